@@ -1,0 +1,1 @@
+//! Content: asset kinds, front matter, Markdown, merge fields, findings, the library.

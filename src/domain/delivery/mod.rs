@@ -1,0 +1,8 @@
+//! One message to one recipient over one channel: its states, what became of a try, and when to try again.
+
+pub mod backoff;
+pub mod outcome;
+pub mod state;
+
+pub use outcome::{Outcome, Reply, Stage, Trouble};
+pub use state::DeliveryState;

@@ -1,0 +1,1 @@
+//! Leads: stages, score, routing, clocks.

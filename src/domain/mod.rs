@@ -1,0 +1,12 @@
+//! Pure rules: no I/O, no async, no clock and no randomness of their own.
+//!
+//! Every module depends on the ones listed before it at most:
+//! `kernel`, `partner`, `content`, `program`, `delivery`, `engagement`, `lead`.
+
+pub mod content;
+pub mod delivery;
+pub mod engagement;
+pub mod kernel;
+pub mod lead;
+pub mod partner;
+pub mod program;

@@ -1,0 +1,150 @@
+//! How a partner looks and speaks, and whether that can be read.
+
+use std::{collections::BTreeMap, fmt};
+
+use serde::{Deserialize, Serialize};
+
+use crate::domain::kernel::{Error, Locale, Result};
+
+/// Longest value proposition, in characters.
+pub const VALUE_PROPOSITION_CHARS_MAX: usize = 160;
+/// Longest call to action, in characters: it must fit a button.
+pub const CALL_TO_ACTION_CHARS_MAX: usize = 40;
+
+/// A colour `#rrggbb`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Colour {
+    red: u8,
+    green: u8,
+    blue: u8,
+}
+
+impl Colour {
+    /// White.
+    pub const WHITE: Self = Self { red: 255, green: 255, blue: 255 };
+    /// The near-black used for text.
+    pub const INK: Self = Self { red: 0x1b, green: 0x1f, blue: 0x24 };
+
+    /// Relative luminance, 0 to 1 (WCAG 2.2, definition "relative luminance").
+    fn luminance(self) -> f64 {
+        let linear = |channel: u8| {
+            let c = f64::from(channel) / 255.0;
+            if c <= 0.040_45 { c / 12.92 } else { ((c + 0.055) / 1.055).powf(2.4) }
+        };
+        0.2126 * linear(self.red) + 0.7152 * linear(self.green) + 0.0722 * linear(self.blue)
+    }
+
+    /// Contrast ratio, 1 to 21 (WCAG 2.2, definition "contrast ratio").
+    pub fn contrast(self, other: Self) -> f64 {
+        let (a, b) = (self.luminance(), other.luminance());
+        (a.max(b) + 0.05) / (a.min(b) + 0.05)
+    }
+
+    /// White or ink, whichever reads better on this colour.
+    pub fn text_on(self) -> Self {
+        if self.contrast(Self::WHITE) >= self.contrast(Self::INK) { Self::WHITE } else { Self::INK }
+    }
+
+    /// This colour, darkened step by step until it reads on white with contrast 4.5 (WCAG 2.2 SC 1.4.3).
+    #[must_use]
+    pub fn legible_on_white(self) -> Self {
+        let darker = |channel: u8| u8::try_from(u16::from(channel) * 94 / 100).unwrap_or(0);
+        let mut colour = self;
+        while colour.contrast(Self::WHITE) < 4.5 {
+            colour = Self { red: darker(colour.red), green: darker(colour.green), blue: darker(colour.blue) };
+        }
+        colour
+    }
+}
+
+impl TryFrom<String> for Colour {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        let wrong = || Error::invalid(format!("`{text}` is not a colour; write it as #rrggbb"));
+        let digits = text.strip_prefix('#').filter(|d| d.len() == 6 && d.is_ascii()).ok_or_else(wrong)?;
+        let channel = |at: usize| u8::from_str_radix(&digits[at..at + 2], 16).map_err(|_| wrong());
+        Ok(Self { red: channel(0)?, green: channel(2)?, blue: channel(4)? })
+    }
+}
+
+impl From<Colour> for String {
+    fn from(colour: Colour) -> Self {
+        colour.to_string()
+    }
+}
+
+impl fmt::Display for Colour {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "#{:02x}{:02x}{:02x}", self.red, self.green, self.blue)
+    }
+}
+
+/// A partner's brand profile: everything of theirs that an asset may show.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrandProfile {
+    /// Colour of the header band.
+    pub primary: Colour,
+    /// Colour of buttons and links.
+    pub accent: Colour,
+    /// What they promise, in their voice.
+    #[serde(default)]
+    pub value_proposition: Option<String>,
+    /// The same in other languages, by language.
+    #[serde(default)]
+    pub value_proposition_by_locale: BTreeMap<String, String>,
+    /// Why to believe them.
+    #[serde(default)]
+    pub proof: Option<String>,
+    /// Text of the button.
+    #[serde(default)]
+    pub call_to_action: Option<String>,
+    /// Telephone for customers.
+    #[serde(default)]
+    pub phone: Option<String>,
+    /// Person for customers.
+    #[serde(default)]
+    pub contact_name: Option<String>,
+    /// Address for customers.
+    #[serde(default)]
+    pub contact_email: Option<String>,
+    /// What a screen reader says for the logo.
+    #[serde(default)]
+    pub logo_alt: Option<String>,
+    /// Content hash of the logo (PNG) among the stored files; not written by hand.
+    #[serde(default)]
+    pub logo: Option<String>,
+}
+
+impl BrandProfile {
+    /// The value proposition in the reader's language, else in the partner's own.
+    pub fn value_proposition_in(&self, locale: &Locale) -> Option<&str> {
+        locale
+            .fallbacks()
+            .into_iter()
+            .find_map(|tag| self.value_proposition_by_locale.get(tag))
+            .or(self.value_proposition.as_ref())
+            .map(String::as_str)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn colour(text: &str) -> Colour {
+        Colour::try_from(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn contrast_follows_wcag() {
+        assert!((Colour::WHITE.contrast(colour("#000000")) - 21.0).abs() < 0.001);
+        assert!((Colour::WHITE.contrast(colour("#767676")) - 4.54).abs() < 0.01);
+        assert_eq!(colour("#ffee00").text_on(), Colour::INK);
+        assert!(colour("#ffee00").legible_on_white().contrast(Colour::WHITE) >= 4.5);
+        assert!(Colour::try_from("red".to_owned()).is_err());
+        assert!(Colour::try_from("#ééé".to_owned()).is_err());
+    }
+}

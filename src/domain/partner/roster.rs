@@ -1,0 +1,1 @@
+//! Rosters: partners and contacts from CSV.

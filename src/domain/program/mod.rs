@@ -1,0 +1,1 @@
+//! Newsletters, issues, cadence, audience.
