@@ -1,0 +1,461 @@
+//! The queue and the ledger: claim, windows, settle, reap. One statement a batch.
+
+use super::{
+    Db, Tx,
+    sql::{args, skip_locked, stored},
+};
+use crate::domain::{
+    delivery::DeliveryState,
+    kernel::{
+        Result,
+        clock::UtcMs,
+        id::{DeliveryId, NodeId},
+    },
+};
+
+/// Crashes while one message was being sent after which a person must look.
+const CRASHES_MAX: i64 = 3;
+
+/// Mail somebody waits for: hand-offs, sign-in, what a form promised.
+pub const LANE_URGENT: i64 = 0;
+/// Newsletter issues.
+pub const LANE_ISSUE: i64 = 10;
+
+/// What a worker needs to send one message.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Claimed {
+    /// The key.
+    pub id: String,
+    /// Fencing token of this claim.
+    pub token: i64,
+    /// How often it was started before.
+    pub attempt: i64,
+    /// How many tries counted.
+    pub tries: i64,
+    /// Generation, part of the Message-ID.
+    pub generation: i64,
+    /// Where to.
+    pub email: String,
+    /// To whom.
+    pub recipient_name: String,
+    /// Which rendition.
+    pub rendition_id: String,
+    /// After which it is worthless.
+    pub expires_ms: UtcMs,
+}
+
+/// Takes up to `limit` due deliveries for `node`, urgent lanes first. Those of paused issues stay.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn claim(tx: &mut Tx, node: NodeId, now_ms: UtcMs, limit: i64) -> Result<Vec<Claimed>> {
+    tx.all(
+        skip_locked!(
+            "WITH pick AS (
+                 SELECT id AS pick_id FROM delivery
+                 WHERE state = 'ready' AND due_ms <= $1 AND NOT EXISTS (
+                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'paused')
+                 ORDER BY lane, due_ms, id LIMIT $2",
+            ")
+             UPDATE delivery SET state = 'leased', node_id = $3, token = token + 1
+             FROM pick WHERE id = pick_id
+             RETURNING id, token, attempt, tries, generation, email, recipient_name, rendition_id, expires_ms"
+        ),
+        args![now_ms, limit, node.to_string()],
+    )
+    .await
+}
+
+/// Marks a window as being sent and returns the ids that may leave: those still ours, of issues that run, to
+/// people who still want it. The others are put where they belong.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn start_window(tx: &mut Tx, window: &[Claimed]) -> Result<Vec<String>> {
+    let keys = || window.iter().map(|claimed| args![&claimed.id, claimed.token]).collect::<Vec<_>>();
+    let started: Vec<(String,)> = tx
+        .bulk_all(
+            "WITH r (rid, rtoken) AS (",
+            keys(),
+            ") UPDATE delivery SET state = 'sending', attempt = attempt + 1
+             FROM r WHERE id = rid AND token = rtoken AND state = 'leased'
+               AND (issue_id IS NULL OR EXISTS (
+                   SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'running'))
+               AND NOT EXISTS (
+                   SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                     AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
+             RETURNING id",
+        )
+        .await?;
+    if started.len() < window.len() {
+        tx.bulk(
+            "WITH r (rid, rtoken) AS (",
+            keys(),
+            ") UPDATE delivery SET node_id = NULL,
+                 detail = CASE WHEN EXISTS (
+                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                           AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
+                     THEN 'the recipient unsubscribed before it left' ELSE detail END,
+                 state = CASE
+                     WHEN EXISTS (
+                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                           AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
+                         THEN 'suppressed'
+                     WHEN EXISTS (
+                         SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
+                         THEN 'cancelled'
+                     ELSE 'ready' END
+             FROM r WHERE id = rid AND token = rtoken AND state = 'leased'",
+        )
+        .await?;
+    }
+    Ok(started.into_iter().map(|(id,)| id).collect())
+}
+
+/// The result of one try, as the ledger keeps it.
+#[derive(Debug, Clone)]
+pub struct Settled {
+    /// Which delivery.
+    pub id: String,
+    /// The claim's fencing token.
+    pub token: i64,
+    /// Number of this try.
+    pub attempt: i64,
+    /// The new state.
+    pub state: DeliveryState,
+    /// When to try again.
+    pub due_ms: Option<UtcMs>,
+    /// Whether the try counts.
+    pub counts: bool,
+    /// When it was accepted.
+    pub accepted_ms: Option<UtcMs>,
+    /// The outcome's word.
+    pub outcome: &'static str,
+    /// How far it came.
+    pub stage: Option<String>,
+    /// The reply's code.
+    pub code: Option<i64>,
+    /// The reply, or what happened.
+    pub reply: String,
+    /// When the try ended.
+    pub ended_ms: UtcMs,
+}
+
+/// Records the results of a window and returns how many were still ours to record; fewer than given means that
+/// another node took them over meanwhile (we were fenced).
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u64> {
+    let rows = results.iter().map(|result| {
+        args![
+            &result.id,
+            result.token,
+            result.state.as_str(),
+            result.due_ms,
+            i64::from(result.counts),
+            &result.reply,
+            result.accepted_ms,
+        ]
+    });
+    let changed = tx
+        .bulk(
+            "WITH r (rid, rtoken, rstate, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
+            rows.collect(),
+            ") UPDATE delivery SET state = rstate, due_ms = COALESCE(rdue_ms, due_ms), tries = tries + rcounts,
+                 detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL
+             FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
+        )
+        .await?;
+    let rows = results.iter().map(|result| {
+        args![
+            &result.id,
+            result.attempt,
+            node.to_string(),
+            result.ended_ms,
+            result.outcome,
+            result.stage.clone(),
+            result.code,
+            &result.reply,
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply)",
+        rows.collect(),
+        "ON CONFLICT (delivery_id, no) DO NOTHING",
+    )
+    .await?;
+    Ok(changed)
+}
+
+/// Hands back what was claimed and not started.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn hand_back(tx: &mut Tx, node: NodeId) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET state = 'ready', node_id = NULL, token = token + 1
+         WHERE state = 'leased' AND node_id = $1",
+        args![node.to_string()],
+    )
+    .await
+}
+
+/// What became of the rows of nodes that are gone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Reaped {
+    /// Were being sent: these may have left once already.
+    pub uncertain: u64,
+    /// All rows taken over.
+    pub all: u64,
+}
+
+/// Takes over the rows of nodes without a heartbeat since `alive_since_ms` (machine time), except `node`'s own.
+/// Rows that were being sent go out again, or wait for a person when `hold`; each gets an attempt record that says
+/// so, so that every possible repeat is listed.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn reap(
+    tx: &mut Tx,
+    node: NodeId,
+    alive_since_ms: UtcMs,
+    now_ms: UtcMs,
+    hold: bool,
+) -> Result<Reaped> {
+    let uncertain = tx
+        .run(
+            "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply)
+             SELECT d.id, d.attempt, COALESCE(d.node_id, ''), $3, 'uncertain', 'final-dot', NULL,
+                 'the process ended while this was being sent; it may have been accepted'
+             FROM delivery d
+             WHERE d.state = 'sending' AND d.node_id <> $1 AND NOT EXISTS (
+                 SELECT 1 FROM node n WHERE n.id = d.node_id AND n.heartbeat_ms >= $2)
+             ON CONFLICT (delivery_id, no) DO NOTHING",
+            args![node.to_string(), alive_since_ms, now_ms],
+        )
+        .await?;
+    let all = tx
+        .run(
+            "UPDATE delivery SET
+                 state = CASE
+                     WHEN state = 'leased' THEN 'ready'
+                     WHEN crashes + 1 >= $3 THEN 'dead'
+                     WHEN $4 THEN 'uncertain'
+                     ELSE 'ready' END,
+                 detail = CASE WHEN state = 'sending'
+                     THEN 'the process ended while this was being sent' ELSE detail END,
+                 crashes = crashes + CASE WHEN state = 'sending' THEN 1 ELSE 0 END,
+                 token = token + 1, node_id = NULL
+             WHERE state IN ('leased', 'sending') AND node_id <> $1 AND NOT EXISTS (
+                 SELECT 1 FROM node n WHERE n.id = delivery.node_id AND n.heartbeat_ms >= $2)",
+            args![node.to_string(), alive_since_ms, CRASHES_MAX, hold],
+        )
+        .await?;
+    tx.run("DELETE FROM node WHERE heartbeat_ms < $1 AND id <> $2", args![alive_since_ms, node.to_string()])
+        .await?;
+    Ok(Reaped { uncertain, all })
+}
+
+/// Fills the outbox of an issue: one row per included recipient, in one statement. Doing it again adds nothing.
+/// Also records that the issue was released.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn release(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, lifetime_ms: i64) -> Result<u64> {
+    let filled = tx
+        .run(
+            "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, recipient_name,
+                 email, channel, generation, lane, scope, rendition_id, because, state, due_ms, promised_ms,
+                 expires_ms, created_ms)
+             SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email, 'email', 1, $2,
+                 i.newsletter, a.rendition_id, a.because, 'ready', o.due_ms, o.due_ms, o.due_ms + $3, $4
+             FROM audience_decision a
+             JOIN issue i ON i.id = a.issue_id
+             JOIN contact c ON c.id = a.contact_id
+             JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
+             WHERE a.issue_id = $1 AND a.included
+             ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
+            args![issue_id, LANE_ISSUE, lifetime_ms, now_ms],
+        )
+        .await?;
+    tx.run(
+        "UPDATE issue SET state = 'sending', released_ms = $2 WHERE id = $1 AND state = 'approved'",
+        args![issue_id, now_ms],
+    )
+    .await?;
+    Ok(filled)
+}
+
+/// A single mail to put into the outbox.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// The key, also in the Message-ID.
+    pub id: DeliveryId,
+    /// What makes it, and makes it once: such as `offer:off_…`.
+    pub source: String,
+    /// The lead it is about.
+    pub lead_id: Option<String>,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// To whom.
+    pub recipient_name: String,
+    /// Where to.
+    pub email: String,
+    /// Which rendition.
+    pub rendition_id: String,
+    /// Why they get it.
+    pub because: String,
+    /// After which it is worthless.
+    pub expires_ms: UtcMs,
+}
+
+/// Puts a single urgent mail into the outbox, due now; once per source and recipient.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<bool> {
+    let added = tx
+        .run(
+            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, recipient_name, email, channel,
+                 generation, lane, scope, rendition_id, because, state, due_ms, promised_ms, expires_ms, created_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'email', 1, $8, '', $9, $10, 'ready', $11, $11, $12, $11)
+             ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
+            args![
+                mail.id.to_string(),
+                &mail.source,
+                mail.lead_id.clone(),
+                &mail.partner_slug,
+                mail.email.to_lowercase(),
+                &mail.recipient_name,
+                &mail.email,
+                LANE_URGENT,
+                &mail.rendition_id,
+                &mail.because,
+                now_ms,
+                mail.expires_ms,
+            ],
+        )
+        .await?;
+    Ok(added == 1)
+}
+
+/// Whom a delivery went to, for clicks, preferences and "view in browser".
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Sent {
+    /// The key.
+    pub id: String,
+    /// The contact, for mail to partners.
+    pub contact_id: Option<String>,
+    /// The lead, for single mails.
+    pub lead_id: Option<String>,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// Lower-cased address.
+    pub recipient_key: String,
+    /// To whom.
+    pub recipient_name: String,
+    /// Newsletter's slug; empty for single mails.
+    pub scope: String,
+    /// Which rendition.
+    pub rendition_id: String,
+    /// Why they got it.
+    pub because: String,
+    /// When the relay accepted it.
+    pub accepted_ms: Option<UtcMs>,
+}
+
+/// One delivery.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn sent(db: &Db, id: DeliveryId) -> Result<Option<Sent>> {
+    db.opt(
+        "SELECT id, contact_id, lead_id, partner_slug, recipient_key, recipient_name, scope, rendition_id, because,
+             accepted_ms
+         FROM delivery WHERE id = $1",
+        args![id.to_string()],
+    )
+    .await
+}
+
+/// A line of an issue's delivery list.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Line {
+    /// The key.
+    pub id: String,
+    /// To whom.
+    pub recipient_name: String,
+    /// Where to.
+    pub email: String,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// Where it stands.
+    pub state: String,
+    /// Promised for.
+    pub promised_ms: UtcMs,
+    /// Accepted at.
+    pub accepted_ms: Option<UtcMs>,
+    /// How often it was started.
+    pub attempt: i64,
+    /// Last reply.
+    pub detail: Option<String>,
+    /// Which rendition.
+    pub rendition_id: String,
+    /// Why they get it.
+    pub because: String,
+}
+
+/// Deliveries of an issue in the order they are promised, at most 1,000 from `offset`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn of_issue(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Line>> {
+    db.all(
+        "SELECT id, recipient_name, email, partner_slug, state, promised_ms, accepted_ms, attempt, detail,
+             rendition_id, because
+         FROM delivery WHERE issue_id = $1 ORDER BY promised_ms, partner_slug, recipient_name, id
+         LIMIT 1000 OFFSET $2",
+        args![issue_id, offset],
+    )
+    .await
+}
+
+/// How many deliveries of an issue stand where.
+///
+/// # Errors
+/// Those of [`Db::all`], and a state that cannot be read.
+pub async fn counts(db: &Db, issue_id: &str) -> Result<Vec<(DeliveryState, i64)>> {
+    let rows: Vec<(String, i64)> = db
+        .all(
+            "SELECT state, COUNT(*) FROM delivery WHERE issue_id = $1 GROUP BY state ORDER BY state",
+            args![issue_id],
+        )
+        .await?;
+    rows.into_iter()
+        .map(|(state, count)| {
+            Ok((stored("delivery", "state", issue_id, &state, DeliveryState::parse(&state))?, count))
+        })
+        .collect()
+}
+
+/// How many deliveries of all kinds are not yet in a final state.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn unfinished(db: &Db) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .opt("SELECT COUNT(*) FROM delivery WHERE state IN ('ready', 'leased', 'sending')", Vec::new())
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
+/// When the next delivery is due, if one waits.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn next_due_ms(db: &Db) -> Result<Option<UtcMs>> {
+    let row: Option<(Option<i64>,)> =
+        db.opt("SELECT MIN(due_ms) FROM delivery WHERE state = 'ready'", Vec::new()).await?;
+    Ok(row.and_then(|(due_ms,)| due_ms))
+}

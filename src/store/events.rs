@@ -1,0 +1,140 @@
+//! Engagement events. Append-only; written in batches.
+
+use super::{Db, Tx, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs};
+
+/// Something that somebody, or some machine, did.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Event {
+    /// The key.
+    pub id: String,
+    /// `engagement::EventKind`'s word.
+    pub kind: String,
+    /// When.
+    pub at_ms: UtcMs,
+    /// The delivery that led here.
+    pub delivery_id: Option<String>,
+    /// The partner's person who did it, or forwarded it.
+    pub contact_id: Option<String>,
+    /// The lead who did it.
+    pub lead_id: Option<String>,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// Which asset.
+    pub asset: Option<String>,
+    /// Which link of the mail.
+    pub link_no: Option<i64>,
+    /// HTTP method.
+    pub method: String,
+    /// User agent, cut to 200 characters.
+    pub agent: String,
+    /// Network of the address, truncated (/24 or /48).
+    pub network: String,
+    /// Whether we take it for a person.
+    pub human: bool,
+    /// Why.
+    pub verdict: String,
+}
+
+/// Stores a batch.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
+    let rows = events.into_iter().map(|event| {
+        args![
+            event.id,
+            event.kind,
+            event.at_ms,
+            event.delivery_id,
+            event.contact_id,
+            event.lead_id,
+            event.partner_slug,
+            event.asset,
+            event.link_no,
+            event.method,
+            event.agent,
+            event.network,
+            event.human,
+            event.verdict,
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO engagement_event (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset,
+             link_no, method, agent, network, human, verdict)",
+        rows.collect(),
+        "ON CONFLICT (id) DO NOTHING",
+    )
+    .await
+    .map(|_| ())
+}
+
+/// What a lead did, oldest first, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
+    db.all(
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+             network, human, verdict
+         FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000",
+        args![lead_id],
+    )
+    .await
+}
+
+/// The same inside a transaction, seeing what it wrote.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
+    tx.all(
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+             network, human, verdict
+         FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000",
+        args![lead_id],
+    )
+    .await
+}
+
+/// The latest events of all kinds, newest first, at most 200.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn recent(db: &Db) -> Result<Vec<Event>> {
+    db.all(
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+             network, human, verdict
+         FROM engagement_event ORDER BY at_ms DESC, id DESC LIMIT 200",
+        Vec::new(),
+    )
+    .await
+}
+
+/// Clicks of an issue: by people, by machines, and how many different people.
+#[derive(Debug, Clone, Copy, Default, sqlx::FromRow)]
+pub struct Clicks {
+    /// By people.
+    pub human: i64,
+    /// By machines.
+    pub machine: i64,
+    /// Different people.
+    pub people: i64,
+}
+
+/// Counts the clicks in an issue's mails.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn clicks_of_issue(db: &Db, issue_id: &str) -> Result<Clicks> {
+    let row: Option<Clicks> = db
+        .opt(
+            "SELECT COUNT(CASE WHEN e.human THEN 1 END) AS human, COUNT(CASE WHEN NOT e.human THEN 1 END) AS machine,
+                 COUNT(DISTINCT CASE WHEN e.human THEN e.contact_id END) AS people
+             FROM engagement_event e JOIN delivery d ON d.id = e.delivery_id
+             WHERE d.issue_id = $1 AND e.kind = 'click'",
+            args![issue_id],
+        )
+        .await?;
+    Ok(row.unwrap_or_default())
+}

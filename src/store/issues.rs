@@ -1,0 +1,333 @@
+//! Issues, their occurrences and their audience.
+
+use super::{Db, Tx, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId};
+
+/// An issue as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Issue {
+    /// The key.
+    pub id: String,
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The promised date, `YYYY-MM-DD`.
+    pub nominal_date: String,
+    /// Its subject as authored.
+    pub title: String,
+    /// Hash over everything that was approved: audience, renditions, links.
+    pub content_hash: String,
+    /// Where it stands (`program::issue::IssueState`).
+    pub state: String,
+    /// `running`, `paused` or `cancelled`.
+    pub control: String,
+    /// Why it waits for a person although approval is automatic.
+    pub held_because: Option<String>,
+    /// Within which time after the promise it counts as kept.
+    pub on_time_ms: i64,
+    /// When content and audience were fixed.
+    pub frozen_ms: UtcMs,
+    /// Who approved it.
+    pub approved_by: Option<String>,
+    /// When it was approved.
+    pub approved_ms: Option<UtcMs>,
+    /// When the outbox was filled.
+    pub released_ms: Option<UtcMs>,
+    /// When the last delivery reached a final state.
+    pub done_ms: Option<UtcMs>,
+}
+
+/// A promise in one zone.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Occurrence {
+    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub nominal_local: String,
+    /// IANA zone.
+    pub zone: String,
+    /// The instant.
+    pub due_ms: UtcMs,
+    /// What a clock change did to it.
+    pub note: Option<String>,
+}
+
+/// Who was considered, and why in or out.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The contact's id.
+    pub contact_id: String,
+    /// Zone their promise is kept in.
+    pub zone: String,
+    /// Why, in a sentence.
+    pub because: String,
+    /// For those included: their rendition and their delivery's id.
+    pub included: Option<(String, DeliveryId)>,
+}
+
+/// A new, frozen issue.
+#[derive(Debug, Clone)]
+pub struct Frozen {
+    /// The issue's own row.
+    pub issue: Issue,
+    /// Hash of the plan's file.
+    pub plan_hash: String,
+    /// One promise a zone.
+    pub occurrences: Vec<Occurrence>,
+    /// Everybody considered.
+    pub decisions: Vec<Decision>,
+}
+
+/// Stores a frozen issue; false if another node was first, in which case nothing else may be written for it.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
+    let issue = &frozen.issue;
+    let added = tx
+        .run(
+            "INSERT INTO issue (id, newsletter, nominal_date, title, plan_hash, content_hash, state, control,
+                 held_because, on_time_ms, frozen_ms, approved_by, approved_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+             ON CONFLICT (newsletter, nominal_date) DO NOTHING",
+            args![
+                &issue.id,
+                &issue.newsletter,
+                &issue.nominal_date,
+                &issue.title,
+                &frozen.plan_hash,
+                &issue.content_hash,
+                &issue.state,
+                &issue.control,
+                issue.held_because.clone(),
+                issue.on_time_ms,
+                issue.frozen_ms,
+                issue.approved_by.clone(),
+                issue.approved_ms,
+            ],
+        )
+        .await?;
+    Ok(added == 1)
+}
+
+/// Stores the promises and the audience of an issue whose head and renditions are stored.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn insert_audience(tx: &mut Tx, frozen: &Frozen) -> Result<()> {
+    let issue = &frozen.issue;
+    let rows = frozen.occurrences.iter().map(|occurrence| {
+        args![
+            &issue.newsletter,
+            &occurrence.nominal_local,
+            &occurrence.zone,
+            &issue.id,
+            occurrence.due_ms,
+            occurrence.note.clone(),
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO occurrence (newsletter, nominal_local, zone, issue_id, due_ms, note)",
+        rows.collect(),
+        "",
+    )
+    .await?;
+    let rows = frozen.decisions.iter().map(|decision| {
+        args![
+            &issue.id,
+            &decision.contact_id,
+            decision.included.is_some(),
+            &decision.because,
+            &decision.zone,
+            decision.included.as_ref().map(|(rendition, _)| rendition.clone()),
+            decision.included.as_ref().map(|(_, delivery)| delivery.to_string()),
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO audience_decision (issue_id, contact_id, included, because, zone, rendition_id, delivery_id)",
+        rows.collect(),
+        "",
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Approves a frozen issue, if its content is still what the person saw. False if it was not.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn approve(tx: &mut Tx, id: &str, content_hash: &str, by: &str, now_ms: UtcMs) -> Result<bool> {
+    let done = tx
+        .run(
+            "UPDATE issue SET state = 'approved', approved_by = $3, approved_ms = $4, held_because = NULL
+             WHERE id = $1 AND content_hash = $2 AND state = 'frozen' AND control <> 'cancelled'",
+            args![id, content_hash, by, now_ms],
+        )
+        .await?;
+    Ok(done == 1)
+}
+
+/// Sets `running`, `paused` or `cancelled`; a cancelled issue stays cancelled. Cancelling also takes what has not
+/// started out of the queue, and keeps the rows as evidence. False if nothing changed.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn control(tx: &mut Tx, id: &str, control: &str) -> Result<bool> {
+    let done = tx
+        .run(
+            "UPDATE issue SET control = $2 WHERE id = $1 AND control <> 'cancelled' AND control <> $2
+               AND state <> 'done'",
+            args![id, control],
+        )
+        .await?;
+    if done == 1 && control == "cancelled" {
+        tx.run(
+            "UPDATE delivery SET state = 'cancelled', detail = 'the issue was cancelled'
+             WHERE issue_id = $1 AND state = 'ready'",
+            args![id],
+        )
+        .await?;
+        tx.run("UPDATE issue SET state = 'cancelled' WHERE id = $1", args![id]).await?;
+    }
+    Ok(done == 1)
+}
+
+/// Marks issues as done whose deliveries have all reached a final state.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn finish(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "UPDATE issue SET state = 'done', done_ms = $1
+         WHERE state = 'sending' AND NOT EXISTS (
+             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.state IN ('ready', 'leased', 'sending'))",
+        args![now_ms],
+    )
+    .await
+}
+
+/// Approved issues that wait to be released.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn approved(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT id FROM issue WHERE state = 'approved' AND control <> 'cancelled' ORDER BY frozen_ms, id LIMIT 100",
+            Vec::new(),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Issues, latest promise first, at most 200.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn recent(db: &Db) -> Result<Vec<Issue>> {
+    db.all(
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, on_time_ms,
+             frozen_ms, approved_by, approved_ms, released_ms, done_ms
+         FROM issue ORDER BY nominal_date DESC, id LIMIT 200",
+        Vec::new(),
+    )
+    .await
+}
+
+/// One issue.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn issue(db: &Db, id: &str) -> Result<Option<Issue>> {
+    db.opt(
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, on_time_ms,
+             frozen_ms, approved_by, approved_ms, released_ms, done_ms
+         FROM issue WHERE id = $1",
+        args![id],
+    )
+    .await
+}
+
+/// Whether an issue of this newsletter and date is there already.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn exists(db: &Db, newsletter: &str, nominal_date: &str) -> Result<bool> {
+    let row: Option<(String,)> = db
+        .opt(
+            "SELECT id FROM issue WHERE newsletter = $1 AND nominal_date = $2",
+            args![newsletter, nominal_date],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// A promise in one zone and how it went.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Promise {
+    /// Local date and time promised.
+    pub nominal_local: String,
+    /// IANA zone.
+    pub zone: String,
+    /// The instant.
+    pub due_ms: UtcMs,
+    /// What a clock change did to it.
+    pub note: Option<String>,
+    /// Recipients in this zone.
+    pub recipients: i64,
+    /// Accepted by the next hop.
+    pub accepted: i64,
+    /// Accepted within the on-time window.
+    pub on_time: i64,
+}
+
+/// How the promises of an issue went, by zone in order of time.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn promises(db: &Db, issue_id: &str) -> Result<Vec<Promise>> {
+    db.all(
+        "SELECT o.nominal_local, o.zone, o.due_ms, o.note, COUNT(a.contact_id) AS recipients,
+             COUNT(d.accepted_ms) AS accepted,
+             COUNT(CASE WHEN d.accepted_ms <= o.due_ms + i.on_time_ms THEN 1 END) AS on_time
+         FROM occurrence o
+         JOIN issue i ON i.id = o.issue_id
+         LEFT JOIN audience_decision a ON a.issue_id = o.issue_id AND a.zone = o.zone AND a.included
+         LEFT JOIN delivery d ON d.id = a.delivery_id
+         WHERE o.issue_id = $1
+         GROUP BY o.nominal_local, o.zone, o.due_ms, o.note
+         ORDER BY o.due_ms, o.zone LIMIT 1000",
+        args![issue_id],
+    )
+    .await
+}
+
+/// Somebody considered for an issue.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Considered {
+    /// The contact's id.
+    pub contact_id: String,
+    /// Their name.
+    pub name: String,
+    /// Their partner.
+    pub partner_slug: String,
+    /// Their roles.
+    pub roles: String,
+    /// Whether they get it.
+    pub included: bool,
+    /// Why, or why not.
+    pub because: String,
+    /// Their rendition.
+    pub rendition_id: Option<String>,
+}
+
+/// The audience of an issue with reasons, those left out first, at most 1,000 from `offset`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn audience(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Considered>> {
+    db.all(
+        "SELECT a.contact_id, c.name, c.partner_slug, c.roles, a.included, a.because, a.rendition_id
+         FROM audience_decision a JOIN contact c ON c.id = a.contact_id
+         WHERE a.issue_id = $1 ORDER BY a.included, c.partner_slug, c.name, c.id LIMIT 1000 OFFSET $2",
+        args![issue_id, offset],
+    )
+    .await
+}

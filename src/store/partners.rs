@@ -1,0 +1,283 @@
+//! Partners and contacts.
+
+use super::{
+    Db, Tx,
+    sql::{args, stored},
+};
+use crate::domain::{
+    kernel::{EmailAddress, Error, Locale, Random, Result, Slug, clock::UtcMs, id::ContactId},
+    partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
+};
+
+/// Rows of one page.
+const PAGE: i64 = 1_000;
+
+#[derive(sqlx::FromRow)]
+struct PartnerRow {
+    slug: String,
+    name: String,
+    partner_type: String,
+    tier: String,
+    region: String,
+    city: String,
+    zone: String,
+    locale: String,
+    verticals: String,
+    parent: Option<String>,
+    channel_manager_email: String,
+    website: String,
+    brand: String,
+}
+
+/// The words serde gives the small enums, so that files and tables share them.
+fn word<T: serde::Serialize>(value: T) -> Result<String> {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => Ok(word),
+        other => Err(Error::internal(format!("no word for {other:?}"))),
+    }
+}
+
+fn unword<T: serde::de::DeserializeOwned>(column: &str, row: &str, value: &str) -> Result<T> {
+    stored(
+        "partner",
+        column,
+        row,
+        value,
+        serde_json::from_value(serde_json::Value::String(value.to_owned())).ok(),
+    )
+}
+
+impl TryFrom<PartnerRow> for Partner {
+    type Error = Error;
+
+    fn try_from(row: PartnerRow) -> Result<Self> {
+        let id = row.slug.as_str();
+        let brand: Option<BrandProfile> = serde_json::from_str(&row.brand).ok();
+        Ok(Self {
+            partner_type: unword::<PartnerType>("partner_type", id, &row.partner_type)?,
+            tier: unword::<Tier>("tier", id, &row.tier)?,
+            region: unword::<Region>("region", id, &row.region)?,
+            zone: stored("partner", "zone", id, &row.zone, row.zone.parse().ok())?,
+            locale: stored("partner", "locale", id, &row.locale, Locale::parse(&row.locale).ok())?,
+            brand: stored("partner", "brand", id, &row.brand, brand)?,
+            parent: row.parent.as_deref().map(Slug::parse).transpose()?,
+            slug: stored("partner", "slug", id, id, Slug::parse(id).ok())?,
+            verticals: row.verticals.split(';').filter(|v| !v.is_empty()).map(str::to_owned).collect(),
+            name: row.name,
+            city: row.city,
+            channel_manager_email: row.channel_manager_email,
+            website: row.website,
+        })
+    }
+}
+
+/// A contact with its id.
+#[derive(Debug, Clone)]
+pub struct StoredContact {
+    /// The key.
+    pub id: ContactId,
+    /// Who it is.
+    pub contact: Contact,
+}
+
+#[derive(sqlx::FromRow)]
+struct ContactRow {
+    id: String,
+    partner_slug: String,
+    name: String,
+    email: String,
+    roles: String,
+    locale: Option<String>,
+    zone: Option<String>,
+    lead_contact: bool,
+}
+
+impl TryFrom<ContactRow> for StoredContact {
+    type Error = Error;
+
+    fn try_from(row: ContactRow) -> Result<Self> {
+        let id = row.id.as_str();
+        let zone = row.zone.as_deref().map(|zone| stored("contact", "zone", id, zone, zone.parse().ok()));
+        Ok(Self {
+            id: stored("contact", "id", id, id, ContactId::parse(id).ok())?,
+            contact: Contact {
+                partner: stored(
+                    "contact",
+                    "partner_slug",
+                    id,
+                    &row.partner_slug,
+                    Slug::parse(&row.partner_slug).ok(),
+                )?,
+                email: stored("contact", "email", id, &row.email, EmailAddress::parse(&row.email).ok())?,
+                roles: stored("contact", "roles", id, &row.roles, Roles::parse(&row.roles).ok())?,
+                locale: row.locale.as_deref().map(Locale::parse).transpose()?,
+                zone: zone.transpose()?,
+                name: row.name.clone(),
+                lead_contact: row.lead_contact,
+            },
+        })
+    }
+}
+
+/// All partners by slug, at most 1,000 after `after`.
+///
+/// # Errors
+/// Those of [`Db::all`], and a row that cannot be read.
+pub async fn partners(db: &Db, after: &str) -> Result<Vec<Partner>> {
+    let rows: Vec<PartnerRow> = db
+        .all(
+            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, parent,
+                    channel_manager_email, website, brand
+             FROM partner WHERE slug > $1 ORDER BY slug LIMIT $2",
+            args![after, PAGE],
+        )
+        .await?;
+    rows.into_iter().map(Partner::try_from).collect()
+}
+
+/// All partners, page by page.
+///
+/// # Errors
+/// Those of [`partners`].
+pub async fn all_partners(db: &Db) -> Result<Vec<Partner>> {
+    let mut all: Vec<Partner> = Vec::new();
+    loop {
+        let after = all.last().map(|partner| partner.slug.to_string()).unwrap_or_default();
+        let page = partners(db, &after).await?;
+        let last = page.len() < PAGE as usize;
+        all.extend(page);
+        if last {
+            return Ok(all);
+        }
+    }
+}
+
+/// One partner.
+///
+/// # Errors
+/// Those of [`Db::opt`], and a row that cannot be read.
+pub async fn partner(db: &Db, slug: &str) -> Result<Option<Partner>> {
+    let row: Option<PartnerRow> = db
+        .opt(
+            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, parent,
+                    channel_manager_email, website, brand
+             FROM partner WHERE slug = $1",
+            args![slug],
+        )
+        .await?;
+    row.map(Partner::try_from).transpose()
+}
+
+/// Active contacts by id, at most 1,000 after `after`.
+///
+/// # Errors
+/// Those of [`Db::all`], and a row that cannot be read.
+pub async fn contacts(db: &Db, after: &str) -> Result<Vec<StoredContact>> {
+    let rows: Vec<ContactRow> = db
+        .all(
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
+             FROM contact WHERE active AND id > $1 ORDER BY id LIMIT $2",
+            args![after, PAGE],
+        )
+        .await?;
+    rows.into_iter().map(StoredContact::try_from).collect()
+}
+
+/// Active contacts of one partner, by name.
+///
+/// # Errors
+/// Those of [`contacts`].
+pub async fn contacts_of(db: &Db, partner: &str) -> Result<Vec<StoredContact>> {
+    let rows: Vec<ContactRow> = db
+        .all(
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
+             FROM contact WHERE active AND partner_slug = $1 ORDER BY name, id LIMIT $2",
+            args![partner, PAGE],
+        )
+        .await?;
+    rows.into_iter().map(StoredContact::try_from).collect()
+}
+
+/// One contact.
+///
+/// # Errors
+/// Those of [`contacts`].
+pub async fn contact(db: &Db, id: ContactId) -> Result<Option<StoredContact>> {
+    let row: Option<ContactRow> = db
+        .opt(
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact FROM contact WHERE id = $1",
+            args![id.to_string()],
+        )
+        .await?;
+    row.map(StoredContact::try_from).transpose()
+}
+
+/// Adds or updates partners and contacts. A contact keeps its id as long as its address stays.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn import(
+    tx: &mut Tx,
+    now_ms: UtcMs,
+    random: &dyn Random,
+    partners: &[Partner],
+    contacts: &[Contact],
+) -> Result<()> {
+    let mut rows = Vec::with_capacity(partners.len());
+    for partner in partners {
+        let brand = serde_json::to_string(&partner.brand)
+            .map_err(|error| Error::internal("brand profile").because(error))?;
+        rows.push(args![
+            partner.slug.as_str(),
+            &partner.name,
+            word(partner.partner_type)?,
+            word(partner.tier)?,
+            word(partner.region)?,
+            &partner.city,
+            partner.zone.name(),
+            partner.locale.as_str(),
+            partner.verticals.join(";"),
+            partner.parent.as_ref().map(Slug::as_str),
+            &partner.channel_manager_email,
+            &partner.website,
+            brand,
+            now_ms,
+        ]);
+    }
+    tx.bulk(
+        "INSERT INTO partner (slug, name, partner_type, tier, region, city, zone, locale, verticals, parent,
+                              channel_manager_email, website, brand, updated_ms)",
+        rows,
+        "ON CONFLICT (slug) DO UPDATE SET name = excluded.name, partner_type = excluded.partner_type,
+             tier = excluded.tier, region = excluded.region, city = excluded.city, zone = excluded.zone,
+             locale = excluded.locale, verticals = excluded.verticals, parent = excluded.parent,
+             channel_manager_email = excluded.channel_manager_email, website = excluded.website,
+             brand = excluded.brand, updated_ms = excluded.updated_ms",
+    )
+    .await?;
+    let rows = contacts.iter().map(|contact| {
+        args![
+            ContactId::new(now_ms, random).to_string(),
+            contact.partner.as_str(),
+            &contact.name,
+            contact.email.as_str(),
+            contact.email.key(),
+            contact.roles.to_string(),
+            contact.locale.as_ref().map(Locale::as_str),
+            contact.zone.map(|zone| zone.name()),
+            contact.lead_contact,
+            true,
+            now_ms,
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO contact (id, partner_slug, name, email, email_key, roles, locale, zone, lead_contact, active,
+                              updated_ms)",
+        rows.collect(),
+        "ON CONFLICT (email_key) DO UPDATE SET partner_slug = excluded.partner_slug, name = excluded.name,
+             email = excluded.email, roles = excluded.roles, locale = excluded.locale, zone = excluded.zone,
+             lead_contact = excluded.lead_contact, active = excluded.active, updated_ms = excluded.updated_ms",
+    )
+    .await
+    .map(|_| ())
+}

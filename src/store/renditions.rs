@@ -1,0 +1,136 @@
+//! Renditions and their tracked links.
+
+use super::{Db, Tx, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs};
+
+/// One message as one group of readers gets it.
+#[derive(Debug, Clone)]
+pub struct NewRendition {
+    /// `rnd_` and 16 hex digits.
+    pub id: String,
+    /// The issue it belongs to; none for single mails.
+    pub issue_id: Option<String>,
+    /// Whose brand it wears.
+    pub partner_slug: String,
+    /// The readers' roles.
+    pub roles: String,
+    /// The language it is in.
+    pub locale: String,
+    /// The subject, for lists.
+    pub subject: String,
+    /// The HTML with slot markers, for "view in browser".
+    pub html: String,
+    /// The whole MIME message, encoded, with slot markers.
+    pub wire: String,
+    /// Tracked links, by number.
+    pub links: Vec<NewLink>,
+}
+
+/// A tracked link of a rendition.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewLink {
+    /// Where it leads.
+    pub target: String,
+    /// Its words, for reports.
+    pub label: String,
+    /// The asset it leads to, if it is one of ours.
+    pub asset: Option<String>,
+}
+
+/// Stores renditions with their links; those that are there already stay.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -> Result<()> {
+    let mut links = Vec::new();
+    let mut rows = Vec::with_capacity(renditions.len());
+    for rendition in renditions {
+        for (no, link) in (0_i64..).zip(rendition.links) {
+            links.push(args![&rendition.id, no, link.target, link.label, link.asset]);
+        }
+        rows.push(args![
+            rendition.id,
+            rendition.issue_id,
+            rendition.partner_slug,
+            rendition.roles,
+            rendition.locale,
+            rendition.subject,
+            rendition.html,
+            rendition.wire,
+            now_ms,
+        ]);
+    }
+    tx.bulk(
+        "INSERT INTO rendition (id, issue_id, partner_slug, roles, locale, subject, html, wire, created_ms)",
+        rows,
+        "ON CONFLICT (id) DO NOTHING",
+    )
+    .await?;
+    tx.bulk(
+        "INSERT INTO link (rendition_id, no, target, label, asset)",
+        links,
+        "ON CONFLICT (rendition_id, no) DO NOTHING",
+    )
+    .await
+    .map(|_| ())
+}
+
+/// The encoded message of a rendition.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn wire(db: &Db, id: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = db.opt("SELECT wire FROM rendition WHERE id = $1", args![id]).await?;
+    Ok(row.map(|(wire,)| wire))
+}
+
+/// What "view in browser" and the console need of a rendition.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct View {
+    /// The key.
+    pub id: String,
+    /// Whose brand it wears.
+    pub partner_slug: String,
+    /// The readers' roles.
+    pub roles: String,
+    /// The language it is in.
+    pub locale: String,
+    /// The subject.
+    pub subject: String,
+    /// The HTML with slot markers.
+    pub html: String,
+}
+
+/// One rendition to look at.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn view(db: &Db, id: &str) -> Result<Option<View>> {
+    db.opt("SELECT id, partner_slug, roles, locale, subject, html FROM rendition WHERE id = $1", args![id])
+        .await
+}
+
+/// A tracked link as stored.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Link {
+    /// Its number in the rendition.
+    pub no: i64,
+    /// Where it leads.
+    pub target: String,
+    /// Its words.
+    pub label: String,
+    /// The asset it leads to.
+    pub asset: Option<String>,
+}
+
+/// The links of a rendition, by number.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn links(db: &Db, rendition_id: &str) -> Result<Vec<Link>> {
+    db.all(
+        "SELECT no, target, label, asset FROM link WHERE rendition_id = $1 ORDER BY no LIMIT 1000",
+        args![rendition_id],
+    )
+    .await
+}

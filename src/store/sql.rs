@@ -1,0 +1,102 @@
+//! Statements and their arguments, written once for both databases.
+
+use crate::domain::kernel::{Error, Result};
+
+/// A statement. Most are one text; the few that differ between the databases are made by [`skip_locked!`].
+#[derive(Debug, Clone, Copy)]
+pub struct Sql {
+    /// For SQLite.
+    pub sqlite: &'static str,
+    /// For PostgreSQL.
+    pub postgres: &'static str,
+}
+
+impl From<&'static str> for Sql {
+    fn from(text: &'static str) -> Self {
+        Self { sqlite: text, postgres: text }
+    }
+}
+
+/// A statement with a locking sub-select in its middle: SQLite has one writer and needs no lock, PostgreSQL skips
+/// the rows that another node holds.
+macro_rules! skip_locked {
+    ($before:expr, $after:expr) => {
+        $crate::store::sql::Sql {
+            sqlite: concat!($before, $after),
+            postgres: concat!($before, " FOR UPDATE SKIP LOCKED", $after),
+        }
+    };
+}
+pub(crate) use skip_locked;
+
+/// A typed argument; a missing value keeps its type, which PostgreSQL wants to know.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Arg {
+    /// TEXT.
+    Text(Option<String>),
+    /// BIGINT.
+    Int(Option<i64>),
+    /// BOOLEAN.
+    Bool(Option<bool>),
+}
+
+impl From<&str> for Arg {
+    fn from(value: &str) -> Self {
+        Self::Text(Some(value.to_owned()))
+    }
+}
+
+impl From<String> for Arg {
+    fn from(value: String) -> Self {
+        Self::Text(Some(value))
+    }
+}
+
+impl From<&String> for Arg {
+    fn from(value: &String) -> Self {
+        Self::Text(Some(value.clone()))
+    }
+}
+
+impl From<Option<String>> for Arg {
+    fn from(value: Option<String>) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<Option<&str>> for Arg {
+    fn from(value: Option<&str>) -> Self {
+        Self::Text(value.map(str::to_owned))
+    }
+}
+
+impl From<i64> for Arg {
+    fn from(value: i64) -> Self {
+        Self::Int(Some(value))
+    }
+}
+
+impl From<Option<i64>> for Arg {
+    fn from(value: Option<i64>) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<bool> for Arg {
+    fn from(value: bool) -> Self {
+        Self::Bool(Some(value))
+    }
+}
+
+/// Arguments of a statement, in the order of `$1`, `$2`, ….
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { vec![$($crate::store::sql::Arg::from($value)),*] };
+}
+pub(crate) use args;
+
+/// A value read back that no longer means anything: names table, column and row, so that a person can look.
+pub fn stored<T>(table: &str, column: &str, row: &str, value: &str, parsed: Option<T>) -> Result<T> {
+    parsed.ok_or_else(|| {
+        Error::internal(format!("table {table}, column {column}, row {row}: `{value}` cannot be read"))
+    })
+}
