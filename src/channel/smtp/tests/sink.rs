@@ -11,7 +11,7 @@ use tokio::{
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::wire::Stream;
+use super::super::wire::Stream;
 
 /// What the sink does at a step.
 #[derive(Debug, Clone)]
