@@ -22,7 +22,7 @@ pub use words::{Word, nearest};
 pub const FILE_BYTES_MAX: usize = 10 * 1024 * 1024;
 /// Most rows in a file.
 pub const ROWS_MAX: usize = 100_000;
-/// Most faults listed; the rest is counted.
+/// Most faults listed; checking stops there, with a line that says so.
 pub const FAULTS_MAX: usize = 1_000;
 
 const PARTNERS_FILE: &str = "partners.csv";
@@ -92,7 +92,7 @@ impl Roster {
     /// Reads and checks all files together.
     ///
     /// # Errors
-    /// Every fault found, in file order, at most [`FAULTS_MAX`] of them and then one that counts the rest.
+    /// Every fault found, in file order, at most [`FAULTS_MAX`] of them and then one that says that there are more.
     pub fn parse(files: RosterFiles<'_>) -> Result<Self, Vec<RowFault>> {
         let mut faults = Faults::default();
         let (mut brands, brand_faults) = brands::parse(files.brands);
@@ -121,12 +121,21 @@ impl Roster {
 #[derive(Default)]
 struct Faults {
     listed: Vec<RowFault>,
-    more: usize,
+    more: bool,
 }
 
 impl Faults {
     fn push(&mut self, fault: RowFault) {
-        if self.listed.len() < FAULTS_MAX { self.listed.push(fault) } else { self.more += 1 }
+        if self.is_full() {
+            self.more = true;
+        } else {
+            self.listed.push(fault);
+        }
+    }
+
+    /// Nothing more will be listed, so nothing more need be looked for.
+    fn is_full(&self) -> bool {
+        self.listed.len() >= FAULTS_MAX
     }
 
     fn add(&mut self, file: &str, line: u64, column: &str, message: String, fix: impl Into<String>) {
@@ -135,12 +144,12 @@ impl Faults {
     }
 
     fn none_or_all(mut self) -> Result<(), Vec<RowFault>> {
-        if self.more > 0 {
+        if self.more {
             self.listed.push(RowFault {
                 file: "roster".to_owned(),
                 line: 0,
                 column: String::new(),
-                message: format!("{} more faults are not listed", self.more),
+                message: format!("there are more than these {FAULTS_MAX} faults"),
                 fix: "mend these first, then check again".to_owned(),
             });
         }
@@ -165,7 +174,11 @@ fn partners(
     let mut rows: Vec<PartnerRow> = Vec::new();
     let mut lines: HashMap<Slug, u64> = HashMap::new();
     let mut parents = Vec::new();
-    for row in &sheet.rows {
+    for row in sheet.rows {
+        if faults.is_full() {
+            faults.more = true;
+            break;
+        }
         let slug = row.checked("slug", faults, Slug::parse);
         let name = row.required_line("name", faults);
         let partner_type = row.word::<PartnerType>("type", faults);
@@ -248,7 +261,11 @@ fn contacts(bytes: &[u8], partners: &[PartnerRow], faults: &mut Faults) -> Vec<(
     let known: BTreeSet<&str> = partners.iter().map(|row| row.slug.as_str()).collect();
     let mut lines: HashMap<String, u64> = HashMap::new();
     let mut rows = Vec::new();
-    for row in &sheet.rows {
+    for row in sheet.rows {
+        if faults.is_full() {
+            faults.more = true;
+            break;
+        }
         let partner = row.checked("partner", faults, Slug::parse);
         let name = row.required_line("name", faults);
         let email = row.checked("email", faults, EmailAddress::parse);

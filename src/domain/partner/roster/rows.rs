@@ -55,6 +55,10 @@ impl Sheet {
         }
         let mut rows = Vec::new();
         for record in records {
+            if faults.is_full() {
+                faults.more = true;
+                break;
+            }
             let record = match record {
                 Ok(record) => record,
                 Err(error) => {

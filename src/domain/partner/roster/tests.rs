@@ -139,7 +139,11 @@ fn limits_hold_and_the_list_of_faults_ends() {
     let many = format!("{CONTACTS}{}", "a,b\n".repeat(2_000));
     let found = faults(PARTNERS, &many, BRAND);
     assert_eq!(found.len(), FAULTS_MAX + 1);
-    assert!(found[FAULTS_MAX].contains("1000 more"), "{}", found[FAULTS_MAX]);
+    assert!(found[FAULTS_MAX].contains("more than these 1000"), "{}", found[FAULTS_MAX]);
+    let wrong_zone = format!("x,N,msp,gold,emea,C,{},en,,,t@v.example,https://n.example\n", "Z".repeat(190));
+    assert!(
+        faults(&format!("{PARTNERS}{}", wrong_zone.repeat(20_000)), CONTACTS, BRAND).len() <= FAULTS_MAX + 1
+    );
     let bytes = [PARTNERS.as_bytes(), b"\xff\xfe,,,,,,,,,,,\n"].concat();
     let brands = BTreeMap::from([("ipe".to_owned(), BRAND.to_owned())]);
     let files = RosterFiles { partners: &bytes, contacts: CONTACTS.as_bytes(), brands: &brands };

@@ -9,9 +9,12 @@ use crate::domain::{
 
 /// The one of `known` that `word` was probably meant to be: within a third of its letters.
 pub fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
+    let slack = |candidate: &str| 1.max(candidate.len() / 3);
     known
+        // Cheap first: counting edits of a long line against every zone would take a while.
+        .filter(|candidate| candidate.len().abs_diff(word.len()) <= slack(candidate))
         .map(|candidate| (strsim::damerau_levenshtein(word, candidate), candidate))
-        .filter(|(distance, candidate)| *distance <= 1.max(candidate.len() / 3))
+        .filter(|(distance, candidate)| *distance <= slack(candidate))
         .min()
         .map(|(_, candidate)| candidate)
 }

@@ -12,12 +12,15 @@ mod tests;
 
 use std::fmt;
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 pub use resolve::{ClockNote, Resolved, resolve};
 
-use crate::domain::kernel::{Result, clock::UtcMs};
+use crate::domain::kernel::{
+    Result,
+    clock::{UtcMs, utc},
+};
 
 /// How far back the search begins, so that a time moved out of a gap is found again after a restart.
 const LOOK_BACK: chrono::Duration = chrono::Duration::hours(25);
@@ -85,7 +88,7 @@ impl Cadence {
 
     /// The next `count` occurrences in `zone` strictly after `after_ms`, in order, no instant twice.
     pub fn next_instants(&self, zone: Tz, after_ms: UtcMs, count: usize) -> Vec<Occurrence> {
-        let local = crate::domain::kernel::clock::utc(after_ms).with_timezone(&zone).naive_local();
+        let local = utc(after_ms).with_timezone(&zone).naive_local();
         let mut cursor = local.checked_sub_signed(LOOK_BACK).unwrap_or(local);
         let (mut found, mut last_ms) = (Vec::new(), after_ms);
         while found.len() < count {
@@ -105,11 +108,12 @@ impl Cadence {
         match &self.0 {
             Rule::Daily(time) => format!("every day at {}", hm(*time)),
             Rule::Weekly(day, time) => format!("every {} at {}", weekday_name(*day), hm(*time)),
-            Rule::EveryWeeks { weeks, from, time } => format!(
-                "every {weeks} weeks on {} at {}, counted from {from}",
-                weekday_name(chrono::Datelike::weekday(from)),
-                hm(*time)
-            ),
+            Rule::EveryWeeks { weeks, from, time } => {
+                let rhythm =
+                    if *weeks == 1 { "every week".to_owned() } else { format!("every {weeks} weeks") };
+                let day = weekday_name(from.weekday());
+                format!("{rhythm} on {day} at {}, counted from {from}", hm(*time))
+            }
             Rule::Monthly(day, time) => format!("{} at {}{}", day.of("month"), hm(*time), day.clamp_note()),
             Rule::Quarterly(day, time) => {
                 format!("{} at {}{}", day.of("quarter"), hm(*time), day.clamp_note())
