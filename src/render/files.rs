@@ -74,3 +74,15 @@ pub(super) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str> {
         Error::invalid(format!("templates/{name} is not UTF-8 at byte {}", error.valid_up_to()))
     })
 }
+
+/// The fonts that come with the binary.
+#[cfg(feature = "pdf")]
+pub(super) fn fonts() -> Vec<Cow<'static, [u8]>> {
+    let mut names: Vec<_> = Embedded::iter().filter(|name| name.starts_with("document/fonts/")).collect();
+    names.sort();
+    names
+        .iter()
+        .filter(|name| name.ends_with(".otf"))
+        .filter_map(|name| Embedded::get(name).map(|file| file.data))
+        .collect()
+}

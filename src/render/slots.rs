@@ -8,6 +8,11 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::content::{
+    field::{Field, FieldUse},
+    merge::Part,
+};
+
 /// Opens a marker.
 pub const OPEN: char = '\u{e000}';
 /// Closes a marker.
@@ -48,6 +53,31 @@ impl SlotTable {
             self.0.len() - 1
         });
         format!("{OPEN}{number}{CLOSE}")
+    }
+
+    /// The marker for a field that differs per recipient. Lead fields never reach a rendition.
+    ///
+    /// # Errors
+    /// The field's default as literal text, to be escaped, where no slot serves the field.
+    pub fn field(&mut self, used: &FieldUse) -> Result<String, String> {
+        let default = used.default.clone().unwrap_or_default();
+        match used.field {
+            Field::ContactFirstName => Ok(self.marker(Slot::FirstName { default })),
+            Field::ContactName => Ok(self.marker(Slot::FullName { default })),
+            _ => Err(default),
+        }
+    }
+
+    /// A text of merged and per-recipient parts (a subject, a URL) as one text with markers; literal parts are
+    /// taken as they are.
+    pub fn parts(&mut self, parts: &[Part]) -> String {
+        parts
+            .iter()
+            .map(|part| match part {
+                Part::Text(text) => text.clone(),
+                Part::Field(used) => self.field(used).unwrap_or_else(|default| default),
+            })
+            .collect()
     }
 
     /// The slot with that number.

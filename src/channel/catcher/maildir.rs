@@ -1,4 +1,4 @@
-//! Storing in a Maildir: written to `tmp`, synced, linked into `new`. A name says the order of arrival and the time.
+//! Storing in a Maildir: written to `tmp`, synced, renamed into `new`. A name says the order of arrival and the time.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -56,22 +56,37 @@ impl Maildir {
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => continue,
                 other => other?,
             };
-            let stored = write_synced(&mut file, parts).and_then(|()| self.publish(&tmp, &name));
-            let _ = fs::remove_file(&tmp);
-            match stored {
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-                Ok(()) => return Ok(name),
+            let new = self.root.join("new").join(&name);
+            // Whoever made the file in `tmp` owns the name, so nobody can take it between this look and the rename.
+            let stored = match new.try_exists() {
+                Ok(true) => Ok(false),
+                Ok(false) => {
+                    write_synced(&mut file, parts).and_then(|()| self.publish(&tmp, &new)).map(|()| true)
+                }
+                Err(error) => Err(error),
+            };
+            if !matches!(stored, Ok(true)) {
+                let _ = fs::remove_file(&tmp);
+            }
+            if stored? {
+                return Ok(name);
             }
         }
     }
 
-    /// A link and not a rename: it never replaces a message that is there.
-    fn publish(&self, tmp: &Path, name: &str) -> io::Result<()> {
-        let new = self.root.join("new");
-        fs::hard_link(tmp, new.join(name))?;
-        // The name itself must be on the disk before anybody is told that the message is.
-        File::open(new)?.sync_all()
+    fn publish(&self, tmp: &Path, new: &Path) -> io::Result<()> {
+        fs::rename(tmp, new)?;
+        // The name itself must be on the disk before anybody is told that the message is; elsewhere than on Unix a
+        // folder cannot be synced, and need not be.
+        let synced = if cfg!(unix) {
+            File::open(self.root.join("new")).and_then(|folder| folder.sync_all())
+        } else {
+            Ok(())
+        };
+        if synced.is_err() {
+            let _ = fs::remove_file(new);
+        }
+        synced
     }
 }
 

@@ -343,5 +343,7 @@ fn path_after<'a>(keyword: &str, rest: &'a str) -> Option<(String, &'a str)> {
 
 /// The name of the other side, fit for a header line.
 fn printable(name: &str) -> String {
-    name.chars().filter(char::is_ascii_graphic).filter(|c| !"()<>\\\"".contains(*c)).take(253).collect()
+    let name: String =
+        name.chars().filter(char::is_ascii_graphic).filter(|c| !"()<>\\\"".contains(*c)).take(253).collect();
+    if name.is_empty() { "unknown".to_owned() } else { name }
 }

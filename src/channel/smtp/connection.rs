@@ -12,6 +12,9 @@ use crate::domain::delivery::{Outcome, Reply, Stage, Trouble};
 /// How long we listen for a last word after a write failed: the relay may have said why before it closed.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
+/// Most memory that a connection keeps for the next message, in bytes.
+const OUT_BYTES_KEPT: usize = 1024 * 1024;
+
 /// A connection that is ready for mail. Sends one message at a time and says truthfully what became of it.
 pub struct Connection {
     wire: Wire,
@@ -99,6 +102,7 @@ impl Connection {
             }
             Err(outcome) => outcome,
         };
+        out.shrink_to(OUT_BYTES_KEPT);
         self.out = out;
         outcome
     }
@@ -223,7 +227,7 @@ impl Connection {
         if let Err(fault) = self.wire.write(message, self.timeouts.block).await {
             // The dot did not leave, so the relay cannot have accepted. It may have told us why.
             self.usable = false;
-            return match self.wire.read_reply(LAST_WORD).await {
+            return match self.wire.read_reply(LAST_WORD.min(self.timeouts.block)).await {
                 Ok(reply) if reply.code >= 400 => refused(Stage::FinalDot, reply),
                 _ => Outcome::host(Stage::FinalDot, format!("before the end of the message: {fault}")),
             };

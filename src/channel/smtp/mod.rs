@@ -7,8 +7,6 @@ mod hello;
 mod pool;
 mod relay;
 #[cfg(test)]
-mod sink;
-#[cfg(test)]
 mod tests;
 mod tls;
 mod wire;

@@ -203,6 +203,7 @@ fn not_tried(why: Option<Outcome>) -> Outcome {
             outcome
         }
         Some(Outcome::Refused { stage, reply, detail, .. }) => {
+            let stage = if stage <= Stage::Hello { stage } else { Stage::Connect };
             Outcome::Refused { stage, trouble: Trouble::Host, reply, detail: format!("not tried: {detail}") }
         }
         Some(Outcome::Uncertain { detail }) => Outcome::host(Stage::Connect, format!("not tried: {detail}")),

@@ -1,13 +1,38 @@
 //! Mail: from trees to a rendition with slots, and from there to the wire.
 
+mod newsletter;
+mod notice;
 mod quoted;
-pub mod wire;
+mod text;
+mod wire;
 
+use std::collections::HashMap;
+
+use mrml::prelude::render::RenderOptions;
 use serde::{Deserialize, Serialize};
 
-pub use wire::{MessageHeaders, Recipient, WireTemplate};
+use crate::domain::{
+    content::tree::Target,
+    kernel::{Error, Result},
+};
 
 use super::slots::{SlotTable, SlotValues, escape_html};
+
+
+pub use newsletter::{CardImage, EmailInput, FeatureCard, FooterLinks, newsletter};
+pub use notice::{Fact, NoticeInput, notice};
+pub use text::plain_text;
+pub use wire::{MessageHeaders, Recipient, WireTemplate};
+
+/// Gives the address for a link's target, may hold slots; empty leaves the text without a link.
+pub type LinkMap<'a> = dyn FnMut(&Target) -> String + 'a;
+/// Gives the https address for an image's path under the content folder; nothing shows the alternative text.
+pub type ImageMap<'a> = dyn FnMut(&str) -> Option<String> + 'a;
+
+/// From this size on, in bytes of HTML, a large mailbox provider shows the mail cut off.
+pub const HTML_BYTES_WARN: usize = 100_000;
+/// Largest HTML part, in bytes.
+const HTML_BYTES_MAX: usize = 1_000_000;
 
 /// One variant of a mail, the same for all its recipients but for the slots.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,6 +48,16 @@ pub struct EmailRendition {
 }
 
 impl EmailRendition {
+    /// What to tell the author when the mail is so long that it would be shown cut off.
+    pub fn size_warning(&self) -> Option<String> {
+        (self.html.len() > HTML_BYTES_WARN).then(|| {
+            format!(
+                "the mail has {} bytes of HTML; from {HTML_BYTES_WARN} on it is shown cut off, so shorten it",
+                self.html.len()
+            )
+        })
+    }
+
     /// Subject, HTML and text as one reader sees them: for previews and for "view in browser".
     pub fn filled(&self, values: &SlotValues<'_>) -> (String, String, String) {
         (
@@ -31,4 +66,37 @@ impl EmailRendition {
             self.slots.fill(&self.text, values, str::to_owned),
         )
     }
+}
+
+/// MJML to HTML, and the parts into one rendition.
+fn finish(subject: String, mjml: &str, text: String, slots: SlotTable) -> Result<EmailRendition> {
+    let html = html_of(mjml)?;
+    if html.len() > HTML_BYTES_MAX {
+        return Err(Error::invalid(format!(
+            "the mail has {} bytes of HTML, at most {HTML_BYTES_MAX} are sent; shorten it",
+            html.len()
+        )));
+    }
+    Ok(EmailRendition { subject, html, text, slots })
+}
+
+/// Renders MJML. The crate writes attributes as Rust source text, so `\\`, emoji joiners and our markers would come
+/// out as `\\u{…}`: such characters go through as references. Authors' text is escaped before, so no reference
+/// of theirs is taken for one of these.
+fn html_of(mjml: &str) -> Result<String> {
+    let mut source = String::with_capacity(mjml.len() + 1_024);
+    for c in mjml.chars() {
+        let is_kept = matches!(c, '\n' | '\t' | '\r' | '"' | '\'') || c.escape_debug().eq([c]);
+        if is_kept {
+            source.push(c);
+        } else {
+            source.push_str(&format!("&#x{:X};", u32::from(c)));
+        }
+    }
+    let parsed = mrml::parse(source).map_err(|error| Error::internal(format!("MJML template: {error}")))?;
+    // No fonts: a mail must not fetch anything but the images it shows.
+    let options = RenderOptions { fonts: HashMap::new(), ..RenderOptions::default() };
+    let html = parsed.element.render(&options);
+    let html = html.map_err(|error| Error::internal(format!("MJML rendering: {error}")))?;
+    Ok(html.replace("&#xE000;", "\u{e000}").replace("&#xE001;", "\u{e001}"))
 }
