@@ -1,1 +1,25 @@
-//! Layer `web`.
+//! The doors for browsers: partners' public pages, the sales desk, the console, and the demo's story and inbox.
+//!
+//! Doors read through `&ctx.db` and call use cases in `work/`; they open no transaction and write no SQL. Every
+//! answer to a GET changes nothing but the record that somebody looked.
+
+mod console;
+mod csrf;
+mod demo;
+mod desk;
+mod error;
+mod frame;
+mod headers;
+mod health;
+mod public;
+mod respond;
+mod router;
+mod statics;
+mod view;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+pub use health::Readiness;
+pub use router::router;
