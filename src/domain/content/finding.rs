@@ -9,6 +9,9 @@ use serde::Serialize;
 /// Most findings one file may give; the last one says that there are more.
 pub const FINDINGS_PER_FILE_MAX: usize = 100;
 
+/// How many of the words that would do are listed in a fix.
+const LISTED_MAX: usize = 20;
+
 /// Whether a finding stops a sync.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -223,9 +226,10 @@ impl<'a> Findings<'a> {
         if self.left_out > 0 {
             let left_out = std::mem::take(&mut self.left_out);
             self.list.truncate(FINDINGS_PER_FILE_MAX - 1);
+            let last = self.list.iter().map(|f| f.line).max().unwrap_or(1);
             self.add(
                 codes::MORE_FINDINGS,
-                Place { line: u32::MAX, column: 1 },
+                Place { line: last, column: 1 },
                 format!("{} more findings in this file are not listed", left_out + 1),
                 "mend those listed and check again",
             );
@@ -252,8 +256,10 @@ pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str> + C
     match suggestion(word, known.clone()) {
         Some(meant) => format!("did you mean `{meant}`?"),
         None => {
-            let all: Vec<String> = known.into_iter().map(|word| format!("`{word}`")).collect();
-            format!("use one of {}", all.join(", "))
+            let mut known = known.into_iter();
+            let all: Vec<String> = known.by_ref().take(LISTED_MAX).map(|word| format!("`{word}`")).collect();
+            let more = if known.next().is_some() { ", ..." } else { "" };
+            format!("use one of {}{more}", all.join(", "))
         }
     }
 }

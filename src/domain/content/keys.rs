@@ -12,10 +12,10 @@ use super::{
 };
 use crate::domain::{
     kernel::{
-        EmailAddress, Slug,
+        EmailAddress, Locale, Slug,
         text::{LINE_CHARS_MAX, is_unsafe},
     },
-    partner::{AudienceRole, Roles},
+    partner::{AudienceRole, Roles, brand::Colour},
 };
 
 /// A map that is being read.
@@ -321,6 +321,17 @@ impl Found {
         let parse = |text: &str| {
             text.parse().map_err(|_| format!("`{text}` is not an IANA time zone such as Europe/Oslo"))
         };
+        self.parsed(parse, findings)
+    }
+
+    /// A locale.
+    pub fn locale(self, findings: &mut Findings<'_>) -> Option<Locale> {
+        self.parsed(|text| Locale::parse(text).map_err(|error| error.public().to_owned()), findings)
+    }
+
+    /// A colour `#rrggbb`.
+    pub fn colour(self, findings: &mut Findings<'_>) -> Option<Colour> {
+        let parse = |text: &str| Colour::try_from(text.to_owned()).map_err(|error| error.public().to_owned());
         self.parsed(parse, findings)
     }
 
