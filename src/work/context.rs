@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::track::Tracker;
+use super::{cobrand::Media, track::Tracker};
 use crate::{
     domain::{
         content::library::Library,
@@ -62,7 +62,15 @@ pub struct Context {
     pub tracker: Tracker,
     /// Wakes loops.
     pub wake: Wake,
-    library: RwLock<Arc<Library>>,
+    contents: RwLock<Contents>,
+    publishing_faults: RwLock<Vec<String>>,
+}
+
+/// The content as last synced.
+#[derive(Clone, Default)]
+struct Contents {
+    library: Arc<Library>,
+    media: Arc<Media>,
 }
 
 impl Context {
@@ -84,7 +92,8 @@ impl Context {
             settings,
             tracker: Tracker::default(),
             wake: Wake::default(),
-            library: RwLock::default(),
+            contents: RwLock::default(),
+            publishing_faults: RwLock::default(),
         }
     }
 
@@ -95,12 +104,28 @@ impl Context {
 
     /// The content as last synced.
     pub fn library(&self) -> Arc<Library> {
-        self.library.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).library.clone()
     }
 
-    /// Makes `library` the present one.
-    pub fn set_library(&self, library: Library) {
-        *self.library.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(library);
+    /// Content hashes of images and logos, as last synced.
+    pub fn media(&self) -> Arc<Media> {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).media.clone()
+    }
+
+    /// Makes this the present content.
+    pub fn set_contents(&self, library: Library, media: Media) {
+        let contents = Contents { library: Arc::new(library), media: Arc::new(media) };
+        *self.contents.write().unwrap_or_else(PoisonError::into_inner) = contents;
+    }
+
+    /// What keeps issues from being frozen, for the console.
+    pub fn publishing_faults(&self) -> Vec<String> {
+        self.publishing_faults.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces what keeps issues from being frozen.
+    pub fn set_publishing_faults(&self, faults: &[String]) {
+        *self.publishing_faults.write().unwrap_or_else(PoisonError::into_inner) = faults.to_vec();
     }
 
     /// An absolute address of ours.

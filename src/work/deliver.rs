@@ -45,6 +45,8 @@ const STALE_AFTER_MS: i64 = 30_000;
 const DEAD_AFTER_MS: i64 = 60_000;
 /// Longest rest before the queue is looked at again.
 const POLL: Duration = Duration::from_millis(500);
+/// Shortest rest, so that rows of a paused issue do not keep us busy.
+const REST_MIN: Duration = Duration::from_millis(5);
 /// Rest after the database did not answer.
 const DATABASE_REST: Duration = Duration::from_secs(1);
 /// Windows claimed ahead.
@@ -85,7 +87,7 @@ impl Deliverer {
             match self.round(&shutdown).await {
                 Ok(0) => tokio::select! {
                     () = self.ctx.wake.deliver.notified() => {}
-                    () = tokio::time::sleep(POLL) => {}
+                    () = tokio::time::sleep(self.rest().await) => {}
                     _ = shutdown.changed() => {}
                 },
                 Ok(_) => {}
@@ -147,6 +149,12 @@ impl Deliverer {
         }
         self.settle_rest().await?;
         Ok(count)
+    }
+
+    /// How long nothing is due, at most [`POLL`]: other nodes and people may add to the queue meanwhile.
+    async fn rest(&self) -> Duration {
+        let next_due_ms = deliveries::next_due_ms(&self.ctx.db).await.ok().flatten();
+        next_due_ms.map_or(POLL, |due_ms| self.ctx.clock.until(due_ms).clamp(REST_MIN, POLL))
     }
 
     /// Records the last window, starts this one, sends it.

@@ -2,10 +2,16 @@
 
 pub mod approve;
 pub mod cache;
+pub mod cobrand;
+pub mod compose;
 pub mod context;
 pub mod deliver;
+pub mod folder;
+pub mod link_book;
 pub mod preferences;
+pub mod publish;
 pub mod signin;
+pub mod sync;
 pub mod tokens;
 pub mod track;
 

@@ -70,11 +70,11 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let newsletters = ctx
         .library()
         .newsletters()
-        .map(|(slug, title, cadence)| Subscription {
-            subscribed: !is_stopped(&slug) && !is_stopped(ALL),
-            slug,
-            title,
-            cadence,
+        .map(|(asset, newsletter)| Subscription {
+            subscribed: !is_stopped(asset.slug()) && !is_stopped(ALL),
+            slug: asset.slug().to_owned(),
+            title: asset.front.title.as_str().to_owned(),
+            cadence: newsletter.cadence.clone(),
         })
         .collect();
     Ok(Preferences {
@@ -127,7 +127,7 @@ pub async fn choose(
     visitor: &Visitor,
 ) -> Result<()> {
     let mail = mail_of(ctx, token).await?;
-    let known: Vec<String> = ctx.library().newsletters().map(|(slug, _, _)| slug).collect();
+    let known: Vec<String> = ctx.library().newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
     if let Some(unknown) = wanted.iter().find(|slug| !known.contains(slug)) {
         return Err(Error::invalid(format!("there is no newsletter `{unknown}`")));
     }

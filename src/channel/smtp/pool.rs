@@ -31,6 +31,7 @@ pub struct SmtpChannel {
 struct Inner {
     relay: Relay,
     tls: Option<TlsConnector>,
+    idle_max: Duration,
     kept: Mutex<Vec<Connection>>,
 }
 
@@ -47,9 +48,17 @@ impl SmtpChannel {
     /// # Errors
     /// The description has faults, or the certificates cannot be read.
     pub fn new(relay: Relay) -> Result<Self> {
+        Self::with_idle_max(relay, IDLE_MAX)
+    }
+
+    /// As [`SmtpChannel::new`], with another limit for idle connections.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn with_idle_max(relay: Relay, idle_max: Duration) -> Result<Self> {
         relay.check()?;
         let tls = tls::connector(&relay)?;
-        Ok(Self { inner: Arc::new(Inner { relay, tls, kept: Mutex::new(Vec::new()) }) })
+        Ok(Self { inner: Arc::new(Inner { relay, tls, idle_max, kept: Mutex::new(Vec::new()) }) })
     }
 
     /// Hands `mails` over and says what became of each, in the same order. Uses up to `connections_max` connections;
@@ -140,7 +149,7 @@ impl Inner {
     async fn obtain(&self) -> Result<Connection, Outcome> {
         let kept = {
             let mut kept = lock(&self.kept);
-            kept.retain(|connection| connection.idle() <= IDLE_MAX);
+            kept.retain(|connection| connection.idle() <= self.idle_max);
             kept.pop()
         };
         match kept {

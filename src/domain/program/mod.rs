@@ -5,6 +5,7 @@
 pub mod audience;
 pub mod cadence;
 pub mod issue;
+pub mod lint;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};
 pub use cadence::Cadence;
