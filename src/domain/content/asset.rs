@@ -7,10 +7,10 @@ use sha2::{Digest, Sha256};
 
 use super::{
     body::Body,
-    builder::{IMAGE_FIX, image_path},
     field::Scope,
     finding::{Finding, Findings, Place, codes},
     front_matter,
+    image::{IMAGE_FIX, image_path},
     keys::Keys,
     kinds::Detail,
     merge::Template,
@@ -189,7 +189,9 @@ impl Asset {
         for (code, place, message, fix) in first {
             findings.add(code, place, message, fix);
         }
-        let (mut keys, body_at) = match front_matter::split(&text) {
+        let split = front_matter::split(&text);
+        let split_ok = split.is_ok();
+        let (mut keys, body_at) = match split {
             Ok(split) => (front_matter::keys(split.yaml, &mut findings), split.body_at),
             Err(why) => {
                 let fix = "begin the file with a line `---`, the keys, and another line `---`";
@@ -208,7 +210,9 @@ impl Asset {
             keys.finish(&mut findings);
         }
         let body = Body::parse(&text[body_at..], body_at, Scope::from(kind), &mut findings);
-        detail.check_body(&body, body_at, &mut findings);
+        if split_ok {
+            detail.check_body(&body, body_at, &mut findings);
+        }
         let findings = findings.finish();
         let revision = hex(&Sha256::digest(bytes));
         let FileName { reference, locale } = name;

@@ -7,6 +7,7 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag};
 use super::{
     field::{self, EXAMPLE, Scope},
     finding::{Code, Findings, Place, codes},
+    image::{IMAGE_FIX, image_path},
     link,
     markdown::Lifted,
     merge::Part,
@@ -200,7 +201,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
         match self.frames.pop() {
             Some(Frame::Inlines(around, inlines)) => self.end_inlines(around, inlines),
             Some(Frame::Paragraph { inlines, images, start, .. }) => {
-                self.end_paragraph(inlines, images, start)
+                self.end_paragraph(inlines, images, start);
             }
             Some(Frame::Image { src, alt }) => self.end_image(src, &alt),
             Some(Frame::Blocks(Block::Quote, nodes)) => self.block(Node::Quote(nodes)),
@@ -219,7 +220,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
                 }
             }
             Some(Frame::Table { alignments, head, rows }) => {
-                self.block(Node::Table { alignments, head, rows })
+                self.block(Node::Table { alignments, head, rows });
             }
             Some(Frame::Cells { is_head, cells }) => {
                 if let Some(Frame::Table { head, rows, .. }) = self.frames.last_mut() {
@@ -445,30 +446,6 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
             }
         }
     }
-}
-
-/// How to name an image.
-pub const IMAGE_FIX: &str = "name a PNG file under the content folder, such as images/restore-score.png";
-
-/// Checks a path to an image.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn image_path(path: &str) -> Result<(), &'static str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if path.contains(':')
-        || path.starts_with('/')
-        || path.split('/').any(|part| matches!(part, ".." | "." | ""))
-    {
-        return Err("the image's path leaves the content folder");
-    }
-    if !path.chars().all(plain) {
-        return Err("the image's path holds characters other than letters, digits, `-`, `_`, `.` and `/`");
-    }
-    if !path.ends_with(".png") {
-        return Err("the image is not a PNG file");
-    }
-    Ok(())
 }
 
 fn alignment(alignment: pulldown_cmark::Alignment) -> Alignment {
