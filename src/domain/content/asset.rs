@@ -14,9 +14,10 @@ use super::{
     keys::Keys,
     kinds::Detail,
     merge::Template,
+    safe::{first_bad, is_bad},
 };
 use crate::domain::{
-    kernel::{Locale, Slug, text::is_unsafe},
+    kernel::{Locale, Slug},
     partner::{AudienceRole, Roles},
 };
 
@@ -266,13 +267,12 @@ fn clean(_path: &str, bytes: &[u8]) -> (String, Vec<Early>) {
     if text.contains('\r') {
         text = text.replace("\r\n", "\n");
     }
-    let bad = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
-    if text.contains(bad) {
-        for (at, c) in text.char_indices().filter(|(_, c)| bad(*c)).take(20) {
+    if first_bad(&text).is_some() {
+        for (at, c) in text.char_indices().filter(|(_, c)| is_bad(*c)).take(20) {
             let message = format!("the character U+{:04X} is not allowed", u32::from(c));
             found.push((codes::UNSAFE_CHARACTER, Place::of(&text, at), message, "remove it"));
         }
-        text.retain(|c| !bad(c));
+        text.retain(|c| !is_bad(c));
     }
     (text, found)
 }

@@ -6,14 +6,14 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag};
 
 use super::{
     field::{self, EXAMPLE, Scope},
-    finding::{Code, Findings, Place, codes},
+    finding::{At, Code, Findings, codes},
     image::{IMAGE_FIX, image_path},
     link,
     markdown::Lifted,
     merge::Part,
+    safe::{is_bad, is_surely_safe},
     tree::{Alignment, Inline, Node, Target},
 };
-use crate::domain::kernel::text::is_unsafe;
 
 /// Deepest nesting of containers (quotes, lists, emphasis, links) in the tree.
 const DEPTH_MAX: usize = 24;
@@ -337,8 +337,12 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
             let message = "`{{` does not begin a merge field";
             self.find(codes::MALFORMED_FIELD, range.start, message, EXAMPLE);
         }
+        if is_surely_safe(text) {
+            self.inline(Inline::Text(text.to_owned()), range.start);
+            return;
+        }
         let mut run = 0;
-        for (at, c) in text.char_indices().filter(|(_, c)| is_unsafe(*c) && *c != '\t') {
+        for (at, c) in text.char_indices().filter(|(_, c)| is_bad(*c)) {
             self.inline(Inline::Text(text[run..at].to_owned()), range.start);
             run = at + c.len_utf8();
             self.slot(c, range.start + at);
@@ -351,7 +355,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
         let lifted = self.lifted;
         match lifted.cut(c) {
             Some(cut) => {
-                let place = Place::of(self.findings.text(), self.offset(at));
+                let place = At::Offset(self.offset(at));
                 if let Some(used) = field::check(cut.read.clone(), self.scope, place, self.findings) {
                     self.inline(Inline::Field(used), at);
                 }
@@ -396,7 +400,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
     }
 
     fn target(&mut self, destination: &str, at: usize) -> Option<Target> {
-        let place = Place::of(self.findings.text(), self.offset(at));
+        let place = At::Offset(self.offset(at));
         let mut parts: Vec<Part> = Vec::new();
         let mut text = String::new();
         for c in destination.chars() {

@@ -9,12 +9,10 @@ use super::{
     field::Scope,
     finding::{Findings, Place, codes, did_you_mean},
     merge::Template,
+    safe::{first_bad, is_bad},
 };
 use crate::domain::{
-    kernel::{
-        EmailAddress, Locale, Slug,
-        text::{LINE_CHARS_MAX, is_unsafe},
-    },
+    kernel::{EmailAddress, Locale, Slug, text::LINE_CHARS_MAX},
     partner::{AudienceRole, Roles, brand::Colour},
 };
 
@@ -153,11 +151,10 @@ impl Found {
         };
         let place = self.place();
         let Value::Text(mut text) = self.placed.value else { return None };
-        let bad = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
-        if let Some(c) = text.chars().find(|c| bad(*c)) {
+        if let Some(c) = first_bad(&text) {
             let message = format!("`{}` holds the character U+{:04X}", self.key, u32::from(c));
             findings.add(codes::UNSAFE_CHARACTER, place, message, "remove it");
-            text.retain(|c| !bad(c));
+            text.retain(|c| !is_bad(c));
         }
         Some(text)
     }

@@ -62,7 +62,7 @@ impl Template {
         while let Some(at) = rest.find("{{") {
             push_text(&mut parts, &rest[..at]);
             let (length, read) = field::read(&rest[at..]);
-            if let Some(used) = field::check(read, scope, place, findings) {
+            if let Some(used) = field::check(read, scope, place.into(), findings) {
                 parts.push(Part::Field(used));
             }
             rest = &rest[at + length..];

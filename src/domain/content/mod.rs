@@ -19,6 +19,7 @@ mod link;
 mod markdown;
 pub mod merge;
 pub mod rules;
+mod safe;
 pub mod text;
 pub mod tree;
 pub mod vendor;
