@@ -167,6 +167,17 @@ impl Found {
     /// One line of at most `chars_max` characters, not blank.
     pub fn line_of(self, chars_max: usize, findings: &mut Findings<'_>) -> Option<String> {
         let (key, place) = (self.key.clone(), self.place());
+        let line = self.raw_line(chars_max, findings)?;
+        if line.contains("{{") {
+            let message = format!("merge fields are not filled in `{key}`");
+            findings.add(codes::FIELD_NOT_HERE, place, message, "say it without the field");
+        }
+        Some(line)
+    }
+
+    /// One line that may hold fields.
+    fn raw_line(self, chars_max: usize, findings: &mut Findings<'_>) -> Option<String> {
+        let (key, place) = (self.key.clone(), self.place());
         let text = self.text(findings)?;
         let line = text.trim();
         if line.is_empty() {
@@ -192,7 +203,7 @@ impl Found {
     /// One line with merge fields.
     pub fn template(self, chars_max: usize, scope: Scope, findings: &mut Findings<'_>) -> Option<Template> {
         let place = self.place();
-        let line = self.line_of(chars_max, findings)?;
+        let line = self.raw_line(chars_max, findings)?;
         Some(Template::parse(&line, scope, place, findings))
     }
 

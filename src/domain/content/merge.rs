@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{
-    field::{self, EXAMPLE, Field, FieldUse, Scope},
-    finding::{Findings, Place, codes},
+    field::{self, Field, FieldUse, Scope},
+    finding::{Findings, Place},
     link,
     tree::{Inline, Node, Target},
 };
@@ -286,18 +286,3 @@ fn percent_encoded(value: &str) -> String {
     }
     encoded
 }
-
-/// Refuses fields in a text that is never merged.
-pub fn refuse_fields(text: &str, what: &str, place: Place, findings: &mut Findings<'_>) {
-    if text.contains("{{") {
-        findings.add(
-            codes::FIELD_NOT_HERE,
-            place,
-            format!("`{what}` is not merged"),
-            "remove the merge field",
-        );
-    }
-}
-
-/// How a correct field looks; for other modules' fixes.
-pub const FIELD_EXAMPLE: &str = EXAMPLE;

@@ -206,6 +206,8 @@ fn faults_of_merge_fields() {
     one(&body("[x](https://a.example/?q={{ lead.company }})"), "C402", 9, 1);
     assert_eq!(body("`{{ any }}`\n\n```\n{{ thing }}\n```\n"), [], "code is literal");
     one(&with("newsletters/n.md", NEWSLETTER.replace("partner.name", "partner.nam")), "C401", 10, 6);
+    let author = format!("{}Text.", BLOG.replace("Priya", "\"{{ partner.name }}\""));
+    one(&with("blog/x.md", author), "C402", 7, 9);
 }
 
 #[test]
