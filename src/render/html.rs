@@ -9,6 +9,9 @@ use crate::domain::{
 
 use super::slots::{SlotTable, escape_html};
 
+/// A blank that survives between two tags: the MJML parser drops white space there.
+const BLANK: &str = "&#32;";
+
 /// Where a fragment goes.
 #[derive(Debug, Clone, Copy)]
 pub enum Profile {
@@ -18,6 +21,8 @@ pub enum Profile {
     Mail {
         /// Colour of links, legible on white.
         link: Colour,
+        /// Whether the language runs from right to left.
+        is_rtl: bool,
     },
 }
 
@@ -105,6 +110,10 @@ impl Writer<'_, '_> {
         }
     }
 
+    fn is_mail(&self) -> bool {
+        matches!(self.profile, Profile::Mail { .. })
+    }
+
     fn open(&mut self, tag: &str, style: &str) {
         let style = self.style(style);
         // Writing to a String cannot fail, here and below.
@@ -125,7 +134,8 @@ impl Writer<'_, '_> {
             }
             Node::List { ordered_start, items } => self.list(*ordered_start, items),
             Node::Quote(inner) => {
-                let style = "margin:0 0 16px;padding:2px 0 2px 16px;border-left:3px solid #c9ced6;color:#4a525c";
+                let style =
+                    "margin:0 0 16px;padding:2px 0 2px 16px;border-left:3px solid #c9ced6;color:#4a525c";
                 self.open("blockquote", style);
                 self.nodes(inner);
                 self.out.push_str("</blockquote>\n");
@@ -195,7 +205,8 @@ impl Writer<'_, '_> {
         let alt = alt.split_whitespace().collect::<Vec<_>>().join(" ");
         match (self.hooks.image)(src) {
             Some(url) => {
-                let style = self.style("display:block;width:100%;max-width:536px;height:auto;border:0;margin:0 0 16px");
+                let style = self
+                    .style("display:block;width:100%;max-width:536px;height:auto;border:0;margin:0 0 16px");
                 let lazy = if matches!(self.profile, Profile::Page) { " loading=\"lazy\"" } else { "" };
                 let _ = writeln!(
                     self.out,
@@ -218,11 +229,14 @@ impl Writer<'_, '_> {
         }
         self.open(
             "table",
-            "width:100%;border-collapse:collapse;margin:0 0 18px;font-size:14px;line-height:1.45",
+            "width:100%;border-collapse:collapse;margin:0 0 18px;font-size:14px;line-height:1.45;word-break:normal;overflow-wrap:break-word",
         );
         self.out.push_str("\n<thead><tr>");
         for (at, cell) in head.iter().enumerate() {
-            let style = self.cell_style(alignments.get(at), "padding:8px 10px 8px 0;border-bottom:2px solid #c9ced6;font-weight:700");
+            let style = self.cell_style(
+                alignments.get(at),
+                "padding:8px 10px 8px 0;border-bottom:2px solid #c9ced6;font-weight:700",
+            );
             let _ = write!(self.out, "<th scope=\"col\"{style}>");
             self.inlines(cell);
             self.out.push_str("</th>");
@@ -246,12 +260,14 @@ impl Writer<'_, '_> {
     }
 
     fn cell_style(&self, alignment: Option<&Alignment>, mail: &str) -> String {
-        let side = match alignment {
-            Some(Alignment::Right) => "right",
-            Some(Alignment::Center) => "center",
-            Some(Alignment::Left) => "left",
-            // Start, whichever side the language begins on; mail clients know left and right only.
-            Some(Alignment::None) | None => "start",
+        let side = match (alignment, self.profile) {
+            (Some(Alignment::Right), _) => "right",
+            (Some(Alignment::Center), _) => "center",
+            (Some(Alignment::Left), _) => "left",
+            (Some(Alignment::None) | None, Profile::Page) => "start",
+            // Mail clients know left and right only, and centre a head cell without either.
+            (_, Profile::Mail { is_rtl: true, .. }) => "right",
+            (_, Profile::Mail { is_rtl: false, .. }) => "left",
         };
         match self.profile {
             Profile::Page if side == "start" => String::new(),
@@ -263,6 +279,7 @@ impl Writer<'_, '_> {
     fn inlines(&mut self, inlines: &[Inline]) {
         for inline in inlines {
             match inline {
+                Inline::Text(text) if self.is_mail() && text.trim().is_empty() => self.out.push_str(BLANK),
                 Inline::Text(text) => self.out.push_str(&escape_html(text)),
                 Inline::Emphasis(inner) => self.wrapped("em", inner),
                 Inline::Strong(inner) => self.wrapped("strong", inner),
@@ -276,6 +293,7 @@ impl Writer<'_, '_> {
                     let text = self.hooks.slots.field(used).unwrap_or_else(|text| escape_html(&text));
                     self.out.push_str(&text);
                 }
+                Inline::SoftBreak if self.is_mail() => self.out.push_str(BLANK),
                 Inline::SoftBreak => self.out.push('\n'),
                 Inline::HardBreak => self.out.push_str("<br />\n"),
             }
@@ -295,7 +313,7 @@ impl Writer<'_, '_> {
         }
         let style = match self.profile {
             Profile::Page => String::new(),
-            Profile::Mail { link } => {
+            Profile::Mail { link, .. } => {
                 format!(" class=\"link\" style=\"color:{link};text-decoration:underline\"")
             }
         };

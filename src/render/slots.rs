@@ -177,7 +177,9 @@ pub fn escape_url_part(text: &str) -> String {
     for piece in pieces(text) {
         match piece {
             Piece::Slot(label) => {
-                escaped.extend([OPEN.to_string().as_str(), label, CLOSE.to_string().as_str()])
+                escaped.push(OPEN);
+                escaped.push_str(label);
+                escaped.push(CLOSE);
             }
             Piece::Text(text) => {
                 for byte in text.bytes() {

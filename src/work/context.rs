@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{cobrand::Media, track::Tracker};
+use super::{cobrand::Media, documents::Documents, track::Tracker};
 use crate::{
     domain::{
         content::library::Library,
@@ -60,6 +60,8 @@ pub struct Context {
     pub settings: Settings,
     /// Takes up clicks and page views.
     pub tracker: Tracker,
+    /// Makes PDFs.
+    pub documents: Documents,
     /// Wakes loops.
     pub wake: Wake,
     contents: RwLock<Contents>,
@@ -91,6 +93,7 @@ impl Context {
             templates,
             settings,
             tracker: Tracker::default(),
+            documents: Documents::default(),
             wake: Wake::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),

@@ -7,16 +7,17 @@ use sha2::{Digest, Sha256};
 
 use super::{
     body::Body,
-    builder::{IMAGE_FIX, image_path},
     field::Scope,
     finding::{Finding, Findings, Place, codes},
     front_matter,
+    image::{IMAGE_FIX, image_path},
     keys::Keys,
     kinds::Detail,
     merge::Template,
+    safe::{first_bad, is_bad},
 };
 use crate::domain::{
-    kernel::{Locale, Slug, text::is_unsafe},
+    kernel::{Locale, Slug},
     partner::{AudienceRole, Roles},
 };
 
@@ -189,7 +190,9 @@ impl Asset {
         for (code, place, message, fix) in first {
             findings.add(code, place, message, fix);
         }
-        let (mut keys, body_at) = match front_matter::split(&text) {
+        let split = front_matter::split(&text);
+        let split_ok = split.is_ok();
+        let (mut keys, body_at) = match split {
             Ok(split) => (front_matter::keys(split.yaml, &mut findings), split.body_at),
             Err(why) => {
                 let fix = "begin the file with a line `---`, the keys, and another line `---`";
@@ -208,7 +211,9 @@ impl Asset {
             keys.finish(&mut findings);
         }
         let body = Body::parse(&text[body_at..], body_at, Scope::from(kind), &mut findings);
-        detail.check_body(&body, body_at, &mut findings);
+        if split_ok {
+            detail.check_body(&body, body_at, &mut findings);
+        }
         let findings = findings.finish();
         let revision = hex(&Sha256::digest(bytes));
         let FileName { reference, locale } = name;
@@ -262,13 +267,12 @@ fn clean(_path: &str, bytes: &[u8]) -> (String, Vec<Early>) {
     if text.contains('\r') {
         text = text.replace("\r\n", "\n");
     }
-    let bad = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
-    if text.contains(bad) {
-        for (at, c) in text.char_indices().filter(|(_, c)| bad(*c)).take(20) {
+    if first_bad(&text).is_some() {
+        for (at, c) in text.char_indices().filter(|(_, c)| is_bad(*c)).take(20) {
             let message = format!("the character U+{:04X} is not allowed", u32::from(c));
             found.push((codes::UNSAFE_CHARACTER, Place::of(&text, at), message, "remove it"));
         }
-        text.retain(|c| !bad(c));
+        text.retain(|c| !is_bad(c));
     }
     (text, found)
 }

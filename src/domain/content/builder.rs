@@ -6,13 +6,14 @@ use pulldown_cmark::{CodeBlockKind, Event, Tag};
 
 use super::{
     field::{self, EXAMPLE, Scope},
-    finding::{Code, Findings, Place, codes},
+    finding::{At, Code, Findings, codes},
+    image::{IMAGE_FIX, image_path},
     link,
     markdown::Lifted,
     merge::Part,
+    safe::{is_bad, is_surely_safe},
     tree::{Alignment, Inline, Node, Target},
 };
-use crate::domain::kernel::text::is_unsafe;
 
 /// Deepest nesting of containers (quotes, lists, emphasis, links) in the tree.
 const DEPTH_MAX: usize = 24;
@@ -200,7 +201,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
         match self.frames.pop() {
             Some(Frame::Inlines(around, inlines)) => self.end_inlines(around, inlines),
             Some(Frame::Paragraph { inlines, images, start, .. }) => {
-                self.end_paragraph(inlines, images, start)
+                self.end_paragraph(inlines, images, start);
             }
             Some(Frame::Image { src, alt }) => self.end_image(src, &alt),
             Some(Frame::Blocks(Block::Quote, nodes)) => self.block(Node::Quote(nodes)),
@@ -219,7 +220,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
                 }
             }
             Some(Frame::Table { alignments, head, rows }) => {
-                self.block(Node::Table { alignments, head, rows })
+                self.block(Node::Table { alignments, head, rows });
             }
             Some(Frame::Cells { is_head, cells }) => {
                 if let Some(Frame::Table { head, rows, .. }) = self.frames.last_mut() {
@@ -336,8 +337,12 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
             let message = "`{{` does not begin a merge field";
             self.find(codes::MALFORMED_FIELD, range.start, message, EXAMPLE);
         }
+        if is_surely_safe(text) {
+            self.inline(Inline::Text(text.to_owned()), range.start);
+            return;
+        }
         let mut run = 0;
-        for (at, c) in text.char_indices().filter(|(_, c)| is_unsafe(*c) && *c != '\t') {
+        for (at, c) in text.char_indices().filter(|(_, c)| is_bad(*c)) {
             self.inline(Inline::Text(text[run..at].to_owned()), range.start);
             run = at + c.len_utf8();
             self.slot(c, range.start + at);
@@ -350,7 +355,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
         let lifted = self.lifted;
         match lifted.cut(c) {
             Some(cut) => {
-                let place = Place::of(self.findings.text(), self.offset(at));
+                let place = At::Offset(self.offset(at));
                 if let Some(used) = field::check(cut.read.clone(), self.scope, place, self.findings) {
                     self.inline(Inline::Field(used), at);
                 }
@@ -395,7 +400,7 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
     }
 
     fn target(&mut self, destination: &str, at: usize) -> Option<Target> {
-        let place = Place::of(self.findings.text(), self.offset(at));
+        let place = At::Offset(self.offset(at));
         let mut parts: Vec<Part> = Vec::new();
         let mut text = String::new();
         for c in destination.chars() {
@@ -445,30 +450,6 @@ impl<'b, 'f, 't> Builder<'b, 'f, 't> {
             }
         }
     }
-}
-
-/// How to name an image.
-pub const IMAGE_FIX: &str = "name a PNG file under the content folder, such as images/restore-score.png";
-
-/// Checks a path to an image.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn image_path(path: &str) -> Result<(), &'static str> {
-    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.' | '/');
-    if path.contains(':')
-        || path.starts_with('/')
-        || path.split('/').any(|part| matches!(part, ".." | "." | ""))
-    {
-        return Err("the image's path leaves the content folder");
-    }
-    if !path.chars().all(plain) {
-        return Err("the image's path holds characters other than letters, digits, `-`, `_`, `.` and `/`");
-    }
-    if !path.ends_with(".png") {
-        return Err("the image is not a PNG file");
-    }
-    Ok(())
 }
 
 fn alignment(alignment: pulldown_cmark::Alignment) -> Alignment {

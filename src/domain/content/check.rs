@@ -62,17 +62,17 @@ impl Check<'_> {
         }
         self.translation(asset, &mut f);
         for (reference, kinds) in asset.detail.references() {
-            self.reference(reference, kinds, &mut f);
+            self.reference(reference.as_str(), || reference.place, kinds, &mut f);
         }
         for target in asset.body.links() {
             if let Target::Asset(reference) = target {
-                let place = place_of(asset, &format!("asset:{reference}"));
-                self.reference(&Reference { target: reference.clone(), place }, &[], &mut f);
+                let at = || place_of(asset, &format!("asset:{reference}"));
+                self.reference(reference, at, &[], &mut f);
             }
         }
         let image = asset.front.image.as_ref().map(|image| image.path.as_str());
         for path in asset.body.images().into_iter().chain(image) {
-            self.image(path, place_of(asset, path), &mut f);
+            self.image(path, || place_of(asset, path), &mut f);
         }
         for partner in asset.detail.partners() {
             self.partner(partner, &mut f);
@@ -101,17 +101,16 @@ impl Check<'_> {
         }
     }
 
-    fn reference(&mut self, reference: &Reference, kinds: &[AssetKind], f: &mut Findings<'_>) {
-        let name = reference.as_str();
+    fn reference(&mut self, name: &str, at: impl Fn() -> Place, kinds: &[AssetKind], f: &mut Findings<'_>) {
         match self.originals.get(name) {
             None => {
                 let fix = self.reference_fix(name);
-                f.add(codes::DANGLING_REFERENCE, reference.place, format!("there is no asset `{name}`"), fix);
+                f.add(codes::DANGLING_REFERENCE, at(), format!("there is no asset `{name}`"), fix);
             }
             Some(kind) if !kinds.is_empty() && !kinds.contains(kind) => {
                 let wanted = kinds.first().map_or("", |kind| kind.as_str());
                 let message = format!("`{name}` is a {}, and a {wanted} is wanted", kind.as_str());
-                f.add(codes::WRONG_REFERENCE, reference.place, message, format!("name a {wanted}"));
+                f.add(codes::WRONG_REFERENCE, at(), message, format!("name a {wanted}"));
             }
             Some(_) => {}
         }
@@ -134,7 +133,7 @@ impl Check<'_> {
         }
     }
 
-    fn image(&mut self, path: &str, place: Place, f: &mut Findings<'_>) {
+    fn image(&mut self, path: &str, at: impl Fn() -> Place, f: &mut Findings<'_>) {
         if !self.whole.paths.contains(path) {
             let images =
                 self.whole.paths.iter().copied().filter(|p| p.starts_with("images/") && p.ends_with(".png"));
@@ -144,7 +143,7 @@ impl Check<'_> {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => "add it, or name one that exists".to_owned(),
             };
-            f.add(codes::MISSING_IMAGE, place, format!("there is no image `{path}`"), fix);
+            f.add(codes::MISSING_IMAGE, at(), format!("there is no image `{path}`"), fix);
         }
     }
 
@@ -169,8 +168,7 @@ impl Check<'_> {
     fn issue(&mut self, asset: &Asset, issue: &Issue, f: &mut Findings<'_>) {
         let Some(newsletter) = &issue.newsletter else { return };
         let reference = format!("newsletters/{}", newsletter.as_str());
-        let place = Reference { target: reference.clone(), place: newsletter.place };
-        self.reference(&place, &[AssetKind::Newsletter], f);
+        self.reference(&reference, || newsletter.place, &[AssetKind::Newsletter], f);
         let expected = format!("{reference}/{}", issue.date.format("%Y-%m-%d"));
         if asset.reference != expected {
             let message =
@@ -210,7 +208,7 @@ impl Check<'_> {
         let mut f = Findings::new(VENDOR, "");
         let library = self.library;
         if let Some(vendor) = &library.vendor {
-            self.image(&vendor.logo, Place::START, &mut f);
+            self.image(&vendor.logo, || Place::START, &mut f);
         }
         f.finish()
     }

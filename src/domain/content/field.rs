@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::{
     asset::AssetKind,
-    finding::{Findings, Place, codes, did_you_mean},
+    finding::{At, Findings, codes, did_you_mean},
 };
 use crate::domain::kernel::text::is_unsafe;
 
@@ -234,24 +234,19 @@ pub const EXAMPLE: &str =
 pub fn check(
     read: Result<FieldUse, FieldFault>,
     scope: Scope,
-    place: Place,
+    at: At,
     findings: &mut Findings<'_>,
 ) -> Option<FieldUse> {
     let mut used = match read {
         Ok(used) => used,
         Err(FieldFault::Malformed(why)) => {
-            findings.add(
-                codes::MALFORMED_FIELD,
-                place,
-                format!("a merge field cannot be read: {why}"),
-                EXAMPLE,
-            );
+            findings.add(codes::MALFORMED_FIELD, at, format!("a merge field cannot be read: {why}"), EXAMPLE);
             return None;
         }
         Err(FieldFault::Unknown(name)) => {
             let known = Field::ALL.iter().filter(|f| f.allowed_in(scope)).map(|f| f.as_str());
             let message = format!("there is no merge field `{name}`");
-            findings.add(codes::UNKNOWN_FIELD, place, message, did_you_mean(&name, known));
+            findings.add(codes::UNKNOWN_FIELD, at, message, did_you_mean(&name, known));
             return None;
         }
     };
@@ -260,7 +255,7 @@ pub fn check(
         let home = if field.scope() == Scope::Letter { "newsletters and issues" } else { "playbooks" };
         findings.add(
             codes::FIELD_NOT_HERE,
-            place,
+            at,
             format!("`{}` is filled in {home} only", field.as_str()),
             "remove it, or say it without the field",
         );
@@ -269,14 +264,14 @@ pub fn check(
     if field.may_be_empty() && used.default.is_none() {
         findings.add(
             codes::NO_DEFAULT,
-            place,
+            at,
             format!("`{}` may be empty and has no default", field.as_str()),
             format!("write {{{{ {} | default: \"...\" }}}}", field.as_str()),
         );
     }
     if let Some(default) = used.default.as_mut().filter(|default| default.contains(is_unsafe)) {
         default.retain(|c| !is_unsafe(c));
-        findings.add(codes::UNSAFE_CHARACTER, place, "a default holds a control character", "remove it");
+        findings.add(codes::UNSAFE_CHARACTER, at, "a default holds a control character", "remove it");
     }
     Some(used)
 }

@@ -176,6 +176,21 @@ impl Place {
     }
 }
 
+/// Where a finding is, as its finder knows it. An offset becomes a place only if the finding is made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum At {
+    /// A known place.
+    Place(Place),
+    /// A byte of the file's text.
+    Offset(usize),
+}
+
+impl From<Place> for At {
+    fn from(place: Place) -> Self {
+        Self::Place(place)
+    }
+}
+
 /// Collects the findings of one file.
 #[derive(Debug)]
 pub struct Findings<'a> {
@@ -196,12 +211,17 @@ impl<'a> Findings<'a> {
         &self.text
     }
 
-    /// Adds one at `place`.
-    pub fn add(&mut self, code: Code, place: Place, message: impl Into<String>, fix: impl Into<String>) {
+    /// Adds one.
+    pub fn add(&mut self, code: Code, at: impl Into<At>, message: impl Into<String>, fix: impl Into<String>) {
         if self.list.len() >= FINDINGS_PER_FILE_MAX {
+            // Counting lines costs time; what is not listed needs no place.
             self.left_out += 1;
             return;
         }
+        let place = match at.into() {
+            At::Place(place) => place,
+            At::Offset(offset) => Place::of(&self.text, offset),
+        };
         self.list.push(Finding {
             code: code.id,
             severity: code.severity,
@@ -215,10 +235,7 @@ impl<'a> Findings<'a> {
 
     /// Adds one at byte `offset` of the text.
     pub fn add_at(&mut self, code: Code, offset: usize, message: impl Into<String>, fix: impl Into<String>) {
-        // Counting lines costs time; what is not listed needs no place.
-        let full = self.list.len() >= FINDINGS_PER_FILE_MAX;
-        let place = if full { Place::START } else { Place::of(&self.text, offset) };
-        self.add(code, place, message, fix);
+        self.add(code, At::Offset(offset), message, fix);
     }
 
     /// Everything found.

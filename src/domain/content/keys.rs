@@ -9,12 +9,10 @@ use super::{
     field::Scope,
     finding::{Findings, Place, codes, did_you_mean},
     merge::Template,
+    safe::{first_bad, is_bad},
 };
 use crate::domain::{
-    kernel::{
-        EmailAddress, Locale, Slug,
-        text::{LINE_CHARS_MAX, is_unsafe},
-    },
+    kernel::{EmailAddress, Locale, Slug, text::LINE_CHARS_MAX},
     partner::{AudienceRole, Roles, brand::Colour},
 };
 
@@ -153,11 +151,10 @@ impl Found {
         };
         let place = self.place();
         let Value::Text(mut text) = self.placed.value else { return None };
-        let bad = |c: char| is_unsafe(c) && !matches!(c, '\n' | '\t');
-        if let Some(c) = text.chars().find(|c| bad(*c)) {
+        if let Some(c) = first_bad(&text) {
             let message = format!("`{}` holds the character U+{:04X}", self.key, u32::from(c));
             findings.add(codes::UNSAFE_CHARACTER, place, message, "remove it");
-            text.retain(|c| !bad(c));
+            text.retain(|c| !is_bad(c));
         }
         Some(text)
     }
@@ -169,6 +166,17 @@ impl Found {
 
     /// One line of at most `chars_max` characters, not blank.
     pub fn line_of(self, chars_max: usize, findings: &mut Findings<'_>) -> Option<String> {
+        let (key, place) = (self.key.clone(), self.place());
+        let line = self.raw_line(chars_max, findings)?;
+        if line.contains("{{") {
+            let message = format!("merge fields are not filled in `{key}`");
+            findings.add(codes::FIELD_NOT_HERE, place, message, "say it without the field");
+        }
+        Some(line)
+    }
+
+    /// One line that may hold fields.
+    fn raw_line(self, chars_max: usize, findings: &mut Findings<'_>) -> Option<String> {
         let (key, place) = (self.key.clone(), self.place());
         let text = self.text(findings)?;
         let line = text.trim();
@@ -195,7 +203,7 @@ impl Found {
     /// One line with merge fields.
     pub fn template(self, chars_max: usize, scope: Scope, findings: &mut Findings<'_>) -> Option<Template> {
         let place = self.place();
-        let line = self.line_of(chars_max, findings)?;
+        let line = self.raw_line(chars_max, findings)?;
         Some(Template::parse(&line, scope, place, findings))
     }
 

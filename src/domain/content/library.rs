@@ -245,7 +245,7 @@ impl Reading {
         let mut f = Findings::new(&file.path, text.as_str());
         match role {
             Role::Vendor => {
-                self.library.vendor = keys(&text, &mut f).and_then(|keys| Vendor::parse(keys, &mut f))
+                self.library.vendor = keys(&text, &mut f).and_then(|keys| Vendor::parse(keys, &mut f));
             }
             Role::Scoring => {
                 self.library.rules.scoring =

@@ -5,7 +5,7 @@
 
 use super::{
     field::FieldUse,
-    finding::{Findings, Place, codes},
+    finding::{At, Findings, codes},
     merge::Part,
     tree::Target,
 };
@@ -104,7 +104,7 @@ fn check_head(head: &str, has_fields: bool) -> Result<(), Refusal> {
 }
 
 /// Warns of a link without encryption.
-pub fn warn_if_plain(target: &Target, place: Place, findings: &mut Findings<'_>) {
+pub fn warn_if_plain(target: &Target, at: At, findings: &mut Findings<'_>) {
     let head = match target {
         Target::Url(url) => url.as_str(),
         Target::Template(parts) => match parts.first() {
@@ -114,7 +114,7 @@ pub fn warn_if_plain(target: &Target, place: Place, findings: &mut Findings<'_>)
         Target::Asset(_) => return,
     };
     if head.get(..5).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http:")) {
-        findings.add(codes::PLAIN_HTTP, place, format!("`{head}` is not encrypted"), "use https://");
+        findings.add(codes::PLAIN_HTTP, at, format!("`{head}` is not encrypted"), "use https://");
     }
 }
 

@@ -5,8 +5,8 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use super::{
-    field::{self, EXAMPLE, Field, FieldUse, Scope},
-    finding::{Findings, Place, codes},
+    field::{self, Field, FieldUse, Scope},
+    finding::{Findings, Place},
     link,
     tree::{Inline, Node, Target},
 };
@@ -62,7 +62,7 @@ impl Template {
         while let Some(at) = rest.find("{{") {
             push_text(&mut parts, &rest[..at]);
             let (length, read) = field::read(&rest[at..]);
-            if let Some(used) = field::check(read, scope, place, findings) {
+            if let Some(used) = field::check(read, scope, place.into(), findings) {
                 parts.push(Part::Field(used));
             }
             rest = &rest[at + length..];
@@ -286,18 +286,3 @@ fn percent_encoded(value: &str) -> String {
     }
     encoded
 }
-
-/// Refuses fields in a text that is never merged.
-pub fn refuse_fields(text: &str, what: &str, place: Place, findings: &mut Findings<'_>) {
-    if text.contains("{{") {
-        findings.add(
-            codes::FIELD_NOT_HERE,
-            place,
-            format!("`{what}` is not merged"),
-            "remove the merge field",
-        );
-    }
-}
-
-/// How a correct field looks; for other modules' fixes.
-pub const FIELD_EXAMPLE: &str = EXAMPLE;

@@ -11,6 +11,7 @@ mod document;
 pub mod field;
 pub mod finding;
 mod front_matter;
+mod image;
 pub mod keys;
 pub mod kinds;
 pub mod library;
@@ -18,6 +19,7 @@ mod link;
 mod markdown;
 pub mod merge;
 pub mod rules;
+mod safe;
 pub mod text;
 pub mod tree;
 pub mod vendor;
@@ -33,3 +35,6 @@ pub use merge::{Missing, Part, Template, Value, merge};
 pub use rules::Rules;
 pub use tree::{Alignment, Inline, Node, Target};
 pub use vendor::Vendor;
+
+#[cfg(test)]
+mod tests;

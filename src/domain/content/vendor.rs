@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{
     asset::TITLE_CHARS_MAX,
-    builder::{IMAGE_FIX, image_path},
     finding::{Findings, codes},
+    image::{IMAGE_FIX, image_path},
     keys::{Found, Keys},
     kinds::REGIONS,
 };

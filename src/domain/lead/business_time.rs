@@ -95,12 +95,11 @@ impl BusinessHours {
             .sum()
     }
 
-    /// The hours of each business day, from the local day before `from_ms` on, in order.
+    /// The hours of each business day, from the local day of `from_ms` on, in order.
     fn windows(&self, from_ms: UtcMs, zone: Tz) -> impl Iterator<Item = (UtcMs, UtcMs)> {
         let today = utc(from_ms).with_timezone(&zone).date_naive();
-        // The clocks may have gone back over midnight: yesterday's hours may not be over.
-        let first = today.pred_opt().unwrap_or(today);
-        first.iter_days().filter(|date| self.opens_on(date.weekday())).take(DAYS_MAX).map(move |date| {
+        // Yesterday's hours are over: the clocks have shown today.
+        today.iter_days().filter(|date| self.opens_on(date.weekday())).take(DAYS_MAX).map(move |date| {
             let at = |time: NaiveTime| resolve(NaiveDate::and_time(&date, time), zone).at_ms;
             (at(self.start), at(self.end))
         })

@@ -98,13 +98,19 @@ struct Data<'a> {
 /// # Errors
 /// A logo or image that is no PNG or JPEG or is too large, a text that is too long, or a layout on disk that
 /// does not fit. Without the feature `pdf`: always, saying so.
-pub fn render_pdf(templates: &Templates, input: &DocumentInput, hooks: &mut DocumentHooks<'_>) -> Result<Vec<u8>> {
+pub fn render_pdf(
+    templates: &Templates,
+    input: &DocumentInput,
+    hooks: &mut DocumentHooks<'_>,
+) -> Result<Vec<u8>> {
     let mut images = Vec::new();
     let mut blocks = 0;
     let mut body = tree::Writer { hooks, images: &mut images, blocks: &mut blocks };
     let body = body.nodes(&input.body);
     if blocks > NODES_MAX {
-        return Err(Error::invalid(format!("the document has {blocks} blocks, at most {NODES_MAX} are set; split it")));
+        return Err(Error::invalid(format!(
+            "the document has {blocks} blocks, at most {NODES_MAX} are set; split it"
+        )));
     }
     let strings = templates.strings(&input.locale);
     let data = data(input, strings, body);
@@ -134,7 +140,9 @@ fn compile(templates: &Templates, files: Vec<(String, Vec<u8>)>) -> Result<Vec<u
 
 #[cfg(not(feature = "pdf"))]
 fn compile(_: &Templates, _: Vec<(String, Vec<u8>)>) -> Result<Vec<u8>> {
-    Err(Error::unavailable("this partnercast was built without PDF documents; build it with the feature `pdf`"))
+    Err(Error::unavailable(
+        "this partnercast was built without PDF documents; build it with the feature `pdf`",
+    ))
 }
 
 fn data<'a>(input: &'a DocumentInput, strings: &'a Strings, body: Vec<serde_json::Value>) -> Data<'a> {
@@ -186,6 +194,7 @@ fn check_image(what: &str, bytes: &[u8]) -> Result<()> {
     Ok(())
 }
 
-#[cfg(all(test, feature = "pdf"))]
+#[cfg(test)]
+#[cfg(feature = "pdf")]
 #[path = "document_tests.rs"]
 mod tests;

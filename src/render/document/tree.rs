@@ -90,7 +90,7 @@ fn widths(head: &[Vec<Inline>], rows: &[Vec<Vec<Inline>>]) -> Vec<usize> {
     (0..head.len())
         .map(|column| {
             let longest = rows.iter().map(|row| length(row.get(column))).max().unwrap_or(0);
-            longest.max(length(head.get(column))).clamp(8, 48)
+            longest.max(length(head.get(column))).clamp(10, 48)
         })
         .collect()
 }

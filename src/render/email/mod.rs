@@ -1,5 +1,6 @@
 //! Mail: from trees to a rendition with slots, and from there to the wire.
 
+mod headers;
 mod newsletter;
 mod notice;
 mod quoted;
@@ -13,16 +14,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::domain::{
     content::tree::Target,
-    kernel::{Error, Result},
+    kernel::{Error, Locale, Result},
 };
 
 use super::slots::{SlotTable, SlotValues, escape_html};
 
-
+pub use headers::MessageHeaders;
 pub use newsletter::{CardImage, EmailInput, FeatureCard, FooterLinks, newsletter};
 pub use notice::{Fact, NoticeInput, notice};
-pub use text::plain_text;
-pub use wire::{MessageHeaders, Recipient, WireTemplate};
+pub use wire::{Recipient, WireTemplate};
 
 /// Gives the address for a link's target, may hold slots; empty leaves the text without a link.
 pub type LinkMap<'a> = dyn FnMut(&Target) -> String + 'a;
@@ -68,6 +68,24 @@ impl EmailRendition {
     }
 }
 
+/// Which way the language runs, and the sides that follow from it: mail clients do not know `start` and `end`.
+#[derive(Debug, Serialize)]
+struct Direction {
+    dir: &'static str,
+    start: &'static str,
+    end: &'static str,
+}
+
+impl Direction {
+    fn of(locale: &Locale) -> Self {
+        if locale.is_rtl() {
+            Self { dir: "rtl", start: "right", end: "left" }
+        } else {
+            Self { dir: "ltr", start: "left", end: "right" }
+        }
+    }
+}
+
 /// MJML to HTML, and the parts into one rendition.
 fn finish(subject: String, mjml: &str, text: String, slots: SlotTable) -> Result<EmailRendition> {
     let html = html_of(mjml)?;
@@ -100,3 +118,7 @@ fn html_of(mjml: &str) -> Result<String> {
     let html = html.map_err(|error| Error::internal(format!("MJML rendering: {error}")))?;
     Ok(html.replace("&#xE000;", "\u{e000}").replace("&#xE001;", "\u{e001}"))
 }
+
+#[cfg(test)]
+#[path = "email_tests.rs"]
+mod tests;

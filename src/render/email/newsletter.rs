@@ -15,10 +15,7 @@ use crate::{
     },
 };
 
-use super::{
-    EmailRendition, ImageMap, LinkMap,
-    finish, text,
-};
+use super::{Direction, EmailRendition, ImageMap, LinkMap, finish, text};
 
 /// A feature of an issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -95,7 +92,8 @@ pub struct EmailInput {
 #[derive(Serialize)]
 struct View<'a> {
     lang: &'a str,
-    dir: &'static str,
+    #[serde(flatten)]
+    direction: Direction,
     t: &'a Strings,
     subject: &'a str,
     preheader: &'a str,
@@ -129,12 +127,13 @@ pub fn newsletter(
     let strings = templates.strings(&input.locale);
     let mut slots = input.slots.clone();
     let mut hooks = Hooks { link, image, slots: &mut slots };
-    let profile = Profile::Mail { link: input.partner.accent.legible_on_white() };
+    let profile =
+        Profile::Mail { link: input.partner.accent.legible_on_white(), is_rtl: input.locale.is_rtl() };
     let (partner, vendor) = (input.partner.name.as_str(), input.vendor.name.as_str());
     let both = [("partner", partner), ("vendor", vendor)];
     let view = View {
         lang: input.locale.as_str(),
-        dir: if input.locale.is_rtl() { "rtl" } else { "ltr" },
+        direction: Direction::of(&input.locale),
         t: strings,
         subject: &input.subject,
         preheader: &input.preheader,

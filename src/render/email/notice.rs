@@ -16,10 +16,7 @@ use crate::{
     },
 };
 
-use super::{
-    EmailRendition, ImageMap, LinkMap,
-    finish, text,
-};
+use super::{Direction, EmailRendition, ImageMap, LinkMap, finish, text};
 
 /// A line of a notice's table.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -66,7 +63,8 @@ pub struct NoticeInput {
 #[derive(Serialize)]
 struct View<'a> {
     lang: &'a str,
-    dir: &'static str,
+    #[serde(flatten)]
+    direction: Direction,
     t: &'a Strings,
     subject: &'a str,
     preheader: &'a str,
@@ -97,10 +95,10 @@ pub fn notice(
     let mut slots = input.slots.clone();
     let mut hooks = Hooks { link, image, slots: &mut slots };
     let worn = input.partner.clone().unwrap_or_else(|| vendor_as_brand(input));
-    let profile = Profile::Mail { link: worn.accent.legible_on_white() };
+    let profile = Profile::Mail { link: worn.accent.legible_on_white(), is_rtl: input.locale.is_rtl() };
     let view = View {
         lang: input.locale.as_str(),
-        dir: if input.locale.is_rtl() { "rtl" } else { "ltr" },
+        direction: Direction::of(&input.locale),
         t: strings,
         subject: &input.subject,
         preheader: &input.preheader,
@@ -150,7 +148,8 @@ fn plain(input: &NoticeInput, worn: &PartnerBrand, strings: &Strings, hooks: &mu
         blocks.push(format!("{}:\n{}\n", button.label, button.url));
     }
     blocks.push(text::plain_text(&input.after, hooks));
-    let links: Vec<(&str, &String)> = input.links.iter().map(|link| (link.label.as_str(), &link.url)).collect();
+    let links: Vec<(&str, &String)> =
+        input.links.iter().map(|link| (link.label.as_str(), &link.url)).collect();
     blocks.push(text::footer(worn, &input.vendor, &input.why, &links, strings));
     text::joined(&blocks)
 }

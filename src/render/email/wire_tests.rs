@@ -1,7 +1,10 @@
 use mail_parser::{MessageParser, MimeHeaders};
 
 use super::*;
-use crate::render::slots::escape_html;
+use crate::{
+    domain::kernel::EmailAddress,
+    render::{Slot, slots::escape_html},
+};
 
 const HOSTILE: [&str; 7] = [
     "Zoë Ångström-Nuñez",

@@ -18,7 +18,6 @@ use super::{
 
 /// What an asset's kind has of its own.
 #[derive(Debug, Clone, PartialEq)]
-#[expect(clippy::large_enum_variant, reason = "assets are few and live in one sorted list")]
 pub enum Detail {
     /// A newsletter.
     Newsletter(Newsletter),
@@ -89,7 +88,7 @@ impl Detail {
     /// Checks the body against what the kind allows; it begins at byte `at`.
     pub(super) fn check_body(&self, body: &Body, at: usize, f: &mut Findings<'_>) {
         let may_be_empty = matches!(self, Self::Newsletter(_) | Self::Kit(_));
-        if body.is_empty() && !may_be_empty && !f.text().is_empty() {
+        if !may_be_empty && f.text()[at..].trim().is_empty() {
             f.add_at(codes::EMPTY_BODY, at, "there is no text below the front matter", "write it");
         }
         if let Self::Social(social) = self {

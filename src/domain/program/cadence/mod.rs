@@ -93,6 +93,7 @@ impl Cadence {
         let (mut found, mut last_ms) = (Vec::new(), after_ms);
         while found.len() < count {
             let Some(nominal) = self.next_nominal(cursor) else { break };
+            debug_assert!(nominal > cursor, "{self} does not advance after {cursor}");
             cursor = nominal;
             let resolved = resolve(nominal, zone);
             if resolved.at_ms > last_ms {
