@@ -197,6 +197,21 @@ fn prefers_json(accept: Option<&HeaderValue>) -> bool {
 }
 
 #[cfg(test)]
+impl View {
+    /// Nothing there.
+    pub fn sample() -> Self {
+        Self {
+            status: "404 Not Found".into(),
+            title: "There is nothing here".into(),
+            text: "This link was not found.".into(),
+            id: "5b1f0c2d9a77e340".into(),
+            back: Some("/console".into()),
+            back_label: "To the overview".into(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -69,7 +69,15 @@ impl Live {
     /// # Errors
     /// The template is wrong.
     pub fn add(&mut self, ctx: &Context, id: &str, name: &str, frame: &Frame, page: &impl Serialize) -> Result<()> {
-        let html = ctx.templates.render(&format!("pages/{name}.html"), &Shown { frame, page })?;
+        self.put(ctx, id, name, &Shown { frame, page })
+    }
+
+    /// Adds the part `id` with other data.
+    ///
+    /// # Errors
+    /// The template is wrong.
+    pub fn put(&mut self, ctx: &Context, id: &str, name: &str, data: &impl Serialize) -> Result<()> {
+        let html = ctx.templates.render(&format!("pages/{name}.html"), data)?;
         self.fragments.insert(id.to_owned(), html);
         Ok(())
     }

@@ -29,7 +29,7 @@ pub fn router(ctx: Arc<Context>, readiness: Readiness) -> Router {
     let mut routes = Router::new().merge(open()).merge(mail_links()).merge(pages()).merge(desk_routes());
     let mut inside = console_routes();
     if ctx.settings.demo {
-        inside = inside.merge(demo_routes());
+        inside = inside.merge(demo_routes(&ctx));
     } else {
         routes = routes.route("/", get(console::home));
     }
@@ -63,9 +63,10 @@ fn mail_links() -> Routes {
     Router::new()
         .route("/c/{token}/{no}", get(public::click::follow))
         .route("/v/{token}", get(public::click::in_browser))
-        .route("/u/{token}", get(public::preferences::page).post(public::preferences::change))
         .route("/u/{token}/one-click", get(public::preferences::page).post(public::preferences::one_click))
+        .route("/one-click/{token}", get(public::preferences::page).post(public::preferences::one_click))
         .layer(map_response(async |response| headers::untraced(response)))
+        .route("/u/{token}", get(public::preferences::page).post(public::preferences::change))
 }
 
 /// Partners' own pages, for their customers.
@@ -74,7 +75,7 @@ fn pages() -> Routes {
         .route("/p/{partner}", get(public::home::page))
         .route("/p/{partner}/brand.css", get(public::brand::style_sheet))
         .route("/p/{partner}/talk-to-us", get(public::form::talk).post(public::form::talk_sent))
-        .route("/p/{partner}/{folder}/{slug}", get(public::asset::page).post(public::form::whitepaper_sent))
+        .route("/p/{partner}/{folder}/{slug}", get(public::asset::page).post(public::form::asset_sent))
         .route("/r/{access}", get(public::thanks::page).post(public::thanks::talk))
         .route("/r/{access}/document.pdf", get(public::thanks::document))
 }
@@ -113,11 +114,13 @@ fn console_routes() -> Routes {
 }
 
 /// The demo's story and inbox.
-fn demo_routes() -> Routes {
+fn demo_routes(ctx: &Context) -> Routes {
+    let mail = demo::Mail::new(ctx.settings.mailbox.clone());
     Router::new()
         .route("/", get(demo::story::page))
         .route("/story.json", get(demo::story::live))
         .route("/inbox", get(demo::inbox::list))
         .route("/inbox/{id}", get(demo::inbox::page))
         .route("/inbox/{id}/html", get(demo::inbox::html))
+        .layer(Extension(mail))
 }

@@ -123,7 +123,8 @@ pub async fn contacted(
 ) -> Answer {
     let rep = rep(&ctx, &headers).await?.ok_or_else(|| Error::denied("no desk is open in this browser"))?;
     let lead = LeadId::parse(&id).map_err(|_| Error::not_found("this lead"))?;
-    handoff::contacted(&ctx, lead, rep, typed.note.trim()).await?;
+    let contact = partners::contact(&ctx.db, rep).await?.ok_or_else(|| Error::not_found("this desk"))?;
+    handoff::contacted(&ctx, lead, &contact, typed.note.trim()).await?;
     Ok(respond::see_other("/desk"))
 }
 

@@ -6,7 +6,7 @@ use axum::{
     Form as Body,
     extract::{Path, Query, State},
     http::HeaderMap,
-    response::{IntoResponse, Response},
+    response::IntoResponse,
 };
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -34,7 +34,7 @@ use crate::{
             words,
         },
     },
-    work::{Context, handoff, signin, tokens},
+    work::{Context, handoff, lead_card::{self, Card}, signin, tokens},
 };
 
 /// Before the card is opened: mail scanners see this, so it names nobody.
@@ -162,9 +162,12 @@ pub async fn page(
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Answer {
-    let (id, offer) = offer_of(&ctx, &token).await?;
+    let (_, offer) = offer_of(&ctx, &token).await?;
     if offer.viewed_ms.is_some() && is_reps(&ctx, &headers, &offer).await? {
-        return card(&ctx, &token, id, after.done.as_deref()).await;
+        let card = lead_card::card(&ctx, &offer.lead_id).await?;
+        let view = view(&ctx, &token, &offer, card, after.done.as_deref());
+        let frame = Frame::new(&ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk");
+        return respond::page(&ctx, "desk/card", &frame, &view);
     }
     teaser(&ctx, &token, &offer).await
 }
@@ -248,33 +251,25 @@ async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<Of
     }
 }
 
-async fn card(ctx: &Context, token: &str, id: OfferId, done: Option<&str>) -> Answer {
-    let card = handoff::card(ctx, id).await?;
-    let view = view(ctx, token, card, done);
-    let frame = Frame::new(ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk");
-    let response: Response = respond::page(ctx, "desk/card", &frame, &view)?;
-    Ok(response)
-}
-
-fn view(ctx: &Context, token: &str, card: handoff::Card, done: Option<&str>) -> CardView {
+fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<&str>) -> CardView {
     let (zone, now_ms, library) = (card.partner.zone, ctx.now_ms(), ctx.library());
-    let (heat, heat_tone) = lead::heat(&card.offer.temperature);
+    let (heat, heat_tone) = lead::heat(&offer.temperature);
     let title = |reference: &str| {
         library.find(reference, &card.partner.locale).map(|asset| asset.front.title.as_str().to_owned())
     };
     let mut clocks: Vec<Running> = card.clocks.iter().map(|clock| Running::of(clock, zone, now_ms)).collect();
     clocks.sort_by_key(|clock| !clock.running);
-    let mine = card.offer.answer.as_deref() == Some("accepted");
+    let mine = offer.answer.as_deref() == Some("accepted");
     let waits_for_contact = card.clocks.iter().any(|clock| clock.kind == "first_contact" && clock.stopped_ms.is_none());
     CardView {
         heat,
         heat_tone,
         stage: lead::stage(&card.lead.stage),
         first_name: first_name(&card.lead.name).to_owned(),
-        why: card.offer.because.clone(),
-        notice: notice(&card.offer, done),
+        why: offer.because.clone(),
+        notice: notice(offer, done),
         clocks,
-        can_answer: card.offer.answered_ms.is_none(),
+        can_answer: offer.answered_ms.is_none(),
         accept: format!("/o/{token}/accept"),
         reject: format!("/o/{token}/reject"),
         reasons: RejectReason::ALL.iter().map(|reason| Reason { value: reason.as_str(), label: reason.label(), hint: "" }).collect(),
@@ -298,11 +293,11 @@ fn view(ctx: &Context, token: &str, card: handoff::Card, done: Option<&str>) -> 
             },
         ),
         facts: facts(&card.lead),
-        score: card.lead.score,
-        fit: card.lead.fit.clone(),
-        qualification: card.qualification,
-        score_lines: lead::score_lines(&card.score_lines),
-        fit_lines: card.fit_lines,
+        score: i64::from(card.standing.score.points),
+        fit: card.standing.fit.grade.as_str().to_owned(),
+        qualification: card.standing.because,
+        score_lines: lead::score_lines(&card.standing.score.lines),
+        fit_lines: lead::fit_lines(&card.standing.fit),
         events: card.events.iter().map(|event| lead::evidence(event, event.asset.as_deref().and_then(title), zone)).collect(),
         name: card.lead.name,
         company: card.lead.company,

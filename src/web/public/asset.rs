@@ -6,15 +6,16 @@ use axum::extract::{Path, Query, State};
 use chrono::TimeZone;
 use serde::Serialize;
 
-use super::{Head, Setting, Wanted, form, home};
+use super::{Head, Setting, Wanted, form::{self, Filled}, home};
 use crate::{
     domain::{
         content::{
             Asset, AssetKind, Detail, Node,
-            kinds::{Gate, Webinar},
+            kinds::{Objection, Tactic, Webinar},
         },
         engagement::EventKind,
         kernel::{Locale, Result, id::DeliveryId},
+        partner::Roles,
     },
     render::Strings,
     store::deliveries,
@@ -26,6 +27,7 @@ use crate::{
     },
     work::{
         Context,
+        forms::FormKind,
         track::{self, OnPage, Visitor},
     },
 };
@@ -159,14 +161,16 @@ pub fn show(ctx: &Context, setting: &Setting, reference: &str, wanted: &Wanted, 
     let nodes = if home::is_public(asset.kind()) {
         asset.body.for_everyone()
     } else {
-        asset.body.for_reader(crate::domain::partner::Roles::ALL)
+        asset.body.for_reader(Roles::ALL)
     };
-    let gated = matches!(&asset.detail, Detail::Whitepaper(paper) if paper.gate == Gate::Form);
-    let free = if gated { free_part(&nodes) } else { nodes.len() };
-    let form = match form {
-        Some(form) => Some(form),
-        None if gated => Some(form::whitepaper_form(ctx, setting, reference, wanted, &language)?),
-        None => None,
+    let kind = form::kind_of(asset, ctx.now_ms());
+    let free = if kind == Some(FormKind::Whitepaper) { free_part(&nodes) } else { nodes.len() };
+    let form = match (form, kind) {
+        (Some(form), _) => Some(form),
+        (None, Some(kind)) => {
+            Some(form::asset_form(ctx, setting, (reference, kind), wanted, &language, &Filled::default())?)
+        }
+        (None, None) => None,
     };
     let title = voice.text(&asset.front.title)?;
     let summary = asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
@@ -231,7 +235,7 @@ fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
     let line = |text: &str| Item { text: text.to_owned(), detail: String::new(), href: None };
     match &asset.detail {
         Detail::Kit(kit) => {
-            let tactic = |tactic: &crate::domain::content::kinds::Tactic| {
+            let tactic = |tactic: &Tactic| {
                 let reference = tactic.asset.as_str();
                 let title = setting.library.find(reference, &setting.locale).map(|asset| asset.front.title.as_str());
                 Item {
@@ -246,7 +250,7 @@ fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
             ]
         }
         Detail::Playbook(playbook) => {
-            let objection = |objection: &crate::domain::content::kinds::Objection| Item {
+            let objection = |objection: &Objection| Item {
                 text: objection.objection.clone(),
                 detail: objection.answer.clone(),
                 href: None,

@@ -10,7 +10,7 @@ use axum::{
 
 use crate::{
     domain::{
-        kernel::{Error, id::DeliveryId, token::Purpose},
+        kernel::{Error, Result, token::Purpose},
         partner::contact::first_name,
     },
     render::{SlotValues, email::EmailRendition},
@@ -53,7 +53,7 @@ pub async fn filled(
     full_name: &str,
     click_token: &str,
     preferences_token: &str,
-) -> crate::domain::kernel::Result<String> {
+) -> Result<String> {
     let view = renditions::view(&ctx.db, rendition_id).await?.ok_or_else(|| Error::not_found("this mail"))?;
     let rendition: EmailRendition =
         serde_json::from_str(&view.body).map_err(|error| Error::internal("a stored rendition").because(error))?;
@@ -66,10 +66,4 @@ pub async fn filled(
     };
     let (_, html, _) = rendition.filled(&values);
     Ok(html)
-}
-
-/// A token for looking only: of a delivery that does not exist.
-pub fn lookers_token(ctx: &Context, rendition_id: &str, purpose: Purpose) -> String {
-    let nobody = DeliveryId::from_bytes([0; 16]);
-    MailToken::new(nobody, rendition_id).map(|mail| mail.sign(&ctx.keys, purpose)).unwrap_or_default()
 }

@@ -7,14 +7,15 @@ use axum::{
     extract::{Path, Query, State},
     http::StatusCode,
 };
+use chrono::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{Head, Setting, Wanted, asset};
 use crate::{
     domain::{
-        content::Detail,
+        content::{Asset, Detail, kinds::Gate},
         engagement::EventKind,
-        kernel::{Error, Locale, Result},
+        kernel::{Error, Locale, Result, clock::UtcMs},
     },
     render::Strings,
     web::{
@@ -25,18 +26,10 @@ use crate::{
     },
     work::{
         Context,
-        forms::{self, FormKind, Refused, Submission},
+        forms::{self, COMPANY_SIZES, FormKind, JOB_ROLES, Refused, Submission, Submitted, TALK_TO_US},
         track::{self, OnPage, Visitor},
     },
 };
-
-/// The asset that stands for the hand-raise page.
-pub const TALK: &str = "pages/talk-to-us";
-/// Sizes of companies, as `rules/scoring.toml` names them.
-const SIZES: [&str; 5] = ["1-9", "10-49", "50-249", "250-999", "1000+"];
-/// Job roles, as `rules/scoring.toml` names them, with the key of their label.
-const JOBS: [(&str, &str); 4] =
-    [("executive", "job_executive"), ("it", "job_it"), ("operations", "job_operations"), ("other", "job_other")];
 
 /// What was typed. Everything may be missing; the use case says what is wrong.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -86,7 +79,7 @@ pub async fn talk(
     let what = OnPage {
         kind: EventKind::PageView,
         partner: setting.partner.slug.as_str(),
-        asset: TALK,
+        asset: TALK_TO_US,
         via: wanted.delivery(&ctx),
         lead: None,
     };
@@ -96,7 +89,7 @@ pub async fn talk(
 }
 
 fn show_talk(ctx: &Context, setting: &Setting, form: Form) -> Answer {
-    let (asset, voice) = (setting.asset(TALK)?, setting.voice()?);
+    let (asset, voice) = (setting.asset(TALK_TO_US)?, setting.voice()?);
     let language = setting.language(ctx, asset);
     let summary = asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
     let view = TalkView {
@@ -118,8 +111,8 @@ pub async fn talk_sent(
     Body(filled): Body<Filled>,
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
-    let language = setting.language(&ctx, setting.asset(TALK)?);
-    let what = submission(&ctx, &setting, (TALK, FormKind::TalkToUs), &filled, &wanted, &language);
+    let language = setting.language(&ctx, setting.asset(TALK_TO_US)?);
+    let what = submission(&ctx, &setting, (TALK_TO_US, FormKind::TalkToUs), &filled, &wanted, &language);
     match send(&ctx, what, &visitor).await? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Faulty(faults) => {
@@ -129,8 +122,20 @@ pub async fn talk_sent(
     }
 }
 
-/// `POST /p/{partner}/{folder}/{slug}`: the form of a whitepaper.
-pub async fn whitepaper_sent(
+/// The form of an asset: of a gated whitepaper, and of a webinar that has not begun.
+pub fn kind_of(asset: &Asset, now_ms: UtcMs) -> Option<FormKind> {
+    match &asset.detail {
+        Detail::Whitepaper(paper) if paper.gate == Gate::Form => Some(FormKind::Whitepaper),
+        Detail::Webinar(webinar) => {
+            let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
+            start.is_some_and(|start| start.timestamp_millis() > now_ms).then_some(FormKind::Webinar)
+        }
+        _ => None,
+    }
+}
+
+/// `POST /p/{partner}/{folder}/{slug}`: the form of a whitepaper or a webinar.
+pub async fn asset_sent(
     State(ctx): State<Arc<Context>>,
     Path((partner, folder, slug)): Path<(String, String, String)>,
     Query(wanted): Query<Wanted>,
@@ -141,16 +146,13 @@ pub async fn whitepaper_sent(
     let reference = format!("{folder}/{slug}");
     let asset = setting.asset(&reference)?;
     let language = setting.language(&ctx, asset);
-    if !matches!(asset.detail, Detail::Whitepaper(_)) || !super::home::is_published(&setting, asset, ctx.now_ms()) {
-        return Err(Problem::no_page());
-    }
-    let what = submission(&ctx, &setting, (&reference, FormKind::Whitepaper), &filled, &wanted, &language);
+    let published = super::home::is_published(&setting, asset, ctx.now_ms());
+    let kind = kind_of(asset, ctx.now_ms()).filter(|_| published).ok_or_else(Problem::no_page)?;
+    let what = submission(&ctx, &setting, (&reference, kind), &filled, &wanted, &language);
     match send(&ctx, what, &visitor).await? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Faulty(faults) => {
-            let mut form = blank(&ctx, &setting, "whitepaper", &language, &filled)?;
-            form.action = format!("/p/{}/{reference}{}#form", setting.partner.slug, wanted.query());
-            let form = form.with_faults(faults);
+            let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?.with_faults(faults);
             Ok(unprocessable(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
         }
     }
@@ -175,7 +177,15 @@ pub enum Sent {
 /// # Errors
 /// Everything but faults of the person who typed.
 pub async fn send(ctx: &Context, what: Submission, visitor: &Visitor) -> Result<Sent, Problem> {
-    match forms::submit(ctx, what, visitor).await {
+    outcome(forms::submit(ctx, what, visitor).await)
+}
+
+/// Where to go on, or what to mend.
+///
+/// # Errors
+/// Everything but faults of the person who typed.
+pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
+    match result {
         Ok(submitted) => Ok(Sent::Accepted(format!("/r/{}", submitted.access_token))),
         Err(Refused::Faults(faults)) => Ok(Sent::Faulty(
             faults
@@ -210,45 +220,49 @@ fn submission(
         consent: filled.consent == "yes",
         website: filled.website,
         via: wanted.delivery(ctx),
-        locale: language.to_string(),
+        locale: language.clone(),
     }
 }
 
-/// The blank form of a whitepaper.
+/// The form of an asset with what was typed.
 ///
 /// # Errors
 /// The consent's text is missing.
-pub fn whitepaper_form(
+pub fn asset_form(
     ctx: &Context,
     setting: &Setting,
-    reference: &str,
+    (reference, kind): (&str, FormKind),
     wanted: &Wanted,
     language: &Locale,
+    filled: &Filled,
 ) -> Result<Form> {
-    let mut form = blank(ctx, setting, "whitepaper", language, &Filled::default())?;
+    let mut form = blank(ctx, setting, kind, language, filled)?;
     form.action = format!("/p/{}/{reference}{}#form", setting.partner.slug, wanted.query());
     Ok(form)
 }
 
 fn talk_form(ctx: &Context, setting: &Setting, wanted: &Wanted, filled: &Filled) -> Result<Form> {
-    let language = setting.language(ctx, setting.asset(TALK)?);
-    let mut form = blank(ctx, setting, "talk-to-us", &language, filled)?;
+    let language = setting.language(ctx, setting.asset(TALK_TO_US)?);
+    let mut form = blank(ctx, setting, FormKind::TalkToUs, &language, filled)?;
     form.action = format!("/p/{}/talk-to-us{}#form", setting.partner.slug, wanted.query());
     Ok(form)
 }
 
-/// The form `id` (as in `rules/consent.toml`) with what was typed.
-fn blank(ctx: &Context, setting: &Setting, id: &str, language: &Locale, filled: &Filled) -> Result<Form> {
+/// The form of a kind with what was typed.
+fn blank(ctx: &Context, setting: &Setting, kind: FormKind, language: &Locale, filled: &Filled) -> Result<Form> {
     let strings = ctx.templates.strings(language);
-    let talk = id == "talk-to-us";
-    let (title, button) = if talk { ("form_talk", "form_talk_send") } else { ("form_paper", "form_paper_send") };
+    let (title, text, button) = match kind {
+        FormKind::Whitepaper => ("form_paper", Some("form_paper_text"), "form_paper_send"),
+        FormKind::Webinar => ("form_webinar", Some("form_webinar_text"), "register"),
+        FormKind::TalkToUs => ("form_talk", None, "form_talk_send"),
+    };
     Ok(Form {
         title: strings.get(title).to_owned(),
-        text: (!talk).then(|| strings.get("form_paper_text").to_owned()),
+        text: text.map(|text| strings.get(text).to_owned()),
         action: String::new(),
         button: strings.get(button).to_owned(),
-        fields: fields(strings, filled, talk),
-        consent: consent(setting, id, language)?,
+        fields: fields(strings, filled, kind == FormKind::TalkToUs),
+        consent: consent(setting, kind, language)?,
         consented: filled.consent == "yes",
         consent_fault: None,
         faults: Vec::new(),
@@ -268,8 +282,8 @@ fn fields(strings: &Strings, filled: &Filled, talk: bool) -> Vec<Field> {
         fields.push(Field::new("phone", "tel", t("field_phone"), &filled.phone).optional(optional).autocomplete("tel"));
         fields.push(Field::new("message", "textarea", t("field_message"), &filled.message));
     } else {
-        let jobs = JOBS.iter().map(|(value, key)| (*value, t(key)));
-        let sizes = SIZES.iter().map(|size| (*size, *size));
+        let jobs = JOB_ROLES.iter().map(|job| (*job, job_label(strings, job)));
+        let sizes = COMPANY_SIZES.iter().map(|size| (*size, *size));
         fields.push(
             Field::new("job_role", "select", t("field_job_role"), &filled.job_role)
                 .optional(optional)
@@ -284,8 +298,18 @@ fn fields(strings: &Strings, filled: &Filled, talk: bool) -> Vec<Field> {
     fields
 }
 
+fn job_label<'a>(strings: &'a Strings, job: &str) -> &'a str {
+    strings.get(match job {
+        "executive" => "job_executive",
+        "it" => "job_it",
+        "operations" => "job_operations",
+        _ => "job_other",
+    })
+}
+
 /// The words a person agrees to, with the names filled in.
-pub fn consent(setting: &Setting, id: &str, language: &Locale) -> Result<String> {
+pub fn consent(setting: &Setting, kind: FormKind, language: &Locale) -> Result<String> {
+    let id = kind.consent_id();
     let missing = || Error::internal(format!("rules/consent.toml has no text `{id}`"));
     let text = setting.library.rules.consent(id).ok_or_else(missing)?;
     let (_, template) = text.text_in(language).ok_or_else(missing)?;

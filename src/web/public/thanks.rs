@@ -12,16 +12,15 @@ use serde::Serialize;
 
 use super::{
     Head, Setting,
-    form::{self, Filled, Sent, TALK},
+    form::{self, Filled, Sent},
 };
 use crate::{
     domain::{
         content::AssetKind,
         engagement::EventKind,
-        kernel::{Error, Locale},
+        kernel::{Locale, Result, id::LeadId},
     },
     render::html::headings,
-    store::leads,
     web::{
         headers::private,
         respond::{self, Answer},
@@ -30,7 +29,7 @@ use crate::{
     },
     work::{
         Context, documents,
-        forms::{self, FormKind, Opened, Submission},
+        forms::{self, FormKind, Opened, TALK_TO_US},
         track::{self, OnPage, Visitor},
     },
 };
@@ -71,10 +70,8 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(access): Path<String>, A
 }
 
 async fn show(ctx: &Context, access: &str, opened: &Opened, (filled, faults): (&Filled, Vec<Fault>)) -> Answer {
-    let lead = leads::lead(&ctx.db, &opened.lead_id.to_string()).await?;
-    let lang = lead.map(|lead| lead.locale);
-    let setting = Setting::of(ctx, &opened.partner, lang.as_deref()).await?;
-    let asked = opened.asset == TALK;
+    let setting = Setting::of(ctx, &opened.lead.partner_slug, Some(&opened.lead.locale)).await?;
+    let asked = opened.asset == TALK_TO_US;
     let asset = setting.asset(if asked { "pages/thanks" } else { &opened.asset })?;
     let language = setting.language(ctx, asset);
     let strings = ctx.templates.strings(&language);
@@ -104,7 +101,7 @@ fn ask(
     access: &str,
     language: &Locale,
     filled: &Filled,
-) -> crate::domain::kernel::Result<Form> {
+) -> Result<Form> {
     let strings = ctx.templates.strings(language);
     Ok(Form {
         title: strings.get("form_talk").to_owned(),
@@ -117,7 +114,7 @@ fn ask(
                 .optional(strings.get("optional"))
                 .autocomplete("tel"),
         ],
-        consent: form::consent(setting, "talk-to-us", language)?,
+        consent: form::consent(setting, FormKind::TalkToUs, language)?,
         consented: filled.consent == "yes",
         consent_fault: None,
         faults: Vec::new(),
@@ -132,26 +129,9 @@ pub async fn talk(
     Body(filled): Body<Filled>,
 ) -> Answer {
     let opened = forms::opened(&ctx, &access).await?;
-    let lead = leads::lead(&ctx.db, &opened.lead_id.to_string()).await?;
-    let lead = lead.ok_or_else(|| Error::not_found("this link"))?;
-    let typed = filled.clone();
-    let submission = Submission {
-        partner: opened.partner.clone(),
-        asset: TALK.to_owned(),
-        kind: FormKind::TalkToUs,
-        name: lead.name,
-        email: lead.email,
-        company: lead.company,
-        job_role: lead.job_role.unwrap_or_default(),
-        company_size: lead.company_size.unwrap_or_default(),
-        phone: typed.phone,
-        message: typed.message,
-        consent: typed.consent == "yes",
-        website: typed.website,
-        via: None,
-        locale: lead.locale,
-    };
-    match form::send(&ctx, submission, &visitor).await? {
+    let (message, phone) = (filled.message.clone(), filled.phone.clone());
+    let sent = forms::raise_hand(&ctx, &opened, message, phone, filled.consent == "yes", &visitor).await;
+    match form::outcome(sent)? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Faulty(faults) => Ok(form::unprocessable(show(&ctx, &access, &opened, (&filled, faults)).await?)),
     }
@@ -160,20 +140,20 @@ pub async fn talk(
 /// `GET /r/{access}/document.pdf`
 pub async fn document(State(ctx): State<Arc<Context>>, Path(access): Path<String>, Asking(visitor): Asking) -> Answer {
     let opened = forms::opened(&ctx, &access).await?;
-    let lead = leads::lead(&ctx.db, &opened.lead_id.to_string()).await?;
-    let locale = lead.and_then(|lead| Locale::parse(&lead.locale).ok()).unwrap_or_else(Locale::en);
-    let pdf = documents::whitepaper_pdf(&ctx, &opened.partner, &opened.asset, &locale).await?;
+    let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
+    let pdf = documents::whitepaper_pdf(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
     record(&ctx, &opened, EventKind::Download, &visitor);
     let name = opened.asset.rsplit('/').next().unwrap_or("document");
     let headers = [
         (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}-{}.pdf\"", opened.partner)),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}-{}.pdf\"", opened.lead.partner_slug)),
     ];
     Ok(private((headers, pdf.to_vec()).into_response()))
 }
 
 fn record(ctx: &Context, opened: &Opened, kind: EventKind, visitor: &Visitor) {
-    let what = OnPage { kind, partner: &opened.partner, asset: &opened.asset, via: None, lead: Some(opened.lead_id) };
+    let lead = LeadId::parse(&opened.lead.id).ok();
+    let what = OnPage { kind, partner: &opened.lead.partner_slug, asset: &opened.asset, via: None, lead };
     track::on_page(ctx, &what, visitor);
 }
 

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         engagement::EventKind,
-        lead::{LeadStage, score::ScoreLine},
+        lead::{Fit, LeadStage, score::ScoreLine},
     },
     store::events::Event,
 };
@@ -91,6 +91,11 @@ pub fn score_lines(lines: &[ScoreLine]) -> Vec<Points> {
             Points { text, points, bar }
         })
         .collect()
+}
+
+/// `business email +2`
+pub fn fit_lines(fit: &Fit) -> Vec<String> {
+    fit.lines.iter().map(|line| format!("{} {:+}", line.label, line.points)).collect()
 }
 
 /// Rounded to tenths, for a drawing.
