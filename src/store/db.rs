@@ -463,7 +463,11 @@ pub struct ProcessLock {
 }
 
 impl ProcessLock {
-    fn take(database: &Path) -> Result<Self> {
+    /// Takes the lock of the database file at `database`.
+    ///
+    /// # Errors
+    /// `Conflict`, naming the process that holds it.
+    pub fn take(database: &Path) -> Result<Self> {
         let mut name = database.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
