@@ -125,6 +125,8 @@ fn sarif(findings: &[Finding]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn checked(dir: &Path, format: Format) -> (u8, String) {
