@@ -445,10 +445,29 @@ fn failed(sql: &'static str) -> impl Fn(sqlx::Error) -> Error {
                 | sqlx::Error::WorkerCrashed,
                 _,
             ) => Error::unavailable("the database does not answer; trying again later may help"),
+            _ if passes(&error) => {
+                Error::unavailable("the database cannot work at the moment; trying again later may help")
+            }
             _ => Error::internal(format!("statement `{}`", first_words(sql))),
         };
         tracing::debug!(sql = first_words(sql), %error, "statement failed");
         ours.because(error)
+    }
+}
+
+/// Whether the database refused for a reason outside the statement: busy, a full disk, shutting down, a deadlock.
+fn passes(error: &sqlx::Error) -> bool {
+    let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
+        return false;
+    };
+    if code.len() == 5 {
+        // SQLSTATE: connection, resources, operator intervention, system, serialization, deadlock
+        // (PostgreSQL documentation, appendix A).
+        ["08", "53", "57", "58"].contains(&&code[..2]) || code == "40001" || code == "40P01"
+    } else {
+        // SQLite's extended codes keep the primary code in the low byte: BUSY, NOMEM, IOERR, FULL, CANTOPEN
+        // (sqlite.org/rescode.html).
+        code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 7 | 10 | 13 | 14))
     }
 }
 
