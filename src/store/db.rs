@@ -13,7 +13,8 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, FromRow, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool, Transaction,
+    AssertSqlSafe, Connection as _, FromRow, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
+    Transaction,
     migrate::Migrator,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     sqlite::{
@@ -118,6 +119,9 @@ impl Db {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A full disk makes SQLite roll back by itself; the driver then counts a transaction that is not there,
+            // and no other could ever begin on this connection.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(cannot_open)?;

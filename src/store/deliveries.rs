@@ -160,29 +160,30 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
             result.accepted_ms,
         ]
     });
-    let ours: Vec<(String,)> = tx
+    let ours: Vec<(String, i64)> = tx
         .bulk_all(
             "WITH r (rid, rtoken, rstate, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
             rows.collect(),
             ") UPDATE delivery SET state = rstate, due_ms = COALESCE(rdue_ms, due_ms), tries = tries + rcounts,
                  detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL
              FROM r WHERE id = rid AND token = rtoken AND state = 'sending'
-             RETURNING id",
+             RETURNING id, token",
         )
         .await?;
-    let ours: HashSet<&str> = ours.iter().map(|(id,)| id.as_str()).collect();
-    let rows = results.iter().filter(|result| ours.contains(result.id.as_str())).map(|result| {
-        args![
-            &result.id,
-            result.attempt,
-            node.to_string(),
-            result.ended_ms,
-            result.outcome,
-            result.stage.clone(),
-            result.code,
-            &result.reply,
-        ]
-    });
+    let ours: HashSet<(&str, i64)> = ours.iter().map(|(id, token)| (id.as_str(), *token)).collect();
+    let rows =
+        results.iter().filter(|result| ours.contains(&(result.id.as_str(), result.token))).map(|result| {
+            args![
+                &result.id,
+                result.attempt,
+                node.to_string(),
+                result.ended_ms,
+                result.outcome,
+                result.stage.clone(),
+                result.code,
+                &result.reply,
+            ]
+        });
     tx.bulk(
         "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply)",
         rows.collect(),

@@ -6,7 +6,7 @@ pub mod databases;
 pub mod environment;
 pub mod outbox;
 
-pub use partnercast::domain::kernel::{clock::ManualClock, random::SeededRandom};
+pub use partnercast::domain::kernel::random::SeededRandom;
 
 /// 2027-01-12 09:00 UTC, a second Tuesday: where hand-moved clocks start.
 pub const START_MS: i64 = 1_799_744_400_000;
