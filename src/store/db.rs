@@ -4,9 +4,7 @@
 //! What does not: any statement.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     str::FromStr as _,
     sync::Arc,
     time::{Duration, Instant},
@@ -23,7 +21,10 @@ use sqlx::{
     },
 };
 
-use super::sql::{Arg, Sql};
+use super::{
+    lock::ProcessLock,
+    sql::{Arg, Sql},
+};
 use crate::domain::kernel::{Error, Result};
 
 /// Statements slower than this are logged.
@@ -478,37 +479,6 @@ fn passes(error: &sqlx::Error) -> bool {
 fn first_words(sql: &str) -> String {
     let one_line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     one_line.chars().take(120).collect()
-}
-
-/// Keeps a second process from working on the same SQLite file; the operating system lets go when we end.
-pub struct ProcessLock {
-    _file: File,
-}
-
-impl ProcessLock {
-    fn take(database: &Path) -> Result<Self> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(
-                |error| Error::unavailable(format!("{} cannot be written: {error}", path.display())),
-            )?;
-        if file.try_lock().is_err() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Err(Error::conflict(format!(
-                "another partnercast (process {}) already works on {}. One process at a time may use a SQLite file: \
-                 stop that one first, or move to PostgreSQL to run several",
-                holder.trim(),
-                database.display()
-            )));
-        }
-        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        written
-            .map_err(|error| Error::unavailable(format!("{} cannot be written: {error}", path.display())))?;
-        Ok(Self { _file: file })
-    }
 }
 
 #[cfg(test)]
