@@ -111,7 +111,8 @@ CREATE TABLE rendition (
     roles        TEXT NOT NULL,
     locale       TEXT NOT NULL,
     subject      TEXT NOT NULL,
-    html         TEXT NOT NULL,
+    sender       TEXT NOT NULL,
+    body         TEXT NOT NULL,
     wire         TEXT NOT NULL,
     created_ms   BIGINT NOT NULL
 );
@@ -155,6 +156,7 @@ CREATE TABLE delivery (
     lane           BIGINT NOT NULL,
     scope          TEXT NOT NULL,
     rendition_id   TEXT NOT NULL REFERENCES rendition (id),
+    message_id     TEXT NOT NULL,
     because        TEXT NOT NULL,
     state          TEXT NOT NULL CHECK (state IN ('ready', 'leased', 'sending', 'accepted', 'failed', 'uncertain',
                                                   'suppressed', 'cancelled', 'expired', 'dead')),

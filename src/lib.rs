@@ -4,6 +4,7 @@
 
 pub mod channel;
 pub mod cli;
+pub mod config;
 pub mod domain;
 pub mod render;
 pub mod store;

@@ -1,1 +1,9 @@
-//! Layer `channel`.
+//! Ways out: each takes something finished and hands it to the next hop, and says truthfully what became of it
+//! ([`Outcome`](crate::domain::delivery::Outcome)). Knows `domain`; knows nothing of rendering, storage or pages,
+//! and decides nothing about trying again (that is `domain/delivery/backoff`).
+//!
+//! - [`smtp`]: mail to the relay.
+//! - [`catcher`]: the receiving end for demonstrations and rehearsals; nothing it takes ever leaves the machine.
+
+pub mod catcher;
+pub mod smtp;

@@ -1,1 +1,18 @@
-//! Layer `render`.
+//! From content to what people receive: pages, mails, documents.
+//!
+//! Everything here is a pure function of its input and of the files in `templates/`; sending and storing are
+//! the business of `channel/` and `store/`.
+
+pub mod brand;
+pub mod document;
+pub mod email;
+mod files;
+pub mod html;
+pub mod slots;
+pub mod strings;
+pub mod templates;
+
+pub use brand::{Button, PartnerBrand, VendorBrand};
+pub use slots::{Slot, SlotTable, SlotValues};
+pub use strings::Strings;
+pub use templates::Templates;

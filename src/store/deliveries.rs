@@ -34,8 +34,10 @@ pub struct Claimed {
     pub attempt: i64,
     /// How many tries counted.
     pub tries: i64,
-    /// Generation, part of the Message-ID.
-    pub generation: i64,
+    /// Message-ID without angle brackets, the same for every try.
+    pub message_id: String,
+    /// When it was promised, the `Date` of the message.
+    pub promised_ms: UtcMs,
     /// Where to.
     pub email: String,
     /// To whom.
@@ -61,7 +63,8 @@ pub async fn claim(tx: &mut Tx, node: NodeId, now_ms: UtcMs, limit: i64) -> Resu
             ")
              UPDATE delivery SET state = 'leased', node_id = $3, token = token + 1
              FROM pick WHERE id = pick_id
-             RETURNING id, token, attempt, tries, generation, email, recipient_name, rendition_id, expires_ms"
+             RETURNING id, token, attempt, tries, message_id, promised_ms, email, recipient_name, rendition_id,
+                 expires_ms"
         ),
         args![now_ms, limit, node.to_string()],
     )
@@ -263,11 +266,18 @@ pub async fn reap(
 }
 
 /// Releases an approved issue: fills its outbox with one row per included recipient, in one statement. An issue
-/// that was released before, is not approved or was cancelled stays as it is.
+/// that was released before, is not approved or was cancelled stays as it is. `lifetime_ms` is how long after its
+/// promise a message is worth sending, `domain` the part of the Message-ID after the @.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn release(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, lifetime_ms: i64) -> Result<u64> {
+pub async fn release(
+    tx: &mut Tx,
+    issue_id: &str,
+    now_ms: UtcMs,
+    lifetime_ms: i64,
+    domain: &str,
+) -> Result<u64> {
     // First, because it holds the row: of two nodes that release at once the second waits here and finds it done.
     let first = tx
         .run(
@@ -281,17 +291,18 @@ pub async fn release(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, lifetime_ms: i6
     }
     tx.run(
         "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, recipient_name,
-             email, channel, generation, lane, scope, rendition_id, because, state, due_ms, promised_ms,
-             expires_ms, created_ms)
+             email, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
+             promised_ms, expires_ms, created_ms)
          SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email, 'email', 1, $2,
-             i.newsletter, a.rendition_id, a.because, 'ready', o.due_ms, o.due_ms, o.due_ms + $3, $4
+             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms,
+             o.due_ms + $3, $4
          FROM audience_decision a
          JOIN issue i ON i.id = a.issue_id
          JOIN contact c ON c.id = a.contact_id
          JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
          WHERE a.issue_id = $1 AND a.included
          ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
-        args![issue_id, LANE_ISSUE, lifetime_ms, now_ms],
+        args![issue_id, LANE_ISSUE, lifetime_ms, now_ms, domain],
     )
     .await
 }
@@ -313,6 +324,8 @@ pub struct NewDelivery {
     pub email: String,
     /// Which rendition.
     pub rendition_id: String,
+    /// The part of the Message-ID after the @.
+    pub domain: String,
     /// Why they get it.
     pub because: String,
     /// After which it is worthless.
@@ -327,8 +340,10 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
     let added = tx
         .run(
             "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, recipient_name, email, channel,
-                 generation, lane, scope, rendition_id, because, state, due_ms, promised_ms, expires_ms, created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'email', 1, $8, '', $9, $10, 'ready', $11, $11, $12, $11)
+                 generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms, expires_ms,
+                 created_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'email', 1, $8, '', $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
+                 $12, $11)
              ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
             args![
                 mail.id.to_string(),
@@ -343,6 +358,7 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
                 &mail.because,
                 now_ms,
                 mail.expires_ms,
+                &mail.domain,
             ],
         )
         .await?;
@@ -467,4 +483,32 @@ pub async fn next_due_ms(db: &Db) -> Result<Option<UtcMs>> {
     let row: Option<(Option<i64>,)> =
         db.opt("SELECT MIN(due_ms) FROM delivery WHERE state = 'ready'", Vec::new()).await?;
     Ok(row.and_then(|(due_ms,)| due_ms))
+}
+
+/// What an event needs to know of the delivery that led to it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Origin {
+    /// The delivery.
+    pub id: String,
+    /// The contact it went to.
+    pub contact_id: Option<String>,
+    /// The lead it went to or is about.
+    pub lead_id: Option<String>,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// When the relay accepted it.
+    pub accepted_ms: Option<UtcMs>,
+}
+
+/// The origins of many events in one statement.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn origins(tx: &mut Tx, ids: Vec<String>) -> Result<Vec<Origin>> {
+    tx.bulk_all(
+        "WITH r (rid) AS (",
+        ids.into_iter().map(|id| args![id]).collect(),
+        ") SELECT id, contact_id, lead_id, partner_slug, accepted_ms FROM delivery JOIN r ON id = rid",
+    )
+    .await
 }

@@ -138,3 +138,17 @@ pub async fn clicks_of_issue(db: &Db, issue_id: &str) -> Result<Clicks> {
         .await?;
     Ok(row.unwrap_or_default())
 }
+
+/// Calls the clicks of a delivery since `since_ms` a machine's: they turned out to be the beginning of a burst.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn judge_burst(tx: &mut Tx, delivery_id: &str, since_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "UPDATE engagement_event SET human = FALSE,
+             verdict = 'three or more links of the message were followed within two seconds'
+         WHERE delivery_id = $1 AND kind = 'click' AND at_ms >= $2 AND human",
+        args![delivery_id, since_ms],
+    )
+    .await
+}

@@ -331,3 +331,13 @@ pub async fn audience(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Consid
     )
     .await
 }
+
+/// Whether any issue is being sent.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn any_sending(db: &Db) -> Result<bool> {
+    let row: Option<(String,)> =
+        db.opt("SELECT id FROM issue WHERE state = 'sending' LIMIT 1", Vec::new()).await?;
+    Ok(row.is_some())
+}

@@ -18,8 +18,10 @@ pub struct NewRendition {
     pub locale: String,
     /// The subject, for lists.
     pub subject: String,
-    /// The HTML with slot markers, for "view in browser".
-    pub html: String,
+    /// The sender's address, also the envelope's.
+    pub sender: String,
+    /// Subject, HTML and text with slots, as JSON (`render::email::EmailRendition`), for "view in browser".
+    pub body: String,
     /// The whole MIME message, encoded, with slot markers.
     pub wire: String,
     /// Tracked links, by number.
@@ -55,13 +57,14 @@ pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -
             rendition.roles,
             rendition.locale,
             rendition.subject,
-            rendition.html,
+            rendition.sender,
+            rendition.body,
             rendition.wire,
             now_ms,
         ]);
     }
     tx.bulk(
-        "INSERT INTO rendition (id, issue_id, partner_slug, roles, locale, subject, html, wire, created_ms)",
+        "INSERT INTO rendition (id, issue_id, partner_slug, roles, locale, subject, sender, body, wire, created_ms)",
         rows,
         "ON CONFLICT (id) DO NOTHING",
     )
@@ -75,13 +78,21 @@ pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -
     .map(|_| ())
 }
 
+/// What a worker needs of a rendition.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Wire {
+    /// The encoded message with slot markers.
+    pub wire: String,
+    /// The envelope's sender.
+    pub sender: String,
+}
+
 /// The encoded message of a rendition.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
-pub async fn wire(db: &Db, id: &str) -> Result<Option<String>> {
-    let row: Option<(String,)> = db.opt("SELECT wire FROM rendition WHERE id = $1", args![id]).await?;
-    Ok(row.map(|(wire,)| wire))
+pub async fn wire(db: &Db, id: &str) -> Result<Option<Wire>> {
+    db.opt("SELECT wire, sender FROM rendition WHERE id = $1", args![id]).await
 }
 
 /// What "view in browser" and the console need of a rendition.
@@ -97,8 +108,8 @@ pub struct View {
     pub locale: String,
     /// The subject.
     pub subject: String,
-    /// The HTML with slot markers.
-    pub html: String,
+    /// Subject, HTML and text with slots, as JSON.
+    pub body: String,
 }
 
 /// One rendition to look at.
@@ -106,7 +117,7 @@ pub struct View {
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn view(db: &Db, id: &str) -> Result<Option<View>> {
-    db.opt("SELECT id, partner_slug, roles, locale, subject, html FROM rendition WHERE id = $1", args![id])
+    db.opt("SELECT id, partner_slug, roles, locale, subject, body FROM rendition WHERE id = $1", args![id])
         .await
 }
 

@@ -1,1 +1,24 @@
-//! Layer `work`.
+//! Use cases and loops: the only layer that opens a transaction.
+
+pub mod approve;
+pub mod cache;
+pub mod cobrand;
+pub mod compose;
+pub mod context;
+pub mod deliver;
+pub mod documents;
+pub mod folder;
+pub mod forms;
+pub mod handoff;
+pub mod lead_card;
+pub mod link_book;
+pub mod notices;
+pub mod preferences;
+pub mod publish;
+pub mod scoring;
+pub mod signin;
+pub mod sync;
+pub mod tokens;
+pub mod track;
+
+pub use context::Context;

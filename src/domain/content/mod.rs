@@ -1,1 +1,40 @@
 //! Content: asset kinds, front matter, Markdown, merge fields, findings, the library.
+//!
+//! Files go in, a [`Library`] and [`Finding`]s come out ([`Library::build`]). Nothing here fails, reads a disk or
+//! renders: HTML, mail and PDF are made of the [`tree`] in `render/`.
+
+pub mod asset;
+pub mod body;
+mod builder;
+mod check;
+mod document;
+pub mod field;
+pub mod finding;
+mod front_matter;
+mod image;
+pub mod keys;
+pub mod kinds;
+pub mod library;
+mod link;
+mod markdown;
+pub mod merge;
+pub mod rules;
+mod safe;
+pub mod text;
+pub mod tree;
+pub mod vendor;
+
+pub use asset::{Asset, AssetKind, Common, Form, Picture, Zone};
+pub use body::{Body, Section};
+pub use field::{Field, FieldUse, Scope};
+pub use finding::{Finding, Severity};
+pub use keys::Reference;
+pub use kinds::Detail;
+pub use library::{Library, SourceFile};
+pub use merge::{Missing, Part, Template, Value, merge};
+pub use rules::Rules;
+pub use tree::{Alignment, Inline, Node, Target};
+pub use vendor::Vendor;
+
+#[cfg(test)]
+mod tests;

@@ -6,7 +6,7 @@
 
 use std::{
     sync::atomic::{AtomicI64, Ordering},
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use chrono::{DateTime, Utc};
@@ -29,6 +29,11 @@ pub trait Clock: Send + Sync {
     /// The machine's own time, for leases and heartbeats. Differs from the calendar in a rehearsal only.
     fn machine_ms(&self) -> UtcMs {
         self.now_ms()
+    }
+
+    /// How long the machine has to rest until the calendar reads `at_ms`; zero when it does already.
+    fn until(&self, at_ms: UtcMs) -> Duration {
+        Duration::from_millis(u64::try_from(at_ms - self.now_ms()).unwrap_or(0))
     }
 }
 
@@ -106,6 +111,15 @@ impl Clock for RehearsalClock {
 
     fn machine_ms(&self) -> UtcMs {
         SystemClock.now_ms()
+    }
+
+    fn until(&self, at_ms: UtcMs) -> Duration {
+        let machine_ms = self.machine_ms();
+        let now_ms = self.at(machine_ms);
+        let fast_ms = (at_ms.min(self.until_ms) - now_ms).max(0);
+        let slow_ms = at_ms - now_ms.max(self.until_ms).min(at_ms);
+        let rest_ms = fast_ms / self.speed.max(1) + slow_ms.max(0);
+        Duration::from_millis(u64::try_from(rest_ms).unwrap_or(0))
     }
 }
 

@@ -1,1 +1,20 @@
 //! Leads: stages, score, routing, clocks.
+//!
+//! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
+//! ([`fit`]), who gets it ([`mod@route`]), and how the clocks run ([`clock`], in [`business_time`]).
+
+pub mod business_time;
+pub mod clock;
+pub mod fit;
+mod freemail;
+pub mod route;
+pub mod score;
+pub mod stage;
+
+pub use business_time::BusinessHours;
+pub use clock::{Heat, RoutingRule, SlaClock, SlaKind};
+pub use fit::{Fit, FitFacts, FitGrade, FitRule};
+pub use freemail::is_business_domain;
+pub use route::{Receiver, Route, route};
+pub use score::{Qualification, Score, ScoredEvent, ScoringRule};
+pub use stage::{DisqualifyReason, LeadOrigin, LeadStage, RejectReason};

@@ -2,6 +2,7 @@
 
 pub mod brand;
 pub mod contact;
+pub mod logo;
 pub mod role;
 pub mod roster;
 

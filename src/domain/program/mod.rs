@@ -1,1 +1,12 @@
 //! Newsletters, issues, cadence, audience.
+//!
+//! When an issue is promised ([`cadence`]), who gets it and why ([`audience`]), and where it stands ([`issue`]).
+
+pub mod audience;
+pub mod cadence;
+pub mod issue;
+pub mod lint;
+
+pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};
+pub use cadence::Cadence;
+pub use issue::{AcceptedShare, Control, IssueState, OnTime, PromiseVerdict};

@@ -24,6 +24,8 @@ use super::{
     databases::{in_tx, rows, values},
 };
 
+/// Of the Message-IDs.
+pub const DOMAIN: &str = "vendor.example";
 /// How long a message of a scene is worth sending.
 pub const LIFETIME_MS: i64 = 24 * HOUR_MS;
 
@@ -157,7 +159,7 @@ impl Scene {
     /// Stores an approved issue and fills its outbox.
     pub async fn released(db: &Db, newsletter: &str, readers: usize) -> Self {
         let scene = Self::approved(db, newsletter, readers).await;
-        let filled = in_tx!(db, tx => deliveries::release(tx, &scene.issue, START_MS, LIFETIME_MS));
+        let filled = in_tx!(db, tx => deliveries::release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN));
         assert_eq!(filled, readers as u64);
         scene
     }
@@ -182,7 +184,8 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
         roles: "sales;executive".to_owned(),
         locale: "en".to_owned(),
         subject: "Überschrift \u{1f4e8}".to_owned(),
-        html: "<p>\u{e000}0\u{e001}</p>".to_owned(),
+        sender: "news@vendor.example".to_owned(),
+        body: "{\"html\": \"<p>\u{e000}0\u{e001}</p>\"}".to_owned(),
         wire: "Subject: x\r\n\r\nbody\r\n".to_owned(),
         links: vec![
             NewLink {

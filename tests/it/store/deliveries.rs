@@ -10,8 +10,8 @@ use partnercast::{
     store::{
         Db,
         deliveries::{
-            LANE_ISSUE, LANE_URGENT, NewDelivery, counts, enqueue, hand_back, next_due_ms, of_issue, release,
-            sent, unfinished,
+            LANE_ISSUE, LANE_URGENT, NewDelivery, counts, enqueue, hand_back, next_due_ms, of_issue, origins,
+            release, sent, unfinished,
         },
         issues, renditions, suppressions,
     },
@@ -21,7 +21,8 @@ use crate::harness::{
     START_MS, SeededRandom, both_dbs,
     databases::{execute, in_tx, number, rows, values},
     outbox::{
-        LIFETIME_MS, Scene, attempts, claim, key, rendition_id, rendition_of, result, row, settle, start,
+        DOMAIN, LIFETIME_MS, Scene, attempts, claim, key, rendition_id, rendition_of, result, row, settle,
+        start,
     },
 };
 
@@ -34,6 +35,7 @@ fn mail(random: &SeededRandom, source: &str) -> NewDelivery {
         recipient_name: "Rae".to_owned(),
         email: "Rae@Northlight.example".to_owned(),
         rendition_id: "rnd_offer".to_owned(),
+        domain: DOMAIN.to_owned(),
         because: "a lead is offered".to_owned(),
         expires_ms: START_MS + LIFETIME_MS,
     }
@@ -43,7 +45,7 @@ both_dbs! {
     /// One row a recipient, with everything the sender needs; releasing again adds nothing and changes nothing.
     async fn release_fills_the_outbox_once(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 3).await;
-        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, START_MS + 99, LIFETIME_MS)), 0);
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, START_MS + 99, LIFETIME_MS, DOMAIN)), 0);
         assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery", vec![]).await, 3);
         let stored = issues::issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.state.as_str(), stored.released_ms), ("sending", Some(START_MS)));
@@ -64,7 +66,7 @@ both_dbs! {
     async fn release_by_two_nodes(db: Db) {
         let scene = Scene::approved(&db, "fold-forward", 800).await;
         let go = |db: Db, issue: String| async move {
-            in_tx!(db, tx => release(tx, &issue, START_MS, LIFETIME_MS))
+            in_tx!(db, tx => release(tx, &issue, START_MS, LIFETIME_MS, DOMAIN))
         };
         let nodes: Vec<_> = (0..3).map(|_| tokio::spawn(go(db.clone(), scene.issue.clone()))).collect();
         let mut filled = 0;
@@ -78,10 +80,10 @@ both_dbs! {
     /// Nothing leaves that nobody approved, and nothing of what was cancelled meanwhile.
     async fn release_wants_an_approved_issue(db: Db) {
         let frozen = Scene::frozen(&db, "frozen", 2).await;
-        assert_eq!(in_tx!(db, tx => release(tx, &frozen.issue, START_MS, LIFETIME_MS)), 0, "not approved");
+        assert_eq!(in_tx!(db, tx => release(tx, &frozen.issue, START_MS, LIFETIME_MS, DOMAIN)), 0, "not approved");
         let cancelled = Scene::approved(&db, "cancelled", 2).await;
         assert!(in_tx!(db, tx => issues::control(tx, &cancelled.issue, "cancelled")));
-        assert_eq!(in_tx!(db, tx => release(tx, &cancelled.issue, START_MS, LIFETIME_MS)), 0, "cancelled");
+        assert_eq!(in_tx!(db, tx => release(tx, &cancelled.issue, START_MS, LIFETIME_MS, DOMAIN)), 0, "cancelled");
         assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery", vec![]).await, 0);
         assert_eq!(issues::issue(&db, &frozen.issue).await.unwrap().unwrap().state, "frozen");
     }
@@ -90,7 +92,7 @@ both_dbs! {
     async fn release_leaves_out_who_is_out(db: Db) {
         let scene = Scene::approved(&db, "fold-forward", 3).await;
         execute(&db, "UPDATE audience_decision SET included = $1 WHERE contact_id = $2", values![false, &scene.contacts[0]]).await;
-        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, START_MS, LIFETIME_MS)), 2);
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN)), 2);
     }
 
     /// A single mail goes out once a source, and is due at once, in the urgent lane.
@@ -105,6 +107,9 @@ both_dbs! {
         let one = sent(&db, first.id).await.unwrap().unwrap();
         assert_eq!((one.lead_id, one.recipient_key.as_str()), (first.lead_id, "rae@northlight.example"));
         assert_eq!((one.scope.as_str(), one.contact_id), ("", None));
+        let message_id = "SELECT message_id FROM delivery WHERE id = $1";
+        let seen: Vec<(String,)> = rows(&db, message_id, values![first.id.to_string()]).await;
+        assert_eq!(seen[0].0, format!("{}.g1@{DOMAIN}", first.id));
         assert_eq!(number(&db, "SELECT MIN(lane) FROM delivery", vec![]).await, LANE_URGENT);
         assert_eq!(next_due_ms(&db).await.unwrap(), Some(START_MS));
     }
@@ -128,9 +133,10 @@ both_dbs! {
         assert_eq!(order.iter().collect::<Vec<_>>(), expected);
         assert_eq!(next_due_ms(&db).await.unwrap(), Some(START_MS + 5_000));
         let rest = claim(&db, node, START_MS + 5_000, 10).await.remove(0);
-        assert_eq!((rest.id.as_str(), rest.token, rest.attempt, rest.tries, rest.generation), (scene.deliveries[4].as_str(), 1, 0, 0, 1));
+        assert_eq!((rest.id.as_str(), rest.token, rest.attempt, rest.tries), (scene.deliveries[4].as_str(), 1, 0, 0));
         assert_eq!((rest.email.to_lowercase(), rest.rendition_id), (key(4), rendition_id("fold-forward")));
-        assert_eq!(rest.expires_ms, START_MS + LIFETIME_MS);
+        assert_eq!((rest.expires_ms, rest.promised_ms), (START_MS + LIFETIME_MS, START_MS));
+        assert_eq!(rest.message_id, format!("{}.g1@{DOMAIN}", rest.id));
         assert!(!rest.recipient_name.is_empty());
         assert_eq!(next_due_ms(&db).await.unwrap(), None);
     }
@@ -317,5 +323,18 @@ both_dbs! {
         tx.commit().await.unwrap();
         let error = counts(&db, &scene.issue).await.unwrap_err();
         assert!(error.detail().contains("table delivery, column state"), "{}", error.detail());
+    }
+
+    /// Origins are found for those that are there, more than a statement's rows at once.
+    async fn origins_of_many_events(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 600).await;
+        let mut ids = scene.deliveries.clone();
+        ids.push("dlv_none".to_owned());
+        let found = in_tx!(db, tx => origins(tx, ids.clone()));
+        assert_eq!(found.len(), 600);
+        let one = found.iter().find(|origin| origin.id == scene.deliveries[3]).unwrap();
+        assert_eq!((one.contact_id.as_ref(), one.lead_id.as_ref()), (Some(&scene.contacts[3]), None));
+        assert_eq!((one.partner_slug.as_str(), one.accepted_ms), ("northlight", None));
+        assert!(in_tx!(db, tx => origins(tx, vec![])).is_empty());
     }
 }

@@ -2,7 +2,7 @@
 
 use partnercast::{
     domain::kernel::id::EventId,
-    store::events::{Event, clicks_of_issue, insert, of_lead, of_lead_in, recent},
+    store::events::{Event, clicks_of_issue, insert, judge_burst, of_lead, of_lead_in, recent},
 };
 
 use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::Scene};
@@ -78,5 +78,21 @@ both_dbs! {
         assert_eq!((clicks.human, clicks.machine, clicks.people), (3, 1, 2));
         let none = clicks_of_issue(&db, "iss_none").await.unwrap();
         assert_eq!((none.human, none.machine, none.people), (0, 0, 0));
+    }
+
+    /// A burst turns its own clicks into a machine's, and no others: not earlier ones, not forms, not other mails'.
+    async fn judge_burst_takes_back_its_own_clicks(db: Db) {
+        let random = SeededRandom::new(6);
+        let of = |delivery: &str, at_ms: i64, kind: &str| Event {
+            delivery_id: Some(delivery.to_owned()),
+            ..event(&random, START_MS + at_ms, kind, true)
+        };
+        let batch = vec![of("dlv_1", 0, "click"), of("dlv_1", 10, "click"), of("dlv_1", 11, "click"), of("dlv_1", 12, "form"), of("dlv_2", 11, "click")];
+        in_tx!(db, tx => insert(tx, batch));
+        assert_eq!(in_tx!(db, tx => judge_burst(tx, "dlv_1", START_MS + 10)), 2);
+        assert_eq!(in_tx!(db, tx => judge_burst(tx, "dlv_1", START_MS + 10)), 0, "said once");
+        let machine: Vec<_> = of_lead(&db, "led_1").await.unwrap().into_iter().filter(|event| !event.human).collect();
+        assert_eq!(machine.len(), 2);
+        assert!(machine[0].verdict.contains("two seconds"), "{}", machine[0].verdict);
     }
 }

@@ -3,8 +3,8 @@
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::issues::{
-        Decision, Occurrence, approve, approved, audience, control, exists, finish, insert_audience,
-        insert_head, issue, promises, recent,
+        Decision, Occurrence, any_sending, approve, approved, audience, control, exists, finish,
+        insert_audience, insert_head, issue, promises, recent,
     },
 };
 
@@ -112,6 +112,7 @@ both_dbs! {
         let scene = Scene::released(&db, "fold-forward", 2).await;
         let node = scene.node();
         assert_eq!(in_tx!(db, tx => finish(tx, START_MS)), 0);
+        assert!(any_sending(&db).await.unwrap());
         let window = claim(&db, node, START_MS, 10).await;
         start(&db, &window).await;
         settle(&db, node, &[result(&window[0], DeliveryState::Accepted, None)]).await;
@@ -119,6 +120,7 @@ both_dbs! {
         settle(&db, node, &[result(&window[1], DeliveryState::Failed, None)]).await;
         assert_eq!(in_tx!(db, tx => finish(tx, START_MS + 7)), 1);
         assert_eq!(in_tx!(db, tx => finish(tx, START_MS + 8)), 0);
+        assert!(!any_sending(&db).await.unwrap());
         let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.state.as_str(), stored.done_ms), ("done", Some(START_MS + 7)));
         assert!(!in_tx!(db, tx => control(tx, &scene.issue, "cancelled")), "what is done is done");

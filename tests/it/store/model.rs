@@ -25,7 +25,7 @@ use partnercast::{
 use crate::harness::{
     START_MS, SeededRandom,
     databases::{execute, in_tx, on_postgres, on_sqlite, rows, values},
-    outbox::{LIFETIME_MS, Scene, claim, key, result, settle, start},
+    outbox::{DOMAIN, LIFETIME_MS, Scene, claim, key, result, settle, start},
 };
 
 const STEPS: usize = 60;
@@ -139,8 +139,7 @@ impl Model {
     async fn release(&mut self, issue: usize) -> String {
         let known = &mut self.issues[issue];
         let expected = !known.released && known.control != "cancelled";
-        let filled =
-            in_tx!(self.db, tx => deliveries::release(tx, &known.scene.issue, self.now_ms, LIFETIME_MS));
+        let filled = in_tx!(self.db, tx => deliveries::release(tx, &known.scene.issue, self.now_ms, LIFETIME_MS, DOMAIN));
         assert_eq!(filled, if expected { READERS as u64 } else { 0 });
         if expected {
             known.released = true;

@@ -16,9 +16,10 @@ both_dbs! {
     async fn insert_and_read_back(db: Db) {
         let new = rendition_of("rnd_1", None);
         in_tx!(db, tx => insert(tx, START_MS, vec![new.clone(), rendition_of("rnd_2", None)]));
-        assert_eq!(wire(&db, "rnd_1").await.unwrap().as_deref(), Some("Subject: x\r\n\r\nbody\r\n"));
+        let sendable = wire(&db, "rnd_1").await.unwrap().unwrap();
+        assert_eq!((sendable.wire, sendable.sender), (new.wire.clone(), new.sender.clone()));
         let seen = view(&db, "rnd_1").await.unwrap().unwrap();
-        assert_eq!((seen.subject, seen.html, seen.roles), (new.subject, new.html, new.roles));
+        assert_eq!((seen.subject, seen.body, seen.roles), (new.subject, new.body, new.roles));
         assert_eq!((seen.id.as_str(), seen.partner_slug.as_str(), seen.locale.as_str()), ("rnd_1", "northlight", "en"));
         let stored = links(&db, "rnd_1").await.unwrap();
         for (no, (stored, new)) in (0..).zip(stored.iter().zip(&new.links)) {

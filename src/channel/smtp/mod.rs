@@ -1,0 +1,28 @@
+//! Mail to the relay: a small pipelining SMTP client (RFC 5321, 2920) with a deadline and a typed result for every
+//! stage, and a few kept connections. Messages come finished; nothing here looks into them, signs or queues them.
+
+mod body;
+mod connection;
+mod hello;
+mod pool;
+mod relay;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod wire;
+
+pub use connection::Connection;
+pub use hello::Capabilities;
+pub use pool::SmtpChannel;
+pub use relay::{CONNECTIONS_MAX, Relay, RelayTls, Timeouts};
+
+/// One finished message for one recipient.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mail {
+    /// Return path, without brackets; empty for a notice that must not bounce (RFC 5321 section 4.5.5).
+    pub envelope_from: String,
+    /// The recipient, without brackets.
+    pub envelope_to: String,
+    /// Headers and body (RFC 5322), lines ending with CRLF.
+    pub bytes: Vec<u8>,
+}

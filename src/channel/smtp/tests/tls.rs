@@ -1,0 +1,138 @@
+//! TLS and AUTH, with a certificate authority made for the test.
+
+use std::sync::Arc;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
+
+use super::{
+    super::{Connection, Relay, RelayTls, SmtpChannel},
+    assert_refused, mails, relay, say,
+    sink::{Act, Sink, SinkTls, Step},
+};
+use crate::domain::delivery::{Stage, Trouble};
+
+/// A private authority, its PEM file, and an acceptor whose certificate it signed for `name`.
+fn authority(name: &str) -> (tempfile::NamedTempFile, TlsAcceptor) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let cert = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), ca.pem()).unwrap();
+    (file, TlsAcceptor::from(Arc::new(config)))
+}
+
+fn secured(sink: &Sink, tls: RelayTls, ca: &tempfile::NamedTempFile) -> Relay {
+    Relay {
+        host: "localhost".into(),
+        tls,
+        username: Some("vendor".into()),
+        password: Some("hunter2".into()),
+        ca_file: Some(ca.path().to_owned()),
+        ..relay(sink)
+    }
+}
+
+const OFFERS_TLS: &str = "250-sink\r\n250-PIPELINING\r\n250-AUTH PLAIN\r\n250 STARTTLS";
+
+#[tokio::test]
+async fn mail_goes_over_tls_with_auth_both_ways() {
+    for tls in [RelayTls::Implicit, RelayTls::StartTls] {
+        let (ca, acceptor) = authority("localhost");
+        let sink_tls = SinkTls { acceptor: Some(acceptor), implicit: tls == RelayTls::Implicit };
+        let sink = Sink::start_tls(sink_tls, |step: &Step| match step.verb.as_str() {
+            "EHLO" => say(OFFERS_TLS),
+            "STARTTLS" => Some(Act::StartTls("")),
+            "AUTH" => say("235 2.7.0 welcome"),
+            _ => None,
+        })
+        .await;
+        let channel = SmtpChannel::new(secured(&sink, tls, &ca)).unwrap();
+        let outcomes = channel.send_window(mails(20)).await;
+        assert!(outcomes.iter().all(|o| o.as_str() == "accepted"), "{outcomes:?}");
+        assert!(sink.heard().contains(&"AUTH PLAIN AHZlbmRvcgBodW50ZXIy".to_owned()));
+    }
+}
+
+#[tokio::test]
+async fn auth_login_is_spoken_and_a_refused_password_is_our_setup() {
+    for (last, fine) in [("235 2.7.0 welcome", true), ("535 5.7.8 wrong", false)] {
+        let (ca, acceptor) = authority("localhost");
+        let sink =
+            Sink::start_tls(SinkTls { acceptor: Some(acceptor), implicit: true }, move |step: &Step| {
+                match step.verb.as_str() {
+                    "EHLO" => say("250-sink\r\n250 AUTH LOGIN"),
+                    "AUTH" => say("334 VXNlcm5hbWU6"),
+                    _ if step.line == "dmVuZG9y" => say("334 UGFzc3dvcmQ6"),
+                    "AHVUDGVYMG==" => say(last),
+                    _ if step.line == "aHVudGVyMg==" => say(last),
+                    _ => None,
+                }
+            })
+            .await;
+        let opened = Connection::open(&secured(&sink, RelayTls::Implicit, &ca)).await;
+        match opened {
+            Ok(_) => assert!(fine),
+            Err(outcome) => {
+                assert!(!fine);
+                assert_refused(&outcome, Stage::Hello, Trouble::OurSetup);
+            }
+        }
+        assert!(sink.heard().contains(&"aHVudGVyMg==".to_owned()), "{:?}", sink.heard());
+    }
+}
+
+#[tokio::test]
+async fn a_wrong_name_or_an_unknown_authority_is_refused() {
+    for tls in [RelayTls::Implicit, RelayTls::StartTls] {
+        for known in [true, false] {
+            let (ca, acceptor) = authority(if known { "mail.other.example" } else { "localhost" });
+            let (stranger, _) = authority("localhost");
+            let sink_tls = SinkTls { acceptor: Some(acceptor), implicit: tls == RelayTls::Implicit };
+            let sink = Sink::start_tls(sink_tls, |step: &Step| match step.verb.as_str() {
+                "EHLO" => say(OFFERS_TLS),
+                "STARTTLS" => Some(Act::StartTls("")),
+                _ => None,
+            })
+            .await;
+            let relay = secured(&sink, tls, if known { &ca } else { &stranger });
+            let outcome = Connection::open(&relay).await.err().unwrap();
+            assert_refused(&outcome, Stage::Hello, Trouble::Host);
+            assert_eq!(sink.count("AUTH") + sink.count("MAIL"), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stripped_starttls_gets_no_password() {
+    let (ca, acceptor) = authority("localhost");
+    // The offer removed; the offer refused; replies slipped in before TLS.
+    for trick in ["strip", "refuse", "inject"] {
+        let sink_tls = SinkTls { acceptor: Some(acceptor.clone()), implicit: false };
+        let sink = Sink::start_tls(sink_tls, move |step: &Step| match (step.verb.as_str(), trick) {
+            ("EHLO", "strip") => say("250-sink\r\n250 AUTH PLAIN LOGIN"),
+            ("EHLO", _) => say(OFFERS_TLS),
+            ("STARTTLS", "refuse") => say("454 4.7.0 not now"),
+            ("STARTTLS", _) => Some(Act::StartTls("250-evil\r\n250 AUTH PLAIN\r\n")),
+            _ => None,
+        })
+        .await;
+        let outcome = Connection::open(&secured(&sink, RelayTls::StartTls, &ca)).await.err().unwrap();
+        let trouble = if trick == "strip" { Trouble::OurSetup } else { Trouble::Host };
+        assert_refused(&outcome, Stage::Hello, trouble);
+        assert!(!sink.heard().iter().any(|line| line.starts_with("AUTH") || line.starts_with("MAIL")));
+    }
+    let mut plain = secured(&Sink::start(|_: &Step| None).await, RelayTls::None, &ca);
+    assert!(SmtpChannel::new(plain.clone()).is_err(), "credentials without TLS, even on loopback");
+    plain.host = "127.0.0.1".into();
+    assert_refused(&Connection::open(&plain).await.err().unwrap(), Stage::Connect, Trouble::OurSetup);
+}

@@ -1,0 +1,381 @@
+//! The configuration: one typed struct, from a TOML file and the environment. Unknown keys are refused, secrets
+//! are never shown. The environment is read nowhere else.
+//!
+//! A variable `PARTNERCAST_<SECTION>__<KEY>` overrides the key of that section in the file, for example
+//! `PARTNERCAST_DATABASE__URL`.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use chrono::{DateTime, Utc};
+use serde::Deserialize;
+
+use crate::domain::{
+    delivery::backoff::OnUncertain,
+    kernel::{Error, Result, token::Keys},
+};
+
+/// Prefix of the environment variables that override keys.
+const ENV_PREFIX: &str = "PARTNERCAST_";
+
+/// Everything that can be configured; see `partnercast init` for a commented example.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What listens.
+    #[serde(default)]
+    pub server: Server,
+    /// Where data is kept.
+    pub database: Database,
+    /// Where content comes from.
+    #[serde(default)]
+    pub content: Content,
+    /// How mail leaves.
+    pub mail: Mail,
+    /// Keys.
+    pub secrets: Secrets,
+    /// Who may use the console.
+    #[serde(default)]
+    pub console: Console,
+    /// How the log is written.
+    #[serde(default)]
+    pub log: Log,
+    /// A rehearsal, with a calendar of its own.
+    pub rehearsal: Option<Rehearsal>,
+}
+
+/// `[server]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Server {
+    /// Address and port; port 0 takes a free one.
+    pub listen: String,
+    /// The address people reach us at; empty means the one we listen on.
+    pub public_url: String,
+    /// Seconds for open requests and mails when asked to stop.
+    pub grace_s: u64,
+    /// Folder whose files replace those of the same name built into the binary.
+    pub templates_dir: Option<PathBuf>,
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: "127.0.0.1:8000".to_owned(),
+            public_url: String::new(),
+            grace_s: 30,
+            templates_dir: None,
+        }
+    }
+}
+
+/// `[database]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:path/to/file` or `postgres://user:password@host:port/name`.
+    pub url: String,
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = self.url.split(':').next().unwrap_or("");
+        write!(f, "Database({scheme}:…)")
+    }
+}
+
+/// `[content]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Content {
+    /// The content folder; none on nodes that take content from the database.
+    pub dir: Option<PathBuf>,
+    /// Whether `roster/` in it is imported too; in production partners come by `partnercast import`.
+    pub import_roster: bool,
+}
+
+/// `[mail]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mail {
+    /// `smtp://`, `smtp+starttls://` or `smtps://` with user, password, host and port; or `catcher`, which keeps
+    /// every mail in this process.
+    pub relay: String,
+    /// Folder of the catcher's mail.
+    #[serde(default = "default_mailbox")]
+    pub mailbox: PathBuf,
+    /// Open connections to the relay at most.
+    #[serde(default = "default_connections")]
+    pub connections: usize,
+    /// Messages that may be repeated after a crash at most, per worker.
+    #[serde(default = "default_window")]
+    pub window: usize,
+    /// What to do with a message that may have arrived.
+    #[serde(default)]
+    pub on_uncertain: OnUncertain,
+    /// Certificates of a private authority the relay's is signed by, PEM.
+    #[serde(default)]
+    pub ca_file: Option<PathBuf>,
+}
+
+fn default_mailbox() -> PathBuf {
+    PathBuf::from("mailbox")
+}
+
+fn default_connections() -> usize {
+    4
+}
+
+fn default_window() -> usize {
+    128
+}
+
+impl fmt::Debug for Mail {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.relay.rsplit('@').next().unwrap_or("");
+        f.debug_struct("Mail")
+            .field("relay", &host)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
+    }
+}
+
+/// `[secrets]`
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Secrets {
+    /// File with the keys that sign links, one a line in hex, newest first.
+    pub token_keys_file: PathBuf,
+}
+
+impl fmt::Debug for Secrets {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Secrets({})", self.token_keys_file.display())
+    }
+}
+
+/// `[console]`
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Console {
+    /// `true` lets everybody in who reaches us over loopback; for demos.
+    pub open: bool,
+}
+
+/// `[log]`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: LogFormat,
+    /// Such as `info` or `partnercast=debug,warn`.
+    pub filter: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::Text, filter: "info".to_owned() }
+    }
+}
+
+/// How a line of the log looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// For machines.
+    Json,
+}
+
+/// `[rehearsal]`: a calendar that begins elsewhere and may run faster, to see an issue leave before its day. Only
+/// with the catcher, so that no wrong date ever reaches a real mailbox.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Rehearsal {
+    /// Where the calendar begins.
+    pub start: DateTime<Utc>,
+    /// Up to when it runs fast.
+    pub until: DateTime<Utc>,
+    /// How fast.
+    pub speed: i64,
+    /// Shows the story page at `/`.
+    #[serde(default)]
+    pub story: bool,
+}
+
+impl Config {
+    /// Reads `path` and the environment.
+    ///
+    /// # Errors
+    /// No such file, TOML that cannot be read, unknown or wrong keys (file and environment), settings that do not
+    /// go together; says where and how to mend it.
+    pub fn load(path: &Path) -> Result<Self> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::invalid(format!(
+                "the configuration {} cannot be read ({error}); `partnercast init` writes one",
+                path.display()
+            ))
+        })?;
+        let base = path.parent().unwrap_or(Path::new("")).to_owned();
+        Self::parse(&text, &environment(), &base)
+            .map_err(|error| Error::invalid(format!("{}: {}", path.display(), error.public())))
+    }
+
+    /// Reads `text`, overrides keys with `variables`, and resolves relative paths against `base`.
+    ///
+    /// # Errors
+    /// As [`Config::load`].
+    pub fn parse(text: &str, variables: &[(String, String)], base: &Path) -> Result<Self> {
+        let mut table: toml::Table =
+            toml::from_str(text).map_err(|error| Error::invalid(error.to_string().trim().to_owned()))?;
+        for (name, value) in variables {
+            override_key(&mut table, name, value)?;
+        }
+        // Through text once more, so that a fault names line and key.
+        let merged = if variables.is_empty() { text.to_owned() } else { table.to_string() };
+        let mut config: Self =
+            toml::from_str(&merged).map_err(|error| Error::invalid(error.to_string().trim().to_owned()))?;
+        config.resolve(base);
+        config.check()?;
+        Ok(config)
+    }
+
+    fn resolve(&mut self, base: &Path) {
+        let absolute = |path: &mut PathBuf| *path = base.join(&*path);
+        absolute(&mut self.mail.mailbox);
+        absolute(&mut self.secrets.token_keys_file);
+        [&mut self.content.dir, &mut self.server.templates_dir, &mut self.mail.ca_file]
+            .into_iter()
+            .flatten()
+            .for_each(absolute);
+        if let Some(file) = self.database.url.strip_prefix("sqlite:") {
+            self.database.url = format!("sqlite:{}", base.join(file.trim_start_matches("//")).display());
+        }
+    }
+
+    fn check(&self) -> Result<()> {
+        let mut faults = Vec::new();
+        if self.mail.window == 0 || self.mail.window > 500 {
+            faults.push("mail.window must be between 1 and 500".to_owned());
+        }
+        if self.mail.connections == 0 || self.mail.connections > 64 {
+            faults.push("mail.connections must be between 1 and 64".to_owned());
+        }
+        if let Some(rehearsal) = &self.rehearsal {
+            if self.mail.relay != "catcher" {
+                faults.push(
+                    "a [rehearsal] needs mail.relay = \"catcher\", so that no wrong date reaches a real mailbox"
+                        .to_owned(),
+                );
+            }
+            if rehearsal.speed < 1 || rehearsal.until < rehearsal.start {
+                faults.push(
+                    "rehearsal.speed must be at least 1 and rehearsal.until not before start".to_owned(),
+                );
+            }
+        }
+        let url = &self.server.public_url;
+        if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
+            faults.push("server.public_url must begin with https:// (or http:// on loopback)".to_owned());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults.join("; "))) }
+    }
+
+    /// The keys that sign links.
+    ///
+    /// # Errors
+    /// No such file, or no key in it.
+    pub fn token_keys(&self) -> Result<Keys> {
+        let path = &self.secrets.token_keys_file;
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            Error::invalid(format!(
+                "{} cannot be read ({error}); `partnercast init` makes one",
+                path.display()
+            ))
+        })?;
+        let secrets = text
+            .lines()
+            .map(str::trim)
+            .filter(|line| !line.is_empty() && !line.starts_with('#'))
+            .map(|line| {
+                decode_hex(line).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "{}: a line is not hexadecimal; write 64 hex digits a line",
+                        path.display()
+                    ))
+                })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Keys::new(&secrets)
+    }
+}
+
+fn decode_hex(text: &str) -> Option<Vec<u8>> {
+    if !text.is_ascii() || text.len() % 2 != 0 {
+        return None;
+    }
+    (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).ok()).collect()
+}
+
+/// Our variables, sorted, so that faults come in a steady order.
+#[expect(clippy::disallowed_methods, reason = "this is the one place")]
+fn environment() -> Vec<(String, String)> {
+    let mut ours: Vec<_> = std::env::vars().filter(|(name, _)| name.starts_with(ENV_PREFIX)).collect();
+    ours.sort();
+    ours
+}
+
+/// Sets the key that `name` (`PARTNERCAST_MAIL__RELAY`) stands for.
+fn override_key(table: &mut toml::Table, name: &str, value: &str) -> Result<()> {
+    let path = name.trim_start_matches(ENV_PREFIX).to_lowercase();
+    let Some((section, key)) = path.split_once("__") else {
+        return Err(Error::invalid(format!(
+            "the environment variable {name} names no key; write {ENV_PREFIX}<SECTION>__<KEY>, such as {ENV_PREFIX}DATABASE__URL"
+        )));
+    };
+    let section = table
+        .entry(section)
+        .or_insert_with(|| toml::Value::Table(toml::Table::new()))
+        .as_table_mut()
+        .ok_or_else(|| Error::invalid(format!("{name}: `{section}` is not a section")))?;
+    // A value that reads as TOML number or boolean is one; everything else is text.
+    let typed = value
+        .parse::<i64>()
+        .map(toml::Value::Integer)
+        .or_else(|_| value.parse::<bool>().map(toml::Value::Boolean))
+        .unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+    section.insert(key.to_owned(), typed);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = "[database]\nurl = \"sqlite:data.sqlite\"\n[mail]\nrelay = \"smtp://u:secret@relay.example:587\"\n\
+                         [secrets]\ntoken_keys_file = \"keys\"\n";
+
+    #[test]
+    fn the_environment_overrides_the_file_and_paths_follow_the_file() {
+        let variables = [("PARTNERCAST_MAIL__CONNECTIONS".to_owned(), "9".to_owned())];
+        let config = Config::parse(SMALL, &variables, Path::new("/srv")).unwrap();
+        assert_eq!(config.mail.connections, 9);
+        assert_eq!(config.database.url, "sqlite:/srv/data.sqlite");
+        assert!(!format!("{config:?}").contains("secret@"), "passwords stay out of logs");
+    }
+
+    #[test]
+    fn unknown_keys_and_wrong_pairs_are_refused_with_the_reason() {
+        let error = Config::parse(&SMALL.replace("relay =", "realy ="), &[], Path::new("")).unwrap_err();
+        assert!(error.public().contains("realy"), "{error}");
+        let variables = [("PARTNERCAST_MAIL__WINDOWS".to_owned(), "9".to_owned())];
+        assert!(Config::parse(SMALL, &variables, Path::new("")).unwrap_err().public().contains("windows"));
+        let odd = format!(
+            "{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n"
+        );
+        assert!(Config::parse(&odd, &[], Path::new("")).unwrap_err().public().contains("catcher"));
+    }
+}

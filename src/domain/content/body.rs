@@ -1,0 +1,218 @@
+//! An asset's body: sections for everyone and sections for some roles, in the author's order.
+
+use std::collections::BTreeSet;
+
+use super::{
+    field::{Field, Scope},
+    finding::{Findings, codes, did_you_mean},
+    markdown,
+    merge::Part,
+    tree::{self, Inline, Node, Target},
+};
+use crate::domain::partner::{AudienceRole, Roles};
+
+/// A stretch of the body for one audience.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Section {
+    /// Whom it concerns; empty: everyone.
+    pub audience: Roles,
+    /// What it says.
+    pub nodes: Vec<Node>,
+    /// The line of the file on which it begins, from 1.
+    pub line: u32,
+}
+
+/// The body.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Body {
+    /// In the author's order.
+    pub sections: Vec<Section>,
+}
+
+impl Body {
+    /// Reads `text`, which begins at byte `base` of the file that `findings` are about.
+    pub fn parse(text: &str, base: usize, scope: Scope, findings: &mut Findings<'_>) -> Self {
+        let mut sections = Vec::new();
+        for part in split(text, base, findings) {
+            let nodes = markdown::parse(&text[part.from..part.to], base + part.from, scope, findings);
+            if !nodes.is_empty() {
+                sections.push(Section { audience: part.audience, nodes, line: part.line });
+            }
+        }
+        let first_line = super::finding::Place::of(findings.text(), base).line;
+        sections.iter_mut().for_each(|section| section.line += first_line);
+        Self { sections }
+    }
+
+    /// What a reader with these roles sees. [`Roles::ALL`] stands for the public, which sees what is addressed
+    /// to everyone and nothing else; for a person who happens to have all five roles use [`Body::for_reader`].
+    pub fn select(&self, roles: Roles) -> Vec<Node> {
+        if roles == Roles::ALL { self.for_everyone() } else { self.for_reader(roles) }
+    }
+
+    /// What a person with these roles sees: what concerns everyone, and what concerns one of the roles.
+    pub fn for_reader(&self, roles: Roles) -> Vec<Node> {
+        self.nodes_where(|audience| audience.concern(roles))
+    }
+
+    /// What is addressed to everyone.
+    pub fn for_everyone(&self) -> Vec<Node> {
+        self.nodes_where(|audience| audience.is_empty() || audience == Roles::ALL)
+    }
+
+    fn nodes_where(&self, concerns: impl Fn(Roles) -> bool) -> Vec<Node> {
+        let concerned = self.sections.iter().filter(|section| concerns(section.audience));
+        concerned.flat_map(|section| section.nodes.iter().cloned()).collect()
+    }
+
+    /// The roles that some block is for.
+    pub fn roles_covered(&self) -> Roles {
+        self.sections.iter().flat_map(|section| section.audience.iter()).collect()
+    }
+
+    /// Whether it says nothing.
+    pub fn is_empty(&self) -> bool {
+        self.sections.is_empty()
+    }
+
+    /// Every link's target, once, in order.
+    pub fn links(&self) -> BTreeSet<&Target> {
+        let mut targets = BTreeSet::new();
+        self.each_inline(&mut |inline| {
+            if let Inline::Link { target, .. } = inline {
+                targets.insert(target);
+            }
+        });
+        targets
+    }
+
+    /// Every merge field, also those in links.
+    pub fn fields(&self) -> BTreeSet<Field> {
+        let mut fields = BTreeSet::new();
+        self.each_inline(&mut |inline| match inline {
+            Inline::Field(used) => {
+                fields.insert(used.field);
+            }
+            Inline::Link { target: Target::Template(parts), .. } => {
+                fields.extend(parts.iter().filter_map(|part| match part {
+                    Part::Field(used) => Some(used.field),
+                    Part::Text(_) => None,
+                }));
+            }
+            _ => {}
+        });
+        fields
+    }
+
+    /// Every image's path.
+    pub fn images(&self) -> BTreeSet<&str> {
+        let mut images = BTreeSet::new();
+        for section in &self.sections {
+            tree::each_node(&section.nodes, &mut |node| {
+                if let Node::Image { src, .. } = node {
+                    images.insert(src.as_str());
+                }
+            });
+        }
+        images
+    }
+
+    fn each_inline<'n>(&'n self, see: &mut dyn FnMut(&'n Inline)) {
+        self.sections.iter().for_each(|section| tree::each_inline(&section.nodes, see));
+    }
+}
+
+/// A stretch of source: bytes `from..to` of the body.
+struct Stretch {
+    audience: Roles,
+    from: usize,
+    to: usize,
+    /// Lines of the body before it.
+    line: u32,
+}
+
+/// Splits at role fences. A `:::` inside a code block is text.
+fn split(text: &str, base: usize, findings: &mut Findings<'_>) -> Vec<Stretch> {
+    let mut stretches = Vec::new();
+    let mut current = Stretch { audience: Roles::NONE, from: 0, to: 0, line: 0 };
+    // Where the open block's fence stands; the audience alone cannot tell, its roles may all be unknown.
+    let mut open: Option<usize> = None;
+    let mut code = CodeFence::default();
+    let (mut at, mut line) = (0, 0);
+    for full in text.split_inclusive('\n') {
+        let (start, content) = (at, full.trim_end());
+        at += full.len();
+        line += 1;
+        let in_code = code.inside(content);
+        let Some(words) = content.strip_prefix(":::").filter(|_| !in_code) else { continue };
+        let audience = if words.trim().is_empty() {
+            if open.take().is_none() {
+                let fix = "remove it, or name the roles: `::: sales`";
+                findings.add_at(codes::STRAY_FENCE, base + start, "`:::` closes no block", fix);
+            }
+            Roles::NONE
+        } else {
+            if open.replace(start).is_some() {
+                let fix = "close the one above with `:::` first";
+                findings.add_at(codes::NESTED_BLOCK, base + start, "a role block begins inside another", fix);
+            }
+            roles(words, base + start + 3, findings)
+        };
+        current.to = start;
+        stretches.push(std::mem::replace(&mut current, Stretch { audience, from: at, to: at, line }));
+    }
+    if let Some(start) = open {
+        let fix = "end the block with a line `:::`";
+        findings.add_at(codes::BLOCK_NOT_CLOSED, base + start, "this role block is not closed", fix);
+    }
+    current.to = text.len();
+    stretches.push(current);
+    stretches
+}
+
+fn roles(words: &str, at: usize, findings: &mut Findings<'_>) -> Roles {
+    let mut known = Roles::NONE;
+    let mut offset = at;
+    for word in words.split([',', ';']) {
+        let trimmed = word.trim();
+        match AudienceRole::parse(trimmed) {
+            Some(role) => known.insert(role),
+            None => {
+                let start = offset + (word.len() - word.trim_start().len());
+                let fix = did_you_mean(trimmed, AudienceRole::ALL.map(AudienceRole::as_str));
+                findings.add_at(codes::UNKNOWN_ROLE, start, format!("`{trimmed}` is no role"), fix);
+            }
+        }
+        offset += word.len() + 1;
+    }
+    known
+}
+
+/// Whether we are inside a fenced code block (CommonMark 0.31 section 4.5).
+#[derive(Default)]
+struct CodeFence {
+    open: Option<(char, usize)>,
+}
+
+impl CodeFence {
+    /// Takes the next line; true when it is inside, or is a fence itself.
+    fn inside(&mut self, line: &str) -> bool {
+        let line = line.trim_start();
+        let marker = line.chars().next().filter(|c| matches!(c, '`' | '~'));
+        let length = marker.map_or(0, |marker| line.chars().take_while(|c| *c == marker).count());
+        match (self.open, marker) {
+            (Some((mark, least)), Some(marker))
+                if mark == marker && length >= least && line.len() == length =>
+            {
+                self.open = None;
+                true
+            }
+            (Some(_), _) => true,
+            (None, Some(marker)) if length >= 3 && !(marker == '`' && line[length..].contains('`')) => {
+                self.open = Some((marker, length));
+                true
+            }
+            (None, _) => false,
+        }
+    }
+}

@@ -1,0 +1,226 @@
+//! What can be checked only when all files are read.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+
+use super::{
+    asset::{Asset, AssetKind},
+    finding::{Code, Finding, Findings, Place, codes, did_you_mean, suggestion},
+    keys::Reference,
+    kinds::{Detail, Issue, Newsletter},
+    library::{Library, ROSTER, VENDOR, partner_fix},
+    tree::Target,
+};
+use crate::domain::partner::{AudienceRole, Roles};
+
+/// How many dangling references get a suggestion: each is compared with all that exist.
+const SUGGESTIONS_MAX: usize = 100;
+
+/// What the checks need besides the library.
+pub(super) struct Whole<'w> {
+    /// Every file's path.
+    pub(super) paths: HashSet<&'w str>,
+    /// The partners' slugs; nothing when the folder has no roster.
+    pub(super) partners: Option<&'w BTreeSet<String>>,
+    /// Brand files by partner.
+    pub(super) brands: &'w BTreeMap<String, String>,
+    /// Partners with a logo.
+    pub(super) logos: &'w BTreeSet<String>,
+}
+
+/// Checks everything that takes more than one file.
+pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
+    let originals: HashMap<&str, AssetKind> = library
+        .assets
+        .iter()
+        .filter(|asset| asset.locale.is_none())
+        .map(|asset| (asset.reference.as_str(), asset.kind()))
+        .collect();
+    let mut check = Check { library, whole, originals, suggestions_left: SUGGESTIONS_MAX };
+    let mut all = Vec::new();
+    for (at, asset) in library.assets.iter().enumerate() {
+        let before = at.checked_sub(1).map(|before| &library.assets[before]);
+        all.extend(check.asset(asset, before));
+    }
+    all.extend(check.brands());
+    all.extend(check.vendor());
+    all
+}
+
+struct Check<'c> {
+    library: &'c Library,
+    whole: &'c Whole<'c>,
+    originals: HashMap<&'c str, AssetKind>,
+    suggestions_left: usize,
+}
+
+impl Check<'_> {
+    fn asset(&mut self, asset: &Asset, before: Option<&Asset>) -> Vec<Finding> {
+        let mut f = Findings::new(&asset.path, asset.source.as_str());
+        if before.is_some_and(|b| b.reference == asset.reference && b.locale == asset.locale) {
+            let message = format!("`{}` stands in another file too", asset.reference);
+            f.add(codes::DUPLICATE_REFERENCE, Place::START, message, "rename or remove one of them");
+        }
+        self.translation(asset, &mut f);
+        for (reference, kinds) in asset.detail.references() {
+            self.reference(reference.as_str(), || reference.place, kinds, &mut f);
+        }
+        for target in asset.body.links() {
+            if let Target::Asset(reference) = target {
+                let at = || place_of(asset, &format!("asset:{reference}"));
+                self.reference(reference, at, &[], &mut f);
+            }
+        }
+        let image = asset.front.image.as_ref().map(|image| image.path.as_str());
+        for path in asset.body.images().into_iter().chain(image) {
+            self.image(path, || place_of(asset, path), &mut f);
+        }
+        for partner in asset.detail.partners() {
+            self.partner(partner, &mut f);
+        }
+        match &asset.detail {
+            Detail::Newsletter(newsletter) => self.newsletter(newsletter, &mut f),
+            Detail::Issue(issue) => self.issue(asset, issue, &mut f),
+            _ => {}
+        }
+        f.finish()
+    }
+
+    fn translation(&self, asset: &Asset, f: &mut Findings<'_>) {
+        let Some(locale) = &asset.locale else { return };
+        if !self.originals.contains_key(asset.reference.as_str()) {
+            let fix = format!("add {}.md, or rename this file to it", asset.reference);
+            f.add(
+                codes::NO_ORIGINAL,
+                Place::START,
+                format!("this translates `{}`, which does not exist", asset.reference),
+                fix,
+            );
+        } else if self.library.vendor.as_ref().is_some_and(|vendor| vendor.default_locale == *locale) {
+            let message = format!("`{locale}` is the language of files without locale, and there is one");
+            f.add(codes::DUPLICATE_REFERENCE, Place::START, message, "remove one of the two");
+        }
+    }
+
+    fn reference(&mut self, name: &str, at: impl Fn() -> Place, kinds: &[AssetKind], f: &mut Findings<'_>) {
+        match self.originals.get(name) {
+            None => {
+                let fix = self.reference_fix(name);
+                f.add(codes::DANGLING_REFERENCE, at(), format!("there is no asset `{name}`"), fix);
+            }
+            Some(kind) if !kinds.is_empty() && !kinds.contains(kind) => {
+                let wanted = kinds.first().map_or("", |kind| kind.as_str());
+                let message = format!("`{name}` is a {}, and a {wanted} is wanted", kind.as_str());
+                f.add(codes::WRONG_REFERENCE, at(), message, format!("name a {wanted}"));
+            }
+            Some(_) => {}
+        }
+    }
+
+    /// Whether there is still time to compare a name with all that exist.
+    fn may_suggest(&mut self) -> bool {
+        let left = self.suggestions_left;
+        self.suggestions_left = left.saturating_sub(1);
+        left > 0
+    }
+
+    fn reference_fix(&mut self, name: &str) -> String {
+        // The file's name with its ending is the commonest slip.
+        let bare = name.trim_end_matches(".md");
+        let meant = if self.may_suggest() { suggestion(bare, self.originals.keys().copied()) } else { None };
+        match meant {
+            Some(meant) => format!("did you mean `{meant}`?"),
+            None => "add it, or name one that exists, by its path without locale and `.md`".to_owned(),
+        }
+    }
+
+    fn image(&mut self, path: &str, at: impl Fn() -> Place, f: &mut Findings<'_>) {
+        if !self.whole.paths.contains(path) {
+            let images =
+                self.whole.paths.iter().copied().filter(|p| p.starts_with("images/") && p.ends_with(".png"));
+            let meant = if self.suggestions_left > 0 { suggestion(path, images) } else { None };
+            self.suggestions_left = self.suggestions_left.saturating_sub(1);
+            let fix = match meant {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "add it, or name one that exists".to_owned(),
+            };
+            f.add(codes::MISSING_IMAGE, at(), format!("there is no image `{path}`"), fix);
+        }
+    }
+
+    fn partner(&self, partner: &Reference, f: &mut Findings<'_>) {
+        let Some(partners) = self.whole.partners else { return };
+        let slug = partner.as_str();
+        if !partners.contains(slug) {
+            let message = format!("there is no partner `{slug}` in {ROSTER}");
+            f.add(codes::UNKNOWN_PARTNER, partner.place, message, partner_fix(slug, partners));
+        }
+    }
+
+    fn newsletter(&self, newsletter: &Newsletter, f: &mut Findings<'_>) {
+        let (Some(vendor), Some(sender)) = (&self.library.vendor, &newsletter.sender) else { return };
+        if !vendor.senders.contains_key(sender.as_str()) {
+            let message = format!("there is no [sender.{}] in {VENDOR}", sender.as_str());
+            let fix = did_you_mean(sender.as_str(), vendor.senders.keys().map(String::as_str));
+            f.add(codes::UNKNOWN_SENDER, sender.place, message, fix);
+        }
+    }
+
+    fn issue(&mut self, asset: &Asset, issue: &Issue, f: &mut Findings<'_>) {
+        let Some(newsletter) = &issue.newsletter else { return };
+        let reference = format!("newsletters/{}", newsletter.as_str());
+        self.reference(&reference, || newsletter.place, &[AssetKind::Newsletter], f);
+        let expected = format!("{reference}/{}", issue.date.format("%Y-%m-%d"));
+        if asset.reference != expected {
+            let message =
+                format!("newsletter and date say `{expected}`, and the file is `{}`", asset.reference);
+            f.add(codes::DATE_NOT_NAME, newsletter.place, message, "correct the keys or move the file");
+        }
+        let Some(Asset { detail: Detail::Newsletter(found), .. }) = self.library.versions(&reference).first()
+        else {
+            return;
+        };
+        let audience = if found.audience.roles.is_empty() { Roles::ALL } else { found.audience.roles };
+        let covered = asset.body.roles_covered();
+        let without: Vec<AudienceRole> = audience.iter().filter(|role| !covered.contains(*role)).collect();
+        for role in without {
+            let message = format!("the issue has no block for {role}, who are in the audience");
+            let fix = format!("add a block `::: {role}`, or take the role out of the audience");
+            f.add(codes::ROLE_WITHOUT_CONTENT, Place::START, message, fix);
+        }
+    }
+
+    fn brands(&self) -> Vec<Finding> {
+        let Some(partners) = self.whole.partners else { return Vec::new() };
+        let mut all = Vec::new();
+        for partner in partners.iter().filter(|partner| !self.whole.logos.contains(*partner)) {
+            let path = format!("roster/brands/{partner}/logo.png");
+            let message = format!("`{partner}` has no logo; its name is set in type instead");
+            all.extend(single(&path, codes::NO_LOGO, message, "add the file, or leave it so".to_owned()));
+        }
+        for (partner, path) in self.whole.brands.iter().filter(|(partner, _)| !partners.contains(*partner)) {
+            let message = format!("there is no partner `{partner}` in {ROSTER}");
+            all.extend(single(path, codes::UNKNOWN_PARTNER, message, partner_fix(partner, partners)));
+        }
+        all
+    }
+
+    fn vendor(&mut self) -> Vec<Finding> {
+        let mut f = Findings::new(VENDOR, "");
+        let library = self.library;
+        if let Some(vendor) = &library.vendor {
+            self.image(&vendor.logo, || Place::START, &mut f);
+        }
+        f.finish()
+    }
+}
+
+fn single(path: &str, code: Code, message: String, fix: String) -> Vec<Finding> {
+    let mut f = Findings::new(path, "");
+    f.add(code, Place::START, message, fix);
+    f.finish()
+}
+
+/// Where `needle` stands in the asset's file, else its start.
+fn place_of(asset: &Asset, needle: &str) -> Place {
+    asset.source.find(needle).map_or(Place::START, |at| Place::of(&asset.source, at))
+}

@@ -1,0 +1,125 @@
+//! What each kind of asset has of its own.
+
+mod campaign;
+mod letter;
+mod piece;
+
+pub use campaign::{Kit, Objection, Playbook, Tactic};
+pub(super) use letter::REGIONS;
+pub use letter::{Approval, Audience, Issue, IssueZone, Newsletter};
+pub use piece::{Blog, Gate, Network, Social, Speaker, Webinar, Whitepaper};
+
+use super::{
+    asset::AssetKind,
+    body::Body,
+    finding::{Findings, codes},
+    keys::{Keys, Reference},
+};
+
+/// What an asset's kind has of its own.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Detail {
+    /// A newsletter.
+    Newsletter(Newsletter),
+    /// An issue.
+    Issue(Issue),
+    /// A whitepaper.
+    Whitepaper(Whitepaper),
+    /// A blog post.
+    Blog(Blog),
+    /// A webinar.
+    Webinar(Webinar),
+    /// A social post.
+    Social(Social),
+    /// A standing page; it has nothing of its own.
+    Page,
+    /// A playbook.
+    Playbook(Playbook),
+    /// A kit.
+    Kit(Kit),
+}
+
+impl Detail {
+    /// Which kind it is.
+    pub fn kind(&self) -> AssetKind {
+        match self {
+            Self::Newsletter(_) => AssetKind::Newsletter,
+            Self::Issue(_) => AssetKind::Issue,
+            Self::Whitepaper(_) => AssetKind::Whitepaper,
+            Self::Blog(_) => AssetKind::Blog,
+            Self::Webinar(_) => AssetKind::Webinar,
+            Self::Social(_) => AssetKind::Social,
+            Self::Page => AssetKind::Page,
+            Self::Playbook(_) => AssetKind::Playbook,
+            Self::Kit(_) => AssetKind::Kit,
+        }
+    }
+
+    /// Reads the keys of `kind`.
+    pub(super) fn parse(kind: AssetKind, keys: &mut Keys, f: &mut Findings<'_>) -> Self {
+        match kind {
+            AssetKind::Newsletter => Self::Newsletter(Newsletter::parse(keys, f)),
+            AssetKind::Issue => Self::Issue(Issue::parse(keys, f)),
+            AssetKind::Whitepaper => Self::Whitepaper(Whitepaper::parse(keys, f)),
+            AssetKind::Blog => Self::Blog(Blog::parse(keys, f)),
+            AssetKind::Webinar => Self::Webinar(Webinar::parse(keys, f)),
+            AssetKind::Social => Self::Social(Social::parse(keys, f)),
+            AssetKind::Page => Self::Page,
+            AssetKind::Playbook => Self::Playbook(Playbook::parse(keys, f)),
+            AssetKind::Kit => Self::Kit(Kit::parse(keys, f)),
+        }
+    }
+
+    /// A detail with nothing in it, for a file that cannot be read.
+    pub(super) fn blank(kind: AssetKind) -> Self {
+        match kind {
+            AssetKind::Newsletter => Self::Newsletter(Newsletter::default()),
+            AssetKind::Issue => Self::Issue(Issue::default()),
+            AssetKind::Whitepaper => Self::Whitepaper(Whitepaper::default()),
+            AssetKind::Blog => Self::Blog(Blog::default()),
+            AssetKind::Webinar => Self::Webinar(Webinar::default()),
+            AssetKind::Social => Self::Social(Social::default()),
+            AssetKind::Page => Self::Page,
+            AssetKind::Playbook => Self::Playbook(Playbook::default()),
+            AssetKind::Kit => Self::Kit(Kit::default()),
+        }
+    }
+
+    /// Checks the body against what the kind allows; it begins at byte `at`.
+    pub(super) fn check_body(&self, body: &Body, at: usize, f: &mut Findings<'_>) {
+        let may_be_empty = matches!(self, Self::Newsletter(_) | Self::Kit(_));
+        if !may_be_empty && f.text()[at..].trim().is_empty() {
+            f.add_at(codes::EMPTY_BODY, at, "there is no text below the front matter", "write it");
+        }
+        if let Self::Social(social) = self {
+            social.check_body(body, at, f);
+        }
+    }
+
+    /// Every asset it names, with the kinds that fit there (none: any).
+    pub(super) fn references(&self) -> Vec<(&Reference, &'static [AssetKind])> {
+        match self {
+            Self::Issue(issue) => issue.features.iter().map(|feature| (feature, [].as_slice())).collect(),
+            Self::Social(social) => social.link.iter().map(|link| (link, [].as_slice())).collect(),
+            Self::Kit(kit) => {
+                let tactics = kit.tactics.iter().map(|tactic| (&tactic.asset, [].as_slice()));
+                let playbook =
+                    kit.playbook.iter().map(|playbook| (playbook, [AssetKind::Playbook].as_slice()));
+                tactics.chain(playbook).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// Every partner it names by slug.
+    pub(super) fn partners(&self) -> Vec<&Reference> {
+        match self {
+            Self::Whitepaper(paper) => paper.co_author.iter().collect(),
+            Self::Blog(blog) => blog.partner.iter().collect(),
+            Self::Webinar(webinar) => {
+                webinar.speakers.iter().filter_map(|s| s.partner.as_ref()).chain(&webinar.co_host).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The library: a folder of content, read and checked as a whole.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{
+    asset::{Asset, AssetKind, FileName},
+    check::{self, Whole},
+    document,
+    finding::{Finding, Findings, Place, codes, did_you_mean},
+    keys::Keys,
+    kinds::{Detail, Issue, Newsletter},
+    rules::{self, Routing, Rules, Scoring},
+    vendor::Vendor,
+};
+use crate::domain::{
+    kernel::{Locale, Slug},
+    partner::BrandProfile,
+};
+
+/// Largest file, in bytes.
+pub const FILE_BYTES_MAX: usize = 1024 * 1024;
+/// Most files in a folder.
+pub const FILES_MAX: usize = 20_000;
+
+/// A file as it comes from a disk or an upload.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SourceFile {
+    /// Path under the content folder, with `/`.
+    pub path: String,
+    /// What it holds.
+    pub bytes: Vec<u8>,
+}
+
+/// A folder of content.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Library {
+    /// vendor.toml; nothing when it is missing or wrong.
+    pub vendor: Option<Vendor>,
+    /// The rules.
+    pub rules: Rules,
+    /// By reference, each original before its translations.
+    pub assets: Vec<Asset>,
+}
+
+impl Library {
+    /// Reads and checks `files`. Time grows with their total size alone.
+    pub fn build(mut files: Vec<SourceFile>) -> (Self, Vec<Finding>) {
+        let mut all = Vec::new();
+        if files.len() > FILES_MAX {
+            let mut findings = Findings::new("", "");
+            let message = format!("there are {} files, and only the first {FILES_MAX} are read", files.len());
+            findings.add(codes::TOO_LARGE, Place::START, message, "move some to another content folder");
+            all.extend(findings.finish());
+        }
+        files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
+        files.truncate(FILES_MAX);
+        let mut reading = Reading::default();
+        for file in &files {
+            let mut findings = Findings::new(&file.path, "");
+            if file.bytes.len() > FILE_BYTES_MAX {
+                let message = format!("the file has {} bytes", file.bytes.len());
+                findings.add(
+                    codes::TOO_LARGE,
+                    Place::START,
+                    message,
+                    format!("keep it below {FILE_BYTES_MAX}"),
+                );
+                all.extend(findings.finish());
+                continue;
+            }
+            all.extend(reading.read(file));
+        }
+        if !files.iter().any(|file| file.path == VENDOR) {
+            let mut findings = Findings::new(VENDOR, "");
+            let fix = "add it at the top of the content folder";
+            findings.add(codes::NO_VENDOR, Place::START, "there is no vendor.toml", fix);
+            all.extend(findings.finish());
+        }
+        let Reading { mut library, partners, brands, logos } = reading;
+        library.assets.sort_by(|a, b| (&a.reference, &a.locale).cmp(&(&b.reference, &b.locale)));
+        let paths = files.iter().map(|file| file.path.as_str()).collect();
+        let whole = Whole { paths, partners: partners.as_ref(), brands: &brands, logos: &logos };
+        all.extend(check::whole(&library, &whole));
+        all.sort_unstable();
+        (library, all)
+    }
+
+    /// The asset in the reader's language, else the untranslated one.
+    pub fn find(&self, reference: &str, locale: &Locale) -> Option<&Asset> {
+        let versions = self.versions(reference);
+        let of = |tag: &str| versions.iter().find(|a| a.locale.as_ref().is_some_and(|l| l.as_str() == tag));
+        // A reader of the vendor's own language is served by the original.
+        let default = self.vendor.as_ref().map(|vendor| vendor.default_locale.as_str());
+        let original = || versions.iter().find(|asset| asset.locale.is_none());
+        locale
+            .fallbacks()
+            .into_iter()
+            .find_map(|tag| of(tag).or_else(|| if Some(tag) == default { original() } else { None }))
+            .or_else(original)
+            .or_else(|| versions.first())
+    }
+
+    /// The original and its translations.
+    pub fn versions(&self, reference: &str) -> &[Asset] {
+        let from = self.assets.partition_point(|asset| asset.reference.as_str() < reference);
+        let count = self.assets[from..].partition_point(|asset| asset.reference == reference);
+        &self.assets[from..from + count]
+    }
+
+    /// The untranslated assets of a kind.
+    pub fn by_kind(&self, kind: AssetKind) -> impl Iterator<Item = &Asset> {
+        self.assets.iter().filter(move |asset| asset.kind() == kind && asset.locale.is_none())
+    }
+
+    /// The newsletters.
+    pub fn newsletters(&self) -> impl Iterator<Item = (&Asset, &Newsletter)> {
+        self.by_kind(AssetKind::Newsletter).filter_map(|asset| match &asset.detail {
+            Detail::Newsletter(newsletter) => Some((asset, newsletter)),
+            _ => None,
+        })
+    }
+
+    /// The issues of the newsletter with this slug, by date.
+    pub fn issues_of(&self, newsletter: &str) -> Vec<(&Asset, &Issue)> {
+        let mut issues: Vec<(&Asset, &Issue)> = self
+            .by_kind(AssetKind::Issue)
+            .filter_map(|asset| match &asset.detail {
+                Detail::Issue(issue) => Some((asset, issue)),
+                _ => None,
+            })
+            .filter(|(_, issue)| issue.newsletter.as_ref().is_some_and(|n| n.as_str() == newsletter))
+            .collect();
+        issues.sort_by_key(|(_, issue)| issue.date);
+        issues
+    }
+}
+
+/// The file that every folder must have.
+pub(super) const VENDOR: &str = "vendor.toml";
+/// The file whose first column names the partners.
+const PARTNERS: &str = "roster/partners.csv";
+
+/// What a file is, by its path.
+enum Role {
+    Vendor,
+    Scoring,
+    Routing,
+    Consent,
+    Asset(AssetKind, FileName),
+    Partners,
+    Brand(String),
+    Logo(String),
+    /// Known, and not read here.
+    Other,
+    /// Has no place; says why, and what to do.
+    Stray(String, String),
+}
+
+fn role(path: &str) -> Role {
+    let parts: Vec<&str> = path.split('/').collect();
+    if parts.iter().any(|part| part.starts_with('.')) {
+        // Hidden files are other programs'.
+        return Role::Other;
+    }
+    match parts.as_slice() {
+        ["vendor.toml"] => Role::Vendor,
+        ["rules", "scoring.toml"] => Role::Scoring,
+        ["rules", "routing.toml"] => Role::Routing,
+        ["rules", "consent.toml"] => Role::Consent,
+        ["roster", "partners.csv"] => Role::Partners,
+        ["roster", "contacts.csv"] | ["images", ..] | ["roster", "brands", _, "logo.svg"] => Role::Other,
+        ["roster", "brands", partner, "brand.toml"] => Role::Brand((*partner).to_owned()),
+        ["roster", "brands", partner, "logo.png"] => Role::Logo((*partner).to_owned()),
+        ["newsletters", newsletter, issue] => {
+            asset(AssetKind::Issue, &format!("newsletters/{newsletter}"), issue)
+        }
+        [folder, name] => {
+            let kind = AssetKind::WORDS
+                .iter()
+                .map(|(_, kind)| *kind)
+                .find(|kind| kind.folder() == *folder && *kind != AssetKind::Issue);
+            match kind {
+                Some(kind) => asset(kind, folder, name),
+                None => stray(path, folder),
+            }
+        }
+        [folder, ..] => stray(path, folder),
+        [] => Role::Other,
+    }
+}
+
+fn stray(path: &str, folder: &str) -> Role {
+    let folders = AssetKind::WORDS.iter().map(|(_, kind)| kind.folder());
+    let known = folders.chain(["images", "rules", "roster"]);
+    let fix = match super::finding::suggestion(folder, known) {
+        Some(meant) if meant != folder => format!("did you mean the folder `{meant}`?"),
+        _ => "move it to a folder of the content format, or out of the content folder".to_owned(),
+    };
+    Role::Stray(format!("`{path}` has no place in a content folder"), fix)
+}
+
+fn asset(kind: AssetKind, folder: &str, name: &str) -> Role {
+    let fix = || "name it `<slug>.md`, or `<slug>.<locale>.md` for a translation".to_owned();
+    let Some(stem) = name.strip_suffix(".md") else {
+        return Role::Stray(format!("`{name}` is not a Markdown file"), fix());
+    };
+    let (slug, locale) = match stem.split_once('.') {
+        Some((slug, locale)) => (slug, Some(Locale::parse(locale))),
+        None => (stem, None),
+    };
+    let folder_ok = folder.split('/').all(|part| Slug::parse(part).is_ok());
+    match (Slug::parse(slug), locale.transpose()) {
+        (Ok(_), Ok(locale)) if folder_ok => {
+            Role::Asset(kind, FileName { reference: format!("{folder}/{slug}"), locale })
+        }
+        (_, Err(error)) => Role::Stray(error.public().to_owned(), fix()),
+        _ => Role::Stray(format!("`{name}` is not a slug and `.md`"), fix()),
+    }
+}
+
+#[derive(Default)]
+struct Reading {
+    library: Library,
+    /// The partners' slugs, when there is a roster.
+    partners: Option<BTreeSet<String>>,
+    /// Brand files by partner.
+    brands: BTreeMap<String, String>,
+    /// Partners with a logo.
+    logos: BTreeSet<String>,
+}
+
+impl Reading {
+    fn read(&mut self, file: &SourceFile) -> Vec<Finding> {
+        let role = role(&file.path);
+        if let Role::Asset(kind, name) = role {
+            let (asset, findings) = Asset::parse(name, kind, &file.path, &file.bytes);
+            self.library.assets.push(asset);
+            return findings;
+        }
+        let text = match role {
+            Role::Other | Role::Logo(_) => "".into(),
+            _ => String::from_utf8_lossy(&file.bytes),
+        };
+        let text = text.strip_prefix('\u{feff}').unwrap_or(&text).to_owned();
+        let mut f = Findings::new(&file.path, text.as_str());
+        match role {
+            Role::Vendor => {
+                self.library.vendor = keys(&text, &mut f).and_then(|keys| Vendor::parse(keys, &mut f));
+            }
+            Role::Scoring => {
+                self.library.rules.scoring =
+                    keys(&text, &mut f).and_then(|keys| Scoring::parse(keys, &mut f));
+            }
+            Role::Routing => {
+                self.library.rules.routing =
+                    keys(&text, &mut f).and_then(|keys| Routing::parse(keys, &mut f));
+            }
+            Role::Consent => {
+                self.library.rules.consent =
+                    keys(&text, &mut f).map(|keys| rules::consent(keys, &mut f)).unwrap_or_default();
+            }
+            Role::Partners => self.partners = Some(first_column(&text)),
+            Role::Brand(partner) => {
+                brand(&text, &mut f);
+                self.brands.insert(partner, file.path.clone());
+            }
+            Role::Logo(partner) => {
+                self.logos.insert(partner);
+            }
+            Role::Stray(message, fix) => f.add(codes::STRAY_FILE, Place::START, message, fix),
+            Role::Asset(..) | Role::Other => {}
+        }
+        f.finish()
+    }
+}
+
+fn keys(text: &str, findings: &mut Findings<'_>) -> Option<Keys> {
+    match document::toml(text) {
+        Ok(root) => Some(Keys::root(root, findings)),
+        Err(faults) => {
+            for fault in faults {
+                findings.add(codes::BAD_SYNTAX, fault.place, fault.message, "mend the TOML");
+            }
+            None
+        }
+    }
+}
+
+/// The slugs in a CSV's first column, without its head; slugs are never quoted.
+fn first_column(text: &str) -> BTreeSet<String> {
+    let cells = text.lines().skip(1).filter_map(|line| line.split(',').next()).map(str::trim);
+    cells.filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
+}
+
+/// Reads a brand only to say what is wrong with it.
+fn brand(text: &str, findings: &mut Findings<'_>) {
+    if let Err(error) = toml::from_str::<BrandProfile>(text) {
+        let at = error.span().map_or(0, |span| span.start);
+        findings.add_at(codes::BAD_VALUE, at, error.message(), "correct the brand file");
+    }
+}
+
+/// A suggestion among partners.
+pub(super) fn partner_fix(word: &str, partners: &BTreeSet<String>) -> String {
+    did_you_mean(word, partners.iter().map(String::as_str))
+}
+
+/// Where the roster is, for messages.
+pub(super) const ROSTER: &str = PARTNERS;

@@ -1,0 +1,208 @@
+//! vendor.toml: who publishes.
+
+use std::collections::BTreeMap;
+
+use super::{
+    asset::TITLE_CHARS_MAX,
+    finding::{Findings, codes},
+    image::{IMAGE_FIX, image_path},
+    keys::{Found, Keys},
+    kinds::REGIONS,
+};
+use crate::domain::{
+    kernel::{EmailAddress, Locale},
+    partner::{Region, brand::Colour},
+};
+
+/// Contrast that text needs on its ground (WCAG 2.2 SC 1.4.3).
+const CONTRAST_MIN: f64 = 4.5;
+
+/// The vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vendor {
+    /// Name as partners know it.
+    pub name: String,
+    /// Name in law.
+    pub legal_name: String,
+    /// Its site, https.
+    pub website: String,
+    /// Postal address in one line; commercial mail must carry it.
+    pub postal_address: String,
+    /// Language of files without locale.
+    pub default_locale: Locale,
+    /// Its own time zone.
+    pub zone: chrono_tz::Tz,
+    /// Path of its logo under the content folder.
+    pub logo: String,
+    /// A few words under the name.
+    pub tagline: String,
+    /// Colour of header bands.
+    pub primary: Colour,
+    /// Colour of buttons and links.
+    pub accent: Colour,
+    /// From whom mail comes, by name.
+    pub senders: BTreeMap<String, Sender>,
+    /// Who looks after partners, by region.
+    pub channel_managers: Vec<ChannelManager>,
+    /// Other people who may be named.
+    pub staff: Vec<Staff>,
+}
+
+impl Vendor {
+    /// The channel manager for `region`.
+    pub fn channel_manager(&self, region: Region) -> Option<&ChannelManager> {
+        self.channel_managers.iter().find(|manager| manager.regions.contains(&region))
+    }
+}
+
+/// From whom mail comes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sender {
+    /// The name shown.
+    pub name: String,
+    /// The From address.
+    pub email: EmailAddress,
+    /// Where answers go.
+    pub reply_to: EmailAddress,
+}
+
+/// Who looks after partners of some regions.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChannelManager {
+    /// Full name.
+    pub name: String,
+    /// Address.
+    pub email: EmailAddress,
+    /// Telephone.
+    pub phone: String,
+    /// Regions.
+    pub regions: Vec<Region>,
+}
+
+/// Somebody at the vendor.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staff {
+    /// Full name.
+    pub name: String,
+    /// What they do.
+    pub title: String,
+    /// Address.
+    pub email: EmailAddress,
+}
+
+impl Vendor {
+    /// Reads the keys of vendor.toml; nothing when a required one is missing or wrong.
+    pub(super) fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Option<Self> {
+        let mut line = |key, f: &mut Findings<'_>| keys.need(key, f).and_then(|v| v.line(f));
+        let name = line("name", f);
+        let legal_name = line("legal_name", f);
+        let website = keys.need("website", f).and_then(|v| website(v, f));
+        let postal_address = keys.need("postal_address", f).and_then(|v| v.line(f));
+        let default_locale = keys.need("default_locale", f).and_then(|v| v.locale(f));
+        let zone = keys.need("zone", f).and_then(|v| v.zone(f));
+        let logo = keys.need("logo", f).and_then(|v| logo(v, f));
+        let tagline = keys.need("tagline", f).and_then(|v| v.line_of(TITLE_CHARS_MAX, f));
+        let brand = keys.need("brand", f).and_then(|v| brand(v, f));
+        let senders = keys.need("sender", f).and_then(|v| v.map(f)).map(|keys| senders(keys, f));
+        let managers = keys.need("channel_manager", f).map(|v| v.list(f)).unwrap_or_default();
+        let staff = keys.get("staff").map(|v| v.list(f)).unwrap_or_default();
+        let channel_managers = managers.into_iter().filter_map(|v| channel_manager(v, f)).collect();
+        let staff = staff.into_iter().filter_map(|v| person(v, f)).collect();
+        keys.finish(f);
+        let (primary, accent) = brand?;
+        Some(Self {
+            name: name?,
+            legal_name: legal_name?,
+            website: website?,
+            postal_address: postal_address?,
+            default_locale: default_locale?,
+            zone: zone?,
+            logo: logo?,
+            tagline: tagline?,
+            primary,
+            accent,
+            senders: senders?,
+            channel_managers,
+            staff,
+        })
+    }
+}
+
+fn website(found: Found, f: &mut Findings<'_>) -> Option<String> {
+    let (key, place) = (found.key().to_owned(), found.place());
+    let website = found.line(f)?;
+    if !website.starts_with("https://") {
+        f.add(codes::BAD_VALUE, place, format!("`{key}` is not an https address"), "begin it with https://");
+    }
+    Some(website)
+}
+
+fn logo(found: Found, f: &mut Findings<'_>) -> Option<String> {
+    let place = found.place();
+    let path = found.line(f)?;
+    match image_path(&path) {
+        Ok(()) => Some(path),
+        Err(why) => {
+            f.add(codes::BAD_IMAGE, place, why, IMAGE_FIX);
+            None
+        }
+    }
+}
+
+fn brand(found: Found, f: &mut Findings<'_>) -> Option<(Colour, Colour)> {
+    let mut keys = found.map(f)?;
+    let primary = keys.need("primary", f).and_then(|v| colour(v, f));
+    let accent = keys.need("accent", f).and_then(|v| colour(v, f));
+    keys.finish(f);
+    Some((primary?, accent?))
+}
+
+/// A colour that carries white text.
+fn colour(found: Found, f: &mut Findings<'_>) -> Option<Colour> {
+    let (key, place) = (found.key().to_owned(), found.place());
+    let colour = found.colour(f)?;
+    if colour.contrast(Colour::WHITE) < CONTRAST_MIN {
+        let message = format!("white text on `{key}` is hard to read");
+        let fix = format!("take a darker colour, such as {}", colour.legible_on_white());
+        f.add(codes::LOW_CONTRAST, place, message, fix);
+    }
+    Some(colour)
+}
+
+fn senders(mut keys: Keys, f: &mut Findings<'_>) -> BTreeMap<String, Sender> {
+    let mut senders = BTreeMap::new();
+    for (name, found) in keys.rest() {
+        if let Some(sender) = sender(found, f) {
+            senders.insert(name, sender);
+        }
+    }
+    senders
+}
+
+fn sender(found: Found, f: &mut Findings<'_>) -> Option<Sender> {
+    let mut keys = found.map(f)?;
+    let name = keys.need("name", f).and_then(|v| v.line(f));
+    let email = keys.need("email", f).and_then(|v| v.email(f));
+    let reply_to = keys.need("reply_to", f).and_then(|v| v.email(f));
+    keys.finish(f);
+    Some(Sender { name: name?, email: email?, reply_to: reply_to? })
+}
+
+fn channel_manager(found: Found, f: &mut Findings<'_>) -> Option<ChannelManager> {
+    let mut keys = found.map(f)?;
+    let name = keys.need("name", f).and_then(|v| v.line(f));
+    let email = keys.need("email", f).and_then(|v| v.email(f));
+    let phone = keys.need("phone", f).and_then(|v| v.line(f));
+    let regions = keys.need("regions", f).map(|v| v.choices(REGIONS, f)).unwrap_or_default();
+    keys.finish(f);
+    Some(ChannelManager { name: name?, email: email?, phone: phone?, regions })
+}
+
+fn person(found: Found, f: &mut Findings<'_>) -> Option<Staff> {
+    let mut keys = found.map(f)?;
+    let name = keys.need("name", f).and_then(|v| v.line(f));
+    let title = keys.need("title", f).and_then(|v| v.line(f));
+    let email = keys.need("email", f).and_then(|v| v.email(f));
+    keys.finish(f);
+    Some(Staff { name: name?, title: title?, email: email? })
+}

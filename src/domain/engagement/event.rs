@@ -1,0 +1,98 @@
+//! The kinds of events.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What was done. There is no "opened": a mail program's image fetch says nothing about a person.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EventKind {
+    /// Followed a tracked link.
+    Click,
+    /// Looked at one of our pages.
+    PageView,
+    /// Took a file.
+    Download,
+    /// Filled in a whitepaper's form.
+    WhitepaperForm,
+    /// Asked to be contacted.
+    TalkToUs,
+    /// Signed up for a webinar.
+    WebinarRegistered,
+    /// Was there.
+    WebinarAttended,
+    /// Wants no more mail.
+    Unsubscribe,
+    /// Wants mail again.
+    Resubscribe,
+}
+
+impl EventKind {
+    /// All kinds.
+    pub const ALL: [Self; 9] = [
+        Self::Click,
+        Self::PageView,
+        Self::Download,
+        Self::WhitepaperForm,
+        Self::TalkToUs,
+        Self::WebinarRegistered,
+        Self::WebinarAttended,
+        Self::Unsubscribe,
+        Self::Resubscribe,
+    ];
+
+    /// The word in files, in the database and in exports.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Click => "click",
+            Self::PageView => "page_view",
+            Self::Download => "download",
+            Self::WhitepaperForm => "whitepaper_form",
+            Self::TalkToUs => "talk_to_us",
+            Self::WebinarRegistered => "webinar_registered",
+            Self::WebinarAttended => "webinar_attended",
+            Self::Unsubscribe => "unsubscribe",
+            Self::Resubscribe => "resubscribe",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    /// What the person did, for people: `followed a link`.
+    pub fn phrase(self) -> &'static str {
+        match self {
+            Self::Click => "followed a link",
+            Self::PageView => "read a page",
+            Self::Download => "downloaded a file",
+            Self::WhitepaperForm => "asked for a whitepaper",
+            Self::TalkToUs => "asked to talk",
+            Self::WebinarRegistered => "registered for a webinar",
+            Self::WebinarAttended => "attended a webinar",
+            Self::Unsubscribe => "unsubscribed",
+            Self::Resubscribe => "subscribed again",
+        }
+    }
+}
+
+impl fmt::Display for EventKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_read_back_and_agree_with_serde() {
+        for kind in EventKind::ALL {
+            assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
+            assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
+        }
+    }
+}

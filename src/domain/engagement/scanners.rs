@@ -1,0 +1,68 @@
+//! User agents that are machines: link scanners, preview fetchers, crawlers, libraries.
+//!
+//! Many scanners call themselves a browser; those are caught by their behaviour (`verdict`). This table is for
+//! the honest ones. Keep it to strings that no person's browser sends.
+
+/// A part of a user agent in lower case, and whose it is.
+pub(super) const AGENTS: &[(&str, &str)] = &[
+    // Mail security and link protection.
+    ("barracuda", "Barracuda link protection"),
+    ("mimecast", "Mimecast URL protection"),
+    ("proofpoint", "Proofpoint URL defence"),
+    ("safelinks", "Microsoft Safe Links"),
+    ("microsoft office", "an Office program checking the link"),
+    ("ms-office", "an Office program checking the link"),
+    ("forcepoint", "Forcepoint"),
+    ("trendmicro", "Trend Micro"),
+    ("symantec", "Symantec"),
+    ("fortiguard", "FortiGuard"),
+    ("cloudmark", "Cloudmark"),
+    ("virustotal", "VirusTotal"),
+    ("urlscan", "urlscan.io"),
+    // Image proxies and link previews of mail and chat programs.
+    ("googleimageproxy", "Gmail's image proxy"),
+    ("yahoomailproxy", "Yahoo's mail proxy"),
+    ("bingpreview", "Bing's preview"),
+    ("skypeuripreview", "the preview of Teams and Skype"),
+    ("slackbot", "Slack's preview"),
+    ("slack-imgproxy", "Slack's image proxy"),
+    ("twitterbot", "X's preview"),
+    ("facebookexternalhit", "Facebook's preview"),
+    ("linkedinbot", "LinkedIn's preview"),
+    ("whatsapp", "WhatsApp's preview"),
+    ("telegrambot", "Telegram's preview"),
+    ("discordbot", "Discord's preview"),
+    ("mastodon", "Mastodon's preview"),
+    // Crawlers.
+    ("googlebot", "Google's crawler"),
+    ("google-safety", "Google's safety crawler"),
+    ("google-read-aloud", "Google's reader"),
+    ("bingbot", "Bing's crawler"),
+    ("applebot", "Apple's crawler"),
+    ("duckduckbot", "DuckDuckGo's crawler"),
+    ("yandexbot", "Yandex's crawler"),
+    ("baiduspider", "Baidu's crawler"),
+    ("ahrefsbot", "Ahrefs' crawler"),
+    ("semrushbot", "Semrush's crawler"),
+    ("gptbot", "OpenAI's crawler"),
+    ("claudebot", "Anthropic's crawler"),
+    ("crawler", "a crawler"),
+    ("spider", "a crawler"),
+    // Programs and libraries.
+    ("headlesschrome", "a browser without a person"),
+    ("phantomjs", "a browser without a person"),
+    ("curl/", "curl"),
+    ("wget/", "wget"),
+    ("python-requests", "a Python program"),
+    ("python-urllib", "a Python program"),
+    ("aiohttp", "a Python program"),
+    ("go-http-client", "a Go program"),
+    ("java/", "a Java program"),
+    ("okhttp", "a Java program"),
+    ("apache-httpclient", "a Java program"),
+    ("axios/", "a JavaScript program"),
+    ("node-fetch", "a JavaScript program"),
+    ("reqwest", "a Rust program"),
+    ("libwww-perl", "a Perl program"),
+    ("winhttp", "a Windows program"),
+];

@@ -1,0 +1,325 @@
+//! What a person's interest is worth, and when it is enough. Interest fades with time; how well somebody matches
+//! is a number of its own ([`super::fit`]), and the two are never added up. Every point is a line that somebody
+//! can read.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::fit::{Fit, FitGrade, FitRule};
+use crate::domain::{
+    engagement::EventKind,
+    kernel::{
+        Error, Result,
+        clock::{DAY_MS, UtcMs},
+    },
+};
+
+/// Most points, either way, that a rule may give for one thing.
+const POINTS_MAX: i32 = 10_000;
+/// Longest half-life in days.
+const HALF_LIFE_DAYS_MAX: u32 = 3_650;
+
+/// `rules/scoring.toml`.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ScoringRule {
+    /// Raised with every change, and named by every score.
+    pub version: u32,
+    /// Points lose half their worth in so many days.
+    pub half_life_days: u32,
+    /// Engagement needed to be marketing qualified.
+    pub mql_score: i32,
+    /// Fit needed at least.
+    pub mql_fit: FitGrade,
+    /// Kinds that qualify at once.
+    #[serde(default)]
+    pub instant: Vec<EventKind>,
+    /// Points by kind; other kinds give none.
+    pub points: BTreeMap<EventKind, i32>,
+    /// Most points of one kind; other kinds have no limit.
+    #[serde(default)]
+    pub caps: BTreeMap<EventKind, i32>,
+    /// Points of the profile.
+    pub fit: FitRule,
+}
+
+/// One event, as the score sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ScoredEvent {
+    /// What was done.
+    pub kind: EventKind,
+    /// When.
+    pub at_ms: UtcMs,
+    /// Whether a person did it.
+    pub human: bool,
+    /// What it concerned, for people: the title of the asset.
+    pub label: String,
+}
+
+/// An engagement score, explained.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Score {
+    /// Version of the rule.
+    pub rule_version: u32,
+    /// The sum, rounded.
+    pub points: i32,
+    /// One for each event, newest first.
+    pub lines: Vec<ScoreLine>,
+}
+
+/// One line of a score.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ScoreLine {
+    /// What was done, with which asset.
+    pub label: String,
+    /// When.
+    pub at_ms: UtcMs,
+    /// Points of the rule.
+    pub raw: i32,
+    /// What counts of them now.
+    pub after_decay: f64,
+    /// Why it counts less than decay alone would say, or not at all.
+    pub note: Option<String>,
+}
+
+/// Whether somebody is marketing qualified, in words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Qualification {
+    /// They are.
+    Yes {
+        /// Why.
+        because: String,
+    },
+    /// They are not.
+    No {
+        /// What is missing.
+        because: String,
+    },
+}
+
+impl ScoringRule {
+    /// Reads `scoring.toml`.
+    ///
+    /// # Errors
+    /// What is wrong in the file, with the line where the TOML parser knows it; numbers out of range, all at once.
+    pub fn parse(text: &str) -> Result<Self> {
+        let rule: Self = toml::from_str(text)
+            .map_err(|e| Error::invalid(format!("scoring.toml: {}", e.message())).because(e))?;
+        let mut faults = Vec::new();
+        if rule.half_life_days == 0 || rule.half_life_days > HALF_LIFE_DAYS_MAX {
+            faults.push(format!("half_life_days must be 1 to {HALF_LIFE_DAYS_MAX}"));
+        }
+        let kinds = rule.points.iter().map(|(kind, points)| (format!("points.{kind}"), *points));
+        let sizes =
+            rule.fit.company_size.iter().map(|(size, points)| (format!("fit.company_size.{size}"), *points));
+        let roles = rule.fit.job_role.iter().map(|(role, points)| (format!("fit.job_role.{role}"), *points));
+        let single = [
+            ("mql_score".to_owned(), rule.mql_score),
+            ("fit.business_email".to_owned(), rule.fit.business_email),
+            ("fit.country_served".to_owned(), rule.fit.country_served),
+        ];
+        for (key, points) in kinds.chain(sizes).chain(roles).chain(single) {
+            if !(-POINTS_MAX..=POINTS_MAX).contains(&points) {
+                faults.push(format!("{key} must be {} to {POINTS_MAX}", -POINTS_MAX));
+            }
+        }
+        for (kind, cap) in &rule.caps {
+            if !(0..=POINTS_MAX).contains(cap) {
+                faults.push(format!("caps.{kind} must be 0 to {POINTS_MAX}"));
+            }
+        }
+        if faults.is_empty() {
+            Ok(rule)
+        } else {
+            Err(Error::invalid(format!("scoring.toml: {}", faults.join("; "))))
+        }
+    }
+}
+
+/// The engagement score at `now_ms`. A kind's limit holds for what counts now, newest first, so that one more
+/// event never lowers a score that earlier ones had filled.
+pub fn engagement(rule: &ScoringRule, events: &[ScoredEvent], now_ms: UtcMs) -> Score {
+    let mut newest_first: Vec<&ScoredEvent> = events.iter().collect();
+    newest_first.sort_by_key(|event| std::cmp::Reverse(event.at_ms));
+    let mut counted: BTreeMap<EventKind, f64> = BTreeMap::new();
+    let lines: Vec<ScoreLine> = newest_first
+        .into_iter()
+        .map(|event| line(rule, event, now_ms, counted.entry(event.kind).or_default()))
+        .collect();
+    let sum: f64 = lines.iter().map(|line| line.after_decay).sum();
+    Score { rule_version: rule.version, points: rounded(sum), lines }
+}
+
+fn line(rule: &ScoringRule, event: &ScoredEvent, now_ms: UtcMs, counted: &mut f64) -> ScoreLine {
+    let raw = rule.points.get(&event.kind).copied().unwrap_or(0);
+    let label = match event.label.as_str() {
+        "" => event.kind.phrase().to_owned(),
+        label => format!("{}: {label}", event.kind.phrase()),
+    };
+    let (after_decay, note) = if event.human {
+        let decayed = f64::from(raw) * decay(rule, now_ms.saturating_sub(event.at_ms));
+        match rule.caps.get(&event.kind) {
+            Some(cap) if *counted + decayed > f64::from(*cap) => {
+                let room = (f64::from(*cap) - *counted).max(0.0);
+                (room, Some(format!("at most {cap} points count for this kind")))
+            }
+            _ => (decayed, None),
+        }
+    } else {
+        (0.0, Some("a machine did this, so it counts nothing".to_owned()))
+    };
+    *counted += after_decay;
+    ScoreLine { label, at_ms: event.at_ms, raw, after_decay, note }
+}
+
+/// What is left of a point after `age_ms`: a half after each half-life. The future counts as now.
+fn decay(rule: &ScoringRule, age_ms: i64) -> f64 {
+    let half_life_ms = i64::from(rule.half_life_days.max(1)) * DAY_MS;
+    0.5_f64.powf(ratio(age_ms.max(0), half_life_ms))
+}
+
+/// `a / b`; exact enough for times up to 285,000 years.
+#[expect(clippy::cast_precision_loss, reason = "milliseconds below 2^53 are exact")]
+fn ratio(a: i64, b: i64) -> f64 {
+    a as f64 / b as f64
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "clamped to the range before")]
+fn rounded(sum: f64) -> i32 {
+    sum.round().clamp(f64::from(i32::MIN), f64::from(i32::MAX)) as i32
+}
+
+/// Whether somebody is marketing qualified. `events` are those since the lead was last recycled.
+pub fn qualifies(rule: &ScoringRule, score: &Score, fit: &Fit, events: &[ScoredEvent]) -> Qualification {
+    let raised = events.iter().find(|event| event.human && rule.instant.contains(&event.kind));
+    if let Some(event) = raised {
+        return Qualification::Yes {
+            because: format!("They {}, which qualifies at once", event.kind.phrase()),
+        };
+    }
+    let (enough, fits) = (score.points >= rule.mql_score, fit.grade <= rule.mql_fit);
+    let numbers = format!(
+        "engagement {} of {} needed, fit {} where {} is needed",
+        score.points,
+        rule.mql_score,
+        fit.grade.as_str(),
+        rule.mql_fit.as_str()
+    );
+    match (enough, fits) {
+        (true, true) => Qualification::Yes { because: format!("Both are met: {numbers}") },
+        (false, true) => Qualification::No { because: format!("Not enough engagement yet: {numbers}") },
+        (true, false) => Qualification::No { because: format!("Interested, but not a fit: {numbers}") },
+        (false, false) => Qualification::No { because: format!("Neither is met: {numbers}") },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::domain::lead::fit::{FitFacts, fit};
+
+    const RULE: &str = r#"
+        version = 3
+        half_life_days = 30
+        mql_score = 50
+        mql_fit = "B"
+        instant = ["talk_to_us"]
+        [points]
+        click = 5
+        whitepaper_form = 20
+        webinar_attended = 25
+        talk_to_us = 50
+        unsubscribe = -50
+        [caps]
+        click = 20
+        [fit]
+        business_email = 2
+        company_size = { "10-49" = 2, "50-249" = 3 }
+        job_role = { it = 3, other = 0 }
+        country_served = 2
+    "#;
+
+    fn rule() -> ScoringRule {
+        ScoringRule::parse(RULE).unwrap()
+    }
+
+    fn event(kind: EventKind, day: i64, human: bool) -> ScoredEvent {
+        ScoredEvent { kind, at_ms: day * DAY_MS, human, label: "Proof of recovery".to_owned() }
+    }
+
+    #[test]
+    fn points_halve_caps_hold_and_machines_count_nothing() {
+        let mut events = vec![event(EventKind::WhitepaperForm, 0, true), event(EventKind::Click, 30, false)];
+        let score = engagement(&rule(), &events, 30 * DAY_MS);
+        assert_eq!((score.points, score.rule_version), (10, 3));
+        assert_eq!(score.lines[0].after_decay, 0.0);
+        assert!(score.lines[0].note.as_deref().unwrap().contains("machine"));
+        assert_eq!(score.lines[1].label, "asked for a whitepaper: Proof of recovery");
+        events.extend((0..10).map(|_| event(EventKind::Click, 30, true)));
+        let score = engagement(&rule(), &events, 30 * DAY_MS);
+        assert_eq!(score.points, 30);
+        assert!(
+            score.lines.iter().any(|line| line.note.as_deref().is_some_and(|n| n.contains("at most 20")))
+        );
+        events.push(event(EventKind::Unsubscribe, 30, true));
+        assert_eq!(engagement(&rule(), &events, 30 * DAY_MS).points, -20);
+    }
+
+    #[test]
+    fn a_hand_raise_qualifies_at_once_unless_a_machine_pressed_the_button() {
+        let nobody = fit(&rule().fit, &FitFacts::default());
+        assert_eq!(nobody.grade, FitGrade::D);
+        let check = |events: &[ScoredEvent], fit: &Fit| {
+            qualifies(&rule(), &engagement(&rule(), events, 0), fit, events)
+        };
+        assert!(matches!(check(&[event(EventKind::TalkToUs, 0, true)], &nobody), Qualification::Yes { .. }));
+        assert!(matches!(check(&[event(EventKind::TalkToUs, 0, false)], &nobody), Qualification::No { .. }));
+        let keen = [EventKind::WhitepaperForm, EventKind::WebinarAttended, EventKind::Click]
+            .map(|k| event(k, 0, true));
+        let Qualification::No { because } = check(&keen, &nobody) else { panic!() };
+        assert_eq!(because, "Interested, but not a fit: engagement 50 of 50 needed, fit D where B is needed");
+        let facts = FitFacts {
+            email_domain_is_business: true,
+            company_size: Some("50-249".to_owned()),
+            job_role: Some("other".to_owned()),
+            country_served: false,
+        };
+        let good = fit(&rule().fit, &facts);
+        assert_eq!((good.grade, good.points), (FitGrade::B, 5));
+        assert!(matches!(check(&keen, &good), Qualification::Yes { .. }));
+    }
+
+    #[test]
+    fn a_wrong_rule_is_refused_with_the_reason() {
+        for (from, to, hint) in [
+            ("half_life_days = 30", "half_life_days = 0", "half_life_days"),
+            ("click = 5", "clik = 5", "clik"),
+            ("mql_fit = \"B\"", "mql_fit = \"E\"", "E"),
+            ("version = 3", "version = 3\ncolour = 1", "colour"),
+            ("click = 20", "click = -1", "caps.click"),
+            ("it = 3", "it = 99999", "fit.job_role.it"),
+        ] {
+            let error = ScoringRule::parse(&RULE.replace(from, to)).unwrap_err();
+            assert!(error.public().contains(hint), "{}", error.public());
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn one_more_good_event_never_lowers_a_score_and_machines_never_change_it(
+            seen in prop::collection::vec((0usize..4, 0i64..400, any::<bool>()), 0..40), more in (0usize..4, 0i64..400)
+        ) {
+            let kinds = [EventKind::Click, EventKind::WhitepaperForm, EventKind::WebinarAttended, EventKind::TalkToUs];
+            let mut events: Vec<_> = seen.into_iter().map(|(k, day, human)| event(kinds[k], day, human)).collect();
+            let now_ms = 400 * DAY_MS;
+            let before = engagement(&rule(), &events, now_ms).points;
+            events.push(event(kinds[more.0], more.1, false));
+            prop_assert_eq!(engagement(&rule(), &events, now_ms).points, before);
+            events.push(event(kinds[more.0], more.1, true));
+            prop_assert!(engagement(&rule(), &events, now_ms).points >= before);
+        }
+    }
+}

@@ -1,0 +1,405 @@
+//! Who gets an issue, and why, in words.
+
+use crate::domain::partner::{AudienceRole, Contact, Partner, PartnerType, Region, Roles, Tier};
+
+/// Whom a newsletter is for. An empty list restricts nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct AudienceRule {
+    /// Readers' roles.
+    pub roles: Roles,
+    /// Partners' tiers.
+    pub tiers: Vec<Tier>,
+    /// Partners' types.
+    pub types: Vec<PartnerType>,
+    /// Partners' regions.
+    pub regions: Vec<Region>,
+}
+
+/// What a person has said about this newsletter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Subscription {
+    /// Nothing: the newsletter's rule decides.
+    #[default]
+    Default,
+    /// They asked for it, whatever their role.
+    In,
+    /// They do not want it.
+    Out,
+    /// They do not want it for now.
+    Paused,
+}
+
+/// Why an address must not be written to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum SuppressionReason {
+    /// A receiving server says that the address does not exist.
+    BadAddress,
+    /// The person called our mail spam.
+    Complaint,
+    /// The person wants no mail from us at all.
+    Unsubscribed,
+    /// A person of the vendor entered it.
+    Manual,
+}
+
+/// Somebody who might get an issue.
+#[derive(Debug, Clone, Copy)]
+pub struct Candidate<'a> {
+    /// The person.
+    pub contact: &'a Contact,
+    /// Their partner.
+    pub partner: &'a Partner,
+    /// What they said about this newsletter.
+    pub subscribed: Subscription,
+    /// Whether their address must not be written to.
+    pub suppressed: Option<SuppressionReason>,
+}
+
+/// Why somebody is left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum ExclusionReason {
+    /// Their address must not be written to.
+    Suppressed,
+    /// They unsubscribed from this newsletter.
+    Unsubscribed,
+    /// They paused it.
+    Paused,
+    /// Their partner's tier.
+    Tier,
+    /// Their partner's type.
+    Type,
+    /// Their partner's region.
+    Region,
+    /// Their own role.
+    Role,
+    /// The issue has nothing for their roles.
+    NoContent,
+}
+
+/// Whether somebody gets an issue, with a sentence that they and the marketer understand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Decision {
+    /// They get it.
+    In {
+        /// Why.
+        because: String,
+    },
+    /// They do not.
+    Out {
+        /// The reason, for counting.
+        reason: ExclusionReason,
+        /// Why.
+        because: String,
+    },
+}
+
+impl SuppressionReason {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::BadAddress, Self::Complaint, Self::Unsubscribed, Self::Manual];
+
+    /// The word in the database and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BadAddress => "bad-address",
+            Self::Complaint => "complaint",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Manual => "manual",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+
+    /// A sentence about the address.
+    pub fn sentence(self) -> &'static str {
+        match self {
+            Self::BadAddress => "the receiving server says that this address does not exist",
+            Self::Complaint => "this person reported our mail as unwanted",
+            Self::Unsubscribed => "this person wants no mail from us",
+            Self::Manual => "the vendor put this address on the do-not-send list",
+        }
+    }
+}
+
+impl Subscription {
+    /// The word in the database and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Default => "default",
+            Self::In => "in",
+            Self::Out => "out",
+            Self::Paused => "paused",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Default, Self::In, Self::Out, Self::Paused].into_iter().find(|s| s.as_str() == word)
+    }
+}
+
+impl ExclusionReason {
+    /// All of them, in the order they are looked at.
+    pub const ALL: [Self; 8] = [
+        Self::Suppressed,
+        Self::Unsubscribed,
+        Self::Paused,
+        Self::Tier,
+        Self::Type,
+        Self::Region,
+        Self::Role,
+        Self::NoContent,
+    ];
+
+    /// The word in the database and on pages.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Suppressed => "suppressed",
+            Self::Unsubscribed => "unsubscribed",
+            Self::Paused => "paused",
+            Self::Tier => "tier",
+            Self::Type => "type",
+            Self::Region => "region",
+            Self::Role => "role",
+            Self::NoContent => "no-content",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == word)
+    }
+}
+
+impl AudienceRule {
+    /// Whom it is for: `sales and executive readers of gold MSPs in EMEA`.
+    pub fn describe(&self) -> String {
+        let roles: Vec<&str> = self.roles.iter().map(AudienceRole::as_str).collect();
+        let mut text = match roles.len() {
+            0 | 5 => "readers".to_owned(),
+            _ => format!("{} readers", and(&roles)),
+        };
+        let tiers: Vec<&str> = self.tiers.iter().map(|tier| tier.as_str()).collect();
+        let types: Vec<&str> = self.types.iter().map(|kind| type_plural(*kind)).collect();
+        let regions: Vec<&str> = self.regions.iter().map(|region| region_name(*region)).collect();
+        text.push_str(if tiers.is_empty() && types.is_empty() && regions.is_empty() {
+            " of all "
+        } else {
+            " of "
+        });
+        if !tiers.is_empty() {
+            text.push_str(&and(&tiers));
+            text.push(' ');
+        }
+        text.push_str(&if types.is_empty() { "partners".to_owned() } else { and(&types) });
+        if !regions.is_empty() {
+            text.push_str(" in ");
+            text.push_str(&and(&regions));
+        }
+        text
+    }
+}
+
+/// Decides. `has_content_for` says whether the issue holds anything for a reader of these roles.
+///
+/// What the person or their address says comes first. Somebody who asked for the newsletter gets it whatever
+/// their role is; tier, type and region are the vendor's to decide and always hold.
+pub fn decide(
+    rule: &AudienceRule,
+    candidate: &Candidate<'_>,
+    has_content_for: &dyn Fn(Roles) -> bool,
+) -> Decision {
+    let Candidate { contact, partner, subscribed, suppressed } = *candidate;
+    let out = |reason, because: String| Decision::Out { reason, because };
+    if let Some(reason) = suppressed {
+        return out(ExclusionReason::Suppressed, capitalised(reason.sentence()));
+    }
+    match subscribed {
+        Subscription::Out => {
+            return out(ExclusionReason::Unsubscribed, "They unsubscribed from this newsletter".to_owned());
+        }
+        Subscription::Paused => {
+            return out(ExclusionReason::Paused, "They paused this newsletter".to_owned());
+        }
+        Subscription::Default | Subscription::In => {}
+    }
+    let facts = capitalised(&format!("{}; you are: {}", rule.describe(), you_are(contact, partner)));
+    let misses = |reason, what: String| out(reason, format!("{facts} ({what})"));
+    if !allows(&rule.tiers, partner.tier) {
+        return misses(ExclusionReason::Tier, format!("not for {} partners", partner.tier.as_str()));
+    }
+    if !allows(&rule.types, partner.partner_type) {
+        return misses(ExclusionReason::Type, format!("not for {}", type_plural(partner.partner_type)));
+    }
+    if !allows(&rule.regions, partner.region) {
+        return misses(ExclusionReason::Region, format!("not for {}", region_name(partner.region)));
+    }
+    let asked = subscribed == Subscription::In;
+    if !asked && !rule.roles.concern(contact.roles) {
+        return misses(ExclusionReason::Role, format!("not for {} readers", roles_in_words(contact.roles)));
+    }
+    if !has_content_for(contact.roles) {
+        let because = format!("This issue holds nothing for {} readers", roles_in_words(contact.roles));
+        return out(ExclusionReason::NoContent, because);
+    }
+    let asked = if asked { ". You asked for it" } else { "" };
+    Decision::In { because: format!("{facts}{asked}") }
+}
+
+fn allows<T: PartialEq + Copy>(list: &[T], value: T) -> bool {
+    list.is_empty() || list.contains(&value)
+}
+
+fn you_are(contact: &Contact, partner: &Partner) -> String {
+    format!(
+        "{}, {}, {}, {}",
+        roles_in_words(contact.roles),
+        partner.name,
+        partner.tier.as_str(),
+        region_name(partner.region)
+    )
+}
+
+fn roles_in_words(roles: Roles) -> String {
+    let words: Vec<&str> = roles.iter().map(AudienceRole::as_str).collect();
+    if words.is_empty() { "no role".to_owned() } else { and(&words) }
+}
+
+/// `a`, `a and b`, `a, b and c`.
+fn and(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [one] => (*one).to_owned(),
+        [most @ .., last] => format!("{} and {last}", most.join(", ")),
+    }
+}
+
+fn capitalised(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
+}
+
+fn region_name(region: Region) -> &'static str {
+    match region {
+        Region::Americas => "the Americas",
+        Region::Emea => "EMEA",
+        Region::Apac => "APAC",
+    }
+}
+
+fn type_plural(kind: PartnerType) -> &'static str {
+    match kind {
+        PartnerType::Msp => "MSPs",
+        PartnerType::Reseller => "resellers",
+        PartnerType::Si => "systems integrators",
+        PartnerType::Hoster => "hosters",
+        PartnerType::Consultant => "consultants",
+        PartnerType::Distributor => "distributors",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::{prelude::*, sample::subsequence};
+
+    use super::*;
+    use crate::domain::partner::roster::{Roster, RosterFiles, Word};
+
+    fn roster() -> Roster {
+        let brand = "primary = \"#9a3412\"\naccent = \"#0f5e9c\"\n";
+        let partners = "slug,name,type,tier,region,city,zone,locale,verticals,parent,channel_manager_email,website\n\
+             thornbury,Thornbury Hosting,hoster,platinum,emea,X,Europe/London,en-GB,,,c@v.example,https://t.example\n\
+             ipe,Ipe,msp,gold,americas,X,America/Sao_Paulo,pt-BR,,,c@v.example,https://i.example\n";
+        let contacts = "partner,name,email,roles,locale,zone,lead_contact\n\
+             thornbury,Dev Patel,d@t.example,sales,,,yes\nipe,Caio,c@i.example,technical;executive,,,yes\n";
+        let brands = ["ipe", "thornbury"].map(|slug| (slug.to_owned(), brand.to_owned()));
+        let (partners, contacts) = (partners.as_bytes(), contacts.as_bytes());
+        Roster::parse(RosterFiles { partners, contacts, brands: &BTreeMap::from(brands) }).unwrap()
+    }
+
+    fn candidate(roster: &Roster, at: usize, subscribed: Subscription) -> Candidate<'_> {
+        let (contact, partner) = (&roster.contacts[at], &roster.partners[at]);
+        Candidate { contact, partner, subscribed, suppressed: None }
+    }
+
+    #[test]
+    fn reasons_are_sentences() {
+        let roster = roster();
+        let rule = AudienceRule {
+            roles: Roles::parse("sales;executive").unwrap(),
+            tiers: vec![Tier::Gold, Tier::Platinum],
+            regions: vec![Region::Emea],
+            types: vec![],
+        };
+        let dev = candidate(&roster, 0, Subscription::Default);
+        let decision = decide(&rule, &dev, &|_| true);
+        let because = "Sales and executive readers of gold and platinum partners in EMEA; you are: sales, \
+                       Thornbury Hosting, platinum, EMEA";
+        assert_eq!(decision, Decision::In { because: because.to_owned() });
+        let caio = candidate(&roster, 1, Subscription::In);
+        let Decision::Out { reason, because } = decide(&rule, &caio, &|_| true) else { panic!() };
+        assert_eq!(reason, ExclusionReason::Region);
+        assert!(because.ends_with("(not for the Americas)"), "{because}");
+        assert_eq!(AudienceRule::default().describe(), "readers of all partners");
+    }
+
+    #[test]
+    fn what_a_person_says_comes_first_and_asking_opens_a_role() {
+        let roster = roster();
+        let technical = AudienceRule { roles: Roles::parse("technical").unwrap(), ..AudienceRule::default() };
+        let reason = |subscribed, suppressed| {
+            let candidate = Candidate { suppressed, ..candidate(&roster, 0, subscribed) };
+            match decide(&technical, &candidate, &|_| true) {
+                Decision::In { .. } => None,
+                Decision::Out { reason, .. } => Some(reason),
+            }
+        };
+        assert_eq!(reason(Subscription::Default, None), Some(ExclusionReason::Role));
+        assert_eq!(reason(Subscription::In, None), None);
+        assert_eq!(reason(Subscription::Out, None), Some(ExclusionReason::Unsubscribed));
+        assert_eq!(reason(Subscription::Paused, None), Some(ExclusionReason::Paused));
+        let bounced = Some(SuppressionReason::BadAddress);
+        assert_eq!(reason(Subscription::In, bounced), Some(ExclusionReason::Suppressed));
+        let nothing = decide(&AudienceRule::default(), &candidate(&roster, 0, Subscription::In), &|_| false);
+        assert!(matches!(nothing, Decision::Out { reason: ExclusionReason::NoContent, .. }));
+    }
+
+    fn words<W: Word + std::fmt::Debug>() -> impl Strategy<Value = Vec<W>> {
+        let all: Vec<W> = W::WORDS.iter().map(|(_, value)| *value).collect();
+        let count = all.len();
+        subsequence(all, 1..=count)
+    }
+
+    proptest! {
+        #[test]
+        fn narrowing_a_rule_never_lets_anybody_in(
+            roles in subsequence(AudienceRole::ALL.to_vec(), 1..=5), tiers in words::<Tier>(),
+            types in words::<PartnerType>(), regions in words::<Region>(),
+            wide in proptest::array::uniform4(any::<bool>()), keep in 0usize..5, at in 0usize..2, asked in any::<bool>(),
+        ) {
+            let roster = roster();
+            let subscribed = if asked { Subscription::In } else { Subscription::Default };
+            let person = candidate(&roster, at, subscribed);
+            // The wide rule lifts some restrictions whole; the narrow one keeps a non-empty part of each.
+            let part = |n: usize| 1 + keep % n;
+            let narrow = AudienceRule {
+                roles: roles.iter().copied().take(part(roles.len())).collect(),
+                tiers: tiers[..part(tiers.len())].to_vec(),
+                types: types[..part(types.len())].to_vec(),
+                regions: regions[..part(regions.len())].to_vec(),
+            };
+            let wide = AudienceRule {
+                roles: if wide[0] { Roles::NONE } else { roles.into_iter().collect() },
+                tiers: if wide[1] { vec![] } else { tiers },
+                types: if wide[2] { vec![] } else { types },
+                regions: if wide[3] { vec![] } else { regions },
+            };
+            let is_in = |rule| matches!(decide(rule, &person, &|_| true), Decision::In { .. });
+            prop_assert!(!is_in(&narrow) || is_in(&wide));
+        }
+    }
+}

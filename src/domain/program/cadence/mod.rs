@@ -1,0 +1,224 @@
+//! A cadence is a promise: "second Tuesday at 09:00", wherever the reader is.
+//!
+//! A cadence gives *nominal* local times, as a wall calendar would; a zone's clock changes cannot confuse it.
+//! Mapping a nominal time to an instant is a second, separate step ([`resolve`]). The occurrence's key is the
+//! nominal time and the zone, never the instant, so that a new tz database cannot make two of one.
+
+mod nominal;
+mod parse;
+mod resolve;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use chrono_tz::Tz;
+
+pub use resolve::{ClockNote, Resolved, resolve};
+
+use crate::domain::kernel::{
+    Result,
+    clock::{UtcMs, utc},
+};
+
+/// How far back the search begins, so that a time moved out of a gap is found again after a restart.
+const LOOK_BACK: chrono::Duration = chrono::Duration::hours(25);
+
+/// When a newsletter is promised, in nominal local time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cadence(Rule);
+
+/// The forms a cadence takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Rule {
+    Daily(NaiveTime),
+    Weekly(Weekday, NaiveTime),
+    EveryWeeks { weeks: u8, from: NaiveDate, time: NaiveTime },
+    Monthly(MonthDay, NaiveTime),
+    Quarterly(MonthDay, NaiveTime),
+    Cron(Box<cron::Schedule>),
+}
+
+/// A day named by its place in a month or quarter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum MonthDay {
+    Nth(Ordinal, Weekday),
+    FirstBusinessDay,
+    LastBusinessDay,
+    Numbered(u8),
+}
+
+/// Which one of a month's Tuesdays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Ordinal {
+    First,
+    Second,
+    Third,
+    Fourth,
+    Last,
+}
+
+/// One promised time in one zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Occurrence {
+    /// Local time as promised; with the zone, the occurrence's key.
+    pub nominal: NaiveDateTime,
+    /// The instant it falls on.
+    pub resolved: Resolved,
+}
+
+impl Cadence {
+    /// Reads a readable form, such as `second Tuesday at 09:00`, or five-field cron.
+    ///
+    /// Readable: `daily at 09:00`, `weekly on Wednesday at 08:00`, `every 2 weeks from 2027-01-06 at 09:00`,
+    /// `second Tuesday at 09:00` (first to fourth, last), `monthly on day 15 at 09:00`, `first business day at
+    /// 09:00`, `last business day at 17:00`, and the monthly ones after `quarterly,`.
+    ///
+    /// # Errors
+    /// Says which word is wrong and which form was probably meant.
+    pub fn parse(text: &str) -> Result<Self> {
+        parse::rule(text).map(Self)
+    }
+
+    /// The first nominal time strictly after `after`; none where the calendar ends.
+    pub fn next_nominal(&self, after: NaiveDateTime) -> Option<NaiveDateTime> {
+        nominal::next(&self.0, after)
+    }
+
+    /// The next `count` occurrences in `zone` strictly after `after_ms`, in order, no instant twice.
+    pub fn next_instants(&self, zone: Tz, after_ms: UtcMs, count: usize) -> Vec<Occurrence> {
+        let local = utc(after_ms).with_timezone(&zone).naive_local();
+        let mut cursor = local.checked_sub_signed(LOOK_BACK).unwrap_or(local);
+        let (mut found, mut last_ms) = (Vec::new(), after_ms);
+        while found.len() < count {
+            let Some(nominal) = self.next_nominal(cursor) else { break };
+            debug_assert!(nominal > cursor, "{self} does not advance after {cursor}");
+            cursor = nominal;
+            let resolved = resolve(nominal, zone);
+            if resolved.at_ms > last_ms {
+                last_ms = resolved.at_ms;
+                found.push(Occurrence { nominal, resolved });
+            }
+        }
+        found
+    }
+
+    /// The promise as a sentence, with what happens in months that lack the day.
+    pub fn describe(&self) -> String {
+        match &self.0 {
+            Rule::Daily(time) => format!("every day at {}", hm(*time)),
+            Rule::Weekly(day, time) => format!("every {} at {}", weekday_name(*day), hm(*time)),
+            Rule::EveryWeeks { weeks, from, time } => {
+                let rhythm =
+                    if *weeks == 1 { "every week".to_owned() } else { format!("every {weeks} weeks") };
+                let day = weekday_name(from.weekday());
+                format!("{rhythm} on {day} at {}, counted from {from}", hm(*time))
+            }
+            Rule::Monthly(day, time) => format!("{} at {}{}", day.of("month"), hm(*time), day.clamp_note()),
+            Rule::Quarterly(day, time) => {
+                format!("{} at {}{}", day.of("quarter"), hm(*time), day.clamp_note())
+            }
+            Rule::Cron(schedule) => {
+                let days = schedule.source().split(' ').nth(3).unwrap_or("*");
+                let note = match days.parse::<u8>() {
+                    Ok(day) if day > 28 => format!(", and never in months without a day {day}"),
+                    _ => String::new(),
+                };
+                format!("on the cron pattern `{}`{note}", self.cron_fields(schedule))
+            }
+        }
+    }
+
+    /// The five fields as written, without the seconds we put before them.
+    fn cron_fields<'s>(&self, schedule: &'s cron::Schedule) -> &'s str {
+        schedule.source().split_once(' ').map_or("", |(_, fields)| fields)
+    }
+}
+
+/// The canonical text; reading it gives the same cadence.
+impl fmt::Display for Cadence {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Rule::Daily(time) => write!(f, "daily at {}", hm(*time)),
+            Rule::Weekly(day, time) => write!(f, "weekly on {} at {}", weekday_name(*day), hm(*time)),
+            Rule::EveryWeeks { weeks, from, time } => {
+                write!(f, "every {weeks} weeks from {from} at {}", hm(*time))
+            }
+            Rule::Monthly(day @ MonthDay::Numbered(_), time) => {
+                write!(f, "monthly on {day} at {}", hm(*time))
+            }
+            Rule::Monthly(day, time) => write!(f, "{day} at {}", hm(*time)),
+            Rule::Quarterly(day @ MonthDay::Numbered(_), time) => {
+                write!(f, "quarterly, on {day} at {}", hm(*time))
+            }
+            Rule::Quarterly(day, time) => write!(f, "quarterly, {day} at {}", hm(*time)),
+            Rule::Cron(schedule) => f.write_str(self.cron_fields(schedule)),
+        }
+    }
+}
+
+impl MonthDay {
+    /// `the second Tuesday of each month`.
+    fn of(self, period: &str) -> String {
+        match self {
+            Self::Nth(..) => format!("the {self} of each {period}"),
+            Self::FirstBusinessDay | Self::LastBusinessDay => {
+                format!("the {self} (Monday to Friday) of each {period}")
+            }
+            Self::Numbered(day) if period == "month" => format!("on day {day} of each month"),
+            Self::Numbered(day) => format!("on day {day} of each quarter's first month"),
+        }
+    }
+
+    /// What happens in months that lack the day.
+    fn clamp_note(self) -> String {
+        match self {
+            Self::Numbered(day) if day > 28 => {
+                format!(", or on the month's last day where there is no day {day}")
+            }
+            _ => String::new(),
+        }
+    }
+}
+
+impl fmt::Display for MonthDay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Nth(ordinal, day) => write!(f, "{} {}", ordinal.as_str(), weekday_name(*day)),
+            Self::FirstBusinessDay => f.write_str("first business day"),
+            Self::LastBusinessDay => f.write_str("last business day"),
+            Self::Numbered(day) => write!(f, "day {day}"),
+        }
+    }
+}
+
+impl Ordinal {
+    const ALL: [Self; 5] = [Self::First, Self::Second, Self::Third, Self::Fourth, Self::Last];
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::First => "first",
+            Self::Second => "second",
+            Self::Third => "third",
+            Self::Fourth => "fourth",
+            Self::Last => "last",
+        }
+    }
+}
+
+fn hm(time: NaiveTime) -> impl fmt::Display {
+    time.format("%H:%M")
+}
+
+fn weekday_name(day: Weekday) -> &'static str {
+    match day {
+        Weekday::Mon => "Monday",
+        Weekday::Tue => "Tuesday",
+        Weekday::Wed => "Wednesday",
+        Weekday::Thu => "Thursday",
+        Weekday::Fri => "Friday",
+        Weekday::Sat => "Saturday",
+        Weekday::Sun => "Sunday",
+    }
+}

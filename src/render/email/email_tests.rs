@@ -1,0 +1,193 @@
+use super::*;
+use crate::domain::{
+    content::tree::{Inline, Node},
+    partner::brand::Colour,
+};
+use crate::render::{Button, PartnerBrand, Slot, Templates, VendorBrand};
+
+fn colour(text: &str) -> Colour {
+    Colour::try_from(text.to_owned()).unwrap()
+}
+
+fn partner(name: &str) -> PartnerBrand {
+    PartnerBrand {
+        name: name.to_owned(),
+        primary: colour("#ffe14d"),
+        accent: colour("#0f766e"),
+        logo_url: Some("https://news.example/logo/northlight.png?a=1&b=2".into()),
+        logo_alt: format!("{name} \\ logo ❤\u{fe0f}"),
+        value_proposition: Some("We restore <one> system every month.".into()),
+        proof: Some("412 test restores.".into()),
+        call_to_action: Some(Button {
+            label: "Book \"now\"".into(),
+            url: "https://x.example/?a=1&b=2".into(),
+        }),
+        contact_name: Some("Luis Ortega".into()),
+        contact_email: Some("luis@northlight.example".into()),
+        phone: None,
+        website: None,
+    }
+}
+
+fn vendor() -> VendorBrand {
+    VendorBrand {
+        name: "Brackenfold".into(),
+        legal_name: "Brackenfold AS".into(),
+        postal_address: "Bregnebakken 12, 0199 Oslo, Norway".into(),
+        logo_url: None,
+        website: "https://brackenfold.example".into(),
+        tagline: None,
+    }
+}
+
+fn input(partner_name: &str, locale: &str) -> EmailInput {
+    let mut slots = SlotTable::default();
+    let first = slots.marker(Slot::FirstName { default: "there".into() });
+    let (base, prefs) = (slots.marker(Slot::BaseUrl), slots.marker(Slot::PreferencesToken));
+    let click = slots.marker(Slot::ClickToken);
+    let paragraph = Node::Paragraph(vec![
+        Inline::Strong(vec![Inline::Text("bold".into())]),
+        Inline::Text(" ".into()),
+        Inline::Emphasis(vec![Inline::Text("soft".into())]),
+        Inline::SoftBreak,
+        Inline::Code("\\u{e000}0\\u{e001} &#xE000;0&#xE001;".into()),
+    ]);
+    let code = Node::Code { language: String::new(), text: "if x {\n    y  z\n}\n".into() };
+    EmailInput {
+        locale: Locale::parse(locale).unwrap(),
+        subject: format!("{first}, <your> part & more"),
+        preheader: format!("For {first}"),
+        newsletter: "Fold Forward".into(),
+        edition: "12 January 2027".into(),
+        headline: "Restores, not <backups>".into(),
+        sections: vec![vec![paragraph, code]],
+        cards: vec![FeatureCard {
+            kind_label: "Whitepaper".into(),
+            title: "Proof \"of\" Recovery".into(),
+            summary: "Six questions.".into(),
+            detail: None,
+            url: format!("{base}/c/{click}/1"),
+            call_to_action: "Read the whitepaper".into(),
+            image: Some(CardImage { url: format!("{base}/i/1.png"), alt: "Cover".into() }),
+        }],
+        standing: vec![Node::Paragraph(vec![Inline::Text("Standing text.".into())])],
+        partner: partner(partner_name),
+        vendor: vendor(),
+        why: "You get this because you asked.".into(),
+        links: FooterLinks {
+            unsubscribe: format!("{base}/u/{prefs}"),
+            preferences: format!("{base}/p/{prefs}"),
+            view: format!("{base}/v/{click}"),
+        },
+        slots,
+    }
+}
+
+fn rendered(input: &EmailInput) -> EmailRendition {
+    let templates = Templates::load(None).unwrap();
+    newsletter(&templates, input, &mut |_| String::new(), &mut |_| None).unwrap()
+}
+
+const VALUES: SlotValues<'_> = SlotValues {
+    first_name: "Zoë & <Co>",
+    full_name: "",
+    base_url: "https://news.example",
+    click_token: "CLICK",
+    preferences_token: "PREFS",
+};
+
+#[test]
+fn slots_stand_where_they_belong_and_are_filled() {
+    let rendition = rendered(&input("Northlight", "en"));
+    let (subject, html, text) = rendition.filled(&VALUES);
+    assert_eq!(subject, "Zoë & <Co>, <your> part & more");
+    assert!(html.contains("href=\"https://news.example/c/CLICK/1\""), "in an attribute of MJML");
+    assert!(html.contains("src=\"https://news.example/i/1.png\""), "in an image");
+    assert!(html.contains("href=\"https://news.example/u/PREFS\""));
+    assert!(html.contains("For Zoë &amp; &lt;Co&gt;"), "in the preheader");
+    assert!(text.contains("https://news.example/u/PREFS"));
+    for part in [&html, &text] {
+        assert!(!part.contains(['\u{e000}', '\u{e001}']));
+    }
+    assert!(!html.contains("\\u{e000}0\\u{e001}Zoë"));
+}
+
+#[test]
+fn nothing_an_author_types_becomes_a_slot_or_a_tag() {
+    let rendition = rendered(&input("North\"><script>alert(1)</script>", "en"));
+    let (_, html, text) = rendition.filled(&VALUES);
+    assert!(!html.contains("<script"), "a partner's name");
+    assert!(html.contains("&#x5C;u{e000}0&#x5C;u{e001} &amp;#xE000;0&amp;#xE001;"), "{html}");
+    assert!(text.contains("\\u{e000}0\\u{e001} &#xE000;0&#xE001;"), "{text}");
+    assert!(html.contains("Restores, not &lt;backups&gt;"));
+    assert!(html.contains("https://x.example/?a=1&amp;b=2"), "an address is escaped once");
+}
+
+#[test]
+fn mjml_leaves_spaces_and_attributes_as_written() {
+    let html = rendered(&input("Northlight", "en")).html;
+    assert!(html.contains("<strong>bold</strong>&#32;<em>soft</em>&#32;<code"), "{html}");
+    assert!(html.contains("if x {\n    y  z\n}"), "code keeps its lines");
+    assert!(html.contains("Northlight &#x5C; logo ❤&#xFE0F;"), "{html}");
+    assert!(!html.contains("\\\\") && !html.contains("\\u{fe0f}"));
+}
+
+#[test]
+fn what_the_law_and_mailbox_providers_want_is_there() {
+    let rendition = rendered(&input("Northlight", "en"));
+    for part in [&rendition.html, &rendition.text] {
+        for wanted in
+            ["You get this because you asked.", "Unsubscribe", "Brackenfold AS", "0199 Oslo", "Northlight"]
+        {
+            assert!(part.contains(wanted), "{wanted}");
+        }
+    }
+    let html = &rendition.html;
+    assert!(html.contains("<html lang=\"en\" dir=\"ltr\""));
+    assert!(html.contains("name=\"color-scheme\""));
+    assert!(!html.contains("fonts.googleapis"), "nothing is fetched but images");
+    let images = html.matches("<img ").count();
+    assert_eq!(images, html.matches("alt=\"").count(), "every image has a text");
+    assert!(html.len() < HTML_BYTES_WARN && rendition.size_warning().is_none());
+    assert!(html.contains("color:#1b1f24"), "dark text on a yellow band");
+}
+
+#[test]
+fn a_partner_without_logo_is_set_in_type_and_arabic_runs_from_the_right() {
+    let mut input = input("Dune Gate", "ar");
+    input.partner.logo_url = None;
+    let html = rendered(&input).html;
+    assert!(html.contains("dir=\"rtl\"") && html.contains("text-align:right"));
+    assert!(html.contains(">Dune Gate</div>"), "{html}");
+}
+
+#[test]
+fn a_notice_says_what_happened_and_what_to_do() {
+    let templates = Templates::load(None).unwrap();
+    let mut notice_input = NoticeInput {
+        locale: Locale::parse("de").unwrap(),
+        subject: "A lead for you".into(),
+        preheader: String::new(),
+        heading: "A lead: Mara <Feld>".into(),
+        body: vec![Node::Paragraph(vec![Inline::Text("She asked to talk.".into())])],
+        facts: vec![Fact { label: "Company".into(), value: "Kessler & Sons".into() }],
+        button: Some(Button { label: "Answer".into(), url: "https://news.example/o/1?a=1&b=2".into() }),
+        after: Vec::new(),
+        partner: Some(partner("Northlight")),
+        vendor: vendor(),
+        vendor_colours: (Colour::INK, Colour::INK),
+        why: String::new(),
+        links: Vec::new(),
+        slots: SlotTable::default(),
+    };
+    let render =
+        |input: &NoticeInput| notice(&templates, input, &mut |_| String::new(), &mut |_| None).unwrap();
+    let co_branded = render(&notice_input);
+    assert!(co_branded.html.contains("Kessler &amp; Sons") && co_branded.html.contains("Mara &lt;Feld&gt;"));
+    assert!(co_branded.html.contains("Gesendet von Brackenfold gemeinsam mit Northlight."));
+    assert!(co_branded.text.contains("Company: Kessler & Sons"));
+    assert!(co_branded.text.contains("Answer:\nhttps://news.example/o/1?a=1&b=2"));
+    notice_input.partner = None;
+    let of_vendor = render(&notice_input);
+    assert!(!of_vendor.html.contains("Northlight") && of_vendor.html.contains("Brackenfold AS"));
+}

@@ -1,0 +1,135 @@
+//! Quoted-printable (RFC 2045 section 6.7), written in pieces: literals once, values between them later.
+
+/// Columns of an encoded line before the `=` of a soft break; 76 with it.
+const COLUMNS_MAX: usize = 75;
+
+/// Where an encoded stretch leaves the line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Literal {
+    /// Bytes up to the first line break, or all of them.
+    pub(super) first_line: usize,
+    /// Column after the last byte, if there was a line break.
+    pub(super) last_column: Option<usize>,
+}
+
+impl Literal {
+    pub(super) fn measure(bytes: &[u8]) -> Self {
+        let line_break = |window: &[u8]| window == b"\r\n";
+        match bytes.windows(2).position(line_break) {
+            None => Self { first_line: bytes.len(), last_column: None },
+            Some(first_line) => {
+                let last = bytes.windows(2).rposition(line_break).unwrap_or(first_line);
+                Self { first_line, last_column: Some(bytes.len() - last - 2) }
+            }
+        }
+    }
+}
+
+/// Encodes the bytes of one stretch from `column` on; returns the column it ends in. `\n` and `\r\n` become hard
+/// breaks. A dot never opens a line (as `=2E` it needs no stuffing on the way), and no space ends one.
+pub(super) fn encode(bytes: impl Iterator<Item = u8>, mut column: usize, out: &mut Vec<u8>) -> usize {
+    let mut bytes = bytes.filter(|byte| *byte != b'\r').peekable();
+    while let Some(byte) = bytes.next() {
+        if byte == b'\n' {
+            out.extend_from_slice(b"\r\n");
+            column = 0;
+            continue;
+        }
+        let at_end = matches!(bytes.peek(), None | Some(b'\n'));
+        let plain = match byte {
+            b' ' | b'\t' => !at_end,
+            b'=' => false,
+            33..=126 => true,
+            _ => false,
+        };
+        let width = if plain { 1 } else { 3 };
+        if column + width > COLUMNS_MAX {
+            out.extend_from_slice(b"=\r\n");
+            column = 0;
+        }
+        if plain && !(byte == b'.' && column == 0) {
+            out.push(byte);
+            column += 1;
+        } else {
+            out.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            column += 3;
+        }
+    }
+    column
+}
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Appends an encoded literal at `column`, after a soft break if its first line would not fit any more.
+pub(super) fn append(literal: &[u8], shape: Literal, column: usize, out: &mut Vec<u8>) -> usize {
+    let mut column = column;
+    if column > 0 && column + shape.first_line > COLUMNS_MAX + 1 {
+        out.extend_from_slice(b"=\r\n");
+        column = 0;
+    }
+    out.extend_from_slice(literal);
+    shape.last_column.unwrap_or(column + shape.first_line)
+}
+
+/// The bytes of `value` with HTML's special characters escaped.
+pub(super) fn html_bytes(value: &str) -> impl Iterator<Item = u8> + '_ {
+    value.bytes().flat_map(|byte| {
+        let entity: Option<&'static [u8]> = match byte {
+            b'&' => Some(b"&amp;"),
+            b'<' => Some(b"&lt;"),
+            b'>' => Some(b"&gt;"),
+            b'"' => Some(b"&quot;"),
+            b'\'' => Some(b"&#39;"),
+            _ => None,
+        };
+        let plain = entity.is_none().then_some(byte);
+        entity.unwrap_or_default().iter().copied().chain(plain)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn encoded(text: &str) -> String {
+        let mut out = Vec::new();
+        encode(text.bytes(), 0, &mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn the_rules_of_rfc_2045() {
+        assert_eq!(encoded("a=b é"), "a=3Db =C3=A9");
+        assert_eq!(encoded("space \nend "), "space=20\r\nend=20");
+        assert_eq!(encoded(".\n.x"), "=2E\r\n=2Ex");
+        assert_eq!(encoded("a\r\nb\nc"), "a\r\nb\r\nc");
+        assert_eq!(Literal::measure(b"ab\r\ncd\r\nefg"), Literal { first_line: 2, last_column: Some(3) });
+    }
+
+    proptest! {
+        /// Cut anywhere, filled with anything: no line is too long and the decoded text is the joined text.
+        #[test]
+        fn pieces_join_to_what_was_written(parts in prop::collection::vec("[ -~\u{e0}-\u{ff}\n]{0,120}", 1..8)) {
+            let mut out = Vec::new();
+            let mut column = 0;
+            for (at, part) in parts.iter().enumerate() {
+                if at % 2 == 0 {
+                    let mut literal = Vec::new();
+                    encode(part.bytes(), 0, &mut literal);
+                    column = append(&literal, Literal::measure(&literal), column, &mut out);
+                } else {
+                    column = encode(part.bytes(), column, &mut out);
+                }
+            }
+            let text = String::from_utf8(out).unwrap();
+            for line in text.split("\r\n") {
+                prop_assert!(line.len() <= 76 && !line.starts_with('.') && !line.ends_with(' '), "{line:?}");
+            }
+            let message = format!("Content-Type: text/plain; charset=utf-8\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n{text}");
+            let parsed = mail_parser::MessageParser::default().parse(message.as_bytes()).unwrap();
+            let body = parsed.body_text(0).unwrap_or_default();
+            prop_assert_eq!(body.replace("\r\n", "\n"), parts.concat());
+        }
+    }
+}

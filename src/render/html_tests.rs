@@ -1,0 +1,87 @@
+use super::*;
+use crate::domain::content::{Field, FieldUse};
+
+fn render(nodes: &[Node], profile: Profile) -> String {
+    let mut slots = SlotTable::default();
+    let mut link = |target: &Target| match target {
+        Target::Asset(reference) => format!("https://p.example/{reference}?a=1&b=2"),
+        Target::Url(url) => url.clone(),
+        Target::Template(_) => String::new(),
+    };
+    let mut image = |src: &str| (src == "images/a.png").then(|| "https://p.example/a.png".to_owned());
+    fragment(nodes, profile, &mut Hooks { link: &mut link, image: &mut image, slots: &mut slots })
+}
+
+fn text(words: &str) -> Vec<Inline> {
+    vec![Inline::Text(words.to_owned())]
+}
+
+const MAIL: Profile = Profile::Mail { link: Colour::INK, is_rtl: false };
+
+#[test]
+fn whatever_is_written_is_text() {
+    let hostile = "<script>alert(\"1\")</script> & 'x'";
+    let nodes = [
+        Node::Paragraph(vec![
+            Inline::Strong(text(hostile)),
+            Inline::Code(hostile.into()),
+            Inline::Link { target: Target::Url("https://x.example/\"><b>".into()), inlines: text(hostile) },
+        ]),
+        Node::Heading { level: 2, inlines: text(hostile) },
+        Node::Code { language: "\"><i>".into(), text: hostile.into() },
+        Node::Image { src: "images/a.png".into(), alt: "\" onerror=\"x\nand more".into() },
+        Node::Table {
+            alignments: vec![Alignment::Right],
+            head: vec![text(hostile)],
+            rows: vec![vec![text(hostile)]],
+        },
+    ];
+    for profile in [Profile::Page, MAIL] {
+        let html = render(&nodes, profile);
+        for tag in ["<script", "<i>", "<b>", "onerror=\"x"] {
+            assert!(!html.contains(tag), "{tag} in {html}");
+        }
+        assert!(html.contains("alt=\"&quot; onerror=&quot;x and more\""), "{html}");
+    }
+}
+
+#[test]
+fn links_go_through_the_mapper_and_an_empty_one_leaves_the_text() {
+    let link = |target| Node::Paragraph(vec![Inline::Link { target, inlines: text("go") }]);
+    let page = render(&[link(Target::Asset("blog/x".into()))], Profile::Page);
+    assert_eq!(page, "<p><a href=\"https://p.example/blog/x?a=1&amp;b=2\">go</a></p>\n");
+    assert_eq!(render(&[link(Target::Template(Vec::new()))], Profile::Page), "<p>go</p>\n");
+    let mail = render(&[link(Target::Asset("blog/x".into()))], MAIL);
+    assert!(mail.contains("style=\"color:#1b1f24"), "{mail}");
+}
+
+#[test]
+fn readers_fields_become_slots_and_others_their_default() {
+    let field = |field, default: &str| Inline::Field(FieldUse { field, default: Some(default.to_owned()) });
+    let nodes =
+        [Node::Paragraph(vec![field(Field::ContactFirstName, "there"), field(Field::PartnerProof, "<ask>")])];
+    assert_eq!(render(&nodes, Profile::Page), "<p>\u{e000}0\u{e001}&lt;ask&gt;</p>\n");
+}
+
+#[test]
+fn lists_tables_and_headings_keep_their_meaning() {
+    let nodes = [
+        Node::Heading { level: 2, inlines: text("What we test") },
+        Node::Heading { level: 3, inlines: text("What we test") },
+        Node::List { ordered_start: Some(3), items: vec![vec![Node::Paragraph(text("three"))]] },
+        Node::Table {
+            alignments: vec![Alignment::None, Alignment::Right],
+            head: vec![text("a"), text("b")],
+            rows: vec![vec![text("1"), text("2")]],
+        },
+    ];
+    let html = render(&nodes, Profile::Page);
+    assert!(html.contains("<h2 id=\"what-we-test\">What we test</h2>"), "{html}");
+    assert!(html.contains("<h3 id=\"what-we-test-2\">"), "{html}");
+    assert!(html.contains("<ol start=\"3\">\n<li>three</li>"), "{html}");
+    assert!(
+        html.contains("<th scope=\"col\">a</th><th scope=\"col\" class=\"align-right\">b</th>"),
+        "{html}"
+    );
+    assert_eq!(headings(&nodes), [("what-we-test".to_owned(), "What we test".to_owned())]);
+}

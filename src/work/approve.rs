@@ -1,0 +1,65 @@
+//! Approving and steering an issue. Approval is bound to what the person saw.
+
+use super::context::Context;
+use crate::{
+    domain::kernel::{Error, Result},
+    store::{audit, issues},
+};
+
+/// Approves the issue whose frozen content has this hash.
+///
+/// # Errors
+/// `Conflict` if the content is another one by now, or the issue no longer waits for approval.
+pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &str) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    if !issues::approve(&mut tx, issue_id, content_hash, actor, now_ms).await? {
+        return Err(Error::conflict(
+            "this issue no longer waits for approval, or it is not what you looked at; load the page again",
+        ));
+    }
+    audit::record(&mut tx, now_ms, &*ctx.random, actor, "approve", issue_id, content_hash).await?;
+    tx.commit().await?;
+    ctx.wake.publish.notify_one();
+    Ok(())
+}
+
+/// Stops starting deliveries of the issue; the open window is finished.
+///
+/// # Errors
+/// `Conflict` if it is paused, cancelled or done already.
+pub async fn pause(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    control(ctx, issue_id, "paused", "pause", actor).await
+}
+
+/// Goes on with a paused issue.
+///
+/// # Errors
+/// `Conflict` if it runs, is cancelled or done already.
+pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    control(ctx, issue_id, "running", "resume", actor).await
+}
+
+/// Ends the issue for good: what has not left does not leave. The evidence stays.
+///
+/// # Errors
+/// `Conflict` if it is cancelled or done already.
+pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    control(ctx, issue_id, "cancelled", "cancel", actor).await
+}
+
+async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &str) -> Result<()> {
+    if issues::issue(&ctx.db, issue_id).await?.is_none() {
+        return Err(Error::not_found("this issue"));
+    }
+    let mut tx = ctx.db.begin().await?;
+    if !issues::control(&mut tx, issue_id, to).await? {
+        return Err(Error::conflict(format!(
+            "this issue cannot {action} now: it is {to}, cancelled or done already"
+        )));
+    }
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
+    tx.commit().await?;
+    ctx.wake.deliver.notify_one();
+    Ok(())
+}

@@ -1,0 +1,180 @@
+//! One partner's version of the vendor's content: merge values, brands, addresses.
+
+use std::collections::HashMap;
+
+use crate::{
+    domain::{
+        content::{
+            field::Field,
+            library::Library,
+            merge::{self, Missing, Part, Template, Value},
+            tree::{Node, Target},
+            vendor::Vendor,
+        },
+        kernel::{Error, Locale, Result},
+        partner::Partner,
+    },
+    render::brand::{Button, PartnerBrand, VendorBrand},
+};
+
+/// Content hashes of the images and logos, by path under the content folder.
+pub type Media = HashMap<String, String>;
+
+/// The vendor's content in one partner's voice and one reader's language.
+#[derive(Debug, Clone, Copy)]
+pub struct CoBrand<'a> {
+    /// Whose voice.
+    pub partner: &'a Partner,
+    /// Whose content.
+    pub vendor: &'a Vendor,
+    /// The reader's language.
+    pub locale: &'a Locale,
+    /// Images and logos.
+    pub media: &'a Media,
+    /// What addresses begin with: our own address, or a slot's marker.
+    pub base_url: &'a str,
+}
+
+impl<'a> CoBrand<'a> {
+    /// For `partner`, out of `library`.
+    ///
+    /// # Errors
+    /// `Unavailable` before the content was synced.
+    pub fn new(
+        library: &'a Library,
+        media: &'a Media,
+        partner: &'a Partner,
+        locale: &'a Locale,
+        base_url: &'a str,
+    ) -> Result<Self> {
+        let vendor = library.vendor.as_ref().ok_or_else(no_content)?;
+        Ok(Self { partner, vendor, locale, media, base_url })
+    }
+
+    /// What a merge field stands for. Lead fields stand for nothing here.
+    pub fn value(&self, field: Field) -> Value {
+        let brand = &self.partner.brand;
+        let manager = self.vendor.channel_manager(self.partner.region);
+        let optional = |text: Option<&str>| text.map_or(Value::Empty, |text| Value::Text(text.to_owned()));
+        let text = |text: &str| Value::Text(text.to_owned());
+        match field {
+            Field::PartnerName => text(&self.partner.name),
+            Field::PartnerValueProposition => optional(brand.value_proposition_in(self.locale)),
+            Field::PartnerProof => optional(brand.proof.as_deref()),
+            Field::PartnerCallToAction => optional(brand.call_to_action.as_deref()),
+            Field::PartnerCity => text(&self.partner.city),
+            Field::PartnerWebsite => text(&self.partner.website),
+            Field::PartnerPhone => optional(brand.phone.as_deref()),
+            Field::PartnerContactName => optional(brand.contact_name.as_deref()),
+            Field::PartnerContactEmail => optional(brand.contact_email.as_deref()),
+            Field::VendorName => text(&self.vendor.name),
+            Field::VendorWebsite => text(&self.vendor.website),
+            Field::ChannelManagerName => optional(manager.map(|manager| manager.name.as_str())),
+            Field::ChannelManagerEmail => optional(manager.map(|manager| manager.email.as_str())),
+            Field::ContactFirstName | Field::ContactName => Value::Recipient,
+            Field::LeadFirstName | Field::LeadCompany | Field::LeadAsset => Value::Empty,
+        }
+    }
+
+    /// Fills the fields of a tree; those of the recipient stay.
+    ///
+    /// # Errors
+    /// Every field without value and default.
+    pub fn nodes(&self, nodes: &[Node]) -> Result<Vec<Node>, Vec<Missing>> {
+        merge::merge(nodes, &|field| self.value(field))
+    }
+
+    /// Fills the fields of a line; those of the recipient stay.
+    ///
+    /// # Errors
+    /// Every field without value and default.
+    pub fn parts(&self, template: &Template) -> Result<Vec<Part>, Vec<Missing>> {
+        template.merge(&|field| self.value(field))
+    }
+
+    /// A line for a page: the recipient's fields by their defaults.
+    ///
+    /// # Errors
+    /// `Invalid`, naming every field without value and default.
+    pub fn text(&self, template: &Template) -> Result<String> {
+        template.merge_text(&|field| self.value(field)).map_err(|missing| no_value(self.partner, &missing))
+    }
+
+    /// The path of an asset's page in this partner's voice.
+    pub fn path(&self, reference: &str) -> String {
+        let lang = if self.locale == &self.partner.locale {
+            String::new()
+        } else {
+            format!("?lang={}", self.locale.as_str())
+        };
+        format!("/p/{}/{reference}{lang}", self.partner.slug)
+    }
+
+    /// Where a link leads: pages of ours as a path, others as they are.
+    pub fn target(&self, target: &Target) -> String {
+        match target {
+            Target::Asset(reference) => self.path(reference),
+            Target::Url(url) => url.clone(),
+            // Fields in addresses are filled by merging; one that is left has no value.
+            Target::Template(_) => String::new(),
+        }
+    }
+
+    /// The address of an image of the content folder.
+    pub fn image(&self, path: &str) -> Option<String> {
+        self.media.get(path).map(|hash| self.media_url(hash))
+    }
+
+    fn media_url(&self, hash: &str) -> String {
+        format!("{}/media/{hash}.png", self.base_url)
+    }
+
+    /// The partner's brand for mails and documents. `talk_to_us` is where their button leads.
+    pub fn partner_brand(&self, talk_to_us: String, fallback_label: &str) -> PartnerBrand {
+        let brand = &self.partner.brand;
+        PartnerBrand {
+            name: self.partner.name.clone(),
+            primary: brand.primary,
+            accent: brand.accent,
+            logo_url: brand.logo.as_ref().map(|hash| self.media_url(hash)),
+            logo_alt: brand.logo_alt.clone().unwrap_or_default(),
+            value_proposition: brand.value_proposition_in(self.locale).map(str::to_owned),
+            proof: brand.proof.clone(),
+            call_to_action: Some(Button {
+                label: brand.call_to_action.clone().unwrap_or_else(|| fallback_label.to_owned()),
+                url: talk_to_us,
+            }),
+            contact_name: brand.contact_name.clone(),
+            contact_email: brand.contact_email.clone(),
+            phone: brand.phone.clone(),
+            website: Some(self.partner.website.clone()),
+        }
+    }
+
+    /// The vendor's brand for mails and documents.
+    pub fn vendor_brand(&self) -> VendorBrand {
+        VendorBrand {
+            name: self.vendor.name.clone(),
+            legal_name: self.vendor.legal_name.clone(),
+            postal_address: self.vendor.postal_address.clone(),
+            logo_url: self.image(&self.vendor.logo),
+            website: self.vendor.website.clone(),
+            tagline: (!self.vendor.tagline.is_empty()).then(|| self.vendor.tagline.clone()),
+        }
+    }
+}
+
+/// Says which fields have no value for which partner.
+pub fn no_value(partner: &Partner, missing: &[Missing]) -> Error {
+    let faults: Vec<String> = missing.iter().map(ToString::to_string).collect();
+    Error::invalid(format!(
+        "for {}: {}; add a default, or the value to the partner's brand profile",
+        partner.name,
+        faults.join("; ")
+    ))
+}
+
+/// What to say before anything was synced.
+pub fn no_content() -> Error {
+    Error::unavailable("there is no content yet; set content.dir and see the log for findings")
+}

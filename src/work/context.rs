@@ -1,0 +1,138 @@
+//! What every use case is given: the database, the clock, the keys, the content as it stands.
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, PoisonError, RwLock},
+};
+
+use tokio::sync::Notify;
+
+use super::{cobrand::Media, documents::Documents, track::Tracker};
+use crate::{
+    domain::{
+        content::library::Library,
+        delivery::backoff::OnUncertain,
+        kernel::{Clock, Random, clock::UtcMs, token::Keys},
+    },
+    render::Templates,
+    store::Db,
+};
+
+/// What the configuration decides for use cases.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The address people reach us at, without a slash at the end.
+    pub public_url: String,
+    /// Lets everybody into the console who reaches us over loopback.
+    pub console_open: bool,
+    /// Shows the story page and the inbox.
+    pub demo: bool,
+    /// The built-in catcher's mail, where it is the relay.
+    pub mailbox: Option<PathBuf>,
+    /// Messages that may be repeated after a crash at most.
+    pub window: usize,
+    /// What to do with a message that may have arrived.
+    pub on_uncertain: OnUncertain,
+}
+
+/// Wakes loops that would otherwise look again in a moment.
+#[derive(Debug, Default)]
+pub struct Wake {
+    /// Something is due for delivery.
+    pub deliver: Notify,
+    /// An issue may be ready for its next step.
+    pub publish: Notify,
+}
+
+/// The surroundings of every use case. Shared by all loops and doors of a process.
+pub struct Context {
+    /// The database.
+    pub db: Db,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Randomness.
+    pub random: Arc<dyn Random>,
+    /// Keys of signed links.
+    pub keys: Keys,
+    /// Templates and the interface's texts.
+    pub templates: Arc<Templates>,
+    /// What the configuration decides.
+    pub settings: Settings,
+    /// Takes up clicks and page views.
+    pub tracker: Tracker,
+    /// Makes PDFs.
+    pub documents: Documents,
+    /// Wakes loops.
+    pub wake: Wake,
+    contents: RwLock<Contents>,
+    publishing_faults: RwLock<Vec<String>>,
+}
+
+/// The content as last synced.
+#[derive(Clone, Default)]
+struct Contents {
+    library: Arc<Library>,
+    media: Arc<Media>,
+}
+
+impl Context {
+    /// Brings the parts together; the library is empty until the first sync.
+    pub fn new(
+        db: Db,
+        clock: Arc<dyn Clock>,
+        random: Arc<dyn Random>,
+        keys: Keys,
+        templates: Arc<Templates>,
+        settings: Settings,
+    ) -> Self {
+        Self {
+            db,
+            clock,
+            random,
+            keys,
+            templates,
+            settings,
+            tracker: Tracker::default(),
+            documents: Documents::default(),
+            wake: Wake::default(),
+            contents: RwLock::default(),
+            publishing_faults: RwLock::default(),
+        }
+    }
+
+    /// The calendar's time.
+    pub fn now_ms(&self) -> UtcMs {
+        self.clock.now_ms()
+    }
+
+    /// The content as last synced.
+    pub fn library(&self) -> Arc<Library> {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).library.clone()
+    }
+
+    /// Content hashes of images and logos, as last synced.
+    pub fn media(&self) -> Arc<Media> {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).media.clone()
+    }
+
+    /// Makes this the present content.
+    pub fn set_contents(&self, library: Library, media: Media) {
+        let contents = Contents { library: Arc::new(library), media: Arc::new(media) };
+        *self.contents.write().unwrap_or_else(PoisonError::into_inner) = contents;
+    }
+
+    /// What keeps issues from being frozen, for the console.
+    pub fn publishing_faults(&self) -> Vec<String> {
+        self.publishing_faults.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces what keeps issues from being frozen.
+    pub fn set_publishing_faults(&self, faults: &[String]) {
+        *self.publishing_faults.write().unwrap_or_else(PoisonError::into_inner) = faults.to_vec();
+    }
+
+    /// An absolute address of ours.
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.settings.public_url)
+    }
+}

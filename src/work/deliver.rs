@@ -1,0 +1,351 @@
+//! The delivery loop: claim, mark a window as sending, send, settle.
+//!
+//! One transaction records the results of window k-1 and marks window k as sending; the network is used between
+//! transactions only. After a crash the rows marked sending are exactly those that may have left.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::watch;
+
+use super::{cache::Cache, context::Context, tokens::MailToken};
+use crate::{
+    channel::smtp::{Mail, SmtpChannel},
+    domain::{
+        delivery::{DeliveryState, Outcome, Stage, Trouble, backoff},
+        kernel::{
+            Result,
+            clock::UtcMs,
+            id::{DeliveryId, NodeId},
+            token::Purpose,
+        },
+        partner::contact::first_name,
+    },
+    render::{
+        SlotValues,
+        email::{Recipient, WireTemplate},
+    },
+    store::{
+        deliveries::{self, Claimed, Settled},
+        nodes, renditions,
+    },
+};
+
+/// How often a node says that it is alive (machine time).
+const HEARTBEAT: Duration = Duration::from_secs(10);
+/// A node that could not say so for this long starts no window.
+const STALE_AFTER_MS: i64 = 30_000;
+/// A node that was not heard of for this long is taken over.
+const DEAD_AFTER_MS: i64 = 60_000;
+/// Longest rest before the queue is looked at again.
+const POLL: Duration = Duration::from_millis(500);
+/// Shortest rest, so that rows of a paused issue do not keep us busy.
+const REST_MIN: Duration = Duration::from_millis(5);
+/// Rest after the database did not answer.
+const DATABASE_REST: Duration = Duration::from_secs(1);
+/// Windows claimed ahead.
+const WINDOWS_AHEAD: usize = 4;
+/// Encoded renditions kept in memory.
+const WIRES_MAX: usize = 256;
+
+/// An encoded rendition and its envelope sender.
+struct Wire {
+    template: WireTemplate,
+    sender: String,
+}
+
+/// One worker. Run one a process; it spreads a window over several connections.
+pub struct Deliverer {
+    ctx: Arc<Context>,
+    channel: SmtpChannel,
+    node: NodeId,
+    last_beat_ms: Arc<AtomicI64>,
+    wires: Cache<Wire>,
+    /// Results of the last window, not yet recorded.
+    unsettled: Vec<Settled>,
+}
+
+impl Deliverer {
+    /// A worker that hands over to `channel`.
+    pub fn new(ctx: Arc<Context>, channel: SmtpChannel) -> Self {
+        let node = NodeId::new(ctx.clock.machine_ms(), &*ctx.random);
+        let last_beat_ms = Arc::new(AtomicI64::new(i64::MIN / 2));
+        Self { ctx, channel, node, last_beat_ms, wires: Cache::new(WIRES_MAX), unsettled: Vec::new() }
+    }
+
+    /// Works until `shutdown`; then finishes the open window, records it and hands back the rest.
+    pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
+        let heart = tokio::spawn(beat_forever(self.ctx.clone(), self.node, self.last_beat_ms.clone()));
+        self.take_over_at_start().await;
+        while !*shutdown.borrow() {
+            match self.round(&shutdown).await {
+                Ok(0) => tokio::select! {
+                    () = self.ctx.wake.deliver.notified() => {}
+                    () = tokio::time::sleep(self.rest().await) => {}
+                    _ = shutdown.changed() => {}
+                },
+                Ok(_) => {}
+                Err(error) => {
+                    tracing::error!(error = error.detail(), "delivery rests: the database does not answer");
+                    tokio::time::sleep(DATABASE_REST).await;
+                }
+            }
+        }
+        if let Err(error) = self.leave().await {
+            tracing::error!(
+                error = error.detail(),
+                "could not hand back what was claimed; it will be taken over"
+            );
+        }
+        heart.abort();
+        self.channel.close().await;
+    }
+
+    /// Sends everything that is due now; for tests and `drain`.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn drain(&mut self) -> Result<usize> {
+        beat(&self.ctx, self.node, &self.last_beat_ms).await?;
+        let (_keep, never) = watch::channel(false);
+        let mut sent = 0;
+        loop {
+            match self.round(&never).await? {
+                0 => return Ok(sent),
+                some => sent += some,
+            }
+        }
+    }
+
+    /// Takes over what processes that are gone left behind. A SQLite file has one process: all others are gone.
+    async fn take_over_at_start(&self) {
+        let alive_since_ms =
+            if self.ctx.db.is_shared() { self.ctx.clock.machine_ms() - DEAD_AFTER_MS } else { i64::MAX };
+        if let Err(error) = reap(&self.ctx, self.node, alive_since_ms).await {
+            tracing::error!(error = error.detail(), "could not take over left deliveries; will try again");
+        }
+    }
+
+    /// Claims what is due and sends it window by window. Returns how many were claimed.
+    async fn round(&mut self, shutdown: &watch::Receiver<bool>) -> Result<usize> {
+        self.settle_rest().await?;
+        if self.ctx.clock.machine_ms() - self.last_beat_ms.load(Ordering::Relaxed) > STALE_AFTER_MS {
+            // Others may already have taken over what we hold; starting anything now could double it.
+            return Ok(0);
+        }
+        let limit = i64::try_from(self.ctx.settings.window * WINDOWS_AHEAD).unwrap_or(i64::MAX);
+        let mut tx = self.ctx.db.begin().await?;
+        let claimed = deliveries::claim(&mut tx, self.node, self.ctx.now_ms(), limit).await?;
+        tx.commit().await?;
+        let count = claimed.len();
+        for window in claimed.chunks(self.ctx.settings.window) {
+            if *shutdown.borrow() {
+                break;
+            }
+            self.window(window).await?;
+        }
+        self.settle_rest().await?;
+        Ok(count)
+    }
+
+    /// How long nothing is due, at most [`POLL`]: other nodes and people may add to the queue meanwhile.
+    async fn rest(&self) -> Duration {
+        let next_due_ms = deliveries::next_due_ms(&self.ctx.db).await.ok().flatten();
+        next_due_ms.map_or(POLL, |due_ms| self.ctx.clock.until(due_ms).clamp(REST_MIN, POLL))
+    }
+
+    /// Records the last window, starts this one, sends it.
+    async fn window(&mut self, window: &[Claimed]) -> Result<()> {
+        let mut tx = self.ctx.db.begin().await?;
+        let settled = settle(&mut tx, self.node, &self.unsettled).await?;
+        let started = deliveries::start_window(&mut tx, window).await?;
+        tx.commit().await?;
+        self.report_fenced(settled);
+        self.unsettled.clear();
+        let leaving: Vec<&Claimed> = window.iter().filter(|claimed| started.contains(&claimed.id)).collect();
+        let (mut mails, mut sent) = (Vec::new(), Vec::new());
+        for claimed in leaving {
+            match self.prepare(claimed).await {
+                Ok(mail) => {
+                    mails.push(mail);
+                    sent.push(claimed);
+                }
+                Err(outcome) => self.unsettled.push(self.settled(claimed, &outcome)),
+            }
+        }
+        let outcomes = self.channel.send_window(mails).await;
+        for (claimed, outcome) in sent.into_iter().zip(&outcomes) {
+            self.unsettled.push(self.settled(claimed, outcome));
+        }
+        Ok(())
+    }
+
+    /// Writes the recipient's message. A fault here is ours and costs this message only.
+    async fn prepare(&mut self, claimed: &Claimed) -> Result<Mail, Outcome> {
+        let ours = |detail: String| Outcome::Refused {
+            stage: Stage::Connect,
+            trouble: Trouble::Protocol,
+            reply: None,
+            detail,
+        };
+        if claimed.expires_ms < self.ctx.now_ms() {
+            return Err(ours("its time passed before it could leave".to_owned()));
+        }
+        let wire = match self.wires.get(&claimed.rendition_id) {
+            Some(wire) => wire,
+            None => self.load_wire(&claimed.rendition_id).await.map_err(|error| ours(error.detail()))?,
+        };
+        let token = DeliveryId::parse(&claimed.id)
+            .and_then(|id| MailToken::new(id, &claimed.rendition_id))
+            .map_err(|error| ours(error.detail()))?;
+        let keys = &self.ctx.keys;
+        let recipient = Recipient {
+            to_name: &claimed.recipient_name,
+            to_email: &claimed.email,
+            message_id: &claimed.message_id,
+            date_ms: claimed.promised_ms,
+            values: SlotValues {
+                first_name: first_name(&claimed.recipient_name),
+                full_name: &claimed.recipient_name,
+                base_url: &self.ctx.settings.public_url,
+                click_token: &token.sign(keys, Purpose::Click),
+                preferences_token: &token.sign(keys, Purpose::Preferences),
+            },
+        };
+        let mut bytes = Vec::new();
+        // A panic while writing one message must not stop the others.
+        let filled = catch_unwind(AssertUnwindSafe(|| wire.template.fill(&recipient, &mut bytes)));
+        match filled {
+            Ok(Ok(())) => {
+                Ok(Mail { envelope_from: wire.sender.clone(), envelope_to: claimed.email.clone(), bytes })
+            }
+            Ok(Err(error)) => Err(ours(error.detail())),
+            Err(_) => Err(ours("the message could not be written".to_owned())),
+        }
+    }
+
+    async fn load_wire(&self, rendition_id: &str) -> Result<Arc<Wire>> {
+        let stored = renditions::wire(&self.ctx.db, rendition_id).await?;
+        let stored = stored
+            .ok_or_else(|| crate::domain::kernel::Error::not_found(format!("rendition {rendition_id}")))?;
+        let wire = Wire { template: WireTemplate::from_text(&stored.wire)?, sender: stored.sender };
+        Ok(self.wires.put(rendition_id, wire))
+    }
+
+    fn settled(&self, claimed: &Claimed, outcome: &Outcome) -> Settled {
+        let now_ms = self.ctx.now_ms();
+        let tries = u32::try_from(claimed.tries + 1).unwrap_or(u32::MAX);
+        let jitter = u32::try_from(self.ctx.random.next_u64() >> 32).unwrap_or(0);
+        let next =
+            backoff::next(outcome, tries, now_ms, claimed.expires_ms, self.ctx.settings.on_uncertain, jitter);
+        let (stage, code, reply) = match outcome {
+            Outcome::Accepted { reply } => (None, Some(i64::from(reply.code)), reply.to_string()),
+            Outcome::Refused { stage, reply, detail, .. } => (
+                Some(stage.to_string()),
+                reply.as_ref().map(|reply| i64::from(reply.code)),
+                reply.as_ref().map_or_else(|| detail.clone(), ToString::to_string),
+            ),
+            Outcome::Uncertain { detail } => (Some(Stage::FinalDot.to_string()), None, detail.clone()),
+        };
+        Settled {
+            id: claimed.id.clone(),
+            token: claimed.token,
+            attempt: claimed.attempt + 1,
+            state: if claimed.expires_ms < now_ms && next.state != DeliveryState::Accepted {
+                DeliveryState::Expired
+            } else {
+                next.state
+            },
+            due_ms: next.due_ms,
+            counts: next.counts,
+            accepted_ms: (next.state == DeliveryState::Accepted).then_some(now_ms),
+            outcome: outcome.as_str(),
+            stage,
+            code,
+            reply,
+            ended_ms: now_ms,
+        }
+    }
+
+    /// Records results that no following window recorded. They are kept until the database takes them.
+    async fn settle_rest(&mut self) -> Result<()> {
+        if self.unsettled.is_empty() {
+            return Ok(());
+        }
+        let mut tx = self.ctx.db.begin().await?;
+        let settled = settle(&mut tx, self.node, &self.unsettled).await?;
+        tx.commit().await?;
+        self.report_fenced(settled);
+        self.unsettled.clear();
+        self.ctx.wake.publish.notify_one();
+        Ok(())
+    }
+
+    fn report_fenced(&self, settled: u64) {
+        let sent = self.unsettled.len() as u64;
+        if settled < sent {
+            tracing::warn!(lost = sent - settled, "another node had taken over deliveries that we finished");
+        }
+    }
+
+    async fn leave(&mut self) -> Result<()> {
+        self.settle_rest().await?;
+        let mut tx = self.ctx.db.begin().await?;
+        deliveries::hand_back(&mut tx, self.node).await?;
+        nodes::leave(&mut tx, self.node).await?;
+        tx.commit().await
+    }
+}
+
+async fn settle(tx: &mut crate::store::Tx, node: NodeId, results: &[Settled]) -> Result<u64> {
+    if results.is_empty() { Ok(0) } else { deliveries::settle(tx, node, results).await }
+}
+
+async fn beat(ctx: &Context, node: NodeId, last_beat_ms: &AtomicI64) -> Result<()> {
+    let machine_ms = ctx.clock.machine_ms();
+    let mut tx = ctx.db.begin().await?;
+    nodes::beat(&mut tx, node, machine_ms).await?;
+    tx.commit().await?;
+    last_beat_ms.store(machine_ms, Ordering::Relaxed);
+    Ok(())
+}
+
+/// Says that the node is alive, and takes over those that are not.
+async fn beat_forever(ctx: Arc<Context>, node: NodeId, last_beat_ms: Arc<AtomicI64>) {
+    loop {
+        let beaten = async {
+            beat(&ctx, node, &last_beat_ms).await?;
+            if ctx.db.is_shared() {
+                reap(&ctx, node, ctx.clock.machine_ms() - DEAD_AFTER_MS).await?;
+            }
+            Ok::<_, crate::domain::kernel::Error>(())
+        };
+        if let Err(error) = beaten.await {
+            tracing::warn!(error = error.detail(), "no heartbeat: the database does not answer");
+        }
+        ctx.wake.deliver.notify_one();
+        tokio::time::sleep(HEARTBEAT).await;
+    }
+}
+
+async fn reap(ctx: &Context, node: NodeId, alive_since_ms: UtcMs) -> Result<()> {
+    let hold = ctx.settings.on_uncertain == backoff::OnUncertain::Hold;
+    let mut tx = ctx.db.begin().await?;
+    let reaped = deliveries::reap(&mut tx, node, alive_since_ms, ctx.now_ms(), hold).await?;
+    tx.commit().await?;
+    if reaped.all > 0 {
+        tracing::warn!(
+            deliveries = reaped.all,
+            may_repeat = reaped.uncertain,
+            "took over deliveries of a process that is gone"
+        );
+        ctx.wake.deliver.notify_one();
+    }
+    Ok(())
+}

@@ -1,0 +1,143 @@
+//! Co-branded PDFs of whitepapers, made when somebody asks and kept for the next who does.
+
+use std::sync::Arc;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono::Datelike;
+use tokio::sync::Semaphore;
+
+use super::{
+    cache::Cache,
+    cobrand::{CoBrand, no_value},
+    context::Context,
+    tokens::sha256_hex,
+};
+use crate::{
+    domain::{
+        content::{kinds::Detail, tree::Target},
+        kernel::{Error, Locale, Result},
+        partner::Partner,
+    },
+    render::document::{self, DocumentHooks, DocumentInput},
+    store::{contents, partners},
+};
+
+/// Documents made at the same time; each may need 100 MB while it is made.
+const AT_ONCE: usize = 2;
+/// Documents kept in memory.
+const KEPT_MAX: usize = 32;
+
+/// Makes documents, a few at a time.
+pub struct Documents {
+    kept: Cache<Vec<u8>>,
+    places: Semaphore,
+}
+
+impl Default for Documents {
+    fn default() -> Self {
+        Self { kept: Cache::new(KEPT_MAX), places: Semaphore::new(AT_ONCE) }
+    }
+}
+
+/// The PDF of a whitepaper in a partner's brand and a reader's language.
+///
+/// # Errors
+/// `NotFound` for a partner or whitepaper that is not there; `Invalid` for content that cannot be set; `Unavailable`
+/// in a build without PDF.
+pub async fn whitepaper_pdf(
+    ctx: &Context,
+    partner: &str,
+    reference: &str,
+    locale: &Locale,
+) -> Result<Arc<Vec<u8>>> {
+    let partner =
+        partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
+    let library = ctx.library();
+    let asset = library.find(reference, locale).ok_or_else(|| Error::not_found("this whitepaper"))?;
+    // Everything the document depends on is in the key, so a change of text or brand makes a new one.
+    let looks = format!("{partner:?}|{}|{locale}|{:?}", asset.revision, library.vendor);
+    let key = sha256_hex(looks.as_bytes());
+    if let Some(kept) = ctx.documents.kept.get(&key) {
+        return Ok(kept);
+    }
+    let input = input(ctx, &partner, reference, locale).await?;
+    let media = ctx.media();
+    let mut images = std::collections::HashMap::new();
+    for path in images_in(&input.body) {
+        if let Some(hash) = media.get(&path) {
+            images.insert(path, bytes_of(ctx, hash).await?);
+        }
+    }
+    let _place =
+        ctx.documents.places.acquire().await.map_err(|error| Error::internal("documents").because(error))?;
+    let templates = ctx.templates.clone();
+    let public_url = ctx.settings.public_url.clone();
+    let (slug, lang) = (partner.slug.to_string(), locale.clone());
+    let made = tokio::task::spawn_blocking(move || {
+        let mut hooks = DocumentHooks {
+            link: &mut |target| match target {
+                Target::Asset(reference) => format!("{public_url}/p/{slug}/{reference}?lang={lang}"),
+                Target::Url(url) => url.clone(),
+                Target::Template(_) => String::new(),
+            },
+            image: &mut |path| images.get(path).cloned(),
+        };
+        document::render_pdf(&templates, &input, &mut hooks)
+    });
+    let pdf = made.await.map_err(|error| Error::internal("making a document").because(error))??;
+    Ok(ctx.documents.kept.put(&key, pdf))
+}
+
+fn images_in(nodes: &[crate::domain::content::tree::Node]) -> Vec<String> {
+    let mut paths = Vec::new();
+    crate::domain::content::tree::each_node(nodes, &mut |node| {
+        if let crate::domain::content::tree::Node::Image { src, .. } = node {
+            paths.push(src.clone());
+        }
+    });
+    paths
+}
+
+async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Locale) -> Result<DocumentInput> {
+    let (library, media) = (ctx.library(), ctx.media());
+    let asset = library.find(reference, locale).ok_or_else(|| Error::not_found("this whitepaper"))?;
+    let Detail::Whitepaper(paper) = &asset.detail else {
+        return Err(Error::not_found("this whitepaper"));
+    };
+    let brand = CoBrand::new(&library, &media, partner, locale, &ctx.settings.public_url)?;
+    let language = asset.locale.clone().unwrap_or_else(|| brand.vendor.default_locale.clone());
+    let strings = ctx.templates.strings(&language);
+    let published = asset.front.publish.unwrap_or_default();
+    let talk_to_us = format!("{}{}", ctx.settings.public_url, brand.path("talk-to-us"));
+    let partner_logo = match &partner.brand.logo {
+        Some(hash) => Some(bytes_of(ctx, hash).await?),
+        None => None,
+    };
+    let vendor_logo = match media.get(&brand.vendor.logo) {
+        Some(hash) => Some(bytes_of(ctx, hash).await?),
+        None => None,
+    };
+    Ok(DocumentInput {
+        kind_label: strings.get("kind_whitepaper").to_owned(),
+        title: brand.text(&asset.front.title)?,
+        summary: asset.front.summary.as_ref().map(|s| brand.text(s)).transpose()?.unwrap_or_default(),
+        cover_line: paper.cover_line.clone(),
+        authors: paper.authors.clone(),
+        published: strings.date(published),
+        year: published.year(),
+        body: brand.nodes(&asset.body.for_everyone()).map_err(|missing| no_value(partner, &missing))?,
+        partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
+        partner_logo,
+        vendor: brand.vendor_brand(),
+        vendor_logo,
+        locale: language,
+    })
+}
+
+/// The bytes of a stored file.
+async fn bytes_of(ctx: &Context, hash: &str) -> Result<Vec<u8>> {
+    let file = contents::file(&ctx.db, hash).await?.ok_or_else(|| Error::not_found("this image"))?;
+    STANDARD
+        .decode(&file.base64)
+        .map_err(|error| Error::internal(format!("stored_file {hash}")).because(error))
+}

@@ -1,0 +1,532 @@
+//! Forms: somebody gives their name, and says what we may do with it. One transaction makes or updates the lead,
+//! keeps the consent in its words, scores, and hands off when the rule is met.
+
+use super::{
+    cobrand::{CoBrand, no_content},
+    context::Context,
+    handoff::{self, HandOff},
+    notices::{self, Notice},
+    scoring,
+    tokens::AccessToken,
+    track::{self, Visitor},
+};
+use crate::{
+    domain::{
+        content::asset::Asset,
+        engagement::EventKind,
+        kernel::{
+            EmailAddress, Error, Locale, Result,
+            id::{DeliveryId, LeadId},
+            text::{is_unsafe, single_line},
+        },
+        lead::{LeadOrigin, LeadStage},
+        partner::{Partner, contact::first_name},
+    },
+    store::{
+        Tx, deliveries, events,
+        leads::{self, Lead, NewConsent},
+        partners,
+    },
+};
+
+/// What people choose their company's size from; the words of `rules/scoring.toml`.
+pub const COMPANY_SIZES: [&str; 5] = ["1-9", "10-49", "50-249", "250-999", "1000+"];
+/// What people choose their role from; the words of `rules/scoring.toml`.
+pub const JOB_ROLES: [&str; 4] = ["executive", "it", "operations", "other"];
+/// Longest message, in characters.
+const MESSAGE_CHARS_MAX: usize = 2_000;
+/// Reference of the hand-raise page.
+pub const TALK_TO_US: &str = "pages/talk-to-us";
+
+/// Which form it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FormKind {
+    /// Before a whitepaper.
+    Whitepaper,
+    /// Registration for a webinar.
+    Webinar,
+    /// "Talk to us".
+    TalkToUs,
+}
+
+impl FormKind {
+    /// The consent text shown with it.
+    pub fn consent_id(self) -> &'static str {
+        match self {
+            Self::Whitepaper => "whitepaper",
+            Self::Webinar => "webinar",
+            Self::TalkToUs => "talk-to-us",
+        }
+    }
+
+    fn event(self) -> EventKind {
+        match self {
+            Self::Whitepaper => EventKind::WhitepaperForm,
+            Self::Webinar => EventKind::WebinarRegistered,
+            Self::TalkToUs => EventKind::TalkToUs,
+        }
+    }
+
+    fn origin(self) -> LeadOrigin {
+        match self {
+            Self::Whitepaper => LeadOrigin::PartnerContent,
+            Self::Webinar => LeadOrigin::Webinar,
+            Self::TalkToUs => LeadOrigin::HandRaise,
+        }
+    }
+}
+
+/// A form as sent; texts as typed, empty where nothing was.
+#[derive(Debug, Clone)]
+pub struct Submission {
+    /// Whose page.
+    pub partner: String,
+    /// Which asset's page.
+    pub asset: String,
+    /// Which form.
+    pub kind: FormKind,
+    /// Full name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Company.
+    pub company: String,
+    /// One of [`JOB_ROLES`], or empty.
+    pub job_role: String,
+    /// One of [`COMPANY_SIZES`], or empty.
+    pub company_size: String,
+    /// Telephone, or empty.
+    pub phone: String,
+    /// What they want to talk about, or empty.
+    pub message: String,
+    /// Whether the box was ticked.
+    pub consent: bool,
+    /// A field that people do not see; machines fill it.
+    pub website: String,
+    /// The delivery that led here.
+    pub via: Option<DeliveryId>,
+    /// Language of the page.
+    pub locale: Locale,
+}
+
+/// A fault in one field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FieldFault {
+    /// The field's name.
+    pub field: &'static str,
+    /// What is wrong and how to mend it.
+    pub message: String,
+}
+
+/// Why a form was not taken.
+#[derive(Debug)]
+pub enum Refused {
+    /// Faults for the person to mend, all at once; nothing was changed.
+    Faults(Vec<FieldFault>),
+    /// Anything else.
+    Error(Error),
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+/// A form that was taken.
+#[derive(Debug, Clone)]
+pub struct Submitted {
+    /// Opens what the form unlocked.
+    pub access_token: String,
+    /// What to call the person.
+    pub first_name: String,
+    /// Whether a sales rep has been asked to call.
+    pub qualified: bool,
+}
+
+/// Texts that passed.
+struct Clean {
+    name: String,
+    email: EmailAddress,
+    company: String,
+    phone: Option<String>,
+    job_role: Option<String>,
+    company_size: Option<String>,
+    message: Option<String>,
+}
+
+/// Takes a form.
+///
+/// # Errors
+/// [`Refused::Faults`] with every fault; `NotFound` for a partner or asset that is not there.
+pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
+    let clean = check(&form).map_err(Refused::Faults)?;
+    let library = ctx.library();
+    let media = ctx.media();
+    let partner = partners::partner(&ctx.db, &form.partner).await?;
+    let partner = partner.ok_or_else(|| Error::not_found("this partner"))?;
+    let asset = library.find(&form.asset, &form.locale).ok_or_else(|| Error::not_found("this page"))?;
+    let brand = CoBrand::new(&library, &media, &partner, &form.locale, "")?;
+    let consent = wording(&brand, &library.rules, &form)?;
+    let title = brand.text(&asset.front.title)?;
+    let mut event = track::blank(ctx, form.kind.event(), visitor);
+    track::judge_request(&mut event, visitor.prefetch);
+    event.partner_slug = partner.slug.to_string();
+    event.asset = Some(asset.reference.clone());
+    event.delivery_id = form.via.map(|id| id.to_string());
+    let origin = origin(ctx, &form, &title).await?;
+
+    let known = leads::by_address(&ctx.db, &clean.email.key(), partner.slug.as_str()).await?;
+    let mut lead = updated(ctx, known, &clean, &form, &partner, &asset.reference, origin);
+    event.lead_id = Some(lead.id.clone());
+    let standing = scoring::assess(ctx, &lead, Some(&event)).await?;
+    standing.apply(&mut lead);
+    let is_new = lead.created_ms == lead.updated_ms;
+    let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
+    let open = matches!(stage, LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled);
+    let hand_off = match (&standing.qualified_because, open) {
+        (Some(because), true) => Some(
+            handoff::prepare(ctx, &lead, &partner, &title, because, form.kind == FormKind::TalkToUs).await?,
+        ),
+        _ => None,
+    };
+    let receipt = receipt(ctx, &form, &lead, &partner, asset, &title)?;
+    let qualified = hand_off.is_some();
+    let what = step_text(&form, &clean, &title, &standing);
+    let mut tx = ctx.db.begin().await?;
+    store(ctx, &mut tx, &mut lead, is_new, &what, event, &consent, hand_off).await?;
+    if let Some(receipt) = receipt {
+        receipt.enqueue(&mut tx, ctx.now_ms()).await?;
+    }
+    tx.commit().await?;
+    ctx.wake.deliver.notify_one();
+    let lead_id = LeadId::parse(&lead.id)?;
+    Ok(Submitted {
+        access_token: AccessToken::new(lead_id, &lead_asset(&form)).sign(&ctx.keys),
+        first_name: first_name(&lead.name).to_owned(),
+        qualified,
+    })
+}
+
+/// What the access token of a form opens.
+fn lead_asset(form: &Submission) -> String {
+    form.asset.clone()
+}
+
+#[expect(clippy::too_many_arguments, reason = "everything that one form changes, in one transaction")]
+async fn store(
+    ctx: &Context,
+    tx: &mut Tx,
+    lead: &mut Lead,
+    is_new: bool,
+    what: &str,
+    event: events::Event,
+    consent: &NewConsent,
+    hand_off: Option<HandOff>,
+) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    leads::put(tx, lead).await?;
+    if is_new {
+        leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &lead.origin).await?;
+    }
+    leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;
+    leads::add_consent(tx, &lead.id, now_ms, consent).await?;
+    events::insert(tx, vec![event]).await?;
+    match hand_off {
+        Some(hand_off) => hand_off.store(ctx, tx, lead).await,
+        None => Ok(()),
+    }
+}
+
+fn step_text(form: &Submission, clean: &Clean, title: &str, standing: &scoring::Standing) -> String {
+    let mut text = match form.kind {
+        FormKind::Whitepaper => format!("asked for the whitepaper “{title}”"),
+        FormKind::Webinar => format!("registered for “{title}”"),
+        FormKind::TalkToUs => "asked to talk".to_owned(),
+    };
+    if let Some(message) = &clean.message {
+        text.push_str(": ");
+        text.push_str(message);
+    }
+    format!("{text}. {}", standing.because)
+}
+
+/// Checks every field; all faults at once.
+fn check(form: &Submission) -> Result<Clean, Vec<FieldFault>> {
+    let mut faults = Vec::new();
+    let mut fault = |field, message: String| faults.push(FieldFault { field, message });
+    if !form.website.is_empty() {
+        fault("website", "Leave this field empty; it is there to catch machines.".to_owned());
+    }
+    let mut line = |field, what: &str, text: &str, needed: bool| match single_line(what, text) {
+        Ok(clean) if clean.is_empty() && needed => {
+            fault(field, format!("Please give {what}."));
+            String::new()
+        }
+        Ok(clean) => clean,
+        Err(error) => {
+            fault(field, format!("{}.", error.public()));
+            String::new()
+        }
+    };
+    let name = line("name", "your name", &form.name, true);
+    let company = line("company", "your company", &form.company, true);
+    let phone = line("phone", "your telephone number", &form.phone, false);
+    let email = if form.email.trim().is_empty() {
+        fault("email", "Please give your email address.".to_owned());
+        None
+    } else {
+        match EmailAddress::parse(&form.email) {
+            Ok(email) => Some(email),
+            Err(error) => {
+                fault("email", format!("{}.", error.public()));
+                None
+            }
+        }
+    };
+    let phone_chars = |c: char| c.is_ascii_digit() || "+-()/. ext".contains(c);
+    if !phone.chars().all(phone_chars) {
+        fault("phone", "Please write the number with digits, spaces and + ( ) - / only.".to_owned());
+    }
+    let mut chosen = |field, value: &str, known: &[&str]| {
+        if !value.is_empty() && !known.contains(&value) {
+            fault(field, "Please choose one of the list.".to_owned());
+        }
+        (!value.is_empty()).then(|| value.to_owned())
+    };
+    let job_role = chosen("job_role", &form.job_role, &JOB_ROLES);
+    let company_size = chosen("company_size", &form.company_size, &COMPANY_SIZES);
+    let message: String = form.message.trim().chars().filter(|c| *c == '\n' || !is_unsafe(*c)).collect();
+    if message.chars().count() > MESSAGE_CHARS_MAX {
+        fault("message", format!("Please keep your message below {MESSAGE_CHARS_MAX} characters."));
+    }
+    if !form.consent {
+        fault("consent", "Without your consent we may not contact you; please tick the box.".to_owned());
+    }
+    match email {
+        Some(email) if faults.is_empty() => Ok(Clean {
+            name,
+            email,
+            company,
+            phone: (!phone.is_empty()).then_some(phone),
+            job_role,
+            company_size,
+            message: (!message.is_empty()).then_some(message),
+        }),
+        _ => Err(faults),
+    }
+}
+
+/// The consent as the person read it.
+fn wording(
+    brand: &CoBrand<'_>,
+    rules: &crate::domain::content::rules::Rules,
+    form: &Submission,
+) -> Result<NewConsent> {
+    let id = form.kind.consent_id();
+    let text = rules.consent(id).ok_or_else(no_content)?;
+    let (_, template) = text.text_in(&form.locale).ok_or_else(no_content)?;
+    Ok(NewConsent {
+        text_id: id.to_owned(),
+        text_version: i64::from(text.version),
+        purpose: text.purpose.clone(),
+        wording: brand.text(template)?,
+        granted: form.consent,
+    })
+}
+
+/// How they came, in words.
+async fn origin(ctx: &Context, form: &Submission, title: &str) -> Result<String> {
+    let how = form.kind.origin().label();
+    let sent = match form.via {
+        Some(id) => deliveries::sent(&ctx.db, id).await?,
+        None => None,
+    };
+    Ok(match sent {
+        Some(sent) if !sent.scope.is_empty() => {
+            let library = ctx.library();
+            let newsletter = library.newsletters().find(|(asset, _)| asset.slug() == sent.scope);
+            let newsletter =
+                newsletter.map_or(sent.scope.clone(), |(asset, _)| asset.front.title.as_str().to_owned());
+            format!("{how}: “{title}”, by a link in {newsletter} to {}", sent.recipient_name)
+        }
+        _ => format!("{how}: “{title}”"),
+    })
+}
+
+fn updated(
+    ctx: &Context,
+    known: Option<Lead>,
+    clean: &Clean,
+    form: &Submission,
+    partner: &Partner,
+    asset: &str,
+    origin: String,
+) -> Lead {
+    let now_ms = ctx.now_ms();
+    let mut lead = known.unwrap_or_else(|| Lead {
+        id: LeadId::new(now_ms, &*ctx.random).to_string(),
+        partner_slug: partner.slug.to_string(),
+        email: clean.email.to_string(),
+        email_key: clean.email.key(),
+        name: String::new(),
+        company: String::new(),
+        phone: None,
+        job_role: None,
+        company_size: None,
+        locale: form.locale.to_string(),
+        stage: LeadStage::Inquiry.as_str().to_owned(),
+        score: 0,
+        fit: "D".to_owned(),
+        because: String::new(),
+        asset: asset.to_owned(),
+        origin,
+        owner_name: None,
+        owner_email: None,
+        created_ms: now_ms,
+        updated_ms: now_ms,
+    });
+    lead.name.clone_from(&clean.name);
+    lead.company.clone_from(&clean.company);
+    lead.phone = clean.phone.clone().or(lead.phone);
+    lead.job_role = clean.job_role.clone().or(lead.job_role);
+    lead.company_size = clean.company_size.clone().or(lead.company_size);
+    lead.updated_ms = now_ms;
+    lead
+}
+
+/// The mail that what was asked for can be found again with; none for a hand-raise, where a person will call.
+fn receipt(
+    ctx: &Context,
+    form: &Submission,
+    lead: &Lead,
+    partner: &Partner,
+    asset: &Asset,
+    title: &str,
+) -> Result<Option<notices::Ready>> {
+    if form.kind == FormKind::TalkToUs {
+        return Ok(None);
+    }
+    let strings = ctx.templates.strings(&form.locale);
+    let token = AccessToken::new(LeadId::parse(&lead.id)?, &lead_asset(form)).sign(&ctx.keys);
+    let values = [("title", title), ("partner", partner.name.as_str()), ("name", first_name(&lead.name))];
+    let notice = Notice {
+        source: format!("receipt:{}:{}", lead.id, asset.reference),
+        lead_id: lead.id.clone(),
+        to_name: lead.name.clone(),
+        to_email: lead.email.clone(),
+        partner,
+        locale: &form.locale,
+        sender: "newsletter",
+        subject: strings.fill("receipt_subject", &values),
+        heading: title.to_owned(),
+        paragraphs: vec![strings.fill("receipt_text", &values)],
+        facts: Vec::new(),
+        button: (strings.get("receipt_button").to_owned(), format!("/r/{token}")),
+        why: strings.fill("receipt_why", &values),
+        stop: Some(strings.get("unsubscribe").to_owned()),
+    };
+    notices::compose(ctx, &notice).map(Some)
+}
+
+/// What a form unlocked.
+#[derive(Debug, Clone)]
+pub struct Opened {
+    /// Who.
+    pub lead: Lead,
+    /// The asset's reference.
+    pub asset: String,
+    /// What to call them.
+    pub first_name: String,
+}
+
+/// What an access token opens.
+///
+/// # Errors
+/// `NotFound` if we did not sign it, or what it opened is gone.
+pub async fn opened(ctx: &Context, token: &str) -> Result<Opened> {
+    let access = AccessToken::verify(&ctx.keys, token)?;
+    let lead = leads::lead(&ctx.db, &access.lead.to_string()).await?;
+    let lead = lead.ok_or_else(|| Error::not_found("this page"))?;
+    let library = ctx.library();
+    let asset = library.assets.iter().find(|asset| access.is_for(&asset.reference));
+    let asset = asset.ok_or_else(|| Error::not_found("this page"))?.reference.clone();
+    Ok(Opened { first_name: first_name(&lead.name).to_owned(), lead, asset })
+}
+
+/// A hand-raise by somebody we know already: only their message, telephone and consent are asked for.
+///
+/// # Errors
+/// As [`submit`].
+pub async fn raise_hand(
+    ctx: &Context,
+    opened: &Opened,
+    message: String,
+    phone: String,
+    consent: bool,
+    visitor: &Visitor,
+) -> Result<Submitted, Refused> {
+    let lead = &opened.lead;
+    let form = Submission {
+        partner: lead.partner_slug.clone(),
+        asset: TALK_TO_US.to_owned(),
+        kind: FormKind::TalkToUs,
+        name: lead.name.clone(),
+        email: lead.email.clone(),
+        company: lead.company.clone(),
+        job_role: lead.job_role.clone().unwrap_or_default(),
+        company_size: lead.company_size.clone().unwrap_or_default(),
+        phone,
+        message,
+        consent,
+        website: String::new(),
+        via: None,
+        locale: Locale::parse(&lead.locale).unwrap_or_else(|_| Locale::en()),
+    };
+    submit(ctx, form, visitor).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn form() -> Submission {
+        Submission {
+            partner: "northlight".into(),
+            asset: "whitepapers/proof-of-recovery".into(),
+            kind: FormKind::Whitepaper,
+            name: "Ada Okafor".into(),
+            email: "ada@clinic.example".into(),
+            company: "Harbor Clinic".into(),
+            job_role: "it".into(),
+            company_size: "50-249".into(),
+            phone: "+1 555 0100".into(),
+            message: String::new(),
+            consent: true,
+            website: String::new(),
+            via: None,
+            locale: Locale::en(),
+        }
+    }
+
+    #[test]
+    fn all_faults_of_a_form_are_told_at_once() {
+        let bad = Submission {
+            name: " ".into(),
+            email: "ada".into(),
+            company: "a\r\nb".into(),
+            job_role: "king".into(),
+            phone: "call me".into(),
+            message: "x".repeat(2_001),
+            consent: false,
+            website: "http://spam.example".into(),
+            ..form()
+        };
+        let fields: Vec<&str> = check(&bad).err().unwrap().iter().map(|fault| fault.field).collect();
+        assert_eq!(
+            fields,
+            ["website", "name", "company", "email", "phone", "job_role", "message", "consent"]
+        );
+        assert!(check(&form()).is_ok());
+    }
+}

@@ -1,0 +1,130 @@
+//! What a rep needs to make the first call: who, why now, what they read, what to do.
+
+use super::{cobrand::CoBrand, context::Context, scoring};
+use crate::{
+    domain::{
+        content::{
+            asset::Asset,
+            field::Field,
+            kinds::{Detail, Playbook},
+            library::Library,
+            merge::{Template, Value},
+            tree::Node,
+        },
+        kernel::{Error, Result},
+        partner::{Partner, contact::first_name},
+    },
+    store::{
+        events::{self, Event},
+        leads::{self, Lead, Offer, SlaClock, Step},
+        partners,
+    },
+};
+
+/// Playbook for leads that no kit has one for.
+const DEFAULT_PLAYBOOK: &str = "playbooks/talk-to-us";
+
+/// The evidence card of a lead.
+#[derive(Debug, Clone)]
+pub struct Card {
+    /// Who.
+    pub lead: Lead,
+    /// Through whom.
+    pub partner: Partner,
+    /// The offers, newest first.
+    pub offers: Vec<Offer>,
+    /// Score and fit with every line.
+    pub standing: scoring::Standing,
+    /// What they did.
+    pub events: Vec<Event>,
+    /// The clocks, oldest first.
+    pub clocks: Vec<SlaClock>,
+    /// What happened so far.
+    pub steps: Vec<Step>,
+    /// What they agreed to.
+    pub consents: Vec<leads::Consent>,
+    /// Three things to do.
+    pub next_steps: Vec<String>,
+    /// What to say.
+    pub talk_track: Vec<Node>,
+    /// What customers object, and the answer.
+    pub objections: Vec<(String, String)>,
+    /// Subject of a first mail.
+    pub mail_subject: String,
+    /// Its text.
+    pub mail_body: String,
+}
+
+/// The card of a lead. Changes nothing.
+///
+/// # Errors
+/// `NotFound` for a lead that is not there.
+pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
+    let lead = leads::lead(&ctx.db, lead_id).await?.ok_or_else(|| Error::not_found("this lead"))?;
+    let partner = partners::partner(&ctx.db, &lead.partner_slug).await?;
+    let partner = partner.ok_or_else(|| Error::not_found("the partner of this lead"))?;
+    let (library, media) = (ctx.library(), ctx.media());
+    let standing = scoring::assess(ctx, &lead, None).await?;
+    let events = events::of_lead(&ctx.db, lead_id).await?;
+    let brand = CoBrand::new(&library, &media, &partner, &partner.locale, &ctx.settings.public_url)?;
+    let asset_title = match library.find(&lead.asset, &partner.locale) {
+        Some(asset) => brand.text(&asset.front.title)?,
+        None => lead.asset.clone(),
+    };
+    let raised = events.iter().any(|event| event.kind == "talk_to_us");
+    let playbook = playbook_for(&library, if raised { None } else { Some(&lead.asset) }, &partner);
+    let value = |field: Field| match field {
+        Field::LeadFirstName => Value::Text(first_name(&lead.name).to_owned()),
+        Field::LeadCompany => Value::Text(lead.company.clone()),
+        Field::LeadAsset => Value::Text(asset_title.clone()),
+        other => brand.value(other),
+    };
+    let text =
+        |template: &Template| template.merge_text(&value).unwrap_or_else(|_| template.as_str().to_owned());
+    let (next_steps, talk_track, objections, mail_subject, mail_body) = match playbook {
+        Some((asset, playbook)) => (
+            playbook.next_steps.clone(),
+            brand.nodes(&asset.body.for_everyone()).unwrap_or_default(),
+            playbook.objections.iter().map(|o| (o.objection.clone(), o.answer.clone())).collect(),
+            text(&playbook.mail_subject),
+            text(&playbook.mail_body),
+        ),
+        None => Default::default(),
+    };
+    Ok(Card {
+        offers: leads::offers_of(&ctx.db, lead_id).await?,
+        clocks: leads::clocks(&ctx.db, lead_id).await?,
+        steps: leads::steps(&ctx.db, lead_id).await?,
+        consents: leads::consents(&ctx.db, lead_id).await?,
+        lead,
+        partner,
+        standing,
+        events,
+        next_steps,
+        talk_track,
+        objections,
+        mail_subject,
+        mail_body,
+    })
+}
+
+/// The playbook of the kit that the asset belongs to; for a hand-raise, and where there is none, the general one.
+fn playbook_for<'a>(
+    library: &'a Library,
+    asset: Option<&str>,
+    partner: &Partner,
+) -> Option<(&'a Asset, &'a Playbook)> {
+    let of_kit = asset.and_then(|asset| {
+        library.assets.iter().find_map(|candidate| match &candidate.detail {
+            Detail::Kit(kit) if kit.tactics.iter().any(|tactic| tactic.asset.as_str() == asset) => {
+                kit.playbook.as_ref().map(|reference| reference.as_str())
+            }
+            _ => None,
+        })
+    });
+    let found = library.find(of_kit.unwrap_or(DEFAULT_PLAYBOOK), &partner.locale)?;
+    match &found.detail {
+        Detail::Playbook(playbook) => Some((found, playbook)),
+        _ => None,
+    }
+}

@@ -1,0 +1,184 @@
+//! What a reader of newsletters wants: unsubscribe in one click, choose, come back.
+
+use super::{context::Context, tokens::MailToken};
+use crate::{
+    domain::{
+        engagement::EventKind,
+        kernel::{Error, Locale, Result, token::Purpose},
+        partner::Partner,
+    },
+    store::{
+        audit, deliveries,
+        events::{self},
+        partners, renditions,
+        suppressions::{self, ALL},
+    },
+    work::track::{self, Visitor},
+};
+
+/// What the preference page shows.
+#[derive(Debug, Clone)]
+pub struct Preferences {
+    /// The reader's name.
+    pub name: String,
+    /// The reader's address, partly hidden: a forwarded mail shows it to others.
+    pub email_masked: String,
+    /// Their partner.
+    pub partner: Partner,
+    /// Every newsletter: slug, title, description, whether they get it.
+    pub newsletters: Vec<Subscription>,
+    /// Whether everything is stopped.
+    pub all_stopped: bool,
+    /// Why they got the mail they came from.
+    pub because: String,
+    /// The newsletter of that mail.
+    pub this_newsletter: Option<String>,
+    /// The language of that mail.
+    pub locale: Locale,
+}
+
+/// One newsletter on the preference page.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Subscription {
+    /// Its slug.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+    /// When it comes, in words.
+    pub cadence: String,
+    /// Whether they get it.
+    pub subscribed: bool,
+}
+
+async fn mail_of(ctx: &Context, token: &str) -> Result<deliveries::Sent> {
+    let mail = MailToken::verify(&ctx.keys, Purpose::Preferences, token)?;
+    deliveries::sent(&ctx.db, mail.delivery).await?.ok_or_else(|| Error::not_found("the mail of this link"))
+}
+
+/// What the page shows. Changes nothing.
+///
+/// # Errors
+/// `NotFound` for a token we did not sign.
+pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
+    let mail = mail_of(ctx, token).await?;
+    let partner = partners::partner(&ctx.db, &mail.partner_slug).await?;
+    let partner = partner.ok_or_else(|| Error::not_found("the partner of this mail"))?;
+    let stopped = suppressions::of(&ctx.db, &mail.recipient_key).await?;
+    let is_stopped = |scope: &str| stopped.iter().any(|entry| entry.scope == scope);
+    let rendition = renditions::view(&ctx.db, &mail.rendition_id).await?;
+    let locale = rendition.and_then(|view| Locale::parse(&view.locale).ok()).unwrap_or_else(Locale::en);
+    let newsletters = ctx
+        .library()
+        .newsletters()
+        .map(|(asset, newsletter)| Subscription {
+            subscribed: !is_stopped(asset.slug()) && !is_stopped(ALL),
+            slug: asset.slug().to_owned(),
+            title: asset.front.title.as_str().to_owned(),
+            cadence: newsletter.cadence.clone(),
+        })
+        .collect();
+    Ok(Preferences {
+        name: mail.recipient_name,
+        email_masked: masked(&mail.recipient_key),
+        partner,
+        newsletters,
+        all_stopped: is_stopped(ALL),
+        because: mail.because,
+        this_newsletter: (!mail.scope.is_empty()).then_some(mail.scope),
+        locale,
+    })
+}
+
+/// `d…@northlight.example` of `dana.whitlock@northlight.example`.
+fn masked(address: &str) -> String {
+    match address.split_once('@') {
+        Some((local, domain)) => format!("{}…@{domain}", local.chars().next().unwrap_or('…')),
+        None => "…".to_owned(),
+    }
+}
+
+/// Stops the newsletter of this mail, at once. Doing it again changes nothing (RFC 8058 asks for that).
+///
+/// # Errors
+/// `NotFound` for a token we did not sign.
+pub async fn unsubscribe(ctx: &Context, token: &str, visitor: &Visitor) -> Result<()> {
+    let mail = mail_of(ctx, token).await?;
+    let scope = if mail.scope.is_empty() { ALL } else { mail.scope.as_str() };
+    let now_ms = ctx.now_ms();
+    let mut event = event_of(ctx, EventKind::Unsubscribe, &mail, visitor);
+    event.asset = Some(format!("newsletters/{scope}"));
+    let mut tx = ctx.db.begin().await?;
+    if suppressions::add(&mut tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await? {
+        events::insert(&mut tx, vec![event]).await?;
+        audit::record(&mut tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope)
+            .await?;
+    }
+    tx.commit().await
+}
+
+/// Sets exactly the `wanted` newsletters; `stop_all` stops everything whatever is wanted.
+///
+/// # Errors
+/// `NotFound` for a token we did not sign, `Invalid` for a newsletter that does not exist.
+pub async fn choose(
+    ctx: &Context,
+    token: &str,
+    wanted: &[String],
+    stop_all: bool,
+    visitor: &Visitor,
+) -> Result<()> {
+    let mail = mail_of(ctx, token).await?;
+    let known: Vec<String> = ctx.library().newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
+    if let Some(unknown) = wanted.iter().find(|slug| !known.contains(slug)) {
+        return Err(Error::invalid(format!("there is no newsletter `{unknown}`")));
+    }
+    let (key, now_ms) = (mail.recipient_key.as_str(), ctx.now_ms());
+    let mut changes: Vec<(EventKind, String)> = Vec::new();
+    let mut tx = ctx.db.begin().await?;
+    if stop_all {
+        if suppressions::add(&mut tx, now_ms, key, ALL, "unsubscribed").await? {
+            changes.push((EventKind::Unsubscribe, ALL.to_owned()));
+        }
+    } else {
+        suppressions::remove(&mut tx, key, ALL).await?;
+        for slug in known {
+            let (kind, changed) = if wanted.contains(&slug) {
+                (EventKind::Resubscribe, suppressions::remove(&mut tx, key, &slug).await?)
+            } else {
+                (
+                    EventKind::Unsubscribe,
+                    suppressions::add(&mut tx, now_ms, key, &slug, "unsubscribed").await?,
+                )
+            };
+            if changed {
+                changes.push((kind, slug));
+            }
+        }
+    }
+    for (kind, scope) in changes {
+        let mut event = event_of(ctx, kind, &mail, visitor);
+        event.asset = Some(format!("newsletters/{scope}"));
+        events::insert(&mut tx, vec![event]).await?;
+        audit::record(&mut tx, now_ms, &*ctx.random, "reader", kind.as_str(), key, &scope).await?;
+    }
+    tx.commit().await
+}
+
+fn event_of(ctx: &Context, kind: EventKind, mail: &deliveries::Sent, visitor: &Visitor) -> events::Event {
+    let mut event = track::blank(ctx, kind, visitor);
+    event.delivery_id = Some(mail.id.clone());
+    event.contact_id.clone_from(&mail.contact_id);
+    event.partner_slug.clone_from(&mail.partner_slug);
+    track::judge_request(&mut event, visitor.prefetch);
+    event
+}
+
+#[cfg(test)]
+mod tests {
+    use super::masked;
+
+    #[test]
+    fn a_forwarded_mail_does_not_show_the_whole_address() {
+        assert_eq!(masked("dana.whitlock@northlight.example"), "d…@northlight.example");
+    }
+}

@@ -1,0 +1,420 @@
+//! From a cadence to a frozen, approved and released issue.
+//!
+//! Any node may try every step; unique keys decide who did it. Nothing here waits for the network.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use chrono::NaiveDateTime;
+use chrono_tz::Tz;
+use tokio::sync::watch;
+
+use super::{
+    compose::{self, Plan, Readers},
+    context::Context,
+    tokens::sha256_hex,
+};
+use crate::{
+    domain::{
+        content::kinds::{Approval, IssueZone},
+        kernel::{
+            Error, Locale, Result,
+            clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
+            id::{ContactId, DeliveryId, IssueId},
+        },
+        partner::{Contact, Partner},
+        program::{
+            audience::{self, AudienceRule, Candidate, Decision, Subscription, SuppressionReason},
+            cadence::{Cadence, resolve},
+            issue::{Control, IssueState},
+        },
+    },
+    store::{
+        audit, contents, deliveries,
+        issues::{self, Frozen, Issue, Occurrence},
+        partners, renditions,
+        suppressions::{self, ALL},
+    },
+};
+
+/// After this long a promise that nobody kept is not sent by itself any more: a person is asked.
+const CATCH_UP_MS: i64 = 6 * HOUR_MS;
+/// How long after its promise an issue is worth sending to somebody.
+const LIFETIME_MS: i64 = DAY_MS;
+/// No zone is further from UTC than this.
+const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
+
+/// Looks at every step each second (faster in a rehearsal) until `shutdown`.
+pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
+    let mut last_fault = String::new();
+    while !*shutdown.borrow() {
+        match tick(&ctx).await {
+            Ok(()) => last_fault.clear(),
+            Err(error) => {
+                let detail = error.detail();
+                if detail != last_fault {
+                    tracing::error!(error = detail, "publishing waits");
+                }
+                last_fault = detail;
+            }
+        }
+        let rest = ctx.clock.until(ctx.now_ms() + MINUTE_MS);
+        let rest = rest.clamp(Duration::from_millis(20), Duration::from_secs(1));
+        tokio::select! {
+            () = ctx.wake.publish.notified() => {}
+            () = tokio::time::sleep(rest) => {}
+            _ = shutdown.changed() => {}
+        }
+    }
+}
+
+/// Does every step that is due: freeze, release, finish.
+///
+/// # Errors
+/// The first fault; the steps before it are done, those after it are tried next time.
+pub async fn tick(ctx: &Context) -> Result<()> {
+    let frozen = freeze_due(ctx).await;
+    for issue_id in issues::approved(&ctx.db).await? {
+        release(ctx, &issue_id).await?;
+    }
+    if issues::any_sending(&ctx.db).await? {
+        let mut tx = ctx.db.begin().await?;
+        issues::finish(&mut tx, ctx.now_ms()).await?;
+        tx.commit().await?;
+    }
+    frozen
+}
+
+/// Fills the outbox of an approved issue.
+async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
+    let domain = sender_domain(ctx);
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    let filled = deliveries::release(&mut tx, issue_id, now_ms, LIFETIME_MS, &domain).await?;
+    audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "release", issue_id, &filled.to_string())
+        .await?;
+    tx.commit().await?;
+    tracing::info!(issue = issue_id, deliveries = filled, "issue released");
+    ctx.wake.deliver.notify_one();
+    Ok(())
+}
+
+/// The part after the @ of our Message-IDs.
+pub fn sender_domain(ctx: &Context) -> String {
+    let library = ctx.library();
+    let sender = library.vendor.as_ref().and_then(|vendor| vendor.senders.values().next());
+    sender.map_or_else(|| "partnercast.invalid".to_owned(), |sender| sender.email.domain())
+}
+
+async fn freeze_due(ctx: &Context) -> Result<()> {
+    let library = ctx.library();
+    let media = ctx.media();
+    let mut faults = Vec::new();
+    for (newsletter_asset, newsletter) in library.newsletters() {
+        let cadence = match Cadence::parse(&newsletter.cadence) {
+            Ok(cadence) => cadence,
+            Err(error) => {
+                faults.push(format!("{}: {}", newsletter_asset.path, error.public()));
+                continue;
+            }
+        };
+        for (asset, issue) in library.issues_of(newsletter_asset.slug()) {
+            let plan = Plan { library: &library, media: &media, newsletter_asset, newsletter, asset, issue };
+            if let Err(error) = freeze_if_due(ctx, &plan, &cadence).await {
+                faults.push(format!("{}: {}", asset.path, error.detail()));
+            }
+        }
+    }
+    ctx.set_publishing_faults(&faults);
+    if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults.join("\n"))) }
+}
+
+/// The nominal time that the cadence promises on the issue's date.
+fn nominal_on(cadence: &Cadence, plan: &Plan<'_>) -> Option<NaiveDateTime> {
+    let midnight = plan.issue.date.and_hms_opt(0, 0, 0)?;
+    let nominal = cadence.next_nominal(midnight - chrono::Duration::seconds(1))?;
+    (nominal.date() == plan.issue.date).then_some(nominal)
+}
+
+async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    let freeze_ms = i64::from(plan.newsletter.freeze_minutes) * MINUTE_MS;
+    let nominal = nominal_on(cadence, plan).ok_or_else(|| {
+        Error::invalid(format!(
+            "{} is no day that the cadence promises ({}); correct `date`",
+            plan.issue.date,
+            cadence.describe()
+        ))
+    })?;
+    let about_ms = nominal.and_utc().timestamp_millis();
+    if now_ms < about_ms - ZONE_SPREAD_MS - freeze_ms {
+        return Ok(());
+    }
+    let (slug, date) = (plan.newsletter_asset.slug(), plan.issue.date.to_string());
+    if issues::exists(&ctx.db, slug, &date).await? {
+        return Ok(());
+    }
+    let people = People::load(ctx, slug).await?;
+    let mut due: BTreeMap<&'static str, Occurrence> = BTreeMap::new();
+    for (contact, partner) in people.candidates() {
+        let zone = zone_of(plan, contact, partner);
+        due.entry(zone.name()).or_insert_with(|| occurrence(nominal, zone));
+    }
+    let Some(first_ms) = due.values().map(|occurrence| occurrence.due_ms).min() else {
+        return Ok(());
+    };
+    let last_ms = due.values().map(|occurrence| occurrence.due_ms).max().unwrap_or(first_ms);
+    if now_ms < first_ms - freeze_ms {
+        return Ok(());
+    }
+    // A date that had passed before this installation knew of it was never promised by it.
+    if contents::first_stored_ms(&ctx.db, &plan.asset.path).await?.is_none_or(|stored_ms| stored_ms > last_ms)
+    {
+        return Ok(());
+    }
+    let held = (now_ms > last_ms + CATCH_UP_MS)
+        .then(|| "its time passed while nothing was running; is it still worth sending?".to_owned());
+    freeze(ctx, plan, &people, &due, held).await
+}
+
+fn occurrence(nominal: NaiveDateTime, zone: Tz) -> Occurrence {
+    let resolved = resolve(nominal, zone);
+    Occurrence {
+        nominal_local: nominal.format("%Y-%m-%dT%H:%M").to_string(),
+        zone: zone.name().to_owned(),
+        due_ms: resolved.at_ms,
+        note: resolved.note.map(|note| note.to_string()),
+    }
+}
+
+fn zone_of(plan: &Plan<'_>, contact: &Contact, partner: &Partner) -> Tz {
+    match plan.newsletter.zone {
+        IssueZone::Partner => contact.zone.unwrap_or(partner.zone),
+        IssueZone::Vendor => plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone),
+        IssueZone::Named(zone) => zone,
+    }
+}
+
+/// Everybody an issue could go to, and who said no.
+struct People {
+    partners: HashMap<String, Partner>,
+    contacts: Vec<(ContactId, Contact)>,
+    stopped: HashMap<String, String>,
+}
+
+impl People {
+    async fn load(ctx: &Context, newsletter: &str) -> Result<Self> {
+        let partners = partners::all_partners(&ctx.db).await?;
+        let partners = partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect();
+        let (mut contacts, mut after) = (Vec::new(), String::new());
+        loop {
+            let page = partners::contacts(&ctx.db, &after).await?;
+            let Some(last) = page.last() else { break };
+            after = last.id.to_string();
+            contacts.extend(page.into_iter().map(|stored| (stored.id, stored.contact)));
+        }
+        let (mut stopped, mut after) = (HashMap::new(), String::new());
+        loop {
+            let page = suppressions::concerning(&ctx.db, newsletter, &after).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.email_key);
+            stopped.extend(page.into_iter().map(|entry| (entry.email_key, entry.scope)));
+        }
+        Ok(Self { partners, contacts, stopped })
+    }
+
+    fn candidates(&self) -> impl Iterator<Item = (&Contact, &Partner)> {
+        self.contacts.iter().filter_map(|(_, contact)| {
+            self.partners.get(contact.partner.as_str()).map(|partner| (contact, partner))
+        })
+    }
+}
+
+/// Fixes audience and content, renders every variant, and stores it all in one transaction.
+async fn freeze(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    people: &People,
+    due: &BTreeMap<&'static str, Occurrence>,
+    held_because: Option<String>,
+) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    let id = IssueId::new(now_ms, &*ctx.random).to_string();
+    let (decisions, variants) = select(ctx, plan, people, &id)?;
+    let automatic = plan.newsletter.approval == Approval::Automatic && held_because.is_none();
+    let mut hashed: Vec<String> = variants.iter().map(|variant| variant.id.clone()).collect();
+    hashed.extend(decisions.iter().map(|d| format!("{} {}", d.contact_id, d.included.is_some())));
+    let issue = Issue {
+        id,
+        newsletter: plan.newsletter_asset.slug().to_owned(),
+        nominal_date: plan.issue.date.to_string(),
+        title: plan.issue.theme.clone(),
+        content_hash: sha256_hex(hashed.join("\n").as_bytes()),
+        state: if automatic { IssueState::Approved } else { IssueState::Frozen }.as_str().to_owned(),
+        control: Control::Running.as_str().to_owned(),
+        held_because,
+        on_time_ms: i64::from(plan.newsletter.on_time_minutes) * MINUTE_MS,
+        frozen_ms: now_ms,
+        approved_by: automatic.then(|| "automatic".to_owned()),
+        approved_ms: automatic.then_some(now_ms),
+        released_ms: None,
+        done_ms: None,
+    };
+    let used: Vec<&str> = decisions.iter().map(|decision| decision.zone.as_str()).collect();
+    let occurrences =
+        due.values().filter(|occurrence| used.contains(&occurrence.zone.as_str())).cloned().collect();
+    let (recipients, left_out) = decisions.iter().partition::<Vec<_>, _>(|d| d.included.is_some());
+    let (recipients, left_out, renditions) = (recipients.len(), left_out.len(), variants.len());
+    let frozen = Frozen { issue, plan_hash: plan.asset.revision.clone(), occurrences, decisions };
+    let mut tx = ctx.db.begin().await?;
+    if !issues::insert_head(&mut tx, &frozen).await? {
+        return Ok(());
+    }
+    renditions::insert(&mut tx, now_ms, variants).await?;
+    issues::insert_audience(&mut tx, &frozen).await?;
+    audit::record(
+        &mut tx,
+        now_ms,
+        &*ctx.random,
+        "partnercast",
+        "freeze",
+        &frozen.issue.id,
+        &frozen.issue.content_hash,
+    )
+    .await?;
+    tx.commit().await?;
+    tracing::info!(issue = frozen.issue.id, recipients, left_out, renditions, "issue frozen");
+    Ok(())
+}
+
+/// Decides on everybody and renders one variant per partner, roles and language. A fault in one variant stops the
+/// issue as a whole: better nobody yet than half the list.
+fn select(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    people: &People,
+    issue_id: &str,
+) -> Result<(Vec<issues::Decision>, Vec<renditions::NewRendition>)> {
+    let audience = &plan.newsletter.audience;
+    let rule = AudienceRule {
+        roles: audience.roles,
+        tiers: audience.tiers.clone(),
+        types: audience.types.clone(),
+        regions: audience.regions.clone(),
+    };
+    let mut variants: BTreeMap<(String, String, String), renditions::NewRendition> = BTreeMap::new();
+    let (mut decisions, mut faults) = (Vec::new(), Vec::new());
+    for (id, contact) in &people.contacts {
+        let Some(partner) = people.partners.get(contact.partner.as_str()) else { continue };
+        let stopped = people.stopped.get(&contact.email.key()).map(String::as_str);
+        let candidate = Candidate {
+            contact,
+            partner,
+            subscribed: match stopped {
+                Some(scope) if scope != ALL => Subscription::Out,
+                _ => Subscription::Default,
+            },
+            suppressed: (stopped == Some(ALL)).then_some(SuppressionReason::Unsubscribed),
+        };
+        let zone = zone_of(plan, contact, partner).name().to_owned();
+        let decision = audience::decide(&rule, &candidate, &|roles| plan.has_content_for(roles));
+        let (because, included) = match decision {
+            Decision::Out { because, .. } => (because, None),
+            Decision::In { because } => {
+                let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
+                let readers = Readers { partner, roles: contact.roles, locale };
+                let key = (partner.slug.to_string(), contact.roles.to_string(), locale.to_string());
+                let rendition = match variants.get(&key) {
+                    Some(variant) => variant.id.clone(),
+                    None => match compose::variant(&ctx.templates, plan, readers, issue_id) {
+                        Ok(variant) => variants.entry(key).or_insert(variant).id.clone(),
+                        Err(error) => {
+                            faults.push(error.detail());
+                            continue;
+                        }
+                    },
+                };
+                (because, Some((rendition, DeliveryId::new(ctx.now_ms(), &*ctx.random))))
+            }
+        };
+        decisions.push(issues::Decision { contact_id: id.to_string(), zone, because, included });
+    }
+    if faults.is_empty() {
+        return Ok((decisions, variants.into_values().collect()));
+    }
+    faults.sort();
+    faults.dedup();
+    Err(Error::invalid(faults.join("\n")))
+}
+
+/// A promise ahead.
+#[derive(Debug, Clone)]
+pub struct Upcoming {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// Its title.
+    pub title: String,
+    /// The cadence in words.
+    pub cadence: String,
+    /// The promised date.
+    pub nominal_date: String,
+    /// When the first zone gets it.
+    pub first_due_ms: UtcMs,
+    /// When the last zone gets it.
+    pub last_due_ms: UtcMs,
+    /// In how many zones.
+    pub zones: usize,
+    /// Subject of the issue written for it, as authored.
+    pub plan: Option<String>,
+    /// What stands in the way.
+    pub warning: Option<String>,
+}
+
+/// The next `count` promises of every newsletter, in order of time.
+///
+/// # Errors
+/// Those of the store.
+pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
+    let library = ctx.library();
+    let partners = partners::all_partners(&ctx.db).await?;
+    let mut zones: Vec<Tz> = partners.iter().map(|partner| partner.zone).collect();
+    zones.sort_by_key(|zone| zone.name());
+    zones.dedup();
+    if zones.is_empty() {
+        zones.push(library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone));
+    }
+    let now_ms = ctx.now_ms();
+    let mut ahead = Vec::new();
+    for (asset, newsletter) in library.newsletters() {
+        let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
+        let mut nominal = crate::domain::kernel::clock::utc(now_ms).naive_utc();
+        for _ in 0..count {
+            let Some(next) = cadence.next_nominal(nominal) else { break };
+            nominal = next;
+            let instants: Vec<UtcMs> = zones.iter().map(|zone| resolve(next, *zone).at_ms).collect();
+            let written = library.issues_of(asset.slug());
+            let plan = written.iter().find(|(_, issue)| issue.date == next.date());
+            ahead.push(Upcoming {
+                newsletter: asset.slug().to_owned(),
+                title: asset.front.title.as_str().to_owned(),
+                cadence: cadence.describe(),
+                nominal_date: next.date().to_string(),
+                first_due_ms: instants.iter().copied().min().unwrap_or(now_ms),
+                last_due_ms: instants.iter().copied().max().unwrap_or(now_ms),
+                zones: zones.len(),
+                plan: plan.map(|(_, issue)| issue.subject.as_str().to_owned()),
+                warning: plan.is_none().then(|| "promised, and nothing is written for it yet".to_owned()),
+            });
+        }
+    }
+    ahead.sort_by(|a, b| (a.first_due_ms, &a.newsletter).cmp(&(b.first_due_ms, &b.newsletter)));
+    Ok(ahead)
+}
+
+/// The language of last resort for pages without a reader.
+pub fn default_locale(ctx: &Context) -> Locale {
+    ctx.library().vendor.as_ref().map_or_else(Locale::en, |vendor| vendor.default_locale.clone())
+}

@@ -1,0 +1,125 @@
+//! Signing in: to the console by a link that works once, to the desk by opening an offer.
+//!
+//! A cookie holds 256 random bits; the database holds their hash.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+
+use super::{context::Context, tokens::sha256_hex};
+use crate::{
+    domain::kernel::{
+        Error, Random, Result,
+        clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
+        id::ContactId,
+        token::{Keys, Purpose},
+    },
+    store::{audit, sessions},
+};
+
+/// How long a sign-in link works.
+const LINK_MS: i64 = 10 * MINUTE_MS;
+/// How long a console session lasts.
+const CONSOLE_MS: i64 = 12 * HOUR_MS;
+/// How long a rep's browser stays at the desk.
+const DESK_MS: i64 = 7 * DAY_MS;
+
+/// A path that signs one browser in to the console, once, within ten minutes. Needs no database, so that the
+/// operator can make one beside a running process.
+pub fn console_path(keys: &Keys, random: &dyn Random, now_ms: UtcMs) -> String {
+    let mut payload = [0; 24];
+    payload[..8].copy_from_slice(&(now_ms + LINK_MS).to_be_bytes());
+    random.fill(&mut payload[8..]);
+    format!("/console/sign-in/{}", keys.sign(Purpose::SignIn, &payload))
+}
+
+fn expired() -> Error {
+    Error::not_found(
+        "this sign-in link (it works once, for ten minutes; `partnercast sign-in` makes another)",
+    )
+}
+
+/// Uses up a sign-in link and returns the cookie of the new session.
+///
+/// # Errors
+/// `NotFound` if it was used, has expired, or is not ours.
+pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
+    let payload: [u8; 24] = ctx.keys.verify(Purpose::SignIn, token)?;
+    let mut until = [0; 8];
+    until.copy_from_slice(&payload[..8]);
+    let machine_ms = ctx.clock.machine_ms();
+    if i64::from_be_bytes(until) < machine_ms {
+        return Err(expired());
+    }
+    let cookie = new_cookie(ctx);
+    let mut tx = ctx.db.begin().await?;
+    if !sessions::use_up(&mut tx, &sha256_hex(token.as_bytes()), machine_ms).await? {
+        return Err(expired());
+    }
+    sessions::open(
+        &mut tx,
+        &sha256_hex(cookie.as_bytes()),
+        "console",
+        "operator",
+        machine_ms,
+        machine_ms + CONSOLE_MS,
+    )
+    .await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "operator", "sign-in", "console", "").await?;
+    tx.commit().await?;
+    Ok(cookie)
+}
+
+/// Whether the cookie is that of a console session.
+///
+/// # Errors
+/// Those of the store.
+pub async fn is_console(ctx: &Context, cookie: &str) -> Result<bool> {
+    let hash = sha256_hex(cookie.as_bytes());
+    Ok(sessions::find(&ctx.db, &hash, "console", ctx.clock.machine_ms()).await?.is_some())
+}
+
+/// Opens the desk for the rep `contact` and returns the cookie.
+///
+/// # Errors
+/// Those of the store.
+pub async fn open_desk(ctx: &Context, contact: ContactId) -> Result<String> {
+    let cookie = new_cookie(ctx);
+    let machine_ms = ctx.clock.machine_ms();
+    let mut tx = ctx.db.begin().await?;
+    sessions::open(
+        &mut tx,
+        &sha256_hex(cookie.as_bytes()),
+        "desk",
+        &contact.to_string(),
+        machine_ms,
+        machine_ms + DESK_MS,
+    )
+    .await?;
+    tx.commit().await?;
+    Ok(cookie)
+}
+
+/// The rep whose desk the cookie opens.
+///
+/// # Errors
+/// Those of the store.
+pub async fn desk(ctx: &Context, cookie: &str) -> Result<Option<ContactId>> {
+    let hash = sha256_hex(cookie.as_bytes());
+    let session = sessions::find(&ctx.db, &hash, "desk", ctx.clock.machine_ms()).await?;
+    session.map(|session| ContactId::parse(&session.subject)).transpose()
+}
+
+/// Ends the session of this cookie.
+///
+/// # Errors
+/// Those of the store.
+pub async fn leave(ctx: &Context, cookie: &str) -> Result<()> {
+    let mut tx = ctx.db.begin().await?;
+    sessions::close(&mut tx, &sha256_hex(cookie.as_bytes())).await?;
+    tx.commit().await
+}
+
+fn new_cookie(ctx: &Context) -> String {
+    let mut bytes = [0; 32];
+    ctx.random.fill(&mut bytes);
+    URL_SAFE_NO_PAD.encode(bytes)
+}

@@ -1,0 +1,232 @@
+//! The content folder into the store: revisions by hash, all or nothing.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use tokio::sync::watch;
+
+use super::{cobrand::Media, context::Context, folder, tokens::sha256_hex};
+use crate::{
+    domain::{
+        content::{
+            finding::{Finding, Severity},
+            library::{Library, SourceFile},
+        },
+        kernel::{Error, Result},
+        partner::{
+            logo,
+            roster::{Roster, RosterFiles},
+        },
+        program::lint,
+    },
+    store::{
+        audit,
+        contents::{self, NewBody, NewFile},
+        partners,
+    },
+};
+
+/// How often the folder is looked at.
+const POLL: Duration = Duration::from_secs(2);
+
+/// What a sync found.
+#[derive(Debug, Clone, Default)]
+pub struct Synced {
+    /// Findings, errors first by place; errors mean that nothing was stored.
+    pub findings: Vec<Finding>,
+    /// Files that are new or different.
+    pub changed: usize,
+    /// Files that are gone.
+    pub gone: usize,
+}
+
+/// Reads and checks files as `check`, the editor and the sync do: the library with everything found.
+pub fn read(files: Vec<SourceFile>) -> (Library, Vec<Finding>) {
+    let (library, mut findings) = Library::build(files);
+    findings.extend(lint::newsletters(&library));
+    findings.sort();
+    (library, findings)
+}
+
+/// Keeps the store in step with `dir` until `shutdown`; without a folder, keeps this process in step with the store.
+pub async fn run(
+    ctx: Arc<Context>,
+    dir: Option<PathBuf>,
+    import_roster: bool,
+    mut shutdown: watch::Receiver<bool>,
+) {
+    let mut last_seen = String::new();
+    while !*shutdown.borrow() {
+        let seen = match &dir {
+            Some(dir) => folder::fingerprint(dir).await,
+            None => heads_fingerprint(&ctx).await,
+        };
+        match seen {
+            Ok(seen) if seen != last_seen => {
+                last_seen = seen;
+                step(&ctx, dir.as_deref(), import_roster).await;
+            }
+            Ok(_) => {}
+            Err(error) => tracing::error!(error = error.detail(), "content cannot be read"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            _ = shutdown.changed() => {}
+        }
+    }
+}
+
+async fn step(ctx: &Context, dir: Option<&Path>, import_roster: bool) {
+    let synced = match dir {
+        Some(dir) => sync(ctx, dir, import_roster).await,
+        None => load(ctx).await,
+    };
+    match synced {
+        Ok(synced) => {
+            for finding in &synced.findings {
+                tracing::warn!("{finding}");
+            }
+            let errors = synced.findings.iter().filter(|f| f.severity == Severity::Error).count();
+            if errors > 0 {
+                tracing::error!(errors, "content has errors; the last good content stays in use");
+            } else {
+                tracing::info!(changed = synced.changed, gone = synced.gone, "content in step");
+            }
+            ctx.wake.publish.notify_one();
+        }
+        Err(error) => tracing::error!(error = error.detail(), "content could not be synced"),
+    }
+}
+
+async fn heads_fingerprint(ctx: &Context) -> Result<String> {
+    let heads = contents::heads(&ctx.db).await?;
+    let lines: Vec<String> = heads.into_iter().map(|head| format!("{} {}", head.path, head.hash)).collect();
+    Ok(sha256_hex(lines.join("\n").as_bytes()))
+}
+
+/// Stores what `dir` holds, unless it has errors, and makes it the present content. With `import_roster`, its
+/// `roster/` is imported too.
+///
+/// # Errors
+/// The folder or the store cannot be read; `Invalid` for a roster with faults. Findings in content are no errors of
+/// this kind.
+pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Synced> {
+    let files = folder::read(dir).await?;
+    let (library, findings) = read(files.clone());
+    if findings.iter().any(|finding| finding.severity == Severity::Error) {
+        return Ok(Synced { findings, ..Synced::default() });
+    }
+    let known: HashMap<String, String> =
+        contents::heads(&ctx.db).await?.into_iter().map(|head| (head.path, head.hash)).collect();
+    let (mut media, mut new, mut present) = (Media::new(), Vec::new(), Vec::new());
+    for file in &files {
+        let Some(stored) = to_store(file)? else { continue };
+        present.push(stored.path.clone());
+        if matches!(stored.body, NewBody::Binary { .. }) {
+            media.insert(stored.path.clone(), stored.hash.clone());
+        }
+        if known.get(&stored.path) != Some(&stored.hash) {
+            new.push(stored);
+        }
+    }
+    present.sort();
+    let gone: Vec<String> = known.into_keys().filter(|path| present.binary_search(path).is_err()).collect();
+    let roster = if import_roster { roster_of(&files, &media)? } else { None };
+    let synced = Synced { findings, changed: new.len(), gone: gone.len() };
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    contents::replace(&mut tx, now_ms, new, &gone).await?;
+    if let Some(roster) = roster {
+        partners::import(&mut tx, now_ms, &*ctx.random, &roster.partners, &roster.contacts).await?;
+    }
+    if synced.changed + synced.gone > 0 {
+        let detail = format!("{} changed, {} gone", synced.changed, synced.gone);
+        audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "sync", "content", &detail).await?;
+    }
+    tx.commit().await?;
+    ctx.set_contents(library, media);
+    Ok(synced)
+}
+
+/// Takes the content from the store: for nodes without a content folder.
+///
+/// # Errors
+/// Those of the store.
+pub async fn load(ctx: &Context) -> Result<Synced> {
+    let texts = contents::head_texts(&ctx.db).await?;
+    let mut files: Vec<SourceFile> = texts
+        .into_iter()
+        .map(|text| SourceFile { path: text.path, bytes: text.source.into_bytes() })
+        .collect();
+    let mut media = Media::new();
+    for head in contents::heads(&ctx.db).await? {
+        if is_image(&head.path) {
+            files.push(SourceFile { path: head.path.clone(), bytes: Vec::new() });
+            media.insert(head.path, head.hash);
+        }
+    }
+    let (library, findings) = read(files);
+    ctx.set_contents(library, media);
+    Ok(Synced { findings, ..Synced::default() })
+}
+
+fn is_image(path: &str) -> bool {
+    Path::new(path).extension().is_some_and(|extension| extension == "png")
+}
+
+/// What of a file is stored: texts as they are, images decoded and encoded again, so that what we serve is an image
+/// and nothing else. Files of other kinds are not stored.
+fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
+    let path = file.path.clone();
+    if is_image(&path) {
+        let png = logo::sanitise(&file.bytes)
+            .map_err(|error| Error::invalid(format!("{path}: {}", error.public())).because(error))?;
+        let body = NewBody::Binary { media_type: "image/png", base64: STANDARD.encode(&png) };
+        return Ok(Some(NewFile { path, hash: sha256_hex(&png), body }));
+    }
+    let is_text = Path::new(&path)
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| matches!(extension, "md" | "toml" | "csv"));
+    if !is_text {
+        return Ok(None);
+    }
+    let Ok(text) = String::from_utf8(file.bytes.clone()) else {
+        return Err(Error::invalid(format!("{path} is not UTF-8 text; save it as UTF-8")));
+    };
+    // The path is part of the hash: two files of the same text are two revisions.
+    let hash = sha256_hex(format!("{path}\0{text}").as_bytes());
+    Ok(Some(NewFile { path, hash, body: NewBody::Text(text) }))
+}
+
+/// The roster of a content folder, with each partner's logo; nothing where the folder has none.
+///
+/// # Errors
+/// `Invalid` with every fault.
+pub fn roster_of(files: &[SourceFile], media: &Media) -> Result<Option<Roster>> {
+    let find = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.bytes.as_slice());
+    let (Some(partners), Some(contacts)) = (find("roster/partners.csv"), find("roster/contacts.csv")) else {
+        return Ok(None);
+    };
+    let brands: BTreeMap<String, String> = files
+        .iter()
+        .filter_map(|file| {
+            let slug = file.path.strip_prefix("roster/brands/")?.strip_suffix("/brand.toml")?;
+            Some((slug.to_owned(), String::from_utf8_lossy(&file.bytes).into_owned()))
+        })
+        .collect();
+    let parsed = Roster::parse(RosterFiles { partners, contacts, brands: &brands });
+    let mut roster = parsed.map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Error::invalid(lines.join("\n"))
+    })?;
+    for partner in &mut roster.partners {
+        partner.brand.logo = media.get(&format!("roster/brands/{}/logo.png", partner.slug)).cloned();
+    }
+    Ok(Some(roster))
+}
