@@ -4,16 +4,15 @@
 //! What does not: any statement.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     str::FromStr as _,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use sqlx::{
-    AssertSqlSafe, FromRow, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool, Transaction,
+    AssertSqlSafe, Connection as _, FromRow, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
+    Transaction,
     migrate::Migrator,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     sqlite::{
@@ -22,7 +21,10 @@ use sqlx::{
     },
 };
 
-use super::sql::{Arg, Sql};
+use super::{
+    lock::ProcessLock,
+    sql::{Arg, Sql},
+};
 use crate::domain::kernel::{Error, Result};
 
 /// Statements slower than this are logged.
@@ -118,6 +120,9 @@ impl Db {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A full disk makes SQLite roll back by itself; the driver then counts a transaction that is not there,
+            // and no other could ever begin on this connection.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(cannot_open)?;
@@ -445,10 +450,29 @@ fn failed(sql: &'static str) -> impl Fn(sqlx::Error) -> Error {
                 | sqlx::Error::WorkerCrashed,
                 _,
             ) => Error::unavailable("the database does not answer; trying again later may help"),
+            _ if passes(&error) => {
+                Error::unavailable("the database cannot work at the moment; trying again later may help")
+            }
             _ => Error::internal(format!("statement `{}`", first_words(sql))),
         };
         tracing::debug!(sql = first_words(sql), %error, "statement failed");
         ours.because(error)
+    }
+}
+
+/// Whether the database refused for a reason outside the statement: busy, a full disk, shutting down, a deadlock.
+fn passes(error: &sqlx::Error) -> bool {
+    let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
+        return false;
+    };
+    if code.len() == 5 {
+        // SQLSTATE: connection, resources, operator intervention, system, serialization, deadlock
+        // (PostgreSQL documentation, appendix A).
+        ["08", "53", "57", "58"].contains(&&code[..2]) || code == "40001" || code == "40P01"
+    } else {
+        // SQLite's extended codes keep the primary code in the low byte: BUSY, NOMEM, IOERR, FULL, CANTOPEN
+        // (sqlite.org/rescode.html).
+        code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 7 | 10 | 13 | 14))
     }
 }
 
@@ -457,6 +481,7 @@ fn first_words(sql: &str) -> String {
     one_line.chars().take(120).collect()
 }
 
+<<<<<<< HEAD
 /// Keeps a second process from working on the same SQLite file; the operating system lets go when we end.
 pub struct ProcessLock {
     _file: File,
@@ -492,6 +517,8 @@ impl ProcessLock {
     }
 }
 
+=======
+>>>>>>> tests
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -135,8 +135,7 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
         }
     }
     present.sort();
-    let gone: Vec<String> =
-        known.into_keys().filter(|path| present.binary_search(path).is_err()).collect();
+    let gone: Vec<String> = known.into_keys().filter(|path| present.binary_search(path).is_err()).collect();
     let roster = if import_roster { roster_of(&files, &media)? } else { None };
     let synced = Synced { findings, changed: new.len(), gone: gone.len() };
     let now_ms = ctx.now_ms();
