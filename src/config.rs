@@ -62,7 +62,12 @@ pub struct Server {
 
 impl Default for Server {
     fn default() -> Self {
-        Self { listen: "127.0.0.1:8000".to_owned(), public_url: String::new(), grace_s: 30, templates_dir: None }
+        Self {
+            listen: "127.0.0.1:8000".to_owned(),
+            public_url: String::new(),
+            grace_s: 30,
+            templates_dir: None,
+        }
     }
 }
 
@@ -130,7 +135,10 @@ fn default_window() -> usize {
 impl fmt::Debug for Mail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = self.relay.rsplit('@').next().unwrap_or("");
-        f.debug_struct("Mail").field("relay", &host).field("connections", &self.connections).finish_non_exhaustive()
+        f.debug_struct("Mail")
+            .field("relay", &host)
+            .field("connections", &self.connections)
+            .finish_non_exhaustive()
     }
 }
 
@@ -264,7 +272,9 @@ impl Config {
                 );
             }
             if rehearsal.speed < 1 || rehearsal.until < rehearsal.start {
-                faults.push("rehearsal.speed must be at least 1 and rehearsal.until not before start".to_owned());
+                faults.push(
+                    "rehearsal.speed must be at least 1 and rehearsal.until not before start".to_owned(),
+                );
             }
         }
         let url = &self.server.public_url;
@@ -281,15 +291,23 @@ impl Config {
     pub fn token_keys(&self) -> Result<Keys> {
         let path = &self.secrets.token_keys_file;
         let text = std::fs::read_to_string(path).map_err(|error| {
-            Error::invalid(format!("{} cannot be read ({error}); `partnercast init` makes one", path.display()))
+            Error::invalid(format!(
+                "{} cannot be read ({error}); `partnercast init` makes one",
+                path.display()
+            ))
         })?;
         let secrets = text
             .lines()
             .map(str::trim)
             .filter(|line| !line.is_empty() && !line.starts_with('#'))
-            .map(|line| decode_hex(line).ok_or_else(|| {
-                Error::invalid(format!("{}: a line is not hexadecimal; write 64 hex digits a line", path.display()))
-            }))
+            .map(|line| {
+                decode_hex(line).ok_or_else(|| {
+                    Error::invalid(format!(
+                        "{}: a line is not hexadecimal; write 64 hex digits a line",
+                        path.display()
+                    ))
+                })
+            })
             .collect::<Result<Vec<_>>>()?;
         Keys::new(&secrets)
     }
@@ -355,7 +373,9 @@ mod tests {
         assert!(error.public().contains("realy"), "{error}");
         let variables = [("PARTNERCAST_MAIL__WINDOWS".to_owned(), "9".to_owned())];
         assert!(Config::parse(SMALL, &variables, Path::new("")).unwrap_err().public().contains("windows"));
-        let odd = format!("{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n");
+        let odd = format!(
+            "{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n"
+        );
         assert!(Config::parse(&odd, &[], Path::new("")).unwrap_err().public().contains("catcher"));
     }
 }

@@ -4,16 +4,15 @@
 //! What does not: any statement.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{Read as _, Write as _},
-    path::{Path, PathBuf},
+    path::Path,
     str::FromStr as _,
     sync::Arc,
     time::{Duration, Instant},
 };
 
 use sqlx::{
-    AssertSqlSafe, FromRow, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool, Transaction,
+    AssertSqlSafe, Connection as _, FromRow, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
+    Transaction,
     migrate::Migrator,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     sqlite::{
@@ -22,7 +21,10 @@ use sqlx::{
     },
 };
 
-use super::sql::{Arg, Sql};
+use super::{
+    lock::ProcessLock,
+    sql::{Arg, Sql},
+};
 use crate::domain::kernel::{Error, Result};
 
 /// Statements slower than this are logged.
@@ -118,6 +120,9 @@ impl Db {
             .acquire_timeout(ACQUIRE_TIMEOUT)
             .idle_timeout(None)
             .max_lifetime(None)
+            // A full disk makes SQLite roll back by itself; the driver then counts a transaction that is not there,
+            // and no other could ever begin on this connection.
+            .before_acquire(|connection, _| Box::pin(async move { Ok(!connection.is_in_transaction()) }))
             .connect_with(options.clone().create_if_missing(true))
             .await
             .map_err(cannot_open)?;
@@ -445,6 +450,9 @@ fn failed(sql: &'static str) -> impl Fn(sqlx::Error) -> Error {
                 | sqlx::Error::WorkerCrashed,
                 _,
             ) => Error::unavailable("the database does not answer; trying again later may help"),
+            _ if passes(&error) => {
+                Error::unavailable("the database cannot work at the moment; trying again later may help")
+            }
             _ => Error::internal(format!("statement `{}`", first_words(sql))),
         };
         tracing::debug!(sql = first_words(sql), %error, "statement failed");
@@ -452,40 +460,25 @@ fn failed(sql: &'static str) -> impl Fn(sqlx::Error) -> Error {
     }
 }
 
+/// Whether the database refused for a reason outside the statement: busy, a full disk, shutting down, a deadlock.
+fn passes(error: &sqlx::Error) -> bool {
+    let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
+        return false;
+    };
+    if code.len() == 5 {
+        // SQLSTATE: connection, resources, operator intervention, system, serialization, deadlock
+        // (PostgreSQL documentation, appendix A).
+        ["08", "53", "57", "58"].contains(&&code[..2]) || code == "40001" || code == "40P01"
+    } else {
+        // SQLite's extended codes keep the primary code in the low byte: BUSY, NOMEM, IOERR, FULL, CANTOPEN
+        // (sqlite.org/rescode.html).
+        code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 5 | 7 | 10 | 13 | 14))
+    }
+}
+
 fn first_words(sql: &str) -> String {
     let one_line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     one_line.chars().take(120).collect()
-}
-
-/// Keeps a second process from working on the same SQLite file; the operating system lets go when we end.
-pub struct ProcessLock {
-    _file: File,
-}
-
-impl ProcessLock {
-    fn take(database: &Path) -> Result<Self> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(
-                |error| Error::unavailable(format!("{} cannot be written: {error}", path.display())),
-            )?;
-        if file.try_lock().is_err() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Err(Error::conflict(format!(
-                "another partnercast (process {}) already works on {}. One process at a time may use a SQLite file: \
-                 stop that one first, or move to PostgreSQL to run several",
-                holder.trim(),
-                database.display()
-            )));
-        }
-        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        written
-            .map_err(|error| Error::unavailable(format!("{} cannot be written: {error}", path.display())))?;
-        Ok(Self { _file: file })
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The queue and the ledger: claim, windows, settle, reap. One statement a batch.
 
+use std::collections::HashSet;
+
 use super::{
     Db, Tx,
     sql::{args, skip_locked, stored},
@@ -145,7 +147,7 @@ pub struct Settled {
 }
 
 /// Records the results of a window and returns how many were still ours to record; fewer than given means that
-/// another node took them over meanwhile (we were fenced).
+/// another node took them over meanwhile (we were fenced). Of those the ledger keeps the reaper's word, not ours.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -161,34 +163,37 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
             result.accepted_ms,
         ]
     });
-    let changed = tx
-        .bulk(
+    let ours: Vec<(String, i64)> = tx
+        .bulk_all(
             "WITH r (rid, rtoken, rstate, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
             rows.collect(),
             ") UPDATE delivery SET state = rstate, due_ms = COALESCE(rdue_ms, due_ms), tries = tries + rcounts,
                  detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL
-             FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
+             FROM r WHERE id = rid AND token = rtoken AND state = 'sending'
+             RETURNING id, token",
         )
         .await?;
-    let rows = results.iter().map(|result| {
-        args![
-            &result.id,
-            result.attempt,
-            node.to_string(),
-            result.ended_ms,
-            result.outcome,
-            result.stage.clone(),
-            result.code,
-            &result.reply,
-        ]
-    });
+    let ours: HashSet<(&str, i64)> = ours.iter().map(|(id, token)| (id.as_str(), *token)).collect();
+    let rows =
+        results.iter().filter(|result| ours.contains(&(result.id.as_str(), result.token))).map(|result| {
+            args![
+                &result.id,
+                result.attempt,
+                node.to_string(),
+                result.ended_ms,
+                result.outcome,
+                result.stage.clone(),
+                result.code,
+                &result.reply,
+            ]
+        });
     tx.bulk(
         "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply)",
         rows.collect(),
         "ON CONFLICT (delivery_id, no) DO NOTHING",
     )
     .await?;
-    Ok(changed)
+    Ok(ours.len() as u64)
 }
 
 /// Hands back what was claimed and not started.
@@ -260,9 +265,9 @@ pub async fn reap(
     Ok(Reaped { uncertain, all })
 }
 
-/// Fills the outbox of an issue: one row per included recipient, in one statement. Doing it again adds nothing.
-/// Also records that the issue was released. `lifetime_ms` is how long after its promise a message is worth sending,
-/// `domain` the part of the Message-ID after the @.
+/// Releases an approved issue: fills its outbox with one row per included recipient, in one statement. An issue
+/// that was released before, is not approved or was cancelled stays as it is. `lifetime_ms` is how long after its
+/// promise a message is worth sending, `domain` the part of the Message-ID after the @.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -273,28 +278,33 @@ pub async fn release(
     lifetime_ms: i64,
     domain: &str,
 ) -> Result<u64> {
-    let filled = tx
+    // First, because it holds the row: of two nodes that release at once the second waits here and finds it done.
+    let first = tx
         .run(
-            "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, recipient_name,
-                 email, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms,
-                 expires_ms, created_ms)
-             SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email, 'email', 1, $2,
-                 i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms, o.due_ms + $3, $4
-             FROM audience_decision a
-             JOIN issue i ON i.id = a.issue_id
-             JOIN contact c ON c.id = a.contact_id
-             JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
-             WHERE a.issue_id = $1 AND a.included
-             ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
-            args![issue_id, LANE_ISSUE, lifetime_ms, now_ms, domain],
+            "UPDATE issue SET state = 'sending', released_ms = $2
+             WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'",
+            args![issue_id, now_ms],
         )
         .await?;
+    if first == 0 {
+        return Ok(0);
+    }
     tx.run(
-        "UPDATE issue SET state = 'sending', released_ms = $2 WHERE id = $1 AND state = 'approved'",
-        args![issue_id, now_ms],
+        "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, recipient_name,
+             email, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
+             promised_ms, expires_ms, created_ms)
+         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email, 'email', 1, $2,
+             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms,
+             o.due_ms + $3, $4
+         FROM audience_decision a
+         JOIN issue i ON i.id = a.issue_id
+         JOIN contact c ON c.id = a.contact_id
+         JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
+         WHERE a.issue_id = $1 AND a.included
+         ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
+        args![issue_id, LANE_ISSUE, lifetime_ms, now_ms, domain],
     )
-    .await?;
-    Ok(filled)
+    .await
 }
 
 /// A single mail to put into the outbox.

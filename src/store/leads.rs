@@ -257,6 +257,8 @@ pub async fn add_step(
     stage: &str,
     what: &str,
 ) -> Result<()> {
+    // Holds the lead until the end of the transaction, so that two steps at once get two numbers.
+    tx.run("UPDATE lead SET updated_ms = updated_ms WHERE id = $1", args![lead_id]).await?;
     tx.run(
         "INSERT INTO lead_step (lead_id, no, at_ms, actor, stage, what)
          SELECT $1, COALESCE(MAX(no), 0) + 1, $2, $3, $4, $5 FROM lead_step WHERE lead_id = $1",

@@ -9,6 +9,7 @@ pub mod deliveries;
 pub mod events;
 pub mod issues;
 pub mod leads;
+pub mod lock;
 pub mod nodes;
 pub mod partners;
 pub mod renditions;

@@ -60,7 +60,11 @@ impl TryFrom<PartnerRow> for Partner {
             zone: stored("partner", "zone", id, &row.zone, row.zone.parse().ok())?,
             locale: stored("partner", "locale", id, &row.locale, Locale::parse(&row.locale).ok())?,
             brand: stored("partner", "brand", id, &row.brand, brand)?,
-            parent: row.parent.as_deref().map(Slug::parse).transpose()?,
+            parent: row
+                .parent
+                .as_deref()
+                .map(|parent| stored("partner", "parent", id, parent, Slug::parse(parent).ok()))
+                .transpose()?,
             slug: stored("partner", "slug", id, id, Slug::parse(id).ok())?,
             verticals: row.verticals.split(';').filter(|v| !v.is_empty()).map(str::to_owned).collect(),
             name: row.name,
@@ -110,7 +114,11 @@ impl TryFrom<ContactRow> for StoredContact {
                 )?,
                 email: stored("contact", "email", id, &row.email, EmailAddress::parse(&row.email).ok())?,
                 roles: stored("contact", "roles", id, &row.roles, Roles::parse(&row.roles).ok())?,
-                locale: row.locale.as_deref().map(Locale::parse).transpose()?,
+                locale: row
+                    .locale
+                    .as_deref()
+                    .map(|locale| stored("contact", "locale", id, locale, Locale::parse(locale).ok()))
+                    .transpose()?,
                 zone: zone.transpose()?,
                 name: row.name.clone(),
                 lead_contact: row.lead_contact,
@@ -215,7 +223,8 @@ pub async fn contact(db: &Db, id: ContactId) -> Result<Option<StoredContact>> {
 /// Adds or updates partners and contacts. A contact keeps its id as long as its address stays.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
+/// `Invalid` when a partner or an address is given twice, for which of the two would count? Else those of
+/// [`Tx::run`].
 pub async fn import(
     tx: &mut Tx,
     now_ms: UtcMs,
@@ -223,6 +232,14 @@ pub async fn import(
     partners: &[Partner],
     contacts: &[Contact],
 ) -> Result<()> {
+    let slugs = partners.iter().map(|partner| partner.slug.to_string());
+    let repeated = [twice(slugs), twice(contacts.iter().map(|contact| contact.email.key()))].concat();
+    if !repeated.is_empty() {
+        return Err(Error::invalid(format!(
+            "given more than once: {}; leave one of each",
+            repeated.join(", ")
+        )));
+    }
     let mut rows = Vec::with_capacity(partners.len());
     for partner in partners {
         let brand = serde_json::to_string(&partner.brand)
@@ -280,4 +297,14 @@ pub async fn import(
     )
     .await
     .map(|_| ())
+}
+
+/// The keys that occur more than once, in order, each once.
+fn twice(keys: impl Iterator<Item = String>) -> Vec<String> {
+    let mut keys: Vec<String> = keys.collect();
+    keys.sort_unstable();
+    let mut repeated: Vec<String> =
+        keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
+    repeated.dedup();
+    repeated
 }

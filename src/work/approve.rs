@@ -54,7 +54,9 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
     }
     let mut tx = ctx.db.begin().await?;
     if !issues::control(&mut tx, issue_id, to).await? {
-        return Err(Error::conflict(format!("this issue cannot {action} now: it is {to}, cancelled or done already")));
+        return Err(Error::conflict(format!(
+            "this issue cannot {action} now: it is {to}, cancelled or done already"
+        )));
     }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
     tx.commit().await?;

@@ -69,7 +69,11 @@ impl Plan<'_> {
 
     /// Whether the issue holds anything for readers with these roles beyond what everyone reads.
     pub fn has_content_for(&self, roles: Roles) -> bool {
-        let features = self.issue.features.iter().filter_map(|feature| self.library.find(feature.as_str(), &Locale::en()));
+        let features = self
+            .issue
+            .features
+            .iter()
+            .filter_map(|feature| self.library.find(feature.as_str(), &Locale::en()));
         self.asset.body.sections.iter().any(|section| section.audience.concern(roles))
             || features.into_iter().any(|asset| asset.front.roles.concern(roles))
     }
@@ -79,7 +83,12 @@ impl Plan<'_> {
 ///
 /// # Errors
 /// `Invalid` with every merge field that has neither value nor default, or whatever else is wrong with the content.
-pub fn variant(templates: &Templates, plan: &Plan<'_>, readers: Readers<'_>, issue_id: &str) -> Result<NewRendition> {
+pub fn variant(
+    templates: &Templates,
+    plan: &Plan<'_>,
+    readers: Readers<'_>,
+    issue_id: &str,
+) -> Result<NewRendition> {
     let vendor = plan.library.vendor.as_ref().ok_or_else(no_content)?;
     let sender_name = plan.newsletter.sender.as_ref().map(|name| name.as_str()).unwrap_or_default();
     let sender = vendor
@@ -92,7 +101,11 @@ pub fn variant(templates: &Templates, plan: &Plan<'_>, readers: Readers<'_>, iss
         from_email: sender.email.clone(),
         reply_to: Some(sender.reply_to.clone()),
         list_id: Some(format!("{}.{}", plan.newsletter_asset.slug(), sender.email.domain())),
-        feedback_id: Some(format!("{}:{}:newsletter:partnercast", plan.issue.date, plan.newsletter_asset.slug())),
+        feedback_id: Some(format!(
+            "{}:{}:newsletter:partnercast",
+            plan.issue.date,
+            plan.newsletter_asset.slug()
+        )),
         one_click_path: Some("/one-click/".to_owned()),
         unsubscribe_mailbox: None,
         auto_generated: false,
@@ -110,7 +123,8 @@ pub fn variant(templates: &Templates, plan: &Plan<'_>, readers: Readers<'_>, iss
         roles,
         locale: locale.to_owned(),
         sender: sender.email.to_string(),
-        body: serde_json::to_string(&rendition).map_err(|error| Error::internal("rendition").because(error))?,
+        body: serde_json::to_string(&rendition)
+            .map_err(|error| Error::internal("rendition").because(error))?,
         wire,
         links,
     })
@@ -159,8 +173,11 @@ fn render(
         .filter(|feature| feature.front.roles.concern(readers.roles))
         .map(|feature| card(feature, &brand, strings, &book))
         .collect::<Result<Vec<_>>>()?;
-    let talk_to_us =
-        book.borrow_mut().tracked(&brand.path("talk-to-us"), strings.get("talk_to_us"), Some("pages/talk-to-us"));
+    let talk_to_us = book.borrow_mut().tracked(
+        &brand.path("talk-to-us"),
+        strings.get("talk_to_us"),
+        Some("pages/talk-to-us"),
+    );
     let input = EmailInput {
         locale: language.clone(),
         subject,
@@ -197,7 +214,12 @@ fn footer(slots: &mut SlotTable, base: &str) -> FooterLinks {
     }
 }
 
-fn card(asset: &Asset, brand: &CoBrand<'_>, strings: &Strings, book: &RefCell<LinkBook>) -> Result<FeatureCard> {
+fn card(
+    asset: &Asset,
+    brand: &CoBrand<'_>,
+    strings: &Strings,
+    book: &RefCell<LinkBook>,
+) -> Result<FeatureCard> {
     let title = brand.text(&asset.front.title)?;
     let summary = asset.front.summary.as_ref().map(|summary| brand.text(summary)).transpose()?;
     let detail = match &asset.detail {
@@ -207,7 +229,10 @@ fn card(asset: &Asset, brand: &CoBrand<'_>, strings: &Strings, book: &RefCell<Li
             let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
             start.map(|start| {
                 let date = strings.date_time(&start.with_timezone(&brand.partner.zone));
-                strings.fill("webinar_at", &[("date", &date), ("minutes", &webinar.duration_minutes.to_string())])
+                strings.fill(
+                    "webinar_at",
+                    &[("date", &date), ("minutes", &webinar.duration_minutes.to_string())],
+                )
             })
         }
         _ => None,

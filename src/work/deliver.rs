@@ -98,7 +98,10 @@ impl Deliverer {
             }
         }
         if let Err(error) = self.leave().await {
-            tracing::error!(error = error.detail(), "could not hand back what was claimed; it will be taken over");
+            tracing::error!(
+                error = error.detail(),
+                "could not hand back what was claimed; it will be taken over"
+            );
         }
         heart.abort();
         self.channel.close().await;
@@ -229,8 +232,8 @@ impl Deliverer {
 
     async fn load_wire(&self, rendition_id: &str) -> Result<Arc<Wire>> {
         let stored = renditions::wire(&self.ctx.db, rendition_id).await?;
-        let stored =
-            stored.ok_or_else(|| crate::domain::kernel::Error::not_found(format!("rendition {rendition_id}")))?;
+        let stored = stored
+            .ok_or_else(|| crate::domain::kernel::Error::not_found(format!("rendition {rendition_id}")))?;
         let wire = Wire { template: WireTemplate::from_text(&stored.wire)?, sender: stored.sender };
         Ok(self.wires.put(rendition_id, wire))
     }
@@ -239,14 +242,8 @@ impl Deliverer {
         let now_ms = self.ctx.now_ms();
         let tries = u32::try_from(claimed.tries + 1).unwrap_or(u32::MAX);
         let jitter = u32::try_from(self.ctx.random.next_u64() >> 32).unwrap_or(0);
-        let next = backoff::next(
-            outcome,
-            tries,
-            now_ms,
-            claimed.expires_ms,
-            self.ctx.settings.on_uncertain,
-            jitter,
-        );
+        let next =
+            backoff::next(outcome, tries, now_ms, claimed.expires_ms, self.ctx.settings.on_uncertain, jitter);
         let (stage, code, reply) = match outcome {
             Outcome::Accepted { reply } => (None, Some(i64::from(reply.code)), reply.to_string()),
             Outcome::Refused { stage, reply, detail, .. } => (

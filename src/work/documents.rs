@@ -44,8 +44,14 @@ impl Default for Documents {
 /// # Errors
 /// `NotFound` for a partner or whitepaper that is not there; `Invalid` for content that cannot be set; `Unavailable`
 /// in a build without PDF.
-pub async fn whitepaper_pdf(ctx: &Context, partner: &str, reference: &str, locale: &Locale) -> Result<Arc<Vec<u8>>> {
-    let partner = partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
+pub async fn whitepaper_pdf(
+    ctx: &Context,
+    partner: &str,
+    reference: &str,
+    locale: &Locale,
+) -> Result<Arc<Vec<u8>>> {
+    let partner =
+        partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
     let library = ctx.library();
     let asset = library.find(reference, locale).ok_or_else(|| Error::not_found("this whitepaper"))?;
     // Everything the document depends on is in the key, so a change of text or brand makes a new one.
@@ -62,7 +68,8 @@ pub async fn whitepaper_pdf(ctx: &Context, partner: &str, reference: &str, local
             images.insert(path, bytes_of(ctx, hash).await?);
         }
     }
-    let _place = ctx.documents.places.acquire().await.map_err(|error| Error::internal("documents").because(error))?;
+    let _place =
+        ctx.documents.places.acquire().await.map_err(|error| Error::internal("documents").because(error))?;
     let templates = ctx.templates.clone();
     let public_url = ctx.settings.public_url.clone();
     let (slug, lang) = (partner.slug.to_string(), locale.clone());
@@ -130,5 +137,7 @@ async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Local
 /// The bytes of a stored file.
 async fn bytes_of(ctx: &Context, hash: &str) -> Result<Vec<u8>> {
     let file = contents::file(&ctx.db, hash).await?.ok_or_else(|| Error::not_found("this image"))?;
-    STANDARD.decode(&file.base64).map_err(|error| Error::internal(format!("stored_file {hash}")).because(error))
+    STANDARD
+        .decode(&file.base64)
+        .map_err(|error| Error::internal(format!("stored_file {hash}")).because(error))
 }

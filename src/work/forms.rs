@@ -185,9 +185,9 @@ pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Resul
     let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
     let open = matches!(stage, LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled);
     let hand_off = match (&standing.qualified_because, open) {
-        (Some(because), true) => {
-            Some(handoff::prepare(ctx, &lead, &partner, &title, because, form.kind == FormKind::TalkToUs).await?)
-        }
+        (Some(because), true) => Some(
+            handoff::prepare(ctx, &lead, &partner, &title, because, form.kind == FormKind::TalkToUs).await?,
+        ),
         _ => None,
     };
     let receipt = receipt(ctx, &form, &lead, &partner, asset, &title)?;
@@ -346,7 +346,8 @@ async fn origin(ctx: &Context, form: &Submission, title: &str) -> Result<String>
         Some(sent) if !sent.scope.is_empty() => {
             let library = ctx.library();
             let newsletter = library.newsletters().find(|(asset, _)| asset.slug() == sent.scope);
-            let newsletter = newsletter.map_or(sent.scope.clone(), |(asset, _)| asset.front.title.as_str().to_owned());
+            let newsletter =
+                newsletter.map_or(sent.scope.clone(), |(asset, _)| asset.front.title.as_str().to_owned());
             format!("{how}: “{title}”, by a link in {newsletter} to {}", sent.recipient_name)
         }
         _ => format!("{how}: “{title}”"),
@@ -522,7 +523,10 @@ mod tests {
             ..form()
         };
         let fields: Vec<&str> = check(&bad).err().unwrap().iter().map(|fault| fault.field).collect();
-        assert_eq!(fields, ["website", "name", "company", "email", "phone", "job_role", "message", "consent"]);
+        assert_eq!(
+            fields,
+            ["website", "name", "company", "email", "phone", "job_role", "message", "consent"]
+        );
         assert!(check(&form()).is_ok());
     }
 }

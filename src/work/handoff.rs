@@ -60,7 +60,11 @@ pub async fn prepare(
         .map(|offer| offer.rep_email.to_lowercase())
         .collect();
     let route = route::route(partner, &contacts, &|contact| {
-        if passed.contains(&contact.email.key()) { Err("turned this lead down before".to_owned()) } else { Ok(()) }
+        if passed.contains(&contact.email.key()) {
+            Err("turned this lead down before".to_owned())
+        } else {
+            Ok(())
+        }
     });
     let (rep_name, rep_email, contact_id) = match route.receiver {
         Receiver::Contact(contact) => {
@@ -211,7 +215,8 @@ pub async fn view(ctx: &Context, id: OfferId) -> Result<Offer> {
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
     if leads::view_offer(&mut tx, &offer.id, now_ms).await? {
-        leads::add_step(&mut tx, &offer.lead_id, now_ms, &offer.rep_name, "offered", "opened the lead card").await?;
+        leads::add_step(&mut tx, &offer.lead_id, now_ms, &offer.rep_name, "offered", "opened the lead card")
+            .await?;
     }
     tx.commit().await?;
     Ok(offer)
@@ -251,7 +256,8 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
     let (mut tx, offer, mut lead, partner) = answer(ctx, id, "rejected", Some(&why)).await?;
     let what = format!("turned the lead down. {why}");
     advance(ctx, &mut tx, &mut lead, LeadStage::Rejected, &offer.rep_name, &what).await?;
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "reject", &lead.id, reason.as_str()).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "reject", &lead.id, reason.as_str())
+        .await?;
     tx.commit().await?;
     reoffer(ctx, &lead, &partner, offer.temperature == "hot").await
 }
@@ -278,7 +284,8 @@ impl HandOff {
         leads::add_offer(tx, &self.offer).await?;
         leads::start_clock(tx, &self.clock).await?;
         self.mail.enqueue(tx, ctx.now_ms()).await?;
-        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "offer", &lead.id, &self.offer.rep_name).await
+        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "offer", &lead.id, &self.offer.rep_name)
+            .await
     }
 }
 
@@ -291,14 +298,18 @@ pub async fn contacted(ctx: &Context, lead_id: LeadId, by: &StoredContact, note:
     let mut tx = ctx.db.begin().await?;
     let lead = leads::lead_in(&mut tx, &lead_id.to_string()).await?;
     let mut lead = lead.ok_or_else(|| Error::not_found("this lead"))?;
-    let is_owner = lead.owner_email.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(by.contact.email.as_str()));
+    let is_owner = lead
+        .owner_email
+        .as_deref()
+        .is_some_and(|owner| owner.eq_ignore_ascii_case(by.contact.email.as_str()));
     if !is_owner {
         return Err(Error::denied("only the owner of a lead can record the first contact"));
     }
     if stage_of(&lead)? != LeadStage::Sal {
         return Err(Error::conflict("the first contact of this lead was recorded before"));
     }
-    let what = if note.is_empty() { "reached the person".to_owned() } else { format!("reached the person: {note}") };
+    let what =
+        if note.is_empty() { "reached the person".to_owned() } else { format!("reached the person: {note}") };
     advance(ctx, &mut tx, &mut lead, LeadStage::Contacted, &by.contact.name, &what).await?;
     leads::stop_clock(&mut tx, &lead.id, SlaKind::FirstContact.as_str(), ctx.now_ms()).await?;
     let partner = partners::partner(&ctx.db, &lead.partner_slug).await?;
@@ -330,7 +341,14 @@ async fn answer(
 }
 
 /// Moves the lead to `to`, if its stage allows that, and writes the step.
-async fn advance(ctx: &Context, tx: &mut Tx, lead: &mut Lead, to: LeadStage, actor: &str, what: &str) -> Result<()> {
+async fn advance(
+    ctx: &Context,
+    tx: &mut Tx,
+    lead: &mut Lead,
+    to: LeadStage,
+    actor: &str,
+    what: &str,
+) -> Result<()> {
     let from = stage_of(lead)?;
     from.check_step(to)?;
     to.as_str().clone_into(&mut lead.stage);

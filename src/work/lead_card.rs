@@ -79,7 +79,8 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         Field::LeadAsset => Value::Text(asset_title.clone()),
         other => brand.value(other),
     };
-    let text = |template: &Template| template.merge_text(&value).unwrap_or_else(|_| template.as_str().to_owned());
+    let text =
+        |template: &Template| template.merge_text(&value).unwrap_or_else(|_| template.as_str().to_owned());
     let (next_steps, talk_track, objections, mail_subject, mail_body) = match playbook {
         Some((asset, playbook)) => (
             playbook.next_steps.clone(),

@@ -137,7 +137,8 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
     let wire = WireTemplate::build(&rendition, &headers)?.to_text();
     let now_ms = ctx.now_ms();
     let id = rendition_id(&[&notice.source, &notice.to_email, &sha256_hex(wire.as_bytes())]);
-    let body = serde_json::to_string(&rendition).map_err(|error| Error::internal("rendition").because(error))?;
+    let body =
+        serde_json::to_string(&rendition).map_err(|error| Error::internal("rendition").because(error))?;
     Ok(Ready {
         delivery: NewDelivery {
             id: DeliveryId::new(now_ms, &*ctx.random),

@@ -110,7 +110,8 @@ pub async fn unsubscribe(ctx: &Context, token: &str, visitor: &Visitor) -> Resul
     let mut tx = ctx.db.begin().await?;
     if suppressions::add(&mut tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await? {
         events::insert(&mut tx, vec![event]).await?;
-        audit::record(&mut tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope).await?;
+        audit::record(&mut tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope)
+            .await?;
     }
     tx.commit().await
 }

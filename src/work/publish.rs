@@ -94,7 +94,8 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
     let filled = deliveries::release(&mut tx, issue_id, now_ms, LIFETIME_MS, &domain).await?;
-    audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "release", issue_id, &filled.to_string()).await?;
+    audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "release", issue_id, &filled.to_string())
+        .await?;
     tx.commit().await?;
     tracing::info!(issue = issue_id, deliveries = filled, "issue released");
     ctx.wake.deliver.notify_one();
@@ -170,7 +171,8 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
         return Ok(());
     }
     // A date that had passed before this installation knew of it was never promised by it.
-    if contents::first_stored_ms(&ctx.db, &plan.asset.path).await?.is_none_or(|stored_ms| stored_ms > last_ms) {
+    if contents::first_stored_ms(&ctx.db, &plan.asset.path).await?.is_none_or(|stored_ms| stored_ms > last_ms)
+    {
         return Ok(());
     }
     let held = (now_ms > last_ms + CATCH_UP_MS)
@@ -225,9 +227,9 @@ impl People {
     }
 
     fn candidates(&self) -> impl Iterator<Item = (&Contact, &Partner)> {
-        self.contacts
-            .iter()
-            .filter_map(|(_, contact)| self.partners.get(contact.partner.as_str()).map(|partner| (contact, partner)))
+        self.contacts.iter().filter_map(|(_, contact)| {
+            self.partners.get(contact.partner.as_str()).map(|partner| (contact, partner))
+        })
     }
 }
 
@@ -262,7 +264,8 @@ async fn freeze(
         done_ms: None,
     };
     let used: Vec<&str> = decisions.iter().map(|decision| decision.zone.as_str()).collect();
-    let occurrences = due.values().filter(|occurrence| used.contains(&occurrence.zone.as_str())).cloned().collect();
+    let occurrences =
+        due.values().filter(|occurrence| used.contains(&occurrence.zone.as_str())).cloned().collect();
     let (recipients, left_out) = decisions.iter().partition::<Vec<_>, _>(|d| d.included.is_some());
     let (recipients, left_out, renditions) = (recipients.len(), left_out.len(), variants.len());
     let frozen = Frozen { issue, plan_hash: plan.asset.revision.clone(), occurrences, decisions };

@@ -6,8 +6,9 @@ use crate::{
         engagement::EventKind,
         kernel::Result,
         lead::{
-            Qualification, is_business_domain,
+            Qualification,
             fit::{self, FitFacts, FitResult},
+            is_business_domain,
             score::{self, Score, ScoredEvent},
         },
     },
@@ -53,7 +54,9 @@ pub async fn assess(ctx: &Context, lead: &Lead, newest: Option<&Event>) -> Resul
         .filter_map(|event| {
             let kind = EventKind::parse(&event.kind)?;
             let title = event.asset.as_deref().and_then(|reference| {
-                library.find(reference, &crate::domain::kernel::Locale::en()).map(|asset| asset.front.title.as_str())
+                library
+                    .find(reference, &crate::domain::kernel::Locale::en())
+                    .map(|asset| asset.front.title.as_str())
             });
             Some(ScoredEvent {
                 kind,

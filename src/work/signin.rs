@@ -32,7 +32,9 @@ pub fn console_path(keys: &Keys, random: &dyn Random, now_ms: UtcMs) -> String {
 }
 
 fn expired() -> Error {
-    Error::not_found("this sign-in link (it works once, for ten minutes; `partnercast sign-in` makes another)")
+    Error::not_found(
+        "this sign-in link (it works once, for ten minutes; `partnercast sign-in` makes another)",
+    )
 }
 
 /// Uses up a sign-in link and returns the cookie of the new session.

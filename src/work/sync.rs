@@ -135,8 +135,7 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
         }
     }
     present.sort();
-    let gone: Vec<String> =
-        known.into_keys().filter(|path| present.binary_search(path).is_err()).collect();
+    let gone: Vec<String> = known.into_keys().filter(|path| present.binary_search(path).is_err()).collect();
     let roster = if import_roster { roster_of(&files, &media)? } else { None };
     let synced = Synced { findings, changed: new.len(), gone: gone.len() };
     let now_ms = ctx.now_ms();
@@ -182,7 +181,7 @@ fn is_image(path: &str) -> bool {
 
 /// What of a file is stored: texts as they are, images decoded and encoded again, so that what we serve is an image
 /// and nothing else. Files of other kinds are not stored.
-fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
+pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     let path = file.path.clone();
     if is_image(&path) {
         let png = logo::sanitise(&file.bytes)

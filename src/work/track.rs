@@ -129,8 +129,10 @@ pub async fn click(ctx: &Context, token: &str, link_no: i64, visitor: &Visitor) 
             ctx.tracker.links.put(&rendition_id, links)
         }
     };
-    let link =
-        links.iter().find(|link| link.no == link_no).ok_or_else(|| Error::not_found("the target of this link"))?;
+    let link = links
+        .iter()
+        .find(|link| link.no == link_no)
+        .ok_or_else(|| Error::not_found("the target of this link"))?;
     let (done, durable) = oneshot::channel();
     let mut event = blank(ctx, EventKind::Click, visitor);
     event.delivery_id = Some(mail.delivery.to_string());

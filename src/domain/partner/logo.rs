@@ -45,7 +45,9 @@ mod tests {
 
     fn png(side: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        image::DynamicImage::new_rgb8(side, side).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
+        image::DynamicImage::new_rgb8(side, side)
+            .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
+            .unwrap();
         bytes
     }
 

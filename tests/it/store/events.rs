@@ -1,0 +1,98 @@
+//! Engagement events.
+
+use partnercast::{
+    domain::kernel::id::EventId,
+    store::events::{Event, clicks_of_issue, insert, judge_burst, of_lead, of_lead_in, recent},
+};
+
+use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::Scene};
+
+fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Event {
+    Event {
+        id: EventId::new(at_ms, random).to_string(),
+        kind: kind.to_owned(),
+        at_ms,
+        delivery_id: None,
+        contact_id: None,
+        lead_id: Some("led_1".to_owned()),
+        partner_slug: "northlight".to_owned(),
+        asset: Some("first-24-hours".to_owned()),
+        link_no: Some(3),
+        method: "GET".to_owned(),
+        agent: "Mozilla/5.0 (Wëb)".to_owned(),
+        network: "192.0.2.0/24".to_owned(),
+        human,
+        verdict: "a person's pace".to_owned(),
+    }
+}
+
+both_dbs! {
+    /// Every column comes back, and a batch that is stored again (the answer was lost) adds nothing.
+    async fn insert_is_idempotent(db: Db) {
+        let random = SeededRandom::new(3);
+        let batch = vec![event(&random, START_MS + 1, "click", true), event(&random, START_MS, "page", false)];
+        for _ in 0..2 {
+            in_tx!(db, tx => insert(tx, batch.clone()));
+        }
+        let stored = of_lead(&db, "led_1").await.unwrap();
+        let times: Vec<_> = stored.iter().map(|event| event.at_ms).collect();
+        assert_eq!(times, [START_MS, START_MS + 1], "oldest first");
+        assert_eq!(format!("{:?}", stored[1]), format!("{:?}", batch[0]));
+        assert_eq!(recent(&db).await.unwrap()[0].at_ms, START_MS + 1, "newest first");
+        assert!(of_lead(&db, "led_2").await.unwrap().is_empty());
+    }
+
+    /// A batch larger than one statement, and the limits of the lists.
+    async fn insert_over_500_rows(db: Db) {
+        let random = SeededRandom::new(4);
+        let batch: Vec<_> = (0..1_234).map(|at| event(&random, START_MS + at, "click", true)).collect();
+        in_tx!(db, tx => insert(tx, batch));
+        assert_eq!(of_lead(&db, "led_1").await.unwrap().len(), 1_000);
+        assert_eq!(recent(&db).await.unwrap().len(), 200);
+        in_tx!(db, tx => insert(tx, vec![]));
+    }
+
+    /// Inside a transaction its own events are seen, outside not yet.
+    async fn of_lead_in_sees_what_the_transaction_wrote(db: Db) {
+        let random = SeededRandom::new(5);
+        let mut tx = db.begin().await.unwrap();
+        insert(&mut tx, vec![event(&random, START_MS, "form", true)]).await.unwrap();
+        assert_eq!(of_lead_in(&mut tx, "led_1").await.unwrap().len(), 1);
+        assert!(of_lead(&db, "led_1").await.unwrap().is_empty());
+        drop(tx);
+        assert!(of_lead(&db, "led_1").await.unwrap().is_empty(), "a dropped transaction changes nothing");
+    }
+
+    /// People and machines are counted apart, a person who clicks twice is one person, other issues do not count.
+    async fn clicks_of_issue_counts_people_and_machines(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 3).await;
+        let click = |at: usize, human: bool| Event {
+            delivery_id: Some(scene.deliveries[at].clone()),
+            contact_id: Some(scene.contacts[at].clone()),
+            ..event(&scene.random, START_MS, "click", human)
+        };
+        let page = Event { kind: "page".to_owned(), ..click(2, true) };
+        let batch = vec![click(0, true), click(0, true), click(1, true), click(1, false), page];
+        in_tx!(db, tx => insert(tx, batch));
+        let clicks = clicks_of_issue(&db, &scene.issue).await.unwrap();
+        assert_eq!((clicks.human, clicks.machine, clicks.people), (3, 1, 2));
+        let none = clicks_of_issue(&db, "iss_none").await.unwrap();
+        assert_eq!((none.human, none.machine, none.people), (0, 0, 0));
+    }
+
+    /// A burst turns its own clicks into a machine's, and no others: not earlier ones, not forms, not other mails'.
+    async fn judge_burst_takes_back_its_own_clicks(db: Db) {
+        let random = SeededRandom::new(6);
+        let of = |delivery: &str, at_ms: i64, kind: &str| Event {
+            delivery_id: Some(delivery.to_owned()),
+            ..event(&random, START_MS + at_ms, kind, true)
+        };
+        let batch = vec![of("dlv_1", 0, "click"), of("dlv_1", 10, "click"), of("dlv_1", 11, "click"), of("dlv_1", 12, "form"), of("dlv_2", 11, "click")];
+        in_tx!(db, tx => insert(tx, batch));
+        assert_eq!(in_tx!(db, tx => judge_burst(tx, "dlv_1", START_MS + 10)), 2);
+        assert_eq!(in_tx!(db, tx => judge_burst(tx, "dlv_1", START_MS + 10)), 0, "said once");
+        let machine: Vec<_> = of_lead(&db, "led_1").await.unwrap().into_iter().filter(|event| !event.human).collect();
+        assert_eq!(machine.len(), 2);
+        assert!(machine[0].verdict.contains("two seconds"), "{}", machine[0].verdict);
+    }
+}

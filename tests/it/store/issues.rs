@@ -1,0 +1,146 @@
+//! Issues, their promises and their audience.
+
+use partnercast::{
+    domain::{delivery::DeliveryState, kernel::Kind},
+    store::issues::{
+        Decision, Occurrence, any_sending, approve, approved, audience, control, exists, finish,
+        insert_audience, insert_head, issue, promises, recent,
+    },
+};
+
+use crate::harness::{
+    START_MS, both_dbs,
+    databases::{in_tx, number, values},
+    outbox::{Scene, claim, result, settle, start},
+};
+
+both_dbs! {
+    /// What was frozen comes back as it was; of two nodes that freeze the same promise one wins.
+    async fn insert_head_is_won_once(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 2).await;
+        let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!(format!("{stored:?}"), format!("{:?}", scene.frozen.issue));
+        assert!(exists(&db, "fold-forward", "2027-01-12").await.unwrap());
+        assert!(!exists(&db, "fold-forward", "2027-02-09").await.unwrap());
+        let mut other = scene.frozen.clone();
+        other.issue.id = "iss_other".to_owned();
+        assert!(!in_tx!(db, tx => insert_head(tx, &other)));
+        assert!(issue(&db, "iss_other").await.unwrap().is_none());
+        assert_eq!(recent(&db).await.unwrap().len(), 1);
+    }
+
+    /// Two occurrences of one newsletter at the same local time in the same zone cannot be.
+    async fn insert_audience_refuses_the_same_promise_twice(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        let mut tx = db.begin().await.unwrap();
+        let error = insert_audience(&mut tx, &scene.frozen).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
+    }
+
+    /// The audience lists those left out first, with their reasons, in pages.
+    async fn audience_says_who_and_why(db: Db) {
+        let mut scene = Scene::frozen(&db, "fold-forward", 1_003).await;
+        scene.frozen.issue.id = "iss_feb".to_owned();
+        scene.frozen.issue.nominal_date = "2027-02-09".to_owned();
+        scene.frozen.occurrences = vec![Occurrence {
+            nominal_local: "2027-02-09T10:00".to_owned(),
+            zone: "Europe/Copenhagen".to_owned(),
+            due_ms: START_MS,
+            note: Some("moved by a clock change".to_owned()),
+        }];
+        scene.frozen.decisions[5] = Decision { because: "unsubscribed".to_owned(), included: None, ..scene.frozen.decisions[5].clone() };
+        assert!(in_tx!(db, tx => insert_head(tx, &scene.frozen)));
+        in_tx!(db, tx => insert_audience(tx, &scene.frozen));
+        let first = audience(&db, "iss_feb", 0).await.unwrap();
+        assert_eq!(first.len(), 1_000);
+        assert_eq!((first[0].included, first[0].because.as_str()), (false, "unsubscribed"));
+        assert_eq!(first[0].contact_id, scene.contacts[5]);
+        assert!(first[0].rendition_id.is_none() && first[1].rendition_id.is_some());
+        assert_eq!((first[1].partner_slug.as_str(), first[1].roles.as_str()), ("northlight", "sales;executive"));
+        assert!(!first[1].name.is_empty());
+        assert_eq!(audience(&db, "iss_feb", 1_000).await.unwrap().len(), 3);
+        let promise = promises(&db, "iss_feb").await.unwrap().remove(0);
+        assert_eq!((promise.recipients, promise.accepted, promise.on_time), (1_002, 0, 0));
+        assert_eq!(promise.note.as_deref(), Some("moved by a clock change"));
+    }
+
+    /// An approval is bound to what the person saw, counts once, and clears why it was held.
+    async fn approve_wants_the_same_content(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        assert!(!in_tx!(db, tx => approve(tx, &scene.issue, "other", "Ida", START_MS)), "content has changed");
+        assert!(approved(&db).await.unwrap().is_empty());
+        assert!(in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Ida", START_MS)));
+        assert!(!in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Bo", START_MS + 1)), "once");
+        let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!((stored.approved_by.as_deref(), stored.approved_ms), (Some("Ida"), Some(START_MS)));
+        assert_eq!((stored.state.as_str(), stored.held_because), ("approved", None));
+        assert_eq!(approved(&db).await.unwrap(), [scene.issue]);
+    }
+
+    /// Pausing and resuming say whether anything changed; a cancelled issue stays cancelled and cannot be approved.
+    async fn control_steers_and_cancelling_is_for_good(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        assert!(!in_tx!(db, tx => control(tx, &scene.issue, "running")), "it runs already");
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "paused")));
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "running")));
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
+        assert!(!in_tx!(db, tx => control(tx, &scene.issue, "running")));
+        assert!(!in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Ida", START_MS)));
+        let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!((stored.state.as_str(), stored.control.as_str()), ("cancelled", "cancelled"));
+        let mut tx = db.begin().await.unwrap();
+        let error = control(&mut tx, "iss_none", "asleep").await;
+        assert!(!error.unwrap(), "an issue that is not there does not change");
+    }
+
+    /// Cancelling takes what has not started out of the queue and keeps the rows.
+    async fn control_cancelled_empties_the_queue(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 3).await;
+        let node = scene.node();
+        let window = claim(&db, node, START_MS, 1).await;
+        assert_eq!(start(&db, &window).await.len(), 1);
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
+        let states = "SELECT COUNT(*) FROM delivery WHERE state = $1";
+        assert_eq!(number(&db, states, values!["cancelled"]).await, 2);
+        assert_eq!(number(&db, states, values!["sending"]).await, 1, "what is leaving is not called back");
+        let accepted = [result(&window[0], DeliveryState::Accepted, None)];
+        assert_eq!(settle(&db, node, &accepted).await, 1, "and its result is recorded");
+    }
+
+    /// An issue is done when its last delivery is in a final state, and not before.
+    async fn finish_waits_for_the_last(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let node = scene.node();
+        assert_eq!(in_tx!(db, tx => finish(tx, START_MS)), 0);
+        assert!(any_sending(&db).await.unwrap());
+        let window = claim(&db, node, START_MS, 10).await;
+        start(&db, &window).await;
+        settle(&db, node, &[result(&window[0], DeliveryState::Accepted, None)]).await;
+        assert_eq!(in_tx!(db, tx => finish(tx, START_MS)), 0, "one is still being sent");
+        settle(&db, node, &[result(&window[1], DeliveryState::Failed, None)]).await;
+        assert_eq!(in_tx!(db, tx => finish(tx, START_MS + 7)), 1);
+        assert_eq!(in_tx!(db, tx => finish(tx, START_MS + 8)), 0);
+        assert!(!any_sending(&db).await.unwrap());
+        let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!((stored.state.as_str(), stored.done_ms), ("done", Some(START_MS + 7)));
+        assert!(!in_tx!(db, tx => control(tx, &scene.issue, "cancelled")), "what is done is done");
+        let promise = promises(&db, &scene.issue).await.unwrap().remove(0);
+        assert_eq!((promise.recipients, promise.accepted, promise.on_time), (2, 1, 1));
+        assert_eq!((promise.nominal_local.as_str(), promise.zone.as_str()), ("2027-01-12T10:00", "Europe/Copenhagen"));
+        assert_eq!(promise.due_ms, START_MS);
+    }
+
+    /// What is accepted after the on-time window is accepted and not on time.
+    async fn promises_know_late_from_on_time(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let node = scene.node();
+        let window = claim(&db, node, START_MS, 10).await;
+        start(&db, &window).await;
+        let mut results = window.iter().map(|c| result(c, DeliveryState::Accepted, None)).collect::<Vec<_>>();
+        results[0].accepted_ms = Some(START_MS + 15 * 60_000);
+        results[1].accepted_ms = Some(START_MS + 15 * 60_000 + 1);
+        settle(&db, node, &results).await;
+        let promise = promises(&db, &scene.issue).await.unwrap().remove(0);
+        assert_eq!((promise.accepted, promise.on_time), (2, 1));
+    }
+}

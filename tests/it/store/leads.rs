@@ -1,0 +1,248 @@
+//! Leads, their steps, consents, offers and clocks.
+
+use partnercast::{
+    domain::kernel::Kind,
+    store::{
+        Db,
+        leads::{
+            Lead, NewConsent, Offer, SlaClock, add_consent, add_offer, add_step, answer_offer, by_address,
+            by_address_in, clocks, consents, lead, lead_in, of_rep, offer, offer_in, offers_of, put, recent,
+            running_clocks, start_clock, steps, stop_clock, view_offer,
+        },
+        partners,
+    },
+};
+
+use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::partner};
+
+fn new_lead(id: &str, email: &str) -> Lead {
+    Lead {
+        id: id.to_owned(),
+        partner_slug: "northlight".to_owned(),
+        email: email.to_owned(),
+        email_key: email.to_lowercase(),
+        name: "Bea Özil".to_owned(),
+        company: "Öl & Gas GmbH".to_owned(),
+        phone: None,
+        job_role: Some("IT lead".to_owned()),
+        company_size: Some("50-249".to_owned()),
+        locale: "de".to_owned(),
+        stage: "new".to_owned(),
+        score: 12,
+        fit: "B".to_owned(),
+        because: "asked for the whitepaper".to_owned(),
+        asset: "first-24-hours".to_owned(),
+        origin: "newsletter".to_owned(),
+        owner_name: None,
+        owner_email: None,
+        created_ms: START_MS,
+        updated_ms: START_MS,
+    }
+}
+
+fn new_offer(id: &str, rep: &str, offered_ms: i64) -> Offer {
+    Offer {
+        id: id.to_owned(),
+        lead_id: "led_1".to_owned(),
+        contact_id: Some(rep.to_owned()),
+        rep_name: "Rae".to_owned(),
+        rep_email: "rae@northlight.example".to_owned(),
+        because: "next in turn".to_owned(),
+        temperature: "hot".to_owned(),
+        offered_ms,
+        viewed_ms: None,
+        answered_ms: None,
+        answer: None,
+        answer_reason: None,
+    }
+}
+
+/// The partner and the lead `led_1`.
+async fn scene(db: &Db) -> Lead {
+    let random = SeededRandom::new(1);
+    in_tx!(db, tx => partners::import(tx, START_MS, &random, &[partner("northlight"), partner("thornbury")], &[]));
+    let one = new_lead("led_1", "Bea@Customer.example");
+    in_tx!(db, tx => put(tx, &one));
+    one
+}
+
+both_dbs! {
+    /// A lead comes back as it was put in, by id and by address, inside and outside a transaction.
+    async fn put_and_read_back(db: Db) {
+        let one = format!("{:?}", scene(&db).await);
+        assert_eq!(format!("{:?}", lead(&db, "led_1").await.unwrap().unwrap()), one);
+        let found = by_address(&db, "bea@customer.example", "northlight").await.unwrap();
+        assert_eq!(format!("{:?}", found.unwrap()), one);
+        assert!(by_address(&db, "bea@customer.example", "thornbury").await.unwrap().is_none());
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(format!("{:?}", lead_in(&mut tx, "led_1").await.unwrap().unwrap()), one);
+        assert!(lead_in(&mut tx, "led_2").await.unwrap().is_none());
+        assert!(by_address_in(&mut tx, "bea@customer.example", "northlight").await.unwrap().is_some());
+        assert!(by_address_in(&mut tx, "none@customer.example", "northlight").await.unwrap().is_none());
+    }
+
+    /// Putting again updates what moves and keeps where the lead came from.
+    async fn put_again_updates(db: Db) {
+        let mut one = scene(&db).await;
+        one.stage = "qualified".to_owned();
+        one.score = 64;
+        one.owner_name = Some("Rae".to_owned());
+        one.owner_email = Some("rae@northlight.example".to_owned());
+        one.updated_ms += 5;
+        let first_asset = std::mem::replace(&mut one.asset, "another".to_owned());
+        in_tx!(db, tx => put(tx, &one));
+        let stored = lead(&db, "led_1").await.unwrap().unwrap();
+        assert_eq!((stored.stage.as_str(), stored.score, stored.updated_ms), ("qualified", 64, START_MS + 5));
+        assert_eq!(stored.owner_email.as_deref(), Some("rae@northlight.example"));
+        assert_eq!(stored.asset, first_asset, "the asset that brought them stays");
+    }
+
+    /// The same address at the same partner is one lead; at another partner it is another.
+    async fn put_keeps_one_lead_an_address(db: Db) {
+        scene(&db).await;
+        let mut tx = db.begin().await.unwrap();
+        let error = put(&mut tx, &new_lead("led_2", "bea@customer.example")).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
+        drop(tx);
+        let mut elsewhere = new_lead("led_2", "bea@customer.example");
+        elsewhere.partner_slug = "thornbury".to_owned();
+        elsewhere.updated_ms += 1;
+        in_tx!(db, tx => put(tx, &elsewhere));
+        let ids = |leads: Vec<Lead>| leads.into_iter().map(|lead| lead.id).collect::<Vec<_>>();
+        assert_eq!(ids(recent(&db, None).await.unwrap()), ["led_2", "led_1"]);
+        assert_eq!(ids(recent(&db, Some("northlight")).await.unwrap()), ["led_1"]);
+        assert!(recent(&db, Some("none")).await.unwrap().is_empty());
+    }
+
+    /// Steps are numbered from one without gaps, a lead at a time.
+    async fn add_step_numbers_them(db: Db) {
+        scene(&db).await;
+        in_tx!(db, tx => put(tx, &new_lead("led_2", "other@customer.example")));
+        for (lead, what) in [("led_1", "came"), ("led_2", "came"), ("led_1", "was offered")] {
+            in_tx!(db, tx => add_step(tx, lead, START_MS, "scoring", "new", what));
+        }
+        let all: Vec<_> = steps(&db, "led_1").await.unwrap();
+        let seen: Vec<_> = all.iter().map(|s| (s.no, s.actor.as_str(), s.stage.as_str(), s.what.as_str())).collect();
+        assert_eq!(seen, [(1, "scoring", "new", "came"), (2, "scoring", "new", "was offered")], "{}", all[0].at_ms);
+        assert_eq!(steps(&db, "led_2").await.unwrap()[0].no, 1);
+    }
+
+    /// Two processes that add a step to the same lead at the same time both succeed.
+    async fn add_step_at_the_same_time(db: Db) {
+        scene(&db).await;
+        let add = |db: Db, what: usize| async move {
+            for at in 0..10 {
+                in_tx!(db, tx => add_step(tx, "led_1", START_MS, "x", "new", &format!("{what}.{at}")));
+            }
+        };
+        let adding: Vec<_> = (0..4).map(|what| tokio::spawn(add(db.clone(), what))).collect();
+        for done in adding {
+            done.await.unwrap();
+        }
+        let numbers: Vec<i64> = steps(&db, "led_1").await.unwrap().iter().map(|step| step.no).collect();
+        assert_eq!(numbers, (1..=40).collect::<Vec<_>>());
+    }
+
+    /// A consent is kept in the words the person saw; the same form sent twice is one consent.
+    async fn add_consent_keeps_the_wording(db: Db) {
+        scene(&db).await;
+        let consent = NewConsent {
+            text_id: "contact".to_owned(),
+            text_version: 3,
+            purpose: "a call".to_owned(),
+            wording: "Ja, „northlight“ darf anrufen.".to_owned(),
+            granted: true,
+        };
+        for at in [0, 0, 10] {
+            in_tx!(db, tx => add_consent(tx, "led_1", START_MS + at, &consent));
+        }
+        let withdrawn = NewConsent { granted: false, ..consent.clone() };
+        in_tx!(db, tx => add_consent(tx, "led_1", START_MS + 20, &withdrawn));
+        let all = consents(&db, "led_1").await.unwrap();
+        let seen: Vec<_> = all.iter().map(|c| (c.at_ms - START_MS, c.granted)).collect();
+        assert_eq!(seen, [(20, false), (10, true), (0, true)], "newest first");
+        assert_eq!((all[0].text_id.as_str(), all[0].text_version), ("contact", 3));
+        assert_eq!(all[0].wording, consent.wording);
+    }
+
+    /// A lead has one open offer; when that is answered the next may be made.
+    async fn add_offer_allows_one_open_offer(db: Db) {
+        scene(&db).await;
+        in_tx!(db, tx => add_offer(tx, &new_offer("off_1", "con_1", START_MS)));
+        let mut tx = db.begin().await.unwrap();
+        let error = add_offer(&mut tx, &new_offer("off_2", "con_2", START_MS + 1)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
+        drop(tx);
+        assert!(in_tx!(db, tx => answer_offer(tx, "off_1", START_MS + 2, "rejected", Some("no budget"))));
+        in_tx!(db, tx => add_offer(tx, &new_offer("off_2", "con_2", START_MS + 3)));
+        let all: Vec<_> = offers_of(&db, "led_1").await.unwrap().into_iter().map(|offer| offer.id).collect();
+        assert_eq!(all, ["off_2", "off_1"], "newest first");
+    }
+
+    /// Viewing and answering count once, also when the link is opened again or pressed twice.
+    async fn view_and_answer_offer_once(db: Db) {
+        scene(&db).await;
+        let made = new_offer("off_1", "con_1", START_MS);
+        in_tx!(db, tx => add_offer(tx, &made));
+        assert_eq!(format!("{:?}", offer(&db, "off_1").await.unwrap().unwrap()), format!("{made:?}"));
+        assert!(in_tx!(db, tx => view_offer(tx, "off_1", START_MS + 1)));
+        assert!(!in_tx!(db, tx => view_offer(tx, "off_1", START_MS + 2)));
+        assert!(in_tx!(db, tx => answer_offer(tx, "off_1", START_MS + 3, "accepted", None)));
+        assert!(!in_tx!(db, tx => answer_offer(tx, "off_1", START_MS + 4, "rejected", Some("late"))));
+        let mut tx = db.begin().await.unwrap();
+        let answered = offer_in(&mut tx, "off_1").await.unwrap().unwrap();
+        assert_eq!((answered.viewed_ms, answered.answered_ms), (Some(START_MS + 1), Some(START_MS + 3)));
+        assert_eq!((answered.answer.as_deref(), answered.answer_reason), (Some("accepted"), None));
+        assert!(offer_in(&mut tx, "off_9").await.unwrap().is_none());
+        drop(tx);
+        assert!(offer(&db, "off_9").await.unwrap().is_none());
+    }
+
+    /// An answer nobody offered is refused.
+    async fn answer_offer_wants_a_known_answer(db: Db) {
+        scene(&db).await;
+        in_tx!(db, tx => add_offer(tx, &new_offer("off_1", "con_1", START_MS)));
+        let mut tx = db.begin().await.unwrap();
+        let error = answer_offer(&mut tx, "off_1", START_MS, "perhaps", None).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{}", error.detail());
+    }
+
+    /// A rep sees what is open to them or theirs, and no longer what they rejected.
+    async fn of_rep_forgets_what_was_rejected(db: Db) {
+        scene(&db).await;
+        in_tx!(db, tx => add_offer(tx, &new_offer("off_1", "con_1", START_MS)));
+        assert_eq!(of_rep(&db, "con_1").await.unwrap().len(), 1);
+        assert!(of_rep(&db, "con_2").await.unwrap().is_empty());
+        in_tx!(db, tx => answer_offer(tx, "off_1", START_MS, "rejected", Some("not mine")));
+        assert!(of_rep(&db, "con_1").await.unwrap().is_empty());
+        in_tx!(db, tx => add_offer(tx, &new_offer("off_2", "con_2", START_MS + 1)));
+        in_tx!(db, tx => answer_offer(tx, "off_2", START_MS + 2, "accepted", None));
+        assert_eq!(of_rep(&db, "con_2").await.unwrap()[0].id, "led_1");
+    }
+
+    /// A clock runs until it is stopped, once; the running ones are listed most urgent first.
+    async fn clocks_start_and_stop(db: Db) {
+        scene(&db).await;
+        let clock = |kind: &str, started_ms: i64, due_ms: i64| SlaClock {
+            lead_id: "led_1".to_owned(),
+            kind: kind.to_owned(),
+            started_ms,
+            due_ms,
+            stopped_ms: None,
+            owner: "Rae".to_owned(),
+        };
+        in_tx!(db, tx => start_clock(tx, &clock("accept", START_MS, START_MS + 900)));
+        in_tx!(db, tx => start_clock(tx, &clock("first_contact", START_MS + 1, START_MS + 300)));
+        let running: Vec<_> = running_clocks(&db).await.unwrap().into_iter().map(|clock| clock.kind).collect();
+        assert_eq!(running, ["first_contact", "accept"]);
+        in_tx!(db, tx => stop_clock(tx, "led_1", "accept", START_MS + 50));
+        in_tx!(db, tx => stop_clock(tx, "led_1", "accept", START_MS + 99));
+        let all: Vec<_> = clocks(&db, "led_1").await.unwrap();
+        let seen: Vec<_> = all.iter().map(|c| (c.kind.as_str(), c.stopped_ms)).collect();
+        assert_eq!(seen, [("accept", Some(START_MS + 50)), ("first_contact", None)]);
+        assert_eq!(running_clocks(&db).await.unwrap().len(), 1);
+        let mut tx = db.begin().await.unwrap();
+        let error = start_clock(&mut tx, &clock("lunch", 0, 0)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{}", error.detail());
+    }
+}
