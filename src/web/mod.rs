@@ -22,4 +22,4 @@ mod visitor;
 mod tests;
 
 pub use health::Readiness;
-pub use router::router;
+pub use router::{router, router_with};

@@ -25,7 +25,12 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// The whole web layer. Serve it with connect info (`SocketAddr`), so that visitors' networks are known.
-pub fn router(ctx: Arc<Context>, readiness: Readiness) -> Router {
+pub fn router(ctx: Arc<Context>) -> Router {
+    router_with(ctx, Readiness::default())
+}
+
+/// The same with a [`Readiness`] that the caller turns off before stopping.
+pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
     let mut routes = Router::new().merge(open()).merge(mail_links()).merge(pages()).merge(desk_routes());
     let mut inside = console_routes();
     if ctx.settings.demo {

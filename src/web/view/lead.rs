@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         engagement::EventKind,
-        lead::{Fit, LeadStage, score::ScoreLine},
+        lead::{LeadStage, fit::FitResult, score::ScoreLine},
     },
     store::events::Event,
 };
@@ -94,7 +94,7 @@ pub fn score_lines(lines: &[ScoreLine]) -> Vec<Points> {
 }
 
 /// `business email +2`
-pub fn fit_lines(fit: &Fit) -> Vec<String> {
+pub fn fit_lines(fit: &FitResult) -> Vec<String> {
     fit.lines.iter().map(|line| format!("{} {:+}", line.label, line.points)).collect()
 }
 
