@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::Setting;
 use crate::{
     domain::{
+        content::Vendor,
         kernel::{Locale, Result},
         partner::BrandProfile,
     },
@@ -82,10 +83,17 @@ impl BrandView {
             contact_name: brand.contact_name.clone(),
             contact_email: brand.contact_email.clone(),
             sent_by: strings.fill("presented_by", &[("partner", &partner.name), ("vendor", &voice.vendor.name)]),
-            legal: strings
-                .fill("legal", &[("legal_name", &voice.vendor.legal_name), ("address", &voice.vendor.postal_address)]),
+            legal: legal(voice.vendor, strings),
         })
     }
+}
+
+/// Name and address; once, where the address begins with the name.
+fn legal(vendor: &Vendor, strings: &Strings) -> String {
+    if vendor.postal_address.starts_with(&vendor.legal_name) {
+        return vendor.postal_address.clone();
+    }
+    strings.fill("legal", &[("legal_name", &vendor.legal_name), ("address", &vendor.postal_address)])
 }
 
 /// The colours as custom properties; text on them is chosen for contrast.
