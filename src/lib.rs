@@ -2,6 +2,7 @@
 //!
 //! Layers, arrows one way: `web, cli -> work -> render, channel, store -> domain`. See `ARCHITECTURE.md`.
 
+pub mod app;
 pub mod channel;
 pub mod cli;
 pub mod config;

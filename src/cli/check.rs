@@ -1,22 +1,36 @@
 //! `partnercast check`: reads a content folder and says what to mend.
 
 use std::{
-    ffi::OsStr,
-    fs, io,
+    io,
     io::Write,
     path::{Path, PathBuf},
+    process::ExitCode,
 };
 
 use serde_json::{Value, json};
 
-use crate::domain::{
-    content::{
-        Library, SourceFile,
-        finding::{Code, Finding, Severity, codes},
-        library::{FILE_BYTES_MAX, FILES_MAX},
-    },
-    kernel::{Error, Result},
+use crate::{
+    domain::content::finding::{Code, Finding, Severity, codes},
+    work::{folder, sync},
 };
+
+/// Arguments of `check`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// The content folder.
+    #[arg(default_value = "content")]
+    dir: PathBuf,
+    /// How findings are written.
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Checks, prints, and gives the exit code.
+pub fn main(arguments: &Arguments) -> ExitCode {
+    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    // Nobody reads the answer if it cannot be written; the code still tells.
+    run(&arguments.dir, arguments.format, &mut out, &mut err).map_or(ExitCode::FAILURE, ExitCode::from)
+}
 
 /// Nothing but warnings at most.
 pub const EXIT_CLEAN: u8 = 0;
@@ -24,9 +38,6 @@ pub const EXIT_CLEAN: u8 = 0;
 pub const EXIT_ERRORS: u8 = 1;
 /// The folder cannot be read.
 pub const EXIT_UNREADABLE: u8 = 2;
-
-/// Deepest folder below the content folder; the format needs three.
-const DEPTH_MAX: usize = 8;
 
 /// How findings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -45,14 +56,14 @@ pub enum Format {
 /// # Errors
 /// `out` or `err` cannot be written.
 pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
-    let files = match read_folder(dir) {
+    let files = match folder::read_now(dir) {
         Ok(files) => files,
         Err(error) => {
             writeln!(err, "{}", error.detail())?;
             return Ok(EXIT_UNREADABLE);
         }
     };
-    let (library, findings) = Library::build(files);
+    let (library, findings) = sync::read(files);
     match format {
         Format::Human => human(&findings, library.assets.len(), out)?,
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?,
@@ -61,75 +72,6 @@ pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write)
     out.flush()?;
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
     Ok(if failed { EXIT_ERRORS } else { EXIT_CLEAN })
-}
-
-/// Every file under `dir`, sorted. Follows no links, and skips hidden files.
-///
-/// # Errors
-/// The folder or a file cannot be read, a name is not UTF-8, or there are too many files.
-pub fn read_folder(dir: &Path) -> Result<Vec<SourceFile>> {
-    let mut files = Vec::new();
-    let mut folders = vec![(dir.to_owned(), String::new(), 0)];
-    while let Some((folder, prefix, depth)) = folders.pop() {
-        let entries = fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))?;
-        for entry in entries {
-            let entry = entry.map_err(|error| unreadable(&folder, error))?;
-            let path = entry.path();
-            let name = entry.file_name();
-            let Some(name) = name.to_str() else {
-                return Err(Error::invalid(format!(
-                    "the name of {} is not UTF-8; rename it",
-                    path.display()
-                )));
-            };
-            if name.starts_with('.') {
-                continue;
-            }
-            // The entry's own type: a link is neither a file nor a folder, and is not followed.
-            let kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
-            let relative = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
-            if kind.is_dir() {
-                if depth >= DEPTH_MAX {
-                    return Err(Error::invalid(format!(
-                        "{} is nested deeper than {DEPTH_MAX}",
-                        path.display()
-                    )));
-                }
-                folders.push((path, relative, depth + 1));
-            } else if kind.is_file() {
-                if files.len() >= FILES_MAX {
-                    let folder = dir.display();
-                    return Err(Error::invalid(format!(
-                        "{folder} holds more than {FILES_MAX} files; split it"
-                    )));
-                }
-                files.push(SourceFile { bytes: read_file(&path)?, path: relative });
-            }
-        }
-    }
-    files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
-    Ok(files)
-}
-
-/// The file's bytes, and one more than is allowed when it is larger, so that the check can say so.
-fn read_file(path: &PathBuf) -> Result<Vec<u8>> {
-    use io::Read as _;
-    let file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
-    let most = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
-    let mut bytes = Vec::new();
-    file.take(most).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
-    Ok(bytes)
-}
-
-fn unreadable(path: &Path, error: io::Error) -> Error {
-    let why = match error.kind() {
-        io::ErrorKind::NotFound => "does not exist; name the content folder",
-        io::ErrorKind::PermissionDenied => "may not be read; change its permissions",
-        io::ErrorKind::NotADirectory => "is not a folder; name the content folder",
-        _ => "cannot be read",
-    };
-    let name = path.file_name().unwrap_or(OsStr::new("."));
-    Error::unavailable(format!("{} {why}", name.to_string_lossy())).because(error)
 }
 
 fn human(findings: &[Finding], assets: usize, out: &mut dyn Write) -> io::Result<()> {
@@ -183,6 +125,8 @@ fn sarif(findings: &[Finding]) -> Value {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     fn checked(dir: &Path, format: Format) -> (u8, String) {
@@ -230,6 +174,6 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         fs::create_dir(dir.path().join("pages")).unwrap();
         std::os::unix::fs::symlink("/etc/hostname", dir.path().join("pages/a.md")).unwrap();
-        assert!(read_folder(dir.path()).unwrap().is_empty());
+        assert!(folder::read_now(dir.path()).unwrap().is_empty());
     }
 }

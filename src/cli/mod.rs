@@ -1,2 +1,135 @@
-//! Layer `cli`.
+//! The command line: what the operator and the marketer type.
+
 pub mod check;
+pub mod demo;
+pub mod import;
+pub mod init;
+pub mod serve;
+pub mod sign_in;
+
+use std::{
+    io::Write,
+    path::PathBuf,
+    process::ExitCode,
+};
+
+use clap::{Parser, Subcommand};
+
+use crate::{
+    config::{Config, Log, LogFormat},
+    domain::kernel::Result,
+};
+
+/// Partner communication and content syndication: newsletters on a promised cadence, co-branded content, honest
+/// tracking, leads with one owner and a running clock.
+#[derive(Debug, Parser)]
+#[command(name = "partnercast", version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole story on real content, with nothing installed: an issue that leaves around the world, an inbox
+    /// that receives it, a form, a lead, a sales rep.
+    Demo(demo::Arguments),
+    /// Run the web pages, the scheduler and the delivery until stopped.
+    Serve(serve::Arguments),
+    /// Write a commented partnercast.toml and the keys it needs.
+    Init(init::Arguments),
+    /// Check a content folder; findings with file, line, column and fix. Exit code 1 if there are errors.
+    Check(check::Arguments),
+    /// Import partners, contacts and brands from a roster folder.
+    Import(import::Arguments),
+    /// Print a link that signs one browser in to the console, once, within ten minutes.
+    SignIn(sign_in::Arguments),
+}
+
+/// Where the configuration is.
+#[derive(Debug, clap::Args)]
+pub struct ConfigArgument {
+    /// The configuration file.
+    #[arg(long, short, default_value = "partnercast.toml", env = "PARTNERCAST_CONFIG")]
+    pub config: PathBuf,
+}
+
+/// Parses the arguments, runs the command, reports what went wrong.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    // Both choices of the TLS library's back end are compiled into some dependency's reach; this one is ours. A second
+    // call, as in tests, changes nothing.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let done = match cli.command {
+        Command::Check(arguments) => return check::main(&arguments),
+        Command::Init(arguments) => init::main(&arguments),
+        Command::SignIn(arguments) => sign_in::main(&arguments),
+        Command::Demo(arguments) => block_on(demo::main(arguments)),
+        Command::Serve(arguments) => block_on(serve::main(arguments)),
+        Command::Import(arguments) => block_on(import::main(arguments)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say_error(&error.detail());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        crate::domain::kernel::Error::unavailable("the operating system gives us no threads").because(error)
+    })?;
+    runtime.block_on(work)
+}
+
+/// A line for the person at the terminal. A closed terminal is no reason to stop working.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stdout().lock(), "{line}");
+}
+
+fn say_error(line: &str) {
+    let _ = writeln!(std::io::stderr().lock(), "error: {line}");
+}
+
+/// Starts the log as configured.
+fn start_log(log: &Log) -> Result<()> {
+    let filter = tracing_subscriber::EnvFilter::try_new(&log.filter).map_err(|error| {
+        crate::domain::kernel::Error::invalid(format!(
+            "log.filter `{}` cannot be read; write `info` or `partnercast=debug,warn`",
+            log.filter
+        ))
+        .because(error)
+    })?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A log that was started already, as in tests, stays.
+    let _ = match log.format {
+        LogFormat::Text => builder.with_target(false).try_init(),
+        LogFormat::Json => builder.json().try_init(),
+    };
+    Ok(())
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+///
+/// # Errors
+/// The operating system gives us no signals.
+async fn asked_to_stop() -> Result<()> {
+    let no_signals = |error| crate::domain::kernel::Error::unavailable("signals cannot be received").because(error);
+    let mut terminate =
+        tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(no_signals)?;
+    tokio::select! {
+        pressed = tokio::signal::ctrl_c() => pressed.map_err(no_signals),
+        _ = terminate.recv() => Ok(()),
+    }
+}
+
+/// Reads the configuration.
+///
+/// # Errors
+/// As [`Config::load`].
+fn load(argument: &ConfigArgument) -> Result<Config> {
+    Config::load(&argument.config)
+}

@@ -85,6 +85,11 @@ impl SlotTable {
         self.0.get(number)
     }
 
+    /// All slots in the order of their numbers.
+    pub fn iter(&self) -> impl Iterator<Item = &Slot> {
+        self.0.iter()
+    }
+
     /// `text` with every slot filled; `escape` is applied to the values, the rest stays as it is.
     pub fn fill(&self, text: &str, values: &SlotValues<'_>, escape: fn(&str) -> String) -> String {
         let mut filled = String::with_capacity(text.len() + 256);

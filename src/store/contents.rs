@@ -132,6 +132,24 @@ pub enum NewBody {
     },
 }
 
+/// Stores small binary files without giving them a place in the content folder.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn store_files(tx: &mut Tx, now_ms: UtcMs, files: Vec<NewFile>) -> Result<()> {
+    let rows = files.into_iter().filter_map(|file| match file.body {
+        NewBody::Binary { media_type, base64 } => Some(args![file.hash, media_type, base64, now_ms]),
+        NewBody::Text(_) => None,
+    });
+    tx.bulk(
+        "INSERT INTO stored_file (hash, media_type, base64, stored_ms)",
+        rows.collect(),
+        "ON CONFLICT (hash) DO NOTHING",
+    )
+    .await
+    .map(|_| ())
+}
+
 /// Stores `files` and makes them the present ones; `gone` are paths no longer there. Revisions stay.
 ///
 /// # Errors

@@ -1,38 +1,35 @@
-//! Reading the content folder from disk, within limits, without following symbolic links.
+//! Reading the content folder from disk, within limits, without following links.
 
-use std::path::{Path, PathBuf};
+use std::{
+    ffi::OsStr,
+    fs, io,
+    path::{Path, PathBuf},
+};
 
 use super::tokens::sha256_hex;
 use crate::domain::{
-    content::library::{FILES_MAX, SourceFile},
+    content::library::{FILE_BYTES_MAX, FILES_MAX, SourceFile},
     kernel::{Error, Result},
 };
 
-/// Largest file read; larger ones become a finding by their size alone.
-const BYTES_MAX: u64 = 2 << 20;
-/// Deepest folder looked into.
+/// Deepest folder below the content folder; the format needs three.
 const DEPTH_MAX: usize = 8;
 
-/// All files of `dir`, by path; hidden ones are left out.
+/// Every file under `dir`, by path; hidden ones are left out.
 ///
 /// # Errors
-/// `Invalid` when the folder is not there or cannot be read.
+/// The folder or a file cannot be read, a name is not UTF-8, or there are too many files.
 pub async fn read(dir: &Path) -> Result<Vec<SourceFile>> {
     let dir = dir.to_owned();
-    blocking(move || {
-        let mut files = Vec::new();
-        for (path, full, size) in list(&dir)? {
-            let bytes = if size > BYTES_MAX {
-                // The content layer says that it is too large; it need not see all of it for that.
-                vec![b' '; usize::try_from(BYTES_MAX).unwrap_or(usize::MAX)]
-            } else {
-                std::fs::read(&full).map_err(|error| unreadable(&full, &error))?
-            };
-            files.push(SourceFile { path, bytes });
-        }
-        Ok(files)
-    })
-    .await
+    blocking(move || read_now(&dir)).await
+}
+
+/// As [`read`], on this thread.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_now(dir: &Path) -> Result<Vec<SourceFile>> {
+    list(dir)?.into_iter().map(|(path, full)| Ok(SourceFile { bytes: read_file(&full)?, path })).collect()
 }
 
 /// A text that changes when any file of `dir` does, by name, size or time of change.
@@ -43,9 +40,9 @@ pub async fn fingerprint(dir: &Path) -> Result<String> {
     let dir = dir.to_owned();
     blocking(move || {
         let mut lines = Vec::new();
-        for (path, full, size) in list(&dir)? {
-            let changed = full.metadata().and_then(|meta| meta.modified());
-            lines.push(format!("{path} {size} {changed:?}"));
+        for (path, full) in list(&dir)? {
+            let meta = full.metadata().map_err(|error| unreadable(&full, error))?;
+            lines.push(format!("{path} {} {:?}", meta.len(), meta.modified().ok()));
         }
         Ok(sha256_hex(lines.join("\n").as_bytes()))
     })
@@ -53,43 +50,63 @@ pub async fn fingerprint(dir: &Path) -> Result<String> {
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .map_err(|error| Error::internal("reading a folder").because(error))?
+    let done = tokio::task::spawn_blocking(work).await;
+    done.map_err(|error| Error::internal("reading a folder").because(error))?
 }
 
-fn list(dir: &Path) -> Result<Vec<(String, PathBuf, u64)>> {
+/// Paths under `dir` with `/`, and on disk, sorted.
+fn list(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     let mut found = Vec::new();
-    walk(dir, "", 0, &mut found)?;
-    found.sort();
+    let mut folders = vec![(dir.to_owned(), String::new(), 0)];
+    while let Some((folder, prefix, depth)) = folders.pop() {
+        for entry in fs::read_dir(&folder).map_err(|error| unreadable(&folder, error))? {
+            let entry = entry.map_err(|error| unreadable(&folder, error))?;
+            let path = entry.path();
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
+                return Err(Error::invalid(format!("the name of {} is not UTF-8; rename it", path.display())));
+            };
+            if name.starts_with('.') {
+                continue;
+            }
+            // The entry's own type: a link is neither a file nor a folder, and is not followed.
+            let kind = entry.file_type().map_err(|error| unreadable(&path, error))?;
+            let relative = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
+            if kind.is_dir() {
+                if depth >= DEPTH_MAX {
+                    return Err(Error::invalid(format!("{} is nested deeper than {DEPTH_MAX}", path.display())));
+                }
+                folders.push((path, relative, depth + 1));
+            } else if kind.is_file() {
+                if found.len() >= FILES_MAX {
+                    let folder = dir.display();
+                    return Err(Error::invalid(format!("{folder} holds more than {FILES_MAX} files; split it")));
+                }
+                found.push((relative, path));
+            }
+        }
+    }
+    found.sort_unstable();
     Ok(found)
 }
 
-fn walk(dir: &Path, prefix: &str, depth: usize, found: &mut Vec<(String, PathBuf, u64)>) -> Result<()> {
-    for entry in std::fs::read_dir(dir).map_err(|error| unreadable(dir, &error))? {
-        let entry = entry.map_err(|error| unreadable(dir, &error))?;
-        let full = entry.path();
-        let name = entry.file_name().to_string_lossy().into_owned();
-        let meta = entry.metadata().map_err(|error| unreadable(&full, &error))?;
-        if name.starts_with('.') || meta.is_symlink() {
-            continue;
-        }
-        let path = if prefix.is_empty() { name } else { format!("{prefix}/{name}") };
-        if meta.is_dir() && depth < DEPTH_MAX {
-            walk(&full, &path, depth + 1, found)?;
-        } else if meta.is_file() {
-            if found.len() >= FILES_MAX {
-                return Err(Error::invalid(format!(
-                    "{} holds more than {FILES_MAX} files; split the folder",
-                    dir.display()
-                )));
-            }
-            found.push((path, full, meta.len()));
-        }
-    }
-    Ok(())
+/// The file's bytes, and one more than is allowed when it is larger, so that the check can say so.
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    use io::Read as _;
+    let file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
+    let most = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
+    Ok(bytes)
 }
 
-fn unreadable(path: &Path, error: &std::io::Error) -> Error {
-    Error::invalid(format!("{} cannot be read: {error}", path.display()))
+fn unreadable(path: &Path, error: io::Error) -> Error {
+    let why = match error.kind() {
+        io::ErrorKind::NotFound => "does not exist; name a folder that does",
+        io::ErrorKind::PermissionDenied => "may not be read; change its permissions",
+        io::ErrorKind::NotADirectory => "is not a folder; name a folder",
+        _ => "cannot be read",
+    };
+    let name = if path.as_os_str().is_empty() { OsStr::new(".") } else { path.as_os_str() };
+    Error::unavailable(format!("{} {why}", name.to_string_lossy())).because(error)
 }

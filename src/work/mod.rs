@@ -10,6 +10,7 @@ pub mod documents;
 pub mod folder;
 pub mod forms;
 pub mod handoff;
+pub mod import;
 pub mod lead_card;
 pub mod link_book;
 pub mod notices;

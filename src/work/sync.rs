@@ -181,7 +181,7 @@ fn is_image(path: &str) -> bool {
 
 /// What of a file is stored: texts as they are, images decoded and encoded again, so that what we serve is an image
 /// and nothing else. Files of other kinds are not stored.
-fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
+pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     let path = file.path.clone();
     if is_image(&path) {
         let png = logo::sanitise(&file.bytes)

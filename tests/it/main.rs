@@ -5,4 +5,6 @@ mod harness;
 #[cfg(test)]
 mod store;
 #[cfg(test)]
+mod story;
+#[cfg(test)]
 mod tidy;

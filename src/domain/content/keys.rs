@@ -233,19 +233,6 @@ impl Found {
         self.int(i64::from(least)..=1_000_000, findings).and_then(|number| u32::try_from(number).ok())
     }
 
-    /// A number.
-    pub fn number(self, findings: &mut Findings<'_>) -> Option<f64> {
-        match self.placed.value {
-            Value::Float(number) if number.is_finite() => Some(number),
-            // Anything that a person writes here is far below 2^32.
-            Value::Int(number) => i32::try_from(number).ok().map(f64::from),
-            _ => {
-                self.wrong_type("a number", findings);
-                None
-            }
-        }
-    }
-
     /// The items of a list.
     pub fn list(self, findings: &mut Findings<'_>) -> Vec<Self> {
         let Value::List(items) = self.placed.value else {

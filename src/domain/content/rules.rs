@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{NaiveTime, Weekday};
+use chrono::{NaiveTime, TimeDelta, Weekday};
 
 use super::{
     asset::words,
@@ -13,8 +13,17 @@ use super::{
 };
 use crate::domain::kernel::{Locale, Slug};
 
+/// Most points, either way, that a rule may give for one thing.
+const POINTS_MAX: i32 = 10_000;
+/// Longest half-life, in days.
+const HALF_LIFE_DAYS_MAX: u32 = 3_650;
+/// Longest clock, in business minutes: a quarter of eight-hour days.
+const CLOCK_MINUTES_MAX: u32 = 90 * 8 * 60;
+/// Shortest business day: no clock change may swallow it, and no search for an open hour runs for long.
+const BUSINESS_DAY_MIN: TimeDelta = TimeDelta::hours(1);
+
 words! {
-    /// What may move a score.
+    /// What may move a score: the kinds of events that a rule can name, in `engagement`'s words.
     ScoreEvent {
         /// A click by a person.
         Click "click",
@@ -50,37 +59,37 @@ words! {
 }
 
 /// scoring.toml.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scoring {
     /// Raised with every change; each score names it.
     pub version: u32,
-    /// After so many days points are worth half.
-    pub half_life_days: f64,
+    /// After so many days points are worth half; 1 to 3,650.
+    pub half_life_days: u32,
     /// Engagement from which a lead qualifies, in points.
-    pub mql_score: f64,
+    pub mql_score: i32,
     /// And the least grade of fit.
     pub mql_fit: FitGrade,
     /// Events that qualify at once.
     pub instant: Vec<ScoreEvent>,
-    /// Points an event gives; those not listed give none.
-    pub points: BTreeMap<ScoreEvent, f64>,
-    /// The most that one kind of event may give, in points, before decay.
-    pub caps: BTreeMap<ScoreEvent, f64>,
+    /// Points an event gives, 10,000 at most either way; those not listed give none.
+    pub points: BTreeMap<ScoreEvent, i32>,
+    /// The most that one kind of event may give, in points, after decay; those not listed have no limit.
+    pub caps: BTreeMap<ScoreEvent, i32>,
     /// Points for who they are.
     pub fit: Fit,
 }
 
-/// Points for who a lead is.
-#[derive(Debug, Clone, Default, PartialEq)]
+/// Points for who a lead is, 10,000 at most either way.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Fit {
     /// The address is not one of a free mail provider.
-    pub business_email: f64,
+    pub business_email: i32,
     /// By number of people: `50-249`.
-    pub company_size: BTreeMap<String, f64>,
+    pub company_size: BTreeMap<String, i32>,
     /// By what they do: `executive`.
-    pub job_role: BTreeMap<String, f64>,
+    pub job_role: BTreeMap<String, i32>,
     /// Their country is in the partner's region.
-    pub country_served: f64,
+    pub country_served: i32,
 }
 
 /// routing.toml.
@@ -96,25 +105,26 @@ pub struct Routing {
     pub standard: LeadClock,
 }
 
-/// When people work, in their own zone.
+/// When people work, in their own zone. A day's hours run from the first instant at which the clocks show `start`
+/// or later to the first at which they show `end` or later.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BusinessHours {
     /// Days, Monday first.
     pub days: Vec<Weekday>,
     /// From.
     pub start: NaiveTime,
-    /// Until; later than `start`.
+    /// Until; an hour after `start` at least.
     pub end: NaiveTime,
 }
 
-/// How much time a rep has, in minutes of business hours.
+/// How much time a rep has, in minutes of business hours; each 1 to 43,200.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LeadClock {
     /// To accept, from the offer.
     pub accept_minutes: u32,
     /// To the first contact, from acceptance.
     pub first_contact_minutes: u32,
-    /// To an agreed next step, from the first contact.
+    /// To qualify, disqualify or recycle, from the first contact.
     pub next_step_minutes: u32,
 }
 
@@ -141,7 +151,7 @@ impl ConsentText {
 }
 
 /// The rules; what a folder does not have is nothing.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Rules {
     /// scoring.toml.
     pub scoring: Option<Scoring>,
@@ -161,62 +171,71 @@ impl Rules {
 impl Scoring {
     pub(super) fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Option<Self> {
         let version = keys.need("version", f).and_then(|v| v.count(1, f));
-        let half_life = keys.need("half_life_days", f);
-        let place = half_life.as_ref().map(Found::place);
-        let half_life_days = half_life.and_then(|v| v.number(f));
-        if let Some(place) = place.filter(|_| half_life_days.is_some_and(|days| days <= 0.0)) {
-            f.add(codes::BAD_VALUE, place, "`half_life_days` is not more than 0", "write a number of days");
-        }
-        let mql_score = keys.need("mql_score", f).and_then(|v| v.number(f));
+        let half_life_days = keys.need("half_life_days", f).and_then(|v| whole(v, 1, HALF_LIFE_DAYS_MAX, f));
+        let mql_score = keys.need("mql_score", f).and_then(|v| points(v, f));
         let mql_fit = keys.need("mql_fit", f).and_then(|v| v.choice(FitGrade::WORDS, f));
         let instant = keys.get("instant").map(|v| v.choices(ScoreEvent::WORDS, f)).unwrap_or_default();
-        let points = keys.need("points", f).map(|v| by_event(v, f)).unwrap_or_default();
-        let caps = keys.get("caps").map(|v| by_event(v, f)).unwrap_or_default();
+        let given = keys.need("points", f).map(|v| by_event(v, f, points)).unwrap_or_default();
+        let caps = keys.get("caps").map(|v| by_event(v, f, cap)).unwrap_or_default();
         let fit = keys.need("fit", f).and_then(|v| fit(v, f));
         keys.finish(f);
         Some(Self {
             version: version?,
-            half_life_days: half_life_days.filter(|days| *days > 0.0)?,
+            half_life_days: half_life_days?,
             mql_score: mql_score?,
             mql_fit: mql_fit?,
             instant,
-            points,
+            points: given,
             caps,
             fit: fit?,
         })
     }
 }
 
-fn by_event(found: Found, f: &mut Findings<'_>) -> BTreeMap<ScoreEvent, f64> {
+/// A whole number from `least` to `most`.
+fn whole(found: Found, least: u32, most: u32, f: &mut Findings<'_>) -> Option<u32> {
+    found.int(i64::from(least)..=i64::from(most), f).and_then(|number| u32::try_from(number).ok())
+}
+
+/// What a rule gives or takes for one thing.
+fn points(found: Found, f: &mut Findings<'_>) -> Option<i32> {
+    let most = i64::from(POINTS_MAX);
+    found.int(-most..=most, f).and_then(|number| i32::try_from(number).ok())
+}
+
+/// A limit to points.
+fn cap(found: Found, f: &mut Findings<'_>) -> Option<i32> {
+    found.int(0..=i64::from(POINTS_MAX), f).and_then(|number| i32::try_from(number).ok())
+}
+
+fn by_event(
+    found: Found,
+    f: &mut Findings<'_>,
+    read: fn(Found, &mut Findings<'_>) -> Option<i32>,
+) -> BTreeMap<ScoreEvent, i32> {
     let Some(mut keys) = found.map(f) else { return BTreeMap::new() };
-    let mut points = BTreeMap::new();
+    let mut table = BTreeMap::new();
     for (word, event) in ScoreEvent::WORDS {
-        if let Some(number) = keys.get(word).and_then(|v| v.number(f)) {
-            points.insert(*event, number);
+        if let Some(number) = keys.get(word).and_then(|v| read(v, f)) {
+            table.insert(*event, number);
         }
     }
     keys.finish(f);
-    points
+    table
 }
 
-fn by_name(found: Found, f: &mut Findings<'_>) -> BTreeMap<String, f64> {
+fn by_name(found: Found, f: &mut Findings<'_>) -> BTreeMap<String, i32> {
     let Some(mut keys) = found.map(f) else { return BTreeMap::new() };
-    let mut points = BTreeMap::new();
-    for (name, found) in keys.rest() {
-        if let Some(number) = found.number(f) {
-            points.insert(name, number);
-        }
-    }
-    points
+    keys.rest().into_iter().filter_map(|(name, found)| Some((name, points(found, f)?))).collect()
 }
 
 fn fit(found: Found, f: &mut Findings<'_>) -> Option<Fit> {
     let mut keys = found.map(f)?;
     let fit = Fit {
-        business_email: keys.need("business_email", f).and_then(|v| v.number(f)).unwrap_or_default(),
+        business_email: keys.need("business_email", f).and_then(|v| points(v, f)).unwrap_or_default(),
         company_size: keys.need("company_size", f).map(|v| by_name(v, f)).unwrap_or_default(),
         job_role: keys.need("job_role", f).map(|v| by_name(v, f)).unwrap_or_default(),
-        country_served: keys.need("country_served", f).and_then(|v| v.number(f)).unwrap_or_default(),
+        country_served: keys.need("country_served", f).and_then(|v| points(v, f)).unwrap_or_default(),
     };
     keys.finish(f);
     Some(fit)
@@ -250,17 +269,22 @@ impl Routing {
 
 fn business_hours(found: Found, f: &mut Findings<'_>) -> Option<BusinessHours> {
     let mut keys = found.map(f)?;
-    let mut days = keys.need("days", f).map(|v| v.choices(DAYS, f))?;
-    days.sort_by_key(Weekday::num_days_from_monday);
-    days.dedup();
+    let days = keys.need("days", f).map(|v| v.choices(DAYS, f));
     let start = keys.need("start", f).and_then(|v| v.time(f));
     let end = keys.need("end", f).and_then(|v| v.time(f));
     let place = keys.place();
     keys.finish(f);
-    let (start, end) = (start?, end?);
-    if days.is_empty() || end <= start {
-        let fix = "name at least one day, and an `end` later than `start`";
-        f.add(codes::BAD_VALUE, place, "there are no business hours, so no clock would ever run", fix);
+    let (mut days, start, end) = (days?, start?, end?);
+    days.sort_by_key(Weekday::num_days_from_monday);
+    days.dedup();
+    if days.is_empty() || end - start < BUSINESS_DAY_MIN {
+        let fix = "name at least one day, and an `end` an hour or more after `start`";
+        f.add(
+            codes::BAD_VALUE,
+            place,
+            "there are no business hours to speak of, so clocks would not run",
+            fix,
+        );
         return None;
     }
     Some(BusinessHours { days, start, end })
@@ -268,9 +292,10 @@ fn business_hours(found: Found, f: &mut Findings<'_>) -> Option<BusinessHours> {
 
 fn lead_clock(found: Found, f: &mut Findings<'_>) -> Option<LeadClock> {
     let mut keys = found.map(f)?;
-    let accept = keys.need("accept_minutes", f).and_then(|v| v.count(1, f));
-    let first_contact = keys.need("first_contact_minutes", f).and_then(|v| v.count(1, f));
-    let next_step = keys.need("next_step_minutes", f).and_then(|v| v.count(1, f));
+    let mut minutes = |key| keys.need(key, f).and_then(|v| whole(v, 1, CLOCK_MINUTES_MAX, f));
+    let accept = minutes("accept_minutes");
+    let first_contact = minutes("first_contact_minutes");
+    let next_step = minutes("next_step_minutes");
     keys.finish(f);
     Some(LeadClock {
         accept_minutes: accept?,
@@ -322,3 +347,6 @@ fn consent_text(found: Found, f: &mut Findings<'_>) -> Option<ConsentText> {
     }
     Some(ConsentText { id: id?, version: version?, purpose: purpose?, texts })
 }
+
+#[cfg(test)]
+pub(in crate::domain) mod tests;

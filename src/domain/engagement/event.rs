@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::domain::content::rules::ScoreEvent;
+
 /// What was done. There is no "opened": a mail program's image fetch says nothing about a person.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -84,6 +86,22 @@ impl fmt::Display for EventKind {
     }
 }
 
+/// What a rule calls an event.
+impl From<ScoreEvent> for EventKind {
+    fn from(event: ScoreEvent) -> Self {
+        match event {
+            ScoreEvent::Click => Self::Click,
+            ScoreEvent::PageView => Self::PageView,
+            ScoreEvent::Download => Self::Download,
+            ScoreEvent::WhitepaperForm => Self::WhitepaperForm,
+            ScoreEvent::WebinarRegistered => Self::WebinarRegistered,
+            ScoreEvent::WebinarAttended => Self::WebinarAttended,
+            ScoreEvent::TalkToUs => Self::TalkToUs,
+            ScoreEvent::Unsubscribe => Self::Unsubscribe,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,5 +112,14 @@ mod tests {
             assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
         }
+    }
+
+    #[test]
+    fn rules_use_the_same_words() {
+        for (word, event) in ScoreEvent::WORDS {
+            assert_eq!(EventKind::from(*event).as_str(), *word);
+        }
+        let unscored = EventKind::ALL.into_iter().filter(|kind| ScoreEvent::parse(kind.as_str()).is_none());
+        assert_eq!(unscored.collect::<Vec<_>>(), [EventKind::Resubscribe], "coming back earns nothing");
     }
 }

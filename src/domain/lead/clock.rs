@@ -3,51 +3,17 @@
 use std::fmt;
 
 use chrono_tz::Tz;
-use serde::Deserialize;
 
-use super::BusinessHours;
-use crate::domain::kernel::{Error, Result, clock::UtcMs};
+use super::business_time;
+use crate::domain::{
+    content::rules::{BusinessHours, Routing},
+    kernel::clock::{MINUTE_MS, UtcMs},
+};
 
-/// Longest clock, in business minutes: a quarter of eight-hour days.
-const CLOCK_MINUTES_MAX: u32 = 90 * 8 * 60;
 /// Share of a clock's time at which its owner is reminded, in percent.
 pub const REMIND_AT_PERCENT: [u32; 2] = [50, 80];
 /// Share at which the lead is taken back or the matter goes one step up, in percent.
 pub const OVERDUE_AT_PERCENT: u32 = 100;
-
-/// `rules/routing.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RoutingRule {
-    /// Raised with every change.
-    pub version: u32,
-    /// When clocks run.
-    pub business_hours: BusinessHours,
-    /// How long they run.
-    pub clock: Clocks,
-}
-
-/// Clocks by heat.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Clocks {
-    /// For somebody who asked to talk.
-    pub hot: ClockMinutes,
-    /// For everybody else.
-    pub standard: ClockMinutes,
-}
-
-/// Lengths in business minutes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ClockMinutes {
-    /// To accept or turn down, from the offer.
-    pub accept_minutes: u32,
-    /// To reach the person, from acceptance.
-    pub first_contact_minutes: u32,
-    /// To qualify, disqualify or recycle, from first contact.
-    pub next_step_minutes: u32,
-}
 
 /// How urgent a lead is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -84,55 +50,31 @@ pub struct SlaClock {
     pub zone: Tz,
 }
 
-impl RoutingRule {
-    /// Reads `routing.toml`.
-    ///
-    /// # Errors
-    /// What is wrong in the file; numbers out of range, all at once.
-    pub fn parse(text: &str) -> Result<Self> {
-        let rule: Self = toml::from_str(text)
-            .map_err(|e| Error::invalid(format!("routing.toml: {}", e.message())).because(e))?;
-        let mut faults = Vec::new();
-        for heat in [Heat::Hot, Heat::Standard] {
-            for kind in SlaKind::ALL {
-                if !(1..=CLOCK_MINUTES_MAX).contains(&rule.minutes(kind, heat)) {
-                    faults.push(format!("clock.{heat}.{kind}_minutes must be 1 to {CLOCK_MINUTES_MAX}"));
-                }
-            }
-        }
-        if faults.is_empty() {
-            Ok(rule)
-        } else {
-            Err(Error::invalid(format!("routing.toml: {}", faults.join("; "))))
-        }
+/// How long a clock runs, in business minutes.
+pub fn minutes(rule: &Routing, kind: SlaKind, heat: Heat) -> u32 {
+    let clock = match heat {
+        Heat::Hot => rule.hot,
+        Heat::Standard => rule.standard,
+    };
+    match kind {
+        SlaKind::Accept => clock.accept_minutes,
+        SlaKind::FirstContact => clock.first_contact_minutes,
+        SlaKind::NextStep => clock.next_step_minutes,
     }
+}
 
-    /// How long a clock runs, in business minutes.
-    pub fn minutes(&self, kind: SlaKind, heat: Heat) -> u32 {
-        let clocks = match heat {
-            Heat::Hot => self.clock.hot,
-            Heat::Standard => self.clock.standard,
-        };
-        match kind {
-            SlaKind::Accept => clocks.accept_minutes,
-            SlaKind::FirstContact => clocks.first_contact_minutes,
-            SlaKind::NextStep => clocks.next_step_minutes,
-        }
-    }
-
-    /// Starts a clock at `started_ms` in the partner's zone.
-    pub fn start(&self, kind: SlaKind, heat: Heat, started_ms: UtcMs, zone: Tz) -> SlaClock {
-        let minutes = self.minutes(kind, heat);
-        let due_ms = self.business_hours.add_minutes(started_ms, minutes, zone);
-        SlaClock { kind, started_ms, due_ms, minutes, zone }
-    }
+/// Starts a clock at `started_ms` in the partner's zone.
+pub fn start(rule: &Routing, kind: SlaKind, heat: Heat, started_ms: UtcMs, zone: Tz) -> SlaClock {
+    let minutes = minutes(rule, kind, heat);
+    let due_ms = business_time::add_minutes(&rule.business_hours, started_ms, minutes, zone);
+    SlaClock { kind, started_ms, due_ms, minutes, zone }
 }
 
 impl SlaClock {
     /// Business time used at `now_ms`, in whole percent; 100 from `due_ms` on, and more when overdue.
     pub fn share_used(&self, hours: &BusinessHours, now_ms: UtcMs) -> u32 {
-        let used_ms = hours.elapsed_ms(self.started_ms, now_ms, self.zone);
-        let whole_ms = i64::from(self.minutes.max(1)) * crate::domain::kernel::clock::MINUTE_MS;
+        let used_ms = business_time::elapsed_ms(hours, self.started_ms, now_ms, self.zone);
+        let whole_ms = i64::from(self.minutes.max(1)) * MINUTE_MS;
         let percent = u32::try_from(used_ms.saturating_mul(100) / whole_ms).unwrap_or(u32::MAX);
         // The stored due time is the promise, even where the hours were changed since.
         if now_ms >= self.due_ms {
@@ -149,7 +91,7 @@ impl SlaClock {
         }
         let minutes = u64::from(self.minutes) * u64::from(percent) / u64::from(OVERDUE_AT_PERCENT);
         let minutes = u32::try_from(minutes).unwrap_or(self.minutes);
-        hours.add_minutes(self.started_ms, minutes, self.zone).min(self.due_ms)
+        business_time::add_minutes(hours, self.started_ms, minutes, self.zone).min(self.due_ms)
     }
 }
 
@@ -211,30 +153,15 @@ impl fmt::Display for SlaKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::kernel::clock::{HOUR_MS, MINUTE_MS};
+    use crate::domain::{content::rules::tests::routing, kernel::clock::HOUR_MS};
 
-    const RULE: &str = r#"
-        version = 1
-        [business_hours]
-        days = ["mon", "tue", "wed", "thu", "fri"]
-        start = "09:00"
-        end = "17:00"
-        [clock.hot]
-        accept_minutes = 60
-        first_contact_minutes = 240
-        next_step_minutes = 2400
-        [clock.standard]
-        accept_minutes = 480
-        first_contact_minutes = 480
-        next_step_minutes = 2400
-    "#;
     /// Monday, 2027-01-18 16:30 in London.
     const MONDAY_1630: UtcMs = 1_800_289_800_000;
 
     #[test]
     fn a_hot_clock_stops_over_night_and_reminds_on_the_way() {
-        let rule = RoutingRule::parse(RULE).unwrap();
-        let clock = rule.start(SlaKind::Accept, Heat::Hot, MONDAY_1630, Tz::Europe__London);
+        let rule = routing();
+        let clock = start(&rule, SlaKind::Accept, Heat::Hot, MONDAY_1630, Tz::Europe__London);
         let tuesday_0930 = MONDAY_1630 + 17 * HOUR_MS;
         assert_eq!(clock.due_ms, tuesday_0930);
         let used = |now_ms| clock.share_used(&rule.business_hours, now_ms);
@@ -246,22 +173,5 @@ mod tests {
         assert_eq!(used(tuesday_0930 + HOUR_MS), 200);
         let [half, most] = REMIND_AT_PERCENT.map(|p| clock.at_percent_ms(&rule.business_hours, p));
         assert_eq!((half, most), (MONDAY_1630 + 30 * MINUTE_MS, tuesday_0930 - 12 * MINUTE_MS));
-    }
-
-    #[test]
-    fn wrong_rules_are_refused_with_every_reason() {
-        let wrong = RULE.replace("accept_minutes = 60", "accept_minutes = 0").replace("= 480", "= 4800000");
-        let error = RoutingRule::parse(&wrong).unwrap_err();
-        for key in
-            ["clock.hot.accept_minutes", "clock.standard.accept_minutes", "clock.standard.first_contact"]
-        {
-            assert!(error.public().contains(key), "{}", error.public());
-        }
-        for (from, to, hint) in
-            [("\"mon\"", "\"moon\"", "moon"), ("clock.hot", "clock.warm", "warm"), ("09:00", "9", "HH:MM")]
-        {
-            let error = RoutingRule::parse(&RULE.replace(from, to)).unwrap_err();
-            assert!(error.public().contains(hint), "{}", error.public());
-        }
     }
 }

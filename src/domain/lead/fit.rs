@@ -2,34 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
-/// Points of the profile.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FitRule {
-    /// For an address at a domain of one's own.
-    pub business_email: i32,
-    /// By size, as the form offers it.
-    pub company_size: BTreeMap<String, i32>,
-    /// By job role, as the form offers it.
-    pub job_role: BTreeMap<String, i32>,
-    /// For a country the partner serves.
-    pub country_served: i32,
-}
-
-/// How well somebody matches; A is best.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Deserialize)]
-pub enum FitGrade {
-    /// 8 points or more.
-    A,
-    /// 5 to 7.
-    B,
-    /// 2 to 4.
-    C,
-    /// Less.
-    D,
-}
+use crate::domain::content::rules::{self, FitGrade};
 
 /// What is known of somebody's profile.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -46,7 +19,7 @@ pub struct FitFacts {
 
 /// A fit grade, explained.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fit {
+pub struct FitResult {
     /// The grade.
     pub grade: FitGrade,
     /// Sum of the lines.
@@ -64,34 +37,18 @@ pub struct FitLine {
     pub points: i32,
 }
 
-impl FitGrade {
-    /// The letter.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::A => "A",
-            Self::B => "B",
-            Self::C => "C",
-            Self::D => "D",
-        }
-    }
-
-    /// Reads the letter.
-    pub fn parse(letter: &str) -> Option<Self> {
-        [Self::A, Self::B, Self::C, Self::D].into_iter().find(|grade| grade.as_str() == letter)
-    }
-
-    fn of(points: i32) -> Self {
-        match points {
-            8.. => Self::A,
-            5..=7 => Self::B,
-            2..=4 => Self::C,
-            _ => Self::D,
-        }
+/// The grade that points give.
+fn grade(points: i32) -> FitGrade {
+    match points {
+        8.. => FitGrade::A,
+        5..=7 => FitGrade::B,
+        2..=4 => FitGrade::C,
+        _ => FitGrade::D,
     }
 }
 
 /// How well somebody matches.
-pub fn fit(rule: &FitRule, facts: &FitFacts) -> Fit {
+pub fn fit(rule: &rules::Fit, facts: &FitFacts) -> FitResult {
     let given = |yes: bool, points: i32| if yes { points } else { 0 };
     let chosen = |table: &BTreeMap<String, i32>, what: &str, value: Option<&String>| match value {
         None => FitLine { label: format!("{what} not given"), points: 0 },
@@ -112,5 +69,5 @@ pub fn fit(rule: &FitRule, facts: &FitFacts) -> Fit {
         FitLine { label: country.to_owned(), points: given(facts.country_served, rule.country_served) },
     ];
     let points = lines.iter().map(|line| line.points).sum();
-    Fit { grade: FitGrade::of(points), points, lines }
+    FitResult { grade: grade(points), points, lines }
 }

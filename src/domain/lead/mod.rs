@@ -11,10 +11,9 @@ pub mod route;
 pub mod score;
 pub mod stage;
 
-pub use business_time::BusinessHours;
-pub use clock::{Heat, RoutingRule, SlaClock, SlaKind};
-pub use fit::{Fit, FitFacts, FitGrade, FitRule};
+pub use clock::{Heat, SlaClock, SlaKind};
+pub use fit::{FitFacts, FitResult};
 pub use freemail::is_business_domain;
 pub use route::{Receiver, Route, route};
-pub use score::{Qualification, Score, ScoredEvent, ScoringRule};
+pub use score::{Qualification, Score, ScoredEvent};
 pub use stage::{DisqualifyReason, LeadOrigin, LeadStage, RejectReason};

@@ -4,45 +4,12 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
-
-use super::fit::{Fit, FitGrade, FitRule};
+use super::fit::FitResult;
 use crate::domain::{
+    content::rules::{ScoreEvent, Scoring},
     engagement::EventKind,
-    kernel::{
-        Error, Result,
-        clock::{DAY_MS, UtcMs},
-    },
+    kernel::clock::{DAY_MS, UtcMs},
 };
-
-/// Most points, either way, that a rule may give for one thing.
-const POINTS_MAX: i32 = 10_000;
-/// Longest half-life in days.
-const HALF_LIFE_DAYS_MAX: u32 = 3_650;
-
-/// `rules/scoring.toml`.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ScoringRule {
-    /// Raised with every change, and named by every score.
-    pub version: u32,
-    /// Points lose half their worth in so many days.
-    pub half_life_days: u32,
-    /// Engagement needed to be marketing qualified.
-    pub mql_score: i32,
-    /// Fit needed at least.
-    pub mql_fit: FitGrade,
-    /// Kinds that qualify at once.
-    #[serde(default)]
-    pub instant: Vec<EventKind>,
-    /// Points by kind; other kinds give none.
-    pub points: BTreeMap<EventKind, i32>,
-    /// Most points of one kind; other kinds have no limit.
-    #[serde(default)]
-    pub caps: BTreeMap<EventKind, i32>,
-    /// Points of the profile.
-    pub fit: FitRule,
-}
 
 /// One event, as the score sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -98,48 +65,14 @@ pub enum Qualification {
     },
 }
 
-impl ScoringRule {
-    /// Reads `scoring.toml`.
-    ///
-    /// # Errors
-    /// What is wrong in the file, with the line where the TOML parser knows it; numbers out of range, all at once.
-    pub fn parse(text: &str) -> Result<Self> {
-        let rule: Self = toml::from_str(text)
-            .map_err(|e| Error::invalid(format!("scoring.toml: {}", e.message())).because(e))?;
-        let mut faults = Vec::new();
-        if rule.half_life_days == 0 || rule.half_life_days > HALF_LIFE_DAYS_MAX {
-            faults.push(format!("half_life_days must be 1 to {HALF_LIFE_DAYS_MAX}"));
-        }
-        let kinds = rule.points.iter().map(|(kind, points)| (format!("points.{kind}"), *points));
-        let sizes =
-            rule.fit.company_size.iter().map(|(size, points)| (format!("fit.company_size.{size}"), *points));
-        let roles = rule.fit.job_role.iter().map(|(role, points)| (format!("fit.job_role.{role}"), *points));
-        let single = [
-            ("mql_score".to_owned(), rule.mql_score),
-            ("fit.business_email".to_owned(), rule.fit.business_email),
-            ("fit.country_served".to_owned(), rule.fit.country_served),
-        ];
-        for (key, points) in kinds.chain(sizes).chain(roles).chain(single) {
-            if !(-POINTS_MAX..=POINTS_MAX).contains(&points) {
-                faults.push(format!("{key} must be {} to {POINTS_MAX}", -POINTS_MAX));
-            }
-        }
-        for (kind, cap) in &rule.caps {
-            if !(0..=POINTS_MAX).contains(cap) {
-                faults.push(format!("caps.{kind} must be 0 to {POINTS_MAX}"));
-            }
-        }
-        if faults.is_empty() {
-            Ok(rule)
-        } else {
-            Err(Error::invalid(format!("scoring.toml: {}", faults.join("; "))))
-        }
-    }
+/// What a table of the rule says of a kind.
+fn said(table: &BTreeMap<ScoreEvent, i32>, kind: EventKind) -> Option<i32> {
+    table.iter().find(|(event, _)| EventKind::from(**event) == kind).map(|(_, points)| *points)
 }
 
 /// The engagement score at `now_ms`. A kind's limit holds for what counts now, newest first, so that one more
 /// event never lowers a score that earlier ones had filled.
-pub fn engagement(rule: &ScoringRule, events: &[ScoredEvent], now_ms: UtcMs) -> Score {
+pub fn engagement(rule: &Scoring, events: &[ScoredEvent], now_ms: UtcMs) -> Score {
     let mut newest_first: Vec<&ScoredEvent> = events.iter().collect();
     newest_first.sort_by_key(|event| std::cmp::Reverse(event.at_ms));
     let mut counted: BTreeMap<EventKind, f64> = BTreeMap::new();
@@ -151,17 +84,17 @@ pub fn engagement(rule: &ScoringRule, events: &[ScoredEvent], now_ms: UtcMs) -> 
     Score { rule_version: rule.version, points: rounded(sum), lines }
 }
 
-fn line(rule: &ScoringRule, event: &ScoredEvent, now_ms: UtcMs, counted: &mut f64) -> ScoreLine {
-    let raw = rule.points.get(&event.kind).copied().unwrap_or(0);
+fn line(rule: &Scoring, event: &ScoredEvent, now_ms: UtcMs, counted: &mut f64) -> ScoreLine {
+    let raw = said(&rule.points, event.kind).unwrap_or(0);
     let label = match event.label.as_str() {
         "" => event.kind.phrase().to_owned(),
         label => format!("{}: {label}", event.kind.phrase()),
     };
     let (after_decay, note) = if event.human {
         let decayed = f64::from(raw) * decay(rule, now_ms.saturating_sub(event.at_ms));
-        match rule.caps.get(&event.kind) {
-            Some(cap) if *counted + decayed > f64::from(*cap) => {
-                let room = (f64::from(*cap) - *counted).max(0.0);
+        match said(&rule.caps, event.kind) {
+            Some(cap) if *counted + decayed > f64::from(cap) => {
+                let room = (f64::from(cap) - *counted).max(0.0);
                 (room, Some(format!("at most {cap} points count for this kind")))
             }
             _ => (decayed, None),
@@ -174,7 +107,7 @@ fn line(rule: &ScoringRule, event: &ScoredEvent, now_ms: UtcMs, counted: &mut f6
 }
 
 /// What is left of a point after `age_ms`: a half after each half-life. The future counts as now.
-fn decay(rule: &ScoringRule, age_ms: i64) -> f64 {
+fn decay(rule: &Scoring, age_ms: i64) -> f64 {
     let half_life_ms = i64::from(rule.half_life_days.max(1)) * DAY_MS;
     0.5_f64.powf(ratio(age_ms.max(0), half_life_ms))
 }
@@ -191,8 +124,9 @@ fn rounded(sum: f64) -> i32 {
 }
 
 /// Whether somebody is marketing qualified. `events` are those since the lead was last recycled.
-pub fn qualifies(rule: &ScoringRule, score: &Score, fit: &Fit, events: &[ScoredEvent]) -> Qualification {
-    let raised = events.iter().find(|event| event.human && rule.instant.contains(&event.kind));
+pub fn qualifies(rule: &Scoring, score: &Score, fit: &FitResult, events: &[ScoredEvent]) -> Qualification {
+    let at_once = |kind: EventKind| rule.instant.iter().any(|event| EventKind::from(*event) == kind);
+    let raised = events.iter().find(|event| event.human && at_once(event.kind));
     if let Some(event) = raised {
         return Qualification::Yes {
             because: format!("They {}, which qualifies at once", event.kind.phrase()),
@@ -219,32 +153,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::domain::lead::fit::{FitFacts, fit};
-
-    const RULE: &str = r#"
-        version = 3
-        half_life_days = 30
-        mql_score = 50
-        mql_fit = "B"
-        instant = ["talk_to_us"]
-        [points]
-        click = 5
-        whitepaper_form = 20
-        webinar_attended = 25
-        talk_to_us = 50
-        unsubscribe = -50
-        [caps]
-        click = 20
-        [fit]
-        business_email = 2
-        company_size = { "10-49" = 2, "50-249" = 3 }
-        job_role = { it = 3, other = 0 }
-        country_served = 2
-    "#;
-
-    fn rule() -> ScoringRule {
-        ScoringRule::parse(RULE).unwrap()
-    }
+    use crate::domain::{
+        content::rules::{FitGrade, tests::scoring},
+        lead::fit::{FitFacts, fit},
+    };
 
     fn event(kind: EventKind, day: i64, human: bool) -> ScoredEvent {
         ScoredEvent { kind, at_ms: day * DAY_MS, human, label: "Proof of recovery".to_owned() }
@@ -253,27 +165,27 @@ mod tests {
     #[test]
     fn points_halve_caps_hold_and_machines_count_nothing() {
         let mut events = vec![event(EventKind::WhitepaperForm, 0, true), event(EventKind::Click, 30, false)];
-        let score = engagement(&rule(), &events, 30 * DAY_MS);
+        let score = engagement(&scoring(), &events, 30 * DAY_MS);
         assert_eq!((score.points, score.rule_version), (10, 3));
         assert_eq!(score.lines[0].after_decay, 0.0);
         assert!(score.lines[0].note.as_deref().unwrap().contains("machine"));
         assert_eq!(score.lines[1].label, "asked for a whitepaper: Proof of recovery");
         events.extend((0..10).map(|_| event(EventKind::Click, 30, true)));
-        let score = engagement(&rule(), &events, 30 * DAY_MS);
+        let score = engagement(&scoring(), &events, 30 * DAY_MS);
         assert_eq!(score.points, 30);
         assert!(
             score.lines.iter().any(|line| line.note.as_deref().is_some_and(|n| n.contains("at most 20")))
         );
         events.push(event(EventKind::Unsubscribe, 30, true));
-        assert_eq!(engagement(&rule(), &events, 30 * DAY_MS).points, -20);
+        assert_eq!(engagement(&scoring(), &events, 30 * DAY_MS).points, -20);
     }
 
     #[test]
     fn a_hand_raise_qualifies_at_once_unless_a_machine_pressed_the_button() {
-        let nobody = fit(&rule().fit, &FitFacts::default());
+        let nobody = fit(&scoring().fit, &FitFacts::default());
         assert_eq!(nobody.grade, FitGrade::D);
-        let check = |events: &[ScoredEvent], fit: &Fit| {
-            qualifies(&rule(), &engagement(&rule(), events, 0), fit, events)
+        let check = |events: &[ScoredEvent], fit: &FitResult| {
+            qualifies(&scoring(), &engagement(&scoring(), events, 0), fit, events)
         };
         assert!(matches!(check(&[event(EventKind::TalkToUs, 0, true)], &nobody), Qualification::Yes { .. }));
         assert!(matches!(check(&[event(EventKind::TalkToUs, 0, false)], &nobody), Qualification::No { .. }));
@@ -287,24 +199,9 @@ mod tests {
             job_role: Some("other".to_owned()),
             country_served: false,
         };
-        let good = fit(&rule().fit, &facts);
+        let good = fit(&scoring().fit, &facts);
         assert_eq!((good.grade, good.points), (FitGrade::B, 5));
         assert!(matches!(check(&keen, &good), Qualification::Yes { .. }));
-    }
-
-    #[test]
-    fn a_wrong_rule_is_refused_with_the_reason() {
-        for (from, to, hint) in [
-            ("half_life_days = 30", "half_life_days = 0", "half_life_days"),
-            ("click = 5", "clik = 5", "clik"),
-            ("mql_fit = \"B\"", "mql_fit = \"E\"", "E"),
-            ("version = 3", "version = 3\ncolour = 1", "colour"),
-            ("click = 20", "click = -1", "caps.click"),
-            ("it = 3", "it = 99999", "fit.job_role.it"),
-        ] {
-            let error = ScoringRule::parse(&RULE.replace(from, to)).unwrap_err();
-            assert!(error.public().contains(hint), "{}", error.public());
-        }
     }
 
     proptest! {
@@ -315,11 +212,11 @@ mod tests {
             let kinds = [EventKind::Click, EventKind::WhitepaperForm, EventKind::WebinarAttended, EventKind::TalkToUs];
             let mut events: Vec<_> = seen.into_iter().map(|(k, day, human)| event(kinds[k], day, human)).collect();
             let now_ms = 400 * DAY_MS;
-            let before = engagement(&rule(), &events, now_ms).points;
+            let before = engagement(&scoring(), &events, now_ms).points;
             events.push(event(kinds[more.0], more.1, false));
-            prop_assert_eq!(engagement(&rule(), &events, now_ms).points, before);
+            prop_assert_eq!(engagement(&scoring(), &events, now_ms).points, before);
             events.push(event(kinds[more.0], more.1, true));
-            prop_assert!(engagement(&rule(), &events, now_ms).points >= before);
+            prop_assert!(engagement(&scoring(), &events, now_ms).points >= before);
         }
     }
 }

@@ -198,3 +198,14 @@ fn check_image(what: &str, bytes: &[u8]) -> Result<()> {
 #[cfg(feature = "pdf")]
 #[path = "document_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[cfg(not(feature = "pdf"))]
+mod without_pdf {
+    #[test]
+    fn the_error_says_what_is_missing() {
+        let templates = super::Templates::load(None).unwrap();
+        let error = super::compile(&templates, Vec::new()).unwrap_err();
+        assert!(error.public().contains("feature `pdf`"));
+    }
+}

@@ -25,40 +25,64 @@ impl Literal {
     }
 }
 
-/// Encodes the bytes of one stretch from `column` on; returns the column it ends in. `\n` and `\r\n` become hard
-/// breaks. A dot never opens a line (as `=2E` it needs no stuffing on the way), and no space ends one.
-pub(super) fn encode(bytes: impl Iterator<Item = u8>, mut column: usize, out: &mut Vec<u8>) -> usize {
-    let mut bytes = bytes.filter(|byte| *byte != b'\r').peekable();
-    while let Some(byte) = bytes.next() {
-        if byte == b'\n' {
-            out.extend_from_slice(b"\r\n");
-            column = 0;
+/// Bytes that stand for themselves wherever they stand, except that a dot must not open a line.
+const PLAIN: [bool; 256] = {
+    let mut plain = [false; 256];
+    let mut byte = 33;
+    while byte <= 126 {
+        plain[byte] = byte != b'=' as usize;
+        byte += 1;
+    }
+    plain
+};
+
+const HEX: &[u8; 16] = b"0123456789ABCDEF";
+
+/// Encodes one stretch from `column` on; returns the column it ends in. `\n` and `\r\n` become hard breaks. A dot
+/// never opens a line (as `=2E` it needs no stuffing on the way), and no space ends one.
+pub(super) fn encode(mut bytes: &[u8], mut column: usize, out: &mut Vec<u8>) -> usize {
+    while let Some((&byte, rest)) = bytes.split_first() {
+        let opens_with_dot = byte == b'.' && column == 0;
+        if PLAIN[usize::from(byte)] && !opens_with_dot {
+            if column == COLUMNS_MAX {
+                column = soft_break(out);
+                continue;
+            }
+            // The hot path: a run of plain bytes, as far as the line has room.
+            let room = &bytes[..bytes.len().min(COLUMNS_MAX - column)];
+            let run = room.iter().position(|byte| !PLAIN[usize::from(*byte)]).unwrap_or(room.len());
+            out.extend_from_slice(&bytes[..run]);
+            column += run;
+            bytes = &bytes[run..];
             continue;
         }
-        let at_end = matches!(bytes.peek(), None | Some(b'\n'));
-        let plain = match byte {
-            b' ' | b'\t' => !at_end,
-            b'=' => false,
-            33..=126 => true,
-            _ => false,
-        };
-        let width = if plain { 1 } else { 3 };
-        if column + width > COLUMNS_MAX {
-            out.extend_from_slice(b"=\r\n");
-            column = 0;
-        }
-        if plain && !(byte == b'.' && column == 0) {
-            out.push(byte);
-            column += 1;
-        } else {
-            out.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
-            column += 3;
+        bytes = rest;
+        let at_end = matches!(rest, [] | [b'\n', ..] | [b'\r', b'\n', ..]);
+        match byte {
+            b'\r' => {}
+            b'\n' => {
+                out.extend_from_slice(b"\r\n");
+                column = 0;
+            }
+            b' ' | b'\t' if !at_end => {
+                column = if column < COLUMNS_MAX { column } else { soft_break(out) };
+                out.push(byte);
+                column += 1;
+            }
+            _ => {
+                column = if column + 3 <= COLUMNS_MAX { column } else { soft_break(out) };
+                out.extend_from_slice(&[b'=', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+                column += 3;
+            }
         }
     }
     column
 }
 
-const HEX: &[u8; 16] = b"0123456789ABCDEF";
+fn soft_break(out: &mut Vec<u8>) -> usize {
+    out.extend_from_slice(b"=\r\n");
+    0
+}
 
 /// Appends an encoded literal at `column`, after a soft break if its first line would not fit any more.
 pub(super) fn append(literal: &[u8], shape: Literal, column: usize, out: &mut Vec<u8>) -> usize {
@@ -71,22 +95,6 @@ pub(super) fn append(literal: &[u8], shape: Literal, column: usize, out: &mut Ve
     shape.last_column.unwrap_or(column + shape.first_line)
 }
 
-/// The bytes of `value` with HTML's special characters escaped.
-pub(super) fn html_bytes(value: &str) -> impl Iterator<Item = u8> + '_ {
-    value.bytes().flat_map(|byte| {
-        let entity: Option<&'static [u8]> = match byte {
-            b'&' => Some(b"&amp;"),
-            b'<' => Some(b"&lt;"),
-            b'>' => Some(b"&gt;"),
-            b'"' => Some(b"&quot;"),
-            b'\'' => Some(b"&#39;"),
-            _ => None,
-        };
-        let plain = entity.is_none().then_some(byte);
-        entity.unwrap_or_default().iter().copied().chain(plain)
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +102,7 @@ mod tests {
 
     fn encoded(text: &str) -> String {
         let mut out = Vec::new();
-        encode(text.bytes(), 0, &mut out);
+        encode(text.as_bytes(), 0, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -116,10 +124,10 @@ mod tests {
             for (at, part) in parts.iter().enumerate() {
                 if at % 2 == 0 {
                     let mut literal = Vec::new();
-                    encode(part.bytes(), 0, &mut literal);
+                    encode(part.as_bytes(), 0, &mut literal);
                     column = append(&literal, Literal::measure(&literal), column, &mut out);
                 } else {
-                    column = encode(part.bytes(), column, &mut out);
+                    column = encode(part.as_bytes(), column, &mut out);
                 }
             }
             let text = String::from_utf8(out).unwrap();

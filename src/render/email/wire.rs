@@ -5,6 +5,8 @@
 //! Values are checked and encoded for the place they stand in and never scanned for markers, so no name can
 //! become a header, a tag or a slot.
 
+use std::borrow::Cow;
+
 use lettre::message::{
     Body, MultiPart, SinglePart,
     header::{self, ContentTransferEncoding, ContentType},
@@ -19,7 +21,7 @@ use super::{
     headers::{checked, fixed_headers, header_safe, mailbox_line, text_line},
     quoted,
 };
-use crate::render::slots::{CLOSE, OPEN, Piece, SlotTable, SlotValues, pieces};
+use crate::render::slots::{CLOSE, OPEN, Piece, SlotTable, SlotValues, escape_html, pieces};
 
 /// Largest finished template, in bytes; a mail this long would be cut off or refused anyway.
 const MESSAGE_BYTES_MAX: usize = 1 << 20;
@@ -155,6 +157,7 @@ impl WireTemplate {
     }
 
     fn write(&self, recipient: &Recipient<'_>, out: &mut Vec<u8>) -> Result<()> {
+        let values = self.values(recipient)?;
         // The column of the encoded body after a slot, where the next literal has to mind the line's length.
         let mut column = None;
         for part in &self.parts {
@@ -166,19 +169,36 @@ impl WireTemplate {
                         out.extend_from_slice(bytes);
                     }
                 }
-                Part::Hole(hole) => column = self.write_hole(*hole, column, recipient, out)?,
+                Part::Hole(Hole::Text(number)) => {
+                    let at = column.unwrap_or_else(|| column_of(out));
+                    column = Some(quoted::encode(values[*number].text.as_bytes(), at, out));
+                }
+                Part::Hole(Hole::Html(number)) => {
+                    let at = column.unwrap_or_else(|| column_of(out));
+                    column = Some(quoted::encode(values[*number].html.as_bytes(), at, out));
+                }
+                Part::Hole(Hole::Header(number)) => {
+                    out.extend_from_slice(header_safe("a token", values[*number].text)?);
+                }
+                Part::Hole(hole) => self.write_header(*hole, recipient, out)?,
             }
         }
         Ok(())
     }
 
-    fn write_hole(
-        &self,
-        hole: Hole,
-        column: Option<usize>,
-        recipient: &Recipient<'_>,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<usize>> {
+    /// The slots' values by number, checked and escaped once, since most stand in many places.
+    fn values<'a>(&'a self, recipient: &Recipient<'a>) -> Result<Vec<SlotText<'a>>> {
+        let value = |slot| {
+            let text = recipient.values.of(slot);
+            checked("a recipient's value", text)?;
+            let is_plain = !text.contains(['&', '<', '>', '"', '\'']);
+            let html = if is_plain { Cow::Borrowed(text) } else { Cow::Owned(escape_html(text)) };
+            Ok(SlotText { text, html })
+        };
+        self.head.slots.iter().map(value).collect()
+    }
+
+    fn write_header(&self, hole: Hole, recipient: &Recipient<'_>, out: &mut Vec<u8>) -> Result<()> {
         match hole {
             Hole::To => out.extend_from_slice(
                 mailbox_line::<header::To>(recipient.to_name, recipient.to_email)?.as_bytes(),
@@ -198,29 +218,16 @@ impl WireTemplate {
                 out.extend_from_slice(header_safe("Message-ID", recipient.message_id)?);
                 out.extend_from_slice(b">\r\n");
             }
-            Hole::Header(number) => {
-                out.extend_from_slice(header_safe("a token", self.value(number, recipient)?)?);
-            }
-            Hole::Text(number) => {
-                let value = self.value(number, recipient)?;
-                let at = column.unwrap_or_else(|| column_of(out));
-                return Ok(Some(quoted::encode(value.bytes(), at, out)));
-            }
-            Hole::Html(number) => {
-                let value = self.value(number, recipient)?;
-                let at = column.unwrap_or_else(|| column_of(out));
-                return Ok(Some(quoted::encode(quoted::html_bytes(value), at, out)));
-            }
+            Hole::Header(_) | Hole::Text(_) | Hole::Html(_) => {}
         }
-        Ok(None)
+        Ok(())
     }
+}
 
-    fn value<'a>(&'a self, number: usize, recipient: &Recipient<'a>) -> Result<&'a str> {
-        let slot = self.head.slots.get(number).ok_or_else(|| damaged("unknown slot"))?;
-        let value = recipient.values.of(slot);
-        checked("a recipient's value", value)?;
-        Ok(value)
-    }
+/// A slot's value, as it stands in text and in HTML.
+struct SlotText<'a> {
+    text: &'a str,
+    html: Cow<'a, str>,
 }
 
 /// Bytes since the last line break.
@@ -284,7 +291,7 @@ fn encoded_part(context: char, text: &str) -> Vec<u8> {
                 encoded.extend_from_slice(marker(&format!("{context}{number}")).as_bytes());
             }
             Piece::Text(text) => {
-                quoted::encode(text.bytes(), 0, &mut encoded);
+                quoted::encode(text.as_bytes(), 0, &mut encoded);
             }
         }
     }

@@ -1,0 +1,196 @@
+//! The composition root: configuration in, running process out, and a stop that loses nothing.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::{JoinHandle, JoinSet},
+};
+
+use crate::{
+    channel::{
+        catcher::Catcher,
+        smtp::{Relay, RelayTls, SmtpChannel},
+    },
+    config::Config,
+    domain::kernel::{
+        Clock, Error, Random, Result,
+        clock::{RehearsalClock, SystemClock, UtcMs},
+        random::OsRandom,
+    },
+    render::Templates,
+    store::Db,
+    web,
+    work::{Context, context::Settings, deliver::Deliverer, publish, sync, track},
+};
+
+/// Name of the relay that keeps mail in this process.
+const CATCHER: &str = "catcher";
+
+/// A running process.
+pub struct App {
+    /// The surroundings of all use cases.
+    pub ctx: Arc<Context>,
+    /// Where it listens.
+    pub address: SocketAddr,
+    stop: watch::Sender<bool>,
+    web: JoinHandle<std::io::Result<()>>,
+    loops: JoinSet<()>,
+    catcher: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+    grace: Duration,
+}
+
+impl App {
+    /// Starts everything that `config` describes: database, catcher, content, web, publishing, delivery, tracking.
+    ///
+    /// # Errors
+    /// Whatever cannot be opened, with what to do about it; then nothing is left running.
+    pub async fn start(config: &Config) -> Result<Self> {
+        let listener = listen(&config.server.listen).await?;
+        let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
+        let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+        let keys = config.token_keys()?;
+        let db = Db::open(&config.database.url).await?;
+        let clock = clock_of(config)?;
+        let catcher = match config.mail.relay.as_str() {
+            CATCHER => {
+                let loopback = SocketAddr::from(([127, 0, 0, 1], 0));
+                Some(Catcher::bind(loopback, config.mail.mailbox.clone(), clock.clone()).await?)
+            }
+            _ => None,
+        };
+        let relay = relay_of(config, catcher.as_ref())?;
+        let channel = SmtpChannel::new(relay)?;
+        let public_url = match config.server.public_url.trim_end_matches('/') {
+            "" => format!("http://{address}"),
+            url => url.to_owned(),
+        };
+        let settings = Settings {
+            public_url,
+            console_open: config.console.open,
+            demo: config.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.story),
+            mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
+            window: config.mail.window,
+            on_uncertain: config.mail.on_uncertain,
+        };
+        let random: Arc<dyn Random> = Arc::new(OsRandom);
+        let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
+
+        let (stop, stopped) = watch::channel(false);
+        let catcher = catcher.map(|catcher| {
+            // The catcher stops last: mail that is being handed over must find it.
+            let (stop, stopped) = watch::channel(false);
+            (stop, tokio::spawn(catcher.run(stopped)))
+        });
+        let mut loops = JoinSet::new();
+        let content = &config.content;
+        loops.spawn(sync::run(ctx.clone(), content.dir.clone(), content.import_roster, stopped.clone()));
+        loops.spawn(publish::run(ctx.clone(), stopped.clone()));
+        loops.spawn(Deliverer::new(ctx.clone(), channel).run(stopped.clone()));
+        loops.spawn(track::run(ctx.clone(), stopped.clone()));
+        let web = tokio::spawn(serve(listener, ctx.clone(), stopped));
+        tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
+        Ok(Self { ctx, address, stop, web, loops, catcher, grace: Duration::from_secs(config.server.grace_s) })
+    }
+
+    /// Stops: no new requests and windows, open ones are finished and recorded, the rest is handed back.
+    ///
+    /// # Errors
+    /// `Unavailable` if something was still busy when the grace time ended; it is taken over at the next start.
+    pub async fn stop(mut self) -> Result<()> {
+        tracing::info!("stopping");
+        // Without receivers everything has stopped already.
+        let _ = self.stop.send(true);
+        let drained = tokio::time::timeout(self.grace, async {
+            let _ = self.web.await;
+            while let Some(ended) = self.loops.join_next().await {
+                if let Err(error) = ended {
+                    tracing::error!(%error, "a loop had failed");
+                }
+            }
+            if let Some((stop, catcher)) = self.catcher.take() {
+                let _ = stop.send(true);
+                let _ = catcher.await;
+            }
+        })
+        .await;
+        self.ctx.db.close().await;
+        drained.map_err(|_| {
+            Error::unavailable("not everything ended within server.grace_s; what was open is taken over at the next start")
+        })
+    }
+
+    /// Waits for a loop that ends although nobody asked it to: that is a bug, and better a restart than a process
+    /// that looks alive.
+    pub async fn failed(&mut self) -> Error {
+        match self.loops.join_next().await {
+            Some(Err(error)) => Error::internal("a loop failed").because(error),
+            Some(Ok(())) => Error::internal("a loop ended by itself"),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+async fn listen(address: &str) -> Result<TcpListener> {
+    TcpListener::bind(address).await.map_err(|error| {
+        let why = match error.kind() {
+            std::io::ErrorKind::AddrInUse => {
+                "another program listens there; stop it, or choose another port (0 takes a free one)".to_owned()
+            }
+            std::io::ErrorKind::PermissionDenied => "this user may not listen there; choose a port above 1023".to_owned(),
+            _ => error.to_string(),
+        };
+        Error::unavailable(format!("cannot listen on {address}: {why}")).because(error)
+    })
+}
+
+async fn serve(
+    listener: TcpListener,
+    ctx: Arc<Context>,
+    mut stopped: watch::Receiver<bool>,
+) -> std::io::Result<()> {
+    let service = web::router(ctx).into_make_service_with_connect_info::<SocketAddr>();
+    axum::serve(listener, service)
+        .with_graceful_shutdown(async move {
+            // An error means that nobody can ask any more, which is a stop too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        })
+        .await
+}
+
+fn relay_of(config: &Config, catcher: Option<&Catcher>) -> Result<Relay> {
+    let mut relay = match catcher {
+        Some(catcher) => {
+            let address = catcher.local_addr();
+            Relay::new(address.ip().to_string(), address.port(), RelayTls::None)
+        }
+        None => Relay::parse(&config.mail.relay)?,
+    };
+    relay.connections_max = config.mail.connections;
+    relay.ca_file.clone_from(&config.mail.ca_file);
+    Ok(relay)
+}
+
+/// The machine's clock, or the calendar of the rehearsal, whose beginning is kept beside the configuration so that a
+/// restart goes on where it was.
+fn clock_of(config: &Config) -> Result<Arc<dyn Clock>> {
+    let Some(rehearsal) = &config.rehearsal else { return Ok(Arc::new(SystemClock)) };
+    let file = config.mail.mailbox.with_file_name("rehearsal-began-ms");
+    let began: Option<UtcMs> = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());
+    let anchor_ms = match began {
+        Some(anchor_ms) => anchor_ms,
+        None => {
+            let now_ms = SystemClock.now_ms();
+            std::fs::write(&file, now_ms.to_string())
+                .map_err(|error| Error::unavailable(format!("{} cannot be written: {error}", file.display())))?;
+            now_ms
+        }
+    };
+    Ok(Arc::new(RehearsalClock {
+        anchor_ms,
+        start_ms: rehearsal.start.timestamp_millis(),
+        speed: rehearsal.speed,
+        until_ms: rehearsal.until.timestamp_millis(),
+    }))
+}

@@ -1,0 +1,235 @@
+//! `partnercast demo`: the whole story in a folder of its own.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+    time::Duration,
+};
+
+use chrono_tz::Tz;
+use rust_embed::RustEmbed;
+
+use super::{asked_to_stop, init, say, start_log};
+use crate::{
+    app::App,
+    config::Config,
+    domain::kernel::{Error, Result, clock::utc},
+    store::issues,
+    work::Context,
+};
+
+/// The first line of a demo's configuration: how we know that a folder is ours to delete.
+const MARK: &str = "# Written by `partnercast demo`.";
+
+/// The demo vendor's content, as in the project's `content/`.
+#[derive(RustEmbed)]
+#[folder = "content/"]
+struct DemoContent;
+
+/// Arguments of `demo`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// Where the demo keeps its data.
+    #[arg(long, default_value = "partnercast-demo")]
+    dir: PathBuf,
+    /// Port of the web pages on this machine; 0 takes a free one.
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Begin again: delete what the last demo left.
+    #[arg(long)]
+    fresh: bool,
+    /// Do not open a browser.
+    #[arg(long)]
+    no_browser: bool,
+}
+
+/// Prepares the folder, runs everything, tells where to look, stops at Ctrl-C.
+///
+/// # Errors
+/// The folder or the port is taken; says by what and how to go on.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    let file = arguments.dir.join("partnercast.toml");
+    if arguments.fresh {
+        delete(&arguments.dir, &file)?;
+    }
+    if !file.exists() {
+        prepare(&arguments.dir, &file, arguments.port)?;
+    }
+    let mut config = Config::load(&file)?;
+    config.server.listen = format!("127.0.0.1:{}", arguments.port);
+    start_log(&config.log)?;
+    let mut app = App::start(&config).await?;
+    welcome(&app, &arguments.dir);
+    if !arguments.no_browser {
+        open_browser(&app.ctx.url("/"));
+    }
+    let ctx = app.ctx.clone();
+    let ended = tokio::select! {
+        asked = asked_to_stop() => asked,
+        error = app.failed() => Err(error),
+        () = narrate(&ctx) => std::future::pending().await,
+    };
+    say("stopping …");
+    app.stop().await?;
+    ended
+}
+
+fn delete(dir: &Path, file: &Path) -> Result<()> {
+    if !dir.exists() {
+        return Ok(());
+    }
+    let ours = fs::read_to_string(file).is_ok_and(|text| text.starts_with(MARK));
+    if !ours {
+        return Err(Error::conflict(format!(
+            "{} was not made by `partnercast demo`, so --fresh does not delete it; choose another --dir",
+            dir.display()
+        )));
+    }
+    // Deleting the files under a running demo would leave it with neither the old data nor the new.
+    drop(crate::store::db::ProcessLock::take(&dir.join("partnercast.sqlite"))?);
+    fs::remove_dir_all(dir)
+        .map_err(|error| Error::unavailable(format!("{} cannot be deleted: {error}", dir.display())))
+}
+
+fn prepare(dir: &Path, file: &Path, port: u16) -> Result<()> {
+    let cannot = |error: std::io::Error| {
+        Error::unavailable(format!("the demo's folder {} cannot be written: {error}", dir.display()))
+    };
+    let taken = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+    if taken {
+        return Err(Error::conflict(format!(
+            "{} holds other files; choose another --dir for the demo",
+            dir.display()
+        )));
+    }
+    let content = dir.join("content");
+    for name in DemoContent::iter() {
+        let path = content.join(&*name);
+        if let (Some(parent), Some(embedded)) = (path.parent(), DemoContent::get(&name)) {
+            fs::create_dir_all(parent).map_err(cannot)?;
+            fs::write(&path, embedded.data).map_err(cannot)?;
+        }
+    }
+    init::write_keys(&dir.join(init::KEYS_FILE))?;
+    // Last: a folder with this file is complete.
+    fs::write(file, configuration(port)).map_err(cannot)
+}
+
+/// The rehearsal begins an hour before the first reader's Tuesday 09:00 and runs fast until the last one has it.
+fn configuration(port: u16) -> String {
+    format!(
+        r#"{MARK}
+# `partnercast serve --config` with this file goes on where the demo was.
+
+[server]
+listen = "127.0.0.1:{port}"
+
+[database]
+url = "sqlite:partnercast.sqlite"
+
+[content]
+dir = "content"
+import_roster = true
+
+[mail]
+relay = "catcher"
+mailbox = "mailbox"
+
+[secrets]
+token_keys_file = "{keys}"
+
+[console]
+open = true
+
+[log]
+filter = "warn"
+
+[rehearsal]
+start = "2027-01-11T21:30:00Z"
+until = "2027-01-12T17:30:00Z"
+speed = 1800
+story = true
+"#,
+        keys = init::KEYS_FILE
+    )
+}
+
+fn welcome(app: &App, dir: &Path) {
+    let url = |path: &str| app.ctx.url(path);
+    say("");
+    say("  partnercast demo: a vendor, 12 partners, 33 readers, one issue that leaves at 09:00 everywhere");
+    say("");
+    say(&format!("  the story   {}", url("/")));
+    say(&format!("  the inbox   {}", url("/inbox")));
+    say(&format!("  the console {}", url("/console")));
+    say(&format!("  data        {} (delete it, or use --fresh, to begin again)", dir.display()));
+    say("");
+    say("  No mail leaves this machine. Ctrl-C stops; starting again goes on where it was.");
+    say("");
+}
+
+/// Tells in the terminal when the issue has arrived in each zone. Ends when everybody has it.
+async fn narrate(ctx: &Context) {
+    let mut told: BTreeSet<String> = BTreeSet::new();
+    say(&format!("  {} UTC on the demo's calendar; the issue is being prepared", utc(ctx.now_ms()).format("%a %d %b %H:%M")));
+    loop {
+        match progress(ctx, &mut told).await {
+            Ok(true) => break,
+            Ok(false) => {}
+            // The loops report their own trouble; the narrator just waits.
+            Err(error) => tracing::debug!(error = error.detail(), "no progress to tell"),
+        }
+        tokio::time::sleep(Duration::from_millis(300)).await;
+    }
+    say("");
+    say("  Everybody has it. The calendar runs at normal speed from here; go on in the browser.");
+}
+
+async fn progress(ctx: &Context, told: &mut BTreeSet<String>) -> Result<bool> {
+    let Some(issue) = issues::recent(&ctx.db).await?.into_iter().next() else { return Ok(false) };
+    for promise in issues::promises(&ctx.db, &issue.id).await? {
+        let complete = promise.recipients > 0 && promise.accepted == promise.recipients;
+        if complete && told.insert(promise.zone.clone()) {
+            let local = promise.zone.parse::<Tz>().map(|zone| utc(promise.due_ms).with_timezone(&zone));
+            let local = local.map_or_else(|_| promise.nominal_local.clone(), |at| at.format("%a %H:%M").to_string());
+            say(&format!(
+                "  {local} in {:<24} {} of {} accepted, {} on time",
+                promise.zone, promise.accepted, promise.recipients, promise.on_time
+            ));
+        }
+    }
+    Ok(issue.done_ms.is_some())
+}
+
+/// Opens the browser where there is one; where not, the address stands in the terminal.
+fn open_browser(url: &str) {
+    let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
+    let _ = Command::new(opener).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_demo_folder_is_deleted_and_only_an_empty_one_is_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("partnercast.toml");
+        fs::write(dir.path().join("thesis.txt"), "years of work").unwrap();
+        assert!(delete(dir.path(), &file).unwrap_err().public().contains("does not delete"));
+        assert!(prepare(dir.path(), &file, 0).unwrap_err().public().contains("other files"));
+        assert!(dir.path().join("thesis.txt").exists());
+    }
+
+    #[test]
+    fn the_written_configuration_is_read_back() {
+        let dir = tempfile::tempdir().unwrap();
+        let demo = dir.path().join("demo");
+        prepare(&demo, &demo.join("partnercast.toml"), 0).unwrap();
+        let config = Config::load(&demo.join("partnercast.toml")).unwrap();
+        config.token_keys().unwrap();
+        assert!(demo.join("content/vendor.toml").exists());
+    }
+}

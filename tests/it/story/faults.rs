@@ -1,0 +1,101 @@
+//! What happens when things break: nobody is lost, and what may repeat is listed.
+
+use std::net::SocketAddr;
+
+use partnercast::{
+    domain::{
+        delivery::DeliveryState,
+        kernel::{
+            clock::{DAY_MS, HOUR_MS},
+            id::NodeId,
+            random::SeededRandom,
+        },
+    },
+    store::{Db, deliveries, issues, nodes},
+    work::{approve, publish},
+};
+
+use super::{Rig, rig::EVE_MS};
+use crate::harness::both_dbs;
+
+both_dbs! {
+    /// A process that ends after marking a window and before recording it: the rows it held go out again, with the
+    /// same Message-ID, and the ledger lists them.
+    async fn a_crash_in_the_middle_of_a_window_loses_nobody(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(EVE_MS + DAY_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let dead = NodeId::new(1, &SeededRandom::new(99));
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        nodes::beat(&mut tx, dead, 0).await.unwrap();
+        let claimed = deliveries::claim(&mut tx, dead, rig.clock_ms(), 20).await.unwrap();
+        let started = deliveries::start_window(&mut tx, &claimed[..8]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!((claimed.len(), started.len()), (20, 8));
+
+        rig.drain().await;
+        assert_eq!(rig.mailbox.count().await.unwrap(), 13, "what the dead node holds is not touched yet");
+        let me = NodeId::new(2, &SeededRandom::new(98));
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        let reaped = deliveries::reap(&mut tx, me, rig.clock_ms() - 60_000, rig.clock_ms(), false).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!((reaped.all, reaped.uncertain), (20, 8));
+        rig.drain().await;
+        assert_eq!(rig.mailbox.count().await.unwrap(), 33, "everybody has it, once");
+        rig.assert_nothing_left().await;
+    }
+
+    /// A relay that is down uses up no attempt; when it is back everybody gets their mail.
+    async fn a_relay_that_is_down_costs_nobody_their_mail(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(EVE_MS + DAY_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let nobody: SocketAddr = {
+            let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            taken.local_addr().unwrap()
+        };
+        rig.deliverer_to(nobody).drain().await.unwrap();
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        assert_eq!(deliveries::counts(&rig.ctx.db, &issue.id).await.unwrap(), [(DeliveryState::Ready, 33)]);
+        assert_eq!(rig.drain().await, 0, "not before the wait is over");
+        rig.clock.advance(HOUR_MS);
+        rig.drain().await;
+        assert_eq!(deliveries::counts(&rig.ctx.db, &issue.id).await.unwrap(), [(DeliveryState::Accepted, 33)]);
+    }
+
+    /// Paused means that nothing starts; resumed goes on; cancelled keeps the evidence.
+    async fn pause_resume_and_cancel_take_effect_at_once(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(EVE_MS + 2 * HOUR_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
+        assert_eq!(rig.drain().await, 2, "Adelaide");
+        approve::pause(&rig.ctx, &issue, "marcus").await.unwrap();
+        rig.clock.set(EVE_MS + 8 * HOUR_MS);
+        assert_eq!(rig.drain().await, 0);
+        approve::resume(&rig.ctx, &issue, "marcus").await.unwrap();
+        assert_eq!(rig.drain().await, 5, "Osaka and Pune, late");
+        approve::cancel(&rig.ctx, &issue, "marcus").await.unwrap();
+        rig.clock.set(EVE_MS + DAY_MS);
+        assert_eq!(rig.drain().await, 0);
+        let counts = deliveries::counts(&rig.ctx.db, &issue).await.unwrap();
+        assert_eq!(counts, [(DeliveryState::Accepted, 7), (DeliveryState::Cancelled, 26)]);
+        assert!(approve::resume(&rig.ctx, &issue, "marcus").await.is_err(), "cancelled is for good");
+    }
+
+    /// An issue whose time passed while nothing ran is not sent by itself two days later: a person is asked.
+    async fn a_stale_issue_is_held_and_approval_is_bound_to_what_was_seen(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(EVE_MS + 3 * DAY_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        assert_eq!(issue.state, "frozen");
+        assert!(issue.held_because.is_some());
+        assert_eq!(rig.drain().await, 0);
+        assert!(approve::approve(&rig.ctx, &issue.id, "another hash", "marcus").await.is_err());
+        approve::approve(&rig.ctx, &issue.id, &issue.content_hash, "marcus").await.unwrap();
+        publish::tick(&rig.ctx).await.unwrap();
+        rig.drain().await;
+        rig.assert_nothing_left().await;
+    }
+}

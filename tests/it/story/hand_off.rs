@@ -1,0 +1,223 @@
+//! From a click to an accepted lead.
+
+use partnercast::{
+    domain::{
+        kernel::{
+            Kind, Locale,
+            clock::{HOUR_MS, MINUTE_MS},
+            id::{ContactId, LeadId},
+        },
+        lead::RejectReason,
+    },
+    store::{Db, events, leads, partners},
+    work::{
+        documents,
+        forms::{self, FormKind, Refused, Submission},
+        handoff, lead_card,
+        tokens::offer_of,
+        track::{self, Visitor},
+    },
+};
+
+use super::Rig;
+use crate::harness::both_dbs;
+
+const PAPER: &str = "whitepapers/proof-of-recovery";
+
+fn person() -> Visitor {
+    Visitor {
+        method: "GET".into(),
+        agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0".into(),
+        network: "203.0.113.0/24".into(),
+        prefetch: false,
+    }
+}
+
+fn ada(kind: FormKind, asset: &str) -> Submission {
+    Submission {
+        partner: "northlight".into(),
+        asset: asset.into(),
+        kind,
+        name: "Ada Okafor".into(),
+        email: "ada.okafor@harborclinic.example".into(),
+        company: "Harbor Clinic Group".into(),
+        job_role: "it".into(),
+        company_size: "50-249".into(),
+        phone: String::new(),
+        message: String::new(),
+        consent: true,
+        website: String::new(),
+        via: None,
+        locale: Locale::en(),
+    }
+}
+
+/// The click token and a link's number out of a mail's text: the first tracked link to `path`.
+async fn follow(rig: &Rig, to: &str, path: &str) -> (String, String) {
+    let text = rig.mail_to(to).await.text.unwrap();
+    let links: Vec<(String, i64)> = text
+        .split("http://partnercast.test/c/")
+        .skip(1)
+        .filter_map(|rest| {
+            let link: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_/".contains(*c)).collect();
+            let (token, no) = link.split_once('/')?;
+            Some((token.to_owned(), no.trim_end_matches('/').parse().ok()?))
+        })
+        .collect();
+    for (token, no) in links {
+        let clicking = track::click(&rig.ctx, &token, no, &person());
+        let writing = async {
+            while track::write_batch(&rig.ctx).await.unwrap() == 0 {
+                tokio::task::yield_now().await;
+            }
+        };
+        let (target, ()) = tokio::join!(clicking, writing);
+        let target = target.unwrap();
+        if target.contains(path) {
+            return (token, target);
+        }
+    }
+    panic!("no tracked link to {path} in {text}");
+}
+
+both_dbs! {
+    /// The whole way: click, form, PDF, hand-raise, offer, view, accept, first contact.
+    async fn a_click_becomes_an_accepted_lead(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.send_january().await;
+        rig.clock.advance(HOUR_MS);
+        let (token, target) = follow(&rig, "luis.ortega@northlight.example", PAPER).await;
+        assert!(target.starts_with("/p/northlight/whitepapers/proof-of-recovery"), "{target}");
+        let clicks = events::recent(&rig.ctx.db).await.unwrap();
+        assert!(clicks.iter().any(|event| event.kind == "click" && event.asset.as_deref() == Some(PAPER)));
+
+        let form = Submission { via: track::via(&rig.ctx, &token), ..ada(FormKind::Whitepaper, PAPER) };
+        assert!(form.via.is_some());
+        let submitted = forms::submit(&rig.ctx, form, &person()).await.unwrap();
+        assert!(!submitted.qualified, "20 points are not enough");
+        let opened = forms::opened(&rig.ctx, &submitted.access_token).await.unwrap();
+        assert_eq!((opened.asset.as_str(), opened.first_name.as_str()), (PAPER, "Ada"));
+        assert!(opened.lead.origin.contains("Luis Ortega"), "{}", opened.lead.origin);
+        rig.drain().await;
+        let receipt = rig.mail_to("ada.okafor@harborclinic.example").await;
+        assert!(receipt.text.unwrap().contains("/r/"));
+
+        let raised = forms::raise_hand(&rig.ctx, &opened, "We had a failed restore.".into(), String::new(), true, &person())
+            .await
+            .unwrap();
+        assert!(raised.qualified);
+        let lead = leads::lead(&rig.ctx.db, &opened.lead.id).await.unwrap().unwrap();
+        assert_eq!(lead.stage, "offered");
+        rig.drain().await;
+        let offer_mail = rig.mail_to("luis.ortega@northlight.example").await;
+        let text = offer_mail.text.unwrap();
+        assert!(!text.contains("Ada") && !text.contains("Harbor Clinic"), "no personal data in the mail");
+        let token = text.split("/o/").nth(1).unwrap().split_whitespace().next().unwrap().trim_end_matches('>').to_owned();
+        let offer = offer_of(&rig.ctx.keys, &token).unwrap();
+
+        let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
+        assert_eq!(running.len(), 1);
+        assert_eq!((running[0].kind.as_str(), running[0].owner.as_str()), ("accept", "Luis Ortega"));
+        rig.clock.advance(11 * MINUTE_MS);
+        handoff::view(&rig.ctx, offer).await.unwrap();
+        let card = lead_card::card(&rig.ctx, &lead.id).await.unwrap();
+        assert_eq!(card.next_steps.len(), 3);
+        assert!(card.mail_body.contains("Ada") && card.mail_body.contains("Harbor Clinic Group"));
+        assert!(card.standing.score.points >= 20);
+        assert!(card.consents.iter().all(|consent| consent.wording.contains("Northlight MSP")));
+
+        handoff::accept(&rig.ctx, offer).await.unwrap();
+        let again = handoff::accept(&rig.ctx, offer).await.unwrap_err();
+        assert_eq!(again.kind(), Kind::Conflict);
+        let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
+        assert_eq!(running.len(), 1, "one clock stopped, the next one runs");
+        assert_eq!(running[0].kind, "first_contact");
+        let lead = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
+        assert_eq!((lead.stage.as_str(), lead.owner_name.as_deref()), ("sal", Some("Luis Ortega")));
+
+        let offer = handoff::load_offer(&rig.ctx, offer).await.unwrap();
+        let rep = ContactId::parse(offer.contact_id.as_deref().unwrap()).unwrap();
+        let rep = partners::contact(&rig.ctx.db, rep).await.unwrap().unwrap();
+        let lead_id = LeadId::parse(&lead.id).unwrap();
+        handoff::contacted(&rig.ctx, lead_id, &rep, "call on Thursday").await.unwrap();
+        let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
+        assert_eq!(running[0].kind, "next_step");
+        let steps = leads::steps(&rig.ctx.db, &lead.id).await.unwrap();
+        let stages: Vec<&str> = steps.iter().map(|step| step.stage.as_str()).collect();
+        assert_eq!(stages.last(), Some(&"contacted"));
+        for stage in ["inquiry", "mql", "offered", "sal"] {
+            assert!(stages.contains(&stage), "{stage} is missing in {stages:?}");
+        }
+        rig.assert_nothing_left().await;
+    }
+
+    /// A rep who turns a lead down is not asked again; the next person is, with a clock of their own.
+    async fn a_lead_turned_down_goes_to_the_next(db: Db) {
+        let rig = Rig::new(db).await;
+        let submitted = forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
+        assert!(submitted.qualified);
+        let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
+        let first = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
+        let id = partnercast::domain::kernel::id::OfferId::parse(&first.id).unwrap();
+        handoff::reject(&rig.ctx, id, RejectReason::NoCapacity, "on leave").await.unwrap();
+        let offers = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap();
+        assert_eq!(offers.len(), 2);
+        let open: Vec<_> = offers.iter().filter(|offer| offer.answer.is_none()).collect();
+        assert_eq!(open.len(), 1, "a lead has one owner at a time");
+        assert_ne!(open[0].rep_email, first.rep_email);
+        assert_eq!(leads::running_clocks(&rig.ctx.db).await.unwrap().len(), 1);
+        let lead = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
+        assert_eq!(lead.stage, "offered");
+    }
+
+    /// A form with faults changes nothing and names them all; the honeypot counts as one.
+    async fn a_bad_form_changes_nothing(db: Db) {
+        let rig = Rig::new(db).await;
+        let bad = Submission { email: "ada".into(), consent: false, name: String::new(), ..ada(FormKind::Whitepaper, PAPER) };
+        match forms::submit(&rig.ctx, bad, &person()).await {
+            Err(Refused::Faults(faults)) => {
+                let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
+                assert_eq!(fields, ["name", "email", "consent"]);
+            }
+            other => panic!("{other:?}"),
+        }
+        assert!(leads::recent(&rig.ctx.db, None).await.unwrap().is_empty());
+        assert!(events::recent(&rig.ctx.db).await.unwrap().is_empty());
+    }
+
+    /// The same person twice is one lead, and a second hand-raise does not make a second offer.
+    async fn one_person_is_one_lead(db: Db) {
+        let rig = Rig::new(db).await;
+        for _ in 0..2 {
+            forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
+            rig.clock.advance(MINUTE_MS);
+        }
+        let shouting = Submission { email: "ADA.Okafor@HarborClinic.example".into(), ..ada(FormKind::Whitepaper, PAPER) };
+        forms::submit(&rig.ctx, shouting, &person()).await.unwrap();
+        let all = leads::recent(&rig.ctx.db, None).await.unwrap();
+        assert_eq!(all.len(), 1);
+        assert_eq!(leads::offers_of(&rig.ctx.db, &all[0].id).await.unwrap().len(), 1);
+    }
+
+    /// A scanner that follows three links at once, or too soon, is kept as evidence and counts for nothing.
+    async fn a_scanner_is_no_reader(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.send_january().await;
+        let (_, target) = follow(&rig, "luis.ortega@northlight.example", PAPER).await;
+        assert!(target.contains(PAPER));
+        let clicks = events::recent(&rig.ctx.db).await.unwrap();
+        assert!(clicks.iter().all(|event| !event.human), "within seconds of acceptance: {clicks:?}");
+    }
+
+    /// The whitepaper as a PDF in the partner's brand; asking twice makes it once.
+    async fn a_whitepaper_is_a_pdf_in_the_partners_brand(db: Db) {
+        let rig = Rig::new(db).await;
+        let one = documents::whitepaper_pdf(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
+        assert!(one.starts_with(b"%PDF"));
+        assert!(one.len() < 300_000, "{} bytes", one.len());
+        let again = documents::whitepaper_pdf(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
+        assert!(std::sync::Arc::ptr_eq(&one, &again));
+        let other = documents::whitepaper_pdf(&rig.ctx, "dune-gate", PAPER, &Locale::en()).await.unwrap();
+        assert_ne!(one, other, "another brand, without a logo");
+    }
+}

@@ -1,0 +1,115 @@
+//! Everything but the browser, in one process: use cases, delivery over SMTP on loopback, the catcher's mailbox.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+
+use partnercast::{
+    channel::{
+        catcher::{Catcher, Mailbox, ParsedMail},
+        smtp::{Relay, RelayTls, SmtpChannel},
+    },
+    domain::{
+        delivery::backoff::OnUncertain,
+        kernel::{
+            clock::{DAY_MS, ManualClock, UtcMs},
+            random::SeededRandom,
+            token::Keys,
+        },
+    },
+    render::Templates,
+    store::{Db, deliveries},
+    work::{Context, context::Settings, deliver::Deliverer, publish, sync},
+};
+use tokio::sync::watch;
+
+/// 2027-01-11 21:00 UTC: an hour before the January issue is frozen.
+pub const EVE_MS: UtcMs = 1_799_701_200_000;
+
+/// The rig. Dropping it stops the catcher.
+pub struct Rig {
+    pub ctx: Arc<Context>,
+    pub clock: Arc<ManualClock>,
+    pub mailbox: Mailbox,
+    address: SocketAddr,
+    _stop: watch::Sender<bool>,
+    _dir: tempfile::TempDir,
+}
+
+impl Rig {
+    /// The demo vendor's content and roster, on the eve of the January issue.
+    pub async fn new(db: Db) -> Self {
+        let dir = tempfile::tempdir().expect("a temporary folder");
+        let clock = Arc::new(ManualClock::new(EVE_MS));
+        let mail = dir.path().join("mailbox");
+        let catcher = Catcher::bind(([127, 0, 0, 1], 0).into(), mail.clone(), clock.clone()).await.unwrap();
+        let address = catcher.local_addr();
+        let (stop, stopped) = watch::channel(false);
+        tokio::spawn(catcher.run(stopped));
+        let settings = Settings {
+            public_url: "http://partnercast.test".to_owned(),
+            console_open: true,
+            demo: true,
+            mailbox: Some(mail.clone()),
+            window: 8,
+            on_uncertain: OnUncertain::Resend,
+        };
+        let ctx = Arc::new(Context::new(
+            db,
+            clock.clone(),
+            Arc::new(SeededRandom::new(7)),
+            Keys::new(&[vec![7; 32]]).unwrap(),
+            Arc::new(Templates::load(None).unwrap()),
+            settings,
+        ));
+        let synced = sync::sync(&ctx, &content(), true).await.unwrap();
+        assert!(synced.changed > 0, "{:?}", synced.findings);
+        Self { ctx, clock, mailbox: Mailbox::new(mail), address, _stop: stop, _dir: dir }
+    }
+
+    /// A worker on a connection of its own to the catcher.
+    pub fn deliverer(&self) -> Deliverer {
+        self.deliverer_to(self.address)
+    }
+
+    /// A worker whose relay listens at `address`.
+    pub fn deliverer_to(&self, address: SocketAddr) -> Deliverer {
+        let relay = Relay::new(address.ip().to_string(), address.port(), RelayTls::None);
+        Deliverer::new(self.ctx.clone(), SmtpChannel::new(relay).unwrap())
+    }
+
+    /// Sends what is due and returns how many were claimed.
+    pub async fn drain(&self) -> usize {
+        self.deliverer().drain().await.unwrap()
+    }
+
+    /// Freezes and releases the January issue and lets every zone's time come.
+    pub async fn send_january(&self) -> String {
+        self.clock.set(EVE_MS + DAY_MS);
+        publish::tick(&self.ctx).await.unwrap();
+        self.drain().await;
+        let issue = partnercast::store::issues::recent(&self.ctx.db).await.unwrap().remove(0);
+        issue.id
+    }
+
+    /// The newest mail to `address`.
+    pub async fn mail_to(&self, address: &str) -> ParsedMail {
+        let envelopes = self.mailbox.list(10_000).await.unwrap();
+        let found = envelopes.iter().find(|envelope| envelope.to.contains(address));
+        let found = found.unwrap_or_else(|| panic!("no mail to {address} among {}", envelopes.len()));
+        self.mailbox.read(&found.id).await.unwrap()
+    }
+
+    /// What the clock reads.
+    pub fn clock_ms(&self) -> UtcMs {
+        self.ctx.now_ms()
+    }
+
+    /// Fails unless every delivery has reached a final state.
+    pub async fn assert_nothing_left(&self) {
+        assert_eq!(deliveries::unfinished(&self.ctx.db).await.unwrap(), 0, "deliveries are left behind");
+    }
+}
+
+/// The project's own content folder.
+pub fn content() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("content")
+}
