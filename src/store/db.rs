@@ -481,44 +481,6 @@ fn first_words(sql: &str) -> String {
     one_line.chars().take(120).collect()
 }
 
-<<<<<<< HEAD
-/// Keeps a second process from working on the same SQLite file; the operating system lets go when we end.
-pub struct ProcessLock {
-    _file: File,
-}
-
-impl ProcessLock {
-    /// Takes the lock of the database file at `database`.
-    ///
-    /// # Errors
-    /// `Conflict`, naming the process that holds it.
-    pub fn take(database: &Path) -> Result<Self> {
-        let mut name = database.as_os_str().to_owned();
-        name.push(".lock");
-        let path = PathBuf::from(name);
-        let mut file =
-            OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path).map_err(
-                |error| Error::unavailable(format!("{} cannot be written: {error}", path.display())),
-            )?;
-        if file.try_lock().is_err() {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            return Err(Error::conflict(format!(
-                "another partnercast (process {}) already works on {}. One process at a time may use a SQLite file: \
-                 stop that one first, or move to PostgreSQL to run several",
-                holder.trim(),
-                database.display()
-            )));
-        }
-        let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-        written
-            .map_err(|error| Error::unavailable(format!("{} cannot be written: {error}", path.display())))?;
-        Ok(Self { _file: file })
-    }
-}
-
-=======
->>>>>>> tests
 #[cfg(test)]
 mod tests {
     use super::*;

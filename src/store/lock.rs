@@ -18,7 +18,7 @@ impl ProcessLock {
     ///
     /// # Errors
     /// `Conflict` when another process holds it, `Unavailable` when the file cannot be written.
-    pub(super) fn take(database: &Path) -> Result<Self> {
+    pub fn take(database: &Path) -> Result<Self> {
         let mut name = database.as_os_str().to_owned();
         name.push(".lock");
         let path = PathBuf::from(name);
