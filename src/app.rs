@@ -91,7 +91,15 @@ impl App {
         loops.spawn(track::run(ctx.clone(), stopped.clone()));
         let web = tokio::spawn(serve(listener, ctx.clone(), stopped));
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
-        Ok(Self { ctx, address, stop, web, loops, catcher, grace: Duration::from_secs(config.server.grace_s) })
+        Ok(Self {
+            ctx,
+            address,
+            stop,
+            web,
+            loops,
+            catcher,
+            grace: Duration::from_secs(config.server.grace_s),
+        })
     }
 
     /// Stops: no new requests and windows, open ones are finished and recorded, the rest is handed back.
@@ -117,7 +125,9 @@ impl App {
         .await;
         self.ctx.db.close().await;
         drained.map_err(|_| {
-            Error::unavailable("not everything ended within server.grace_s; what was open is taken over at the next start")
+            Error::unavailable(
+                "not everything ended within server.grace_s; what was open is taken over at the next start",
+            )
         })
     }
 
@@ -136,9 +146,12 @@ async fn listen(address: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let why = match error.kind() {
             std::io::ErrorKind::AddrInUse => {
-                "another program listens there; stop it, or choose another port (0 takes a free one)".to_owned()
+                "another program listens there; stop it, or choose another port (0 takes a free one)"
+                    .to_owned()
             }
-            std::io::ErrorKind::PermissionDenied => "this user may not listen there; choose a port above 1023".to_owned(),
+            std::io::ErrorKind::PermissionDenied => {
+                "this user may not listen there; choose a port above 1023".to_owned()
+            }
             _ => error.to_string(),
         };
         Error::unavailable(format!("cannot listen on {address}: {why}")).because(error)
@@ -182,8 +195,9 @@ fn clock_of(config: &Config) -> Result<Arc<dyn Clock>> {
         Some(anchor_ms) => anchor_ms,
         None => {
             let now_ms = SystemClock.now_ms();
-            std::fs::write(&file, now_ms.to_string())
-                .map_err(|error| Error::unavailable(format!("{} cannot be written: {error}", file.display())))?;
+            std::fs::write(&file, now_ms.to_string()).map_err(|error| {
+                Error::unavailable(format!("{} cannot be written: {error}", file.display()))
+            })?;
             now_ms
         }
     };

@@ -27,7 +27,7 @@ pub struct Arguments {
 
 /// Checks, prints, and gives the exit code.
 pub fn main(arguments: &Arguments) -> ExitCode {
-    let (mut out, mut err) = (std::io::stdout().lock(), std::io::stderr().lock());
+    let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     // Nobody reads the answer if it cannot be written; the code still tells.
     run(&arguments.dir, arguments.format, &mut out, &mut err).map_or(ExitCode::FAILURE, ExitCode::from)
 }

@@ -16,7 +16,7 @@ use crate::{
     app::App,
     config::Config,
     domain::kernel::{Error, Result, clock::utc},
-    store::issues,
+    store::{issues, lock::ProcessLock},
     work::Context,
 };
 
@@ -88,7 +88,7 @@ fn delete(dir: &Path, file: &Path) -> Result<()> {
         )));
     }
     // Deleting the files under a running demo would leave it with neither the old data nor the new.
-    drop(crate::store::db::ProcessLock::take(&dir.join("partnercast.sqlite"))?);
+    drop(ProcessLock::take(&dir.join("partnercast.sqlite"))?);
     fs::remove_dir_all(dir)
         .map_err(|error| Error::unavailable(format!("{} cannot be deleted: {error}", dir.display())))
 }
@@ -173,7 +173,10 @@ fn welcome(app: &App, dir: &Path) {
 /// Tells in the terminal when the issue has arrived in each zone. Ends when everybody has it.
 async fn narrate(ctx: &Context) {
     let mut told: BTreeSet<String> = BTreeSet::new();
-    say(&format!("  {} UTC on the demo's calendar; the issue is being prepared", utc(ctx.now_ms()).format("%a %d %b %H:%M")));
+    say(&format!(
+        "  {} UTC on the demo's calendar; the issue is being prepared",
+        utc(ctx.now_ms()).format("%a %d %b %H:%M")
+    ));
     loop {
         match progress(ctx, &mut told).await {
             Ok(true) => break,
@@ -193,7 +196,8 @@ async fn progress(ctx: &Context, told: &mut BTreeSet<String>) -> Result<bool> {
         let complete = promise.recipients > 0 && promise.accepted == promise.recipients;
         if complete && told.insert(promise.zone.clone()) {
             let local = promise.zone.parse::<Tz>().map(|zone| utc(promise.due_ms).with_timezone(&zone));
-            let local = local.map_or_else(|_| promise.nominal_local.clone(), |at| at.format("%a %H:%M").to_string());
+            let local =
+                local.map_or_else(|_| promise.nominal_local.clone(), |at| at.format("%a %H:%M").to_string());
             say(&format!(
                 "  {local} in {:<24} {} of {} accepted, {} on time",
                 promise.zone, promise.accepted, promise.recipients, promise.on_time
@@ -206,7 +210,12 @@ async fn progress(ctx: &Context, told: &mut BTreeSet<String>) -> Result<bool> {
 /// Opens the browser where there is one; where not, the address stands in the terminal.
 fn open_browser(url: &str) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-    let _ = Command::new(opener).arg(url).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let _ = Command::new(opener)
+        .arg(url)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn();
 }
 
 #[cfg(test)]

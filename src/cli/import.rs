@@ -30,7 +30,8 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     start_log(&config.log)?;
     let roster = import::read(&arguments.roster).await?;
     let db = Db::open(&config.database.url).await.map_err(|error| {
-        Error::unavailable(format!("{}; with SQLite, stop `partnercast serve` first", error.public())).because(error)
+        Error::unavailable(format!("{}; with SQLite, stop `partnercast serve` first", error.public()))
+            .because(error)
     })?;
     let change = import::compare(&db, &roster).await?;
     say(&format!(

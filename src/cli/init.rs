@@ -27,8 +27,9 @@ pub struct Arguments {
 /// # Errors
 /// One of the files is there already, or cannot be written.
 pub fn main(arguments: &Arguments) -> Result<()> {
-    std::fs::create_dir_all(&arguments.dir)
-        .map_err(|error| Error::unavailable(format!("{} cannot be made: {error}", arguments.dir.display())))?;
+    std::fs::create_dir_all(&arguments.dir).map_err(|error| {
+        Error::unavailable(format!("{} cannot be made: {error}", arguments.dir.display()))
+    })?;
     let (config, keys) = (arguments.dir.join("partnercast.toml"), arguments.dir.join(KEYS_FILE));
     if let Some(there) = [&config, &keys].into_iter().find(|path| path.exists()) {
         return Err(Error::conflict(format!("{} exists already; nothing was written", there.display())));

@@ -7,11 +7,7 @@ pub mod init;
 pub mod serve;
 pub mod sign_in;
 
-use std::{
-    io::Write,
-    path::PathBuf,
-    process::ExitCode,
-};
+use std::{io::Write, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
@@ -117,7 +113,8 @@ fn start_log(log: &Log) -> Result<()> {
 /// # Errors
 /// The operating system gives us no signals.
 async fn asked_to_stop() -> Result<()> {
-    let no_signals = |error| crate::domain::kernel::Error::unavailable("signals cannot be received").because(error);
+    let no_signals =
+        |error| crate::domain::kernel::Error::unavailable("signals cannot be received").because(error);
     let mut terminate =
         tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).map_err(no_signals)?;
     tokio::select! {

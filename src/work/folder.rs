@@ -64,7 +64,10 @@ fn list(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
             let path = entry.path();
             let name = entry.file_name();
             let Some(name) = name.to_str() else {
-                return Err(Error::invalid(format!("the name of {} is not UTF-8; rename it", path.display())));
+                return Err(Error::invalid(format!(
+                    "the name of {} is not UTF-8; rename it",
+                    path.display()
+                )));
             };
             if name.starts_with('.') {
                 continue;
@@ -74,13 +77,18 @@ fn list(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
             let relative = if prefix.is_empty() { name.to_owned() } else { format!("{prefix}/{name}") };
             if kind.is_dir() {
                 if depth >= DEPTH_MAX {
-                    return Err(Error::invalid(format!("{} is nested deeper than {DEPTH_MAX}", path.display())));
+                    return Err(Error::invalid(format!(
+                        "{} is nested deeper than {DEPTH_MAX}",
+                        path.display()
+                    )));
                 }
                 folders.push((path, relative, depth + 1));
             } else if kind.is_file() {
                 if found.len() >= FILES_MAX {
                     let folder = dir.display();
-                    return Err(Error::invalid(format!("{folder} holds more than {FILES_MAX} files; split it")));
+                    return Err(Error::invalid(format!(
+                        "{folder} holds more than {FILES_MAX} files; split it"
+                    )));
                 }
                 found.push((relative, path));
             }

@@ -392,7 +392,7 @@ fn the_demo_content_has_no_errors() {
     if !root.exists() {
         return;
     }
-    let files = crate::cli::check::read_folder(&root).unwrap();
+    let files = crate::work::folder::read_now(&root).unwrap();
     let (_, findings) = Library::build(files);
     let errors: Vec<String> =
         findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();

@@ -11,7 +11,7 @@ use partnercast::{
             random::SeededRandom,
         },
     },
-    store::{Db, deliveries, issues, nodes},
+    store::{deliveries, issues, nodes},
     work::{approve, publish},
 };
 

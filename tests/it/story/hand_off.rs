@@ -9,7 +9,7 @@ use partnercast::{
         },
         lead::RejectReason,
     },
-    store::{Db, events, leads, partners},
+    store::{events, leads, partners},
     work::{
         documents,
         forms::{self, FormKind, Refused, Submission},
@@ -59,13 +59,15 @@ async fn follow(rig: &Rig, to: &str, path: &str) -> (String, String) {
         .split("http://partnercast.test/c/")
         .skip(1)
         .filter_map(|rest| {
-            let link: String = rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_/".contains(*c)).collect();
+            let link: String =
+                rest.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_/".contains(*c)).collect();
             let (token, no) = link.split_once('/')?;
             Some((token.to_owned(), no.trim_end_matches('/').parse().ok()?))
         })
         .collect();
     for (token, no) in links {
-        let clicking = track::click(&rig.ctx, &token, no, &person());
+        let person = person();
+        let clicking = track::click(&rig.ctx, &token, no, &person);
         let writing = async {
             while track::write_batch(&rig.ctx).await.unwrap() == 0 {
                 tokio::task::yield_now().await;

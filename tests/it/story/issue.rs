@@ -5,7 +5,7 @@ use partnercast::{
         delivery::DeliveryState,
         kernel::clock::{HOUR_MS, MINUTE_MS},
     },
-    store::{Db, deliveries, issues},
+    store::{deliveries, issues},
     work::{preferences, publish, sync, track::Visitor},
 };
 
