@@ -191,8 +191,10 @@ open = true
         self.log_path = folder / "program.log"
         log = self.log_path.open("wb")
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--config", str(folder / "partnercast.toml")], stdout=log, stderr=log
+            [PROGRAM, "serve", "--config", str(folder / "partnercast.toml")], stdout=log, stderr=log,
+            env={**os.environ, "RUST_BACKTRACE": "0", "NO_COLOR": "1"},
         )
+        log.close()
 
     def log(self):
         return self.log_path.read_text(errors="replace")
