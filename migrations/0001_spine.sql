@@ -263,7 +263,7 @@ CREATE TABLE sla_clock (
     due_ms     BIGINT NOT NULL,
     stopped_ms BIGINT,
     owner      TEXT NOT NULL,
-    PRIMARY KEY (lead_id, kind, started_ms)
+    PRIMARY KEY (lead_id, kind, started_ms, owner)
 );
 
 -- What people and machines did. Kept raw, judged, and judged again when the rules change.

@@ -1,6 +1,25 @@
-//! Layer web, being merged.
-use std::sync::Arc;
-/// Router.
-pub fn router(_ctx: Arc<crate::work::Context>) -> axum::Router {
-    axum::Router::new()
-}
+//! The doors for browsers: partners' public pages, the sales desk, the console, and the demo's story and inbox.
+//!
+//! Doors read through `&ctx.db` and call use cases in `work/`; they open no transaction and write no SQL. Every
+//! answer to a GET changes nothing but the record that somebody looked.
+
+mod console;
+mod csrf;
+mod demo;
+mod desk;
+mod error;
+mod frame;
+mod headers;
+mod health;
+mod public;
+mod respond;
+mod router;
+mod statics;
+mod view;
+mod visitor;
+
+#[cfg(test)]
+mod tests;
+
+pub use health::Readiness;
+pub use router::{router, router_with};

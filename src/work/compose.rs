@@ -178,6 +178,8 @@ fn render(
         strings.get("talk_to_us"),
         Some("pages/talk-to-us"),
     );
+    let links = footer(book.borrow_mut().slots(), &base);
+    let slots = book.borrow_mut().slots().clone();
     let input = EmailInput {
         locale: language.clone(),
         subject,
@@ -191,8 +193,8 @@ fn render(
         partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
         vendor: brand.vendor_brand(),
         why,
-        links: footer(book.borrow_mut().slots(), &base),
-        slots: book.borrow_mut().slots().clone(),
+        links,
+        slots,
     };
     let mut link = |target: &Target| {
         let asset = if let Target::Asset(reference) = target { Some(reference.as_str()) } else { None };

@@ -87,7 +87,9 @@ fn soft_break(out: &mut Vec<u8>) -> usize {
 /// Appends an encoded literal at `column`, after a soft break if its first line would not fit any more.
 pub(super) fn append(literal: &[u8], shape: Literal, column: usize, out: &mut Vec<u8>) -> usize {
     let mut column = column;
-    if column > 0 && column + shape.first_line > COLUMNS_MAX + 1 {
+    // A first line that is broken may fill the line; one that is not must leave room for a soft break after it.
+    let most = if shape.last_column.is_some() { COLUMNS_MAX + 1 } else { COLUMNS_MAX };
+    if column > 0 && column + shape.first_line > most {
         out.extend_from_slice(b"=\r\n");
         column = 0;
     }
@@ -113,6 +115,18 @@ mod tests {
         assert_eq!(encoded(".\n.x"), "=2E\r\n=2Ex");
         assert_eq!(encoded("a\r\nb\nc"), "a\r\nb\r\nc");
         assert_eq!(Literal::measure(b"ab\r\ncd\r\nefg"), Literal { first_line: 2, last_column: Some(3) });
+    }
+
+    #[test]
+    fn a_literal_that_ends_in_the_last_column_leaves_room_for_a_soft_break() {
+        for length in 30..=46 {
+            let (mut out, literal) = (Vec::new(), "x".repeat(length));
+            let column = append(literal.as_bytes(), Literal::measure(literal.as_bytes()), 38, &mut out);
+            encode(b"value", column, &mut out);
+            let text = String::from_utf8(out).unwrap();
+            let first = text.split("\r\n").next().unwrap_or_default();
+            assert!(first.len() + if first.starts_with('=') { 0 } else { 38 } <= 76, "{length}: {text}");
+        }
     }
 
     proptest! {

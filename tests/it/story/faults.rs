@@ -71,7 +71,7 @@ both_dbs! {
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         assert_eq!(rig.drain().await, 2, "Adelaide");
         approve::pause(&rig.ctx, &issue, "marcus").await.unwrap();
-        rig.clock.set(EVE_MS + 8 * HOUR_MS);
+        rig.clock.set(EVE_MS + 7 * HOUR_MS);
         assert_eq!(rig.drain().await, 0);
         approve::resume(&rig.ctx, &issue, "marcus").await.unwrap();
         assert_eq!(rig.drain().await, 5, "Osaka and Pune, late");

@@ -35,11 +35,14 @@ both_dbs! {
         let promises = issues::promises(&rig.ctx.db, &issue.id).await.unwrap();
         assert_eq!(promises.len(), 12, "one promise a zone");
         assert_eq!(promises.iter().map(|promise| promise.recipients).sum::<i64>(), 33);
-        for promise in &promises {
-            rig.clock.set(promise.due_ms - 1);
-            assert_eq!(rig.drain().await, 0, "nobody in {} gets it early", promise.zone);
-            rig.clock.set(promise.due_ms);
-            assert_eq!(rig.drain().await as i64, promise.recipients, "{}", promise.zone);
+        // Berlin, Paris and Oslo share an instant, though not a promise.
+        for together in promises.chunk_by(|a, b| a.due_ms == b.due_ms) {
+            let due_ms = together[0].due_ms;
+            rig.clock.set(due_ms - 1);
+            assert_eq!(rig.drain().await, 0, "nobody in {} gets it early", together[0].zone);
+            rig.clock.set(due_ms);
+            let recipients: i64 = together.iter().map(|promise| promise.recipients).sum();
+            assert_eq!(rig.drain().await as i64, recipients, "{}", together[0].zone);
         }
         publish::tick(&rig.ctx).await.unwrap();
         let issue = issues::issue(&rig.ctx.db, &issue.id).await.unwrap().unwrap();

@@ -1,0 +1,319 @@
+//! Content: what `check` finds, the assets by kind, and how each looks to a partner and a role.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Path, Query, State},
+    response::{Html, IntoResponse},
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        content::{Asset, AssetKind, Finding, Library, Severity, SourceFile},
+        kernel::{Error, Result},
+        partner::{AudienceRole, Roles},
+    },
+    store::{contents, partners, renditions},
+    web::{
+        frame::{Area, Frame},
+        headers::sandboxed,
+        public::{Setting, click},
+        respond::{self, Answer},
+        view::{chart::Badge, counted, form::Choice},
+    },
+    work::Context,
+};
+
+/// The list.
+#[derive(Debug, Serialize)]
+pub struct ListView {
+    /// `41 assets`
+    pub text: String,
+    /// `2 warnings`
+    pub badge: Badge,
+    /// By file.
+    pub findings: Vec<FindingLine>,
+    /// By kind.
+    pub groups: Vec<Group>,
+}
+
+/// A finding.
+#[derive(Debug, Serialize)]
+pub struct FindingLine {
+    /// `blog/x.md:4:1`
+    pub place: String,
+    /// Its code.
+    pub badge: Badge,
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    pub fix: String,
+}
+
+/// Assets of a kind.
+#[derive(Debug, Serialize)]
+pub struct Group {
+    /// `Whitepapers`
+    pub title: &'static str,
+    /// By reference.
+    pub assets: Vec<Line>,
+}
+
+/// An asset.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Its preview.
+    pub href: String,
+    /// Its title.
+    pub title: String,
+    /// Its reference.
+    pub reference: String,
+    /// Who reads it.
+    pub roles: String,
+    /// Its languages.
+    pub locales: String,
+    /// Its date.
+    pub date: String,
+}
+
+/// A preview of an asset or of a mail.
+#[derive(Debug, Serialize)]
+pub struct PreviewView {
+    /// Where it came from.
+    pub back: String,
+    /// The same in words.
+    pub back_label: &'static str,
+    /// Title.
+    pub title: String,
+    /// What is shown.
+    pub text: String,
+    /// What can be chosen.
+    pub choices: Vec<Select>,
+    /// Address of the sandboxed mail.
+    pub frame: Option<String>,
+    /// HTML of the asset.
+    pub body: Option<String>,
+}
+
+/// A choice among several.
+#[derive(Debug, Serialize)]
+pub struct Select {
+    /// Its name.
+    pub name: &'static str,
+    /// Its label.
+    pub label: &'static str,
+    /// What is chosen.
+    pub value: String,
+    /// What can be.
+    pub options: Vec<Choice>,
+}
+
+/// The folders in the order people look for them.
+const KINDS: [(AssetKind, &str); 9] = [
+    (AssetKind::Newsletter, "Newsletters"),
+    (AssetKind::Issue, "Issues"),
+    (AssetKind::Whitepaper, "Whitepapers"),
+    (AssetKind::Blog, "Articles"),
+    (AssetKind::Webinar, "Webinars"),
+    (AssetKind::Kit, "Campaign kits"),
+    (AssetKind::Playbook, "Playbooks"),
+    (AssetKind::Social, "Social posts"),
+    (AssetKind::Page, "Pages"),
+];
+
+/// `GET /console/content`
+pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
+    let library = ctx.library();
+    let mut found = findings(&ctx).await?;
+    found.extend(ctx.publishing_faults().into_iter().map(|fault| FindingLine {
+        place: "newsletters".to_owned(),
+        badge: Badge::new("bad", "not frozen"),
+        message: fault,
+        fix: "mend it before the promise is due".to_owned(),
+    }));
+    let view = ListView {
+        text: format!(
+            "{}, as last synced.",
+            counted(library.assets.iter().filter(|asset| asset.locale.is_none()).count(), "asset", "assets")
+        ),
+        badge: if found.is_empty() {
+            Badge::new("good", "nothing to mend")
+        } else {
+            Badge::new("warn", counted(found.len(), "finding", "findings"))
+        },
+        findings: found,
+        groups: KINDS.iter().map(|(kind, title)| group(&library, *kind, title)).filter(|group| !group.assets.is_empty()).collect(),
+    };
+    respond::page(&ctx, "console/content", &Frame::new(&ctx, Area::Console, "Content", "/console/content"), &view)
+}
+
+/// What `check` says about the content as stored. Images are known to be good: they were decoded when stored.
+async fn findings(ctx: &Context) -> Result<Vec<FindingLine>> {
+    let texts = contents::head_texts(&ctx.db).await?;
+    let mut files: Vec<SourceFile> =
+        texts.into_iter().map(|text| SourceFile { path: text.path, bytes: text.source.into_bytes() }).collect();
+    let images = contents::heads(&ctx.db).await?.into_iter().filter(|head| head.path.ends_with(".png"));
+    files.extend(images.map(|head| SourceFile { path: head.path, bytes: Vec::new() }));
+    let built = tokio::task::spawn_blocking(move || Library::build(files).1).await;
+    let found = built.map_err(|error| Error::internal("checking the content").because(error))?;
+    Ok(found.into_iter().take(500).map(finding).collect())
+}
+
+fn finding(finding: Finding) -> FindingLine {
+    let tone = if finding.severity == Severity::Error { "bad" } else { "warn" };
+    FindingLine {
+        place: format!("{}:{}:{}", finding.file, finding.line, finding.column),
+        badge: Badge::new(tone, format!("{} {}", finding.severity.as_str(), finding.code)),
+        message: finding.message,
+        fix: finding.fix,
+    }
+}
+
+fn group(library: &Library, kind: AssetKind, title: &'static str) -> Group {
+    let line = |asset: &Asset| {
+        let locales: Vec<String> = library
+            .versions(&asset.reference)
+            .iter()
+            .map(|version| version.locale.as_ref().map_or("original".to_owned(), ToString::to_string))
+            .collect();
+        Line {
+            href: format!("/console/content/{}", asset.reference),
+            title: asset.front.title.as_str().to_owned(),
+            reference: asset.reference.clone(),
+            roles: roles_text(asset.front.roles),
+            locales: locales.join(", "),
+            date: asset.front.publish.map(|day| day.to_string()).unwrap_or_default(),
+        }
+    };
+    Group { title, assets: library.by_kind(kind).map(line).collect() }
+}
+
+fn roles_text(roles: Roles) -> String {
+    if roles.is_empty() { "everyone".to_owned() } else { roles.to_string().replace(';', ", ") }
+}
+
+/// Whose eyes to look through.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Eyes {
+    partner: Option<String>,
+    role: Option<String>,
+    lang: Option<String>,
+}
+
+/// `GET /console/content/{folder}/{slug}`
+pub async fn preview(
+    State(ctx): State<Arc<Context>>,
+    Path((folder, slug)): Path<(String, String)>,
+    Query(eyes): Query<Eyes>,
+) -> Answer {
+    let reference = format!("{folder}/{slug}");
+    let all = partners::all_partners(&ctx.db).await?;
+    let first = all.first().ok_or_else(|| Error::conflict("there is no partner to look through"))?;
+    let wanted = eyes.partner.as_deref().filter(|slug| !slug.is_empty());
+    let partner = wanted.unwrap_or(first.slug.as_str()).to_owned();
+    let setting = Setting::of(&ctx, &partner, eyes.lang.as_deref().filter(|lang| !lang.is_empty())).await?;
+    let asset = setting.asset(&reference)?;
+    let role = eyes.role.as_deref().and_then(AudienceRole::parse);
+    let nodes = match role {
+        Some(role) => asset.body.for_reader([role].into_iter().collect()),
+        None => asset.body.for_everyone(),
+    };
+    let option = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
+    let roles = AudienceRole::ALL.iter().map(|role| option(role.as_str(), role.as_str()));
+    let view = PreviewView {
+        back: "/console/content".to_owned(),
+        back_label: "Content",
+        title: setting.voice()?.text(&asset.front.title)?,
+        text: format!("{reference}, in the voice of {}", setting.partner.name),
+        choices: vec![
+            Select {
+                name: "partner",
+                label: "Partner",
+                value: partner,
+                options: all.iter().map(|partner| option(partner.slug.as_str(), &partner.name)).collect(),
+            },
+            Select {
+                name: "role",
+                label: "Reader",
+                value: role.map(|role| role.as_str().to_owned()).unwrap_or_default(),
+                options: std::iter::once(option("", "everyone")).chain(roles).collect(),
+            },
+        ],
+        frame: None,
+        body: Some(setting.html(&nodes)?),
+    };
+    respond::page(&ctx, "console/preview", &Frame::new(&ctx, Area::Console, &view.title, "/console/content"), &view)
+}
+
+/// `GET /console/renditions/{id}`
+pub async fn rendition(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
+    let rendition = renditions::view(&ctx.db, &id).await?.ok_or_else(|| Error::not_found("this variant"))?;
+    let view = PreviewView {
+        back: "/console".to_owned(),
+        back_label: "Overview",
+        text: format!("{}, {}, {}", rendition.partner_slug, rendition.roles.replace(';', ", "), rendition.locale),
+        title: rendition.subject,
+        choices: Vec::new(),
+        frame: Some(format!("/console/renditions/{id}/html")),
+        body: None,
+    };
+    respond::page(&ctx, "console/preview", &Frame::new(&ctx, Area::Console, &view.title, "/console"), &view)
+}
+
+/// `GET /console/renditions/{id}/html`: for a frame. Its links carry nobody's token and lead nowhere, so that looking
+/// is never counted.
+pub async fn rendition_html(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
+    let html = click::filled(&ctx, &id, "", "preview", "preview").await?;
+    Ok(sandboxed(Html(html).into_response()))
+}
+
+#[cfg(test)]
+impl ListView {
+    /// One finding, one kind.
+    pub fn sample() -> Self {
+        Self {
+            text: "41 assets, as last synced.".into(),
+            badge: Badge::new("warn", "1 finding"),
+            findings: vec![FindingLine {
+                place: "roster/brands/dune-gate/brand.toml:1:1".into(),
+                badge: Badge::new("warn", "warning C509"),
+                message: "Dune Gate Distribution has no logo".into(),
+                fix: "add roster/brands/dune-gate/logo.png, or leave it: the name is set in type".into(),
+            }],
+            groups: vec![Group {
+                title: "Whitepapers",
+                assets: vec![Line {
+                    href: "#".into(),
+                    title: "Proof of Recovery: what boards should ask".into(),
+                    reference: "whitepapers/proof-of-recovery".into(),
+                    roles: "sales, marketing, executive".into(),
+                    locales: "original, de".into(),
+                    date: "2027-01-05".into(),
+                }],
+            }],
+        }
+    }
+}
+
+#[cfg(test)]
+impl PreviewView {
+    /// An article in Northlight's voice.
+    pub fn sample() -> Self {
+        Self {
+            back: "/console/content".into(),
+            back_label: "Content",
+            title: "Restores, not backups".into(),
+            text: "blog/restores-not-backups, in the voice of Northlight MSP".into(),
+            choices: vec![Select {
+                name: "role",
+                label: "Reader",
+                value: "sales".into(),
+                options: vec![Choice { value: "sales".into(), label: "sales".into() }],
+            }],
+            frame: Some("/mail.html".into()),
+            body: Some("<p>Everyone reads this.</p>".into()),
+        }
+    }
+}

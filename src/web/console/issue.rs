@@ -1,0 +1,345 @@
+//! An issue: its promises, its variants, its audience with reasons, its deliveries, and the levers.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use axum::{
+    Form as Body,
+    extract::{Path, State},
+    response::{IntoResponse, Response},
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{delivery_bar, delivery_tone, issue_badge, signin::actor, world};
+use crate::{
+    domain::{
+        delivery::DeliveryState,
+        kernel::{Error, Result},
+    },
+    store::{
+        deliveries, events,
+        issues::{self, Considered, Issue},
+        renditions,
+    },
+    web::{
+        error::Problem,
+        frame::{self, Area, Frame},
+        respond::{self, Answer, Live},
+        view::{
+            Fact,
+            chart::{Badge, Bar},
+            counted,
+            when::Moment,
+            world::World,
+        },
+    },
+    work::{Context, approve},
+};
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// Its subject.
+    pub title: String,
+    /// Newsletter and date.
+    pub subtitle: String,
+    /// Why it waits for a person.
+    pub held: Option<String>,
+    /// The levers.
+    pub actions: Vec<Action>,
+    /// What changes while it runs.
+    #[serde(flatten)]
+    pub live: LiveView,
+    /// One text for each group of readers.
+    pub variants: Vec<Variant>,
+    /// `33 in, 4 out`
+    pub audience_says: String,
+    /// Everybody considered.
+    pub audience: Vec<Person>,
+    /// In the order they are promised.
+    pub deliveries: Vec<Delivery>,
+}
+
+/// What changes while it runs.
+#[derive(Debug, Serialize)]
+pub struct LiveView {
+    /// How it stands.
+    pub badge: Badge,
+    /// Promises by zone.
+    pub world: World,
+    /// Deliveries by state.
+    pub bar: Bar,
+    /// Clicks by people and machines.
+    pub clicks: Bar,
+    /// The same in a sentence.
+    pub clicks_says: String,
+    /// Frozen, approved, released.
+    pub facts: Vec<Fact>,
+}
+
+/// A lever.
+#[derive(Debug, Serialize)]
+pub struct Action {
+    /// Its text.
+    pub label: &'static str,
+    /// Where it leads.
+    pub href: String,
+    /// What to know before.
+    pub confirm: Option<&'static str>,
+    /// Whether it stands back.
+    pub quiet: bool,
+    /// What was looked at.
+    pub hash: Option<String>,
+}
+
+/// One text for a group of readers.
+#[derive(Debug, Serialize)]
+pub struct Variant {
+    /// Partner.
+    pub partner: String,
+    /// Roles.
+    pub roles: String,
+    /// Language.
+    pub locale: String,
+    /// Subject.
+    pub subject: String,
+    /// How many get it.
+    pub readers: usize,
+    /// To look at it.
+    pub href: String,
+}
+
+/// Somebody considered.
+#[derive(Debug, Serialize)]
+pub struct Person {
+    /// Name.
+    pub name: String,
+    /// Partner.
+    pub partner: String,
+    /// Roles.
+    pub roles: String,
+    /// In or out.
+    pub badge: Badge,
+    /// Why.
+    pub because: String,
+}
+
+/// A delivery.
+#[derive(Debug, Serialize)]
+pub struct Delivery {
+    /// To whom.
+    pub name: String,
+    /// Where to.
+    pub email: String,
+    /// Promised for.
+    pub promised: String,
+    /// How it stands.
+    pub badge: Badge,
+    /// When it was accepted.
+    pub accepted: String,
+    /// How often it was tried.
+    pub tries: i64,
+    /// The last reply.
+    pub reply: String,
+}
+
+async fn issue_of(ctx: &Context, id: &str) -> Result<Issue> {
+    issues::issue(&ctx.db, id).await?.ok_or_else(|| Error::not_found("this issue"))
+}
+
+/// `GET /console/issues/{id}`
+pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
+    let issue = issue_of(&ctx, &id).await?;
+    let (_, zone) = frame::vendor(&ctx);
+    let audience = issues::audience(&ctx.db, &issue.id, 0).await?;
+    let lines = deliveries::of_issue(&ctx.db, &issue.id, 0).await?;
+    let included = audience.iter().filter(|person| person.included).count();
+    let view = View {
+        subtitle: format!("{}, promised for {} at each reader’s own time", issue.newsletter, issue.nominal_date),
+        held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
+        actions: actions(&issue),
+        live: live_view(&ctx, &issue, zone).await?,
+        variants: variants(&ctx, &audience).await?,
+        audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
+        audience: audience.into_iter().map(person).collect(),
+        deliveries: lines.into_iter().map(|line| delivery(line, zone)).collect(),
+        title: issue.title,
+    };
+    let path = format!("/console/issues/{id}");
+    let frame = Frame::new(&ctx, Area::Console, &view.title, &path).live(format!("{path}/live.json"), 2_000);
+    respond::page(&ctx, "console/issue", &frame, &view)
+}
+
+/// `GET /console/issues/{id}/live.json`
+pub async fn live(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Result<Response, Problem> {
+    let issue = issue_of(&ctx, &id).await?;
+    let frame = Frame::new(&ctx, Area::Console, &issue.title, "/console");
+    let mut live = Live::new(&ctx, &frame)?;
+    let view = live_view(&ctx, &issue, frame::vendor(&ctx).1).await?;
+    live.add(&ctx, "issue", "console/issue_live", &frame, &view)?;
+    Ok(live.into_response())
+}
+
+/// What was approved.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Seen {
+    content_hash: String,
+}
+
+/// `POST /console/issues/{id}/{action}`
+pub async fn steer(
+    State(ctx): State<Arc<Context>>,
+    Path((id, action)): Path<(String, String)>,
+    Body(seen): Body<Seen>,
+) -> Answer {
+    let who = actor(&ctx);
+    match action.as_str() {
+        "approve" => approve::approve(&ctx, &id, &seen.content_hash, who).await?,
+        "pause" => approve::pause(&ctx, &id, who).await?,
+        "resume" => approve::resume(&ctx, &id, who).await?,
+        "cancel" => approve::cancel(&ctx, &id, who).await?,
+        _ => return Err(Problem::no_page()),
+    }
+    Ok(respond::see_other(&format!("/console/issues/{id}")))
+}
+
+/// What can be done with it as it stands.
+fn actions(issue: &Issue) -> Vec<Action> {
+    let action = |label, name: &str, quiet, confirm| Action {
+        label,
+        href: format!("/console/issues/{}/{name}", issue.id),
+        confirm,
+        quiet,
+        hash: None,
+    };
+    let mut actions = Vec::new();
+    if issue.control == "cancelled" || matches!(issue.state.as_str(), "done" | "cancelled") {
+        return actions;
+    }
+    if issue.state == "frozen" {
+        let approve = action("Approve what is shown here", "approve", false, None);
+        actions.push(Action { hash: Some(issue.content_hash.clone()), ..approve });
+    }
+    actions.push(if issue.control == "paused" {
+        action("Resume", "resume", false, None)
+    } else {
+        action("Pause", "pause", true, None)
+    });
+    let warning = "What has not left does not leave, for good. What was accepted cannot be called back. The evidence stays.";
+    actions.push(action("Cancel the issue", "cancel", true, Some(warning)));
+    actions
+}
+
+async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
+    let clicks = events::clicks_of_issue(&ctx.db, &issue.id).await?;
+    let when = |ms: Option<i64>| ms.map_or("not yet".to_owned(), |ms| Moment::full(ms, zone).text);
+    let mut facts = vec![Fact::new("Fixed", when(Some(issue.frozen_ms)))];
+    if let Some(by) = &issue.approved_by {
+        facts.push(Fact::new("Approved by", by));
+    }
+    facts.extend([
+        Fact::new("Approved", when(issue.approved_ms)),
+        Fact::new("Released", when(issue.released_ms)),
+        Fact::new("Done", when(issue.done_ms)),
+        Fact::new("Content", issue.content_hash.chars().take(12).collect::<String>()),
+    ]);
+    Ok(LiveView {
+        badge: issue_badge(issue),
+        world: world(ctx, issue).await?,
+        bar: delivery_bar(ctx, &issue.id).await?,
+        clicks: Bar::of(&[("brand", "by people", clicks.human), ("", "by machines", clicks.machine)]),
+        clicks_says: format!(
+            "{} followed a link. Scanners and prefetching programs are counted apart.",
+            counted(usize::try_from(clicks.people).unwrap_or(0), "person", "people")
+        ),
+        facts,
+    })
+}
+
+async fn variants(ctx: &Context, audience: &[Considered]) -> Result<Vec<Variant>> {
+    let mut readers: BTreeMap<&str, (usize, &Considered)> = BTreeMap::new();
+    for person in audience {
+        if let Some(rendition) = person.rendition_id.as_deref().filter(|_| person.included) {
+            readers.entry(rendition).or_insert((0, person)).0 += 1;
+        }
+    }
+    let mut variants = Vec::new();
+    for (id, (count, _)) in readers {
+        let Some(view) = renditions::view(&ctx.db, id).await? else { continue };
+        variants.push(Variant {
+            partner: view.partner_slug,
+            roles: view.roles.replace(';', ", "),
+            locale: view.locale,
+            subject: view.subject,
+            readers: count,
+            href: format!("/console/renditions/{id}"),
+        });
+    }
+    variants.sort_by(|a, b| (&a.partner, &a.roles).cmp(&(&b.partner, &b.roles)));
+    Ok(variants)
+}
+
+fn person(person: Considered) -> Person {
+    Person {
+        badge: if person.included { Badge::new("good", "in") } else { Badge::new("bad", "out") },
+        name: person.name,
+        partner: person.partner_slug,
+        roles: person.roles.replace(';', ", "),
+        because: person.because,
+    }
+}
+
+fn delivery(line: deliveries::Line, zone: Tz) -> Delivery {
+    let tone = DeliveryState::parse(&line.state).map_or("", delivery_tone);
+    Delivery {
+        name: line.recipient_name,
+        email: line.email,
+        promised: Moment::short(line.promised_ms, zone).text,
+        badge: Badge::new(tone, line.state),
+        accepted: line.accepted_ms.map_or("–".to_owned(), |ms| Moment::short(ms, zone).text),
+        tries: line.attempt,
+        reply: line.detail.unwrap_or_default(),
+    }
+}
+
+#[cfg(test)]
+impl View {
+    /// Frozen with one person out, and half-way.
+    pub fn sample() -> Self {
+        let delivery = |name: &str, tone, state: &str, reply: &str| Delivery {
+            name: name.into(),
+            email: format!("{}@northlight.example", name.to_lowercase().replace(' ', ".")),
+            promised: "Tue 12 Jan, 16:00".into(),
+            badge: Badge::new(tone, state),
+            accepted: "Tue 12 Jan, 16:00".into(),
+            tries: 1,
+            reply: reply.into(),
+        };
+        Self {
+            title: "Restores, not backups: your part in January".into(),
+            subtitle: "fold-forward, promised for 2027-01-12 at each reader’s own time".into(),
+            held: Some("the audience is twice the last one".into()),
+            actions: vec![
+                Action { label: "Approve what is shown here", href: "#".into(), confirm: None, quiet: false, hash: Some("x".into()) },
+                Action { label: "Pause", href: "#".into(), confirm: None, quiet: true, hash: None },
+                Action { label: "Cancel the issue", href: "#".into(), confirm: Some("What has not left does not leave, for good."), quiet: true, hash: None },
+            ],
+            live: LiveView {
+                badge: Badge::new("brand", "on its way"),
+                world: World::sample(),
+                bar: Bar::of(&[("good", "accepted", 17), ("brand", "sending", 2), ("", "ready", 14), ("bad", "failed", 1)]),
+                clicks: Bar::of(&[("brand", "by people", 11), ("", "by machines", 7)]),
+                clicks_says: "6 people followed a link. Scanners and prefetching programs are counted apart.".into(),
+                facts: vec![Fact::new("Fixed", "Tue 12 Jan 2027, 08:30 CET"), Fact::new("Content", "8f31c2aa09bd")],
+            },
+            variants: vec![Variant { partner: "northlight".into(), roles: "sales".into(), locale: "en-US".into(), subject: "Restores, not backups: your part in January".into(), readers: 1, href: "#".into() }],
+            audience_says: "33 in, 1 out, everybody with the reason".into(),
+            audience: vec![
+                Person { name: "Kara Boyd".into(), partner: "northlight".into(), roles: "marketing".into(), badge: Badge::new("bad", "out"), because: "unsubscribed from Fold Forward on 4 December".into() },
+                Person { name: "Luis Ortega".into(), partner: "northlight".into(), roles: "sales".into(), badge: Badge::new("good", "in"), because: "sales at a platinum partner in the Americas".into() },
+            ],
+            deliveries: vec![delivery("Luis Ortega", "good", "accepted", "250 2.0.0 Ok: queued"), delivery("Mei Tran", "bad", "failed", "550 5.1.1 no such user")],
+        }
+    }
+}

@@ -1,0 +1,331 @@
+//! Leads: the list, and one lead with everything that is known and why.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use serde::Serialize;
+
+use super::asset_title;
+use crate::{
+    domain::lead::LeadStage,
+    store::leads::{self, Lead, SlaClock},
+    web::{
+        frame::{self, Area, Frame},
+        respond::{self, Answer},
+        view::{
+            Fact,
+            chart::{Badge, Bar},
+            clock::Running,
+            counted,
+            lead::{self, Evidence, Points},
+            when::{Moment, left},
+            words,
+        },
+    },
+    work::{Context, lead_card},
+};
+
+/// The list.
+#[derive(Debug, Serialize)]
+pub struct ListView {
+    /// `12 leads, the last changed first`
+    pub text: String,
+    /// By stage.
+    pub pipeline: Bar,
+    /// Lines.
+    pub leads: Vec<Line>,
+}
+
+/// A lead in the list.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Its page.
+    pub href: String,
+    /// Full name.
+    pub name: String,
+    /// Company.
+    pub company: String,
+    /// Partner.
+    pub partner: String,
+    /// Where it stands.
+    pub stage: Badge,
+    /// Points.
+    pub score: i64,
+    /// The same, drawn.
+    pub bar: Bar,
+    /// Grade.
+    pub fit: String,
+    /// Who has it.
+    pub owner: String,
+    /// The running clock.
+    pub clock: Option<Badge>,
+    /// Last change.
+    pub changed: Moment,
+}
+
+/// One lead.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// Where it stands.
+    pub stage: Badge,
+    /// Full name.
+    pub name: String,
+    /// Company.
+    pub company: String,
+    /// Why it stands there.
+    pub because: String,
+    /// All clocks.
+    pub clocks: Vec<Running>,
+    /// What happened.
+    pub steps: Vec<Step>,
+    /// What they did.
+    pub events: Vec<Evidence>,
+    /// Who they are.
+    pub facts: Vec<Fact>,
+    /// Points.
+    pub score: i64,
+    /// Grade.
+    pub fit: String,
+    /// What gave points.
+    pub score_lines: Vec<Points>,
+    /// To whom it was offered.
+    pub offers: Vec<OfferLine>,
+    /// What they agreed to.
+    pub consents: Vec<ConsentLine>,
+}
+
+/// A step.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    /// What happened.
+    pub what: String,
+    /// When.
+    pub at: Moment,
+    /// By whom.
+    pub actor: String,
+    /// The stage reached.
+    pub stage: String,
+}
+
+/// An offer.
+#[derive(Debug, Serialize)]
+pub struct OfferLine {
+    /// To whom.
+    pub rep: String,
+    /// How it went.
+    pub badge: Badge,
+    /// Why them, and when.
+    pub text: String,
+}
+
+/// A consent.
+#[derive(Debug, Serialize)]
+pub struct ConsentLine {
+    /// Given or not.
+    pub badge: Badge,
+    /// When.
+    pub at: Moment,
+    /// The words they saw.
+    pub wording: String,
+    /// Which text.
+    pub text_id: String,
+    /// Its version.
+    pub version: i64,
+}
+
+/// `GET /console/leads`
+pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
+    let all = leads::recent(&ctx.db, None).await?;
+    let clocks = leads::running_clocks(&ctx.db).await?;
+    let most = all.iter().map(|lead| lead.score).max().unwrap_or(0).max(100);
+    let view = ListView {
+        text: format!("{}, the last changed first.", counted(all.len(), "lead", "leads")),
+        pipeline: pipeline(&all),
+        leads: all
+            .into_iter()
+            .map(|lead| {
+                let clock = clocks.iter().find(|clock| clock.lead_id == lead.id);
+                line(&ctx, lead, clock, most)
+            })
+            .collect(),
+    };
+    respond::page(&ctx, "console/leads", &Frame::new(&ctx, Area::Console, "Leads", "/console/leads"), &view)
+}
+
+/// Leads by stage as one bar.
+fn pipeline(all: &[Lead]) -> Bar {
+    let count = |stages: &[LeadStage]| {
+        let of = all.iter().filter(|lead| LeadStage::parse(&lead.stage).is_some_and(|stage| stages.contains(&stage)));
+        i64::try_from(of.count()).unwrap_or(0)
+    };
+    use LeadStage as S;
+    Bar::of(&[
+        ("", "being nurtured", count(&[S::Inquiry, S::Nurturing, S::Recycled])),
+        ("warn", "qualified and offered", count(&[S::Mql, S::Offered])),
+        ("brand", "accepted and worked", count(&[S::Sal, S::Contacted, S::Sql, S::DealRegistered])),
+        ("good", "won", count(&[S::Won])),
+        ("bad", "turned down or lost", count(&[S::Rejected, S::Expired, S::Disqualified, S::Lost])),
+    ])
+}
+
+fn line(ctx: &Context, lead: Lead, clock: Option<&SlaClock>, most: i64) -> Line {
+    let now_ms = ctx.now_ms();
+    Line {
+        href: format!("/console/leads/{}", lead.id),
+        stage: lead::stage(&lead.stage),
+        bar: Bar::single("brand", format!("{} points", lead.score), lead.score, most),
+        owner: lead.owner_name.unwrap_or_else(|| "nobody yet".to_owned()),
+        clock: clock.map(|clock| {
+            Badge::new(if clock.due_ms < now_ms { "bad" } else { "warn" }, left(clock.due_ms, now_ms))
+        }),
+        changed: Moment::short(lead.updated_ms, frame::vendor(ctx).1),
+        name: lead.name,
+        company: lead.company,
+        partner: lead.partner_slug,
+        score: lead.score,
+        fit: lead.fit,
+    }
+}
+
+/// `GET /console/leads/{id}`
+pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
+    let card = lead_card::card(&ctx, &id).await?;
+    let (_, zone) = frame::vendor(&ctx);
+    let now_ms = ctx.now_ms();
+    let lead = card.lead;
+    let view = View {
+        stage: lead::stage(&lead.stage),
+        because: lead.because.clone(),
+        clocks: card.clocks.iter().map(|clock| Running::of(clock, card.partner.zone, now_ms)).collect(),
+        steps: card
+            .steps
+            .into_iter()
+            .map(|step| Step {
+                what: step.what,
+                at: Moment::full(step.at_ms, zone),
+                actor: step.actor,
+                stage: lead::stage(&step.stage).text,
+            })
+            .collect(),
+        events: card
+            .events
+            .iter()
+            .map(|event| lead::evidence(event, event.asset.as_deref().and_then(|asset| asset_title(&ctx, asset)), zone))
+            .collect(),
+        facts: facts(&lead, &card.partner.name),
+        score: i64::from(card.standing.score.points),
+        fit: card.standing.fit.grade.as_str().to_owned(),
+        score_lines: lead::score_lines(&card.standing.score.lines),
+        offers: card.offers.into_iter().map(|offer| offer_line(offer, zone)).collect(),
+        consents: card
+            .consents
+            .into_iter()
+            .map(|consent| ConsentLine {
+                badge: if consent.granted { Badge::new("good", "given") } else { Badge::new("bad", "not given") },
+                at: Moment::full(consent.at_ms, zone),
+                wording: consent.wording,
+                text_id: consent.text_id,
+                version: consent.text_version,
+            })
+            .collect(),
+        name: lead.name,
+        company: lead.company,
+    };
+    let frame = Frame::new(&ctx, Area::Console, format!("{}, {}", view.name, view.company), "/console/leads");
+    respond::page(&ctx, "console/lead", &frame, &view)
+}
+
+fn facts(lead: &Lead, partner: &str) -> Vec<Fact> {
+    let some = |text: &Option<String>| text.clone().map_or("–".to_owned(), |text| words(&text));
+    vec![
+        Fact::new("Email", &lead.email),
+        Fact::new("Phone", lead.phone.clone().unwrap_or_else(|| "–".to_owned())),
+        Fact::new("Role", some(&lead.job_role)),
+        Fact::new("Company size", lead.company_size.clone().unwrap_or_else(|| "–".to_owned())),
+        Fact::new("Partner", partner),
+        Fact::new("Owner", lead.owner_name.clone().unwrap_or_else(|| "nobody yet".to_owned())),
+        Fact::new("Came by", words(&lead.origin)),
+        Fact::new("First asset", &lead.asset),
+    ]
+}
+
+fn offer_line(offer: leads::Offer, zone: chrono_tz::Tz) -> OfferLine {
+    let badge = match offer.answer.as_deref() {
+        Some("accepted") => Badge::new("good", "accepted"),
+        Some("rejected") => Badge::new("bad", "turned down"),
+        Some("recalled") => Badge::new("bad", "taken back"),
+        _ if offer.viewed_ms.is_some() => Badge::new("warn", "opened"),
+        _ => Badge::new("", "offered"),
+    };
+    let reason = offer.answer_reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+    OfferLine {
+        rep: offer.rep_name,
+        badge,
+        text: format!("{}. {}{reason}", Moment::full(offer.offered_ms, zone).text, offer.because),
+    }
+}
+
+/// The leads of one partner, for its page.
+pub async fn of_partner(ctx: &Context, slug: &str) -> crate::domain::kernel::Result<Vec<Line>> {
+    let all = leads::recent(&ctx.db, Some(slug)).await?;
+    Ok(all.into_iter().take(50).map(|lead| line(ctx, lead, None, 100)).collect())
+}
+
+#[cfg(test)]
+impl Line {
+    /// Ana.
+    pub fn sample() -> Self {
+        Self {
+            href: "#".into(),
+            name: "Ana Ruiz".into(),
+            company: "Harbor Clinic Group".into(),
+            partner: "northlight".into(),
+            stage: lead::stage("sal"),
+            score: 82,
+            bar: Bar::single("brand", "82 points".into(), 82, 100),
+            fit: "A".into(),
+            owner: "Luis Ortega".into(),
+            clock: Some(Badge::new("warn", "58 min left")),
+            changed: Moment::short(1_799_766_000_000, chrono_tz::Europe::Oslo),
+        }
+    }
+}
+
+#[cfg(test)]
+impl ListView {
+    /// Two leads.
+    pub fn sample() -> Self {
+        Self {
+            text: "2 leads, the last changed first.".into(),
+            pipeline: Bar::of(&[("", "being nurtured", 3), ("warn", "qualified and offered", 2), ("brand", "accepted and worked", 6), ("good", "won", 2)]),
+            leads: vec![Line::sample(), Line::sample()],
+        }
+    }
+}
+
+#[cfg(test)]
+impl View {
+    /// Ana, accepted.
+    pub fn sample() -> Self {
+        let card = crate::web::desk::offer::CardView::sample();
+        let at = || Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo);
+        Self {
+            stage: lead::stage("sal"),
+            name: card.name,
+            company: card.company,
+            because: "Asked to talk, which qualifies at once.".into(),
+            clocks: card.clocks,
+            steps: vec![
+                Step { what: "Offered to Luis Ortega. She receives the leads of Northlight MSP.".into(), at: at(), actor: "partnercast".into(), stage: "Offered".into() },
+                Step { what: "accepted the lead".into(), at: at(), actor: "Luis Ortega".into(), stage: "Accepted".into() },
+            ],
+            events: card.events,
+            facts: card.facts,
+            score: 82,
+            fit: "A".into(),
+            score_lines: card.score_lines,
+            offers: vec![OfferLine { rep: "Luis Ortega".into(), badge: Badge::new("good", "accepted"), text: "receives the leads of Northlight MSP".into() }],
+            consents: vec![ConsentLine { badge: Badge::new("good", "given"), at: at(), wording: "I ask Northlight MSP to contact me.".into(), text_id: "talk-to-us".into(), version: 1 }],
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The console: what is promised, what is on its way, and how it went; for marketers and channel managers.
+
+pub mod content;
+pub mod issue;
+pub mod leads;
+pub mod overview;
+pub mod partners;
+pub mod signin;
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+
+use super::{
+    respond,
+    view::{
+        chart::{Badge, Bar},
+        world::World,
+    },
+};
+use crate::{
+    domain::{delivery::DeliveryState, kernel::Result},
+    store::{deliveries, issues, partners as partner_rows},
+    work::Context,
+};
+
+/// `GET /` where there is no story: to the console.
+pub async fn home() -> Response {
+    respond::see_other("/console")
+}
+
+/// How an issue stands, in a word.
+pub fn issue_badge(issue: &issues::Issue) -> Badge {
+    match (issue.control.as_str(), issue.state.as_str()) {
+        ("cancelled", _) | (_, "cancelled") => Badge::new("bad", "cancelled"),
+        ("paused", _) => Badge::new("warn", "paused"),
+        (_, "done") => Badge::new("good", "done"),
+        (_, "sending") => Badge::new("brand", "on its way"),
+        (_, "frozen") => Badge::new("warn", "waits for approval"),
+        (_, state) => Badge::new("", state),
+    }
+}
+
+/// How a delivery stands, in a word.
+pub fn delivery_tone(state: DeliveryState) -> &'static str {
+    match state {
+        DeliveryState::Accepted => "good",
+        DeliveryState::Leased | DeliveryState::Sending => "brand",
+        DeliveryState::Uncertain | DeliveryState::Suppressed => "warn",
+        DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Dead => "bad",
+        DeliveryState::Ready | DeliveryState::Cancelled => "",
+    }
+}
+
+/// The deliveries of an issue by state.
+///
+/// # Errors
+/// Those of the store.
+pub async fn delivery_bar(ctx: &Context, issue_id: &str) -> Result<Bar> {
+    let counts = deliveries::counts(&ctx.db, issue_id).await?;
+    let of = |state: DeliveryState| counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count);
+    let parts: Vec<(&'static str, &'static str, i64)> = DeliveryState::ALL
+        .into_iter()
+        .map(|state| (delivery_tone(state), state.as_str(), of(state)))
+        .filter(|(_, word, count)| *count > 0 || *word == "accepted")
+        .collect();
+    let (accepted, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(_, word, _)| *word == "accepted");
+    Ok(Bar::of(&[accepted, others].concat()))
+}
+
+/// The promises of an issue around the world.
+///
+/// # Errors
+/// Those of the store.
+pub async fn world(ctx: &Context, issue: &issues::Issue) -> Result<World> {
+    let promises = issues::promises(&ctx.db, &issue.id).await?;
+    let cities = cities(ctx).await?;
+    let (_, zone) = super::frame::vendor(ctx);
+    Ok(World::of(&issue.title, &promises, &cities, zone, ctx.now_ms()))
+}
+
+/// The partners' cities by zone.
+///
+/// # Errors
+/// Those of the store.
+pub async fn cities(ctx: &Context) -> Result<BTreeMap<String, Vec<String>>> {
+    let mut cities: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for partner in partner_rows::all_partners(&ctx.db).await? {
+        let places = cities.entry(partner.zone.name().to_owned()).or_default();
+        // Three names fit a line; more would say less.
+        if places.len() < 3 && !places.contains(&partner.city) {
+            places.push(partner.city);
+        }
+    }
+    Ok(cities)
+}
+
+/// The title of an asset for people, as authored.
+pub fn asset_title(ctx: &Context, reference: &str) -> Option<String> {
+    let library = ctx.library();
+    library.versions(reference).first().map(|asset| asset.front.title.as_str().to_owned())
+}

@@ -1,0 +1,350 @@
+//! What is promised next, what is on its way, and how people answer.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+};
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::{asset_title, delivery_bar, issue_badge, world};
+use crate::{
+    domain::{kernel::Result, lead::LeadStage},
+    store::{deliveries, events, issues, leads},
+    web::{
+        error::Problem,
+        frame::{self, Area, Frame},
+        respond::{self, Answer, Live},
+        view::{
+            chart::{Badge, Bar},
+            counted, lead,
+            when::{Moment, ago},
+            world::World,
+        },
+    },
+    work::{Context, publish},
+};
+
+/// Issues listed.
+const ISSUES_MAX: usize = 12;
+/// Events listed.
+const EVENTS_MAX: usize = 8;
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// The zone of the times.
+    pub zone: String,
+    /// Figures.
+    pub tiles: Vec<Tile>,
+    /// The issue on its way.
+    pub running: Option<Running>,
+    /// The latest.
+    pub issues: Vec<IssueLine>,
+    /// Promises ahead.
+    pub upcoming: Vec<Ahead>,
+    /// `12 leads`
+    pub leads_total: String,
+    /// Leads by stage.
+    pub pipeline: Vec<StageLine>,
+    /// People and machines.
+    pub engagement: Engagement,
+    /// The latest.
+    pub events: Vec<EventLine>,
+}
+
+/// A figure.
+#[derive(Debug, Serialize)]
+pub struct Tile {
+    /// Over it.
+    pub label: &'static str,
+    /// The figure.
+    pub value: String,
+    /// Under it.
+    pub text: String,
+    /// The same, drawn.
+    pub bar: Option<Bar>,
+}
+
+/// The issue on its way.
+#[derive(Debug, Serialize)]
+pub struct Running {
+    /// Its page.
+    pub href: String,
+    /// Its subject.
+    pub title: String,
+    /// How it stands.
+    pub badge: Badge,
+    /// Deliveries by state.
+    pub bar: Bar,
+    /// Promises by zone.
+    pub world: World,
+}
+
+/// A line of the issues.
+#[derive(Debug, Serialize)]
+pub struct IssueLine {
+    /// Its page.
+    pub href: String,
+    /// Its subject.
+    pub title: String,
+    /// Promised for.
+    pub date: String,
+    /// How it stands.
+    pub badge: Badge,
+    /// `35 of 36`
+    pub kept: String,
+    /// The same, drawn.
+    pub bar: Option<Bar>,
+}
+
+/// A promise ahead.
+#[derive(Debug, Serialize)]
+pub struct Ahead {
+    /// `Feb`
+    pub month: String,
+    /// `9`
+    pub day: String,
+    /// The newsletter.
+    pub title: String,
+    /// Cadence and plan.
+    pub text: String,
+    /// What stands in the way.
+    pub warning: Option<String>,
+}
+
+/// A stage with its leads.
+#[derive(Debug, Serialize)]
+pub struct StageLine {
+    /// Its name.
+    pub label: &'static str,
+    /// How many.
+    pub count: i64,
+    /// The same, drawn.
+    pub bar: Bar,
+}
+
+/// People and machines among the latest events.
+#[derive(Debug, Serialize)]
+pub struct Engagement {
+    /// How many events.
+    pub total: usize,
+    /// By whom.
+    pub bar: Bar,
+}
+
+/// An event.
+#[derive(Debug, Serialize)]
+pub struct EventLine {
+    /// What.
+    pub text: String,
+    /// Whether a machine did it.
+    pub badge: Option<Badge>,
+    /// `3 min ago`
+    pub at: String,
+}
+
+/// `GET /console`
+pub async fn page(State(ctx): State<Arc<Context>>) -> Answer {
+    let frame = Frame::new(&ctx, Area::Console, "Overview", "/console").live("/console/live.json", 2_000);
+    respond::page(&ctx, "console/overview", &frame, &view(&ctx).await?)
+}
+
+/// `GET /console/live.json`
+pub async fn live(State(ctx): State<Arc<Context>>) -> Result<Response, Problem> {
+    let frame = Frame::new(&ctx, Area::Console, "Overview", "/console");
+    let mut live = Live::new(&ctx, &frame)?;
+    live.add(&ctx, "overview", "console/overview_live", &frame, &view(&ctx).await?)?;
+    Ok(live.into_response())
+}
+
+async fn view(ctx: &Context) -> Result<View> {
+    let (_, zone) = frame::vendor(ctx);
+    let all = issues::recent(&ctx.db).await?;
+    let on_its_way = all.iter().find(|issue| matches!(issue.state.as_str(), "sending" | "approved" | "frozen"));
+    let running = match on_its_way {
+        Some(issue) => Some(Running {
+            href: format!("/console/issues/{}", issue.id),
+            title: issue.title.clone(),
+            badge: issue_badge(issue),
+            bar: delivery_bar(ctx, &issue.id).await?,
+            world: world(ctx, issue).await?,
+        }),
+        None => None,
+    };
+    let (mut lines, mut on_time, mut recipients) = (Vec::new(), 0, 0);
+    for issue in all.iter().take(ISSUES_MAX) {
+        let (line, kept, of) = issue_line(ctx, issue).await?;
+        lines.push(line);
+        on_time += kept;
+        recipients += of;
+    }
+    let people = leads::recent(&ctx.db, None).await?;
+    let clocks = leads::running_clocks(&ctx.db).await?;
+    let seen = events::recent(&ctx.db).await?;
+    let human = i64::try_from(seen.iter().filter(|event| event.human).count()).unwrap_or(0);
+    let machine = i64::try_from(seen.len()).unwrap_or(0) - human;
+    let late = clocks.iter().filter(|clock| clock.due_ms < ctx.now_ms()).count();
+    let waiting = deliveries::unfinished(&ctx.db).await?;
+    Ok(View {
+        zone: zone.name().replace('_', " "),
+        tiles: vec![
+            Tile {
+                label: "Promises kept",
+                value: if recipients == 0 { "–".to_owned() } else { format!("{on_time} of {recipients}") },
+                text: "mails due, accepted within the time allowed".to_owned(),
+                bar: (recipients > 0).then(|| kept_bar(on_time, recipients)),
+            },
+            Tile { label: "In the queue", value: waiting.to_string(), text: "deliveries not in a final state".to_owned(), bar: None },
+            Tile {
+                label: "Leads",
+                value: people.len().to_string(),
+                text: counted(people.iter().filter(|lead| lead.owner_name.is_some()).count(), "has an owner", "have an owner"),
+                bar: None,
+            },
+            Tile {
+                label: "Clocks running",
+                value: clocks.len().to_string(),
+                text: if late == 0 { "none is late".to_owned() } else { counted(late, "is late", "are late") },
+                bar: None,
+            },
+        ],
+        running,
+        issues: lines,
+        upcoming: upcoming(ctx, zone).await?,
+        leads_total: counted(people.len(), "lead", "leads"),
+        pipeline: pipeline(&people),
+        engagement: Engagement {
+            total: seen.len(),
+            bar: Bar::of(&[("brand", "by people", human), ("", "by machines", machine)]),
+        },
+        events: seen.iter().take(EVENTS_MAX).map(|event| event_line(ctx, event)).collect(),
+    })
+}
+
+/// An event for a short list.
+pub fn event_line(ctx: &Context, event: &events::Event) -> EventLine {
+    let title = event.asset.as_deref().and_then(|asset| asset_title(ctx, asset));
+    EventLine {
+        text: lead::phrase(event, title),
+        badge: (!event.human).then(|| Badge::new("", "machine")),
+        at: ago(event.at_ms, ctx.now_ms()),
+    }
+}
+
+fn kept_bar(on_time: i64, due: i64) -> Bar {
+    Bar::of(&[("good", "on time", on_time), ("bad", "late or not yet", due - on_time)])
+}
+
+/// The line, and what is due by now: kept and in all.
+async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, i64, i64)> {
+    let promises = issues::promises(&ctx.db, &issue.id).await?;
+    // What is not due yet is neither kept nor broken.
+    let due: Vec<_> = promises.iter().filter(|promise| promise.due_ms + issue.on_time_ms <= ctx.now_ms()).collect();
+    let on_time: i64 = due.iter().map(|promise| promise.on_time).sum();
+    let recipients: i64 = due.iter().map(|promise| promise.recipients).sum();
+    let line = IssueLine {
+        href: format!("/console/issues/{}", issue.id),
+        title: issue.title.clone(),
+        date: issue.nominal_date.clone(),
+        badge: issue_badge(issue),
+        kept: if recipients == 0 { "not due yet".to_owned() } else { format!("{on_time} of {recipients}") },
+        bar: (recipients > 0).then(|| kept_bar(on_time, recipients)),
+    };
+    Ok((line, on_time, recipients))
+}
+
+async fn upcoming(ctx: &Context, zone: Tz) -> Result<Vec<Ahead>> {
+    let ahead = publish::upcoming(ctx, 3).await?;
+    let ahead = ahead.into_iter().take(6).map(|promise| {
+        let date = chrono::NaiveDate::parse_from_str(&promise.nominal_date, "%Y-%m-%d").ok();
+        let part = |format: &str| date.map(|date| date.format(format).to_string()).unwrap_or_default();
+        let plan = promise.plan.as_deref().unwrap_or("nothing written yet");
+        Ahead {
+            month: part("%b"),
+            day: part("%-d"),
+            title: promise.title,
+            text: format!(
+                "{} · {plan} · leaves from {} in {}",
+                promise.cadence,
+                Moment::short(promise.first_due_ms, zone).text,
+                counted(promise.zones, "zone", "zones"),
+            ),
+            warning: promise.warning,
+        }
+    });
+    Ok(ahead.collect())
+}
+
+fn pipeline(people: &[leads::Lead]) -> Vec<StageLine> {
+    let count = |stage: LeadStage| people.iter().filter(|lead| lead.stage == stage.as_str()).count();
+    let counts: Vec<(LeadStage, i64)> = LeadStage::ALL
+        .iter()
+        .map(|stage| (*stage, i64::try_from(count(*stage)).unwrap_or(0)))
+        .filter(|(_, count)| *count > 0)
+        .collect();
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    counts
+        .into_iter()
+        .map(|(stage, count)| StageLine {
+            label: stage.label(),
+            count,
+            bar: Bar::single("brand", format!("{count} of {}", people.len()), count, most),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+impl View {
+    /// While the January issue goes around the world.
+    pub fn sample() -> Self {
+        let stage = |stage: LeadStage, count| StageLine {
+            label: stage.label(),
+            count,
+            bar: Bar::single("brand", count.to_string(), count, 9),
+        };
+        let event = |text: &str, machine: bool, at: &str| EventLine {
+            text: text.into(),
+            badge: machine.then(|| Badge::new("", "machine")),
+            at: at.into(),
+        };
+        let issue = |title: &str, date: &str, badge, kept: i64, of: i64| IssueLine {
+            href: "#".into(),
+            title: title.into(),
+            date: date.into(),
+            badge,
+            kept: format!("{kept} of {of}"),
+            bar: Some(kept_bar(kept, of)),
+        };
+        Self {
+            zone: "Europe/Oslo".into(),
+            tiles: vec![
+                Tile { label: "Promises kept", value: "16 of 17".into(), text: "mails due, accepted within the time allowed".into(), bar: Some(kept_bar(16, 17)) },
+                Tile { label: "In the queue", value: "17".into(), text: "deliveries not in a final state".into(), bar: None },
+                Tile { label: "Leads", value: "12".into(), text: "9 have an owner".into(), bar: None },
+                Tile { label: "Clocks running", value: "3".into(), text: "none is late".into(), bar: None },
+            ],
+            running: Some(Running {
+                href: "#".into(),
+                title: "Restores, not backups: your part in January".into(),
+                badge: Badge::new("brand", "on its way"),
+                bar: Bar::of(&[("good", "accepted", 17), ("brand", "sending", 2), ("", "ready", 15)]),
+                world: World::sample(),
+            }),
+            issues: vec![
+                issue("Restores, not backups: your part in January", "2027-01-12", Badge::new("brand", "on its way"), 16, 17),
+                issue("A quiet December, and what to check", "2026-12-08", Badge::new("good", "done"), 33, 33),
+            ],
+            upcoming: vec![
+                Ahead { month: "Feb".into(), day: "9".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00 · The first 24 hours · leaves from Mon 8 Feb, 23:30 in 11 zones".into(), warning: None },
+                Ahead { month: "Apr".into(), day: "13".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00".into(), warning: Some("promised, and nothing is written for it yet".into()) },
+            ],
+            leads_total: "12 leads".into(),
+            pipeline: vec![stage(LeadStage::Inquiry, 3), stage(LeadStage::Offered, 1), stage(LeadStage::Sal, 6), stage(LeadStage::Won, 2)],
+            engagement: Engagement { total: 46, bar: Bar::of(&[("brand", "by people", 31), ("", "by machines", 15)]) },
+            events: vec![event("followed a link: Proof of Recovery", false, "2 min ago"), event("followed a link: Live restore in 20 minutes", true, "4 min ago")],
+        }
+    }
+}

@@ -1,0 +1,233 @@
+//! Errors as people and programs see them: a page or `application/problem+json` (RFC 9457), with an id that also
+//! stands in the log, and without internals.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderValue, Method, StatusCode, header},
+    middleware::Next,
+    response::{Html, IntoResponse, Response},
+};
+use serde::Serialize;
+use serde_json::json;
+
+use super::{
+    frame::{Area, Frame},
+    respond::Shown,
+};
+use crate::{
+    domain::kernel::{Error, Kind},
+    work::Context,
+};
+
+/// An error on its way to the person who asked.
+#[derive(Debug)]
+pub struct Problem {
+    status: StatusCode,
+    error: Error,
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let status = match error.kind() {
+            Kind::NotFound => StatusCode::NOT_FOUND,
+            Kind::Invalid => StatusCode::UNPROCESSABLE_ENTITY,
+            Kind::Conflict => StatusCode::CONFLICT,
+            Kind::Denied => StatusCode::FORBIDDEN,
+            Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
+            Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        };
+        Self { status, error }
+    }
+}
+
+impl Problem {
+    /// There is no such page.
+    pub fn no_page() -> Self {
+        Error::not_found("this page").into()
+    }
+
+    /// The asker must sign in first.
+    pub fn sign_in() -> Self {
+        let text = "Sign in first: `partnercast sign-in` prints a link that works once, for ten minutes.";
+        Self { status: StatusCode::UNAUTHORIZED, error: Error::denied(text) }
+    }
+}
+
+/// Travels with the response to [`shown`], which knows the templates and what the asker accepts.
+#[derive(Clone)]
+struct Carried(Arc<Problem>);
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut response = self.status.into_response();
+        response.extensions_mut().insert(Carried(Arc::new(self)));
+        response
+    }
+}
+
+/// What the problem page shows.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// `404 Not Found`
+    pub status: String,
+    /// In a few words.
+    pub title: String,
+    /// What to do.
+    pub text: String,
+    /// The number in the log.
+    pub id: String,
+    /// Where to go from here.
+    pub back: Option<String>,
+    /// Its text.
+    pub back_label: String,
+}
+
+/// Turns every error into a page or a problem document, whoever made it.
+pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path().to_owned();
+    let head = request.method() == Method::HEAD;
+    let wants_json = prefers_json(request.headers().get(header::ACCEPT));
+    let response = next.run(request).await;
+    let status = response.status();
+    let written = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
+        let kind = kind.as_bytes();
+        kind.starts_with(b"text/html") || kind.starts_with(b"application/json")
+    });
+    let carried = response.extensions().get::<Carried>().cloned();
+    if !(status.is_client_error() || status.is_server_error()) || (written && carried.is_none()) {
+        return response;
+    }
+    let id = problem_id(&ctx);
+    let text = explain(status, carried.as_ref().map(|carried| &carried.0.error), &id, &path);
+    let view = View {
+        status: status.to_string(),
+        title: title(status).to_owned(),
+        text,
+        id,
+        back: path.starts_with("/console/").then(|| "/console".to_owned()),
+        back_label: "To the overview".to_owned(),
+    };
+    let mut shown = if wants_json { document(status, &view) } else { page(&ctx, status, &view) };
+    for name in [header::ALLOW, header::RETRY_AFTER] {
+        if let Some(value) = response.headers().get(&name) {
+            shown.headers_mut().insert(name, value.clone());
+        }
+    }
+    if head {
+        *shown.body_mut() = axum::body::Body::empty();
+    }
+    shown
+}
+
+fn page(ctx: &Context, status: StatusCode, view: &View) -> Response {
+    let frame = Frame::new(ctx, Area::Public, &view.title, "");
+    let html = ctx.templates.render("pages/problem.html", &Shown { frame: &frame, page: view });
+    let html = html.unwrap_or_else(|error| {
+        tracing::error!(error = error.detail(), "the problem page cannot be rendered");
+        format!("<!doctype html><title>{0}</title><h1>{0}</h1>", view.title)
+    });
+    (status, Html(html)).into_response()
+}
+
+fn document(status: StatusCode, view: &View) -> Response {
+    let body = json!({
+        "type": "about:blank", "title": view.title, "status": status.as_u16(), "detail": view.text, "instance": view.id,
+    });
+    let mut response = (status, body.to_string()).into_response();
+    let kind = HeaderValue::from_static("application/problem+json");
+    response.headers_mut().insert(header::CONTENT_TYPE, kind);
+    response
+}
+
+fn problem_id(ctx: &Context) -> String {
+    format!("{:016x}", ctx.random.next_u64())
+}
+
+/// What may be said, with the whole chain of causes in the log where it is our fault.
+fn explain(status: StatusCode, error: Option<&Error>, id: &str, path: &str) -> String {
+    // Paths hold tokens, so only their first part is logged.
+    let area = path.split('/').nth(1).unwrap_or_default();
+    match error {
+        Some(error) if status.is_server_error() => {
+            tracing::error!(id, area, error = error.detail(), "a request failed");
+            sentence(error.public())
+        }
+        Some(error) => {
+            tracing::debug!(id, area, error = error.detail(), "a request was refused");
+            sentence(error.public())
+        }
+        None => match status {
+            StatusCode::METHOD_NOT_ALLOWED => "This address cannot be asked in that way.",
+            StatusCode::PAYLOAD_TOO_LARGE => "What was sent is larger than 64 KiB. Shorten it and send it again.",
+            StatusCode::REQUEST_TIMEOUT => "It took longer than 15 seconds. Try again in a moment.",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE => "Only a form can be sent to this address.",
+            _ => "The request cannot be understood.",
+        }
+        .to_owned(),
+    }
+}
+
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let dot = if text.ends_with(['.', '!', '?', ')']) { "" } else { "." };
+    format!("{first}{}{dot}", letters.as_str())
+}
+
+fn title(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "There is nothing here",
+        StatusCode::UNAUTHORIZED => "You are not signed in",
+        StatusCode::FORBIDDEN => "That is not allowed",
+        StatusCode::CONFLICT => "It has changed meanwhile",
+        StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => "That cannot be done as sent",
+        StatusCode::SERVICE_UNAVAILABLE => "Not available at this moment",
+        status if status.is_server_error() => "Something went wrong on our side",
+        _ => "That did not work",
+    }
+}
+
+/// Programs say that they want JSON; browsers ask for HTML first.
+fn prefers_json(accept: Option<&HeaderValue>) -> bool {
+    let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let at = |kind: &str| accept.find(kind).unwrap_or(usize::MAX);
+    at("application/json").min(at("application/problem+json")) < at("text/html")
+}
+
+#[cfg(test)]
+impl View {
+    /// Nothing there.
+    pub fn sample() -> Self {
+        Self {
+            status: "404 Not Found".into(),
+            title: "There is nothing here".into(),
+            text: "This link was not found.".into(),
+            id: "5b1f0c2d9a77e340".into(),
+            back: Some("/console".into()),
+            back_label: "To the overview".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn programs_get_json_and_people_a_page() {
+        let of = |text: &'static str| prefers_json(Some(&HeaderValue::from_static(text)));
+        assert!(of("application/json"));
+        assert!(of("application/problem+json, */*"));
+        assert!(!of("text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"));
+        assert!(!of("*/*"));
+        assert!(!prefers_json(None));
+    }
+
+    #[test]
+    fn texts_read_as_sentences() {
+        assert_eq!(sentence("this link was not found"), "This link was not found.");
+        assert_eq!(sentence(""), ".");
+    }
+}

@@ -1,0 +1,178 @@
+//! What stands around every page: title, language, navigation, the clock.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::{statics, view::when::Moment};
+use crate::{
+    domain::kernel::{Locale, clock::UtcMs},
+    work::Context,
+};
+
+/// Where a page belongs; decides the navigation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Area {
+    /// The demo's story and inbox.
+    Demo,
+    /// Marketers and channel managers.
+    Console,
+    /// Sales reps.
+    Desk,
+    /// Partners' customers and mail readers.
+    Public,
+}
+
+/// What every template finds under `frame`.
+#[derive(Debug, Clone, Serialize)]
+pub struct Frame {
+    /// The page's title.
+    pub title: String,
+    /// What search engines show.
+    pub description: String,
+    /// The language.
+    pub lang: String,
+    /// `ltr` or `rtl`.
+    pub dir: &'static str,
+    /// The style sheet's address.
+    pub css: String,
+    /// The script's address.
+    pub js: String,
+    /// Class of the body.
+    pub area: &'static str,
+    /// Where the mark leads.
+    pub home: &'static str,
+    /// Navigation.
+    pub nav: Vec<NavItem>,
+    /// The calendar's time, for running clocks.
+    pub now_ms: UtcMs,
+    /// The same for people, in the vendor's zone.
+    pub now: Moment,
+    /// Whether it is the demo's calendar.
+    pub demo: bool,
+    /// The vendor's name.
+    pub vendor: String,
+    /// Where live parts come from.
+    pub poll: Option<String>,
+    /// How often.
+    pub every_ms: u32,
+}
+
+/// An entry of the navigation.
+#[derive(Debug, Clone, Serialize)]
+pub struct NavItem {
+    /// Its text.
+    pub label: &'static str,
+    /// Where it leads.
+    pub href: &'static str,
+    /// Whether it is this page's.
+    pub current: bool,
+}
+
+const CONSOLE: [(&str, &str); 4] = [
+    ("Overview", "/console"),
+    ("Leads", "/console/leads"),
+    ("Partners", "/console/partners"),
+    ("Content", "/console/content"),
+];
+
+impl Frame {
+    /// A frame for `path` in `area`.
+    pub fn new(ctx: &Context, area: Area, title: impl Into<String>, path: &str) -> Self {
+        let now_ms = ctx.now_ms();
+        let (vendor, zone) = vendor(ctx);
+        let mut nav = Vec::new();
+        if ctx.settings.demo && area != Area::Public {
+            nav.extend([("Story", "/"), ("Caught mail", "/inbox")]);
+        }
+        match area {
+            Area::Console => nav.extend(CONSOLE),
+            Area::Demo => nav.extend([("Console", "/console"), ("Sales desk", "/desk")]),
+            Area::Desk => nav.push(("Your leads", "/desk")),
+            Area::Public => {}
+        }
+        // The longest entry that leads here is the current one.
+        let here = nav
+            .iter()
+            .map(|(_, href)| *href)
+            .filter(|href| path == *href || path.starts_with(&format!("{href}/")))
+            .max_by_key(|href| href.len());
+        let nav = nav
+            .into_iter()
+            .map(|(label, href)| NavItem { label, href, current: here == Some(href) })
+            .collect();
+        Self {
+            title: title.into(),
+            description: String::new(),
+            lang: "en".to_owned(),
+            dir: "ltr",
+            css: statics::address("partnercast.css"),
+            js: statics::address("partnercast.js"),
+            area: match area {
+                Area::Public => "public",
+                Area::Demo | Area::Console | Area::Desk => "app",
+            },
+            home: if ctx.settings.demo { "/" } else { "/console" },
+            nav,
+            now_ms,
+            now: Moment::full(now_ms, zone),
+            demo: ctx.settings.demo,
+            vendor,
+            poll: None,
+            every_ms: 2_000,
+        }
+    }
+
+    /// In the reader's language.
+    #[must_use]
+    pub fn in_language(mut self, locale: &Locale) -> Self {
+        self.lang = locale.as_str().to_owned();
+        self.dir = if locale.is_rtl() { "rtl" } else { "ltr" };
+        self
+    }
+
+    /// With live parts from `path`, asked for every `every_ms`.
+    #[must_use]
+    pub fn live(mut self, path: impl Into<String>, every_ms: u32) -> Self {
+        self.poll = Some(path.into());
+        self.every_ms = every_ms;
+        self
+    }
+}
+
+/// The vendor's name and zone; UTC while there is no content.
+pub fn vendor(ctx: &Context) -> (String, Tz) {
+    ctx.library()
+        .vendor
+        .as_ref()
+        .map_or_else(|| ("The vendor".to_owned(), Tz::UTC), |vendor| (vendor.name.clone(), vendor.zone))
+}
+
+#[cfg(test)]
+impl Frame {
+    /// As the demo shows it.
+    pub fn sample(area: Area, title: &str) -> Self {
+        let nav: &[(&str, &str)] = match area {
+            Area::Console => &[("Story", "/"), ("Caught mail", "/inbox"), CONSOLE[0], CONSOLE[1], CONSOLE[2], CONSOLE[3]],
+            Area::Demo => &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")],
+            Area::Desk => &[("Your leads", "/desk")],
+            Area::Public => &[],
+        };
+        Self {
+            title: title.to_owned(),
+            description: "What boards should ask".into(),
+            lang: "en".into(),
+            dir: "ltr",
+            css: "/static/partnercast.css".into(),
+            js: "/static/partnercast.js".into(),
+            area: if area == Area::Public { "public" } else { "app" },
+            home: "/",
+            nav: nav.iter().enumerate().map(|(at, (label, href))| NavItem { label, href, current: at == 0 }).collect(),
+            now_ms: 1_799_744_700_000,
+            now: Moment::full(1_799_744_700_000, chrono_tz::Europe::Oslo),
+            demo: true,
+            vendor: "Brackenfold".into(),
+            poll: None,
+            every_ms: 2_000,
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! Headers on every response: what browsers may load, frame, send and remember.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::{Request, State},
+    http::{HeaderMap, HeaderName, HeaderValue, header},
+    middleware::Next,
+    response::Response,
+};
+
+use crate::work::Context;
+
+const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+/// One year (RFC 6797).
+const HSTS: &str = "max-age=31536000; includeSubDomains";
+
+/// A foreign or rendered mail in a frame of ours: its styles are inline, it runs nothing, its origin is nobody's.
+#[derive(Debug, Clone, Copy)]
+pub struct Sandboxed;
+
+/// Marks `response` as a mail to be shown in a sandbox.
+pub fn sandboxed(mut response: Response) -> Response {
+    response.extensions_mut().insert(Sandboxed);
+    response
+}
+
+/// An answer about one person: kept by nobody.
+pub fn private(mut response: Response) -> Response {
+    set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
+    response
+}
+
+/// An answer that tells others nothing about where the reader came from, and is no page.
+pub fn untraced(response: Response) -> Response {
+    let mut response = private(response);
+    set(response.headers_mut(), header::REFERRER_POLICY, "no-referrer");
+    set(response.headers_mut(), HeaderName::from_static("x-robots-tag"), "noindex");
+    response
+}
+
+fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
+    headers.insert(name, HeaderValue::from_static(value));
+}
+
+/// Adds what is missing to every response, errors included.
+pub async fn add(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let framed = response.extensions().get::<Sandboxed>().is_some();
+    let headers = response.headers_mut();
+    if framed {
+        let policy = mail_policy(&ctx.settings.public_url);
+        if let Ok(policy) = HeaderValue::from_str(&policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    } else {
+        set(headers, header::CONTENT_SECURITY_POLICY, POLICY);
+    }
+    set(headers, header::X_FRAME_OPTIONS, if framed { "SAMEORIGIN" } else { "DENY" });
+    set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
+    set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
+    if !headers.contains_key(header::REFERRER_POLICY) {
+        // Not `no-referrer`: browsers would send `Origin: null` with our own forms.
+        set(headers, header::REFERRER_POLICY, "same-origin");
+    }
+    if ctx.settings.public_url.starts_with("https:") {
+        set(headers, header::STRICT_TRANSPORT_SECURITY, HSTS);
+    }
+    response
+}
+
+fn mail_policy(public_url: &str) -> String {
+    format!(
+        "sandbox allow-popups allow-popups-to-escape-sandbox allow-top-navigation-by-user-activation; \
+         default-src 'none'; img-src 'self' {public_url} data:; style-src 'unsafe-inline'; object-src 'none'; \
+         base-uri 'none'; frame-ancestors 'self'; form-action 'none'"
+    )
+}

@@ -1,0 +1,300 @@
+//! An asset in a partner's look: a whitepaper's first part and its form, an article, a webinar with its date.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use chrono::TimeZone;
+use serde::Serialize;
+
+use super::{Head, Setting, Wanted, form::{self, Filled}, home};
+use crate::{
+    domain::{
+        content::{
+            Asset, AssetKind, Detail, Node,
+            kinds::{Objection, Tactic, Webinar},
+        },
+        engagement::EventKind,
+        kernel::{Locale, Result, id::DeliveryId},
+        partner::Roles,
+    },
+    render::Strings,
+    store::deliveries,
+    web::{
+        error::Problem,
+        respond::Answer,
+        view::{form::Form, when::Moment},
+        visitor::Asking,
+    },
+    work::{
+        Context,
+        forms::FormKind,
+        track::{self, OnPage, Visitor},
+    },
+};
+
+/// Blocks of a gated whitepaper that everybody may read, at most.
+const FREE_BLOCKS_MAX: usize = 10;
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// `Whitepaper`
+    pub kind: String,
+    /// Who wrote it, or when it was published.
+    pub meta: Option<String>,
+    /// Title.
+    pub title: String,
+    /// Summary.
+    pub summary: String,
+    /// The business result.
+    pub outcome: Option<String>,
+    /// When a webinar takes place.
+    pub event: Option<Event>,
+    /// HTML.
+    pub body: String,
+    /// Whether the text goes on behind a form.
+    pub cut: bool,
+    /// The form.
+    pub form: Option<Form>,
+    /// Lists of a kit or a playbook.
+    pub lists: Vec<List>,
+    /// The other languages.
+    pub languages: Vec<Language>,
+}
+
+/// A webinar's time.
+#[derive(Debug, Serialize)]
+pub struct Event {
+    /// When, in the partner's zone.
+    pub at: Moment,
+    /// `45 minutes`
+    pub length: String,
+    /// Who speaks.
+    pub people: String,
+}
+
+/// A list with a title.
+#[derive(Debug, Serialize)]
+pub struct List {
+    /// Over it.
+    pub title: String,
+    /// Its lines.
+    pub items: Vec<Item>,
+}
+
+/// A line of a list.
+#[derive(Debug, Serialize)]
+pub struct Item {
+    /// What it says.
+    pub text: String,
+    /// What more there is to say.
+    pub detail: String,
+    /// Where it leads.
+    pub href: Option<String>,
+}
+
+/// Another language of the asset.
+#[derive(Debug, Serialize)]
+pub struct Language {
+    /// Its tag.
+    pub tag: String,
+    /// What people call it.
+    pub label: String,
+    /// The page.
+    pub href: String,
+}
+
+/// `GET /p/{partner}/{folder}/{slug}`
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Path((partner, folder, slug)): Path<(String, String, String)>,
+    Query(wanted): Query<Wanted>,
+    Asking(visitor): Asking,
+) -> Answer {
+    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let reference = format!("{folder}/{slug}");
+    let via = wanted.delivery(&ctx);
+    seen(&ctx, &setting, &reference, via, &visitor).await?;
+    show(&ctx, &setting, &reference, &wanted, None)
+}
+
+/// Whether this visitor may see the asset, and the record that they did.
+async fn seen(
+    ctx: &Context,
+    setting: &Setting,
+    reference: &str,
+    via: Option<DeliveryId>,
+    visitor: &Visitor,
+) -> Result<(), Problem> {
+    let asset = setting.asset(reference)?;
+    let kind = asset.kind();
+    if !home::is_public(kind) || !home::is_published(setting, asset, ctx.now_ms()) {
+        // Kits, playbooks and posts are for partners; their mails lead here with a token.
+        let for_partners = matches!(kind, AssetKind::Kit | AssetKind::Playbook | AssetKind::Social)
+            || home::is_public(kind);
+        let sent = match via {
+            Some(id) if for_partners => deliveries::sent(&ctx.db, id).await?,
+            _ => None,
+        };
+        if sent.is_none_or(|sent| sent.partner_slug != setting.partner.slug.as_str()) {
+            return Err(Problem::no_page());
+        }
+    }
+    let partner = setting.partner.slug.as_str();
+    track::on_page(
+        ctx,
+        &OnPage { kind: EventKind::PageView, partner, asset: reference, via, lead: None },
+        visitor,
+    );
+    Ok(())
+}
+
+/// The page with `form` as it came back, or a blank one.
+///
+/// # Errors
+/// `NotFound`, or a merge field without value.
+pub fn show(ctx: &Context, setting: &Setting, reference: &str, wanted: &Wanted, form: Option<Form>) -> Answer {
+    let asset = setting.asset(reference)?;
+    let language = setting.language(ctx, asset);
+    let strings = ctx.templates.strings(&language);
+    let voice = setting.voice()?;
+    let nodes = if home::is_public(asset.kind()) {
+        asset.body.for_everyone()
+    } else {
+        asset.body.for_reader(Roles::ALL)
+    };
+    let kind = form::kind_of(asset, ctx.now_ms());
+    let free = if kind == Some(FormKind::Whitepaper) { free_part(&nodes) } else { nodes.len() };
+    let form = match (form, kind) {
+        (Some(form), _) => Some(form),
+        (None, Some(kind)) => {
+            Some(form::asset_form(ctx, setting, (reference, kind), wanted, &language, &Filled::default())?)
+        }
+        (None, None) => None,
+    };
+    let title = voice.text(&asset.front.title)?;
+    let summary = asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
+    let view = View {
+        kind: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
+        meta: meta(asset, strings),
+        outcome: asset.front.outcome.clone(),
+        event: match &asset.detail {
+            Detail::Webinar(webinar) => Some(event(webinar, setting, strings)),
+            _ => None,
+        },
+        body: setting.html(&nodes[..free])?,
+        cut: free < nodes.len(),
+        form,
+        lists: lists(asset, setting, wanted),
+        languages: languages(ctx, setting, asset, &language),
+        title,
+        summary,
+    };
+    let head = Head { title: &view.title, description: &view.summary, language: &language };
+    setting.page(ctx, "public/asset", head, &view)
+}
+
+/// Up to the second heading, and not more than a screen or two.
+fn free_part(nodes: &[Node]) -> usize {
+    let is_heading = |node: &Node| matches!(node, Node::Heading { level: 2, .. });
+    let second = nodes.iter().enumerate().filter(|(_, node)| is_heading(node)).nth(1).map(|(at, _)| at);
+    second.unwrap_or(nodes.len()).min(FREE_BLOCKS_MAX).min(nodes.len())
+}
+
+fn meta(asset: &Asset, strings: &Strings) -> Option<String> {
+    let published = asset.front.publish.map(|day| strings.date(day));
+    match &asset.detail {
+        Detail::Whitepaper(paper) => Some(strings.fill("by_authors", &[("authors", &paper.authors.join(", "))])),
+        Detail::Blog(blog) => Some(match published {
+            Some(day) => format!("{}, {day}", strings.fill("by_authors", &[("authors", &blog.author)])),
+            None => strings.fill("by_authors", &[("authors", &blog.author)]),
+        }),
+        Detail::Kit(kit) => Some(format!("{} – {}", strings.date(kit.start), strings.date(kit.end))),
+        _ => None,
+    }
+}
+
+/// In the time of the partner, which is their customers' too; nobody should have to convert.
+fn event(webinar: &Webinar, setting: &Setting, strings: &Strings) -> Event {
+    let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
+    let at = start.map(|start| {
+        let words = strings.date_time(&start.with_timezone(&setting.partner.zone));
+        Moment::worded(start.timestamp_millis(), words)
+    });
+    let people: Vec<String> =
+        webinar.speakers.iter().map(|speaker| format!("{}, {}", speaker.name, speaker.title)).collect();
+    Event {
+        at: at.unwrap_or_else(|| Moment { iso: String::new(), text: webinar.start.to_string() }),
+        length: strings.fill("minutes", &[("minutes", &webinar.duration_minutes.to_string())]),
+        people: people.join(" · "),
+    }
+}
+
+/// What a kit or a playbook holds beside its text. They are in the language of the programme.
+fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
+    let line = |text: &str| Item { text: text.to_owned(), detail: String::new(), href: None };
+    match &asset.detail {
+        Detail::Kit(kit) => {
+            let tactic = |tactic: &Tactic| {
+                let reference = tactic.asset.as_str();
+                let title = setting.library.find(reference, &setting.locale).map(|asset| asset.front.title.as_str());
+                Item {
+                    text: title.unwrap_or(reference).to_owned(),
+                    detail: format!("Day {}: {}", tactic.day, tactic.use_line),
+                    href: Some(format!("/p/{}/{reference}{}", setting.partner.slug, wanted.query())),
+                }
+            };
+            vec![
+                List { title: "What is in it".to_owned(), items: kit.tactics.iter().map(tactic).collect() },
+                List { title: "Checklist".to_owned(), items: kit.checklist.iter().map(|text| line(text)).collect() },
+            ]
+        }
+        Detail::Playbook(playbook) => {
+            let objection = |objection: &Objection| Item {
+                text: objection.objection.clone(),
+                detail: objection.answer.clone(),
+                href: None,
+            };
+            vec![
+                List { title: "Next steps".to_owned(), items: playbook.next_steps.iter().map(|text| line(text)).collect() },
+                List { title: "If they say …".to_owned(), items: playbook.objections.iter().map(objection).collect() },
+            ]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn languages(ctx: &Context, setting: &Setting, asset: &Asset, shown: &Locale) -> Vec<Language> {
+    setting
+        .library
+        .versions(&asset.reference)
+        .iter()
+        .map(|version| setting.language(ctx, version))
+        .filter(|locale| locale != shown)
+        .map(|locale| Language {
+            label: ctx.templates.strings(&locale).get("language").to_owned(),
+            href: format!("/p/{}/{}?lang={locale}", setting.partner.slug, asset.reference),
+            tag: locale.to_string(),
+        })
+        .collect()
+}
+
+#[cfg(test)]
+impl View {
+    /// The January whitepaper, with or without a form that came back with faults.
+    pub fn sample(form: Option<Form>) -> Self {
+        Self {
+            kind: "Whitepaper".into(),
+            meta: Some("By Priya Raman, Ingrid Solheim".into()),
+            title: "Proof of Recovery: what boards should ask".into(),
+            summary: "Six questions that let a board tell a finished backup from a proven recovery, with a one-page report to ask for and a plan for ninety days.".into(),
+            outcome: Some("A board that knows, with dates and times, which systems can be recovered and which cannot yet".into()),
+            event: None,
+            body: "<p>Every month, many boards receive a report that says backups are in order. The report is usually true. It is also an answer to a question that nobody on the board would ask. Directors do not need to know whether copies were made.</p><p>This paper gives board members six questions to put to management, a way to judge the answers, and a one-page report to ask for. It needs no technical knowledge. It was written by Brackenfold and is brought to you by Northlight MSP.</p><h2>The argument in brief</h2><ol><li>A backup is a task. A recovery is a result. Only the second one has value to customers, patients, pupils or shareholders.</li><li>A recovery that has never been tried is an assumption.</li></ol><p>Nothing here demands a new product. It asks for evidence about what you already have.</p>".into(),
+            cut: true,
+            form,
+            lists: vec![List { title: "Checklist".into(), items: vec![Item { text: "Choose five customers".into(), detail: "Day 0".into(), href: Some("#".into()) }] }],
+            languages: vec![Language { tag: "de".into(), label: "Deutsch".into(), href: "?lang=de".into() }],
+        }
+    }
+}

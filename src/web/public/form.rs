@@ -1,0 +1,368 @@
+//! The forms of partners' pages: for a whitepaper, and to ask for a conversation.
+
+use std::sync::Arc;
+
+use axum::{
+    Form as Body,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use chrono::TimeZone;
+use serde::{Deserialize, Serialize};
+
+use super::{Head, Setting, Wanted, asset};
+use crate::{
+    domain::{
+        content::{Asset, Detail, kinds::Gate},
+        engagement::EventKind,
+        kernel::{Error, Locale, Result, clock::UtcMs},
+    },
+    render::Strings,
+    web::{
+        error::Problem,
+        respond::{self, Answer},
+        view::form::{Fault, Field, Form},
+        visitor::Asking,
+    },
+    work::{
+        Context,
+        forms::{self, COMPANY_SIZES, FormKind, JOB_ROLES, Refused, Submission, Submitted, TALK_TO_US},
+        track::{self, OnPage, Visitor},
+    },
+};
+
+/// What was typed. Everything may be missing; the use case says what is wrong.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Filled {
+    /// Full name.
+    pub name: String,
+    /// Address.
+    pub email: String,
+    /// Company.
+    pub company: String,
+    /// Job role.
+    pub job_role: String,
+    /// Company size.
+    pub company_size: String,
+    /// Telephone.
+    pub phone: String,
+    /// What it is about.
+    pub message: String,
+    /// `yes` when ticked.
+    pub consent: String,
+    /// The trap: people do not see it.
+    pub website: String,
+}
+
+/// The hand-raise page.
+#[derive(Debug, Serialize)]
+pub struct TalkView {
+    /// Title.
+    pub title: String,
+    /// Summary.
+    pub summary: String,
+    /// HTML.
+    pub body: String,
+    /// The form.
+    pub form: Form,
+}
+
+/// `GET /p/{partner}/talk-to-us`
+pub async fn talk(
+    State(ctx): State<Arc<Context>>,
+    Path(partner): Path<String>,
+    Query(wanted): Query<Wanted>,
+    Asking(visitor): Asking,
+) -> Answer {
+    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let what = OnPage {
+        kind: EventKind::PageView,
+        partner: setting.partner.slug.as_str(),
+        asset: TALK_TO_US,
+        via: wanted.delivery(&ctx),
+        lead: None,
+    };
+    track::on_page(&ctx, &what, &visitor);
+    let form = talk_form(&ctx, &setting, &wanted, &Filled::default())?;
+    show_talk(&ctx, &setting, form)
+}
+
+fn show_talk(ctx: &Context, setting: &Setting, form: Form) -> Answer {
+    let (asset, voice) = (setting.asset(TALK_TO_US)?, setting.voice()?);
+    let language = setting.language(ctx, asset);
+    let summary = asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
+    let view = TalkView {
+        title: voice.text(&asset.front.title)?,
+        body: setting.html(&asset.body.for_everyone())?,
+        summary,
+        form,
+    };
+    let head = Head { title: &view.title, description: &view.summary, language: &language };
+    setting.page(ctx, "public/talk", head, &view)
+}
+
+/// `POST /p/{partner}/talk-to-us`
+pub async fn talk_sent(
+    State(ctx): State<Arc<Context>>,
+    Path(partner): Path<String>,
+    Query(wanted): Query<Wanted>,
+    Asking(visitor): Asking,
+    Body(filled): Body<Filled>,
+) -> Answer {
+    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let language = setting.language(&ctx, setting.asset(TALK_TO_US)?);
+    let what = submission(&ctx, &setting, (TALK_TO_US, FormKind::TalkToUs), &filled, &wanted, &language);
+    match send(&ctx, what, &visitor).await? {
+        Sent::Accepted(to) => Ok(respond::see_other(&to)),
+        Sent::Faulty(faults) => {
+            let form = talk_form(&ctx, &setting, &wanted, &filled)?.with_faults(faults);
+            Ok(unprocessable(show_talk(&ctx, &setting, form)?))
+        }
+    }
+}
+
+/// The form of an asset: of a gated whitepaper, and of a webinar that has not begun.
+pub fn kind_of(asset: &Asset, now_ms: UtcMs) -> Option<FormKind> {
+    match &asset.detail {
+        Detail::Whitepaper(paper) if paper.gate == Gate::Form => Some(FormKind::Whitepaper),
+        Detail::Webinar(webinar) => {
+            let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
+            start.is_some_and(|start| start.timestamp_millis() > now_ms).then_some(FormKind::Webinar)
+        }
+        _ => None,
+    }
+}
+
+/// `POST /p/{partner}/{folder}/{slug}`: the form of a whitepaper or a webinar.
+pub async fn asset_sent(
+    State(ctx): State<Arc<Context>>,
+    Path((partner, folder, slug)): Path<(String, String, String)>,
+    Query(wanted): Query<Wanted>,
+    Asking(visitor): Asking,
+    Body(filled): Body<Filled>,
+) -> Answer {
+    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let reference = format!("{folder}/{slug}");
+    let asset = setting.asset(&reference)?;
+    let language = setting.language(&ctx, asset);
+    let published = super::home::is_published(&setting, asset, ctx.now_ms());
+    let kind = kind_of(asset, ctx.now_ms()).filter(|_| published).ok_or_else(Problem::no_page)?;
+    let what = submission(&ctx, &setting, (&reference, kind), &filled, &wanted, &language);
+    match send(&ctx, what, &visitor).await? {
+        Sent::Accepted(to) => Ok(respond::see_other(&to)),
+        Sent::Faulty(faults) => {
+            let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?.with_faults(faults);
+            Ok(unprocessable(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
+        }
+    }
+}
+
+/// The page again, marked as not accepted (RFC 9110 section 15.5.21).
+pub fn unprocessable(mut page: axum::response::Response) -> axum::response::Response {
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    page
+}
+
+/// What became of a form.
+pub enum Sent {
+    /// Where to go on.
+    Accepted(String),
+    /// What is wrong with it.
+    Faulty(Vec<Fault>),
+}
+
+/// Hands a form to the use case.
+///
+/// # Errors
+/// Everything but faults of the person who typed.
+pub async fn send(ctx: &Context, what: Submission, visitor: &Visitor) -> Result<Sent, Problem> {
+    outcome(forms::submit(ctx, what, visitor).await)
+}
+
+/// Where to go on, or what to mend.
+///
+/// # Errors
+/// Everything but faults of the person who typed.
+pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
+    match result {
+        Ok(submitted) => Ok(Sent::Accepted(format!("/r/{}", submitted.access_token))),
+        Err(Refused::Faults(faults)) => Ok(Sent::Faulty(
+            faults
+                .into_iter()
+                .map(|fault| Fault { field: fault.field.to_owned(), message: fault.message })
+                .collect(),
+        )),
+        Err(Refused::Error(error)) => Err(error.into()),
+    }
+}
+
+fn submission(
+    ctx: &Context,
+    setting: &Setting,
+    (asset, kind): (&str, FormKind),
+    filled: &Filled,
+    wanted: &Wanted,
+    language: &Locale,
+) -> Submission {
+    let filled = filled.clone();
+    Submission {
+        partner: setting.partner.slug.to_string(),
+        asset: asset.to_owned(),
+        kind,
+        name: filled.name,
+        email: filled.email,
+        company: filled.company,
+        job_role: filled.job_role,
+        company_size: filled.company_size,
+        phone: filled.phone,
+        message: filled.message,
+        consent: filled.consent == "yes",
+        website: filled.website,
+        via: wanted.delivery(ctx),
+        locale: language.clone(),
+    }
+}
+
+/// The form of an asset with what was typed.
+///
+/// # Errors
+/// The consent's text is missing.
+pub fn asset_form(
+    ctx: &Context,
+    setting: &Setting,
+    (reference, kind): (&str, FormKind),
+    wanted: &Wanted,
+    language: &Locale,
+    filled: &Filled,
+) -> Result<Form> {
+    let mut form = blank(ctx, setting, kind, language, filled)?;
+    form.action = format!("/p/{}/{reference}{}#form", setting.partner.slug, wanted.query());
+    Ok(form)
+}
+
+fn talk_form(ctx: &Context, setting: &Setting, wanted: &Wanted, filled: &Filled) -> Result<Form> {
+    let language = setting.language(ctx, setting.asset(TALK_TO_US)?);
+    let mut form = blank(ctx, setting, FormKind::TalkToUs, &language, filled)?;
+    form.action = format!("/p/{}/talk-to-us{}#form", setting.partner.slug, wanted.query());
+    Ok(form)
+}
+
+/// The form of a kind with what was typed.
+fn blank(ctx: &Context, setting: &Setting, kind: FormKind, language: &Locale, filled: &Filled) -> Result<Form> {
+    let strings = ctx.templates.strings(language);
+    let (title, text, button) = match kind {
+        FormKind::Whitepaper => ("form_paper", Some("form_paper_text"), "form_paper_send"),
+        FormKind::Webinar => ("form_webinar", Some("form_webinar_text"), "register"),
+        FormKind::TalkToUs => ("form_talk", None, "form_talk_send"),
+    };
+    Ok(Form {
+        title: strings.get(title).to_owned(),
+        text: text.map(|text| strings.get(text).to_owned()),
+        action: String::new(),
+        button: strings.get(button).to_owned(),
+        fields: fields(strings, filled, kind == FormKind::TalkToUs),
+        consent: consent(setting, kind, language)?,
+        consented: filled.consent == "yes",
+        consent_fault: None,
+        faults: Vec::new(),
+    })
+}
+
+fn fields(strings: &Strings, filled: &Filled, talk: bool) -> Vec<Field> {
+    let t = |key: &'static str| strings.get(key);
+    let optional = t("optional");
+    let mut fields = vec![
+        Field::new("name", "text", t("field_name"), &filled.name).required().autocomplete("name"),
+        Field::new("email", "email", t("field_email"), &filled.email).required().autocomplete("email"),
+        Field::new("company", "text", t("field_company"), &filled.company).required().autocomplete("organization"),
+    ];
+    let choose = [("", t("choose_one"))];
+    if talk {
+        fields.push(Field::new("phone", "tel", t("field_phone"), &filled.phone).optional(optional).autocomplete("tel"));
+        fields.push(Field::new("message", "textarea", t("field_message"), &filled.message));
+    } else {
+        let jobs = JOB_ROLES.iter().map(|job| (*job, job_label(strings, job)));
+        let sizes = COMPANY_SIZES.iter().map(|size| (*size, *size));
+        fields.push(
+            Field::new("job_role", "select", t("field_job_role"), &filled.job_role)
+                .optional(optional)
+                .choices(choose.into_iter().chain(jobs)),
+        );
+        fields.push(
+            Field::new("company_size", "select", t("field_company_size"), &filled.company_size)
+                .optional(optional)
+                .choices(choose.into_iter().chain(sizes)),
+        );
+    }
+    fields
+}
+
+fn job_label<'a>(strings: &'a Strings, job: &str) -> &'a str {
+    strings.get(match job {
+        "executive" => "job_executive",
+        "it" => "job_it",
+        "operations" => "job_operations",
+        _ => "job_other",
+    })
+}
+
+/// The words a person agrees to, with the names filled in.
+pub fn consent(setting: &Setting, kind: FormKind, language: &Locale) -> Result<String> {
+    let id = kind.consent_id();
+    let missing = || Error::internal(format!("rules/consent.toml has no text `{id}`"));
+    let text = setting.library.rules.consent(id).ok_or_else(missing)?;
+    let (_, template) = text.text_in(language).ok_or_else(missing)?;
+    setting.voice()?.text(template)
+}
+
+#[cfg(test)]
+impl Form {
+    /// A whitepaper's form; with faults, as it comes back.
+    pub fn sample(faulty: bool) -> Self {
+        let text = |name, kind, label: &str, value: &str| Field::new(name, kind, label, value);
+        let form = Self {
+            title: "Read the whole paper".into(),
+            text: Some("Fill this in and read on at once. The PDF is yours to keep.".into()),
+            action: "#".into(),
+            button: "Read the whitepaper".into(),
+            fields: vec![
+                text("name", "text", "Your name", if faulty { "Ana Ruiz" } else { "" }).required(),
+                text("email", "email", "Work email", if faulty { "ana@" } else { "" }).required(),
+                text("company", "text", "Company", "").required(),
+                text("job_role", "select", "Your role", "it").optional("optional").choices([
+                    ("", "Choose one"),
+                    ("executive", "Management"),
+                    ("it", "IT"),
+                ]),
+            ],
+            consent: "Northlight MSP and Brackenfold may contact me by email or phone about this paper and related services. I can withdraw this at any time through the link in each email.".into(),
+            consented: false,
+            consent_fault: None,
+            faults: Vec::new(),
+        };
+        let fault = |field: &str, message: &str| Fault { field: field.into(), message: message.into() };
+        if faulty {
+            form.with_faults(vec![
+                fault("email", "“ana@” is not an email address; write it like ana@example.org"),
+                fault("company", "Enter your company’s name"),
+                fault("consent", "Tick the box if you agree; without it nothing is stored"),
+            ])
+        } else {
+            form
+        }
+    }
+}
+
+#[cfg(test)]
+impl TalkView {
+    /// Northlight's.
+    pub fn sample() -> Self {
+        Self {
+            title: "Talk to us".into(),
+            summary: "Tell us which system worries you, and a person at our company will answer within the working day.".into(),
+            body: "<p>Tell us in a sentence or two what you would like to talk about.</p><p><strong>What happens next.</strong> A person at Northlight MSP reads your message and replies within one working day.</p>".into(),
+            form: Form::sample(false),
+        }
+    }
+}

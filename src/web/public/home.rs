@@ -1,0 +1,103 @@
+//! What a partner offers to read, watch and attend.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use chrono::NaiveDate;
+use serde::Serialize;
+
+use super::{Head, Setting, Wanted};
+use crate::{
+    domain::{
+        content::{Asset, AssetKind},
+        kernel::clock::{UtcMs, utc},
+    },
+    web::respond::Answer,
+    work::Context,
+};
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// The newest first.
+    pub assets: Vec<Teaser>,
+}
+
+/// A card.
+#[derive(Debug, Serialize)]
+pub struct Teaser {
+    /// `Whitepaper`
+    pub kind: String,
+    /// `12 January 2027`
+    pub meta: String,
+    /// Its page.
+    pub href: String,
+    /// Its title.
+    pub title: String,
+    /// Its summary.
+    pub summary: String,
+}
+
+/// Whether customers may see an asset of this kind.
+pub fn is_public(kind: AssetKind) -> bool {
+    matches!(kind, AssetKind::Whitepaper | AssetKind::Blog | AssetKind::Webinar)
+}
+
+/// Whether it may be seen by now, by the partner's calendar.
+pub fn is_published(setting: &Setting, asset: &Asset, now_ms: UtcMs) -> bool {
+    let today: NaiveDate = utc(now_ms).with_timezone(&setting.partner.zone).date_naive();
+    asset.front.publish.is_none_or(|day| day <= today)
+}
+
+/// `GET /p/{partner}`
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Path(partner): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Answer {
+    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let language = setting.locale.clone();
+    let (voice, strings, now_ms) = (setting.voice()?, ctx.templates.strings(&language), ctx.now_ms());
+    let mut shown: Vec<&Asset> = setting
+        .library
+        .assets
+        .iter()
+        .filter(|asset| asset.locale.is_none() && is_public(asset.kind()) && is_published(&setting, asset, now_ms))
+        .map(|asset| setting.library.find(&asset.reference, &setting.locale).unwrap_or(asset))
+        .collect();
+    shown.sort_by_key(|asset| std::cmp::Reverse(asset.front.publish));
+    let teaser = |asset: &&Asset| {
+        Ok(Teaser {
+            kind: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
+            meta: asset.front.publish.map(|day| strings.date(day)).unwrap_or_default(),
+            href: voice.path(&asset.reference),
+            title: voice.text(&asset.front.title)?,
+            summary: asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default(),
+        })
+    };
+    let view = View { assets: shown.iter().map(teaser).collect::<crate::domain::kernel::Result<_>>()? };
+    let description = setting.partner.brand.value_proposition_in(&language).unwrap_or_default().to_owned();
+    let head = Head { title: strings.get("our_content"), description: &description, language: &language };
+    setting.page(&ctx, "public/home", head, &view)
+}
+
+#[cfg(test)]
+impl View {
+    /// Two cards.
+    pub fn sample() -> Self {
+        let card = |kind: &str, title: &str| Teaser {
+            kind: kind.into(),
+            meta: "5 January 2027".into(),
+            href: "#".into(),
+            title: title.into(),
+            summary: "Six questions that let a board tell a finished backup from a proven recovery.".into(),
+        };
+        Self {
+            assets: vec![
+                card("Whitepaper", "Proof of Recovery: what boards should ask"),
+                card("Article", "Restores, not backups"),
+                card("Webinar", "Live restore in 20 minutes"),
+            ],
+        }
+    }
+}

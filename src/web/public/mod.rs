@@ -1,0 +1,175 @@
+//! Pages for partners' customers and for readers of mails: no cookies, no sign-in, the partner's colours.
+
+pub mod asset;
+pub mod brand;
+pub mod click;
+pub mod form;
+pub mod home;
+pub mod media;
+pub mod preferences;
+pub mod thanks;
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    error::Problem,
+    frame::{Area, Frame},
+    respond::{self, Answer},
+};
+use crate::{
+    domain::{
+        content::{Asset, Library, Node, field::Field, merge::{self, Value}},
+        kernel::{Error, Locale, Result, id::DeliveryId},
+        partner::Partner,
+    },
+    render::{
+        Strings,
+        html::{self, Hooks, Profile},
+        slots::SlotTable,
+    },
+    store::partners,
+    work::{
+        Context,
+        cobrand::{CoBrand, Media, no_value},
+        publish, track,
+    },
+};
+use brand::BrandView;
+
+/// What the address of a page may say.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    /// A language.
+    pub lang: Option<String>,
+    /// Token of the mail that led here.
+    pub via: Option<String>,
+}
+
+impl Wanted {
+    /// The delivery that led here; a bad token is no token.
+    pub fn delivery(&self, ctx: &Context) -> Option<DeliveryId> {
+        self.via.as_deref().and_then(|token| track::via(ctx, token))
+    }
+
+    /// The query with which a form comes back to the same page.
+    pub fn query(&self) -> String {
+        let safe = |text: &&String| text.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c));
+        let pairs = [("lang", &self.lang), ("via", &self.via)];
+        let pairs: Vec<String> = pairs
+            .iter()
+            .filter_map(|(key, value)| value.as_ref().filter(safe).map(|value| format!("{key}={value}")))
+            .collect();
+        if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) }
+    }
+}
+
+/// Whose page it is, in which language, from which content.
+pub struct Setting {
+    /// Whose.
+    pub partner: Partner,
+    /// The reader's language.
+    pub locale: Locale,
+    /// The content.
+    pub library: Arc<Library>,
+    /// Its images.
+    pub media: Arc<Media>,
+}
+
+impl Setting {
+    /// For the partner's page, in the wanted language or the partner's own.
+    ///
+    /// # Errors
+    /// `NotFound` for a partner that does not exist.
+    pub async fn of(ctx: &Context, partner: &str, lang: Option<&str>) -> Result<Self> {
+        let partner = partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this page"))?;
+        let locale = lang.and_then(|lang| Locale::parse(lang).ok()).unwrap_or_else(|| partner.locale.clone());
+        Ok(Self { partner, locale, library: ctx.library(), media: ctx.media() })
+    }
+
+    /// Content in the partner's voice.
+    ///
+    /// # Errors
+    /// `Unavailable` before the first sync.
+    pub fn voice(&self) -> Result<CoBrand<'_>> {
+        CoBrand::new(&self.library, &self.media, &self.partner, &self.locale, "")
+    }
+
+    /// The asset in the reader's language.
+    ///
+    /// # Errors
+    /// `NotFound`.
+    pub fn asset(&self, reference: &str) -> Result<&Asset> {
+        self.library.find(reference, &self.locale).ok_or_else(|| Error::not_found("this page"))
+    }
+
+    /// `nodes` as HTML for a page, with the partner's values. On pages inside the programme the lead's fields are
+    /// shown by name.
+    ///
+    /// # Errors
+    /// `Invalid`, naming every field without value and default.
+    pub fn html(&self, nodes: &[Node]) -> Result<String> {
+        let voice = self.voice()?;
+        let value = |field: Field| match field {
+            Field::LeadFirstName | Field::LeadCompany | Field::LeadAsset => {
+                Value::Text(format!("({})", field.as_str().replace(['.', '_'], " ")))
+            }
+            field => voice.value(field),
+        };
+        let nodes = merge::merge(nodes, &value).map_err(|missing| no_value(&self.partner, &missing))?;
+        let mut hooks = Hooks {
+            link: &mut |target| voice.target(target),
+            image: &mut |path| voice.image(path),
+            slots: &mut SlotTable::default(),
+        };
+        Ok(html::fragment(&nodes, Profile::Page, &mut hooks))
+    }
+
+    /// The language a page about `asset` is in.
+    pub fn language(&self, ctx: &Context, asset: &Asset) -> Locale {
+        asset.locale.clone().unwrap_or_else(|| publish::default_locale(ctx))
+    }
+
+    /// A page in the partner's look.
+    ///
+    /// # Errors
+    /// The template is wrong.
+    pub fn page(&self, ctx: &Context, name: &str, head: Head<'_>, page: &impl Serialize) -> Answer {
+        let mut frame = Frame::new(ctx, Area::Public, head.title, "").in_language(head.language);
+        head.description.clone_into(&mut frame.description);
+        let strings = ctx.templates.strings(head.language);
+        let brand = BrandView::new(self, strings, head.language)?;
+        respond::html(&ctx.templates, name, &Branded { frame: &frame, brand: &brand, t: strings, page })
+    }
+}
+
+/// What a page says about itself.
+#[derive(Debug, Clone, Copy)]
+pub struct Head<'a> {
+    /// Its title.
+    pub title: &'a str,
+    /// What search engines show.
+    pub description: &'a str,
+    /// The language of its content.
+    pub language: &'a Locale,
+}
+
+/// What templates of partners' pages are given.
+#[derive(Serialize)]
+pub struct Branded<'a, T> {
+    /// Around the page.
+    pub frame: &'a Frame,
+    /// The partner's look.
+    pub brand: &'a BrandView,
+    /// The interface's texts.
+    pub t: &'a Strings,
+    /// The page.
+    pub page: &'a T,
+}
+
+/// What nothing else serves.
+pub async fn nothing() -> Problem {
+    Problem::no_page()
+}

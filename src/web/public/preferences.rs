@@ -1,0 +1,170 @@
+//! Unsubscribing and choosing. A link shows the state; only a button changes it, and every change can be undone.
+
+use std::sync::Arc;
+
+use axum::{
+    Form as Body,
+    extract::{Path, Query, State},
+    http::StatusCode,
+    response::IntoResponse,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{Head, Setting};
+use crate::{
+    domain::kernel::Error,
+    web::{
+        respond::{self, Answer},
+        visitor::Asking,
+    },
+    work::{Context, preferences},
+};
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// Title.
+    pub title: String,
+    /// The address, partly hidden.
+    pub email: String,
+    /// Why they got the mail.
+    pub because: String,
+    /// What was just done.
+    pub done: Option<String>,
+    /// The newsletters that undoing brings back.
+    pub undo: Vec<String>,
+    /// Where the buttons lead.
+    pub action: String,
+    /// The newsletter of the mail, if they still get it.
+    pub this_newsletter: Option<String>,
+    /// `Stop Fold Forward`
+    pub stop_title: String,
+    /// Whether everything is stopped.
+    pub all_stopped: bool,
+    /// All of them.
+    pub newsletters: Vec<Line>,
+}
+
+/// A newsletter.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Its slug.
+    pub slug: String,
+    /// Its title.
+    pub title: String,
+    /// When it comes.
+    pub description: String,
+    /// Whether they get it.
+    pub subscribed: bool,
+}
+
+/// What was just done, in the address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct After {
+    done: Option<String>,
+}
+
+/// `GET /u/{token}`, also in place of one-click: a GET changes nothing (RFC 8058 section 6).
+pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>, Query(after): Query<After>) -> Answer {
+    let state = preferences::state(&ctx, &token).await?;
+    let strings = ctx.templates.strings(&state.locale);
+    let this = state.this_newsletter.as_deref();
+    let this = this.and_then(|slug| state.newsletters.iter().find(|newsletter| newsletter.slug == slug));
+    let done = match after.done.as_deref() {
+        Some("stopped") => Some("done_stopped"),
+        Some("stopped-all") => Some("done_stopped_all"),
+        Some("saved") => Some("done_saved"),
+        _ => None,
+    };
+    let mut undo: Vec<String> = Vec::new();
+    if after.done.as_deref() == Some("stopped") {
+        let kept = state.newsletters.iter().filter(|newsletter| newsletter.subscribed);
+        undo.extend(kept.chain(this).map(|newsletter| newsletter.slug.clone()));
+    }
+    let title = this.map(|newsletter| newsletter.title.clone()).unwrap_or_default();
+    let view = View {
+        title: strings.get("preferences_title").to_owned(),
+        email: state.email_masked.clone(),
+        because: state.because.clone(),
+        done: done.map(|key| strings.fill(key, &[("newsletter", &title)])),
+        undo,
+        action: format!("/u/{token}"),
+        this_newsletter: this.filter(|newsletter| newsletter.subscribed).map(|newsletter| newsletter.slug.clone()),
+        stop_title: strings.fill("stop_title", &[("newsletter", &title)]),
+        all_stopped: state.all_stopped,
+        newsletters: state
+            .newsletters
+            .into_iter()
+            .map(|newsletter| Line {
+                slug: newsletter.slug,
+                title: newsletter.title,
+                description: newsletter.cadence,
+                subscribed: newsletter.subscribed,
+            })
+            .collect(),
+    };
+    let language = state.locale;
+    let setting = Setting::of(&ctx, state.partner.slug.as_str(), Some(language.as_str())).await?;
+    let head = Head { title: &view.title, description: "", language: &language };
+    setting.page(&ctx, "public/preferences", head, &view)
+}
+
+/// `POST /u/{token}`: a button of the page.
+pub async fn change(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    Asking(visitor): Asking,
+    Body(pairs): Body<Vec<(String, String)>>,
+) -> Answer {
+    let of = |name: &str| -> Vec<String> {
+        pairs.iter().filter(|(key, _)| key == name).map(|(_, value)| value.clone()).collect()
+    };
+    let done = match of("do").first().map(String::as_str) {
+        Some("stop") => {
+            preferences::unsubscribe(&ctx, &token, &visitor).await?;
+            "stopped"
+        }
+        Some("stop-all") => {
+            preferences::choose(&ctx, &token, &[], true, &visitor).await?;
+            "stopped-all"
+        }
+        Some("choose") => {
+            preferences::choose(&ctx, &token, &of("newsletter"), false, &visitor).await?;
+            "saved"
+        }
+        _ => return Err(Error::invalid("the form says not what to do; use the buttons of the page").into()),
+    };
+    Ok(respond::see_other(&format!("/u/{token}?done={done}")))
+}
+
+/// One-click unsubscribing by a mail program (RFC 8058): no cookie, no redirect, no question; again and again the
+/// same answer.
+pub async fn one_click(State(ctx): State<Arc<Context>>, Path(token): Path<String>, Asking(visitor): Asking) -> Answer {
+    preferences::unsubscribe(&ctx, &token, &visitor).await?;
+    Ok((StatusCode::OK, "You are unsubscribed.\n").into_response())
+}
+
+#[cfg(test)]
+impl View {
+    /// Just unsubscribed.
+    pub fn sample() -> Self {
+        Self {
+            title: "What you get from us".into(),
+            email: "d…@northlight.example".into(),
+            because: "You are the sales contact of Northlight MSP.".into(),
+            done: Some("You no longer get Fold Forward.".into()),
+            undo: vec!["fold-forward".into()],
+            action: "#".into(),
+            this_newsletter: Some("executive-brief".into()),
+            stop_title: "Stop Executive brief".into(),
+            all_stopped: false,
+            newsletters: vec![Line {
+                slug: "fold-forward".into(),
+                title: "Fold Forward".into(),
+                description: "second Tuesday at 09:00".into(),
+                subscribed: false,
+            }],
+        }
+    }
+}

@@ -1,0 +1,174 @@
+//! After a form: the paper to read and to keep, and a way to talk that asks for nothing twice.
+
+use std::sync::Arc;
+
+use axum::{
+    Form as Body,
+    extract::{Path, State},
+    http::header,
+    response::IntoResponse,
+};
+use serde::Serialize;
+
+use super::{
+    Head, Setting,
+    form::{self, Filled, Sent},
+};
+use crate::{
+    domain::{
+        content::AssetKind,
+        engagement::EventKind,
+        kernel::{Locale, Result, id::LeadId},
+    },
+    render::html::headings,
+    web::{
+        headers::private,
+        respond::{self, Answer},
+        view::form::{Fault, Field, Form},
+        visitor::Asking,
+    },
+    work::{
+        Context, documents,
+        forms::{self, FormKind, Opened, TALK_TO_US},
+        track::{self, OnPage, Visitor},
+    },
+};
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// `Thank you, Ana.`
+    pub thanks: String,
+    /// Title of what was unlocked.
+    pub title: String,
+    /// Where the PDF is.
+    pub pdf: Option<String>,
+    /// The second-level headings.
+    pub contents: Vec<Part>,
+    /// HTML.
+    pub body: String,
+    /// Whether they asked to talk already.
+    pub asked: bool,
+    /// The form to ask.
+    pub form: Option<Form>,
+}
+
+/// A line of the contents.
+#[derive(Debug, Serialize)]
+pub struct Part {
+    /// Where it leads.
+    pub anchor: String,
+    /// What it says.
+    pub text: String,
+}
+
+/// `GET /r/{access}`
+pub async fn page(State(ctx): State<Arc<Context>>, Path(access): Path<String>, Asking(visitor): Asking) -> Answer {
+    let opened = forms::opened(&ctx, &access).await?;
+    record(&ctx, &opened, EventKind::PageView, &visitor);
+    show(&ctx, &access, &opened, (&Filled::default(), Vec::new())).await
+}
+
+async fn show(ctx: &Context, access: &str, opened: &Opened, (filled, faults): (&Filled, Vec<Fault>)) -> Answer {
+    let setting = Setting::of(ctx, &opened.lead.partner_slug, Some(&opened.lead.locale)).await?;
+    let asked = opened.asset == TALK_TO_US;
+    let asset = setting.asset(if asked { "pages/thanks" } else { &opened.asset })?;
+    let language = setting.language(ctx, asset);
+    let strings = ctx.templates.strings(&language);
+    let nodes = asset.body.for_everyone();
+    let paper = asset.kind() == AssetKind::Whitepaper;
+    let view = View {
+        thanks: strings.fill("thanks", &[("name", &opened.first_name)]),
+        title: setting.voice()?.text(&asset.front.title)?,
+        pdf: (paper && cfg!(feature = "pdf")).then(|| format!("/r/{access}/document.pdf")),
+        contents: if paper { contents(&nodes) } else { Vec::new() },
+        body: setting.html(&nodes)?,
+        asked,
+        form: if asked { None } else { Some(ask(ctx, &setting, access, &language, filled)?.with_faults(faults)) },
+    };
+    let head = Head { title: &view.title, description: "", language: &language };
+    Ok(private(setting.page(ctx, "public/thanks", head, &view)?))
+}
+
+fn contents(nodes: &[crate::domain::content::Node]) -> Vec<Part> {
+    headings(nodes).into_iter().map(|(anchor, text)| Part { anchor, text }).collect()
+}
+
+/// We know them already, so the form asks only what it is about.
+fn ask(
+    ctx: &Context,
+    setting: &Setting,
+    access: &str,
+    language: &Locale,
+    filled: &Filled,
+) -> Result<Form> {
+    let strings = ctx.templates.strings(language);
+    Ok(Form {
+        title: strings.get("form_talk").to_owned(),
+        text: Some(strings.fill("form_ask_text", &[("partner", &setting.partner.name)])),
+        action: format!("/r/{access}#form"),
+        button: strings.get("form_talk_send").to_owned(),
+        fields: vec![
+            Field::new("message", "textarea", strings.get("field_message"), &filled.message),
+            Field::new("phone", "tel", strings.get("field_phone"), &filled.phone)
+                .optional(strings.get("optional"))
+                .autocomplete("tel"),
+        ],
+        consent: form::consent(setting, FormKind::TalkToUs, language)?,
+        consented: filled.consent == "yes",
+        consent_fault: None,
+        faults: Vec::new(),
+    })
+}
+
+/// `POST /r/{access}`: they want to talk.
+pub async fn talk(
+    State(ctx): State<Arc<Context>>,
+    Path(access): Path<String>,
+    Asking(visitor): Asking,
+    Body(filled): Body<Filled>,
+) -> Answer {
+    let opened = forms::opened(&ctx, &access).await?;
+    let (message, phone) = (filled.message.clone(), filled.phone.clone());
+    let sent = forms::raise_hand(&ctx, &opened, message, phone, filled.consent == "yes", &visitor).await;
+    match form::outcome(sent)? {
+        Sent::Accepted(to) => Ok(respond::see_other(&to)),
+        Sent::Faulty(faults) => Ok(form::unprocessable(show(&ctx, &access, &opened, (&filled, faults)).await?)),
+    }
+}
+
+/// `GET /r/{access}/document.pdf`
+pub async fn document(State(ctx): State<Arc<Context>>, Path(access): Path<String>, Asking(visitor): Asking) -> Answer {
+    let opened = forms::opened(&ctx, &access).await?;
+    let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
+    let pdf = documents::whitepaper_pdf(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
+    record(&ctx, &opened, EventKind::Download, &visitor);
+    let name = opened.asset.rsplit('/').next().unwrap_or("document");
+    let headers = [
+        (header::CONTENT_TYPE, "application/pdf".to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}-{}.pdf\"", opened.lead.partner_slug)),
+    ];
+    Ok(private((headers, pdf.to_vec()).into_response()))
+}
+
+fn record(ctx: &Context, opened: &Opened, kind: EventKind, visitor: &Visitor) {
+    let lead = LeadId::parse(&opened.lead.id).ok();
+    let what = OnPage { kind, partner: &opened.lead.partner_slug, asset: &opened.asset, via: None, lead };
+    track::on_page(ctx, &what, visitor);
+}
+
+#[cfg(test)]
+impl View {
+    /// The paper, unlocked.
+    pub fn sample() -> Self {
+        Self {
+            thanks: "Thank you, Ana.".into(),
+            title: "Proof of Recovery: what boards should ask".into(),
+            pdf: Some("/r/x/document.pdf".into()),
+            contents: vec![Part { anchor: "the-argument-in-brief".into(), text: "The argument in brief".into() }],
+            body: super::asset::View::sample(None).body,
+            asked: false,
+            form: Some(Form::sample(false)),
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! Making answers: pages from templates, redirects, live parts.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    Json,
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Response},
+};
+use serde::Serialize;
+
+use super::{error::Problem, frame::Frame};
+use crate::{
+    domain::kernel::{Result, clock::UtcMs},
+    render::Templates,
+    work::Context,
+};
+
+/// What a handler answers with.
+pub type Answer = Result<Response, Problem>;
+
+/// What every template is given: the frame, and the page's own data.
+#[derive(Serialize)]
+pub struct Shown<'a, T> {
+    /// Around the page.
+    pub frame: &'a Frame,
+    /// The page.
+    pub page: &'a T,
+}
+
+/// The page `pages/{name}.html`.
+///
+/// # Errors
+/// The template is wrong, which is our fault.
+pub fn page(ctx: &Context, name: &str, frame: &Frame, page: &impl Serialize) -> Answer {
+    html(&ctx.templates, name, &Shown { frame, page })
+}
+
+/// The same with other data beside the frame.
+///
+/// # Errors
+/// The template is wrong.
+pub fn html(templates: &Templates, name: &str, data: &impl Serialize) -> Answer {
+    Ok(Html(templates.render(&format!("pages/{name}.html"), data)?).into_response())
+}
+
+/// Live parts of a page: their HTML by element id.
+#[derive(Serialize)]
+pub struct Live {
+    /// The calendar's time.
+    now_ms: UtcMs,
+    /// HTML by element id.
+    fragments: BTreeMap<String, String>,
+}
+
+impl Live {
+    /// Nothing but the clock.
+    ///
+    /// # Errors
+    /// The template is wrong.
+    pub fn new(ctx: &Context, frame: &Frame) -> Result<Self> {
+        let mut live = Self { now_ms: frame.now_ms, fragments: BTreeMap::new() };
+        live.add(ctx, "clock", "frame/clock", frame, &())?;
+        Ok(live)
+    }
+
+    /// Adds the part `id`, which `pages/{name}.html` shows.
+    ///
+    /// # Errors
+    /// The template is wrong.
+    pub fn add(&mut self, ctx: &Context, id: &str, name: &str, frame: &Frame, page: &impl Serialize) -> Result<()> {
+        self.put(ctx, id, name, &Shown { frame, page })
+    }
+
+    /// Adds the part `id` with other data.
+    ///
+    /// # Errors
+    /// The template is wrong.
+    pub fn put(&mut self, ctx: &Context, id: &str, name: &str, data: &impl Serialize) -> Result<()> {
+        let html = ctx.templates.render(&format!("pages/{name}.html"), data)?;
+        self.fragments.insert(id.to_owned(), html);
+        Ok(())
+    }
+}
+
+impl IntoResponse for Live {
+    fn into_response(self) -> Response {
+        ([(header::CACHE_CONTROL, "no-store")], Json(self)).into_response()
+    }
+}
+
+/// Sends a browser on with a GET after a POST (RFC 9110 section 15.4.4).
+pub fn see_other(to: &str) -> Response {
+    redirect(StatusCode::SEE_OTHER, to)
+}
+
+/// Sends a browser on, without a body.
+pub fn redirect(status: StatusCode, to: &str) -> Response {
+    match HeaderValue::from_str(to) {
+        Ok(location) => (status, [(header::LOCATION, location)]).into_response(),
+        // Only a target with control characters comes here; none is stored.
+        Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}

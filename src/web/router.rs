@@ -1,0 +1,131 @@
+//! Every address, as one list.
+
+use std::{sync::Arc, time::Duration};
+
+use axum::{
+    Extension, Router,
+    http::StatusCode,
+    middleware::{from_fn_with_state, map_response},
+    routing::{get, post},
+};
+use tower_http::{
+    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer, timeout::TimeoutLayer,
+};
+
+use super::{
+    console, csrf, demo, desk, error, headers,
+    health::{self, Readiness},
+    public, statics,
+};
+use crate::work::Context;
+
+/// Largest body of a request, in bytes.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Longest time for a request.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The whole web layer. Serve it with connect info (`SocketAddr`), so that visitors' networks are known.
+pub fn router(ctx: Arc<Context>) -> Router {
+    router_with(ctx, Readiness::default())
+}
+
+/// The same with a [`Readiness`] that the caller turns off before stopping.
+pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
+    let mut routes = Router::new().merge(open()).merge(mail_links()).merge(pages()).merge(desk_routes());
+    let mut inside = console_routes();
+    if ctx.settings.demo {
+        inside = inside.merge(demo_routes(&ctx));
+    } else {
+        routes = routes.route("/", get(console::home));
+    }
+    routes
+        .merge(inside.layer(from_fn_with_state(ctx.clone(), console::signin::gate)))
+        .fallback(public::nothing)
+        .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
+        .layer(Extension(readiness))
+        .layer(from_fn_with_state(ctx.clone(), csrf::guard))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(ctx.clone(), error::shown))
+        .layer(from_fn_with_state(ctx.clone(), headers::add))
+        .layer(CompressionLayer::new())
+        .with_state(ctx)
+}
+
+type Routes = Router<Arc<Context>>;
+
+/// Files and health: for everybody.
+fn open() -> Routes {
+    Router::new()
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .route("/static/{name}", get(statics::file))
+        .route("/media/{name}", get(public::media::file))
+}
+
+/// What links in mails lead to: the token is the key, no cookies.
+fn mail_links() -> Routes {
+    Router::new()
+        .route("/c/{token}/{no}", get(public::click::follow))
+        .route("/v/{token}", get(public::click::in_browser))
+        .route("/u/{token}/one-click", get(public::preferences::page).post(public::preferences::one_click))
+        .route("/one-click/{token}", get(public::preferences::page).post(public::preferences::one_click))
+        .layer(map_response(async |response| headers::untraced(response)))
+        .route("/u/{token}", get(public::preferences::page).post(public::preferences::change))
+}
+
+/// Partners' own pages, for their customers.
+fn pages() -> Routes {
+    Router::new()
+        .route("/p/{partner}", get(public::home::page))
+        .route("/p/{partner}/brand.css", get(public::brand::style_sheet))
+        .route("/p/{partner}/talk-to-us", get(public::form::talk).post(public::form::talk_sent))
+        .route("/p/{partner}/{folder}/{slug}", get(public::asset::page).post(public::form::asset_sent))
+        .route("/r/{access}", get(public::thanks::page).post(public::thanks::talk))
+        .route("/r/{access}/document.pdf", get(public::thanks::document))
+}
+
+/// For sales reps: the offer's token opens the card, the desk's cookie keeps it open.
+fn desk_routes() -> Routes {
+    Router::new()
+        .route("/o/{token}", get(desk::offer::page))
+        .route("/o/{token}/open", post(desk::offer::open))
+        .route("/o/{token}/accept", post(desk::offer::accept))
+        .route("/o/{token}/reject", post(desk::offer::reject))
+        .route("/desk", get(desk::leads::page))
+        .route("/desk/leads/{id}/contacted", post(desk::leads::contacted))
+        .route("/console/sign-in", get(console::signin::explain))
+        .route("/console/sign-in/{token}", get(console::signin::page).post(console::signin::enter))
+        .layer(map_response(async |response| headers::private(response)))
+}
+
+/// For marketers and channel managers, signed in.
+fn console_routes() -> Routes {
+    Router::new()
+        .route("/console", get(console::overview::page))
+        .route("/console/live.json", get(console::overview::live))
+        .route("/console/issues/{id}", get(console::issue::page))
+        .route("/console/issues/{id}/live.json", get(console::issue::live))
+        .route("/console/issues/{id}/{action}", post(console::issue::steer))
+        .route("/console/renditions/{id}", get(console::content::rendition))
+        .route("/console/renditions/{id}/html", get(console::content::rendition_html))
+        .route("/console/leads", get(console::leads::list))
+        .route("/console/leads/{id}", get(console::leads::page))
+        .route("/console/partners", get(console::partners::list))
+        .route("/console/partners/{slug}", get(console::partners::page))
+        .route("/console/content", get(console::content::list))
+        .route("/console/content/{folder}/{*slug}", get(console::content::preview))
+        .route("/console/sign-out", post(console::signin::leave))
+}
+
+/// The demo's story and inbox.
+fn demo_routes(ctx: &Context) -> Routes {
+    let mail = demo::Mail::new(ctx.settings.mailbox.clone());
+    Router::new()
+        .route("/", get(demo::story::page))
+        .route("/story.json", get(demo::story::live))
+        .route("/inbox", get(demo::inbox::list))
+        .route("/inbox/{id}", get(demo::inbox::page))
+        .route("/inbox/{id}/html", get(demo::inbox::html))
+        .layer(Extension(mail))
+}

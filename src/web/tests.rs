@@ -1,0 +1,101 @@
+//! Every template with every sample; and the router's manners, in process.
+
+use std::{fs, path::Path};
+
+use serde::Serialize;
+
+use super::{
+    console, demo, desk, error,
+    frame::{Area, Frame},
+    public::{self, Branded, brand::BrandView},
+    respond::Shown,
+    view::form::Form,
+};
+use crate::{domain::kernel::Locale, render::Templates};
+
+/// Where the rendered samples go, for looking at, if that folder is there.
+const LOOK: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/target/pages");
+
+struct Samples {
+    templates: Templates,
+    rendered: Vec<String>,
+}
+
+impl Samples {
+    fn keep(&mut self, file: &str, name: &str, html: Result<String, crate::domain::kernel::Error>) {
+        let html = html.unwrap_or_else(|error| panic!("pages/{name}.html: {}", error.detail()));
+        if Path::new(LOOK).is_dir() {
+            fs::write(Path::new(LOOK).join(format!("{file}.html")), &html).unwrap();
+        }
+        assert!(html.contains("<main id=\"main\""), "{name} has a main part");
+        assert_eq!(html.matches("<h1").count(), 1, "{name} has one first heading");
+        for forbidden in ["style=\"", "<style", "onclick", "javascript:"] {
+            assert!(!html.contains(forbidden), "{name} holds {forbidden}, which our policy refuses");
+        }
+        self.rendered.push(name.to_owned());
+    }
+
+    fn app(&mut self, file: &str, name: &str, area: Area, page: &impl Serialize) {
+        let frame = Frame::sample(area, file);
+        let html = self.templates.render(&format!("pages/{name}.html"), &Shown { frame: &frame, page });
+        self.keep(file, name, html);
+    }
+
+    fn public(&mut self, file: &str, name: &str, page: &impl Serialize) {
+        let frame = Frame::sample(Area::Public, file);
+        let strings = self.templates.strings(&Locale::en()).clone();
+        let data = Branded { frame: &frame, brand: &BrandView::sample(), t: &strings, page };
+        let html = self.templates.render(&format!("pages/{name}.html"), &data);
+        self.keep(file, name, html);
+    }
+}
+
+#[test]
+fn every_page_renders_with_every_sample() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
+    let templates = Templates::load(Some(&folder)).unwrap_or_else(|error| panic!("{}", error.detail()));
+    let mut samples = Samples { templates, rendered: Vec::new() };
+    samples.app("story", "story/page", Area::Demo, &demo::story::View::sample());
+    samples.app("inbox", "inbox/list", Area::Demo, &demo::inbox::ListView::sample());
+    for part in ["", "text", "headers"] {
+        samples.app(&format!("mail-{part}-view"), "inbox/mail", Area::Demo, &demo::inbox::MailView::sample(part));
+    }
+    samples.public("landing", "public/asset", &public::asset::View::sample(Some(Form::sample(false))));
+    samples.public("landing-faults", "public/asset", &public::asset::View::sample(Some(Form::sample(true))));
+    samples.public("article", "public/asset", &public::asset::View::sample(None));
+    samples.public("talk", "public/talk", &public::form::TalkView::sample());
+    samples.public("home", "public/home", &public::home::View::sample());
+    samples.public("thanks", "public/thanks", &public::thanks::View::sample());
+    samples.public("preferences", "public/preferences", &public::preferences::View::sample());
+    samples.app("teaser", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample());
+    samples.app("card", "desk/card", Area::Desk, &desk::offer::CardView::sample());
+    samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
+    samples.app("overview", "console/overview", Area::Console, &console::overview::View::sample());
+    samples.app("issue", "console/issue", Area::Console, &console::issue::View::sample());
+    samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
+    samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
+    samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());
+    samples.app("partner", "console/partner", Area::Console, &console::partners::View::sample());
+    samples.app("content", "console/content", Area::Console, &console::content::ListView::sample());
+    samples.app("preview", "console/preview", Area::Console, &console::content::PreviewView::sample());
+    samples.app("sign-in", "console/sign_in", Area::Public, &console::signin::View::sample());
+    samples.app("problem", "problem", Area::Public, &error::View::sample());
+    for entry in walk(&folder.join("pages")) {
+        let source = fs::read_to_string(&entry).unwrap();
+        let name = entry.strip_prefix(folder.join("pages")).unwrap().with_extension("");
+        let name = name.to_str().unwrap().to_owned();
+        assert!(
+            !source.contains("{% extends") || samples.rendered.contains(&name),
+            "pages/{name}.html has no sample"
+        );
+    }
+}
+
+fn walk(folder: &Path) -> Vec<std::path::PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { found.extend(walk(&path)) } else { found.push(path) }
+    }
+    found
+}

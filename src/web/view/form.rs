@@ -1,0 +1,132 @@
+//! Forms: values are kept, each fault stands at its field and in a list that leads to it.
+
+use serde::Serialize;
+
+/// A form as a page shows it.
+#[derive(Debug, Clone, Serialize)]
+pub struct Form {
+    /// Over it.
+    pub title: String,
+    /// Below the title.
+    pub text: Option<String>,
+    /// Where it goes.
+    pub action: String,
+    /// Its button.
+    pub button: String,
+    /// The fields in order.
+    pub fields: Vec<Field>,
+    /// What the person agrees to.
+    pub consent: String,
+    /// Whether the box is ticked.
+    pub consented: bool,
+    /// What is wrong with the consent.
+    pub consent_fault: Option<String>,
+    /// All that is wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// What is wrong with a field.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fault {
+    /// The field's name.
+    pub field: String,
+    /// What is wrong and how to mend it.
+    pub message: String,
+}
+
+/// A field.
+#[derive(Debug, Clone, Serialize)]
+pub struct Field {
+    /// Its name.
+    pub name: &'static str,
+    /// What stands over it.
+    pub label: String,
+    /// `text`, `email`, `tel`, `select` or `textarea`.
+    pub kind: &'static str,
+    /// What was typed.
+    pub value: String,
+    /// For browsers that fill in forms (WCAG 2.2 SC 1.3.5).
+    pub autocomplete: &'static str,
+    /// Whether it must be filled in.
+    pub required: bool,
+    /// Such as `optional`.
+    pub hint: Option<String>,
+    /// What is wrong.
+    pub fault: Option<String>,
+    /// For `select`.
+    pub options: Vec<Choice>,
+}
+
+/// A choice of a select.
+#[derive(Debug, Clone, Serialize)]
+pub struct Choice {
+    /// What is sent.
+    pub value: String,
+    /// What is shown.
+    pub label: String,
+}
+
+impl Field {
+    /// A field for one line of text.
+    pub fn new(name: &'static str, kind: &'static str, label: &str, value: &str) -> Self {
+        Self {
+            name,
+            label: label.to_owned(),
+            kind,
+            value: value.to_owned(),
+            autocomplete: "",
+            required: false,
+            hint: None,
+            fault: None,
+            options: Vec::new(),
+        }
+    }
+
+    /// Must be filled in.
+    #[must_use]
+    pub fn required(mut self) -> Self {
+        self.required = true;
+        self
+    }
+
+    /// Need not be filled in, and says so.
+    #[must_use]
+    pub fn optional(mut self, hint: &str) -> Self {
+        self.hint = Some(hint.to_owned());
+        self
+    }
+
+    /// Tells browsers what belongs here.
+    #[must_use]
+    pub fn autocomplete(mut self, token: &'static str) -> Self {
+        self.autocomplete = token;
+        self
+    }
+
+    /// Gives a select its choices.
+    #[must_use]
+    pub fn choices<'a>(mut self, choices: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        self.options = choices
+            .into_iter()
+            .map(|(value, label)| Choice { value: value.to_owned(), label: label.to_owned() })
+            .collect();
+        self
+    }
+}
+
+impl Form {
+    /// Puts each fault at its field and into the list.
+    #[must_use]
+    pub fn with_faults(mut self, faults: Vec<Fault>) -> Self {
+        for fault in &faults {
+            if fault.field == "consent" {
+                self.consent_fault = Some(fault.message.clone());
+            }
+            if let Some(field) = self.fields.iter_mut().find(|field| field.name == fault.field) {
+                field.fault = Some(fault.message.clone());
+            }
+        }
+        self.faults = faults;
+        self
+    }
+}

@@ -1,0 +1,104 @@
+//! What pages about leads share: stages, heat, evidence, score lines.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use super::{
+    chart::{Badge, Bar},
+    when::Moment,
+    words,
+};
+use crate::{
+    domain::{
+        engagement::EventKind,
+        lead::{LeadStage, fit::FitResult, score::ScoreLine},
+    },
+    store::events::Event,
+};
+
+/// A stage as a badge.
+pub fn stage(word: &str) -> Badge {
+    let Some(stage) = LeadStage::parse(word) else { return Badge::new("", words(word)) };
+    let tone = match stage {
+        LeadStage::Won | LeadStage::Sal | LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered => "good",
+        LeadStage::Offered | LeadStage::Mql => "warn",
+        LeadStage::Rejected | LeadStage::Expired | LeadStage::Lost | LeadStage::Disqualified => "bad",
+        LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled => "",
+    };
+    Badge::new(tone, stage.label())
+}
+
+/// `Asked to talk` for hot, `Reached the score` for standard; with its tone.
+pub fn heat(temperature: &str) -> (&'static str, &'static str) {
+    if temperature == "hot" { ("Asked to talk", "warn") } else { ("Reached the score", "brand") }
+}
+
+/// Something that was done, for people.
+#[derive(Debug, Clone, Serialize)]
+pub struct Evidence {
+    /// What.
+    pub text: String,
+    /// Whether a machine did it, and why we think so.
+    pub badge: Option<Badge>,
+    /// When.
+    pub at: Moment,
+}
+
+/// `event` with the title of its asset.
+pub fn evidence(event: &Event, title: Option<String>, zone: Tz) -> Evidence {
+    Evidence { text: phrase(event, title), badge: machine(event), at: Moment::full(event.at_ms, zone) }
+}
+
+/// `followed a link: Proof of Recovery`.
+pub fn phrase(event: &Event, title: Option<String>) -> String {
+    let done = EventKind::parse(&event.kind).map_or_else(|| words(&event.kind), |kind| kind.phrase().to_owned());
+    match title.or_else(|| event.asset.clone()) {
+        Some(title) => format!("{done}: {title}"),
+        None => done,
+    }
+}
+
+/// Says that a machine did it; people are not marked.
+pub fn machine(event: &Event) -> Option<Badge> {
+    (!event.human).then(|| Badge::new("", format!("machine: {}", event.verdict)))
+}
+
+/// A line of the score.
+#[derive(Debug, Clone, Serialize)]
+pub struct Points {
+    /// What gave them.
+    pub text: String,
+    /// How many, after decay.
+    pub points: String,
+    /// Drawn against the largest.
+    pub bar: Bar,
+}
+
+/// The lines of a score, each drawn against the largest.
+pub fn score_lines(lines: &[ScoreLine]) -> Vec<Points> {
+    let tenths = |line: &ScoreLine| tenths(line.after_decay);
+    let most = lines.iter().map(|line| tenths(line).abs()).max().unwrap_or(0);
+    lines
+        .iter()
+        .map(|line| {
+            let points = format!("{:+.1}", line.after_decay);
+            let text = match &line.note {
+                Some(note) => format!("{} ({note})", line.label),
+                None => line.label.clone(),
+            };
+            let tone = if line.after_decay < 0.0 { "bad" } else { "brand" };
+            let bar = Bar::single(tone, format!("{points} points"), tenths(line).abs(), most);
+            Points { text, points, bar }
+        })
+        .collect()
+}
+
+/// `business email +2`
+pub fn fit_lines(fit: &FitResult) -> Vec<String> {
+    fit.lines.iter().map(|line| format!("{} {:+}", line.label, line.points)).collect()
+}
+
+/// Rounded to tenths, for a drawing.
+fn tenths(points: f64) -> i64 {
+    format!("{:.0}", points * 10.0).parse().unwrap_or(0)
+}
