@@ -4,7 +4,7 @@ use super::{Db, Tx, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// Files read in one page.
-const PAGE: i64 = 1_000;
+const PAGE: usize = 1_000;
 
 /// A text file at its present revision.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -46,10 +46,10 @@ pub async fn heads(db: &Db) -> Result<Vec<Head>> {
         let page: Vec<Head> = db
             .all(
                 "SELECT path, hash, stored_ms FROM content_head WHERE path > $1 ORDER BY path LIMIT $2",
-                args![after, PAGE],
+                args![after, PAGE as i64],
             )
             .await?;
-        let last = page.len() < PAGE as usize;
+        let last = page.len() < PAGE;
         heads.extend(page);
         if last {
             return Ok(heads);
@@ -69,10 +69,10 @@ pub async fn head_texts(db: &Db) -> Result<Vec<HeadText>> {
             .all(
                 "SELECT h.path, r.source FROM content_head h JOIN content_revision r ON r.hash = h.hash
                  WHERE h.is_text AND h.path > $1 ORDER BY h.path LIMIT $2",
-                args![after, PAGE],
+                args![after, PAGE as i64],
             )
             .await?;
-        let last = page.len() < PAGE as usize;
+        let last = page.len() < PAGE;
         texts.extend(page);
         if last {
             return Ok(texts);

@@ -10,7 +10,7 @@ use crate::domain::{
 };
 
 /// Rows of one page.
-const PAGE: i64 = 1_000;
+const PAGE: usize = 1_000;
 
 #[derive(sqlx::FromRow)]
 struct PartnerRow {
@@ -137,7 +137,7 @@ pub async fn partners(db: &Db, after: &str) -> Result<Vec<Partner>> {
             "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, parent,
                     channel_manager_email, website, brand
              FROM partner WHERE slug > $1 ORDER BY slug LIMIT $2",
-            args![after, PAGE],
+            args![after, PAGE as i64],
         )
         .await?;
     rows.into_iter().map(Partner::try_from).collect()
@@ -152,7 +152,7 @@ pub async fn all_partners(db: &Db) -> Result<Vec<Partner>> {
     loop {
         let after = all.last().map(|partner| partner.slug.to_string()).unwrap_or_default();
         let page = partners(db, &after).await?;
-        let last = page.len() < PAGE as usize;
+        let last = page.len() < PAGE;
         all.extend(page);
         if last {
             return Ok(all);
@@ -185,7 +185,7 @@ pub async fn contacts(db: &Db, after: &str) -> Result<Vec<StoredContact>> {
         .all(
             "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
              FROM contact WHERE active AND id > $1 ORDER BY id LIMIT $2",
-            args![after, PAGE],
+            args![after, PAGE as i64],
         )
         .await?;
     rows.into_iter().map(StoredContact::try_from).collect()
@@ -200,7 +200,7 @@ pub async fn contacts_of(db: &Db, partner: &str) -> Result<Vec<StoredContact>> {
         .all(
             "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
              FROM contact WHERE active AND partner_slug = $1 ORDER BY name, id LIMIT $2",
-            args![partner, PAGE],
+            args![partner, PAGE as i64],
         )
         .await?;
     rows.into_iter().map(StoredContact::try_from).collect()

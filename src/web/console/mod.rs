@@ -59,13 +59,16 @@ pub fn delivery_tone(state: DeliveryState) -> &'static str {
 /// Those of the store.
 pub async fn delivery_bar(ctx: &Context, issue_id: &str) -> Result<Bar> {
     let counts = deliveries::counts(&ctx.db, issue_id).await?;
-    let of = |state: DeliveryState| counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count);
+    let of = |state: DeliveryState| {
+        counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count)
+    };
     let parts: Vec<(&'static str, &'static str, i64)> = DeliveryState::ALL
         .into_iter()
         .map(|state| (delivery_tone(state), state.as_str(), of(state)))
         .filter(|(_, word, count)| *count > 0 || *word == "accepted")
         .collect();
-    let (accepted, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(_, word, _)| *word == "accepted");
+    let (accepted, others): (Vec<_>, Vec<_>) =
+        parts.into_iter().partition(|(_, word, _)| *word == "accepted");
     Ok(Bar::of(&[accepted, others].concat()))
 }
 

@@ -11,7 +11,6 @@ use std::sync::Arc;
 use super::Setting;
 use crate::{
     domain::{
-        content::Vendor,
         kernel::{Locale, Result},
         partner::BrandProfile,
     },
@@ -74,26 +73,29 @@ impl BrandView {
             logo_alt: brand.logo_alt.clone().unwrap_or_else(|| partner.name.clone()),
             home: format!("/p/{}{lang}", partner.slug),
             talk: format!("/p/{}/talk-to-us{lang}", partner.slug),
-            call_to_action: brand.call_to_action.clone().unwrap_or_else(|| strings.get("talk_to_us").to_owned()),
-            phone_digits: phone.iter().flat_map(|phone| phone.chars()).filter(|c| c.is_ascii_digit() || *c == '+').collect(),
+            call_to_action: brand
+                .call_to_action
+                .clone()
+                .unwrap_or_else(|| strings.get("talk_to_us").to_owned()),
+            phone_digits: phone
+                .iter()
+                .flat_map(|phone| phone.chars())
+                .filter(|c| c.is_ascii_digit() || *c == '+')
+                .collect(),
             phone,
             about: strings.fill("about_partner", &[("partner", &partner.name)]),
             value_proposition: brand.value_proposition_in(language).map(str::to_owned),
             proof: brand.proof.clone(),
             contact_name: brand.contact_name.clone(),
             contact_email: brand.contact_email.clone(),
-            sent_by: strings.fill("presented_by", &[("partner", &partner.name), ("vendor", &voice.vendor.name)]),
-            legal: legal(voice.vendor, strings),
+            sent_by: strings
+                .fill("presented_by", &[("partner", &partner.name), ("vendor", &voice.vendor.name)]),
+            legal: strings.fill(
+                "legal",
+                &[("legal_name", &voice.vendor.legal_name), ("address", &voice.vendor.postal_address)],
+            ),
         })
     }
-}
-
-/// Name and address; once, where the address begins with the name.
-fn legal(vendor: &Vendor, strings: &Strings) -> String {
-    if vendor.postal_address.starts_with(&vendor.legal_name) {
-        return vendor.postal_address.clone();
-    }
-    strings.fill("legal", &[("legal_name", &vendor.legal_name), ("address", &vendor.postal_address)])
 }
 
 /// The colours as custom properties; text on them is chosen for contrast.
@@ -116,7 +118,8 @@ fn version(css: &str) -> String {
 /// `GET /p/{partner}/brand.css`
 pub async fn style_sheet(State(ctx): State<Arc<Context>>, Path(partner): Path<String>) -> Answer {
     let setting = Setting::of(&ctx, &partner, None).await?;
-    let response: Response = statics::kept("text/css; charset=utf-8", css(&setting.partner.brand).into_bytes());
+    let response: Response =
+        statics::kept("text/css; charset=utf-8", css(&setting.partner.brand).into_bytes());
     Ok(response)
 }
 

@@ -1,7 +1,7 @@
 //! Synced content.
 
 use partnercast::store::contents::{
-    NewBody, NewFile, file, first_stored_ms, hash_of, head_texts, heads, replace,
+    NewBody, NewFile, file, first_stored_ms, hash_of, head_texts, heads, replace, store_files,
 };
 
 use crate::harness::{
@@ -58,5 +58,15 @@ both_dbs! {
         assert_eq!(paths.len(), 2_000);
         assert!(paths.is_sorted());
         assert_eq!(head_texts(&db).await.unwrap().len(), 2_000);
+    }
+
+    /// Files may be stored without a place in the folder; texts among them are not, and twice is once.
+    async fn store_files_gives_them_no_path(db: Db) {
+        for _ in 0..2 {
+            in_tx!(db, tx => store_files(tx, START_MS, vec![picture("logo.png", "p9"), text("a.md", "h9", "x")]));
+        }
+        assert_eq!(file(&db, "p9").await.unwrap().unwrap().media_type, "image/png");
+        assert!(file(&db, "h9").await.unwrap().is_none());
+        assert!(heads(&db).await.unwrap().is_empty());
     }
 }

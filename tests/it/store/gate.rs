@@ -18,7 +18,8 @@ both_dbs! {
     /// Every kind of argument goes in and comes out, empty ones too, and text that means something elsewhere.
     async fn arguments_round_trip(db: Db) {
         let text = "quote ' double \" percent % nul-like \\0 emoji \u{1f4e8} \u{e000}";
-        let row: Vec<(String, Option<String>, i64, Option<i64>, bool, Option<bool>)> = rows(
+        type Pairs = (String, Option<String>, i64, Option<i64>, bool, Option<bool>);
+        let row: Vec<Pairs> = rows(
             &db,
             "SELECT CAST($1 AS TEXT), CAST($2 AS TEXT), CAST($3 AS BIGINT), CAST($4 AS BIGINT),
                  CAST($5 AS BOOLEAN), CAST($6 AS BOOLEAN)",

@@ -11,7 +11,10 @@ const FILE_LINES_MAX: usize = 500;
 const FUNCTION_LINES_MAX: usize = 90;
 
 /// Longer files and functions, each with the reason why it has only one reason to change.
-const LONGER: [(&str, &str); 0] = [];
+const LONGER: [(&str, &str); 1] = [(
+    "src/store/deliveries.rs",
+    "claim, window, settle and reap guard one another; apart, nobody would read them together",
+)];
 
 /// What each layer may use. `app`, `config`, `main` and `lib` are the composition root's.
 const ARROWS: [(&str, &[&str]); 7] = [
@@ -156,7 +159,7 @@ fn sql_stands_only_in_the_store() {
 #[test]
 fn clock_environment_and_status_codes_have_one_place_each() {
     let rules: [(&[&str], &str); 3] = [
-        (&["Utc::now", "Local::now", "SystemTime::now", "UNIX_EPOCH"], "src/domain/kernel/clock.rs"),
+        (&["Utc::now", "Local::now", "SystemTime::now"], "src/domain/kernel/clock.rs"),
         (&["env::var", "env::vars", "env::var_os", "option_env!"], "src/config.rs"),
         (&["StatusCode"], "src/web/"),
     ];
@@ -177,7 +180,7 @@ fn clock_environment_and_status_codes_have_one_place_each() {
 #[test]
 fn every_module_says_what_it_is() {
     let files = all_files();
-    let silent = files.iter().filter(|file| !file.text.starts_with("//! "));
+    let silent = files.iter().filter(|file| !file.is_test() && !file.text.starts_with("//! "));
     none(&silent.map(|file| format!("{}: begins without `//! `", file.path)).collect::<Vec<_>>());
 }
 

@@ -22,7 +22,11 @@ impl File {
     /// Takes `text` apart.
     pub fn new(path: &str, text: &str) -> Self {
         let (code_and_tests, all_strings) = split(text);
-        let code = without_tests(&code_and_tests);
+        let code = if is_test(path) {
+            code_and_tests.chars().map(|c| if c == '\n' { c } else { ' ' }).collect()
+        } else {
+            without_tests(&code_and_tests)
+        };
         // A string of a test stands where the code was blanked.
         let strings = all_strings
             .into_iter()
@@ -50,6 +54,11 @@ impl File {
         self.code.lines().enumerate().filter(move |(_, line)| line.contains(needle)).map(|(at, _)| at + 1)
     }
 
+    /// Whether it is a file of tests beside the code.
+    pub fn is_test(&self) -> bool {
+        is_test(&self.path)
+    }
+
     /// The module's path in the crate: `work`, `sync` of `src/work/sync.rs`.
     pub fn module(&self) -> Vec<String> {
         let inner = self.path.strip_prefix("src/").unwrap_or(&self.path).trim_end_matches(".rs");
@@ -59,6 +68,11 @@ impl File {
         }
         parts
     }
+}
+
+/// A file of tests beside the code, declared there behind `#[cfg(test)]`.
+fn is_test(path: &str) -> bool {
+    path.ends_with("/tests.rs") || path.ends_with("_tests.rs") || path.contains("/tests/")
 }
 
 fn collect(folder: &Path, paths: &mut Vec<PathBuf>) {
