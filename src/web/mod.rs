@@ -19,6 +19,8 @@ mod view;
 mod visitor;
 
 #[cfg(test)]
+mod router_tests;
+#[cfg(test)]
 mod tests;
 
 pub use health::Readiness;

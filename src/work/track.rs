@@ -147,7 +147,8 @@ pub async fn click(ctx: &Context, token: &str, link_no: i64, visitor: &Visitor) 
 
 /// Our own pages get the token that led there; others' addresses stay as they are.
 fn with_via(ctx: &Context, target: &str, token: &str) -> String {
-    let ours = target.strip_prefix(&ctx.settings.public_url).is_some_and(|path| path.starts_with("/p/"));
+    // Our own links are stored as paths, so that a new address of the service breaks none.
+    let ours = target.strip_prefix(&ctx.settings.public_url).unwrap_or(target).starts_with("/p/");
     if !ours {
         return target.to_owned();
     }

@@ -1,0 +1,388 @@
+//! The router's manners, in process: headers on every answer, who may change something, what is not there.
+
+use std::{path::Path, sync::Arc};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{HeaderMap, Method, Request, StatusCode},
+};
+use tower::ServiceExt as _;
+
+use super::{health::Readiness, router::router_with};
+use crate::{
+    domain::{
+        delivery::backoff::OnUncertain,
+        kernel::{
+            clock::{DAY_MS, ManualClock},
+            id::DeliveryId,
+            random::SeededRandom,
+            token::{Keys, Purpose},
+        },
+    },
+    render::Templates,
+    store::{Db, issues, renditions},
+    work::{Context, context::Settings, publish, signin, sync, tokens::MailToken, track},
+};
+
+/// 2027-01-11 21:00 UTC: an hour before the January issue is frozen.
+const EVE_MS: i64 = 1_799_701_200_000;
+
+struct Site {
+    ctx: Arc<Context>,
+    router: Router,
+    readiness: Readiness,
+    _dir: tempfile::TempDir,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: String,
+}
+
+impl Answer {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+}
+
+async fn site(change: impl FnOnce(&mut Settings)) -> Site {
+    let dir = tempfile::tempdir().unwrap();
+    let db = Db::open(&format!("sqlite:{}", dir.path().join("test.sqlite").display())).await.unwrap();
+    let mut settings = Settings {
+        public_url: "https://cast.example".to_owned(),
+        console_open: true,
+        demo: true,
+        mailbox: Some(dir.path().join("mailbox")),
+        window: 8,
+        on_uncertain: OnUncertain::Resend,
+    };
+    change(&mut settings);
+    let clock = Arc::new(ManualClock::new(EVE_MS));
+    let ctx = Arc::new(Context::new(
+        db,
+        clock.clone(),
+        Arc::new(SeededRandom::new(7)),
+        Keys::new(&[vec![7; 32]]).unwrap(),
+        Arc::new(Templates::load(None).unwrap()),
+        settings,
+    ));
+    let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
+    sync::sync(&ctx, &content, true).await.unwrap();
+    clock.advance(DAY_MS);
+    publish::tick(&ctx).await.unwrap();
+    let readiness = Readiness::default();
+    Site { router: router_with(ctx.clone(), readiness.clone()), ctx, readiness, _dir: dir }
+}
+
+impl Site {
+    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000");
+        if !body.is_empty() {
+            request = request.header("content-type", "application/x-www-form-urlencoded");
+        }
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Body::from(body.to_owned())).unwrap();
+        let response = self.router.clone().oneshot(request).await.unwrap();
+        let (parts, body) = response.into_parts();
+        let bytes = axum::body::to_bytes(body, 1 << 22).await.unwrap();
+        let body = String::from_utf8_lossy(&bytes).into_owned();
+        Answer { status: parts.status, headers: parts.headers, body }
+    }
+
+    async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path, &[], "").await
+    }
+
+    async fn post(&self, path: &str, body: &str) -> Answer {
+        self.ask(Method::POST, path, &[("sec-fetch-site", "same-origin")], body).await
+    }
+
+    /// Somebody's delivery of the January issue, with the number of a link that leads to the whitepaper.
+    async fn mail(&self) -> (MailToken, i64) {
+        let issue = issues::recent(&self.ctx.db).await.unwrap().remove(0);
+        let lines = crate::store::deliveries::of_issue(&self.ctx.db, &issue.id, 0).await.unwrap();
+        let line = lines.first().unwrap();
+        let links = renditions::links(&self.ctx.db, &line.rendition_id).await.unwrap();
+        let paper = links.iter().find(|link| link.target.contains("/whitepapers/")).unwrap();
+        (MailToken::new(DeliveryId::parse(&line.id).unwrap(), &line.rendition_id).unwrap(), paper.no)
+    }
+}
+
+#[tokio::test]
+async fn every_answer_carries_the_headers_that_protect() {
+    let site = site(|_| ()).await;
+    let paths = [
+        "/",
+        "/inbox",
+        "/console",
+        "/console/content",
+        "/p/northlight",
+        "/p/northlight/talk-to-us",
+        "/p/northlight/whitepapers/proof-of-recovery",
+        "/static/partnercast.css",
+        "/healthz",
+        "/no/such/page",
+        "/o/forged",
+        "/u/forged",
+        "/c/forged/0",
+        "/r/forged",
+        "/v/forged",
+        "/media/forged.png",
+        "/desk",
+    ];
+    for path in paths {
+        let answer = site.get(path).await;
+        assert!(answer.header("content-security-policy").contains("default-src 'self'"), "{path}");
+        assert!(answer.header("content-security-policy").contains("frame-ancestors 'none'"), "{path}");
+        assert_eq!(answer.header("x-content-type-options"), "nosniff", "{path}");
+        assert_eq!(answer.header("x-frame-options"), "DENY", "{path}");
+        assert!(!answer.header("referrer-policy").is_empty(), "{path}");
+        assert!(answer.header("strict-transport-security").starts_with("max-age="), "{path}");
+        assert!(answer.headers.get("set-cookie").is_none(), "{path} sets no cookie");
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_there_is_told_kindly_with_an_id_and_without_internals() {
+    let site = site(|_| ()).await;
+    for path in [
+        "/no/such/page",
+        "/p/nobody",
+        "/p/northlight/blog/none",
+        "/p/northlight/playbooks/proof-of-recovery",
+        "/p/northlight/newsletters/fold-forward",
+        "/c/forged/0",
+        "/u/forged",
+        "/o/forged",
+        "/r/forged",
+        "/v/forged",
+        "/media/forged.png",
+        "/console/leads/led_none",
+        "/console/issues/none",
+        "/inbox/none",
+        "/static/none.css",
+    ] {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.body.contains("give this number: <code>"), "{path}");
+    }
+    let json = site.ask(Method::GET, "/no/such/page", &[("accept", "application/json")], "").await;
+    assert_eq!(json.header("content-type"), "application/problem+json");
+    let problem: serde_json::Value = serde_json::from_str(&json.body).unwrap();
+    assert_eq!(problem["status"], 404);
+    assert_eq!(problem["instance"].as_str().unwrap().len(), 16);
+    let wrong_method = site.post("/console", "").await;
+    assert_eq!(wrong_method.status, StatusCode::METHOD_NOT_ALLOWED);
+    assert!(wrong_method.header("allow").contains("GET"));
+}
+
+#[tokio::test]
+async fn only_our_own_pages_change_anything_and_mail_servers_unsubscribe() {
+    let site = site(|_| ()).await;
+    let (mail, _) = site.mail().await;
+    let token = mail.sign(&site.ctx.keys, Purpose::Preferences);
+    let page = format!("/u/{token}");
+    let refused: [&[(&str, &str)]; 5] = [
+        &[],
+        &[("sec-fetch-site", "cross-site")],
+        &[("sec-fetch-site", "same-site")],
+        &[("origin", "https://evil.example")],
+        &[("origin", "null")],
+    ];
+    for headers in refused {
+        for path in [
+            page.as_str(),
+            "/p/northlight/talk-to-us",
+            "/console/sign-out",
+            "/o/x/accept",
+            "/console/issues/x/cancel",
+        ] {
+            let answer = site.ask(Method::POST, path, headers, "do=stop").await;
+            assert_eq!(answer.status, StatusCode::FORBIDDEN, "{path} {headers:?}");
+        }
+    }
+    let subscribed = |body: &str| body.contains("name=\"newsletter\" value=\"fold-forward\" checked");
+    for method in [Method::GET, Method::HEAD] {
+        for path in [page.clone(), format!("{page}/one-click"), format!("/one-click/{token}")] {
+            assert_eq!(
+                site.ask(method.clone(), &path, &[("sec-purpose", "prefetch")], "").await.status,
+                StatusCode::OK
+            );
+        }
+    }
+    assert!(subscribed(&site.get(&page).await.body), "looking changes nothing");
+    for path in [format!("/one-click/{token}"), format!("{page}/one-click"), format!("/one-click/{token}")] {
+        let answer = site.ask(Method::POST, &path, &[("origin", "null")], "List-Unsubscribe=One-Click").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: always, and again");
+        assert!(answer.headers.get("set-cookie").is_none() && answer.headers.get("location").is_none());
+    }
+    assert!(!subscribed(&site.get(&page).await.body));
+    let undone = site
+        .ask(Method::POST, &page, &[("origin", "https://cast.example")], "do=choose&newsletter=fold-forward")
+        .await;
+    assert_eq!(undone.status, StatusCode::SEE_OTHER);
+    assert!(subscribed(&site.get(&page).await.body));
+}
+
+#[tokio::test]
+async fn a_click_leads_on_at_once_and_tells_nobody() {
+    let site = site(|_| ()).await;
+    let writer = tokio::spawn({
+        let (ctx, (_keep, stop)) = (site.ctx.clone(), tokio::sync::watch::channel(false));
+        async move {
+            let _keep = _keep;
+            track::run(ctx, stop).await;
+        }
+    });
+    let (mail, no) = site.mail().await;
+    let path = format!("/c/{}/{no}", mail.sign(&site.ctx.keys, Purpose::Click));
+    for method in [Method::GET, Method::HEAD] {
+        let answer =
+            site.ask(method.clone(), &path, &[("user-agent", "Mozilla/5.0 Firefox/140.0")], "").await;
+        assert_eq!(answer.status, StatusCode::FOUND, "{method}");
+        assert!(answer.header("location").contains("/whitepapers/"), "{}", answer.header("location"));
+        assert!(answer.header("location").contains("via="), "the page knows which mail led there");
+        assert_eq!(answer.header("referrer-policy"), "no-referrer");
+        assert_eq!(answer.header("cache-control"), "no-store");
+        assert!(answer.body.is_empty() && answer.headers.get("set-cookie").is_none());
+    }
+    let evil = site.get(&format!("{path}?u=https://evil.example")).await;
+    assert!(!evil.header("location").contains("evil"), "the target comes from the stored link alone");
+    let seen = crate::store::events::recent(&site.ctx.db).await.unwrap();
+    assert!(seen.iter().any(|event| event.method == "HEAD" && !event.human), "HEAD is a machine's");
+    writer.abort();
+}
+
+#[tokio::test]
+async fn mails_are_shown_in_a_sandbox() {
+    let site = site(|_| ()).await;
+    let (mail, _) = site.mail().await;
+    let paths = [
+        format!("/v/{}", mail.sign(&site.ctx.keys, Purpose::Click)),
+        format!("/console/renditions/{}/html", mail.rendition_id()),
+    ];
+    for path in paths {
+        let answer = site.get(&path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+        let policy = answer.header("content-security-policy");
+        assert!(policy.starts_with("sandbox ") && policy.contains("default-src 'none'"), "{policy}");
+        assert!(!policy.contains("allow-scripts") && !policy.contains("allow-same-origin"), "{policy}");
+        assert_eq!(answer.header("x-frame-options"), "SAMEORIGIN");
+    }
+}
+
+#[tokio::test]
+async fn kits_and_playbooks_open_for_partners_who_come_from_their_mail() {
+    let site = site(|_| ()).await;
+    let (mail, _) = site.mail().await;
+    let issue = issues::recent(&site.ctx.db).await.unwrap().remove(0);
+    let line = crate::store::deliveries::of_issue(&site.ctx.db, &issue.id, 0).await.unwrap().remove(0);
+    let via = mail.sign(&site.ctx.keys, Purpose::Click);
+    let path = |partner: &str| format!("/p/{partner}/playbooks/proof-of-recovery?via={via}");
+    let own = site.get(&path(&line.partner_slug)).await;
+    assert_eq!(own.status, StatusCode::OK);
+    assert!(own.body.contains("If they say"));
+    let other = if line.partner_slug == "northlight" { "thornbury" } else { "northlight" };
+    assert_eq!(site.get(&path(other)).await.status, StatusCode::NOT_FOUND, "not for another partner");
+}
+
+#[tokio::test]
+async fn a_form_with_faults_comes_back_with_what_was_typed() {
+    let site = site(|_| ()).await;
+    let path = "/p/northlight/whitepapers/proof-of-recovery";
+    let answer = site.post(path, "name=Ana+%3CRuiz%3E&email=ana%40&company=&job_role=it").await;
+    assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert!(answer.body.contains("value=\"Ana &lt;Ruiz&gt;\""), "kept, and escaped");
+    assert!(answer.body.contains("<option value=\"it\" selected>"));
+    for field in ["email", "company", "consent"] {
+        assert!(answer.body.contains(&format!("href=\"#f-{field}\"")), "the list leads to {field}");
+        assert!(answer.body.contains(&format!("id=\"e-{field}\"")), "the fault stands at {field}");
+    }
+    let good = "name=Ana+Ruiz&email=ana%40clinic.example&company=Harbor&consent=yes";
+    let taken = site.post(path, good).await;
+    assert_eq!(taken.status, StatusCode::SEE_OTHER);
+    let thanks = site.get(taken.header("location")).await;
+    assert_eq!(thanks.status, StatusCode::OK);
+    assert!(thanks.body.contains("Thank you, Ana.") && thanks.header("cache-control") == "no-store");
+    let large = format!("message={}", "x".repeat(70_000));
+    assert_eq!(site.post(path, &large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
+}
+
+#[tokio::test]
+async fn the_console_opens_to_this_machine_or_to_those_signed_in() {
+    let open = site(|_| ()).await;
+    assert_eq!(open.get("/console").await.status, StatusCode::OK);
+    let mut request =
+        Request::builder().uri("/console").header("host", "evil.example").body(Body::empty()).unwrap();
+    request.extensions_mut().clear();
+    let rebound = open.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
+
+    let closed = site(|settings| {
+        settings.console_open = false;
+        settings.demo = false;
+    })
+    .await;
+    for path in ["/console", "/console/leads", "/console/content", "/console/live.json"] {
+        assert_eq!(closed.get(path).await.status, StatusCode::UNAUTHORIZED, "{path}");
+    }
+    assert_eq!(closed.get("/inbox").await.status, StatusCode::NOT_FOUND, "no inbox outside the demo");
+    assert_eq!(closed.get("/").await.header("location"), "/console");
+    let link = signin::console_path(&closed.ctx.keys, &*closed.ctx.random, closed.ctx.clock.machine_ms());
+    assert_eq!(closed.get(&link).await.status, StatusCode::OK, "a scanner's GET uses nothing up");
+    let entered = closed.post(&link, "").await;
+    assert_eq!(entered.status, StatusCode::SEE_OTHER);
+    let cookie = entered.header("set-cookie").to_owned();
+    for part in ["__Host-console=", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = cookie.split(';').next().unwrap();
+    let inside = closed.ask(Method::GET, "/console", &[("cookie", cookie)], "").await;
+    assert_eq!(inside.status, StatusCode::OK);
+    assert_eq!(closed.post(&link, "").await.status, StatusCode::NOT_FOUND, "once");
+}
+
+#[tokio::test]
+async fn readiness_ends_before_the_process_does() {
+    let site = site(|_| ()).await;
+    assert_eq!(site.get("/healthz").await.status, StatusCode::OK);
+    assert_eq!(site.get("/readyz").await.status, StatusCode::OK);
+    site.readiness.stopping();
+    assert_eq!(site.get("/readyz").await.status, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(site.get("/healthz").await.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn every_console_page_and_live_part_is_served() {
+    let site = site(|_| ()).await;
+    let issue = issues::recent(&site.ctx.db).await.unwrap().remove(0);
+    let issue = format!("/console/issues/{}", issue.id);
+    let paths = [
+        "/console",
+        "/console/leads",
+        "/console/partners",
+        "/console/partners/dune-gate",
+        "/console/content",
+        "/console/content/newsletters/fold-forward/2027-01-12?partner=solaria&role=sales",
+        issue.as_str(),
+        "/console/sign-in",
+        "/inbox",
+        "/p/dune-gate",
+        "/p/solaria?lang=es",
+    ];
+    for path in paths {
+        let answer = site.get(path).await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {}", answer.body);
+        assert!(answer.header("content-type").starts_with("text/html"), "{path}");
+    }
+    for path in ["/story.json", "/console/live.json", &format!("{issue}/live.json")] {
+        let answer = site.get(path).await;
+        let live: serde_json::Value = serde_json::from_str(&answer.body).unwrap();
+        assert_eq!(live["now_ms"], EVE_MS + DAY_MS, "{path}");
+        assert!(live["fragments"]["clock"].as_str().unwrap().contains("Jan 2027"), "{path}");
+    }
+}
