@@ -252,7 +252,7 @@ fn facts(lead: &Lead, partner: &str) -> Vec<Fact> {
         Fact::new("Company size", lead.company_size.clone().unwrap_or_else(|| "–".to_owned())),
         Fact::new("Partner", partner),
         Fact::new("Owner", lead.owner_name.clone().unwrap_or_else(|| "nobody yet".to_owned())),
-        Fact::new("Came by", words(&lead.origin)),
+        Fact::new("Came by", &lead.origin),
         Fact::new("First asset", &lead.asset),
     ]
 }

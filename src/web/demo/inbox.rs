@@ -242,11 +242,11 @@ fn why(name: &str) -> &'static str {
 /// `GET /inbox/{id}/html`: the mail's own HTML, which came from outside: sandboxed.
 pub async fn html(Extension(Mail(mail)): Extension<Mail>, Path(id): Path<String>) -> Answer {
     let html = mail.read(&id).await?.html.ok_or_else(|| Error::not_found("the HTML part of this mail"))?;
-    Ok(sandboxed(Html(in_new_tabs(html)).into_response()))
+    Ok(sandboxed(Html(in_new_tabs(&html)).into_response()))
 }
 
 /// Links open beside the frame, not in it.
-fn in_new_tabs(html: String) -> String {
+fn in_new_tabs(html: &str) -> String {
     const BASE: &str = "<base target=\"_blank\">";
     match html.find("<head>") {
         Some(at) => {
@@ -328,7 +328,7 @@ mod tests {
 
     #[test]
     fn links_of_a_mail_open_in_a_new_tab() {
-        assert_eq!(in_new_tabs("<html><head><x>".into()), "<html><head><base target=\"_blank\"><x>");
+        assert_eq!(in_new_tabs("<html><head><x>"), "<html><head><base target=\"_blank\"><x>");
         assert_eq!(kilobytes(9_140), "9.1 kB");
     }
 }

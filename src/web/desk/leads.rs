@@ -32,6 +32,8 @@ pub struct View {
     pub who: String,
     /// The zone of the times.
     pub zone: String,
+    /// What to say while there are none.
+    pub empty: &'static str,
     /// Cards.
     pub leads: Vec<Card>,
 }
@@ -63,8 +65,13 @@ pub struct Card {
 pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer {
     let frame = Frame::new(&ctx, Area::Desk, "Your leads", "/desk");
     let Some(rep) = rep(&ctx, &headers).await? else {
-        let text = "no desk is open in this browser; open a lead with the button behind the link in its mail";
-        return Err(Error::denied(text).into());
+        let view = View {
+            who: "No desk is open in this browser.".to_owned(),
+            zone: String::new(),
+            empty: "A lead opens the desk",
+            leads: Vec::new(),
+        };
+        return respond::page(&ctx, "desk/leads", &frame, &view);
     };
     let contact = partners::contact(&ctx.db, rep).await?.ok_or_else(|| Error::not_found("this desk"))?;
     let partner = partners::partner(&ctx.db, contact.contact.partner.as_str()).await?;
@@ -78,6 +85,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
     let view = View {
         who: format!("{}, {company}", contact.contact.name),
         zone: format!("in {}", zone.name().replace('_', " ")),
+        empty: "No leads with you now",
         leads: cards,
     };
     respond::page(&ctx, "desk/leads", &frame, &view)
@@ -135,6 +143,7 @@ impl View {
         Self {
             who: "Luis Ortega, Northlight MSP".into(),
             zone: "in America/Chicago".into(),
+            empty: "No leads with you now",
             leads: vec![
                 Card {
                     heat: "Asked to talk",

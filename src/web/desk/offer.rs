@@ -370,7 +370,7 @@ fn facts(lead: &store::leads::Lead) -> Vec<Fact> {
         more.into_iter()
             .filter_map(|(label, value)| value.as_deref().map(|value| Fact::new(label, words(value)))),
     );
-    facts.extend([Fact::new("Language", &lead.locale), Fact::new("Came by", words(&lead.origin))]);
+    facts.extend([Fact::new("Language", &lead.locale), Fact::new("Came by", &lead.origin)]);
     facts
 }
 
