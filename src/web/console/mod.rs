@@ -14,6 +14,7 @@ use axum::response::Response;
 use super::{
     respond,
     view::{
+        authored,
         chart::{Badge, Bar},
         world::World,
     },
@@ -101,5 +102,5 @@ pub async fn cities(ctx: &Context) -> Result<BTreeMap<String, Vec<String>>> {
 /// The title of an asset for people, as authored.
 pub fn asset_title(ctx: &Context, reference: &str) -> Option<String> {
     let library = ctx.library();
-    library.versions(reference).first().map(|asset| asset.front.title.as_str().to_owned())
+    library.versions(reference).first().map(|asset| authored(asset.front.title.as_str()))
 }

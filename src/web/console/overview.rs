@@ -19,7 +19,7 @@ use crate::{
         respond::{self, Answer, Live},
         view::{
             chart::{Badge, Bar},
-            counted, lead,
+            authored, counted, lead,
             when::{Moment, ago},
             world::World,
         },
@@ -276,7 +276,7 @@ async fn upcoming(ctx: &Context, zone: Tz) -> Result<Vec<Ahead>> {
     let ahead = ahead.into_iter().take(6).map(|promise| {
         let date = chrono::NaiveDate::parse_from_str(&promise.nominal_date, "%Y-%m-%d").ok();
         let part = |format: &str| date.map(|date| date.format(format).to_string()).unwrap_or_default();
-        let plan = promise.plan.as_deref().unwrap_or("nothing written yet");
+        let plan = promise.plan.as_deref().map_or_else(|| "nothing written yet".to_owned(), authored);
         Ahead {
             month: part("%b"),
             day: part("%-d"),
