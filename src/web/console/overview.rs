@@ -18,8 +18,9 @@ use crate::{
         frame::{self, Area, Frame},
         respond::{self, Answer, Live},
         view::{
+            authored,
             chart::{Badge, Bar},
-            authored, counted, lead,
+            counted, lead,
             when::{Moment, ago},
             world::World,
         },
