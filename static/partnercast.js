@@ -34,7 +34,7 @@
   all('[data-poll]').forEach((root) => {
     const every = Number(root.dataset.every || 2000);
     let failures = 0;
-    const shown = {};
+    const shown = {}, parsed = document.createElement('template');
     const again = () => setTimeout(poll, every * Math.min(8, 1 << failures));
     const poll = () => {
       if (document.hidden) return again();
@@ -46,9 +46,10 @@
           Object.entries(live.fragments || {}).forEach(([id, html]) => {
             const place = document.getElementById(id);
             if (!place || shown[id] === html || place.contains(document.activeElement)) return;
-            const first = !(id in shown) && place.dataset.same === String(html.length);
+            if (!(id in shown)) parsed.innerHTML = html;
+            const same = !(id in shown) && parsed.innerHTML === place.innerHTML;
             shown[id] = html;
-            if (!first) place.innerHTML = html;
+            if (!same) place.innerHTML = html;
           });
           tick();
         })

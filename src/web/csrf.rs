@@ -19,7 +19,8 @@ use crate::{domain::kernel::Error, work::Context};
 /// Refuses unsafe requests that come from elsewhere.
 pub async fn guard(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let path = request.uri().path();
-    let one_click = path.starts_with("/one-click/") || (path.starts_with("/u/") && path.ends_with("/one-click"));
+    let one_click =
+        path.starts_with("/one-click/") || (path.starts_with("/u/") && path.ends_with("/one-click"));
     if request.method().is_safe() || one_click || is_ours(request.headers(), &ctx.settings.public_url) {
         return next.run(request).await;
     }

@@ -160,7 +160,9 @@ fn explain(status: StatusCode, error: Option<&Error>, id: &str, path: &str) -> S
         }
         None => match status {
             StatusCode::METHOD_NOT_ALLOWED => "This address cannot be asked in that way.",
-            StatusCode::PAYLOAD_TOO_LARGE => "What was sent is larger than 64 KiB. Shorten it and send it again.",
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                "What was sent is larger than 64 KiB. Shorten it and send it again."
+            }
             StatusCode::REQUEST_TIMEOUT => "It took longer than 15 seconds. Try again in a moment.",
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "Only a form can be sent to this address.",
             _ => "The request cannot be understood.",

@@ -152,8 +152,12 @@ impl Frame {
     /// As the demo shows it.
     pub fn sample(area: Area, title: &str) -> Self {
         let nav: &[(&str, &str)] = match area {
-            Area::Console => &[("Story", "/"), ("Caught mail", "/inbox"), CONSOLE[0], CONSOLE[1], CONSOLE[2], CONSOLE[3]],
-            Area::Demo => &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")],
+            Area::Console => {
+                &[("Story", "/"), ("Caught mail", "/inbox"), CONSOLE[0], CONSOLE[1], CONSOLE[2], CONSOLE[3]]
+            }
+            Area::Demo => {
+                &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")]
+            }
             Area::Desk => &[("Your leads", "/desk")],
             Area::Public => &[],
         };
@@ -166,7 +170,11 @@ impl Frame {
             js: "/static/partnercast.js".into(),
             area: if area == Area::Public { "public" } else { "app" },
             home: "/",
-            nav: nav.iter().enumerate().map(|(at, (label, href))| NavItem { label, href, current: at == 0 }).collect(),
+            nav: nav
+                .iter()
+                .enumerate()
+                .map(|(at, (label, href))| NavItem { label, href, current: at == 0 })
+                .collect(),
             now_ms: 1_799_744_700_000,
             now: Moment::full(1_799_744_700_000, chrono_tz::Europe::Oslo),
             demo: true,

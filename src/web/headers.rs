@@ -11,7 +11,8 @@ use axum::{
 
 use crate::work::Context;
 
-const POLICY: &str = "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
+const POLICY: &str =
+    "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors 'none'; form-action 'self'";
 /// One year (RFC 6797).
 const HSTS: &str = "max-age=31536000; includeSubDomains";
 

@@ -68,7 +68,14 @@ impl Live {
     ///
     /// # Errors
     /// The template is wrong.
-    pub fn add(&mut self, ctx: &Context, id: &str, name: &str, frame: &Frame, page: &impl Serialize) -> Result<()> {
+    pub fn add(
+        &mut self,
+        ctx: &Context,
+        id: &str,
+        name: &str,
+        frame: &Frame,
+        page: &impl Serialize,
+    ) -> Result<()> {
         self.put(ctx, id, name, &Shown { frame, page })
     }
 

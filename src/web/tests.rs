@@ -58,7 +58,12 @@ fn every_page_renders_with_every_sample() {
     samples.app("story", "story/page", Area::Demo, &demo::story::View::sample());
     samples.app("inbox", "inbox/list", Area::Demo, &demo::inbox::ListView::sample());
     for part in ["", "text", "headers"] {
-        samples.app(&format!("mail-{part}-view"), "inbox/mail", Area::Demo, &demo::inbox::MailView::sample(part));
+        samples.app(
+            &format!("mail-{part}-view"),
+            "inbox/mail",
+            Area::Demo,
+            &demo::inbox::MailView::sample(part),
+        );
     }
     samples.public("landing", "public/asset", &public::asset::View::sample(Some(Form::sample(false))));
     samples.public("landing-faults", "public/asset", &public::asset::View::sample(Some(Form::sample(true))));

@@ -8,30 +8,36 @@ use std::{
 /// Keeps the last `max` things put in; the oldest leaves first.
 pub struct Cache<T> {
     max: usize,
-    inner: Mutex<(HashMap<String, Arc<T>>, VecDeque<String>)>,
+    inner: Mutex<Inner<T>>,
+}
+
+struct Inner<T> {
+    things: HashMap<String, Arc<T>>,
+    /// Keys in the order they came.
+    order: VecDeque<String>,
 }
 
 impl<T> Cache<T> {
     /// An empty cache of `max` places.
     pub fn new(max: usize) -> Self {
-        Self { max, inner: Mutex::default() }
+        Self { max, inner: Mutex::new(Inner { things: HashMap::new(), order: VecDeque::new() }) }
     }
 
     /// What is kept under `key`.
     pub fn get(&self, key: &str) -> Option<Arc<T>> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).0.get(key).cloned()
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).things.get(key).cloned()
     }
 
     /// Keeps `value` under `key` and returns it shared.
     pub fn put(&self, key: &str, value: T) -> Arc<T> {
         let value = Arc::new(value);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if inner.0.insert(key.to_owned(), value.clone()).is_none() {
-            inner.1.push_back(key.to_owned());
+        if inner.things.insert(key.to_owned(), value.clone()).is_none() {
+            inner.order.push_back(key.to_owned());
         }
-        while inner.1.len() > self.max {
-            if let Some(oldest) = inner.1.pop_front() {
-                inner.0.remove(&oldest);
+        while inner.order.len() > self.max {
+            if let Some(oldest) = inner.order.pop_front() {
+                inner.things.remove(&oldest);
             }
         }
         value

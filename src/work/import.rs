@@ -39,11 +39,11 @@ pub async fn read(dir: &Path) -> Result<Checked> {
     }
     let (mut media, mut logos) = (Media::new(), Vec::new());
     for file in &files {
-        if let Some(stored) = to_store(file)? {
-            if matches!(stored.body, NewBody::Binary { .. }) {
-                media.insert(stored.path.clone(), stored.hash.clone());
-                logos.push(stored);
-            }
+        if let Some(stored) = to_store(file)?
+            && matches!(stored.body, NewBody::Binary { .. })
+        {
+            media.insert(stored.path.clone(), stored.hash.clone());
+            logos.push(stored);
         }
     }
     let missing = |files: &[SourceFile]| {

@@ -143,16 +143,27 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
             Badge::new("warn", counted(found.len(), "finding", "findings"))
         },
         findings: found,
-        groups: KINDS.iter().map(|(kind, title)| group(&library, *kind, title)).filter(|group| !group.assets.is_empty()).collect(),
+        groups: KINDS
+            .iter()
+            .map(|(kind, title)| group(&library, *kind, title))
+            .filter(|group| !group.assets.is_empty())
+            .collect(),
     };
-    respond::page(&ctx, "console/content", &Frame::new(&ctx, Area::Console, "Content", "/console/content"), &view)
+    respond::page(
+        &ctx,
+        "console/content",
+        &Frame::new(&ctx, Area::Console, "Content", "/console/content"),
+        &view,
+    )
 }
 
 /// What `check` says about the content as stored. Images are known to be good: they were decoded when stored.
 async fn findings(ctx: &Context) -> Result<Vec<FindingLine>> {
     let texts = contents::head_texts(&ctx.db).await?;
-    let mut files: Vec<SourceFile> =
-        texts.into_iter().map(|text| SourceFile { path: text.path, bytes: text.source.into_bytes() }).collect();
+    let mut files: Vec<SourceFile> = texts
+        .into_iter()
+        .map(|text| SourceFile { path: text.path, bytes: text.source.into_bytes() })
+        .collect();
     let images = contents::heads(&ctx.db).await?.into_iter().filter(|head| head.path.ends_with(".png"));
     files.extend(images.map(|head| SourceFile { path: head.path, bytes: Vec::new() }));
     let built = tokio::task::spawn_blocking(move || Library::build(files).1).await;
@@ -244,7 +255,12 @@ pub async fn preview(
         frame: None,
         body: Some(setting.html(&nodes)?),
     };
-    respond::page(&ctx, "console/preview", &Frame::new(&ctx, Area::Console, &view.title, "/console/content"), &view)
+    respond::page(
+        &ctx,
+        "console/preview",
+        &Frame::new(&ctx, Area::Console, &view.title, "/console/content"),
+        &view,
+    )
 }
 
 /// `GET /console/renditions/{id}`
@@ -253,7 +269,12 @@ pub async fn rendition(State(ctx): State<Arc<Context>>, Path(id): Path<String>) 
     let view = PreviewView {
         back: "/console".to_owned(),
         back_label: "Overview",
-        text: format!("{}, {}, {}", rendition.partner_slug, rendition.roles.replace(';', ", "), rendition.locale),
+        text: format!(
+            "{}, {}, {}",
+            rendition.partner_slug,
+            rendition.roles.replace(';', ", "),
+            rendition.locale
+        ),
         title: rendition.subject,
         choices: Vec::new(),
         frame: Some(format!("/console/renditions/{id}/html")),

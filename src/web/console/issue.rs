@@ -155,7 +155,10 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
     let lines = deliveries::of_issue(&ctx.db, &issue.id, 0).await?;
     let included = audience.iter().filter(|person| person.included).count();
     let view = View {
-        subtitle: format!("{}, promised for {} at each reader’s own time", issue.newsletter, issue.nominal_date),
+        subtitle: format!(
+            "{}, promised for {} at each reader’s own time",
+            issue.newsletter, issue.nominal_date
+        ),
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
         actions: actions(&issue),
         live: live_view(&ctx, &issue, zone).await?,
@@ -321,25 +324,68 @@ impl View {
             subtitle: "fold-forward, promised for 2027-01-12 at each reader’s own time".into(),
             held: Some("the audience is twice the last one".into()),
             actions: vec![
-                Action { label: "Approve what is shown here", href: "#".into(), confirm: None, quiet: false, hash: Some("x".into()) },
+                Action {
+                    label: "Approve what is shown here",
+                    href: "#".into(),
+                    confirm: None,
+                    quiet: false,
+                    hash: Some("x".into()),
+                },
                 Action { label: "Pause", href: "#".into(), confirm: None, quiet: true, hash: None },
-                Action { label: "Cancel the issue", href: "#".into(), confirm: Some("What has not left does not leave, for good."), quiet: true, hash: None },
+                Action {
+                    label: "Cancel the issue",
+                    href: "#".into(),
+                    confirm: Some("What has not left does not leave, for good."),
+                    quiet: true,
+                    hash: None,
+                },
             ],
             live: LiveView {
                 badge: Badge::new("brand", "on its way"),
                 world: World::sample(),
-                bar: Bar::of(&[("good", "accepted", 17), ("brand", "sending", 2), ("", "ready", 14), ("bad", "failed", 1)]),
+                bar: Bar::of(&[
+                    ("good", "accepted", 17),
+                    ("brand", "sending", 2),
+                    ("", "ready", 14),
+                    ("bad", "failed", 1),
+                ]),
                 clicks: Bar::of(&[("brand", "by people", 11), ("", "by machines", 7)]),
-                clicks_says: "6 people followed a link. Scanners and prefetching programs are counted apart.".into(),
-                facts: vec![Fact::new("Fixed", "Tue 12 Jan 2027, 08:30 CET"), Fact::new("Content", "8f31c2aa09bd")],
+                clicks_says: "6 people followed a link. Scanners and prefetching programs are counted apart."
+                    .into(),
+                facts: vec![
+                    Fact::new("Fixed", "Tue 12 Jan 2027, 08:30 CET"),
+                    Fact::new("Content", "8f31c2aa09bd"),
+                ],
             },
-            variants: vec![Variant { partner: "northlight".into(), roles: "sales".into(), locale: "en-US".into(), subject: "Restores, not backups: your part in January".into(), readers: 1, href: "#".into() }],
+            variants: vec![Variant {
+                partner: "northlight".into(),
+                roles: "sales".into(),
+                locale: "en-US".into(),
+                subject: "Restores, not backups: your part in January".into(),
+                readers: 1,
+                href: "#".into(),
+            }],
             audience_says: "33 in, 1 out, everybody with the reason".into(),
             audience: vec![
-                Person { name: "Kara Boyd".into(), partner: "northlight".into(), roles: "marketing".into(), badge: Badge::new("bad", "out"), because: "unsubscribed from Fold Forward on 4 December".into() },
-                Person { name: "Luis Ortega".into(), partner: "northlight".into(), roles: "sales".into(), badge: Badge::new("good", "in"), because: "sales at a platinum partner in the Americas".into() },
+                Person {
+                    name: "Kara Boyd".into(),
+                    partner: "northlight".into(),
+                    roles: "marketing".into(),
+                    badge: Badge::new("bad", "out"),
+                    because: "unsubscribed from Fold Forward on 4 December".into(),
+                },
+                Person {
+                    name: "Luis Ortega".into(),
+                    partner: "northlight".into(),
+                    roles: "sales".into(),
+                    badge: Badge::new("good", "in"),
+                    because: "sales at a platinum partner in the Americas".into(),
+                },
             ],
-            deliveries: vec![delivery("Luis Ortega", "good", "accepted", "250 2.0.0 Ok: queued"), delivery("Mei Tran", "bad", "failed", "550 5.1.1 no such user")],
+            deliveries: vec![
+                delivery("Luis Ortega", "good", "accepted", "250 2.0.0 Ok: queued"),
+                delivery("Mei Tran", "bad", "failed", "550 5.1.1 no such user"),
+            ],
         }
     }
 }

@@ -155,7 +155,9 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
 /// Leads by stage as one bar.
 fn pipeline(all: &[Lead]) -> Bar {
     let count = |stages: &[LeadStage]| {
-        let of = all.iter().filter(|lead| LeadStage::parse(&lead.stage).is_some_and(|stage| stages.contains(&stage)));
+        let of = all
+            .iter()
+            .filter(|lead| LeadStage::parse(&lead.stage).is_some_and(|stage| stages.contains(&stage)));
         i64::try_from(of.count()).unwrap_or(0)
     };
     use LeadStage as S;
@@ -210,7 +212,9 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         events: card
             .events
             .iter()
-            .map(|event| lead::evidence(event, event.asset.as_deref().and_then(|asset| asset_title(&ctx, asset)), zone))
+            .map(|event| {
+                lead::evidence(event, event.asset.as_deref().and_then(|asset| asset_title(&ctx, asset)), zone)
+            })
             .collect(),
         facts: facts(&lead, &card.partner.name),
         score: i64::from(card.standing.score.points),
@@ -221,7 +225,11 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
             .consents
             .into_iter()
             .map(|consent| ConsentLine {
-                badge: if consent.granted { Badge::new("good", "given") } else { Badge::new("bad", "not given") },
+                badge: if consent.granted {
+                    Badge::new("good", "given")
+                } else {
+                    Badge::new("bad", "not given")
+                },
                 at: Moment::full(consent.at_ms, zone),
                 wording: consent.wording,
                 text_id: consent.text_id,
@@ -297,7 +305,12 @@ impl ListView {
     pub fn sample() -> Self {
         Self {
             text: "2 leads, the last changed first.".into(),
-            pipeline: Bar::of(&[("", "being nurtured", 3), ("warn", "qualified and offered", 2), ("brand", "accepted and worked", 6), ("good", "won", 2)]),
+            pipeline: Bar::of(&[
+                ("", "being nurtured", 3),
+                ("warn", "qualified and offered", 2),
+                ("brand", "accepted and worked", 6),
+                ("good", "won", 2),
+            ]),
             leads: vec![Line::sample(), Line::sample()],
         }
     }
@@ -316,16 +329,36 @@ impl View {
             because: "Asked to talk, which qualifies at once.".into(),
             clocks: card.clocks,
             steps: vec![
-                Step { what: "Offered to Luis Ortega. She receives the leads of Northlight MSP.".into(), at: at(), actor: "partnercast".into(), stage: "Offered".into() },
-                Step { what: "accepted the lead".into(), at: at(), actor: "Luis Ortega".into(), stage: "Accepted".into() },
+                Step {
+                    what: "Offered to Luis Ortega. She receives the leads of Northlight MSP.".into(),
+                    at: at(),
+                    actor: "partnercast".into(),
+                    stage: "Offered".into(),
+                },
+                Step {
+                    what: "accepted the lead".into(),
+                    at: at(),
+                    actor: "Luis Ortega".into(),
+                    stage: "Accepted".into(),
+                },
             ],
             events: card.events,
             facts: card.facts,
             score: 82,
             fit: "A".into(),
             score_lines: card.score_lines,
-            offers: vec![OfferLine { rep: "Luis Ortega".into(), badge: Badge::new("good", "accepted"), text: "receives the leads of Northlight MSP".into() }],
-            consents: vec![ConsentLine { badge: Badge::new("good", "given"), at: at(), wording: "I ask Northlight MSP to contact me.".into(), text_id: "talk-to-us".into(), version: 1 }],
+            offers: vec![OfferLine {
+                rep: "Luis Ortega".into(),
+                badge: Badge::new("good", "accepted"),
+                text: "receives the leads of Northlight MSP".into(),
+            }],
+            consents: vec![ConsentLine {
+                badge: Badge::new("good", "given"),
+                at: at(),
+                wording: "I ask Northlight MSP to contact me.".into(),
+                text_id: "talk-to-us".into(),
+                version: 1,
+            }],
         }
     }
 }

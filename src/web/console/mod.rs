@@ -14,6 +14,7 @@ use axum::response::Response;
 use super::{
     respond,
     view::{
+        authored,
         chart::{Badge, Bar},
         world::World,
     },
@@ -58,13 +59,16 @@ pub fn delivery_tone(state: DeliveryState) -> &'static str {
 /// Those of the store.
 pub async fn delivery_bar(ctx: &Context, issue_id: &str) -> Result<Bar> {
     let counts = deliveries::counts(&ctx.db, issue_id).await?;
-    let of = |state: DeliveryState| counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count);
+    let of = |state: DeliveryState| {
+        counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count)
+    };
     let parts: Vec<(&'static str, &'static str, i64)> = DeliveryState::ALL
         .into_iter()
         .map(|state| (delivery_tone(state), state.as_str(), of(state)))
         .filter(|(_, word, count)| *count > 0 || *word == "accepted")
         .collect();
-    let (accepted, others): (Vec<_>, Vec<_>) = parts.into_iter().partition(|(_, word, _)| *word == "accepted");
+    let (accepted, others): (Vec<_>, Vec<_>) =
+        parts.into_iter().partition(|(_, word, _)| *word == "accepted");
     Ok(Bar::of(&[accepted, others].concat()))
 }
 
@@ -98,5 +102,5 @@ pub async fn cities(ctx: &Context) -> Result<BTreeMap<String, Vec<String>>> {
 /// The title of an asset for people, as authored.
 pub fn asset_title(ctx: &Context, reference: &str) -> Option<String> {
     let library = ctx.library();
-    library.versions(reference).first().map(|asset| asset.front.title.as_str().to_owned())
+    library.versions(reference).first().map(|asset| authored(asset.front.title.as_str()))
 }

@@ -18,6 +18,7 @@ use crate::{
         frame::{self, Area, Frame},
         respond::{self, Answer, Live},
         view::{
+            authored,
             chart::{Badge, Bar},
             counted, lead,
             when::{Moment, ago},
@@ -163,7 +164,8 @@ pub async fn live(State(ctx): State<Arc<Context>>) -> Result<Response, Problem> 
 async fn view(ctx: &Context) -> Result<View> {
     let (_, zone) = frame::vendor(ctx);
     let all = issues::recent(&ctx.db).await?;
-    let on_its_way = all.iter().find(|issue| matches!(issue.state.as_str(), "sending" | "approved" | "frozen"));
+    let on_its_way =
+        all.iter().find(|issue| matches!(issue.state.as_str(), "sending" | "approved" | "frozen"));
     let running = match on_its_way {
         Some(issue) => Some(Running {
             href: format!("/console/issues/{}", issue.id),
@@ -197,17 +199,30 @@ async fn view(ctx: &Context) -> Result<View> {
                 text: "mails due, accepted within the time allowed".to_owned(),
                 bar: (recipients > 0).then(|| kept_bar(on_time, recipients)),
             },
-            Tile { label: "In the queue", value: waiting.to_string(), text: "deliveries not in a final state".to_owned(), bar: None },
+            Tile {
+                label: "In the queue",
+                value: waiting.to_string(),
+                text: "deliveries not in a final state".to_owned(),
+                bar: None,
+            },
             Tile {
                 label: "Leads",
                 value: people.len().to_string(),
-                text: counted(people.iter().filter(|lead| lead.owner_name.is_some()).count(), "has an owner", "have an owner"),
+                text: counted(
+                    people.iter().filter(|lead| lead.owner_name.is_some()).count(),
+                    "has an owner",
+                    "have an owner",
+                ),
                 bar: None,
             },
             Tile {
                 label: "Clocks running",
                 value: clocks.len().to_string(),
-                text: if late == 0 { "none is late".to_owned() } else { counted(late, "is late", "are late") },
+                text: if late == 0 {
+                    "none is late".to_owned()
+                } else {
+                    counted(late, "is late", "are late")
+                },
                 bar: None,
             },
         ],
@@ -242,7 +257,8 @@ fn kept_bar(on_time: i64, due: i64) -> Bar {
 async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, i64, i64)> {
     let promises = issues::promises(&ctx.db, &issue.id).await?;
     // What is not due yet is neither kept nor broken.
-    let due: Vec<_> = promises.iter().filter(|promise| promise.due_ms + issue.on_time_ms <= ctx.now_ms()).collect();
+    let due: Vec<_> =
+        promises.iter().filter(|promise| promise.due_ms + issue.on_time_ms <= ctx.now_ms()).collect();
     let on_time: i64 = due.iter().map(|promise| promise.on_time).sum();
     let recipients: i64 = due.iter().map(|promise| promise.recipients).sum();
     let line = IssueLine {
@@ -261,7 +277,7 @@ async fn upcoming(ctx: &Context, zone: Tz) -> Result<Vec<Ahead>> {
     let ahead = ahead.into_iter().take(6).map(|promise| {
         let date = chrono::NaiveDate::parse_from_str(&promise.nominal_date, "%Y-%m-%d").ok();
         let part = |format: &str| date.map(|date| date.format(format).to_string()).unwrap_or_default();
-        let plan = promise.plan.as_deref().unwrap_or("nothing written yet");
+        let plan = promise.plan.as_deref().map_or_else(|| "nothing written yet".to_owned(), authored);
         Ahead {
             month: part("%b"),
             day: part("%-d"),

@@ -110,7 +110,12 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
         text: counted(all.len(), "partner", "partners"),
         partners: all.into_iter().map(line).collect(),
     };
-    respond::page(&ctx, "console/partners", &Frame::new(&ctx, Area::Console, "Partners", "/console/partners"), &view)
+    respond::page(
+        &ctx,
+        "console/partners",
+        &Frame::new(&ctx, Area::Console, "Partners", "/console/partners"),
+        &view,
+    )
 }
 
 /// `GET /console/partners/{slug}`
@@ -142,14 +147,22 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
         facts: facts(&partner, ctx.now_ms()),
         name: partner.name,
     };
-    respond::page(&ctx, "console/partner", &Frame::new(&ctx, Area::Console, &view.name, "/console/partners"), &view)
+    respond::page(
+        &ctx,
+        "console/partner",
+        &Frame::new(&ctx, Area::Console, &view.name, "/console/partners"),
+        &view,
+    )
 }
 
 fn facts(partner: &Partner, now_ms: i64) -> Vec<Fact> {
     let brand = &partner.brand;
     let some = |text: &Option<String>| text.clone().unwrap_or_else(|| "–".to_owned());
     let mut facts = vec![
-        Fact::new("Time there", format!("{}, {}", time_of_day(now_ms, partner.zone), partner.zone.name().replace('_', " "))),
+        Fact::new(
+            "Time there",
+            format!("{}, {}", time_of_day(now_ms, partner.zone), partner.zone.name().replace('_', " ")),
+        ),
         Fact::new("Website", &partner.website),
         Fact::new("Channel manager", &partner.channel_manager_email),
         Fact::new("Industries", partner.verticals.join(", ")),

@@ -38,8 +38,10 @@ pub struct View {
 pub async fn gate(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let passed = if ctx.settings.console_open {
-        let here = is_loopback_host(&parts.headers) && peer(&parts).is_none_or(|address| address.is_loopback());
-        let text = "the console of a rehearsal opens on this machine alone, under the name 127.0.0.1 or localhost";
+        let here =
+            is_loopback_host(&parts.headers) && peer(&parts).is_none_or(|address| address.is_loopback());
+        let text =
+            "the console of a rehearsal opens on this machine alone, under the name 127.0.0.1 or localhost";
         if here { Ok(()) } else { Err(Problem::from(Error::denied(text))) }
     } else {
         match is_signed_in(&ctx, &parts.headers).await {
@@ -78,7 +80,10 @@ pub async fn explain(State(ctx): State<Arc<Context>>) -> Answer {
 /// `GET /console/sign-in/{token}`: changes nothing, so that a scanner of mails or chats uses no link up.
 pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>) -> Answer {
     let text = "This link works once. The button uses it and signs this browser in for twelve hours.";
-    show(&ctx, &View { title: "Sign in to the console", text, action: Some(format!("/console/sign-in/{token}")) })
+    show(
+        &ctx,
+        &View { title: "Sign in to the console", text, action: Some(format!("/console/sign-in/{token}")) },
+    )
 }
 
 fn show(ctx: &Context, view: &View) -> Answer {

@@ -123,7 +123,11 @@ pub struct Whose {
 }
 
 /// `GET /inbox`
-pub async fn list(State(ctx): State<Arc<Context>>, Extension(Mail(mail)): Extension<Mail>, Query(whose): Query<Whose>) -> Answer {
+pub async fn list(
+    State(ctx): State<Arc<Context>>,
+    Extension(Mail(mail)): Extension<Mail>,
+    Query(whose): Query<Whose>,
+) -> Answer {
     let total = mail.count().await?;
     let all = mail.list(READ_MAX).await?;
     let (_, zone) = frame::vendor(&ctx);
@@ -147,7 +151,11 @@ pub async fn list(State(ctx): State<Arc<Context>>, Extension(Mail(mail)): Extens
         total,
         people: counts
             .into_iter()
-            .map(|(address, count)| Person { current: address.eq_ignore_ascii_case(&whose.to), address, count })
+            .map(|(address, count)| Person {
+                current: address.eq_ignore_ascii_case(&whose.to),
+                address,
+                count,
+            })
             .collect(),
         more: whose.to.is_empty() && mails.len() < total,
         mails,
@@ -192,7 +200,8 @@ fn view(id: &str, parsed: ParsedMail, part: &str, source: Option<String>, at: Mo
     MailView {
         back: format!("/inbox?to={}", parsed.to),
         tabs: tabs.into_iter().map(tab).collect(),
-        html: (!matches!(part, "text" | "headers" | "source") && parsed.html.is_some()).then(|| format!("/inbox/{id}/html")),
+        html: (!matches!(part, "text" | "headers" | "source") && parsed.html.is_some())
+            .then(|| format!("/inbox/{id}/html")),
         text: match part {
             "text" => parsed.text,
             "source" => source,
@@ -261,11 +270,27 @@ impl ListView {
         };
         Self {
             total: 36,
-            people: vec![Person { address: "luis.ortega@northlight.example".into(), count: 2, current: false }],
+            people: vec![Person {
+                address: "luis.ortega@northlight.example".into(),
+                count: 2,
+                current: false,
+            }],
             mails: vec![
-                line("luis.ortega@northlight.example", "A lead for you: accept within 60 minutes", "Luis, somebody wants to hear from Northlight MSP."),
-                line("mei.tran@northlight.example", "Restores, not backups: your part in January", "Hello Mei, A green tick says that a backup job ended. It does not say that people can work again."),
-                line("luis.ortega@northlight.example", "Restores, not backups: your part in January", "Hello Luis, A green tick says that a backup job ended. It does not say that people can work again."),
+                line(
+                    "luis.ortega@northlight.example",
+                    "A lead for you: accept within 60 minutes",
+                    "Luis, somebody wants to hear from Northlight MSP.",
+                ),
+                line(
+                    "mei.tran@northlight.example",
+                    "Restores, not backups: your part in January",
+                    "Hello Mei, A green tick says that a backup job ended. It does not say that people can work again.",
+                ),
+                line(
+                    "luis.ortega@northlight.example",
+                    "Restores, not backups: your part in January",
+                    "Hello Luis, A green tick says that a backup job ended. It does not say that people can work again.",
+                ),
             ],
             more: true,
         }
@@ -290,7 +315,8 @@ impl MailView {
             list_unsubscribe: None,
             raw_size: 9_140,
         };
-        let mut view = view("mail", parsed, part, None, Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo));
+        let mut view =
+            view("mail", parsed, part, None, Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo));
         view.html = view.html.map(|_| "/mail.html".into());
         view
     }

@@ -24,7 +24,10 @@ use crate::{
         partners,
     },
     web::{
-        console::{self, overview::{EventLine, event_line}},
+        console::{
+            self,
+            overview::{EventLine, event_line},
+        },
         error::Problem,
         frame::{self, Area, Frame},
         respond::{self, Answer, Live},
@@ -126,7 +129,10 @@ pub async fn page(State(ctx): State<Arc<Context>>, Extension(mail): Extension<Ma
 }
 
 /// `GET /story.json`
-pub async fn live(State(ctx): State<Arc<Context>>, Extension(mail): Extension<Mail>) -> Result<Response, Problem> {
+pub async fn live(
+    State(ctx): State<Arc<Context>>,
+    Extension(mail): Extension<Mail>,
+) -> Result<Response, Problem> {
     let frame = Frame::new(&ctx, Area::Demo, "The story", "/");
     let view = view(&ctx, &mail).await?;
     let mut live = Live::new(&ctx, &frame)?;
@@ -186,7 +192,10 @@ async fn not_yet(ctx: &Context) -> Result<World> {
     world.says = "Write one under content/newsletters; it is sent at the promised time.".to_owned();
     if let Some(next) = next {
         world.title = format!("The next issue is promised for {}", next.nominal_date);
-        world.says = format!("Half an hour before {}, its content and its readers are fixed.", Moment::full(next.first_due_ms, zone).text);
+        world.says = format!(
+            "Half an hour before {}, its content and its readers are fixed.",
+            Moment::full(next.first_due_ms, zone).text
+        );
     }
     Ok(world)
 }
@@ -196,9 +205,14 @@ async fn seen(ctx: &Context, partner: Option<Partner>, issue: Option<Issue>) -> 
     let (mut offer, mut clock) = (None, None);
     if let Some(lead) = &lead {
         offer = leads::offers_of(&ctx.db, &lead.id).await?.into_iter().next();
-        let zone = partners::partner(&ctx.db, &lead.partner_slug).await?.map_or(chrono_tz::UTC, |partner| partner.zone);
+        let zone = partners::partner(&ctx.db, &lead.partner_slug)
+            .await?
+            .map_or(chrono_tz::UTC, |partner| partner.zone);
         let clocks = leads::clocks(&ctx.db, &lead.id).await?;
-        clock = clocks.iter().find(|clock| clock.stopped_ms.is_none()).map(|clock| Running::of(clock, zone, ctx.now_ms()));
+        clock = clocks
+            .iter()
+            .find(|clock| clock.stopped_ms.is_none())
+            .map(|clock| Running::of(clock, zone, ctx.now_ms()));
     }
     Ok(Seen { partner, issue, events: events::recent(&ctx.db).await?, lead, offer, clock })
 }
@@ -210,12 +224,16 @@ async fn mail_cards(ctx: &Context, partner: &Partner, envelopes: &[Envelope]) ->
         let vendor = library.vendor.as_ref()?;
         Some(vendor.senders.get(newsletter.sender.as_ref()?.as_str())?.email.to_string())
     });
-    let is_letter = |envelope: &&Envelope| sender.as_ref().is_none_or(|sender| envelope.from.contains(sender.as_str()));
+    let is_letter =
+        |envelope: &&Envelope| sender.as_ref().is_none_or(|sender| envelope.from.contains(sender.as_str()));
     let mut cards = Vec::new();
     for (role, word) in [(AudienceRole::Sales, "sales"), (AudienceRole::Technical, "technical")] {
-        let Some(reader) = contacts.iter().find(|stored| stored.contact.roles.contains(role)) else { continue };
+        let Some(reader) = contacts.iter().find(|stored| stored.contact.roles.contains(role)) else {
+            continue;
+        };
         let contact = &reader.contact;
-        let mut theirs = envelopes.iter().filter(|envelope| envelope.to.eq_ignore_ascii_case(contact.email.as_str()));
+        let mut theirs =
+            envelopes.iter().filter(|envelope| envelope.to.eq_ignore_ascii_case(contact.email.as_str()));
         let letter = theirs.find(is_letter);
         let zone = contact.zone.unwrap_or(partner.zone);
         cards.push(MailCard {
@@ -225,7 +243,9 @@ async fn mail_cards(ctx: &Context, partner: &Partner, envelopes: &[Envelope]) ->
             partner: partner.name.clone(),
             detail: letter.map_or_else(
                 || format!("it is {} there", time_of_day(ctx.now_ms(), zone)),
-                |letter| format!("arrived {}", time_of_day(letter.date_ms.unwrap_or(letter.received_ms), zone)),
+                |letter| {
+                    format!("arrived {}", time_of_day(letter.date_ms.unwrap_or(letter.received_ms), zone))
+                },
             ),
             href: letter.map(|letter| format!("/inbox/{}", letter.id)),
             html: letter.map(|letter| format!("/inbox/{}/html", letter.id)),
@@ -239,7 +259,12 @@ fn steps(ctx: &Context, seen: &Seen, world: &World, mails: &[MailCard]) -> Vec<S
     let name = seen.partner.as_ref().map_or("a partner", |partner| partner.name.as_str());
     let slug = seen.partner.as_ref().map_or("", |partner| partner.slug.as_str());
     let of_kind = |kind: &str| -> Vec<EventLine> {
-        seen.events.iter().filter(|event| event.kind == kind).take(3).map(|event| event_line(ctx, event)).collect()
+        seen.events
+            .iter()
+            .filter(|event| event.kind == kind)
+            .take(3)
+            .map(|event| event_line(ctx, event))
+            .collect()
     };
     let (clicks, papers, hands) = (of_kind("click"), of_kind("whitepaper_form"), of_kind("talk_to_us"));
     let mut steps = vec![
@@ -256,7 +281,13 @@ fn steps(ctx: &Context, seen: &Seen, world: &World, mails: &[MailCard]) -> Vec<S
     steps
 }
 
-fn step(short: &'static str, title: impl Into<String>, text: impl Into<String>, done: bool, badge: Badge) -> Step {
+fn step(
+    short: &'static str,
+    title: impl Into<String>,
+    text: impl Into<String>,
+    done: bool,
+    badge: Badge,
+) -> Step {
     let state = if done { "done" } else { "later" };
     Step {
         no: 0,
@@ -296,7 +327,10 @@ fn issue_step(seen: &Seen, world: &World) -> Step {
 fn mails_step(mails: &[MailCard]) -> Step {
     let here = mails.iter().filter(|mail| mail.href.is_some()).count();
     let done = here > 0 && here == mails.len();
-    let badge = Badge::new("", if done { "arrived".to_owned() } else { format!("{here} of {} arrived", mails.len()) });
+    let badge = Badge::new(
+        "",
+        if done { "arrived".to_owned() } else { format!("{here} of {} arrived", mails.len()) },
+    );
     let text = "The same issue, in the partner’s colours: a sales rep gets questions to ask, an engineer a schedule to run.";
     let mut step = step("Two readers", "Two readers, two mails", text, done, badge);
     step.actions = vec![action("All caught mail", "/inbox", true)];
@@ -307,12 +341,15 @@ fn click_step(seen: &Seen, mails: &[MailCard], clicks: Vec<EventLine>) -> Step {
     let people = seen.events.iter().filter(|event| event.kind == "click" && event.human).count();
     let text = "Open a mail and press any button in it. People are told apart from the scanners that follow every link, \
                 and only people count.";
-    let badge = Badge::new("", if people == 0 { "your turn".to_owned() } else { format!("{people} by people") });
+    let badge =
+        Badge::new("", if people == 0 { "your turn".to_owned() } else { format!("{people} by people") });
     let mut step = step("A click", "Somebody clicks", text, people > 0, badge);
     step.events = clicks;
     step.actions = mails
         .iter()
-        .filter_map(|mail| mail.href.clone().map(|href| action(format!("Open {}’s mail", mail.first_name), href, true)))
+        .filter_map(|mail| {
+            mail.href.clone().map(|href| action(format!("Open {}’s mail", mail.first_name), href, true))
+        })
         .collect();
     step
 }
@@ -323,11 +360,16 @@ fn form_step(ctx: &Context, (name, slug): (&str, &str), papers: Vec<EventLine>) 
         // The newest that is out already.
         asset.front.publish.filter(|day| *day <= crate::domain::kernel::clock::utc(ctx.now_ms()).date_naive())
     });
-    let text = format!("The whitepaper stands on a page in {name}’s name and colours. Be their customer: fill in the form, and read on.");
+    let text = format!(
+        "The whitepaper stands on a page in {name}’s name and colours. Be their customer: fill in the form, and read on."
+    );
     let badge = Badge::new("", if papers.is_empty() { "your turn" } else { "filled in" });
     let mut step = step("A form", "A customer asks for the whitepaper", text, !papers.is_empty(), badge);
     step.events = papers;
-    step.actions = paper.map(|paper| action(format!("Open {name}’s page"), format!("/p/{slug}/{}", paper.reference), false)).into_iter().collect();
+    step.actions = paper
+        .map(|paper| action(format!("Open {name}’s page"), format!("/p/{slug}/{}", paper.reference), false))
+        .into_iter()
+        .collect();
     step
 }
 
@@ -345,8 +387,14 @@ fn owner_step(ctx: &Context, seen: &Seen) -> Step {
     let rep = seen.offer.as_ref().map(|offer| offer.rep_name.as_str());
     let text = match (owner, rep) {
         (Some(owner), _) => format!("{owner} has it, and nobody else. The clock for the first contact runs."),
-        (None, Some(rep)) => format!("{rep} has a mail with the evidence and a clock. Open it as {}, open the card, and accept.", first_name(rep)),
-        (None, None) => "The partner’s sales rep gets a mail with the evidence, three next steps, and a running clock.".to_owned(),
+        (None, Some(rep)) => format!(
+            "{rep} has a mail with the evidence and a clock. Open it as {}, open the card, and accept.",
+            first_name(rep)
+        ),
+        (None, None) => {
+            "The partner’s sales rep gets a mail with the evidence, three next steps, and a running clock."
+                .to_owned()
+        }
     };
     let badge = match (owner, rep) {
         (Some(owner), _) => Badge::new("good", format!("{owner} has it")),
@@ -364,7 +412,14 @@ fn owner_step(ctx: &Context, seen: &Seen) -> Step {
         step.actions.push(action("Everything about this lead", format!("/console/leads/{}", lead.id), true));
     }
     if let Some(offer) = &seen.offer {
-        step.actions.insert(0, action(format!("Open {}’s mail", first_name(&offer.rep_name)), format!("/inbox?to={}", offer.rep_email), false));
+        step.actions.insert(
+            0,
+            action(
+                format!("Open {}’s mail", first_name(&offer.rep_name)),
+                format!("/inbox?to={}", offer.rep_email),
+                false,
+            ),
+        );
     }
     step
 }
@@ -391,18 +446,51 @@ impl View {
             at: "2 min ago".into(),
         };
         let mut steps = vec![
-            step("An issue leaves", "An issue goes around the world", "Each partner gets it at 09:00 on their own clock, across every time zone. What has left, and what was late, is on record for each reader.", false, Badge::new("brand", "20 of 34 accepted")),
+            step(
+                "An issue leaves",
+                "An issue goes around the world",
+                "Each partner gets it at 09:00 on their own clock, across every time zone. What has left, and what was late, is on record for each reader.",
+                false,
+                Badge::new("brand", "20 of 34 accepted"),
+            ),
             mails_step(&mails),
-            step("A click", "Somebody clicks", "Open a mail and press any button in it. People are told apart from the scanners that follow every link, and only people count.", true, Badge::new("good", "3 by people")),
-            step("A form", "A customer asks for the whitepaper", "The whitepaper stands on a page in Northlight MSP’s name and colours. Be their customer: fill in the form, and read on.", false, Badge::new("", "your turn")),
-            step("A hand goes up", "The customer wants to talk", "One sentence is enough. Asking to talk qualifies a lead at once, whatever the score says.", false, Badge::new("", "your turn")),
-            step("An owner", "One rep accepts, with a clock running", "Luis Ortega has a mail with the evidence and a clock.", false, Badge::new("warn", "waits for an answer")),
+            step(
+                "A click",
+                "Somebody clicks",
+                "Open a mail and press any button in it. People are told apart from the scanners that follow every link, and only people count.",
+                true,
+                Badge::new("good", "3 by people"),
+            ),
+            step(
+                "A form",
+                "A customer asks for the whitepaper",
+                "The whitepaper stands on a page in Northlight MSP’s name and colours. Be their customer: fill in the form, and read on.",
+                false,
+                Badge::new("", "your turn"),
+            ),
+            step(
+                "A hand goes up",
+                "The customer wants to talk",
+                "One sentence is enough. Asking to talk qualifies a lead at once, whatever the score says.",
+                false,
+                Badge::new("", "your turn"),
+            ),
+            step(
+                "An owner",
+                "One rep accepts, with a clock running",
+                "Luis Ortega has a mail with the evidence and a clock.",
+                false,
+                Badge::new("warn", "waits for an answer"),
+            ),
         ];
         for (no, step) in (1..).zip(&mut steps) {
             step.no = no;
         }
         steps[0].state = "now";
-        steps[2].events = vec![event("followed a link: Proof of Recovery: what boards should ask", false), event("followed a link: Live restore in 20 minutes", true)];
+        steps[2].events = vec![
+            event("followed a link: Proof of Recovery: what boards should ask", false),
+            event("followed a link: Live restore in 20 minutes", true),
+        ];
         steps[3].actions = vec![action("Open Northlight MSP’s page", "#", false)];
         steps[4].actions = vec![action("Talk to Northlight MSP", "#", false)];
         steps[5].clock = Some(Running::sample());

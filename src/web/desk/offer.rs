@@ -14,7 +14,10 @@ use serde::{Deserialize, Serialize};
 use super::{rep, set_cookie};
 use crate::{
     domain::{
-        kernel::{Error, Result, id::{ContactId, OfferId}},
+        kernel::{
+            Error, Result,
+            id::{ContactId, OfferId},
+        },
         lead::RejectReason,
         partner::contact::first_name,
     },
@@ -34,7 +37,11 @@ use crate::{
             words,
         },
     },
-    work::{Context, handoff, lead_card::{self, Card}, signin, tokens},
+    work::{
+        Context, handoff,
+        lead_card::{self, Card},
+        signin, tokens,
+    },
 };
 
 /// Before the card is opened: mail scanners see this, so it names nobody.
@@ -190,9 +197,15 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
         text: if recalled {
             "Its time ran out, and it was offered to somebody else.".to_owned()
         } else {
-            format!("{}, somebody wants to hear from {}.", first_name(&offer.rep_name), partner.as_ref().map_or("you", |p| &p.name))
+            format!(
+                "{}, somebody wants to hear from {}.",
+                first_name(&offer.rep_name),
+                partner.as_ref().map_or("you", |p| &p.name)
+            )
         },
-        clock: running.filter(|_| offer.answered_ms.is_none()).map(|clock| Running::of(clock, zone, ctx.now_ms())),
+        clock: running
+            .filter(|_| offer.answered_ms.is_none())
+            .map(|clock| Running::of(clock, zone, ctx.now_ms())),
         facts: vec![Fact::new("Offered to", &offer.rep_name), Fact::new("Because", &offer.because)],
         action: (!recalled).then(|| format!("/o/{token}/open")),
     };
@@ -213,7 +226,11 @@ pub async fn open(State(ctx): State<Arc<Context>>, Path(token): Path<String>) ->
 }
 
 /// `POST /o/{token}/accept`
-pub async fn accept(State(ctx): State<Arc<Context>>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
+pub async fn accept(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
     let id = answering(&ctx, &token, &headers).await?;
     handoff::accept(&ctx, id).await?;
     Ok(respond::see_other(&format!("/o/{token}?done=accepted")))
@@ -235,8 +252,9 @@ pub async fn reject(
     Body(rejection): Body<Rejection>,
 ) -> Answer {
     let id = answering(&ctx, &token, &headers).await?;
-    let reason = RejectReason::parse(&rejection.reason)
-        .ok_or_else(|| Error::invalid("choose one of the reasons; without one the lead cannot be sent where it belongs"))?;
+    let reason = RejectReason::parse(&rejection.reason).ok_or_else(|| {
+        Error::invalid("choose one of the reasons; without one the lead cannot be sent where it belongs")
+    })?;
     handoff::reject(&ctx, id, reason, rejection.note.trim()).await?;
     Ok(respond::see_other(&format!("/o/{token}?done=rejected")))
 }
@@ -260,7 +278,8 @@ fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<&str
     let mut clocks: Vec<Running> = card.clocks.iter().map(|clock| Running::of(clock, zone, now_ms)).collect();
     clocks.sort_by_key(|clock| !clock.running);
     let mine = offer.answer.as_deref() == Some("accepted");
-    let waits_for_contact = card.clocks.iter().any(|clock| clock.kind == "first_contact" && clock.stopped_ms.is_none());
+    let waits_for_contact =
+        card.clocks.iter().any(|clock| clock.kind == "first_contact" && clock.stopped_ms.is_none());
     CardView {
         heat,
         heat_tone,
@@ -272,19 +291,28 @@ fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<&str
         can_answer: offer.answered_ms.is_none(),
         accept: format!("/o/{token}/accept"),
         reject: format!("/o/{token}/reject"),
-        reasons: RejectReason::ALL.iter().map(|reason| Reason { value: reason.as_str(), label: reason.label(), hint: "" }).collect(),
+        reasons: RejectReason::ALL
+            .iter()
+            .map(|reason| Reason { value: reason.as_str(), label: reason.label(), hint: "" })
+            .collect(),
         contacted: (mine && waits_for_contact).then(|| format!("/desk/leads/{}/contacted", card.lead.id)),
         next_steps: card.next_steps,
         mailto: mailto(&card.lead.email, &card.mail_subject, &card.mail_body),
         mail_subject: card.mail_subject,
         mail_body: card.mail_body,
-        objections: card.objections.into_iter().map(|(objection, answer)| Objection { objection, answer }).collect(),
+        objections: card
+            .objections
+            .into_iter()
+            .map(|(objection, answer)| Objection { objection, answer })
+            .collect(),
         talk_track: html::fragment(
             &card.talk_track,
             Profile::Page,
             &mut Hooks {
                 link: &mut |target| match target {
-                    crate::domain::content::Target::Asset(reference) => format!("/p/{}/{reference}", card.partner.slug),
+                    crate::domain::content::Target::Asset(reference) => {
+                        format!("/p/{}/{reference}", card.partner.slug)
+                    }
                     crate::domain::content::Target::Url(url) => url.clone(),
                     crate::domain::content::Target::Template(_) => String::new(),
                 },
@@ -298,7 +326,11 @@ fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<&str
         qualification: card.standing.because,
         score_lines: lead::score_lines(&card.standing.score.lines),
         fit_lines: lead::fit_lines(&card.standing.fit),
-        events: card.events.iter().map(|event| lead::evidence(event, event.asset.as_deref().and_then(title), zone)).collect(),
+        events: card
+            .events
+            .iter()
+            .map(|event| lead::evidence(event, event.asset.as_deref().and_then(title), zone))
+            .collect(),
         name: card.lead.name,
         company: card.lead.company,
     }
@@ -309,9 +341,12 @@ fn notice(offer: &Offer, done: Option<&str>) -> Option<Badge> {
         (Some("accepted"), Some("accepted")) => {
             Some(Badge::new("good", "It is yours. The clock for the first contact runs."))
         }
-        (Some("accepted"), Some("contacted")) => Some(Badge::new("good", "Recorded. The clock for the next step runs.")),
+        (Some("accepted"), Some("contacted")) => {
+            Some(Badge::new("good", "Recorded. The clock for the next step runs."))
+        }
         (Some("rejected"), _) => {
-            let reason = offer.answer_reason.as_deref().and_then(RejectReason::parse).map_or("", RejectReason::label);
+            let reason =
+                offer.answer_reason.as_deref().and_then(RejectReason::parse).map_or("", RejectReason::label);
             Some(Badge::new("warn", format!("You turned it down. {reason}").trim().to_owned()))
         }
         (Some("recalled"), _) => Some(Badge::new("bad", "It was taken back when its time ran out.")),
@@ -323,14 +358,18 @@ fn facts(lead: &store::leads::Lead) -> Vec<Fact> {
     let mut facts = vec![
         Fact::new("Name", &lead.name),
         Fact::new("Company", &lead.company),
-        Fact::new("Email", &lead.email).leading(format!("mailto:{}", escape_url_part(&lead.email).replace("%40", "@"))),
+        Fact::new("Email", &lead.email)
+            .leading(format!("mailto:{}", escape_url_part(&lead.email).replace("%40", "@"))),
     ];
     if let Some(phone) = lead.phone.as_deref().filter(|phone| !phone.is_empty()) {
         let digits: String = phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
         facts.push(Fact::new("Phone", phone).leading(format!("tel:{digits}")));
     }
     let more = [("Role", &lead.job_role), ("Company size", &lead.company_size)];
-    facts.extend(more.into_iter().filter_map(|(label, value)| value.as_deref().map(|value| Fact::new(label, words(value)))));
+    facts.extend(
+        more.into_iter()
+            .filter_map(|(label, value)| value.as_deref().map(|value| Fact::new(label, words(value)))),
+    );
     facts.extend([Fact::new("Language", &lead.locale), Fact::new("Came by", words(&lead.origin))]);
     facts
 }
@@ -356,7 +395,10 @@ impl Teaser {
             title: "A lead for you".into(),
             text: "Luis, somebody wants to hear from Northlight MSP.".into(),
             clock: Some(Running::sample()),
-            facts: vec![Fact::new("Offered to", "Luis Ortega"), Fact::new("Because", "you receive the leads of Northlight MSP")],
+            facts: vec![
+                Fact::new("Offered to", "Luis Ortega"),
+                Fact::new("Because", "you receive the leads of Northlight MSP"),
+            ],
             action: Some("#".into()),
         }
     }
@@ -368,7 +410,13 @@ impl CardView {
     pub fn sample() -> Self {
         use crate::domain::lead::score::ScoreLine;
         use crate::web::view::when::Moment;
-        let line = |label: &str, raw, after_decay| ScoreLine { label: label.into(), at_ms: 0, raw, after_decay, note: None };
+        let line = |label: &str, raw, after_decay| ScoreLine {
+            label: label.into(),
+            at_ms: 0,
+            raw,
+            after_decay,
+            note: None,
+        };
         let did = |text: &str, minutes: i64, machine: Option<&str>| Evidence {
             text: text.into(),
             badge: machine.map(|why| Badge::new("", format!("machine: {why}"))),

@@ -6,7 +6,11 @@ use axum::extract::{Path, Query, State};
 use chrono::TimeZone;
 use serde::Serialize;
 
-use super::{Head, Setting, Wanted, form::{self, Filled}, home};
+use super::{
+    Head, Setting, Wanted,
+    form::{self, Filled},
+    home,
+};
 use crate::{
     domain::{
         content::{
@@ -130,8 +134,8 @@ async fn seen(
     let kind = asset.kind();
     if !home::is_public(kind) || !home::is_published(setting, asset, ctx.now_ms()) {
         // Kits, playbooks and posts are for partners; their mails lead here with a token.
-        let for_partners = matches!(kind, AssetKind::Kit | AssetKind::Playbook | AssetKind::Social)
-            || home::is_public(kind);
+        let for_partners =
+            matches!(kind, AssetKind::Kit | AssetKind::Playbook | AssetKind::Social) || home::is_public(kind);
         let sent = match via {
             Some(id) if for_partners => deliveries::sent(&ctx.db, id).await?,
             _ => None,
@@ -153,7 +157,13 @@ async fn seen(
 ///
 /// # Errors
 /// `NotFound`, or a merge field without value.
-pub fn show(ctx: &Context, setting: &Setting, reference: &str, wanted: &Wanted, form: Option<Form>) -> Answer {
+pub fn show(
+    ctx: &Context,
+    setting: &Setting,
+    reference: &str,
+    wanted: &Wanted,
+    form: Option<Form>,
+) -> Answer {
     let asset = setting.asset(reference)?;
     let language = setting.language(ctx, asset);
     let strings = ctx.templates.strings(&language);
@@ -173,7 +183,8 @@ pub fn show(ctx: &Context, setting: &Setting, reference: &str, wanted: &Wanted, 
         (None, None) => None,
     };
     let title = voice.text(&asset.front.title)?;
-    let summary = asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
+    let summary =
+        asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
     let view = View {
         kind: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
         meta: meta(asset, strings),
@@ -204,7 +215,9 @@ fn free_part(nodes: &[Node]) -> usize {
 fn meta(asset: &Asset, strings: &Strings) -> Option<String> {
     let published = asset.front.publish.map(|day| strings.date(day));
     match &asset.detail {
-        Detail::Whitepaper(paper) => Some(strings.fill("by_authors", &[("authors", &paper.authors.join(", "))])),
+        Detail::Whitepaper(paper) => {
+            Some(strings.fill("by_authors", &[("authors", &paper.authors.join(", "))]))
+        }
         Detail::Blog(blog) => Some(match published {
             Some(day) => format!("{}, {day}", strings.fill("by_authors", &[("authors", &blog.author)])),
             None => strings.fill("by_authors", &[("authors", &blog.author)]),
@@ -237,7 +250,8 @@ fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
         Detail::Kit(kit) => {
             let tactic = |tactic: &Tactic| {
                 let reference = tactic.asset.as_str();
-                let title = setting.library.find(reference, &setting.locale).map(|asset| asset.front.title.as_str());
+                let title =
+                    setting.library.find(reference, &setting.locale).map(|asset| asset.front.title.as_str());
                 Item {
                     text: title.unwrap_or(reference).to_owned(),
                     detail: format!("Day {}: {}", tactic.day, tactic.use_line),
@@ -246,7 +260,10 @@ fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
             };
             vec![
                 List { title: "What is in it".to_owned(), items: kit.tactics.iter().map(tactic).collect() },
-                List { title: "Checklist".to_owned(), items: kit.checklist.iter().map(|text| line(text)).collect() },
+                List {
+                    title: "Checklist".to_owned(),
+                    items: kit.checklist.iter().map(|text| line(text)).collect(),
+                },
             ]
         }
         Detail::Playbook(playbook) => {
@@ -256,8 +273,14 @@ fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
                 href: None,
             };
             vec![
-                List { title: "Next steps".to_owned(), items: playbook.next_steps.iter().map(|text| line(text)).collect() },
-                List { title: "If they say …".to_owned(), items: playbook.objections.iter().map(objection).collect() },
+                List {
+                    title: "Next steps".to_owned(),
+                    items: playbook.next_steps.iter().map(|text| line(text)).collect(),
+                },
+                List {
+                    title: "If they say …".to_owned(),
+                    items: playbook.objections.iter().map(objection).collect(),
+                },
             ]
         }
         _ => Vec::new(),

@@ -73,17 +73,27 @@ impl BrandView {
             logo_alt: brand.logo_alt.clone().unwrap_or_else(|| partner.name.clone()),
             home: format!("/p/{}{lang}", partner.slug),
             talk: format!("/p/{}/talk-to-us{lang}", partner.slug),
-            call_to_action: brand.call_to_action.clone().unwrap_or_else(|| strings.get("talk_to_us").to_owned()),
-            phone_digits: phone.iter().flat_map(|phone| phone.chars()).filter(|c| c.is_ascii_digit() || *c == '+').collect(),
+            call_to_action: brand
+                .call_to_action
+                .clone()
+                .unwrap_or_else(|| strings.get("talk_to_us").to_owned()),
+            phone_digits: phone
+                .iter()
+                .flat_map(|phone| phone.chars())
+                .filter(|c| c.is_ascii_digit() || *c == '+')
+                .collect(),
             phone,
             about: strings.fill("about_partner", &[("partner", &partner.name)]),
             value_proposition: brand.value_proposition_in(language).map(str::to_owned),
             proof: brand.proof.clone(),
             contact_name: brand.contact_name.clone(),
             contact_email: brand.contact_email.clone(),
-            sent_by: strings.fill("presented_by", &[("partner", &partner.name), ("vendor", &voice.vendor.name)]),
-            legal: strings
-                .fill("legal", &[("legal_name", &voice.vendor.legal_name), ("address", &voice.vendor.postal_address)]),
+            sent_by: strings
+                .fill("presented_by", &[("partner", &partner.name), ("vendor", &voice.vendor.name)]),
+            legal: strings.fill(
+                "legal",
+                &[("legal_name", &voice.vendor.legal_name), ("address", &voice.vendor.postal_address)],
+            ),
         })
     }
 }
@@ -108,7 +118,8 @@ fn version(css: &str) -> String {
 /// `GET /p/{partner}/brand.css`
 pub async fn style_sheet(State(ctx): State<Arc<Context>>, Path(partner): Path<String>) -> Answer {
     let setting = Setting::of(&ctx, &partner, None).await?;
-    let response: Response = statics::kept("text/css; charset=utf-8", css(&setting.partner.brand).into_bytes());
+    let response: Response =
+        statics::kept("text/css; charset=utf-8", css(&setting.partner.brand).into_bytes());
     Ok(response)
 }
 

@@ -55,8 +55,8 @@ pub async fn filled(
     preferences_token: &str,
 ) -> Result<String> {
     let view = renditions::view(&ctx.db, rendition_id).await?.ok_or_else(|| Error::not_found("this mail"))?;
-    let rendition: EmailRendition =
-        serde_json::from_str(&view.body).map_err(|error| Error::internal("a stored rendition").because(error))?;
+    let rendition: EmailRendition = serde_json::from_str(&view.body)
+        .map_err(|error| Error::internal("a stored rendition").because(error))?;
     let values = SlotValues {
         first_name: first_name(full_name),
         full_name,

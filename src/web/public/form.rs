@@ -91,7 +91,8 @@ pub async fn talk(
 fn show_talk(ctx: &Context, setting: &Setting, form: Form) -> Answer {
     let (asset, voice) = (setting.asset(TALK_TO_US)?, setting.voice()?);
     let language = setting.language(ctx, asset);
-    let summary = asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
+    let summary =
+        asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
     let view = TalkView {
         title: voice.text(&asset.front.title)?,
         body: setting.html(&asset.body.for_everyone())?,
@@ -152,7 +153,8 @@ pub async fn asset_sent(
     match send(&ctx, what, &visitor).await? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Faulty(faults) => {
-            let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?.with_faults(faults);
+            let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?
+                .with_faults(faults);
             Ok(unprocessable(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
         }
     }
@@ -249,7 +251,13 @@ fn talk_form(ctx: &Context, setting: &Setting, wanted: &Wanted, filled: &Filled)
 }
 
 /// The form of a kind with what was typed.
-fn blank(ctx: &Context, setting: &Setting, kind: FormKind, language: &Locale, filled: &Filled) -> Result<Form> {
+fn blank(
+    ctx: &Context,
+    setting: &Setting,
+    kind: FormKind,
+    language: &Locale,
+    filled: &Filled,
+) -> Result<Form> {
     let strings = ctx.templates.strings(language);
     let (title, text, button) = match kind {
         FormKind::Whitepaper => ("form_paper", Some("form_paper_text"), "form_paper_send"),
@@ -275,11 +283,17 @@ fn fields(strings: &Strings, filled: &Filled, talk: bool) -> Vec<Field> {
     let mut fields = vec![
         Field::new("name", "text", t("field_name"), &filled.name).required().autocomplete("name"),
         Field::new("email", "email", t("field_email"), &filled.email).required().autocomplete("email"),
-        Field::new("company", "text", t("field_company"), &filled.company).required().autocomplete("organization"),
+        Field::new("company", "text", t("field_company"), &filled.company)
+            .required()
+            .autocomplete("organization"),
     ];
     let choose = [("", t("choose_one"))];
     if talk {
-        fields.push(Field::new("phone", "tel", t("field_phone"), &filled.phone).optional(optional).autocomplete("tel"));
+        fields.push(
+            Field::new("phone", "tel", t("field_phone"), &filled.phone)
+                .optional(optional)
+                .autocomplete("tel"),
+        );
         fields.push(Field::new("message", "textarea", t("field_message"), &filled.message));
     } else {
         let jobs = JOB_ROLES.iter().map(|job| (*job, job_label(strings, job)));

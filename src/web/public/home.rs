@@ -62,7 +62,9 @@ pub async fn page(
         .library
         .assets
         .iter()
-        .filter(|asset| asset.locale.is_none() && is_public(asset.kind()) && is_published(&setting, asset, now_ms))
+        .filter(|asset| {
+            asset.locale.is_none() && is_public(asset.kind()) && is_published(&setting, asset, now_ms)
+        })
         .map(|asset| setting.library.find(&asset.reference, &setting.locale).unwrap_or(asset))
         .collect();
     shown.sort_by_key(|asset| std::cmp::Reverse(asset.front.publish));
@@ -72,7 +74,13 @@ pub async fn page(
             meta: asset.front.publish.map(|day| strings.date(day)).unwrap_or_default(),
             href: voice.path(&asset.reference),
             title: voice.text(&asset.front.title)?,
-            summary: asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default(),
+            summary: asset
+                .front
+                .summary
+                .as_ref()
+                .map(|summary| voice.text(summary))
+                .transpose()?
+                .unwrap_or_default(),
         })
     };
     let view = View { assets: shown.iter().map(teaser).collect::<crate::domain::kernel::Result<_>>()? };

@@ -20,7 +20,11 @@ use super::{
 };
 use crate::{
     domain::{
-        content::{Asset, Library, Node, field::Field, merge::{self, Value}},
+        content::{
+            Asset, Library, Node,
+            field::Field,
+            merge::{self, Value},
+        },
         kernel::{Error, Locale, Result, id::DeliveryId},
         partner::Partner,
     },
@@ -84,7 +88,8 @@ impl Setting {
     /// # Errors
     /// `NotFound` for a partner that does not exist.
     pub async fn of(ctx: &Context, partner: &str, lang: Option<&str>) -> Result<Self> {
-        let partner = partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this page"))?;
+        let partner =
+            partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this page"))?;
         let locale = lang.and_then(|lang| Locale::parse(lang).ok()).unwrap_or_else(|| partner.locale.clone());
         Ok(Self { partner, locale, library: ctx.library(), media: ctx.media() })
     }

@@ -66,7 +66,11 @@ pub struct After {
 }
 
 /// `GET /u/{token}`, also in place of one-click: a GET changes nothing (RFC 8058 section 6).
-pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>, Query(after): Query<After>) -> Answer {
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    Query(after): Query<After>,
+) -> Answer {
     let state = preferences::state(&ctx, &token).await?;
     let strings = ctx.templates.strings(&state.locale);
     let this = state.this_newsletter.as_deref();
@@ -90,7 +94,9 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>, Qu
         done: done.map(|key| strings.fill(key, &[("newsletter", &title)])),
         undo,
         action: format!("/u/{token}"),
-        this_newsletter: this.filter(|newsletter| newsletter.subscribed).map(|newsletter| newsletter.slug.clone()),
+        this_newsletter: this
+            .filter(|newsletter| newsletter.subscribed)
+            .map(|newsletter| newsletter.slug.clone()),
         stop_title: strings.fill("stop_title", &[("newsletter", &title)]),
         all_stopped: state.all_stopped,
         newsletters: state
@@ -140,7 +146,11 @@ pub async fn change(
 
 /// One-click unsubscribing by a mail program (RFC 8058): no cookie, no redirect, no question; again and again the
 /// same answer.
-pub async fn one_click(State(ctx): State<Arc<Context>>, Path(token): Path<String>, Asking(visitor): Asking) -> Answer {
+pub async fn one_click(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    Asking(visitor): Asking,
+) -> Answer {
     preferences::unsubscribe(&ctx, &token, &visitor).await?;
     Ok((StatusCode::OK, "You are unsubscribed.\n").into_response())
 }

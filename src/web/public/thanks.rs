@@ -63,13 +63,22 @@ pub struct Part {
 }
 
 /// `GET /r/{access}`
-pub async fn page(State(ctx): State<Arc<Context>>, Path(access): Path<String>, Asking(visitor): Asking) -> Answer {
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Path(access): Path<String>,
+    Asking(visitor): Asking,
+) -> Answer {
     let opened = forms::opened(&ctx, &access).await?;
     record(&ctx, &opened, EventKind::PageView, &visitor);
     show(&ctx, &access, &opened, (&Filled::default(), Vec::new())).await
 }
 
-async fn show(ctx: &Context, access: &str, opened: &Opened, (filled, faults): (&Filled, Vec<Fault>)) -> Answer {
+async fn show(
+    ctx: &Context,
+    access: &str,
+    opened: &Opened,
+    (filled, faults): (&Filled, Vec<Fault>),
+) -> Answer {
     let setting = Setting::of(ctx, &opened.lead.partner_slug, Some(&opened.lead.locale)).await?;
     let asked = opened.asset == TALK_TO_US;
     let asset = setting.asset(if asked { "pages/thanks" } else { &opened.asset })?;
@@ -84,7 +93,11 @@ async fn show(ctx: &Context, access: &str, opened: &Opened, (filled, faults): (&
         contents: if paper { contents(&nodes) } else { Vec::new() },
         body: setting.html(&nodes)?,
         asked,
-        form: if asked { None } else { Some(ask(ctx, &setting, access, &language, filled)?.with_faults(faults)) },
+        form: if asked {
+            None
+        } else {
+            Some(ask(ctx, &setting, access, &language, filled)?.with_faults(faults))
+        },
     };
     let head = Head { title: &view.title, description: "", language: &language };
     Ok(private(setting.page(ctx, "public/thanks", head, &view)?))
@@ -95,13 +108,7 @@ fn contents(nodes: &[crate::domain::content::Node]) -> Vec<Part> {
 }
 
 /// We know them already, so the form asks only what it is about.
-fn ask(
-    ctx: &Context,
-    setting: &Setting,
-    access: &str,
-    language: &Locale,
-    filled: &Filled,
-) -> Result<Form> {
+fn ask(ctx: &Context, setting: &Setting, access: &str, language: &Locale, filled: &Filled) -> Result<Form> {
     let strings = ctx.templates.strings(language);
     Ok(Form {
         title: strings.get("form_talk").to_owned(),
@@ -133,12 +140,18 @@ pub async fn talk(
     let sent = forms::raise_hand(&ctx, &opened, message, phone, filled.consent == "yes", &visitor).await;
     match form::outcome(sent)? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
-        Sent::Faulty(faults) => Ok(form::unprocessable(show(&ctx, &access, &opened, (&filled, faults)).await?)),
+        Sent::Faulty(faults) => {
+            Ok(form::unprocessable(show(&ctx, &access, &opened, (&filled, faults)).await?))
+        }
     }
 }
 
 /// `GET /r/{access}/document.pdf`
-pub async fn document(State(ctx): State<Arc<Context>>, Path(access): Path<String>, Asking(visitor): Asking) -> Answer {
+pub async fn document(
+    State(ctx): State<Arc<Context>>,
+    Path(access): Path<String>,
+    Asking(visitor): Asking,
+) -> Answer {
     let opened = forms::opened(&ctx, &access).await?;
     let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
     let pdf = documents::whitepaper_pdf(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
@@ -146,7 +159,10 @@ pub async fn document(State(ctx): State<Arc<Context>>, Path(access): Path<String
     let name = opened.asset.rsplit('/').next().unwrap_or("document");
     let headers = [
         (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}-{}.pdf\"", opened.lead.partner_slug)),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{name}-{}.pdf\"", opened.lead.partner_slug),
+        ),
     ];
     Ok(private((headers, pdf.to_vec()).into_response()))
 }
@@ -165,7 +181,10 @@ impl View {
             thanks: "Thank you, Ana.".into(),
             title: "Proof of Recovery: what boards should ask".into(),
             pdf: Some("/r/x/document.pdf".into()),
-            contents: vec![Part { anchor: "the-argument-in-brief".into(), text: "The argument in brief".into() }],
+            contents: vec![Part {
+                anchor: "the-argument-in-brief".into(),
+                text: "The argument in brief".into(),
+            }],
             body: super::asset::View::sample(None).body,
             asked: false,
             form: Some(Form::sample(false)),

@@ -44,7 +44,12 @@ impl Running {
             Some(stopped_ms) => {
                 let kept = stopped_ms <= clock.due_ms;
                 let words = format!("done {}, due {due}", Moment::full(stopped_ms, zone).text);
-                (if kept { "good" } else { "bad" }, if kept { "Kept" } else { "Kept late" }.to_owned(), 100.0, words)
+                (
+                    if kept { "good" } else { "bad" },
+                    if kept { "Kept" } else { "Kept late" }.to_owned(),
+                    100.0,
+                    words,
+                )
             }
             None => {
                 let share = percent(clock.due_ms - now_ms, clock.due_ms - clock.started_ms);

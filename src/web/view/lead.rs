@@ -20,7 +20,11 @@ use crate::{
 pub fn stage(word: &str) -> Badge {
     let Some(stage) = LeadStage::parse(word) else { return Badge::new("", words(word)) };
     let tone = match stage {
-        LeadStage::Won | LeadStage::Sal | LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered => "good",
+        LeadStage::Won
+        | LeadStage::Sal
+        | LeadStage::Contacted
+        | LeadStage::Sql
+        | LeadStage::DealRegistered => "good",
         LeadStage::Offered | LeadStage::Mql => "warn",
         LeadStage::Rejected | LeadStage::Expired | LeadStage::Lost | LeadStage::Disqualified => "bad",
         LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled => "",
@@ -51,7 +55,8 @@ pub fn evidence(event: &Event, title: Option<String>, zone: Tz) -> Evidence {
 
 /// `followed a link: Proof of Recovery`.
 pub fn phrase(event: &Event, title: Option<String>) -> String {
-    let done = EventKind::parse(&event.kind).map_or_else(|| words(&event.kind), |kind| kind.phrase().to_owned());
+    let done =
+        EventKind::parse(&event.kind).map_or_else(|| words(&event.kind), |kind| kind.phrase().to_owned());
     match title.or_else(|| event.asset.clone()) {
         Some(title) => format!("{done}: {title}"),
         None => done,

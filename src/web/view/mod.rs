@@ -39,7 +39,30 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// A text as authored, with its merge fields shown as an ellipsis.
+pub fn authored(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        shown.push_str(before);
+        shown.push('…');
+        rest = after.split_once("}}").map_or("", |(_, rest)| rest);
+    }
+    shown + rest
+}
+
 /// A word of the database for people: `deal_registered` becomes `deal registered`.
 pub fn words(word: &str) -> String {
     word.replace(['_', '-'], " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_of_an_authored_text_are_not_shown_as_code() {
+        assert_eq!(authored("what {{ partner.name }} can do {{ x | default: \"y\" }}"), "what … can do …");
+        assert_eq!(authored("plain {{ open"), "plain …");
+    }
 }

@@ -62,7 +62,11 @@ pub fn span(ms: i64) -> String {
 
 /// `58 min left`, `12 min late`.
 pub fn left(due_ms: UtcMs, now_ms: UtcMs) -> String {
-    if due_ms >= now_ms { format!("{} left", span(due_ms - now_ms)) } else { format!("{} late", span(now_ms - due_ms)) }
+    if due_ms >= now_ms {
+        format!("{} left", span(due_ms - now_ms))
+    } else {
+        format!("{} late", span(now_ms - due_ms))
+    }
 }
 
 /// `just now`, `12 min ago`.

@@ -171,7 +171,8 @@ impl World {
             ("America/Mexico_City", "Mexico City", 0, 2),
             ("America/Vancouver", "Vancouver", 120, 3),
         ];
-        let cities = zones.iter().map(|(zone, city, ..)| ((*zone).to_owned(), vec![(*city).to_owned()])).collect();
+        let cities =
+            zones.iter().map(|(zone, city, ..)| ((*zone).to_owned(), vec![(*city).to_owned()])).collect();
         let promises: Vec<Promise> = zones
             .iter()
             .map(|(zone, _, minutes, recipients)| Promise {

@@ -1,6 +1,8 @@
 //! Forms: somebody gives their name, and says what we may do with it. One transaction makes or updates the lead,
 //! keeps the consent in its words, scores, and hands off when the rule is met.
 
+mod fields;
+
 use super::{
     cobrand::{CoBrand, no_content},
     context::Context,
@@ -14,11 +16,7 @@ use crate::{
     domain::{
         content::asset::Asset,
         engagement::EventKind,
-        kernel::{
-            EmailAddress, Error, Locale, Result,
-            id::{DeliveryId, LeadId},
-            text::{is_unsafe, single_line},
-        },
+        kernel::{Error, Locale, Result, id::LeadId},
         lead::{LeadOrigin, LeadStage},
         partner::{Partner, contact::first_name},
     },
@@ -29,12 +27,9 @@ use crate::{
     },
 };
 
-/// What people choose their company's size from; the words of `rules/scoring.toml`.
-pub const COMPANY_SIZES: [&str; 5] = ["1-9", "10-49", "50-249", "250-999", "1000+"];
-/// What people choose their role from; the words of `rules/scoring.toml`.
-pub const JOB_ROLES: [&str; 4] = ["executive", "it", "operations", "other"];
-/// Longest message, in characters.
-const MESSAGE_CHARS_MAX: usize = 2_000;
+pub use fields::{COMPANY_SIZES, FieldFault, JOB_ROLES, Submission};
+use fields::{Clean, check};
+
 /// Reference of the hand-raise page.
 pub const TALK_TO_US: &str = "pages/talk-to-us";
 
@@ -76,48 +71,6 @@ impl FormKind {
     }
 }
 
-/// A form as sent; texts as typed, empty where nothing was.
-#[derive(Debug, Clone)]
-pub struct Submission {
-    /// Whose page.
-    pub partner: String,
-    /// Which asset's page.
-    pub asset: String,
-    /// Which form.
-    pub kind: FormKind,
-    /// Full name.
-    pub name: String,
-    /// Address.
-    pub email: String,
-    /// Company.
-    pub company: String,
-    /// One of [`JOB_ROLES`], or empty.
-    pub job_role: String,
-    /// One of [`COMPANY_SIZES`], or empty.
-    pub company_size: String,
-    /// Telephone, or empty.
-    pub phone: String,
-    /// What they want to talk about, or empty.
-    pub message: String,
-    /// Whether the box was ticked.
-    pub consent: bool,
-    /// A field that people do not see; machines fill it.
-    pub website: String,
-    /// The delivery that led here.
-    pub via: Option<DeliveryId>,
-    /// Language of the page.
-    pub locale: Locale,
-}
-
-/// A fault in one field.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FieldFault {
-    /// The field's name.
-    pub field: &'static str,
-    /// What is wrong and how to mend it.
-    pub message: String,
-}
-
 /// Why a form was not taken.
 #[derive(Debug)]
 pub enum Refused {
@@ -142,17 +95,6 @@ pub struct Submitted {
     pub first_name: String,
     /// Whether a sales rep has been asked to call.
     pub qualified: bool,
-}
-
-/// Texts that passed.
-struct Clean {
-    name: String,
-    email: EmailAddress,
-    company: String,
-    phone: Option<String>,
-    job_role: Option<String>,
-    company_size: Option<String>,
-    message: Option<String>,
 }
 
 /// Takes a form.
@@ -249,72 +191,6 @@ fn step_text(form: &Submission, clean: &Clean, title: &str, standing: &scoring::
         text.push_str(message);
     }
     format!("{text}. {}", standing.because)
-}
-
-/// Checks every field; all faults at once.
-fn check(form: &Submission) -> Result<Clean, Vec<FieldFault>> {
-    let mut faults = Vec::new();
-    let mut fault = |field, message: String| faults.push(FieldFault { field, message });
-    if !form.website.is_empty() {
-        fault("website", "Leave this field empty; it is there to catch machines.".to_owned());
-    }
-    let mut line = |field, what: &str, text: &str, needed: bool| match single_line(what, text) {
-        Ok(clean) if clean.is_empty() && needed => {
-            fault(field, format!("Please give {what}."));
-            String::new()
-        }
-        Ok(clean) => clean,
-        Err(error) => {
-            fault(field, format!("{}.", error.public()));
-            String::new()
-        }
-    };
-    let name = line("name", "your name", &form.name, true);
-    let company = line("company", "your company", &form.company, true);
-    let phone = line("phone", "your telephone number", &form.phone, false);
-    let email = if form.email.trim().is_empty() {
-        fault("email", "Please give your email address.".to_owned());
-        None
-    } else {
-        match EmailAddress::parse(&form.email) {
-            Ok(email) => Some(email),
-            Err(error) => {
-                fault("email", format!("{}.", error.public()));
-                None
-            }
-        }
-    };
-    let phone_chars = |c: char| c.is_ascii_digit() || "+-()/. ext".contains(c);
-    if !phone.chars().all(phone_chars) {
-        fault("phone", "Please write the number with digits, spaces and + ( ) - / only.".to_owned());
-    }
-    let mut chosen = |field, value: &str, known: &[&str]| {
-        if !value.is_empty() && !known.contains(&value) {
-            fault(field, "Please choose one of the list.".to_owned());
-        }
-        (!value.is_empty()).then(|| value.to_owned())
-    };
-    let job_role = chosen("job_role", &form.job_role, &JOB_ROLES);
-    let company_size = chosen("company_size", &form.company_size, &COMPANY_SIZES);
-    let message: String = form.message.trim().chars().filter(|c| *c == '\n' || !is_unsafe(*c)).collect();
-    if message.chars().count() > MESSAGE_CHARS_MAX {
-        fault("message", format!("Please keep your message below {MESSAGE_CHARS_MAX} characters."));
-    }
-    if !form.consent {
-        fault("consent", "Without your consent we may not contact you; please tick the box.".to_owned());
-    }
-    match email {
-        Some(email) if faults.is_empty() => Ok(Clean {
-            name,
-            email,
-            company,
-            phone: (!phone.is_empty()).then_some(phone),
-            job_role,
-            company_size,
-            message: (!message.is_empty()).then_some(message),
-        }),
-        _ => Err(faults),
-    }
 }
 
 /// The consent as the person read it.
@@ -484,49 +360,4 @@ pub async fn raise_hand(
         locale: Locale::parse(&lead.locale).unwrap_or_else(|_| Locale::en()),
     };
     submit(ctx, form, visitor).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn form() -> Submission {
-        Submission {
-            partner: "northlight".into(),
-            asset: "whitepapers/proof-of-recovery".into(),
-            kind: FormKind::Whitepaper,
-            name: "Ada Okafor".into(),
-            email: "ada@clinic.example".into(),
-            company: "Harbor Clinic".into(),
-            job_role: "it".into(),
-            company_size: "50-249".into(),
-            phone: "+1 555 0100".into(),
-            message: String::new(),
-            consent: true,
-            website: String::new(),
-            via: None,
-            locale: Locale::en(),
-        }
-    }
-
-    #[test]
-    fn all_faults_of_a_form_are_told_at_once() {
-        let bad = Submission {
-            name: " ".into(),
-            email: "ada".into(),
-            company: "a\r\nb".into(),
-            job_role: "king".into(),
-            phone: "call me".into(),
-            message: "x".repeat(2_001),
-            consent: false,
-            website: "http://spam.example".into(),
-            ..form()
-        };
-        let fields: Vec<&str> = check(&bad).err().unwrap().iter().map(|fault| fault.field).collect();
-        assert_eq!(
-            fields,
-            ["website", "name", "company", "email", "phone", "job_role", "message", "consent"]
-        );
-        assert!(check(&form()).is_ok());
-    }
 }
