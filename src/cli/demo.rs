@@ -117,7 +117,7 @@ fn prepare(dir: &Path, file: &Path, port: u16) -> Result<()> {
     fs::write(file, configuration(port)).map_err(cannot)
 }
 
-/// The rehearsal begins an hour before the first reader's Tuesday 09:00 and runs fast until the last one has it.
+/// The rehearsal begins shortly before the issue is frozen and runs fast until the last one has it.
 fn configuration(port: u16) -> String {
     format!(
         r#"{MARK}
@@ -147,7 +147,7 @@ open = true
 filter = "warn"
 
 [rehearsal]
-start = "2027-01-11T21:30:00Z"
+start = "2027-01-11T20:15:00Z"
 until = "2027-01-12T17:30:00Z"
 speed = 1800
 story = true

@@ -66,12 +66,12 @@ both_dbs! {
     /// Paused means that nothing starts; resumed goes on; cancelled keeps the evidence.
     async fn pause_resume_and_cancel_take_effect_at_once(db: Db) {
         let rig = Rig::new(db).await;
-        rig.clock.set(EVE_MS + 2 * HOUR_MS);
+        rig.clock.set(EVE_MS + 3 * HOUR_MS);
         publish::tick(&rig.ctx).await.unwrap();
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         assert_eq!(rig.drain().await, 2, "Adelaide");
         approve::pause(&rig.ctx, &issue, "marcus").await.unwrap();
-        rig.clock.set(EVE_MS + 7 * HOUR_MS);
+        rig.clock.set(EVE_MS + 8 * HOUR_MS);
         assert_eq!(rig.drain().await, 0);
         approve::resume(&rig.ctx, &issue, "marcus").await.unwrap();
         assert_eq!(rig.drain().await, 5, "Osaka and Pune, late");

@@ -90,6 +90,7 @@ both_dbs! {
         rig.clock.advance(HOUR_MS);
         let (token, target) = follow(&rig, "luis.ortega@northlight.example", PAPER).await;
         assert!(target.starts_with("/p/northlight/whitepapers/proof-of-recovery"), "{target}");
+        assert!(target.ends_with(&format!("via={token}")), "{target}");
         let clicks = events::recent(&rig.ctx.db).await.unwrap();
         assert!(clicks.iter().any(|event| event.kind == "click" && event.asset.as_deref() == Some(PAPER)));
 

@@ -16,17 +16,17 @@ use super::{
 use crate::harness::both_dbs;
 
 /// 2027-01-11 22:30 UTC, Tuesday 09:00 in Adelaide: the first reader's promise.
-const ADELAIDE_MS: i64 = EVE_MS + HOUR_MS + 30 * MINUTE_MS;
+const ADELAIDE_MS: i64 = EVE_MS + 2 * HOUR_MS + 30 * MINUTE_MS;
 
 both_dbs! {
-    /// Frozen half an hour before the first promise, released by itself, and sent to each zone at its own 09:00.
+    /// Frozen two hours before the first promise, released by itself, and sent to each zone at its own 09:00.
     async fn an_issue_leaves_at_nine_everywhere(db: Db) {
         let rig = Rig::new(db).await;
-        rig.clock.set(ADELAIDE_MS - 31 * MINUTE_MS);
+        rig.clock.set(ADELAIDE_MS - 121 * MINUTE_MS);
         publish::tick(&rig.ctx).await.unwrap();
         assert!(issues::recent(&rig.ctx.db).await.unwrap().is_empty(), "not before the freeze");
 
-        rig.clock.set(ADELAIDE_MS - 30 * MINUTE_MS);
+        rig.clock.set(ADELAIDE_MS - 120 * MINUTE_MS);
         publish::tick(&rig.ctx).await.unwrap();
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
         assert_eq!((issue.nominal_date.as_str(), issue.state.as_str()), ("2027-01-12", "sending"));

@@ -21,8 +21,8 @@ use partnercast::{
 };
 use tokio::sync::watch;
 
-/// 2027-01-11 21:00 UTC: an hour before the January issue is frozen.
-pub const EVE_MS: UtcMs = 1_799_701_200_000;
+/// 2027-01-11 20:00 UTC: half an hour before the January issue is frozen.
+pub const EVE_MS: UtcMs = 1_799_697_600_000;
 
 /// The rig. Dropping it stops the catcher.
 pub struct Rig {
