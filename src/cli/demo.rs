@@ -69,7 +69,8 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     let ended = tokio::select! {
         asked = asked_to_stop() => asked,
         error = app.failed() => Err(error),
-        () = narrate(&ctx) => std::future::pending().await,
+        // The story goes on after the last line is told: this never ends the demo.
+        never = async { narrate(&ctx).await; std::future::pending().await } => never,
     };
     say("stopping …");
     app.stop().await?;
