@@ -131,7 +131,11 @@ async function main() {
   if (process.env.SCREENSHOTS) await mkdir(process.env.SCREENSHOTS, { recursive: true });
   const demo = await startDemo(folder);
   const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: FLAGS });
-  const context = await browser.newContext({ acceptDownloads: true });
+  // Without a window Chromium calls itself headless, and is rightly taken for a machine; here it plays a person.
+  const version = browser.version().split(".")[0];
+  const userAgent =
+    `Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/${version}.0.0.0 Safari/537.36`;
+  const context = await browser.newContext({ acceptDownloads: true, userAgent });
   const page = await context.newPage();
   watch(page);
   const { url } = demo;
