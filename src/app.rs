@@ -21,10 +21,12 @@ use crate::{
     },
     render::Templates,
     store::Db,
-    web,
+    web::{self, Readiness},
     work::{Context, context::Settings, deliver::Deliverer, publish, sync, track},
 };
 
+/// Longest time for closing the database's connections.
+const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// Name of the relay that keeps mail in this process.
 const CATCHER: &str = "catcher";
 
@@ -35,6 +37,7 @@ pub struct App {
     /// Where it listens.
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
+    readiness: Readiness,
     web: JoinHandle<std::io::Result<()>>,
     loops: JoinSet<()>,
     catcher: Option<(watch::Sender<bool>, JoinHandle<()>)>,
@@ -83,18 +86,28 @@ impl App {
             let (stop, stopped) = watch::channel(false);
             (stop, tokio::spawn(catcher.run(stopped)))
         });
-        let mut loops = JoinSet::new();
+        // Before anybody can ask: pages without content would be half a program.
         let content = &config.content;
-        loops.spawn(sync::run(ctx.clone(), content.dir.clone(), content.import_roster, stopped.clone()));
+        let seen = sync::first(&ctx, content.dir.as_deref(), content.import_roster).await;
+        let mut loops = JoinSet::new();
+        loops.spawn(sync::run(
+            ctx.clone(),
+            content.dir.clone(),
+            content.import_roster,
+            seen,
+            stopped.clone(),
+        ));
         loops.spawn(publish::run(ctx.clone(), stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), channel).run(stopped.clone()));
         loops.spawn(track::run(ctx.clone(), stopped.clone()));
-        let web = tokio::spawn(serve(listener, ctx.clone(), stopped));
+        let readiness = Readiness::default();
+        let web = tokio::spawn(serve(listener, ctx.clone(), readiness.clone(), stopped));
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
         Ok(Self {
             ctx,
             address,
             stop,
+            readiness,
             web,
             loops,
             catcher,
@@ -108,6 +121,7 @@ impl App {
     /// `Unavailable` if something was still busy when the grace time ended; it is taken over at the next start.
     pub async fn stop(mut self) -> Result<()> {
         tracing::info!("stopping");
+        self.readiness.stopping();
         // Without receivers everything has stopped already.
         let _ = self.stop.send(true);
         let drained = tokio::time::timeout(self.grace, async {
@@ -123,7 +137,8 @@ impl App {
             }
         })
         .await;
-        self.ctx.db.close().await;
+        // A connection that a broken task still holds must not keep the process.
+        let _ = tokio::time::timeout(CLOSE_MAX, self.ctx.db.close()).await;
         drained.map_err(|_| {
             Error::unavailable(
                 "not everything ended within server.grace_s; what was open is taken over at the next start",
@@ -161,9 +176,10 @@ async fn listen(address: &str) -> Result<TcpListener> {
 async fn serve(
     listener: TcpListener,
     ctx: Arc<Context>,
+    readiness: Readiness,
     mut stopped: watch::Receiver<bool>,
 ) -> std::io::Result<()> {
-    let service = web::router(ctx).into_make_service_with_connect_info::<SocketAddr>();
+    let service = web::router_with(ctx, readiness).into_make_service_with_connect_info::<SocketAddr>();
     axum::serve(listener, service)
         .with_graceful_shutdown(async move {
             // An error means that nobody can ask any more, which is a stop too.

@@ -46,7 +46,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgument {
     /// The configuration file.
-    #[arg(long, short, default_value = "partnercast.toml", env = "PARTNERCAST_CONFIG")]
+    #[arg(long, short, default_value = "partnercast.toml")]
     pub config: PathBuf,
 }
 

@@ -53,31 +53,42 @@ pub fn read(files: Vec<SourceFile>) -> (Library, Vec<Finding>) {
     (library, findings)
 }
 
-/// Keeps the store in step with `dir` until `shutdown`; without a folder, keeps this process in step with the store.
+/// Keeps the store in step with `dir` until `shutdown`, beginning after what [`first`] saw; without a folder, keeps this process in step with the store.
 pub async fn run(
     ctx: Arc<Context>,
     dir: Option<PathBuf>,
     import_roster: bool,
+    mut last_seen: String,
     mut shutdown: watch::Receiver<bool>,
 ) {
-    let mut last_seen = String::new();
     while !*shutdown.borrow() {
-        let seen = match &dir {
-            Some(dir) => folder::fingerprint(dir).await,
-            None => heads_fingerprint(&ctx).await,
-        };
-        match seen {
-            Ok(seen) if seen != last_seen => {
-                last_seen = seen;
+        tokio::select! {
+            () = tokio::time::sleep(POLL) => {}
+            _ = shutdown.changed() => break,
+        }
+        match seen(&ctx, dir.as_deref()).await {
+            Ok(now) if now != last_seen => {
+                last_seen = now;
                 step(&ctx, dir.as_deref(), import_roster).await;
             }
             Ok(_) => {}
             Err(error) => tracing::error!(error = error.detail(), "content cannot be read"),
         }
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            _ = shutdown.changed() => {}
-        }
+    }
+}
+
+/// The sync at start; its trouble is logged. Returns what was there when it began, for [`run`] to go on from.
+pub async fn first(ctx: &Context, dir: Option<&Path>, import_roster: bool) -> String {
+    let seen = seen(ctx, dir).await.unwrap_or_default();
+    step(ctx, dir, import_roster).await;
+    seen
+}
+
+/// A text that changes when there is something to do.
+async fn seen(ctx: &Context, dir: Option<&Path>) -> Result<String> {
+    match dir {
+        Some(dir) => folder::fingerprint(dir).await,
+        None => heads_fingerprint(ctx).await,
     }
 }
 

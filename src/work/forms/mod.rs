@@ -112,7 +112,10 @@ pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Resul
     let consent = wording(&brand, &library.rules, &form)?;
     let title = brand.text(&asset.front.title)?;
     let mut event = track::blank(ctx, form.kind.event(), visitor);
-    track::judge_request(&mut event, visitor.prefetch);
+    // A person filled this in and agreed to the text: whatever their program calls itself, nobody who asks to be
+    // called is dropped. Machines that fill every field are caught by the honeypot.
+    event.human = true;
+    "the form was filled in and the consent given".clone_into(&mut event.verdict);
     event.partner_slug = partner.slug.to_string();
     event.asset = Some(asset.reference.clone());
     event.delivery_id = form.via.map(|id| id.to_string());
@@ -124,11 +127,16 @@ pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Resul
     let standing = scoring::assess(ctx, &lead, Some(&event)).await?;
     standing.apply(&mut lead);
     let is_new = lead.created_ms == lead.updated_ms;
+    let came_through = match library.find(&lead.asset, &form.locale) {
+        Some(first) => brand.text(&first.front.title)?,
+        None => title.clone(),
+    };
     let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
     let open = matches!(stage, LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled);
     let hand_off = match (&standing.qualified_because, open) {
         (Some(because), true) => Some(
-            handoff::prepare(ctx, &lead, &partner, &title, because, form.kind == FormKind::TalkToUs).await?,
+            handoff::prepare(ctx, &lead, &partner, &came_through, because, form.kind == FormKind::TalkToUs)
+                .await?,
         ),
         _ => None,
     };
@@ -190,7 +198,8 @@ fn step_text(form: &Submission, clean: &Clean, title: &str, standing: &scoring::
         text.push_str(": ");
         text.push_str(message);
     }
-    format!("{text}. {}", standing.because)
+    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
+    format!("{text}{stop} {}", standing.because)
 }
 
 /// The consent as the person read it.
