@@ -1,7 +1,7 @@
 //! Leads, their steps, consents, offers and clocks.
 
 use super::{Db, Tx, sql::args};
-use crate::domain::kernel::{Result, clock::UtcMs};
+use crate::domain::kernel::{Error, Result, clock::UtcMs};
 
 /// A lead as stored.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -173,19 +173,15 @@ pub async fn by_address(db: &Db, email_key: &str, partner: &str) -> Result<Optio
     .await
 }
 
-/// Adds a lead, or brings the present one up to date.
+/// Adds a lead.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
-pub async fn put(tx: &mut Tx, lead: &Lead) -> Result<()> {
+/// `Conflict` when the partner has a lead with this address. Those of [`Tx::run`].
+pub async fn add(tx: &mut Tx, lead: &Lead) -> Result<()> {
     tx.run(
         "INSERT INTO lead (id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)
-         ON CONFLICT (id) DO UPDATE SET name = excluded.name, company = excluded.company, phone = excluded.phone,
-             job_role = excluded.job_role, company_size = excluded.company_size, stage = excluded.stage,
-             score = excluded.score, fit = excluded.fit, because = excluded.because,
-             owner_name = excluded.owner_name, owner_email = excluded.owner_email, updated_ms = excluded.updated_ms",
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
         args![
             &lead.id,
             &lead.partner_slug,
@@ -211,6 +207,42 @@ pub async fn put(tx: &mut Tx, lead: &Lead) -> Result<()> {
     )
     .await
     .map(|_| ())
+}
+
+/// Brings a lead up to date that was read when it said `known_ms` and `known_stage`; where it came from stays.
+///
+/// # Errors
+/// `Conflict` when somebody else changed it since. Those of [`Tx::run`].
+pub async fn update(tx: &mut Tx, lead: &Lead, known_ms: UtcMs, known_stage: &str) -> Result<()> {
+    let changed = tx
+        .run(
+            "UPDATE lead SET name = $2, company = $3, phone = $4, job_role = $5, company_size = $6, stage = $7,
+                 score = $8, fit = $9, because = $10, owner_name = $11, owner_email = $12, updated_ms = $13
+             WHERE id = $1 AND updated_ms = $14 AND stage = $15",
+            args![
+                &lead.id,
+                &lead.name,
+                &lead.company,
+                lead.phone.clone(),
+                lead.job_role.clone(),
+                lead.company_size.clone(),
+                &lead.stage,
+                lead.score,
+                &lead.fit,
+                &lead.because,
+                lead.owner_name.clone(),
+                lead.owner_email.clone(),
+                lead.updated_ms,
+                known_ms,
+                known_stage,
+            ],
+        )
+        .await?;
+    if changed == 1 {
+        Ok(())
+    } else {
+        Err(Error::conflict("somebody else changed this lead meanwhile; try again"))
+    }
 }
 
 /// Leads, last changed first, at most 500; of one partner, or of all.

@@ -37,7 +37,8 @@ pub struct HandOff {
     mail: notices::Ready,
 }
 
-/// Routes a qualified lead and composes the offer. Stores nothing.
+/// Routes a qualified lead and composes the offer. Stores nothing. Whoever turned the lead down before is not asked
+/// again; `turned_down_by` is the address of the one who does so now.
 ///
 /// # Errors
 /// No routing rule yet, or those of the store.
@@ -47,18 +48,17 @@ pub async fn prepare(
     partner: &Partner,
     asset_title: &str,
     because: &str,
-    hand_raise: bool,
+    heat: Heat,
+    turned_down_by: Option<&str>,
 ) -> Result<HandOff> {
     let library = ctx.library();
     let rule = library.rules.routing.as_ref().ok_or_else(super::cobrand::no_content)?;
     let people = partners::contacts_of(&ctx.db, partner.slug.as_str()).await?;
     let contacts: Vec<_> = people.iter().map(|stored| stored.contact.clone()).collect();
-    let passed: Vec<String> = leads::offers_of(&ctx.db, &lead.id)
-        .await?
-        .into_iter()
-        .filter(|offer| offer.answer.as_deref() == Some("rejected"))
-        .map(|offer| offer.rep_email.to_lowercase())
-        .collect();
+    let offers = leads::offers_of(&ctx.db, &lead.id).await?;
+    let rejected = offers.iter().filter(|offer| offer.answer.as_deref() == Some("rejected"));
+    let passed: Vec<String> =
+        rejected.map(|offer| offer.rep_email.as_str()).chain(turned_down_by).map(str::to_lowercase).collect();
     let route = route::route(partner, &contacts, &|contact| {
         if passed.contains(&contact.email.key()) {
             Err("turned this lead down before".to_owned())
@@ -79,7 +79,6 @@ pub async fn prepare(
         }
     };
     let now_ms = ctx.now_ms();
-    let heat = if hand_raise { Heat::Hot } else { Heat::Standard };
     let running = clock::start(rule, SlaKind::Accept, heat, now_ms, partner.zone);
     let offer_id = OfferId::new(now_ms, &*ctx.random);
     let offer = Offer {
@@ -184,6 +183,7 @@ impl HandOff {
     pub async fn store(self, ctx: &Context, tx: &mut Tx, lead: &mut Lead) -> Result<()> {
         let now_ms = ctx.now_ms();
         let from = stage_of(lead)?;
+        let known_ms = lead.updated_ms;
         for (to, what) in [
             (LeadStage::Mql, self.because.clone()),
             (LeadStage::Offered, format!("Offered to {}. {}", self.offer.rep_name, self.routed)),
@@ -194,7 +194,7 @@ impl HandOff {
         lead.because = self.because;
         lead.updated_ms = now_ms;
         tracing::info!(lead = lead.id, offer = self.offer.id, from = from.as_str(), "lead offered");
-        leads::put(tx, lead).await?;
+        leads::update(tx, lead, known_ms, from.as_str()).await?;
         leads::add_offer(tx, &self.offer).await?;
         leads::start_clock(tx, &self.clock).await?;
         self.mail.enqueue(tx, now_ms).await?;
@@ -235,7 +235,9 @@ pub async fn load_offer(ctx: &Context, id: OfferId) -> Result<Offer> {
 /// # Errors
 /// `Conflict` if the offer was answered before.
 pub async fn accept(ctx: &Context, id: OfferId) -> Result<()> {
-    let (mut tx, offer, mut lead, partner) = answer(ctx, id, "accepted", None).await?;
+    let offer = load_offer(ctx, id).await?;
+    let (_, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
+    let (mut tx, mut lead) = answer(ctx, &offer, "accepted", None).await?;
     let now_ms = ctx.now_ms();
     lead.owner_name = Some(offer.rep_name.clone());
     lead.owner_email = Some(offer.rep_email.clone());
@@ -253,23 +255,18 @@ pub async fn accept(ctx: &Context, id: OfferId) -> Result<()> {
 pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str) -> Result<()> {
     let note = crate::domain::kernel::text::single_line("the note", note)?;
     let why = if note.is_empty() { reason.label().to_owned() } else { format!("{}: {note}", reason.label()) };
-    let (mut tx, offer, mut lead, partner) = answer(ctx, id, "rejected", Some(&why)).await?;
+    let offer = load_offer(ctx, id).await?;
+    let (lead, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
+    let library = ctx.library();
+    let title = library.find(&lead.asset, &partner.locale).map(|asset| asset.front.title.as_str().to_owned());
+    let title = title.unwrap_or_else(|| lead.asset.clone());
+    let next =
+        prepare(ctx, &lead, &partner, &title, &lead.because, heat_of(&offer), Some(&offer.rep_email)).await?;
+    let (mut tx, mut lead) = answer(ctx, &offer, "rejected", Some(&why)).await?;
     let what = format!("turned the lead down. {why}");
     advance(ctx, &mut tx, &mut lead, LeadStage::Rejected, &offer.rep_name, &what).await?;
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "reject", &lead.id, reason.as_str())
         .await?;
-    tx.commit().await?;
-    reoffer(ctx, &lead, &partner, offer.temperature == "hot").await
-}
-
-/// Offers a lead that was turned down to the next person.
-async fn reoffer(ctx: &Context, lead: &Lead, partner: &Partner, hot: bool) -> Result<()> {
-    let library = ctx.library();
-    let asset = library.find(&lead.asset, &partner.locale);
-    let title = asset.map_or(lead.asset.as_str(), |asset| asset.front.title.as_str()).to_owned();
-    let next = prepare(ctx, lead, partner, &title, &lead.because.clone(), hot).await?;
-    let mut lead = lead.clone();
-    let mut tx = ctx.db.begin().await?;
     next.store_again(ctx, &mut tx, &mut lead).await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
@@ -321,23 +318,27 @@ pub async fn contacted(ctx: &Context, lead_id: LeadId, by: &StoredContact, note:
     tx.commit().await
 }
 
-async fn answer(
-    ctx: &Context,
-    id: OfferId,
-    answer: &str,
-    reason: Option<&str>,
-) -> Result<(Tx, Offer, Lead, Partner)> {
-    let offer = load_offer(ctx, id).await?;
-    let lead = leads::lead(&ctx.db, &offer.lead_id).await?.ok_or_else(|| Error::not_found("this lead"))?;
+async fn lead_and_partner(ctx: &Context, lead_id: &str) -> Result<(Lead, Partner)> {
+    let lead = leads::lead(&ctx.db, lead_id).await?.ok_or_else(|| Error::not_found("this lead"))?;
     let partner = partners::partner(&ctx.db, &lead.partner_slug).await?;
-    let partner = partner.ok_or_else(|| Error::not_found("the partner of this lead"))?;
+    Ok((lead, partner.ok_or_else(|| Error::not_found("the partner of this lead"))?))
+}
+
+/// Records the answer and stops the clock in a transaction that is still open, with the lead as it is in there.
+async fn answer(ctx: &Context, offer: &Offer, answer: &str, reason: Option<&str>) -> Result<(Tx, Lead)> {
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
     if !leads::answer_offer(&mut tx, &offer.id, now_ms, answer, reason).await? {
         return Err(Error::conflict("this offer was answered before"));
     }
+    let lead = leads::lead_in(&mut tx, &offer.lead_id).await?;
+    let lead = lead.ok_or_else(|| Error::not_found("this lead"))?;
     leads::stop_clock(&mut tx, &lead.id, SlaKind::Accept.as_str(), now_ms).await?;
-    Ok((tx, offer, lead, partner))
+    Ok((tx, lead))
+}
+
+fn heat_of(offer: &Offer) -> Heat {
+    if offer.temperature == "hot" { Heat::Hot } else { Heat::Standard }
 }
 
 /// Moves the lead to `to`, if its stage allows that, and writes the step.
@@ -351,9 +352,10 @@ async fn advance(
 ) -> Result<()> {
     let from = stage_of(lead)?;
     from.check_step(to)?;
+    let known_ms = lead.updated_ms;
     to.as_str().clone_into(&mut lead.stage);
     lead.updated_ms = ctx.now_ms();
-    leads::put(tx, lead).await?;
+    leads::update(tx, lead, known_ms, from.as_str()).await?;
     leads::add_step(tx, &lead.id, lead.updated_ms, actor, to.as_str(), what).await
 }
 
@@ -367,8 +369,7 @@ async fn start_clock(
 ) -> Result<()> {
     let library = ctx.library();
     let rule = library.rules.routing.as_ref().ok_or_else(super::cobrand::no_content)?;
-    let heat = if offer.temperature == "hot" { Heat::Hot } else { Heat::Standard };
-    let running = clock::start(rule, kind, heat, ctx.now_ms(), partner.zone);
+    let running = clock::start(rule, kind, heat_of(offer), ctx.now_ms(), partner.zone);
     leads::start_clock(tx, &row(&lead.id, kind, running.started_ms, running.due_ms, &offer.rep_name)).await
 }
 

@@ -16,8 +16,8 @@ use crate::{
     domain::{
         content::asset::Asset,
         engagement::EventKind,
-        kernel::{Error, Locale, Result, id::LeadId},
-        lead::{LeadOrigin, LeadStage},
+        kernel::{Error, Kind, Locale, Result, clock::UtcMs, id::LeadId},
+        lead::{LeadOrigin, LeadStage, clock::Heat},
         partner::{Partner, contact::first_name},
     },
     store::{
@@ -97,19 +97,26 @@ pub struct Submitted {
     pub qualified: bool,
 }
 
-/// Takes a form.
+/// Takes a form. A person who presses the button twice fills it once: the second time finds the lead of the first.
 ///
 /// # Errors
 /// [`Refused::Faults`] with every fault; `NotFound` for a partner or asset that is not there.
 pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
-    let clean = check(&form).map_err(Refused::Faults)?;
+    match take(ctx, &form, visitor).await {
+        Err(Refused::Error(error)) if error.kind() == Kind::Conflict => take(ctx, &form, visitor).await,
+        taken => taken,
+    }
+}
+
+async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
+    let clean = check(form).map_err(Refused::Faults)?;
     let library = ctx.library();
     let media = ctx.media();
     let partner = partners::partner(&ctx.db, &form.partner).await?;
     let partner = partner.ok_or_else(|| Error::not_found("this partner"))?;
     let asset = library.find(&form.asset, &form.locale).ok_or_else(|| Error::not_found("this page"))?;
     let brand = CoBrand::new(&library, &media, &partner, &form.locale, "")?;
-    let consent = wording(&brand, &library.rules, &form)?;
+    let consent = wording(&brand, &library.rules, form)?;
     let title = brand.text(&asset.front.title)?;
     let mut event = track::blank(ctx, form.kind.event(), visitor);
     // A person filled this in and agreed to the text: whatever their program calls itself, nobody who asks to be
@@ -119,32 +126,32 @@ pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Resul
     event.partner_slug = partner.slug.to_string();
     event.asset = Some(asset.reference.clone());
     event.delivery_id = form.via.map(|id| id.to_string());
-    let origin = origin(ctx, &form, &title).await?;
+    let origin = origin(ctx, form, &title).await?;
 
     let known = leads::by_address(&ctx.db, &clean.email.key(), partner.slug.as_str()).await?;
-    let mut lead = updated(ctx, known, &clean, &form, &partner, &asset.reference, origin);
+    let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
+    let mut lead = updated(ctx, known, &clean, form, &partner, &asset.reference, origin);
     event.lead_id = Some(lead.id.clone());
     let standing = scoring::assess(ctx, &lead, Some(&event)).await?;
     standing.apply(&mut lead);
-    let is_new = lead.created_ms == lead.updated_ms;
     let came_through = match library.find(&lead.asset, &form.locale) {
         Some(first) => brand.text(&first.front.title)?,
         None => title.clone(),
     };
     let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
     let open = matches!(stage, LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled);
+    let heat = if form.kind == FormKind::TalkToUs { Heat::Hot } else { Heat::Standard };
     let hand_off = match (&standing.qualified_because, open) {
-        (Some(because), true) => Some(
-            handoff::prepare(ctx, &lead, &partner, &came_through, because, form.kind == FormKind::TalkToUs)
-                .await?,
-        ),
+        (Some(because), true) => {
+            Some(handoff::prepare(ctx, &lead, &partner, &came_through, because, heat, None).await?)
+        }
         _ => None,
     };
-    let receipt = receipt(ctx, &form, &lead, &partner, asset, &title)?;
+    let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
     let qualified = hand_off.is_some();
-    let what = step_text(&form, &clean, &title, &standing);
+    let what = step_text(form, &clean, &title, &standing);
     let mut tx = ctx.db.begin().await?;
-    store(ctx, &mut tx, &mut lead, is_new, &what, event, &consent, hand_off).await?;
+    store(ctx, &mut tx, &mut lead, known_as, &what, event, &consent, hand_off).await?;
     if let Some(receipt) = receipt {
         receipt.enqueue(&mut tx, ctx.now_ms()).await?;
     }
@@ -152,7 +159,7 @@ pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Resul
     ctx.wake.deliver.notify_one();
     let lead_id = LeadId::parse(&lead.id)?;
     Ok(Submitted {
-        access_token: AccessToken::new(lead_id, &lead_asset(&form)).sign(&ctx.keys),
+        access_token: AccessToken::new(lead_id, &lead_asset(form)).sign(&ctx.keys),
         first_name: first_name(&lead.name).to_owned(),
         qualified,
     })
@@ -168,16 +175,19 @@ async fn store(
     ctx: &Context,
     tx: &mut Tx,
     lead: &mut Lead,
-    is_new: bool,
+    known_as: Option<(UtcMs, String)>,
     what: &str,
     event: events::Event,
     consent: &NewConsent,
     hand_off: Option<HandOff>,
 ) -> Result<()> {
     let now_ms = ctx.now_ms();
-    leads::put(tx, lead).await?;
-    if is_new {
-        leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &lead.origin).await?;
+    match known_as {
+        Some((known_ms, stage)) => leads::update(tx, lead, known_ms, &stage).await?,
+        None => {
+            leads::add(tx, lead).await?;
+            leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &lead.origin).await?;
+        }
     }
     leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;
     leads::add_consent(tx, &lead.id, now_ms, consent).await?;

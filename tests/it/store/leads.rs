@@ -5,9 +5,9 @@ use partnercast::{
     store::{
         Db,
         leads::{
-            Lead, NewConsent, Offer, SlaClock, add_consent, add_offer, add_step, answer_offer, by_address,
-            by_address_in, clocks, consents, lead, lead_in, of_rep, offer, offer_in, offers_of, put, recent,
-            running_clocks, start_clock, steps, stop_clock, view_offer,
+            Lead, NewConsent, Offer, SlaClock, add, add_consent, add_offer, add_step, answer_offer,
+            by_address, by_address_in, clocks, consents, lead, lead_in, of_rep, offer, offer_in, offers_of,
+            recent, running_clocks, start_clock, steps, stop_clock, update, view_offer,
         },
         partners,
     },
@@ -62,13 +62,13 @@ async fn scene(db: &Db) -> Lead {
     let random = SeededRandom::new(1);
     in_tx!(db, tx => partners::import(tx, START_MS, &random, &[partner("northlight"), partner("thornbury")], &[]));
     let one = new_lead("led_1", "Bea@Customer.example");
-    in_tx!(db, tx => put(tx, &one));
+    in_tx!(db, tx => add(tx, &one));
     one
 }
 
 both_dbs! {
     /// A lead comes back as it was put in, by id and by address, inside and outside a transaction.
-    async fn put_and_read_back(db: Db) {
+    async fn add_and_read_back(db: Db) {
         let one = format!("{:?}", scene(&db).await);
         assert_eq!(format!("{:?}", lead(&db, "led_1").await.unwrap().unwrap()), one);
         let found = by_address(&db, "bea@customer.example", "northlight").await.unwrap();
@@ -81,8 +81,8 @@ both_dbs! {
         assert!(by_address_in(&mut tx, "none@customer.example", "northlight").await.unwrap().is_none());
     }
 
-    /// Putting again updates what moves and keeps where the lead came from.
-    async fn put_again_updates(db: Db) {
+    /// Updating changes what moves and keeps where the lead came from.
+    async fn update_moves_what_moves(db: Db) {
         let mut one = scene(&db).await;
         one.stage = "qualified".to_owned();
         one.score = 64;
@@ -90,24 +90,27 @@ both_dbs! {
         one.owner_email = Some("rae@northlight.example".to_owned());
         one.updated_ms += 5;
         let first_asset = std::mem::replace(&mut one.asset, "another".to_owned());
-        in_tx!(db, tx => put(tx, &one));
+        in_tx!(db, tx => update(tx, &one, START_MS, "new"));
         let stored = lead(&db, "led_1").await.unwrap().unwrap();
         assert_eq!((stored.stage.as_str(), stored.score, stored.updated_ms), ("qualified", 64, START_MS + 5));
         assert_eq!(stored.owner_email.as_deref(), Some("rae@northlight.example"));
         assert_eq!(stored.asset, first_asset, "the asset that brought them stays");
+        let mut tx = db.begin().await.unwrap();
+        let late = update(&mut tx, &one, START_MS, "new").await.unwrap_err();
+        assert_eq!(late.kind(), Kind::Conflict, "what was read is no longer what is there");
     }
 
     /// The same address at the same partner is one lead; at another partner it is another.
-    async fn put_keeps_one_lead_an_address(db: Db) {
+    async fn add_keeps_one_lead_an_address(db: Db) {
         scene(&db).await;
         let mut tx = db.begin().await.unwrap();
-        let error = put(&mut tx, &new_lead("led_2", "bea@customer.example")).await.unwrap_err();
+        let error = add(&mut tx, &new_lead("led_2", "bea@customer.example")).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
         drop(tx);
         let mut elsewhere = new_lead("led_2", "bea@customer.example");
         elsewhere.partner_slug = "thornbury".to_owned();
         elsewhere.updated_ms += 1;
-        in_tx!(db, tx => put(tx, &elsewhere));
+        in_tx!(db, tx => add(tx, &elsewhere));
         let ids = |leads: Vec<Lead>| leads.into_iter().map(|lead| lead.id).collect::<Vec<_>>();
         assert_eq!(ids(recent(&db, None).await.unwrap()), ["led_2", "led_1"]);
         assert_eq!(ids(recent(&db, Some("northlight")).await.unwrap()), ["led_1"]);
@@ -117,7 +120,7 @@ both_dbs! {
     /// Steps are numbered from one without gaps, a lead at a time.
     async fn add_step_numbers_them(db: Db) {
         scene(&db).await;
-        in_tx!(db, tx => put(tx, &new_lead("led_2", "other@customer.example")));
+        in_tx!(db, tx => add(tx, &new_lead("led_2", "other@customer.example")));
         for (lead, what) in [("led_1", "came"), ("led_2", "came"), ("led_1", "was offered")] {
             in_tx!(db, tx => add_step(tx, lead, START_MS, "scoring", "new", what));
         }
