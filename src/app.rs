@@ -40,6 +40,7 @@ pub struct App {
     readiness: Readiness,
     web: JoinHandle<std::io::Result<()>>,
     loops: JoinSet<()>,
+    tracker: (watch::Sender<bool>, JoinHandle<()>),
     catcher: Option<(watch::Sender<bool>, JoinHandle<()>)>,
     grace: Duration,
 }
@@ -99,7 +100,9 @@ impl App {
         ));
         loops.spawn(publish::run(ctx.clone(), stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), channel).run(stopped.clone()));
-        loops.spawn(track::run(ctx.clone(), stopped.clone()));
+        // Stops after the web: requests still being answered push clicks.
+        let (stop_tracker, tracker_stopped) = watch::channel(false);
+        let tracker = (stop_tracker, tokio::spawn(track::run(ctx.clone(), tracker_stopped)));
         let readiness = Readiness::default();
         let web = tokio::spawn(serve(listener, ctx.clone(), readiness.clone(), stopped));
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
@@ -110,6 +113,7 @@ impl App {
             readiness,
             web,
             loops,
+            tracker,
             catcher,
             grace: Duration::from_secs(config.server.grace_s),
         })
@@ -125,7 +129,13 @@ impl App {
         // Without receivers everything has stopped already.
         let _ = self.stop.send(true);
         let drained = tokio::time::timeout(self.grace, async {
-            let _ = self.web.await;
+            // A half-sent request must not keep everything else from ending.
+            if tokio::time::timeout(self.grace / 2, &mut self.web).await.is_err() {
+                self.web.abort();
+            }
+            let (stop, tracker) = &mut self.tracker;
+            let _ = stop.send(true);
+            let _ = tracker.await;
             while let Some(ended) = self.loops.join_next().await {
                 if let Err(error) = ended {
                     tracing::error!(%error, "a loop had failed");

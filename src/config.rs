@@ -278,6 +278,15 @@ impl Config {
             }
         }
         let url = &self.server.public_url;
+        let here = |address: &str| {
+            address.contains("127.0.0.1") || address.contains("localhost") || address.contains("[::1]")
+        };
+        if self.console.open && !(here(&self.server.listen) && (url.is_empty() || here(url))) {
+            faults.push(
+                "console.open is for this machine alone: listen on 127.0.0.1 and leave server.public_url empty"
+                    .to_owned(),
+            );
+        }
         if !url.is_empty() && !url.starts_with("https://") && !url.starts_with("http://") {
             faults.push("server.public_url must begin with https:// (or http:// on loopback)".to_owned());
         }

@@ -218,7 +218,8 @@ pub struct Reaped {
     pub all: u64,
 }
 
-/// Takes over the rows of nodes without a heartbeat since `alive_since_ms` (machine time), except `node`'s own.
+/// Takes over the rows of nodes without a heartbeat since `alive_since_ms` (machine time); of `node` itself only when
+/// `own`, after the database failed it.
 /// Rows that were being sent go out again, or wait for a person when `hold`; each gets an attempt record that says
 /// so, so that every possible repeat is listed.
 ///
@@ -230,6 +231,7 @@ pub async fn reap(
     alive_since_ms: UtcMs,
     now_ms: UtcMs,
     hold: bool,
+    own: bool,
 ) -> Result<Reaped> {
     let uncertain = tx
         .run(
@@ -237,10 +239,10 @@ pub async fn reap(
              SELECT d.id, d.attempt, COALESCE(d.node_id, ''), $3, 'uncertain', 'final-dot', NULL,
                  'the process ended while this was being sent; it may have been accepted'
              FROM delivery d
-             WHERE d.state = 'sending' AND d.node_id <> $1 AND NOT EXISTS (
-                 SELECT 1 FROM node n WHERE n.id = d.node_id AND n.heartbeat_ms >= $2)
+             WHERE d.state = 'sending' AND (($4 AND d.node_id = $1) OR (d.node_id <> $1 AND NOT EXISTS (
+                 SELECT 1 FROM node n WHERE n.id = d.node_id AND n.heartbeat_ms >= $2)))
              ON CONFLICT (delivery_id, no) DO NOTHING",
-            args![node.to_string(), alive_since_ms, now_ms],
+            args![node.to_string(), alive_since_ms, now_ms, own],
         )
         .await?;
     let all = tx
@@ -255,9 +257,9 @@ pub async fn reap(
                      THEN 'the process ended while this was being sent' ELSE detail END,
                  crashes = crashes + CASE WHEN state = 'sending' THEN 1 ELSE 0 END,
                  token = token + 1, node_id = NULL
-             WHERE state IN ('leased', 'sending') AND node_id <> $1 AND NOT EXISTS (
-                 SELECT 1 FROM node n WHERE n.id = delivery.node_id AND n.heartbeat_ms >= $2)",
-            args![node.to_string(), alive_since_ms, CRASHES_MAX, hold],
+             WHERE state IN ('leased', 'sending') AND (($5 AND node_id = $1) OR (node_id <> $1 AND NOT EXISTS (
+                 SELECT 1 FROM node n WHERE n.id = delivery.node_id AND n.heartbeat_ms >= $2)))",
+            args![node.to_string(), alive_since_ms, CRASHES_MAX, hold, own],
         )
         .await?;
     tx.run("DELETE FROM node WHERE heartbeat_ms < $1 AND id <> $2", args![alive_since_ms, node.to_string()])
@@ -295,7 +297,7 @@ pub async fn release(
              promised_ms, expires_ms, created_ms)
          SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email, 'email', 1, $2,
              i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms,
-             o.due_ms + $3, $4
+             CASE WHEN o.due_ms > $4 THEN o.due_ms ELSE $4 END + $3, $4
          FROM audience_decision a
          JOIN issue i ON i.id = a.issue_id
          JOIN contact c ON c.id = a.contact_id
@@ -324,6 +326,8 @@ pub struct NewDelivery {
     pub email: String,
     /// Which rendition.
     pub rendition_id: String,
+    /// Empty for mail that goes out whatever the recipient stopped; else the scope that stops it, beside `all`.
+    pub scope: &'static str,
     /// The part of the Message-ID after the @.
     pub domain: String,
     /// Why they get it.
@@ -342,7 +346,7 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
             "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, recipient_name, email, channel,
                  generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms, expires_ms,
                  created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'email', 1, $8, '', $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
+             VALUES ($1, $2, $3, $4, $5, $6, $7, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
                  $12, $11)
              ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
             args![
@@ -359,6 +363,7 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
                 now_ms,
                 mail.expires_ms,
                 &mail.domain,
+                mail.scope,
             ],
         )
         .await?;

@@ -145,20 +145,6 @@ pub async fn lead_in(tx: &mut Tx, id: &str) -> Result<Option<Lead>> {
     tx.opt(ONE, args![id]).await
 }
 
-/// The lead with this address at this partner, inside a transaction.
-///
-/// # Errors
-/// Those of [`Tx::opt`].
-pub async fn by_address_in(tx: &mut Tx, email_key: &str, partner: &str) -> Result<Option<Lead>> {
-    tx.opt(
-        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms
-         FROM lead WHERE email_key = $1 AND partner_slug = $2",
-        args![email_key, partner],
-    )
-    .await
-}
-
 /// The lead with this address at this partner.
 ///
 /// # Errors
@@ -334,6 +320,21 @@ pub async fn add_consent(tx: &mut Tx, lead_id: &str, at_ms: UtcMs, consent: &New
     .map(|_| ())
 }
 
+/// Records that everything the person agreed to is taken back: each text once more, with a no.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn withdraw_consents(tx: &mut Tx, lead_id: &str, now_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted)
+         SELECT lead_id, text_id, text_version, $2, MIN(purpose), MIN(wording), FALSE FROM consent
+         WHERE lead_id = $1 GROUP BY lead_id, text_id, text_version
+         ON CONFLICT DO NOTHING",
+        args![lead_id, now_ms],
+    )
+    .await
+}
+
 /// A consent as stored: when, to what, yes or no.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Consent {
@@ -396,14 +397,6 @@ const OFFER: &str =
 /// Those of [`Db::opt`].
 pub async fn offer(db: &Db, id: &str) -> Result<Option<Offer>> {
     db.opt(OFFER, args![id]).await
-}
-
-/// One offer, inside a transaction.
-///
-/// # Errors
-/// Those of [`Tx::opt`].
-pub async fn offer_in(tx: &mut Tx, id: &str) -> Result<Option<Offer>> {
-    tx.opt(OFFER, args![id]).await
 }
 
 /// The offers of a lead, newest first.

@@ -213,14 +213,30 @@ pub async fn contacts_of(db: &Db, partner: &str) -> Result<Vec<StoredContact>> {
 pub async fn contact(db: &Db, id: ContactId) -> Result<Option<StoredContact>> {
     let row: Option<ContactRow> = db
         .opt(
-            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact FROM contact WHERE id = $1",
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact FROM contact WHERE id = $1 AND active",
             args![id.to_string()],
         )
         .await?;
     row.map(StoredContact::try_from).transpose()
 }
 
-/// Adds or updates partners and contacts. A contact keeps its id as long as its address stays.
+/// The zones that somebody's promise is kept in: a contact's own, or the partner's.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn zones(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT COALESCE(c.zone, p.zone) AS zone FROM contact c JOIN partner p ON p.slug = c.partner_slug
+             WHERE c.active ORDER BY zone LIMIT 1000",
+            Vec::new(),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(zone,)| zone).collect())
+}
+
+/// Adds or updates partners and contacts. A contact keeps its id as long as its address stays; people of these partners
+/// who are not among `contacts` any more get nothing more.
 ///
 /// # Errors
 /// `Invalid` when a partner or an address is given twice, for which of the two would count? Else those of
@@ -270,6 +286,12 @@ pub async fn import(
              locale = excluded.locale, verticals = excluded.verticals, parent = excluded.parent,
              channel_manager_email = excluded.channel_manager_email, website = excluded.website,
              brand = excluded.brand, updated_ms = excluded.updated_ms",
+    )
+    .await?;
+    tx.bulk(
+        "WITH r (rslug) AS (",
+        partners.iter().map(|partner| args![partner.slug.as_str()]).collect(),
+        ") UPDATE contact SET active = FALSE FROM r WHERE partner_slug = rslug AND active",
     )
     .await?;
     let rows = contacts.iter().map(|contact| {

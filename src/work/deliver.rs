@@ -20,7 +20,7 @@ use crate::{
     domain::{
         delivery::{DeliveryState, Outcome, Stage, Trouble, backoff},
         kernel::{
-            Result,
+            Kind, Result,
             clock::UtcMs,
             id::{DeliveryId, NodeId},
             token::Purpose,
@@ -45,8 +45,10 @@ const STALE_AFTER_MS: i64 = 30_000;
 const DEAD_AFTER_MS: i64 = 60_000;
 /// Longest rest before the queue is looked at again.
 const POLL: Duration = Duration::from_millis(500);
-/// Shortest rest, so that rows of a paused issue do not keep us busy.
+/// Shortest rest.
 const REST_MIN: Duration = Duration::from_millis(5);
+/// Time for messages that are on their way when we are asked to stop; below `server.grace_s`.
+const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// Rest after the database did not answer.
 const DATABASE_REST: Duration = Duration::from_secs(1);
 /// Windows claimed ahead.
@@ -69,6 +71,11 @@ pub struct Deliverer {
     wires: Cache<Wire>,
     /// Results of the last window, not yet recorded.
     unsettled: Vec<Settled>,
+    /// Whether the database failed while we held rows, so that some may be ours without our knowing.
+    astray: bool,
+    /// Windows in a row in which the relay could not be talked to, and until when it is left alone.
+    relay_down: u32,
+    relay_rests_until_ms: UtcMs,
 }
 
 impl Deliverer {
@@ -76,15 +83,25 @@ impl Deliverer {
     pub fn new(ctx: Arc<Context>, channel: SmtpChannel) -> Self {
         let node = NodeId::new(ctx.clock.machine_ms(), &*ctx.random);
         let last_beat_ms = Arc::new(AtomicI64::new(i64::MIN / 2));
-        Self { ctx, channel, node, last_beat_ms, wires: Cache::new(WIRES_MAX), unsettled: Vec::new() }
+        Self {
+            ctx,
+            channel,
+            node,
+            last_beat_ms,
+            wires: Cache::new(WIRES_MAX),
+            unsettled: Vec::new(),
+            astray: false,
+            relay_down: 0,
+            relay_rests_until_ms: i64::MIN,
+        }
     }
 
     /// Works until `shutdown`; then finishes the open window, records it and hands back the rest.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
         let heart = tokio::spawn(beat_forever(self.ctx.clone(), self.node, self.last_beat_ms.clone()));
-        self.take_over_at_start().await;
+        self.astray = true;
         while !*shutdown.borrow() {
-            match self.round(&shutdown).await {
+            match self.round(&mut shutdown).await {
                 Ok(0) => tokio::select! {
                     () = self.ctx.wake.deliver.notified() => {}
                     () = tokio::time::sleep(self.rest().await) => {}
@@ -92,6 +109,7 @@ impl Deliverer {
                 },
                 Ok(_) => {}
                 Err(error) => {
+                    self.astray = true;
                     tracing::error!(error = error.detail(), "delivery rests: the database does not answer");
                     tokio::time::sleep(DATABASE_REST).await;
                 }
@@ -113,28 +131,36 @@ impl Deliverer {
     /// Those of the store.
     pub async fn drain(&mut self) -> Result<usize> {
         beat(&self.ctx, self.node, &self.last_beat_ms).await?;
-        let (_keep, never) = watch::channel(false);
+        let (_keep, mut never) = watch::channel(false);
         let mut sent = 0;
         loop {
-            match self.round(&never).await? {
+            match self.round(&mut never).await? {
                 0 => return Ok(sent),
                 some => sent += some,
             }
         }
     }
 
-    /// Takes over what processes that are gone left behind. A SQLite file has one process: all others are gone.
-    async fn take_over_at_start(&self) {
-        let alive_since_ms =
-            if self.ctx.db.is_shared() { self.ctx.clock.machine_ms() - DEAD_AFTER_MS } else { i64::MAX };
-        if let Err(error) = reap(&self.ctx, self.node, alive_since_ms).await {
-            tracing::error!(error = error.detail(), "could not take over left deliveries; will try again");
-        }
+    /// Takes over what processes that are gone left behind, and what we ourselves may hold without knowing. A SQLite
+    /// file has one process: all others are gone.
+    async fn gather(&mut self) -> Result<()> {
+        let machine_ms = self.ctx.clock.machine_ms();
+        let alive_since_ms = if self.ctx.db.is_shared() { machine_ms - DEAD_AFTER_MS } else { i64::MAX };
+        reap(&self.ctx, self.node, alive_since_ms, true).await?;
+        beat(&self.ctx, self.node, &self.last_beat_ms).await?;
+        self.astray = false;
+        Ok(())
     }
 
     /// Claims what is due and sends it window by window. Returns how many were claimed.
-    async fn round(&mut self, shutdown: &watch::Receiver<bool>) -> Result<usize> {
+    async fn round(&mut self, shutdown: &mut watch::Receiver<bool>) -> Result<usize> {
         self.settle_rest().await?;
+        if self.astray {
+            self.gather().await?;
+        }
+        if self.ctx.now_ms() < self.relay_rests_until_ms {
+            return Ok(0);
+        }
         if self.ctx.clock.machine_ms() - self.last_beat_ms.load(Ordering::Relaxed) > STALE_AFTER_MS {
             // Others may already have taken over what we hold; starting anything now could double it.
             return Ok(0);
@@ -145,23 +171,36 @@ impl Deliverer {
         tx.commit().await?;
         let count = claimed.len();
         for window in claimed.chunks(self.ctx.settings.window) {
-            if *shutdown.borrow() {
+            if *shutdown.borrow() || self.ctx.now_ms() < self.relay_rests_until_ms {
                 break;
             }
-            self.window(window).await?;
+            if let Err(error) = self.window(window, shutdown).await {
+                self.astray = true;
+                return Err(error);
+            }
         }
         self.settle_rest().await?;
+        if self.ctx.now_ms() < self.relay_rests_until_ms {
+            // What was claimed and not started waits where other nodes can see it.
+            let mut tx = self.ctx.db.begin().await?;
+            deliveries::hand_back(&mut tx, self.node).await?;
+            tx.commit().await?;
+        }
         Ok(count)
     }
 
     /// How long nothing is due, at most [`POLL`]: other nodes and people may add to the queue meanwhile.
     async fn rest(&self) -> Duration {
         let next_due_ms = deliveries::next_due_ms(&self.ctx.db).await.ok().flatten();
-        next_due_ms.map_or(POLL, |due_ms| self.ctx.clock.until(due_ms).clamp(REST_MIN, POLL))
+        let now_ms = self.ctx.now_ms().max(self.relay_rests_until_ms);
+        // What is due already and was not claimed is paused: looking again at once would change nothing.
+        next_due_ms
+            .filter(|due_ms| *due_ms > now_ms)
+            .map_or(POLL, |due_ms| self.ctx.clock.until(due_ms).clamp(REST_MIN, POLL))
     }
 
     /// Records the last window, starts this one, sends it.
-    async fn window(&mut self, window: &[Claimed]) -> Result<()> {
+    async fn window(&mut self, window: &[Claimed], shutdown: &mut watch::Receiver<bool>) -> Result<()> {
         let mut tx = self.ctx.db.begin().await?;
         let settled = settle(&mut tx, self.node, &self.unsettled).await?;
         let started = deliveries::start_window(&mut tx, window).await?;
@@ -179,11 +218,38 @@ impl Deliverer {
                 Err(outcome) => self.unsettled.push(self.settled(claimed, &outcome)),
             }
         }
-        let outcomes = self.channel.send_window(mails).await;
+        // Asked to stop, we give what is on its way a moment, and record what is known by then.
+        let enough = async {
+            let _ = shutdown.wait_for(|stop| *stop).await;
+            tokio::time::sleep(LAST_MOMENT).await;
+        };
+        let outcomes = self.channel.send_window_until(mails, enough).await;
+        self.mind_the_relay(&outcomes);
         for (claimed, outcome) in sent.into_iter().zip(&outcomes) {
             self.unsettled.push(self.settled(claimed, outcome));
         }
         Ok(())
+    }
+
+    /// A relay that cannot be talked to is left alone for a while, longer each time, instead of being asked for
+    /// every message.
+    fn mind_the_relay(&mut self, outcomes: &[Outcome]) {
+        let is_down = |outcome: &Outcome| {
+            matches!(outcome, Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, .. })
+        };
+        if outcomes.is_empty() {
+            return;
+        }
+        if outcomes.iter().all(is_down) {
+            self.relay_down = self.relay_down.saturating_add(1);
+            self.relay_rests_until_ms = self.ctx.now_ms() + backoff::host_wait_ms(self.relay_down);
+            tracing::warn!(
+                times = self.relay_down,
+                "the relay cannot be talked to; it is left alone for a while"
+            );
+        } else {
+            self.relay_down = 0;
+        }
     }
 
     /// Writes the recipient's message. A fault here is ours and costs this message only.
@@ -199,7 +265,11 @@ impl Deliverer {
         }
         let wire = match self.wires.get(&claimed.rendition_id) {
             Some(wire) => wire,
-            None => self.load_wire(&claimed.rendition_id).await.map_err(|error| ours(error.detail()))?,
+            None => self.load_wire(&claimed.rendition_id).await.map_err(|error| match error.kind() {
+                // Nothing is wrong with the message: the database did not answer.
+                Kind::Unavailable => Outcome::host(Stage::Connect, error.detail()),
+                _ => ours(error.detail()),
+            })?,
         };
         let token = DeliveryId::parse(&claimed.id)
             .and_then(|id| MailToken::new(id, &claimed.rendition_id))
@@ -240,7 +310,10 @@ impl Deliverer {
 
     fn settled(&self, claimed: &Claimed, outcome: &Outcome) -> Settled {
         let now_ms = self.ctx.now_ms();
-        let tries = u32::try_from(claimed.tries + 1).unwrap_or(u32::MAX);
+        let tries = match outcome {
+            Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, .. } => self.relay_down.max(1),
+            _ => u32::try_from(claimed.tries + 1).unwrap_or(u32::MAX),
+        };
         let jitter = u32::try_from(self.ctx.random.next_u64() >> 32).unwrap_or(0);
         let next =
             backoff::next(outcome, tries, now_ms, claimed.expires_ms, self.ctx.settings.on_uncertain, jitter);
@@ -322,7 +395,7 @@ async fn beat_forever(ctx: Arc<Context>, node: NodeId, last_beat_ms: Arc<AtomicI
         let beaten = async {
             beat(&ctx, node, &last_beat_ms).await?;
             if ctx.db.is_shared() {
-                reap(&ctx, node, ctx.clock.machine_ms() - DEAD_AFTER_MS).await?;
+                reap(&ctx, node, ctx.clock.machine_ms() - DEAD_AFTER_MS, false).await?;
             }
             Ok::<_, crate::domain::kernel::Error>(())
         };
@@ -334,10 +407,10 @@ async fn beat_forever(ctx: Arc<Context>, node: NodeId, last_beat_ms: Arc<AtomicI
     }
 }
 
-async fn reap(ctx: &Context, node: NodeId, alive_since_ms: UtcMs) -> Result<()> {
+async fn reap(ctx: &Context, node: NodeId, alive_since_ms: UtcMs, own: bool) -> Result<()> {
     let hold = ctx.settings.on_uncertain == backoff::OnUncertain::Hold;
     let mut tx = ctx.db.begin().await?;
-    let reaped = deliveries::reap(&mut tx, node, alive_since_ms, ctx.now_ms(), hold).await?;
+    let reaped = deliveries::reap(&mut tx, node, alive_since_ms, ctx.now_ms(), hold, own).await?;
     tx.commit().await?;
     if reaped.all > 0 {
         tracing::warn!(

@@ -30,12 +30,12 @@ const KEPT_MAX: usize = 32;
 /// Makes documents, a few at a time.
 pub struct Documents {
     kept: Cache<Vec<u8>>,
-    places: Semaphore,
+    places: Arc<Semaphore>,
 }
 
 impl Default for Documents {
     fn default() -> Self {
-        Self { kept: Cache::new(KEPT_MAX), places: Semaphore::new(AT_ONCE) }
+        Self { kept: Cache::new(KEPT_MAX), places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
 }
 
@@ -68,12 +68,18 @@ pub async fn whitepaper_pdf(
             images.insert(path, bytes_of(ctx, hash).await?);
         }
     }
-    let _place =
-        ctx.documents.places.acquire().await.map_err(|error| Error::internal("documents").because(error))?;
+    let place = ctx.documents.places.clone().acquire_owned().await;
+    let place = place.map_err(|error| Error::internal("documents").because(error))?;
+    // While we waited somebody else may have made it.
+    if let Some(kept) = ctx.documents.kept.get(&key) {
+        return Ok(kept);
+    }
     let templates = ctx.templates.clone();
     let public_url = ctx.settings.public_url.clone();
     let (slug, lang) = (partner.slug.to_string(), locale.clone());
     let made = tokio::task::spawn_blocking(move || {
+        // Held until the work is done, also when nobody waits for it any more.
+        let _place = place;
         let mut hooks = DocumentHooks {
             link: &mut |target| match target {
                 Target::Asset(reference) => format!("{public_url}/p/{slug}/{reference}?lang={lang}"),

@@ -3,6 +3,7 @@
 //! its hand-off.
 
 use super::{
+    cobrand::CoBrand,
     context::Context,
     notices::{self, Notice},
     tokens::offer_token,
@@ -257,9 +258,12 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
     let why = if note.is_empty() { reason.label().to_owned() } else { format!("{}: {note}", reason.label()) };
     let offer = load_offer(ctx, id).await?;
     let (lead, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
-    let library = ctx.library();
-    let title = library.find(&lead.asset, &partner.locale).map(|asset| asset.front.title.as_str().to_owned());
-    let title = title.unwrap_or_else(|| lead.asset.clone());
+    let (library, media) = (ctx.library(), ctx.media());
+    let brand = CoBrand::new(&library, &media, &partner, &partner.locale, "")?;
+    let title = match library.find(&lead.asset, &partner.locale) {
+        Some(asset) => brand.text(&asset.front.title)?,
+        None => lead.asset.clone(),
+    };
     let next =
         prepare(ctx, &lead, &partner, &title, &lead.because, heat_of(&offer), Some(&offer.rep_email)).await?;
     let (mut tx, mut lead) = answer(ctx, &offer, "rejected", Some(&why)).await?;

@@ -24,6 +24,8 @@ use crate::{
     },
 };
 
+/// Scope of mail that answers a form: who stopped everything gets none.
+pub const FORMS: &str = "forms";
 /// How long a notice is worth sending.
 const LIFETIME_MS: i64 = 3 * DAY_MS;
 
@@ -148,6 +150,7 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
             recipient_name: notice.to_name.clone(),
             email: notice.to_email.clone(),
             rendition_id: id.clone(),
+            scope: if notice.stop.is_some() { FORMS } else { "" },
             domain: publish::sender_domain(ctx),
             because: notice.why.clone(),
             expires_ms: now_ms + LIFETIME_MS,

@@ -4,13 +4,13 @@ use super::{context::Context, tokens::MailToken};
 use crate::{
     domain::{
         engagement::EventKind,
-        kernel::{Error, Locale, Result, token::Purpose},
+        kernel::{Error, Locale, Result, clock::UtcMs, token::Purpose},
         partner::Partner,
     },
     store::{
-        audit, deliveries,
+        Tx, audit, deliveries,
         events::{self},
-        partners, renditions,
+        leads, partners, renditions,
         suppressions::{self, ALL},
     },
     work::track::{self, Visitor},
@@ -67,8 +67,9 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let is_stopped = |scope: &str| stopped.iter().any(|entry| entry.scope == scope);
     let rendition = renditions::view(&ctx.db, &mail.rendition_id).await?;
     let locale = rendition.and_then(|view| Locale::parse(&view.locale).ok()).unwrap_or_else(Locale::en);
-    let newsletters = ctx
-        .library()
+    let library = ctx.library();
+    let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
+    let newsletters = library
         .newsletters()
         .map(|(asset, newsletter)| Subscription {
             subscribed: !is_stopped(asset.slug()) && !is_stopped(ALL),
@@ -84,7 +85,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
         newsletters,
         all_stopped: is_stopped(ALL),
         because: mail.because,
-        this_newsletter: (!mail.scope.is_empty()).then_some(mail.scope),
+        this_newsletter: is_newsletter.then_some(mail.scope),
         locale,
     })
 }
@@ -103,13 +104,16 @@ fn masked(address: &str) -> String {
 /// `NotFound` for a token we did not sign.
 pub async fn unsubscribe(ctx: &Context, token: &str, visitor: &Visitor) -> Result<()> {
     let mail = mail_of(ctx, token).await?;
-    let scope = if mail.scope.is_empty() { ALL } else { mail.scope.as_str() };
+    let library = ctx.library();
+    let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
+    let scope = if is_newsletter { mail.scope.as_str() } else { ALL };
     let now_ms = ctx.now_ms();
     let mut event = event_of(ctx, EventKind::Unsubscribe, &mail, visitor);
     event.asset = Some(format!("newsletters/{scope}"));
     let mut tx = ctx.db.begin().await?;
     if suppressions::add(&mut tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await? {
         events::insert(&mut tx, vec![event]).await?;
+        withdraw(&mut tx, now_ms, &mail).await?;
         audit::record(&mut tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope)
             .await?;
     }
@@ -137,6 +141,7 @@ pub async fn choose(
     let mut tx = ctx.db.begin().await?;
     if stop_all {
         if suppressions::add(&mut tx, now_ms, key, ALL, "unsubscribed").await? {
+            withdraw(&mut tx, now_ms, &mail).await?;
             changes.push((EventKind::Unsubscribe, ALL.to_owned()));
         }
     } else {
@@ -162,6 +167,18 @@ pub async fn choose(
         audit::record(&mut tx, now_ms, &*ctx.random, "reader", kind.as_str(), key, &scope).await?;
     }
     tx.commit().await
+}
+
+/// A lead who stops all mail takes back what they agreed to; their owner sees it on the card.
+async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent) -> Result<()> {
+    let Some(lead_id) = &mail.lead_id else { return Ok(()) };
+    let Some(lead) = leads::lead_in(tx, lead_id).await? else { return Ok(()) };
+    if lead.email_key != mail.recipient_key {
+        return Ok(());
+    }
+    leads::withdraw_consents(tx, lead_id, now_ms).await?;
+    leads::add_step(tx, lead_id, now_ms, &lead.name, &lead.stage, "took back the consent to be contacted")
+        .await
 }
 
 fn event_of(ctx: &Context, kind: EventKind, mail: &deliveries::Sent, visitor: &Visitor) -> events::Event {

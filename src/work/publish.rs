@@ -157,12 +157,16 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
     if issues::exists(&ctx.db, slug, &date).await? {
         return Ok(());
     }
-    let people = People::load(ctx, slug).await?;
-    let mut due: BTreeMap<&'static str, Occurrence> = BTreeMap::new();
-    for (contact, partner) in people.candidates() {
-        let zone = zone_of(plan, contact, partner);
-        due.entry(zone.name()).or_insert_with(|| occurrence(nominal, zone));
-    }
+    // Zones first: they tell whether anything is due without looking at every person.
+    let zones = match plan.newsletter.zone {
+        IssueZone::Partner => {
+            partners::zones(&ctx.db).await?.iter().filter_map(|name| name.parse().ok()).collect()
+        }
+        IssueZone::Vendor => vec![plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)],
+        IssueZone::Named(zone) => vec![zone],
+    };
+    let due: BTreeMap<&'static str, Occurrence> =
+        zones.into_iter().map(|zone: Tz| (zone.name(), occurrence(nominal, zone))).collect();
     let Some(first_ms) = due.values().map(|occurrence| occurrence.due_ms).min() else {
         return Ok(());
     };
@@ -177,6 +181,7 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
     }
     let held = (now_ms > last_ms + CATCH_UP_MS)
         .then(|| "its time passed while nothing was running; is it still worth sending?".to_owned());
+    let people = People::load(ctx, slug).await?;
     freeze(ctx, plan, &people, &due, held).await
 }
 
@@ -224,12 +229,6 @@ impl People {
             stopped.extend(page.into_iter().map(|entry| (entry.email_key, entry.scope)));
         }
         Ok(Self { partners, contacts, stopped })
-    }
-
-    fn candidates(&self) -> impl Iterator<Item = (&Contact, &Partner)> {
-        self.contacts.iter().filter_map(|(_, contact)| {
-            self.partners.get(contact.partner.as_str()).map(|partner| (contact, partner))
-        })
     }
 }
 

@@ -142,10 +142,10 @@ pub async fn click(ctx: &Context, token: &str, link_no: i64, visitor: &Visitor) 
     if tokio::time::timeout(PATIENCE, durable).await.is_err() {
         tracing::warn!("a click waits for the database; its reader was sent on");
     }
-    Ok(with_via(&link.target, token))
+    Ok(with_via(&link.target, &mail.sign(&ctx.keys, Purpose::Via)))
 }
 
-/// Our own pages get the token that led there; others' addresses stay as they are.
+/// Our own pages get a token that names the mail, and opens nothing; others' addresses stay as they are.
 fn with_via(target: &str, token: &str) -> String {
     // Our own pages are stored as paths, so that moving to another address breaks no link already sent.
     if !target.starts_with("/p/") {
@@ -157,7 +157,7 @@ fn with_via(target: &str, token: &str) -> String {
 
 /// The delivery that a `via` parameter names, if we signed it.
 pub fn via(ctx: &Context, token: &str) -> Option<DeliveryId> {
-    MailToken::verify(&ctx.keys, Purpose::Click, token).ok().map(|mail| mail.delivery)
+    MailToken::verify(&ctx.keys, Purpose::Via, token).ok().map(|mail| mail.delivery)
 }
 
 /// What happened on one of our pages.

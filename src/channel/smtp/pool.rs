@@ -65,6 +65,16 @@ impl SmtpChannel {
     /// each takes the next message when it is free. When the relay cannot be reached, the messages not yet tried get
     /// [`Trouble::Host`] at once. Dropping the future leaves the outcome of messages on their way unknown.
     pub async fn send_window(&self, mails: Vec<Mail>) -> Vec<Outcome> {
+        self.send_window_until(mails, std::future::pending()).await
+    }
+
+    /// As [`SmtpChannel::send_window`], but when `enough` ends first, says what became of each message by then: those
+    /// on their way are uncertain, those not yet taken were not tried.
+    pub async fn send_window_until(
+        &self,
+        mails: Vec<Mail>,
+        enough: impl Future<Output = ()>,
+    ) -> Vec<Outcome> {
         let lanes = self.inner.relay.connections_max.min(mails.len());
         let window = Arc::new(Window {
             outcomes: Mutex::new(vec![None; mails.len()]),
@@ -77,9 +87,19 @@ impl SmtpChannel {
             running.spawn(async move { inner.run_lane(&window).await });
         }
         let mut why_stopped = None;
-        while let Some(ended) = running.join_next().await {
-            // A lane that panicked has left its message without an outcome; `finish` calls that uncertain.
-            why_stopped = ended.ok().flatten().or(why_stopped);
+        tokio::pin!(enough);
+        loop {
+            tokio::select! {
+                ended = running.join_next() => match ended {
+                    // A lane that panicked has left its message without an outcome; `finish` calls that uncertain.
+                    Some(ended) => why_stopped = ended.ok().flatten().or(why_stopped),
+                    None => break,
+                },
+                () = &mut enough => {
+                    running.shutdown().await;
+                    break;
+                }
+            }
         }
         window.finish(why_stopped)
     }

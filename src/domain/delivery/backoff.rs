@@ -15,6 +15,15 @@ const POLICY_TRIES_MAX: u32 = 3;
 /// Wait before a message that may have arrived is handed over again, in minutes.
 const UNCERTAIN_MINUTES: i64 = 15;
 
+/// How long a relay is left alone that could not be talked to `times` times in a row, in milliseconds.
+pub fn host_wait_ms(times: u32) -> i64 {
+    step(&HOST_MINUTES, times) * MINUTE_MS
+}
+
+fn step(minutes: &[i64], times: u32) -> i64 {
+    minutes[(times.max(1) as usize - 1).min(minutes.len() - 1)]
+}
+
 /// What the ledger says next about a delivery.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Next {
@@ -56,7 +65,6 @@ pub fn next(
             Next { state: DeliveryState::Ready, due_ms: Some(due_ms), counts }
         }
     };
-    let step = |minutes: &[i64]| minutes[(tries.max(1) as usize - 1).min(minutes.len() - 1)];
     match outcome {
         Outcome::Accepted { .. } => stop(DeliveryState::Accepted),
         Outcome::Uncertain { .. } => match on_uncertain {
@@ -64,10 +72,10 @@ pub fn next(
             OnUncertain::Hold => stop(DeliveryState::Uncertain),
         },
         Outcome::Refused { trouble, .. } => match trouble {
-            Trouble::Host => wait(step(&HOST_MINUTES), false),
+            Trouble::Host => wait(step(&HOST_MINUTES, tries), false),
             Trouble::Throttle => wait(THROTTLE_MINUTES, false),
-            Trouble::Soft => wait(step(&SOFT_MINUTES), true),
-            Trouble::OurSetup => wait(step(&HOST_MINUTES), false),
+            Trouble::Soft => wait(step(&SOFT_MINUTES, tries), true),
+            Trouble::OurSetup => wait(step(&HOST_MINUTES, tries), false),
             Trouble::Policy if tries < POLICY_TRIES_MAX => wait(8 * HOUR_MS / MINUTE_MS, true),
             Trouble::Policy | Trouble::BadAddress | Trouble::Content | Trouble::Protocol => {
                 stop(DeliveryState::Failed)

@@ -19,6 +19,8 @@ const MAC_BYTES: usize = 16;
 pub enum Purpose {
     /// Follow a tracked link.
     Click,
+    /// Credit what happens on a page to the mail that led there, and nothing else: people share such addresses.
+    Via,
     /// Unsubscribe from, or choose, newsletters.
     Preferences,
     /// See and answer a lead offer.
@@ -33,6 +35,7 @@ impl Purpose {
     fn label(self) -> &'static [u8] {
         match self {
             Self::Click => b"click",
+            Self::Via => b"via",
             Self::Preferences => b"preferences",
             Self::Offer => b"offer",
             Self::SignIn => b"sign-in",

@@ -38,8 +38,9 @@ pub struct View {
 pub async fn gate(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let (parts, body) = request.into_parts();
     let passed = if ctx.settings.console_open {
-        let here =
-            is_loopback_host(&parts.headers) && peer(&parts).is_none_or(|address| address.is_loopback());
+        let here = is_loopback_host(&parts.headers)
+            && !is_forwarded(&parts.headers)
+            && peer(&parts).is_some_and(|address| address.is_loopback());
         let text =
             "the console of a rehearsal opens on this machine alone, under the name 127.0.0.1 or localhost";
         if here { Ok(()) } else { Err(Problem::from(Error::denied(text))) }
@@ -110,4 +111,11 @@ impl View {
     pub fn sample() -> Self {
         Self { title: "Sign in to the console", text: "This link works once.", action: Some("#".into()) }
     }
+}
+
+/// Whether a proxy stands between: then "from this machine" says nothing about who asks.
+fn is_forwarded(headers: &HeaderMap) -> bool {
+    ["forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip", "via"]
+        .into_iter()
+        .any(|name| headers.contains_key(name))
 }

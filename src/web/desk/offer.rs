@@ -16,6 +16,7 @@ use crate::{
     domain::{
         kernel::{
             Error, Result,
+            clock::DAY_MS,
             id::{ContactId, OfferId},
         },
         lead::RejectReason,
@@ -43,6 +44,9 @@ use crate::{
         signin, tokens,
     },
 };
+
+/// How long the link of an offer opens the rep's desk.
+const LINK_MS: i64 = 30 * DAY_MS;
 
 /// Before the card is opened: mail scanners see this, so it names nobody.
 #[derive(Debug, Serialize)]
@@ -162,6 +166,11 @@ async fn is_reps(ctx: &Context, headers: &HeaderMap, offer: &Offer) -> Result<bo
     Ok(rep.is_some_and(|rep| offer.contact_id.as_deref() == Some(rep.to_string().as_str())))
 }
 
+/// Whether the lead is the rep's to see: offered and not answered yet, or accepted.
+fn is_theirs(offer: &Offer) -> bool {
+    matches!(offer.answer.as_deref(), None | Some("accepted"))
+}
+
 /// `GET /o/{token}`: changes nothing, whoever asks.
 pub async fn page(
     State(ctx): State<Arc<Context>>,
@@ -170,7 +179,7 @@ pub async fn page(
     headers: HeaderMap,
 ) -> Answer {
     let (_, offer) = offer_of(&ctx, &token).await?;
-    if offer.viewed_ms.is_some() && is_reps(&ctx, &headers, &offer).await? {
+    if is_theirs(&offer) && offer.viewed_ms.is_some() && is_reps(&ctx, &headers, &offer).await? {
         let card = lead_card::card(&ctx, &offer.lead_id).await?;
         let view = view(&ctx, &token, &offer, card, after.done.as_deref());
         let frame = Frame::new(&ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk");
@@ -189,13 +198,13 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
         None => None,
     };
     let zone = partner.as_ref().map_or(Tz::UTC, |partner| partner.zone);
-    let recalled = offer.answer.as_deref() == Some("recalled");
+    let gone = !is_theirs(offer);
     let view = Teaser {
         heat,
         heat_tone,
-        title: if recalled { "This lead was taken back" } else { "A lead for you" }.to_owned(),
-        text: if recalled {
-            "Its time ran out, and it was offered to somebody else.".to_owned()
+        title: if gone { "This lead has moved on" } else { "A lead for you" }.to_owned(),
+        text: if gone {
+            "It is no longer offered to you; somebody else takes care of it.".to_owned()
         } else {
             format!(
                 "{}, somebody wants to hear from {}.",
@@ -207,7 +216,7 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
             .filter(|_| offer.answered_ms.is_none())
             .map(|clock| Running::of(clock, zone, ctx.now_ms())),
         facts: vec![Fact::new("Offered to", &offer.rep_name), Fact::new("Because", &offer.because)],
-        action: (!recalled).then(|| format!("/o/{token}/open")),
+        action: (!gone).then(|| format!("/o/{token}/open")),
     };
     respond::page(ctx, "desk/teaser", &Frame::new(ctx, Area::Desk, &view.title, "/desk"), &view)
 }
@@ -217,8 +226,14 @@ pub async fn open(State(ctx): State<Arc<Context>>, Path(token): Path<String>) ->
     let (id, offer) = offer_of(&ctx, &token).await?;
     let contact = offer.contact_id.as_deref().map(ContactId::parse).transpose()?;
     let contact = contact.ok_or_else(|| Error::conflict("this offer was made to nobody who has a desk"))?;
-    if offer.answer.as_deref() == Some("recalled") {
-        return Err(Error::conflict("this lead was taken back when its time ran out").into());
+    if !is_theirs(&offer) {
+        return Err(Error::conflict("this lead is no longer offered to you").into());
+    }
+    if ctx.now_ms() - offer.offered_ms > LINK_MS {
+        return Err(Error::conflict(
+            "this link is more than 30 days old; ask your channel manager for the lead",
+        )
+        .into());
     }
     handoff::view(&ctx, id).await?;
     let cookie = signin::open_desk(&ctx, contact).await?;

@@ -160,7 +160,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let lead_id = LeadId::parse(&lead.id)?;
     Ok(Submitted {
         access_token: AccessToken::new(lead_id, &lead_asset(form)).sign(&ctx.keys),
-        first_name: first_name(&lead.name).to_owned(),
+        first_name: first_name(&clean.name).to_owned(),
         qualified,
     })
 }
@@ -281,11 +281,19 @@ fn updated(
         created_ms: now_ms,
         updated_ms: now_ms,
     });
-    lead.name.clone_from(&clean.name);
-    lead.company.clone_from(&clean.company);
-    lead.phone = clean.phone.clone().or(lead.phone);
-    lead.job_role = clean.job_role.clone().or(lead.job_role);
-    lead.company_size = clean.company_size.clone().or(lead.company_size);
+    let is_in_hand = !matches!(lead.stage.as_str(), "inquiry" | "nurturing" | "recycled");
+    if is_in_hand {
+        // Anybody can write an address into a form: what a rep works with is added to, never replaced.
+        lead.phone = lead.phone.or_else(|| clean.phone.clone());
+        lead.job_role = lead.job_role.or_else(|| clean.job_role.clone());
+        lead.company_size = lead.company_size.or_else(|| clean.company_size.clone());
+    } else {
+        lead.name.clone_from(&clean.name);
+        lead.company.clone_from(&clean.company);
+        lead.phone = clean.phone.clone().or(lead.phone);
+        lead.job_role = clean.job_role.clone().or(lead.job_role);
+        lead.company_size = clean.company_size.clone().or(lead.company_size);
+    }
     lead.updated_ms = now_ms;
     lead
 }

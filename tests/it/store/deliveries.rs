@@ -35,6 +35,7 @@ fn mail(random: &SeededRandom, source: &str) -> NewDelivery {
         recipient_name: "Rae".to_owned(),
         email: "Rae@Northlight.example".to_owned(),
         rendition_id: "rnd_offer".to_owned(),
+        scope: "",
         domain: DOMAIN.to_owned(),
         because: "a lead is offered".to_owned(),
         expires_ms: START_MS + LIFETIME_MS,

@@ -24,7 +24,7 @@ async fn beat(db: &Db, node: NodeId, at_ms: i64) {
 const ALIVE_MS: i64 = 100_000;
 
 async fn reap_by(db: &Db, node: NodeId, hold: bool) -> Reaped {
-    in_tx!(db, tx => reap(tx, node, ALIVE_MS, START_MS + 500, hold))
+    in_tx!(db, tx => reap(tx, node, ALIVE_MS, START_MS + 500, hold, false))
 }
 
 both_dbs! {

@@ -263,7 +263,8 @@ impl Model {
 
     async fn reap(&mut self, worker: usize) -> String {
         let (node, since_ms) = (self.workers[worker].node, self.machine_ms - BEAT_AGE_MS);
-        let reaped = in_tx!(self.db, tx => deliveries::reap(tx, node, since_ms, self.now_ms, self.hold));
+        let reaped =
+            in_tx!(self.db, tx => deliveries::reap(tx, node, since_ms, self.now_ms, self.hold, false));
         let me = node.to_string();
         let (mut all, mut uncertain) = (0, 0);
         for row in self.rows.values_mut() {

@@ -5,7 +5,7 @@ use partnercast::{
         kernel::{Kind, Locale, id::ContactId},
         partner::Tier,
     },
-    store::partners::{all_partners, contact, contacts, contacts_of, import, partner, partners},
+    store::partners::{all_partners, contact, contacts, contacts_of, import, partner, partners, zones},
 };
 
 use crate::harness::{
@@ -50,6 +50,20 @@ both_dbs! {
         assert!(contacts_of(&db, "northlight").await.unwrap().is_empty());
         assert_eq!(contacts_of(&db, "thornbury").await.unwrap().len(), 1);
         assert_eq!(partner(&db, "northlight").await.unwrap().unwrap().tier, Tier::Platinum);
+    }
+
+    /// Who is no longer on their partner's list gets nothing more; their partner's zone is no longer asked for.
+    async fn import_lets_go_of_who_is_gone(db: Db) {
+        let random = SeededRandom::new(3);
+        let both = [firm("northlight"), firm("thornbury")];
+        let people = [person("northlight", "ana@x.example"), person("thornbury", "bo@x.example")];
+        in_tx!(db, tx => import(tx, START_MS, &random, &both, &people));
+        let zones_before = zones(&db).await.unwrap();
+        assert!(!zones_before.is_empty());
+        let gone = contacts_of(&db, "northlight").await.unwrap().remove(0).id;
+        in_tx!(db, tx => import(tx, START_MS + 1, &random, &[firm("northlight")], &[]));
+        assert!(contact(&db, gone).await.unwrap().is_none());
+        assert_eq!(contacts(&db, "").await.unwrap().len(), 1, "the other partner's people stay");
     }
 
     /// One address twice in one import is refused on both databases, with the address, and nothing is stored.
