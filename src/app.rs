@@ -11,7 +11,7 @@ use tokio::{
 use crate::{
     channel::{
         catcher::Catcher,
-        smtp::{Relay, RelayTls, SmtpChannel},
+        smtp::{Connection, Relay, RelayTls, SmtpChannel},
     },
     config::Config,
     domain::kernel::{
@@ -65,7 +65,8 @@ impl App {
             _ => None,
         };
         let relay = relay_of(config, catcher.as_ref())?;
-        let channel = SmtpChannel::new(relay)?;
+        let channel = SmtpChannel::new(relay.clone())?;
+        tokio::spawn(try_relay(relay));
         let public_url = match config.server.public_url.trim_end_matches('/') {
             "" => format!("http://{address}"),
             url => url.to_owned(),
@@ -167,7 +168,11 @@ impl App {
     }
 }
 
-async fn listen(address: &str) -> Result<TcpListener> {
+/// Listens at `address`.
+///
+/// # Errors
+/// `Unavailable`, saying who is in the way and what to do.
+pub async fn listen(address: &str) -> Result<TcpListener> {
     TcpListener::bind(address).await.map_err(|error| {
         let why = match error.kind() {
             std::io::ErrorKind::AddrInUse => {
@@ -196,6 +201,18 @@ async fn serve(
             let _ = stopped.wait_for(|stop| *stop).await;
         })
         .await
+}
+
+/// Says at once when the relay cannot be talked to: a typing error should not first show on the promised day.
+async fn try_relay(relay: Relay) {
+    match Connection::open(&relay).await {
+        Ok(connection) => connection.close().await,
+        Err(outcome) => tracing::warn!(
+            relay = relay.place(),
+            ?outcome,
+            "the relay cannot be talked to; mail waits until it can"
+        ),
+    }
 }
 
 fn relay_of(config: &Config, catcher: Option<&Catcher>) -> Result<Relay> {

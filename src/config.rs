@@ -236,8 +236,16 @@ impl Config {
         }
         // Through text once more, so that a fault names line and key.
         let merged = if variables.is_empty() { text.to_owned() } else { table.to_string() };
-        let mut config: Self =
-            toml::from_str(&merged).map_err(|error| Error::invalid(error.to_string().trim().to_owned()))?;
+        let mut config: Self = toml::from_str(&merged).map_err(|error| {
+            // The file alone is fine: then a variable is to blame.
+            let blamed = if !variables.is_empty() && toml::from_str::<Self>(text).is_ok() {
+                let names: Vec<&str> = variables.iter().map(|(name, _)| name.as_str()).collect();
+                format!("with the environment variables {}: ", names.join(", "))
+            } else {
+                String::new()
+            };
+            Error::invalid(format!("{blamed}{}", error.to_string().trim()))
+        })?;
         config.resolve(base);
         config.check()?;
         Ok(config)

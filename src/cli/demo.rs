@@ -13,7 +13,7 @@ use rust_embed::RustEmbed;
 
 use super::{asked_to_stop, init, say, start_log};
 use crate::{
-    app::App,
+    app::{App, listen},
     config::Config,
     domain::kernel::{Error, Result, clock::utc},
     store::{issues, lock::ProcessLock},
@@ -51,6 +51,9 @@ pub struct Arguments {
 /// The folder or the port is taken; says by what and how to go on.
 pub async fn main(arguments: Arguments) -> Result<()> {
     let file = arguments.dir.join("partnercast.toml");
+    // A taken port must leave no trace in the folder.
+    let address = format!("127.0.0.1:{}", arguments.port);
+    drop(listen(&address).await?);
     if arguments.fresh {
         delete(&arguments.dir, &file)?;
     }
@@ -58,7 +61,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         prepare(&arguments.dir, &file, arguments.port)?;
     }
     let mut config = Config::load(&file)?;
-    config.server.listen = format!("127.0.0.1:{}", arguments.port);
+    config.server.listen = address;
     start_log(&config.log)?;
     let mut app = App::start(&config).await?;
     welcome(&app, &arguments.dir);

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::{ConfigArgument, load, say, start_log};
 use crate::{
-    domain::kernel::{Clock, Error, Result, clock::SystemClock, random::OsRandom},
+    domain::kernel::{Clock, Result, clock::SystemClock, random::OsRandom},
     store::Db,
     work::import,
 };
@@ -29,14 +29,15 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     let config = load(&arguments.config)?;
     start_log(&config.log)?;
     let roster = import::read(&arguments.roster).await?;
-    let db = Db::open(&config.database.url).await.map_err(|error| {
-        Error::unavailable(format!("{}; with SQLite, stop `partnercast serve` first", error.public()))
-            .because(error)
-    })?;
+    let db = Db::open(&config.database.url).await?;
     let change = import::compare(&db, &roster).await?;
     say(&format!(
-        "partners: {} new, {} known; contacts: {} new, {} known",
-        change.partners_new, change.partners_known, change.contacts_new, change.contacts_known
+        "partners: {} new, {} known; contacts: {} new, {} known, {} no longer listed (they get nothing more)",
+        change.partners_new,
+        change.partners_known,
+        change.contacts_new,
+        change.contacts_known,
+        change.contacts_gone
     ));
     if arguments.dry_run {
         say("dry run: nothing was written");

@@ -7,7 +7,11 @@ pub mod init;
 pub mod serve;
 pub mod sign_in;
 
-use std::{io::Write, path::PathBuf, process::ExitCode};
+use std::{
+    io::{IsTerminal, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 use clap::{Parser, Subcommand};
 
@@ -99,7 +103,10 @@ fn start_log(log: &Log) -> Result<()> {
         ))
         .because(error)
     })?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A log that was started already, as in tests, stays.
     let _ = match log.format {
         LogFormat::Text => builder.with_target(false).try_init(),

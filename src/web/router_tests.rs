@@ -78,7 +78,9 @@ async fn site(change: impl FnOnce(&mut Settings)) -> Site {
 
 impl Site {
     async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let mut request = Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000");
+        let peer = axum::extract::ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
+        let mut request =
+            Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000").extension(peer);
         if !body.is_empty() {
             request = request.header("content-type", "application/x-www-form-urlencoded");
         }
@@ -281,7 +283,7 @@ async fn kits_and_playbooks_open_for_partners_who_come_from_their_mail() {
     let (mail, _) = site.mail().await;
     let issue = issues::recent(&site.ctx.db).await.unwrap().remove(0);
     let line = crate::store::deliveries::of_issue(&site.ctx.db, &issue.id, 0).await.unwrap().remove(0);
-    let via = mail.sign(&site.ctx.keys, Purpose::Click);
+    let via = mail.sign(&site.ctx.keys, Purpose::Via);
     let path = |partner: &str| format!("/p/{partner}/playbooks/proof-of-recovery?via={via}");
     let own = site.get(&path(&line.partner_slug)).await;
     assert_eq!(own.status, StatusCode::OK);

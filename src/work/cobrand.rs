@@ -17,6 +17,9 @@ use crate::{
     render::brand::{Button, PartnerBrand, VendorBrand},
 };
 
+/// Reference of the hand-raise page.
+pub const TALK_TO_US: &str = "pages/talk-to-us";
+
 /// Content hashes of the images and logos, by path under the content folder.
 pub type Media = HashMap<String, String>;
 
@@ -107,7 +110,7 @@ impl<'a> CoBrand<'a> {
         } else {
             format!("?lang={}", self.locale.as_str())
         };
-        format!("/p/{}/{reference}{lang}", self.partner.slug)
+        format!("{}{lang}", page_path(self.partner.slug.as_str(), reference))
     }
 
     /// Where a link leads: pages of ours as a path, others as they are.
@@ -162,6 +165,12 @@ impl<'a> CoBrand<'a> {
             tagline: (!self.vendor.tagline.is_empty()).then(|| self.vendor.tagline.clone()),
         }
     }
+}
+
+/// The path of an asset's page in a partner's voice; the hand-raise page has a short one.
+pub fn page_path(partner: &str, reference: &str) -> String {
+    let short = if reference == TALK_TO_US { "talk-to-us" } else { reference };
+    format!("/p/{partner}/{short}")
 }
 
 /// Says which fields have no value for which partner.

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 
 use super::{
-    cobrand::{CoBrand, Media, no_content, no_value},
+    cobrand::{CoBrand, Media, TALK_TO_US, no_content, no_value},
     link_book::LinkBook,
     tokens,
 };
@@ -173,11 +173,8 @@ fn render(
         .filter(|feature| feature.front.roles.concern(readers.roles))
         .map(|feature| card(feature, &brand, strings, &book))
         .collect::<Result<Vec<_>>>()?;
-    let talk_to_us = book.borrow_mut().tracked(
-        &brand.path("talk-to-us"),
-        strings.get("talk_to_us"),
-        Some("pages/talk-to-us"),
-    );
+    let talk_to_us =
+        book.borrow_mut().tracked(&brand.path(TALK_TO_US), strings.get("talk_to_us"), Some(TALK_TO_US));
     let links = footer(book.borrow_mut().slots(), &base);
     let slots = book.borrow_mut().slots().clone();
     let input = EmailInput {

@@ -8,7 +8,7 @@ use tokio::sync::Semaphore;
 
 use super::{
     cache::Cache,
-    cobrand::{CoBrand, no_value},
+    cobrand::{CoBrand, TALK_TO_US, no_value, page_path},
     context::Context,
     tokens::sha256_hex,
 };
@@ -82,7 +82,9 @@ pub async fn whitepaper_pdf(
         let _place = place;
         let mut hooks = DocumentHooks {
             link: &mut |target| match target {
-                Target::Asset(reference) => format!("{public_url}/p/{slug}/{reference}?lang={lang}"),
+                Target::Asset(reference) => {
+                    format!("{public_url}{}?lang={lang}", page_path(&slug, reference))
+                }
                 Target::Url(url) => url.clone(),
                 Target::Template(_) => String::new(),
             },
@@ -114,7 +116,7 @@ async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Local
     let language = asset.locale.clone().unwrap_or_else(|| brand.vendor.default_locale.clone());
     let strings = ctx.templates.strings(&language);
     let published = asset.front.publish.unwrap_or_default();
-    let talk_to_us = format!("{}{}", ctx.settings.public_url, brand.path("talk-to-us"));
+    let talk_to_us = format!("{}{}", ctx.settings.public_url, brand.path(TALK_TO_US));
     let partner_logo = match &partner.brand.logo {
         Some(hash) => Some(bytes_of(ctx, hash).await?),
         None => None,

@@ -11,7 +11,7 @@ use crate::{
     domain::{
         content::library::SourceFile,
         kernel::{Error, Random, Result, clock::UtcMs},
-        partner::roster::Roster,
+        partner::{Contact, roster::Roster},
     },
     store::{
         Db, audit,
@@ -69,6 +69,8 @@ pub struct Change {
     pub contacts_new: usize,
     /// Contacts to be brought up to date.
     pub contacts_known: usize,
+    /// People of these partners who are not listed any more.
+    pub contacts_gone: usize,
 }
 
 /// Compares a roster with what is stored.
@@ -78,11 +80,18 @@ pub struct Change {
 pub async fn compare(db: &Db, checked: &Checked) -> Result<Change> {
     let slugs: HashSet<String> =
         partners::all_partners(db).await?.into_iter().map(|partner| partner.slug.to_string()).collect();
+    let listed: HashSet<String> = checked.roster.contacts.iter().map(|contact| contact.email.key()).collect();
+    let partners_listed: HashSet<&str> = checked.roster.partners.iter().map(|p| p.slug.as_str()).collect();
+    let mut contacts_gone = 0;
     let (mut addresses, mut after) = (HashSet::new(), String::new());
     loop {
         let page = partners::contacts(db, &after).await?;
         let Some(last) = page.last() else { break };
         after = last.id.to_string();
+        let is_gone = |contact: &Contact| {
+            partners_listed.contains(contact.partner.as_str()) && !listed.contains(&contact.email.key())
+        };
+        contacts_gone += page.iter().filter(|stored| is_gone(&stored.contact)).count();
         addresses.extend(page.into_iter().map(|stored| stored.contact.email.key()));
     }
     let roster = &checked.roster;
@@ -93,6 +102,7 @@ pub async fn compare(db: &Db, checked: &Checked) -> Result<Change> {
         partners_known,
         contacts_new: roster.contacts.len() - contacts_known,
         contacts_known,
+        contacts_gone,
     })
 }
 

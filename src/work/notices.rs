@@ -1,7 +1,7 @@
 //! Single mails that somebody waits for: a lead offer, what a form promised.
 
 use super::{
-    cobrand::CoBrand,
+    cobrand::{CoBrand, TALK_TO_US},
     context::Context,
     publish,
     tokens::{rendition_id, sha256_hex},
@@ -99,7 +99,7 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
         Button { label: label.clone(), url: format!("{base}/u/{token}") }
     });
     let links = links.collect();
-    let talk_to_us = format!("{base}{}", brand.path("talk-to-us"));
+    let talk_to_us = format!("{base}{}", brand.path(TALK_TO_US));
     let input = NoticeInput {
         locale: notice.locale.clone(),
         subject: notice.subject.clone(),

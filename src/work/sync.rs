@@ -14,13 +14,13 @@ use super::{cobrand::Media, context::Context, folder, tokens::sha256_hex};
 use crate::{
     domain::{
         content::{
-            finding::{Finding, Severity},
+            finding::{Finding, Findings, Place, Severity, codes},
             library::{Library, SourceFile},
         },
         kernel::{Error, Result},
         partner::{
             logo,
-            roster::{Roster, RosterFiles},
+            roster::{Roster, RosterFiles, RowFault},
         },
         program::lint,
     },
@@ -47,7 +47,20 @@ pub struct Synced {
 
 /// Reads and checks files as `check`, the editor and the sync do: the library with everything found.
 pub fn read(files: Vec<SourceFile>) -> (Library, Vec<Finding>) {
+    let roster = parse_roster(&files).err().unwrap_or_default();
     let (library, mut findings) = Library::build(files);
+    for fault in roster {
+        let file = format!("roster/{}", fault.file);
+        let mut found = Findings::new(&file, "");
+        let place = Place { line: u32::try_from(fault.line.max(1)).unwrap_or(u32::MAX), column: 1 };
+        let what = if fault.column.is_empty() {
+            fault.message
+        } else {
+            format!("{}: {}", fault.column, fault.message)
+        };
+        found.add(codes::BAD_VALUE, place, what, fault.fix);
+        findings.extend(found.finish());
+    }
     findings.extend(lint::newsletters(&library));
     findings.sort();
     (library, findings)
@@ -61,6 +74,7 @@ pub async fn run(
     mut last_seen: String,
     mut shutdown: watch::Receiver<bool>,
 ) {
+    let mut last_fault = String::new();
     while !*shutdown.borrow() {
         tokio::select! {
             () = tokio::time::sleep(POLL) => {}
@@ -72,7 +86,11 @@ pub async fn run(
                 step(&ctx, dir.as_deref(), import_roster).await;
             }
             Ok(_) => {}
-            Err(error) => tracing::error!(error = error.detail(), "content cannot be read"),
+            Err(error) if error.detail() != last_fault => {
+                last_fault = error.detail();
+                tracing::error!(error = last_fault, "content cannot be read");
+            }
+            Err(_) => {}
         }
     }
 }
@@ -220,6 +238,19 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
 /// # Errors
 /// `Invalid` with every fault.
 pub fn roster_of(files: &[SourceFile], media: &Media) -> Result<Option<Roster>> {
+    let parsed = parse_roster(files).map_err(|faults| {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        Error::invalid(lines.join("\n"))
+    })?;
+    let Some(mut roster) = parsed else { return Ok(None) };
+    for partner in &mut roster.partners {
+        partner.brand.logo = media.get(&format!("roster/brands/{}/logo.png", partner.slug)).cloned();
+    }
+    Ok(Some(roster))
+}
+
+/// The roster without logos, or every fault in it; nothing where there is none.
+fn parse_roster(files: &[SourceFile]) -> Result<Option<Roster>, Vec<RowFault>> {
     let find = |path: &str| files.iter().find(|file| file.path == path).map(|file| file.bytes.as_slice());
     let (Some(partners), Some(contacts)) = (find("roster/partners.csv"), find("roster/contacts.csv")) else {
         return Ok(None);
@@ -231,13 +262,5 @@ pub fn roster_of(files: &[SourceFile], media: &Media) -> Result<Option<Roster>> 
             Some((slug.to_owned(), String::from_utf8_lossy(&file.bytes).into_owned()))
         })
         .collect();
-    let parsed = Roster::parse(RosterFiles { partners, contacts, brands: &brands });
-    let mut roster = parsed.map_err(|faults| {
-        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-        Error::invalid(lines.join("\n"))
-    })?;
-    for partner in &mut roster.partners {
-        partner.brand.logo = media.get(&format!("roster/brands/{}/logo.png", partner.slug)).cloned();
-    }
-    Ok(Some(roster))
+    Roster::parse(RosterFiles { partners, contacts, brands: &brands }).map(Some)
 }

@@ -217,8 +217,10 @@ async fn seen(ctx: &Context, partner: Option<Partner>, issue: Option<Issue>) -> 
     Ok(Seen { partner, issue, events: events::recent(&ctx.db).await?, lead, offer, clock })
 }
 
+/// Whose technical reader the story shows beside the first partner's sales rep.
+const SECOND_PARTNER: &str = "thornbury";
+
 async fn mail_cards(ctx: &Context, partner: &Partner, envelopes: &[Envelope]) -> Result<Vec<MailCard>> {
-    let contacts = partners::contacts_of(&ctx.db, partner.slug.as_str()).await?;
     let library = ctx.library();
     let sender = library.newsletters().next().and_then(|(_, newsletter)| {
         let vendor = library.vendor.as_ref()?;
@@ -227,7 +229,13 @@ async fn mail_cards(ctx: &Context, partner: &Partner, envelopes: &[Envelope]) ->
     let is_letter =
         |envelope: &&Envelope| sender.as_ref().is_none_or(|sender| envelope.from.contains(sender.as_str()));
     let mut cards = Vec::new();
-    for (role, word) in [(AudienceRole::Sales, "sales"), (AudienceRole::Technical, "technical")] {
+    // Two roles at two partners: one source, two brands, two texts.
+    let other = partners::partner(&ctx.db, SECOND_PARTNER).await?;
+    let technical_at = other.as_ref().unwrap_or(partner);
+    let readers =
+        [(AudienceRole::Sales, "sales", partner), (AudienceRole::Technical, "technical", technical_at)];
+    for (role, word, partner) in readers {
+        let contacts = partners::contacts_of(&ctx.db, partner.slug.as_str()).await?;
         let Some(reader) = contacts.iter().find(|stored| stored.contact.roles.contains(role)) else {
             continue;
         };
@@ -331,7 +339,7 @@ fn mails_step(mails: &[MailCard]) -> Step {
         "",
         if done { "arrived".to_owned() } else { format!("{here} of {} arrived", mails.len()) },
     );
-    let text = "The same issue, in the partner’s colours: a sales rep gets questions to ask, an engineer a schedule to run.";
+    let text = "The same issue in each partner’s colours: a sales rep gets questions to ask, an engineer elsewhere a schedule to run.";
     let mut step = step("Two readers", "Two readers, two mails", text, done, badge);
     step.actions = vec![action("All caught mail", "/inbox", true)];
     step

@@ -39,7 +39,10 @@ use crate::{
         },
     },
     work::{
-        Context, handoff,
+        Context,
+        cobrand::page_path,
+        forms::WROTE,
+        handoff,
         lead_card::{self, Card},
         signin, tokens,
     },
@@ -124,6 +127,25 @@ pub struct CardView {
     pub fit_lines: Vec<String>,
     /// What they did.
     pub events: Vec<Evidence>,
+    /// What they wrote, newest first.
+    pub words: Vec<String>,
+    /// What they agreed to, in the words they saw; taken back ones say so.
+    pub consents: Vec<String>,
+}
+
+/// Each text once, as the person last said.
+fn consents(all: &[store::leads::Consent]) -> Vec<String> {
+    let mut said: Vec<(&str, i64)> = Vec::new();
+    let mut lines = Vec::new();
+    for consent in all {
+        let text = (consent.text_id.as_str(), consent.text_version);
+        if !said.contains(&text) {
+            said.push(text);
+            let taken_back = if consent.granted { "" } else { "Taken back: " };
+            lines.push(format!("{taken_back}{}", consent.wording));
+        }
+    }
+    lines
 }
 
 /// A reason to reject.
@@ -326,7 +348,7 @@ fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<&str
             &mut Hooks {
                 link: &mut |target| match target {
                     crate::domain::content::Target::Asset(reference) => {
-                        format!("/p/{}/{reference}", card.partner.slug)
+                        page_path(card.partner.slug.as_str(), reference)
                     }
                     crate::domain::content::Target::Url(url) => url.clone(),
                     crate::domain::content::Target::Template(_) => String::new(),
@@ -335,6 +357,14 @@ fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<&str
                 slots: &mut SlotTable::default(),
             },
         ),
+        words: card
+            .steps
+            .iter()
+            .rev()
+            .filter_map(|step| step.what.strip_prefix(WROTE))
+            .map(str::to_owned)
+            .collect(),
+        consents: consents(&card.consents),
         facts: facts(&card.lead),
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
@@ -479,6 +509,8 @@ impl CardView {
                 line("read a page", 1, 1.0),
             ]),
             fit_lines: vec!["business email +2".into(), "250-999 people +3".into(), "IT +3".into()],
+            words: vec!["Our last restore failed. Please call after 14:00.".into()],
+            consents: vec!["Northlight MSP and Brackenfold may contact me by email or phone.".into()],
             events: vec![
                 did("followed a link: Proof of Recovery", 63, Some("it came 2 s after the mail was accepted")),
                 did("asked for a whitepaper: Proof of Recovery", 12, None),

@@ -90,7 +90,11 @@ async fn show(
         thanks: strings.fill("thanks", &[("name", &opened.first_name)]),
         title: setting.voice()?.text(&asset.front.title)?,
         pdf: (paper && cfg!(feature = "pdf")).then(|| format!("/r/{access}/document.pdf")),
-        contents: if paper { contents(&nodes) } else { Vec::new() },
+        contents: if paper {
+            contents(&setting.voice()?.nodes(&nodes).unwrap_or_default())
+        } else {
+            Vec::new()
+        },
         body: setting.html(&nodes)?,
         asked,
         form: if asked {

@@ -27,11 +27,12 @@ use crate::{
     },
 };
 
+pub use super::cobrand::TALK_TO_US;
 pub use fields::{COMPANY_SIZES, FieldFault, JOB_ROLES, Submission};
 use fields::{Clean, check};
 
-/// Reference of the hand-raise page.
-pub const TALK_TO_US: &str = "pages/talk-to-us";
+/// Begins the step that holds what a person wrote, in their words.
+pub const WROTE: &str = "wrote: ";
 
 /// Which form it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -149,9 +150,10 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     };
     let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
     let qualified = hand_off.is_some();
-    let what = step_text(form, &clean, &title, &standing);
+    let what = step_text(form, &title, &standing);
     let mut tx = ctx.db.begin().await?;
-    store(ctx, &mut tx, &mut lead, known_as, &what, event, &consent, hand_off).await?;
+    store(ctx, &mut tx, &mut lead, known_as, &what, clean.message.as_deref(), event, &consent, hand_off)
+        .await?;
     if let Some(receipt) = receipt {
         receipt.enqueue(&mut tx, ctx.now_ms()).await?;
     }
@@ -177,6 +179,7 @@ async fn store(
     lead: &mut Lead,
     known_as: Option<(UtcMs, String)>,
     what: &str,
+    message: Option<&str>,
     event: events::Event,
     consent: &NewConsent,
     hand_off: Option<HandOff>,
@@ -190,6 +193,10 @@ async fn store(
         }
     }
     leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;
+    if let Some(message) = message {
+        let words = format!("{WROTE}{message}");
+        leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &words).await?;
+    }
     leads::add_consent(tx, &lead.id, now_ms, consent).await?;
     events::insert(tx, vec![event]).await?;
     match hand_off {
@@ -198,18 +205,13 @@ async fn store(
     }
 }
 
-fn step_text(form: &Submission, clean: &Clean, title: &str, standing: &scoring::Standing) -> String {
-    let mut text = match form.kind {
+fn step_text(form: &Submission, title: &str, standing: &scoring::Standing) -> String {
+    let text = match form.kind {
         FormKind::Whitepaper => format!("asked for the whitepaper “{title}”"),
         FormKind::Webinar => format!("registered for “{title}”"),
         FormKind::TalkToUs => "asked to talk".to_owned(),
     };
-    if let Some(message) = &clean.message {
-        text.push_str(": ");
-        text.push_str(message);
-    }
-    let stop = if text.ends_with(['.', '!', '?']) { "" } else { "." };
-    format!("{text}{stop} {}", standing.because)
+    format!("{text}. {}", standing.because)
 }
 
 /// The consent as the person read it.
