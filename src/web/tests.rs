@@ -73,7 +73,7 @@ fn every_page_renders_with_every_sample() {
     samples.public("thanks", "public/thanks", &public::thanks::View::sample());
     samples.public("preferences", "public/preferences", &public::preferences::View::sample());
     samples.app("teaser", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample());
-    samples.app("card", "desk/card", Area::Desk, &desk::offer::CardView::sample());
+    samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
     samples.app("overview", "console/overview", Area::Console, &console::overview::View::sample());
     samples.app("issue", "console/issue", Area::Console, &console::issue::View::sample());

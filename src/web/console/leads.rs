@@ -320,7 +320,7 @@ impl ListView {
 impl View {
     /// Ana, accepted.
     pub fn sample() -> Self {
-        let card = crate::web::desk::offer::CardView::sample();
+        let card = crate::web::desk::card::CardView::sample();
         let at = || Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo);
         Self {
             stage: lead::stage("sal"),

@@ -1,5 +1,6 @@
 //! The sales desk: one card a lead, with evidence, next steps and the clock.
 
+pub mod card;
 pub mod leads;
 pub mod offer;
 
