@@ -267,6 +267,23 @@ pub async fn reap(
     Ok(Reaped { uncertain, all })
 }
 
+/// Puts a delivery that ended without being accepted back into the queue, due now: the same message, by a person's
+/// word. `lifetime_ms` is how long it is worth sending. False for one that was accepted or is on its way.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) -> Result<bool> {
+    let done = tx
+        .run(
+            "UPDATE delivery SET state = 'ready', due_ms = $2, expires_ms = $2 + $3, crashes = 0, token = token + 1,
+                 detail = 'a person had it sent again'
+             WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead')",
+            args![id, now_ms, lifetime_ms],
+        )
+        .await?;
+    Ok(done == 1)
+}
+
 /// Releases an approved issue: fills its outbox with one row per included recipient, in one statement. An issue
 /// that was released before, is not approved or was cancelled stays as it is. `lifetime_ms` is how long after its
 /// promise a message is worth sending, `domain` the part of the Message-ID after the @.

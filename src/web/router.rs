@@ -108,6 +108,7 @@ fn console_routes() -> Routes {
         .route("/console/issues/{id}", get(console::issue::page))
         .route("/console/issues/{id}/live.json", get(console::issue::live))
         .route("/console/issues/{id}/{action}", post(console::issue::steer))
+        .route("/console/issues/{id}/deliveries/{delivery}/again", post(console::issue::send_again))
         .route("/console/renditions/{id}", get(console::content::rendition))
         .route("/console/renditions/{id}/html", get(console::content::rendition_html))
         .route("/console/leads", get(console::leads::list))

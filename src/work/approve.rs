@@ -2,8 +2,8 @@
 
 use super::context::Context;
 use crate::{
-    domain::kernel::{Error, Result},
-    store::{audit, issues},
+    domain::kernel::{Error, Result, clock::DAY_MS},
+    store::{audit, deliveries, issues},
 };
 
 /// Approves the issue whose frozen content has this hash.
@@ -46,6 +46,24 @@ pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// `Conflict` if it is cancelled or done already.
 pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     control(ctx, issue_id, "cancelled", "cancel", actor).await
+}
+
+/// Sends a delivery again that failed, expired, or waits for a person: the same message, with the same Message-ID.
+///
+/// # Errors
+/// `Conflict` if it was accepted, or is on its way.
+pub async fn send_again(ctx: &Context, delivery_id: &str, actor: &str) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    if !deliveries::send_again(&mut tx, delivery_id, now_ms, DAY_MS).await? {
+        return Err(Error::conflict(
+            "this message was accepted, or is on its way; there is nothing to send again",
+        ));
+    }
+    audit::record(&mut tx, now_ms, &*ctx.random, actor, "send-again", delivery_id, "").await?;
+    tx.commit().await?;
+    ctx.wake.deliver.notify_one();
+    Ok(())
 }
 
 async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &str) -> Result<()> {

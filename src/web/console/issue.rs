@@ -141,6 +141,8 @@ pub struct Delivery {
     pub tries: i64,
     /// The last reply.
     pub reply: String,
+    /// Where "send again" leads, for those that ended without being accepted.
+    pub again: Option<String>,
 }
 
 async fn issue_of(ctx: &Context, id: &str) -> Result<Issue> {
@@ -165,7 +167,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         variants: variants(&ctx, &audience).await?,
         audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
         audience: audience.into_iter().map(person).collect(),
-        deliveries: lines.into_iter().map(|line| delivery(line, zone)).collect(),
+        deliveries: lines.into_iter().map(|line| delivery(line, &issue.id, zone)).collect(),
         title: issue.title,
     };
     let path = format!("/console/issues/{id}");
@@ -204,6 +206,15 @@ pub async fn steer(
         "cancel" => approve::cancel(&ctx, &id, who).await?,
         _ => return Err(Problem::no_page()),
     }
+    Ok(respond::see_other(&format!("/console/issues/{id}")))
+}
+
+/// `POST /console/issues/{id}/deliveries/{delivery}/again`
+pub async fn send_again(
+    State(ctx): State<Arc<Context>>,
+    Path((id, delivery)): Path<(String, String)>,
+) -> Answer {
+    approve::send_again(&ctx, &delivery, actor(&ctx)).await?;
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
@@ -293,8 +304,14 @@ fn person(person: Considered) -> Person {
     }
 }
 
-fn delivery(line: deliveries::Line, zone: Tz) -> Delivery {
-    let tone = DeliveryState::parse(&line.state).map_or("", delivery_tone);
+fn delivery(line: deliveries::Line, issue_id: &str, zone: Tz) -> Delivery {
+    let state = DeliveryState::parse(&line.state);
+    let tone = state.map_or("", delivery_tone);
+    let ended = matches!(
+        state,
+        Some(DeliveryState::Uncertain | DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Dead)
+    );
+    let again = ended.then(|| format!("/console/issues/{issue_id}/deliveries/{}/again", line.id));
     Delivery {
         name: line.recipient_name,
         email: line.email,
@@ -303,6 +320,7 @@ fn delivery(line: deliveries::Line, zone: Tz) -> Delivery {
         accepted: line.accepted_ms.map_or("–".to_owned(), |ms| Moment::short(ms, zone).text),
         tries: line.attempt,
         reply: line.detail.unwrap_or_default(),
+        again,
     }
 }
 
@@ -318,6 +336,7 @@ impl View {
             accepted: "Tue 12 Jan, 16:00".into(),
             tries: 1,
             reply: reply.into(),
+            again: (state == "failed").then(|| "/console/issues/iss_1/deliveries/dlv_1/again".into()),
         };
         Self {
             title: "Restores, not backups: your part in January".into(),

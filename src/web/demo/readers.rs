@@ -1,6 +1,5 @@
 //! The two readers whose mails the story shows side by side.
 
-
 use serde::Serialize;
 
 use crate::{
@@ -38,6 +37,10 @@ pub struct MailCard {
 /// Whose technical reader the story shows beside the first partner's sales rep.
 const SECOND_PARTNER: &str = "thornbury";
 
+/// The two mails, or where each is waited for.
+///
+/// # Errors
+/// Those of the store.
 pub async fn mail_cards(ctx: &Context, partner: &Partner, envelopes: &[Envelope]) -> Result<Vec<MailCard>> {
     let library = ctx.library();
     let sender = library.newsletters().next().and_then(|(_, newsletter)| {

@@ -1,31 +1,22 @@
 //! The evidence card of a lead, as its rep sees it.
 
-
 use serde::Serialize;
 
 use crate::{
-    domain::{
-        lead::RejectReason,
-        partner::contact::first_name,
-    },
+    domain::{lead::RejectReason, partner::contact::first_name},
     render::{
         html::{self, Hooks, Profile},
         slots::{SlotTable, escape_url_part},
     },
     store::{self, leads::Offer},
     web::view::{
-            Fact,
-            chart::Badge,
-            clock::Running,
-            lead::{self, Evidence, Points},
-            words,
-        },
-    work::{
-        Context,
-        cobrand::page_path,
-        forms::WROTE,
-        lead_card::Card,
+        Fact,
+        chart::Badge,
+        clock::Running,
+        lead::{self, Evidence, Points},
+        words,
     },
+    work::{Context, cobrand::page_path, forms::WROTE, lead_card::Card},
 };
 
 /// The card.

@@ -33,8 +33,7 @@ use crate::{
         },
     },
     work::{
-        Context,
-        handoff,
+        Context, handoff,
         lead_card::{self},
         signin, tokens,
     },

@@ -11,7 +11,7 @@ use partnercast::{
         Db,
         deliveries::{
             LANE_ISSUE, LANE_URGENT, NewDelivery, counts, enqueue, hand_back, next_due_ms, of_issue, origins,
-            release, sent, unfinished,
+            release, send_again, sent, unfinished,
         },
         issues, renditions, suppressions,
     },
@@ -337,5 +337,15 @@ both_dbs! {
         assert_eq!((one.contact_id.as_ref(), one.lead_id.as_ref()), (Some(&scene.contacts[3]), None));
         assert_eq!((one.partner_slug.as_str(), one.accepted_ms), ("northlight", None));
         assert!(in_tx!(db, tx => origins(tx, vec![])).is_empty());
+    }
+
+    /// Only what ended without being accepted goes back into the queue.
+    async fn send_again_takes_what_ended(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 1).await;
+        let line = of_issue(&db, &scene.issue, 0).await.unwrap().remove(0);
+        assert!(!in_tx!(db, tx => send_again(tx, &line.id, START_MS + 5, 1_000)), "it waits already");
+        execute(&db, "UPDATE delivery SET state = 'dead', crashes = 3 WHERE id = $1", values![line.id.clone()]).await;
+        assert!(in_tx!(db, tx => send_again(tx, &line.id, START_MS + 5, 1_000)));
+        assert_eq!(of_issue(&db, &scene.issue, 0).await.unwrap()[0].state, "ready");
     }
 }

@@ -99,4 +99,27 @@ both_dbs! {
         rig.drain().await;
         rig.assert_nothing_left().await;
     }
+
+    /// A message that waits for a person is sent again by one, once; an accepted one is not.
+    async fn a_person_sends_again_what_ended_without_being_accepted(db: Db) {
+        let rig = Rig::new(db).await;
+        let issue = rig.send_january().await;
+        let line = deliveries::of_issue(&rig.ctx.db, &issue, 0).await.unwrap().remove(0);
+        assert!(approve::send_again(&rig.ctx, &line.id, "marcus").await.is_err(), "it was accepted");
+        let dead = NodeId::new(1, &SeededRandom::new(99));
+        let me = NodeId::new(2, &SeededRandom::new(98));
+        rig.clock.set(EVE_MS + 29 * DAY_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        let claimed = deliveries::claim(&mut tx, dead, rig.clock_ms(), 1).await.unwrap();
+        deliveries::start_window(&mut tx, &claimed).await.unwrap();
+        deliveries::reap(&mut tx, me, i64::MAX, rig.clock_ms(), true, false).await.unwrap();
+        tx.commit().await.unwrap();
+        rig.drain().await;
+        assert_eq!(rig.mailbox.count().await.unwrap(), 33 + 32, "one is held for a person");
+        approve::send_again(&rig.ctx, &claimed[0].id, "marcus").await.unwrap();
+        assert!(approve::send_again(&rig.ctx, &claimed[0].id, "marcus").await.is_err(), "it is on its way");
+        rig.drain().await;
+        assert_eq!(rig.mailbox.count().await.unwrap(), 66);
+    }
 }
