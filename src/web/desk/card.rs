@@ -14,7 +14,6 @@ use crate::{
         chart::Badge,
         clock::Running,
         lead::{self, Evidence, Points},
-        words,
     },
     work::{Context, cobrand::page_path, forms::WROTE, lead_card::Card},
 };
@@ -223,8 +222,7 @@ fn facts(lead: &store::leads::Lead) -> Vec<Fact> {
     }
     let more = [("Role", &lead.job_role), ("Company size", &lead.company_size)];
     facts.extend(
-        more.into_iter()
-            .filter_map(|(label, value)| value.as_deref().map(|value| Fact::new(label, words(value)))),
+        more.into_iter().filter_map(|(label, value)| value.as_deref().map(|value| Fact::new(label, value))),
     );
     facts.extend([Fact::new("Language", &lead.locale), Fact::new("Came by", &lead.origin)]);
     facts
