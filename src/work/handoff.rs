@@ -13,7 +13,7 @@ use crate::{
         kernel::{
             Error, Result,
             clock::utc,
-            id::{ContactId, LeadId, OfferId},
+            id::{LeadId, OfferId},
         },
         lead::{
             LeadStage, RejectReason, SlaKind,
@@ -375,12 +375,4 @@ async fn start_clock(
     let rule = library.rules.routing.as_ref().ok_or_else(super::cobrand::no_content)?;
     let running = clock::start(rule, kind, heat_of(offer), ctx.now_ms(), partner.zone);
     leads::start_clock(tx, &row(&lead.id, kind, running.started_ms, running.due_ms, &offer.rep_name)).await
-}
-
-/// The rep whom an offer was made to, if they are a contact.
-///
-/// # Errors
-/// An id that cannot be read.
-pub fn rep_of(offer: &Offer) -> Result<Option<ContactId>> {
-    offer.contact_id.as_deref().map(ContactId::parse).transpose()
 }
