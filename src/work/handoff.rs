@@ -182,24 +182,21 @@ impl HandOff {
     /// # Errors
     /// `Conflict` if another offer is open: a lead has one owner at a time. Those of the store.
     pub async fn store(self, ctx: &Context, tx: &mut Tx, lead: &mut Lead) -> Result<()> {
-        let now_ms = ctx.now_ms();
-        let from = stage_of(lead)?;
-        let known_ms = lead.updated_ms;
-        for (to, what) in [
-            (LeadStage::Mql, self.because.clone()),
-            (LeadStage::Offered, format!("Offered to {}. {}", self.offer.rep_name, self.routed)),
-        ] {
-            to.as_str().clone_into(&mut lead.stage);
-            leads::add_step(tx, &lead.id, now_ms, "partnercast", to.as_str(), &what).await?;
-        }
-        lead.because = self.because;
-        lead.updated_ms = now_ms;
-        tracing::info!(lead = lead.id, offer = self.offer.id, from = from.as_str(), "lead offered");
-        leads::update(tx, lead, known_ms, from.as_str()).await?;
+        lead.because.clone_from(&self.because);
+        advance(ctx, tx, lead, LeadStage::Mql, "partnercast", &self.because).await?;
+        self.store_again(ctx, tx, lead).await
+    }
+
+    /// As [`HandOff::store`], for a lead that is qualified already.
+    async fn store_again(self, ctx: &Context, tx: &mut Tx, lead: &mut Lead) -> Result<()> {
+        let what = format!("Offered to {}. {}", self.offer.rep_name, self.routed);
+        advance(ctx, tx, lead, LeadStage::Offered, "partnercast", &what).await?;
         leads::add_offer(tx, &self.offer).await?;
         leads::start_clock(tx, &self.clock).await?;
-        self.mail.enqueue(tx, now_ms).await?;
-        audit::record(tx, now_ms, &*ctx.random, "partnercast", "offer", &lead.id, &self.offer.rep_name).await
+        self.mail.enqueue(tx, ctx.now_ms()).await?;
+        tracing::info!(lead = lead.id, offer = self.offer.id, "lead offered");
+        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "offer", &lead.id, &self.offer.rep_name)
+            .await
     }
 }
 
@@ -275,19 +272,6 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
     Ok(())
-}
-
-impl HandOff {
-    /// As [`HandOff::store`], for a lead that is qualified already.
-    async fn store_again(self, ctx: &Context, tx: &mut Tx, lead: &mut Lead) -> Result<()> {
-        let what = format!("Offered to {}. {}", self.offer.rep_name, self.routed);
-        advance(ctx, tx, lead, LeadStage::Offered, "partnercast", &what).await?;
-        leads::add_offer(tx, &self.offer).await?;
-        leads::start_clock(tx, &self.clock).await?;
-        self.mail.enqueue(tx, ctx.now_ms()).await?;
-        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "offer", &lead.id, &self.offer.rep_name)
-            .await
-    }
 }
 
 /// The owner reached the person: the clock to the first contact stops, the one to the next step starts.

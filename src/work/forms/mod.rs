@@ -161,15 +161,10 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     ctx.wake.deliver.notify_one();
     let lead_id = LeadId::parse(&lead.id)?;
     Ok(Submitted {
-        access_token: AccessToken::new(lead_id, &lead_asset(form)).sign(&ctx.keys),
+        access_token: AccessToken::new(lead_id, &form.asset).sign(&ctx.keys),
         first_name: first_name(&clean.name).to_owned(),
         qualified,
     })
-}
-
-/// What the access token of a form opens.
-fn lead_asset(form: &Submission) -> String {
-    form.asset.clone()
 }
 
 #[expect(clippy::too_many_arguments, reason = "everything that one form changes, in one transaction")]
@@ -313,7 +308,7 @@ fn receipt(
         return Ok(None);
     }
     let strings = ctx.templates.strings(&form.locale);
-    let token = AccessToken::new(LeadId::parse(&lead.id)?, &lead_asset(form)).sign(&ctx.keys);
+    let token = AccessToken::new(LeadId::parse(&lead.id)?, &form.asset).sign(&ctx.keys);
     let values = [("title", title), ("partner", partner.name.as_str()), ("name", first_name(&lead.name))];
     let notice = Notice {
         source: format!("receipt:{}:{}", lead.id, asset.reference),
