@@ -12,6 +12,7 @@ pub mod leads;
 pub mod lock;
 pub mod nodes;
 pub mod partners;
+pub mod queue;
 pub mod renditions;
 pub mod sessions;
 pub mod sql;

@@ -33,9 +33,9 @@ use crate::{
         },
     },
     store::{
-        audit, contents, deliveries,
+        audit, contents,
         issues::{self, Frozen, Issue, Occurrence},
-        partners, renditions,
+        partners, queue, renditions,
         suppressions::{self, ALL},
     },
 };
@@ -93,7 +93,7 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let domain = sender_domain(ctx);
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
-    let filled = deliveries::release(&mut tx, issue_id, now_ms, LIFETIME_MS, &domain).await?;
+    let filled = queue::release(&mut tx, issue_id, now_ms, LIFETIME_MS, &domain).await?;
     audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "release", issue_id, &filled.to_string())
         .await?;
     tx.commit().await?;

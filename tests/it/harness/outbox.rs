@@ -12,9 +12,9 @@ use partnercast::{
     },
     store::{
         Db,
-        deliveries::{self, Claimed, Settled},
         issues::{self, Decision, Frozen, Issue, Occurrence},
         partners,
+        queue::{self, Claimed, Settled},
         renditions::{self, NewLink, NewRendition},
     },
 };
@@ -159,7 +159,7 @@ impl Scene {
     /// Stores an approved issue and fills its outbox.
     pub async fn released(db: &Db, newsletter: &str, readers: usize) -> Self {
         let scene = Self::approved(db, newsletter, readers).await;
-        let filled = in_tx!(db, tx => deliveries::release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN));
+        let filled = in_tx!(db, tx => queue::release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN));
         assert_eq!(filled, readers as u64);
         scene
     }
@@ -200,12 +200,12 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
 
 /// Claims up to `limit`.
 pub async fn claim(db: &Db, node: NodeId, now_ms: i64, limit: i64) -> Vec<Claimed> {
-    in_tx!(db, tx => deliveries::claim(tx, node, now_ms, limit))
+    in_tx!(db, tx => queue::claim(tx, node, now_ms, limit))
 }
 
 /// Marks a window as being sent.
 pub async fn start(db: &Db, window: &[Claimed]) -> Vec<String> {
-    in_tx!(db, tx => deliveries::start_window(tx, window))
+    in_tx!(db, tx => queue::start_window(tx, window))
 }
 
 /// The result of the try that `claimed` was taken for, ending in `state`.
@@ -228,7 +228,7 @@ pub fn result(claimed: &Claimed, state: DeliveryState, due_ms: Option<i64>) -> S
 
 /// Records results.
 pub async fn settle(db: &Db, node: NodeId, results: &[Settled]) -> u64 {
-    in_tx!(db, tx => deliveries::settle(tx, node, results))
+    in_tx!(db, tx => queue::settle(tx, node, results))
 }
 
 /// What the ledger says of one delivery.

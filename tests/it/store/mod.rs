@@ -2,8 +2,6 @@
 
 mod audit;
 mod contents;
-mod deliveries;
-mod deliveries_crash;
 mod events;
 mod gate;
 mod issues;
@@ -11,6 +9,8 @@ mod leads;
 mod model;
 mod nodes;
 mod partners;
+mod queue;
+mod queue_crash;
 mod renditions;
 mod sessions;
 mod suppressions;

@@ -16,9 +16,9 @@ use partnercast::{
         kernel::{Random as _, clock::MINUTE_MS, id::NodeId},
     },
     store::{
-        Db,
-        deliveries::{self, Claimed, Settled},
-        issues, nodes, suppressions,
+        Db, deliveries, issues, nodes,
+        queue::{self, Claimed, Settled},
+        suppressions,
     },
 };
 
@@ -139,7 +139,8 @@ impl Model {
     async fn release(&mut self, issue: usize) -> String {
         let known = &mut self.issues[issue];
         let expected = !known.released && known.control != "cancelled";
-        let filled = in_tx!(self.db, tx => deliveries::release(tx, &known.scene.issue, self.now_ms, LIFETIME_MS, DOMAIN));
+        let filled =
+            in_tx!(self.db, tx => queue::release(tx, &known.scene.issue, self.now_ms, LIFETIME_MS, DOMAIN));
         assert_eq!(filled, if expected { READERS as u64 } else { 0 });
         if expected {
             known.released = true;
@@ -263,8 +264,7 @@ impl Model {
 
     async fn reap(&mut self, worker: usize) -> String {
         let (node, since_ms) = (self.workers[worker].node, self.machine_ms - BEAT_AGE_MS);
-        let reaped =
-            in_tx!(self.db, tx => deliveries::reap(tx, node, since_ms, self.now_ms, self.hold, false));
+        let reaped = in_tx!(self.db, tx => queue::reap(tx, node, since_ms, self.now_ms, self.hold, false));
         let me = node.to_string();
         let (mut all, mut uncertain) = (0, 0);
         for row in self.rows.values_mut() {
@@ -334,7 +334,7 @@ impl Model {
 
     async fn hand_back(&mut self, worker: usize) -> String {
         let node = self.workers[worker].node;
-        let changed = in_tx!(self.db, tx => deliveries::hand_back(tx, node));
+        let changed = in_tx!(self.db, tx => queue::hand_back(tx, node));
         let mut expected = 0;
         for row in self.rows.values_mut() {
             if row.state == Leased && row.node.as_deref() == Some(&node.to_string()) {

@@ -11,7 +11,7 @@ use partnercast::{
             random::SeededRandom,
         },
     },
-    store::{deliveries, issues, nodes},
+    store::{deliveries, issues, nodes, queue},
     work::{approve, publish},
 };
 
@@ -28,8 +28,8 @@ both_dbs! {
         let dead = NodeId::new(1, &SeededRandom::new(99));
         let mut tx = rig.ctx.db.begin().await.unwrap();
         nodes::beat(&mut tx, dead, 0).await.unwrap();
-        let claimed = deliveries::claim(&mut tx, dead, rig.clock_ms(), 20).await.unwrap();
-        let started = deliveries::start_window(&mut tx, &claimed[..8]).await.unwrap();
+        let claimed = queue::claim(&mut tx, dead, rig.clock_ms(), 20).await.unwrap();
+        let started = queue::start_window(&mut tx, &claimed[..8]).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!((claimed.len(), started.len()), (20, 8));
 
@@ -37,7 +37,7 @@ both_dbs! {
         assert_eq!(rig.mailbox.count().await.unwrap(), 13, "what the dead node holds is not touched yet");
         let me = NodeId::new(2, &SeededRandom::new(98));
         let mut tx = rig.ctx.db.begin().await.unwrap();
-        let reaped = deliveries::reap(&mut tx, me, rig.clock_ms() - 60_000, rig.clock_ms(), false, false).await.unwrap();
+        let reaped = queue::reap(&mut tx, me, rig.clock_ms() - 60_000, rig.clock_ms(), false, false).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!((reaped.all, reaped.uncertain), (20, 8));
         rig.drain().await;
@@ -111,9 +111,9 @@ both_dbs! {
         rig.clock.set(EVE_MS + 29 * DAY_MS);
         publish::tick(&rig.ctx).await.unwrap();
         let mut tx = rig.ctx.db.begin().await.unwrap();
-        let claimed = deliveries::claim(&mut tx, dead, rig.clock_ms(), 1).await.unwrap();
-        deliveries::start_window(&mut tx, &claimed).await.unwrap();
-        deliveries::reap(&mut tx, me, i64::MAX, rig.clock_ms(), true, false).await.unwrap();
+        let claimed = queue::claim(&mut tx, dead, rig.clock_ms(), 1).await.unwrap();
+        queue::start_window(&mut tx, &claimed).await.unwrap();
+        queue::reap(&mut tx, me, i64::MAX, rig.clock_ms(), true, false).await.unwrap();
         tx.commit().await.unwrap();
         rig.drain().await;
         assert_eq!(rig.mailbox.count().await.unwrap(), 33 + 32, "one is held for a person");

@@ -3,9 +3,8 @@
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::id::NodeId},
     store::{
-        Db,
-        deliveries::{Reaped, reap},
-        issues, nodes,
+        Db, issues, nodes,
+        queue::{Reaped, reap},
     },
 };
 
@@ -145,7 +144,7 @@ both_dbs! {
         let window = claim(&db, scene.node(), START_MS, 1).await;
         let before = row(&db, &window[0].id).await;
         let mut tx = db.begin().await.unwrap();
-        partnercast::store::deliveries::start_window(&mut tx, &window).await.unwrap();
+        partnercast::store::queue::start_window(&mut tx, &window).await.unwrap();
         drop(tx);
         assert_eq!(row(&db, &window[0].id).await, before);
     }

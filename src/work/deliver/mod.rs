@@ -3,8 +3,10 @@
 //! One transaction records the results of window k-1 and marks window k as sending; the network is used between
 //! transactions only. After a crash the rows marked sending are exactly those that may have left.
 
+mod message;
+mod node;
+
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -14,35 +16,23 @@ use std::{
 
 use tokio::sync::watch;
 
-use super::{cache::Cache, context::Context, tokens::MailToken};
+use super::context::Context;
 use crate::{
-    channel::smtp::{Mail, SmtpChannel},
+    channel::smtp::SmtpChannel,
     domain::{
         delivery::{DeliveryState, Outcome, Stage, Trouble, backoff},
-        kernel::{
-            Kind, Result,
-            clock::UtcMs,
-            id::{DeliveryId, NodeId},
-            token::Purpose,
-        },
-        partner::contact::first_name,
-    },
-    render::{
-        SlotValues,
-        email::{Recipient, WireTemplate},
+        kernel::{Result, clock::UtcMs, id::NodeId},
     },
     store::{
-        deliveries::{self, Claimed, Settled},
-        nodes, renditions,
+        nodes,
+        queue::{self, Claimed, Settled},
     },
 };
+use message::Writer;
+use node::{DEAD_AFTER_MS, beat, beat_forever, reap};
 
-/// How often a node says that it is alive (machine time).
-const HEARTBEAT: Duration = Duration::from_secs(10);
 /// A node that could not say so for this long starts no window.
 const STALE_AFTER_MS: i64 = 30_000;
-/// A node that was not heard of for this long is taken over.
-const DEAD_AFTER_MS: i64 = 60_000;
 /// Longest rest before the queue is looked at again.
 const POLL: Duration = Duration::from_millis(500);
 /// Shortest rest.
@@ -53,22 +43,13 @@ const LAST_MOMENT: Duration = Duration::from_secs(10);
 const DATABASE_REST: Duration = Duration::from_secs(1);
 /// Windows claimed ahead.
 const WINDOWS_AHEAD: usize = 4;
-/// Encoded renditions kept in memory.
-const WIRES_MAX: usize = 256;
-
-/// An encoded rendition and its envelope sender.
-struct Wire {
-    template: WireTemplate,
-    sender: String,
-}
-
 /// One worker. Run one a process; it spreads a window over several connections.
 pub struct Deliverer {
     ctx: Arc<Context>,
     channel: SmtpChannel,
     node: NodeId,
     last_beat_ms: Arc<AtomicI64>,
-    wires: Cache<Wire>,
+    writer: Writer,
     /// Results of the last window, not yet recorded.
     unsettled: Vec<Settled>,
     /// Whether the database failed while we held rows, so that some may be ours without our knowing.
@@ -83,12 +64,13 @@ impl Deliverer {
     pub fn new(ctx: Arc<Context>, channel: SmtpChannel) -> Self {
         let node = NodeId::new(ctx.clock.machine_ms(), &*ctx.random);
         let last_beat_ms = Arc::new(AtomicI64::new(i64::MIN / 2));
+        let writer = Writer::new(ctx.clone());
         Self {
             ctx,
             channel,
             node,
             last_beat_ms,
-            wires: Cache::new(WIRES_MAX),
+            writer,
             unsettled: Vec::new(),
             astray: false,
             relay_down: 0,
@@ -167,7 +149,7 @@ impl Deliverer {
         }
         let limit = i64::try_from(self.ctx.settings.window * WINDOWS_AHEAD).unwrap_or(i64::MAX);
         let mut tx = self.ctx.db.begin().await?;
-        let claimed = deliveries::claim(&mut tx, self.node, self.ctx.now_ms(), limit).await?;
+        let claimed = queue::claim(&mut tx, self.node, self.ctx.now_ms(), limit).await?;
         tx.commit().await?;
         let count = claimed.len();
         for window in claimed.chunks(self.ctx.settings.window) {
@@ -183,7 +165,7 @@ impl Deliverer {
         if self.ctx.now_ms() < self.relay_rests_until_ms {
             // What was claimed and not started waits where other nodes can see it.
             let mut tx = self.ctx.db.begin().await?;
-            deliveries::hand_back(&mut tx, self.node).await?;
+            queue::hand_back(&mut tx, self.node).await?;
             tx.commit().await?;
         }
         Ok(count)
@@ -191,7 +173,7 @@ impl Deliverer {
 
     /// How long nothing is due, at most [`POLL`]: other nodes and people may add to the queue meanwhile.
     async fn rest(&self) -> Duration {
-        let next_due_ms = deliveries::next_due_ms(&self.ctx.db).await.ok().flatten();
+        let next_due_ms = queue::next_due_ms(&self.ctx.db).await.ok().flatten();
         let now_ms = self.ctx.now_ms().max(self.relay_rests_until_ms);
         // What is due already and was not claimed is paused: looking again at once would change nothing.
         next_due_ms
@@ -203,14 +185,14 @@ impl Deliverer {
     async fn window(&mut self, window: &[Claimed], shutdown: &mut watch::Receiver<bool>) -> Result<()> {
         let mut tx = self.ctx.db.begin().await?;
         let settled = settle(&mut tx, self.node, &self.unsettled).await?;
-        let started = deliveries::start_window(&mut tx, window).await?;
+        let started = queue::start_window(&mut tx, window).await?;
         tx.commit().await?;
         self.report_fenced(settled);
         self.unsettled.clear();
         let leaving: Vec<&Claimed> = window.iter().filter(|claimed| started.contains(&claimed.id)).collect();
         let (mut mails, mut sent) = (Vec::new(), Vec::new());
         for claimed in leaving {
-            match self.prepare(claimed).await {
+            match self.writer.write(claimed).await {
                 Ok(mail) => {
                     mails.push(mail);
                     sent.push(claimed);
@@ -250,62 +232,6 @@ impl Deliverer {
         } else {
             self.relay_down = 0;
         }
-    }
-
-    /// Writes the recipient's message. A fault here is ours and costs this message only.
-    async fn prepare(&mut self, claimed: &Claimed) -> Result<Mail, Outcome> {
-        let ours = |detail: String| Outcome::Refused {
-            stage: Stage::Connect,
-            trouble: Trouble::Protocol,
-            reply: None,
-            detail,
-        };
-        if claimed.expires_ms < self.ctx.now_ms() {
-            return Err(ours("its time passed before it could leave".to_owned()));
-        }
-        let wire = match self.wires.get(&claimed.rendition_id) {
-            Some(wire) => wire,
-            None => self.load_wire(&claimed.rendition_id).await.map_err(|error| match error.kind() {
-                // Nothing is wrong with the message: the database did not answer.
-                Kind::Unavailable => Outcome::host(Stage::Connect, error.detail()),
-                _ => ours(error.detail()),
-            })?,
-        };
-        let token = DeliveryId::parse(&claimed.id)
-            .and_then(|id| MailToken::new(id, &claimed.rendition_id))
-            .map_err(|error| ours(error.detail()))?;
-        let keys = &self.ctx.keys;
-        let recipient = Recipient {
-            to_name: &claimed.recipient_name,
-            to_email: &claimed.email,
-            message_id: &claimed.message_id,
-            date_ms: claimed.promised_ms,
-            values: SlotValues {
-                first_name: first_name(&claimed.recipient_name),
-                full_name: &claimed.recipient_name,
-                base_url: &self.ctx.settings.public_url,
-                click_token: &token.sign(keys, Purpose::Click),
-                preferences_token: &token.sign(keys, Purpose::Preferences),
-            },
-        };
-        let mut bytes = Vec::new();
-        // A panic while writing one message must not stop the others.
-        let filled = catch_unwind(AssertUnwindSafe(|| wire.template.fill(&recipient, &mut bytes)));
-        match filled {
-            Ok(Ok(())) => {
-                Ok(Mail { envelope_from: wire.sender.clone(), envelope_to: claimed.email.clone(), bytes })
-            }
-            Ok(Err(error)) => Err(ours(error.detail())),
-            Err(_) => Err(ours("the message could not be written".to_owned())),
-        }
-    }
-
-    async fn load_wire(&self, rendition_id: &str) -> Result<Arc<Wire>> {
-        let stored = renditions::wire(&self.ctx.db, rendition_id).await?;
-        let stored = stored
-            .ok_or_else(|| crate::domain::kernel::Error::not_found(format!("rendition {rendition_id}")))?;
-        let wire = Wire { template: WireTemplate::from_text(&stored.wire)?, sender: stored.sender };
-        Ok(self.wires.put(rendition_id, wire))
     }
 
     fn settled(&self, claimed: &Claimed, outcome: &Outcome) -> Settled {
@@ -370,55 +296,12 @@ impl Deliverer {
     async fn leave(&mut self) -> Result<()> {
         self.settle_rest().await?;
         let mut tx = self.ctx.db.begin().await?;
-        deliveries::hand_back(&mut tx, self.node).await?;
+        queue::hand_back(&mut tx, self.node).await?;
         nodes::leave(&mut tx, self.node).await?;
         tx.commit().await
     }
 }
 
 async fn settle(tx: &mut crate::store::Tx, node: NodeId, results: &[Settled]) -> Result<u64> {
-    if results.is_empty() { Ok(0) } else { deliveries::settle(tx, node, results).await }
-}
-
-async fn beat(ctx: &Context, node: NodeId, last_beat_ms: &AtomicI64) -> Result<()> {
-    let machine_ms = ctx.clock.machine_ms();
-    let mut tx = ctx.db.begin().await?;
-    nodes::beat(&mut tx, node, machine_ms).await?;
-    tx.commit().await?;
-    last_beat_ms.store(machine_ms, Ordering::Relaxed);
-    Ok(())
-}
-
-/// Says that the node is alive, and takes over those that are not.
-async fn beat_forever(ctx: Arc<Context>, node: NodeId, last_beat_ms: Arc<AtomicI64>) {
-    loop {
-        let beaten = async {
-            beat(&ctx, node, &last_beat_ms).await?;
-            if ctx.db.is_shared() {
-                reap(&ctx, node, ctx.clock.machine_ms() - DEAD_AFTER_MS, false).await?;
-            }
-            Ok::<_, crate::domain::kernel::Error>(())
-        };
-        if let Err(error) = beaten.await {
-            tracing::warn!(error = error.detail(), "no heartbeat: the database does not answer");
-        }
-        ctx.wake.deliver.notify_one();
-        tokio::time::sleep(HEARTBEAT).await;
-    }
-}
-
-async fn reap(ctx: &Context, node: NodeId, alive_since_ms: UtcMs, own: bool) -> Result<()> {
-    let hold = ctx.settings.on_uncertain == backoff::OnUncertain::Hold;
-    let mut tx = ctx.db.begin().await?;
-    let reaped = deliveries::reap(&mut tx, node, alive_since_ms, ctx.now_ms(), hold, own).await?;
-    tx.commit().await?;
-    if reaped.all > 0 {
-        tracing::warn!(
-            deliveries = reaped.all,
-            may_repeat = reaped.uncertain,
-            "took over deliveries of a process that is gone"
-        );
-        ctx.wake.deliver.notify_one();
-    }
-    Ok(())
+    if results.is_empty() { Ok(0) } else { queue::settle(tx, node, results).await }
 }

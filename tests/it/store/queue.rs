@@ -9,11 +9,10 @@ use partnercast::{
     },
     store::{
         Db,
-        deliveries::{
-            LANE_ISSUE, LANE_URGENT, NewDelivery, counts, enqueue, hand_back, next_due_ms, of_issue, origins,
-            release, send_again, sent, unfinished,
-        },
-        issues, renditions, suppressions,
+        deliveries::{counts, of_issue, origins, sent, unfinished},
+        issues,
+        queue::{LANE_ISSUE, LANE_URGENT, NewDelivery, enqueue, hand_back, next_due_ms, release, send_again},
+        renditions, suppressions,
     },
 };
 
@@ -176,8 +175,8 @@ both_dbs! {
             return; // one writer: there is no second transaction
         }
         let (mut one, mut two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
-        let first = partnercast::store::deliveries::claim(&mut one, scene.node(), START_MS, 2).await.unwrap();
-        let second = partnercast::store::deliveries::claim(&mut two, scene.node(), START_MS, 10).await.unwrap();
+        let first = partnercast::store::queue::claim(&mut one, scene.node(), START_MS, 2).await.unwrap();
+        let second = partnercast::store::queue::claim(&mut two, scene.node(), START_MS, 10).await.unwrap();
         assert_eq!((first.len(), second.len()), (2, 2));
         assert!(first.iter().all(|a| second.iter().all(|b| a.id != b.id)));
     }
