@@ -11,9 +11,10 @@ use tokio::{
 use crate::{
     channel::{
         catcher::Catcher,
-        smtp::{Connection, Relay, RelayTls, SmtpChannel},
+        smtp::{Connection, Dialer, Relay, RelayTls},
     },
-    config::Config,
+    config::{Config, MailWarmUp},
+    domain::delivery::{Classes, WarmUp},
     domain::kernel::{
         Clock, Error, Random, Result,
         clock::{RehearsalClock, SystemClock, UtcMs},
@@ -64,9 +65,11 @@ impl App {
             }
             _ => None,
         };
-        let relay = relay_of(config, catcher.as_ref())?;
-        let channel = SmtpChannel::new(relay.clone())?;
-        tokio::spawn(try_relay(relay));
+        let dialers: Vec<Dialer> =
+            relays_of(config, catcher.as_ref())?.into_iter().map(Dialer::new).collect::<Result<_>>()?;
+        for dialer in &dialers {
+            tokio::spawn(try_relay(dialer.relay().clone()));
+        }
         let public_url = match config.server.public_url.trim_end_matches('/') {
             "" => format!("http://{address}"),
             url => url.to_owned(),
@@ -78,6 +81,8 @@ impl App {
             mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
             window: config.mail.window,
             on_uncertain: config.mail.on_uncertain,
+            classes: classes_of(config)?,
+            warm_up: config.mail.warm_up.iter().map(warm_up_of).collect(),
         };
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
@@ -100,7 +105,7 @@ impl App {
             stopped.clone(),
         ));
         loops.spawn(publish::run(ctx.clone(), stopped.clone()));
-        loops.spawn(Deliverer::new(ctx.clone(), channel).run(stopped.clone()));
+        loops.spawn(Deliverer::new(ctx.clone(), dialers).run(stopped.clone()));
         // Stops after the web: requests still being answered push clicks.
         let (stop_tracker, tracker_stopped) = watch::channel(false);
         let tracker = (stop_tracker, tokio::spawn(track::run(ctx.clone(), tracker_stopped)));
@@ -215,17 +220,57 @@ async fn try_relay(relay: Relay) {
     }
 }
 
-fn relay_of(config: &Config, catcher: Option<&Catcher>) -> Result<Relay> {
-    let mut relay = match catcher {
+/// The relays that `config` names, or the catcher.
+///
+/// # Errors
+/// Every one that cannot be read.
+pub fn relays_of(config: &Config, catcher: Option<&Catcher>) -> Result<Vec<Relay>> {
+    let mail = &config.mail;
+    let single = match catcher {
         Some(catcher) => {
             let address = catcher.local_addr();
-            Relay::new(address.ip().to_string(), address.port(), RelayTls::None)
+            Some(Relay::new(address.ip().to_string(), address.port(), RelayTls::None))
         }
-        None => Relay::parse(&config.mail.relay)?,
+        None if mail.relays.is_empty() => Some(Relay::parse(&mail.relay)?),
+        None => None,
     };
-    relay.connections_max = config.mail.connections;
-    relay.ca_file.clone_from(&config.mail.ca_file);
-    Ok(relay)
+    if let Some(mut relay) = single {
+        relay.connections_max = mail.connections;
+        relay.ca_file.clone_from(&mail.ca_file);
+        return Ok(vec![relay]);
+    }
+    let (mut relays, mut faults): (Vec<Relay>, Vec<String>) = (Vec::new(), Vec::new());
+    for (number, given) in (1..).zip(&mail.relays) {
+        match Relay::parse(&given.url) {
+            Ok(mut relay) => {
+                relay.name = given.name.clone().unwrap_or(relay.name);
+                relay.weight = given.weight;
+                relay.connections_max = given.connections.unwrap_or(mail.connections);
+                relay.per_hour_max = given.per_hour;
+                relay.ca_file = given.ca_file.clone().or_else(|| mail.ca_file.clone());
+                if relays.iter().any(|other| other.name == relay.name) {
+                    faults.push(format!(
+                        "mail.relays {number}: another is called {}; give it a name",
+                        relay.name
+                    ));
+                }
+                relays.push(relay);
+            }
+            Err(error) => faults.push(format!("mail.relays {number}: {}", error.public())),
+        }
+    }
+    if faults.is_empty() { Ok(relays) } else { Err(Error::invalid(faults.join("; "))) }
+}
+
+fn classes_of(config: &Config) -> Result<Classes> {
+    let Some(path) = &config.mail.classes_file else { return Ok(Classes::default()) };
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::invalid(format!("mail.classes_file {}: {error}", path.display())))?;
+    Classes::with(&text).map_err(|error| Error::invalid(format!("{}: {}", path.display(), error.public())))
+}
+
+fn warm_up_of(plan: &MailWarmUp) -> WarmUp {
+    WarmUp { domain: plan.domain.to_lowercase(), start: plan.start, daily: plan.daily.clone() }
 }
 
 /// The machine's clock, or the calendar of the rehearsal, whose beginning is kept beside the configuration so that a

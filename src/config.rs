@@ -20,6 +20,9 @@ use crate::domain::{
 /// Prefix of the environment variables that override keys.
 const ENV_PREFIX: &str = "PARTNERCAST_";
 
+/// Most relays of one process.
+const RELAYS_MAX: usize = 16;
+
 /// Everything that can be configured; see `partnercast init` for a commented example.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -101,8 +104,12 @@ pub struct Content {
 #[serde(deny_unknown_fields)]
 pub struct Mail {
     /// `smtp://`, `smtp+starttls://` or `smtps://` with user, password, host and port; or `catcher`, which keeps
-    /// every mail in this process.
+    /// every mail in this process. Empty when there are several, in `relays`.
+    #[serde(default)]
     pub relay: String,
+    /// Several relays, with their shares of the mail.
+    #[serde(default)]
+    pub relays: Vec<MailRelay>,
     /// Folder of the catcher's mail.
     #[serde(default = "default_mailbox")]
     pub mailbox: PathBuf,
@@ -118,6 +125,54 @@ pub struct Mail {
     /// Certificates of a private authority the relay's is signed by, PEM.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// The operator's own rules for what refusals mean, TOML, read before the built-in ones.
+    #[serde(default)]
+    pub classes_file: Option<PathBuf>,
+    /// Sending domains that are to become known slowly.
+    #[serde(default)]
+    pub warm_up: Vec<MailWarmUp>,
+}
+
+/// `[[mail.relays]]`: one of several relays.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailRelay {
+    /// As `mail.relay`, without `catcher`.
+    pub url: String,
+    /// What it is called in lists and logs; the host when absent.
+    pub name: Option<String>,
+    /// Its share among the relays; 0 keeps it for when no other can be talked to.
+    #[serde(default = "default_weight")]
+    pub weight: u32,
+    /// Open connections at most; `mail.connections` when absent.
+    pub connections: Option<usize>,
+    /// Messages in any 60 minutes at most.
+    pub per_hour: Option<u64>,
+    /// As `mail.ca_file`.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for MailRelay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = self.url.rsplit('@').next().unwrap_or("");
+        f.debug_struct("MailRelay").field("url", &host).field("weight", &self.weight).finish_non_exhaustive()
+    }
+}
+
+fn default_weight() -> u32 {
+    1
+}
+
+/// `[[mail.warm_up]]`: so many messages a day, day by day; after the last day there is no cap.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct MailWarmUp {
+    /// Domain of the From address.
+    pub domain: String,
+    /// The first day, UTC, `YYYY-MM-DD`.
+    pub start: chrono::NaiveDate,
+    /// Messages a day.
+    pub daily: Vec<u64>,
 }
 
 fn default_mailbox() -> PathBuf {
@@ -255,10 +310,16 @@ impl Config {
         let absolute = |path: &mut PathBuf| *path = base.join(&*path);
         absolute(&mut self.mail.mailbox);
         absolute(&mut self.secrets.token_keys_file);
-        [&mut self.content.dir, &mut self.server.templates_dir, &mut self.mail.ca_file]
-            .into_iter()
-            .flatten()
-            .for_each(absolute);
+        [
+            &mut self.content.dir,
+            &mut self.server.templates_dir,
+            &mut self.mail.ca_file,
+            &mut self.mail.classes_file,
+        ]
+        .into_iter()
+        .chain(self.mail.relays.iter_mut().map(|relay| &mut relay.ca_file))
+        .flatten()
+        .for_each(absolute);
         if let Some(file) = self.database.url.strip_prefix("sqlite:") {
             self.database.url = format!("sqlite:{}", base.join(file.trim_start_matches("//")).display());
         }
@@ -271,6 +332,27 @@ impl Config {
         }
         if self.mail.connections == 0 || self.mail.connections > 64 {
             faults.push("mail.connections must be between 1 and 64".to_owned());
+        }
+        if self.mail.relay.is_empty() == self.mail.relays.is_empty() {
+            faults.push(
+                "give one relay in mail.relay, or several as [[mail.relays]] with a url each, not both"
+                    .to_owned(),
+            );
+        }
+        if self.mail.relays.len() > RELAYS_MAX {
+            faults.push(format!("at most {RELAYS_MAX} [[mail.relays]] are used"));
+        }
+        if !self.mail.relays.is_empty() && self.mail.relays.iter().all(|relay| relay.weight == 0) {
+            faults.push("one of the [[mail.relays]] must have a weight above 0".to_owned());
+        }
+        if self.mail.relays.iter().any(|relay| relay.per_hour == Some(0)) {
+            faults.push("mail.relays.per_hour must be at least 1; leave the relay out instead".to_owned());
+        }
+        if self.mail.warm_up.iter().any(|plan| plan.daily.is_empty() || plan.domain.contains('@')) {
+            faults.push(
+                "each [[mail.warm_up]] needs a domain such as \"vendor.example\" and daily = [50, 100, ...]"
+                    .to_owned(),
+            );
         }
         if let Some(rehearsal) = &self.rehearsal {
             if self.mail.relay != "catcher" {

@@ -11,8 +11,7 @@ use std::{
 };
 
 use sqlx::{
-    AssertSqlSafe, Connection as _, FromRow, PgPool, Postgres, SqlSafeStr as _, Sqlite, SqlitePool,
-    Transaction,
+    Connection as _, FromRow, PgPool, Postgres, Sqlite, SqlitePool, Transaction,
     migrate::Migrator,
     postgres::{PgArguments, PgConnectOptions, PgPoolOptions, PgRow},
     sqlite::{
@@ -22,6 +21,7 @@ use sqlx::{
 };
 
 use super::{
+    bulk::{chunks, columns},
     lock::ProcessLock,
     sql::{Arg, Sql},
 };
@@ -31,8 +31,6 @@ use crate::domain::kernel::{Error, Result};
 const SLOW: Duration = Duration::from_millis(500);
 /// How long to wait for a connection before saying that the database is overloaded.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
-/// Rows of one bulk statement; with 24 columns this stays under both databases' limit of bound values.
-const BULK_ROWS_MAX: usize = 500;
 
 static MIGRATIONS: Migrator = sqlx::migrate!();
 
@@ -277,8 +275,8 @@ impl Tx {
         changed.map_err(failed(sql.postgres))
     }
 
-    /// Runs `before VALUES (…), (…) after` with one group a row, in as few statements as the databases allow, and
-    /// returns how many rows changed. All rows must have the same number of arguments.
+    /// Runs `before <rows> after` with one group of arguments a row, in as few statements as the databases allow, and
+    /// returns how many rows changed. All rows must have the same arguments by number and type.
     ///
     /// # Errors
     /// See [`Tx::run`].
@@ -288,24 +286,26 @@ impl Tx {
         rows: Vec<Vec<Arg>>,
         after: &'static str,
     ) -> Result<u64> {
+        let started = Instant::now();
         let mut changed = 0;
-        for chunk in chunks(before, rows, after) {
-            let started = Instant::now();
-            changed += match self {
-                Self::Sqlite(tx) => sqlx::query_with(chunk.sql, sqlite_args(chunk.args))
-                    .persistent(chunk.keep)
-                    .execute(&mut **tx)
-                    .await
-                    .map(|done| done.rows_affected()),
-                Self::Postgres(tx) => sqlx::query_with(chunk.sql, postgres_args(chunk.args))
-                    .persistent(chunk.keep)
-                    .execute(&mut **tx)
-                    .await
-                    .map(|done| done.rows_affected()),
+        match self {
+            Self::Sqlite(tx) => {
+                for chunk in chunks(before, rows, after) {
+                    let done = sqlx::query_with(chunk.sql, sqlite_args(chunk.args))
+                        .persistent(chunk.keep)
+                        .execute(&mut **tx)
+                        .await;
+                    changed += done.map_err(failed(before))?.rows_affected();
+                }
             }
-            .map_err(failed(before))?;
-            warn_if_slow(before, started);
+            Self::Postgres(tx) if !rows.is_empty() => {
+                let (sql, arguments) = columns(before, rows, after);
+                let done = sqlx::query_with(sql, arguments).execute(&mut **tx).await;
+                changed += done.map_err(failed(before))?.rows_affected();
+            }
+            Self::Postgres(_) => {}
         }
+        warn_if_slow(before, started);
         Ok(changed)
     }
 
@@ -319,27 +319,26 @@ impl Tx {
         rows: Vec<Vec<Arg>>,
         after: &'static str,
     ) -> Result<Vec<T>> {
+        let started = Instant::now();
         let mut all = Vec::new();
-        for chunk in chunks(before, rows, after) {
-            let started = Instant::now();
-            let rows: Vec<T> = match self {
-                Self::Sqlite(tx) => {
-                    sqlx::query_as_with(chunk.sql, sqlite_args(chunk.args))
+        match self {
+            Self::Sqlite(tx) => {
+                for chunk in chunks(before, rows, after) {
+                    let found = sqlx::query_as_with(chunk.sql, sqlite_args(chunk.args))
                         .persistent(chunk.keep)
                         .fetch_all(&mut **tx)
-                        .await
-                }
-                Self::Postgres(tx) => {
-                    sqlx::query_as_with(chunk.sql, postgres_args(chunk.args))
-                        .persistent(chunk.keep)
-                        .fetch_all(&mut **tx)
-                        .await
+                        .await;
+                    all.extend(found.map_err(failed(before))?);
                 }
             }
-            .map_err(failed(before))?;
-            all.extend(rows);
-            warn_if_slow(before, started);
+            Self::Postgres(tx) if !rows.is_empty() => {
+                let (sql, arguments) = columns(before, rows, after);
+                let found = sqlx::query_as_with(sql, arguments).fetch_all(&mut **tx).await;
+                all = found.map_err(failed(before))?;
+            }
+            Self::Postgres(_) => {}
         }
+        warn_if_slow(before, started);
         Ok(all)
     }
 
@@ -354,49 +353,6 @@ impl Tx {
         }
         .map_err(failed("COMMIT"))
     }
-}
-
-/// A part of a bulk statement that fits both databases' limits.
-struct Chunk {
-    sql: sqlx::SqlStr,
-    args: Vec<Arg>,
-    /// Only full chunks recur often enough to be worth a place in the statement cache.
-    keep: bool,
-}
-
-fn chunks(before: &'static str, rows: Vec<Vec<Arg>>, after: &'static str) -> Vec<Chunk> {
-    let mut rows = rows.into_iter().peekable();
-    let mut chunks = Vec::new();
-    while let Some(columns) = rows.peek().map(Vec::len) {
-        let chunk: Vec<Vec<Arg>> = rows.by_ref().take(BULK_ROWS_MAX).collect();
-        let text = bulk_text(before, chunk.len(), columns, after);
-        chunks.push(Chunk {
-            // The text is made of our own constants and of `$n`; values are bound.
-            sql: AssertSqlSafe(text).into_sql_str(),
-            keep: chunk.len() == BULK_ROWS_MAX,
-            args: chunk.into_iter().flatten().collect(),
-        });
-    }
-    chunks
-}
-
-fn bulk_text(before: &str, rows: usize, columns: usize, after: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(before.len() + rows * columns * 6 + after.len());
-    text.push_str(before);
-    text.push_str(" VALUES ");
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{comma}${}", row * columns + column + 1);
-        }
-        text.push(')');
-    }
-    text.push(' ');
-    text.push_str(after);
-    text
 }
 
 macro_rules! bind_all {
@@ -479,17 +435,4 @@ fn passes(error: &sqlx::Error) -> bool {
 fn first_words(sql: &str) -> String {
     let one_line = sql.split_whitespace().collect::<Vec<_>>().join(" ");
     one_line.chars().take(120).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn bulk_statements_number_their_values_through() {
-        assert_eq!(
-            bulk_text("INSERT INTO t (a, b)", 2, 2, "ON CONFLICT DO NOTHING"),
-            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING"
-        );
-    }
 }

@@ -22,6 +22,8 @@ pub struct Issue {
     pub control: String,
     /// Why it waits for a person although approval is automatic.
     pub held_because: Option<String>,
+    /// Why it was paused, when nobody asked for it.
+    pub paused_because: Option<String>,
     /// Within which time after the promise it counts as kept.
     pub on_time_ms: i64,
     /// When content and audience were fixed.
@@ -172,7 +174,7 @@ pub async fn approve(tx: &mut Tx, id: &str, content_hash: &str, by: &str, now_ms
 pub async fn control(tx: &mut Tx, id: &str, control: &str) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE issue SET control = $2 WHERE id = $1 AND control <> 'cancelled' AND control <> $2
+            "UPDATE issue SET control = $2, paused_because = NULL WHERE id = $1 AND control <> 'cancelled' AND control <> $2
                AND state <> 'done'",
             args![id, control],
         )
@@ -189,6 +191,31 @@ pub async fn control(tx: &mut Tx, id: &str, control: &str) -> Result<bool> {
     Ok(done == 1)
 }
 
+/// Pauses a running issue for a reason that people should read. False if it does not run.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn pause_because(tx: &mut Tx, id: &str, why: &str) -> Result<bool> {
+    let done = tx
+        .run(
+            "UPDATE issue SET control = 'paused', paused_because = $2
+             WHERE id = $1 AND control = 'running' AND state <> 'done'",
+            args![id, why],
+        )
+        .await?;
+    Ok(done == 1)
+}
+
+/// The address that an issue is sent from.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn sender(tx: &mut Tx, id: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> =
+        tx.opt("SELECT MIN(sender) FROM rendition WHERE issue_id = $1 GROUP BY issue_id", args![id]).await?;
+    Ok(row.map(|(sender,)| sender))
+}
+
 /// Marks issues as done whose deliveries have all reached a final state.
 ///
 /// # Errors
@@ -197,7 +224,7 @@ pub async fn finish(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
     tx.run(
         "UPDATE issue SET state = 'done', done_ms = $1
          WHERE state = 'sending' AND NOT EXISTS (
-             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.state IN ('ready', 'leased', 'sending'))",
+             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.state IN ('ready', 'sending'))",
         args![now_ms],
     )
     .await
@@ -223,8 +250,8 @@ pub async fn approved(db: &Db) -> Result<Vec<String>> {
 /// Those of [`Db::all`].
 pub async fn recent(db: &Db) -> Result<Vec<Issue>> {
     db.all(
-        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, on_time_ms,
-             frozen_ms, approved_by, approved_ms, released_ms, done_ms
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because,
+             paused_because, on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms
          FROM issue ORDER BY nominal_date DESC, id LIMIT 200",
         Vec::new(),
     )
@@ -237,8 +264,8 @@ pub async fn recent(db: &Db) -> Result<Vec<Issue>> {
 /// Those of [`Db::opt`].
 pub async fn issue(db: &Db, id: &str) -> Result<Option<Issue>> {
     db.opt(
-        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, on_time_ms,
-             frozen_ms, approved_by, approved_ms, released_ms, done_ms
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because,
+             paused_because, on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms
          FROM issue WHERE id = $1",
         args![id],
     )

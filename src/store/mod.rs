@@ -3,6 +3,7 @@
 //! Reads take `&Db`, writes take `&mut Tx`; only `work/` opens a `Tx`.
 
 pub mod audit;
+mod bulk;
 pub mod contents;
 pub mod db;
 pub mod deliveries;
@@ -13,6 +14,7 @@ pub mod lock;
 pub mod nodes;
 pub mod partners;
 pub mod queue;
+pub mod quotas;
 pub mod renditions;
 pub mod sessions;
 pub mod sql;

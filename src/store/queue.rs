@@ -1,4 +1,4 @@
-//! The queue: release, claim, windows, settle, reap. One statement a batch.
+//! The queue: release, start, settle, reap. One statement a batch.
 
 use std::collections::HashSet;
 
@@ -18,22 +18,45 @@ use crate::domain::{
 /// Crashes while one message was being sent after which a person must look.
 const CRASHES_MAX: i64 = 3;
 
+/// Sites that one start may leave out.
+pub const EXCEPT_MAX: usize = 8;
+
 /// Mail somebody waits for: hand-offs, sign-in, what a form promised.
 pub const LANE_URGENT: i64 = 0;
 /// Newsletter issues.
 pub const LANE_ISSUE: i64 = 10;
+
+/// The end of both starts: what was picked is marked, or put where it belongs.
+macro_rules! start_picked {
+    () => {
+        ")
+         UPDATE delivery SET token = token + 1,
+             node_id = CASE WHEN unwanted OR expires_ms < $1 THEN NULL ELSE $3 END,
+             attempt = attempt + CASE WHEN unwanted OR expires_ms < $1 THEN 0 ELSE 1 END,
+             detail = CASE WHEN unwanted THEN 'the recipient unsubscribed before it left'
+                 WHEN expires_ms < $1 THEN 'its time passed before it could leave' ELSE detail END,
+             state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END
+         FROM pick WHERE id = pick_id
+         RETURNING id, token, attempt, tries, issue_id, site, message_id, promised_ms, email, recipient_name,
+             rendition_id, expires_ms, state"
+    };
+}
 
 /// What a worker needs to send one message.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Claimed {
     /// The key.
     pub id: String,
-    /// Fencing token of this claim.
+    /// Fencing token of this start.
     pub token: i64,
-    /// How often it was started before.
+    /// Number of this try.
     pub attempt: i64,
-    /// How many tries counted.
+    /// How many tries counted before.
     pub tries: i64,
+    /// The issue; none for single mails.
+    pub issue_id: Option<String>,
+    /// The recipient's domain.
+    pub site: String,
     /// Message-ID without angle brackets, the same for every try.
     pub message_id: String,
     /// When it was promised, the `Date` of the message.
@@ -46,75 +69,131 @@ pub struct Claimed {
     pub rendition_id: String,
     /// After which it is worthless.
     pub expires_ms: UtcMs,
+    /// `sending`, or what kept it from leaving.
+    pub state: String,
 }
 
-/// Takes up to `limit` due deliveries for `node`, urgent lanes first. Those of paused issues stay.
+impl Claimed {
+    /// Whether somebody waits for it: a hand-off, a sign-in, what a form promised.
+    pub fn is_urgent(&self) -> bool {
+        self.issue_id.is_none()
+    }
+}
+
+/// Issues whose deliveries may be started, the one frozen first before the others; at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn running(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT id FROM issue WHERE state = 'sending' AND control = 'running' ORDER BY frozen_ms, id LIMIT 100",
+            Vec::new(),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// Marks up to `limit` due deliveries of a running issue as being sent by `node`, but none to `except` sites. Those
+/// that the recipient stopped or whose time passed are put where they belong instead; returns how many of all were
+/// looked at and those that may leave.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn claim(tx: &mut Tx, node: NodeId, now_ms: UtcMs, limit: i64) -> Result<Vec<Claimed>> {
-    tx.all(
-        skip_locked!(
-            "WITH pick AS (
-                 SELECT id AS pick_id FROM delivery
-                 WHERE state = 'ready' AND due_ms <= $1 AND NOT EXISTS (
-                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'paused')
-                 ORDER BY lane, due_ms, id LIMIT $2",
-            ")
-             UPDATE delivery SET state = 'leased', node_id = $3, token = token + 1
-             FROM pick WHERE id = pick_id
-             RETURNING id, token, attempt, tries, message_id, promised_ms, email, recipient_name, rendition_id,
-                 expires_ms"
-        ),
-        args![now_ms, limit, node.to_string()],
+pub async fn start_issue(
+    tx: &mut Tx,
+    node: NodeId,
+    now_ms: UtcMs,
+    issue_id: &str,
+    except: &[String],
+    limit: i64,
+) -> Result<(usize, Vec<Claimed>)> {
+    let mut arguments = args![now_ms, limit, node.to_string(), issue_id];
+    let except = except.iter().map(String::as_str).chain(std::iter::repeat("\u{1}")).take(EXCEPT_MAX);
+    arguments.extend(except.map(Into::into));
+    let rows = tx
+        .all(
+            skip_locked!(
+                "WITH pick AS (
+                     SELECT id AS pick_id, EXISTS (
+                             SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                               AND s.scope IN (delivery.scope, 'all')) AS unwanted
+                     FROM delivery
+                     WHERE state = 'ready' AND issue_id = $4 AND due_ms <= $1
+                       AND site NOT IN ($5, $6, $7, $8, $9, $10, $11, $12)
+                       AND EXISTS (SELECT 1 FROM issue WHERE issue.id = $4 AND issue.control = 'running')
+                     ORDER BY due_ms, id LIMIT $2",
+                start_picked!()
+            ),
+            arguments,
+        )
+        .await?;
+    Ok(leaving(rows))
+}
+
+/// The same for single mails, which somebody waits for.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn start_single(
+    tx: &mut Tx,
+    node: NodeId,
+    now_ms: UtcMs,
+    limit: i64,
+) -> Result<(usize, Vec<Claimed>)> {
+    let rows = tx
+        .all(
+            skip_locked!(
+                "WITH pick AS (
+                     SELECT id AS pick_id, scope <> '' AND EXISTS (
+                             SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                               AND s.scope IN (delivery.scope, 'all')) AS unwanted
+                     FROM delivery
+                     WHERE state = 'ready' AND issue_id IS NULL AND due_ms <= $1
+                     ORDER BY due_ms, id LIMIT $2",
+                start_picked!()
+            ),
+            args![now_ms, limit, node.to_string()],
+        )
+        .await?;
+    Ok(leaving(rows))
+}
+
+fn leaving(rows: Vec<Claimed>) -> (usize, Vec<Claimed>) {
+    let seen = rows.len();
+    (seen, rows.into_iter().filter(|row| row.state == DeliveryState::Sending.as_str()).collect())
+}
+
+/// Puts back what was started and surely did not leave; the start does not count. Rows that another node took over
+/// stay as they are.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn put_back(tx: &mut Tx, claimed: &[Claimed]) -> Result<u64> {
+    tx.bulk(
+        "WITH r (rid, rtoken) AS (",
+        claimed.iter().map(|claimed| args![&claimed.id, claimed.token]).collect(),
+        ") UPDATE delivery SET node_id = NULL, attempt = attempt - 1,
+             state = CASE WHEN EXISTS (
+                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
+                 THEN 'cancelled' ELSE 'ready' END
+         FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
     )
     .await
 }
 
-/// Marks a window as being sent and returns the ids that may leave: those still ours, of issues that run, to
-/// people who still want it. The others are put where they belong.
+/// One delivery as a worker would see it, without claiming it.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
-pub async fn start_window(tx: &mut Tx, window: &[Claimed]) -> Result<Vec<String>> {
-    let keys = || window.iter().map(|claimed| args![&claimed.id, claimed.token]).collect::<Vec<_>>();
-    let started: Vec<(String,)> = tx
-        .bulk_all(
-            "WITH r (rid, rtoken) AS (",
-            keys(),
-            ") UPDATE delivery SET state = 'sending', attempt = attempt + 1
-             FROM r WHERE id = rid AND token = rtoken AND state = 'leased'
-               AND (issue_id IS NULL OR EXISTS (
-                   SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'running'))
-               AND NOT EXISTS (
-                   SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
-                     AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
-             RETURNING id",
-        )
-        .await?;
-    if started.len() < window.len() {
-        tx.bulk(
-            "WITH r (rid, rtoken) AS (",
-            keys(),
-            ") UPDATE delivery SET node_id = NULL,
-                 detail = CASE WHEN EXISTS (
-                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
-                           AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
-                     THEN 'the recipient unsubscribed before it left' ELSE detail END,
-                 state = CASE
-                     WHEN EXISTS (
-                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
-                           AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
-                         THEN 'suppressed'
-                     WHEN EXISTS (
-                         SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
-                         THEN 'cancelled'
-                     ELSE 'ready' END
-             FROM r WHERE id = rid AND token = rtoken AND state = 'leased'",
-        )
-        .await?;
-    }
-    Ok(started.into_iter().map(|(id,)| id).collect())
+/// Those of [`Db::opt`].
+pub async fn peek(db: &Db, id: &str) -> Result<Option<Claimed>> {
+    db.opt(
+        "SELECT id, token, attempt, tries, issue_id, site, message_id, promised_ms, email, recipient_name,
+             rendition_id, expires_ms, state
+         FROM delivery WHERE id = $1",
+        args![id],
+    )
+    .await
 }
 
 /// The result of one try, as the ledger keeps it.
@@ -142,6 +221,8 @@ pub struct Settled {
     pub code: Option<i64>,
     /// The reply, or what happened.
     pub reply: String,
+    /// Name of the relay that was asked, if it came to that.
+    pub relay: Option<String>,
     /// When the try ended.
     pub ended_ms: UtcMs,
 }
@@ -167,7 +248,11 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
         .bulk_all(
             "WITH r (rid, rtoken, rstate, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
             rows.collect(),
-            ") UPDATE delivery SET state = rstate, due_ms = COALESCE(rdue_ms, due_ms), tries = tries + rcounts,
+            ") UPDATE delivery SET
+                 state = CASE WHEN rstate = 'ready' AND EXISTS (
+                         SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
+                     THEN 'cancelled' ELSE rstate END,
+                 due_ms = COALESCE(rdue_ms, due_ms), tries = tries + rcounts,
                  detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL
              FROM r WHERE id = rid AND token = rtoken AND state = 'sending'
              RETURNING id, token",
@@ -185,28 +270,16 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
                 result.stage.clone(),
                 result.code,
                 &result.reply,
+                result.relay.clone(),
             ]
         });
     tx.bulk(
-        "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply)",
+        "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply, relay)",
         rows.collect(),
         "ON CONFLICT (delivery_id, no) DO NOTHING",
     )
     .await?;
     Ok(ours.len() as u64)
-}
-
-/// Hands back what was claimed and not started.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn hand_back(tx: &mut Tx, node: NodeId) -> Result<u64> {
-    tx.run(
-        "UPDATE delivery SET state = 'ready', node_id = NULL, token = token + 1
-         WHERE state = 'leased' AND node_id = $1",
-        args![node.to_string()],
-    )
-    .await
 }
 
 /// What became of the rows of nodes that are gone.
@@ -218,51 +291,41 @@ pub struct Reaped {
     pub all: u64,
 }
 
-/// Takes over the rows of nodes without a heartbeat since `alive_since_ms` (machine time); of `node` itself only when
-/// `own`, after the database failed it.
-/// Rows that were being sent go out again, or wait for a person when `hold`; each gets an attempt record that says
-/// so, so that every possible repeat is listed.
+/// Takes over the rows of nodes that are not known any more, and with `own` those of `node` itself, after the database
+/// failed it. They go out again, or wait for a person when `hold`; each gets an attempt record that says so, so that
+/// every possible repeat is listed.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn reap(
-    tx: &mut Tx,
-    node: NodeId,
-    alive_since_ms: UtcMs,
-    now_ms: UtcMs,
-    hold: bool,
-    own: bool,
-) -> Result<Reaped> {
+pub async fn reap(tx: &mut Tx, node: NodeId, now_ms: UtcMs, hold: bool, own: bool) -> Result<Reaped> {
     let uncertain = tx
         .run(
             "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply)
-             SELECT d.id, d.attempt, COALESCE(d.node_id, ''), $3, 'uncertain', 'final-dot', NULL,
+             SELECT d.id, d.attempt, COALESCE(d.node_id, ''), $2, 'uncertain', 'final-dot', NULL,
                  'the process ended while this was being sent; it may have been accepted'
              FROM delivery d
-             WHERE d.state = 'sending' AND (($4 AND d.node_id = $1) OR (d.node_id <> $1 AND NOT EXISTS (
-                 SELECT 1 FROM node n WHERE n.id = d.node_id AND n.heartbeat_ms >= $2)))
+             WHERE d.state = 'sending' AND (($3 AND d.node_id = $1) OR (d.node_id <> $1 AND NOT EXISTS (
+                 SELECT 1 FROM node n WHERE n.id = d.node_id)))
              ON CONFLICT (delivery_id, no) DO NOTHING",
-            args![node.to_string(), alive_since_ms, now_ms, own],
+            args![node.to_string(), now_ms, own],
         )
         .await?;
     let all = tx
         .run(
             "UPDATE delivery SET
                  state = CASE
-                     WHEN state = 'leased' THEN 'ready'
-                     WHEN crashes + 1 >= $3 THEN 'dead'
-                     WHEN $4 THEN 'uncertain'
+                     WHEN crashes + 1 >= $2 THEN 'dead'
+                     WHEN $3 THEN 'uncertain'
+                     WHEN EXISTS (
+                         SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
+                         THEN 'cancelled'
                      ELSE 'ready' END,
-                 detail = CASE WHEN state = 'sending'
-                     THEN 'the process ended while this was being sent' ELSE detail END,
-                 crashes = crashes + CASE WHEN state = 'sending' THEN 1 ELSE 0 END,
+                 detail = 'the process ended while this was being sent', crashes = crashes + 1,
                  token = token + 1, node_id = NULL
-             WHERE state IN ('leased', 'sending') AND (($5 AND node_id = $1) OR (node_id <> $1 AND NOT EXISTS (
-                 SELECT 1 FROM node n WHERE n.id = delivery.node_id AND n.heartbeat_ms >= $2)))",
-            args![node.to_string(), alive_since_ms, CRASHES_MAX, hold, own],
+             WHERE state = 'sending' AND (($4 AND node_id = $1) OR (node_id <> $1 AND NOT EXISTS (
+                 SELECT 1 FROM node n WHERE n.id = delivery.node_id)))",
+            args![node.to_string(), CRASHES_MAX, hold, own],
         )
-        .await?;
-    tx.run("DELETE FROM node WHERE heartbeat_ms < $1 AND id <> $2", args![alive_since_ms, node.to_string()])
         .await?;
     Ok(Reaped { uncertain, all })
 }
@@ -281,6 +344,14 @@ pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) 
             args![id, now_ms, lifetime_ms],
         )
         .await?;
+    if done == 1 {
+        tx.run(
+            "UPDATE issue SET state = 'sending', done_ms = NULL
+             WHERE state = 'done' AND id = (SELECT issue_id FROM delivery WHERE delivery.id = $1)",
+            args![id],
+        )
+        .await?;
+    }
     Ok(done == 1)
 }
 
@@ -310,9 +381,11 @@ pub async fn release(
     }
     tx.run(
         "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, recipient_name,
-             email, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
+             email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
              promised_ms, expires_ms, created_ms)
-         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email, 'email', 1, $2,
+         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email,
+             -- What follows the last @, in words that both databases know.
+             replace(c.email_key, rtrim(c.email_key, replace(c.email_key, '@', '')), ''), 'email', 1, $2,
              i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms,
              CASE WHEN o.due_ms > $4 THEN o.due_ms ELSE $4 END + $3, $4
          FROM audience_decision a
@@ -360,10 +433,10 @@ pub struct NewDelivery {
 pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<bool> {
     let added = tx
         .run(
-            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, recipient_name, email, channel,
-                 generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms, expires_ms,
-                 created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
+            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, recipient_name, email, site,
+                 channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms,
+                 expires_ms, created_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $15, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
                  $12, $11)
              ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
             args![
@@ -381,18 +454,27 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
                 mail.expires_ms,
                 &mail.domain,
                 mail.scope,
+                mail.email.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase(),
             ],
         )
         .await?;
     Ok(added == 1)
 }
 
-/// When the next delivery is due, if one waits.
+/// When the next delivery that may be started is due, if one waits: a single mail, or one of `issues`.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
-pub async fn next_due_ms(db: &Db) -> Result<Option<UtcMs>> {
-    let row: Option<(Option<i64>,)> =
-        db.opt("SELECT MIN(due_ms) FROM delivery WHERE state = 'ready'", Vec::new()).await?;
-    Ok(row.and_then(|(due_ms,)| due_ms))
+pub async fn next_due_ms(db: &Db, issues: &[String]) -> Result<Option<UtcMs>> {
+    let single: Option<(Option<i64>,)> = db
+        .opt("SELECT MIN(due_ms) FROM delivery WHERE state = 'ready' AND issue_id IS NULL", Vec::new())
+        .await?;
+    let mut next = single.and_then(|(due_ms,)| due_ms);
+    for issue in issues {
+        let first: Option<(Option<i64>,)> = db
+            .opt("SELECT MIN(due_ms) FROM delivery WHERE state = 'ready' AND issue_id = $1", args![issue])
+            .await?;
+        next = [next, first.and_then(|(due_ms,)| due_ms)].into_iter().flatten().min();
+    }
+    Ok(next)
 }

@@ -11,7 +11,7 @@ use super::{cobrand::Media, documents::Documents, track::Tracker};
 use crate::{
     domain::{
         content::library::Library,
-        delivery::backoff::OnUncertain,
+        delivery::{Classes, WarmUp, backoff::OnUncertain},
         kernel::{Clock, Random, clock::UtcMs, token::Keys},
     },
     render::Templates,
@@ -33,6 +33,10 @@ pub struct Settings {
     pub window: usize,
     /// What to do with a message that may have arrived.
     pub on_uncertain: OnUncertain,
+    /// What a relay's refusals mean.
+    pub classes: Classes,
+    /// Sending domains that are not yet known.
+    pub warm_up: Vec<WarmUp>,
 }
 
 /// Wakes loops that would otherwise look again in a moment.

@@ -255,6 +255,7 @@ async fn freeze(
         state: if automatic { IssueState::Approved } else { IssueState::Frozen }.as_str().to_owned(),
         control: Control::Running.as_str().to_owned(),
         held_because,
+        paused_because: None,
         on_time_ms: i64::from(plan.newsletter.on_time_minutes) * MINUTE_MS,
         frozen_ms: now_ms,
         approved_by: automatic.then(|| "automatic".to_owned()),

@@ -1,6 +1,7 @@
 # A private PostgreSQL for the tests; sourced by tests/run, or used alone:
 #     source tests/peers/postgres.sh && postgres_start && cargo test; postgres_stop
-# Nothing of a system-wide PostgreSQL is touched. What is written is thrown away, so nothing waits for the disk.
+# Nothing of a system-wide PostgreSQL is touched. What is written is thrown away, so nothing waits for the disk, unless
+# POSTGRES_DURABLE is set: benchmarks measure commits that last.
 
 # Prints the folder that holds initdb and pg_ctl.
 postgres_bin() {
@@ -27,7 +28,8 @@ postgres_as_user() {
 
 # Starts a server and exports TEST_POSTGRES_URL.
 postgres_start() {
-    local bin port
+    local bin port haste="-c fsync=off -c synchronous_commit=off -c full_page_writes=off"
+    if [ -n "${POSTGRES_DURABLE:-}" ]; then haste="-c shared_buffers=256MB -c max_wal_size=4GB"; fi
     bin=$(postgres_bin) || { echo "no PostgreSQL server found (initdb, pg_ctl)" >&2; return 1; }
     POSTGRES_FOLDER=$(mktemp -d "${TMPDIR:-/tmp}/partnercast-postgres.XXXXXX") || return 1
     if [ "$(id -u)" -eq 0 ]; then
@@ -43,8 +45,7 @@ postgres_start() {
         port=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
         if (cd "$POSTGRES_FOLDER" && postgres_as_user "$bin/pg_ctl" start --wait --silent --pgdata=data \
             --log=server.log --options="-c listen_addresses=127.0.0.1 -c port=$port -c unix_socket_directories= \
-            -c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=200 \
-            -c timezone=UTC" </dev/null >start.log 2>&1); then
+            $haste -c max_connections=200 -c timezone=UTC" </dev/null >start.log 2>&1); then
             POSTGRES_BIN=$bin
             export TEST_POSTGRES_URL="postgres://partnercast@127.0.0.1:$port/postgres?sslmode=disable"
             return 0

@@ -1,6 +1,6 @@
 //! One connection and the order of commands on it: envelope, message, outcome.
 
-use tokio::time::{Duration, Instant};
+use tokio::time::Duration;
 use tokio_rustls::TlsConnector;
 
 use super::{
@@ -22,13 +22,12 @@ pub struct Connection {
     timeouts: Timeouts,
     usable: bool,
     sends: u64,
-    last_used: Instant,
     /// Kept between messages, so that a message costs no allocation of its size.
     out: Vec<u8>,
 }
 
 impl Connection {
-    /// Connects, greets, secures and signs in. Reads the trusted certificates from disk; [`super::SmtpChannel`]
+    /// Connects, greets, secures and signs in. Reads the trusted certificates from disk; [`super::Dialer`]
     /// does so once.
     ///
     /// # Errors
@@ -45,15 +44,7 @@ impl Connection {
 
     pub(super) async fn open_with(relay: &Relay, tls: Option<&TlsConnector>) -> Result<Self, Outcome> {
         let (wire, offers) = hello::open(relay, tls).await?;
-        Ok(Self {
-            wire,
-            offers,
-            timeouts: relay.timeouts,
-            usable: true,
-            sends: 0,
-            last_used: Instant::now(),
-            out: Vec::new(),
-        })
+        Ok(Self { wire, offers, timeouts: relay.timeouts, usable: true, sends: 0, out: Vec::new() })
     }
 
     /// What the relay offered after any TLS.
@@ -66,14 +57,12 @@ impl Connection {
         self.usable
     }
 
-    /// Whether it has carried a message before, so that it may have died unseen since.
-    pub(super) fn is_used(&self) -> bool {
-        self.sends > 0
-    }
-
-    /// How long nothing was said on it.
-    pub(super) fn idle(&self) -> Duration {
-        self.last_used.elapsed()
+    /// Whether `outcome` only shows that the relay had closed the connection since the last message: nothing was at
+    /// stake, so trying again on a new one is safe.
+    pub fn had_died_unseen(&self, outcome: &Outcome) -> bool {
+        self.sends > 1
+            && !self.usable
+            && matches!(outcome, Outcome::Refused { stage: Stage::Mail, trouble: Trouble::Host, .. })
     }
 
     /// Says QUIT and closes, without waiting long (RFC 5321 section 4.1.1.10).
@@ -96,9 +85,7 @@ impl Connection {
         let outcome = match self.prepare(mail, &mut out) {
             Ok(envelope) => {
                 self.sends += 1;
-                let outcome = self.transact(&envelope, &out).await;
-                self.last_used = Instant::now();
-                outcome
+                self.transact(&envelope, &out).await
             }
             Err(outcome) => outcome,
         };

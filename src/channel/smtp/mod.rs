@@ -1,10 +1,10 @@
 //! Mail to the relay: a small pipelining SMTP client (RFC 5321, 2920) with a deadline and a typed result for every
-//! stage, and a few kept connections. Messages come finished; nothing here looks into them, signs or queues them.
+//! stage. Messages come finished; nothing here looks into them, signs or queues them.
 
 mod body;
 mod connection;
+mod dial;
 mod hello;
-mod pool;
 mod relay;
 #[cfg(test)]
 mod tests;
@@ -12,8 +12,8 @@ mod tls;
 mod wire;
 
 pub use connection::Connection;
+pub use dial::Dialer;
 pub use hello::Capabilities;
-pub use pool::SmtpChannel;
 pub use relay::{CONNECTIONS_MAX, Relay, RelayTls, Timeouts};
 
 /// One finished message for one recipient.

@@ -67,6 +67,12 @@ impl Default for Timeouts {
 /// A relay: the next hop that takes responsibility for our mail.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Relay {
+    /// What it is called in lists and logs; the host unless the operator says otherwise.
+    pub name: String,
+    /// Its share of the messages among several; 0 only when no other can be talked to.
+    pub weight: u32,
+    /// Messages that it takes in any 60 minutes at most, if there is a limit.
+    pub per_hour_max: Option<u64>,
     /// Name or address, an IPv6 address without brackets.
     pub host: String,
     /// TCP port.
@@ -90,8 +96,12 @@ pub struct Relay {
 impl Relay {
     /// A relay without credentials, on `host` and `port`.
     pub fn new(host: impl Into<String>, port: u16, tls: RelayTls) -> Self {
+        let host = host.into();
         Self {
-            host: host.into(),
+            name: host.clone(),
+            weight: 1,
+            per_hour_max: None,
+            host,
             port,
             tls,
             username: None,

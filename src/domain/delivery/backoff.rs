@@ -6,6 +6,8 @@ use super::{DeliveryState, Outcome, Trouble};
 
 /// Waits after a soft refusal, in minutes; after the last one the wait stays the same until expiry.
 const SOFT_MINUTES: [i64; 6] = [5, 15, 45, 120, 240, 480];
+/// Waits after a greylist, in minutes.
+const GREYLIST_MINUTES: [i64; 3] = [5, 10, 20];
 /// Waits after the host could not be talked to, in minutes.
 const HOST_MINUTES: [i64; 6] = [1, 2, 4, 8, 16, 30];
 /// Wait after "too fast", in minutes.
@@ -14,11 +16,6 @@ const THROTTLE_MINUTES: i64 = 10;
 const POLICY_TRIES_MAX: u32 = 3;
 /// Wait before a message that may have arrived is handed over again, in minutes.
 const UNCERTAIN_MINUTES: i64 = 15;
-
-/// How long a relay is left alone that could not be talked to `times` times in a row, in milliseconds.
-pub fn host_wait_ms(times: u32) -> i64 {
-    step(&HOST_MINUTES, times) * MINUTE_MS
-}
 
 fn step(minutes: &[i64], times: u32) -> i64 {
     minutes[(times.max(1) as usize - 1).min(minutes.len() - 1)]
@@ -74,6 +71,7 @@ pub fn next(
         Outcome::Refused { trouble, .. } => match trouble {
             Trouble::Host => wait(step(&HOST_MINUTES, tries), false),
             Trouble::Throttle => wait(THROTTLE_MINUTES, false),
+            Trouble::Greylist => wait(step(&GREYLIST_MINUTES, tries), true),
             Trouble::Soft => wait(step(&SOFT_MINUTES, tries), true),
             Trouble::OurSetup => wait(step(&HOST_MINUTES, tries), false),
             Trouble::Policy if tries < POLICY_TRIES_MAX => wait(8 * HOUR_MS / MINUTE_MS, true),

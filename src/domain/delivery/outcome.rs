@@ -1,9 +1,12 @@
 //! What became of one try to hand a message over.
 
-use std::fmt;
+use std::{fmt, sync::LazyLock};
+
+use super::Classes;
 
 /// How far an SMTP conversation had come (RFC 5321 section 3).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Stage {
     /// Resolving and connecting.
     Connect,
@@ -14,6 +17,7 @@ pub enum Stage {
     /// MAIL FROM.
     Mail,
     /// RCPT TO.
+    #[serde(rename = "rcpt")]
     Recipient,
     /// DATA, before the 354.
     Data,
@@ -53,11 +57,14 @@ impl fmt::Display for Reply {
 }
 
 /// Why a try did not succeed; decides what happens next (`backoff`).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Trouble {
     /// The host could not be reached or turned us away before a message was at stake; uses up no attempt.
     Host,
-    /// "Come back soon": a greylist or another 4xx.
+    /// "I do not know you yet, come back": most let the second try in.
+    Greylist,
+    /// Refused for now: a full mailbox or another 4xx.
     Soft,
     /// "Too fast".
     Throttle,
@@ -78,6 +85,7 @@ impl Trouble {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Host => "host",
+            Self::Greylist => "greylist",
             Self::Soft => "soft",
             Self::Throttle => "throttle",
             Self::BadAddress => "bad-address",
@@ -116,9 +124,10 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Classifies a reply by stage, code and enhanced status (table in ARCHITECTURE.md, "Error classes").
+    /// A refusal with the class that our own rules give it, whoever it was for; [`Classes::judge`] knows more.
     pub fn refused(stage: Stage, reply: Reply) -> Self {
-        let trouble = classify(stage, &reply);
+        static BUILT_IN: LazyLock<Classes> = LazyLock::new(Classes::default);
+        let trouble = BUILT_IN.classify(stage, &reply, "", 1);
         Self::Refused { stage, trouble, detail: reply.to_string(), reply: Some(reply) }
     }
 
@@ -134,64 +143,5 @@ impl Outcome {
             Self::Refused { trouble, .. } => trouble.as_str(),
             Self::Uncertain { .. } => "uncertain",
         }
-    }
-}
-
-fn classify(stage: Stage, reply: &Reply) -> Trouble {
-    let status = reply.enhanced.as_deref().unwrap_or("");
-    let detail = status.split_once('.').map_or("", |(_, rest)| rest);
-    let text = reply.text.to_lowercase();
-    if stage <= Stage::Greeting && reply.code >= 400 {
-        return Trouble::Host;
-    }
-    match reply.code {
-        421 | 450 | 451 | 452
-            if matches!(detail, "2.1" | "4.5" | "5.3" | "7.0" | "7.28" | "3.1") || text.contains("rate") =>
-        {
-            Trouble::Throttle
-        }
-        421 => Trouble::Host,
-        400..=499 => Trouble::Soft,
-        530 | 534 | 535 => Trouble::OurSetup,
-        500..=504 => Trouble::Protocol,
-        _ if matches!(
-            detail,
-            "7.8" | "7.25" | "7.26" | "7.27" | "7.29" | "7.30" | "7.32" | "7.515" | "1.7" | "1.8" | "7.60"
-        ) =>
-        {
-            Trouble::OurSetup
-        }
-        _ if matches!(detail, "1.1" | "1.2" | "1.3" | "1.6" | "1.10" | "2.1") => Trouble::BadAddress,
-        _ if detail == "2.2" => Trouble::Soft,
-        552 => Trouble::Content,
-        _ if detail.starts_with("6.") || matches!(detail, "3.4" | "2.3") => Trouble::Content,
-        _ if detail.starts_with("5.") => Trouble::Protocol,
-        550 | 551 | 553 if stage == Stage::Recipient && (status.is_empty() || detail == "0.0") => {
-            Trouble::BadAddress
-        }
-        _ => Trouble::Policy,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn replies_fall_into_their_classes() {
-        let class = |stage, code, enhanced: &str, text: &str| {
-            let enhanced = (!enhanced.is_empty()).then(|| enhanced.to_owned());
-            classify(stage, &Reply { code, enhanced, text: text.to_owned() })
-        };
-        assert_eq!(class(Stage::Recipient, 550, "5.1.1", "no such user"), Trouble::BadAddress);
-        assert_eq!(class(Stage::Recipient, 550, "", "unknown"), Trouble::BadAddress);
-        assert_eq!(class(Stage::Recipient, 450, "4.7.1", "greylisted"), Trouble::Soft);
-        assert_eq!(class(Stage::Recipient, 451, "4.7.28", ""), Trouble::Throttle);
-        assert_eq!(class(Stage::Hello, 535, "5.7.8", "bad password"), Trouble::OurSetup);
-        assert_eq!(class(Stage::FinalDot, 550, "5.7.26", "unauthenticated"), Trouble::OurSetup);
-        assert_eq!(class(Stage::FinalDot, 554, "5.7.1", "blocked"), Trouble::Policy);
-        assert_eq!(class(Stage::FinalDot, 552, "5.3.4", "too big"), Trouble::Content);
-        assert_eq!(class(Stage::Greeting, 554, "", "go away"), Trouble::Host);
-        assert_eq!(class(Stage::Mail, 503, "5.5.1", "bad sequence"), Trouble::Protocol);
     }
 }

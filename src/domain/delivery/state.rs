@@ -2,14 +2,12 @@
 
 use std::fmt;
 
-/// Where a delivery stands. `ready -> leased -> sending ->` one of the final states, or back to `ready`.
+/// Where a delivery stands. `ready -> sending ->` one of the final states, or back to `ready`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum DeliveryState {
     /// Waiting for its due time, or to be tried again.
     Ready,
-    /// Taken by a node; nothing has left.
-    Leased,
-    /// In an open window: it may be leaving at this moment.
+    /// Started: it may be leaving at this moment.
     Sending,
     /// The next hop took responsibility.
     Accepted,
@@ -29,9 +27,8 @@ pub enum DeliveryState {
 
 impl DeliveryState {
     /// All states, in the order of a delivery's life.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 9] = [
         Self::Ready,
-        Self::Leased,
         Self::Sending,
         Self::Accepted,
         Self::Failed,
@@ -46,7 +43,6 @@ impl DeliveryState {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
-            Self::Leased => "leased",
             Self::Sending => "sending",
             Self::Accepted => "accepted",
             Self::Failed => "failed",
@@ -65,7 +61,7 @@ impl DeliveryState {
 
     /// Whether nothing more will happen by itself.
     pub fn is_final(self) -> bool {
-        !matches!(self, Self::Ready | Self::Leased | Self::Sending)
+        !matches!(self, Self::Ready | Self::Sending)
     }
 }
 

@@ -46,7 +46,7 @@ pub fn issue_badge(issue: &issues::Issue) -> Badge {
 pub fn delivery_tone(state: DeliveryState) -> &'static str {
     match state {
         DeliveryState::Accepted => "good",
-        DeliveryState::Leased | DeliveryState::Sending => "brand",
+        DeliveryState::Sending => "brand",
         DeliveryState::Uncertain | DeliveryState::Suppressed => "warn",
         DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Dead => "bad",
         DeliveryState::Ready | DeliveryState::Cancelled => "",

@@ -8,7 +8,6 @@ use std::{
 use crate::{
     channel::smtp::Mail,
     domain::{
-        delivery::{Outcome, Stage, Trouble},
         kernel::{Error, Kind, Result, id::DeliveryId, token::Purpose},
         partner::contact::first_name,
     },
@@ -16,7 +15,10 @@ use crate::{
         SlotValues,
         email::{Recipient, WireTemplate},
     },
-    store::{queue::Claimed, renditions},
+    store::{
+        queue::{self, Claimed},
+        renditions,
+    },
     work::{cache::Cache, context::Context, tokens::MailToken},
 };
 
@@ -29,10 +31,35 @@ struct Wire {
     sender: String,
 }
 
+/// The message of one delivery, byte by byte as it leaves or has left.
+///
+/// # Errors
+/// `NotFound` without such a delivery, and whatever keeps its message from being written.
+pub async fn message(ctx: &Arc<Context>, delivery_id: &str) -> Result<Vec<u8>> {
+    let claimed = queue::peek(&ctx.db, delivery_id).await?;
+    let claimed = claimed.ok_or_else(|| Error::not_found(format!("delivery {delivery_id}")))?;
+    match Writer::new(ctx.clone()).write(&claimed).await {
+        Ok(mail) => Ok(mail.bytes),
+        Err(Unwritten::ByUs(detail)) => Err(Error::internal(detail)),
+        Err(Unwritten::ByDatabase) => {
+            Err(Error::unavailable("the database does not answer; try again later"))
+        }
+    }
+}
+
 /// Writes messages from their renditions.
 pub(super) struct Writer {
     ctx: Arc<Context>,
     wires: Cache<Wire>,
+}
+
+/// Why a message could not be written.
+#[derive(Debug)]
+pub(super) enum Unwritten {
+    /// A fault of ours that costs this message only; says which.
+    ByUs(String),
+    /// The database did not answer: nothing is wrong with the message.
+    ByDatabase,
 }
 
 impl Writer {
@@ -40,28 +67,19 @@ impl Writer {
         Self { ctx, wires: Cache::new(WIRES_MAX) }
     }
 
-    /// Writes the recipient's message. A fault here is ours and costs this message only.
-    pub(super) async fn write(&mut self, claimed: &Claimed) -> Result<Mail, Outcome> {
-        let ours = |detail: String| Outcome::Refused {
-            stage: Stage::Connect,
-            trouble: Trouble::Protocol,
-            reply: None,
-            detail,
-        };
-        if claimed.expires_ms < self.ctx.now_ms() {
-            return Err(ours("its time passed before it could leave".to_owned()));
-        }
+    /// Writes the recipient's message.
+    pub(super) async fn write(&self, claimed: &Claimed) -> Result<Mail, Unwritten> {
+        let ours = |error: &Error| Unwritten::ByUs(error.detail());
         let wire = match self.wires.get(&claimed.rendition_id) {
             Some(wire) => wire,
             None => self.load_wire(&claimed.rendition_id).await.map_err(|error| match error.kind() {
-                // Nothing is wrong with the message: the database did not answer.
-                Kind::Unavailable => Outcome::host(Stage::Connect, error.detail()),
-                _ => ours(error.detail()),
+                Kind::Unavailable => Unwritten::ByDatabase,
+                _ => ours(&error),
             })?,
         };
         let token = DeliveryId::parse(&claimed.id)
             .and_then(|id| MailToken::new(id, &claimed.rendition_id))
-            .map_err(|error| ours(error.detail()))?;
+            .map_err(|error| ours(&error))?;
         let keys = &self.ctx.keys;
         let recipient = Recipient {
             to_name: &claimed.recipient_name,
@@ -83,8 +101,8 @@ impl Writer {
             Ok(Ok(())) => {
                 Ok(Mail { envelope_from: wire.sender.clone(), envelope_to: claimed.email.clone(), bytes })
             }
-            Ok(Err(error)) => Err(ours(error.detail())),
-            Err(_) => Err(ours("the message could not be written".to_owned())),
+            Ok(Err(error)) => Err(ours(&error)),
+            Err(_) => Err(Unwritten::ByUs("the message could not be written".to_owned())),
         }
     }
 

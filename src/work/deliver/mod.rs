@@ -1,307 +1,368 @@
-//! The delivery loop: claim, mark a window as sending, send, settle.
+//! The delivery loop: start, send, settle.
 //!
-//! One transaction records the results of window k-1 and marks window k as sending; the network is used between
-//! transactions only. After a crash the rows marked sending are exactly those that may have left.
+//! One transaction records what is finished and marks what comes next as being sent; the network is used between
+//! transactions only. After a crash the rows marked `sending` are exactly those that may have left, and never more
+//! than the window.
 
+mod dispatch;
+mod ledger;
 mod message;
 mod node;
+mod sender;
 
 use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicI64, Ordering},
-    },
-    time::Duration,
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    task::{Id, JoinSet},
+};
 
 use super::context::Context;
 use crate::{
-    channel::smtp::SmtpChannel,
+    channel::smtp::Dialer,
     domain::{
-        delivery::{DeliveryState, Outcome, Stage, Trouble, backoff},
+        delivery::Breaker,
         kernel::{Result, clock::UtcMs, id::NodeId},
     },
     store::{
         nodes,
-        queue::{self, Claimed, Settled},
+        queue::{self, Claimed},
     },
 };
-use message::Writer;
-use node::{DEAD_AFTER_MS, beat, beat_forever, reap};
+pub use dispatch::RelayView;
+use dispatch::{Finished, RelayTerms};
+use ledger::Limits;
+pub use message::message;
+use node::{Life, beat_forever, gather};
+use sender::{Desk, send_until_stopped};
 
-/// A node that could not say so for this long starts no window.
-const STALE_AFTER_MS: i64 = 30_000;
 /// Longest rest before the queue is looked at again.
 const POLL: Duration = Duration::from_millis(500);
 /// Shortest rest.
 const REST_MIN: Duration = Duration::from_millis(5);
+/// Longest time that a result waits for others before it is recorded.
+const SETTLE_WITHIN: Duration = Duration::from_millis(50);
 /// Time for messages that are on their way when we are asked to stop; below `server.grace_s`.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// Rest after the database did not answer.
 const DATABASE_REST: Duration = Duration::from_secs(1);
-/// Windows claimed ahead.
-const WINDOWS_AHEAD: usize = 4;
-/// One worker. Run one a process; it spreads a window over several connections.
+/// Places of the window that issues leave to single mails.
+const URGENT_PLACES: usize = 8;
+
+/// One worker. Run one a process; it spreads the window over the connections of all relays.
 pub struct Deliverer {
     ctx: Arc<Context>,
-    channel: SmtpChannel,
+    dialers: Vec<Arc<Dialer>>,
     node: NodeId,
-    last_beat_ms: Arc<AtomicI64>,
-    writer: Writer,
-    /// Results of the last window, not yet recorded.
-    unsettled: Vec<Settled>,
+    life: Arc<Life>,
+    desk: Arc<Desk>,
+    /// The connections' tasks, and which relay each serves, for urgent mail only or for all.
+    senders: JoinSet<()>,
+    served: HashMap<Id, (usize, bool)>,
+    limits: Limits,
+    breakers: HashMap<String, Breaker>,
+    /// Messages to be put back that the database has not taken yet.
+    returned: Vec<Claimed>,
     /// Whether the database failed while we held rows, so that some may be ours without our knowing.
     astray: bool,
-    /// Windows in a row in which the relay could not be talked to, and until when it is left alone.
-    relay_down: u32,
-    relay_rests_until_ms: UtcMs,
+    /// Whether the last look found less than there was room for.
+    is_dry: bool,
+    last_step: Instant,
+    /// Issues that may be started, as last read.
+    running: Vec<String>,
 }
 
 impl Deliverer {
-    /// A worker that hands over to `channel`.
-    pub fn new(ctx: Arc<Context>, channel: SmtpChannel) -> Self {
+    /// A worker that hands over to the relays that `dialers` reach, at least one.
+    pub fn new(ctx: Arc<Context>, dialers: Vec<Dialer>) -> Self {
         let node = NodeId::new(ctx.clock.machine_ms(), &*ctx.random);
-        let last_beat_ms = Arc::new(AtomicI64::new(i64::MIN / 2));
-        let writer = Writer::new(ctx.clone());
+        let life = Arc::new(Life::new(node));
+        let terms: Vec<RelayTerms> = dialers
+            .iter()
+            .map(|dialer| RelayTerms {
+                name: Arc::from(dialer.relay().name.as_str()),
+                weight: dialer.relay().weight,
+                connections_max: dialer.relay().connections_max,
+                is_limited: dialer.relay().per_hour_max.is_some(),
+            })
+            .collect();
+        let batch = (ctx.settings.window / 4).max(1);
+        let desk = Arc::new(Desk::new(ctx.clone(), life.clone(), &terms, batch));
+        let limits = Limits::new(&ctx, &dialers);
         Self {
             ctx,
-            channel,
+            dialers: dialers.into_iter().map(Arc::new).collect(),
             node,
-            last_beat_ms,
-            writer,
-            unsettled: Vec::new(),
-            astray: false,
-            relay_down: 0,
-            relay_rests_until_ms: i64::MIN,
+            life,
+            desk,
+            senders: JoinSet::new(),
+            served: HashMap::new(),
+            limits,
+            breakers: HashMap::new(),
+            returned: Vec::new(),
+            astray: true,
+            is_dry: false,
+            last_step: Instant::now(),
+            running: Vec::new(),
         }
     }
 
-    /// Works until `shutdown`; then finishes the open window, records it and hands back the rest.
+    /// Works until `shutdown`; then finishes what is on its way, records it and puts back the rest.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
-        let heart = tokio::spawn(beat_forever(self.ctx.clone(), self.node, self.last_beat_ms.clone()));
-        self.astray = true;
+        let heart = tokio::spawn(beat_forever(self.ctx.clone(), self.life.clone()));
         while !*shutdown.borrow() {
-            match self.round(&mut shutdown).await {
-                Ok(0) => tokio::select! {
-                    () = self.ctx.wake.deliver.notified() => {}
-                    () = tokio::time::sleep(self.rest().await) => {}
-                    _ = shutdown.changed() => {}
-                },
-                Ok(_) => {}
+            match self.step().await {
+                Ok(()) => self.wait(&mut shutdown).await,
                 Err(error) => {
-                    self.astray = true;
                     tracing::error!(error = error.detail(), "delivery rests: the database does not answer");
-                    tokio::time::sleep(DATABASE_REST).await;
+                    tokio::select! {
+                        () = tokio::time::sleep(DATABASE_REST) => {}
+                        _ = shutdown.changed() => {}
+                    }
                 }
             }
         }
         if let Err(error) = self.leave().await {
             tracing::error!(
                 error = error.detail(),
-                "could not hand back what was claimed; it will be taken over"
+                "could not record the last results; they will be taken over"
             );
         }
         heart.abort();
-        self.channel.close().await;
     }
 
-    /// Sends everything that is due now; for tests and `drain`.
+    /// Sends everything that is due now and can be sent; for tests and measurements. Returns how many were started.
     ///
     /// # Errors
     /// Those of the store.
     pub async fn drain(&mut self) -> Result<usize> {
-        beat(&self.ctx, self.node, &self.last_beat_ms).await?;
-        let (_keep, mut never) = watch::channel(false);
-        let mut sent = 0;
+        self.life.beat(&self.ctx).await?;
+        self.is_dry = false;
+        let mut started = 0;
         loop {
-            match self.round(&mut never).await? {
-                0 => return Ok(sent),
-                some => sent += some,
+            let before = self.desk.dispatch().open();
+            self.step().await?;
+            started += self.desk.dispatch().open().saturating_sub(before);
+            let (open, finished, room) = self.outlook();
+            if open == 0 && finished == 0 && (self.is_dry || room == 0) {
+                return Ok(started);
+            }
+            if open > 0 && (self.is_dry || room < self.batch()) && finished < self.batch() {
+                let progress = self.desk.progress.notified();
+                let _ = tokio::time::timeout(SETTLE_WITHIN, progress).await;
             }
         }
     }
 
-    /// Takes over what processes that are gone left behind, and what we ourselves may hold without knowing. A SQLite
-    /// file has one process: all others are gone.
-    async fn gather(&mut self) -> Result<()> {
-        let machine_ms = self.ctx.clock.machine_ms();
-        let alive_since_ms = if self.ctx.db.is_shared() { machine_ms - DEAD_AFTER_MS } else { i64::MAX };
-        reap(&self.ctx, self.node, alive_since_ms, true).await?;
-        beat(&self.ctx, self.node, &self.last_beat_ms).await?;
-        self.astray = false;
-        Ok(())
+    /// How the relays stand.
+    pub fn relays(&self) -> Vec<RelayView> {
+        self.desk.dispatch().relays(self.desk.now())
     }
 
-    /// Claims what is due and sends it window by window. Returns how many were claimed.
-    async fn round(&mut self, shutdown: &mut watch::Receiver<bool>) -> Result<usize> {
-        self.settle_rest().await?;
-        if self.astray {
-            self.gather().await?;
+    fn batch(&self) -> usize {
+        (self.ctx.settings.window / 4).max(1)
+    }
+
+    /// Messages started, finished, and room for more.
+    fn outlook(&self) -> (usize, usize, usize) {
+        let dispatch = self.desk.dispatch();
+        (dispatch.open(), dispatch.finished(), dispatch.room(self.ctx.settings.window, self.desk.now()))
+    }
+
+    /// Records what is finished and starts what there is room for, in one transaction.
+    async fn step(&mut self) -> Result<()> {
+        self.staff();
+        self.last_step = Instant::now();
+        let now = self.desk.now();
+        let is_fresh = self.life.is_fresh(now.machine_ms);
+        let (finished, may_start) = {
+            let mut dispatch = self.desk.dispatch();
+            self.returned.extend(dispatch.take_stuck(now, !is_fresh || self.astray));
+            (dispatch.take_finished(), is_fresh && !self.astray && !self.is_dry)
+        };
+        if self.astray
+            && finished.is_empty()
+            && self.returned.is_empty()
+            && self.desk.dispatch().flying() == 0
+        {
+            gather(&self.ctx, &self.life).await?;
+            self.astray = false;
+            return Ok(());
         }
-        if self.ctx.now_ms() < self.relay_rests_until_ms {
-            return Ok(0);
+        if may_start {
+            self.limits.top_up(&self.ctx, &self.desk).await?;
         }
-        if self.ctx.clock.machine_ms() - self.last_beat_ms.load(Ordering::Relaxed) > STALE_AFTER_MS {
-            // Others may already have taken over what we hold; starting anything now could double it.
-            return Ok(0);
+        let (_, _, room) = self.outlook();
+        let starts = may_start && room > 0;
+        if finished.is_empty() && self.returned.is_empty() && !starts {
+            return Ok(());
         }
-        let limit = i64::try_from(self.ctx.settings.window * WINDOWS_AHEAD).unwrap_or(i64::MAX);
-        let mut tx = self.ctx.db.begin().await?;
-        let claimed = queue::claim(&mut tx, self.node, self.ctx.now_ms(), limit).await?;
-        tx.commit().await?;
-        let count = claimed.len();
-        for window in claimed.chunks(self.ctx.settings.window) {
-            if *shutdown.borrow() || self.ctx.now_ms() < self.relay_rests_until_ms {
-                break;
+        match self.record_and_start(&finished, if starts { room } else { 0 }).await {
+            Ok(started) => {
+                self.returned.clear();
+                if !started.is_empty() {
+                    self.desk.dispatch().add(started, now);
+                    self.desk.has_work();
+                }
+                if !finished.is_empty() {
+                    self.ctx.wake.publish.notify_one();
+                }
+                Ok(())
             }
-            if let Err(error) = self.window(window, shutdown).await {
+            Err(error) => {
+                // Whether it was done is not known: what is ours is found out before anything new begins.
+                self.desk.dispatch().put_finished(finished);
                 self.astray = true;
-                return Err(error);
+                Err(error)
             }
         }
-        self.settle_rest().await?;
-        if self.ctx.now_ms() < self.relay_rests_until_ms {
-            // What was claimed and not started waits where other nodes can see it.
-            let mut tx = self.ctx.db.begin().await?;
-            queue::hand_back(&mut tx, self.node).await?;
-            tx.commit().await?;
+    }
+
+    async fn record_and_start(&mut self, finished: &[Finished], room: usize) -> Result<Vec<Claimed>> {
+        if room > 0 && self.running_is_old() {
+            self.running = queue::running(&self.ctx.db).await?;
         }
-        Ok(count)
+        let now_ms = self.ctx.now_ms();
+        let except = self.desk.dispatch().stuck_sites(self.desk.now());
+        let mut tx = self.ctx.db.begin().await?;
+        ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
+        if !self.returned.is_empty() {
+            queue::put_back(&mut tx, &self.returned).await?;
+        }
+        let mut started = Vec::new();
+        if room > 0 {
+            let (seen, single) = queue::start_single(&mut tx, self.node, now_ms, as_i64(room)).await?;
+            let mut left = room - seen;
+            started.extend(single);
+            left = left.saturating_sub(URGENT_PLACES.min(self.ctx.settings.window / 2));
+            // The issues take turns at being first, so that none waits for another to end.
+            if !self.running.is_empty() {
+                self.running.rotate_left(1);
+            }
+            let had_room = left > 0;
+            for issue in &self.running {
+                if left == 0 {
+                    break;
+                }
+                let allowed = self.limits.allowed(&self.ctx, &mut tx, issue, left).await?;
+                let (seen, leaving) =
+                    queue::start_issue(&mut tx, self.node, now_ms, issue, &except, as_i64(allowed)).await?;
+                self.limits.give_back(&mut tx, issue, allowed - leaving.len()).await?;
+                left -= seen;
+                started.extend(leaving);
+            }
+            self.is_dry = had_room && left > 0;
+        }
+        tx.commit().await?;
+        Ok(started)
+    }
+
+    /// The list of running issues is read anew when there was nothing to do; in between the start itself looks whether
+    /// its issue still runs.
+    fn running_is_old(&mut self) -> bool {
+        self.running.is_empty() || self.desk.dispatch().open() == 0 || self.limits.is_due()
+    }
+
+    /// Sees to it that every connection has its task.
+    fn staff(&mut self) {
+        while let Some(ended) = self.senders.try_join_next_with_id() {
+            let id = match &ended {
+                Ok((id, ())) => *id,
+                Err(error) => {
+                    tracing::error!(%error, "a connection's task ended; another takes its place");
+                    error.id()
+                }
+            };
+            if let Some((relay, urgent_only)) = self.served.remove(&id) {
+                self.hire(relay, urgent_only);
+            }
+        }
+        if self.served.is_empty() {
+            for relay in 0..self.dialers.len() {
+                for _ in 0..self.dialers[relay].relay().connections_max {
+                    self.hire(relay, false);
+                }
+                self.hire(relay, true);
+            }
+        }
+    }
+
+    fn hire(&mut self, relay: usize, urgent_only: bool) {
+        let task = send_until_stopped(self.desk.clone(), relay, self.dialers[relay].clone(), urgent_only);
+        let id = self.senders.spawn(task).id();
+        self.served.insert(id, (relay, urgent_only));
+    }
+
+    /// Waits until there is something to record or to start.
+    async fn wait(&mut self, shutdown: &mut watch::Receiver<bool>) {
+        let rest = self.rest().await;
+        let until = tokio::time::Instant::now() + rest;
+        loop {
+            let (open, finished, room) = self.outlook();
+            let enough = finished >= self.batch() || (finished > 0 && open == 0);
+            if enough || (!self.is_dry && room >= self.batch()) {
+                return;
+            }
+            let settle_at = tokio::time::Instant::from_std(self.last_step + SETTLE_WITHIN);
+            let until = if finished > 0 { until.min(settle_at) } else { until };
+            tokio::select! {
+                () = self.desk.progress.notified() => {}
+                () = self.ctx.wake.deliver.notified() => {
+                    self.is_dry = false;
+                    return;
+                }
+                () = tokio::time::sleep_until(until) => {
+                    self.is_dry &= finished > 0;
+                    return;
+                }
+                _ = shutdown.changed() => return,
+            }
+        }
     }
 
     /// How long nothing is due, at most [`POLL`]: other nodes and people may add to the queue meanwhile.
     async fn rest(&self) -> Duration {
-        let next_due_ms = queue::next_due_ms(&self.ctx.db).await.ok().flatten();
-        let now_ms = self.ctx.now_ms().max(self.relay_rests_until_ms);
-        // What is due already and was not claimed is paused: looking again at once would change nothing.
+        let (open, finished, room) = self.outlook();
+        if open + finished > 0 || (!self.is_dry && room > 0) {
+            return POLL;
+        }
+        let now_ms = self.ctx.now_ms();
+        let closed_until_ms = self.desk.dispatch().closed_until_ms(self.desk.now());
+        let next_due_ms: Option<UtcMs> = match closed_until_ms {
+            Some(until_ms) => Some(until_ms),
+            None => queue::next_due_ms(&self.ctx.db, &self.running).await.ok().flatten(),
+        };
+        // What is due already and was not started is held back: looking again at once would change nothing.
         next_due_ms
             .filter(|due_ms| *due_ms > now_ms)
             .map_or(POLL, |due_ms| self.ctx.clock.until(due_ms).clamp(REST_MIN, POLL))
     }
 
-    /// Records the last window, starts this one, sends it.
-    async fn window(&mut self, window: &[Claimed], shutdown: &mut watch::Receiver<bool>) -> Result<()> {
-        let mut tx = self.ctx.db.begin().await?;
-        let settled = settle(&mut tx, self.node, &self.unsettled).await?;
-        let started = queue::start_window(&mut tx, window).await?;
-        tx.commit().await?;
-        self.report_fenced(settled);
-        self.unsettled.clear();
-        let leaving: Vec<&Claimed> = window.iter().filter(|claimed| started.contains(&claimed.id)).collect();
-        let (mut mails, mut sent) = (Vec::new(), Vec::new());
-        for claimed in leaving {
-            match self.writer.write(claimed).await {
-                Ok(mail) => {
-                    mails.push(mail);
-                    sent.push(claimed);
-                }
-                Err(outcome) => self.unsettled.push(self.settled(claimed, &outcome)),
-            }
-        }
-        // Asked to stop, we give what is on its way a moment, and record what is known by then.
-        let enough = async {
-            let _ = shutdown.wait_for(|stop| *stop).await;
-            tokio::time::sleep(LAST_MOMENT).await;
-        };
-        let outcomes = self.channel.send_window_until(mails, enough).await;
-        self.mind_the_relay(&outcomes);
-        for (claimed, outcome) in sent.into_iter().zip(&outcomes) {
-            self.unsettled.push(self.settled(claimed, outcome));
-        }
-        Ok(())
-    }
-
-    /// A relay that cannot be talked to is left alone for a while, longer each time, instead of being asked for
-    /// every message.
-    fn mind_the_relay(&mut self, outcomes: &[Outcome]) {
-        let is_down = |outcome: &Outcome| {
-            matches!(outcome, Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, .. })
-        };
-        if outcomes.is_empty() {
-            return;
-        }
-        if outcomes.iter().all(is_down) {
-            self.relay_down = self.relay_down.saturating_add(1);
-            self.relay_rests_until_ms = self.ctx.now_ms() + backoff::host_wait_ms(self.relay_down);
-            tracing::warn!(
-                times = self.relay_down,
-                "the relay cannot be talked to; it is left alone for a while"
-            );
-        } else {
-            self.relay_down = 0;
-        }
-    }
-
-    fn settled(&self, claimed: &Claimed, outcome: &Outcome) -> Settled {
-        let now_ms = self.ctx.now_ms();
-        let tries = match outcome {
-            Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, .. } => self.relay_down.max(1),
-            _ => u32::try_from(claimed.tries + 1).unwrap_or(u32::MAX),
-        };
-        let jitter = u32::try_from(self.ctx.random.next_u64() >> 32).unwrap_or(0);
-        let next =
-            backoff::next(outcome, tries, now_ms, claimed.expires_ms, self.ctx.settings.on_uncertain, jitter);
-        let (stage, code, reply) = match outcome {
-            Outcome::Accepted { reply } => (None, Some(i64::from(reply.code)), reply.to_string()),
-            Outcome::Refused { stage, reply, detail, .. } => (
-                Some(stage.to_string()),
-                reply.as_ref().map(|reply| i64::from(reply.code)),
-                reply.as_ref().map_or_else(|| detail.clone(), ToString::to_string),
-            ),
-            Outcome::Uncertain { detail } => (Some(Stage::FinalDot.to_string()), None, detail.clone()),
-        };
-        Settled {
-            id: claimed.id.clone(),
-            token: claimed.token,
-            attempt: claimed.attempt + 1,
-            state: if claimed.expires_ms < now_ms && next.state != DeliveryState::Accepted {
-                DeliveryState::Expired
-            } else {
-                next.state
-            },
-            due_ms: next.due_ms,
-            counts: next.counts,
-            accepted_ms: (next.state == DeliveryState::Accepted).then_some(now_ms),
-            outcome: outcome.as_str(),
-            stage,
-            code,
-            reply,
-            ended_ms: now_ms,
-        }
-    }
-
-    /// Records results that no following window recorded. They are kept until the database takes them.
-    async fn settle_rest(&mut self) -> Result<()> {
-        if self.unsettled.is_empty() {
-            return Ok(());
-        }
-        let mut tx = self.ctx.db.begin().await?;
-        let settled = settle(&mut tx, self.node, &self.unsettled).await?;
-        tx.commit().await?;
-        self.report_fenced(settled);
-        self.unsettled.clear();
-        self.ctx.wake.publish.notify_one();
-        Ok(())
-    }
-
-    fn report_fenced(&self, settled: u64) {
-        let sent = self.unsettled.len() as u64;
-        if settled < sent {
-            tracing::warn!(lost = sent - settled, "another node had taken over deliveries that we finished");
-        }
-    }
-
+    /// Gives what is on its way a moment, records what is known by then, and puts back the rest.
     async fn leave(&mut self) -> Result<()> {
-        self.settle_rest().await?;
+        self.desk.stop();
+        let all_ended = async { while self.senders.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_MOMENT, all_ended).await.is_err() {
+            self.senders.shutdown().await;
+        }
+        let now = self.desk.now();
+        let finished = {
+            let mut dispatch = self.desk.dispatch();
+            self.returned.extend(dispatch.take_stuck(now, true));
+            dispatch.take_finished()
+        };
         let mut tx = self.ctx.db.begin().await?;
-        queue::hand_back(&mut tx, self.node).await?;
+        ledger::record(&self.ctx, &mut tx, self.node, &finished, &mut self.breakers).await?;
+        queue::put_back(&mut tx, &self.returned).await?;
         nodes::leave(&mut tx, self.node).await?;
         tx.commit().await
     }
 }
 
-async fn settle(tx: &mut crate::store::Tx, node: NodeId, results: &[Settled]) -> Result<u64> {
-    if results.is_empty() { Ok(0) } else { queue::settle(tx, node, results).await }
+fn as_i64(number: usize) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
 }

@@ -1,6 +1,9 @@
 //! This process as a node: its heartbeat, and taking over what nodes that are gone left behind.
+//!
+//! A node is alive while its count goes on, as each other node's own clock sees it; clocks are never compared.
 
 use std::{
+    collections::HashMap,
     sync::{
         Arc,
         atomic::{AtomicI64, Ordering},
@@ -10,39 +13,76 @@ use std::{
 
 use crate::{
     domain::{
-        delivery::backoff,
-        kernel::{Error, Result, clock::UtcMs, id::NodeId},
+        delivery::backoff::OnUncertain,
+        kernel::{Result, clock::UtcMs, id::NodeId},
     },
-    store::{nodes, queue},
+    store::{
+        nodes::{self, Pulse},
+        queue,
+    },
     work::context::Context,
 };
 
 /// How often a node says that it is alive (machine time).
 const HEARTBEAT: Duration = Duration::from_secs(10);
-/// A node that was not heard of for this long is taken over.
-pub(super) const DEAD_AFTER_MS: i64 = 60_000;
+/// A node that could not say so for this long starts nothing.
+const STALE_AFTER_MS: i64 = 30_000;
+/// A node that did not count on for this long is taken over.
+const DEAD_AFTER_MS: i64 = 60_000;
 
-/// Says that `node` is alive.
-pub(super) async fn beat(ctx: &Context, node: NodeId, last_beat_ms: &AtomicI64) -> Result<()> {
-    let machine_ms = ctx.clock.machine_ms();
-    let mut tx = ctx.db.begin().await?;
-    nodes::beat(&mut tx, node, machine_ms).await?;
-    tx.commit().await?;
-    last_beat_ms.store(machine_ms, Ordering::Relaxed);
-    Ok(())
+/// Whether this node may believe that what it holds is still its own.
+pub(super) struct Life {
+    node: NodeId,
+    last_beat_ms: AtomicI64,
+}
+
+impl Life {
+    pub(super) fn new(node: NodeId) -> Self {
+        Self { node, last_beat_ms: AtomicI64::new(i64::MIN / 2) }
+    }
+
+    /// Whether the last heartbeat is recent enough at machine time `machine_ms`.
+    pub(super) fn is_fresh(&self, machine_ms: UtcMs) -> bool {
+        machine_ms - self.last_beat_ms.load(Ordering::Relaxed) <= STALE_AFTER_MS
+    }
+
+    /// Says that we are alive.
+    pub(super) async fn beat(&self, ctx: &Context) -> Result<()> {
+        // Before asking: what counts is how old the answer may be.
+        let machine_ms = ctx.clock.machine_ms();
+        let mut tx = ctx.db.begin().await?;
+        nodes::beat(&mut tx, self.node, machine_ms).await?;
+        tx.commit().await?;
+        self.last_beat_ms.store(machine_ms, Ordering::Relaxed);
+        Ok(())
+    }
+}
+
+/// The other nodes' counts, and since when each has been seen.
+#[derive(Default)]
+pub(super) struct Watch(HashMap<String, (i64, UtcMs)>);
+
+impl Watch {
+    /// Nodes that have not counted on for [`DEAD_AFTER_MS`] of our own machine time.
+    fn dead(&mut self, pulses: Vec<Pulse>, me: NodeId, machine_ms: UtcMs) -> Vec<Pulse> {
+        let me = me.to_string();
+        self.0.retain(|id, _| pulses.iter().any(|pulse| pulse.id == *id));
+        let is_dead = |pulse: &Pulse| {
+            let seen = self.0.entry(pulse.id.clone()).or_insert((pulse.beats, machine_ms));
+            if seen.0 != pulse.beats {
+                *seen = (pulse.beats, machine_ms);
+            }
+            pulse.id != me && machine_ms - seen.1 >= DEAD_AFTER_MS
+        };
+        pulses.into_iter().filter(is_dead).collect()
+    }
 }
 
 /// Says that the node is alive, and takes over those that are not.
-pub(super) async fn beat_forever(ctx: Arc<Context>, node: NodeId, last_beat_ms: Arc<AtomicI64>) {
+pub(super) async fn beat_forever(ctx: Arc<Context>, life: Arc<Life>) {
+    let mut watch = Watch::default();
     loop {
-        let beaten = async {
-            beat(&ctx, node, &last_beat_ms).await?;
-            if ctx.db.is_shared() {
-                reap(&ctx, node, ctx.clock.machine_ms() - DEAD_AFTER_MS, false).await?;
-            }
-            Ok::<_, Error>(())
-        };
-        if let Err(error) = beaten.await {
+        if let Err(error) = beat_once(&ctx, &life, &mut watch).await {
             tracing::warn!(error = error.detail(), "no heartbeat: the database does not answer");
         }
         ctx.wake.deliver.notify_one();
@@ -50,12 +90,41 @@ pub(super) async fn beat_forever(ctx: Arc<Context>, node: NodeId, last_beat_ms: 
     }
 }
 
-/// Takes over what nodes left behind that were not heard of since `alive_since_ms`; with `own` what we hold, too.
-pub(super) async fn reap(ctx: &Context, node: NodeId, alive_since_ms: UtcMs, own: bool) -> Result<()> {
-    let hold = ctx.settings.on_uncertain == backoff::OnUncertain::Hold;
+/// One heartbeat, and a look at the others.
+pub(super) async fn beat_once(ctx: &Context, life: &Life, watch: &mut Watch) -> Result<()> {
+    life.beat(ctx).await?;
+    if !ctx.db.is_shared() {
+        return Ok(());
+    }
+    let dead = watch.dead(nodes::pulses(&ctx.db).await?, life.node, ctx.clock.machine_ms());
     let mut tx = ctx.db.begin().await?;
-    let reaped = queue::reap(&mut tx, node, alive_since_ms, ctx.now_ms(), hold, own).await?;
+    for pulse in &dead {
+        nodes::forget(&mut tx, pulse).await?;
+    }
+    let reaped = queue::reap(&mut tx, life.node, ctx.now_ms(), hold(ctx), false).await?;
     tx.commit().await?;
+    tell(ctx, reaped);
+    Ok(())
+}
+
+/// Takes over what processes that are gone left behind, and what we ourselves may hold without knowing. A SQLite file
+/// has one process: all others are gone.
+pub(super) async fn gather(ctx: &Context, life: &Life) -> Result<()> {
+    let mut tx = ctx.db.begin().await?;
+    if !ctx.db.is_shared() {
+        nodes::forget_others(&mut tx, life.node).await?;
+    }
+    let reaped = queue::reap(&mut tx, life.node, ctx.now_ms(), hold(ctx), true).await?;
+    tx.commit().await?;
+    tell(ctx, reaped);
+    life.beat(ctx).await
+}
+
+fn hold(ctx: &Context) -> bool {
+    ctx.settings.on_uncertain == OnUncertain::Hold
+}
+
+fn tell(ctx: &Context, reaped: queue::Reaped) {
     if reaped.all > 0 {
         tracing::warn!(
             deliveries = reaped.all,
@@ -64,5 +133,24 @@ pub(super) async fn reap(ctx: &Context, node: NodeId, alive_since_ms: UtcMs, own
         );
         ctx.wake.deliver.notify_one();
     }
-    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::kernel::random::SeededRandom;
+
+    #[test]
+    fn a_node_is_dead_when_its_count_stands_still_by_our_own_clock() {
+        let random = SeededRandom::new(1);
+        let (me, other) = (NodeId::new(0, &random), NodeId::new(0, &random));
+        let pulses =
+            |beats| vec![Pulse { id: me.to_string(), beats: 0 }, Pulse { id: other.to_string(), beats }];
+        let mut watch = Watch::default();
+        assert!(watch.dead(pulses(5), me, 1_000_000).is_empty(), "a stranger gets its time");
+        assert!(watch.dead(pulses(6), me, 1_059_000).is_empty());
+        assert!(watch.dead(pulses(6), me, 1_118_000).is_empty());
+        assert_eq!(watch.dead(pulses(6), me, 1_119_000), [Pulse { id: other.to_string(), beats: 6 }]);
+        assert!(watch.dead(pulses(7), me, 1_120_000).is_empty(), "it woke up");
+    }
 }

@@ -1,0 +1,138 @@
+//! How many messages may be on their way at once: begins small, grows with every success, halves when the other
+//! side says "too fast" (additive increase, multiplicative decrease).
+
+use crate::domain::kernel::clock::{MINUTE_MS, UtcMs};
+
+/// Open at the beginning.
+const START: usize = 2;
+/// First rest of a side that cannot be talked to, doubled up to [`REST_MAX_MS`].
+const REST_FIRST_MS: i64 = MINUTE_MS;
+/// Longest rest.
+const REST_MAX_MS: i64 = 30 * MINUTE_MS;
+/// Rest of a side that said "too fast".
+pub const THROTTLED_MS: i64 = 10 * MINUTE_MS;
+
+/// The slots of one side: a relay, or the recipients of one domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Slots {
+    limit: usize,
+    max: usize,
+    in_use: usize,
+    /// Failures in a row, nothing accepted between them.
+    broken: u32,
+    /// Rests in a row.
+    rests: u32,
+    rests_until_ms: UtcMs,
+}
+
+impl Slots {
+    /// Slots that may grow to `max`, at least 1.
+    pub fn new(max: usize) -> Self {
+        let max = max.max(1);
+        Self { limit: START.min(max), max, in_use: 0, broken: 0, rests: 0, rests_until_ms: UtcMs::MIN }
+    }
+
+    /// How many are open at most at this moment.
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// How many are used.
+    pub fn in_use(&self) -> usize {
+        self.in_use
+    }
+
+    /// Until when nothing more is begun, if that is after `now_ms`.
+    pub fn rests_until_ms(&self, now_ms: UtcMs) -> Option<UtcMs> {
+        (self.rests_until_ms > now_ms).then_some(self.rests_until_ms)
+    }
+
+    /// Whether one more may begin, with `spare` beyond the limit.
+    pub fn has_room(&self, now_ms: UtcMs, spare: usize) -> bool {
+        self.rests_until_ms <= now_ms && self.in_use < self.limit + spare
+    }
+
+    /// Takes a slot.
+    pub fn take(&mut self) {
+        self.in_use += 1;
+    }
+
+    /// Gives a slot back.
+    pub fn give_back(&mut self) {
+        self.in_use = self.in_use.saturating_sub(1);
+    }
+
+    /// Something was answered as it should be; true if there is room for one more than before.
+    pub fn succeeded(&mut self) -> bool {
+        (self.broken, self.rests) = (0, 0);
+        let grows = self.limit < self.max;
+        self.limit += usize::from(grows);
+        grows
+    }
+
+    /// The other side said "too fast".
+    pub fn throttled(&mut self, now_ms: UtcMs, rest_ms: i64) {
+        self.limit = (self.limit / 2).max(1);
+        self.rests_until_ms = self.rests_until_ms.max(now_ms + rest_ms);
+    }
+
+    /// The other side could not be talked to. After `broken_max` times in a row it is left alone, longer each time;
+    /// true when that begins.
+    pub fn failed(&mut self, now_ms: UtcMs, broken_max: u32) -> bool {
+        self.limit = (self.limit / 2).max(1);
+        self.broken += 1;
+        if self.broken < broken_max || self.rests_until_ms > now_ms {
+            return false;
+        }
+        self.broken = 0;
+        self.limit = 1;
+        let rest_ms = (REST_FIRST_MS << self.rests.min(5)).min(REST_MAX_MS);
+        self.rests += 1;
+        self.rests_until_ms = now_ms + rest_ms;
+        true
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_with_success_and_halves_when_told() {
+        let mut slots = Slots::new(8);
+        for _ in 0..20 {
+            slots.succeeded();
+        }
+        assert_eq!(slots.limit(), 8);
+        slots.throttled(0, THROTTLED_MS);
+        assert_eq!(
+            (slots.limit(), slots.has_room(THROTTLED_MS - 1, 0), slots.has_room(THROTTLED_MS, 0)),
+            (4, false, true)
+        );
+    }
+
+    #[test]
+    fn rests_double_up_to_half_an_hour_and_end_with_a_success() {
+        let mut slots = Slots::new(8);
+        let (mut now_ms, mut minutes) = (0, Vec::new());
+        for _ in 0..7 {
+            assert!(!slots.failed(now_ms, 2));
+            assert!(slots.failed(now_ms, 2));
+            let until_ms = slots.rests_until_ms(now_ms).unwrap();
+            minutes.push((until_ms - now_ms) / MINUTE_MS);
+            now_ms = until_ms;
+        }
+        assert_eq!(minutes, [1, 2, 4, 8, 16, 30, 30]);
+        slots.succeeded();
+        slots.failed(now_ms, 1);
+        assert_eq!(slots.rests_until_ms(now_ms), Some(now_ms + MINUTE_MS));
+    }
+
+    #[test]
+    fn failures_during_a_rest_do_not_make_it_longer() {
+        let mut slots = Slots::new(8);
+        assert!(slots.failed(0, 1));
+        assert!(!slots.failed(1, 1));
+        assert_eq!(slots.rests_until_ms(1), Some(MINUTE_MS));
+    }
+}

@@ -1,0 +1,433 @@
+//! Which message goes next, over which relay. Bookkeeping alone: no network, no database, time is argued.
+//!
+//! Relays have slots, and so have sites (the recipients of one domain): a domain that answers slowly or not at all
+//! soon holds one slot and the others go on. Sites take turns; urgent mail goes first and has a slot of its own.
+
+use std::{
+    collections::{HashMap, VecDeque},
+    sync::Arc,
+};
+
+use crate::{
+    domain::{
+        delivery::{Outcome, Slots, Stage, Trouble, slots},
+        kernel::clock::UtcMs,
+    },
+    store::queue::Claimed,
+};
+
+/// Messages to one domain that may be on their way at once.
+const SITE_SLOTS_MAX: usize = 20;
+/// Failures of a relay in a row, at two sites at least or before any message was at stake, after which it rests.
+const RELAY_BROKEN_MAX: u32 = 2;
+/// Failures of a site in a row after which it rests.
+const SITE_BROKEN_MAX: u32 = 2;
+/// A site whose slots are all used and that answered nothing for this long (machine time) is stalled.
+const STALLED_MS: i64 = 1_000;
+/// A relay may be ahead of its share by this many messages.
+const SHARE_SLACK: f64 = 16.0;
+/// Sites remembered; those with nothing to do are forgotten first.
+const SITES_MAX: usize = 10_000;
+/// First rest of a relay that said "too fast".
+const RELAY_THROTTLED_MS: i64 = 60_000;
+
+/// A message that was started and has not left yet.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) claimed: Claimed,
+    site: Arc<str>,
+    /// Relays that could not be talked to about it, a bit each.
+    tried: u64,
+}
+
+/// What became of a message.
+#[derive(Debug)]
+pub(super) struct Finished {
+    pub(super) claimed: Claimed,
+    pub(super) outcome: Outcome,
+    /// Name of the relay that was asked last.
+    pub(super) relay: Option<Arc<str>>,
+}
+
+struct RelayDesk {
+    name: Arc<str>,
+    weight: u32,
+    slots: Slots,
+    /// Messages handed to it, by its weight.
+    share: f64,
+    /// What its hourly limit leaves; `None` without one.
+    permits: Option<u64>,
+    /// The site of its last failure, while nothing was accepted since.
+    failed_site: Option<Arc<str>>,
+}
+
+struct Site {
+    slots: Slots,
+    waiting: VecDeque<Job>,
+    /// Machine time of its last answer, or of its first message.
+    answered_ms: UtcMs,
+}
+
+/// A relay as the dispatcher sees it.
+#[derive(Debug, Clone)]
+pub(super) struct RelayTerms {
+    pub(super) name: Arc<str>,
+    /// Share among the relays; 0 only when no other can be talked to.
+    pub(super) weight: u32,
+    pub(super) connections_max: usize,
+    pub(super) is_limited: bool,
+}
+
+/// The two hands of the clock.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Now {
+    pub(super) calendar_ms: UtcMs,
+    pub(super) machine_ms: UtcMs,
+}
+
+/// The desk between queue and connections.
+pub(super) struct Dispatch {
+    relays: Vec<RelayDesk>,
+    sites: HashMap<Arc<str>, Site>,
+    /// Sites with something to do, whose turn it is first.
+    turns: VecDeque<Arc<str>>,
+    urgent: VecDeque<Job>,
+    finished: Vec<Finished>,
+    /// Given to a connection and not tried after all.
+    returned: Vec<Claimed>,
+    waiting: usize,
+    flying: usize,
+    site_slots_max: usize,
+}
+
+impl Dispatch {
+    pub(super) fn new(relays: &[RelayTerms]) -> Self {
+        let connections: usize = relays.iter().map(|relay| relay.connections_max).sum();
+        let desks = relays.iter().map(|relay| RelayDesk {
+            name: relay.name.clone(),
+            weight: relay.weight,
+            slots: Slots::new(relay.connections_max),
+            share: 0.0,
+            permits: relay.is_limited.then_some(0),
+            failed_site: None,
+        });
+        Self {
+            relays: desks.collect(),
+            sites: HashMap::new(),
+            turns: VecDeque::new(),
+            urgent: VecDeque::new(),
+            finished: Vec::new(),
+            returned: Vec::new(),
+            waiting: 0,
+            flying: 0,
+            site_slots_max: SITE_SLOTS_MAX.min(connections.max(1)),
+        }
+    }
+
+    /// Messages that were started and are not finished: waiting and on their way.
+    pub(super) fn open(&self) -> usize {
+        self.waiting + self.flying
+    }
+
+    /// Messages on their way.
+    pub(super) fn flying(&self) -> usize {
+        self.flying
+    }
+
+    /// Messages finished and not yet taken.
+    pub(super) fn finished(&self) -> usize {
+        self.finished.len()
+    }
+
+    /// Takes up messages that were started.
+    pub(super) fn add(&mut self, claimed: Vec<Claimed>, now: Now) {
+        for claimed in claimed {
+            self.wait(Job { site: Arc::from(claimed.site.as_str()), claimed, tried: 0 }, now, false);
+        }
+    }
+
+    fn wait(&mut self, job: Job, now: Now, first: bool) {
+        self.waiting += 1;
+        if job.claimed.is_urgent() {
+            self.urgent.push_back(job);
+            return;
+        }
+        let several = self.sites.len() > 1;
+        let name = job.site.clone();
+        let site = self.sites.entry(name.clone()).or_insert_with(|| Site {
+            slots: Slots::new(self.site_slots_max),
+            waiting: VecDeque::new(),
+            answered_ms: now.machine_ms,
+        });
+        if site.slots.in_use() == 0 {
+            site.answered_ms = now.machine_ms;
+        }
+        if site.waiting.is_empty() {
+            self.turns.push_back(name);
+        }
+        if first {
+            site.waiting.push_front(job);
+        } else {
+            site.waiting.push_back(job);
+        }
+        if several && self.sites.len() > SITES_MAX {
+            self.sites.retain(|_, site| !site.waiting.is_empty() || site.slots.in_use() > 0);
+        }
+    }
+
+    /// Whether `relay` may be given a message at all.
+    fn is_open(&self, relay: usize, now: Now) -> bool {
+        let desk = &self.relays[relay];
+        desk.slots.rests_until_ms(now.calendar_ms).is_none() && desk.permits != Some(0)
+    }
+
+    /// Whether `relay` is ahead of its share while one that is behind has room; or a stand-by that is not needed.
+    fn must_hold_back(&self, relay: usize, now: Now) -> bool {
+        let own = &self.relays[relay];
+        self.relays.iter().enumerate().any(|(at, other)| {
+            at != relay && self.is_open(at, now) && other.weight > 0 && {
+                let room = other.slots.has_room(now.calendar_ms, 0);
+                own.weight == 0 || (room && own.share > other.share + SHARE_SLACK / f64::from(own.weight))
+            }
+        })
+    }
+
+    /// The next message for a free connection of `relay`; `urgent_only` for the connection kept for those.
+    pub(super) fn next(&mut self, relay: usize, urgent_only: bool, now: Now) -> Option<Job> {
+        if self.waiting == 0 || !self.is_open(relay, now) {
+            return None;
+        }
+        let bit = 1_u64 << relay;
+        // Urgent mail waits for no slot but a connection's.
+        let urgent = self.urgent.iter().position(|job| job.tried & bit == 0);
+        if let Some(at) = urgent {
+            let job = self.urgent.remove(at)?;
+            return Some(self.dispatched(relay, job));
+        }
+        if urgent_only
+            || !self.relays[relay].slots.has_room(now.calendar_ms, 0)
+            || self.must_hold_back(relay, now)
+        {
+            return None;
+        }
+        for _ in 0..self.turns.len() {
+            let name = self.turns.pop_front()?;
+            let several = self.sites.len() > 1;
+            let Some(site) = self.sites.get_mut(&name) else { continue };
+            let fits = site.slots.has_room(now.calendar_ms, 0)
+                // One site alone may use every connection, several leave some to each other.
+                && (!several || site.slots.in_use() < (self.site_slots_max * 3).div_ceil(4));
+            let job = if fits && site.waiting.front().is_some_and(|job| job.tried & bit == 0) {
+                site.waiting.pop_front()
+            } else {
+                None
+            };
+            if !site.waiting.is_empty() {
+                self.turns.push_back(name);
+            }
+            if let Some(job) = job {
+                site.slots.take();
+                return Some(self.dispatched(relay, job));
+            }
+        }
+        None
+    }
+
+    fn dispatched(&mut self, relay: usize, job: Job) -> Job {
+        let desk = &mut self.relays[relay];
+        desk.slots.take();
+        desk.share += 1.0 / f64::from(desk.weight.max(1));
+        desk.permits = desk.permits.map(|left| left.saturating_sub(1));
+        self.waiting -= 1;
+        self.flying += 1;
+        job
+    }
+
+    /// Takes note of what became of a message. True if a connection other than the caller's may now have work.
+    pub(super) fn done(&mut self, relay: usize, job: Job, outcome: Outcome, now: Now) -> bool {
+        self.flying -= 1;
+        self.relays[relay].slots.give_back();
+        if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
+            site.slots.give_back();
+            site.answered_ms = now.machine_ms;
+        }
+        let grown = self.learn(relay, &job.site, &outcome, now);
+        let bit = 1_u64 << relay;
+        let surely_not_taken = matches!(&outcome, Outcome::Refused { trouble: Trouble::Host, .. })
+            || matches!(&outcome, Outcome::Refused { trouble: Trouble::OurSetup, stage, .. } if *stage <= Stage::Hello);
+        let another = surely_not_taken
+            && (0..self.relays.len())
+                .any(|at| at != relay && (job.tried | bit) & (1 << at) == 0 && self.is_open(at, now));
+        if another {
+            // Fail over: the other relay is asked at once, for the same message under the same Message-ID.
+            self.wait(Job { tried: job.tried | bit, ..job }, now, true);
+            return true;
+        }
+        let relay = Some(self.relays[relay].name.clone());
+        self.finished.push(Finished { claimed: job.claimed, outcome, relay });
+        grown
+    }
+
+    /// Takes back a message that was not tried, for a reason that says nothing about relay and site.
+    pub(super) fn not_tried(&mut self, relay: usize, job: Job) {
+        self.flying -= 1;
+        self.relays[relay].slots.give_back();
+        if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
+            site.slots.give_back();
+        }
+        self.returned.push(job.claimed);
+    }
+
+    /// What an outcome says about relay and site. True if there is room for one more than before.
+    fn learn(&mut self, relay: usize, site_name: &Arc<str>, outcome: &Outcome, now: Now) -> bool {
+        let now_ms = now.calendar_ms;
+        let desk = &mut self.relays[relay];
+        let mut site = self.sites.get_mut(site_name);
+        match outcome {
+            Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, stage, .. }
+                if *stage <= Stage::Hello =>
+            {
+                if desk.slots.failed(now_ms, RELAY_BROKEN_MAX) {
+                    tracing::warn!(relay = %desk.name, "the relay cannot be talked to; it is left alone for a while");
+                }
+                false
+            }
+            Outcome::Refused { trouble: Trouble::Host, .. } | Outcome::Uncertain { .. } => {
+                let elsewhere = desk.failed_site.as_ref().is_some_and(|before| before != site_name);
+                desk.failed_site = Some(site_name.clone());
+                if elsewhere && desk.slots.failed(now_ms, RELAY_BROKEN_MAX) {
+                    tracing::warn!(relay = %desk.name, "the relay breaks off; it is left alone for a while");
+                }
+                if let Some(site) = &mut site
+                    && site.slots.failed(now_ms, SITE_BROKEN_MAX)
+                {
+                    tracing::warn!(site = %site_name, "mail to this domain is not taken; it is left alone for a while");
+                }
+                false
+            }
+            Outcome::Refused { trouble: Trouble::Throttle, stage, .. } => {
+                if *stage <= Stage::Mail {
+                    desk.slots.throttled(now_ms, RELAY_THROTTLED_MS);
+                } else if let Some(site) = &mut site {
+                    site.slots.throttled(now_ms, slots::THROTTLED_MS);
+                }
+                false
+            }
+            Outcome::Accepted { .. } => {
+                desk.failed_site = None;
+                let relay_grew = desk.slots.succeeded();
+                site.is_some_and(|site| site.slots.succeeded()) || relay_grew
+            }
+            // An answer, though not the one hoped for: both can be talked to.
+            Outcome::Refused { .. } => {
+                desk.failed_site = None;
+                false
+            }
+        }
+    }
+
+    /// What is finished, for the ledger.
+    pub(super) fn take_finished(&mut self) -> Vec<Finished> {
+        std::mem::take(&mut self.finished)
+    }
+
+    /// Puts back what the ledger could not take.
+    pub(super) fn put_finished(&mut self, mut finished: Vec<Finished>) {
+        finished.append(&mut self.finished);
+        self.finished = finished;
+    }
+
+    /// Messages that wait for something that will not come soon, taken out: their site rests or is stalled, or no
+    /// relay can take them; with `all`, every one that waits.
+    pub(super) fn take_stuck(&mut self, now: Now, all: bool) -> Vec<Claimed> {
+        let all = all || !(0..self.relays.len()).any(|relay| self.is_open(relay, now));
+        let mut stuck = Vec::new();
+        let returned = std::mem::take(&mut self.returned);
+        if all {
+            stuck.extend(self.urgent.drain(..).map(|job| job.claimed));
+        }
+        for site in self.sites.values_mut() {
+            if all || site.is_stuck(now) {
+                stuck.extend(site.waiting.drain(..).map(|job| job.claimed));
+            }
+        }
+        if !stuck.is_empty() {
+            self.waiting -= stuck.len();
+            self.turns.retain(|name| self.sites.get(name).is_some_and(|site| !site.waiting.is_empty()));
+        }
+        stuck.extend(returned);
+        stuck
+    }
+
+    /// Sites that should get nothing for now.
+    pub(super) fn stuck_sites(&self, now: Now) -> Vec<String> {
+        self.sites.iter().filter(|(_, site)| site.is_stuck(now)).map(|(name, _)| name.to_string()).collect()
+    }
+
+    /// How many messages more may be started, at most `window` being open: no more than relays that were in trouble
+    /// can soon take.
+    pub(super) fn room(&self, window: usize, now: Now) -> usize {
+        let open = |relay: &usize| self.is_open(*relay, now);
+        let slots: usize = (0..self.relays.len()).filter(open).map(|at| self.relays[at].slots.limit()).sum();
+        window.min(slots * 16).saturating_sub(self.open())
+    }
+
+    /// When a relay can be asked again, if none can be now.
+    pub(super) fn closed_until_ms(&self, now: Now) -> Option<UtcMs> {
+        if (0..self.relays.len()).any(|relay| self.is_open(relay, now)) {
+            return None;
+        }
+        self.relays.iter().filter_map(|relay| relay.slots.rests_until_ms(now.calendar_ms)).min()
+    }
+
+    /// Relays whose hourly limit leaves fewer than `wanted`, and how many are missing.
+    pub(super) fn permits_wanted(&self, wanted: u64) -> Vec<(Arc<str>, u64)> {
+        let wants = |relay: &RelayDesk| {
+            relay.permits.filter(|left| *left < wanted).map(|left| (relay.name.clone(), wanted - left))
+        };
+        self.relays.iter().filter_map(wants).collect()
+    }
+
+    /// Adds to what the hourly limit of `relay` leaves.
+    pub(super) fn permit(&mut self, relay: &str, more: u64) {
+        for desk in self.relays.iter_mut().filter(|desk| &*desk.name == relay) {
+            desk.permits = desk.permits.map(|left| left + more);
+        }
+    }
+
+    /// For the console and metrics: name, messages on their way, slots, and until when it rests.
+    pub(super) fn relays(&self, now: Now) -> Vec<RelayView> {
+        let view = |relay: &RelayDesk| RelayView {
+            name: relay.name.to_string(),
+            flying: relay.slots.in_use(),
+            slots: relay.slots.limit(),
+            rests_until_ms: relay.slots.rests_until_ms(now.calendar_ms),
+        };
+        self.relays.iter().map(view).collect()
+    }
+}
+
+impl Site {
+    fn is_stuck(&self, now: Now) -> bool {
+        let full = self.slots.in_use() > 0 && !self.slots.has_room(now.calendar_ms, 0);
+        self.slots.rests_until_ms(now.calendar_ms).is_some()
+            || (full && now.machine_ms - self.answered_ms > STALLED_MS)
+    }
+}
+
+/// A relay at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayView {
+    /// Its name.
+    pub name: String,
+    /// Messages on their way to it.
+    pub flying: usize,
+    /// How many may be.
+    pub slots: usize,
+    /// Until when it is left alone, if it is.
+    pub rests_until_ms: Option<UtcMs>,
+}
+
+#[cfg(test)]
+#[path = "dispatch_tests.rs"]
+mod tests;

@@ -1,0 +1,222 @@
+//! The connections: each takes the next message from the desk, writes it, hands it over, says what became of it.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::sync::Notify;
+
+use super::{
+    dispatch::{Dispatch, Job, Now, RelayTerms},
+    message::{Unwritten, Writer},
+    node::Life,
+};
+use crate::{
+    channel::smtp::{Connection, Dialer},
+    domain::delivery::{Outcome, Stage, Trouble},
+    work::context::Context,
+};
+
+/// A connection that was silent for longer is closed rather than trusted: relays close idle ones, and finding that
+/// out costs a round trip.
+const IDLE_MAX: Duration = Duration::from_secs(30);
+/// How often a connection without work looks whether a rest is over.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
+
+/// What the connections of a process share.
+pub(super) struct Desk {
+    ctx: Arc<Context>,
+    life: Arc<Life>,
+    writer: Writer,
+    dispatch: Mutex<Dispatch>,
+    /// There may be work for connections.
+    work: Notify,
+    /// There may be work for the loop.
+    pub(super) progress: Notify,
+    stopping: AtomicBool,
+    /// Finished messages that are worth a transaction.
+    batch: usize,
+}
+
+impl Desk {
+    pub(super) fn new(ctx: Arc<Context>, life: Arc<Life>, relays: &[RelayTerms], batch: usize) -> Self {
+        Self {
+            writer: Writer::new(ctx.clone()),
+            ctx,
+            life,
+            dispatch: Mutex::new(Dispatch::new(relays)),
+            work: Notify::new(),
+            progress: Notify::new(),
+            stopping: AtomicBool::new(false),
+            batch,
+        }
+    }
+
+    /// The bookkeeping; never held over an await.
+    pub(super) fn dispatch(&self) -> MutexGuard<'_, Dispatch> {
+        self.dispatch.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn now(&self) -> Now {
+        Now { calendar_ms: self.ctx.now_ms(), machine_ms: self.ctx.clock.machine_ms() }
+    }
+
+    /// Wakes the connections.
+    pub(super) fn has_work(&self) {
+        self.work.notify_waiters();
+    }
+
+    /// From now on no message is begun; connections without one are closed.
+    pub(super) fn stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
+        self.work.notify_waiters();
+    }
+
+    fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// The next message for a connection of `relay`; `None` when we stop.
+    async fn next(&self, relay: usize, urgent_only: bool) -> Option<Job> {
+        loop {
+            let woken = self.work.notified();
+            tokio::pin!(woken);
+            // Before looking, so that what comes between looking and waiting is not missed.
+            woken.as_mut().enable();
+            if self.is_stopping() {
+                return None;
+            }
+            let now = self.now();
+            // What we hold may have been taken over while we were frozen: then it is not ours to send.
+            if self.life.is_fresh(now.machine_ms)
+                && let Some(job) = self.dispatch().next(relay, urgent_only, now)
+            {
+                return Some(job);
+            }
+            let _ = tokio::time::timeout(LOOK_AGAIN, woken).await;
+        }
+    }
+
+    fn done(&self, relay: usize, job: Job, outcome: Outcome) {
+        let now = self.now();
+        let mut dispatch = self.dispatch();
+        let others = dispatch.done(relay, job, outcome, now);
+        let finished = dispatch.finished();
+        let tell = finished == 1 || finished >= self.batch || dispatch.open() == 0;
+        drop(dispatch);
+        if others {
+            self.work.notify_one();
+        }
+        if tell {
+            self.progress.notify_one();
+        }
+    }
+
+    fn not_tried(&self, relay: usize, job: Job) {
+        self.dispatch().not_tried(relay, job);
+        self.progress.notify_one();
+    }
+}
+
+/// A message in the hands of a connection. Whatever ends the connection's task, the message is accounted for.
+struct InHand<'a> {
+    desk: &'a Desk,
+    relay: usize,
+    job: Option<Job>,
+}
+
+impl InHand<'_> {
+    fn done(mut self, outcome: Outcome) {
+        if let Some(job) = self.job.take() {
+            self.desk.done(self.relay, job, outcome);
+        }
+    }
+
+    fn not_tried(mut self) {
+        if let Some(job) = self.job.take() {
+            self.desk.not_tried(self.relay, job);
+        }
+    }
+}
+
+impl Drop for InHand<'_> {
+    fn drop(&mut self) {
+        if let Some(job) = self.job.take() {
+            let detail = "sending was broken off on our side".to_owned();
+            self.desk.done(self.relay, job, Outcome::Uncertain { detail });
+        }
+    }
+}
+
+/// One connection of `relay`, opened when there is something to send, until the desk stops.
+pub(super) async fn send_until_stopped(
+    desk: Arc<Desk>,
+    relay: usize,
+    dialer: Arc<Dialer>,
+    urgent_only: bool,
+) {
+    let mut connection: Option<Connection> = None;
+    loop {
+        let next = tokio::time::timeout(IDLE_MAX, desk.next(relay, urgent_only)).await;
+        let job = match next {
+            Ok(Some(job)) => job,
+            Ok(None) => break,
+            Err(_) => {
+                if let Some(idle) = connection.take() {
+                    idle.close().await;
+                }
+                continue;
+            }
+        };
+        let try_no = u32::try_from(job.claimed.tries + 1).unwrap_or(u32::MAX);
+        let in_hand = InHand { desk: &desk, relay, job: Some(job) };
+        let Some(job) = &in_hand.job else { continue };
+        let outcome = match desk.writer.write(&job.claimed).await {
+            Ok(mail) => hand_over(&dialer, &mut connection, &mail).await,
+            Err(Unwritten::ByUs(detail)) => {
+                Outcome::Refused { stage: Stage::Connect, trouble: Trouble::Protocol, reply: None, detail }
+            }
+            // Nothing is wrong with the message: the database did not answer.
+            Err(Unwritten::ByDatabase) => {
+                in_hand.not_tried();
+                continue;
+            }
+        };
+        let outcome = desk.ctx.settings.classes.judge(outcome, &job.claimed.site, try_no);
+        in_hand.done(outcome);
+    }
+    if let Some(connection) = connection {
+        connection.close().await;
+    }
+}
+
+/// Hands `mail` over on the kept connection or a new one, and keeps it if it can be used again.
+async fn hand_over(
+    dialer: &Dialer,
+    kept: &mut Option<Connection>,
+    mail: &crate::channel::smtp::Mail,
+) -> Outcome {
+    let mut connection = match kept.take() {
+        Some(connection) => connection,
+        None => match dialer.open().await {
+            Ok(connection) => connection,
+            Err(outcome) => return outcome,
+        },
+    };
+    let mut outcome = connection.send(mail).await;
+    if connection.had_died_unseen(&outcome) {
+        connection = match dialer.open().await {
+            Ok(connection) => connection,
+            Err(outcome) => return outcome,
+        };
+        outcome = connection.send(mail).await;
+    }
+    if connection.is_usable() {
+        *kept = Some(connection);
+    }
+    outcome
+}
