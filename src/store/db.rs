@@ -105,7 +105,9 @@ impl Db {
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
             .foreign_keys(true)
-            .optimize_on_close(true, None);
+            .optimize_on_close(true, None)
+            // Bulk statements come in ten sizes each.
+            .statement_cache_capacity(256);
         let cannot_open = |error| {
             Error::unavailable(format!(
                 "the database file {} cannot be opened; is it a partnercast database, and may this user write it?",
@@ -292,7 +294,6 @@ impl Tx {
             Self::Sqlite(tx) => {
                 for chunk in chunks(before, rows, after) {
                     let done = sqlx::query_with(chunk.sql, sqlite_args(chunk.args))
-                        .persistent(chunk.keep)
                         .execute(&mut **tx)
                         .await;
                     changed += done.map_err(failed(before))?.rows_affected();
@@ -325,7 +326,6 @@ impl Tx {
             Self::Sqlite(tx) => {
                 for chunk in chunks(before, rows, after) {
                     let found = sqlx::query_as_with(chunk.sql, sqlite_args(chunk.args))
-                        .persistent(chunk.keep)
                         .fetch_all(&mut **tx)
                         .await;
                     all.extend(found.map_err(failed(before))?);
