@@ -284,7 +284,8 @@ async fn send() {
         "{}",
         serde_json::json!({
             "per_s": sent as f64 / wall_s, "wall_s": wall_s, "cpu_s_per_100k": cpu_s * 100_000.0 / sent as f64,
-            "peak_mb": peak_mb().round(), "rows_written": 0, "sent": sent,
+            "peak_mb": peak_mb().round(), "rows_written": sent * 3, "sent": sent, "steps": deliverer.steps().count(),
+            "step_p50_ms": deliverer.steps().percentile_ms(50), "step_p99_ms": deliverer.steps().percentile_ms(99),
         })
     );
 }
