@@ -19,7 +19,11 @@ mod view;
 mod visitor;
 
 #[cfg(test)]
+mod desk_tests;
+#[cfg(test)]
 mod router_tests;
+#[cfg(test)]
+mod site_tests;
 #[cfg(test)]
 mod tests;
 
