@@ -56,6 +56,8 @@ pub struct Server {
     pub public_url: String,
     /// Seconds for open requests and mails when asked to stop.
     pub grace_s: u64,
+    /// Open connections from browsers at most; further ones wait to be accepted.
+    pub connections: usize,
     /// Folder whose files replace those of the same name built into the binary.
     pub templates_dir: Option<PathBuf>,
 }
@@ -66,6 +68,7 @@ impl Default for Server {
             listen: "127.0.0.1:8000".to_owned(),
             public_url: String::new(),
             grace_s: 30,
+            connections: 2_000,
             templates_dir: None,
         }
     }
@@ -271,6 +274,9 @@ impl Config {
         }
         if self.mail.connections == 0 || self.mail.connections > 64 {
             faults.push("mail.connections must be between 1 and 64".to_owned());
+        }
+        if self.server.connections == 0 || self.server.connections > 100_000 {
+            faults.push("server.connections must be between 1 and 100000".to_owned());
         }
         if let Some(rehearsal) = &self.rehearsal {
             if self.mail.relay != "catcher" {

@@ -14,6 +14,7 @@ mod health;
 mod public;
 mod respond;
 mod router;
+mod server;
 mod statics;
 mod view;
 mod visitor;
@@ -23,9 +24,12 @@ mod desk_tests;
 #[cfg(test)]
 mod router_tests;
 #[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod site_tests;
 #[cfg(test)]
 mod tests;
 
 pub use health::Readiness;
 pub use router::{router, router_with};
+pub use server::{Limits, serve};
