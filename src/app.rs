@@ -76,9 +76,15 @@ impl App {
             console_open: config.console.open,
             demo: config.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.story),
             mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
+            trusted_proxies: config.trusted_proxies()?,
             window: config.mail.window,
             on_uncertain: config.mail.on_uncertain,
         };
+        if settings.public_url.starts_with("https:") && settings.trusted_proxies.is_empty() {
+            tracing::warn!(
+                "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
+            );
+        }
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
 

@@ -112,3 +112,23 @@ async fn who_has_left_opens_nothing() {
         assert_eq!(answer.status, StatusCode::FORBIDDEN, "{action}");
     }
 }
+
+#[tokio::test]
+async fn a_desk_is_opened_five_times_an_hour_and_cards_on_it_as_often_as_one_likes() {
+    let site = site(|_| ()).await;
+    site.ask_to_talk().await;
+    let offer = site.open_offer().await.unwrap();
+    let open = format!("{}/open", site.card(&offer));
+    let cookie = site.open_card(&offer).await;
+    for _ in 0..10 {
+        let again = site.with(Method::POST, &open, &cookie, "").await;
+        assert_eq!(again.status, StatusCode::SEE_OTHER, "the browser is known");
+        assert_eq!(again.header("set-cookie"), "");
+    }
+    for _ in 0..4 {
+        assert_eq!(site.post(&open, "").await.status, StatusCode::SEE_OTHER);
+    }
+    let sixth = site.post(&open, "").await;
+    assert_eq!((sixth.status, sixth.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "720"));
+    assert!(sixth.body.contains("try again in 12 min"), "{}", sixth.body);
+}

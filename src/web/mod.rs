@@ -16,6 +16,7 @@ mod respond;
 mod router;
 mod server;
 mod statics;
+mod throttle;
 mod view;
 mod visitor;
 
@@ -29,6 +30,8 @@ mod server_tests;
 mod site_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod throttle_tests;
 
 pub use health::Readiness;
 pub use router::{router, router_with};

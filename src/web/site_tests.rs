@@ -59,6 +59,7 @@ pub async fn site(change: impl FnOnce(&mut Settings)) -> Site {
         console_open: true,
         demo: true,
         mailbox: Some(dir.path().join("mailbox")),
+        trusted_proxies: Vec::new(),
         window: 8,
         on_uncertain: OnUncertain::Resend,
     };

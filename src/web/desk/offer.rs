@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Form as Body,
+    Extension, Form as Body,
     extract::{Path, Query, State},
     http::HeaderMap,
     response::IntoResponse,
@@ -20,13 +20,16 @@ use crate::{
     },
     store::{self, leads::Offer, partners},
     web::{
+        error::Problem,
         frame::{Area, Frame},
         respond::{self, Answer},
+        throttle::Throttle,
         view::{
             Fact,
             clock::Running,
             lead::{self},
         },
+        visitor::Asking,
     },
     work::{
         Context, desk, handoff,
@@ -148,8 +151,19 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
 }
 
 /// `POST /o/{token}/open`: records that it was viewed and opens the rep's desk in this browser.
-pub async fn open(State(ctx): State<Arc<Context>>, Path(token): Path<String>) -> Answer {
+pub async fn open(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
+) -> Answer {
     let (id, offer) = offer_of(&ctx, &token).await?;
+    // The desk is open already: another card is no other sign-in.
+    let inside = is_reps(&ctx, &headers, &offer).await?;
+    if !inside {
+        throttle.sign_in(&ctx, &visitor, &offer.rep_email).map_err(Problem::too_often)?;
+    }
     if !is_theirs(&offer) {
         return Err(Error::conflict("this lead is no longer offered to you").into());
     }
@@ -167,6 +181,9 @@ pub async fn open(State(ctx): State<Arc<Context>>, Path(token): Path<String>) ->
         .into());
     }
     handoff::view(&ctx, id).await?;
+    if inside {
+        return Ok(respond::see_other(&format!("/o/{token}")));
+    }
     let cookie = signin::open_desk(&ctx, &offer.rep_email).await?;
     Ok(([set_cookie(&ctx, "desk", &cookie)], respond::see_other(&format!("/o/{token}"))).into_response())
 }
