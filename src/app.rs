@@ -22,7 +22,7 @@ use crate::{
     },
     render::Templates,
     store::Db,
-    web::{self, Readiness},
+    web::{self, Limits, Readiness},
     work::{Context, context::Settings, deliver::Deliverer, publish, sync, track},
 };
 
@@ -39,7 +39,7 @@ pub struct App {
     pub address: SocketAddr,
     stop: watch::Sender<bool>,
     readiness: Readiness,
-    web: JoinHandle<std::io::Result<()>>,
+    web: JoinHandle<()>,
     loops: JoinSet<()>,
     tracker: (watch::Sender<bool>, JoinHandle<()>),
     catcher: Option<(watch::Sender<bool>, JoinHandle<()>)>,
@@ -79,11 +79,17 @@ impl App {
             console_open: config.console.open,
             demo: config.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.story),
             mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
+            trusted_proxies: config.trusted_proxies()?,
             window: config.mail.window,
             on_uncertain: config.mail.on_uncertain,
             classes: classes_of(config)?,
             warm_up: config.mail.warm_up.iter().map(warm_up_of).collect(),
         };
+        if settings.public_url.starts_with("https:") && settings.trusted_proxies.is_empty() {
+            tracing::warn!(
+                "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
+            );
+        }
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
 
@@ -110,7 +116,9 @@ impl App {
         let (stop_tracker, tracker_stopped) = watch::channel(false);
         let tracker = (stop_tracker, tokio::spawn(track::run(ctx.clone(), tracker_stopped)));
         let readiness = Readiness::default();
-        let web = tokio::spawn(serve(listener, ctx.clone(), readiness.clone(), stopped));
+        let router = web::router_with(ctx.clone(), readiness.clone());
+        let limits = Limits { connections: affordable(config.server.connections), ..Limits::default() };
+        let web = tokio::spawn(web::serve(listener, router, limits, stopped));
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
         Ok(Self {
             ctx,
@@ -193,19 +201,22 @@ pub async fn listen(address: &str) -> Result<TcpListener> {
     })
 }
 
-async fn serve(
-    listener: TcpListener,
-    ctx: Arc<Context>,
-    readiness: Readiness,
-    mut stopped: watch::Receiver<bool>,
-) -> std::io::Result<()> {
-    let service = web::router_with(ctx, readiness).into_make_service_with_connect_info::<SocketAddr>();
-    axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            // An error means that nobody can ask any more, which is a stop too.
-            let _ = stopped.wait_for(|stop| *stop).await;
-        })
-        .await
+/// At most half of the files that the system lets us open, where it says so: visitors must leave room for the
+/// database, the relay and content.
+fn affordable(connections: usize) -> usize {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let most = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let most: Option<usize> = most.and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+    match most {
+        Some(most) if most / 2 < connections => {
+            let lowered = (most / 2).max(1);
+            tracing::warn!(
+                "server.connections is {lowered}, not {connections}: this process may open {most} files (ulimit -n)"
+            );
+            lowered
+        }
+        _ => connections,
+    }
 }
 
 /// Says at once when the relay cannot be talked to: a typing error should not first show on the promised day.

@@ -14,7 +14,7 @@ use serde::Deserialize;
 
 use crate::domain::{
     delivery::backoff::OnUncertain,
-    kernel::{Error, Result, token::Keys},
+    kernel::{Error, Network, Result, token::Keys},
 };
 
 /// Prefix of the environment variables that override keys.
@@ -59,6 +59,10 @@ pub struct Server {
     pub public_url: String,
     /// Seconds for open requests and mails when asked to stop.
     pub grace_s: u64,
+    /// Open connections from browsers at most; further ones wait to be accepted.
+    pub connections: usize,
+    /// Addresses and networks of proxies in front of us, whose `X-Forwarded-For` is believed; nobody else's is.
+    pub trusted_proxies: Vec<String>,
     /// Folder whose files replace those of the same name built into the binary.
     pub templates_dir: Option<PathBuf>,
 }
@@ -69,6 +73,8 @@ impl Default for Server {
             listen: "127.0.0.1:8000".to_owned(),
             public_url: String::new(),
             grace_s: 30,
+            connections: 2_000,
+            trusted_proxies: Vec::new(),
             templates_dir: None,
         }
     }
@@ -354,6 +360,12 @@ impl Config {
                     .to_owned(),
             );
         }
+        if self.server.connections == 0 || self.server.connections > 100_000 {
+            faults.push("server.connections must be between 1 and 100000".to_owned());
+        }
+        if let Err(error) = self.trusted_proxies() {
+            faults.push(format!("server.trusted_proxies: {}", error.public()));
+        }
         if let Some(rehearsal) = &self.rehearsal {
             if self.mail.relay != "catcher" {
                 faults.push(
@@ -381,6 +393,14 @@ impl Config {
             faults.push("server.public_url must begin with https:// (or http:// on loopback)".to_owned());
         }
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults.join("; "))) }
+    }
+
+    /// The proxies in front of us.
+    ///
+    /// # Errors
+    /// What is no network.
+    pub fn trusted_proxies(&self) -> Result<Vec<Network>> {
+        self.server.trusted_proxies.iter().map(|proxy| Network::parse(proxy)).collect()
     }
 
     /// The keys that sign links.
@@ -440,12 +460,14 @@ fn override_key(table: &mut toml::Table, name: &str, value: &str) -> Result<()> 
         .or_insert_with(|| toml::Value::Table(toml::Table::new()))
         .as_table_mut()
         .ok_or_else(|| Error::invalid(format!("{name}: `{section}` is not a section")))?;
-    // A value that reads as TOML number or boolean is one; everything else is text.
+    // A value that reads as TOML number, boolean or list is one; everything else is text.
     let typed = value
         .parse::<i64>()
         .map(toml::Value::Integer)
         .or_else(|_| value.parse::<bool>().map(toml::Value::Boolean))
-        .unwrap_or_else(|_| toml::Value::String(value.to_owned()));
+        .ok()
+        .or_else(|| value.parse::<toml::Value>().ok().filter(toml::Value::is_array))
+        .unwrap_or_else(|| toml::Value::String(value.to_owned()));
     section.insert(key.to_owned(), typed);
     Ok(())
 }
@@ -459,8 +481,11 @@ mod tests {
 
     #[test]
     fn the_environment_overrides_the_file_and_paths_follow_the_file() {
-        let variables = [("PARTNERCAST_MAIL__CONNECTIONS".to_owned(), "9".to_owned())];
+        let set = |name: &str, value: &str| (format!("PARTNERCAST_{name}"), value.to_owned());
+        let proxies = r#"["127.0.0.1", "10.0.0.0/8"]"#;
+        let variables = [set("MAIL__CONNECTIONS", "9"), set("SERVER__TRUSTED_PROXIES", proxies)];
         let config = Config::parse(SMALL, &variables, Path::new("/srv")).unwrap();
+        assert_eq!(config.trusted_proxies().unwrap().len(), 2);
         assert_eq!(config.mail.connections, 9);
         assert_eq!(config.database.url, "sqlite:/srv/data.sqlite");
         assert!(!format!("{config:?}").contains("secret@"), "passwords stay out of logs");
@@ -472,6 +497,8 @@ mod tests {
         assert!(error.public().contains("realy"), "{error}");
         let variables = [("PARTNERCAST_MAIL__WINDOWS".to_owned(), "9".to_owned())];
         assert!(Config::parse(SMALL, &variables, Path::new("")).unwrap_err().public().contains("windows"));
+        let host = format!("{SMALL}[server]\ntrusted_proxies = [\"proxy.example\"]\n");
+        assert!(Config::parse(&host, &[], Path::new("")).unwrap_err().public().contains("proxy.example"));
         let odd = format!(
             "{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n"
         );

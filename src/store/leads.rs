@@ -85,7 +85,7 @@ pub struct Offer {
     pub id: String,
     /// Which lead.
     pub lead_id: String,
-    /// The rep, if they are a contact.
+    /// The rep, if they are a contact; a channel manager is none.
     pub contact_id: Option<String>,
     /// The rep's name.
     pub rep_name: String,
@@ -245,20 +245,20 @@ pub async fn recent(db: &Db, partner: Option<&str>) -> Result<Vec<Lead>> {
     .await
 }
 
-/// Leads that are or were offered to a rep, last changed first, at most 500.
+/// Leads that are offered to, or were accepted by, the rep with this lower-cased address, last changed first, at most 500.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn of_rep(db: &Db, contact_id: &str) -> Result<Vec<Lead>> {
+pub async fn of_rep(db: &Db, rep_key: &str) -> Result<Vec<Lead>> {
     db.all(
         "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
              l.created_ms, l.updated_ms
          FROM lead l
-         WHERE EXISTS (SELECT 1 FROM offer o WHERE o.lead_id = l.id AND o.contact_id = $1
+         WHERE EXISTS (SELECT 1 FROM offer o WHERE o.lead_id = l.id AND o.rep_key = $1
                          AND (o.answer IS NULL OR o.answer = 'accepted'))
          ORDER BY l.updated_ms DESC, l.id DESC LIMIT 500",
-        args![contact_id],
+        args![rep_key],
     )
     .await
 }
@@ -369,8 +369,8 @@ pub async fn consents(db: &Db, lead_id: &str) -> Result<Vec<Consent>> {
 /// Those of [`Tx::run`].
 pub async fn add_offer(tx: &mut Tx, offer: &Offer) -> Result<()> {
     tx.run(
-        "INSERT INTO offer (id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+        "INSERT INTO offer (id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, rep_key)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
         args![
             &offer.id,
             &offer.lead_id,
@@ -380,6 +380,7 @@ pub async fn add_offer(tx: &mut Tx, offer: &Offer) -> Result<()> {
             &offer.because,
             &offer.temperature,
             offer.offered_ms,
+            offer.rep_email.to_lowercase(),
         ],
     )
     .await

@@ -206,18 +206,33 @@ pub async fn contacts_of(db: &Db, partner: &str) -> Result<Vec<StoredContact>> {
     rows.into_iter().map(StoredContact::try_from).collect()
 }
 
-/// One contact.
+/// The active contact with this lower-cased address.
 ///
 /// # Errors
 /// Those of [`contacts`].
-pub async fn contact(db: &Db, id: ContactId) -> Result<Option<StoredContact>> {
+pub async fn contact_at(db: &Db, email_key: &str) -> Result<Option<StoredContact>> {
     let row: Option<ContactRow> = db
         .opt(
-            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact FROM contact WHERE id = $1 AND active",
-            args![id.to_string()],
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
+             FROM contact WHERE email_key = $1 AND active",
+            args![email_key],
         )
         .await?;
     row.map(StoredContact::try_from).transpose()
+}
+
+/// The addresses of partners' channel managers as written, each once, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn channel_managers(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT channel_manager_email FROM partner ORDER BY channel_manager_email LIMIT $1",
+            args![PAGE as i64],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(address,)| address).collect())
 }
 
 /// The zones that somebody's promise is kept in: a contact's own, or the partner's.

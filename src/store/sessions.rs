@@ -8,7 +8,7 @@ use crate::domain::kernel::{Result, clock::UtcMs};
 pub struct Session {
     /// `console` or `desk`.
     pub kind: String,
-    /// `operator`, or a contact's id.
+    /// `operator`, or a rep's lower-cased address.
     pub subject: String,
 }
 

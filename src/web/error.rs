@@ -15,6 +15,7 @@ use serde_json::json;
 use super::{
     frame::{Area, Frame},
     respond::Shown,
+    throttle::Wait,
 };
 use crate::{
     domain::kernel::{Error, Kind},
@@ -26,6 +27,7 @@ use crate::{
 pub struct Problem {
     status: StatusCode,
     error: Error,
+    wait: Option<Wait>,
 }
 
 impl From<Error> for Problem {
@@ -38,7 +40,7 @@ impl From<Error> for Problem {
             Kind::Unavailable => StatusCode::SERVICE_UNAVAILABLE,
             Kind::Internal => StatusCode::INTERNAL_SERVER_ERROR,
         };
-        Self { status, error }
+        Self { status, error, wait: None }
     }
 }
 
@@ -48,10 +50,16 @@ impl Problem {
         Error::not_found("this page").into()
     }
 
+    /// It was done too often; says how long to wait.
+    pub fn too_often(wait: Wait) -> Self {
+        let text = format!("this was asked for too often; try again in {} min", wait.minutes());
+        Self { status: StatusCode::TOO_MANY_REQUESTS, error: Error::conflict(text), wait: Some(wait) }
+    }
+
     /// The asker must sign in first.
     pub fn sign_in() -> Self {
         let text = "Sign in first: `partnercast sign-in` prints a link that works once, for ten minutes.";
-        Self { status: StatusCode::UNAUTHORIZED, error: Error::denied(text) }
+        Self { status: StatusCode::UNAUTHORIZED, error: Error::denied(text), wait: None }
     }
 }
 
@@ -62,6 +70,9 @@ struct Carried(Arc<Problem>);
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let mut response = self.status.into_response();
+        if let Some(wait) = self.wait {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.seconds()));
+        }
         response.extensions_mut().insert(Carried(Arc::new(self)));
         response
     }
@@ -184,6 +195,7 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::UNAUTHORIZED => "You are not signed in",
         StatusCode::FORBIDDEN => "That is not allowed",
         StatusCode::CONFLICT => "It has changed meanwhile",
+        StatusCode::TOO_MANY_REQUESTS => "Too often in a short time",
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => "That cannot be done as sent",
         StatusCode::SERVICE_UNAVAILABLE => "Not available at this moment",
         status if status.is_server_error() => "Something went wrong on our side",

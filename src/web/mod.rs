@@ -14,14 +14,25 @@ mod health;
 mod public;
 mod respond;
 mod router;
+mod server;
 mod statics;
+mod throttle;
 mod view;
 mod visitor;
 
 #[cfg(test)]
+mod desk_tests;
+#[cfg(test)]
 mod router_tests;
 #[cfg(test)]
+mod server_tests;
+#[cfg(test)]
+mod site_tests;
+#[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod throttle_tests;
 
 pub use health::Readiness;
 pub use router::{router, router_with};
+pub use server::{Limits, serve};

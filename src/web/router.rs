@@ -17,6 +17,7 @@ use super::{
     console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
     public, statics,
+    throttle::Throttle,
 };
 use crate::work::Context;
 
@@ -45,6 +46,7 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(Extension(readiness))
+        .layer(Extension(Arc::new(Throttle::default())))
         .layer(from_fn_with_state(ctx.clone(), csrf::guard))
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(ctx.clone(), error::shown))

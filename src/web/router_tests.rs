@@ -1,118 +1,17 @@
 //! The router's manners, in process: headers on every answer, who may change something, what is not there.
 
-use std::{path::Path, sync::Arc};
-
 use axum::{
-    Router,
     body::Body,
-    http::{HeaderMap, Method, Request, StatusCode},
+    http::{Method, Request, StatusCode},
 };
 use tower::ServiceExt as _;
 
-use super::{health::Readiness, router::router_with};
+use super::site_tests::{EVE_MS, site};
 use crate::{
-    domain::{
-        delivery::backoff::OnUncertain,
-        kernel::{
-            clock::{DAY_MS, ManualClock},
-            id::DeliveryId,
-            random::SeededRandom,
-            token::{Keys, Purpose},
-        },
-    },
-    render::Templates,
-    store::{Db, issues, renditions},
-    work::{Context, context::Settings, publish, signin, sync, tokens::MailToken, track},
+    domain::kernel::{clock::DAY_MS, token::Purpose},
+    store::issues,
+    work::{signin, track},
 };
-
-/// 2027-01-11 21:00 UTC: an hour before the January issue is frozen.
-const EVE_MS: i64 = 1_799_701_200_000;
-
-struct Site {
-    ctx: Arc<Context>,
-    router: Router,
-    readiness: Readiness,
-    _dir: tempfile::TempDir,
-}
-
-struct Answer {
-    status: StatusCode,
-    headers: HeaderMap,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> &str {
-        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
-    }
-}
-
-async fn site(change: impl FnOnce(&mut Settings)) -> Site {
-    let dir = tempfile::tempdir().unwrap();
-    let db = Db::open(&format!("sqlite:{}", dir.path().join("test.sqlite").display())).await.unwrap();
-    let mut settings = Settings {
-        public_url: "https://cast.example".to_owned(),
-        console_open: true,
-        demo: true,
-        mailbox: Some(dir.path().join("mailbox")),
-        window: 8,
-        on_uncertain: OnUncertain::Resend,
-    };
-    change(&mut settings);
-    let clock = Arc::new(ManualClock::new(EVE_MS));
-    let ctx = Arc::new(Context::new(
-        db,
-        clock.clone(),
-        Arc::new(SeededRandom::new(7)),
-        Keys::new(&[vec![7; 32]]).unwrap(),
-        Arc::new(Templates::load(None).unwrap()),
-        settings,
-    ));
-    let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
-    sync::sync(&ctx, &content, true).await.unwrap();
-    clock.advance(DAY_MS);
-    publish::tick(&ctx).await.unwrap();
-    let readiness = Readiness::default();
-    Site { router: router_with(ctx.clone(), readiness.clone()), ctx, readiness, _dir: dir }
-}
-
-impl Site {
-    async fn ask(&self, method: Method, path: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-        let peer = axum::extract::ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
-        let mut request =
-            Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000").extension(peer);
-        if !body.is_empty() {
-            request = request.header("content-type", "application/x-www-form-urlencoded");
-        }
-        for (name, value) in headers {
-            request = request.header(*name, *value);
-        }
-        let request = request.body(Body::from(body.to_owned())).unwrap();
-        let response = self.router.clone().oneshot(request).await.unwrap();
-        let (parts, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, 1 << 22).await.unwrap();
-        let body = String::from_utf8_lossy(&bytes).into_owned();
-        Answer { status: parts.status, headers: parts.headers, body }
-    }
-
-    async fn get(&self, path: &str) -> Answer {
-        self.ask(Method::GET, path, &[], "").await
-    }
-
-    async fn post(&self, path: &str, body: &str) -> Answer {
-        self.ask(Method::POST, path, &[("sec-fetch-site", "same-origin")], body).await
-    }
-
-    /// Somebody's delivery of the January issue, with the number of a link that leads to the whitepaper.
-    async fn mail(&self) -> (MailToken, i64) {
-        let issue = issues::recent(&self.ctx.db).await.unwrap().remove(0);
-        let lines = crate::store::deliveries::of_issue(&self.ctx.db, &issue.id, 0).await.unwrap();
-        let line = lines.first().unwrap();
-        let links = renditions::links(&self.ctx.db, &line.rendition_id).await.unwrap();
-        let paper = links.iter().find(|link| link.target.contains("/whitepapers/")).unwrap();
-        (MailToken::new(DeliveryId::parse(&line.id).unwrap(), &line.rendition_id).unwrap(), paper.no)
-    }
-}
 
 #[tokio::test]
 async fn every_answer_carries_the_headers_that_protect() {

@@ -3,6 +3,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
 };
 
 use axum::{
@@ -10,22 +11,28 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
 };
 
-use crate::work::track::Visitor;
+use crate::{
+    domain::kernel::Network,
+    work::{Context, track::Visitor},
+};
 
-/// The visitor of a request. A header that claims another address is not believed.
+/// Proxies one behind the other at most.
+const PROXIES_MAX: usize = 10;
+
+/// The visitor of a request. A header that claims another address is believed when a proxy of ours wrote it.
 pub struct Asking(pub Visitor);
 
-impl<S: Send + Sync> FromRequestParts<S> for Asking {
+impl FromRequestParts<Arc<Context>> for Asking {
     type Rejection = Infallible;
 
-    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+    async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Self, Infallible> {
         let text =
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
         let purpose = format!("{} {}", text("sec-purpose"), text("purpose"));
         Ok(Self(Visitor {
             method: parts.method.as_str().to_owned(),
             agent: text(header::USER_AGENT.as_str()).to_owned(),
-            network: peer(parts).map(network).unwrap_or_default(),
+            network: client(parts, &ctx.settings.trusted_proxies).map(network).unwrap_or_default(),
             prefetch: purpose.contains("prefetch") || purpose.contains("preview"),
         }))
     }
@@ -34,6 +41,30 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
 /// The address at the other end of the connection, where the server knows it.
 pub fn peer(parts: &Parts) -> Option<IpAddr> {
     parts.extensions.get::<ConnectInfo<SocketAddr>>().map(|info| info.0.ip().to_canonical())
+}
+
+/// The address the request began at: each proxy of ours appends to `X-Forwarded-For` whom it was asked by, so the last
+/// entry that is none of them is what somebody we trust saw. What stands before it anybody may have written.
+fn client(parts: &Parts, proxies: &[Network]) -> Option<IpAddr> {
+    let is_ours = |address: IpAddr| proxies.iter().any(|proxy| proxy.contains(address));
+    let mut address = peer(parts)?;
+    let lines: Vec<&str> =
+        parts.headers.get_all("x-forwarded-for").iter().filter_map(|line| line.to_str().ok()).collect();
+    for entry in lines.iter().rev().flat_map(|line| line.rsplit(',')).take(PROXIES_MAX) {
+        if !is_ours(address) {
+            break;
+        }
+        let Some(before) = parsed(entry.trim()) else { break };
+        address = before;
+    }
+    Some(address)
+}
+
+/// An address as proxies write it: bare, with a port, or an IPv6 one in brackets.
+fn parsed(entry: &str) -> Option<IpAddr> {
+    let bare = entry.strip_prefix('[').map_or(entry, |rest| rest.split(']').next().unwrap_or_default());
+    let address = bare.parse().ok().or_else(|| entry.parse::<SocketAddr>().ok().map(|with| with.ip()));
+    address.map(|address: IpAddr| address.to_canonical())
 }
 
 /// The network of an address: /24 or /48, enough to see a scanner and too little to see a person.
@@ -84,6 +115,38 @@ mod tests {
     fn addresses_are_cut_to_their_network() {
         assert_eq!(network("203.0.113.77".parse().unwrap()), "203.0.113.0/24");
         assert_eq!(network("2001:db8:1:2::9".parse().unwrap()), "2001:db8:1::/48");
+    }
+
+    #[test]
+    fn only_proxies_of_ours_say_who_asks() {
+        let asked = |peer: &str, proxies: &[&str], lines: &[&'static str]| {
+            let (mut parts, ()) = axum::http::Request::new(()).into_parts();
+            parts.extensions.insert(ConnectInfo(SocketAddr::new(peer.parse().unwrap(), 9)));
+            for line in lines {
+                parts.headers.append("x-forwarded-for", HeaderValue::from_static(line));
+            }
+            let proxies: Vec<Network> = proxies.iter().map(|proxy| Network::parse(proxy).unwrap()).collect();
+            client(&parts, &proxies).unwrap().to_string()
+        };
+        let ours = ["127.0.0.1", "10.0.0.0/8"];
+        assert_eq!(asked("203.0.113.7", &[], &["198.51.100.1"]), "203.0.113.7", "nobody is believed");
+        assert_eq!(
+            asked("203.0.113.7", &ours, &["198.51.100.1"]),
+            "203.0.113.7",
+            "they are no proxy of ours"
+        );
+        assert_eq!(asked("127.0.0.1", &[], &["198.51.100.1"]), "127.0.0.1");
+        assert_eq!(asked("127.0.0.1", &ours, &["198.51.100.1"]), "198.51.100.1");
+        assert_eq!(
+            asked("127.0.0.1", &ours, &["6.6.6.6, 198.51.100.1"]),
+            "198.51.100.1",
+            "spoofed before it"
+        );
+        assert_eq!(asked("127.0.0.1", &ours, &["6.6.6.6", "198.51.100.1, 10.1.1.1"]), "198.51.100.1");
+        assert_eq!(asked("127.0.0.1", &ours, &["198.51.100.1, nonsense"]), "127.0.0.1");
+        assert_eq!(asked("127.0.0.1", &ours, &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(asked("127.0.0.1", &ours, &["198.51.100.1:4711"]), "198.51.100.1");
+        assert_eq!(asked("127.0.0.1", &ours, &[]), "127.0.0.1");
     }
 
     #[test]

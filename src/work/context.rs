@@ -12,7 +12,7 @@ use crate::{
     domain::{
         content::library::Library,
         delivery::{Classes, WarmUp, backoff::OnUncertain},
-        kernel::{Clock, Random, clock::UtcMs, token::Keys},
+        kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
     },
     render::Templates,
     store::Db,
@@ -29,6 +29,8 @@ pub struct Settings {
     pub demo: bool,
     /// The built-in catcher's mail, where it is the relay.
     pub mailbox: Option<PathBuf>,
+    /// Proxies whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<Network>,
     /// Messages that may be repeated after a crash at most.
     pub window: usize,
     /// What to do with a message that may have arrived.

@@ -5,6 +5,7 @@
 use super::{
     cobrand::CoBrand,
     context::Context,
+    desk::Rep,
     notices::{self, Notice},
     tokens::offer_token,
 };
@@ -25,7 +26,7 @@ use crate::{
     store::{
         Tx, audit,
         leads::{self, Lead, Offer, SlaClock},
-        partners::{self, StoredContact},
+        partners,
     },
 };
 
@@ -157,6 +158,13 @@ fn offer_mail(
     if let Some(size) = &lead.company_size {
         facts.push((strings.get("offer_fact_size").to_owned(), size.clone()));
     }
+    let is_managers = offer.contact_id.is_none();
+    let paragraphs = ["offer_text"]
+        .into_iter()
+        .chain(is_managers.then_some("offer_text_manager"))
+        .chain(["offer_text_privacy"])
+        .map(|text| strings.fill(text, &values))
+        .collect();
     let notice = Notice {
         source: format!("offer:{}", offer.id),
         lead_id: lead.id.clone(),
@@ -167,10 +175,10 @@ fn offer_mail(
         sender: "leads",
         subject: strings.fill(if hot { "offer_subject_hot" } else { "offer_subject" }, &values),
         heading: strings.fill(if hot { "offer_heading_hot" } else { "offer_heading" }, &values),
-        paragraphs: vec![strings.fill("offer_text", &values), strings.fill("offer_text_privacy", &values)],
+        paragraphs,
         facts,
         button: (strings.get("offer_button").to_owned(), format!("/o/{}", offer_token(&ctx.keys, offer_id))),
-        why: strings.fill("offer_why", &values),
+        why: strings.fill(if is_managers { "offer_why_manager" } else { "offer_why" }, &values),
         stop: None,
     };
     notices::compose(ctx, &notice)
@@ -246,7 +254,7 @@ pub async fn accept(ctx: &Context, id: OfferId) -> Result<()> {
 }
 
 /// The rep turns the lead down before any contact. It is offered to the next person who may take it, in the same
-/// transaction; the vendor's channel manager is the last.
+/// transaction; the vendor's channel manager is the last. What they turn down too goes back to nurture.
 ///
 /// # Errors
 /// `Conflict` if the offer was answered before.
@@ -268,7 +276,14 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
     advance(ctx, &mut tx, &mut lead, LeadStage::Rejected, &offer.rep_name, &what).await?;
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "reject", &lead.id, reason.as_str())
         .await?;
-    next.store_again(ctx, &mut tx, &mut lead).await?;
+    if next.offer.rep_email.eq_ignore_ascii_case(&offer.rep_email) {
+        // The channel manager is the last; asked once more they could only turn it down once more.
+        "everybody it was offered to turned it down".clone_into(&mut lead.because);
+        let what = "Nobody is left to offer it to. Back to nurture until the person asks again.";
+        advance(ctx, &mut tx, &mut lead, LeadStage::Recycled, "partnercast", what).await?;
+    } else {
+        next.store_again(ctx, &mut tx, &mut lead).await?;
+    }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
     Ok(())
@@ -278,16 +293,12 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
 ///
 /// # Errors
 /// `Denied` for somebody who is not the owner, `Conflict` in another stage.
-pub async fn contacted(ctx: &Context, lead_id: LeadId, by: &StoredContact, note: &str) -> Result<()> {
+pub async fn contacted(ctx: &Context, lead_id: LeadId, by: &Rep, note: &str) -> Result<()> {
     let note = crate::domain::kernel::text::single_line("the note", note)?;
     let mut tx = ctx.db.begin().await?;
     let lead = leads::lead_in(&mut tx, &lead_id.to_string()).await?;
     let mut lead = lead.ok_or_else(|| Error::not_found("this lead"))?;
-    let is_owner = lead
-        .owner_email
-        .as_deref()
-        .is_some_and(|owner| owner.eq_ignore_ascii_case(by.contact.email.as_str()));
-    if !is_owner {
+    if !lead.owner_email.as_deref().is_some_and(|owner| by.is_at(owner)) {
         return Err(Error::denied("only the owner of a lead can record the first contact"));
     }
     if stage_of(&lead)? != LeadStage::Sal {
@@ -295,7 +306,7 @@ pub async fn contacted(ctx: &Context, lead_id: LeadId, by: &StoredContact, note:
     }
     let what =
         if note.is_empty() { "reached the person".to_owned() } else { format!("reached the person: {note}") };
-    advance(ctx, &mut tx, &mut lead, LeadStage::Contacted, &by.contact.name, &what).await?;
+    advance(ctx, &mut tx, &mut lead, LeadStage::Contacted, &by.name, &what).await?;
     leads::stop_clock(&mut tx, &lead.id, SlaKind::FirstContact.as_str(), ctx.now_ms()).await?;
     let partner = partners::partner(&ctx.db, &lead.partner_slug).await?;
     let partner = partner.ok_or_else(|| Error::not_found("the partner of this lead"))?;

@@ -4,12 +4,15 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::{context::Context, tokens::sha256_hex};
+use super::{
+    context::Context,
+    desk::{self, Rep},
+    tokens::sha256_hex,
+};
 use crate::{
     domain::kernel::{
         Error, Random, Result,
         clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
-        id::ContactId,
         token::{Keys, Purpose},
     },
     store::{audit, sessions},
@@ -77,11 +80,11 @@ pub async fn is_console(ctx: &Context, cookie: &str) -> Result<bool> {
     Ok(sessions::find(&ctx.db, &hash, "console", ctx.clock.machine_ms()).await?.is_some())
 }
 
-/// Opens the desk for the rep `contact` and returns the cookie.
+/// Opens the desk of the rep with this address and returns the cookie.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn open_desk(ctx: &Context, contact: ContactId) -> Result<String> {
+pub async fn open_desk(ctx: &Context, address: &str) -> Result<String> {
     let cookie = new_cookie(ctx);
     let machine_ms = ctx.clock.machine_ms();
     let mut tx = ctx.db.begin().await?;
@@ -89,7 +92,7 @@ pub async fn open_desk(ctx: &Context, contact: ContactId) -> Result<String> {
         &mut tx,
         &sha256_hex(cookie.as_bytes()),
         "desk",
-        &contact.to_string(),
+        &address.to_lowercase(),
         machine_ms,
         machine_ms + DESK_MS,
     )
@@ -98,14 +101,17 @@ pub async fn open_desk(ctx: &Context, contact: ContactId) -> Result<String> {
     Ok(cookie)
 }
 
-/// The rep whose desk the cookie opens.
+/// The rep whose desk the cookie opens; nobody, once they have left.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn desk(ctx: &Context, cookie: &str) -> Result<Option<ContactId>> {
+pub async fn desk(ctx: &Context, cookie: &str) -> Result<Option<Rep>> {
     let hash = sha256_hex(cookie.as_bytes());
     let session = sessions::find(&ctx.db, &hash, "desk", ctx.clock.machine_ms()).await?;
-    session.map(|session| ContactId::parse(&session.subject)).transpose()
+    match session {
+        Some(session) => desk::rep(ctx, &session.subject).await,
+        None => Ok(None),
+    }
 }
 
 /// Ends the session of this cookie.

@@ -1,13 +1,17 @@
-//! What every other module may use: errors, the clock, randomness, typed ids, checked text, signed tokens.
+//! What every other module may use: errors, the clock, randomness, rates, typed ids, checked text, networks, signed
+//! tokens.
 
 pub mod clock;
 pub mod error;
 pub mod id;
+pub mod network;
 pub mod random;
+pub mod rate;
 pub mod text;
 pub mod token;
 
 pub use clock::Clock;
 pub use error::{Error, Kind, Result};
+pub use network::Network;
 pub use random::Random;
 pub use text::{EmailAddress, Locale, Slug};

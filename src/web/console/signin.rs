@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
+    Extension,
     extract::{Path, Request, State},
     http::{HeaderMap, header},
     middleware::Next,
@@ -18,7 +19,8 @@ use crate::{
         frame::{Area, Frame},
         headers::private,
         respond::{self, Answer},
-        visitor::{cookie, is_loopback_host, peer},
+        throttle::Throttle,
+        visitor::{Asking, cookie, is_loopback_host, peer},
     },
     work::{Context, signin},
 };
@@ -92,7 +94,14 @@ fn show(ctx: &Context, view: &View) -> Answer {
 }
 
 /// `POST /console/sign-in/{token}`
-pub async fn enter(State(ctx): State<Arc<Context>>, Path(token): Path<String>) -> Answer {
+pub async fn enter(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
+) -> Answer {
+    // By network alone: counted by account, anybody could keep the operator out.
+    throttle.sign_in(&ctx, &visitor, "").map_err(Problem::too_often)?;
     let session = signin::consume(&ctx, &token).await?;
     Ok(([set_cookie(&ctx, "console", &session)], respond::see_other("/console")).into_response())
 }

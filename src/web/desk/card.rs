@@ -35,6 +35,8 @@ pub struct CardView {
     pub company: String,
     /// Why this rep, why now.
     pub why: String,
+    /// Who turned it down before it came to the channel manager.
+    pub passed: Vec<Passed>,
     /// What was just done, or how it was answered.
     pub notice: Option<Badge>,
     /// The clocks, the running one first.
@@ -96,6 +98,26 @@ fn consents(all: &[store::leads::Consent]) -> Vec<String> {
     lines
 }
 
+/// Somebody who turned the lead down.
+#[derive(Debug, Serialize)]
+pub struct Passed {
+    /// Their name.
+    pub who: String,
+    /// The reason they gave.
+    pub why: String,
+}
+
+/// Who turned down a lead that is offered to a channel manager for that reason, first come first; nobody for other
+/// offers, for colleagues need not justify themselves to one another.
+pub fn turned_down(offer: &Offer, all: &[Offer]) -> Vec<Passed> {
+    let before = all.iter().rev().filter(|one| {
+        offer.contact_id.is_none() && one.contact_id.is_some() && one.answer.as_deref() == Some("rejected")
+    });
+    before
+        .map(|one| Passed { who: one.rep_name.clone(), why: one.answer_reason.clone().unwrap_or_default() })
+        .collect()
+}
+
 /// A reason to reject.
 #[derive(Debug, Serialize)]
 pub struct Reason {
@@ -133,6 +155,7 @@ pub fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<
         stage: lead::stage(&card.lead.stage),
         first_name: first_name(&card.lead.name).to_owned(),
         why: offer.because.clone(),
+        passed: turned_down(offer, &card.offers),
         notice: notice(offer, done),
         clocks,
         can_answer: offer.answered_ms.is_none(),
@@ -265,6 +288,7 @@ impl CardView {
             first_name: "Ana".into(),
             company: "Harbor Clinic Group".into(),
             why: "She read Proof of Recovery and asked Northlight MSP for a conversation.".into(),
+            passed: vec![Passed { who: "Luis Ortega".into(), why: "Nobody here can take it in time: on leave".into() }],
             notice: None,
             clocks: vec![Running::sample()],
             can_answer: true,

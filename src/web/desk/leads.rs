@@ -7,14 +7,13 @@ use axum::{
     extract::{Path, State},
     http::HeaderMap,
 };
-use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::rep;
 use crate::{
     domain::kernel::{
         Error, Result,
-        id::{ContactId, LeadId, OfferId},
+        id::{LeadId, OfferId},
     },
     store::{self, leads::Lead, partners},
     web::{
@@ -22,7 +21,7 @@ use crate::{
         respond::{self, Answer},
         view::{chart::Badge, clock::Running, lead},
     },
-    work::{Context, handoff, tokens},
+    work::{Context, desk::Rep, handoff, tokens},
 };
 
 /// The page.
@@ -53,6 +52,8 @@ pub struct Card {
     pub company: String,
     /// Why it stands there.
     pub because: String,
+    /// The partner it came through, on a channel manager's desk.
+    pub through: Option<String>,
     /// The card.
     pub href: Option<String>,
     /// The running clock.
@@ -73,27 +74,30 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
         };
         return respond::page(&ctx, "desk/leads", &frame, &view);
     };
-    let contact = partners::contact(&ctx.db, rep).await?.ok_or_else(|| Error::not_found("this desk"))?;
-    let partner = partners::partner(&ctx.db, contact.contact.partner.as_str()).await?;
-    let zone = contact.contact.zone.or(partner.as_ref().map(|partner| partner.zone)).unwrap_or(Tz::UTC);
     let mut cards = Vec::new();
-    for lead in store::leads::of_rep(&ctx.db, &rep.to_string()).await? {
-        cards.push(card(&ctx, &lead, rep, zone).await?);
+    for lead in store::leads::of_rep(&ctx.db, &rep.key).await? {
+        cards.push(card(&ctx, &lead, &rep).await?);
     }
     cards.sort_by_key(|card| card.clock.as_ref().map_or(i64::MAX, |clock| clock.due_ms));
-    let company = partner.map(|partner| partner.name).unwrap_or_default();
     let view = View {
-        who: format!("{}, {company}", contact.contact.name),
-        zone: format!("in {}", zone.name().replace('_', " ")),
+        who: format!("{}, {}", rep.name, rep.company),
+        zone: format!("in {}", rep.zone.name().replace('_', " ")),
         empty: "No leads with you now",
         leads: cards,
     };
     respond::page(&ctx, "desk/leads", &frame, &view)
 }
 
-async fn card(ctx: &Context, lead: &Lead, rep: ContactId, zone: Tz) -> Result<Card> {
+async fn card(ctx: &Context, lead: &Lead, rep: &Rep) -> Result<Card> {
     let offers = store::leads::offers_of(&ctx.db, &lead.id).await?;
-    let mine = offers.iter().find(|offer| offer.contact_id.as_deref() == Some(rep.to_string().as_str()));
+    let mine = offers.iter().find(|offer| rep.is_at(&offer.rep_email));
+    let through = match mine {
+        // A channel manager has leads of several partners.
+        Some(offer) if offer.contact_id.is_none() => {
+            partners::partner(&ctx.db, &lead.partner_slug).await?.map(|partner| partner.name)
+        }
+        _ => None,
+    };
     let clocks = store::leads::clocks(&ctx.db, &lead.id).await?;
     let running = clocks.iter().find(|clock| clock.stopped_ms.is_none());
     let (heat, heat_tone) = lead::heat(mine.map_or("standard", |offer| offer.temperature.as_str()));
@@ -108,8 +112,9 @@ async fn card(ctx: &Context, lead: &Lead, rep: ContactId, zone: Tz) -> Result<Ca
         name: if viewed { lead.name.clone() } else { "A new lead".to_owned() },
         company: if viewed { lead.company.clone() } else { "not opened yet".to_owned() },
         because: lead.because.clone(),
+        through,
         href: open_id.map(|id| format!("/o/{}", tokens::offer_token(&ctx.keys, id))),
-        clock: running.map(|clock| Running::of(clock, zone, ctx.now_ms())),
+        clock: running.map(|clock| Running::of(clock, rep.zone, ctx.now_ms())),
         contacted: (accepted && running.is_some_and(|clock| clock.kind == "first_contact"))
             .then(|| format!("/desk/leads/{}/contacted", lead.id)),
     })
@@ -131,8 +136,7 @@ pub async fn contacted(
 ) -> Answer {
     let rep = rep(&ctx, &headers).await?.ok_or_else(|| Error::denied("no desk is open in this browser"))?;
     let lead = LeadId::parse(&id).map_err(|_| Error::not_found("this lead"))?;
-    let contact = partners::contact(&ctx.db, rep).await?.ok_or_else(|| Error::not_found("this desk"))?;
-    handoff::contacted(&ctx, lead, &contact, typed.note.trim()).await?;
+    handoff::contacted(&ctx, lead, &rep, typed.note.trim()).await?;
     Ok(respond::see_other("/desk"))
 }
 
@@ -152,6 +156,7 @@ impl View {
                     name: "Ana Ruiz".into(),
                     company: "Harbor Clinic Group".into(),
                     because: "asked to talk".into(),
+                    through: Some("Northlight MSP".into()),
                     href: Some("#".into()),
                     clock: Some(Running::sample()),
                     contacted: None,
@@ -163,6 +168,7 @@ impl View {
                     name: "Jonas Lind".into(),
                     company: "Prairie Co-op".into(),
                     because: "accepted by Luis Ortega".into(),
+                    through: None,
                     href: Some("#".into()),
                     clock: Some(Running::sample()),
                     contacted: Some("#".into()),

@@ -7,9 +7,9 @@ pub mod offer;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use crate::{
-    domain::kernel::{Result, id::ContactId},
+    domain::kernel::Result,
     web::visitor::cookie,
-    work::{Context, signin},
+    work::{Context, desk::Rep, signin},
 };
 
 /// The name of a cookie. On https it is bound to this host (RFC 6265bis, `__Host-`).
@@ -35,7 +35,7 @@ pub fn set_cookie(ctx: &Context, name: &str, value: &str) -> (header::HeaderName
 ///
 /// # Errors
 /// Those of the store.
-pub async fn rep(ctx: &Context, headers: &HeaderMap) -> Result<Option<ContactId>> {
+pub async fn rep(ctx: &Context, headers: &HeaderMap) -> Result<Option<Rep>> {
     match cookie(headers, &cookie_name(ctx, "desk")) {
         Some(cookie) => signin::desk(ctx, &cookie).await,
         None => Ok(None),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Form as Body,
+    Extension, Form as Body,
     extract::{Path, Query, State},
     http::HeaderMap,
     response::IntoResponse,
@@ -14,26 +14,25 @@ use serde::{Deserialize, Serialize};
 use super::{card, rep, set_cookie};
 use crate::{
     domain::{
-        kernel::{
-            Error, Result,
-            clock::DAY_MS,
-            id::{ContactId, OfferId},
-        },
-        lead::RejectReason,
+        kernel::{Error, Result, clock::DAY_MS, id::OfferId},
+        lead::{LeadStage, RejectReason},
         partner::contact::first_name,
     },
     store::{self, leads::Offer, partners},
     web::{
+        error::Problem,
         frame::{Area, Frame},
         respond::{self, Answer},
+        throttle::Throttle,
         view::{
             Fact,
             clock::Running,
             lead::{self},
         },
+        visitor::Asking,
     },
     work::{
-        Context, handoff,
+        Context, desk, handoff,
         lead_card::{self},
         signin, tokens,
     },
@@ -78,7 +77,7 @@ async fn offer_of(ctx: &Context, token: &str) -> Result<(OfferId, Offer)> {
 /// Whether this browser opened the desk of the rep the offer was made to.
 async fn is_reps(ctx: &Context, headers: &HeaderMap, offer: &Offer) -> Result<bool> {
     let rep = rep(ctx, headers).await?;
-    Ok(rep.is_some_and(|rep| offer.contact_id.as_deref() == Some(rep.to_string().as_str())))
+    Ok(rep.is_some_and(|rep| rep.is_at(&offer.rep_email)))
 }
 
 /// Whether the lead is the rep's to see: offered and not answered yet, or accepted.
@@ -114,35 +113,66 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
     };
     let zone = partner.as_ref().map_or(Tz::UTC, |partner| partner.zone);
     let gone = !is_theirs(offer);
+    let recycled = lead.as_ref().is_some_and(|lead| lead.stage == LeadStage::Recycled.as_str());
+    let company = partner.as_ref().map_or("you", |p| &p.name);
+    let mut facts = vec![Fact::new("Offered to", &offer.rep_name), Fact::new("Because", &offer.because)];
+    let passed = card::turned_down(offer, &store::leads::offers_of(&ctx.db, &offer.lead_id).await?);
+    if !passed.is_empty() {
+        // Names alone: a reason may speak about the person.
+        let names: Vec<&str> = passed.iter().map(|one| one.who.as_str()).collect();
+        facts.push(Fact::new("Turned down by", names.join(", ")));
+    }
     let view = Teaser {
         heat,
         heat_tone,
         title: if gone { "This lead has moved on" } else { "A lead for you" }.to_owned(),
-        text: if gone {
-            "It is no longer offered to you; somebody else takes care of it.".to_owned()
-        } else {
-            format!(
-                "{}, somebody wants to hear from {}.",
-                first_name(&offer.rep_name),
-                partner.as_ref().map_or("you", |p| &p.name)
-            )
+        text: match (gone, recycled) {
+            (true, true) => {
+                "It was turned down, and nobody is left to offer it to. Content goes on reaching the \
+                             person until they ask again."
+                    .to_owned()
+            }
+            (true, false) => "It is no longer offered to you; somebody else takes care of it.".to_owned(),
+            (false, _) if passed.is_empty() => {
+                format!("{}, somebody wants to hear from {company}.", first_name(&offer.rep_name))
+            }
+            (false, _) => format!(
+                "{}, somebody wants to hear from {company}, and everybody there who was asked turned it down.",
+                first_name(&offer.rep_name)
+            ),
         },
         clock: running
             .filter(|_| offer.answered_ms.is_none())
             .map(|clock| Running::of(clock, zone, ctx.now_ms())),
-        facts: vec![Fact::new("Offered to", &offer.rep_name), Fact::new("Because", &offer.because)],
+        facts,
         action: (!gone).then(|| format!("/o/{token}/open")),
     };
     respond::page(ctx, "desk/teaser", &Frame::new(ctx, Area::Desk, &view.title, "/desk"), &view)
 }
 
 /// `POST /o/{token}/open`: records that it was viewed and opens the rep's desk in this browser.
-pub async fn open(State(ctx): State<Arc<Context>>, Path(token): Path<String>) -> Answer {
+pub async fn open(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+    Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
+) -> Answer {
     let (id, offer) = offer_of(&ctx, &token).await?;
-    let contact = offer.contact_id.as_deref().map(ContactId::parse).transpose()?;
-    let contact = contact.ok_or_else(|| Error::conflict("this offer was made to nobody who has a desk"))?;
+    // The desk is open already: another card is no other sign-in.
+    let inside = is_reps(&ctx, &headers, &offer).await?;
+    if !inside {
+        throttle.sign_in(&ctx, &visitor, &offer.rep_email).map_err(Problem::too_often)?;
+    }
     if !is_theirs(&offer) {
         return Err(Error::conflict("this lead is no longer offered to you").into());
+    }
+    if desk::rep(&ctx, &offer.rep_email).await?.is_none() {
+        return Err(Error::denied(format!(
+            "{} receives no leads any more; ask your channel manager for this one",
+            offer.rep_name
+        ))
+        .into());
     }
     if ctx.now_ms() - offer.offered_ms > LINK_MS {
         return Err(Error::conflict(
@@ -151,7 +181,10 @@ pub async fn open(State(ctx): State<Arc<Context>>, Path(token): Path<String>) ->
         .into());
     }
     handoff::view(&ctx, id).await?;
-    let cookie = signin::open_desk(&ctx, contact).await?;
+    if inside {
+        return Ok(respond::see_other(&format!("/o/{token}")));
+    }
+    let cookie = signin::open_desk(&ctx, &offer.rep_email).await?;
     Ok(([set_cookie(&ctx, "desk", &cookie)], respond::see_other(&format!("/o/{token}"))).into_response())
 }
 

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::{
-    Form as Body,
+    Extension, Form as Body,
     extract::{Path, Query, State},
-    http::StatusCode,
+    http::{HeaderValue, StatusCode, header},
+    response::Response,
 };
 use chrono::TimeZone;
 use serde::{Deserialize, Serialize};
@@ -21,7 +22,8 @@ use crate::{
     web::{
         error::Problem,
         respond::{self, Answer},
-        view::form::{Fault, Field, Form},
+        throttle::{Throttle, Wait},
+        view::form::{Amiss, Fault, Field, Form},
         visitor::Asking,
     },
     work::{
@@ -109,16 +111,19 @@ pub async fn talk_sent(
     Path(partner): Path<String>,
     Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
     Body(filled): Body<Filled>,
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let language = setting.language(&ctx, setting.asset(TALK_TO_US)?);
     let what = submission(&ctx, &setting, (TALK_TO_US, FormKind::TalkToUs), &filled, &wanted, &language);
-    match send(&ctx, what, &visitor).await? {
+    match send(&ctx, &throttle, what, &visitor).await? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
-        Sent::Faulty(faults) => {
-            let form = talk_form(&ctx, &setting, &wanted, &filled)?.with_faults(faults);
-            Ok(unprocessable(show_talk(&ctx, &setting, form)?))
+        Sent::Refused(amiss) => {
+            let refused = Refusal::of(&amiss);
+            let form = talk_form(&ctx, &setting, &wanted, &filled)?
+                .with(Some(amiss), ctx.templates.strings(&language));
+            Ok(refused.on(show_talk(&ctx, &setting, form)?))
         }
     }
 }
@@ -141,6 +146,7 @@ pub async fn asset_sent(
     Path((partner, folder, slug)): Path<(String, String, String)>,
     Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
     Body(filled): Body<Filled>,
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
@@ -150,35 +156,65 @@ pub async fn asset_sent(
     let published = super::home::is_published(&setting, asset, ctx.now_ms());
     let kind = kind_of(asset, ctx.now_ms()).filter(|_| published).ok_or_else(Problem::no_page)?;
     let what = submission(&ctx, &setting, (&reference, kind), &filled, &wanted, &language);
-    match send(&ctx, what, &visitor).await? {
+    match send(&ctx, &throttle, what, &visitor).await? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
-        Sent::Faulty(faults) => {
+        Sent::Refused(amiss) => {
+            let refused = Refusal::of(&amiss);
             let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?
-                .with_faults(faults);
-            Ok(unprocessable(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
+                .with(Some(amiss), ctx.templates.strings(&language));
+            Ok(refused.on(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
         }
     }
 }
 
-/// The page again, marked as not accepted (RFC 9110 section 15.5.21).
-pub fn unprocessable(mut page: axum::response::Response) -> axum::response::Response {
-    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
-    page
+/// The page again, marked as not accepted.
+pub struct Refusal {
+    wait: Option<Wait>,
+}
+
+impl Refusal {
+    /// What a form's fate means for the answer.
+    pub fn of(amiss: &Amiss) -> Self {
+        match amiss {
+            Amiss::Faults(_) => Self { wait: None },
+            Amiss::Wait(wait) => Self { wait: Some(*wait) },
+        }
+    }
+
+    /// RFC 9110 section 15.5.21, RFC 6585 section 4.
+    pub fn on(self, mut page: Response) -> Response {
+        *page.status_mut() = match self.wait {
+            None => StatusCode::UNPROCESSABLE_ENTITY,
+            Some(wait) => {
+                page.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(wait.seconds()));
+                StatusCode::TOO_MANY_REQUESTS
+            }
+        };
+        page
+    }
 }
 
 /// What became of a form.
 pub enum Sent {
     /// Where to go on.
     Accepted(String),
-    /// What is wrong with it.
-    Faulty(Vec<Fault>),
+    /// Why it was not taken.
+    Refused(Amiss),
 }
 
-/// Hands a form to the use case.
+/// Hands a form to the use case, unless there were too many.
 ///
 /// # Errors
 /// Everything but faults of the person who typed.
-pub async fn send(ctx: &Context, what: Submission, visitor: &Visitor) -> Result<Sent, Problem> {
+async fn send(
+    ctx: &Context,
+    throttle: &Throttle,
+    what: Submission,
+    visitor: &Visitor,
+) -> Result<Sent, Problem> {
+    if let Err(wait) = throttle.form(ctx, visitor, &what.email) {
+        return Ok(Sent::Refused(Amiss::Wait(wait)));
+    }
     outcome(forms::submit(ctx, what, visitor).await)
 }
 
@@ -189,12 +225,12 @@ pub async fn send(ctx: &Context, what: Submission, visitor: &Visitor) -> Result<
 pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
     match result {
         Ok(submitted) => Ok(Sent::Accepted(format!("/r/{}", submitted.access_token))),
-        Err(Refused::Faults(faults)) => Ok(Sent::Faulty(
+        Err(Refused::Faults(faults)) => Ok(Sent::Refused(Amiss::Faults(
             faults
                 .into_iter()
                 .map(|fault| Fault { field: fault.field.to_owned(), message: fault.message })
                 .collect(),
-        )),
+        ))),
         Err(Refused::Error(error)) => Err(error.into()),
     }
 }
@@ -274,6 +310,7 @@ fn blank(
         consented: filled.consent == "yes",
         consent_fault: None,
         faults: Vec::new(),
+        notice: None,
     })
 }
 
@@ -354,6 +391,7 @@ impl Form {
             consented: false,
             consent_fault: None,
             faults: Vec::new(),
+            notice: None,
         };
         let fault = |field: &str, message: &str| Fault { field: field.into(), message: message.into() };
         if faulty {

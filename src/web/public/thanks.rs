@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Form as Body,
+    Extension, Form as Body,
     extract::{Path, State},
     http::header,
     response::IntoResponse,
@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::{
     Head, Setting,
-    form::{self, Filled, Sent},
+    form::{self, Filled, Refusal, Sent},
 };
 use crate::{
     domain::{
@@ -24,7 +24,8 @@ use crate::{
     web::{
         headers::private,
         respond::{self, Answer},
-        view::form::{Fault, Field, Form},
+        throttle::Throttle,
+        view::form::{Amiss, Field, Form},
         visitor::Asking,
     },
     work::{
@@ -70,14 +71,14 @@ pub async fn page(
 ) -> Answer {
     let opened = forms::opened(&ctx, &access).await?;
     record(&ctx, &opened, EventKind::PageView, &visitor);
-    show(&ctx, &access, &opened, (&Filled::default(), Vec::new())).await
+    show(&ctx, &access, &opened, (&Filled::default(), None)).await
 }
 
 async fn show(
     ctx: &Context,
     access: &str,
     opened: &Opened,
-    (filled, faults): (&Filled, Vec<Fault>),
+    (filled, amiss): (&Filled, Option<Amiss>),
 ) -> Answer {
     let setting = Setting::of(ctx, &opened.lead.partner_slug, Some(&opened.lead.locale)).await?;
     let asked = opened.asset == TALK_TO_US;
@@ -100,7 +101,7 @@ async fn show(
         form: if asked {
             None
         } else {
-            Some(ask(ctx, &setting, access, &language, filled)?.with_faults(faults))
+            Some(ask(ctx, &setting, access, &language, filled)?.with(amiss, strings))
         },
     };
     let head = Head { title: &view.title, description: "", language: &language };
@@ -129,6 +130,7 @@ fn ask(ctx: &Context, setting: &Setting, access: &str, language: &Locale, filled
         consented: filled.consent == "yes",
         consent_fault: None,
         faults: Vec::new(),
+        notice: None,
     })
 }
 
@@ -137,15 +139,23 @@ pub async fn talk(
     State(ctx): State<Arc<Context>>,
     Path(access): Path<String>,
     Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
     Body(filled): Body<Filled>,
 ) -> Answer {
     let opened = forms::opened(&ctx, &access).await?;
-    let (message, phone) = (filled.message.clone(), filled.phone.clone());
-    let sent = forms::raise_hand(&ctx, &opened, message, phone, filled.consent == "yes", &visitor).await;
-    match form::outcome(sent)? {
+    let sent = match throttle.form(&ctx, &visitor, &opened.lead.email) {
+        Ok(()) => {
+            let (message, phone) = (filled.message.clone(), filled.phone.clone());
+            let agreed = filled.consent == "yes";
+            form::outcome(forms::raise_hand(&ctx, &opened, message, phone, agreed, &visitor).await)?
+        }
+        Err(wait) => Sent::Refused(Amiss::Wait(wait)),
+    };
+    match sent {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
-        Sent::Faulty(faults) => {
-            Ok(form::unprocessable(show(&ctx, &access, &opened, (&filled, faults)).await?))
+        Sent::Refused(amiss) => {
+            let refused = Refusal::of(&amiss);
+            Ok(refused.on(show(&ctx, &access, &opened, (&filled, Some(amiss))).await?))
         }
     }
 }

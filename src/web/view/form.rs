@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::{render::Strings, web::throttle::Wait};
+
 /// A form as a page shows it.
 #[derive(Debug, Clone, Serialize)]
 pub struct Form {
@@ -23,6 +25,17 @@ pub struct Form {
     pub consent_fault: Option<String>,
     /// All that is wrong.
     pub faults: Vec<Fault>,
+    /// Why it could not be taken although nothing is wrong with it.
+    pub notice: Option<String>,
+}
+
+/// Why a form was not taken.
+#[derive(Debug)]
+pub enum Amiss {
+    /// What to mend.
+    Faults(Vec<Fault>),
+    /// Nothing is wrong with it, but there were too many.
+    Wait(Wait),
 }
 
 /// What is wrong with a field.
@@ -128,5 +141,19 @@ impl Form {
         }
         self.faults = faults;
         self
+    }
+
+    /// Says why it was not taken; what was typed stays.
+    #[must_use]
+    pub fn with(mut self, amiss: Option<Amiss>, strings: &Strings) -> Self {
+        match amiss {
+            None => self,
+            Some(Amiss::Faults(faults)) => self.with_faults(faults),
+            Some(Amiss::Wait(wait)) => {
+                let minutes = wait.minutes().to_string();
+                self.notice = Some(strings.fill("form_wait", &[("minutes", &minutes)]));
+                self
+            }
+        }
     }
 }

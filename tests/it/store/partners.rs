@@ -2,10 +2,12 @@
 
 use partnercast::{
     domain::{
-        kernel::{Kind, Locale, id::ContactId},
+        kernel::{Kind, Locale},
         partner::Tier,
     },
-    store::partners::{all_partners, contact, contacts, contacts_of, import, partner, partners, zones},
+    store::partners::{
+        all_partners, channel_managers, contact_at, contacts, contacts_of, import, partner, partners, zones,
+    },
 };
 
 use crate::harness::{
@@ -28,8 +30,9 @@ both_dbs! {
         assert!(partner(&db, "none").await.unwrap().is_none());
         let stored = contacts(&db, "").await.unwrap().remove(0);
         assert_eq!(stored.contact, ana);
-        assert_eq!(contact(&db, stored.id).await.unwrap().unwrap().contact, ana);
-        assert!(contact(&db, ContactId::new(START_MS, &random)).await.unwrap().is_none());
+        let found = contact_at(&db, "ana@northlight.example").await.unwrap().unwrap();
+        assert_eq!((found.id, found.contact), (stored.id, ana));
+        assert!(contact_at(&db, "bo@northlight.example").await.unwrap().is_none());
     }
 
     /// Importing again updates; a person keeps the id as long as the address stays, in whatever case it is written.
@@ -60,9 +63,8 @@ both_dbs! {
         in_tx!(db, tx => import(tx, START_MS, &random, &both, &people));
         let zones_before = zones(&db).await.unwrap();
         assert!(!zones_before.is_empty());
-        let gone = contacts_of(&db, "northlight").await.unwrap().remove(0).id;
         in_tx!(db, tx => import(tx, START_MS + 1, &random, &[firm("northlight")], &[]));
-        assert!(contact(&db, gone).await.unwrap().is_none());
+        assert!(contact_at(&db, "ana@x.example").await.unwrap().is_none());
         assert_eq!(contacts(&db, "").await.unwrap().len(), 1, "the other partner's people stay");
     }
 
@@ -87,9 +89,23 @@ both_dbs! {
         execute(&db, "UPDATE contact SET active = $2 WHERE id = $1", values![all[0].id.to_string(), false]).await;
         assert_eq!(contacts(&db, "").await.unwrap().len(), 1);
         assert_eq!(contacts_of(&db, "northlight").await.unwrap().len(), 1);
-        assert!(contact(&db, all[0].id).await.unwrap().is_none());
-        assert!(contact(&db, all[1].id).await.unwrap().is_some());
+        assert!(contact_at(&db, &all[0].contact.email.key()).await.unwrap().is_none());
+        assert!(contact_at(&db, &all[1].contact.email.key()).await.unwrap().is_some());
         assert!(contacts(&db, &all[1].id.to_string()).await.unwrap().is_empty(), "the page after the last");
+    }
+
+    /// The channel managers of all partners, each once.
+    async fn channel_managers_are_named_once(db: Db) {
+        let random = SeededRandom::new(5);
+        let mut other = firm("thornbury");
+        other.channel_manager_email = "Zoë@vendor.example".to_owned();
+        let firms = [firm("northlight"), firm("rheinbogen"), other];
+        in_tx!(db, tx => import(tx, START_MS, &random, &firms, &[]));
+        let mut expected = vec![firm("northlight").channel_manager_email, "Zoë@vendor.example".to_owned()];
+        expected.sort();
+        let mut found = channel_managers(&db).await.unwrap();
+        found.sort();
+        assert_eq!(found, expected);
     }
 
     /// More partners than a page and than a statement.

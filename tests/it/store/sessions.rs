@@ -13,9 +13,9 @@ use crate::harness::{
 both_dbs! {
     /// A session is found by its own kind only, until it expires; opening another clears those that have expired.
     async fn open_find_close(db: Db) {
-        in_tx!(db, tx => open(tx, "hash-1", "desk", "con_1", START_MS, START_MS + 100));
+        in_tx!(db, tx => open(tx, "hash-1", "desk", "rae@x.example", START_MS, START_MS + 100));
         let found = find(&db, "hash-1", "desk", START_MS + 99).await.unwrap().unwrap();
-        assert_eq!((found.kind.as_str(), found.subject.as_str()), ("desk", "con_1"));
+        assert_eq!((found.kind.as_str(), found.subject.as_str()), ("desk", "rae@x.example"));
         assert!(find(&db, "hash-1", "console", START_MS).await.unwrap().is_none(), "another door");
         assert!(find(&db, "hash-1", "desk", START_MS + 100).await.unwrap().is_none(), "expired");
         in_tx!(db, tx => open(tx, "hash-2", "console", "operator", START_MS + 100, START_MS + 900));
@@ -26,13 +26,13 @@ both_dbs! {
 
     /// The same id twice is a conflict, a kind that does not exist is invalid.
     async fn open_refuses_what_cannot_be(db: Db) {
-        in_tx!(db, tx => open(tx, "hash", "desk", "con_1", 0, 100));
+        in_tx!(db, tx => open(tx, "hash", "desk", "rae@x.example", 0, 100));
         let mut tx = db.begin().await.unwrap();
-        let error = open(&mut tx, "hash", "desk", "con_2", 0, 100).await.unwrap_err();
+        let error = open(&mut tx, "hash", "desk", "bo@x.example", 0, 100).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
         drop(tx);
         let mut tx = db.begin().await.unwrap();
-        let error = open(&mut tx, "other", "root", "con_2", 0, 100).await.unwrap_err();
+        let error = open(&mut tx, "other", "root", "bo@x.example", 0, 100).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Invalid, "{}", error.detail());
     }
 

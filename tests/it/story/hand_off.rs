@@ -5,15 +5,16 @@ use partnercast::{
         kernel::{
             Kind, Locale,
             clock::{HOUR_MS, MINUTE_MS},
-            id::{ContactId, LeadId},
+            id::{LeadId, OfferId},
         },
         lead::RejectReason,
+        partner::Partner,
     },
     store::{events, leads, partners},
     work::{
-        documents,
+        desk, documents,
         forms::{self, FormKind, Refused, Submission},
-        handoff, lead_card,
+        handoff, lead_card, signin,
         tokens::offer_of,
         track::{self, Visitor},
     },
@@ -140,8 +141,7 @@ both_dbs! {
         assert_eq!((lead.stage.as_str(), lead.owner_name.as_deref()), ("sal", Some("Luis Ortega")));
 
         let offer = handoff::load_offer(&rig.ctx, offer).await.unwrap();
-        let rep = ContactId::parse(offer.contact_id.as_deref().unwrap()).unwrap();
-        let rep = partners::contact(&rig.ctx.db, rep).await.unwrap().unwrap();
+        let rep = desk::rep(&rig.ctx, &offer.rep_email).await.unwrap().unwrap();
         let lead_id = LeadId::parse(&lead.id).unwrap();
         handoff::contacted(&rig.ctx, lead_id, &rep, "call on Thursday").await.unwrap();
         let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
@@ -162,7 +162,7 @@ both_dbs! {
         assert!(submitted.qualified);
         let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
         let first = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
-        let id = partnercast::domain::kernel::id::OfferId::parse(&first.id).unwrap();
+        let id = OfferId::parse(&first.id).unwrap();
         handoff::reject(&rig.ctx, id, RejectReason::NoCapacity, "on leave").await.unwrap();
         let offers = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap();
         assert_eq!(offers.len(), 2);
@@ -172,6 +172,74 @@ both_dbs! {
         assert_eq!(leads::running_clocks(&rig.ctx.db).await.unwrap().len(), 1);
         let lead = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
         assert_eq!(lead.stage, "offered");
+    }
+
+    /// When everybody at the partner turned a lead down, the vendor's channel manager has it on a desk of their own. What
+    /// they turn down too is offered to nobody, least of all to them again, and can come back.
+    async fn a_lead_everybody_turned_down_is_the_channel_managers(db: Db) {
+        let rig = Rig::new(db).await;
+        let someone = person();
+        let ask = || forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &someone);
+        ask().await.unwrap();
+        let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
+        let open = async || {
+            let offers = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap();
+            offers.into_iter().find(|offer| offer.answer.is_none())
+        };
+        let mut asked = 0;
+        let offer = loop {
+            let offer = open().await.unwrap();
+            if offer.contact_id.is_none() {
+                break offer;
+            }
+            asked += 1;
+            assert!(asked < 10, "the people of a partner come to an end");
+            let id = OfferId::parse(&offer.id).unwrap();
+            handoff::reject(&rig.ctx, id, RejectReason::NoCapacity, "on leave").await.unwrap();
+        };
+        assert_eq!(offer.rep_email, "tom.beckett@brackenfold.example");
+        rig.drain().await;
+        let mail = rig.mail_to(&offer.rep_email).await.text.unwrap();
+        assert!(mail.contains("it comes to you") && mail.contains("you are the channel manager of Northlight MSP"), "{mail}");
+        let manager = desk::rep(&rig.ctx, "Tom.Beckett@brackenfold.example").await.unwrap().unwrap();
+        assert_eq!((manager.name.as_str(), manager.company.as_str()), ("Tom Beckett", "Brackenfold"));
+        assert_eq!(leads::of_rep(&rig.ctx.db, &manager.key).await.unwrap().len(), 1);
+
+        let id = OfferId::parse(&offer.id).unwrap();
+        handoff::reject(&rig.ctx, id, RejectReason::MissesRule, "").await.unwrap();
+        assert!(open().await.is_none() && leads::running_clocks(&rig.ctx.db).await.unwrap().is_empty());
+        let back = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
+        assert_eq!(back.stage, "recycled");
+        assert!(leads::of_rep(&rig.ctx.db, &manager.key).await.unwrap().is_empty());
+
+        rig.clock.advance(HOUR_MS);
+        ask().await.unwrap();
+        let again = open().await.expect("whoever asks again is not left alone");
+        handoff::accept(&rig.ctx, OfferId::parse(&again.id).unwrap()).await.unwrap();
+        handoff::contacted(&rig.ctx, LeadId::parse(&lead.id).unwrap(), &manager, "").await.unwrap();
+        rig.drain().await;
+        rig.assert_nothing_left().await;
+    }
+
+    /// Who has left has no desk, also in a browser where it is open; who manages the channel keeps theirs.
+    async fn who_has_left_has_no_desk(db: Db) {
+        let rig = Rig::new(db).await;
+        let luis = "Luis.Ortega@Northlight.example";
+        let cookie = signin::open_desk(&rig.ctx, luis).await.unwrap();
+        let rep = signin::desk(&rig.ctx, &cookie).await.unwrap().unwrap();
+        assert!(rep.is_at("luis.ortega@northlight.example") && rep.company == "Northlight MSP");
+        let northlight = partners::partner(&rig.ctx.db, "northlight").await.unwrap().unwrap();
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        partners::import(&mut tx, rig.clock_ms(), &*rig.ctx.random, std::slice::from_ref(&northlight), &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert!(signin::desk(&rig.ctx, &cookie).await.unwrap().is_none());
+        assert!(desk::rep(&rig.ctx, "nobody@northlight.example").await.unwrap().is_none());
+
+        let managed = Partner { channel_manager_email: luis.to_owned(), ..northlight };
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        partners::import(&mut tx, rig.clock_ms(), &*rig.ctx.random, &[managed], &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(signin::desk(&rig.ctx, &cookie).await.unwrap().unwrap().company, "Brackenfold");
     }
 
     /// A form with faults changes nothing and names them all; the honeypot counts as one.

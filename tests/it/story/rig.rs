@@ -49,6 +49,7 @@ impl Rig {
             console_open: true,
             demo: true,
             mailbox: Some(mail.clone()),
+            trusted_proxies: Vec::new(),
             window: 8,
             on_uncertain: OnUncertain::Resend,
         };

@@ -1,0 +1,134 @@
+//! The sales desk through its door: who sees what, in which browser.
+
+use axum::http::{Method, StatusCode};
+
+use super::site_tests::{Answer, Site, site};
+use crate::{
+    domain::kernel::id::OfferId,
+    store::leads::{self, Offer},
+    work::tokens::offer_token,
+};
+
+const ASK: &str =
+    "name=Ana+Ruiz&email=ana%40clinic.example&company=Harbor+Clinic&consent=yes&message=Please+call";
+
+impl Site {
+    /// Asks to talk at Northlight MSP.
+    async fn ask_to_talk(&self) {
+        let sent = self.post("/p/northlight/talk-to-us", ASK).await;
+        assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.body);
+    }
+
+    /// The open offer of the only lead.
+    async fn open_offer(&self) -> Option<Offer> {
+        let lead = leads::recent(&self.ctx.db, None).await.unwrap().remove(0);
+        let offers = leads::offers_of(&self.ctx.db, &lead.id).await.unwrap();
+        offers.into_iter().find(|offer| offer.answer.is_none())
+    }
+
+    fn card(&self, offer: &Offer) -> String {
+        format!("/o/{}", offer_token(&self.ctx.keys, OfferId::parse(&offer.id).unwrap()))
+    }
+
+    /// A browser with this cookie.
+    async fn with(&self, method: Method, path: &str, cookie: &str, body: &str) -> Answer {
+        self.ask(method, path, &[("cookie", cookie), ("sec-fetch-site", "same-origin")], body).await
+    }
+
+    /// Opens the card of an offer and returns the cookie of the desk.
+    async fn open_card(&self, offer: &Offer) -> String {
+        let opened = self.post(&format!("{}/open", self.card(offer)), "").await;
+        assert_eq!(opened.status, StatusCode::SEE_OTHER, "{}", opened.body);
+        opened.header("set-cookie").split(';').next().unwrap().to_owned()
+    }
+}
+
+#[tokio::test]
+async fn a_channel_manager_opens_answers_and_comes_back() {
+    let site = site(|_| ()).await;
+    site.ask_to_talk().await;
+    let first = site.open_offer().await.unwrap();
+    let mut reps = Vec::new();
+    let offer = loop {
+        let offer = site.open_offer().await.unwrap();
+        if offer.contact_id.is_none() {
+            break offer;
+        }
+        let cookie = site.open_card(&offer).await;
+        let reject = format!("{}/reject", site.card(&offer));
+        let answer = site.with(Method::POST, &reject, &cookie, "reason=no_capacity&note=Ana+is+known").await;
+        assert_eq!(answer.status, StatusCode::SEE_OTHER, "{}", answer.body);
+        reps.push((offer.rep_name.clone(), cookie));
+    };
+    assert!(reps.len() >= 2);
+
+    let path = site.card(&offer);
+    let teaser = site.get(&path).await.body;
+    assert!(teaser.contains("everybody there who was asked turned it down"), "{teaser}");
+    assert!(!teaser.contains("Ana") && !teaser.contains("Harbor"), "it names the person to nobody yet");
+    let cookie = site.open_card(&offer).await;
+    let card = site.with(Method::GET, &path, &cookie, "").await.body;
+    assert!(card.contains("Harbor Clinic") && card.contains("Why it came to you"), "{card}");
+    for (name, old) in &reps {
+        assert!(teaser.contains(name) && card.contains(name), "{name} turned it down");
+        let seen = site.with(Method::GET, &path, old, "").await;
+        assert!(!seen.body.contains("Harbor"), "what was turned down is not theirs to see");
+        let taken = site.with(Method::POST, &format!("{path}/accept"), old, "").await;
+        assert_eq!(taken.status, StatusCode::FORBIDDEN);
+        let desk = site.with(Method::GET, "/desk", old, "").await;
+        assert!(!desk.body.contains("Harbor") && desk.body.contains(name), "{name}");
+    }
+    assert!(card.contains("Ana is known"), "with the reason each of them gave");
+
+    let accepted = site.with(Method::POST, &format!("{path}/accept"), &cookie, "").await;
+    assert_eq!(accepted.status, StatusCode::SEE_OTHER, "{}", accepted.body);
+    let desk = site.with(Method::GET, "/desk", &cookie, "").await.body;
+    assert!(desk.contains("Tom Beckett, Brackenfold") && desk.contains("Harbor Clinic"), "{desk}");
+    assert!(desk.contains("through Northlight MSP"), "{desk}");
+    let lead = format!("/desk/leads/{}/contacted", offer.lead_id);
+    assert!(desk.contains(&lead));
+    let contacted = site.with(Method::POST, &lead, &reps[0].1, "note=").await;
+    assert_eq!(contacted.status, StatusCode::FORBIDDEN, "only the owner");
+    let contacted = site.with(Method::POST, &lead, &cookie, "note=call+on+Thursday").await;
+    assert_eq!(contacted.status, StatusCode::SEE_OTHER, "{}", contacted.body);
+    let gone = site.post(&format!("{}/open", site.card(&first)), "").await;
+    assert_eq!(gone.status, StatusCode::CONFLICT, "an old link opens nothing");
+}
+
+#[tokio::test]
+async fn who_has_left_opens_nothing() {
+    let site = site(|_| ()).await;
+    site.ask_to_talk().await;
+    let offer = site.open_offer().await.unwrap();
+    let cookie = site.open_card(&offer).await;
+    let path = site.card(&offer);
+    assert!(site.with(Method::GET, &path, &cookie, "").await.body.contains("Harbor Clinic"));
+    site.let_go("northlight").await;
+    assert!(!site.with(Method::GET, &path, &cookie, "").await.body.contains("Harbor Clinic"));
+    let desk = site.with(Method::GET, "/desk", &cookie, "").await.body;
+    assert!(desk.contains("No desk is open in this browser") && !desk.contains("Harbor"), "{desk}");
+    for action in ["open", "accept"] {
+        let answer = site.with(Method::POST, &format!("{path}/{action}"), &cookie, "").await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{action}");
+    }
+}
+
+#[tokio::test]
+async fn a_desk_is_opened_five_times_an_hour_and_cards_on_it_as_often_as_one_likes() {
+    let site = site(|_| ()).await;
+    site.ask_to_talk().await;
+    let offer = site.open_offer().await.unwrap();
+    let open = format!("{}/open", site.card(&offer));
+    let cookie = site.open_card(&offer).await;
+    for _ in 0..10 {
+        let again = site.with(Method::POST, &open, &cookie, "").await;
+        assert_eq!(again.status, StatusCode::SEE_OTHER, "the browser is known");
+        assert_eq!(again.header("set-cookie"), "");
+    }
+    for _ in 0..4 {
+        assert_eq!(site.post(&open, "").await.status, StatusCode::SEE_OTHER);
+    }
+    let sixth = site.post(&open, "").await;
+    assert_eq!((sixth.status, sixth.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "720"));
+    assert!(sixth.body.contains("try again in 12 min"), "{}", sixth.body);
+}
