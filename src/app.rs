@@ -1,5 +1,7 @@
 //! The composition root: configuration in, running process out, and a stop that loses nothing.
 
+pub mod dkim;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
@@ -55,6 +57,7 @@ impl App {
         let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
         let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
         let keys = config.token_keys()?;
+        let signer = dkim::signer(config)?;
         let db = Db::open(&config.database.url).await?;
         let clock = clock_of(config)?;
         let catcher = match config.mail.relay.as_str() {
@@ -80,7 +83,8 @@ impl App {
             on_uncertain: config.mail.on_uncertain,
         };
         let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
+        let ctx = Context::new(db, clock, random, keys, templates, settings).with_signer(signer);
+        let ctx = Arc::new(ctx);
 
         let (stop, stopped) = watch::channel(false);
         let catcher = catcher.map(|catcher| {

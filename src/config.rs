@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod dkim;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -16,6 +18,8 @@ use crate::domain::{
     delivery::backoff::OnUncertain,
     kernel::{Error, Result, token::Keys},
 };
+
+pub use dkim::Dkim;
 
 /// Prefix of the environment variables that override keys.
 const ENV_PREFIX: &str = "PARTNERCAST_";
@@ -42,6 +46,9 @@ pub struct Config {
     /// How the log is written.
     #[serde(default)]
     pub log: Log,
+    /// Who is asked for names.
+    #[serde(default)]
+    pub dns: Dns,
     /// A rehearsal, with a calendar of its own.
     pub rehearsal: Option<Rehearsal>,
 }
@@ -118,6 +125,9 @@ pub struct Mail {
     /// Certificates of a private authority the relay's is signed by, PEM.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// Keys that sign, where the relay does not.
+    #[serde(default)]
+    pub dkim: Vec<Dkim>,
 }
 
 fn default_mailbox() -> PathBuf {
@@ -190,6 +200,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// `[dns]`: only `partnercast doctor` asks for records.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// Address and port of the resolver; the machine's own when absent.
+    pub server: Option<std::net::SocketAddr>,
+}
+
 /// `[rehearsal]`: a calendar that begins elsewhere and may run faster, to see an issue leave before its day. Only
 /// with the catcher, so that no wrong date ever reaches a real mailbox.
 #[derive(Debug, Clone, Deserialize)]
@@ -259,6 +277,7 @@ impl Config {
             .into_iter()
             .flatten()
             .for_each(absolute);
+        self.mail.dkim.iter_mut().for_each(|entry| absolute(&mut entry.key_file));
         if let Some(file) = self.database.url.strip_prefix("sqlite:") {
             self.database.url = format!("sqlite:{}", base.join(file.trim_start_matches("//")).display());
         }

@@ -1,20 +1,23 @@
-//! One recipient's message: the rendition's slots filled, ready for the wire.
+//! One recipient's message: the rendition's slots filled, signed, ready for the wire.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
+    thread::available_parallelism,
 };
+
+use tokio::task::JoinSet;
 
 use crate::{
     channel::smtp::Mail,
     domain::{
         delivery::{Outcome, Stage, Trouble},
-        kernel::{Error, Kind, Result, id::DeliveryId, token::Purpose},
+        kernel::{Error, Kind, Result, clock::UtcMs, id::DeliveryId, token::Purpose},
         partner::contact::first_name,
     },
     render::{
         SlotValues,
-        email::{Recipient, WireTemplate},
+        email::{Recipient, WireTemplate, dkim::Signer},
     },
     store::{queue::Claimed, renditions},
     work::{cache::Cache, context::Context, tokens::MailToken},
@@ -40,14 +43,52 @@ impl Writer {
         Self { ctx, wires: Cache::new(WIRES_MAX) }
     }
 
+    /// Writes and signs the messages of a window. A fault costs its own message only.
+    pub(super) async fn write_all<'a>(
+        &mut self,
+        window: Vec<&'a Claimed>,
+    ) -> Vec<(&'a Claimed, Result<Mail, Outcome>)> {
+        let mut written = Vec::with_capacity(window.len());
+        for claimed in &window {
+            written.push(self.write(claimed).await);
+        }
+        window.into_iter().zip(self.sign_all(written).await).collect()
+    }
+
+    /// Signs over all cores: an RSA signature takes more than half a millisecond, longer than everything else that
+    /// is done for a message.
+    async fn sign_all(&self, mut written: Vec<Result<Mail, Outcome>>) -> Vec<Result<Mail, Outcome>> {
+        if self.ctx.signer.is_empty() {
+            return written;
+        }
+        let now_ms = self.ctx.now_ms();
+        let mut unsigned = Vec::new();
+        for (at, slot) in written.iter_mut().enumerate() {
+            // Should a thread be lost, its messages are not sent unsigned.
+            let taken = slot.is_ok().then(|| std::mem::replace(slot, Err(not_signed("the thread was lost"))));
+            if let Some(Ok(mail)) = taken {
+                unsigned.push((at, mail));
+            }
+        }
+        let share = unsigned.len().div_ceil(available_parallelism().map_or(1, usize::from)).max(1);
+        let mut signing = JoinSet::new();
+        while !unsigned.is_empty() {
+            let chunk = unsigned.split_off(unsigned.len().saturating_sub(share));
+            let signer = self.ctx.signer.clone();
+            signing.spawn_blocking(move || -> Vec<_> {
+                chunk.into_iter().map(|(at, mail)| (at, signed(&signer, mail, now_ms))).collect()
+            });
+        }
+        while let Some(done) = signing.join_next().await {
+            for (at, result) in done.unwrap_or_default() {
+                written[at] = result;
+            }
+        }
+        written
+    }
+
     /// Writes the recipient's message. A fault here is ours and costs this message only.
-    pub(super) async fn write(&mut self, claimed: &Claimed) -> Result<Mail, Outcome> {
-        let ours = |detail: String| Outcome::Refused {
-            stage: Stage::Connect,
-            trouble: Trouble::Protocol,
-            reply: None,
-            detail,
-        };
+    async fn write(&mut self, claimed: &Claimed) -> Result<Mail, Outcome> {
         if claimed.expires_ms < self.ctx.now_ms() {
             return Err(ours("its time passed before it could leave".to_owned()));
         }
@@ -94,4 +135,26 @@ impl Writer {
         let wire = Wire { template: WireTemplate::from_text(&stored.wire)?, sender: stored.sender };
         Ok(self.wires.put(rendition_id, wire))
     }
+}
+
+/// The message with its signatures before it.
+fn signed(signer: &Signer, mut mail: Mail, now_ms: UtcMs) -> Result<Mail, Outcome> {
+    match catch_unwind(AssertUnwindSafe(|| signer.sign(&mail.bytes, now_ms))) {
+        Ok(Ok(mut lines)) => {
+            lines.append(&mut mail.bytes);
+            mail.bytes = lines;
+            Ok(mail)
+        }
+        Ok(Err(error)) => Err(not_signed(&error.detail())),
+        Err(_) => Err(not_signed("signing broke off")),
+    }
+}
+
+fn not_signed(why: &str) -> Outcome {
+    ours(format!("the message could not be signed: {why}"))
+}
+
+/// A fault of ours: nothing was tried.
+fn ours(detail: String) -> Outcome {
+    Outcome::Refused { stage: Stage::Connect, trouble: Trouble::Protocol, reply: None, detail }
 }

@@ -191,8 +191,8 @@ impl Deliverer {
         self.unsettled.clear();
         let leaving: Vec<&Claimed> = window.iter().filter(|claimed| started.contains(&claimed.id)).collect();
         let (mut mails, mut sent) = (Vec::new(), Vec::new());
-        for claimed in leaving {
-            match self.writer.write(claimed).await {
+        for (claimed, written) in self.writer.write_all(leaving).await {
+            match written {
                 Ok(mail) => {
                     mails.push(mail);
                     sent.push(claimed);

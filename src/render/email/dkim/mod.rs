@@ -61,8 +61,17 @@ impl DkimKey {
     /// Puts the parts together.
     ///
     /// # Errors
-    /// Every fault of `domain` and `selector` in one text.
+    /// As [`DkimKey::check_names`].
     pub fn new(domain: &str, selector: &str, from_ms: Option<UtcMs>, key: SigningKey) -> Result<Self> {
+        Self::check_names(domain, selector)?;
+        Ok(Self { domain: domain.to_ascii_lowercase(), selector: selector.to_owned(), from_ms, key })
+    }
+
+    /// Whether a key may stand under these names.
+    ///
+    /// # Errors
+    /// Every fault of `domain` and `selector` in one text.
+    pub fn check_names(domain: &str, selector: &str) -> Result<()> {
         let is_name = |text: &str| {
             text.len() <= NAME_BYTES_MAX
                 && text.split('.').all(|label| {
@@ -77,11 +86,7 @@ impl DkimKey {
         if !is_name(selector) {
             faults.push(format!("`{selector}` is no selector; write one such as 2027a"));
         }
-        if faults.is_empty() {
-            Ok(Self { domain: domain.to_ascii_lowercase(), selector: selector.to_owned(), from_ms, key })
-        } else {
-            Err(Error::invalid(faults.join("; ")))
-        }
+        if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults.join("; "))) }
     }
 
     /// Where the public half stands in DNS (RFC 6376 section 3.6.2.1).
