@@ -219,6 +219,18 @@ async fn try_relay(relay: Relay) {
     }
 }
 
+/// The relays that mail is handed to; none with the catcher.
+///
+/// # Errors
+/// As [`Relay::parse`].
+pub fn relays_of(config: &Config) -> Result<Vec<Relay>> {
+    if config.mail.relay == CATCHER {
+        Ok(Vec::new())
+    } else {
+        relay_of(config, None).map(|relay| vec![relay])
+    }
+}
+
 fn relay_of(config: &Config, catcher: Option<&Catcher>) -> Result<Relay> {
     let mut relay = match catcher {
         Some(catcher) => {

@@ -36,6 +36,19 @@ pub fn signer(config: &Config) -> Result<Signer> {
     }
 }
 
+/// The keys that can sign although others cannot, and what is wrong with those: for `doctor`.
+pub fn what_can_sign(config: &Config, error: &Error) -> (Signer, Vec<String>) {
+    let (mut keys, mut faults) = (Vec::new(), Vec::new());
+    for entry in &config.mail.dkim {
+        match key(entry) {
+            Ok(key) => keys.push(key),
+            Err(error) => faults.push(error.public().to_owned()),
+        }
+    }
+    Signer::new(keys)
+        .map_or_else(|_| (Signer::default(), vec![error.public().to_owned()]), |signer| (signer, faults))
+}
+
 /// One key.
 ///
 /// # Errors

@@ -6,6 +6,7 @@ pub mod cobrand;
 pub mod compose;
 pub mod context;
 pub mod deliver;
+pub mod doctor;
 pub mod documents;
 pub mod folder;
 pub mod forms;
