@@ -1,5 +1,7 @@
 //! The composition root: configuration in, running process out, and a stop that loses nothing.
 
+pub mod dkim;
+
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
@@ -56,6 +58,7 @@ impl App {
         let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
         let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
         let keys = config.token_keys()?;
+        let signer = dkim::signer(config)?;
         let db = Db::open(&config.database.url).await?;
         let clock = clock_of(config)?;
         let catcher = match config.mail.relay.as_str() {
@@ -65,8 +68,11 @@ impl App {
             }
             _ => None,
         };
-        let dialers: Vec<Dialer> =
-            relays_of(config, catcher.as_ref())?.into_iter().map(Dialer::new).collect::<Result<_>>()?;
+        let relays = match &catcher {
+            Some(catcher) => vec![relay_to(catcher, config)],
+            None => relays_of(config)?,
+        };
+        let dialers: Vec<Dialer> = relays.into_iter().map(Dialer::new).collect::<Result<_>>()?;
         for dialer in &dialers {
             tokio::spawn(try_relay(dialer.relay().clone()));
         }
@@ -91,7 +97,8 @@ impl App {
             );
         }
         let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
+        let ctx = Context::new(db, clock, random, keys, templates, settings).with_signer(signer);
+        let ctx = Arc::new(ctx);
 
         let (stop, stopped) = watch::channel(false);
         let catcher = catcher.map(|catcher| {
@@ -231,21 +238,17 @@ async fn try_relay(relay: Relay) {
     }
 }
 
-/// The relays that `config` names, or the catcher.
+/// The relays that mail is handed to; none with the catcher.
 ///
 /// # Errors
 /// Every one that cannot be read.
-pub fn relays_of(config: &Config, catcher: Option<&Catcher>) -> Result<Vec<Relay>> {
+pub fn relays_of(config: &Config) -> Result<Vec<Relay>> {
     let mail = &config.mail;
-    let single = match catcher {
-        Some(catcher) => {
-            let address = catcher.local_addr();
-            Some(Relay::new(address.ip().to_string(), address.port(), RelayTls::None))
-        }
-        None if mail.relays.is_empty() => Some(Relay::parse(&mail.relay)?),
-        None => None,
-    };
-    if let Some(mut relay) = single {
+    if mail.relay == CATCHER {
+        return Ok(Vec::new());
+    }
+    if mail.relays.is_empty() {
+        let mut relay = Relay::parse(&mail.relay)?;
         relay.connections_max = mail.connections;
         relay.ca_file.clone_from(&mail.ca_file);
         return Ok(vec![relay]);
@@ -260,10 +263,8 @@ pub fn relays_of(config: &Config, catcher: Option<&Catcher>) -> Result<Vec<Relay
                 relay.per_hour_max = given.per_hour;
                 relay.ca_file = given.ca_file.clone().or_else(|| mail.ca_file.clone());
                 if relays.iter().any(|other| other.name == relay.name) {
-                    faults.push(format!(
-                        "mail.relays {number}: another is called {}; give it a name",
-                        relay.name
-                    ));
+                    let name = &relay.name;
+                    faults.push(format!("mail.relays {number}: another is called {name}; give it a name"));
                 }
                 relays.push(relay);
             }
@@ -271,6 +272,15 @@ pub fn relays_of(config: &Config, catcher: Option<&Catcher>) -> Result<Vec<Relay
         }
     }
     if faults.is_empty() { Ok(relays) } else { Err(Error::invalid(faults.join("; "))) }
+}
+
+/// The built-in catcher as a relay.
+fn relay_to(catcher: &Catcher, config: &Config) -> Relay {
+    let address = catcher.local_addr();
+    let mut relay = Relay::new(address.ip().to_string(), address.port(), RelayTls::None);
+    relay.name = CATCHER.to_owned();
+    relay.connections_max = config.mail.connections;
+    relay
 }
 
 fn classes_of(config: &Config) -> Result<Classes> {

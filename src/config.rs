@@ -9,6 +9,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+mod dkim;
+
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
@@ -16,6 +18,8 @@ use crate::domain::{
     delivery::backoff::OnUncertain,
     kernel::{Error, Network, Result, token::Keys},
 };
+
+pub use dkim::Dkim;
 
 /// Prefix of the environment variables that override keys.
 const ENV_PREFIX: &str = "PARTNERCAST_";
@@ -45,6 +49,9 @@ pub struct Config {
     /// How the log is written.
     #[serde(default)]
     pub log: Log,
+    /// Who is asked for names.
+    #[serde(default)]
+    pub dns: Dns,
     /// A rehearsal, with a calendar of its own.
     pub rehearsal: Option<Rehearsal>,
 }
@@ -134,6 +141,9 @@ pub struct Mail {
     /// The operator's own rules for what refusals mean, TOML, read before the built-in ones.
     #[serde(default)]
     pub classes_file: Option<PathBuf>,
+    /// Keys that sign, where the relay does not.
+    #[serde(default)]
+    pub dkim: Vec<Dkim>,
     /// Sending domains that are to become known slowly.
     #[serde(default)]
     pub warm_up: Vec<MailWarmUp>,
@@ -251,6 +261,14 @@ pub enum LogFormat {
     Json,
 }
 
+/// `[dns]`: only `partnercast doctor` asks for records.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Dns {
+    /// Address and port of the resolver; the machine's own when absent.
+    pub server: Option<std::net::SocketAddr>,
+}
+
 /// `[rehearsal]`: a calendar that begins elsewhere and may run faster, to see an issue leave before its day. Only
 /// with the catcher, so that no wrong date ever reaches a real mailbox.
 #[derive(Debug, Clone, Deserialize)]
@@ -326,6 +344,7 @@ impl Config {
         .chain(self.mail.relays.iter_mut().map(|relay| &mut relay.ca_file))
         .flatten()
         .for_each(absolute);
+        self.mail.dkim.iter_mut().for_each(|entry| absolute(&mut entry.key_file));
         if let Some(file) = self.database.url.strip_prefix("sqlite:") {
             self.database.url = format!("sqlite:{}", base.join(file.trim_start_matches("//")).display());
         }

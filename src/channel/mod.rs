@@ -6,4 +6,7 @@
 //! - [`catcher`]: the receiving end for demonstrations and rehearsals; nothing it takes ever leaves the machine.
 
 pub mod catcher;
+pub mod certificate;
+pub mod dns;
+pub mod probe;
 pub mod smtp;

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod doctor;
 pub mod import;
 pub mod init;
 pub mod serve;
@@ -40,6 +41,9 @@ enum Command {
     Init(init::Arguments),
     /// Check a content folder; findings with file, line, column and fix. Exit code 1 if there are errors.
     Check(check::Arguments),
+    /// Look at everything that decides whether mail leaves and arrives (DNS, relay, public address, database, queue,
+    /// machine), each with the exact fix. Exit code 1 if something fails.
+    Doctor(doctor::Arguments),
     /// Import partners, contacts and brands from a roster folder.
     Import(import::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
@@ -65,6 +69,14 @@ pub fn main() -> ExitCode {
         Command::Init(arguments) => init::main(&arguments),
         Command::SignIn(arguments) => sign_in::main(&arguments),
         Command::Demo(arguments) => block_on(demo::main(arguments)),
+        Command::Doctor(arguments) => {
+            let mut code = ExitCode::SUCCESS;
+            let looked = block_on(async { doctor::main(arguments).await.map(|found| code = found) });
+            if looked.is_ok() {
+                return code;
+            }
+            looked
+        }
         Command::Serve(arguments) => block_on(serve::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
     };

@@ -10,10 +10,29 @@ use crate::domain::kernel::{Error, Result};
 
 /// Keeps a second process from working on the same SQLite file; the operating system lets go when we end.
 pub struct ProcessLock {
-    _file: File,
+    _file: Option<File>,
 }
 
 impl ProcessLock {
+    /// No lock: for who only looks.
+    pub(super) fn none() -> Self {
+        Self { _file: None }
+    }
+
+    /// The number of the process that works on `database`, if one does. Takes no lock itself.
+    pub fn holder(database: &Path) -> Option<String> {
+        let mut name = database.as_os_str().to_owned();
+        name.push(".lock");
+        let mut file = File::open(PathBuf::from(name)).ok()?;
+        // Shared, and given back at once by closing the file.
+        if file.try_lock_shared().is_ok() {
+            return None;
+        }
+        let mut holder = String::new();
+        file.read_to_string(&mut holder).ok()?;
+        Some(holder.trim().to_owned())
+    }
+
     /// Takes the lock that belongs to `database`: a file beside it with our process's number.
     ///
     /// # Errors
@@ -39,6 +58,6 @@ impl ProcessLock {
         let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         written
             .map_err(|error| Error::unavailable(format!("{} cannot be written: {error}", path.display())))?;
-        Ok(Self { _file: file })
+        Ok(Self { _file: Some(file) })
     }
 }

@@ -8,6 +8,7 @@ pub mod contents;
 pub mod db;
 pub mod deliveries;
 pub mod events;
+pub mod inspect;
 pub mod issues;
 pub mod leads;
 pub mod lock;

@@ -14,7 +14,7 @@ use crate::{
         delivery::{Classes, WarmUp, backoff::OnUncertain},
         kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
     },
-    render::Templates,
+    render::{Templates, email::dkim::Signer},
     store::Db,
 };
 
@@ -60,6 +60,8 @@ pub struct Context {
     pub random: Arc<dyn Random>,
     /// Keys of signed links.
     pub keys: Keys,
+    /// Keys that sign mail; none where the relay signs.
+    pub signer: Arc<Signer>,
     /// Templates and the interface's texts.
     pub templates: Arc<Templates>,
     /// What the configuration decides.
@@ -96,6 +98,7 @@ impl Context {
             clock,
             random,
             keys,
+            signer: Arc::default(),
             templates,
             settings,
             tracker: Tracker::default(),
@@ -104,6 +107,13 @@ impl Context {
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
         }
+    }
+
+    /// The same with keys that sign mail.
+    #[must_use]
+    pub fn with_signer(mut self, signer: Signer) -> Self {
+        self.signer = Arc::new(signer);
+        self
     }
 
     /// The calendar's time.

@@ -7,6 +7,7 @@ pub mod compose;
 pub mod context;
 pub mod deliver;
 pub mod desk;
+pub mod doctor;
 pub mod documents;
 pub mod folder;
 pub mod forms;

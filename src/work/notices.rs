@@ -130,8 +130,12 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
         from_email: sender.email.clone(),
         reply_to: Some(sender.reply_to.clone()),
         list_id: None,
-        feedback_id: None,
-        one_click_path: None,
+        feedback_id: Some(format!(
+            "{}:{}:notice:partnercast",
+            notice.source.split(':').next().unwrap_or_default(),
+            notice.partner.slug
+        )),
+        one_click_path: notice.stop.is_some().then(|| "/one-click/".to_owned()),
         unsubscribe_mailbox: None,
         auto_generated: true,
         extra: Vec::new(),

@@ -25,7 +25,7 @@ use crate::{
         program::lint,
     },
     store::{
-        audit,
+        Db, audit,
         contents::{self, NewBody, NewFile},
         partners,
     },
@@ -182,16 +182,24 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
     Ok(synced)
 }
 
+/// The texts of the content as last stored.
+///
+/// # Errors
+/// Those of the store.
+pub async fn stored_texts(db: &Db) -> Result<Vec<SourceFile>> {
+    let texts = contents::head_texts(db).await?;
+    Ok(texts
+        .into_iter()
+        .map(|text| SourceFile { path: text.path, bytes: text.source.into_bytes() })
+        .collect())
+}
+
 /// Takes the content from the store: for nodes without a content folder.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn load(ctx: &Context) -> Result<Synced> {
-    let texts = contents::head_texts(&ctx.db).await?;
-    let mut files: Vec<SourceFile> = texts
-        .into_iter()
-        .map(|text| SourceFile { path: text.path, bytes: text.source.into_bytes() })
-        .collect();
+    let mut files = stored_texts(&ctx.db).await?;
     let mut media = Media::new();
     for head in contents::heads(&ctx.db).await? {
         if is_image(&head.path) {

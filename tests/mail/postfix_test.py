@@ -2,10 +2,12 @@
 """One issue through a real mail server, read by a parser that is not ours.
 
 A private Postfix (its own configuration, queue and port; nothing of the system's) is the relay of `partnercast serve`
-and keeps every mail in a Maildir. The messages are then taken apart with Python's email package. The program's own
-time runs: a copy of the content promises an issue for the next minute.
+and keeps every mail in a Maildir. The messages are then taken apart with Python's email package, and their signatures
+checked by dkimpy, for which tests/run names its folder in PYTHONPATH. The program's own time runs: a copy of the content
+promises an issue for the next minute.
 """
 
+import base64
 import datetime
 import email
 import email.policy
@@ -26,8 +28,12 @@ import unittest
 import urllib.parse
 import urllib.request
 
+import dkim
+
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PROGRAM = os.environ.get("PARTNERCAST", str(ROOT / "target/debug/partnercast"))
+KEYS = ROOT / "tests/keys"
+DOMAIN = "partners.brackenfold.example"
 READERS = 33
 PATIENCE_S = 150
 
@@ -163,6 +169,39 @@ def copy_content(folder, at):
     (folder / f"newsletters/fold-forward/{at:%Y-%m-%d}.md").write_text(text)
 
 
+def openssl(*arguments):
+    return subprocess.run(["openssl", *arguments], check=True, capture_output=True, timeout=30).stdout
+
+
+def published():
+    """What DNS would answer for the selectors in use: the public halves as OpenSSL writes them."""
+    rsa = openssl("pkey", "-in", str(KEYS / "rsa-2048.pem"), "-pubout", "-outform", "DER")
+    # RFC 8463: the 32 bytes at the end, without their wrapping.
+    ed25519 = openssl("pkey", "-in", str(KEYS / "ed25519.pem"), "-pubout", "-outform", "DER")[-32:]
+    return {
+        f"r1._domainkey.{DOMAIN}.".encode(): b"v=DKIM1; k=rsa; p=" + base64.b64encode(rsa),
+        f"e1._domainkey.{DOMAIN}.".encode(): b"v=DKIM1; k=ed25519; p=" + base64.b64encode(ed25519),
+    }
+
+
+def verdicts(raw):
+    """For each signature of a message its selector and whether dkimpy finds it good."""
+    records = published()
+
+    def answer(name, timeout=5):
+        return records.get(name)
+
+    found = {}
+    for at in range(raw.count(b"\r\nDKIM-Signature:") + raw.startswith(b"DKIM-Signature:")):
+        checked = dkim.DKIM(raw)
+        try:
+            good = checked.verify(idx=at, dnsfunc=answer)
+        except dkim.DKIMException:
+            good = False
+        found[checked.selector.decode()] = good
+    return found
+
+
 class Program:
     """`partnercast serve` with Postfix as its relay."""
 
@@ -183,6 +222,19 @@ dir = "content"
 import_roster = true
 [mail]
 relay = "smtp://127.0.0.1:{relay_port}"
+[[mail.dkim]]
+domain = "{DOMAIN}"
+selector = "r1"
+key_file = "{KEYS}/rsa-2048.pem"
+[[mail.dkim]]
+domain = "{DOMAIN}"
+selector = "e1"
+key_file = "{KEYS}/ed25519.pem"
+[[mail.dkim]]
+domain = "{DOMAIN}"
+selector = "r2"
+key_file = "{KEYS}/rsa-2048-next.pem"
+from = "2999-01-01T00:00:00Z"
 [secrets]
 token_keys_file = "token.keys"
 [console]
@@ -257,7 +309,7 @@ class IssueThroughPostfix(unittest.TestCase):
 
     def test_headers_that_must_be_there_once(self):
         once = ["From", "To", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type", "List-Unsubscribe",
-                "List-Unsubscribe-Post", "List-Id", "Feedback-ID"]
+                "List-Unsubscribe-Post", "List-Id", "Feedback-ID", "Reply-To"]
         for mail in self.each():
             for name in once:
                 self.assertEqual(1, len(mail.get_all(name, [])), name)
@@ -270,10 +322,36 @@ class IssueThroughPostfix(unittest.TestCase):
 
     def test_headers_that_must_not_be_there(self):
         for mail in self.each():
-            self.assertIsNone(mail["DKIM-Signature"], "the relay signs")
             self.assertIsNone(mail["Precedence"])
             self.assertIsNone(mail["Bcc"])
             self.assertNotRegex(mail["Subject"].lower(), r"^(re|fwd?):")
+
+    def test_an_independent_verifier_finds_both_signatures_good(self):
+        for raw in self.raw:
+            wire = raw.replace(b"\n", b"\r\n")
+            self.assertEqual({"r1": True, "e1": True}, verdicts(wire), "r2 has not begun")
+
+    def test_whoever_changes_the_message_breaks_both_signatures(self):
+        wire = self.raw[0].replace(b"\n", b"\r\n")
+        both_bad = {"r1": False, "e1": False}
+        self.assertEqual(both_bad, verdicts(wire.replace(b"\r\nSubject: ", b"\r\nSubject: Re: ", 1)))
+        self.assertEqual(both_bad, verdicts(wire.replace(b"/one-click/", b"/other/", 1)))
+        self.assertEqual(both_bad, verdicts(wire + b"more\r\n"))
+        for second in (b"From: boss@bank.example", b"Subject: pay now"):
+            self.assertEqual(both_bad, verdicts(second + b"\r\n" + wire), second)
+            self.assertEqual(both_bad, verdicts(wire.replace(b"\r\n\r\n", b"\r\n" + second + b"\r\n\r\n", 1)))
+
+    def test_everything_receivers_judge_by_is_signed(self):
+        for mail in self.each():
+            for signature in mail.get_all("DKIM-Signature"):
+                tags = dict(part.strip().split("=", 1) for part in "".join(signature.split()).split(";") if part)
+                signed = tags["h"].lower().split(":")
+                self.assertEqual("relaxed/relaxed", tags["c"])
+                for name in ("from", "subject"):
+                    self.assertEqual(2, signed.count(name), "oversigned")
+                for name in ("to", "date", "message-id", "reply-to", "list-unsubscribe", "list-unsubscribe-post",
+                             "list-id", "feedback-id", "mime-version", "content-type"):
+                    self.assertEqual(1, signed.count(name), name)
 
     def test_return_path_is_on_the_senders_domain(self):
         for mail in self.each():

@@ -7,7 +7,10 @@ use super::{
     Capabilities, Mail, Relay, Timeouts, body, hello, tls,
     wire::{Fault, Wire},
 };
-use crate::domain::delivery::{Outcome, Reply, Stage, Trouble};
+use crate::domain::{
+    delivery::{Outcome, Reply, Stage, Trouble},
+    kernel::clock::UtcMs,
+};
 
 /// How long we listen for a last word after a write failed: the relay may have said why before it closed.
 const LAST_WORD: Duration = Duration::from_secs(2);
@@ -50,6 +53,11 @@ impl Connection {
     /// What the relay offered after any TLS.
     pub fn capabilities(&self) -> &Capabilities {
         &self.offers
+    }
+
+    /// When the relay's certificate ends; none without TLS.
+    pub fn certificate_ends_ms(&self) -> Option<UtcMs> {
+        self.wire.certificate_ends_ms()
     }
 
     /// Whether another message may be tried on it.

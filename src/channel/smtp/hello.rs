@@ -10,7 +10,10 @@ use super::{
     Relay, RelayTls,
     wire::{Fault, Stream, Wire},
 };
-use crate::domain::delivery::{Outcome, Reply, Stage, Trouble};
+use crate::{
+    channel::certificate,
+    domain::delivery::{Outcome, Reply, Stage, Trouble},
+};
 
 /// What the relay offers (RFC 5321 section 4.1.1.1). Whatever is not asked for here is not looked at.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -69,11 +72,9 @@ pub(super) async fn open(relay: &Relay, tls: Option<&TlsConnector>) -> Result<(W
     let waits = &relay.timeouts;
     let failed =
         |stage: Stage| move |fault: Fault| Outcome::host(stage, format!("{}: {fault}", relay.place()));
-    let mut stream = connect(relay).await.map_err(failed(Stage::Connect))?;
-    if relay.tls == RelayTls::Implicit {
-        stream = secure(relay, tls, stream).await?;
-    }
-    let mut wire = Wire::new(stream);
+    let stream = connect(relay).await.map_err(failed(Stage::Connect))?;
+    let mut wire =
+        if relay.tls == RelayTls::Implicit { secure(relay, tls, stream).await? } else { Wire::new(stream) };
     let greeting = wire.read_reply(waits.greeting).await.map_err(failed(Stage::Greeting))?;
     if greeting.code != 220 {
         return Err(turned_away(Stage::Greeting, greeting));
@@ -94,7 +95,7 @@ pub(super) async fn open(relay: &Relay, tls: Option<&TlsConnector>) -> Result<(W
             return Err(turned_away(Stage::Hello, reply));
         }
         let stream = wire.into_stream().map_err(failed(Stage::Hello))?;
-        wire = Wire::new(secure(relay, tls, stream).await?);
+        wire = secure(relay, tls, stream).await?;
         // What was offered in plain text could have been written by anybody (RFC 3207 section 4.2).
         offers = hello(relay, &mut wire).await?;
     }
@@ -115,11 +116,7 @@ async fn connect(relay: &Relay) -> Result<Box<dyn Stream>, Fault> {
     Ok(Box::new(stream))
 }
 
-async fn secure(
-    relay: &Relay,
-    tls: Option<&TlsConnector>,
-    stream: Box<dyn Stream>,
-) -> Result<Box<dyn Stream>, Outcome> {
+async fn secure(relay: &Relay, tls: Option<&TlsConnector>, stream: Box<dyn Stream>) -> Result<Wire, Outcome> {
     let failed = |why: String| Outcome::host(Stage::Hello, format!("TLS with {}: {why}", relay.place()));
     let tls = tls.ok_or_else(|| failed("no certificates were loaded".to_owned()))?;
     let name = ServerName::try_from(relay.host.clone()).map_err(|error| failed(error.to_string()))?;
@@ -127,7 +124,11 @@ async fn secure(
     match timeout(wait, tls.connect(name, stream)).await {
         Err(_) => Err(failed(Fault::Silent(wait).to_string())),
         Ok(Err(error)) => Err(failed(error.to_string())),
-        Ok(Ok(stream)) => Ok(Box::new(stream)),
+        Ok(Ok(stream)) => {
+            let first = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
+            let ends_ms = first.and_then(|der| certificate::not_after_ms(der));
+            Ok(Wire::secured(Box::new(stream), ends_ms))
+        }
     }
 }
 

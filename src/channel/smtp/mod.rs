@@ -5,6 +5,7 @@ mod body;
 mod connection;
 mod dial;
 mod hello;
+mod probe;
 mod relay;
 #[cfg(test)]
 mod tests;
@@ -14,6 +15,7 @@ mod wire;
 pub use connection::Connection;
 pub use dial::Dialer;
 pub use hello::Capabilities;
+pub use probe::{Probe, probe};
 pub use relay::{CONNECTIONS_MAX, Relay, RelayTls, Timeouts};
 
 /// One finished message for one recipient.

@@ -8,7 +8,7 @@ use tokio::{
     time::{Instant, timeout_at},
 };
 
-use crate::domain::delivery::Reply;
+use crate::domain::{delivery::Reply, kernel::clock::UtcMs};
 
 /// Longest line of a reply we read (RFC 5321 section 4.5.3.1.5 says 512; some relays are wordier), in bytes.
 const LINE_BYTES_MAX: usize = 4 * 1024;
@@ -51,11 +51,22 @@ impl std::fmt::Display for Fault {
 pub(super) struct Wire {
     stream: Box<dyn Stream>,
     unread: Vec<u8>,
+    certificate_ends_ms: Option<UtcMs>,
 }
 
 impl Wire {
     pub(super) fn new(stream: Box<dyn Stream>) -> Self {
-        Self { stream, unread: Vec::with_capacity(1_024) }
+        Self { stream, unread: Vec::with_capacity(1_024), certificate_ends_ms: None }
+    }
+
+    /// A stream under TLS, with the end of the other side's certificate.
+    pub(super) fn secured(stream: Box<dyn Stream>, certificate_ends_ms: Option<UtcMs>) -> Self {
+        Self { certificate_ends_ms, ..Self::new(stream) }
+    }
+
+    /// When the other side's certificate ends; none without TLS.
+    pub(super) fn certificate_ends_ms(&self) -> Option<UtcMs> {
+        self.certificate_ends_ms
     }
 
     /// The stream alone, to put TLS over it.

@@ -29,6 +29,8 @@ pub enum Purpose {
     SignIn,
     /// Come back to what a form unlocked (download).
     Access,
+    /// Ask whether one-click unsubscribing answers, without unsubscribing anybody.
+    Doctor,
 }
 
 impl Purpose {
@@ -40,6 +42,7 @@ impl Purpose {
             Self::Offer => b"offer",
             Self::SignIn => b"sign-in",
             Self::Access => b"access",
+            Self::Doctor => b"doctor",
         }
     }
 }

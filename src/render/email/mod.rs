@@ -1,5 +1,6 @@
 //! Mail: from trees to a rendition with slots, and from there to the wire.
 
+pub mod dkim;
 mod headers;
 mod newsletter;
 mod notice;

@@ -1,4 +1,4 @@
-//! One recipient's message: the rendition's slots filled, ready for the wire.
+//! One recipient's message: the rendition's slots filled, signed, ready for the wire.
 
 use std::{
     panic::{AssertUnwindSafe, catch_unwind},
@@ -8,12 +8,12 @@ use std::{
 use crate::{
     channel::smtp::Mail,
     domain::{
-        kernel::{Error, Kind, Result, id::DeliveryId, token::Purpose},
+        kernel::{Error, Kind, Result, clock::UtcMs, id::DeliveryId, token::Purpose},
         partner::contact::first_name,
     },
     render::{
         SlotValues,
-        email::{Recipient, WireTemplate},
+        email::{Recipient, WireTemplate, dkim::Signer},
     },
     store::{
         queue::{self, Claimed},
@@ -95,9 +95,14 @@ impl Writer {
             },
         };
         let mut bytes = Vec::new();
-        // A panic while writing one message must not stop the others.
-        let filled = catch_unwind(AssertUnwindSafe(|| wire.template.fill(&recipient, &mut bytes)));
-        match filled {
+        let now_ms = self.ctx.now_ms();
+        // A panic while writing one message must not stop the others. An RSA signature takes more than half a
+        // millisecond; the connections' tasks spread it over all cores.
+        let written = catch_unwind(AssertUnwindSafe(|| {
+            wire.template.fill(&recipient, &mut bytes)?;
+            sign(&self.ctx.signer, &mut bytes, now_ms)
+        }));
+        match written {
             Ok(Ok(())) => {
                 Ok(Mail { envelope_from: wire.sender.clone(), envelope_to: claimed.email.clone(), bytes })
             }
@@ -112,4 +117,15 @@ impl Writer {
         let wire = Wire { template: WireTemplate::from_text(&stored.wire)?, sender: stored.sender };
         Ok(self.wires.put(rendition_id, wire))
     }
+}
+
+/// Puts the signatures before the message.
+fn sign(signer: &Signer, message: &mut Vec<u8>, now_ms: UtcMs) -> Result<()> {
+    if signer.is_empty() {
+        return Ok(());
+    }
+    let mut signed = signer.sign(message, now_ms)?;
+    signed.append(message);
+    *message = signed;
+    Ok(())
 }

@@ -4,5 +4,6 @@ mod faults;
 mod hand_off;
 mod issue;
 mod rig;
+mod signed;
 
 pub use rig::Rig;

@@ -1,0 +1,218 @@
+//! `partnercast doctor`: what decides whether mail leaves and arrives, and how to mend it.
+
+use std::{
+    io::{self, IsTerminal, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+};
+
+use serde_json::json;
+
+use super::{ConfigArgument, load};
+use crate::{
+    app,
+    channel::dns::Resolver,
+    config::Config,
+    domain::{
+        content::library::Library,
+        kernel::{Clock, EmailAddress, Result, clock::SystemClock, random::OsRandom},
+    },
+    store::Db,
+    work::{
+        doctor::{self, Finding, Group, SecretFile, Status, Subject},
+        folder, sync,
+    },
+};
+
+/// Width that lines are broken at.
+const COLUMNS: usize = 100;
+
+/// Arguments of `doctor`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Write findings as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Hand one test message for this address to the relay.
+    #[arg(long, value_name = "ADDRESS")]
+    send_test: Option<String>,
+    /// Look at the senders' DNS although the catcher keeps every mail.
+    #[arg(long)]
+    dns: bool,
+}
+
+/// Looks, prints, and gives the exit code: 1 when something fails.
+///
+/// # Errors
+/// The configuration cannot be read, or the address of `--send-test` is none.
+pub async fn main(arguments: Arguments) -> Result<ExitCode> {
+    let config = load(&arguments.config)?;
+    let send_to = arguments.send_test.as_deref().map(EmailAddress::parse).transpose()?;
+    let subject = subject(&config, arguments.dns).await?;
+    let mut findings = doctor::check(&subject).await;
+    if let Some(to) = &send_to {
+        findings.extend(doctor::sample::send(&subject, to, &OsRandom).await?);
+    }
+    if let Ok(db) = &subject.db {
+        db.close().await;
+    }
+    let mut out = io::stdout().lock();
+    // Nobody reads the answer if it cannot be written; the code still tells.
+    let _ = if arguments.json {
+        writeln!(out, "{:#}", as_json(&findings))
+    } else {
+        human(&findings, io::stdout().is_terminal(), &mut out)
+    };
+    let failed = findings.iter().any(|finding| finding.status == Status::Fail);
+    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn subject(config: &Config, dns_anyway: bool) -> Result<Subject> {
+    let db = Db::inspect(&config.database.url).await.map_err(|error| error.detail());
+    let (relays, relay_faults) = match app::relays_of(config) {
+        Ok(relays) => (relays, Vec::new()),
+        Err(error) => (Vec::new(), vec![error.detail()]),
+    };
+    let (signer, dkim_faults) = match app::dkim::signer(config) {
+        Ok(signer) => (signer, Vec::new()),
+        Err(error) => app::dkim::what_can_sign(config, &error),
+    };
+    let sqlite_file = config.database.url.strip_prefix("sqlite:").map(PathBuf::from);
+    Ok(Subject {
+        library: library(config.content.dir.as_deref(), db.as_ref().ok()).await.map(Arc::new),
+        signer,
+        dkim_faults,
+        secret_files: secret_files(config),
+        relays,
+        relay_faults,
+        dns_anyway,
+        public_url: config.server.public_url.clone(),
+        listen: config.server.listen.clone(),
+        keys: config.token_keys().map_err(|error| error.detail()),
+        db,
+        sqlite_file,
+        dns: Arc::new(Resolver::new(config.dns.server)?),
+        now_ms: SystemClock.now_ms(),
+    })
+}
+
+/// The content of the folder, or as last synced.
+async fn library(dir: Option<&Path>, db: Option<&Db>) -> Option<Library> {
+    let files = match (dir, db) {
+        (Some(dir), _) => folder::read(dir).await.ok()?,
+        (None, Some(db)) => sync::stored_texts(db).await.ok()?,
+        (None, None) => return None,
+    };
+    Some(sync::read(files).0)
+}
+
+fn secret_files(config: &Config) -> Vec<SecretFile> {
+    let file = |setting: String, path: &Path, rotate: String| SecretFile {
+        setting,
+        path: path.to_owned(),
+        open_to_others: app::dkim::open_to_others(path),
+        rotate,
+    };
+    let mut files = vec![file(
+        "secrets.token_keys_file".to_owned(),
+        &config.secrets.token_keys_file,
+        "put a new line first (`openssl rand -hex 32`) and keep the old ones".to_owned(),
+    )];
+    files.extend(config.mail.dkim.iter().map(|entry| {
+        file(
+            format!("[[mail.dkim]] {}", entry.selector),
+            &entry.key_file,
+            "list a new key with a new selector and a `from` in a week; doctor shows the record to publish until then"
+                .to_owned(),
+        )
+    }));
+    files
+}
+
+fn count(findings: &[Finding], status: Status) -> usize {
+    findings.iter().filter(|finding| finding.status == status).count()
+}
+
+fn as_json(findings: &[Finding]) -> serde_json::Value {
+    json!({
+        "ok": count(findings, Status::Fail) == 0,
+        "pass": count(findings, Status::Pass),
+        "warn": count(findings, Status::Warn),
+        "fail": count(findings, Status::Fail),
+        "unknown": count(findings, Status::Unknown),
+        "findings": findings,
+    })
+}
+
+fn human(findings: &[Finding], colour: bool, out: &mut dyn Write) -> io::Result<()> {
+    for group in Group::ALL {
+        let mut first = true;
+        for finding in findings.iter().filter(|finding| finding.group == group) {
+            if first {
+                writeln!(out, "{}\n", painted(group.title(), "1", colour))?;
+            }
+            first = false;
+            let paint = match finding.status {
+                Status::Pass => "32",
+                Status::Unknown => "2",
+                Status::Warn => "33",
+                Status::Fail => "1;31",
+            };
+            let word = painted(&format!("{:<7}", finding.status.as_str()), paint, colour);
+            writeln!(out, "  {word}  {}  {}", finding.check, painted(&finding.subject, "2", colour))?;
+            for line in wrapped(&finding.found, COLUMNS - 11) {
+                writeln!(out, "           {line}")?;
+            }
+            for (at, line) in finding.fix.iter().flat_map(|fix| fix_lines(fix)).enumerate() {
+                writeln!(out, "           {}{line}", if at == 0 { "-> " } else { "   " })?;
+            }
+        }
+        if !first {
+            writeln!(out)?;
+        }
+    }
+    writeln!(
+        out,
+        "{} pass, {} warn, {} fail, {} unknown",
+        count(findings, Status::Pass),
+        count(findings, Status::Warn),
+        count(findings, Status::Fail),
+        count(findings, Status::Unknown)
+    )
+}
+
+/// A record stands on a line of its own, however long, so that it can be copied.
+fn fix_lines(fix: &str) -> Vec<String> {
+    match fix.split_once("publish: ") {
+        Some((before, record)) => {
+            let mut lines = wrapped(&format!("{before}publish:"), COLUMNS - 14);
+            lines.push(record.to_owned());
+            lines
+        }
+        None => wrapped(fix, COLUMNS - 14),
+    }
+}
+
+/// Broken between words.
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = vec![String::new()];
+    for word in text.split_whitespace() {
+        let last = lines.len() - 1;
+        if lines[last].is_empty() {
+            lines[last].push_str(word);
+        } else if lines[last].chars().count() + 1 + word.chars().count() <= columns {
+            lines[last].push(' ');
+            lines[last].push_str(word);
+        } else {
+            lines.push(word.to_owned());
+        }
+    }
+    lines
+}
+
+fn painted(text: &str, code: &str, colour: bool) -> String {
+    if colour { format!("\u{1b}[{code}m{text}\u{1b}[0m") } else { text.to_owned() }
+}

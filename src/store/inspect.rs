@@ -1,0 +1,133 @@
+//! Looking at a database without working on it: for `doctor`, also while another process holds it.
+
+use std::{path::Path, str::FromStr as _, sync::Arc, time::Duration};
+
+use sqlx::{
+    postgres::{PgConnectOptions, PgPoolOptions},
+    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
+};
+
+use super::{
+    Db,
+    lock::ProcessLock,
+    sql::{Sql, args},
+};
+use crate::domain::kernel::{Error, Result, clock::UtcMs};
+
+/// Longest wait for a connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
+
+impl Db {
+    /// Opens the database that `url` names for reading, without making or changing tables and without taking the
+    /// lock of a SQLite file.
+    ///
+    /// # Errors
+    /// `NotFound` for a SQLite file that is not there, else as [`Db::open`].
+    pub async fn inspect(url: &str) -> Result<Self> {
+        let Some(path) = url.strip_prefix("sqlite:") else {
+            let options = PgConnectOptions::from_str(url)
+                .map_err(|error| Error::invalid("the PostgreSQL URL cannot be read").because(error))?
+                .application_name("partnercast doctor");
+            let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+            let pool = pool.connect_with(options.clone()).await.map_err(|error| {
+                let (host, port) = (options.get_host(), options.get_port());
+                Error::unavailable(format!("PostgreSQL at {host}:{port} does not let us in")).because(error)
+            })?;
+            return Ok(Self::Postgres(pool));
+        };
+        let path = Path::new(path.trim_start_matches("//"));
+        if !path.exists() {
+            return Err(Error::not_found(format!("the database file {}", path.display())));
+        }
+        let options = SqliteConnectOptions::new().filename(path).read_only(true);
+        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
+        let read = pool.connect_with(options).await.map_err(|error| {
+            Error::unavailable(format!("the database file {} cannot be read", path.display())).because(error)
+        })?;
+        Ok(Self::Sqlite { write: read.clone(), read, lock: Arc::new(ProcessLock::none()) })
+    }
+}
+
+/// What a database says about itself.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Server {
+    /// Its version.
+    pub version: String,
+    /// `synchronous_commit` of PostgreSQL; for a SQLite file the mode of its journal.
+    pub durability: String,
+    /// What its clock reads.
+    pub now_ms: UtcMs,
+}
+
+/// Asks the database about itself.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn server(db: &Db) -> Result<Server> {
+    let sql = Sql {
+        sqlite: "SELECT sqlite_version() AS version, journal_mode AS durability,
+                        CAST((julianday('now') - 2440587.5) * 86400000.0 AS BIGINT) AS now_ms
+                 FROM pragma_journal_mode()",
+        postgres: "SELECT current_setting('server_version') AS version,
+                          current_setting('synchronous_commit') AS durability,
+                          CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT) AS now_ms",
+    };
+    db.opt(sql, Vec::new()).await?.ok_or_else(|| Error::internal("the database says nothing about itself"))
+}
+
+/// How the queue stands.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Queue {
+    /// Since when the oldest message waits that is due and not paused.
+    pub oldest_due_ms: Option<UtcMs>,
+    /// Messages that wait for a person after three crashes.
+    pub dead: i64,
+    /// Messages that may have arrived and wait for a person.
+    pub uncertain: i64,
+    /// Issues that are paused.
+    pub paused_issues: i64,
+    /// Tries since `since_ms` that were accepted.
+    pub accepted: i64,
+    /// Tries since `since_ms` that failed because the address does not exist.
+    pub bad_addresses: i64,
+}
+
+/// Reads how the queue stands at `now_ms`, with the tries since `since_ms`.
+///
+/// # Errors
+/// Those of [`Db::all`]; a database without tables too.
+pub async fn queue(db: &Db, now_ms: UtcMs, since_ms: UtcMs) -> Result<Queue> {
+    let oldest: Option<(Option<i64>,)> = db
+        .opt(
+            "SELECT MIN(d.due_ms) FROM delivery d LEFT JOIN issue i ON i.id = d.issue_id
+             WHERE d.state = 'ready' AND d.due_ms <= $1 AND (i.id IS NULL OR i.control = 'running')",
+            args![now_ms],
+        )
+        .await?;
+    let stuck: Vec<(String, i64)> = db
+        .all(
+            "SELECT state, COUNT(*) FROM delivery WHERE state IN ('dead', 'uncertain') GROUP BY state",
+            Vec::new(),
+        )
+        .await?;
+    let paused: Option<(i64,)> =
+        db.opt("SELECT COUNT(*) FROM issue WHERE control = 'paused'", Vec::new()).await?;
+    let tries: Vec<(String, i64)> = db
+        .all(
+            "SELECT outcome, COUNT(*) FROM attempt
+             WHERE ended_ms >= $1 AND outcome IN ('accepted', 'bad-address') GROUP BY outcome",
+            args![since_ms],
+        )
+        .await?;
+    let count = |rows: &[(String, i64)], word: &str| {
+        rows.iter().find(|(name, _)| name == word).map_or(0, |(_, count)| *count)
+    };
+    Ok(Queue {
+        oldest_due_ms: oldest.and_then(|(due_ms,)| due_ms),
+        dead: count(&stuck, "dead"),
+        uncertain: count(&stuck, "uncertain"),
+        paused_issues: paused.map_or(0, |(count,)| count),
+        accepted: count(&tries, "accepted"),
+        bad_addresses: count(&tries, "bad-address"),
+    })
+}

@@ -1,0 +1,120 @@
+//! A message such as newsletters are, for the self-test of signing and for `--send-test`.
+
+use super::{Finding, Group, Subject};
+use crate::{
+    channel::smtp::{Connection, Mail},
+    domain::{
+        content::vendor::Sender,
+        delivery::Outcome,
+        kernel::{EmailAddress, Error, Random, Result, id::DeliveryId, token::Purpose},
+    },
+    render::{
+        SlotValues,
+        email::{EmailRendition, MessageHeaders, Recipient, WireTemplate},
+        slots::SlotTable,
+    },
+};
+
+/// The signed message, from `sender` to `to`.
+///
+/// # Errors
+/// An address or a name that a header cannot carry, or signing.
+pub(super) fn message(subject: &Subject, sender: &Sender, to: &str) -> Result<Vec<u8>> {
+    finished(subject, sender, to, "doctor.0")
+}
+
+fn finished(subject: &Subject, sender: &Sender, to: &str, id: &str) -> Result<Vec<u8>> {
+    let domain = sender.email.domain();
+    let text = "This is a test by `partnercast doctor`.\n\nLook at its source: Authentication-Results should say pass for \
+                SPF, DKIM and DMARC.\n";
+    let rendition = EmailRendition {
+        subject: "Test of partnercast".to_owned(),
+        html: format!(
+            "<!doctype html><html><body><p>{}</p></body></html>",
+            text.trim_end().replace("\n\n", "</p><p>")
+        ),
+        text: text.to_owned(),
+        slots: SlotTable::default(),
+    };
+    let headers = MessageHeaders {
+        from_name: sender.name.clone(),
+        from_email: sender.email.clone(),
+        reply_to: Some(sender.reply_to.clone()),
+        list_id: Some(format!("doctor.{domain}")),
+        feedback_id: Some("doctor:test:partnercast".to_owned()),
+        one_click_path: Some("/one-click/".to_owned()),
+        unsubscribe_mailbox: None,
+        auto_generated: false,
+        extra: Vec::new(),
+    };
+    let token = subject.keys.as_ref().map(|keys| keys.sign(Purpose::Doctor, &subject.now_ms.to_be_bytes()));
+    let base_url = if subject.public_url.is_empty() {
+        format!("http://{}", subject.listen)
+    } else {
+        subject.public_url.clone()
+    };
+    let recipient = Recipient {
+        to_name: "",
+        to_email: to,
+        message_id: &format!("{id}@{domain}"),
+        date_ms: subject.now_ms,
+        values: SlotValues {
+            first_name: "",
+            full_name: "",
+            base_url: base_url.trim_end_matches('/'),
+            click_token: "doctor",
+            preferences_token: token.as_deref().unwrap_or("doctor"),
+        },
+    };
+    let mut bytes = Vec::new();
+    WireTemplate::build(&rendition, &headers)?.fill(&recipient, &mut bytes)?;
+    let mut signed = subject.signer.sign(&bytes, subject.now_ms)?;
+    signed.append(&mut bytes);
+    Ok(signed)
+}
+
+/// Hands one test message to each relay, from the first sender. It is no row of the outbox: a person asked for it and
+/// is told at once what became of it.
+///
+/// # Errors
+/// There is no sender, or the message cannot be written.
+pub async fn send(subject: &Subject, to: &EmailAddress, random: &dyn Random) -> Result<Vec<Finding>> {
+    if subject.is_catcher() {
+        return Ok(vec![Finding::new(Group::Relay, "send-test", to.as_str()).unknown(
+            "the relay is the catcher, so a test would reach nobody",
+            "set mail.relay to your relay",
+        )]);
+    }
+    let senders = subject.senders();
+    let named = senders.iter().find(|(name, _)| *name == "newsletter").or_else(|| senders.first());
+    let (_, sender) = named.ok_or_else(|| {
+        Error::invalid("there is no [sender.*] to send a test from; set content.dir to the content folder")
+    })?;
+    let mut findings = Vec::new();
+    for relay in &subject.relays {
+        let id = DeliveryId::new(subject.now_ms, random);
+        let bytes = finished(subject, sender, to.as_str(), &format!("doctor.{id}"))?;
+        let mail = Mail { envelope_from: sender.email.to_string(), envelope_to: to.to_string(), bytes };
+        let finding = Finding::new(Group::Relay, "send-test", format!("{to} through {}", relay.place()));
+        let outcome = match Connection::open(relay).await {
+            Ok(mut connection) => {
+                let outcome = connection.send(&mail).await;
+                connection.close().await;
+                outcome
+            }
+            Err(outcome) => outcome,
+        };
+        findings.push(match outcome {
+            Outcome::Accepted { reply } => finding.pass(format!("accepted: {reply}")),
+            Outcome::Refused { detail, reply, .. } => finding.fail(
+                reply.map_or(detail, |reply| format!("refused: {reply}")),
+                "see what the relay says; nothing was sent",
+            ),
+            Outcome::Uncertain { detail } => finding.fail(
+                format!("nobody knows whether it arrived: {detail}"),
+                "look into the mailbox before trying again",
+            ),
+        });
+    }
+    Ok(findings)
+}
