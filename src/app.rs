@@ -230,7 +230,10 @@ fn relay_of(config: &Config, catcher: Option<&Catcher>) -> Result<Relay> {
 
 /// The machine's clock, or the calendar of the rehearsal, whose beginning is kept beside the configuration so that a
 /// restart goes on where it was.
-fn clock_of(config: &Config) -> Result<Arc<dyn Clock>> {
+///
+/// # Errors
+/// The beginning of a rehearsal cannot be written down.
+pub fn clock_of(config: &Config) -> Result<Arc<dyn Clock>> {
     let Some(rehearsal) = &config.rehearsal else { return Ok(Arc::new(SystemClock)) };
     let file = config.mail.mailbox.with_file_name("rehearsal-began-ms");
     let began: Option<UtcMs> = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());

@@ -2,6 +2,7 @@
 
 pub mod check;
 pub mod demo;
+pub mod explain;
 pub mod import;
 pub mod init;
 pub mod serve;
@@ -42,6 +43,8 @@ enum Command {
     Check(check::Arguments),
     /// Import partners, contacts and brands from a roster folder.
     Import(import::Arguments),
+    /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it.
+    Explain(explain::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
     SignIn(sign_in::Arguments),
 }
@@ -66,6 +69,7 @@ pub fn main() -> ExitCode {
         Command::SignIn(arguments) => sign_in::main(&arguments),
         Command::Demo(arguments) => block_on(demo::main(arguments)),
         Command::Serve(arguments) => block_on(serve::main(arguments)),
+        Command::Explain(arguments) => block_on(explain::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
     };
     match done {

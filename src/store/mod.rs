@@ -2,7 +2,9 @@
 //!
 //! Reads take `&Db`, writes take `&mut Tx`; only `work/` opens a `Tx`.
 
+pub mod attempts;
 pub mod audit;
+pub mod contacts;
 pub mod contents;
 pub mod db;
 pub mod deliveries;
@@ -13,6 +15,7 @@ pub mod lock;
 pub mod nodes;
 pub mod partners;
 pub mod queue;
+pub mod read_only;
 pub mod renditions;
 pub mod sessions;
 pub mod sql;

@@ -2,6 +2,7 @@
 
 pub mod backoff;
 pub mod outcome;
+pub mod outlook;
 pub mod state;
 
 pub use outcome::{Outcome, Reply, Stage, Trouble};

@@ -114,6 +114,8 @@ pub struct Variant {
 pub struct Person {
     /// Name.
     pub name: String,
+    /// Their whole chain.
+    pub href: String,
     /// Partner.
     pub partner: String,
     /// Roles.
@@ -129,6 +131,8 @@ pub struct Person {
 pub struct Delivery {
     /// To whom.
     pub name: String,
+    /// Their whole chain.
+    pub href: Option<String>,
     /// Where to.
     pub email: String,
     /// Promised for.
@@ -166,7 +170,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         live: live_view(&ctx, &issue, zone).await?,
         variants: variants(&ctx, &audience).await?,
         audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
-        audience: audience.into_iter().map(person).collect(),
+        audience: audience.into_iter().map(|considered| person(considered, &issue.id)).collect(),
         deliveries: lines.into_iter().map(|line| delivery(line, &issue.id, zone)).collect(),
         title: issue.title,
     };
@@ -294,8 +298,9 @@ async fn variants(ctx: &Context, audience: &[Considered]) -> Result<Vec<Variant>
     Ok(variants)
 }
 
-fn person(person: Considered) -> Person {
+fn person(person: Considered, issue_id: &str) -> Person {
     Person {
+        href: format!("/console/issues/{issue_id}/people/{}", person.contact_id),
         badge: if person.included { Badge::new("good", "in") } else { Badge::new("bad", "out") },
         name: person.name,
         partner: person.partner_slug,
@@ -312,8 +317,10 @@ fn delivery(line: deliveries::Line, issue_id: &str, zone: Tz) -> Delivery {
         Some(DeliveryState::Uncertain | DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Dead)
     );
     let again = ended.then(|| format!("/console/issues/{issue_id}/deliveries/{}/again", line.id));
+    let href = line.contact_id.map(|contact| format!("/console/issues/{issue_id}/people/{contact}"));
     Delivery {
         name: line.recipient_name,
+        href,
         email: line.email,
         promised: Moment::short(line.promised_ms, zone).text,
         badge: Badge::new(tone, line.state),
@@ -330,6 +337,7 @@ impl View {
     pub fn sample() -> Self {
         let delivery = |name: &str, tone, state: &str, reply: &str| Delivery {
             name: name.into(),
+            href: Some("#".into()),
             email: format!("{}@northlight.example", name.to_lowercase().replace(' ', ".")),
             promised: "Tue 12 Jan, 16:00".into(),
             badge: Badge::new(tone, state),
@@ -388,6 +396,7 @@ impl View {
             audience: vec![
                 Person {
                     name: "Kara Boyd".into(),
+                    href: "#".into(),
                     partner: "northlight".into(),
                     roles: "marketing".into(),
                     badge: Badge::new("bad", "out"),
@@ -395,6 +404,7 @@ impl View {
                 },
                 Person {
                     name: "Luis Ortega".into(),
+                    href: "#".into(),
                     partner: "northlight".into(),
                     roles: "sales".into(),
                     badge: Badge::new("good", "in"),

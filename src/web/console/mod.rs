@@ -5,6 +5,7 @@ pub mod issue;
 pub mod leads;
 pub mod overview;
 pub mod partners;
+pub mod person;
 pub mod signin;
 
 use std::collections::BTreeMap;

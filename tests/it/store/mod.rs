@@ -1,6 +1,8 @@
 //! The conformance suite of the store: every public function, on both databases.
 
+mod attempts;
 mod audit;
+mod contacts;
 mod contents;
 mod events;
 mod gate;
@@ -11,6 +13,7 @@ mod nodes;
 mod partners;
 mod queue;
 mod queue_crash;
+mod read_only;
 mod renditions;
 mod sessions;
 mod suppressions;
