@@ -54,7 +54,8 @@ impl App {
         let listener = listen(&config.server.listen).await?;
         let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
         let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-        let keys = config.token_keys()?;
+        // Before anything is opened: without keys there is nothing to start.
+        config.token_keys()?;
         let db = Db::open(&config.database.url).await?;
         let clock = clock_of(config)?;
         let catcher = match config.mail.relay.as_str() {
@@ -71,16 +72,7 @@ impl App {
             "" => format!("http://{address}"),
             url => url.to_owned(),
         };
-        let settings = Settings {
-            public_url,
-            console_open: config.console.open,
-            demo: config.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.story),
-            mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
-            window: config.mail.window,
-            on_uncertain: config.mail.on_uncertain,
-        };
-        let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
+        let ctx = Arc::new(context(config, db, clock, templates, public_url)?);
 
         let (stop, stopped) = watch::channel(false);
         let catcher = catcher.map(|catcher| {
@@ -166,6 +158,29 @@ impl App {
             None => std::future::pending().await,
         }
     }
+}
+
+/// The surroundings of use cases as configured; also for commands that act once and end.
+///
+/// # Errors
+/// The keys cannot be read.
+pub fn context(
+    config: &Config,
+    db: Db,
+    clock: Arc<dyn Clock>,
+    templates: Arc<Templates>,
+    public_url: String,
+) -> Result<Context> {
+    let settings = Settings {
+        public_url,
+        console_open: config.console.open,
+        demo: config.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.story),
+        mailbox: (config.mail.relay == CATCHER).then(|| config.mail.mailbox.clone()),
+        window: config.mail.window,
+        on_uncertain: config.mail.on_uncertain,
+    };
+    let random: Arc<dyn Random> = Arc::new(OsRandom);
+    Ok(Context::new(db, clock, random, config.token_keys()?, templates, settings))
 }
 
 /// Listens at `address`.

@@ -7,6 +7,7 @@ pub mod audit;
 pub mod contacts;
 pub mod contents;
 pub mod db;
+pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
 pub mod issues;

@@ -110,6 +110,8 @@ fn console_routes() -> Routes {
         .route("/console/issues/{id}/people/{contact}", get(console::person::page))
         .route("/console/issues/{id}/{action}", post(console::issue::steer))
         .route("/console/issues/{id}/deliveries/{delivery}/again", post(console::issue::send_again))
+        .route("/console/dead-letters", get(console::dead_letters::page))
+        .route("/console/dead-letters/again", post(console::dead_letters::again))
         .route("/console/renditions/{id}", get(console::content::rendition))
         .route("/console/renditions/{id}/html", get(console::content::rendition_html))
         .route("/console/leads", get(console::leads::list))

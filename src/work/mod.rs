@@ -18,6 +18,7 @@ pub mod lookup;
 pub mod notices;
 pub mod preferences;
 pub mod publish;
+pub mod replay;
 pub mod scoring;
 pub mod signin;
 pub mod sync;

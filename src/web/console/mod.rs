@@ -1,6 +1,7 @@
 //! The console: what is promised, what is on its way, and how it went; for marketers and channel managers.
 
 pub mod content;
+pub mod dead_letters;
 pub mod issue;
 pub mod leads;
 pub mod overview;

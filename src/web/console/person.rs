@@ -112,7 +112,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path((id, contact)): Path<(St
     let person = contacts::named(&ctx.db, &contact).await?.into_iter().next();
     let told = explain::explain(&ctx.db, ctx.now_ms(), &issue, &contact, person).await?;
     let view = view(&ctx, told);
-    let frame = Frame::new(&ctx, Area::Console, &view.name, "/console");
+    let frame = Frame::new(&ctx, Area::Console, &view.name, "/console/issues");
     respond::page(&ctx, "console/person", &frame, &view)
 }
 

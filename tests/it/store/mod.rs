@@ -4,6 +4,7 @@ mod attempts;
 mod audit;
 mod contacts;
 mod contents;
+mod dead_letters;
 mod events;
 mod gate;
 mod issues;
