@@ -36,6 +36,8 @@ pub struct App {
     pub ctx: Arc<Context>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it serves `/metrics`.
+    pub metrics_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     readiness: Readiness,
     web: JoinHandle<std::io::Result<()>>,
@@ -53,6 +55,10 @@ impl App {
     pub async fn start(config: &Config) -> Result<Self> {
         let listener = listen(&config.server.listen).await?;
         let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
+        let metrics_listener = match &config.server.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
         // Before anything is opened: without keys there is nothing to start.
         config.token_keys()?;
@@ -97,11 +103,15 @@ impl App {
         let (stop_tracker, tracker_stopped) = watch::channel(false);
         let tracker = (stop_tracker, tokio::spawn(track::run(ctx.clone(), tracker_stopped)));
         let readiness = Readiness::default();
+        let metrics_address = metrics_listener
+            .map(|listener| measure(listener, &ctx, &mut loops, stopped.clone()))
+            .transpose()?;
         let web = tokio::spawn(serve(listener, ctx.clone(), readiness.clone(), stopped));
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
         Ok(Self {
             ctx,
             address,
+            metrics_address,
             stop,
             readiness,
             web,
@@ -201,6 +211,28 @@ pub async fn listen(address: &str) -> Result<TcpListener> {
         };
         Error::unavailable(format!("cannot listen on {address}: {why}")).because(error)
     })
+}
+
+/// Serves `/metrics` until stopped and returns where.
+fn measure(
+    listener: TcpListener,
+    ctx: &Arc<Context>,
+    loops: &mut JoinSet<()>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<SocketAddr> {
+    let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
+    let service = web::metrics::router(ctx.clone());
+    loops.spawn(async move {
+        let served = axum::serve(listener, service).with_graceful_shutdown(async move {
+            // An error means that nobody can ask any more, which is a stop too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        });
+        if let Err(error) = served.await {
+            tracing::error!(%error, "metrics are no longer served");
+        }
+    });
+    tracing::info!(%address, "metrics");
+    Ok(address)
 }
 
 async fn serve(

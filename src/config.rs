@@ -56,6 +56,8 @@ pub struct Server {
     pub public_url: String,
     /// Seconds for open requests and mails when asked to stop.
     pub grace_s: u64,
+    /// Address and port where `/metrics` is served to whoever reaches it; none where nobody measures.
+    pub metrics_listen: Option<String>,
     /// Folder whose files replace those of the same name built into the binary.
     pub templates_dir: Option<PathBuf>,
 }
@@ -66,6 +68,7 @@ impl Default for Server {
             listen: "127.0.0.1:8000".to_owned(),
             public_url: String::new(),
             grace_s: 30,
+            metrics_listen: None,
             templates_dir: None,
         }
     }

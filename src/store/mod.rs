@@ -15,6 +15,7 @@ pub mod leads;
 pub mod lock;
 pub mod nodes;
 pub mod partners;
+pub mod progress;
 pub mod queue;
 pub mod read_only;
 pub mod renditions;

@@ -1,4 +1,4 @@
-//! Opening a database only to look, beside the process that works on it.
+//! Opening a database only to look, beside the process that works on it; and looking at the connections.
 //!
 //! Nothing is migrated and nothing locked: what was made by another version of the program is refused instead.
 
@@ -43,6 +43,19 @@ impl Db {
                 .because(error)
             })?;
         Ok(rows.into_iter().map(|(version, checksum)| (version, hex(&checksum))).collect())
+    }
+
+    /// Open connections, and those of them that do nothing.
+    pub fn connections(&self) -> (i64, i64) {
+        let of = |size: u32, idle: usize| (i64::from(size), i64::try_from(idle).unwrap_or(0));
+        match self {
+            Self::Postgres(pool) => of(pool.size(), pool.num_idle()),
+            Self::Sqlite { write, read, .. } => {
+                let (writers, readers) =
+                    (of(write.size(), write.num_idle()), of(read.size(), read.num_idle()));
+                (writers.0 + readers.0, writers.1 + readers.1)
+            }
+        }
     }
 
     /// Says whether the tables are those that this version of the program makes.

@@ -16,7 +16,7 @@ use tower_http::{
 use super::{
     console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
-    public, statics,
+    metrics, public, statics,
 };
 use crate::work::Context;
 
@@ -50,6 +50,7 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
         .layer(from_fn_with_state(ctx.clone(), error::shown))
         .layer(from_fn_with_state(ctx.clone(), headers::add))
         .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(ctx.clone(), metrics::count))
         .with_state(ctx)
 }
 

@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod outcome;
 pub mod outlook;
+pub mod pace;
 pub mod state;
 
 pub use outcome::{Outcome, Reply, Stage, Trouble};

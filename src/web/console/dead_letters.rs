@@ -190,6 +190,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
 pub async fn again(State(ctx): State<Arc<Context>>, Body(again): Body<Again>) -> Answer {
     let filter = filter(&again.issue, &again.state, &again.class, &again.delivery);
     let count = replay::replay(&ctx, &filter, again.count, actor(&ctx)).await?;
+    ctx.figures.forget();
     // One message is sent again from a filtered list, which is shown again.
     let wanted = Wanted { issue: again.issue, state: again.state, class: again.class, ..Wanted::default() };
     let path = address(&wanted, "");

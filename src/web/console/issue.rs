@@ -10,14 +10,14 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{delivery_bar, delivery_tone, issue_badge, signin::actor, world};
+use super::{delivery_bar, delivery_tone, issue_badge, progress::Progress, signin::actor, world};
 use crate::{
     domain::{
         delivery::DeliveryState,
         kernel::{Error, Result},
     },
     store::{
-        deliveries, events,
+        deliveries,
         issues::{self, Considered, Issue},
         renditions,
     },
@@ -69,6 +69,8 @@ pub struct LiveView {
     pub world: World,
     /// Deliveries by state.
     pub bar: Bar,
+    /// Sent, left, how fast, until when.
+    pub progress: Progress,
     /// Clicks by people and machines.
     pub clicks: Bar,
     /// The same in a sentence.
@@ -210,6 +212,7 @@ pub async fn steer(
         "cancel" => approve::cancel(&ctx, &id, who).await?,
         _ => return Err(Problem::no_page()),
     }
+    ctx.figures.forget();
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
@@ -219,6 +222,7 @@ pub async fn send_again(
     Path((id, delivery)): Path<(String, String)>,
 ) -> Answer {
     approve::send_again(&ctx, &delivery, actor(&ctx)).await?;
+    ctx.figures.forget();
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
@@ -250,7 +254,7 @@ fn actions(issue: &Issue) -> Vec<Action> {
 }
 
 async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
-    let clicks = events::clicks_of_issue(&ctx.db, &issue.id).await?;
+    let clicks = ctx.figures.details(ctx, &issue.id).await?.clicks;
     let when = |ms: Option<i64>| ms.map_or("not yet".to_owned(), |ms| Moment::full(ms, zone).text);
     let mut facts = vec![Fact::new("Fixed", when(Some(issue.frozen_ms)))];
     if let Some(by) = &issue.approved_by {
@@ -266,6 +270,7 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         badge: issue_badge(issue),
         world: world(ctx, issue).await?,
         bar: delivery_bar(ctx, &issue.id).await?,
+        progress: Progress::of(ctx, issue, zone).await?,
         clicks: Bar::of(&[("brand", "by people", clicks.human), ("", "by machines", clicks.machine)]),
         clicks_says: format!(
             "{} followed a link. Scanners and prefetching programs are counted apart.",
@@ -370,6 +375,7 @@ impl View {
             live: LiveView {
                 badge: Badge::new("brand", "on its way"),
                 world: World::sample(),
+                progress: Progress::sample(),
                 bar: Bar::of(&[
                     ("good", "accepted", 17),
                     ("brand", "sending", 2),

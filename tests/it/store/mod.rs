@@ -12,6 +12,7 @@ mod leads;
 mod model;
 mod nodes;
 mod partners;
+mod progress;
 mod queue;
 mod queue_crash;
 mod read_only;
