@@ -39,6 +39,8 @@ pub struct App {
     pub ctx: Arc<Context>,
     /// Where it listens.
     pub address: SocketAddr,
+    /// Where it serves `/metrics`.
+    pub metrics_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     readiness: Readiness,
     web: JoinHandle<()>,
@@ -56,9 +58,14 @@ impl App {
     pub async fn start(config: &Config) -> Result<Self> {
         let listener = listen(&config.server.listen).await?;
         let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
+        let metrics_listener = match &config.server.metrics_listen {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-        let keys = config.token_keys()?;
-        let signer = dkim::signer(config)?;
+        // Before anything is opened: without keys there is nothing to start.
+        config.token_keys()?;
+        dkim::signer(config)?;
         let db = Db::open(&config.database.url).await?;
         let clock = clock_of(config)?;
         let catcher = match config.mail.relay.as_str() {
@@ -80,25 +87,12 @@ impl App {
             "" => format!("http://{address}"),
             url => url.to_owned(),
         };
-        let settings = Settings {
-            public_url,
-            console_open: config.console.open,
-            demo: config.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.story),
-            mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
-            trusted_proxies: config.trusted_proxies()?,
-            window: config.mail.window,
-            on_uncertain: config.mail.on_uncertain,
-            classes: classes_of(config)?,
-            warm_up: config.mail.warm_up.iter().map(warm_up_of).collect(),
-        };
-        if settings.public_url.starts_with("https:") && settings.trusted_proxies.is_empty() {
+        let ctx = Arc::new(context(config, db, clock, templates, public_url)?);
+        if ctx.settings.public_url.starts_with("https:") && ctx.settings.trusted_proxies.is_empty() {
             tracing::warn!(
                 "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
             );
         }
-        let random: Arc<dyn Random> = Arc::new(OsRandom);
-        let ctx = Context::new(db, clock, random, keys, templates, settings).with_signer(signer);
-        let ctx = Arc::new(ctx);
 
         let (stop, stopped) = watch::channel(false);
         let catcher = catcher.map(|catcher| {
@@ -125,11 +119,14 @@ impl App {
         let readiness = Readiness::default();
         let router = web::router_with(ctx.clone(), readiness.clone());
         let limits = Limits { connections: affordable(config.server.connections), ..Limits::default() };
-        let web = tokio::spawn(web::serve(listener, router, limits, stopped));
+        let web = tokio::spawn(web::serve(listener, router, limits, stopped.clone()));
+        let metrics_address =
+            metrics_listener.map(|listener| measure(listener, &ctx, &mut loops, stopped)).transpose()?;
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
         Ok(Self {
             ctx,
             address,
+            metrics_address,
             stop,
             readiness,
             web,
@@ -188,6 +185,33 @@ impl App {
     }
 }
 
+/// The surroundings of use cases as configured; also for commands that act once and end.
+///
+/// # Errors
+/// The keys cannot be read.
+pub fn context(
+    config: &Config,
+    db: Db,
+    clock: Arc<dyn Clock>,
+    templates: Arc<Templates>,
+    public_url: String,
+) -> Result<Context> {
+    let settings = Settings {
+        public_url,
+        console_open: config.console.open,
+        demo: config.rehearsal.as_ref().is_some_and(|rehearsal| rehearsal.story),
+        mailbox: (config.mail.relay == CATCHER).then(|| config.mail.mailbox.clone()),
+        trusted_proxies: config.trusted_proxies()?,
+        window: config.mail.window,
+        on_uncertain: config.mail.on_uncertain,
+        classes: classes_of(config)?,
+        warm_up: config.mail.warm_up.iter().map(warm_up_of).collect(),
+    };
+    let random: Arc<dyn Random> = Arc::new(OsRandom);
+    let signer = dkim::signer(config)?;
+    Ok(Context::new(db, clock, random, config.token_keys()?, templates, settings).with_signer(signer))
+}
+
 /// Listens at `address`.
 ///
 /// # Errors
@@ -224,6 +248,28 @@ fn affordable(connections: usize) -> usize {
         }
         _ => connections,
     }
+}
+
+/// Serves `/metrics` until stopped and returns where.
+fn measure(
+    listener: TcpListener,
+    ctx: &Arc<Context>,
+    loops: &mut JoinSet<()>,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<SocketAddr> {
+    let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
+    let service = web::metrics::router(ctx.clone());
+    loops.spawn(async move {
+        let served = axum::serve(listener, service).with_graceful_shutdown(async move {
+            // An error means that nobody can ask any more, which is a stop too.
+            let _ = stopped.wait_for(|stop| *stop).await;
+        });
+        if let Err(error) = served.await {
+            tracing::error!(%error, "metrics are no longer served");
+        }
+    });
+    tracing::info!(%address, "metrics");
+    Ok(address)
 }
 
 /// Says at once when the relay cannot be talked to: a typing error should not first show on the promised day.
@@ -296,7 +342,10 @@ fn warm_up_of(plan: &MailWarmUp) -> WarmUp {
 
 /// The machine's clock, or the calendar of the rehearsal, whose beginning is kept beside the configuration so that a
 /// restart goes on where it was.
-fn clock_of(config: &Config) -> Result<Arc<dyn Clock>> {
+///
+/// # Errors
+/// The beginning of a rehearsal cannot be written down.
+pub fn clock_of(config: &Config) -> Result<Arc<dyn Clock>> {
     let Some(rehearsal) = &config.rehearsal else { return Ok(Arc::new(SystemClock)) };
     let file = config.mail.mailbox.with_file_name("rehearsal-began-ms");
     let began: Option<UtcMs> = std::fs::read_to_string(&file).ok().and_then(|text| text.trim().parse().ok());

@@ -70,6 +70,8 @@ pub struct Server {
     pub connections: usize,
     /// Addresses and networks of proxies in front of us, whose `X-Forwarded-For` is believed; nobody else's is.
     pub trusted_proxies: Vec<String>,
+    /// Address and port where `/metrics` is served to whoever reaches it; none where nobody measures.
+    pub metrics_listen: Option<String>,
     /// Folder whose files replace those of the same name built into the binary.
     pub templates_dir: Option<PathBuf>,
 }
@@ -82,6 +84,7 @@ impl Default for Server {
             grace_s: 30,
             connections: 2_000,
             trusted_proxies: Vec::new(),
+            metrics_listen: None,
             templates_dir: None,
         }
     }

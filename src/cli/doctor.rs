@@ -71,7 +71,7 @@ pub async fn main(arguments: Arguments) -> Result<ExitCode> {
 }
 
 async fn subject(config: &Config, dns_anyway: bool) -> Result<Subject> {
-    let db = Db::inspect(&config.database.url).await.map_err(|error| error.detail());
+    let db = Db::look(&config.database.url).await.map_err(|error| error.detail());
     let (relays, relay_faults) = match app::relays_of(config) {
         Ok(relays) => (relays, Vec::new()),
         Err(error) => (Vec::new(), vec![error.detail()]),

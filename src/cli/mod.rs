@@ -1,12 +1,15 @@
 //! The command line: what the operator and the marketer type.
 
 pub mod check;
+pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
+pub mod explain;
 pub mod import;
 pub mod init;
 pub mod serve;
 pub mod sign_in;
+pub mod steer;
 
 use std::{
     io::{IsTerminal, Write},
@@ -15,6 +18,7 @@ use std::{
 };
 
 use clap::{Parser, Subcommand};
+use steer::Lever;
 
 use crate::{
     config::{Config, Log, LogFormat},
@@ -46,6 +50,20 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Import partners, contacts and brands from a roster folder.
     Import(import::Arguments),
+    /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it.
+    Explain(explain::Arguments),
+    /// Approve an issue that waits for a person: it leaves at its promised hours.
+    Release(steer::Arguments),
+    /// Stop starting messages of an issue, until it is resumed.
+    Pause(steer::Arguments),
+    /// Go on with a paused issue.
+    Resume(steer::Arguments),
+    /// End an issue for good: what has not left does not leave.
+    Cancel(steer::Arguments),
+    /// Send again what failed, expired, is uncertain or dead: of an issue, or one message.
+    Retry(steer::RetryArguments),
+    /// List the messages that wait for a person, with class and reply.
+    DeadLetters(dead_letters::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
     SignIn(sign_in::Arguments),
 }
@@ -78,6 +96,13 @@ pub fn main() -> ExitCode {
             looked
         }
         Command::Serve(arguments) => block_on(serve::main(arguments)),
+        Command::Explain(arguments) => block_on(explain::main(arguments)),
+        Command::Release(arguments) => block_on(steer::main(Lever::Release, arguments)),
+        Command::Pause(arguments) => block_on(steer::main(Lever::Pause, arguments)),
+        Command::Resume(arguments) => block_on(steer::main(Lever::Resume, arguments)),
+        Command::Cancel(arguments) => block_on(steer::main(Lever::Cancel, arguments)),
+        Command::Retry(arguments) => block_on(steer::retry(arguments)),
+        Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
     };
     match done {

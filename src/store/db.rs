@@ -30,9 +30,9 @@ use crate::domain::kernel::{Error, Result};
 /// Statements slower than this are logged.
 const SLOW: Duration = Duration::from_millis(500);
 /// How long to wait for a connection before saying that the database is overloaded.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
-static MIGRATIONS: Migrator = sqlx::migrate!();
+pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// A row that both drivers can read; derive it with `#[derive(sqlx::FromRow)]`.
 pub trait Row: for<'r> FromRow<'r, SqliteRow> + for<'r> FromRow<'r, PgRow> + Send + Unpin {}
@@ -47,8 +47,8 @@ pub enum Db {
         write: SqlitePool,
         /// Read-only: a stray write fails loudly.
         read: SqlitePool,
-        /// Held as long as the process works on the file.
-        lock: Arc<ProcessLock>,
+        /// Held as long as the process works on the file; none where it only looks (`read_only.rs`).
+        lock: Option<Arc<ProcessLock>>,
     },
     /// A server that several nodes share.
     Postgres(PgPool),
@@ -111,7 +111,7 @@ impl Db {
                 Error::unavailable(format!("the folder {} cannot be made: {error}", folder.display()))
             })?;
         }
-        let lock = Arc::new(ProcessLock::take(path)?);
+        let lock = Some(Arc::new(ProcessLock::take(path)?));
         let options = SqliteConnectOptions::new()
             .filename(path)
             .journal_mode(SqliteJournalMode::Wal)

@@ -53,6 +53,8 @@ pub async fn sent(db: &Db, id: DeliveryId) -> Result<Option<Sent>> {
 pub struct Line {
     /// The key.
     pub id: String,
+    /// The contact.
+    pub contact_id: Option<String>,
     /// To whom.
     pub recipient_name: String,
     /// Where to.
@@ -81,11 +83,80 @@ pub struct Line {
 /// Those of [`Db::all`].
 pub async fn of_issue(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Line>> {
     db.all(
-        "SELECT id, recipient_name, email, partner_slug, state, promised_ms, accepted_ms, attempt, detail,
+        "SELECT id, contact_id, recipient_name, email, partner_slug, state, promised_ms, accepted_ms, attempt, detail,
              rendition_id, because
          FROM delivery WHERE issue_id = $1 ORDER BY promised_ms, partner_slug, recipient_name, id
          LIMIT 1000 OFFSET $2",
         args![issue_id, offset],
+    )
+    .await
+}
+
+/// A delivery with all that explains it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Told {
+    /// The key.
+    pub id: String,
+    /// The issue; none for single mails.
+    pub issue_id: Option<String>,
+    /// The contact, for mail to partners.
+    pub contact_id: Option<String>,
+    /// To whom.
+    pub recipient_name: String,
+    /// Where to.
+    pub email: String,
+    /// 1, and one more whenever a person has a new message made.
+    pub generation: i64,
+    /// Which rendition.
+    pub rendition_id: String,
+    /// Without angle brackets.
+    pub message_id: String,
+    /// Where it stands.
+    pub state: String,
+    /// When it is due.
+    pub due_ms: UtcMs,
+    /// Promised for.
+    pub promised_ms: UtcMs,
+    /// After which it is worthless.
+    pub expires_ms: UtcMs,
+    /// How often it was started.
+    pub attempt: i64,
+    /// The last word about it.
+    pub detail: Option<String>,
+    /// Accepted at.
+    pub accepted_ms: Option<UtcMs>,
+}
+
+/// The deliveries of an issue to one person, by contact or by lower-cased address, oldest generation first.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn to_person(db: &Db, issue_id: &str, contact_id: &str, recipient_key: &str) -> Result<Vec<Told>> {
+    db.all(
+        "SELECT id, issue_id, contact_id, recipient_name, email, generation, rendition_id, message_id, state, due_ms,
+             promised_ms, expires_ms, attempt, detail, accepted_ms
+         FROM delivery WHERE source = $1 AND issue_id = $1 AND recipient_key = $3
+         UNION
+         SELECT d.id, d.issue_id, d.contact_id, d.recipient_name, d.email, d.generation, d.rendition_id, d.message_id,
+             d.state, d.due_ms, d.promised_ms, d.expires_ms, d.attempt, d.detail, d.accepted_ms
+         FROM audience_decision a JOIN delivery d ON d.id = a.delivery_id
+         WHERE a.issue_id = $1 AND a.contact_id = $2
+         ORDER BY generation, id LIMIT 100",
+        args![issue_id, contact_id, recipient_key],
+    )
+    .await
+}
+
+/// One delivery with all that explains it.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn told(db: &Db, id: &str) -> Result<Option<Told>> {
+    db.opt(
+        "SELECT id, issue_id, contact_id, recipient_name, email, generation, rendition_id, message_id, state, due_ms,
+             promised_ms, expires_ms, attempt, detail, accepted_ms
+         FROM delivery WHERE id = $1",
+        args![id],
     )
     .await
 }

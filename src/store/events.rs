@@ -83,6 +83,20 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
     .await
 }
 
+/// What came of a delivery, oldest first, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
+    db.all(
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+             network, human, verdict
+         FROM engagement_event WHERE delivery_id = $1 ORDER BY at_ms, id LIMIT 1000",
+        args![delivery_id],
+    )
+    .await
+}
+
 /// The same inside a transaction, seeing what it wrote.
 ///
 /// # Errors

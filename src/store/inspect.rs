@@ -1,52 +1,10 @@
-//! Looking at a database without working on it: for `doctor`, also while another process holds it.
-
-use std::{path::Path, str::FromStr as _, sync::Arc, time::Duration};
-
-use sqlx::{
-    postgres::{PgConnectOptions, PgPoolOptions},
-    sqlite::{SqliteConnectOptions, SqlitePoolOptions},
-};
+//! What a database and the queue in it say about themselves, for `doctor`.
 
 use super::{
     Db,
-    lock::ProcessLock,
     sql::{Sql, args},
 };
 use crate::domain::kernel::{Error, Result, clock::UtcMs};
-
-/// Longest wait for a connection.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
-
-impl Db {
-    /// Opens the database that `url` names for reading, without making or changing tables and without taking the
-    /// lock of a SQLite file.
-    ///
-    /// # Errors
-    /// `NotFound` for a SQLite file that is not there, else as [`Db::open`].
-    pub async fn inspect(url: &str) -> Result<Self> {
-        let Some(path) = url.strip_prefix("sqlite:") else {
-            let options = PgConnectOptions::from_str(url)
-                .map_err(|error| Error::invalid("the PostgreSQL URL cannot be read").because(error))?
-                .application_name("partnercast doctor");
-            let pool = PgPoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
-            let pool = pool.connect_with(options.clone()).await.map_err(|error| {
-                let (host, port) = (options.get_host(), options.get_port());
-                Error::unavailable(format!("PostgreSQL at {host}:{port} does not let us in")).because(error)
-            })?;
-            return Ok(Self::Postgres(pool));
-        };
-        let path = Path::new(path.trim_start_matches("//"));
-        if !path.exists() {
-            return Err(Error::not_found(format!("the database file {}", path.display())));
-        }
-        let options = SqliteConnectOptions::new().filename(path).read_only(true);
-        let pool = SqlitePoolOptions::new().max_connections(1).acquire_timeout(ACQUIRE_TIMEOUT);
-        let read = pool.connect_with(options).await.map_err(|error| {
-            Error::unavailable(format!("the database file {} cannot be read", path.display())).because(error)
-        })?;
-        Ok(Self::Sqlite { write: read.clone(), read, lock: Arc::new(ProcessLock::none()) })
-    }
-}
 
 /// What a database says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]

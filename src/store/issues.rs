@@ -272,6 +272,27 @@ pub async fn issue(db: &Db, id: &str) -> Result<Option<Issue>> {
     .await
 }
 
+/// Issues that fit everything given, latest promise first, at most 10.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn named(
+    db: &Db,
+    id: Option<&str>,
+    newsletter: Option<&str>,
+    nominal_date: Option<&str>,
+) -> Result<Vec<Issue>> {
+    db.all(
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, on_time_ms,
+             frozen_ms, approved_by, approved_ms, released_ms, done_ms
+         FROM issue
+         WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR newsletter = $2) AND ($3 IS NULL OR nominal_date = $3)
+         ORDER BY nominal_date DESC, id LIMIT 10",
+        args![id, newsletter, nominal_date],
+    )
+    .await
+}
+
 /// Whether an issue of this newsletter and date is there already.
 ///
 /// # Errors
@@ -355,6 +376,39 @@ pub async fn audience(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Consid
          FROM audience_decision a JOIN contact c ON c.id = a.contact_id
          WHERE a.issue_id = $1 ORDER BY a.included, c.partner_slug, c.name, c.id LIMIT 1000 OFFSET $2",
         args![issue_id, offset],
+    )
+    .await
+}
+
+/// What was decided about one person when an issue was fixed, and what was promised to them.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Decided {
+    /// Whether they get it.
+    pub included: bool,
+    /// Why, or why not.
+    pub because: String,
+    /// IANA zone their promise is kept in.
+    pub zone: String,
+    /// Their rendition.
+    pub rendition_id: Option<String>,
+    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub nominal_local: Option<String>,
+    /// The instant.
+    pub due_ms: Option<UtcMs>,
+    /// What a clock change did to it.
+    pub note: Option<String>,
+}
+
+/// The decision about one contact; none if they were not considered.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn decided(db: &Db, issue_id: &str, contact_id: &str) -> Result<Option<Decided>> {
+    db.opt(
+        "SELECT a.included, a.because, a.zone, a.rendition_id, o.nominal_local, o.due_ms, o.note
+         FROM audience_decision a LEFT JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
+         WHERE a.issue_id = $1 AND a.contact_id = $2",
+        args![issue_id, contact_id],
     )
     .await
 }

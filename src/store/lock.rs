@@ -10,15 +10,10 @@ use crate::domain::kernel::{Error, Result};
 
 /// Keeps a second process from working on the same SQLite file; the operating system lets go when we end.
 pub struct ProcessLock {
-    _file: Option<File>,
+    _file: File,
 }
 
 impl ProcessLock {
-    /// No lock: for who only looks.
-    pub(super) fn none() -> Self {
-        Self { _file: None }
-    }
-
     /// The number of the process that works on `database`, if one does. Takes no lock itself.
     pub fn holder(database: &Path) -> Option<String> {
         let mut name = database.as_os_str().to_owned();
@@ -58,6 +53,6 @@ impl ProcessLock {
         let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
         written
             .map_err(|error| Error::unavailable(format!("{} cannot be written: {error}", path.display())))?;
-        Ok(Self { _file: Some(file) })
+        Ok(Self { _file: file })
     }
 }

@@ -2,10 +2,13 @@
 //!
 //! Reads take `&Db`, writes take `&mut Tx`; only `work/` opens a `Tx`.
 
+pub mod attempts;
 pub mod audit;
 mod bulk;
+pub mod contacts;
 pub mod contents;
 pub mod db;
+pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
 pub mod inspect;
@@ -14,8 +17,10 @@ pub mod leads;
 pub mod lock;
 pub mod nodes;
 pub mod partners;
+pub mod progress;
 pub mod queue;
 pub mod quotas;
+pub mod read_only;
 pub mod renditions;
 pub mod sessions;
 pub mod sql;

@@ -373,14 +373,22 @@ pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) 
         )
         .await?;
     if done == 1 {
-        tx.run(
-            "UPDATE issue SET state = 'sending', done_ms = NULL
-             WHERE state = 'done' AND id = (SELECT issue_id FROM delivery WHERE delivery.id = $1)",
-            args![id],
-        )
-        .await?;
+        reopen(tx).await?;
     }
     Ok(done == 1)
+}
+
+/// Lets issues that were done go on when something of theirs waits again.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn reopen(tx: &mut Tx) -> Result<u64> {
+    tx.run(
+        "UPDATE issue SET state = 'sending', done_ms = NULL
+         WHERE state = 'done' AND EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live)",
+        Vec::new(),
+    )
+    .await
 }
 
 /// Releases an approved issue: fills its outbox with one row per included recipient, in one statement. An issue

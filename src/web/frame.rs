@@ -68,11 +68,12 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 4] = [
+const CONSOLE: [(&str, &str); 5] = [
     ("Overview", "/console"),
     ("Leads", "/console/leads"),
     ("Partners", "/console/partners"),
     ("Content", "/console/content"),
+    ("Dead letters", "/console/dead-letters"),
 ];
 
 impl Frame {
@@ -152,9 +153,15 @@ impl Frame {
     /// As the demo shows it.
     pub fn sample(area: Area, title: &str) -> Self {
         let nav: &[(&str, &str)] = match area {
-            Area::Console => {
-                &[("Story", "/"), ("Caught mail", "/inbox"), CONSOLE[0], CONSOLE[1], CONSOLE[2], CONSOLE[3]]
-            }
+            Area::Console => &[
+                ("Story", "/"),
+                ("Caught mail", "/inbox"),
+                CONSOLE[0],
+                CONSOLE[1],
+                CONSOLE[2],
+                CONSOLE[3],
+                CONSOLE[4],
+            ],
             Area::Demo => {
                 &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")]
             }

@@ -11,6 +11,7 @@ mod error;
 mod frame;
 mod headers;
 mod health;
+pub mod metrics;
 mod public;
 mod respond;
 mod router;

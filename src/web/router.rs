@@ -16,7 +16,7 @@ use tower_http::{
 use super::{
     console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
-    public, statics,
+    metrics, public, statics,
     throttle::Throttle,
 };
 use crate::work::Context;
@@ -52,6 +52,7 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
         .layer(from_fn_with_state(ctx.clone(), error::shown))
         .layer(from_fn_with_state(ctx.clone(), headers::add))
         .layer(CompressionLayer::new())
+        .layer(from_fn_with_state(ctx.clone(), metrics::count))
         .with_state(ctx)
 }
 
@@ -109,8 +110,11 @@ fn console_routes() -> Routes {
         .route("/console/live.json", get(console::overview::live))
         .route("/console/issues/{id}", get(console::issue::page))
         .route("/console/issues/{id}/live.json", get(console::issue::live))
+        .route("/console/issues/{id}/people/{contact}", get(console::person::page))
         .route("/console/issues/{id}/{action}", post(console::issue::steer))
         .route("/console/issues/{id}/deliveries/{delivery}/again", post(console::issue::send_again))
+        .route("/console/dead-letters", get(console::dead_letters::page))
+        .route("/console/dead-letters/again", post(console::dead_letters::again))
         .route("/console/renditions/{id}", get(console::content::rendition))
         .route("/console/renditions/{id}/html", get(console::content::rendition_html))
         .route("/console/leads", get(console::leads::list))

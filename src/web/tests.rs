@@ -77,6 +77,15 @@ fn every_page_renders_with_every_sample() {
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
     samples.app("overview", "console/overview", Area::Console, &console::overview::View::sample());
     samples.app("issue", "console/issue", Area::Console, &console::issue::View::sample());
+    samples.app("person", "console/person", Area::Console, &console::person::View::sample());
+    for empty in [false, true] {
+        samples.app(
+            &format!("dead-letters-{empty}"),
+            "console/dead_letters",
+            Area::Console,
+            &console::dead_letters::View::sample(empty),
+        );
+    }
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());

@@ -7,7 +7,7 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{cobrand::Media, documents::Documents, track::Tracker};
+use super::{cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, track::Tracker};
 use crate::{
     domain::{
         content::library::Library,
@@ -72,6 +72,10 @@ pub struct Context {
     pub documents: Documents,
     /// Wakes loops.
     pub wake: Wake,
+    /// What pages count, shared by all who look.
+    pub figures: Figures,
+    /// What meters count.
+    pub metrics: Metrics,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
 }
@@ -93,6 +97,7 @@ impl Context {
         templates: Arc<Templates>,
         settings: Settings,
     ) -> Self {
+        let metrics = Metrics::new(db.dialect(), clock.machine_ms());
         Self {
             db,
             clock,
@@ -104,6 +109,8 @@ impl Context {
             tracker: Tracker::default(),
             documents: Documents::default(),
             wake: Wake::default(),
+            figures: Figures::default(),
+            metrics,
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
         }

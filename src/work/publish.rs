@@ -182,7 +182,11 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
     let held = (now_ms > last_ms + CATCH_UP_MS)
         .then(|| "its time passed while nothing was running; is it still worth sending?".to_owned());
     let people = People::load(ctx, slug).await?;
-    freeze(ctx, plan, &people, &due, held).await
+    let missed = if held.is_some() { due.len() } else { 0 };
+    if freeze(ctx, plan, &people, &due, held).await? {
+        ctx.metrics.missed_occurrences(missed);
+    }
+    Ok(())
 }
 
 fn occurrence(nominal: NaiveDateTime, zone: Tz) -> Occurrence {
@@ -232,14 +236,15 @@ impl People {
     }
 }
 
-/// Fixes audience and content, renders every variant, and stores it all in one transaction.
+/// Fixes audience and content, renders every variant, and stores it all in one transaction. False if another node was
+/// first.
 async fn freeze(
     ctx: &Context,
     plan: &Plan<'_>,
     people: &People,
     due: &BTreeMap<&'static str, Occurrence>,
     held_because: Option<String>,
-) -> Result<()> {
+) -> Result<bool> {
     let now_ms = ctx.now_ms();
     let id = IssueId::new(now_ms, &*ctx.random).to_string();
     let (decisions, variants) = select(ctx, plan, people, &id)?;
@@ -271,7 +276,7 @@ async fn freeze(
     let frozen = Frozen { issue, plan_hash: plan.asset.revision.clone(), occurrences, decisions };
     let mut tx = ctx.db.begin().await?;
     if !issues::insert_head(&mut tx, &frozen).await? {
-        return Ok(());
+        return Ok(false);
     }
     renditions::insert(&mut tx, now_ms, variants).await?;
     issues::insert_audience(&mut tx, &frozen).await?;
@@ -287,7 +292,7 @@ async fn freeze(
     .await?;
     tx.commit().await?;
     tracing::info!(issue = frozen.issue.id, recipients, left_out, renditions, "issue frozen");
-    Ok(())
+    Ok(true)
 }
 
 /// Decides on everybody and renders one variant per partner, roles and language. A fault in one variant stops the

@@ -255,6 +255,11 @@ pub async fn write_batch(ctx: &Context) -> Result<usize> {
     match written {
         Ok(()) => {
             let count = batch.len();
+            for seen in &batch {
+                if let Some(kind) = EventKind::parse(&seen.event.kind) {
+                    ctx.metrics.event(kind.as_str(), seen.event.human);
+                }
+            }
             for durable in batch.into_iter().filter_map(|seen| seen.durable) {
                 // Nobody waits any more when the reader was sent on.
                 let _ = durable.send(());

@@ -4,6 +4,8 @@ pub mod backoff;
 pub mod breaker;
 pub mod classes;
 pub mod outcome;
+pub mod outlook;
+pub mod pace;
 pub mod quota;
 pub mod slots;
 pub mod state;

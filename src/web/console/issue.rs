@@ -10,14 +10,14 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{delivery_bar, delivery_tone, issue_badge, signin::actor, world};
+use super::{delivery_bar, delivery_tone, issue_badge, progress::Progress, signin::actor, world};
 use crate::{
     domain::{
         delivery::DeliveryState,
         kernel::{Error, Result},
     },
     store::{
-        deliveries, events,
+        deliveries,
         issues::{self, Considered, Issue},
         renditions,
     },
@@ -71,6 +71,8 @@ pub struct LiveView {
     pub world: World,
     /// Deliveries by state.
     pub bar: Bar,
+    /// Sent, left, how fast, until when.
+    pub progress: Progress,
     /// Clicks by people and machines.
     pub clicks: Bar,
     /// The same in a sentence.
@@ -116,6 +118,8 @@ pub struct Variant {
 pub struct Person {
     /// Name.
     pub name: String,
+    /// Their whole chain.
+    pub href: String,
     /// Partner.
     pub partner: String,
     /// Roles.
@@ -131,6 +135,8 @@ pub struct Person {
 pub struct Delivery {
     /// To whom.
     pub name: String,
+    /// Their whole chain.
+    pub href: Option<String>,
     /// Where to.
     pub email: String,
     /// Promised for.
@@ -169,7 +175,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         live: live_view(&ctx, &issue, zone).await?,
         variants: variants(&ctx, &audience).await?,
         audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
-        audience: audience.into_iter().map(person).collect(),
+        audience: audience.into_iter().map(|considered| person(considered, &issue.id)).collect(),
         deliveries: lines.into_iter().map(|line| delivery(line, &issue.id, zone)).collect(),
         title: issue.title,
     };
@@ -209,6 +215,7 @@ pub async fn steer(
         "cancel" => approve::cancel(&ctx, &id, who).await?,
         _ => return Err(Problem::no_page()),
     }
+    ctx.figures.forget();
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
@@ -218,6 +225,7 @@ pub async fn send_again(
     Path((id, delivery)): Path<(String, String)>,
 ) -> Answer {
     approve::send_again(&ctx, &delivery, actor(&ctx)).await?;
+    ctx.figures.forget();
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
@@ -249,7 +257,7 @@ fn actions(issue: &Issue) -> Vec<Action> {
 }
 
 async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
-    let clicks = events::clicks_of_issue(&ctx.db, &issue.id).await?;
+    let clicks = ctx.figures.details(ctx, &issue.id).await?.clicks;
     let when = |ms: Option<i64>| ms.map_or("not yet".to_owned(), |ms| Moment::full(ms, zone).text);
     let mut facts = vec![Fact::new("Fixed", when(Some(issue.frozen_ms)))];
     if let Some(by) = &issue.approved_by {
@@ -265,6 +273,7 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         badge: issue_badge(issue),
         world: world(ctx, issue).await?,
         bar: delivery_bar(ctx, &issue.id).await?,
+        progress: Progress::of(ctx, issue, zone).await?,
         clicks: Bar::of(&[("brand", "by people", clicks.human), ("", "by machines", clicks.machine)]),
         clicks_says: format!(
             "{} followed a link. Scanners and prefetching programs are counted apart.",
@@ -297,8 +306,9 @@ async fn variants(ctx: &Context, audience: &[Considered]) -> Result<Vec<Variant>
     Ok(variants)
 }
 
-fn person(person: Considered) -> Person {
+fn person(person: Considered, issue_id: &str) -> Person {
     Person {
+        href: format!("/console/issues/{issue_id}/people/{}", person.contact_id),
         badge: if person.included { Badge::new("good", "in") } else { Badge::new("bad", "out") },
         name: person.name,
         partner: person.partner_slug,
@@ -315,8 +325,10 @@ fn delivery(line: deliveries::Line, issue_id: &str, zone: Tz) -> Delivery {
         Some(DeliveryState::Uncertain | DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Dead)
     );
     let again = ended.then(|| format!("/console/issues/{issue_id}/deliveries/{}/again", line.id));
+    let href = line.contact_id.map(|contact| format!("/console/issues/{issue_id}/people/{contact}"));
     Delivery {
         name: line.recipient_name,
+        href,
         email: line.email,
         promised: Moment::short(line.promised_ms, zone).text,
         badge: Badge::new(tone, line.state),
@@ -333,6 +345,7 @@ impl View {
     pub fn sample() -> Self {
         let delivery = |name: &str, tone, state: &str, reply: &str| Delivery {
             name: name.into(),
+            href: Some("#".into()),
             email: format!("{}@northlight.example", name.to_lowercase().replace(' ', ".")),
             promised: "Tue 12 Jan, 16:00".into(),
             badge: Badge::new(tone, state),
@@ -365,6 +378,7 @@ impl View {
             live: LiveView {
                 badge: Badge::new("brand", "on its way"),
                 world: World::sample(),
+                progress: Progress::sample(),
                 bar: Bar::of(&[
                     ("good", "accepted", 17),
                     ("brand", "sending", 2),
@@ -391,6 +405,7 @@ impl View {
             audience: vec![
                 Person {
                     name: "Kara Boyd".into(),
+                    href: "#".into(),
                     partner: "northlight".into(),
                     roles: "marketing".into(),
                     badge: Badge::new("bad", "out"),
@@ -398,6 +413,7 @@ impl View {
                 },
                 Person {
                     name: "Luis Ortega".into(),
+                    href: "#".into(),
                     partner: "northlight".into(),
                     roles: "sales".into(),
                     badge: Badge::new("good", "in"),

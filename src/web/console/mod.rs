@@ -1,13 +1,14 @@
 //! The console: what is promised, what is on its way, and how it went; for marketers and channel managers.
 
 pub mod content;
+pub mod dead_letters;
 pub mod issue;
 pub mod leads;
 pub mod overview;
 pub mod partners;
+pub mod person;
+pub mod progress;
 pub mod signin;
-
-use std::collections::BTreeMap;
 
 use axum::response::Response;
 
@@ -21,7 +22,7 @@ use super::{
 };
 use crate::{
     domain::{delivery::DeliveryState, kernel::Result},
-    store::{deliveries, issues, partners as partner_rows},
+    store::issues,
     work::Context,
 };
 
@@ -58,7 +59,7 @@ pub fn delivery_tone(state: DeliveryState) -> &'static str {
 /// # Errors
 /// Those of the store.
 pub async fn delivery_bar(ctx: &Context, issue_id: &str) -> Result<Bar> {
-    let counts = deliveries::counts(&ctx.db, issue_id).await?;
+    let counts = ctx.figures.counts(ctx, issue_id).await?;
     let of = |state: DeliveryState| {
         counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count)
     };
@@ -77,26 +78,10 @@ pub async fn delivery_bar(ctx: &Context, issue_id: &str) -> Result<Bar> {
 /// # Errors
 /// Those of the store.
 pub async fn world(ctx: &Context, issue: &issues::Issue) -> Result<World> {
-    let promises = issues::promises(&ctx.db, &issue.id).await?;
-    let cities = cities(ctx).await?;
+    let promises = ctx.figures.promises(ctx, issue).await?;
+    let cities = ctx.figures.cities(ctx).await?;
     let (_, zone) = super::frame::vendor(ctx);
     Ok(World::of(&issue.title, &promises, &cities, zone, ctx.now_ms()))
-}
-
-/// The partners' cities by zone.
-///
-/// # Errors
-/// Those of the store.
-pub async fn cities(ctx: &Context) -> Result<BTreeMap<String, Vec<String>>> {
-    let mut cities: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for partner in partner_rows::all_partners(&ctx.db).await? {
-        let places = cities.entry(partner.zone.name().to_owned()).or_default();
-        // Three names fit a line; more would say less.
-        if places.len() < 3 && !places.contains(&partner.city) {
-            places.push(partner.city);
-        }
-    }
-    Ok(cities)
 }
 
 /// The title of an asset for people, as authored.

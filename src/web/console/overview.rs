@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{asset_title, delivery_bar, issue_badge, world};
 use crate::{
     domain::{kernel::Result, lead::LeadStage},
-    store::{deliveries, events, issues, leads},
+    store::{events, issues, leads},
     web::{
         error::Problem,
         frame::{self, Area, Frame},
@@ -163,7 +163,8 @@ pub async fn live(State(ctx): State<Arc<Context>>) -> Result<Response, Problem> 
 
 async fn view(ctx: &Context) -> Result<View> {
     let (_, zone) = frame::vendor(ctx);
-    let all = issues::recent(&ctx.db).await?;
+    let figures = ctx.figures.overview(ctx).await?;
+    let all = &figures.issues;
     let on_its_way =
         all.iter().find(|issue| matches!(issue.state.as_str(), "sending" | "approved" | "frozen"));
     let running = match on_its_way {
@@ -183,13 +184,10 @@ async fn view(ctx: &Context) -> Result<View> {
         on_time += kept;
         recipients += of;
     }
-    let people = leads::recent(&ctx.db, None).await?;
-    let clocks = leads::running_clocks(&ctx.db).await?;
-    let seen = events::recent(&ctx.db).await?;
+    let (people, clocks, seen) = (&figures.leads, &figures.clocks, &figures.events);
     let human = i64::try_from(seen.iter().filter(|event| event.human).count()).unwrap_or(0);
     let machine = i64::try_from(seen.len()).unwrap_or(0) - human;
     let late = clocks.iter().filter(|clock| clock.due_ms < ctx.now_ms()).count();
-    let waiting = deliveries::unfinished(&ctx.db).await?;
     Ok(View {
         zone: zone.name().replace('_', " "),
         tiles: vec![
@@ -201,7 +199,7 @@ async fn view(ctx: &Context) -> Result<View> {
             },
             Tile {
                 label: "In the queue",
-                value: waiting.to_string(),
+                value: figures.unfinished.to_string(),
                 text: "deliveries not in a final state".to_owned(),
                 bar: None,
             },
@@ -228,9 +226,9 @@ async fn view(ctx: &Context) -> Result<View> {
         ],
         running,
         issues: lines,
-        upcoming: upcoming(ctx, zone).await?,
+        upcoming: upcoming(&figures.upcoming, zone),
         leads_total: counted(people.len(), "lead", "leads"),
-        pipeline: pipeline(&people),
+        pipeline: pipeline(people),
         engagement: Engagement {
             total: seen.len(),
             bar: Bar::of(&[("brand", "by people", human), ("", "by machines", machine)]),
@@ -255,7 +253,7 @@ fn kept_bar(on_time: i64, due: i64) -> Bar {
 
 /// The line, and what is due by now: kept and in all.
 async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, i64, i64)> {
-    let promises = issues::promises(&ctx.db, &issue.id).await?;
+    let promises = ctx.figures.promises(ctx, issue).await?;
     // What is not due yet is neither kept nor broken.
     let due: Vec<_> =
         promises.iter().filter(|promise| promise.due_ms + issue.on_time_ms <= ctx.now_ms()).collect();
@@ -272,9 +270,8 @@ async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, 
     Ok((line, on_time, recipients))
 }
 
-async fn upcoming(ctx: &Context, zone: Tz) -> Result<Vec<Ahead>> {
-    let ahead = publish::upcoming(ctx, 3).await?;
-    let ahead = ahead.into_iter().take(6).map(|promise| {
+fn upcoming(ahead: &[publish::Upcoming], zone: Tz) -> Vec<Ahead> {
+    let ahead = ahead.iter().take(6).cloned().map(|promise| {
         let date = chrono::NaiveDate::parse_from_str(&promise.nominal_date, "%Y-%m-%d").ok();
         let part = |format: &str| date.map(|date| date.format(format).to_string()).unwrap_or_default();
         let plan = promise.plan.as_deref().map_or_else(|| "nothing written yet".to_owned(), authored);
@@ -291,7 +288,7 @@ async fn upcoming(ctx: &Context, zone: Tz) -> Result<Vec<Ahead>> {
             warning: promise.warning,
         }
     });
-    Ok(ahead.collect())
+    ahead.collect()
 }
 
 fn pipeline(people: &[leads::Lead]) -> Vec<StageLine> {

@@ -2,7 +2,7 @@
 
 use partnercast::{
     domain::kernel::id::EventId,
-    store::events::{Event, clicks_of_issue, insert, judge_burst, of_lead, of_lead_in, recent},
+    store::events::{Event, clicks_of_issue, insert, judge_burst, of_delivery, of_lead, of_lead_in, recent},
 };
 
 use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::Scene};
@@ -93,6 +93,8 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => judge_burst(tx, "dlv_1", START_MS + 10)), 0, "said once");
         let machine: Vec<_> = of_lead(&db, "led_1").await.unwrap().into_iter().filter(|event| !event.human).collect();
         assert_eq!(machine.len(), 2);
+        let told: Vec<i64> = of_delivery(&db, "dlv_1").await.unwrap().iter().map(|event| event.at_ms - START_MS).collect();
+        assert_eq!(told, [0, 10, 11, 12], "what came of one mail, oldest first");
         assert!(machine[0].verdict.contains("two seconds"), "{}", machine[0].verdict);
     }
 }

@@ -3,8 +3,8 @@
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::issues::{
-        Decision, Occurrence, any_sending, approve, approved, audience, control, exists, finish,
-        insert_audience, insert_head, issue, promises, recent,
+        Decision, Occurrence, any_sending, approve, approved, audience, control, decided, exists, finish,
+        insert_audience, insert_head, issue, named, promises, recent,
     },
 };
 
@@ -62,6 +62,26 @@ both_dbs! {
         let promise = promises(&db, "iss_feb").await.unwrap().remove(0);
         assert_eq!((promise.recipients, promise.accepted, promise.on_time), (1_002, 0, 0));
         assert_eq!(promise.note.as_deref(), Some("moved by a clock change"));
+    }
+
+    /// An issue is found by each of its names; what was decided about a person comes with what was promised to them.
+    async fn named_and_decided_answer_who_asks(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        let ids = |found: Vec<partnercast::store::issues::Issue>| found.into_iter().map(|issue| issue.id).collect::<Vec<_>>();
+        for (id, newsletter, date) in [
+            (Some(scene.issue.as_str()), None, None),
+            (None, Some("fold-forward"), None),
+            (None, Some("fold-forward"), Some("2027-01-12")),
+            (None, None, Some("2027-01-12")),
+        ] {
+            assert_eq!(ids(named(&db, id, newsletter, date).await.unwrap()), [scene.issue.as_str()]);
+        }
+        assert!(named(&db, None, Some("fold-forward"), Some("2027-02-09")).await.unwrap().is_empty());
+        let told = decided(&db, &scene.issue, &scene.contacts[0]).await.unwrap().unwrap();
+        assert!(told.included && told.rendition_id.is_some() && told.note.is_none());
+        assert_eq!((told.because.as_str(), told.zone.as_str()), ("reads the newsletter", "Europe/Copenhagen"));
+        assert_eq!((told.nominal_local.as_deref(), told.due_ms), (Some("2027-01-12T10:00"), Some(START_MS)));
+        assert!(decided(&db, &scene.issue, "con_none").await.unwrap().is_none());
     }
 
     /// An approval is bound to what the person saw, counts once, and clears why it was held.

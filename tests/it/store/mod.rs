@@ -1,7 +1,10 @@
 //! The conformance suite of the store: every public function, on both databases.
 
+mod attempts;
 mod audit;
+mod contacts;
 mod contents;
+mod dead_letters;
 mod events;
 mod gate;
 mod issues;
@@ -9,8 +12,10 @@ mod leads;
 mod model;
 mod nodes;
 mod partners;
+mod progress;
 mod queue;
 mod queue_crash;
+mod read_only;
 mod renditions;
 mod sessions;
 mod suppressions;

@@ -1,8 +1,11 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
+mod explain;
+mod exposition;
 mod faults;
 mod hand_off;
 mod issue;
+mod metrics;
 mod rig;
 mod signed;
 

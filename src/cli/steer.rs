@@ -1,0 +1,234 @@
+//! `partnercast release`, `pause`, `resume`, `cancel` and `retry`: steering an issue from the command line.
+//!
+//! On PostgreSQL they work beside any number of running `serve`. A SQLite file has one process: while `serve` runs,
+//! they say where its console has the same lever.
+
+use std::{
+    io::{BufRead as _, IsTerminal as _, Write as _},
+    sync::Arc,
+};
+
+use super::{ConfigArgument, load, say, start_log};
+use crate::{
+    app,
+    config::Config,
+    domain::{
+        delivery::DeliveryState,
+        kernel::{Error, Kind, Result},
+    },
+    render::Templates,
+    store::{Db, dead_letters::Filter, deliveries, issues, issues::Issue},
+    work::{Context, approve, lookup, replay},
+};
+
+/// Who acts, for the audit log.
+const ACTOR: &str = "operator (command line)";
+
+/// Arguments of the levers.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// The issue: its id, `newsletter/2027-01-12`, or the newsletter alone for its latest issue.
+    issue: String,
+    /// Do not ask before what cannot be taken back.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// Arguments of `retry`.
+#[derive(Debug, clap::Args)]
+pub struct RetryArguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// The issue, as for `explain`, or one delivery (dlv_…).
+    target: String,
+    /// Only those in this state: failed, uncertain, expired or dead.
+    #[arg(long)]
+    state: Option<String>,
+    /// Only those whose last try ended in this class, such as soft or policy.
+    #[arg(long)]
+    class: Option<String>,
+    /// Do not ask.
+    #[arg(long, short)]
+    yes: bool,
+}
+
+/// What can be done with an issue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Lever {
+    /// Approve it as it was frozen.
+    Release,
+    /// Start nothing new for now.
+    Pause,
+    /// Go on.
+    Resume,
+    /// Start nothing new ever.
+    Cancel,
+}
+
+/// Moves the lever.
+///
+/// # Errors
+/// The issue is not clear, cannot be moved that way now, or another process has the database for itself.
+pub async fn main(lever: Lever, arguments: Arguments) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let looking = Db::open_read_only(&config.database.url).await?;
+    let issue = lookup::issue(&looking, &arguments.issue).await?;
+    let name = format!("{}/{}", issue.newsletter, issue.nominal_date);
+    let question = question(&looking, lever, &issue, &name).await?;
+    looking.close().await;
+    let path = format!("/console/issues/{}", issue.id);
+    let ctx = writing(&config, &path).await?;
+    if let Some(question) = question
+        && !arguments.yes
+        && !confirmed(&question)?
+    {
+        say("nothing was done");
+        return Ok(());
+    }
+    match lever {
+        Lever::Release => approve::approve(&ctx, &issue.id, &issue.content_hash, ACTOR).await?,
+        Lever::Pause => approve::pause(&ctx, &issue.id, ACTOR).await?,
+        Lever::Resume => approve::resume(&ctx, &issue.id, ACTOR).await?,
+        Lever::Cancel => approve::cancel(&ctx, &issue.id, ACTOR).await?,
+    }
+    let counts = deliveries::counts(&ctx.db, &issue.id).await?;
+    ctx.db.close().await;
+    say(&match lever {
+        Lever::Release => format!(
+            "{name} is approved; its messages are made and leave at their promised hours while `serve` runs"
+        ),
+        Lever::Pause => format!(
+            "{name} is paused; what is being handed over is finished, nothing new starts ({})",
+            standing(&counts)
+        ),
+        Lever::Resume => format!("{name} goes on ({})", standing(&counts)),
+        Lever::Cancel => format!("{name} is cancelled for good; the evidence stays ({})", standing(&counts)),
+    });
+    Ok(())
+}
+
+/// What to ask before what cannot be taken back; refuses early what cannot be done at all.
+async fn question(db: &Db, lever: Lever, issue: &Issue, name: &str) -> Result<Option<String>> {
+    match lever {
+        Lever::Release if issue.state != "frozen" || issue.control == "cancelled" => {
+            let state = if issue.control == "cancelled" { "cancelled" } else { issue.state.as_str() };
+            Err(Error::conflict(format!("{name} does not wait for approval: it is {state}")))
+        }
+        Lever::Release => {
+            let promises = issues::promises(db, &issue.id).await?;
+            let readers: i64 = promises.iter().map(|promise| promise.recipients).sum();
+            let why =
+                issue.held_because.as_ref().map(|why| format!("\nIt was held: {why}")).unwrap_or_default();
+            let hash: String = issue.content_hash.chars().take(12).collect();
+            Ok(Some(format!(
+                "{name}, “{}”, goes to {readers} people (content {hash}).{why}\nRelease it?",
+                issue.title
+            )))
+        }
+        Lever::Cancel => {
+            let counts = standing(&deliveries::counts(db, &issue.id).await?);
+            Ok(Some(format!("What has not left of {name} will never leave ({counts}). Cancel it?")))
+        }
+        Lever::Pause | Lever::Resume => Ok(None),
+    }
+}
+
+/// Puts back what ended without being accepted.
+///
+/// # Errors
+/// As [`main`]; a wrong state or class; nothing to send again.
+pub async fn retry(arguments: RetryArguments) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let looking = Db::open_read_only(&config.database.url).await?;
+    let mut filter = Filter { state: arguments.state, class: arguments.class, ..Filter::default() };
+    let (name, path) = if arguments.target.starts_with("dlv_") {
+        let told = deliveries::told(&looking, &arguments.target).await?;
+        let told = told.ok_or_else(|| Error::not_found(format!("delivery {}", arguments.target)))?;
+        filter.delivery = Some(told.id.clone());
+        (format!("to {} <{}>", told.recipient_name, told.email), "/console/dead-letters".to_owned())
+    } else {
+        let issue = lookup::issue(&looking, &arguments.target).await?;
+        filter.issue = Some(issue.id.clone());
+        let path = format!("/console/dead-letters?issue={}", issue.id);
+        (format!("of {}/{}", issue.newsletter, issue.nominal_date), path)
+    };
+    let mut ready = replay::ready(&looking, &filter).await?;
+    looking.close().await;
+    if ready == 0 {
+        say(&format!(
+            "nothing {name} can be sent again: only what failed, expired, is uncertain or dead, of an issue that was not \
+             cancelled"
+        ));
+        return Ok(());
+    }
+    let ctx = writing(&config, &path).await?;
+    let more = if ready == replay::REPLAY_MAX { " or more" } else { "" };
+    let question =
+        format!("{} {name} leave again, each with its old Message-ID. Send?", messages(ready, more));
+    if !arguments.yes && !confirmed(&question)? {
+        say("nothing was done");
+        return Ok(());
+    }
+    let mut put_back = 0;
+    while ready > 0 {
+        put_back += replay::replay(&ctx, &filter, ready, ACTOR).await?;
+        ready = if ready == replay::REPLAY_MAX { replay::ready(&ctx.db, &filter).await? } else { 0 };
+    }
+    ctx.db.close().await;
+    say(&format!(
+        "{} {name} wait in the queue and leave while `serve` runs",
+        messages(i64::try_from(put_back).unwrap_or(i64::MAX), "")
+    ));
+    Ok(())
+}
+
+fn messages(count: i64, more: &str) -> String {
+    format!("{count}{more} {}", if count == 1 { "message" } else { "messages" })
+}
+
+/// `17 accepted, 2 ready`
+fn standing(counts: &[(DeliveryState, i64)]) -> String {
+    let words: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
+    if words.is_empty() { "no message was made yet".to_owned() } else { words.join(", ") }
+}
+
+/// The surroundings of a use case; `path` is where the console of a running process has the same lever.
+async fn writing(config: &Config, path: &str) -> Result<Context> {
+    let base = match config.server.public_url.trim_end_matches('/') {
+        "" => format!("http://{}", config.server.listen),
+        url => url.to_owned(),
+    };
+    let db = Db::open(&config.database.url).await.map_err(|error| match error.kind() {
+        Kind::Conflict => Error::conflict(format!(
+            "{}. While it runs, its console has the same lever: {base}{path} (`partnercast sign-in` prints a link into it)",
+            error.public()
+        )),
+        _ => error,
+    })?;
+    let clock = app::clock_of(config)?;
+    app::context(config, db, clock, Arc::new(Templates::load(None)?), base)
+}
+
+/// Asks at the terminal.
+///
+/// # Errors
+/// `Invalid` where nobody can answer.
+fn confirmed(question: &str) -> Result<bool> {
+    let stdin = std::io::stdin();
+    if !stdin.is_terminal() {
+        return Err(Error::invalid(format!(
+            "{question}\nnobody can answer here: add --yes to do it without asking"
+        )));
+    }
+    say(question);
+    let mut out = std::io::stdout().lock();
+    // A closed terminal answers nothing, which is no.
+    let _ = write!(out, "[y/N] ").and_then(|()| out.flush());
+    let mut answer = String::new();
+    let _ = stdin.lock().read_line(&mut answer);
+    Ok(matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,88 @@
+//! How an issue and the queue as a whole come along, counted for people and for meters.
+
+use super::{Db, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs};
+
+/// Of an issue's messages that were tried and are not accepted: how many ended their last try in which class.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn classes(db: &Db, issue_id: &str) -> Result<Vec<(String, i64)>> {
+    db.all(
+        "SELECT a.outcome, COUNT(*) AS many FROM delivery d JOIN attempt a ON a.delivery_id = d.id AND a.no = d.attempt
+         WHERE d.issue_id = $1 AND d.state IN ('ready', 'failed', 'uncertain', 'expired', 'dead') AND d.attempt > 0
+         GROUP BY a.outcome ORDER BY many DESC, a.outcome LIMIT 50",
+        args![issue_id],
+    )
+    .await
+}
+
+/// The messages of an issue to one site.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Site {
+    /// Domain of the addresses.
+    pub site: String,
+    /// All of them.
+    pub total: i64,
+    /// Accepted by the next hop.
+    pub accepted: i64,
+    /// Not yet in a final state.
+    pub unfinished: i64,
+}
+
+/// The 20 sites with most messages of an issue.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn sites(db: &Db, issue_id: &str) -> Result<Vec<Site>> {
+    db.all(
+        "SELECT site, COUNT(*) AS total, COUNT(CASE WHEN state = 'accepted' THEN 1 END) AS accepted,
+             COUNT(CASE WHEN live THEN 1 END) AS unfinished
+         FROM delivery WHERE issue_id = $1
+         GROUP BY site ORDER BY total DESC, site LIMIT 20",
+        args![issue_id],
+    )
+    .await
+}
+
+/// What waits in one lane of the queue.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Lane {
+    /// Its number (`queue::LANE_URGENT`, `queue::LANE_ISSUE`).
+    pub lane: i64,
+    /// Due by now.
+    pub due: i64,
+    /// Due later.
+    pub later: i64,
+    /// When the oldest became due.
+    pub oldest_due_ms: UtcMs,
+}
+
+/// What waits, by lane.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn lanes(db: &Db, now_ms: UtcMs) -> Result<Vec<Lane>> {
+    db.all(
+        "SELECT lane, COUNT(CASE WHEN due_ms <= $1 THEN 1 END) AS due,
+             COUNT(CASE WHEN due_ms > $1 THEN 1 END) AS later, MIN(due_ms) AS oldest_due_ms
+         FROM delivery WHERE live AND state = 'ready' GROUP BY lane ORDER BY lane LIMIT 100",
+        args![now_ms],
+    )
+    .await
+}
+
+/// The earliest promised instant of the issues that are frozen and not released, if there is one.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn first_unreleased_ms(db: &Db) -> Result<Option<UtcMs>> {
+    let row: Option<(Option<i64>,)> = db
+        .opt(
+            "SELECT MIN(o.due_ms) FROM issue i JOIN occurrence o ON o.issue_id = i.id
+             WHERE i.state IN ('frozen', 'approved') AND i.control <> 'cancelled'",
+            Vec::new(),
+        )
+        .await?;
+    Ok(row.and_then(|(due_ms,)| due_ms))
+}

@@ -1,0 +1,263 @@
+//! How far an issue is: sent, left, how fast, until when; what is not accepted by class; the largest sites.
+
+use chrono_tz::Tz;
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        delivery::{
+            DeliveryState,
+            outlook::{WAITS_FOR_A_PERSON, class_means},
+            pace::{self, Rate},
+        },
+        kernel::{Result, clock::UtcMs},
+        program::Control,
+    },
+    store::{
+        issues::{Issue, Promise},
+        progress::Site,
+    },
+    web::view::{
+        Fact,
+        chart::Bar,
+        when::{Moment, span},
+    },
+    work::Context,
+};
+
+/// The figures of a running issue.
+#[derive(Debug, Serialize)]
+pub struct Progress {
+    /// Sent, left, and what will not leave.
+    pub bar: Bar,
+    /// The same in figures, with rate and end.
+    pub facts: Vec<Fact>,
+    /// How many wait for a person.
+    pub stuck: Option<String>,
+    /// Where those are listed.
+    pub stuck_href: String,
+    /// Tried and not accepted, by class.
+    pub classes: Vec<Row>,
+    /// The largest sites.
+    pub sites: Vec<Row>,
+}
+
+/// A line with its drawing.
+#[derive(Debug, Serialize)]
+pub struct Row {
+    /// A class or a site.
+    pub label: String,
+    /// What it means, or how far it is.
+    pub text: String,
+    /// How many.
+    pub count: i64,
+    /// The same, drawn.
+    pub bar: Bar,
+}
+
+/// What the figures are made of.
+struct Standing<'a> {
+    counts: &'a [(DeliveryState, i64)],
+    promises: &'a [Promise],
+    rate: Option<Rate>,
+    paused: bool,
+    now_ms: UtcMs,
+    zone: Tz,
+}
+
+impl Progress {
+    /// As things stand, at most a moment ago.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn of(ctx: &Context, issue: &Issue, zone: Tz) -> Result<Self> {
+        let counts = ctx.figures.counts(ctx, &issue.id).await?;
+        let promises = ctx.figures.promises(ctx, issue).await?;
+        let details = ctx.figures.details(ctx, &issue.id).await?;
+        let standing = Standing {
+            counts: &counts,
+            promises: &promises,
+            rate: ctx.figures.rate(&issue.id),
+            paused: issue.control == Control::Paused.as_str(),
+            now_ms: ctx.now_ms(),
+            zone,
+        };
+        let stuck = standing.sum(|state| WAITS_FOR_A_PERSON.contains(&state));
+        Ok(Self {
+            bar: standing.bar(),
+            facts: standing.facts(),
+            stuck: (stuck > 0).then(|| match stuck {
+                1 => "1 message waits for a person".to_owned(),
+                many => format!("{many} messages wait for a person"),
+            }),
+            stuck_href: format!("{}?issue={}", super::dead_letters::PATH, issue.id),
+            classes: classes(&details.classes),
+            sites: sites(&details.sites),
+        })
+    }
+}
+
+impl Standing<'_> {
+    fn sum(&self, fits: impl Fn(DeliveryState) -> bool) -> i64 {
+        self.counts.iter().filter(|(state, _)| fits(*state)).map(|(_, count)| *count).sum()
+    }
+
+    fn sent(&self) -> i64 {
+        self.sum(|state| state == DeliveryState::Accepted)
+    }
+
+    fn left(&self) -> i64 {
+        self.sum(|state| !state.is_final())
+    }
+
+    fn bar(&self) -> Bar {
+        let stuck = self.sum(|state| WAITS_FOR_A_PERSON.contains(&state));
+        let mut parts = vec![("good", "sent", self.sent()), ("", "left", self.left())];
+        if stuck > 0 {
+            parts.push(("bad", "wait for a person", stuck));
+        }
+        let never = self.sum(|state| matches!(state, DeliveryState::Suppressed | DeliveryState::Cancelled));
+        if never > 0 {
+            parts.push(("warn", "stopped", never));
+        }
+        Bar::of(&parts)
+    }
+
+    fn facts(&self) -> Vec<Fact> {
+        let (sent, left) = (self.sent(), self.left());
+        let all = self.sum(|_| true);
+        let mut facts =
+            vec![Fact::new("Sent", format!("{sent} of {all}")), Fact::new("Left", left.to_string())];
+        if left == 0 {
+            return facts;
+        }
+        // Those whose hour has not come are known from what was frozen, without counting rows.
+        let ahead = self.promises.iter().filter(|promise| promise.due_ms > self.now_ms);
+        let later = ahead.clone().map(|promise| promise.recipients).sum::<i64>().min(left);
+        let last_due_ms = ahead.map(|promise| promise.due_ms).max().unwrap_or(self.now_ms);
+        if later > 0 {
+            facts.push(Fact::new("Due later", later.to_string()));
+        }
+        facts.push(Fact::new(
+            "Rate",
+            self.rate.map_or_else(
+                || "being measured".to_owned(),
+                |rate| format!("{} a second, over the last {}", figure(rate.per_s), span(rate.over_ms)),
+            ),
+        ));
+        let end = pace::ends_ms(self.now_ms, left - later, later, last_due_ms, self.rate);
+        facts.push(Fact::new(
+            "Estimated end",
+            match end {
+                _ if self.paused => "paused".to_owned(),
+                Some(end_ms) => Moment::full(end_ms, self.zone).text,
+                None => "not known yet".to_owned(),
+            },
+        ));
+        facts
+    }
+}
+
+/// `1,240`, `12.5`, `0.3`.
+fn figure(per_s: f64) -> String {
+    if per_s < 100.0 { format!("{per_s:.1}") } else { format!("{per_s:.0}") }
+}
+
+fn classes(counts: &[(String, i64)]) -> Vec<Row> {
+    let most = counts.iter().map(|(_, count)| *count).max().unwrap_or(0);
+    let row = |(class, count): &(String, i64)| Row {
+        label: class.replace('-', " "),
+        text: class_means(class).to_owned(),
+        count: *count,
+        bar: Bar::single("warn", format!("{count} {class}"), *count, most),
+    };
+    counts.iter().map(row).collect()
+}
+
+fn sites(sites: &[Site]) -> Vec<Row> {
+    let row = |site: &Site| {
+        let stopped = site.total - site.accepted - site.unfinished;
+        let mut parts = vec![("good", "sent", site.accepted), ("", "left", site.unfinished)];
+        if stopped > 0 {
+            parts.push(("bad", "ended otherwise", stopped));
+        }
+        Row {
+            label: site.site.clone(),
+            text: format!("{} of {} sent", site.accepted, site.total),
+            count: site.total,
+            bar: Bar::of(&parts),
+        }
+    };
+    sites.iter().map(row).collect()
+}
+
+#[cfg(test)]
+impl Progress {
+    /// Half-way, with a site that refuses.
+    pub fn sample() -> Self {
+        let counts = [
+            (DeliveryState::Accepted, 1_700),
+            (DeliveryState::Sending, 20),
+            (DeliveryState::Ready, 1_400),
+            (DeliveryState::Failed, 3),
+        ];
+        let standing = Standing {
+            counts: &counts,
+            promises: &[],
+            rate: Some(Rate { per_s: 612.5, over_ms: 14_000 }),
+            paused: false,
+            now_ms: 1_799_744_400_000,
+            zone: chrono_tz::Europe::Oslo,
+        };
+        let site =
+            |site: &str, total, accepted, unfinished| Site { site: site.into(), total, accepted, unfinished };
+        Self {
+            bar: standing.bar(),
+            facts: standing.facts(),
+            stuck: Some("3 messages wait for a person".into()),
+            stuck_href: "#".into(),
+            classes: classes(&[("soft".into(), 12), ("bad-address".into(), 3)]),
+            sites: sites(&[site("northlight.example", 1_900, 1_500, 397), site("ipe.example", 20, 20, 0)]),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_end_is_the_last_zone_or_the_queue_s() {
+        let promise = |due_ms, recipients| Promise {
+            nominal_local: String::new(),
+            zone: String::new(),
+            due_ms,
+            note: None,
+            recipients,
+            accepted: 0,
+            on_time: 0,
+        };
+        let promises = [promise(0, 100), promise(86_400_000, 20)];
+        let counts = [(DeliveryState::Accepted, 60), (DeliveryState::Ready, 60)];
+        let standing = |rate, paused| Standing {
+            counts: &counts,
+            promises: &promises,
+            rate,
+            paused,
+            now_ms: 1_000,
+            zone: Tz::UTC,
+        };
+        let says = |standing: Standing<'_>| {
+            standing.facts().iter().map(|fact| format!("{}: {}", fact.label, fact.value)).collect::<Vec<_>>()
+        };
+        let running = says(standing(Some(Rate { per_s: 4.0, over_ms: 60_000 }), false));
+        assert_eq!(running[..3], ["Sent: 60 of 120", "Left: 60", "Due later: 20"]);
+        assert_eq!(running[3], "Rate: 4.0 a second, over the last 1 min");
+        assert_eq!(running[4], "Estimated end: Fri 2 Jan 1970, 00:00 UTC");
+        assert_eq!(
+            says(standing(None, false))[3..],
+            ["Rate: being measured", "Estimated end: not known yet"]
+        );
+        assert_eq!(says(standing(None, true))[4], "Estimated end: paused");
+    }
+}

@@ -1,0 +1,417 @@
+//! The whole chain for one person and one issue: chosen or not and why, what they got, every try, what came of it.
+//!
+//! Reads alone, so that it works beside whoever serves. Sentences are made here once, for terminal, page and JSON.
+
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        delivery::{
+            DeliveryState,
+            outlook::{Standing, WAITS_FOR_A_PERSON, class_means, why_it_ended},
+        },
+        engagement::EventKind,
+        kernel::{Result, clock::UtcMs},
+        program::Control,
+    },
+    store::{
+        Db,
+        attempts::{self, Attempt},
+        contacts::Known,
+        deliveries::{self, Told},
+        events::{self, Event},
+        issues::{self, Decided, Issue},
+        renditions, suppressions,
+    },
+};
+
+/// Everything known about one person and one issue. Times are UTC milliseconds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Explanation {
+    /// The issue.
+    pub issue: IssueTold,
+    /// What was asked for.
+    pub asked: String,
+    /// The person, where one is known.
+    pub person: Option<PersonTold>,
+    /// Chosen or not.
+    pub decision: DecisionTold,
+    /// What they get.
+    pub rendition: Option<RenditionTold>,
+    /// Each message made for them; usually one.
+    pub deliveries: Vec<DeliveryTold>,
+    /// What came of it, oldest first.
+    pub events: Vec<EventTold>,
+    /// What this address does not want.
+    pub suppressions: Vec<SuppressionTold>,
+}
+
+/// The issue.
+#[derive(Debug, Clone, Serialize)]
+pub struct IssueTold {
+    /// The key.
+    pub id: String,
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The promised date.
+    pub date: String,
+    /// Its subject as authored.
+    pub title: String,
+    /// Where it stands.
+    pub state: String,
+    /// `running`, `paused` or `cancelled`.
+    pub control: String,
+    /// When content and audience were fixed.
+    pub frozen_ms: UtcMs,
+    /// When the outbox was filled.
+    pub released_ms: Option<UtcMs>,
+}
+
+/// The person.
+#[derive(Debug, Clone, Serialize)]
+pub struct PersonTold {
+    /// The key.
+    pub id: String,
+    /// Name.
+    pub name: String,
+    /// Address as it is now.
+    pub email: String,
+    /// Partner's slug.
+    pub partner: String,
+    /// Partner's name.
+    pub partner_name: String,
+    /// Roles, separated by semicolons.
+    pub roles: String,
+    /// Language.
+    pub locale: String,
+    /// IANA zone.
+    pub zone: String,
+    /// Whether the roster still lists them.
+    pub active: bool,
+}
+
+/// Chosen or not.
+#[derive(Debug, Clone, Serialize)]
+pub struct DecisionTold {
+    /// `in`, `out`, or `not-considered`.
+    pub verdict: &'static str,
+    /// Why, in a sentence.
+    pub because: String,
+    /// IANA zone their promise is kept in.
+    pub zone: Option<String>,
+    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub promised_local: Option<String>,
+    /// The instant promised.
+    pub promised_ms: Option<UtcMs>,
+    /// What a clock change did to it.
+    pub note: Option<String>,
+    /// What stands between the decision and a delivery, where there is none yet.
+    pub next: Option<String>,
+}
+
+/// What they get.
+#[derive(Debug, Clone, Serialize)]
+pub struct RenditionTold {
+    /// The key.
+    pub id: String,
+    /// Its subject.
+    pub subject: String,
+    /// The roles it was made for.
+    pub roles: String,
+    /// The language it is in.
+    pub locale: String,
+    /// Whose brand it wears.
+    pub partner: String,
+}
+
+/// One message and all that happened to it.
+#[derive(Debug, Clone, Serialize)]
+pub struct DeliveryTold {
+    /// The key.
+    pub id: String,
+    /// 1, and one more whenever a person has a new message made.
+    pub generation: i64,
+    /// Where it went.
+    pub email: String,
+    /// Without angle brackets; the same for every try.
+    pub message_id: String,
+    /// Where it stands.
+    pub state: String,
+    /// Promised for.
+    pub promised_ms: UtcMs,
+    /// Accepted at.
+    pub accepted_ms: Option<UtcMs>,
+    /// How long after its promise it was accepted.
+    pub late_ms: Option<i64>,
+    /// After which it is worthless.
+    pub expires_ms: UtcMs,
+    /// Whether it may have reached the relay more than once.
+    pub may_be_repeated: bool,
+    /// What happens next.
+    pub next: String,
+    /// When, where a time is known.
+    pub next_ms: Option<UtcMs>,
+    /// Every try, in order.
+    pub attempts: Vec<AttemptTold>,
+}
+
+/// One try.
+#[derive(Debug, Clone, Serialize)]
+pub struct AttemptTold {
+    /// Its number.
+    pub no: i64,
+    /// Which process made it.
+    pub node: String,
+    /// When it ended.
+    pub ended_ms: UtcMs,
+    /// How far it came.
+    pub stage: Option<String>,
+    /// The reply's code.
+    pub code: Option<i64>,
+    /// The reply as it came, or what happened.
+    pub reply: String,
+    /// Its class.
+    pub class: String,
+    /// What the class means.
+    pub means: &'static str,
+    /// Whether the relay may have accepted it without our knowing.
+    pub may_have_arrived: bool,
+}
+
+/// Something they did, or a machine did.
+#[derive(Debug, Clone, Serialize)]
+pub struct EventTold {
+    /// When.
+    pub at_ms: UtcMs,
+    /// Its kind's word.
+    pub kind: String,
+    /// What, for people.
+    pub what: String,
+    /// Whether we take it for a person.
+    pub human: bool,
+    /// Why.
+    pub verdict: String,
+}
+
+/// Something this address does not want.
+#[derive(Debug, Clone, Serialize)]
+pub struct SuppressionTold {
+    /// A newsletter's slug, or `all`.
+    pub scope: String,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since_ms: UtcMs,
+}
+
+/// Tells the chain for `person`, or for the address `asked` where nobody of that name is known.
+///
+/// # Errors
+/// Those of the store.
+pub async fn explain(
+    db: &Db,
+    now_ms: UtcMs,
+    issue: &Issue,
+    asked: &str,
+    person: Option<Known>,
+) -> Result<Explanation> {
+    let (contact_id, address) = match &person {
+        Some(known) => (known.id.clone(), known.email_key.clone()),
+        None => (String::new(), asked.trim().to_lowercase()),
+    };
+    let decided = issues::decided(db, &issue.id, &contact_id).await?;
+    let told = deliveries::to_person(db, &issue.id, &contact_id, &address).await?;
+    let mut made = Vec::new();
+    let mut done = Vec::new();
+    for delivery in told {
+        done.extend(events::of_delivery(db, &delivery.id).await?);
+        let tries = attempts::of_delivery(db, &delivery.id).await?;
+        made.push(delivery_told(issue, delivery, tries, now_ms));
+    }
+    done.sort_by(|a, b| (a.at_ms, &a.id).cmp(&(b.at_ms, &b.id)));
+    let rendition = match decided.as_ref().and_then(|decided| decided.rendition_id.as_deref()) {
+        Some(id) => renditions::view(db, id).await?.map(|view| RenditionTold {
+            id: view.id,
+            subject: view.subject,
+            roles: view.roles,
+            locale: view.locale,
+            partner: view.partner_slug,
+        }),
+        None => None,
+    };
+    let stopped = suppressions::of(db, &address).await?;
+    Ok(Explanation {
+        decision: decision_told(issue, decided, person.as_ref(), asked, !made.is_empty()),
+        issue: IssueTold {
+            id: issue.id.clone(),
+            newsletter: issue.newsletter.clone(),
+            date: issue.nominal_date.clone(),
+            title: issue.title.clone(),
+            state: issue.state.clone(),
+            control: issue.control.clone(),
+            frozen_ms: issue.frozen_ms,
+            released_ms: issue.released_ms,
+        },
+        asked: asked.to_owned(),
+        person: person.map(person_told),
+        rendition,
+        deliveries: made,
+        events: done.into_iter().map(event_told).collect(),
+        suppressions: stopped
+            .into_iter()
+            .map(|entry| SuppressionTold {
+                scope: entry.scope,
+                reason: entry.reason,
+                since_ms: entry.created_ms,
+            })
+            .collect(),
+    })
+}
+
+fn person_told(known: Known) -> PersonTold {
+    PersonTold {
+        id: known.id,
+        name: known.name,
+        email: known.email,
+        partner: known.partner_slug,
+        partner_name: known.partner_name,
+        roles: known.roles,
+        locale: known.locale,
+        zone: known.zone,
+        active: known.active,
+    }
+}
+
+fn decision_told(
+    issue: &Issue,
+    decided: Option<Decided>,
+    person: Option<&Known>,
+    asked: &str,
+    has_delivery: bool,
+) -> DecisionTold {
+    let Some(decided) = decided else {
+        return DecisionTold {
+            verdict: "not-considered",
+            because: never_considered(issue, person, asked, has_delivery),
+            zone: person.map(|known| known.zone.clone()),
+            promised_local: None,
+            promised_ms: None,
+            note: None,
+            next: None,
+        };
+    };
+    DecisionTold {
+        verdict: if decided.included { "in" } else { "out" },
+        because: decided.because,
+        zone: Some(decided.zone),
+        next: (decided.included && !has_delivery).then(|| before_release(issue)),
+        promised_local: decided.nominal_local.filter(|_| decided.included),
+        promised_ms: decided.due_ms.filter(|_| decided.included),
+        note: decided.note,
+    }
+}
+
+/// Why nothing was decided about somebody.
+fn never_considered(issue: &Issue, person: Option<&Known>, asked: &str, has_delivery: bool) -> String {
+    match person {
+        None if has_delivery => {
+            format!("{asked} was this person’s address when the issue left; the roster has another now")
+        }
+        None => format!(
+            "nobody with the name or address {asked} is in the roster, so this issue did not consider them; people come \
+             by `partnercast import`"
+        ),
+        Some(known) if !known.active => format!(
+            "{} was not in the roster when the audience of this issue was fixed, so nothing was decided about them",
+            known.name
+        ),
+        Some(known) if known.updated_ms > issue.frozen_ms => format!(
+            "{} came into the roster, or was changed in it, after the audience of this issue was fixed, so they were not \
+             considered; the next issue does",
+            known.name
+        ),
+        Some(known) => {
+            format!("{} was not among the people when the audience of this issue was fixed", known.name)
+        }
+    }
+}
+
+/// What stands between a decision and a delivery.
+fn before_release(issue: &Issue) -> String {
+    match (issue.control.as_str(), issue.state.as_str()) {
+        ("cancelled", _) | (_, "cancelled") => "nothing leaves: the issue was cancelled".to_owned(),
+        (_, "frozen") => match &issue.held_because {
+            Some(why) => format!("the issue waits for a person to approve it: {why}"),
+            None => "the issue waits for a person to approve it".to_owned(),
+        },
+        (_, "approved") => {
+            "the issue is approved; its deliveries are made in a moment, while `serve` runs".to_owned()
+        }
+        _ => {
+            "the issue was released without a delivery for this person, which should not be; please report it"
+                .to_owned()
+        }
+    }
+}
+
+fn delivery_told(issue: &Issue, delivery: Told, tries: Vec<Attempt>, now_ms: UtcMs) -> DeliveryTold {
+    let state = DeliveryState::parse(&delivery.state);
+    let outlook = state.map(|state| {
+        let standing = Standing {
+            state,
+            attempts: delivery.attempt,
+            due_ms: delivery.due_ms,
+            paused: issue.control == Control::Paused.as_str(),
+        };
+        standing.outlook(now_ms)
+    });
+    let last = tries.last().map(|attempt| attempt.outcome.clone());
+    let next = match (state, outlook) {
+        (Some(state), Some(outlook)) if WAITS_FOR_A_PERSON.contains(&state) => {
+            format!("{}: {}", outlook.says, why_it_ended(state, last.as_deref()))
+        }
+        (_, Some(outlook)) => outlook.says.to_owned(),
+        (..) => "this version does not know that state".to_owned(),
+    };
+    let uncertain = |attempt: &Attempt| attempt.outcome == "uncertain";
+    DeliveryTold {
+        may_be_repeated: tries.iter().rev().skip(1).any(uncertain),
+        next,
+        next_ms: outlook.and_then(|outlook| outlook.at_ms),
+        late_ms: delivery.accepted_ms.map(|at_ms| (at_ms - delivery.promised_ms).max(0)),
+        attempts: tries
+            .into_iter()
+            .map(|attempt| AttemptTold {
+                means: class_means(&attempt.outcome),
+                may_have_arrived: uncertain(&attempt),
+                no: attempt.no,
+                node: attempt.node_id,
+                ended_ms: attempt.ended_ms,
+                stage: attempt.stage,
+                code: attempt.code,
+                reply: attempt.reply,
+                class: attempt.outcome,
+            })
+            .collect(),
+        id: delivery.id,
+        generation: delivery.generation,
+        email: delivery.email,
+        message_id: delivery.message_id,
+        state: delivery.state,
+        promised_ms: delivery.promised_ms,
+        accepted_ms: delivery.accepted_ms,
+        expires_ms: delivery.expires_ms,
+    }
+}
+
+fn event_told(event: Event) -> EventTold {
+    let done =
+        EventKind::parse(&event.kind).map_or_else(|| event.kind.clone(), |kind| kind.phrase().to_owned());
+    EventTold {
+        at_ms: event.at_ms,
+        what: event.asset.map_or_else(|| done.clone(), |asset| format!("{done}: {asset}")),
+        kind: event.kind,
+        human: event.human,
+        verdict: event.verdict,
+    }
+}

@@ -1,0 +1,174 @@
+//! What the console's pages count, shared by all who look at them: at most a moment old, asked for once.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use super::{
+    context::Context,
+    fresh::{Fresh, MOMENT},
+    publish::{self, Upcoming},
+};
+use crate::{
+    domain::{
+        delivery::{
+            DeliveryState,
+            pace::{Pace, Rate},
+        },
+        kernel::Result,
+    },
+    store::{
+        deliveries,
+        events::{self, Clicks, Event},
+        issues::{self, Issue, Promise},
+        leads, partners,
+        progress::{self, Site},
+    },
+};
+
+/// The promises of an issue that is over change only when a person has something sent again.
+const OVER: Duration = Duration::from_secs(15);
+/// Issues whose pace is remembered at most.
+const PACES_MAX: usize = 64;
+/// Promises ahead that are shown, of each newsletter.
+const AHEAD: usize = 3;
+
+/// The shared figures.
+#[derive(Default)]
+pub struct Figures {
+    counts: Fresh<Vec<(DeliveryState, i64)>>,
+    promises: Fresh<Vec<Promise>>,
+    details: Fresh<Details>,
+    overview: Fresh<Overview>,
+    cities: Fresh<BTreeMap<String, Vec<String>>>,
+    paces: Mutex<HashMap<String, Pace>>,
+}
+
+/// What takes longer to count of an issue.
+#[derive(Debug, Default)]
+pub struct Details {
+    /// Clicks by people and machines.
+    pub clicks: Clicks,
+    /// Classes of those tried and not accepted.
+    pub classes: Vec<(String, i64)>,
+    /// The sites with most messages.
+    pub sites: Vec<Site>,
+}
+
+/// What the overview shows beside the issues' own figures.
+pub struct Overview {
+    /// Issues, latest promise first.
+    pub issues: Vec<Issue>,
+    /// The latest leads.
+    pub leads: Vec<leads::Lead>,
+    /// Clocks that run.
+    pub clocks: Vec<leads::SlaClock>,
+    /// The latest events.
+    pub events: Vec<Event>,
+    /// Deliveries not in a final state.
+    pub unfinished: i64,
+    /// Promises ahead.
+    pub upcoming: Vec<Upcoming>,
+}
+
+impl Figures {
+    /// How many deliveries of an issue stand where.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn counts(&self, ctx: &Context, issue_id: &str) -> Result<Arc<Vec<(DeliveryState, i64)>>> {
+        let ask = || async {
+            let counts = deliveries::counts(&ctx.db, issue_id).await?;
+            self.note(ctx, issue_id, &counts);
+            Ok(counts)
+        };
+        self.counts.get(issue_id, MOMENT, ask).await
+    }
+
+    /// How fast messages of an issue are accepted, as far as somebody looked on.
+    pub fn rate(&self, issue_id: &str) -> Option<Rate> {
+        self.paces.lock().unwrap_or_else(PoisonError::into_inner).get(issue_id).and_then(Pace::rate)
+    }
+
+    fn note(&self, ctx: &Context, issue_id: &str, counts: &[(DeliveryState, i64)]) {
+        let accepted =
+            counts.iter().find(|(state, _)| *state == DeliveryState::Accepted).map_or(0, |(_, count)| *count);
+        let mut paces = self.paces.lock().unwrap_or_else(PoisonError::into_inner);
+        if paces.len() >= PACES_MAX && !paces.contains_key(issue_id) {
+            paces.clear();
+        }
+        paces.entry(issue_id.to_owned()).or_default().note(ctx.clock.machine_ms(), accepted);
+    }
+
+    /// How the promises of an issue went, by zone in order of time.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn promises(&self, ctx: &Context, issue: &Issue) -> Result<Arc<Vec<Promise>>> {
+        let over = matches!(issue.state.as_str(), "done" | "cancelled");
+        let ask = || issues::promises(&ctx.db, &issue.id);
+        self.promises.get(&issue.id, if over { OVER } else { MOMENT }, ask).await
+    }
+
+    /// Clicks, classes and sites of an issue.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn details(&self, ctx: &Context, issue_id: &str) -> Result<Arc<Details>> {
+        let ask = || async {
+            Ok(Details {
+                clicks: events::clicks_of_issue(&ctx.db, issue_id).await?,
+                classes: progress::classes(&ctx.db, issue_id).await?,
+                sites: progress::sites(&ctx.db, issue_id).await?,
+            })
+        };
+        self.details.get(issue_id, MOMENT, ask).await
+    }
+
+    /// What the overview shows.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn overview(&self, ctx: &Context) -> Result<Arc<Overview>> {
+        let ask = || async {
+            Ok(Overview {
+                issues: issues::recent(&ctx.db).await?,
+                leads: leads::recent(&ctx.db, None).await?,
+                clocks: leads::running_clocks(&ctx.db).await?,
+                events: events::recent(&ctx.db).await?,
+                unfinished: deliveries::unfinished(&ctx.db).await?,
+                upcoming: publish::upcoming(ctx, AHEAD).await?,
+            })
+        };
+        self.overview.get("", MOMENT, ask).await
+    }
+
+    /// The partners' cities by zone, three at most.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn cities(&self, ctx: &Context) -> Result<Arc<BTreeMap<String, Vec<String>>>> {
+        let ask = || async {
+            let mut cities: BTreeMap<String, Vec<String>> = BTreeMap::new();
+            for partner in partners::all_partners(&ctx.db).await? {
+                let places = cities.entry(partner.zone.name().to_owned()).or_default();
+                // Three names fit a line; more would say less.
+                if places.len() < 3 && !places.contains(&partner.city) {
+                    places.push(partner.city);
+                }
+            }
+            Ok(cities)
+        };
+        self.cities.get("", MOMENT, ask).await
+    }
+
+    /// Forgets what was counted, so that whoever just changed something by hand sees it.
+    pub fn forget(&self) {
+        self.counts.forget();
+        self.promises.forget();
+        self.details.forget();
+        self.overview.forget();
+    }
+}

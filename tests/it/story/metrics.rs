@@ -1,0 +1,124 @@
+//! What meters are told, read strictly.
+
+use std::time::Duration;
+
+use axum::{
+    body::{Body, to_bytes},
+    http::{Request, header},
+};
+use partnercast::{
+    domain::{
+        delivery::DeliveryState,
+        kernel::clock::{DAY_MS, HOUR_MS},
+    },
+    web,
+    work::{metrics::WindowStep, publish},
+};
+use tower::ServiceExt as _;
+
+use super::{
+    Rig,
+    exposition::{Family, read},
+    rig::EVE_MS,
+};
+use crate::harness::both_dbs;
+
+type Families = std::collections::BTreeMap<String, Family>;
+
+async fn scraped(rig: &Rig) -> Families {
+    let request = Request::get("/metrics").body(Body::empty()).unwrap();
+    let response = web::metrics::router(rig.ctx.clone()).oneshot(request).await.unwrap();
+    assert_eq!(response.status().as_u16(), 200);
+    let kind = response.headers()[header::CONTENT_TYPE].to_str().unwrap().to_owned();
+    assert!(kind.starts_with("application/openmetrics-text; version=1.0.0"), "{kind}");
+    let text = to_bytes(response.into_body(), 1 << 20).await.unwrap();
+    let text = String::from_utf8(text.to_vec()).unwrap();
+    read(&text).unwrap_or_else(|why| panic!("{why}\n{text}"))
+}
+
+/// The value of a sample by its name and labels.
+fn value(families: &Families, name: &str, labels: &[(&str, &str)]) -> Option<f64> {
+    let samples = families.values().flat_map(|family| &family.samples);
+    let fits = |sample: &&super::exposition::Sample| {
+        sample.name == format!("partnercast_{name}")
+            && sample.labels.len() == labels.len()
+            && labels.iter().all(|(key, value)| sample.labels.get(*key).is_some_and(|v| v == value))
+    };
+    samples.into_iter().find(fits).map(|sample| sample.value)
+}
+
+async fn ask(rig: &Rig, path: &str) {
+    let peer = axum::extract::ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
+    let request = Request::get(path).header("host", "127.0.0.1").extension(peer).body(Body::empty()).unwrap();
+    web::router(rig.ctx.clone()).oneshot(request).await.unwrap();
+}
+
+both_dbs! {
+    /// Everything that is counted comes out in the form, under bounded labels, with the values that went in.
+    async fn everything_counted_comes_out(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(EVE_MS + HOUR_MS / 2);
+        publish::tick(&rig.ctx).await.unwrap();
+        for path in ["/healthz", "/console", "/p/northlight", "/c/forged/0", "/no/such@address.example"] {
+            ask(&rig, path).await;
+        }
+        let metrics = &rig.ctx.metrics;
+        metrics.claimed(9);
+        metrics.settled(DeliveryState::Accepted, "accepted");
+        metrics.settled(DeliveryState::Ready, "soft");
+        metrics.settled(DeliveryState::Failed, "dana@northlight.example");
+        metrics.accepted(90_000);
+        metrics.accepted(-5);
+        metrics.in_flight(8);
+        metrics.window_step(WindowStep::Send, Duration::from_millis(30));
+        metrics.fenced(2);
+        metrics.taken_over(3);
+        metrics.relay(false);
+        let families = scraped(&rig).await;
+        let of = |name: &str, labels: &[(&str, &str)]| value(&families, name, labels);
+        assert_eq!(of("deliveries_claimed_total", &[]), Some(9.0));
+        assert_eq!(of("deliveries_total", &[("state", "accepted"), ("class", "accepted")]), Some(1.0));
+        assert_eq!(of("deliveries_total", &[("state", "failed"), ("class", "other")]), Some(1.0), "labels are ours");
+        assert_eq!(of("deliveries_in_flight", &[]), Some(8.0));
+        assert_eq!(of("delivery_late_seconds_count", &[]), Some(2.0));
+        assert_eq!(of("window_step_seconds_sum", &[("step", "send")]), Some(0.03));
+        assert_eq!((of("deliveries_fenced_total", &[]), of("deliveries_taken_over_total", &[])), (Some(2.0), Some(3.0)));
+        assert_eq!(of("relay_up", &[]), Some(0.0));
+        assert_eq!(of("queue_depth", &[("lane", "issue"), ("due", "later")]), Some(33.0));
+        assert_eq!(of("queue_depth", &[("lane", "urgent"), ("due", "now")]), Some(0.0));
+        assert_eq!(of("queue_oldest_age_seconds", &[("lane", "issue")]), Some(0.0), "nothing is due");
+        assert_eq!(of("schedule_lag_seconds", &[]), Some(0.0));
+        assert_eq!(of("promise_kept_ratio", &[]), None, "nothing was due yet");
+        assert_eq!(of("missed_occurrences_total", &[]), Some(0.0));
+        assert_eq!(of("http_requests_total", &[("route", "health"), ("status", "200")]), Some(1.0));
+        assert_eq!(of("http_requests_total", &[("route", "click"), ("status", "404")]), Some(1.0));
+        assert_eq!(of("http_requests_total", &[("route", "other"), ("status", "404")]), Some(1.0));
+        assert_eq!(of("http_request_seconds_count", &[("route", "console")]), Some(1.0));
+        assert_eq!(of("database_up", &[]), Some(1.0));
+        assert!(of("database_connections", &[("state", "idle")]).is_some_and(|idle| idle >= 1.0));
+        assert!(of("build_info", &[("version", env!("CARGO_PKG_VERSION")), ("database", rig.ctx.db.dialect())]).is_some());
+        assert_eq!(families["process_start_time_seconds"].samples[0].value, EVE_MS as f64 / 1_000.0);
+        for sample in families.values().flat_map(|family| &family.samples) {
+            for word in sample.labels.values() {
+                assert!(!word.contains('@') && !word.contains("northlight"), "{sample:?}");
+            }
+        }
+    }
+
+    /// Kept promises are a share, missed ones are counted, and a database that is gone is a figure, not a failure.
+    async fn promises_and_a_lost_database_are_figures(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.send_january().await;
+        let kept = scraped(&rig).await;
+        let ratio = value(&kept, "promise_kept_ratio", &[]).unwrap();
+        assert!((0.0..1.0).contains(&ratio), "all were sent at once, a day later: {ratio}");
+        rig.clock.set(EVE_MS + 30 * DAY_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let zones = partnercast::store::partners::zones(&rig.ctx.db).await.unwrap().len();
+        rig.ctx.db.close().await;
+        let lost = scraped(&rig).await;
+        assert_eq!(value(&lost, "missed_occurrences_total", &[]), Some(zones as f64));
+        // What was asked a moment ago may still be shown; the connections are counted anew.
+        assert_eq!(value(&lost, "database_connections", &[("state", "idle")]), Some(0.0));
+    }
+}
