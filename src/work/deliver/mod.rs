@@ -65,8 +65,8 @@ pub struct Deliverer {
     served: HashMap<Id, (usize, bool)>,
     limits: Limits,
     breakers: HashMap<String, Breaker>,
-    /// Messages to be put back that the database has not taken yet.
-    returned: Vec<Claimed>,
+    /// Messages to be put back that the database has not taken yet, and when they may be started again.
+    returned: Vec<(Claimed, UtcMs)>,
     /// Whether the database failed while we held rows, so that some may be ours without our knowing.
     astray: bool,
     /// Whether the last look found less than there was room for.
@@ -116,7 +116,7 @@ impl Deliverer {
         let heart = tokio::spawn(beat_forever(self.ctx.clone(), self.life.clone()));
         while !*shutdown.borrow() {
             match self.step().await {
-                Ok(()) => self.wait(&mut shutdown).await,
+                Ok(_) => self.wait(&mut shutdown).await,
                 Err(error) => {
                     tracing::error!(error = error.detail(), "delivery rests: the database does not answer");
                     tokio::select! {
@@ -144,9 +144,7 @@ impl Deliverer {
         self.is_dry = false;
         let mut started = 0;
         loop {
-            let before = self.desk.dispatch().open();
-            self.step().await?;
-            started += self.desk.dispatch().open().saturating_sub(before);
+            started += self.step().await?;
             let (open, finished, room) = self.outlook();
             if open == 0 && finished == 0 && (self.is_dry || room == 0) {
                 return Ok(started);
@@ -173,8 +171,8 @@ impl Deliverer {
         (dispatch.open(), dispatch.finished(), dispatch.room(self.ctx.settings.window, self.desk.now()))
     }
 
-    /// Records what is finished and starts what there is room for, in one transaction.
-    async fn step(&mut self) -> Result<()> {
+    /// Records what is finished and starts what there is room for, in one transaction. Returns how many were started.
+    async fn step(&mut self) -> Result<usize> {
         self.staff();
         self.last_step = Instant::now();
         let now = self.desk.now();
@@ -191,7 +189,7 @@ impl Deliverer {
         {
             gather(&self.ctx, &self.life).await?;
             self.astray = false;
-            return Ok(());
+            return Ok(0);
         }
         if may_start {
             self.limits.top_up(&self.ctx, &self.desk).await?;
@@ -199,19 +197,20 @@ impl Deliverer {
         let (_, _, room) = self.outlook();
         let starts = may_start && room > 0;
         if finished.is_empty() && self.returned.is_empty() && !starts {
-            return Ok(());
+            return Ok(0);
         }
         match self.record_and_start(&finished, if starts { room } else { 0 }).await {
             Ok(started) => {
                 self.returned.clear();
-                if !started.is_empty() {
+                let count = started.len();
+                if count > 0 {
                     self.desk.dispatch().add(started, now);
                     self.desk.has_work();
                 }
                 if !finished.is_empty() {
                     self.ctx.wake.publish.notify_one();
                 }
-                Ok(())
+                Ok(count)
             }
             Err(error) => {
                 // Whether it was done is not known: what is ours is found out before anything new begins.

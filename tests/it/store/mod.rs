@@ -11,6 +11,8 @@ mod nodes;
 mod partners;
 mod queue;
 mod queue_crash;
+mod queue_start;
+mod quotas;
 mod renditions;
 mod sessions;
 mod suppressions;
