@@ -5,50 +5,34 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _, postgres::PgArguments};
 use super::sql::Arg;
 
 /// Rows of one statement on SQLite; with 24 columns this stays under its limit of 32,766 bound values.
-const BULK_ROWS_MAX: usize = 500;
+const BULK_ROWS_MAX: usize = 512;
 
 /// A part of a bulk statement that fits SQLite's limits.
 pub(super) struct Chunk {
     pub(super) sql: sqlx::SqlStr,
     pub(super) args: Vec<Arg>,
-    /// Only full chunks recur often enough to be worth a place in the statement cache.
-    pub(super) keep: bool,
 }
 
-/// For SQLite: `before VALUES (…), (…) after`.
-pub(super) fn chunks(before: &'static str, rows: Vec<Vec<Arg>>, after: &'static str) -> Vec<Chunk> {
-    let mut rows = rows.into_iter().peekable();
+/// For SQLite: `before VALUES (…), (…) after`, in pieces of 512, 256, 128 .. 1 rows, so that a handful of texts serve
+/// every number of rows and each is prepared once.
+pub(super) fn chunks(before: &'static str, mut rows: Vec<Vec<Arg>>, after: &'static str) -> Vec<Chunk> {
+    let columns = rows.first().map_or(0, Vec::len);
     let mut chunks = Vec::new();
-    while let Some(columns) = rows.peek().map(Vec::len) {
-        let chunk: Vec<Vec<Arg>> = rows.by_ref().take(BULK_ROWS_MAX).collect();
-        let text = bulk_text(before, chunk.len(), columns, after);
-        chunks.push(Chunk {
-            // The text is made of our own constants and of `$n`; values are bound.
-            sql: AssertSqlSafe(text).into_sql_str(),
-            keep: chunk.len() == BULK_ROWS_MAX,
-            args: chunk.into_iter().flatten().collect(),
-        });
+    while !rows.is_empty() {
+        let size = BULK_ROWS_MAX.min(1 << rows.len().ilog2());
+        let rest = rows.split_off(size);
+        let text = bulk_text(before, size, columns, after);
+        // The text is made of our own constants and of `?`; values are bound.
+        let sql = AssertSqlSafe(text).into_sql_str();
+        chunks.push(Chunk { sql, args: std::mem::replace(&mut rows, rest).into_iter().flatten().collect() });
     }
     chunks
 }
 
+/// `?` rather than `$1`, which SQLite takes for a name and looks for among all others, each time.
 fn bulk_text(before: &str, rows: usize, columns: usize, after: &str) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(before.len() + rows * columns * 6 + after.len());
-    text.push_str(before);
-    text.push_str(" VALUES ");
-    for row in 0..rows {
-        text.push_str(if row == 0 { "(" } else { ", (" });
-        for column in 0..columns {
-            let comma = if column == 0 { "" } else { ", " };
-            // Writing to a String cannot fail.
-            let _ = write!(text, "{comma}${}", row * columns + column + 1);
-        }
-        text.push(')');
-    }
-    text.push(' ');
-    text.push_str(after);
-    text
+    let row = format!("({})", vec!["?"; columns].join(", "));
+    format!("{before} VALUES {} {after}", vec![row.as_str(); rows].join(", "))
 }
 
 /// For PostgreSQL: `before SELECT * FROM unnest($1, $2) after`, an array a column. One text whatever the number of
@@ -117,10 +101,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bulk_statements_number_their_values_through() {
+    fn bulk_statements_come_in_few_sizes() {
         assert_eq!(
             bulk_text("INSERT INTO t (a, b)", 2, 2, "ON CONFLICT DO NOTHING"),
-            "INSERT INTO t (a, b) VALUES ($1, $2), ($3, $4) ON CONFLICT DO NOTHING"
+            "INSERT INTO t (a, b) VALUES (?, ?), (?, ?) ON CONFLICT DO NOTHING"
         );
+        let rows: Vec<Vec<Arg>> = (0..1_101).map(|row| vec![Arg::Int(Some(row))]).collect();
+        let chunks = chunks("INSERT INTO t (a)", rows.clone(), "");
+        let sizes: Vec<usize> = chunks.iter().map(|chunk| chunk.args.len()).collect();
+        assert_eq!(sizes, [512, 512, 64, 8, 4, 1]);
+        assert_eq!(chunks.into_iter().flat_map(|chunk| chunk.args).collect::<Vec<_>>(), rows.concat());
     }
 }

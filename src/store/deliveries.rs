@@ -113,8 +113,7 @@ pub async fn counts(db: &Db, issue_id: &str) -> Result<Vec<(DeliveryState, i64)>
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn unfinished(db: &Db) -> Result<i64> {
-    let row: Option<(i64,)> =
-        db.opt("SELECT COUNT(*) FROM delivery WHERE state IN ('ready', 'sending')", Vec::new()).await?;
+    let row: Option<(i64,)> = db.opt("SELECT COUNT(*) FROM delivery WHERE live", Vec::new()).await?;
     Ok(row.map_or(0, |(count,)| count))
 }
 

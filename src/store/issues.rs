@@ -181,8 +181,8 @@ pub async fn control(tx: &mut Tx, id: &str, control: &str) -> Result<bool> {
         .await?;
     if done == 1 && control == "cancelled" {
         tx.run(
-            "UPDATE delivery SET state = 'cancelled', detail = 'the issue was cancelled'
-             WHERE issue_id = $1 AND state = 'ready'",
+            "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
+             WHERE live AND issue_id = $1 AND state = 'ready'",
             args![id],
         )
         .await?;
@@ -223,15 +223,15 @@ pub async fn sender(tx: &mut Tx, id: &str) -> Result<Option<String>> {
 /// Those of [`Tx::run`].
 pub async fn finish(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
     tx.run(
-        "UPDATE delivery SET state = 'cancelled', detail = 'the issue was cancelled'
-         WHERE state = 'ready' AND issue_id IN (SELECT id FROM issue WHERE control = 'cancelled')",
+        "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
+         WHERE live AND state = 'ready' AND issue_id IN (SELECT id FROM issue WHERE control = 'cancelled')",
         Vec::new(),
     )
     .await?;
     tx.run(
         "UPDATE issue SET state = 'done', done_ms = $1
          WHERE state = 'sending' AND NOT EXISTS (
-             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.state IN ('ready', 'sending'))",
+             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live)",
         args![now_ms],
     )
     .await

@@ -35,7 +35,8 @@ macro_rules! start_picked {
              attempt = attempt + CASE WHEN unwanted OR expires_ms < $1 THEN 0 ELSE 1 END,
              detail = CASE WHEN unwanted THEN 'the recipient unsubscribed before it left'
                  WHEN expires_ms < $1 THEN 'its time passed before it could leave' ELSE detail END,
-             state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END
+             state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END,
+             live = NOT (unwanted OR expires_ms < $1)
          FROM pick WHERE id = pick_id
          RETURNING id, token, attempt, tries, issue_id, site, message_id, promised_ms, email, recipient_name,
              rendition_id, expires_ms, state"
@@ -119,7 +120,7 @@ pub async fn start_issue(
                              SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
                                AND s.scope IN (delivery.scope, 'all')) AS unwanted
                      FROM delivery
-                     WHERE state = 'ready' AND issue_id = $4 AND due_ms <= $1
+                     WHERE live AND issue_id = $4 AND due_ms <= $1 AND state = 'ready'
                        AND site NOT IN ($5, $6, $7, $8, $9, $10, $11, $12)
                        AND EXISTS (SELECT 1 FROM issue WHERE issue.id = $4 AND issue.control = 'running')
                      ORDER BY due_ms, id LIMIT $2",
@@ -149,7 +150,7 @@ pub async fn start_single(
                              SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
                                AND s.scope IN (delivery.scope, 'all')) AS unwanted
                      FROM delivery
-                     WHERE state = 'ready' AND issue_id IS NULL AND due_ms <= $1
+                     WHERE live AND issue_id IS NULL AND due_ms <= $1 AND state = 'ready'
                      ORDER BY due_ms, id LIMIT $2",
                 start_picked!()
             ),
@@ -171,17 +172,17 @@ fn leaving(rows: Vec<Claimed>) -> (usize, Vec<Claimed>) {
 /// Those of [`Tx::run`].
 pub async fn put_back(tx: &mut Tx, claimed: &[(Claimed, UtcMs)]) -> Result<u64> {
     let rows = claimed.iter().map(|(claimed, since_ms)| args![&claimed.id, claimed.token, *since_ms]);
-    tx.bulk(
-        "WITH r (rid, rtoken, rsince_ms) AS (",
-        rows.collect(),
-        ") UPDATE delivery SET node_id = NULL, attempt = attempt - 1,
-             due_ms = CASE WHEN due_ms < rsince_ms THEN rsince_ms ELSE due_ms END,
-             state = CASE WHEN EXISTS (
-                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
-                 THEN 'cancelled' ELSE 'ready' END
-         FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
-    )
-    .await
+    let back = tx
+        .bulk(
+            "WITH r (rid, rtoken, rsince_ms) AS (",
+            rows.collect(),
+            ") UPDATE delivery SET state = 'ready', node_id = NULL, attempt = attempt - 1,
+                 due_ms = CASE WHEN due_ms < rsince_ms THEN rsince_ms ELSE due_ms END
+             FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
+        )
+        .await?;
+    cancel_returned(tx, claimed.iter().map(|(claimed, _)| &claimed.id)).await?;
+    Ok(back)
 }
 
 /// One delivery as a worker would see it, without claiming it.
@@ -240,48 +241,73 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
             &result.id,
             result.token,
             result.state.as_str(),
+            !result.state.is_final(),
             result.due_ms,
             i64::from(result.counts),
             &result.reply,
             result.accepted_ms,
         ]
     });
-    let ours: Vec<(String, i64)> = tx
-        .bulk_all(
-            "WITH r (rid, rtoken, rstate, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
+    let recorded = tx
+        .bulk(
+            "WITH r (rid, rtoken, rstate, rlive, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
             rows.collect(),
-            ") UPDATE delivery SET
-                 state = CASE WHEN rstate = 'ready' AND EXISTS (
-                         SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
-                     THEN 'cancelled' ELSE rstate END,
-                 due_ms = COALESCE(rdue_ms, due_ms), tries = tries + rcounts,
-                 detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL
-             FROM r WHERE id = rid AND token = rtoken AND state = 'sending'
-             RETURNING id, token",
+            ") UPDATE delivery SET state = rstate, live = rlive, due_ms = COALESCE(rdue_ms, due_ms),
+                 tries = tries + rcounts, detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL
+             FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
         )
         .await?;
-    let ours: HashSet<(&str, i64)> = ours.iter().map(|(id, token)| (id.as_str(), *token)).collect();
-    let rows =
-        results.iter().filter(|result| ours.contains(&(result.id.as_str(), result.token))).map(|result| {
-            args![
-                &result.id,
-                result.attempt,
-                node.to_string(),
-                result.ended_ms,
-                result.outcome,
-                result.stage.clone(),
-                result.code,
-                &result.reply,
-                result.relay.clone(),
-            ]
-        });
+    // Asking which were ours is worth a statement only when some were not.
+    let ours = if recorded == results.len() as u64 { None } else { Some(held(tx, results).await?) };
+    let is_ours = |result: &&Settled| {
+        ours.as_ref().is_none_or(|ours| ours.contains(&(result.id.clone(), result.token)))
+    };
+    let rows = results.iter().filter(is_ours).map(|result| {
+        args![
+            &result.id,
+            result.attempt,
+            node.to_string(),
+            result.ended_ms,
+            result.outcome,
+            result.stage.clone(),
+            result.code,
+            &result.reply,
+            result.relay.clone(),
+        ]
+    });
     tx.bulk(
         "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply, relay)",
         rows.collect(),
         "ON CONFLICT (delivery_id, no) DO NOTHING",
     )
     .await?;
-    Ok(ours.len() as u64)
+    let again = results.iter().filter(|result| result.state == DeliveryState::Ready).map(|result| &result.id);
+    cancel_returned(tx, again).await?;
+    Ok(recorded)
+}
+
+/// Which of `results` carry the token that their row has now, and were started.
+async fn held(tx: &mut Tx, results: &[Settled]) -> Result<HashSet<(String, i64)>> {
+    let rows: Vec<(String, i64)> = tx
+        .bulk_all(
+            "WITH r (rid, rtoken, rattempt) AS (",
+            results.iter().map(|result| args![&result.id, result.token, result.attempt]).collect(),
+            ") SELECT id, token FROM delivery JOIN r ON id = rid AND token = rtoken AND attempt = rattempt",
+        )
+        .await?;
+    Ok(rows.into_iter().collect())
+}
+
+/// Rows that came back to the queue of an issue that was cancelled meanwhile go no further.
+async fn cancel_returned(tx: &mut Tx, ids: impl Iterator<Item = &String>) -> Result<u64> {
+    tx.bulk(
+        "WITH r (rid) AS (",
+        ids.map(|id| args![id]).collect(),
+        ") UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
+         FROM r WHERE id = rid AND state = 'ready' AND EXISTS (
+             SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
+    )
+    .await
 }
 
 /// What became of the rows of nodes that are gone.
@@ -306,7 +332,7 @@ pub async fn reap(tx: &mut Tx, node: NodeId, now_ms: UtcMs, hold: bool, own: boo
              SELECT d.id, d.attempt, COALESCE(d.node_id, ''), $2, 'uncertain', 'final-dot', NULL,
                  'the process ended while this was being sent; it may have been accepted'
              FROM delivery d
-             WHERE d.state = 'sending' AND (($3 AND d.node_id = $1) OR (d.node_id <> $1 AND NOT EXISTS (
+             WHERE d.live AND d.state = 'sending' AND (($3 AND d.node_id = $1) OR (d.node_id <> $1 AND NOT EXISTS (
                  SELECT 1 FROM node n WHERE n.id = d.node_id)))
              ON CONFLICT (delivery_id, no) DO NOTHING",
             args![node.to_string(), now_ms, own],
@@ -322,9 +348,11 @@ pub async fn reap(tx: &mut Tx, node: NodeId, now_ms: UtcMs, hold: bool, own: boo
                          SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
                          THEN 'cancelled'
                      ELSE 'ready' END,
+                 live = NOT (crashes + 1 >= $2 OR $3 OR EXISTS (
+                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')),
                  detail = 'the process ended while this was being sent', crashes = crashes + 1,
                  token = token + 1, node_id = NULL
-             WHERE state = 'sending' AND (($4 AND node_id = $1) OR (node_id <> $1 AND NOT EXISTS (
+             WHERE live AND state = 'sending' AND (($4 AND node_id = $1) OR (node_id <> $1 AND NOT EXISTS (
                  SELECT 1 FROM node n WHERE n.id = delivery.node_id)))",
             args![node.to_string(), CRASHES_MAX, hold, own],
         )
@@ -341,8 +369,8 @@ pub async fn reap(tx: &mut Tx, node: NodeId, now_ms: UtcMs, hold: bool, own: boo
 pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE delivery SET state = 'ready', due_ms = $2, expires_ms = $2 + $3, crashes = 0, token = token + 1,
-                 detail = 'a person had it sent again'
+            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2, expires_ms = $2 + $3, crashes = 0,
+                 token = token + 1, detail = 'a person had it sent again'
              WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND NOT EXISTS (
                  SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
             args![id, now_ms, lifetime_ms],
@@ -471,12 +499,18 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
 /// Those of [`Db::opt`].
 pub async fn next_due_ms(db: &Db, issues: &[String]) -> Result<Option<UtcMs>> {
     let single: Option<(Option<i64>,)> = db
-        .opt("SELECT MIN(due_ms) FROM delivery WHERE state = 'ready' AND issue_id IS NULL", Vec::new())
+        .opt(
+            "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id IS NULL AND state = 'ready'",
+            Vec::new(),
+        )
         .await?;
     let mut next = single.and_then(|(due_ms,)| due_ms);
     for issue in issues {
         let first: Option<(Option<i64>,)> = db
-            .opt("SELECT MIN(due_ms) FROM delivery WHERE state = 'ready' AND issue_id = $1", args![issue])
+            .opt(
+                "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id = $1 AND state = 'ready'",
+                args![issue],
+            )
             .await?;
         next = [next, first.and_then(|(due_ms,)| due_ms)].into_iter().flatten().min();
     }

@@ -43,6 +43,8 @@ pub struct View {
     pub title: String,
     /// Newsletter and date.
     pub subtitle: String,
+    /// Why it was paused, when the breaker did it.
+    pub paused_because: Option<String>,
     /// Why it waits for a person.
     pub held: Option<String>,
     /// The levers.
@@ -161,6 +163,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
             "{}, promised for {} at each reader’s own time",
             issue.newsletter, issue.nominal_date
         ),
+        paused_because: issue.paused_because.clone().filter(|_| issue.control == "paused"),
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
         actions: actions(&issue),
         live: live_view(&ctx, &issue, zone).await?,

@@ -1,2 +1,194 @@
 use super::*;
 use crate::domain::delivery::Reply;
+
+const START: Now = Now { calendar_ms: 0, machine_ms: 0 };
+const MINUTE_MS: i64 = 60_000;
+
+fn at(ms: i64) -> Now {
+    Now { calendar_ms: ms, machine_ms: ms }
+}
+
+fn message(number: usize, site: &str) -> Claimed {
+    Claimed {
+        id: format!("dlv_{number}"),
+        token: 1,
+        attempt: 1,
+        tries: 0,
+        issue_id: Some("iss_1".to_owned()),
+        site: site.to_owned(),
+        message_id: format!("dlv_{number}.g1@vendor.example"),
+        promised_ms: 0,
+        email: format!("p{number}@{site}"),
+        recipient_name: String::new(),
+        rendition_id: "rnd_1".to_owned(),
+        expires_ms: i64::MAX,
+        state: "sending".to_owned(),
+    }
+}
+
+fn urgent(number: usize) -> Claimed {
+    Claimed { issue_id: None, ..message(number, "partner.example") }
+}
+
+fn relay(name: &str, weight: u32, connections_max: usize) -> RelayTerms {
+    RelayTerms { name: Arc::from(name), weight, connections_max, is_limited: false }
+}
+
+fn accepted() -> Outcome {
+    Outcome::Accepted { reply: Reply { code: 250, enhanced: None, text: String::new() } }
+}
+
+fn refused(stage: Stage, trouble: Trouble) -> Outcome {
+    Outcome::Refused { stage, trouble, reply: None, detail: "no".to_owned() }
+}
+
+/// Everything that can leave now over `relay` leaves and is accepted; returns the ids in order.
+fn all_through(desk: &mut Dispatch, relay: usize, now: Now) -> Vec<String> {
+    let mut ids = Vec::new();
+    while let Some(job) = desk.next(relay, false, now) {
+        ids.push(job.claimed.id.clone());
+        desk.done(relay, job, accepted(), now);
+    }
+    ids
+}
+
+#[test]
+fn urgent_mail_goes_first_and_has_a_place_of_its_own() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 2)]);
+    desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
+    let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, false, START)).collect();
+    assert_eq!(held.len(), 2, "all slots are used by the issue");
+    desk.add(vec![urgent(99)], START);
+    let first = desk.next(0, true, START).expect("the connection kept for urgent mail");
+    assert_eq!(first.claimed.id, "dlv_99");
+    assert!(desk.next(0, true, START).is_none(), "and for nothing else");
+}
+
+#[test]
+fn a_silent_site_keeps_two_connections_and_the_others_go_on() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 8)]);
+    desk.add((0..50).map(|n| message(n, "silent.example")).collect(), START);
+    desk.add((50..150).map(|n| message(n, "fine.example")).collect(), START);
+    let (mut stuck, mut done) = (Vec::new(), 0);
+    while let Some(job) = desk.next(0, false, START) {
+        if job.site.as_ref() == "silent.example" {
+            stuck.push(job);
+        } else {
+            done += 1;
+            desk.done(0, job, accepted(), START);
+        }
+    }
+    assert_eq!((stuck.len(), done), (2, 100));
+    assert!(desk.stuck_sites(START).is_empty(), "slow is not yet stalled");
+    let later = at(STALLED_MS + 1);
+    assert_eq!(desk.stuck_sites(later), ["silent.example"]);
+    assert_eq!(desk.take_stuck(later, false).len(), 48, "they wait in the queue, not in the window");
+    assert_eq!((desk.open(), desk.flying()), (2, 2));
+}
+
+#[test]
+fn a_relay_that_is_down_hands_over_to_the_other_within_the_same_try() {
+    let mut desk = Dispatch::new(&[relay("down", 1, 2), relay("up", 1, 2)]);
+    desk.add((0..4).map(|n| message(n, &format!("{n}.example"))).collect(), START);
+    for _ in 0..2 {
+        let job = desk.next(0, false, START).unwrap();
+        desk.done(0, job, refused(Stage::Connect, Trouble::Host), START);
+    }
+    assert!(desk.next(0, false, START).is_none(), "left alone after two failures");
+    assert_eq!(all_through(&mut desk, 1, START).len(), 4);
+    let finished = desk.take_finished();
+    assert!(finished.iter().all(|f| f.outcome == accepted() && f.relay.as_deref() == Some("up")));
+    assert!(desk.next(0, false, at(MINUTE_MS)).is_none() && desk.open() == 0);
+}
+
+#[test]
+fn what_may_have_left_is_never_given_to_another_relay() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)]);
+    desk.add(vec![message(1, "one.example"), message(2, "two.example")], START);
+    let outcomes =
+        [Outcome::Uncertain { detail: String::new() }, refused(Stage::Recipient, Trouble::BadAddress)];
+    for outcome in outcomes {
+        let job = desk.next(0, false, START).unwrap();
+        desk.done(0, job, outcome, START);
+    }
+    assert_eq!((desk.open(), desk.finished()), (0, 2));
+}
+
+#[test]
+fn when_every_relay_is_down_everything_goes_back_to_the_queue() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 4)]);
+    desk.add((0..20).map(|n| message(n, "one.example")).collect(), START);
+    for _ in 0..RELAY_BROKEN_MAX {
+        let job = desk.next(0, false, START).unwrap();
+        desk.done(0, job, refused(Stage::Greeting, Trouble::Host), START);
+    }
+    assert_eq!((desk.finished(), desk.room(128, START)), (2, 0));
+    assert_eq!(desk.closed_until_ms(START), Some(MINUTE_MS));
+    assert_eq!(desk.take_stuck(START, false).len(), 18);
+    // After the rest one message finds out how things stand, not a whole window.
+    let after = at(MINUTE_MS);
+    assert_eq!(desk.room(128, after), 16);
+    desk.add((0..16).map(|n| message(n, "one.example")).collect(), after);
+    let probe = desk.next(0, false, after).unwrap();
+    assert!(desk.next(0, false, after).is_none());
+    desk.done(0, probe, accepted(), after);
+    assert_eq!(all_through(&mut desk, 0, after).len(), 15);
+}
+
+#[test]
+fn shares_follow_the_weights_while_both_have_room() {
+    let mut desk = Dispatch::new(&[relay("big", 3, 4), relay("small", 1, 4)]);
+    desk.add((0..800).map(|n| message(n, &format!("{}.example", n % 40))).collect(), START);
+    let mut sent = [0, 0];
+    let mut idle = 0;
+    while idle < 2 {
+        idle = 0;
+        for (at, count) in sent.iter_mut().enumerate() {
+            match desk.next(at, false, START) {
+                Some(job) => {
+                    *count += 1;
+                    desk.done(at, job, accepted(), START);
+                }
+                None => idle += 1,
+            }
+        }
+    }
+    assert_eq!(sent[0] + sent[1], 800);
+    assert!((580..=620).contains(&sent[0]), "{sent:?}");
+}
+
+#[test]
+fn a_standby_works_only_when_no_other_can() {
+    let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)]);
+    desk.add((0..6).map(|n| message(n, &format!("{n}.example"))).collect(), START);
+    assert!(desk.next(1, false, START).is_none());
+    for _ in 0..RELAY_BROKEN_MAX {
+        let job = desk.next(0, false, START).unwrap();
+        desk.done(0, job, refused(Stage::Hello, Trouble::OurSetup), START);
+    }
+    assert_eq!(all_through(&mut desk, 1, START).len(), 6);
+}
+
+#[test]
+fn a_limited_relay_sends_what_it_is_permitted() {
+    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
+    desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
+    assert!(desk.next(0, false, START).is_none());
+    assert_eq!(desk.permits_wanted(5), [(Arc::from("a"), 5)]);
+    desk.permit("a", 5);
+    assert_eq!(all_through(&mut desk, 0, START).len(), 5);
+    assert_eq!(desk.take_stuck(START, false).len(), 5);
+}
+
+#[test]
+fn a_site_that_says_too_fast_rests_and_the_relay_goes_on() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 4)]);
+    desk.add((0..4).map(|n| message(n, "fast.example")).collect(), START);
+    let job = desk.next(0, false, START).unwrap();
+    desk.done(0, job, refused(Stage::Recipient, Trouble::Throttle), START);
+    assert!(desk.next(0, false, START).is_none());
+    desk.add(vec![message(9, "other.example")], START);
+    assert_eq!(all_through(&mut desk, 0, START), ["dlv_9"]);
+    assert_eq!(desk.stuck_sites(START), ["fast.example"]);
+    assert_eq!(all_through(&mut desk, 0, at(slots::THROTTLED_MS)).len(), 3);
+}

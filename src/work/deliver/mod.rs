@@ -11,7 +11,7 @@ mod node;
 mod sender;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -50,6 +50,8 @@ const SETTLE_WITHIN: Duration = Duration::from_millis(50);
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// Rest after the database did not answer.
 const DATABASE_REST: Duration = Duration::from_secs(1);
+/// Steps whose times are kept.
+const STEPS_KEPT: usize = 10_000;
 /// Places of the window that issues leave to single mails.
 const URGENT_PLACES: usize = 8;
 
@@ -72,6 +74,7 @@ pub struct Deliverer {
     /// Whether the last look found less than there was room for.
     is_dry: bool,
     last_step: Instant,
+    steps: StepTimes,
     /// Issues that may be started, as last read.
     running: Vec<String>,
 }
@@ -107,6 +110,7 @@ impl Deliverer {
             astray: true,
             is_dry: false,
             last_step: Instant::now(),
+            steps: StepTimes::default(),
             running: Vec::new(),
         }
     }
@@ -161,6 +165,11 @@ impl Deliverer {
         self.desk.dispatch().relays(self.desk.now())
     }
 
+    /// How long the last steps took.
+    pub fn steps(&self) -> &StepTimes {
+        &self.steps
+    }
+
     fn batch(&self) -> usize {
         (self.ctx.settings.window / 4).max(1)
     }
@@ -199,8 +208,10 @@ impl Deliverer {
         if finished.is_empty() && self.returned.is_empty() && !starts {
             return Ok(0);
         }
+        let began = Instant::now();
         match self.record_and_start(&finished, if starts { room } else { 0 }).await {
             Ok(started) => {
+                self.steps.note(began.elapsed());
                 self.returned.clear();
                 let count = started.len();
                 if count > 0 {
@@ -359,6 +370,36 @@ impl Deliverer {
         queue::put_back(&mut tx, &self.returned).await?;
         nodes::leave(&mut tx, self.node).await?;
         tx.commit().await
+    }
+}
+
+/// How long the last transactions of the loop took.
+#[derive(Debug, Default)]
+pub struct StepTimes {
+    recent_us: VecDeque<u32>,
+    count: u64,
+}
+
+impl StepTimes {
+    fn note(&mut self, took: Duration) {
+        if self.recent_us.len() == STEPS_KEPT {
+            self.recent_us.pop_front();
+        }
+        self.recent_us.push_back(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
+        self.count += 1;
+    }
+
+    /// How many there were.
+    pub fn count(&self) -> u64 {
+        self.count
+    }
+
+    /// The time that `percent` of the last 10,000 did not exceed, in milliseconds.
+    pub fn percentile_ms(&self, percent: usize) -> f64 {
+        let mut sorted: Vec<u32> = self.recent_us.iter().copied().collect();
+        sorted.sort_unstable();
+        let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
+        f64::from(sorted.get(at).copied().unwrap_or(0)) / 1_000.0
     }
 }
 

@@ -97,6 +97,9 @@ pub(super) async fn beat_once(ctx: &Context, life: &Life, watch: &mut Watch) -> 
         return Ok(());
     }
     let dead = watch.dead(nodes::pulses(&ctx.db).await?, life.node, ctx.clock.machine_ms());
+    if dead.is_empty() {
+        return Ok(());
+    }
     let mut tx = ctx.db.begin().await?;
     for pulse in &dead {
         nodes::forget(&mut tx, pulse).await?;

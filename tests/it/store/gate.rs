@@ -227,14 +227,14 @@ fn starts_read_their_partial_indexes_and_sort_nothing() {
         let plans = [
             (
                 "EXPLAIN QUERY PLAN SELECT id AS pick_id FROM delivery
-                 WHERE state = 'ready' AND issue_id = $3 AND due_ms <= $1 AND site NOT IN ('a', 'b')
+                 WHERE live AND issue_id = $3 AND due_ms <= $1 AND state = 'ready' AND site NOT IN ('a', 'b')
                    AND EXISTS (SELECT 1 FROM issue WHERE issue.id = $3 AND issue.control = 'running')
                  ORDER BY due_ms, id LIMIT $2",
                 values![START_MS, 100_i64, &scene.issue],
             ),
             (
                 "EXPLAIN QUERY PLAN SELECT id AS pick_id, scope FROM delivery
-                 WHERE state = 'ready' AND issue_id IS NULL AND due_ms <= $1 ORDER BY due_ms, id LIMIT $2",
+                 WHERE live AND issue_id IS NULL AND due_ms <= $1 AND state = 'ready' ORDER BY due_ms, id LIMIT $2",
                 values![START_MS, 100_i64],
             ),
         ];

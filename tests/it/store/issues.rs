@@ -112,7 +112,7 @@ both_dbs! {
         let scene = Scene::released(&db, "fold-forward", 2).await;
         let other = Scene::released(&db, "another", 1).await;
         assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
-        execute(&db, "UPDATE delivery SET state = 'ready' WHERE id = $1", values![&scene.deliveries[0]]).await;
+        execute(&db, "UPDATE delivery SET state = 'ready', live = TRUE WHERE id = $1", values![&scene.deliveries[0]]).await;
         assert_eq!(in_tx!(db, tx => finish(tx, START_MS)), 0);
         let states = "SELECT COUNT(*) FROM delivery WHERE state = $1";
         assert_eq!(number(&db, states, values!["cancelled"]).await, 2);

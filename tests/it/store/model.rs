@@ -339,18 +339,19 @@ impl Model {
 
     /// The database says what the model says, and the invariants hold.
     async fn check(&self) {
-        type Stored = (String, String, i64, i64, i64, i64, i64, i64, Option<String>);
+        type Stored = (String, String, i64, i64, i64, i64, i64, i64, Option<String>, bool);
         let mut seen = BTreeMap::new();
         for issue in &self.issues {
             let stored: Vec<Stored> = rows(
                 &self.db,
-                "SELECT id, state, due_ms, expires_ms, attempt, tries, crashes, token, node_id
+                "SELECT id, state, due_ms, expires_ms, attempt, tries, crashes, token, node_id, live
                  FROM delivery WHERE issue_id = $1",
                 values![&issue.scene.issue],
             )
             .await;
-            for (id, state, due_ms, expires_ms, attempt, tries, crashes, token, node) in stored {
+            for (id, state, due_ms, expires_ms, attempt, tries, crashes, token, node, live) in stored {
                 let state = DeliveryState::parse(&state).unwrap();
+                assert_eq!(live, !state.is_final(), "I5, {id}");
                 let tried = Vec::new();
                 seen.insert(
                     id,

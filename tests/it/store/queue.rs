@@ -223,7 +223,7 @@ both_dbs! {
         let scene = Scene::released(&db, "fold-forward", 1).await;
         let (node, id) = (scene.node(), &scene.deliveries[0]);
         assert!(!in_tx!(db, tx => send_again(tx, id, START_MS + 5, 1_000)), "it waits already");
-        execute(&db, "UPDATE delivery SET state = 'dead', crashes = 3 WHERE id = $1", values![id]).await;
+        execute(&db, "UPDATE delivery SET state = 'dead', live = FALSE, crashes = 3 WHERE id = $1", values![id]).await;
         assert_eq!(in_tx!(db, tx => issues::finish(tx, START_MS + 1)), 1);
         assert!(running(&db).await.unwrap().is_empty());
         let later_ms = START_MS + 2 * LIFETIME_MS;
