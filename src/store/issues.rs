@@ -216,11 +216,18 @@ pub async fn sender(tx: &mut Tx, id: &str) -> Result<Option<String>> {
     Ok(row.map(|(sender,)| sender))
 }
 
-/// Marks issues as done whose deliveries have all reached a final state.
+/// Marks issues as done whose deliveries have all reached a final state. Also takes out of the queue what another
+/// node put back in the moment an issue was cancelled, when neither saw the other's change.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn finish(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
+         WHERE live AND state = 'ready' AND issue_id IN (SELECT id FROM issue WHERE control = 'cancelled')",
+        Vec::new(),
+    )
+    .await?;
     tx.run(
         "UPDATE issue SET state = 'done', done_ms = $1
          WHERE state = 'sending' AND NOT EXISTS (

@@ -165,21 +165,23 @@ fn leaving(rows: Vec<Claimed>) -> (usize, Vec<Claimed>) {
     (seen, rows.into_iter().filter(|row| row.state == DeliveryState::Sending.as_str()).collect())
 }
 
-/// Puts back what was started and surely did not leave; the start does not count. Rows that another node took over
-/// stay as they are.
+/// Puts back what was started and surely did not leave, not to be started again before the moment beside it; the start
+/// does not count. Rows that another node took over stay as they are.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn put_back(tx: &mut Tx, claimed: &[Claimed]) -> Result<u64> {
+pub async fn put_back(tx: &mut Tx, claimed: &[(Claimed, UtcMs)]) -> Result<u64> {
+    let rows = claimed.iter().map(|(claimed, since_ms)| args![&claimed.id, claimed.token, *since_ms]);
     let back = tx
         .bulk(
-            "WITH r (rid, rtoken) AS (",
-            claimed.iter().map(|claimed| args![&claimed.id, claimed.token]).collect(),
-            ") UPDATE delivery SET state = 'ready', node_id = NULL, attempt = attempt - 1
+            "WITH r (rid, rtoken, rsince_ms) AS (",
+            rows.collect(),
+            ") UPDATE delivery SET state = 'ready', node_id = NULL, attempt = attempt - 1,
+                 due_ms = CASE WHEN due_ms < rsince_ms THEN rsince_ms ELSE due_ms END
              FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
         )
         .await?;
-    cancel_returned(tx, claimed.iter().map(|claimed| &claimed.id)).await?;
+    cancel_returned(tx, claimed.iter().map(|(claimed, _)| &claimed.id)).await?;
     Ok(back)
 }
 
@@ -359,16 +361,18 @@ pub async fn reap(tx: &mut Tx, node: NodeId, now_ms: UtcMs, hold: bool, own: boo
 }
 
 /// Puts a delivery that ended without being accepted back into the queue, due now: the same message, by a person's
-/// word. `lifetime_ms` is how long it is worth sending. False for one that was accepted or is on its way.
+/// word. `lifetime_ms` is how long it is worth sending. False for one that was accepted, is on its way, or belongs to
+/// a cancelled issue.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2, expires_ms = $2 + $3, crashes = 0, token = token + 1,
-                 detail = 'a person had it sent again'
-             WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead')",
+            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2, expires_ms = $2 + $3, crashes = 0,
+                 token = token + 1, detail = 'a person had it sent again'
+             WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND NOT EXISTS (
+                 SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
             args![id, now_ms, lifetime_ms],
         )
         .await?;

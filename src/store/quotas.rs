@@ -1,7 +1,13 @@
 //! How much of a promised limit was used.
 
 use super::{Tx, sql::args};
-use crate::domain::{delivery::Quota, kernel::Result};
+use crate::domain::{
+    delivery::Quota,
+    kernel::{Result, clock::UtcMs},
+};
+
+/// The slot of a row that holds no use: whoever takes locks it first.
+const LOCK_SLOT_MS: UtcMs = UtcMs::MAX;
 
 /// Takes up to `wanted` from `quota` and returns how many there were. Nodes that take at once wait for each other, so
 /// that the limit holds over all of them.
@@ -9,12 +15,11 @@ use crate::domain::{delivery::Quota, kernel::Result};
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn take(tx: &mut Tx, quota: &Quota, wanted: u64) -> Result<u64> {
-    let number = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
-    // First, because it holds the row: whoever comes next waits here.
+    // One row for all slots: two nodes may be on either side of a slot's end.
     tx.run(
         "INSERT INTO quota_use (key, slot_ms, used) VALUES ($1, $2, 0)
-         ON CONFLICT (key, slot_ms) DO UPDATE SET used = quota_use.used",
-        args![&quota.key, quota.slot_ms],
+         ON CONFLICT (key, slot_ms) DO UPDATE SET used = 0",
+        args![&quota.key, LOCK_SLOT_MS],
     )
     .await?;
     let used: Option<(i64,)> = tx
@@ -25,11 +30,14 @@ pub async fn take(tx: &mut Tx, quota: &Quota, wanted: u64) -> Result<u64> {
         .await?;
     let used = used.and_then(|(used,)| u64::try_from(used).ok()).unwrap_or(0);
     let taken = quota.max.saturating_sub(used).min(wanted);
-    tx.run(
-        "UPDATE quota_use SET used = used + $3 WHERE key = $1 AND slot_ms = $2",
-        args![&quota.key, quota.slot_ms, number(taken)],
-    )
-    .await?;
+    if taken > 0 {
+        tx.run(
+            "INSERT INTO quota_use (key, slot_ms, used) VALUES ($1, $2, $3)
+             ON CONFLICT (key, slot_ms) DO UPDATE SET used = quota_use.used + excluded.used",
+            args![&quota.key, quota.slot_ms, i64::try_from(taken).unwrap_or(i64::MAX)],
+        )
+        .await?;
+    }
     tx.run("DELETE FROM quota_use WHERE key = $1 AND slot_ms < $2", args![&quota.key, quota.since_ms])
         .await?;
     Ok(taken)

@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use super::{health::Readiness, router::router_with};
 use crate::{
     domain::{
-        delivery::backoff::OnUncertain,
+        delivery::{Classes, backoff::OnUncertain},
         kernel::{
             clock::{DAY_MS, ManualClock},
             id::DeliveryId,
@@ -62,6 +62,8 @@ pub async fn site(change: impl FnOnce(&mut Settings)) -> Site {
         trusted_proxies: Vec::new(),
         window: 8,
         on_uncertain: OnUncertain::Resend,
+        classes: Classes::default(),
+        warm_up: Vec::new(),
     };
     change(&mut settings);
     let clock = Arc::new(ManualClock::new(EVE_MS));

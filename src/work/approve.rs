@@ -51,13 +51,13 @@ pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// Sends a delivery again that failed, expired, or waits for a person: the same message, with the same Message-ID.
 ///
 /// # Errors
-/// `Conflict` if it was accepted, or is on its way.
+/// `Conflict` if it was accepted, is on its way, or its issue was cancelled.
 pub async fn send_again(ctx: &Context, delivery_id: &str, actor: &str) -> Result<()> {
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
     if !queue::send_again(&mut tx, delivery_id, now_ms, DAY_MS).await? {
         return Err(Error::conflict(
-            "this message was accepted, or is on its way; there is nothing to send again",
+            "this message was accepted, is on its way, or its issue was cancelled; there is nothing to send again",
         ));
     }
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "send-again", delivery_id, "").await?;

@@ -7,12 +7,12 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::TcpStream,
     sync::watch,
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
 };
 
 use super::{Catcher, Mailbox};
 use crate::{
-    channel::smtp::{Mail, Relay, RelayTls, SmtpChannel},
+    channel::smtp::{Connection, Dialer, Mail, Relay, RelayTls},
     domain::kernel::{Kind, clock::ManualClock},
 };
 
@@ -40,8 +40,16 @@ async fn start_in(dir: TempDir) -> Running {
 }
 
 impl Running {
-    fn channel(&self) -> SmtpChannel {
-        SmtpChannel::new(Relay::new("127.0.0.1", self.port, RelayTls::None)).unwrap()
+    async fn connection(&self) -> Connection {
+        Dialer::new(Relay::new("127.0.0.1", self.port, RelayTls::None)).unwrap().open().await.unwrap()
+    }
+
+    /// Hands one mail over on a connection of its own and says what became of it.
+    async fn send(&self, mail: Mail) -> &'static str {
+        let mut connection = self.connection().await;
+        let outcome = connection.send(&mail).await;
+        connection.close().await;
+        outcome.as_str()
     }
 
     fn mailbox(&self) -> Mailbox {
@@ -116,12 +124,17 @@ async fn five_hundred_mails_over_four_connections_arrive_byte_for_byte() {
             mail(&format!("p{n}@partner.example"), format!("Subject: mail {n}\r\n\r\n{body}\r\n"))
         })
         .collect();
-    let channel = catcher.channel();
-    for window in mails.chunks(128) {
-        let outcomes = channel.send_window(window.to_vec()).await;
-        assert!(outcomes.iter().all(|o| o.as_str() == "accepted"), "{outcomes:?}");
+    let mut senders = JoinSet::new();
+    for share in mails.chunks(125) {
+        let (mut connection, share) = (catcher.connection().await, share.to_vec());
+        senders.spawn(async move {
+            for mail in &share {
+                assert_eq!(connection.send(mail).await.as_str(), "accepted");
+            }
+            connection.close().await;
+        });
     }
-    channel.close().await;
+    assert_eq!(senders.join_all().await.len(), 4);
     assert_eq!(*catcher.received.wait_for(|n| *n >= 500).await.unwrap(), 500);
     let mailbox = catcher.mailbox();
     let listed = mailbox.list(1_000).await.unwrap();
@@ -269,19 +282,17 @@ async fn accepted_means_stored() {
     let catcher = start().await;
     let new = catcher.dir.path().join("new");
     std::fs::remove_dir(&new).unwrap();
-    let outcomes = catcher.channel().send_window(vec![mail("p@x.example", "Subject: x\r\n\r\n")]).await;
-    assert_eq!(outcomes[0].as_str(), "soft");
+    assert_eq!(catcher.send(mail("p@x.example", "Subject: x\r\n\r\n")).await, "soft");
     assert_eq!(*catcher.received.borrow(), 0);
     std::fs::create_dir(&new).unwrap();
-    let outcomes = catcher.channel().send_window(vec![mail("p@x.example", "Subject: x\r\n\r\n")]).await;
-    assert_eq!(outcomes[0].as_str(), "accepted");
+    assert_eq!(catcher.send(mail("p@x.example", "Subject: x\r\n\r\n")).await, "accepted");
     assert_eq!(std::fs::read_dir(catcher.dir.path().join("tmp")).unwrap().count(), 0);
 }
 
 #[tokio::test]
 async fn stopping_leaves_an_unfinished_message_with_its_sender_and_a_restart_goes_on() {
     let catcher = start().await;
-    catcher.channel().send_window(vec![mail("one@x.example", "Subject: x\r\n\r\n")]).await;
+    catcher.send(mail("one@x.example", "Subject: x\r\n\r\n")).await;
     let mut client = catcher.client().await;
     client.begin_data().await;
     client.write("Subject: half\r\n\r\nHel").await;
@@ -289,7 +300,7 @@ async fn stopping_leaves_an_unfinished_message_with_its_sender_and_a_restart_goe
     assert!(client.reply().await.starts_with("421"));
     catcher.task.await.unwrap();
     let catcher = start_in(catcher.dir).await;
-    catcher.channel().send_window(vec![mail("two@x.example", "Subject: x\r\n\r\n")]).await;
+    catcher.send(mail("two@x.example", "Subject: x\r\n\r\n")).await;
     let listed = catcher.mailbox().list(10).await.unwrap();
     assert_eq!(listed.iter().map(|e| e.to.as_str()).collect::<Vec<_>>(), ["two@x.example", "one@x.example"]);
 }
@@ -306,7 +317,7 @@ const FULL: &str = "Received: from x\r\n\tby y; Tue, 12 Jan 2027 08:00:00 +0000\
 #[tokio::test]
 async fn a_message_is_read_in_all_its_parts() {
     let catcher = start().await;
-    catcher.channel().send_window(vec![mail("ana+1@partner.example", FULL)]).await;
+    catcher.send(mail("ana+1@partner.example", FULL)).await;
     let mailbox = catcher.mailbox();
     let listed = mailbox.list(10).await.unwrap();
     let envelope = &listed[0];
@@ -322,7 +333,7 @@ async fn a_message_is_read_in_all_its_parts() {
     let names: Vec<_> = parsed.headers.iter().map(|(name, _)| name.as_str()).collect();
     assert_eq!(&names[..5], ["Return-Path", "Delivered-To", "Received", "Received", "From"]);
     // A message of one part does not get the other one made up.
-    catcher.channel().send_window(vec![mail("b@x.example", "Subject: x\r\n\r\nOnly text\r\n")]).await;
+    catcher.send(mail("b@x.example", "Subject: x\r\n\r\nOnly text\r\n")).await;
     let id = mailbox.list(1).await.unwrap()[0].id.clone();
     let parsed = mailbox.read(&id).await.unwrap();
     assert_eq!((parsed.html, parsed.text.as_deref().map(str::trim)), (None, Some("Only text")));

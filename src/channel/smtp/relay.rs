@@ -44,6 +44,9 @@ pub struct Timeouts {
     pub final_dot: Duration,
     /// The farewell; nothing depends on it.
     pub quit: Duration,
+    /// How long an open connection is kept without a message: relays close idle ones, and finding that out costs a
+    /// round trip.
+    pub idle: Duration,
 }
 
 impl Default for Timeouts {
@@ -60,6 +63,7 @@ impl Default for Timeouts {
             block: seconds(3 * 60),
             final_dot: seconds(10 * 60),
             quit: seconds(2),
+            idle: seconds(30),
         }
     }
 }

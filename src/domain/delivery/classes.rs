@@ -193,7 +193,7 @@ mod tests {
         let error = Classes::with(
             "[[rule]]\nclass = \"soft\"\nabout = \"mine\"\ncodes = [\"250\"]\nstatuses = [\"5.1.1\"]\n",
         );
-        let text = error.unwrap_err().public();
+        let text = error.unwrap_err().public().to_owned();
         assert!(text.contains("mine") && text.contains("`250`") && text.contains("`5.1.1`"), "{text}");
         assert!(Classes::with("[[rule]]\nclass = \"sotf\"\n").unwrap_err().public().contains("sotf"));
     }

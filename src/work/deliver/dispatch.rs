@@ -338,30 +338,35 @@ impl Dispatch {
     }
 
     /// Messages that wait for something that will not come soon, taken out: their site rests or is stalled, or no
-    /// relay can take them; with `all`, every one that waits.
-    pub(super) fn take_stuck(&mut self, now: Now, all: bool) -> Vec<Claimed> {
+    /// relay can take them; with `all`, every one that waits. Beside each stands when it may be started again: those of
+    /// more sites than a start can leave out would otherwise come back at once, before all others.
+    pub(super) fn take_stuck(&mut self, now: Now, all: bool) -> Vec<(Claimed, UtcMs)> {
         let all = all || !(0..self.relays.len()).any(|relay| self.is_open(relay, now));
         let mut stuck = Vec::new();
         let returned = std::mem::take(&mut self.returned);
         if all {
-            stuck.extend(self.urgent.drain(..).map(|job| job.claimed));
+            stuck.extend(self.urgent.drain(..).map(|job| (job.claimed, UtcMs::MIN)));
         }
         for site in self.sites.values_mut() {
-            if all || site.is_stuck(now) {
-                stuck.extend(site.waiting.drain(..).map(|job| job.claimed));
-            }
+            let since_ms = match site.stuck_until_ms(now) {
+                Some(until_ms) => until_ms,
+                None if all => UtcMs::MIN,
+                None => continue,
+            };
+            stuck.extend(site.waiting.drain(..).map(|job| (job.claimed, since_ms)));
         }
         if !stuck.is_empty() {
             self.waiting -= stuck.len();
             self.turns.retain(|name| self.sites.get(name).is_some_and(|site| !site.waiting.is_empty()));
         }
-        stuck.extend(returned);
+        stuck.extend(returned.into_iter().map(|claimed| (claimed, UtcMs::MIN)));
         stuck
     }
 
     /// Sites that should get nothing for now.
     pub(super) fn stuck_sites(&self, now: Now) -> Vec<String> {
-        self.sites.iter().filter(|(_, site)| site.is_stuck(now)).map(|(name, _)| name.to_string()).collect()
+        let is_stuck = |site: &Site| site.stuck_until_ms(now).is_some();
+        self.sites.iter().filter(|(_, site)| is_stuck(site)).map(|(name, _)| name.to_string()).collect()
     }
 
     /// How many messages more may be started, at most `window` being open: no more than relays that were in trouble
@@ -408,10 +413,13 @@ impl Dispatch {
 }
 
 impl Site {
-    fn is_stuck(&self, now: Now) -> bool {
-        let full = self.slots.in_use() > 0 && !self.slots.has_room(now.calendar_ms, 0);
-        self.slots.rests_until_ms(now.calendar_ms).is_some()
-            || (full && now.machine_ms - self.answered_ms > STALLED_MS)
+    /// Until when nothing goes to it, if that is so: it rests, or is stalled.
+    fn stuck_until_ms(&self, now: Now) -> Option<UtcMs> {
+        let is_full = self.slots.in_use() > 0 && !self.slots.has_room(now.calendar_ms, 0);
+        let is_stalled = is_full && now.machine_ms - self.answered_ms > STALLED_MS;
+        self.slots
+            .rests_until_ms(now.calendar_ms)
+            .or_else(|| is_stalled.then_some(now.calendar_ms + STALLED_MS))
     }
 }
 

@@ -67,8 +67,8 @@ pub struct Deliverer {
     served: HashMap<Id, (usize, bool)>,
     limits: Limits,
     breakers: HashMap<String, Breaker>,
-    /// Messages to be put back that the database has not taken yet.
-    returned: Vec<Claimed>,
+    /// Messages to be put back that the database has not taken yet, and when they may be started again.
+    returned: Vec<(Claimed, UtcMs)>,
     /// Whether the database failed while we held rows, so that some may be ours without our knowing.
     astray: bool,
     /// Whether the last look found less than there was room for.

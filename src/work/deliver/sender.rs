@@ -21,9 +21,6 @@ use crate::{
     work::context::Context,
 };
 
-/// A connection that was silent for longer is closed rather than trusted: relays close idle ones, and finding that
-/// out costs a round trip.
-const IDLE_MAX: Duration = Duration::from_secs(30);
 /// How often a connection without work looks whether a rest is over.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -159,9 +156,10 @@ pub(super) async fn send_until_stopped(
     dialer: Arc<Dialer>,
     urgent_only: bool,
 ) {
+    let idle = dialer.relay().timeouts.idle;
     let mut connection: Option<Connection> = None;
     loop {
-        let next = tokio::time::timeout(IDLE_MAX, desk.next(relay, urgent_only)).await;
+        let next = tokio::time::timeout(idle, desk.next(relay, urgent_only)).await;
         let job = match next {
             Ok(Some(job)) => job,
             Ok(None) => break,

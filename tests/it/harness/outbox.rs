@@ -134,6 +134,7 @@ impl Scene {
                 state: "frozen".to_owned(),
                 control: "running".to_owned(),
                 held_because: Some("the first issue".to_owned()),
+                paused_because: None,
                 on_time_ms: 15 * 60_000,
                 frozen_ms: START_MS - HOUR_MS,
                 approved_by: None,
@@ -198,22 +199,17 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
     }
 }
 
-/// Claims up to `limit`.
-pub async fn claim(db: &Db, node: NodeId, now_ms: i64, limit: i64) -> Vec<Claimed> {
-    in_tx!(db, tx => queue::claim(tx, node, now_ms, limit))
+/// Marks up to `limit` due deliveries of an issue as being sent by `node`.
+pub async fn start(db: &Db, node: NodeId, now_ms: i64, issue: &str, limit: i64) -> Vec<Claimed> {
+    in_tx!(db, tx => queue::start_issue(tx, node, now_ms, issue, &[], limit)).1
 }
 
-/// Marks a window as being sent.
-pub async fn start(db: &Db, window: &[Claimed]) -> Vec<String> {
-    in_tx!(db, tx => queue::start_window(tx, window))
-}
-
-/// The result of the try that `claimed` was taken for, ending in `state`.
+/// The result of the try that `claimed` was started for, ending in `state`.
 pub fn result(claimed: &Claimed, state: DeliveryState, due_ms: Option<i64>) -> Settled {
     Settled {
         id: claimed.id.clone(),
         token: claimed.token,
-        attempt: claimed.attempt + 1,
+        attempt: claimed.attempt,
         state,
         due_ms,
         counts: true,
@@ -222,6 +218,7 @@ pub fn result(claimed: &Claimed, state: DeliveryState, due_ms: Option<i64>) -> S
         stage: Some("final-dot".to_owned()),
         code: Some(if state == DeliveryState::Accepted { 250 } else { 451 }),
         reply: "2.0.0 Ok".to_owned(),
+        relay: Some("mail.vendor.example".to_owned()),
         ended_ms: START_MS + 1_000,
     }
 }

@@ -10,7 +10,7 @@ use partnercast::{
 
 use crate::harness::{
     START_MS, both_dbs,
-    outbox::{Scene, claim, key, result, settle, start},
+    outbox::{Scene, key, result, settle, start},
 };
 
 both_dbs! {
@@ -19,8 +19,7 @@ both_dbs! {
         let scene = Scene::released(&db, "fold-forward", 2).await;
         let node = scene.node();
         for (state, due_ms) in [(DeliveryState::Ready, Some(START_MS)), (DeliveryState::Accepted, None)] {
-            let window = claim(&db, node, START_MS, 2).await;
-            start(&db, &window).await;
+            let window = start(&db, node, START_MS, &scene.issue, 2).await;
             let results: Vec<_> = window.iter().map(|claimed| result(claimed, state, due_ms)).collect();
             settle(&db, node, &results).await;
         }

@@ -13,15 +13,14 @@ use partnercast::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{in_tx, number},
-    outbox::{LIFETIME_MS, Scene, claim, result, row, settle, start},
+    outbox::{LIFETIME_MS, Scene, result, row, settle, start},
 };
 
 /// A released issue whose messages all ended in `states`, in turn.
 async fn ended(db: &Db, newsletter: &str, states: &[DeliveryState], readers: usize) -> Scene {
     let scene = Scene::released(db, newsletter, readers).await;
     let node = scene.node();
-    let window = claim(db, node, START_MS, 10_000).await;
-    start(db, &window).await;
+    let window = start(db, node, START_MS, &scene.issue, 10_000).await;
     let results: Vec<_> = window
         .iter()
         .zip(states.iter().cycle())
@@ -94,7 +93,7 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), later, LIFETIME_MS, 3)), 3);
         assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), later, LIFETIME_MS, 100)), 1, "the rest");
         assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), later, LIFETIME_MS, 100)), 0);
-        let again = claim(&db, scene.node(), later, 100).await;
+        let again = start(&db, scene.node(), later, &scene.issue, 100).await;
         assert_eq!(again.len(), 4);
         assert!(again.iter().all(|claimed| claimed.expires_ms == later + LIFETIME_MS && claimed.message_id.starts_with(&claimed.id)));
         let back = row(&db, &again[0].id).await;

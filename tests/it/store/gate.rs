@@ -9,9 +9,9 @@ use partnercast::{
 };
 
 use crate::harness::{
-    both_dbs,
+    START_MS, both_dbs,
     databases::{block_on, execute, in_tx, number, rows, sqlite_at, values},
-    outbox::{Scene, claim},
+    outbox::{Scene, start},
 };
 
 both_dbs! {
@@ -217,25 +217,34 @@ fn a_full_disk_passes_without_a_restart() {
 }
 
 #[test]
-fn the_claim_reads_the_partial_index_and_sorts_nothing() {
+fn starts_read_their_partial_indexes_and_sort_nothing() {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
         let db = sqlite_at(&folder.path().join("a.sqlite")).await;
         let scene = Scene::released(&db, "fold-forward", 50).await;
-        // The claim's own sub-select; `claim` is called too, so that this test moves when it does.
-        assert_eq!(claim(&db, scene.node(), i64::MAX, 1).await.len(), 1);
-        let plan: Vec<(i64, i64, i64, String)> = rows(
-            &db,
-            "EXPLAIN QUERY PLAN SELECT id AS pick_id FROM delivery
-             WHERE state = 'ready' AND due_ms <= $1 AND NOT EXISTS (
-                 SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'paused')
-             ORDER BY lane, due_ms, id LIMIT $2",
-            values![i64::MAX, 100_i64],
-        )
-        .await;
-        let text = plan.iter().map(|(_, _, _, step)| step.as_str()).collect::<Vec<_>>().join("\n");
-        assert!(text.contains("delivery_ready"), "{text}");
-        assert!(!text.contains("TEMP B-TREE"), "{text}");
+        // The starts' own sub-selects; `start` is called too, so that this test moves when it does.
+        assert_eq!(start(&db, scene.node(), START_MS, &scene.issue, 1).await.len(), 1);
+        let plans = [
+            (
+                "EXPLAIN QUERY PLAN SELECT id AS pick_id FROM delivery
+                 WHERE live AND issue_id = $3 AND due_ms <= $1 AND state = 'ready' AND site NOT IN ('a', 'b')
+                   AND EXISTS (SELECT 1 FROM issue WHERE issue.id = $3 AND issue.control = 'running')
+                 ORDER BY due_ms, id LIMIT $2",
+                values![START_MS, 100_i64, &scene.issue],
+            ),
+            (
+                "EXPLAIN QUERY PLAN SELECT id AS pick_id, scope FROM delivery
+                 WHERE live AND issue_id IS NULL AND due_ms <= $1 AND state = 'ready' ORDER BY due_ms, id LIMIT $2",
+                values![START_MS, 100_i64],
+            ),
+        ];
+        for (statement, arguments) in plans {
+            let plan: Vec<(i64, i64, i64, String)> = rows(&db, statement, arguments).await;
+            let text = plan.iter().map(|(_, _, _, step)| step.as_str()).collect::<Vec<_>>().join("\n");
+            assert!(text.contains("SEARCH delivery USING") && text.contains("INDEX delivery_"), "{text}");
+            assert!(!text.contains("SCAN delivery"), "{text}");
+            assert!(!text.contains("TEMP B-TREE"), "{text}");
+        }
         db.close().await;
     });
 }

@@ -4,14 +4,14 @@ use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::issues::{
         Decision, Occurrence, any_sending, approve, approved, audience, control, decided, exists, finish,
-        insert_audience, insert_head, issue, named, promises, recent,
+        insert_audience, insert_head, issue, named, pause_because, promises, recent, sender,
     },
 };
 
 use crate::harness::{
     START_MS, both_dbs,
-    databases::{in_tx, number, values},
-    outbox::{Scene, claim, result, settle, start},
+    databases::{execute, in_tx, number, values},
+    outbox::{Scene, result, settle, start},
 };
 
 both_dbs! {
@@ -117,8 +117,8 @@ both_dbs! {
     async fn control_cancelled_empties_the_queue(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 3).await;
         let node = scene.node();
-        let window = claim(&db, node, START_MS, 1).await;
-        assert_eq!(start(&db, &window).await.len(), 1);
+        let window = start(&db, node, START_MS, &scene.issue, 1).await;
+        assert_eq!(window.len(), 1);
         assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
         let states = "SELECT COUNT(*) FROM delivery WHERE state = $1";
         assert_eq!(number(&db, states, values!["cancelled"]).await, 2);
@@ -127,14 +127,54 @@ both_dbs! {
         assert_eq!(settle(&db, node, &accepted).await, 1, "and its result is recorded");
     }
 
+    /// A delivery that became ready in the very moment of the cancelling is found by the next look.
+    async fn finish_sweeps_up_after_cancelled_issues(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let other = Scene::released(&db, "another", 1).await;
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
+        execute(&db, "UPDATE delivery SET state = 'ready', live = TRUE WHERE id = $1", values![&scene.deliveries[0]]).await;
+        assert_eq!(in_tx!(db, tx => finish(tx, START_MS)), 0);
+        let states = "SELECT COUNT(*) FROM delivery WHERE state = $1";
+        assert_eq!(number(&db, states, values!["cancelled"]).await, 2);
+        assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery WHERE state = 'ready' AND issue_id = $1", values![&other.issue]).await, 1);
+    }
+
+    /// The breaker pauses what runs, says why, and a person's word takes the reason away; nothing else is paused by it.
+    async fn pause_because_stops_what_runs_and_says_why(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let why = "20 messages in a row were refused: 550 5.7.26 unauthenticated";
+        assert!(in_tx!(db, tx => pause_because(tx, &scene.issue, why)));
+        let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!((stored.control.as_str(), stored.paused_because.as_deref()), ("paused", Some(why)));
+        assert!(start(&db, scene.node(), START_MS, &scene.issue, 10).await.is_empty());
+        assert!(!in_tx!(db, tx => pause_because(tx, &scene.issue, "another reason")), "it is paused already");
+        assert_eq!(issue(&db, &scene.issue).await.unwrap().unwrap().paused_because.as_deref(), Some(why));
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "running")));
+        let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!((stored.control.as_str(), stored.paused_because), ("running", None));
+        assert_eq!(recent(&db).await.unwrap()[0].paused_because, None);
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
+        assert!(!in_tx!(db, tx => pause_because(tx, &scene.issue, why)), "cancelled stays cancelled");
+        assert!(!in_tx!(db, tx => pause_because(tx, "iss_none", why)));
+        let done = Scene::released(&db, "done", 0).await;
+        in_tx!(db, tx => finish(tx, START_MS));
+        assert!(!in_tx!(db, tx => pause_because(tx, &done.issue, why)), "what is done is done");
+    }
+
+    /// The address that an issue is sent from is that of its renditions.
+    async fn sender_is_read_from_the_renditions(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        assert_eq!(in_tx!(db, tx => sender(tx, &scene.issue)).as_deref(), Some("news@vendor.example"));
+        assert_eq!(in_tx!(db, tx => sender(tx, "iss_none")), None);
+    }
+
     /// An issue is done when its last delivery is in a final state, and not before.
     async fn finish_waits_for_the_last(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 2).await;
         let node = scene.node();
         assert_eq!(in_tx!(db, tx => finish(tx, START_MS)), 0);
         assert!(any_sending(&db).await.unwrap());
-        let window = claim(&db, node, START_MS, 10).await;
-        start(&db, &window).await;
+        let window = start(&db, node, START_MS, &scene.issue, 10).await;
         settle(&db, node, &[result(&window[0], DeliveryState::Accepted, None)]).await;
         assert_eq!(in_tx!(db, tx => finish(tx, START_MS)), 0, "one is still being sent");
         settle(&db, node, &[result(&window[1], DeliveryState::Failed, None)]).await;
@@ -154,8 +194,7 @@ both_dbs! {
     async fn promises_know_late_from_on_time(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 2).await;
         let node = scene.node();
-        let window = claim(&db, node, START_MS, 10).await;
-        start(&db, &window).await;
+        let window = start(&db, node, START_MS, &scene.issue, 10).await;
         let mut results = window.iter().map(|c| result(c, DeliveryState::Accepted, None)).collect::<Vec<_>>();
         results[0].accepted_ms = Some(START_MS + 15 * 60_000);
         results[1].accepted_ms = Some(START_MS + 15 * 60_000 + 1);

@@ -15,6 +15,8 @@ mod partners;
 mod progress;
 mod queue;
 mod queue_crash;
+mod queue_start;
+mod quotas;
 mod read_only;
 mod renditions;
 mod sessions;

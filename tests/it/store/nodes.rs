@@ -1,14 +1,18 @@
-//! Heartbeats.
+//! Heartbeats, and forgetting those that have none.
 
 use partnercast::{
     domain::kernel::id::NodeId,
-    store::nodes::{beat, leave},
+    store::nodes::{Pulse, beat, forget, forget_others, leave, pulses},
 };
 
 use crate::harness::{
     START_MS, SeededRandom, both_dbs,
     databases::{in_tx, rows},
 };
+
+fn pulse(node: NodeId, beats: i64) -> Pulse {
+    Pulse { id: node.to_string(), beats }
+}
 
 both_dbs! {
     /// The first beat registers, later ones only move the heartbeat, and a node that leaves takes only itself away.
@@ -24,5 +28,46 @@ both_dbs! {
         in_tx!(db, tx => leave(tx, one));
         in_tx!(db, tx => leave(tx, one));
         assert_eq!(rows::<(String, i64, i64)>(&db, sql, vec![]).await, [(two.to_string(), 2_000, 2_000)]);
+    }
+
+    /// A pulse counts on with every beat, whatever the node's clock reads, and from the beginning after it left.
+    async fn pulses_count_the_beats(db: Db) {
+        let random = SeededRandom::new(2);
+        let (one, two) = (NodeId::new(START_MS, &random), NodeId::new(START_MS + 1, &random));
+        assert!(pulses(&db).await.unwrap().is_empty());
+        for machine_ms in [5_000, 4_000, 4_000] {
+            in_tx!(db, tx => beat(tx, one, machine_ms));
+        }
+        in_tx!(db, tx => beat(tx, two, 1));
+        assert_eq!(pulses(&db).await.unwrap(), [pulse(one, 2), pulse(two, 0)]);
+        in_tx!(db, tx => leave(tx, one));
+        in_tx!(db, tx => beat(tx, one, 6_000));
+        assert_eq!(pulses(&db).await.unwrap(), [pulse(one, 0), pulse(two, 0)]);
+    }
+
+    /// A node that has counted on since it was looked at is not forgotten.
+    async fn forget_takes_away_only_who_stood_still(db: Db) {
+        let random = SeededRandom::new(2);
+        let (one, two) = (NodeId::new(START_MS, &random), NodeId::new(START_MS + 1, &random));
+        in_tx!(db, tx => beat(tx, one, 1_000));
+        in_tx!(db, tx => beat(tx, two, 1_000));
+        let seen = pulses(&db).await.unwrap();
+        in_tx!(db, tx => beat(tx, one, 1_000));
+        assert!(!in_tx!(db, tx => forget(tx, &seen[0])), "it woke up");
+        assert!(in_tx!(db, tx => forget(tx, &seen[1])));
+        assert!(!in_tx!(db, tx => forget(tx, &seen[1])), "once");
+        assert_eq!(pulses(&db).await.unwrap(), [pulse(one, 1)]);
+    }
+
+    /// On a SQLite file there is one process: everybody else is gone.
+    async fn forget_others_keeps_only_us(db: Db) {
+        let random = SeededRandom::new(2);
+        let nodes: Vec<NodeId> = (0..4).map(|at| NodeId::new(START_MS + at, &random)).collect();
+        for node in &nodes[..3] {
+            in_tx!(db, tx => beat(tx, *node, 1_000));
+        }
+        assert_eq!(in_tx!(db, tx => forget_others(tx, nodes[1])), 2);
+        assert_eq!(pulses(&db).await.unwrap(), [pulse(nodes[1], 0)]);
+        assert_eq!(in_tx!(db, tx => forget_others(tx, nodes[3])), 1, "also when we are not registered ourselves");
     }
 }

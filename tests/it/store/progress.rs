@@ -8,7 +8,7 @@ use partnercast::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, values},
-    outbox::{Scene, claim, result, settle, start},
+    outbox::{Scene, result, settle, start},
 };
 
 both_dbs! {
@@ -17,8 +17,7 @@ both_dbs! {
         let scene = Scene::released(&db, "fold-forward", 5).await;
         assert!(classes(&db, &scene.issue).await.unwrap().is_empty(), "nothing was tried");
         let node = scene.node();
-        let window = claim(&db, node, START_MS, 4).await;
-        start(&db, &window).await;
+        let window = start(&db, node, START_MS, &scene.issue, 4).await;
         let mut results: Vec<_> = window.iter().map(|c| result(c, DeliveryState::Ready, Some(START_MS + 1))).collect();
         results[0] = result(&window[0], DeliveryState::Accepted, None);
         results[1].outcome = "bad-address";
@@ -33,12 +32,12 @@ both_dbs! {
     async fn sites_are_the_domains_of_the_addresses(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 30).await;
         for (at, id) in scene.deliveries.iter().enumerate().skip(5) {
-            let key = format!("r{at}@site{:02}.example", at % 25);
-            execute(&db, "UPDATE delivery SET recipient_key = $1 WHERE id = $2", values![key, id]).await;
+            let key = format!("site{:02}.example", at % 25);
+            execute(&db, "UPDATE delivery SET site = $1 WHERE id = $2", values![key, id]).await;
         }
-        execute(&db, "UPDATE delivery SET recipient_key = 'no-sign-at-all' WHERE id = $1", values![&scene.deliveries[29]]).await;
-        execute(&db, "UPDATE delivery SET state = 'accepted' WHERE id = $1", values![&scene.deliveries[0]]).await;
-        execute(&db, "UPDATE delivery SET state = 'failed' WHERE id = $1", values![&scene.deliveries[1]]).await;
+        execute(&db, "UPDATE delivery SET site = '' WHERE id = $1", values![&scene.deliveries[29]]).await;
+        execute(&db, "UPDATE delivery SET state = 'accepted', live = FALSE WHERE id = $1", values![&scene.deliveries[0]]).await;
+        execute(&db, "UPDATE delivery SET state = 'failed', live = FALSE WHERE id = $1", values![&scene.deliveries[1]]).await;
         let largest = sites(&db, &scene.issue).await.unwrap();
         assert_eq!(largest.len(), 20);
         let first = &largest[0];

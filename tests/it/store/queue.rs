@@ -1,6 +1,4 @@
-//! The queue while all goes well: release, claim, windows, settling, lists.
-
-use std::collections::BTreeSet;
+//! The queue while all goes well: release, settling, lists, sending again. Starting is `queue_start.rs`.
 
 use partnercast::{
     domain::{
@@ -11,8 +9,8 @@ use partnercast::{
         Db,
         deliveries::{counts, of_issue, origins, sent, unfinished},
         issues,
-        queue::{LANE_ISSUE, LANE_URGENT, NewDelivery, enqueue, hand_back, next_due_ms, release, send_again},
-        renditions, suppressions,
+        queue::{LANE_ISSUE, LANE_URGENT, NewDelivery, enqueue, next_due_ms, release, running, send_again},
+        renditions,
     },
 };
 
@@ -20,12 +18,12 @@ use crate::harness::{
     START_MS, SeededRandom, both_dbs,
     databases::{execute, in_tx, number, rows, values},
     outbox::{
-        DOMAIN, LIFETIME_MS, Scene, attempts, claim, key, rendition_id, rendition_of, result, row, settle,
-        start,
+        DOMAIN, LIFETIME_MS, Scene, attempts, key, rendition_id, rendition_of, result, row, settle, start,
     },
 };
 
-fn mail(random: &SeededRandom, source: &str) -> NewDelivery {
+/// A single mail.
+pub fn mail(random: &SeededRandom, source: &str) -> NewDelivery {
     NewDelivery {
         id: DeliveryId::new(START_MS, random),
         source: source.to_owned(),
@@ -111,140 +109,15 @@ both_dbs! {
         let seen: Vec<(String,)> = rows(&db, message_id, values![first.id.to_string()]).await;
         assert_eq!(seen[0].0, format!("{}.g1@{DOMAIN}", first.id));
         assert_eq!(number(&db, "SELECT MIN(lane) FROM delivery", vec![]).await, LANE_URGENT);
-        assert_eq!(next_due_ms(&db).await.unwrap(), Some(START_MS));
-    }
-
-    /// Urgent mail first, then by due time; never what is not due yet, never more than asked for.
-    async fn claim_takes_urgent_then_oldest(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 5).await;
-        for (at, due_ms) in [(0, 30), (1, 10), (2, 20), (3, 40), (4, 5_000)] {
-            execute(&db, "UPDATE delivery SET due_ms = $2 WHERE id = $1", values![&scene.deliveries[at], START_MS + due_ms]).await;
-        }
-        in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
-        let urgent = mail(&scene.random, "offer:off_1");
-        in_tx!(db, tx => enqueue(tx, START_MS + 35, &urgent));
-        let node = scene.node();
-        assert!(claim(&db, node, START_MS, 10).await.is_empty(), "nothing is due yet");
-        let mut order = Vec::new();
-        while let Some(claimed) = claim(&db, node, START_MS + 100, 1).await.pop() {
-            order.push(claimed.id);
-        }
-        let expected = [&urgent.id.to_string(), &scene.deliveries[1], &scene.deliveries[2], &scene.deliveries[0], &scene.deliveries[3]];
-        assert_eq!(order.iter().collect::<Vec<_>>(), expected);
-        assert_eq!(next_due_ms(&db).await.unwrap(), Some(START_MS + 5_000));
-        let rest = claim(&db, node, START_MS + 5_000, 10).await.remove(0);
-        assert_eq!((rest.id.as_str(), rest.token, rest.attempt, rest.tries), (scene.deliveries[4].as_str(), 1, 0, 0));
-        assert_eq!((rest.email.to_lowercase(), rest.rendition_id), (key(4), rendition_id("fold-forward")));
-        assert_eq!((rest.expires_ms, rest.promised_ms), (START_MS + LIFETIME_MS, START_MS));
-        assert_eq!(rest.message_id, format!("{}.g1@{DOMAIN}", rest.id));
-        assert!(!rest.recipient_name.is_empty());
-        assert_eq!(next_due_ms(&db).await.unwrap(), None);
-    }
-
-    /// Many claimers at once take every row exactly once.
-    async fn claim_by_many_never_gives_a_row_twice(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 900).await;
-        let claimers: Vec<_> = (0..6)
-            .map(|_| {
-                let (db, node) = (db.clone(), scene.node());
-                tokio::spawn(async move {
-                    let (mut mine, mut empty) = (Vec::new(), 0);
-                    // Locked rows are skipped, so one empty answer does not mean that nothing is left.
-                    while empty < 3 {
-                        let claimed = claim(&db, node, START_MS, 40).await;
-                        empty = if claimed.is_empty() { empty + 1 } else { 0 };
-                        mine.extend(claimed.into_iter().map(|claimed| claimed.id));
-                    }
-                    mine
-                })
-            })
-            .collect();
-        let mut all = Vec::new();
-        for claimer in claimers {
-            all.extend(claimer.await.unwrap());
-        }
-        let different: BTreeSet<_> = all.iter().collect();
-        assert_eq!(all.len(), different.len(), "a row was given twice");
-        assert_eq!(all.len(), 900);
-    }
-
-    /// Two open transactions claim at the same moment: the second gets other rows and does not wait for the first.
-    async fn claim_skips_what_another_transaction_holds(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 4).await;
-        if !db.is_shared() {
-            return; // one writer: there is no second transaction
-        }
-        let (mut one, mut two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
-        let first = partnercast::store::queue::claim(&mut one, scene.node(), START_MS, 2).await.unwrap();
-        let second = partnercast::store::queue::claim(&mut two, scene.node(), START_MS, 10).await.unwrap();
-        assert_eq!((first.len(), second.len()), (2, 2));
-        assert!(first.iter().all(|a| second.iter().all(|b| a.id != b.id)));
-    }
-
-    /// The rows of a paused issue stay where they are; those of others go on.
-    async fn claim_leaves_paused_issues(db: Db) {
-        let paused = Scene::released(&db, "paused", 3).await;
-        let running = Scene::released(&db, "running-on", 2).await;
-        assert!(in_tx!(db, tx => issues::control(tx, &paused.issue, "paused")));
-        let taken = claim(&db, running.node(), START_MS, 100).await;
-        assert_eq!(taken.len(), 2);
-        assert!(taken.iter().all(|claimed| running.deliveries.contains(&claimed.id)));
-        assert!(in_tx!(db, tx => issues::control(tx, &paused.issue, "running")));
-        assert_eq!(claim(&db, running.node(), START_MS, 100).await.len(), 3);
-    }
-
-    /// Each way in which a claimed row may have to stay: the row says why, and nothing is left in hand.
-    async fn start_window_respects_everything_that_happened_since(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 4).await;
-        let gone = Scene::released(&db, "gone", 1).await;
-        let held = Scene::released(&db, "held", 1).await;
-        let node = scene.node();
-        let mut window = claim(&db, node, START_MS, 100).await;
-        assert_eq!(window.len(), 6);
-        // Readers are the same people in every scene: what they stop is one newsletter, or all.
-        in_tx!(db, tx => suppressions::add(tx, START_MS, &key(1), "fold-forward", "asked to"));
-        in_tx!(db, tx => suppressions::add(tx, START_MS, &key(2), suppressions::ALL, "complained"));
-        in_tx!(db, tx => suppressions::add(tx, START_MS, &key(3), "another", "asked to"));
-        in_tx!(db, tx => issues::control(tx, &gone.issue, "cancelled"));
-        in_tx!(db, tx => issues::control(tx, &held.issue, "paused"));
-        let stolen = scene.deliveries[0].clone();
-        window.iter_mut().filter(|claimed| claimed.id == stolen).for_each(|claimed| claimed.token += 1);
-        assert_eq!(start(&db, &window).await, [scene.deliveries[3].clone()]);
-        let expected = [
-            (&scene.deliveries[0], "leased", 0),
-            (&scene.deliveries[1], "suppressed", 0),
-            (&scene.deliveries[2], "suppressed", 0),
-            (&scene.deliveries[3], "sending", 1),
-            (&gone.deliveries[0], "cancelled", 0),
-            (&held.deliveries[0], "ready", 0),
-        ];
-        for (id, state, attempt) in expected {
-            let stored = row(&db, id).await;
-            assert_eq!((stored.state.as_str(), stored.attempt), (state, attempt), "{stored:?}");
-            assert_eq!(stored.node_id.is_some(), matches!(state, "leased" | "sending"), "{stored:?}");
-        }
-        assert!(row(&db, &scene.deliveries[1]).await.detail.unwrap().contains("unsubscribed"));
-        assert!(start(&db, &[]).await.is_empty());
-        assert!(start(&db, &window).await.is_empty(), "a window starts once");
-    }
-
-    /// A mail that a person asked for at that moment goes out whatever they unsubscribed from.
-    async fn start_window_sends_single_mails_to_everybody(db: Db) {
-        let random = SeededRandom::new(1);
-        in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
-        in_tx!(db, tx => enqueue(tx, START_MS, &mail(&random, "offer:off_1")));
-        in_tx!(db, tx => suppressions::add(tx, START_MS, "rae@northlight.example", suppressions::ALL, "asked to"));
-        let node = partnercast::domain::kernel::id::NodeId::new(START_MS, &random);
-        let window = claim(&db, node, START_MS, 10).await;
-        assert_eq!(start(&db, &window).await.len(), 1);
+        assert_eq!(next_due_ms(&db, &[]).await.unwrap(), Some(START_MS));
     }
 
     /// Results of more than one statement's rows are recorded, each with its evidence.
     async fn settle_over_500_rows(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 1_203).await;
         let node = scene.node();
-        let window = claim(&db, node, START_MS, 5_000).await;
-        assert_eq!(start(&db, &window).await.len(), 1_203);
+        let window = start(&db, node, START_MS, &scene.issue, 5_000).await;
+        assert_eq!(window.len(), 1_203);
         let results: Vec<_> = window
             .iter()
             .enumerate()
@@ -261,7 +134,7 @@ both_dbs! {
         counted.sort_by_key(|(state, _)| state.as_str());
         assert_eq!(counted, [(DeliveryState::Accepted, 401), (DeliveryState::Failed, 401), (DeliveryState::Ready, 401)]);
         assert_eq!(unfinished(&db).await.unwrap(), 401);
-        assert_eq!(next_due_ms(&db).await.unwrap(), Some(START_MS + 300_000));
+        assert_eq!(next_due_ms(&db, std::slice::from_ref(&scene.issue)).await.unwrap(), Some(START_MS + 300_000));
         let page = of_issue(&db, &scene.issue, 0).await.unwrap();
         assert_eq!(page.len(), 1_000);
         assert_eq!(of_issue(&db, &scene.issue, 1_000).await.unwrap().len(), 203);
@@ -271,22 +144,24 @@ both_dbs! {
     async fn settle_writes_the_ledger(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 1).await;
         let (node, id) = (scene.node(), &scene.deliveries[0]);
-        let window = claim(&db, node, START_MS, 1).await;
-        start(&db, &window).await;
+        let window = start(&db, node, START_MS, &scene.issue, 1).await;
         let mut later = result(&window[0], DeliveryState::Ready, Some(START_MS + 60_000));
         later.counts = false;
+        later.relay = None;
         settle(&db, node, &[later]).await;
         let stored = row(&db, id).await;
         assert_eq!((stored.state.as_str(), stored.due_ms, stored.attempt, stored.tries), ("ready", START_MS + 60_000, 1, 0));
-        assert!(claim(&db, node, START_MS + 59_999, 1).await.is_empty());
-        let window = claim(&db, node, START_MS + 60_000, 1).await;
-        assert_eq!((window[0].attempt, window[0].tries), (1, 0));
-        start(&db, &window).await;
+        assert!(start(&db, node, START_MS + 59_999, &scene.issue, 1).await.is_empty());
+        let window = start(&db, node, START_MS + 60_000, &scene.issue, 1).await;
+        assert_eq!((window[0].attempt, window[0].tries), (2, 0));
         settle(&db, node, &[result(&window[0], DeliveryState::Accepted, None)]).await;
         let stored = row(&db, id).await;
         assert_eq!((stored.state.as_str(), stored.attempt, stored.tries), ("accepted", 2, 1));
         assert_eq!((stored.accepted_ms, stored.node_id), (Some(START_MS + 1_000), None));
         assert_eq!(attempts(&db, id).await, [(1, "soft".to_owned()), (2, "accepted".to_owned())]);
+        let relays: Vec<(Option<String>,)> =
+            rows(&db, "SELECT relay FROM attempt WHERE delivery_id = $1 ORDER BY no", values![id]).await;
+        assert_eq!(relays, [(None,), (Some("mail.vendor.example".to_owned()),)]);
         let line = of_issue(&db, &scene.issue, 0).await.unwrap().remove(0);
         assert_eq!((line.state.as_str(), line.attempt, line.detail.as_deref()), ("accepted", 2, Some("2.0.0 Ok")));
         assert_eq!((line.accepted_ms, line.promised_ms), (Some(START_MS + 1_000), START_MS));
@@ -296,19 +171,24 @@ both_dbs! {
         assert_eq!(unfinished(&db).await.unwrap(), 0);
     }
 
-    /// A node that stops gives back what it had not started, and only that.
-    async fn hand_back_returns_what_was_not_started(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 4).await;
-        let (mine, other) = (scene.node(), scene.node());
-        let started = claim(&db, mine, START_MS, 1).await;
-        start(&db, &started).await;
-        let waiting = claim(&db, mine, START_MS, 1).await;
-        claim(&db, other, START_MS, 1).await;
-        assert_eq!(in_tx!(db, tx => hand_back(tx, mine)), 1);
-        assert_eq!(row(&db, &waiting[0].id).await.state, "ready");
-        assert!(start(&db, &waiting).await.is_empty(), "its token is worth nothing now");
-        assert_eq!(unfinished(&db).await.unwrap(), 4);
-        assert_eq!(row(&db, &started[0].id).await.state, "sending");
+    /// What comes back for another try while its issue is cancelled does not wait for one; what was accepted was.
+    async fn settle_into_a_cancelled_issue(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 3).await;
+        let node = scene.node();
+        let window = start(&db, node, START_MS, &scene.issue, 10).await;
+        in_tx!(db, tx => issues::control(tx, &scene.issue, "cancelled"));
+        let results = [
+            result(&window[0], DeliveryState::Ready, Some(START_MS + 60_000)),
+            result(&window[1], DeliveryState::Accepted, None),
+            result(&window[2], DeliveryState::Failed, None),
+        ];
+        assert_eq!(settle(&db, node, &results).await, 3);
+        for (claimed, state) in window.iter().zip(["cancelled", "accepted", "failed"]) {
+            let stored = row(&db, &claimed.id).await;
+            assert_eq!((stored.state.as_str(), stored.node_id, stored.tries), (state, None, 1));
+            assert_eq!(attempts(&db, &claimed.id).await.len(), 1, "the evidence stays");
+        }
+        assert_eq!(unfinished(&db).await.unwrap(), 0);
     }
 
     /// A state nobody knows is reported with its place.
@@ -338,13 +218,89 @@ both_dbs! {
         assert!(in_tx!(db, tx => origins(tx, vec![])).is_empty());
     }
 
-    /// Only what ended without being accepted goes back into the queue.
-    async fn send_again_takes_what_ended(db: Db) {
+    /// Only what ended without being accepted goes back into the queue, with time to be sent; its issue is open again.
+    async fn send_again_takes_what_ended_and_reopens_the_issue(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 1).await;
+        let (node, id) = (scene.node(), &scene.deliveries[0]);
+        assert!(!in_tx!(db, tx => send_again(tx, id, START_MS + 5, 1_000)), "it waits already");
+        execute(&db, "UPDATE delivery SET state = 'dead', live = FALSE, crashes = 3 WHERE id = $1", values![id]).await;
+        assert_eq!(in_tx!(db, tx => issues::finish(tx, START_MS + 1)), 1);
+        assert!(running(&db).await.unwrap().is_empty());
+        let later_ms = START_MS + 2 * LIFETIME_MS;
+        assert!(in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)));
+        let stored = issues::issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!((stored.state.as_str(), stored.done_ms), ("sending", None));
+        assert_eq!(running(&db).await.unwrap(), [scene.issue.clone()]);
         let line = of_issue(&db, &scene.issue, 0).await.unwrap().remove(0);
-        assert!(!in_tx!(db, tx => send_again(tx, &line.id, START_MS + 5, 1_000)), "it waits already");
-        execute(&db, "UPDATE delivery SET state = 'dead', crashes = 3 WHERE id = $1", values![line.id.clone()]).await;
-        assert!(in_tx!(db, tx => send_again(tx, &line.id, START_MS + 5, 1_000)));
-        assert_eq!(of_issue(&db, &scene.issue, 0).await.unwrap()[0].state, "ready");
+        assert_eq!((line.state.as_str(), line.promised_ms), ("ready", START_MS), "the promise was then");
+        assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "once");
+        let window = start(&db, node, later_ms, &scene.issue, 1).await;
+        assert_eq!((window[0].expires_ms, row(&db, id).await.crashes), (later_ms + 1_000, 0));
+        assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "it is on its way");
+        settle(&db, node, &[result(&window[0], DeliveryState::Accepted, None)]).await;
+        assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "it was accepted");
+        assert_eq!(in_tx!(db, tx => issues::finish(tx, later_ms)), 1);
+        assert!(!in_tx!(db, tx => send_again(tx, "dlv_none", later_ms, 1_000)));
+    }
+
+    /// Nothing of a cancelled issue is sent again: nobody would ever start it.
+    async fn send_again_leaves_cancelled_issues(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let window = start(&db, scene.node(), START_MS, &scene.issue, 1).await;
+        settle(&db, scene.node(), &[result(&window[0], DeliveryState::Failed, None)]).await;
+        in_tx!(db, tx => issues::control(tx, &scene.issue, "cancelled"));
+        assert!(!in_tx!(db, tx => send_again(tx, &window[0].id, START_MS, 1_000)));
+        assert_eq!(unfinished(&db).await.unwrap(), 0);
+    }
+
+    /// The site is what follows the last @, in lower case, however odd the address.
+    async fn the_site_is_what_follows_the_last_at(db: Db) {
+        let scene = Scene::approved(&db, "fold-forward", 5).await;
+        let odd = [
+            ("Ana@Northlight.Example", "northlight.example"),
+            ("\"ana@home\"@Northlight.example", "northlight.example"),
+            ("\"a@a@a\"@a.example", "a.example"),
+            ("example@example", "example"),
+            ("a@[192.0.2.1]", "[192.0.2.1]"),
+        ];
+        for (contact, (address, _)) in scene.contacts.iter().zip(odd) {
+            execute(
+                &db,
+                "UPDATE contact SET email = $2, email_key = $3 WHERE id = $1",
+                values![contact, address, address.to_lowercase()],
+            )
+            .await;
+        }
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN)), 5);
+        let window = start(&db, scene.node(), START_MS, &scene.issue, 10).await;
+        in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
+        let random = SeededRandom::new(1);
+        for (address, site) in odd {
+            let claimed = window.iter().find(|claimed| claimed.email == address).unwrap();
+            assert_eq!(claimed.site, site, "{address}");
+            let single = NewDelivery { email: address.to_owned(), ..mail(&random, address) };
+            assert!(in_tx!(db, tx => enqueue(tx, START_MS, &single)));
+            let stored: Vec<(String,)> =
+                rows(&db, "SELECT site FROM delivery WHERE source = $1", values![address]).await;
+            assert_eq!(stored[0].0, site, "{address}, as a single mail");
+        }
+    }
+
+    /// The next due time is that of single mails and of the issues that run, earliest first.
+    async fn next_due_ms_looks_at_what_may_be_started(db: Db) {
+        let one = Scene::released(&db, "one", 1).await;
+        let two = Scene::released(&db, "two", 1).await;
+        execute(&db, "UPDATE delivery SET due_ms = $2 WHERE issue_id = $1", values![&one.issue, START_MS + 70]).await;
+        execute(&db, "UPDATE delivery SET due_ms = $2 WHERE issue_id = $1", values![&two.issue, START_MS + 50]).await;
+        assert_eq!(next_due_ms(&db, &[]).await.unwrap(), None, "no issue runs, there is no single mail");
+        assert_eq!(next_due_ms(&db, std::slice::from_ref(&one.issue)).await.unwrap(), Some(START_MS + 70));
+        let both = [one.issue.clone(), two.issue.clone()];
+        assert_eq!(next_due_ms(&db, &both).await.unwrap(), Some(START_MS + 50));
+        in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
+        in_tx!(db, tx => enqueue(tx, START_MS + 60, &mail(&one.random, "offer:off_1")));
+        assert_eq!(next_due_ms(&db, &both).await.unwrap(), Some(START_MS + 50));
+        assert_eq!(next_due_ms(&db, &both[..1]).await.unwrap(), Some(START_MS + 60));
+        start(&db, two.node(), START_MS + 50, &two.issue, 1).await;
+        assert_eq!(next_due_ms(&db, &both).await.unwrap(), Some(START_MS + 60), "what is on its way is not due");
     }
 }

@@ -3,97 +3,117 @@
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::id::NodeId},
     store::{
-        Db, issues, nodes,
-        queue::{Reaped, reap},
+        Db, issues,
+        nodes::{self, Pulse},
+        queue::{Reaped, put_back, reap, start_issue},
     },
 };
 
 use crate::harness::{
     START_MS, both_dbs,
-    databases::{in_tx, number, values},
-    outbox::{Scene, attempts, claim, result, row, settle, start},
+    databases::in_tx,
+    outbox::{Scene, attempts, result, row, settle, start},
 };
 
-/// `node` last said that it is alive at machine time `at_ms`.
-async fn beat(db: &Db, node: NodeId, at_ms: i64) {
-    in_tx!(db, tx => nodes::beat(tx, node, at_ms));
+async fn beat(db: &Db, node: NodeId) {
+    in_tx!(db, tx => nodes::beat(tx, node, 1_000));
 }
 
-/// Machine time before which a heartbeat is too old, in these tests.
-const ALIVE_MS: i64 = 100_000;
+/// The others found that `node` stands still.
+async fn forget(db: &Db, node: NodeId) {
+    let seen = nodes::pulses(db).await.unwrap();
+    let pulse: &Pulse = seen.iter().find(|pulse| pulse.id == node.to_string()).unwrap();
+    assert!(in_tx!(db, tx => nodes::forget(tx, pulse)));
+}
 
 async fn reap_by(db: &Db, node: NodeId, hold: bool) -> Reaped {
-    in_tx!(db, tx => reap(tx, node, ALIVE_MS, START_MS + 500, hold, false))
+    in_tx!(db, tx => reap(tx, node, START_MS + 500, hold, false))
 }
 
 both_dbs! {
-    /// What a dead node had claimed goes back; what it was sending goes out again and is listed as a possible repeat.
+    /// What a dead node was sending goes out again and is listed as a possible repeat; what it had put back is not.
     async fn reap_takes_over_from_the_dead(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 3).await;
         let (dead, alive) = (scene.node(), scene.node());
-        beat(&db, dead, ALIVE_MS - 1).await;
-        beat(&db, alive, ALIVE_MS).await;
-        let sending = claim(&db, dead, START_MS, 1).await;
-        start(&db, &sending).await;
-        let leased = claim(&db, dead, START_MS, 1).await;
-        let kept = claim(&db, alive, START_MS, 1).await;
-        assert_eq!(reap_by(&db, alive, false).await, Reaped { uncertain: 1, all: 2 });
-        for claimed in [&sending[0], &leased[0]] {
-            let stored = row(&db, &claimed.id).await;
-            assert_eq!((stored.state.as_str(), stored.token, stored.node_id), ("ready", claimed.token + 1, None));
-        }
-        assert_eq!(row(&db, &sending[0].id).await.crashes, 1);
-        assert_eq!(row(&db, &leased[0].id).await.crashes, 0, "nothing had left");
+        beat(&db, dead).await;
+        beat(&db, alive).await;
+        let sending = start(&db, dead, START_MS, &scene.issue, 1).await;
+        let returned = start(&db, dead, START_MS, &scene.issue, 1).await;
+        in_tx!(db, tx => put_back(tx, &[(returned[0].clone(), START_MS + 1)]));
+        let kept = start(&db, alive, START_MS, &scene.issue, 1).await;
+        assert_eq!(reap_by(&db, alive, false).await, Reaped::default(), "it is still known");
+        forget(&db, dead).await;
+        assert_eq!(reap_by(&db, alive, false).await, Reaped { uncertain: 1, all: 1 });
+        let stored = row(&db, &sending[0].id).await;
+        assert_eq!((stored.state.as_str(), stored.token, stored.node_id), ("ready", sending[0].token + 1, None));
+        assert_eq!((stored.crashes, stored.attempt), (1, 1));
         assert_eq!(attempts(&db, &sending[0].id).await, [(1, "uncertain".to_owned())]);
-        assert!(attempts(&db, &leased[0].id).await.is_empty());
-        assert_eq!(row(&db, &kept[0].id).await.state, "leased", "the living keep theirs");
-        assert_eq!(number(&db, "SELECT COUNT(*) FROM node WHERE id = $1", values![dead.to_string()]).await, 0);
+        let stored = row(&db, &returned[0].id).await;
+        assert_eq!((stored.crashes, stored.attempt), (0, 0), "nothing had left");
+        assert!(attempts(&db, &returned[0].id).await.is_empty());
+        assert_eq!(row(&db, &kept[0].id).await.state, "sending", "the living keep theirs");
         assert_eq!(reap_by(&db, alive, false).await, Reaped { uncertain: 0, all: 0 });
     }
 
-    /// Rows of a node that nobody knows any more are taken over too.
-    async fn reap_takes_over_from_the_forgotten(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 1).await;
-        let (gone, alive) = (scene.node(), scene.node());
-        claim(&db, gone, START_MS, 1).await;
-        assert_eq!(reap_by(&db, alive, false).await.all, 1);
+    /// Rows of a node that never said that it is alive are taken over too; our own are ours without that.
+    async fn reap_takes_over_from_the_unknown(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let (gone, me) = (scene.node(), scene.node());
+        start(&db, gone, START_MS, &scene.issue, 1).await;
+        let mine = start(&db, me, START_MS, &scene.issue, 1).await;
+        assert_eq!(reap_by(&db, me, false).await.all, 1);
+        assert_eq!(row(&db, &mine[0].id).await.state, "sending");
+    }
+
+    /// After the database failed us, what may be ours without our knowing is taken over as well, and only then.
+    async fn reap_with_own_takes_over_from_ourselves(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let (me, other) = (scene.node(), scene.node());
+        beat(&db, me).await;
+        beat(&db, other).await;
+        let lost = start(&db, me, START_MS, &scene.issue, 1).await;
+        let theirs = start(&db, other, START_MS, &scene.issue, 1).await;
+        let reaped = in_tx!(db, tx => reap(tx, me, START_MS, false, true));
+        assert_eq!(reaped, Reaped { uncertain: 1, all: 1 });
+        assert_eq!(row(&db, &lost[0].id).await.state, "ready");
+        assert_eq!(row(&db, &theirs[0].id).await.state, "sending");
+        assert_eq!(settle(&db, me, &[result(&lost[0], DeliveryState::Accepted, None)]).await, 0);
     }
 
     /// A frozen process that wakes up after its rows were taken over changes nothing (invariant I2).
     async fn settle_with_a_stale_token_changes_nothing(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 2).await;
         let (frozen, heir) = (scene.node(), scene.node());
-        let window = claim(&db, frozen, START_MS, 1).await;
-        start(&db, &window).await;
-        let leased = claim(&db, frozen, START_MS, 1).await;
+        let window = start(&db, frozen, START_MS, &scene.issue, 2).await;
         reap_by(&db, heir, false).await;
         let before = row(&db, &window[0].id).await;
         assert_eq!(settle(&db, frozen, &[result(&window[0], DeliveryState::Accepted, None)]).await, 0);
-        assert!(start(&db, &leased).await.is_empty());
+        assert_eq!(in_tx!(db, tx => put_back(tx, &[(window[0].clone(), START_MS)])), 0);
         assert_eq!(row(&db, &window[0].id).await, before);
         // The heir holds them now; the sleeper's results must not touch its tries either.
-        let again = claim(&db, heir, START_MS, 2).await;
-        assert_eq!(start(&db, &again).await.len(), 2);
+        let again = start(&db, heir, START_MS, &scene.issue, 2).await;
+        assert_eq!(again.len(), 2);
         assert_eq!(settle(&db, frozen, &[result(&window[0], DeliveryState::Failed, None)]).await, 0);
+        assert_eq!(in_tx!(db, tx => put_back(tx, &[(window[1].clone(), START_MS)])), 0);
         let results: Vec<_> = again.iter().map(|c| result(c, DeliveryState::Accepted, None)).collect();
         assert_eq!(settle(&db, heir, &results).await, 2);
         let expected = [(1, "uncertain".to_owned()), (2, "accepted".to_owned())];
-        assert_eq!(attempts(&db, &window[0].id).await, expected, "the possible repeat stays listed");
-        assert_eq!(attempts(&db, &leased[0].id).await, [(1, "accepted".to_owned())]);
+        for claimed in &window {
+            assert_eq!(attempts(&db, &claimed.id).await, expected, "the possible repeat stays listed");
+        }
     }
 
-    /// A result for a try that never started leaves no evidence of a try.
-    async fn settle_of_what_was_not_started_leaves_no_trace(db: Db) {
+    /// A result for a try that was put back leaves no evidence of a try.
+    async fn settle_of_what_was_put_back_leaves_no_trace(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 1).await;
         let (node, heir) = (scene.node(), scene.node());
-        let leased = claim(&db, node, START_MS, 1).await;
-        assert_eq!(settle(&db, node, &[result(&leased[0], DeliveryState::Accepted, None)]).await, 0);
-        assert!(attempts(&db, &leased[0].id).await.is_empty());
-        reap_by(&db, heir, false).await;
-        let again = claim(&db, heir, START_MS, 1).await;
-        start(&db, &again).await;
+        let started = start(&db, node, START_MS, &scene.issue, 1).await;
+        in_tx!(db, tx => put_back(tx, &[(started[0].clone(), START_MS)]));
+        assert_eq!(settle(&db, node, &[result(&started[0], DeliveryState::Accepted, None)]).await, 0);
+        assert!(attempts(&db, &started[0].id).await.is_empty());
+        let again = start(&db, heir, START_MS, &scene.issue, 1).await;
         settle(&db, heir, &[result(&again[0], DeliveryState::Failed, None)]).await;
-        assert_eq!(attempts(&db, &leased[0].id).await, [(1, "soft".to_owned())]);
+        assert_eq!(attempts(&db, &started[0].id).await, [(1, "soft".to_owned())]);
     }
 
     /// A message that kills its sender three times is put aside for a person.
@@ -102,13 +122,12 @@ both_dbs! {
         let id = &scene.deliveries[0];
         for crash in 1..=3 {
             let (dying, heir) = (scene.node(), scene.node());
-            let window = claim(&db, dying, START_MS, 1).await;
-            assert_eq!(start(&db, &window).await.len(), 1, "crash {crash}");
+            assert_eq!(start(&db, dying, START_MS, &scene.issue, 1).await.len(), 1, "crash {crash}");
             assert_eq!(reap_by(&db, heir, false).await, Reaped { uncertain: 1, all: 1 });
             let expected = if crash < 3 { "ready" } else { "dead" };
             assert_eq!(row(&db, id).await.state, expected, "crash {crash}");
         }
-        assert!(claim(&db, scene.node(), START_MS + 1_000_000, 1).await.is_empty());
+        assert!(start(&db, scene.node(), START_MS + 1_000_000, &scene.issue, 1).await.is_empty());
         assert_eq!(attempts(&db, id).await.len(), 3);
         assert!(row(&db, id).await.detail.unwrap().contains("ended while this was being sent"));
     }
@@ -117,35 +136,36 @@ both_dbs! {
     async fn reap_holds_what_may_have_left(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 2).await;
         let (dead, heir) = (scene.node(), scene.node());
-        let window = claim(&db, dead, START_MS, 1).await;
-        start(&db, &window).await;
-        let leased = claim(&db, dead, START_MS, 1).await;
+        let window = start(&db, dead, START_MS, &scene.issue, 1).await;
         reap_by(&db, heir, true).await;
         assert_eq!(row(&db, &window[0].id).await.state, "uncertain");
-        assert_eq!(row(&db, &leased[0].id).await.state, "ready");
+        assert_eq!(start(&db, heir, START_MS, &scene.issue, 10).await.len(), 1);
     }
 
     /// What comes back from a dead node after its issue was cancelled or paused does not leave.
     async fn reap_and_then_control_is_respected(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 1).await;
-        let (dead, heir) = (scene.node(), scene.node());
-        let window = claim(&db, dead, START_MS, 1).await;
-        start(&db, &window).await;
-        in_tx!(db, tx => issues::control(tx, &scene.issue, "cancelled"));
-        reap_by(&db, heir, false).await;
-        let again = claim(&db, heir, START_MS, 1).await;
-        assert!(start(&db, &again).await.is_empty());
-        assert_eq!(row(&db, &scene.deliveries[0]).await.state, "cancelled");
+        let gone = Scene::released(&db, "gone", 1).await;
+        let paused = Scene::released(&db, "paused", 1).await;
+        let (dead, heir) = (gone.node(), gone.node());
+        for (scene, control) in [(&gone, "cancelled"), (&paused, "paused")] {
+            assert_eq!(start(&db, dead, START_MS, &scene.issue, 1).await.len(), 1);
+            in_tx!(db, tx => issues::control(tx, &scene.issue, control));
+        }
+        assert_eq!(reap_by(&db, heir, false).await.all, 2);
+        assert_eq!(row(&db, &gone.deliveries[0]).await.state, "cancelled");
+        assert_eq!(row(&db, &paused.deliveries[0]).await.state, "ready");
+        assert!(start(&db, heir, START_MS, &gone.issue, 1).await.is_empty());
+        assert!(start(&db, heir, START_MS, &paused.issue, 1).await.is_empty());
     }
 
     /// A transaction that ends before its commit leaves everything as it was: the window did not start.
     async fn a_crash_before_the_commit_changes_nothing(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 1).await;
-        let window = claim(&db, scene.node(), START_MS, 1).await;
-        let before = row(&db, &window[0].id).await;
+        let before = row(&db, &scene.deliveries[0]).await;
         let mut tx = db.begin().await.unwrap();
-        partnercast::store::queue::start_window(&mut tx, &window).await.unwrap();
+        let (_, started) = start_issue(&mut tx, scene.node(), START_MS, &scene.issue, &[], 1).await.unwrap();
+        assert_eq!(started.len(), 1);
         drop(tx);
-        assert_eq!(row(&db, &window[0].id).await, before);
+        assert_eq!(row(&db, &scene.deliveries[0]).await, before);
     }
 }

@@ -77,9 +77,9 @@ both_dbs! {
         publish::tick(&rig.ctx).await.unwrap();
         let random = partnercast::domain::kernel::random::SeededRandom::new(99);
         let (dead, me) = (partnercast::domain::kernel::id::NodeId::new(1, &random), partnercast::domain::kernel::id::NodeId::new(2, &random));
-        let claimed = in_tx!(rig.ctx.db, tx => queue::claim(tx, dead, rig.clock_ms(), 1));
-        in_tx!(rig.ctx.db, tx => queue::start_window(tx, &claimed));
-        in_tx!(rig.ctx.db, tx => queue::reap(tx, me, i64::MAX, rig.clock_ms(), true, false));
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
+        let (_, claimed) = in_tx!(rig.ctx.db, tx => queue::start_issue(tx, dead, rig.clock_ms(), &issue, &[], 1));
+        in_tx!(rig.ctx.db, tx => queue::reap(tx, me, rig.clock_ms(), true, false));
         let held = told(&rig, "fold-forward", &claimed[0].email).await;
         assert!(held.deliveries[0].next.starts_with("nothing by itself") && !held.deliveries[0].may_be_repeated);
         assert!(held.deliveries[0].attempts[0].may_have_arrived);

@@ -16,7 +16,7 @@ use partnercast::{
 };
 
 use super::{Rig, rig::EVE_MS};
-use crate::harness::both_dbs;
+use crate::harness::{both_dbs, databases::number, outbox::attempts};
 
 both_dbs! {
     /// A process that ends after marking a window and before recording it: the rows it held go out again, with the
@@ -26,22 +26,28 @@ both_dbs! {
         rig.clock.set(EVE_MS + DAY_MS);
         publish::tick(&rig.ctx).await.unwrap();
         let dead = NodeId::new(1, &SeededRandom::new(99));
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         let mut tx = rig.ctx.db.begin().await.unwrap();
         nodes::beat(&mut tx, dead, 0).await.unwrap();
-        let claimed = queue::claim(&mut tx, dead, rig.clock_ms(), 20).await.unwrap();
-        let started = queue::start_window(&mut tx, &claimed[..8]).await.unwrap();
+        let (_, started) = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, &[], 8).await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!((claimed.len(), started.len()), (20, 8));
+        assert_eq!(started.len(), 8);
 
         rig.drain().await;
-        assert_eq!(rig.mailbox.count().await.unwrap(), 13, "what the dead node holds is not touched yet");
-        let me = NodeId::new(2, &SeededRandom::new(98));
-        let mut tx = rig.ctx.db.begin().await.unwrap();
-        let reaped = queue::reap(&mut tx, me, rig.clock_ms() - 60_000, rig.clock_ms(), false, false).await.unwrap();
-        tx.commit().await.unwrap();
-        assert_eq!((reaped.all, reaped.uncertain), (20, 8));
-        rig.drain().await;
+        if rig.ctx.db.is_shared() {
+            assert_eq!(rig.mailbox.count().await.unwrap(), 25, "what the other node holds is not touched yet");
+            let pulse = nodes::pulses(&rig.ctx.db).await.unwrap().into_iter().find(|p| p.id == dead.to_string());
+            let mut tx = rig.ctx.db.begin().await.unwrap();
+            assert!(nodes::forget(&mut tx, &pulse.unwrap()).await.unwrap());
+            tx.commit().await.unwrap();
+            rig.drain().await;
+        }
         assert_eq!(rig.mailbox.count().await.unwrap(), 33, "everybody has it, once");
+        for claimed in &started {
+            assert_eq!(attempts(&rig.ctx.db, &claimed.id).await, [(1, "uncertain".to_owned()), (2, "accepted".to_owned())]);
+        }
+        let repeats = "SELECT COUNT(*) FROM attempt WHERE outcome = 'uncertain'";
+        assert_eq!(number(&rig.ctx.db, repeats, vec![]).await, 8, "each possible repeat is listed, and no other");
         rig.assert_nothing_left().await;
     }
 
@@ -111,9 +117,9 @@ both_dbs! {
         rig.clock.set(EVE_MS + 29 * DAY_MS);
         publish::tick(&rig.ctx).await.unwrap();
         let mut tx = rig.ctx.db.begin().await.unwrap();
-        let claimed = queue::claim(&mut tx, dead, rig.clock_ms(), 1).await.unwrap();
-        queue::start_window(&mut tx, &claimed).await.unwrap();
-        queue::reap(&mut tx, me, i64::MAX, rig.clock_ms(), true, false).await.unwrap();
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
+        let (_, claimed) = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, &[], 1).await.unwrap();
+        queue::reap(&mut tx, me, rig.clock_ms(), true, false).await.unwrap();
         tx.commit().await.unwrap();
         rig.drain().await;
         assert_eq!(rig.mailbox.count().await.unwrap(), 33 + 32, "one is held for a person");

@@ -5,10 +5,10 @@ use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 use partnercast::{
     channel::{
         catcher::{Catcher, Mailbox, ParsedMail},
-        smtp::{Relay, RelayTls, SmtpChannel},
+        smtp::{Dialer, Relay, RelayTls},
     },
     domain::{
-        delivery::backoff::OnUncertain,
+        delivery::{Classes, backoff::OnUncertain},
         kernel::{
             clock::{DAY_MS, ManualClock, UtcMs},
             random::SeededRandom,
@@ -52,6 +52,8 @@ impl Rig {
             trusted_proxies: Vec::new(),
             window: 8,
             on_uncertain: OnUncertain::Resend,
+            classes: Classes::default(),
+            warm_up: Vec::new(),
         };
         let ctx = Arc::new(Context::new(
             db,
@@ -74,10 +76,10 @@ impl Rig {
     /// A worker whose relay listens at `address`.
     pub fn deliverer_to(&self, address: SocketAddr) -> Deliverer {
         let relay = Relay::new(address.ip().to_string(), address.port(), RelayTls::None);
-        Deliverer::new(self.ctx.clone(), SmtpChannel::new(relay).unwrap())
+        Deliverer::new(self.ctx.clone(), vec![Dialer::new(relay).unwrap()])
     }
 
-    /// Sends what is due and returns how many were claimed.
+    /// Sends what is due and returns how many were started.
     pub async fn drain(&self) -> usize {
         self.deliverer().drain().await.unwrap()
     }

@@ -1,12 +1,13 @@
 //! The client against a scripted relay on real sockets: every stage, every way to fail.
 
-mod sink;
+#[path = "../../../../tests/it/harness/chaos.rs"]
+mod chaos;
 mod tls;
 
 use std::time::Duration;
 
-use self::sink::{Act, Sink, Step};
-use super::{Connection, Mail, Relay, RelayTls, SmtpChannel, Timeouts};
+use self::chaos::{Act, Sink, Step};
+use super::{Connection, Dialer, Mail, Relay, RelayTls, Timeouts};
 use crate::domain::delivery::{Outcome, Stage, Trouble};
 
 const SHORT: Duration = Duration::from_millis(150);
@@ -41,6 +42,7 @@ fn waits(wait: Duration) -> Timeouts {
         block: wait,
         final_dot: wait,
         quit: wait,
+        idle: wait,
     }
 }
 
@@ -96,7 +98,7 @@ async fn silence_at_each_stage_ends_in_time_with_the_right_class() {
 async fn a_relay_that_stops_reading_is_left_after_one_block_wait() {
     let sink = Sink::start(|step: &Step| match step.verb.as_str() {
         "EHLO" => say("250-sink\r\n250 PIPELINING"),
-        "BODY" => Some(Act::Stall),
+        "BODY" => Some(Act::Silent),
         _ => None,
     })
     .await;
@@ -125,22 +127,22 @@ async fn a_greeting_of_421_or_554_is_the_hosts_trouble() {
 #[tokio::test]
 async fn after_a_refused_recipient_the_same_connection_carries_the_next() {
     for (reply, trouble) in
-        [("450 4.7.1 greylisted", Trouble::Soft), ("550 5.1.1 unknown", Trouble::BadAddress)]
+        [("450 4.7.1 greylisted", Trouble::Greylist), ("550 5.1.1 unknown", Trouble::BadAddress)]
     {
         // A relay may let DATA in although it refused the only recipient, or refuse that as well.
         for (pipelining, lets_in) in [(true, true), (true, false), (false, false)] {
             let sink = Sink::start(move |step: &Step| match step.verb.as_str() {
                 "EHLO" if !pipelining => say("250 sink"),
-                "RCPT" if step.line.contains("bad") => say(reply),
+                "RCPT" if step.domain == "bad.example" => say(reply),
                 "DATA" if step.resets == 0 && !lets_in => say("503 5.5.1 no recipients"),
                 _ => None,
             })
             .await;
             let mut connection = Connection::open(&relay(&sink)).await.unwrap();
             assert_eq!(connection.capabilities().pipelining, pipelining);
-            assert_refused(&connection.send(&mail("bad@partner.example")).await, Stage::Recipient, trouble);
+            assert_refused(&connection.send(&mail("p@bad.example")).await, Stage::Recipient, trouble);
             assert!(connection.is_usable());
-            let outcome = connection.send(&mail("good@partner.example")).await;
+            let outcome = connection.send(&mail("p@partner.example")).await;
             assert!(matches!(outcome, Outcome::Accepted { .. }), "{outcome:?}");
             connection.close().await;
             let bodies = sink.bodies.lock().unwrap().clone();
@@ -276,37 +278,79 @@ async fn parameters_are_given_only_where_offered() {
     assert_eq!(sink.heard()[1], "MAIL FROM:<news@vendor.example>");
 }
 
-#[tokio::test]
-async fn a_window_reuses_kept_connections_and_survives_one_that_died_unseen() {
-    // Connection 0 is dead at its third MAIL, which is the first of the second window.
-    let sink = Sink::start(|step: &Step| {
-        (step.verb == "MAIL" && step.connection == 0 && step.message == 2).then_some(Act::Drop)
-    })
-    .await;
-    let mut relay = relay(&sink);
-    relay.connections_max = 1;
-    let channel = SmtpChannel::new(relay).unwrap();
-    for _ in 0..2 {
-        let outcomes = channel.send_window(mails(2)).await;
-        assert!(outcomes.iter().all(|o| matches!(o, Outcome::Accepted { .. })), "{outcomes:?}");
+/// Hands mails over one after another, on one connection as long as it can be used; a message that met a connection
+/// which had died unseen is tried again on a new one. Also says how many connections there were.
+async fn send_in_turn(dialer: &Dialer, mails: &[Mail]) -> (Vec<&'static str>, usize) {
+    let (mut outcomes, mut opened, mut kept) = (Vec::new(), 0, None::<Connection>);
+    for mail in mails {
+        loop {
+            let mut connection = match kept.take() {
+                Some(connection) => connection,
+                None => {
+                    opened += 1;
+                    dialer.open().await.unwrap()
+                }
+            };
+            let outcome = connection.send(mail).await;
+            if connection.had_died_unseen(&outcome) {
+                continue;
+            }
+            outcomes.push(outcome.as_str());
+            kept = Some(connection).filter(Connection::is_usable);
+            break;
+        }
     }
-    assert_eq!(sink.count("EHLO"), 2);
-    channel.close().await;
-    assert_eq!(sink.count("QUIT"), 1);
+    if let Some(connection) = kept {
+        connection.close().await;
+    }
+    (outcomes, opened)
 }
 
 #[tokio::test]
-async fn a_connection_that_was_idle_too_long_is_not_trusted() {
-    for (idle_max, connections) in [(AMPLE, 1), (Duration::ZERO, 2)] {
-        let sink = Sink::start(|_: &Step| None).await;
-        let mut relay = relay(&sink);
-        relay.connections_max = 1;
-        let channel = SmtpChannel::with_idle_max(relay, idle_max).unwrap();
-        for _ in 0..2 {
-            assert_eq!(channel.send_window(mails(1)).await[0].as_str(), "accepted");
-        }
-        assert_eq!(sink.count("EHLO"), connections);
+async fn a_connection_is_kept_and_one_that_died_unseen_costs_nothing() {
+    // Connection 0 is dead at its third MAIL, or was closed politely after the second message.
+    for closes_politely in [false, true] {
+        let sink = Sink::start(move |step: &Step| match step.verb.as_str() {
+            _ if step.connection > 0 => None,
+            "DOT" if closes_politely && step.message == 1 => Some(Act::LastWord("250 2.0.0 ok".to_owned())),
+            "MAIL" if step.message == 2 => Some(Act::Drop),
+            _ => None,
+        })
+        .await;
+        let dialer = Dialer::new(relay(&sink)).unwrap();
+        let (words, opened) = send_in_turn(&dialer, &mails(4)).await;
+        assert_eq!((words, opened), (vec!["accepted"; 4], 2));
+        assert_eq!((sink.count("EHLO"), sink.count("QUIT")), (2, 1));
+        assert_eq!(sink.bodies.lock().unwrap().len(), 4, "each once");
     }
+}
+
+#[tokio::test]
+async fn only_a_break_at_mail_on_a_used_connection_counts_as_died_unseen() {
+    let drops_at = |verb: &'static str, message: usize| {
+        Sink::start(move |step: &Step| (step.verb == verb && step.message == message).then_some(Act::Drop))
+    };
+    for (verb, message, expected) in
+        [("MAIL", 0, false), ("MAIL", 1, true), ("RCPT", 1, false), ("DATA", 1, false), ("DOT", 1, false)]
+    {
+        let sink = drops_at(verb, message).await;
+        let mut connection = Connection::open(&relay(&sink)).await.unwrap();
+        for _ in 0..message {
+            assert_eq!(connection.send(&mail("p@partner.example")).await.as_str(), "accepted");
+        }
+        let outcome = connection.send(&mail("p@partner.example")).await;
+        assert_eq!(connection.had_died_unseen(&outcome), expected, "{verb} {message}: {outcome:?}");
+        assert!(!connection.is_usable());
+    }
+    let sink = Sink::start(|step: &Step| {
+        (step.verb == "MAIL" && step.message == 1).then(|| say("421 4.3.2 leaving")).flatten()
+    })
+    .await;
+    let mut connection = Connection::open(&relay(&sink)).await.unwrap();
+    connection.send(&mail("p@partner.example")).await;
+    let outcome = connection.send(&mail("p@partner.example")).await;
+    assert!(!connection.is_usable());
+    assert_refused(&outcome, Stage::Mail, Trouble::Host);
 }
 
 #[tokio::test]
@@ -315,43 +359,15 @@ async fn a_broken_connection_is_replaced_and_only_its_message_is_uncertain() {
         (step.verb == "DOT" && step.connection == 0 && step.message == 1).then_some(Act::Drop)
     })
     .await;
-    let mut relay = relay(&sink);
-    relay.connections_max = 1;
-    let outcomes = SmtpChannel::new(relay).unwrap().send_window(mails(5)).await;
-    let words: Vec<_> = outcomes.iter().map(Outcome::as_str).collect();
+    let (words, opened) = send_in_turn(&Dialer::new(relay(&sink)).unwrap(), &mails(5)).await;
     assert_eq!(words, ["accepted", "uncertain", "accepted", "accepted", "accepted"]);
-    assert_eq!(sink.count("EHLO"), 2);
+    assert_eq!(opened, 2);
 }
 
 #[tokio::test]
-async fn when_the_host_is_down_the_whole_window_is_told_at_once() {
-    // Every connection breaks at MAIL: four lanes try twice each, and nobody else.
-    let sink = Sink::start(|step: &Step| (step.verb == "MAIL").then_some(Act::Drop)).await;
-    let outcomes = SmtpChannel::new(relay(&sink)).unwrap().send_window(mails(500)).await;
-    assert_eq!(outcomes.len(), 500);
-    assert!(outcomes.iter().all(|o| o.as_str() == "host"));
-    assert!(sink.count("EHLO") <= 8, "{}", sink.count("EHLO"));
-    // A silent host costs one connect wait, not five hundred.
-    let sink = Sink::start(|step: &Step| (step.verb == "GREETING").then_some(Act::Silent)).await;
-    let mut silent = relay(&sink);
-    silent.timeouts = waits(SHORT);
-    let outcomes = SmtpChannel::new(silent).unwrap().send_window(mails(500)).await;
-    assert!(outcomes.iter().all(|o| o.as_str() == "host"));
-    // Nobody listens at all.
+async fn a_host_that_nobody_reaches_is_the_hosts_trouble() {
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    let channel = SmtpChannel::new(Relay::new("127.0.0.1", gone.port(), RelayTls::None)).unwrap();
-    assert!(channel.send_window(mails(3)).await.iter().all(|o| o.as_str() == "host"));
-    assert!(channel.send_window(Vec::new()).await.is_empty());
-}
-
-#[tokio::test]
-async fn a_relay_that_admits_two_connections_gets_everything_over_two() {
-    let sink = Sink::start(|step: &Step| {
-        (step.verb == "GREETING" && step.connection >= 2)
-            .then(|| say("421 4.7.0 too many connections"))
-            .flatten()
-    })
-    .await;
-    let outcomes = SmtpChannel::new(relay(&sink)).unwrap().send_window(mails(100)).await;
-    assert!(outcomes.iter().all(|o| o.as_str() == "accepted"));
+    let dialer = Dialer::new(Relay::new("127.0.0.1", gone.port(), RelayTls::None)).unwrap();
+    assert_eq!(dialer.relay().name, "127.0.0.1");
+    assert_refused(&dialer.open().await.err().unwrap(), Stage::Connect, Trouble::Host);
 }
