@@ -344,6 +344,9 @@ impl View {
         Self {
             title: "Restores, not backups: your part in January".into(),
             subtitle: "fold-forward, promised for 2027-01-12 at each reader’s own time".into(),
+            paused_because: Some(
+                "20 messages in a row were refused for a reason that lies with us: 550 5.7.26".into(),
+            ),
             held: Some("the audience is twice the last one".into()),
             actions: vec![
                 Action {
