@@ -47,9 +47,11 @@ impl Slots {
         (self.rests_until_ms > now_ms).then_some(self.rests_until_ms)
     }
 
-    /// Whether one more may begin, with `spare` beyond the limit.
+    /// Whether one more may begin, with `spare` beyond the limit; the other side gets none of those while it fails.
     pub fn has_room(&self, now_ms: UtcMs, spare: usize) -> bool {
-        self.rests_until_ms <= now_ms && self.in_use < self.limit + spare
+        let is_failing = self.broken > 0 || self.rests > 0;
+        let limit = if is_failing { self.limit } else { (self.limit + spare).min(self.max) };
+        self.rests_until_ms <= now_ms && self.in_use < limit
     }
 
     /// Takes a slot.
@@ -126,6 +128,24 @@ mod tests {
         slots.succeeded();
         slots.failed(now_ms, 1);
         assert_eq!(slots.rests_until_ms(now_ms), Some(now_ms + MINUTE_MS));
+    }
+
+    #[test]
+    fn spare_slots_end_at_the_most_and_are_not_for_a_side_that_fails() {
+        let mut slots = Slots::new(4);
+        let open = |slots: &mut Slots, spare| {
+            let before = slots.in_use();
+            while slots.has_room(0, spare) {
+                slots.take();
+            }
+            slots.in_use() - before
+        };
+        assert_eq!((open(&mut slots, 0), open(&mut slots, 1), open(&mut slots, 9)), (2, 1, 1));
+        slots.give_back();
+        slots.failed(0, 9);
+        assert_eq!(open(&mut slots, 9), 0);
+        slots.succeeded();
+        assert_eq!(open(&mut slots, 9), 1);
     }
 
     #[test]

@@ -16,6 +16,8 @@ use crate::{
     store::queue::Claimed,
 };
 
+use super::relays::{RelayDesk, RelayTerms};
+
 /// Messages to one domain that may be on their way at once.
 const SITE_SLOTS_MAX: usize = 20;
 /// Failures of a relay in a row, at two sites at least or before any message was at stake, after which it rests.
@@ -24,8 +26,6 @@ const RELAY_BROKEN_MAX: u32 = 2;
 const SITE_BROKEN_MAX: u32 = 2;
 /// A site whose slots are all used and that answered nothing for this long (machine time) is stalled.
 const STALLED_MS: i64 = 1_000;
-/// A relay may be ahead of its share by this many messages.
-const SHARE_SLACK: f64 = 16.0;
 /// Sites remembered; those with nothing to do are forgotten first.
 const SITES_MAX: usize = 10_000;
 /// First rest of a relay that said "too fast".
@@ -38,6 +38,8 @@ pub(super) struct Job {
     site: Arc<str>,
     /// Relays that could not be talked to about it, a bit each.
     tried: u64,
+    /// Machine time at which it last left.
+    left_ms: UtcMs,
 }
 
 /// What became of a message.
@@ -49,33 +51,11 @@ pub(super) struct Finished {
     pub(super) relay: Option<Arc<str>>,
 }
 
-struct RelayDesk {
-    name: Arc<str>,
-    weight: u32,
-    slots: Slots,
-    /// Messages handed to it, by its weight.
-    share: f64,
-    /// What its hourly limit leaves; `None` without one.
-    permits: Option<u64>,
-    /// The site of its last failure, while nothing was accepted since.
-    failed_site: Option<Arc<str>>,
-}
-
 struct Site {
     slots: Slots,
     waiting: VecDeque<Job>,
     /// Machine time of its last answer, or of its first message.
     answered_ms: UtcMs,
-}
-
-/// A relay as the dispatcher sees it.
-#[derive(Debug, Clone)]
-pub(super) struct RelayTerms {
-    pub(super) name: Arc<str>,
-    /// Share among the relays; 0 only when no other can be talked to.
-    pub(super) weight: u32,
-    pub(super) connections_max: usize,
-    pub(super) is_limited: bool,
 }
 
 /// The two hands of the clock.
@@ -96,6 +76,8 @@ pub(super) struct Dispatch {
     /// Given to a connection and not tried after all.
     returned: Vec<Claimed>,
     waiting: usize,
+    /// Those of them that a relay was asked about already.
+    waiting_again: usize,
     flying: usize,
     site_slots_max: usize,
 }
@@ -103,22 +85,15 @@ pub(super) struct Dispatch {
 impl Dispatch {
     pub(super) fn new(relays: &[RelayTerms]) -> Self {
         let connections: usize = relays.iter().map(|relay| relay.connections_max).sum();
-        let desks = relays.iter().map(|relay| RelayDesk {
-            name: relay.name.clone(),
-            weight: relay.weight,
-            slots: Slots::new(relay.connections_max),
-            share: 0.0,
-            permits: relay.is_limited.then_some(0),
-            failed_site: None,
-        });
         Self {
-            relays: desks.collect(),
+            relays: relays.iter().map(RelayDesk::new).collect(),
             sites: HashMap::new(),
             turns: VecDeque::new(),
             urgent: VecDeque::new(),
             finished: Vec::new(),
             returned: Vec::new(),
             waiting: 0,
+            waiting_again: 0,
             flying: 0,
             site_slots_max: SITE_SLOTS_MAX.min(connections.max(1)),
         }
@@ -142,12 +117,14 @@ impl Dispatch {
     /// Takes up messages that were started.
     pub(super) fn add(&mut self, claimed: Vec<Claimed>, now: Now) {
         for claimed in claimed {
-            self.wait(Job { site: Arc::from(claimed.site.as_str()), claimed, tried: 0 }, now, false);
+            let site = Arc::from(claimed.site.as_str());
+            self.wait(Job { site, claimed, tried: 0, left_ms: UtcMs::MIN }, now, false);
         }
     }
 
     fn wait(&mut self, job: Job, now: Now, first: bool) {
         self.waiting += 1;
+        self.waiting_again += usize::from(job.tried != 0);
         if job.claimed.is_urgent() {
             self.urgent.push_back(job);
             return;
@@ -175,20 +152,20 @@ impl Dispatch {
         }
     }
 
-    /// Whether `relay` may be given a message at all.
     fn is_open(&self, relay: usize, now: Now) -> bool {
-        let desk = &self.relays[relay];
-        desk.slots.rests_until_ms(now.calendar_ms).is_none() && desk.permits != Some(0)
+        self.relays[relay].is_open(now)
     }
 
-    /// Whether `relay` is ahead of its share while one that is behind has room; or a stand-by that is not needed.
-    fn must_hold_back(&self, relay: usize, now: Now) -> bool {
+    /// Whether `relay` should leave a message to another one that can be asked about it: as a stand-by that is not
+    /// needed, or because it is ahead of its share. Urgent mail does not wait for shares.
+    fn must_hold_back(&self, relay: usize, tried: u64, is_urgent: bool, now: Now) -> bool {
         let own = &self.relays[relay];
         self.relays.iter().enumerate().any(|(at, other)| {
-            at != relay && self.is_open(at, now) && other.weight > 0 && {
-                let room = other.slots.has_room(now.calendar_ms, 0);
-                own.weight == 0 || (room && own.share > other.share + SHARE_SLACK / f64::from(own.weight))
-            }
+            at != relay
+                && tried & (1 << at) == 0
+                && other.weight > 0
+                && other.is_open(now)
+                && (own.weight == 0 || (!is_urgent && other.has_room(now) && own.is_ahead_of(other)))
         })
     }
 
@@ -197,56 +174,65 @@ impl Dispatch {
         if self.waiting == 0 || !self.is_open(relay, now) {
             return None;
         }
-        let bit = 1_u64 << relay;
+        let may_ask = |job: &Job| job.tried & (1_u64 << relay) == 0;
         // Urgent mail waits for no slot but a connection's.
-        let urgent = self.urgent.iter().position(|job| job.tried & bit == 0);
-        if let Some(at) = urgent {
+        let is_next = |job: &Job| may_ask(job) && !self.must_hold_back(relay, job.tried, true, now);
+        if let Some(at) = self.urgent.iter().position(is_next) {
             let job = self.urgent.remove(at)?;
-            return Some(self.dispatched(relay, job));
+            return Some(self.dispatched(relay, job, now));
         }
-        if urgent_only
-            || !self.relays[relay].slots.has_room(now.calendar_ms, 0)
-            || self.must_hold_back(relay, now)
-        {
+        if urgent_only || !self.relays[relay].has_room(now) {
+            return None;
+        }
+        // What another relay was asked about in vain may be this one's all the same.
+        let holds_back = self.must_hold_back(relay, 0, false, now);
+        if holds_back && self.waiting_again == 0 {
             return None;
         }
         for _ in 0..self.turns.len() {
             let name = self.turns.pop_front()?;
             let several = self.sites.len() > 1;
-            let Some(site) = self.sites.get_mut(&name) else { continue };
+            let Some(site) = self.sites.get(&name) else { continue };
             let fits = site.slots.has_room(now.calendar_ms, 0)
                 // One site alone may use every connection, several leave some to each other.
                 && (!several || site.slots.in_use() < (self.site_slots_max * 3).div_ceil(4));
-            let job = if fits && site.waiting.front().is_some_and(|job| job.tried & bit == 0) {
-                site.waiting.pop_front()
-            } else {
-                None
+            let is_next = |job: &Job| {
+                let is_ours =
+                    !holds_back || (job.tried != 0 && !self.must_hold_back(relay, job.tried, false, now));
+                is_ours && may_ask(job)
             };
+            let at = if fits { site.waiting.iter().position(is_next) } else { None };
+            let site = self.sites.get_mut(&name)?;
+            let job = at.and_then(|at| site.waiting.remove(at));
+            if job.is_some() {
+                site.slots.take();
+            }
             if !site.waiting.is_empty() {
                 self.turns.push_back(name);
             }
             if let Some(job) = job {
-                site.slots.take();
-                return Some(self.dispatched(relay, job));
+                return Some(self.dispatched(relay, job, now));
             }
         }
         None
     }
 
-    fn dispatched(&mut self, relay: usize, job: Job) -> Job {
-        let desk = &mut self.relays[relay];
-        desk.slots.take();
-        desk.share += 1.0 / f64::from(desk.weight.max(1));
-        desk.permits = desk.permits.map(|left| left.saturating_sub(1));
+    fn dispatched(&mut self, relay: usize, job: Job, now: Now) -> Job {
+        self.relays[relay].send(now);
+        let share = self.relays[relay].share();
+        for other in self.relays.iter_mut().filter(|other| !other.is_open(now)) {
+            other.keep_up_with(share);
+        }
         self.waiting -= 1;
+        self.waiting_again -= usize::from(job.tried != 0);
         self.flying += 1;
-        job
+        Job { left_ms: now.machine_ms, ..job }
     }
 
     /// Takes note of what became of a message. True if a connection other than the caller's may now have work.
     pub(super) fn done(&mut self, relay: usize, job: Job, outcome: Outcome, now: Now) -> bool {
         self.flying -= 1;
-        self.relays[relay].slots.give_back();
+        self.relays[relay].end(job.left_ms);
         if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
             site.slots.give_back();
             site.answered_ms = now.machine_ms;
@@ -271,7 +257,7 @@ impl Dispatch {
     /// Takes back a message that was not tried, for a reason that says nothing about relay and site.
     pub(super) fn not_tried(&mut self, relay: usize, job: Job) {
         self.flying -= 1;
-        self.relays[relay].slots.give_back();
+        self.relays[relay].end(job.left_ms);
         if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
             site.slots.give_back();
         }
@@ -355,12 +341,29 @@ impl Dispatch {
             };
             stuck.extend(site.waiting.drain(..).map(|job| (job.claimed, since_ms)));
         }
+        if self.waiting_again > 0 {
+            self.take_without_relay(now, &mut stuck);
+        }
         if !stuck.is_empty() {
-            self.waiting -= stuck.len();
+            let waiting = || self.sites.values().flat_map(|site| &site.waiting).chain(&self.urgent);
+            (self.waiting, self.waiting_again) =
+                (waiting().count(), waiting().filter(|job| job.tried != 0).count());
             self.turns.retain(|name| self.sites.get(name).is_some_and(|site| !site.waiting.is_empty()));
         }
         stuck.extend(returned.into_iter().map(|claimed| (claimed, UtcMs::MIN)));
         stuck
+    }
+
+    /// Moves those to `stuck` that no relay can be asked about any more for now.
+    fn take_without_relay(&mut self, now: Now, stuck: &mut Vec<(Claimed, UtcMs)>) {
+        let open: u64 =
+            (0..self.relays.len()).filter(|at| self.is_open(*at, now)).map(|at| 1_u64 << at).sum();
+        let queues = self.sites.values_mut().map(|site| &mut site.waiting).chain([&mut self.urgent]);
+        for queue in queues {
+            for at in (0..queue.len()).rev().filter(|at| open & !queue[*at].tried == 0).collect::<Vec<_>>() {
+                stuck.extend(queue.remove(at).map(|job| (job.claimed, UtcMs::MIN)));
+            }
+        }
     }
 
     /// Sites that should get nothing for now.
@@ -387,17 +390,20 @@ impl Dispatch {
 
     /// Relays whose hourly limit leaves fewer than `wanted`, and how many are missing.
     pub(super) fn permits_wanted(&self, wanted: u64) -> Vec<(Arc<str>, u64)> {
-        let wants = |relay: &RelayDesk| {
-            relay.permits.filter(|left| *left < wanted).map(|left| (relay.name.clone(), wanted - left))
-        };
-        self.relays.iter().filter_map(wants).collect()
+        let wants = |relay: &RelayDesk| (relay.name.clone(), relay.missing(wanted));
+        self.relays.iter().map(wants).filter(|(_, missing)| *missing > 0).collect()
     }
 
-    /// Adds to what the hourly limit of `relay` leaves.
-    pub(super) fn permit(&mut self, relay: &str, more: u64) {
+    /// Adds to what the hourly limit of `relay` leaves, to be used before `until_ms`.
+    pub(super) fn permit(&mut self, relay: &str, more: u64, until_ms: UtcMs) {
         for desk in self.relays.iter_mut().filter(|desk| &*desk.name == relay) {
-            desk.permits = desk.permits.map(|left| left + more);
+            desk.permit(more, until_ms);
         }
+    }
+
+    /// Takes away what the hourly limit of `relay` left and returns how many there were.
+    pub(super) fn revoke(&mut self, relay: &str) -> u64 {
+        self.relays.iter_mut().filter(|desk| &*desk.name == relay).map(RelayDesk::revoke).sum()
     }
 
     /// For the console and metrics: name, messages on their way, slots, and until when it rests.

@@ -175,7 +175,7 @@ fn a_limited_relay_sends_what_it_is_permitted() {
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
     assert!(desk.next(0, false, START).is_none());
     assert_eq!(desk.permits_wanted(5), [(Arc::from("a"), 5)]);
-    desk.permit("a", 5);
+    desk.permit("a", 5, MINUTE_MS);
     assert_eq!(all_through(&mut desk, 0, START).len(), 5);
     assert_eq!(desk.take_stuck(START, false).len(), 5);
 }
@@ -191,4 +191,151 @@ fn a_site_that_says_too_fast_rests_and_the_relay_goes_on() {
     assert_eq!(all_through(&mut desk, 0, START), ["dlv_9"]);
     assert_eq!(desk.stuck_sites(START), ["fast.example"]);
     assert_eq!(all_through(&mut desk, 0, at(slots::THROTTLED_MS)).len(), 3);
+}
+
+#[test]
+fn silent_sites_that_hold_every_slot_do_not_stop_the_others() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 8)]);
+    desk.add((0..4).map(|n| message(n, &format!("silent-{}.example", n % 2))).collect(), START);
+    let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, false, START)).collect();
+    assert_eq!(held.len(), 2, "both slots are used by those who say nothing");
+    desk.add((10..60).map(|n| message(n, "fine.example")).collect(), START);
+    assert!(desk.next(0, false, START).is_none());
+    let through = all_through(&mut desk, 0, at(2 * STALLED_MS));
+    assert!((10..60).all(|n| through.contains(&format!("dlv_{n}"))), "{through:?}");
+}
+
+#[test]
+fn slow_messages_never_use_more_than_every_connection() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 3)]);
+    desk.add((0..40).map(|n| message(n, &format!("silent-{n}.example"))).collect(), START);
+    let mut flying = Vec::new();
+    for second in 0..20 {
+        flying.extend(std::iter::from_fn(|| desk.next(0, false, at(second * 2 * STALLED_MS))));
+    }
+    assert_eq!(flying.len(), 3);
+}
+
+#[test]
+fn what_one_relay_was_asked_about_in_vain_goes_to_the_other_whatever_its_share() {
+    for weight in [0, 1] {
+        let mut desk = Dispatch::new(&[relay("first", 1, 40), relay("second", weight, 40)]);
+        // The second gets ahead of its share as far as it may.
+        desk.add((0..60).map(|n| message(n, "fine.example")).collect(), START);
+        all_through(&mut desk, 1, START);
+        desk.take_stuck(START, true);
+        desk.add(vec![message(99, "odd.example")], START);
+        let job = desk.next(0, false, START).unwrap();
+        desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
+        assert!(desk.next(0, false, START).is_none(), "not the same one again");
+        let again = desk.next(1, false, START).expect("the other one, at once");
+        desk.done(1, again, accepted(), START);
+        assert_eq!((desk.open(), desk.take_finished().last().unwrap().relay.as_deref()), (0, Some("second")));
+    }
+}
+
+#[test]
+fn a_message_that_no_relay_can_be_asked_about_any_more_goes_back() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)]);
+    desk.add(vec![message(1, "one.example"), urgent(2)], START);
+    for _ in 0..2 {
+        let job = desk.next(0, false, START).unwrap();
+        desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
+    }
+    assert_eq!((desk.open(), desk.finished()), (2, 0), "they wait for the other relay");
+    assert!(desk.take_stuck(START, false).is_empty());
+    desk.add((10..12).map(|n| message(n, "two.example")).collect(), START);
+    // The other one goes down meanwhile.
+    desk.relays[1].slots.failed(0, 1);
+    let back: Vec<String> =
+        desk.take_stuck(START, false).into_iter().map(|(claimed, _)| claimed.id).collect();
+    assert_eq!(back, ["dlv_1", "dlv_2"]);
+    assert_eq!(all_through(&mut desk, 0, START).len(), 2, "the others stay");
+    assert_eq!(desk.open(), 0);
+}
+
+#[test]
+fn a_message_that_waits_for_another_relay_does_not_hold_up_its_site() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)]);
+    desk.add((0..3).map(|n| message(n, "one.example")).collect(), START);
+    let job = desk.next(0, false, START).unwrap();
+    desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
+    let next = desk.next(0, false, START).map(|job| job.claimed.id);
+    assert_eq!(next.as_deref(), Some("dlv_1"), "the one behind it");
+}
+
+#[test]
+fn a_standby_takes_no_urgent_mail_while_another_can() {
+    let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)]);
+    desk.add(vec![urgent(1)], START);
+    assert!(desk.next(1, true, START).is_none());
+    let job = desk.next(0, true, START).unwrap();
+    desk.done(0, job, refused(Stage::Connect, Trouble::Host), START);
+    assert_eq!(desk.next(1, true, START).map(|job| job.claimed.id).as_deref(), Some("dlv_1"));
+}
+
+#[test]
+fn a_relay_that_was_away_does_not_get_everything_when_it_is_back() {
+    let mut desk = Dispatch::new(&[relay("away", 1, 4), relay("here", 1, 4)]);
+    desk.add((0..500).map(|n| message(n, &format!("{}.example", n % 50))).collect(), START);
+    for _ in 0..RELAY_BROKEN_MAX {
+        let job = desk.next(0, false, START).unwrap();
+        desk.done(0, job, refused(Stage::Connect, Trouble::Host), START);
+    }
+    for _ in 0..300 {
+        let job = desk.next(1, false, START).unwrap();
+        desk.done(1, job, accepted(), START);
+    }
+    let back = at(MINUTE_MS);
+    let mut sent = [0, 0];
+    for turn in 0..100 {
+        if let Some(job) = desk.next(turn % 2, false, back) {
+            sent[turn % 2] += 1;
+            desk.done(turn % 2, job, accepted(), back);
+        }
+    }
+    assert!(sent[1] >= 40, "{sent:?}");
+}
+
+#[test]
+fn permits_end_with_their_minute() {
+    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
+    desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
+    desk.permit("a", 5, MINUTE_MS);
+    assert!(desk.next(0, false, at(MINUTE_MS - 1)).is_some());
+    assert!(desk.next(0, false, at(MINUTE_MS)).is_none(), "they counted in the minute that is over");
+    assert_eq!((desk.revoke("a"), desk.revoke("a"), desk.revoke("b")), (4, 0, 0));
+    desk.permit("a", 1, 2 * MINUTE_MS);
+    assert_eq!(all_through(&mut desk, 0, at(MINUTE_MS)).len(), 1);
+}
+
+#[test]
+fn what_goes_back_for_a_stuck_site_is_put_off() {
+    let mut desk = Dispatch::new(&[relay("a", 1, 8)]);
+    desk.add(
+        (0..9).map(|n| message(n, ["fast.example", "silent.example", "fine.example"][n / 3])).collect(),
+        START,
+    );
+    let mut silent = Vec::new();
+    while let Some(job) = desk.next(0, false, START) {
+        match job.site.as_ref() {
+            "fast.example" => {
+                desk.done(0, job, refused(Stage::Recipient, Trouble::Throttle), START);
+            }
+            "silent.example" => silent.push(job),
+            _ => {
+                desk.done(0, job, accepted(), START);
+            }
+        }
+    }
+    assert_eq!(silent.len(), 2);
+    let now = at(STALLED_MS + 1);
+    let mut back: Vec<(String, i64)> =
+        desk.take_stuck(now, false).into_iter().map(|(claimed, since_ms)| (claimed.site, since_ms)).collect();
+    back.sort();
+    back.dedup();
+    let expected = [("fast.example", slots::THROTTLED_MS), ("silent.example", 2 * STALLED_MS + 1)];
+    assert_eq!(back, expected.map(|(site, since_ms)| (site.to_owned(), since_ms)));
+    desk.add(vec![message(10, "fine.example")], now);
+    assert_eq!(desk.take_stuck(now, true)[0].1, UtcMs::MIN, "nothing is wrong with the others");
 }

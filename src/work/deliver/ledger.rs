@@ -108,8 +108,7 @@ fn told(outcome: &Outcome) -> (Option<String>, Option<i64>, String) {
 
 /// Promised limits: messages an hour through a relay, and the days of a warm-up.
 pub(super) struct Limits {
-    /// Relays with an hourly limit, and when more may be possible.
-    hourly: Vec<(Arc<str>, u64, UtcMs)>,
+    hourly: Vec<Hourly>,
     /// The sending domain of each issue, as far as there is a warm-up plan for it.
     domains: HashMap<String, Option<String>>,
     has_plans: bool,
@@ -118,11 +117,22 @@ pub(super) struct Limits {
     running_read: Instant,
 }
 
+/// A relay with an hourly limit.
+struct Hourly {
+    relay: Arc<str>,
+    max: u64,
+    /// When more may be possible.
+    again_ms: UtcMs,
+    /// What the relay's permits were taken from.
+    held: Option<Quota>,
+}
+
 impl Limits {
     pub(super) fn new(ctx: &Context, dialers: &[Dialer]) -> Self {
         let hourly = dialers.iter().filter_map(|dialer| {
             let relay = dialer.relay();
-            relay.per_hour_max.map(|max| (Arc::from(relay.name.as_str()), max, UtcMs::MIN))
+            let name = Arc::from(relay.name.as_str());
+            relay.per_hour_max.map(|max| Hourly { relay: name, max, again_ms: UtcMs::MIN, held: None })
         });
         Self {
             hourly: hourly.collect(),
@@ -142,28 +152,40 @@ impl Limits {
         is_due
     }
 
-    /// Gets limited relays what their limit leaves, up to a window.
-    pub(super) async fn top_up(&mut self, ctx: &Context, desk: &Desk) -> Result<()> {
+    /// Whether a relay has an hourly limit.
+    pub(super) fn has_hourly(&self) -> bool {
+        !self.hourly.is_empty()
+    }
+
+    /// Gets limited relays what their limit leaves, up to a window. What was taken counts in the minute in which it
+    /// was taken, so it is given back when that is over; and when there is nothing to send, for other nodes.
+    pub(super) async fn top_up(&mut self, ctx: &Context, desk: &Desk, has_work: bool) -> Result<()> {
         let now_ms = ctx.now_ms();
-        if self.hourly.iter().all(|(_, _, again_ms)| *again_ms > now_ms) {
-            return Ok(());
-        }
-        let wanted = desk.dispatch().permits_wanted(ctx.settings.window as u64);
-        for (relay, missing) in wanted {
-            let Some((_, max, again_ms)) = self.hourly.iter_mut().find(|(name, _, _)| *name == relay) else {
-                continue;
-            };
-            if *again_ms > now_ms {
+        let window = ctx.settings.window as u64;
+        for limit in &mut self.hourly {
+            let quota = hourly(&limit.relay, limit.max, now_ms);
+            let is_over = |held: &mut Quota| !has_work || held.slot_ms != quota.slot_ms;
+            let over = limit.held.take_if(is_over).map(|held| (desk.dispatch().revoke(&limit.relay), held));
+            let wanted = desk.dispatch().permits_wanted(window);
+            let missing =
+                wanted.iter().find(|(name, _)| *name == limit.relay).map_or(0, |(_, missing)| *missing);
+            let takes = has_work && limit.again_ms <= now_ms && missing >= window.div_ceil(2);
+            if over.is_none() && !takes {
                 continue;
             }
-            let quota = hourly(&relay, *max, now_ms);
             let mut tx = ctx.db.begin().await?;
-            let taken = quotas::take(&mut tx, &quota, missing).await?;
-            tx.commit().await?;
-            if taken < missing {
-                *again_ms = quota.again_ms;
+            if let Some((unused, held)) = over {
+                quotas::give_back(&mut tx, &held, unused).await?;
             }
-            desk.dispatch().permit(&relay, taken);
+            let taken = if takes { quotas::take(&mut tx, &quota, missing).await? } else { 0 };
+            tx.commit().await?;
+            if takes && taken < missing {
+                limit.again_ms = quota.again_ms;
+            }
+            if taken > 0 {
+                desk.dispatch().permit(&limit.relay, taken, quota.again_ms);
+                limit.held = Some(quota);
+            }
         }
         Ok(())
     }

@@ -8,6 +8,7 @@ mod dispatch;
 mod ledger;
 mod message;
 mod node;
+mod relays;
 mod sender;
 
 use std::{
@@ -33,11 +34,12 @@ use crate::{
         queue::{self, Claimed},
     },
 };
+use dispatch::Finished;
 pub use dispatch::RelayView;
-use dispatch::{Finished, RelayTerms};
 use ledger::Limits;
 pub use message::message;
 use node::{Life, beat_forever, gather};
+use relays::RelayTerms;
 use sender::{Desk, send_until_stopped};
 
 /// Longest rest before the queue is looked at again.
@@ -151,6 +153,7 @@ impl Deliverer {
             started += self.step().await?;
             let (open, finished, room) = self.outlook();
             if open == 0 && finished == 0 && (self.is_dry || room == 0) {
+                self.limits.top_up(&self.ctx, &self.desk, false).await?;
                 return Ok(started);
             }
             if open > 0 && (self.is_dry || room < self.batch()) && finished < self.batch() {
@@ -186,10 +189,15 @@ impl Deliverer {
         self.last_step = Instant::now();
         let now = self.desk.now();
         let is_fresh = self.life.is_fresh(now.machine_ms);
-        let (finished, may_start) = {
+        let may_start = is_fresh && !self.astray && !self.is_dry;
+        // Before results are taken from the desk: a fault here must not lose them.
+        if may_start {
+            self.prepare().await?;
+        }
+        let finished = {
             let mut dispatch = self.desk.dispatch();
             self.returned.extend(dispatch.take_stuck(now, !is_fresh || self.astray));
-            (dispatch.take_finished(), is_fresh && !self.astray && !self.is_dry)
+            dispatch.take_finished()
         };
         if self.astray
             && finished.is_empty()
@@ -199,9 +207,6 @@ impl Deliverer {
             gather(&self.ctx, &self.life).await?;
             self.astray = false;
             return Ok(0);
-        }
-        if may_start {
-            self.limits.top_up(&self.ctx, &self.desk).await?;
         }
         let (_, _, room) = self.outlook();
         let starts = may_start && room > 0;
@@ -232,10 +237,22 @@ impl Deliverer {
         }
     }
 
-    async fn record_and_start(&mut self, finished: &[Finished], room: usize) -> Result<Vec<Claimed>> {
-        if room > 0 && self.running_is_old() {
+    /// Finds out which issues run and what the relays' limits leave.
+    async fn prepare(&mut self) -> Result<()> {
+        if self.running_is_old() {
             self.running = queue::running(&self.ctx.db).await?;
         }
+        if !self.limits.has_hourly() {
+            return Ok(());
+        }
+        let has_work = self.desk.dispatch().open() > 0 || {
+            let due_ms = queue::next_due_ms(&self.ctx.db, &self.running).await?;
+            due_ms.is_some_and(|due_ms| due_ms <= self.ctx.now_ms())
+        };
+        self.limits.top_up(&self.ctx, &self.desk, has_work).await
+    }
+
+    async fn record_and_start(&mut self, finished: &[Finished], room: usize) -> Result<Vec<Claimed>> {
         let now_ms = self.ctx.now_ms();
         let except = self.desk.dispatch().stuck_sites(self.desk.now());
         let mut tx = self.ctx.db.begin().await?;
@@ -369,7 +386,8 @@ impl Deliverer {
         ledger::record(&self.ctx, &mut tx, self.node, &finished, &mut self.breakers).await?;
         queue::put_back(&mut tx, &self.returned).await?;
         nodes::leave(&mut tx, self.node).await?;
-        tx.commit().await
+        tx.commit().await?;
+        self.limits.top_up(&self.ctx, &self.desk, false).await
     }
 }
 

@@ -11,9 +11,10 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    dispatch::{Dispatch, Job, Now, RelayTerms},
+    dispatch::{Dispatch, Job, Now},
     message::{Unwritten, Writer},
     node::Life,
+    relays::RelayTerms,
 };
 use crate::{
     channel::smtp::{Connection, Dialer},

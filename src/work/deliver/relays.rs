@@ -1,0 +1,112 @@
+//! What the dispatcher knows of each relay: its slots, its share of the mail, and what its hourly limit leaves.
+
+use std::sync::Arc;
+
+use super::dispatch::Now;
+use crate::domain::{delivery::Slots, kernel::clock::UtcMs};
+
+/// A relay may be ahead of its share by this many messages.
+const SHARE_SLACK: f64 = 16.0;
+/// A message that is on its way for this long (machine time) no longer counts against the slots of its relay.
+const SLOW_MS: i64 = 1_000;
+
+/// A relay as the dispatcher sees it.
+#[derive(Debug, Clone)]
+pub(super) struct RelayTerms {
+    pub(super) name: Arc<str>,
+    /// Share among the relays; 0 only when no other can be talked to.
+    pub(super) weight: u32,
+    pub(super) connections_max: usize,
+    pub(super) is_limited: bool,
+}
+
+pub(super) struct RelayDesk {
+    pub(super) name: Arc<str>,
+    pub(super) weight: u32,
+    pub(super) slots: Slots,
+    /// Messages handed to it, by its weight.
+    share: f64,
+    /// What its hourly limit leaves, and until when that may be used; `None` without one.
+    permits: Option<(u64, UtcMs)>,
+    /// The site of its last failure, while nothing was accepted since.
+    pub(super) failed_site: Option<Arc<str>>,
+    /// Machine times at which the messages that are on their way left.
+    left_ms: Vec<UtcMs>,
+}
+
+impl RelayDesk {
+    pub(super) fn new(terms: &RelayTerms) -> Self {
+        Self {
+            name: terms.name.clone(),
+            weight: terms.weight,
+            slots: Slots::new(terms.connections_max),
+            share: 0.0,
+            permits: terms.is_limited.then_some((0, UtcMs::MIN)),
+            failed_site: None,
+            left_ms: Vec::new(),
+        }
+    }
+
+    /// Whether it may be given a message at all.
+    pub(super) fn is_open(&self, now: Now) -> bool {
+        self.slots.rests_until_ms(now.calendar_ms).is_none()
+            && self.permits.is_none_or(|(left, until_ms)| left > 0 && now.calendar_ms < until_ms)
+    }
+
+    /// Whether one more may leave. Messages that a few slow recipients hold up must not stop the others, so those
+    /// have connections beyond the slots.
+    pub(super) fn has_room(&self, now: Now) -> bool {
+        self.slots.has_room(now.calendar_ms, 0) || self.slots.has_room(now.calendar_ms, self.slow(now))
+    }
+
+    fn slow(&self, now: Now) -> usize {
+        self.left_ms.iter().filter(|left_ms| now.machine_ms - **left_ms > SLOW_MS).count()
+    }
+
+    /// Whether it is too far ahead of `other`, which has room.
+    pub(super) fn is_ahead_of(&self, other: &Self) -> bool {
+        self.share > other.share + SHARE_SLACK / f64::from(self.weight.max(1))
+    }
+
+    /// A message leaves.
+    pub(super) fn send(&mut self, now: Now) {
+        self.slots.take();
+        self.left_ms.push(now.machine_ms);
+        self.share += 1.0 / f64::from(self.weight.max(1));
+        if let Some((left, _)) = &mut self.permits {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// While it cannot be given anything it keeps up with `busy`: it must not get everything once it is back.
+    pub(super) fn keep_up_with(&mut self, busy_share: f64) {
+        self.share = self.share.max(busy_share);
+    }
+
+    pub(super) fn share(&self) -> f64 {
+        self.share
+    }
+
+    /// A message that left at `left_ms` has come to its end.
+    pub(super) fn end(&mut self, left_ms: UtcMs) {
+        self.slots.give_back();
+        if let Some(at) = self.left_ms.iter().position(|other| *other == left_ms) {
+            self.left_ms.swap_remove(at);
+        }
+    }
+
+    /// How many permits are missing to `wanted`, if it needs any.
+    pub(super) fn missing(&self, wanted: u64) -> u64 {
+        self.permits.map_or(0, |(left, _)| wanted.saturating_sub(left))
+    }
+
+    /// Adds permits that may be used until `until_ms`.
+    pub(super) fn permit(&mut self, more: u64, until_ms: UtcMs) {
+        self.permits = self.permits.map(|(left, _)| (left + more, until_ms));
+    }
+
+    /// Takes the unused permits away and returns how many there were.
+    pub(super) fn revoke(&mut self) -> u64 {
+        self.permits.as_mut().map_or(0, |(left, _)| std::mem::take(left))
+    }
+}
