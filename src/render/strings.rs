@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 #[cfg(test)]
 use std::collections::BTreeSet;
 
-use chrono::{DateTime, Datelike, NaiveDate, TimeZone};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
 use serde::Serialize;
 
-use crate::domain::kernel::{Error, Locale, Result};
+use crate::domain::{
+    kernel::{Error, Locale, Result},
+    program::cadence::{Cadence, MonthDay, Ordinal, Rule},
+};
 
 use super::files::{self, Files};
 
@@ -60,13 +63,61 @@ impl Strings {
         )
     }
 
+    /// When a newsletter comes: `am zweiten Dienstag im Monat um 09:00 Uhr`.
+    pub fn cadence(&self, cadence: &Cadence) -> String {
+        let hm = |time: &NaiveTime| time.format("%H:%M").to_string();
+        let of_month = |key: &str, day: &MonthDay, time: &NaiveTime| {
+            self.fill(key, &[("day", &self.month_day(*day)), ("time", &hm(time))])
+        };
+        match cadence.rule() {
+            Rule::Daily(time) => self.fill("cadence_daily", &[("time", &hm(time))]),
+            Rule::Weekly(day, time) => {
+                self.fill("cadence_weekly", &[("weekday", self.weekday(*day)), ("time", &hm(time))])
+            }
+            Rule::EveryWeeks { weeks, from, time } => {
+                let weekday = self.weekday(from.weekday());
+                let values =
+                    [("weeks", weeks.to_string()), ("weekday", weekday.to_owned()), ("time", hm(time))];
+                self.fill(
+                    "cadence_every_weeks",
+                    &values.each_ref().map(|(name, value)| (*name, value.as_str())),
+                )
+            }
+            Rule::Monthly(day, time) => of_month("cadence_monthly", day, time),
+            Rule::Quarterly(day, time) => of_month("cadence_quarterly", day, time),
+            Rule::Cron(_) => self.get("cadence_own").to_owned(),
+        }
+    }
+
+    fn month_day(&self, day: MonthDay) -> String {
+        match day {
+            MonthDay::Nth(ordinal, weekday) => {
+                let which = match ordinal {
+                    Ordinal::First => 0,
+                    Ordinal::Second => 1,
+                    Ordinal::Third => 2,
+                    Ordinal::Fourth => 3,
+                    Ordinal::Last => 4,
+                };
+                let ordinal = self.get("ordinals").split('|').nth(which).unwrap_or("?");
+                self.fill("day_nth", &[("ordinal", ordinal), ("weekday", self.weekday(weekday))])
+            }
+            MonthDay::FirstBusinessDay => self.get("day_first_business").to_owned(),
+            MonthDay::LastBusinessDay => self.get("day_last_business").to_owned(),
+            MonthDay::Numbered(number) => self.fill("day_numbered", &[("number", &number.to_string())]),
+        }
+    }
+
+    fn weekday(&self, day: Weekday) -> &str {
+        self.get("weekdays").split('|').nth(day.num_days_from_monday() as usize).unwrap_or("?")
+    }
+
     /// The weekday, the day and the time, with the zone's abbreviation: `Tuesday, 12 January 2027, 09:00 CET`.
     pub fn date_time<Z: TimeZone>(&self, at: &DateTime<Z>) -> String
     where
         Z::Offset: std::fmt::Display,
     {
-        let days_from_monday = at.weekday().num_days_from_monday() as usize;
-        let weekday = self.get("weekdays").split('|').nth(days_from_monday).unwrap_or("?");
+        let weekday = self.weekday(at.weekday());
         self.fill(
             "date_time",
             &[
@@ -126,6 +177,11 @@ impl Languages {
             .chain([COMPLETE])
             .find_map(|tag| self.0.get(tag))
             .expect("English was there when the languages were loaded")
+    }
+
+    /// Whether there are texts in the language of `locale`.
+    pub(super) fn have(&self, locale: &Locale) -> bool {
+        locale.fallbacks().into_iter().any(|tag| self.0.contains_key(tag))
     }
 }
 
@@ -193,6 +249,30 @@ mod tests {
         assert_eq!(date("de-AT"), "12. Januar 2027");
         assert_eq!(date("es"), "12 de enero de 2027");
         assert_eq!(date("ja"), "12 January 2027", "no Japanese yet, so English");
+    }
+
+    #[test]
+    fn a_cadence_is_said_in_the_readers_language() {
+        let languages = Languages::load(&files::load(None).unwrap()).unwrap();
+        let say = |tag: &str, cadence: &str| {
+            languages.of(&Locale::parse(tag).unwrap()).cadence(&Cadence::parse(cadence).unwrap())
+        };
+        assert_eq!(say("en", "second Tuesday at 09:00"), "on the second Tuesday of the month at 09:00");
+        assert_eq!(say("de", "second Tuesday at 09:00"), "am zweiten Dienstag im Monat um 09:00 Uhr");
+        assert_eq!(say("es", "second Tuesday at 09:00"), "el segundo martes de cada mes a las 09:00");
+        assert_eq!(say("de", "daily at 07:30"), "jeden Tag um 07:30 Uhr");
+        assert_eq!(say("de", "weekly on Wednesday at 08:00"), "jeden Mittwoch um 08:00 Uhr");
+        assert_eq!(
+            say("en", "every 2 weeks from 2027-01-06 at 09:00"),
+            "every 2 weeks on Wednesday at 09:00"
+        );
+        assert_eq!(say("de", "monthly on day 15 at 09:00"), "am 15. Tag im Monat um 09:00 Uhr");
+        assert_eq!(
+            say("es", "last business day at 17:00"),
+            "el último día laborable de cada mes a las 17:00"
+        );
+        assert_eq!(say("de", "quarterly, first Monday at 09:00"), "am ersten Montag im Quartal um 09:00 Uhr");
+        assert_eq!(say("de", "0 9 1 * *"), "nach einem eigenen Kalender");
     }
 
     #[test]

@@ -74,6 +74,11 @@ impl Templates {
         self.languages.of(locale)
     }
 
+    /// The language of those texts: `locale`, where there are any in it, else English.
+    pub fn language(&self, locale: &Locale) -> Locale {
+        if self.languages.have(locale) { locale.clone() } else { Locale::en() }
+    }
+
     /// Source of the whitepaper's Typst template.
     #[cfg(feature = "pdf")]
     pub(super) fn whitepaper(&self) -> &str {

@@ -97,7 +97,25 @@ pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
     .await
 }
 
-/// The same inside a transaction, seeing what it wrote.
+/// What the leads of a list did, of one partner or of all, oldest first; of those that `leads::recent` names, and at most
+/// 50,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn of_recent_leads(db: &Db, partner: Option<&str>) -> Result<Vec<Event>> {
+    db.all(
+        "SELECT e.id, e.kind, e.at_ms, e.delivery_id, e.contact_id, e.lead_id, e.partner_slug, e.asset, e.link_no,
+             e.method, e.agent, e.network, e.human, e.verdict
+         FROM engagement_event e
+         JOIN (SELECT id FROM lead WHERE $1 IS NULL OR partner_slug = $1
+               ORDER BY updated_ms DESC, id DESC LIMIT 500) l ON l.id = e.lead_id
+         ORDER BY e.at_ms, e.id LIMIT 50000",
+        args![partner],
+    )
+    .await
+}
+
+/// The same as [`of_lead`] inside a transaction, seeing what it wrote.
 ///
 /// # Errors
 /// Those of [`Tx::all`].

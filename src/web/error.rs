@@ -14,6 +14,7 @@ use serde_json::json;
 
 use super::{
     frame::{Area, Frame},
+    public::problem,
     respond::Shown,
     throttle::Wait,
 };
@@ -97,7 +98,8 @@ pub struct View {
 
 /// Turns every error into a page or a problem document, whoever made it.
 pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
-    let path = request.uri().path().to_owned();
+    let uri = request.uri().clone();
+    let path = uri.path();
     let head = request.method() == Method::HEAD;
     let wants_json = prefers_json(request.headers().get(header::ACCEPT));
     let response = next.run(request).await;
@@ -111,7 +113,7 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
         return response;
     }
     let id = problem_id(&ctx);
-    let text = explain(status, carried.as_ref().map(|carried| &carried.0.error), &id, &path);
+    let text = explain(status, carried.as_ref().map(|carried| &carried.0.error), &id, path);
     let view = View {
         status: status.to_string(),
         title: title(status).to_owned(),
@@ -120,7 +122,14 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
         back: path.starts_with("/console/").then(|| "/console".to_owned()),
         back_label: "To the overview".to_owned(),
     };
-    let mut shown = if wants_json { document(status, &view) } else { page(&ctx, status, &view) };
+    let mut shown = if wants_json {
+        document(status, &view)
+    } else {
+        match problem::page(&ctx, &uri, status, &view.text, &view.id).await {
+            Some(shown) => shown,
+            None => page(&ctx, status, &view),
+        }
+    };
     for name in [header::ALLOW, header::RETRY_AFTER] {
         if let Some(value) = response.headers().get(&name) {
             shown.headers_mut().insert(name, value.clone());

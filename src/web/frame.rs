@@ -127,7 +127,7 @@ impl Frame {
     #[must_use]
     pub fn in_language(mut self, locale: &Locale) -> Self {
         self.lang = locale.as_str().to_owned();
-        self.dir = if locale.is_rtl() { "rtl" } else { "ltr" };
+        self.dir = locale.direction();
         self
     }
 

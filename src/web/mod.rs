@@ -24,6 +24,8 @@ mod visitor;
 #[cfg(test)]
 mod desk_tests;
 #[cfg(test)]
+mod language_tests;
+#[cfg(test)]
 mod router_tests;
 #[cfg(test)]
 mod server_tests;

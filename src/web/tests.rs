@@ -69,6 +69,7 @@ fn every_page_renders_with_every_sample() {
     samples.public("landing-faults", "public/asset", &public::asset::View::sample(Some(Form::sample(true))));
     samples.public("article", "public/asset", &public::asset::View::sample(None));
     samples.public("talk", "public/talk", &public::form::TalkView::sample());
+    samples.public("partner-problem", "public/problem", &public::problem::View::sample());
     samples.public("home", "public/home", &public::home::View::sample());
     samples.public("thanks", "public/thanks", &public::thanks::View::sample());
     samples.public("preferences", "public/preferences", &public::preferences::View::sample());

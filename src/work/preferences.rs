@@ -5,7 +5,8 @@ use crate::{
     domain::{
         engagement::EventKind,
         kernel::{Error, Locale, Result, clock::UtcMs, token::Purpose},
-        partner::Partner,
+        partner::{Partner, Roles},
+        program::cadence::Cadence,
     },
     store::{
         Tx, audit, deliveries,
@@ -30,11 +31,20 @@ pub struct Preferences {
     /// Whether everything is stopped.
     pub all_stopped: bool,
     /// Why they got the mail they came from.
-    pub because: String,
+    pub because: Because,
     /// The newsletter of that mail.
     pub this_newsletter: Option<String>,
     /// The language of that mail.
     pub locale: Locale,
+}
+
+/// Why somebody got a mail.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Because {
+    /// A newsletter for people of these roles at the partner.
+    Reader(Roles),
+    /// A mail of its own, which says why in its own language.
+    Said(String),
 }
 
 /// One newsletter on the preference page.
@@ -44,8 +54,8 @@ pub struct Subscription {
     pub slug: String,
     /// Its title.
     pub title: String,
-    /// When it comes, in words.
-    pub cadence: String,
+    /// When it comes; none for one that nobody can read.
+    pub cadence: Option<Cadence>,
     /// Whether they get it.
     pub subscribed: bool,
 }
@@ -66,6 +76,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let stopped = suppressions::of(&ctx.db, &mail.recipient_key).await?;
     let is_stopped = |scope: &str| stopped.iter().any(|entry| entry.scope == scope);
     let rendition = renditions::view(&ctx.db, &mail.rendition_id).await?;
+    let roles = rendition.as_ref().and_then(|view| Roles::parse(&view.roles).ok());
     let locale = rendition.and_then(|view| Locale::parse(&view.locale).ok()).unwrap_or_else(Locale::en);
     let library = ctx.library();
     let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
@@ -75,7 +86,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
             subscribed: !is_stopped(asset.slug()) && !is_stopped(ALL),
             slug: asset.slug().to_owned(),
             title: asset.front.title.as_str().to_owned(),
-            cadence: newsletter.cadence.clone(),
+            cadence: Cadence::parse(&newsletter.cadence).ok(),
         })
         .collect();
     Ok(Preferences {
@@ -84,7 +95,10 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
         partner,
         newsletters,
         all_stopped: is_stopped(ALL),
-        because: mail.because,
+        because: match roles.filter(|_| is_newsletter) {
+            Some(roles) => Because::Reader(roles),
+            None => Because::Said(mail.because),
+        },
         this_newsletter: is_newsletter.then_some(mail.scope),
         locale,
     })

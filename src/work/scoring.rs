@@ -1,5 +1,7 @@
 //! A lead's standing: its events and facts, put to the rules.
 
+use std::collections::HashMap;
+
 use super::{cobrand::no_content, context::Context};
 use crate::{
     domain::{
@@ -14,7 +16,7 @@ use crate::{
     },
     store::{
         events::{self, Event},
-        leads::Lead,
+        leads::{self, Lead},
     },
 };
 
@@ -40,15 +42,39 @@ impl Standing {
     }
 }
 
-/// Puts the lead's events, and `now`, to the rules.
+/// Puts the lead's events, and `newest`, to the rules.
 ///
 /// # Errors
 /// No rules yet, or those of the store.
 pub async fn assess(ctx: &Context, lead: &Lead, newest: Option<&Event>) -> Result<Standing> {
-    let library = ctx.library();
-    let rule = library.rules.scoring.as_ref().ok_or_else(no_content)?;
     let mut seen = events::of_lead(&ctx.db, &lead.id).await?;
     seen.extend(newest.cloned());
+    judge(ctx, lead, &seen.iter().collect::<Vec<_>>())
+}
+
+/// The leads that changed last, of one partner or of all, each with its standing: as [`assess`] finds it, for many.
+///
+/// # Errors
+/// As [`assess`].
+pub async fn recent(ctx: &Context, partner: Option<&str>) -> Result<Vec<(Lead, Standing)>> {
+    let all = leads::recent(&ctx.db, partner).await?;
+    let seen = events::of_recent_leads(&ctx.db, partner).await?;
+    let mut by_lead: HashMap<&str, Vec<&Event>> = HashMap::new();
+    for event in &seen {
+        by_lead.entry(event.lead_id.as_deref().unwrap_or_default()).or_default().push(event);
+    }
+    all.into_iter()
+        .map(|lead| {
+            let standing = judge(ctx, &lead, by_lead.get(lead.id.as_str()).map_or(&[], Vec::as_slice))?;
+            Ok((lead, standing))
+        })
+        .collect()
+}
+
+/// The one place that says what a lead's events are worth.
+fn judge(ctx: &Context, lead: &Lead, seen: &[&Event]) -> Result<Standing> {
+    let library = ctx.library();
+    let rule = library.rules.scoring.as_ref().ok_or_else(no_content)?;
     let scored: Vec<ScoredEvent> = seen
         .iter()
         .filter_map(|event| {

@@ -154,6 +154,11 @@ impl Locale {
     pub fn is_rtl(&self) -> bool {
         matches!(self.language(), "ar" | "he" | "fa" | "ur")
     }
+
+    /// `ltr` or `rtl`, as HTML says it.
+    pub fn direction(&self) -> &'static str {
+        if self.is_rtl() { "rtl" } else { "ltr" }
+    }
 }
 
 impl fmt::Display for Locale {

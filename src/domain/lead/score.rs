@@ -91,7 +91,7 @@ fn line(rule: &Scoring, event: &ScoredEvent, now_ms: UtcMs, counted: &mut f64) -
         label => format!("{}: {label}", event.kind.phrase()),
     };
     let (after_decay, note) = if event.human {
-        let decayed = f64::from(raw) * decay(rule, now_ms.saturating_sub(event.at_ms));
+        let decayed = f64::from(raw) * decay(rule, event.at_ms, now_ms);
         match said(&rule.caps, event.kind) {
             Some(cap) if *counted + decayed > f64::from(cap) => {
                 let room = (f64::from(cap) - *counted).max(0.0);
@@ -106,16 +106,12 @@ fn line(rule: &Scoring, event: &ScoredEvent, now_ms: UtcMs, counted: &mut f64) -
     ScoreLine { label, at_ms: event.at_ms, raw, after_decay, note }
 }
 
-/// What is left of a point after `age_ms`: a half after each half-life. The future counts as now.
-fn decay(rule: &Scoring, age_ms: i64) -> f64 {
-    let half_life_ms = i64::from(rule.half_life_days.max(1)) * DAY_MS;
-    0.5_f64.powf(ratio(age_ms.max(0), half_life_ms))
-}
-
-/// `a / b`; exact enough for times up to 285,000 years.
-#[expect(clippy::cast_precision_loss, reason = "milliseconds below 2^53 are exact")]
-fn ratio(a: i64, b: i64) -> f64 {
-    a as f64 / b as f64
+/// What is left of a point: a half after each half-life. It fades from day to day (UTC), not within one, so that two
+/// places that ask at two moments of a day say the same. The future counts as now.
+fn decay(rule: &Scoring, at_ms: UtcMs, now_ms: UtcMs) -> f64 {
+    let day = |ms: UtcMs| ms.div_euclid(DAY_MS);
+    let days = i32::try_from((day(now_ms) - day(at_ms)).max(0)).unwrap_or(i32::MAX);
+    0.5_f64.powf(f64::from(days) / f64::from(rule.half_life_days.max(1)))
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "clamped to the range before")]
@@ -178,6 +174,15 @@ mod tests {
         );
         events.push(event(EventKind::Unsubscribe, 30, true));
         assert_eq!(engagement(&scoring(), &events, 30 * DAY_MS).points, -20);
+    }
+
+    #[test]
+    fn a_score_is_the_same_all_day() {
+        let events = [0, 1, 2].map(|day| event(EventKind::WhitepaperForm, day, true));
+        let at = |ms: i64| engagement(&scoring(), &events, ms).points;
+        let morning = at(9 * DAY_MS);
+        assert!((9 * DAY_MS..10 * DAY_MS).step_by(60_000).all(|ms| at(ms) == morning));
+        assert!(at(12 * DAY_MS) < morning);
     }
 
     #[test]

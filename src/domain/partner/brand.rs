@@ -121,12 +121,13 @@ pub struct BrandProfile {
 impl BrandProfile {
     /// The value proposition in the reader's language, else in the partner's own.
     pub fn value_proposition_in(&self, locale: &Locale) -> Option<&str> {
-        locale
-            .fallbacks()
-            .into_iter()
-            .find_map(|tag| self.value_proposition_by_locale.get(tag))
-            .or(self.value_proposition.as_ref())
-            .map(String::as_str)
+        self.value_proposition_for(locale).or(self.value_proposition.as_deref())
+    }
+
+    /// The value proposition, if it was written in the reader's language.
+    pub fn value_proposition_for(&self, locale: &Locale) -> Option<&str> {
+        let tags = locale.fallbacks().into_iter();
+        tags.filter_map(|tag| self.value_proposition_by_locale.get(tag)).next().map(String::as_str)
     }
 }
 

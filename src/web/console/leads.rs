@@ -22,7 +22,10 @@ use crate::{
             words,
         },
     },
-    work::{Context, lead_card},
+    work::{
+        Context, lead_card,
+        scoring::{self, Standing},
+    },
 };
 
 /// The list.
@@ -135,17 +138,17 @@ pub struct ConsentLine {
 
 /// `GET /console/leads`
 pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
-    let all = leads::recent(&ctx.db, None).await?;
+    let all = scoring::recent(&ctx, None).await?;
     let clocks = leads::running_clocks(&ctx.db).await?;
-    let most = all.iter().map(|lead| lead.score).max().unwrap_or(0).max(100);
+    let most = all.iter().map(|(_, standing)| i64::from(standing.score.points)).max().unwrap_or(0).max(100);
     let view = ListView {
         text: format!("{}, the last changed first.", counted(all.len(), "lead", "leads")),
-        pipeline: pipeline(&all),
+        pipeline: pipeline(all.iter().map(|(lead, _)| lead)),
         leads: all
             .into_iter()
-            .map(|lead| {
+            .map(|(lead, standing)| {
                 let clock = clocks.iter().find(|clock| clock.lead_id == lead.id);
-                line(&ctx, lead, clock, most)
+                line(&ctx, lead, &standing, clock, most)
             })
             .collect(),
     };
@@ -153,12 +156,10 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
 }
 
 /// Leads by stage as one bar.
-fn pipeline(all: &[Lead]) -> Bar {
+fn pipeline<'a>(all: impl Iterator<Item = &'a Lead>) -> Bar {
+    let all: Vec<LeadStage> = all.filter_map(|lead| LeadStage::parse(&lead.stage)).collect();
     let count = |stages: &[LeadStage]| {
-        let of = all
-            .iter()
-            .filter(|lead| LeadStage::parse(&lead.stage).is_some_and(|stage| stages.contains(&stage)));
-        i64::try_from(of.count()).unwrap_or(0)
+        i64::try_from(all.iter().filter(|stage| stages.contains(stage)).count()).unwrap_or(0)
     };
     use LeadStage as S;
     Bar::of(&[
@@ -170,12 +171,12 @@ fn pipeline(all: &[Lead]) -> Bar {
     ])
 }
 
-fn line(ctx: &Context, lead: Lead, clock: Option<&SlaClock>, most: i64) -> Line {
-    let now_ms = ctx.now_ms();
+fn line(ctx: &Context, lead: Lead, standing: &Standing, clock: Option<&SlaClock>, most: i64) -> Line {
+    let (now_ms, score) = (ctx.now_ms(), i64::from(standing.score.points));
     Line {
         href: format!("/console/leads/{}", lead.id),
         stage: lead::stage(&lead.stage),
-        bar: Bar::single("brand", format!("{} points", lead.score), lead.score, most),
+        bar: Bar::single("brand", format!("{score} points"), score, most),
         owner: lead.owner_name.unwrap_or_else(|| "nobody yet".to_owned()),
         clock: clock.map(|clock| {
             Badge::new(if clock.due_ms < now_ms { "bad" } else { "warn" }, left(clock.due_ms, now_ms))
@@ -184,8 +185,8 @@ fn line(ctx: &Context, lead: Lead, clock: Option<&SlaClock>, most: i64) -> Line 
         name: lead.name,
         company: lead.company,
         partner: lead.partner_slug,
-        score: lead.score,
-        fit: lead.fit,
+        score,
+        fit: standing.fit.grade.as_str().to_owned(),
     }
 }
 
@@ -261,7 +262,6 @@ fn offer_line(offer: leads::Offer, zone: chrono_tz::Tz) -> OfferLine {
     let badge = match offer.answer.as_deref() {
         Some("accepted") => Badge::new("good", "accepted"),
         Some("rejected") => Badge::new("bad", "turned down"),
-        Some("recalled") => Badge::new("bad", "taken back"),
         _ if offer.viewed_ms.is_some() => Badge::new("warn", "opened"),
         _ => Badge::new("", "offered"),
     };
@@ -275,8 +275,8 @@ fn offer_line(offer: leads::Offer, zone: chrono_tz::Tz) -> OfferLine {
 
 /// The leads of one partner, for its page.
 pub async fn of_partner(ctx: &Context, slug: &str) -> crate::domain::kernel::Result<Vec<Line>> {
-    let all = leads::recent(&ctx.db, Some(slug)).await?;
-    Ok(all.into_iter().take(50).map(|lead| line(ctx, lead, None, 100)).collect())
+    let all = scoring::recent(ctx, Some(slug)).await?;
+    Ok(all.into_iter().take(50).map(|(lead, standing)| line(ctx, lead, &standing, None, 100)).collect())
 }
 
 #[cfg(test)]

@@ -9,7 +9,10 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Mail;
+use super::{
+    Mail,
+    people::{Known, People},
+};
 use crate::{
     channel::catcher::ParsedMail,
     domain::kernel::Error,
@@ -45,6 +48,8 @@ pub struct ListView {
 pub struct Person {
     /// Their address.
     pub address: String,
+    /// Who that is, where we know.
+    pub who: Option<Known>,
     /// How many.
     pub count: usize,
     /// Whether theirs is shown.
@@ -58,6 +63,8 @@ pub struct Line {
     pub href: String,
     /// To whom.
     pub to: String,
+    /// Who that is, where we know.
+    pub who: Option<Known>,
     /// Subject.
     pub subject: String,
     /// First words.
@@ -75,6 +82,8 @@ pub struct MailView {
     pub subject: String,
     /// To whom.
     pub to: String,
+    /// Who that is, where we know.
+    pub who: Option<Known>,
     /// From whom.
     pub from: String,
     /// Its `Date`.
@@ -83,6 +92,8 @@ pub struct MailView {
     pub tabs: Vec<Tab>,
     /// Address of the HTML part.
     pub html: Option<String>,
+    /// How tall it will be, in steps of the style sheet.
+    pub tall: usize,
     /// The text part, or the source.
     pub text: Option<String>,
     /// Headers that matter, with the reason.
@@ -131,6 +142,7 @@ pub async fn list(
     let total = mail.count().await?;
     let all = mail.list(READ_MAX).await?;
     let (_, zone) = frame::vendor(&ctx);
+    let people = People::load(&ctx).await?;
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for envelope in &all {
         *counts.entry(envelope.to.clone()).or_default() += 1;
@@ -141,6 +153,7 @@ pub async fn list(
         .take(LISTED_MAX)
         .map(|envelope| Line {
             href: format!("/inbox/{}", envelope.id),
+            who: people.at(&envelope.to),
             to: envelope.to,
             subject: envelope.subject,
             snippet: envelope.snippet,
@@ -153,6 +166,7 @@ pub async fn list(
             .into_iter()
             .map(|(address, count)| Person {
                 current: address.eq_ignore_ascii_case(&whose.to),
+                who: people.at(&address),
                 address,
                 count,
             })
@@ -185,7 +199,8 @@ pub async fn page(
     };
     let envelope = mail.list(READ_MAX).await?.into_iter().find(|envelope| envelope.id == id);
     let at_ms = envelope.map_or(0, |envelope| envelope.date_ms.unwrap_or(envelope.received_ms));
-    let view = view(&id, parsed, &wanted.part, source, Moment::full(at_ms, frame::vendor(&ctx).1));
+    let mut view = view(&id, parsed, &wanted.part, source, Moment::full(at_ms, frame::vendor(&ctx).1));
+    view.who = People::load(&ctx).await?.at(&view.to);
     respond::page(&ctx, "inbox/mail", &Frame::new(&ctx, Area::Demo, &view.subject, "/inbox"), &view)
 }
 
@@ -198,6 +213,7 @@ fn view(id: &str, parsed: ParsedMail, part: &str, source: Option<String>, at: Mo
         current: key == part || (!known && key.is_empty()),
     };
     MailView {
+        tall: tall(parsed.text.as_deref().unwrap_or_default()),
         back: format!("/inbox?to={}", parsed.to),
         tabs: tabs.into_iter().map(tab).collect(),
         html: (!matches!(part, "text" | "headers" | "source") && parsed.html.is_some())
@@ -215,9 +231,22 @@ fn view(id: &str, parsed: ParsedMail, part: &str, source: Option<String>, at: Mo
         message_id: parsed.message_id.unwrap_or_default(),
         subject: parsed.subject,
         to: parsed.to,
+        who: None,
         from: parsed.from,
         at,
     }
+}
+
+/// Letters of a mail that fill a step of the style sheet's frame, and the steps it has.
+const STEP_CHARS: usize = 390;
+const STEPS: std::ops::RangeInclusive<usize> = 3..=16;
+
+/// How many steps a mail fills. Its frame is sandboxed and runs no script, so it cannot tell; the text can, for both
+/// parts say the same, but for the addresses.
+fn tall(text: &str) -> usize {
+    let words = text.split_whitespace().filter(|word| !word.contains("://"));
+    let chars: usize = words.map(|word| word.chars().count() + 1).sum();
+    chars.div_ceil(STEP_CHARS).clamp(*STEPS.start(), *STEPS.end())
 }
 
 /// `9.1 kB`
@@ -264,6 +293,7 @@ impl ListView {
         let line = |to: &str, subject: &str, snippet: &str| Line {
             href: "#".into(),
             to: to.into(),
+            who: to.starts_with("luis").then(Known::sample),
             subject: subject.into(),
             snippet: snippet.into(),
             at: Moment::short(1_799_766_000_000, chrono_tz::Europe::Oslo),
@@ -272,6 +302,7 @@ impl ListView {
             total: 36,
             people: vec![Person {
                 address: "luis.ortega@northlight.example".into(),
+                who: Some(Known::sample()),
                 count: 2,
                 current: false,
             }],
@@ -330,5 +361,14 @@ mod tests {
     fn links_of_a_mail_open_in_a_new_tab() {
         assert_eq!(in_new_tabs("<html><head><x>"), "<html><head><base target=\"_blank\"><x>");
         assert_eq!(kilobytes(9_140), "9.1 kB");
+    }
+
+    #[test]
+    fn a_frame_is_as_tall_as_its_mail() {
+        assert_eq!(tall("Hello"), 3);
+        assert_eq!(tall(&"word ".repeat(700)), 9);
+        let addresses = format!("{} https://x.example/{}", "word ".repeat(700), "x".repeat(4_000));
+        assert_eq!(tall(&addresses), 9, "addresses do not show");
+        assert_eq!(tall(&"word ".repeat(9_000)), 16);
     }
 }

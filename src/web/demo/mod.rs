@@ -1,6 +1,7 @@
 //! The demo: a story in six steps, and the mail that was caught.
 
 pub mod inbox;
+pub mod people;
 pub mod readers;
 pub mod story;
 

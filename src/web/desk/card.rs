@@ -227,7 +227,6 @@ fn notice(offer: &Offer, done: Option<&str>) -> Option<Badge> {
                 offer.answer_reason.as_deref().and_then(RejectReason::parse).map_or("", RejectReason::label);
             Some(Badge::new("warn", format!("You turned it down. {reason}").trim().to_owned()))
         }
-        (Some("recalled"), _) => Some(Badge::new("bad", "It was taken back when its time ran out.")),
         _ => None,
     }
 }

@@ -43,7 +43,7 @@ pub struct BrandView {
     /// `Your partner: Northlight MSP`
     pub about: String,
     /// What they promise.
-    pub value_proposition: Option<String>,
+    pub value_proposition: Option<Promise>,
     /// Why to believe them.
     pub proof: Option<String>,
     /// Whom to ask for.
@@ -56,15 +56,38 @@ pub struct BrandView {
     pub legal: String,
 }
 
+/// What a partner promises, which may be in another language than the page.
+#[derive(Debug, Clone, Serialize)]
+pub struct Promise {
+    /// In their words.
+    pub text: String,
+    /// Its language, where that is known.
+    pub lang: Option<String>,
+    /// `ltr`, `rtl`, or `auto` where the language is not known.
+    pub dir: &'static str,
+}
+
+impl Promise {
+    /// In the reader's language, else in the partner's own words.
+    fn of(brand: &BrandProfile, reader: &Locale) -> Option<Self> {
+        match brand.value_proposition_for(reader) {
+            Some(text) => {
+                Some(Self { text: text.to_owned(), lang: Some(reader.to_string()), dir: reader.direction() })
+            }
+            None => brand.value_proposition.clone().map(|text| Self { text, lang: None, dir: "auto" }),
+        }
+    }
+}
+
 impl BrandView {
-    /// The partner of `setting`, with texts in `language`.
+    /// The partner of `setting`, with our own texts from `strings`.
     ///
     /// # Errors
     /// `Unavailable` before the first sync.
-    pub fn new(setting: &Setting, strings: &Strings, language: &Locale) -> Result<Self> {
-        let (voice, partner) = (setting.voice()?, &setting.partner);
+    pub fn new(setting: &Setting, strings: &Strings) -> Result<Self> {
+        let (voice, partner, reader) = (setting.voice()?, &setting.partner, &setting.locale);
         let brand = &partner.brand;
-        let lang = if language == &partner.locale { String::new() } else { format!("?lang={language}") };
+        let lang = if *reader == partner.locale { String::new() } else { format!("?lang={reader}") };
         let phone = brand.phone.clone();
         Ok(Self {
             name: partner.name.clone(),
@@ -84,7 +107,7 @@ impl BrandView {
                 .collect(),
             phone,
             about: strings.fill("about_partner", &[("partner", &partner.name)]),
-            value_proposition: brand.value_proposition_in(language).map(str::to_owned),
+            value_proposition: Promise::of(brand, reader),
             proof: brand.proof.clone(),
             contact_name: brand.contact_name.clone(),
             contact_email: brand.contact_email.clone(),
@@ -138,7 +161,11 @@ impl BrandView {
             phone: Some("+1 612 555 0142".into()),
             phone_digits: "+16125550142".into(),
             about: "Your partner: Northlight MSP".into(),
-            value_proposition: Some("We restore one of your systems every month and show you the clock, so patient care never waits on a guess.".into()),
+            value_proposition: Some(Promise {
+                text: "We restore one of your systems every month and show you the clock, so patient care never waits on a guess.".into(),
+                lang: Some("en-US".into()),
+                dir: "ltr",
+            }),
             proof: Some("In 2026 we ran 412 test restores for 38 clinics and hospitals; 397 met the agreed time.".into()),
             contact_name: Some("Luis Ortega".into()),
             contact_email: Some("luis.ortega@northlight.example".into()),

@@ -26,6 +26,10 @@ pub struct View {
 /// A card.
 #[derive(Debug, Serialize)]
 pub struct Teaser {
+    /// Language of title and summary.
+    pub lang: String,
+    /// Its direction.
+    pub dir: &'static str,
     /// `Whitepaper`
     pub kind: String,
     /// `12 January 2027`
@@ -56,7 +60,8 @@ pub async fn page(
     Query(wanted): Query<Wanted>,
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
-    let language = setting.locale.clone();
+    // That of the words around the cards, which may be other than the partner's, and than a card's.
+    let language = ctx.templates.language(&setting.locale);
     let (voice, strings, now_ms) = (setting.voice()?, ctx.templates.strings(&language), ctx.now_ms());
     let mut shown: Vec<&Asset> = setting
         .library
@@ -69,7 +74,10 @@ pub async fn page(
         .collect();
     shown.sort_by_key(|asset| std::cmp::Reverse(asset.front.publish));
     let teaser = |asset: &&Asset| {
+        let of_asset = setting.language(&ctx, asset);
         Ok(Teaser {
+            dir: of_asset.direction(),
+            lang: of_asset.to_string(),
             kind: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
             meta: asset.front.publish.map(|day| strings.date(day)).unwrap_or_default(),
             href: voice.path(&asset.reference),
@@ -84,7 +92,8 @@ pub async fn page(
         })
     };
     let view = View { assets: shown.iter().map(teaser).collect::<crate::domain::kernel::Result<_>>()? };
-    let description = setting.partner.brand.value_proposition_in(&language).unwrap_or_default().to_owned();
+    let description =
+        setting.partner.brand.value_proposition_in(&setting.locale).unwrap_or_default().to_owned();
     let head = Head { title: strings.get("our_content"), description: &description, language: &language };
     setting.page(&ctx, "public/home", head, &view)
 }
@@ -94,6 +103,8 @@ impl View {
     /// Two cards.
     pub fn sample() -> Self {
         let card = |kind: &str, title: &str| Teaser {
+            lang: "en".into(),
+            dir: "ltr",
             kind: kind.into(),
             meta: "5 January 2027".into(),
             href: "#".into(),

@@ -7,6 +7,7 @@ pub mod form;
 pub mod home;
 pub mod media;
 pub mod preferences;
+pub mod problem;
 pub mod thanks;
 
 use std::sync::Arc;
@@ -145,7 +146,7 @@ impl Setting {
         let mut frame = Frame::new(ctx, Area::Public, head.title, "").in_language(head.language);
         head.description.clone_into(&mut frame.description);
         let strings = ctx.templates.strings(head.language);
-        let brand = BrandView::new(self, strings, head.language)?;
+        let brand = BrandView::new(self, strings)?;
         respond::html(&ctx.templates, name, &Branded { frame: &frame, brand: &brand, t: strings, page })
     }
 }

@@ -12,12 +12,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{Head, Setting};
 use crate::{
-    domain::kernel::Error,
+    domain::{kernel::Error, partner::AudienceRole},
+    render::Strings,
     web::{
         respond::{self, Answer},
         visitor::Asking,
     },
-    work::{Context, preferences},
+    work::{
+        Context,
+        preferences::{self, Because},
+    },
 };
 
 /// The page.
@@ -90,7 +94,7 @@ pub async fn page(
     let view = View {
         title: strings.get("preferences_title").to_owned(),
         email: state.email_masked.clone(),
-        because: state.because.clone(),
+        because: because(strings, &state.because, &state.partner.name),
         done: done.map(|key| strings.fill(key, &[("newsletter", &title)])),
         undo,
         action: format!("/u/{token}"),
@@ -105,15 +109,36 @@ pub async fn page(
             .map(|newsletter| Line {
                 slug: newsletter.slug,
                 title: newsletter.title,
-                description: newsletter.cadence,
+                description: newsletter.cadence.map(|cadence| strings.cadence(&cadence)).unwrap_or_default(),
                 subscribed: newsletter.subscribed,
             })
             .collect(),
     };
-    let language = state.locale;
-    let setting = Setting::of(&ctx, state.partner.slug.as_str(), Some(language.as_str())).await?;
+    let setting = Setting::of(&ctx, state.partner.slug.as_str(), Some(state.locale.as_str())).await?;
+    let language = ctx.templates.language(&state.locale);
     let head = Head { title: &view.title, description: "", language: &language };
     setting.page(&ctx, "public/preferences", head, &view)
+}
+
+fn because(strings: &Strings, because: &Because, partner: &str) -> String {
+    match because {
+        Because::Said(text) => text.clone(),
+        Because::Reader(roles) => {
+            let roles: Vec<&str> = roles
+                .iter()
+                .map(|role| {
+                    strings.get(match role {
+                        AudienceRole::Sales => "role_sales",
+                        AudienceRole::Technical => "role_technical",
+                        AudienceRole::Marketing => "role_marketing",
+                        AudienceRole::Development => "role_development",
+                        AudienceRole::Executive => "role_executive",
+                    })
+                })
+                .collect();
+            strings.fill("preferences_because", &[("partner", partner), ("roles", &roles.join(", "))])
+        }
+    }
 }
 
 /// `POST /u/{token}`: a button of the page.

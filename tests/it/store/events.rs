@@ -2,9 +2,13 @@
 
 use partnercast::{
     domain::kernel::id::EventId,
-    store::events::{Event, clicks_of_issue, insert, judge_burst, of_delivery, of_lead, of_lead_in, recent},
+    store::events::{
+        Event, clicks_of_issue, insert, judge_burst, of_delivery, of_lead, of_lead_in, of_recent_leads, recent,
+    },
+    store::leads::{self, Lead},
 };
 
+use super::leads::{new_lead, scene};
 use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::Scene};
 
 fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Event {
@@ -50,6 +54,24 @@ both_dbs! {
         assert_eq!(of_lead(&db, "led_1").await.unwrap().len(), 1_000);
         assert_eq!(recent(&db).await.unwrap().len(), 200);
         in_tx!(db, tx => insert(tx, vec![]));
+    }
+
+    /// The events of a list's leads in one go, of one partner or of all; those of nobody stay out.
+    async fn of_recent_leads_gathers_them(db: Db) {
+        let random = SeededRandom::new(6);
+        scene(&db).await;
+        let elsewhere = Lead { partner_slug: "thornbury".to_owned(), ..new_lead("led_2", "bo@customer.example") };
+        in_tx!(db, tx => leads::add(tx, &elsewhere));
+        let of = |at: i64, lead: Option<&str>| Event {
+            lead_id: lead.map(str::to_owned),
+            ..event(&random, START_MS + at, "click", true)
+        };
+        let batch = vec![of(3, Some("led_1")), of(1, Some("led_2")), of(2, Some("led_1")), of(0, None)];
+        in_tx!(db, tx => insert(tx, batch));
+        let times = |events: Vec<Event>| events.iter().map(|event| event.at_ms - START_MS).collect::<Vec<_>>();
+        assert_eq!(times(of_recent_leads(&db, None).await.unwrap()), [1, 2, 3]);
+        assert_eq!(times(of_recent_leads(&db, Some("northlight")).await.unwrap()), [2, 3]);
+        assert!(of_recent_leads(&db, Some("none")).await.unwrap().is_empty());
     }
 
     /// Inside a transaction its own events are seen, outside not yet.

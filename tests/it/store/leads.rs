@@ -15,7 +15,7 @@ use partnercast::{
 
 use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::partner};
 
-fn new_lead(id: &str, email: &str) -> Lead {
+pub fn new_lead(id: &str, email: &str) -> Lead {
     Lead {
         id: id.to_owned(),
         partner_slug: "northlight".to_owned(),
@@ -58,7 +58,7 @@ fn new_offer(id: &str, rep: &str, offered_ms: i64) -> Offer {
 }
 
 /// The partner and the lead `led_1`.
-async fn scene(db: &Db) -> Lead {
+pub async fn scene(db: &Db) -> Lead {
     let random = SeededRandom::new(1);
     in_tx!(db, tx => partners::import(tx, START_MS, &random, &[partner("northlight"), partner("thornbury")], &[]));
     let one = new_lead("led_1", "Bea@Customer.example");

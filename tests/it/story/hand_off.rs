@@ -14,7 +14,7 @@ use partnercast::{
     work::{
         desk, documents,
         forms::{self, FormKind, Refused, Submission},
-        handoff, lead_card, signin,
+        handoff, lead_card, scoring, signin,
         tokens::offer_of,
         track::{self, Visitor},
     },
@@ -119,6 +119,11 @@ both_dbs! {
         assert!(!text.contains("Ada") && !text.contains("Harbor Clinic"), "no personal data in the mail");
         let token = text.split("/o/").nth(1).unwrap().split_whitespace().next().unwrap().trim_end_matches('>').to_owned();
         let offer = offer_of(&rig.ctx.keys, &token).unwrap();
+
+        let points = lead_card::card(&rig.ctx, &lead.id).await.unwrap().standing.score.points;
+        let listed = scoring::recent(&rig.ctx, Some("northlight")).await.unwrap().remove(0);
+        assert_eq!((listed.0.id.as_str(), listed.1.score.points), (lead.id.as_str(), points));
+        assert!(text.contains(&format!("{points} / ")), "the mail says the same as card and list: {text}");
 
         let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
         assert_eq!(running.len(), 1);

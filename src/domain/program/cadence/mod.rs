@@ -31,31 +31,53 @@ pub struct Cadence(Rule);
 
 /// The forms a cadence takes.
 #[derive(Debug, Clone, PartialEq, Eq)]
-enum Rule {
+pub enum Rule {
+    /// Every day.
     Daily(NaiveTime),
+    /// Every week on a day.
     Weekly(Weekday, NaiveTime),
-    EveryWeeks { weeks: u8, from: NaiveDate, time: NaiveTime },
+    /// Every so many weeks.
+    EveryWeeks {
+        /// How many.
+        weeks: u8,
+        /// The first day.
+        from: NaiveDate,
+        /// When.
+        time: NaiveTime,
+    },
+    /// On a day of each month.
     Monthly(MonthDay, NaiveTime),
+    /// On a day of each quarter.
     Quarterly(MonthDay, NaiveTime),
+    /// Whatever five fields say.
     Cron(Box<cron::Schedule>),
 }
 
 /// A day named by its place in a month or quarter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum MonthDay {
+pub enum MonthDay {
+    /// `second Tuesday`
     Nth(Ordinal, Weekday),
+    /// Monday to Friday.
     FirstBusinessDay,
+    /// Monday to Friday.
     LastBusinessDay,
+    /// `day 15`
     Numbered(u8),
 }
 
 /// Which one of a month's Tuesdays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ordinal {
+pub enum Ordinal {
+    /// 1.
     First,
+    /// 2.
     Second,
+    /// 3.
     Third,
+    /// 4.
     Fourth,
+    /// The last there is.
     Last,
 }
 
@@ -79,6 +101,11 @@ impl Cadence {
     /// Says which word is wrong and which form was probably meant.
     pub fn parse(text: &str) -> Result<Self> {
         parse::rule(text).map(Self)
+    }
+
+    /// The rule, for those who say it in another language.
+    pub fn rule(&self) -> &Rule {
+        &self.0
     }
 
     /// The first nominal time strictly after `after`; none where the calendar ends.

@@ -1,0 +1,89 @@
+//! Pages in the reader's language and the partner's look, also when something went wrong.
+
+use axum::http::{Method, StatusCode};
+
+use super::site_tests::{Site, site};
+use crate::{
+    domain::kernel::{
+        id::{DeliveryId, LeadId},
+        token::Purpose,
+    },
+    store::{deliveries, issues, leads},
+    work::tokens::{AccessToken, MailToken},
+};
+
+impl Site {
+    /// The January mail of somebody at a partner.
+    async fn mail_at(&self, partner: &str) -> MailToken {
+        let issue = issues::recent(&self.ctx.db).await.unwrap().remove(0);
+        let lines = deliveries::of_issue(&self.ctx.db, &issue.id, 0).await.unwrap();
+        let line = lines.iter().find(|line| line.partner_slug == partner).unwrap();
+        MailToken::new(DeliveryId::parse(&line.id).unwrap(), &line.rendition_id).unwrap()
+    }
+}
+
+#[tokio::test]
+async fn the_preference_page_speaks_one_language() {
+    let site = site(|_| ()).await;
+    let token = |mail: MailToken| mail.sign(&site.ctx.keys, Purpose::Preferences);
+    let german = site.get(&format!("/u/{}", token(site.mail_at("rheinbogen").await))).await.body;
+    assert!(german.contains("weil Sie bei Rheinbogen Systemhaus arbeiten. Ihr Bereich dort:"), "{german}");
+    assert!(german.contains("am zweiten Dienstag im Monat um 09:00 Uhr"), "{german}");
+    for inside in ["you are:", "gold", "si,", "Tuesday"] {
+        assert!(!german.contains(inside), "{inside} is a word of ours");
+    }
+    let spanish = site.get(&format!("/u/{}", token(site.mail_at("solaria").await))).await.body;
+    assert!(spanish.contains("porque trabaja en Solaria"), "{spanish}");
+}
+
+#[tokio::test]
+async fn direction_follows_the_words_that_are_shown() {
+    let site = site(|_| ()).await;
+    let home = site.get("/p/dune-gate").await.body;
+    assert!(home.contains("<html lang=\"en\" dir=\"ltr\""), "English words around it");
+    assert!(home.contains("lang=\"ar-AE\" dir=\"rtl\">نوفّر"), "{home}");
+    assert!(home.contains("<h2 lang=\"en\" dir=\"ltr\">"), "{home}");
+    let token = site.mail_at("dune-gate").await.sign(&site.ctx.keys, Purpose::Preferences);
+    let preferences = site.get(&format!("/u/{token}")).await.body;
+    assert!(preferences.contains("<html lang=\"en\" dir=\"ltr\""), "{preferences}");
+    let german = site.get("/p/rheinbogen").await.body;
+    assert!(german.contains("<html lang=\"de-DE\" dir=\"ltr\""), "{german}");
+    assert!(
+        german.contains("<h2 lang=\"de\" dir=\"ltr\">") && german.contains("<h2 lang=\"en\" dir=\"ltr\">")
+    );
+}
+
+#[tokio::test]
+async fn what_goes_wrong_on_a_partners_page_wears_the_partners_look() {
+    let site = site(|_| ()).await;
+    let mail = site.mail_at("rheinbogen").await;
+    let (click, preferences) =
+        (mail.sign(&site.ctx.keys, Purpose::Click), mail.sign(&site.ctx.keys, Purpose::Preferences));
+    let german = ["/p/rheinbogen/blog/none".to_owned(), format!("/c/{click}/99")];
+    for path in german {
+        let answer = site.get(&path).await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.body.contains("Hier ist nichts") && answer.body.contains("Rheinbogen"), "{path}");
+        assert!(answer.body.contains("nennen Sie diese Nummer: <code>"), "{path}");
+        assert!(!answer.body.contains("partnercast</a>"), "{path}");
+    }
+    let refused = site.ask(Method::POST, &format!("/u/{preferences}"), &[], "do=stop").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(refused.body.contains("Das ging nicht") && refused.body.contains("/p/rheinbogen/brand.css"));
+
+    let asked = "name=Ana+Ruiz&email=ana%40clinic.example&company=Harbor&consent=yes";
+    site.post("/p/northlight/talk-to-us", asked).await;
+    let lead = leads::recent(&site.ctx.db, None).await.unwrap().remove(0);
+    let other = AccessToken::new(LeadId::parse(&lead.id).unwrap(), "blog/none").sign(&site.ctx.keys);
+    let gone = site.get(&format!("/r/{other}")).await;
+    assert_eq!(gone.status, StatusCode::NOT_FOUND);
+    assert!(
+        gone.body.contains("Northlight MSP") && gone.body.contains("There is nothing here"),
+        "{}",
+        gone.body
+    );
+    let unknown = site.get("/p/nobody").await;
+    assert!(unknown.body.contains("partnercast</a>"), "nobody's page is ours");
+    let spanish = site.get("/p/northlight/blog/none?lang=es").await.body;
+    assert!(spanish.contains("Aquí no hay nada"), "{spanish}");
+}
