@@ -4,6 +4,7 @@ mod audit;
 mod contents;
 mod events;
 mod gate;
+mod inspect;
 mod issues;
 mod leads;
 mod model;

@@ -6,4 +6,4 @@ mod issue;
 mod rig;
 mod signed;
 
-pub use rig::Rig;
+pub use rig::{Rig, content};
