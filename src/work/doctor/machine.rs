@@ -89,7 +89,7 @@ fn clock_changes(zones: &BTreeSet<&'static str>, now_ms: i64) -> Finding {
         })
         .collect();
     finding.pass(if changes.is_empty() {
-        format!("no clock change within {CHANGE_DAYS} days in {} zones of readers", zones.len())
+        format!("no clock change within {CHANGE_DAYS} days; zones of readers: {}", zones.len())
     } else {
         format!(
             "clocks change within {CHANGE_DAYS} days, and promises keep their local hour: {}",

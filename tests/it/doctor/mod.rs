@@ -1,6 +1,8 @@
 //! `doctor`: what it finds in good and bad surroundings, through its library, real DNS and the program itself.
 
 mod program;
+mod proxy;
+mod relay;
 mod sender;
 mod stored;
 mod zone;
