@@ -11,7 +11,7 @@ use std::{
 use hickory_resolver::{
     TokioResolver,
     config::{NameServerConfig, ResolveHosts, ResolverConfig},
-    net::runtime::TokioRuntimeProvider,
+    net::{NetError, runtime::TokioRuntimeProvider},
     proto::rr::{RData, RecordType},
 };
 
@@ -20,7 +20,7 @@ use crate::domain::kernel::{Error, Result};
 /// Longest wait for one answer of one server.
 const TIMEOUT: Duration = Duration::from_secs(3);
 /// Questions in a row without any answer after which the resolver is not asked any more.
-const SILENT_MAX: u32 = 3;
+const SILENT_MAX: u32 = 2;
 
 /// Which records.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -98,7 +98,10 @@ impl Resolver {
                 Ok(Vec::new())
             }
             Err(error) => {
-                self.silent.fetch_add(1, Ordering::Relaxed);
+                // An answer that says no is an answer; a broken name must not keep the others from being asked.
+                if !matches!(error, NetError::Dns(_)) {
+                    self.silent.fetch_add(1, Ordering::Relaxed);
+                }
                 Err(error.to_string())
             }
         }

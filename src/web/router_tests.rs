@@ -116,6 +116,13 @@ async fn only_our_own_pages_change_anything_and_mail_servers_unsubscribe() {
         }
     }
     assert!(subscribed(&site.get(&page).await.body), "looking changes nothing");
+    let asked = format!("/one-click/{}", site.ctx.keys.sign(Purpose::Doctor, &[0; 8]));
+    assert_eq!(
+        site.ask(Method::POST, &asked, &[], "List-Unsubscribe=One-Click").await.status,
+        StatusCode::OK
+    );
+    assert_eq!(site.get(&asked).await.status, StatusCode::NOT_FOUND, "it stands for nobody");
+    assert!(subscribed(&site.get(&page).await.body), "`doctor` unsubscribes nobody");
     for path in [format!("/one-click/{token}"), format!("{page}/one-click"), format!("/one-click/{token}")] {
         let answer = site.ask(Method::POST, &path, &[("origin", "null")], "List-Unsubscribe=One-Click").await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: always, and again");

@@ -1,6 +1,6 @@
 //! The database and the outbox in it.
 
-use super::{Finding, Group, Status, Subject};
+use super::{Finding, Group, Subject};
 use crate::{
     domain::kernel::clock::{DAY_MS, MINUTE_MS},
     store::{Db, inspect, lock::ProcessLock},
@@ -38,15 +38,14 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
             }];
         }
     };
-    let mut findings = match inspect::server(db).await {
-        Ok(server) => facts(&finding, db, &server, subject.now_ms),
+    let server = match inspect::server(db).await {
+        Ok(server) => server,
         Err(error) => {
-            vec![
-                finding("database")
-                    .fail(error.detail(), "is it a partnercast database, and may this user read it?"),
-            ]
+            let fix = "is it a partnercast database, and may this user read it?";
+            return vec![finding("database").fail(error.detail(), fix)];
         }
     };
+    let mut findings = facts(&finding, db, &server, subject.now_ms);
     if let Some(file) = &subject.sqlite_file {
         findings.push(match ProcessLock::holder(file) {
             Some(process) => {
@@ -56,9 +55,7 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
         });
         findings.push(journal(finding("database-journal"), file));
     }
-    if findings.iter().all(|finding| finding.status != Status::Fail) {
-        findings.extend(queue(db, subject.now_ms).await);
-    }
+    findings.extend(queue(db, subject.now_ms).await);
     findings
 }
 

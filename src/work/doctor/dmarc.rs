@@ -154,7 +154,9 @@ async fn alignment(
         Finding::new(Group::Sender, "alignment", format!("return path {domain}"))
             .pass(format!("fits a From on {domain}")),
     );
-    if let Some(url) = Url::parse(&subject.public_url) {
+    // An address without a name is this machine's, which the public address's own check tells.
+    let named = |url: &Url| url.host.contains('.') && url.host.parse::<std::net::IpAddr>().is_err();
+    if let Some(url) = Url::parse(&subject.public_url).filter(named) {
         findings.push(links(subject, domain, organisation, &url.host).await);
     }
     findings

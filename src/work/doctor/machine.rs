@@ -89,7 +89,7 @@ fn clock_changes(zones: &BTreeSet<&'static str>, now_ms: i64) -> Finding {
         })
         .collect();
     finding.pass(if changes.is_empty() {
-        format!("no clock change within {CHANGE_DAYS} days in {} zones of readers", zones.len())
+        format!("no clock change within {CHANGE_DAYS} days; zones of readers: {}", zones.len())
     } else {
         format!(
             "clocks change within {CHANGE_DAYS} days, and promises keep their local hour: {}",
@@ -226,7 +226,7 @@ mod tests {
         assert_eq!(secret(&file(None), 0).status, Status::Fail);
         std::fs::write(&path, "x").unwrap();
         let changed = std::fs::metadata(&path).unwrap().modified().unwrap();
-        let now_ms = changed.duration_since(UNIX_EPOCH).unwrap().as_millis() as i64;
+        let now_ms = i64::try_from(changed.duration_since(UNIX_EPOCH).unwrap().as_millis()).unwrap();
         assert_eq!(secret(&file(None), now_ms + DAY_MS).status, Status::Pass);
         assert_eq!(secret(&file(Some("open")), now_ms).status, Status::Warn);
         let old = secret(&file(None), now_ms + 400 * DAY_MS);

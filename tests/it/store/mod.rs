@@ -7,6 +7,7 @@ mod contents;
 mod dead_letters;
 mod events;
 mod gate;
+mod inspect;
 mod issues;
 mod leads;
 mod model;

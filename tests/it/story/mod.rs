@@ -9,4 +9,4 @@ mod metrics;
 mod rig;
 mod signed;
 
-pub use rig::Rig;
+pub use rig::{Rig, content};
