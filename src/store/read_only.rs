@@ -19,13 +19,20 @@ impl Db {
     /// # Errors
     /// There is no such database, it cannot be read, or its tables are not those of this version; each says what to do.
     pub async fn open_read_only(url: &str) -> Result<Self> {
-        let db = if let Some(path) = url.strip_prefix("sqlite:") {
-            sqlite(Path::new(path.trim_start_matches("//"))).await?
-        } else {
-            postgres(url).await?
-        };
+        let db = Self::connect_read_only(url).await?;
         db.check_version().await?;
         Ok(db)
+    }
+
+    /// The same, whatever tables there are.
+    ///
+    /// # Errors
+    /// There is no such database, or it cannot be read.
+    pub async fn connect_read_only(url: &str) -> Result<Self> {
+        match url.strip_prefix("sqlite:") {
+            Some(path) => sqlite(Path::new(path.trim_start_matches("//"))).await,
+            None => postgres(url).await,
+        }
     }
 
     /// The migrations that made the tables: number and checksum in hex, in order.

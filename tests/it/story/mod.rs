@@ -6,6 +6,8 @@ mod faults;
 mod hand_off;
 mod issue;
 mod metrics;
+mod migrate;
 mod rig;
+mod scale_out;
 
 pub use rig::Rig;
