@@ -7,6 +7,7 @@ pub mod doctor;
 pub mod explain;
 pub mod import;
 pub mod init;
+pub mod migrate_to;
 pub mod serve;
 pub mod sign_in;
 pub mod steer;
@@ -64,6 +65,8 @@ enum Command {
     Retry(steer::RetryArguments),
     /// List the messages that wait for a person, with class and reply.
     DeadLetters(dead_letters::Arguments),
+    /// Copy this SQLite installation into an empty PostgreSQL database, all or nothing, and compare both.
+    MigrateTo(migrate_to::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
     SignIn(sign_in::Arguments),
 }
@@ -103,6 +106,7 @@ pub fn main() -> ExitCode {
         Command::Cancel(arguments) => block_on(steer::main(Lever::Cancel, arguments)),
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
+        Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
     };
     match done {

@@ -25,5 +25,6 @@ pub mod renditions;
 pub mod sessions;
 pub mod sql;
 pub mod suppressions;
+pub mod transfer;
 
 pub use db::{Db, Tx};

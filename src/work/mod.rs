@@ -20,6 +20,7 @@ pub mod lead_card;
 pub mod link_book;
 pub mod lookup;
 pub mod metrics;
+pub mod migrate;
 pub mod notices;
 pub mod preferences;
 pub mod publish;

@@ -74,6 +74,28 @@ pub fn on_postgres<F: Future<Output = ()> + Send + 'static>(name: &str, test: fn
     });
 }
 
+/// Runs `test` with the address of a new PostgreSQL database without any table; says so and does nothing where there is
+/// no server, except in CI.
+pub fn with_empty_postgres<F: Future<Output = ()> + Send + 'static>(
+    test: impl FnOnce(String) -> F + Send + 'static,
+) {
+    let Some(server) = environment::postgres_url() else {
+        assert!(!environment::in_ci(), "TEST_POSTGRES_URL is not set; in CI nothing may be skipped");
+        return;
+    };
+    block_on(async move {
+        let database = unique_name();
+        administer(
+            &server,
+            &format!("CREATE DATABASE {database} TEMPLATE template0 LC_COLLATE 'C' LC_CTYPE 'C'"),
+        )
+        .await;
+        let outcome = tokio::spawn(test(with_database(&server, &database))).await;
+        administer(&server, &format!("DROP DATABASE {database} WITH (FORCE)")).await;
+        resume(outcome);
+    });
+}
+
 fn resume(outcome: Result<(), tokio::task::JoinError>) {
     if let Err(error) = outcome {
         std::panic::resume_unwind(error.into_panic());

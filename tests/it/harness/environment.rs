@@ -10,6 +10,11 @@ pub fn postgres_url() -> Option<String> {
     variable("TEST_POSTGRES_URL")
 }
 
+/// Whether there is time for tests that wait for a real minute (`tests/run --soak`).
+pub fn soak() -> bool {
+    variable("TEST_SOAK").is_some()
+}
+
 /// Whether nothing may be skipped.
 pub fn in_ci() -> bool {
     variable("CI").is_some()

@@ -3,7 +3,8 @@
 use partnercast::{
     domain::kernel::id::EventId,
     store::events::{
-        Event, clicks_of_issue, insert, judge_burst, of_delivery, of_lead, of_lead_in, of_recent_leads, recent,
+        Event, clicks_of_issue, insert, judge_burst, of_delivery, of_lead, of_lead_in, of_recent_leads,
+        recent,
     },
     store::leads::{self, Lead},
 };

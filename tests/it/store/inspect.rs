@@ -42,11 +42,11 @@ async fn a_file_is_looked_at_while_its_process_works_on_it() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("test.sqlite");
     let url = format!("sqlite:{}", path.display());
-    assert_eq!(Db::inspect(&url).await.err().map(|error| error.kind()), Some(Kind::NotFound));
+    assert_eq!(Db::look(&url).await.err().map(|error| error.kind()), Some(Kind::NotFound));
     assert!(!path.exists(), "looking makes nothing");
     let working = sqlite_at(&path).await;
     assert_eq!(ProcessLock::holder(&path), Some(std::process::id().to_string()));
-    let looking = Db::inspect(&url).await.unwrap();
+    let looking = Db::look(&url).await.unwrap();
     assert_eq!(queue(&looking, START_MS, 0).await.unwrap(), Queue::default());
     assert!(looking.begin().await.unwrap().run("DELETE FROM node", vec![]).await.is_err(), "it cannot write");
     looking.close().await;
@@ -58,9 +58,9 @@ async fn a_file_is_looked_at_while_its_process_works_on_it() {
 #[tokio::test]
 async fn a_server_is_looked_at_without_making_tables() {
     let Some(url) = environment::postgres_url() else { return };
-    let db = Db::inspect(&url).await.unwrap();
+    let db = Db::look(&url).await.unwrap();
     assert!(db.is_shared() && server(&db).await.is_ok());
     assert!(queue(&db, START_MS, 0).await.is_err(), "the server's own database has no tables of ours");
-    assert!(Db::inspect("postgres://nobody:wrong@127.0.0.1:1/none").await.is_err());
+    assert!(Db::look("postgres://nobody:wrong@127.0.0.1:1/none").await.is_err());
     db.close().await;
 }

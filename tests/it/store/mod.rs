@@ -22,3 +22,4 @@ mod read_only;
 mod renditions;
 mod sessions;
 mod suppressions;
+mod transfer;

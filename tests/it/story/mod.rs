@@ -6,7 +6,9 @@ mod faults;
 mod hand_off;
 mod issue;
 mod metrics;
+mod migrate;
 mod rig;
+mod scale_out;
 mod signed;
 
 pub use rig::{Rig, content};

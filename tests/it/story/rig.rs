@@ -24,6 +24,9 @@ use tokio::sync::watch;
 /// 2027-01-11 20:00 UTC: half an hour before the January issue is frozen.
 pub const EVE_MS: UtcMs = 1_799_697_600_000;
 
+/// Signs the links of a rig.
+pub const KEY: [u8; 32] = [7; 32];
+
 /// The rig. Dropping it stops the catcher.
 pub struct Rig {
     pub ctx: Arc<Context>,
@@ -37,6 +40,13 @@ pub struct Rig {
 impl Rig {
     /// The demo vendor's content and roster, on the eve of the January issue.
     pub async fn new(db: Db) -> Self {
+        let (rig, changed) = Self::over(db).await;
+        assert!(changed > 0, "the content is new to this database");
+        rig
+    }
+
+    /// The same over a database that may hold it all already; and how many files were new to it.
+    pub async fn over(db: Db) -> (Self, usize) {
         let dir = tempfile::tempdir().expect("a temporary folder");
         let clock = Arc::new(ManualClock::new(EVE_MS));
         let mail = dir.path().join("mailbox");
@@ -59,13 +69,13 @@ impl Rig {
             db,
             clock.clone(),
             Arc::new(SeededRandom::new(7)),
-            Keys::new(&[vec![7; 32]]).unwrap(),
+            Keys::new(&[KEY.to_vec()]).unwrap(),
             Arc::new(Templates::load(None).unwrap()),
             settings,
         ));
         let synced = sync::sync(&ctx, &content(), true).await.unwrap();
-        assert!(synced.changed > 0, "{:?}", synced.findings);
-        Self { ctx, clock, mailbox: Mailbox::new(mail), address, _stop: stop, _dir: dir }
+        let rig = Self { ctx, clock, mailbox: Mailbox::new(mail), address, _stop: stop, _dir: dir };
+        (rig, synced.changed)
     }
 
     /// A worker on a connection of its own to the catcher.
@@ -77,6 +87,23 @@ impl Rig {
     pub fn deliverer_to(&self, address: SocketAddr) -> Deliverer {
         let relay = Relay::new(address.ip().to_string(), address.port(), RelayTls::None);
         Deliverer::new(self.ctx.clone(), vec![Dialer::new(relay).unwrap()])
+    }
+
+    /// Where the catcher listens.
+    pub fn relay(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Another process on the same database, as it were: surroundings of their own, with their own clock.
+    pub fn another(&self, clock: Arc<ManualClock>, seed: u64) -> Arc<Context> {
+        Arc::new(Context::new(
+            self.ctx.db.clone(),
+            clock,
+            Arc::new(SeededRandom::new(seed)),
+            Keys::new(&[KEY.to_vec()]).unwrap(),
+            self.ctx.templates.clone(),
+            self.ctx.settings.clone(),
+        ))
     }
 
     /// Sends what is due and returns how many were started.
