@@ -4,9 +4,8 @@
 //! (queue, promises) is read when somebody scrapes, at most once in a few seconds. Labels are words of ours: no
 //! partner, no person, no address.
 //!
-//! A delivery worker calls [`Metrics::claimed`] and [`Metrics::in_flight`] as its windows open and close,
-//! [`Metrics::window_step`] after each step, [`Metrics::settled`] for every result it records, [`Metrics::fenced`] and
-//! [`Metrics::taken_over`] where rows changed hands, and [`Metrics::relay`] when the relay is left alone or answers.
+//! The delivery worker calls [`Metrics::step`] after each of its transactions, [`Metrics::settled`] for every result it
+//! records, [`Metrics::fenced`] and [`Metrics::taken_over`] where rows changed hands.
 
 use std::{sync::Arc, time::Duration};
 
@@ -62,44 +61,18 @@ const REQUEST_S: &[f64] = &[0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 
 /// From on the dot to a day late.
 const LATE_S: &[f64] = &[1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 6.0 * 3600.0, 24.0 * 3600.0];
 
-/// A step of a worker's window.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum WindowStep {
-    /// Taking due rows.
-    Claim,
-    /// Recording the last window and marking this one as being sent.
-    Start,
-    /// Writing the messages.
-    Write,
-    /// Handing them over.
-    Send,
-    /// Recording what no further window records.
-    Settle,
-}
-
-impl WindowStep {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Claim => "claim",
-            Self::Start => "start",
-            Self::Write => "write",
-            Self::Send => "send",
-            Self::Settle => "settle",
-        }
-    }
-}
-
 /// The meters of one process.
 pub struct Metrics {
     registry: Registry,
-    claimed: Counter,
+    started: Counter,
     deliveries: Family<Labels<2>, Counter>,
     in_flight: Gauge,
     late: Histogram,
-    window: Family<Labels<1>, Histogram, Seconds>,
+    step: Histogram,
     fenced: Counter,
     taken_over: Counter,
-    relay_up: Gauge,
+    relay_up: Family<Vec<(&'static str, String)>, Gauge>,
+    relay_slots: Family<Vec<(&'static str, String)>, Gauge>,
     queue: Family<Labels<2>, Gauge>,
     oldest: Family<Labels<1>, Real>,
     schedule_lag: Real,
@@ -127,14 +100,15 @@ impl Metrics {
     pub fn new(dialect: &'static str, machine_ms: UtcMs) -> Self {
         let metrics = Self {
             registry: Registry::default(),
-            claimed: Counter::default(),
+            started: Counter::default(),
             deliveries: Family::default(),
             in_flight: Gauge::default(),
             late: Seconds(LATE_S).new_metric(),
-            window: Family::new_with_constructor(Seconds(STEP_S)),
+            step: Seconds(STEP_S).new_metric(),
             fenced: Counter::default(),
             taken_over: Counter::default(),
-            relay_up: Gauge::default(),
+            relay_up: Family::default(),
+            relay_slots: Family::default(),
             queue: Family::default(),
             oldest: Family::default(),
             schedule_lag: Real::default(),
@@ -149,8 +123,6 @@ impl Metrics {
             database_up: Gauge::default(),
             asked: Fresh::default(),
         };
-        // Until somebody found out otherwise.
-        metrics.relay_up.set(1);
         metrics.register(dialect, machine_ms)
     }
 
@@ -214,13 +186,17 @@ impl Metrics {
     }
 
     fn register_delivery(&self, ours: &mut Registry) {
-        ours.register("deliveries_claimed", "Deliveries taken from the queue", self.claimed.clone());
+        ours.register("deliveries_started", "Deliveries marked as being sent", self.started.clone());
         ours.register(
             "deliveries",
             "Tries recorded, by the state the delivery went to and the class of the try",
             self.deliveries.clone(),
         );
-        ours.register("deliveries_in_flight", "Messages being handed over", self.in_flight.clone());
+        ours.register(
+            "deliveries_in_flight",
+            "Messages started and not finished: what a crash would leave uncertain",
+            self.in_flight.clone(),
+        );
         ours.register_with_unit(
             "delivery_late",
             "Time from the promised hour until the next mail server accepted",
@@ -228,10 +204,10 @@ impl Metrics {
             self.late.clone(),
         );
         ours.register_with_unit(
-            "window_step",
-            "Duration of a step of a window",
+            "delivery_step",
+            "Duration of a transaction that records what is finished and starts what comes next",
             Unit::Seconds,
-            self.window.clone(),
+            self.step.clone(),
         );
         ours.register(
             "deliveries_fenced",
@@ -249,6 +225,11 @@ impl Metrics {
             self.relay_up.clone(),
         );
         ours.register(
+            "relay_slots",
+            "Messages that may be on their way to the relay at once",
+            self.relay_slots.clone(),
+        );
+        ours.register(
             "queue_depth",
             "Deliveries that wait, by lane and whether they are due",
             self.queue.clone(),
@@ -259,11 +240,6 @@ impl Metrics {
             Unit::Seconds,
             self.oldest.clone(),
         );
-    }
-
-    /// `count` deliveries were taken from the queue.
-    pub fn claimed(&self, count: u64) {
-        self.claimed.inc_by(count);
     }
 
     /// The result of a try was recorded: the delivery is `state` now; `class` is the outcome's word.
@@ -277,14 +253,11 @@ impl Metrics {
         self.late.observe(seconds(late_ms.max(0)));
     }
 
-    /// `count` messages are being handed over now.
-    pub fn in_flight(&self, count: usize) {
-        self.in_flight.set(i64::try_from(count).unwrap_or(i64::MAX));
-    }
-
-    /// A step of a window took this long.
-    pub fn window_step(&self, step: WindowStep, took: Duration) {
-        self.window.get_or_create(&[("step", step.as_str())]).observe(took.as_secs_f64());
+    /// A transaction of the worker took `took`, started `started` messages and left `open` not finished.
+    pub fn step(&self, took: Duration, started: usize, open: usize) {
+        self.step.observe(took.as_secs_f64());
+        self.started.inc_by(started as u64);
+        self.in_flight.set(i64::try_from(open).unwrap_or(i64::MAX));
     }
 
     /// `count` results came too late to be recorded.
@@ -297,9 +270,11 @@ impl Metrics {
         self.taken_over.inc_by(count);
     }
 
-    /// Whether the relay can be talked to.
-    pub fn relay(&self, up: bool) {
-        self.relay_up.set(up.into());
+    /// How the relay called `name` stands; the operator names at most 16.
+    pub fn relay(&self, name: &str, is_up: bool, slots: usize) {
+        let label = vec![("relay", name.to_owned())];
+        self.relay_up.get_or_create(&label).set(is_up.into());
+        self.relay_slots.get_or_create(&label).set(i64::try_from(slots).unwrap_or(i64::MAX));
     }
 
     /// `zones` promised hours of an issue passed while nothing was running.

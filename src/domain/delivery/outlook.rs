@@ -55,11 +55,12 @@ pub const WAITS_FOR_A_PERSON: [DeliveryState; 4] =
     [DeliveryState::Failed, DeliveryState::Uncertain, DeliveryState::Expired, DeliveryState::Dead];
 
 /// The classes a try can end in (`Outcome::as_str`), those of refusals in the order of the documentation.
-pub const CLASSES: [&str; 10] = [
+pub const CLASSES: [&str; 11] = [
     "accepted",
     "host",
     "uncertain",
     "throttle",
+    "greylist",
     "soft",
     "bad-address",
     "our-setup",
@@ -75,6 +76,7 @@ pub fn class_means(class: &str) -> &'static str {
         "host" => "the relay could not be talked to",
         "uncertain" => "the connection or the process ended before the answer came; it may have arrived",
         "throttle" => "the relay asked us to slow down",
+        "greylist" => "the other side does not know us yet and asks to come back",
         "soft" => "refused for now",
         "bad-address" => "there is no such address",
         "our-setup" => "the relay refused our set-up: credentials, sender or signature",

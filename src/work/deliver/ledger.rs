@@ -42,9 +42,14 @@ pub(super) async fn record(
     let recorded = queue::settle(tx, node, &results).await?;
     if recorded < results.len() as u64 {
         let lost = results.len() as u64 - recorded;
+        ctx.metrics.fenced(lost);
         tracing::warn!(lost, "another node had taken over deliveries that we finished");
     }
-    for finished in finished {
+    for (finished, result) in finished.iter().zip(&results) {
+        ctx.metrics.settled(result.state, result.outcome);
+        if let Some(accepted_ms) = result.accepted_ms {
+            ctx.metrics.accepted(accepted_ms - finished.claimed.promised_ms);
+        }
         let Some(issue) = &finished.claimed.issue_id else { continue };
         let trouble = match &finished.outcome {
             Outcome::Accepted { .. } => None,

@@ -216,7 +216,8 @@ impl Deliverer {
         let began = Instant::now();
         match self.record_and_start(&finished, if starts { room } else { 0 }).await {
             Ok(started) => {
-                self.steps.note(began.elapsed());
+                let took = began.elapsed();
+                self.steps.note(took);
                 self.returned.clear();
                 let count = started.len();
                 if count > 0 {
@@ -226,6 +227,7 @@ impl Deliverer {
                 if !finished.is_empty() {
                     self.ctx.wake.publish.notify_one();
                 }
+                self.measure(took, count);
                 Ok(count)
             }
             Err(error) => {
@@ -250,6 +252,17 @@ impl Deliverer {
             due_ms.is_some_and(|due_ms| due_ms <= self.ctx.now_ms())
         };
         self.limits.top_up(&self.ctx, &self.desk, has_work).await
+    }
+
+    fn measure(&self, took: Duration, started: usize) {
+        let (open, relays) = {
+            let dispatch = self.desk.dispatch();
+            (dispatch.open(), dispatch.relays(self.desk.now()))
+        };
+        self.ctx.metrics.step(took, started, open);
+        for relay in relays {
+            self.ctx.metrics.relay(&relay.name, relay.rests_until_ms.is_none(), relay.slots);
+        }
     }
 
     async fn record_and_start(&mut self, finished: &[Finished], room: usize) -> Result<Vec<Claimed>> {

@@ -129,6 +129,7 @@ fn hold(ctx: &Context) -> bool {
 
 fn tell(ctx: &Context, reaped: queue::Reaped) {
     if reaped.all > 0 {
+        ctx.metrics.taken_over(reaped.all);
         tracing::warn!(
             deliveries = reaped.all,
             may_repeat = reaped.uncertain,
