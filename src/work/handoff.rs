@@ -262,7 +262,10 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
     let note = crate::domain::kernel::text::single_line("the note", note)?;
     let why = if note.is_empty() { reason.label().to_owned() } else { format!("{}: {note}", reason.label()) };
     let offer = load_offer(ctx, id).await?;
-    let (lead, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
+    let (mut lead, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
+    let standing = super::scoring::assess(ctx, &lead, None).await?;
+    // What was done since the last form counts for the next rep too; why it qualified stays.
+    lead.score = i64::from(standing.score.points);
     let (library, media) = (ctx.library(), ctx.media());
     let brand = CoBrand::new(&library, &media, &partner, &partner.locale, "")?;
     let title = match library.find(&lead.asset, &partner.locale) {

@@ -8,7 +8,7 @@ use crate::{
             field::Field,
             kinds::{Detail, Playbook},
             library::Library,
-            merge::{Template, Value},
+            merge::{self, Template, Value},
             tree::Node,
         },
         kernel::{Error, Result},
@@ -73,18 +73,24 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
     };
     let raised = events.iter().any(|event| event.kind == "talk_to_us");
     let playbook = playbook_for(&library, if raised { None } else { Some(&lead.asset) }, &partner);
-    let value = |field: Field| match field {
-        Field::LeadFirstName => Value::Text(first_name(&lead.name).to_owned()),
-        Field::LeadCompany => Value::Text(lead.company.clone()),
-        Field::LeadAsset => Value::Text(asset_title.clone()),
-        other => brand.value(other),
+    let offers = leads::offers_of(&ctx.db, lead_id).await?;
+    // Whoever has the lead signs and speaks for themselves: not always the contact that the partner shows to all.
+    let theirs = offers.iter().find(|offer| matches!(offer.answer.as_deref(), None | Some("accepted")));
+    let rep = theirs.map(|offer| (offer.rep_name.clone(), offer.rep_email.clone()));
+    let value = |field: Field| match (field, &rep) {
+        (Field::PartnerContactName, Some((name, _))) => Value::Text(name.clone()),
+        (Field::PartnerContactEmail, Some((_, address))) => Value::Text(address.clone()),
+        (Field::LeadFirstName, _) => Value::Text(first_name(&lead.name).to_owned()),
+        (Field::LeadCompany, _) => Value::Text(lead.company.clone()),
+        (Field::LeadAsset, _) => Value::Text(asset_title.clone()),
+        (other, _) => brand.value(other),
     };
     let text =
         |template: &Template| template.merge_text(&value).unwrap_or_else(|_| template.as_str().to_owned());
     let (next_steps, talk_track, objections, mail_subject, mail_body) = match playbook {
         Some((asset, playbook)) => (
             playbook.next_steps.clone(),
-            brand.nodes(&asset.body.for_everyone()).unwrap_or_default(),
+            merge::merge(&asset.body.for_everyone(), &value).unwrap_or_default(),
             playbook.objections.iter().map(|o| (o.objection.clone(), o.answer.clone())).collect(),
             text(&playbook.mail_subject),
             text(&playbook.mail_body),
@@ -92,7 +98,7 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         None => Default::default(),
     };
     Ok(Card {
-        offers: leads::offers_of(&ctx.db, lead_id).await?,
+        offers,
         clocks: leads::clocks(&ctx.db, lead_id).await?,
         steps: leads::steps(&ctx.db, lead_id).await?,
         consents: leads::consents(&ctx.db, lead_id).await?,

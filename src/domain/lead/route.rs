@@ -56,10 +56,7 @@ pub fn route<'a>(
         },
         None => Route {
             receiver: Receiver::ChannelManager { email: &partner.channel_manager_email },
-            because: format!(
-                "Nobody at {} can take it, so its channel manager {} does",
-                partner.name, partner.channel_manager_email
-            ),
+            because: format!("Nobody at {} can take it, so it comes to the channel manager", partner.name),
             considered,
         },
     }

@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::rep;
+use super::{offer::is_theirs, rep};
 use crate::{
     domain::kernel::{
         Error, Result,
@@ -90,7 +90,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
 
 async fn card(ctx: &Context, lead: &Lead, rep: &Rep) -> Result<Card> {
     let offers = store::leads::offers_of(&ctx.db, &lead.id).await?;
-    let mine = offers.iter().find(|offer| rep.is_at(&offer.rep_email));
+    let mine = offers.iter().find(|offer| rep.is_at(&offer.rep_email) && is_theirs(offer));
     let through = match mine {
         // A channel manager has leads of several partners.
         Some(offer) if offer.contact_id.is_none() => {

@@ -81,7 +81,7 @@ async fn is_reps(ctx: &Context, headers: &HeaderMap, offer: &Offer) -> Result<bo
 }
 
 /// Whether the lead is the rep's to see: offered and not answered yet, or accepted.
-fn is_theirs(offer: &Offer) -> bool {
+pub fn is_theirs(offer: &Offer) -> bool {
     matches!(offer.answer.as_deref(), None | Some("accepted"))
 }
 

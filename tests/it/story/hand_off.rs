@@ -2,6 +2,7 @@
 
 use partnercast::{
     domain::{
+        engagement::EventKind,
         kernel::{
             Kind, Locale,
             clock::{HOUR_MS, MINUTE_MS},
@@ -16,7 +17,7 @@ use partnercast::{
         forms::{self, FormKind, Refused, Submission},
         handoff, lead_card, scoring, signin,
         tokens::offer_of,
-        track::{self, Visitor},
+        track::{self, OnPage, Visitor},
     },
 };
 
@@ -191,6 +192,16 @@ both_dbs! {
             let offers = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap();
             offers.into_iter().find(|offer| offer.answer.is_none())
         };
+        // Something that was done after the form.
+        let page = OnPage {
+            kind: EventKind::PageView,
+            partner: "northlight",
+            asset: PAPER,
+            via: None,
+            lead: LeadId::parse(&lead.id).ok(),
+        };
+        track::on_page(&rig.ctx, &page, &someone);
+        assert_eq!(track::write_batch(&rig.ctx).await.unwrap(), 1);
         let mut asked = 0;
         let offer = loop {
             let offer = open().await.unwrap();
@@ -206,6 +217,9 @@ both_dbs! {
         rig.drain().await;
         let mail = rig.mail_to(&offer.rep_email).await.text.unwrap();
         assert!(mail.contains("it comes to you") && mail.contains("you are the channel manager of Northlight MSP"), "{mail}");
+        let card = lead_card::card(&rig.ctx, &lead.id).await.unwrap();
+        assert!(card.mail_body.contains("Tom Beckett") && !card.mail_body.contains("Luis"), "{}", card.mail_body);
+        assert!(mail.contains(&format!("{} / ", card.standing.score.points)), "{mail}");
         let manager = desk::rep(&rig.ctx, "Tom.Beckett@brackenfold.example").await.unwrap().unwrap();
         assert_eq!((manager.name.as_str(), manager.company.as_str()), ("Tom Beckett", "Brackenfold"));
         assert_eq!(leads::of_rep(&rig.ctx.db, &manager.key).await.unwrap().len(), 1);
