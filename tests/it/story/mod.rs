@@ -1,5 +1,6 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
+mod console;
 mod explain;
 mod exposition;
 mod faults;
@@ -9,5 +10,6 @@ mod metrics;
 mod migrate;
 mod rig;
 mod scale_out;
+mod steering;
 
 pub use rig::Rig;
