@@ -1,5 +1,6 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
+mod console;
 mod explain;
 mod exposition;
 mod faults;
@@ -10,5 +11,6 @@ mod migrate;
 mod rig;
 mod scale_out;
 mod signed;
+mod steering;
 
 pub use rig::{Rig, content};

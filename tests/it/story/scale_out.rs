@@ -38,7 +38,7 @@ use crate::harness::{
 /// Messages that one crash may repeat.
 const WINDOW: usize = 16;
 /// Messages of a real-process test.
-const MESSAGES: i64 = 1_500;
+const MESSAGES: i64 = 1_000;
 
 /// Asks until it is so; fails with `what` when it takes too long.
 async fn until<F: Future<Output = bool>>(what: &str, at_most: Duration, mut so: impl FnMut() -> F) {
