@@ -12,7 +12,7 @@ use partnercast::{
         kernel::clock::{DAY_MS, HOUR_MS},
     },
     web,
-    work::{metrics::WindowStep, publish},
+    work::publish,
 };
 use tower::ServiceExt as _;
 
@@ -63,27 +63,26 @@ both_dbs! {
             ask(&rig, path).await;
         }
         let metrics = &rig.ctx.metrics;
-        metrics.claimed(9);
+        metrics.step(Duration::from_millis(30), 9, 8);
         metrics.settled(DeliveryState::Accepted, "accepted");
         metrics.settled(DeliveryState::Ready, "soft");
         metrics.settled(DeliveryState::Failed, "dana@northlight.example");
         metrics.accepted(90_000);
         metrics.accepted(-5);
-        metrics.in_flight(8);
-        metrics.window_step(WindowStep::Send, Duration::from_millis(30));
         metrics.fenced(2);
         metrics.taken_over(3);
-        metrics.relay(false);
+        metrics.relay("one.example", false, 3);
         let families = scraped(&rig).await;
         let of = |name: &str, labels: &[(&str, &str)]| value(&families, name, labels);
-        assert_eq!(of("deliveries_claimed_total", &[]), Some(9.0));
+        assert_eq!(of("deliveries_started_total", &[]), Some(9.0));
         assert_eq!(of("deliveries_total", &[("state", "accepted"), ("class", "accepted")]), Some(1.0));
         assert_eq!(of("deliveries_total", &[("state", "failed"), ("class", "other")]), Some(1.0), "labels are ours");
         assert_eq!(of("deliveries_in_flight", &[]), Some(8.0));
         assert_eq!(of("delivery_late_seconds_count", &[]), Some(2.0));
-        assert_eq!(of("window_step_seconds_sum", &[("step", "send")]), Some(0.03));
+        assert_eq!(of("delivery_step_seconds_sum", &[]), Some(0.03));
         assert_eq!((of("deliveries_fenced_total", &[]), of("deliveries_taken_over_total", &[])), (Some(2.0), Some(3.0)));
-        assert_eq!(of("relay_up", &[]), Some(0.0));
+        assert_eq!(of("relay_up", &[("relay", "one.example")]), Some(0.0));
+        assert_eq!(of("relay_slots", &[("relay", "one.example")]), Some(3.0));
         assert_eq!(of("queue_depth", &[("lane", "issue"), ("due", "later")]), Some(33.0));
         assert_eq!(of("queue_depth", &[("lane", "urgent"), ("due", "now")]), Some(0.0));
         assert_eq!(of("queue_oldest_age_seconds", &[("lane", "issue")]), Some(0.0), "nothing is due");
