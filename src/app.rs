@@ -22,7 +22,14 @@ use crate::{
     render::Templates,
     store::Db,
     web::{self, Readiness},
-    work::{Context, context::Settings, deliver::Deliverer, publish, sync, track},
+    work::{
+        Context,
+        context::{Bounces, Settings},
+        deliver::Deliverer,
+        publish, sync,
+        tokens::sha256_hex,
+        track,
+    },
 };
 
 /// Longest time for closing the database's connections.
@@ -78,6 +85,15 @@ impl App {
             mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
             window: config.mail.window,
             on_uncertain: config.mail.on_uncertain,
+            bounces: Bounces {
+                domain: config.mail.return_path_domain.as_ref().map(|domain| domain.to_lowercase()),
+                complaint_scope: config.bounces.complaint_scope,
+                http_secret_hash: config
+                    .bounces
+                    .http_secret
+                    .as_ref()
+                    .map(|secret| sha256_hex(secret.as_bytes())),
+            },
         };
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));

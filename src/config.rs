@@ -4,6 +4,8 @@
 //! A variable `PARTNERCAST_<SECTION>__<KEY>` overrides the key of that section in the file, for example
 //! `PARTNERCAST_DATABASE__URL`.
 
+mod bounces;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -11,6 +13,8 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+
+pub use bounces::{Bounces, ImapDone};
 
 use crate::domain::{
     delivery::backoff::OnUncertain,
@@ -34,6 +38,9 @@ pub struct Config {
     pub content: Content,
     /// How mail leaves.
     pub mail: Mail,
+    /// How what comes back by mail is taken.
+    #[serde(default)]
+    pub bounces: Bounces,
     /// Keys.
     pub secrets: Secrets,
     /// Who may use the console.
@@ -118,6 +125,10 @@ pub struct Mail {
     /// Certificates of a private authority the relay's is signed by, PEM.
     #[serde(default)]
     pub ca_file: Option<PathBuf>,
+    /// The domain of signed return paths: mail to it must reach one of [`Bounces`]' sources. Without it the sender's
+    /// address is the return path, and no bounce can be matched.
+    #[serde(default)]
+    pub return_path_domain: Option<String>,
 }
 
 fn default_mailbox() -> PathBuf {
@@ -255,10 +266,16 @@ impl Config {
         let absolute = |path: &mut PathBuf| *path = base.join(&*path);
         absolute(&mut self.mail.mailbox);
         absolute(&mut self.secrets.token_keys_file);
-        [&mut self.content.dir, &mut self.server.templates_dir, &mut self.mail.ca_file]
-            .into_iter()
-            .flatten()
-            .for_each(absolute);
+        [
+            &mut self.content.dir,
+            &mut self.server.templates_dir,
+            &mut self.mail.ca_file,
+            &mut self.bounces.ca_file,
+            &mut self.bounces.maildir,
+        ]
+        .into_iter()
+        .flatten()
+        .for_each(absolute);
         if let Some(file) = self.database.url.strip_prefix("sqlite:") {
             self.database.url = format!("sqlite:{}", base.join(file.trim_start_matches("//")).display());
         }
@@ -285,6 +302,7 @@ impl Config {
                 );
             }
         }
+        self.bounces.find_faults(self.mail.return_path_domain.as_deref(), &mut faults);
         let url = &self.server.public_url;
         let here = |address: &str| {
             address.contains("127.0.0.1") || address.contains("localhost") || address.contains("[::1]")
@@ -390,6 +408,11 @@ mod tests {
         assert!(error.public().contains("realy"), "{error}");
         let variables = [("PARTNERCAST_MAIL__WINDOWS".to_owned(), "9".to_owned())];
         assert!(Config::parse(SMALL, &variables, Path::new("")).unwrap_err().public().contains("windows"));
+        let source = format!("{SMALL}[bounces]\nmaildir = \"in\"\nhttp_secret = \"short\"\npoll_s = 0\n");
+        let error = Config::parse(&source, &[], Path::new("")).unwrap_err();
+        for part in ["return_path_domain", "http_secret", "poll_s"] {
+            assert!(error.public().contains(part), "{part}: {error}");
+        }
         let odd = format!(
             "{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n"
         );

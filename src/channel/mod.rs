@@ -6,4 +6,5 @@
 //! - [`catcher`]: the receiving end for demonstrations and rehearsals; nothing it takes ever leaves the machine.
 
 pub mod catcher;
+pub mod mailbox;
 pub mod smtp;

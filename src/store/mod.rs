@@ -14,6 +14,7 @@ pub mod nodes;
 pub mod partners;
 pub mod queue;
 pub mod renditions;
+pub mod reports;
 pub mod sessions;
 pub mod sql;
 pub mod suppressions;

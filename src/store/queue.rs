@@ -12,6 +12,7 @@ use crate::domain::{
         Result,
         clock::UtcMs,
         id::{DeliveryId, NodeId},
+        text::base_key,
     },
 };
 
@@ -87,7 +88,7 @@ pub async fn start_window(tx: &mut Tx, window: &[Claimed]) -> Result<Vec<String>
                AND (issue_id IS NULL OR EXISTS (
                    SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'running'))
                AND NOT EXISTS (
-                   SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                   SELECT 1 FROM suppression s WHERE s.email_key = delivery.base_key
                      AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
              RETURNING id",
         )
@@ -98,12 +99,12 @@ pub async fn start_window(tx: &mut Tx, window: &[Claimed]) -> Result<Vec<String>
             keys(),
             ") UPDATE delivery SET node_id = NULL,
                  detail = CASE WHEN EXISTS (
-                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.base_key
                            AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
                      THEN 'the recipient unsubscribed before it left' ELSE detail END,
                  state = CASE
                      WHEN EXISTS (
-                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
+                         SELECT 1 FROM suppression s WHERE s.email_key = delivery.base_key
                            AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
                          THEN 'suppressed'
                      WHEN EXISTS (
@@ -309,10 +310,11 @@ pub async fn release(
         return Ok(0);
     }
     tx.run(
-        "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, recipient_name,
+        "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
              email, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
              promised_ms, expires_ms, created_ms)
-         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email, 'email', 1, $2,
+         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.base_key, c.name, c.email,
+             'email', 1, $2,
              i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms,
              CASE WHEN o.due_ms > $4 THEN o.due_ms ELSE $4 END + $3, $4
          FROM audience_decision a
@@ -360,10 +362,10 @@ pub struct NewDelivery {
 pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<bool> {
     let added = tx
         .run(
-            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, recipient_name, email, channel,
+            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, base_key, recipient_name, email, channel,
                  generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms, expires_ms,
                  created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
+             VALUES ($1, $2, $3, $4, $5, $15, $6, $7, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
                  $12, $11)
              ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
             args![
@@ -381,6 +383,7 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
                 mail.expires_ms,
                 &mail.domain,
                 mail.scope,
+                base_key(&mail.email),
             ],
         )
         .await?;

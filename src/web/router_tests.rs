@@ -22,7 +22,13 @@ use crate::{
     },
     render::Templates,
     store::{Db, issues, renditions},
-    work::{Context, context::Settings, publish, signin, sync, tokens::MailToken, track},
+    work::{
+        Context,
+        context::{Bounces, Settings},
+        publish, signin, sync,
+        tokens::MailToken,
+        track,
+    },
 };
 
 /// 2027-01-11 21:00 UTC: an hour before the January issue is frozen.
@@ -57,6 +63,7 @@ async fn site(change: impl FnOnce(&mut Settings)) -> Site {
         mailbox: Some(dir.path().join("mailbox")),
         window: 8,
         on_uncertain: OnUncertain::Resend,
+        bounces: Bounces::default(),
     };
     change(&mut settings);
     let clock = Arc::new(ManualClock::new(EVE_MS));

@@ -11,12 +11,23 @@ use super::{cobrand::Media, documents::Documents, track::Tracker};
 use crate::{
     domain::{
         content::library::Library,
-        delivery::backoff::OnUncertain,
+        delivery::{backoff::OnUncertain, report::ComplaintScope},
         kernel::{Clock, Random, clock::UtcMs, token::Keys},
     },
     render::Templates,
     store::Db,
 };
+
+/// What the configuration decides about what comes back.
+#[derive(Debug, Clone, Default)]
+pub struct Bounces {
+    /// The domain of signed return paths; without one, nothing that comes back can be told from a forgery.
+    pub domain: Option<String>,
+    /// What a complaint stops.
+    pub complaint_scope: ComplaintScope,
+    /// SHA-256, in hex, of the secret that opens `POST /in/mail`; without one it is shut.
+    pub http_secret_hash: Option<String>,
+}
 
 /// What the configuration decides for use cases.
 #[derive(Debug, Clone)]
@@ -33,6 +44,8 @@ pub struct Settings {
     pub window: usize,
     /// What to do with a message that may have arrived.
     pub on_uncertain: OnUncertain,
+    /// What comes back.
+    pub bounces: Bounces,
 }
 
 /// Wakes loops that would otherwise look again in a moment.

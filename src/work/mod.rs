@@ -1,6 +1,7 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
 pub mod approve;
+pub mod bounce;
 pub mod cache;
 pub mod cobrand;
 pub mod compose;

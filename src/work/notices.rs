@@ -132,7 +132,6 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
         list_id: None,
         feedback_id: None,
         one_click_path: None,
-        unsubscribe_mailbox: None,
         auto_generated: true,
         extra: Vec::new(),
     };

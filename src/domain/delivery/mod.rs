@@ -2,6 +2,8 @@
 
 pub mod backoff;
 pub mod outcome;
+pub mod report;
+pub mod return_path;
 pub mod state;
 
 pub use outcome::{Outcome, Reply, Stage, Trouble};

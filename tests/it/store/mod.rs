@@ -12,5 +12,6 @@ mod partners;
 mod queue;
 mod queue_crash;
 mod renditions;
+mod reports;
 mod sessions;
 mod suppressions;

@@ -17,7 +17,12 @@ use partnercast::{
     },
     render::Templates,
     store::{Db, deliveries},
-    work::{Context, context::Settings, deliver::Deliverer, publish, sync},
+    work::{
+        Context,
+        context::{Bounces, Settings},
+        deliver::Deliverer,
+        publish, sync,
+    },
 };
 use tokio::sync::watch;
 
@@ -51,6 +56,7 @@ impl Rig {
             mailbox: Some(mail.clone()),
             window: 8,
             on_uncertain: OnUncertain::Resend,
+            bounces: Bounces { domain: Some("bounces.brackenfold.example".to_owned()), ..Bounces::default() },
         };
         let ctx = Arc::new(Context::new(
             db,
