@@ -4,16 +4,17 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 
 use crate::{
     channel::{
         catcher::Catcher,
+        mailbox::{Done, ImapPlace, Source, lmtp},
         smtp::{Connection, Relay, RelayTls, SmtpChannel},
     },
-    config::Config,
+    config::{self, Config, ImapDone},
     domain::kernel::{
         Clock, Error, Random, Result,
         clock::{RehearsalClock, SystemClock, UtcMs},
@@ -24,6 +25,7 @@ use crate::{
     web::{self, Readiness},
     work::{
         Context,
+        bounce::collect::{self, Inbound},
         context::{Bounces, Settings},
         deliver::Deliverer,
         publish, sync,
@@ -36,6 +38,8 @@ use crate::{
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// Name of the relay that keeps mail in this process.
 const CATCHER: &str = "catcher";
+/// Reports handed over by LMTP that wait to be recorded.
+const HANDED_MAX: usize = 16;
 
 /// A running process.
 pub struct App {
@@ -70,6 +74,11 @@ impl App {
                 Some(Catcher::bind(loopback, config.mail.mailbox.clone(), clock.clone()).await?)
             }
             _ => None,
+        };
+        let sources = sources_of(&config.bounces)?;
+        let lmtp = match &config.bounces.lmtp {
+            Some(address) => Some(listen(address).await?),
+            None => None,
         };
         let relay = relay_of(config, catcher.as_ref())?;
         let channel = SmtpChannel::new(relay.clone())?;
@@ -117,6 +126,13 @@ impl App {
         ));
         loops.spawn(publish::run(ctx.clone(), stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), channel).run(stopped.clone()));
+        let handed = lmtp.map(|listener| {
+            let (to, handed) = mpsc::channel(HANDED_MAX);
+            loops.spawn(lmtp::run(listener, to, stopped.clone()));
+            handed
+        });
+        let inbound = Inbound { sources, handed, poll: Duration::from_secs(config.bounces.poll_s) };
+        loops.spawn(collect::run(ctx.clone(), inbound, stopped.clone()));
         // Stops after the web: requests still being answered push clicks.
         let (stop_tracker, tracker_stopped) = watch::channel(false);
         let tracker = (stop_tracker, tokio::spawn(track::run(ctx.clone(), tracker_stopped)));
@@ -242,6 +258,21 @@ fn relay_of(config: &Config, catcher: Option<&Catcher>) -> Result<Relay> {
     relay.connections_max = config.mail.connections;
     relay.ca_file.clone_from(&config.mail.ca_file);
     Ok(relay)
+}
+
+/// Where reports are fetched from.
+fn sources_of(bounces: &config::Bounces) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    if let Some(url) = &bounces.imap {
+        let done = match bounces.imap_done {
+            ImapDone::Move => Done::Move(bounces.imap_folder.clone()),
+            ImapDone::Seen => Done::Seen,
+            ImapDone::Delete => Done::Delete,
+        };
+        sources.push(Source::Imap(ImapPlace::parse(url, done, bounces.ca_file.as_deref())?));
+    }
+    sources.extend(bounces.maildir.clone().map(Source::Maildir));
+    Ok(sources)
 }
 
 /// The machine's clock, or the calendar of the rehearsal, whose beginning is kept beside the configuration so that a

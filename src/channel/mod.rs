@@ -3,8 +3,11 @@
 //! and decides nothing about trying again (that is `domain/delivery/backoff`).
 //!
 //! - [`smtp`]: mail to the relay.
+//! - [`mailbox`]: the ways back in, for bounces and complaints.
 //! - [`catcher`]: the receiving end for demonstrations and rehearsals; nothing it takes ever leaves the machine.
 
 pub mod catcher;
+mod conversation;
 pub mod mailbox;
 pub mod smtp;
+mod trust;

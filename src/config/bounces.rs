@@ -17,6 +17,8 @@ pub struct Bounces {
     pub imap: Option<String>,
     /// What happens to a message there once it is recorded.
     pub imap_done: ImapDone,
+    /// The folder that `imap_done = "move"` moves to; made where absent.
+    pub imap_folder: String,
     /// Certificates of a private authority the IMAP server's is signed by, PEM.
     pub ca_file: Option<PathBuf>,
     /// A Maildir whose `new` is read; what is recorded moves to `cur`.
@@ -36,6 +38,7 @@ impl Default for Bounces {
         Self {
             imap: None,
             imap_done: ImapDone::default(),
+            imap_folder: "Processed".to_owned(),
             ca_file: None,
             maildir: None,
             lmtp: None,
@@ -90,7 +93,7 @@ impl fmt::Debug for Bounces {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum ImapDone {
-    /// It goes to the folder `Processed`.
+    /// It goes to the folder `imap_folder`.
     #[default]
     Move,
     /// It is marked as seen; unseen messages alone are looked at.

@@ -11,6 +11,7 @@ mod error;
 mod frame;
 mod headers;
 mod health;
+mod incoming;
 mod public;
 mod respond;
 mod router;

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
+    extract::DefaultBodyLimit,
     http::StatusCode,
     middleware::{from_fn_with_state, map_response},
     routing::{get, post},
@@ -16,9 +17,9 @@ use tower_http::{
 use super::{
     console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
-    public, statics,
+    incoming, public, statics,
 };
-use crate::work::Context;
+use crate::{channel::mailbox::MESSAGE_BYTES_MAX, work::Context};
 
 /// Largest body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -43,6 +44,7 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
         .merge(inside.layer(from_fn_with_state(ctx.clone(), console::signin::gate)))
         .fallback(public::nothing)
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .merge(mail_in())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(Extension(readiness))
         .layer(from_fn_with_state(ctx.clone(), csrf::guard))
@@ -62,6 +64,14 @@ fn open() -> Routes {
         .route("/readyz", get(health::ready))
         .route("/static/{name}", get(statics::file))
         .route("/media/{name}", get(public::media::file))
+}
+
+/// What comes back by mail, for who knows the secret: messages are longer than forms.
+fn mail_in() -> Routes {
+    Router::new()
+        .route(incoming::PATH, post(incoming::take))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(MESSAGE_BYTES_MAX))
 }
 
 /// What links in mails lead to: the token is the key, no cookies.

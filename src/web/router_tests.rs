@@ -12,7 +12,7 @@ use tower::ServiceExt as _;
 use super::{health::Readiness, router::router_with};
 use crate::{
     domain::{
-        delivery::backoff::OnUncertain,
+        delivery::{backoff::OnUncertain, return_path::return_path},
         kernel::{
             clock::{DAY_MS, ManualClock},
             id::DeliveryId,
@@ -26,7 +26,7 @@ use crate::{
         Context,
         context::{Bounces, Settings},
         publish, signin, sync,
-        tokens::MailToken,
+        tokens::{MailToken, sha256_hex},
         track,
     },
 };
@@ -394,4 +394,51 @@ async fn every_console_page_and_live_part_is_served() {
         assert_eq!(live["now_ms"], EVE_MS + DAY_MS, "{path}");
         assert!(live["fragments"]["clock"].as_str().unwrap().contains("Jan 2027"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn reports_come_in_with_the_secret_alone() {
+    let secret = "0123456789abcdef01234567";
+    let shut = site(|_| ()).await;
+    let bearer = format!("Bearer {secret}");
+    let given = [("authorization", bearer.as_str()), ("content-type", "message/rfc822")];
+    assert_eq!(
+        shut.ask(Method::POST, "/in/mail", &given, "Subject: x\n\n").await.status,
+        StatusCode::NOT_FOUND
+    );
+
+    let site = site(|settings| {
+        settings.bounces.domain = Some("bounces.brackenfold.example".to_owned());
+        settings.bounces.http_secret_hash = Some(sha256_hex(secret.as_bytes()));
+    })
+    .await;
+    for wrong in [&[][..], &[("authorization", "Bearer x")], &[("authorization", secret)]] {
+        assert_eq!(
+            site.ask(Method::POST, "/in/mail", wrong, "Subject: x\n\n").await.status,
+            StatusCode::FORBIDDEN
+        );
+    }
+    assert_eq!(site.ask(Method::POST, "/in/mail", &given, "").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(site.get("/in/mail").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let taken = site.ask(Method::POST, "/in/mail", &given, "Subject: hello\n\nnothing\n").await;
+    assert_eq!(taken.status, StatusCode::OK);
+    assert!(taken.body.contains(" other\nput aside: nothing in it is signed by us"), "{}", taken.body);
+    // Longer than a form may be, shorter than a message may be.
+    let long = format!("Subject: long\n\n{}", "x".repeat(900 * 1024));
+    assert_eq!(site.ask(Method::POST, "/in/mail", &given, &long).await.status, StatusCode::OK);
+    let longer = format!("Subject: longer\n\n{}", "x".repeat(1024 * 1024));
+    assert_eq!(
+        site.ask(Method::POST, "/in/mail", &given, &longer).await.status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let to = MailToken::verify(
+        &site.ctx.keys,
+        Purpose::Click,
+        &site.mail().await.0.sign(&site.ctx.keys, Purpose::Click),
+    );
+    let path = return_path(&site.ctx.keys, to.unwrap().delivery, "bounces.brackenfold.example");
+    let away = "Subject: away\nAuto-Submitted: auto-replied\n\n";
+    let address = format!("/in/mail?to={}", path.replace('+', "%2B"));
+    let taken = site.ask(Method::POST, &address, &given, away).await;
+    assert!(taken.body.contains(" auto-reply\na machine answered"), "{}", taken.body);
 }

@@ -15,6 +15,7 @@ pub use connection::Connection;
 pub use hello::Capabilities;
 pub use pool::SmtpChannel;
 pub use relay::{CONNECTIONS_MAX, Relay, RelayTls, Timeouts};
+pub(in crate::channel) use relay::{percent_decoded, split_place};
 
 /// One finished message for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 //! Everything is recorded, also what is not signed, too old or no report at all; only what is rightly signed changes
 //! anything. Nothing here ever answers a mail, so that no two machines can talk to each other for ever (RFC 3834).
 
+pub mod collect;
 mod effect;
 
 use super::{
