@@ -94,15 +94,7 @@ impl App {
             mailbox: catcher.is_some().then(|| config.mail.mailbox.clone()),
             window: config.mail.window,
             on_uncertain: config.mail.on_uncertain,
-            bounces: Bounces {
-                domain: config.mail.return_path_domain.as_ref().map(|domain| domain.to_lowercase()),
-                complaint_scope: config.bounces.complaint_scope,
-                http_secret_hash: config
-                    .bounces
-                    .http_secret
-                    .as_ref()
-                    .map(|secret| sha256_hex(secret.as_bytes())),
-            },
+            bounces: bounce_settings(config),
         };
         let random: Arc<dyn Random> = Arc::new(OsRandom);
         let ctx = Arc::new(Context::new(db, clock, random, keys, templates, settings));
@@ -258,6 +250,15 @@ fn relay_of(config: &Config, catcher: Option<&Catcher>) -> Result<Relay> {
     relay.connections_max = config.mail.connections;
     relay.ca_file.clone_from(&config.mail.ca_file);
     Ok(relay)
+}
+
+/// What the configuration decides about what comes back.
+pub fn bounce_settings(config: &Config) -> Bounces {
+    Bounces {
+        domain: config.mail.return_path_domain.as_ref().map(|domain| domain.to_lowercase()),
+        complaint_scope: config.bounces.complaint_scope,
+        http_secret_hash: config.bounces.http_secret.as_ref().map(|secret| sha256_hex(secret.as_bytes())),
+    }
 }
 
 /// Where reports are fetched from.

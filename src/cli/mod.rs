@@ -1,11 +1,13 @@
 //! The command line: what the operator and the marketer type.
 
+pub mod bounce;
 pub mod check;
 pub mod demo;
 pub mod import;
 pub mod init;
 pub mod serve;
 pub mod sign_in;
+pub mod suppress;
 
 use std::{
     io::{IsTerminal, Write},
@@ -42,6 +44,10 @@ enum Command {
     Check(check::Arguments),
     /// Import partners, contacts and brands from a roster folder.
     Import(import::Arguments),
+    /// Show and mend the do-not-send list.
+    Suppress(suppress::Arguments),
+    /// Take bounces and complaints from files, such as those that came to another mailbox.
+    Bounce(bounce::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
     SignIn(sign_in::Arguments),
 }
@@ -67,6 +73,8 @@ pub fn main() -> ExitCode {
         Command::Demo(arguments) => block_on(demo::main(arguments)),
         Command::Serve(arguments) => block_on(serve::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
+        Command::Suppress(arguments) => block_on(suppress::main(arguments)),
+        Command::Bounce(arguments) => block_on(bounce::main(arguments)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -68,11 +68,12 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 4] = [
+const CONSOLE: [(&str, &str); 5] = [
     ("Overview", "/console"),
     ("Leads", "/console/leads"),
     ("Partners", "/console/partners"),
     ("Content", "/console/content"),
+    ("Do not send", "/console/suppressions"),
 ];
 
 impl Frame {

@@ -418,7 +418,7 @@ async fn reports_come_in_with_the_secret_alone() {
             StatusCode::FORBIDDEN
         );
     }
-    assert_eq!(site.ask(Method::POST, "/in/mail", &given, "").await.status, StatusCode::BAD_REQUEST);
+    assert_eq!(site.ask(Method::POST, "/in/mail", &given, "").await.status, StatusCode::UNPROCESSABLE_ENTITY);
     assert_eq!(site.get("/in/mail").await.status, StatusCode::METHOD_NOT_ALLOWED);
     let taken = site.ask(Method::POST, "/in/mail", &given, "Subject: hello\n\nnothing\n").await;
     assert_eq!(taken.status, StatusCode::OK);

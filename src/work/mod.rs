@@ -19,6 +19,7 @@ pub mod preferences;
 pub mod publish;
 pub mod scoring;
 pub mod signin;
+pub mod suppress;
 pub mod sync;
 pub mod tokens;
 pub mod track;

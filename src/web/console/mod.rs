@@ -6,6 +6,7 @@ pub mod leads;
 pub mod overview;
 pub mod partners;
 pub mod signin;
+pub mod suppressions;
 
 use std::collections::BTreeMap;
 
