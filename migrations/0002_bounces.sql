@@ -49,3 +49,6 @@ CREATE TABLE mail_report (
 CREATE INDEX mail_report_time ON mail_report (at_ms, id);
 CREATE INDEX mail_report_delivery ON mail_report (delivery_id);
 CREATE INDEX mail_report_base ON mail_report (base_key, at_ms);
+
+-- Refusals at the door, which count as what comes back.
+CREATE INDEX delivery_failed ON delivery (created_ms) WHERE state = 'failed';

@@ -111,6 +111,11 @@ fn start_log(log: &Log) -> Result<()> {
         ))
         .because(error)
     })?;
+    // It would write the mailbox's password when asked for everything.
+    let quiet = "async_imap=warn".parse().map_err(|error: tracing_subscriber::filter::ParseError| {
+        crate::domain::kernel::Error::internal("log filter").because(error)
+    })?;
+    let filter = filter.add_directive(quiet);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -52,12 +52,12 @@ impl Default for Bounces {
 impl Bounces {
     /// Adds every fault of the section; `domain` is `mail.return_path_domain`.
     pub(super) fn find_faults(&self, domain: Option<&str>, faults: &mut Vec<String>) {
-        if let Some(domain) = domain {
-            if EmailAddress::parse(&format!("b@{domain}")).is_err() || !domain.is_ascii() {
-                faults.push(format!(
-                    "mail.return_path_domain `{domain}` is not a domain name; write one such as bounces.example.com"
-                ));
-            }
+        if let Some(domain) = domain
+            && (EmailAddress::parse(&format!("b@{domain}")).is_err() || !domain.is_ascii())
+        {
+            faults.push(format!(
+                "mail.return_path_domain `{domain}` is not a domain name; write one such as bounces.example.com"
+            ));
         }
         let sources =
             [self.imap.is_some(), self.maildir.is_some(), self.lmtp.is_some(), self.http_secret.is_some()];

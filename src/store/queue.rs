@@ -101,7 +101,7 @@ pub async fn start_window(tx: &mut Tx, window: &[Claimed]) -> Result<Vec<String>
                  detail = CASE WHEN EXISTS (
                          SELECT 1 FROM suppression s WHERE s.email_key = delivery.base_key
                            AND delivery.scope <> '' AND s.scope IN (delivery.scope, 'all'))
-                     THEN 'the recipient unsubscribed before it left' ELSE detail END,
+                     THEN 'it was on the do-not-send list when it was to leave' ELSE detail END,
                  state = CASE
                      WHEN EXISTS (
                          SELECT 1 FROM suppression s WHERE s.email_key = delivery.base_key

@@ -10,7 +10,7 @@ pub struct MailReport {
     pub id: String,
     /// When it was taken.
     pub at_ms: UtcMs,
-    /// `imap`, `maildir`, `lmtp`, `http` or `file`.
+    /// `imap`, `maildir`, `lmtp`, `http`, `file`, or `relay` for a refusal at the door.
     pub source: String,
     /// SHA-256 of the message, hex.
     pub message_hash: String,
@@ -280,6 +280,32 @@ pub async fn target(db: &Db, id: DeliveryId) -> Result<Option<Target>> {
         "SELECT id, issue_id, contact_id, lead_id, partner_slug, email, base_key, scope, message_id, created_ms
          FROM delivery WHERE id = $1",
         args![id.to_string()],
+    )
+    .await
+}
+
+/// A delivery that the next mail server refused for its address.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Refusal {
+    /// Which delivery.
+    pub delivery_id: String,
+    /// What the server said, the code first.
+    pub reply: String,
+}
+
+/// Deliveries made since `since_ms` that were refused at the door for their address and are not recorded yet, at most
+/// 500.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn refusals(db: &Db, since_ms: UtcMs) -> Result<Vec<Refusal>> {
+    db.all(
+        "SELECT d.id AS delivery_id, a.reply AS reply FROM delivery d
+         JOIN attempt a ON a.delivery_id = d.id AND a.no = d.attempt
+         WHERE d.state = 'failed' AND d.created_ms >= $1 AND a.outcome = 'bad-address'
+           AND NOT EXISTS (SELECT 1 FROM mail_report r WHERE r.delivery_id = d.id AND r.kind = 'bounce')
+         ORDER BY d.created_ms, d.id LIMIT 500",
+        args![since_ms],
     )
     .await
 }

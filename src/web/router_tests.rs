@@ -442,3 +442,50 @@ async fn reports_come_in_with_the_secret_alone() {
     let taken = site.ask(Method::POST, &address, &given, away).await;
     assert!(taken.body.contains(" auto-reply\na machine answered"), "{}", taken.body);
 }
+
+#[tokio::test]
+async fn the_do_not_send_list_is_mended_by_posts_and_readers_own_words_need_theirs() {
+    let site = site(|_| ()).await;
+    let page = "/console/suppressions";
+    assert!(site.get(page).await.body.contains("mail.return_path_domain is not set"));
+    let wrong = site.post(&format!("{page}/add"), "address=a+b%40c&scope=all&days=x").await;
+    assert!(
+        wrong.body.contains("is no number of days") && wrong.body.contains("a b@c"),
+        "what was typed is kept"
+    );
+    let add = |address: &'static str| async {
+        let body = format!(
+            "address={}&scope=all&because=left&days=",
+            address.replace('@', "%40").replace('+', "%2B")
+        );
+        site.post(&format!("{page}/add"), &body).await.header("location").to_owned()
+    };
+    assert!(add("Dana+x@North.example").await.ends_with("done=added"));
+    assert!(add("dana@north.example").await.ends_with("done=same"));
+    let shown = site.get(&format!("{page}?q=DANA&reason=manual")).await.body;
+    assert!(shown.contains("dana@north.example") && shown.contains("for good"));
+    assert!(!site.get(&format!("{page}?q=nobody")).await.body.contains("dana@north.example"));
+
+    let mut tx = site.ctx.db.begin().await.unwrap();
+    crate::store::suppressions::add(&mut tx, EVE_MS, "kim@north.example", "all", "unsubscribed")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let site = &site;
+    let lift = |address: &str, asked: &str| {
+        let body = format!("address={}&scope=all{asked}", address.replace('@', "%40"));
+        async move { site.post(&format!("{page}/lift"), &body).await }
+    };
+    assert!(lift("kim@north.example", "").await.body.contains("said so themselves"));
+    assert!(lift("kim@north.example", "&they_asked=yes").await.header("location").ends_with("done=lifted"));
+    assert!(lift("dana@north.example", "").await.header("location").ends_with("done=lifted"));
+    assert!(lift("dana@north.example", "").await.body.contains("was not found"));
+    assert!(
+        !site.get(&format!("{page}?done=%3Cscript%3E")).await.body.contains("&lt;script"),
+        "words of ours alone"
+    );
+    let elsewhere = site
+        .ask(Method::POST, &format!("{page}/add"), &[("sec-fetch-site", "cross-site")], "address=x")
+        .await;
+    assert_eq!(elsewhere.status, StatusCode::FORBIDDEN);
+}

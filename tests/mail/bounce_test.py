@@ -356,6 +356,11 @@ poll_s = 1
         self.wait(lambda: imap.noop() and imap.search(None, "UNSEEN")[1] == [b""], "the bounce to be marked as seen")
         imap.logout()
         self.assertNotIn("cannot be fetched", self.program.log())
+        self.assertEqual(0, self.program.stop(), self.program.log())
+        file.write_text(file.read_text().replace('imap_done = "seen"', 'imap_done = "delete"'))
+        self.program.start()
+        self.wait(lambda: self.dovecot.count("INBOX") == 0, "what was seen to be deleted")
+        self.assertEqual(1, len(self.rows("SELECT 1 FROM mail_report WHERE base_key = ?", reader)), "a copy is no report")
         self.dovecot.stop()
         self.wait(lambda: "cannot be fetched" in self.program.log(), "a warning that IMAP is away")
         with postfix_test.urllib.request.urlopen(self.program.url + "/readyz", timeout=10) as answer:

@@ -266,13 +266,13 @@ fn report_badge(report: &MailReport) -> Badge {
     let tone = match (report.kind.as_str(), report.changed) {
         ("complaint", true) => "bad",
         (_, true) => "warn",
-        ("unsubscribe", false) | (_, false) => "",
+        (_, false) => "",
     };
     Badge::new(tone, report.kind.clone())
 }
 
 fn report_line(report: MailReport, zone: Tz) -> Report {
-    let class = report.class.replace('-', " ");
+    let class = class_words(&report);
     Report {
         href: format!("{PATH}/reports/{}", report.id),
         at: Moment::short(report.at_ms, zone),
@@ -281,6 +281,11 @@ fn report_line(report: MailReport, zone: Tz) -> Report {
         said: if report.diagnostic.is_empty() { class } else { format!("{class}: {}", report.diagnostic) },
         effect: report.effect,
     }
+}
+
+/// A bounce's class as words; the others are words, or names of fields, already.
+fn class_words(report: &MailReport) -> String {
+    if report.kind == "bounce" { report.class.replace('-', " ") } else { report.class.clone() }
 }
 
 /// `GET /console/suppressions/reports/{id}`
@@ -295,7 +300,7 @@ fn report_view(report: MailReport, zone: Tz) -> ReportView {
     let pairs = [
         ("Came", Moment::full(report.at_ms, zone).text),
         ("By", report.source.clone()),
-        ("Class", report.class.replace('-', " ")),
+        ("Class", class_words(&report)),
         ("Done with it", report.action.clone()),
         ("Reader", report.base_key.clone()),
         ("Failed at", report.final_recipient.clone()),

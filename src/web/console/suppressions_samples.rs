@@ -1,3 +1,5 @@
+//! What the page of the do-not-send list is rendered with in tests.
+
 use super::*;
 
 fn moment() -> Moment {

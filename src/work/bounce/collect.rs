@@ -7,7 +7,7 @@ use tokio::{
     task::JoinSet,
 };
 
-use super::{Incoming, effect, take};
+use super::{Incoming, effect, take, take_refusals};
 use crate::{
     channel::mailbox::{Opened, Source, lmtp::Handed},
     domain::{
@@ -19,7 +19,7 @@ use crate::{
 
 /// Batches of one look at a source; the rest waits for the next look.
 const BATCHES_MAX: usize = 500;
-/// How often entries are looked for whose time is over.
+/// How often entries are looked for whose time is over, and refusals at the door.
 const LAPSE_EVERY: Duration = Duration::from_secs(60);
 
 /// Where to look, and how often.
@@ -32,7 +32,7 @@ pub struct Inbound {
     pub poll: Duration,
 }
 
-/// Takes what comes back, and ends do-not-send entries whose time is over, until `shutdown`.
+/// Takes what comes back and what was refused at the door, and ends do-not-send entries whose time is over, until `shutdown`.
 pub async fn run(ctx: Arc<Context>, inbound: Inbound, shutdown: watch::Receiver<bool>) {
     let mut loops = JoinSet::new();
     for source in inbound.sources {
@@ -181,6 +181,9 @@ async fn lapse_forever(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
             Ok(0) => {}
             Ok(lapsed) => tracing::info!(lapsed, "do-not-send entries ended"),
             Err(error) => tracing::warn!(error = error.detail(), "do-not-send entries cannot be ended now"),
+        }
+        if let Err(error) = take_refusals(&ctx).await {
+            tracing::warn!(error = error.detail(), "refusals cannot be recorded now");
         }
         tokio::select! {
             () = tokio::time::sleep(LAPSE_EVERY) => {}

@@ -14,11 +14,12 @@ use crate::{
     channel::mailbox::{Parsed, ReturnedMail, parse},
     domain::{
         delivery::{
-            report::Report,
+            report::{Bounce, Report},
             return_path::{self, Addressed},
         },
         kernel::{
             Result,
+            clock::DAY_MS,
             id::{DeliveryId, ReportId},
             token::Purpose,
         },
@@ -68,7 +69,6 @@ pub async fn take(ctx: &Context, incoming: &Incoming<'_>) -> Result<Taken> {
         class = report.class,
         delivery = report.delivery_id,
         changed = report.changed,
-        effect = report.effect,
         "a message came back"
     );
     Ok(taken)
@@ -83,32 +83,74 @@ pub async fn rehearse(ctx: &Context, incoming: &Incoming<'_>) -> Result<Taken> {
     judge(ctx, incoming).await.map(|(_, taken)| taken)
 }
 
+/// How far back refusals at the door are looked for.
+const REFUSED_WITHIN_MS: i64 = 2 * DAY_MS;
+
+/// Records what the next mail server refused for its address at the door, with what follows: it is the same word as a
+/// bounce, only sooner, and nobody can forge it. Returns how many there were.
+///
+/// # Errors
+/// Those of the store; then the rest is done the next time.
+pub async fn take_refusals(ctx: &Context) -> Result<usize> {
+    let refusals = reports::refusals(&ctx.db, ctx.now_ms() - REFUSED_WITHIN_MS).await?;
+    for refusal in &refusals {
+        let id = DeliveryId::parse(&refusal.delivery_id)?;
+        let (target, sent) = (reports::target(&ctx.db, id).await?, deliveries::sent(&ctx.db, id).await?);
+        let (Some(target), Some(sent)) = (target, sent) else { continue };
+        let report = Report::Bounce(Bounce {
+            // Their class was judged there and then; these words make it come out the same here.
+            diagnostic: format!("{} (in reply to RCPT TO command)", refusal.reply),
+            final_recipient: Some(target.email.clone()),
+            ..Bounce::default()
+        });
+        let incoming = Incoming { source: "relay", envelope_to: None, raw: refusal.reply.as_bytes() };
+        let parsed = Parsed {
+            report: report.clone(),
+            recipients: Vec::new(),
+            returned: ReturnedMail::default(),
+            subject: "Refused at the door".to_owned(),
+            excerpt: refusal.reply.clone(),
+        };
+        let mut record = record(ctx, &incoming, &parsed);
+        record.message_hash = sha256_hex(format!("refused {id}").as_bytes());
+        let matched = Matched { report, id, target, sent };
+        let mut tx = ctx.db.begin().await?;
+        fill(ctx, &mut tx, &mut record, &matched).await?;
+        if reports::insert(&mut tx, &record).await? {
+            tx.commit().await?;
+        }
+    }
+    Ok(refusals.len())
+}
+
 /// The open transaction with everything done in it.
 async fn judge(ctx: &Context, incoming: &Incoming<'_>) -> Result<(Tx, Taken)> {
     let parsed = parse(incoming.raw, incoming.envelope_to);
     let matched = matched(ctx, &parsed).await?;
     let mut record = record(ctx, incoming, &parsed);
+    describe(&mut record, &parsed.report);
     let mut tx = ctx.db.begin().await?;
     if reports::is_known(&mut tx, &record.message_hash).await? {
         record.effect = "this message was recorded before".to_owned();
         return Ok((tx, Taken { report: record, is_repeat: true }));
     }
     match &matched {
-        Err(why) => {
-            record.effect = format!("put aside: {why}");
-            describe(&mut record, &parsed.report);
-        }
-        Ok(matched) => {
-            record.delivery_id = Some(matched.target.id.clone());
-            record.base_key.clone_from(&matched.target.base_key);
-            describe(&mut record, &matched.report);
-            let effect = effect::apply(ctx, &mut tx, matched).await?;
-            (record.changed, record.effect) = (effect.changed, effect.words);
-        }
+        Err(why) => record.effect = format!("put aside: {why}"),
+        Ok(matched) => fill(ctx, &mut tx, &mut record, matched).await?,
     }
     // Another node may have been faster with a copy of the same message: then all of this is dropped.
     let is_repeat = !reports::insert(&mut tx, &record).await?;
     Ok((tx, Taken { report: record, is_repeat }))
+}
+
+/// Does what follows from a report, and completes its record.
+async fn fill(ctx: &Context, tx: &mut Tx, record: &mut MailReport, matched: &Matched) -> Result<()> {
+    record.delivery_id = Some(matched.target.id.clone());
+    record.base_key.clone_from(&matched.target.base_key);
+    describe(record, &matched.report);
+    let effect = effect::apply(ctx, tx, matched).await?;
+    (record.changed, record.effect) = (effect.changed, effect.words);
+    Ok(())
 }
 
 /// A report whose signature fits, and the mail it is about.

@@ -223,7 +223,7 @@ both_dbs! {
             assert_eq!((stored.state.as_str(), stored.attempt), (state, attempt), "{stored:?}");
             assert_eq!(stored.node_id.is_some(), matches!(state, "leased" | "sending"), "{stored:?}");
         }
-        assert!(row(&db, &scene.deliveries[1]).await.detail.unwrap().contains("unsubscribed"));
+        assert!(row(&db, &scene.deliveries[1]).await.detail.unwrap().contains("do-not-send list"));
         assert!(start(&db, &[]).await.is_empty());
         assert!(start(&db, &window).await.is_empty(), "a window starts once");
     }

@@ -1,17 +1,20 @@
 //! What came back by mail.
 
 use partnercast::{
-    domain::kernel::{clock::DAY_MS, id::DeliveryId},
+    domain::{
+        delivery::DeliveryState,
+        kernel::{clock::DAY_MS, id::DeliveryId},
+    },
     store::reports::{
         MailReport, Which, insert, is_known, issues_in_a_row, last_of_class, of_delivery, of_issue, recent,
-        report, reported, target, witnesses,
+        refusals, report, reported, target, witnesses,
     },
 };
 
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, values},
-    outbox::{Scene, key},
+    outbox::{Scene, claim, key, result, settle, start},
 };
 
 /// A failed bounce of `delivery`; `no` makes it a message of its own.
@@ -47,7 +50,7 @@ both_dbs! {
         assert!(in_tx!(db, tx => is_known(tx, "hash1")));
         assert_eq!(report(&db, "rpt_1").await.unwrap().unwrap(), first);
         assert!(report(&db, "rpt_9").await.unwrap().is_none());
-        assert_eq!(of_delivery(&db, &scene.deliveries[0]).await.unwrap(), [first.clone()]);
+        assert_eq!(of_delivery(&db, &scene.deliveries[0]).await.unwrap(), std::slice::from_ref(&first));
         let forged = MailReport { delivery_id: None, changed: false, ..bounce(2, None, "", "bad-address") };
         in_tx!(db, tx => insert(tx, &forged));
         let late = MailReport { action: "delayed".to_owned(), ..bounce(3, Some(&scene.deliveries[1]), &key(1), "delayed") };
@@ -116,5 +119,28 @@ both_dbs! {
         assert_eq!(count(third).await, 2);
         assert_eq!(count(DeliveryId::parse(&sent[0]).unwrap()).await, 1, "later issues do not count");
         assert_eq!(count(DeliveryId::parse(&sent[3]).unwrap()).await, 1, "each newsletter by itself");
+    }
+
+    /// Refusals at the door for the address are found once, by the last try, until they are recorded.
+    async fn refusals_are_found_until_they_are_recorded(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 4).await;
+        let mut window = claim(&db, scene.node(), START_MS, 4).await;
+        window.sort_by(|a, b| a.id.cmp(&b.id));
+        start(&db, &window).await;
+        let mut results: Vec<_> =
+            window.iter().map(|claimed| result(claimed, DeliveryState::Failed, None)).collect();
+        for (result, outcome) in results.iter_mut().zip(["bad-address", "bad-address", "policy", "bad-address"]) {
+            result.outcome = outcome;
+            result.reply = "550 no such user".to_owned();
+        }
+        results[3].state = DeliveryState::Ready;
+        assert_eq!(settle(&db, scene.node(), &results).await, 4);
+        let found = refusals(&db, START_MS).await.unwrap();
+        let ids: Vec<_> = found.iter().map(|refusal| refusal.delivery_id.clone()).collect();
+        assert_eq!(ids, [window[0].id.clone(), window[1].id.clone()]);
+        assert_eq!(found[0].reply, "550 no such user");
+        assert!(refusals(&db, START_MS + 1).await.unwrap().is_empty(), "older ones are left alone");
+        in_tx!(db, tx => insert(tx, &bounce(1, Some(&window[0].id), &key(0), "bad-address")));
+        assert_eq!(refusals(&db, START_MS).await.unwrap().len(), 1);
     }
 }

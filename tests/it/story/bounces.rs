@@ -15,7 +15,7 @@ use partnercast::{
         suppressions::{self, ALL},
     },
     work::{
-        bounce::{Incoming, Taken, rehearse, take},
+        bounce::{Incoming, Taken, rehearse, take, take_refusals},
         preferences, publish,
     },
 };
@@ -23,7 +23,7 @@ use partnercast::{
 use super::{Rig, rig::EVE_MS};
 use crate::harness::{
     both_dbs,
-    databases::{number, values},
+    databases::{execute, number, values},
 };
 
 const BRONTE: &str = "bronte.hale@wattlebird.example";
@@ -284,5 +284,25 @@ both_dbs! {
         assert_eq!(luis[0].expires_ms, Some(rig.clock_ms() + 7 * DAY_MS));
         rig.clock.set(rig.clock_ms() + 7 * DAY_MS + HOUR_MS);
         assert!(suppressions::of(&rig.ctx.db, rig.clock_ms(), mei).await.unwrap().is_empty(), "a week later it is tried");
+    }
+
+    /// A refusal at the door is the same word, only sooner.
+    async fn an_address_refused_at_the_door_is_stopped_too(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.send_january().await;
+        let bronte = delivery(&rig, BRONTE).await.to_string();
+        execute(&rig.ctx.db, "UPDATE delivery SET state = 'failed' WHERE id = $1", values![&bronte]).await;
+        execute(
+            &rig.ctx.db,
+            "UPDATE attempt SET outcome = 'bad-address', reply = '550 sorry' WHERE delivery_id = $1",
+            values![&bronte],
+        )
+        .await;
+        assert_eq!(take_refusals(&rig.ctx).await.unwrap(), 1);
+        assert_eq!(take_refusals(&rig.ctx).await.unwrap(), 0);
+        let entry = suppressions::of(&rig.ctx.db, rig.clock_ms(), BRONTE).await.unwrap().remove(0);
+        assert_eq!((entry.reason.as_str(), entry.source.as_str()), ("bad-address", "bounce"));
+        let late = taken(&rig, &gone(&path_of(&rig, BRONTE).await)).await;
+        assert!(!late.report.changed, "{}", late.report.effect);
     }
 }
