@@ -6,16 +6,17 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{
     net::TcpListener,
-    sync::watch,
+    sync::{mpsc, watch},
     task::{JoinHandle, JoinSet},
 };
 
 use crate::{
     channel::{
         catcher::Catcher,
+        mailbox::{Done, ImapPlace, Source, lmtp},
         smtp::{Connection, Dialer, Relay, RelayTls},
     },
-    config::{Config, MailWarmUp},
+    config::{self, Config, ImapDone, MailWarmUp},
     domain::delivery::{Classes, WarmUp},
     domain::kernel::{
         Clock, Error, Random, Result,
@@ -25,13 +26,23 @@ use crate::{
     render::Templates,
     store::Db,
     web::{self, Limits, Readiness},
-    work::{Context, context::Settings, deliver::Deliverer, publish, sync, track},
+    work::{
+        Context,
+        bounce::collect::{self, Inbound},
+        context::{Bounces, Settings},
+        deliver::Deliverer,
+        publish, sync,
+        tokens::sha256_hex,
+        track,
+    },
 };
 
 /// Longest time for closing the database's connections.
 const CLOSE_MAX: Duration = Duration::from_secs(5);
 /// Name of the relay that keeps mail in this process.
 const CATCHER: &str = "catcher";
+/// Reports handed over by LMTP that wait to be recorded.
+const HANDED_MAX: usize = 16;
 
 /// A running process.
 pub struct App {
@@ -75,6 +86,11 @@ impl App {
             }
             _ => None,
         };
+        let sources = sources_of(&config.bounces)?;
+        let lmtp = match &config.bounces.lmtp {
+            Some(address) => Some(listen(address).await?),
+            None => None,
+        };
         let relays = match &catcher {
             Some(catcher) => vec![relay_to(catcher, config)],
             None => relays_of(config)?,
@@ -113,6 +129,13 @@ impl App {
         ));
         loops.spawn(publish::run(ctx.clone(), stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), dialers).run(stopped.clone()));
+        let handed = lmtp.map(|listener| {
+            let (to, handed) = mpsc::channel(HANDED_MAX);
+            loops.spawn(lmtp::run(listener, to, stopped.clone()));
+            handed
+        });
+        let inbound = Inbound { sources, handed, poll: Duration::from_secs(config.bounces.poll_s) };
+        loops.spawn(collect::run(ctx.clone(), inbound, stopped.clone()));
         // Stops after the web: requests still being answered push clicks.
         let (stop_tracker, tracker_stopped) = watch::channel(false);
         let tracker = (stop_tracker, tokio::spawn(track::run(ctx.clone(), tracker_stopped)));
@@ -206,6 +229,7 @@ pub fn context(
         on_uncertain: config.mail.on_uncertain,
         classes: classes_of(config)?,
         warm_up: config.mail.warm_up.iter().map(warm_up_of).collect(),
+        bounces: bounce_settings(config),
     };
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let signer = dkim::signer(config)?;
@@ -338,6 +362,30 @@ fn classes_of(config: &Config) -> Result<Classes> {
 
 fn warm_up_of(plan: &MailWarmUp) -> WarmUp {
     WarmUp { domain: plan.domain.to_lowercase(), start: plan.start, daily: plan.daily.clone() }
+}
+
+/// What the configuration decides about what comes back.
+fn bounce_settings(config: &Config) -> Bounces {
+    Bounces {
+        domain: config.mail.return_path_domain.as_ref().map(|domain| domain.to_lowercase()),
+        complaint_scope: config.bounces.complaint_scope,
+        http_secret_hash: config.bounces.http_secret.as_ref().map(|secret| sha256_hex(secret.as_bytes())),
+    }
+}
+
+/// Where reports are fetched from.
+fn sources_of(bounces: &config::Bounces) -> Result<Vec<Source>> {
+    let mut sources = Vec::new();
+    if let Some(url) = &bounces.imap {
+        let done = match bounces.imap_done {
+            ImapDone::Move => Done::Move(bounces.imap_folder.clone()),
+            ImapDone::Seen => Done::Seen,
+            ImapDone::Delete => Done::Delete,
+        };
+        sources.push(Source::Imap(ImapPlace::parse(url, done, bounces.ca_file.as_deref())?));
+    }
+    sources.extend(bounces.maildir.clone().map(Source::Maildir));
+    Ok(sources)
 }
 
 /// The machine's clock, or the calendar of the rehearsal, whose beginning is kept beside the configuration so that a

@@ -4,6 +4,8 @@
 //! A variable `PARTNERCAST_<SECTION>__<KEY>` overrides the key of that section in the file, for example
 //! `PARTNERCAST_DATABASE__URL`.
 
+mod bounces;
+
 use std::{
     fmt,
     path::{Path, PathBuf},
@@ -13,6 +15,8 @@ mod dkim;
 
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
+
+pub use bounces::{Bounces, ImapDone};
 
 use crate::domain::{
     delivery::backoff::OnUncertain,
@@ -41,6 +45,9 @@ pub struct Config {
     pub content: Content,
     /// How mail leaves.
     pub mail: Mail,
+    /// How what comes back by mail is taken.
+    #[serde(default)]
+    pub bounces: Bounces,
     /// Keys.
     pub secrets: Secrets,
     /// Who may use the console.
@@ -147,6 +154,10 @@ pub struct Mail {
     /// Keys that sign, where the relay does not.
     #[serde(default)]
     pub dkim: Vec<Dkim>,
+    /// The domain of signed return paths: mail to it must reach one of [`Bounces`]' sources. Without it the sender's
+    /// address is the return path, and no bounce can be matched.
+    #[serde(default)]
+    pub return_path_domain: Option<String>,
     /// Sending domains that are to become known slowly.
     #[serde(default)]
     pub warm_up: Vec<MailWarmUp>,
@@ -342,6 +353,8 @@ impl Config {
             &mut self.server.templates_dir,
             &mut self.mail.ca_file,
             &mut self.mail.classes_file,
+            &mut self.bounces.ca_file,
+            &mut self.bounces.maildir,
         ]
         .into_iter()
         .chain(self.mail.relays.iter_mut().map(|relay| &mut relay.ca_file))
@@ -401,6 +414,7 @@ impl Config {
                 );
             }
         }
+        self.bounces.find_faults(self.mail.return_path_domain.as_deref(), &mut faults);
         let url = &self.server.public_url;
         let here = |address: &str| {
             address.contains("127.0.0.1") || address.contains("localhost") || address.contains("[::1]")
@@ -521,6 +535,11 @@ mod tests {
         assert!(Config::parse(SMALL, &variables, Path::new("")).unwrap_err().public().contains("windows"));
         let host = format!("{SMALL}[server]\ntrusted_proxies = [\"proxy.example\"]\n");
         assert!(Config::parse(&host, &[], Path::new("")).unwrap_err().public().contains("proxy.example"));
+        let source = format!("{SMALL}[bounces]\nmaildir = \"in\"\nhttp_secret = \"short\"\npoll_s = 0\n");
+        let error = Config::parse(&source, &[], Path::new("")).unwrap_err();
+        for part in ["return_path_domain", "http_secret", "poll_s"] {
+            assert!(error.public().contains(part), "{part}: {error}");
+        }
         let odd = format!(
             "{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n"
         );

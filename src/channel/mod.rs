@@ -3,10 +3,14 @@
 //! and decides nothing about trying again (that is `domain/delivery/backoff`).
 //!
 //! - [`smtp`]: mail to the relay.
+//! - [`mailbox`]: the ways back in, for bounces and complaints.
 //! - [`catcher`]: the receiving end for demonstrations and rehearsals; nothing it takes ever leaves the machine.
 
 pub mod catcher;
 pub mod certificate;
+mod conversation;
 pub mod dns;
+pub mod mailbox;
 pub mod probe;
 pub mod smtp;
+mod trust;

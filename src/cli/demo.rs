@@ -140,6 +140,7 @@ import_roster = true
 [mail]
 relay = "catcher"
 mailbox = "mailbox"
+return_path_domain = "bounces.partners.brackenfold.example"
 
 [secrets]
 token_keys_file = "{keys}"

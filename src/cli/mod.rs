@@ -1,5 +1,6 @@
 //! The command line: what the operator and the marketer type.
 
+pub mod bounce;
 pub mod check;
 pub mod dead_letters;
 pub mod demo;
@@ -11,6 +12,7 @@ pub mod migrate_to;
 pub mod serve;
 pub mod sign_in;
 pub mod steer;
+pub mod suppress;
 
 use std::{
     io::{IsTerminal, Write},
@@ -67,6 +69,10 @@ enum Command {
     DeadLetters(dead_letters::Arguments),
     /// Copy this SQLite installation into an empty PostgreSQL database, all or nothing, and compare both.
     MigrateTo(migrate_to::Arguments),
+    /// Show and mend the do-not-send list.
+    Suppress(suppress::Arguments),
+    /// Take bounces and complaints from files, such as those that came to another mailbox.
+    Bounce(bounce::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
     SignIn(sign_in::Arguments),
 }
@@ -108,6 +114,8 @@ pub fn main() -> ExitCode {
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
+        Command::Suppress(arguments) => block_on(suppress::main(arguments)),
+        Command::Bounce(arguments) => block_on(bounce::main(arguments)),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -144,6 +152,11 @@ fn start_log(log: &Log) -> Result<()> {
         ))
         .because(error)
     })?;
+    // It would write the mailbox's password when asked for everything.
+    let quiet = "async_imap=warn".parse().map_err(|error: tracing_subscriber::filter::ParseError| {
+        crate::domain::kernel::Error::internal("log filter").because(error)
+    })?;
+    let filter = filter.add_directive(quiet);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -22,6 +22,7 @@ pub mod queue;
 pub mod quotas;
 pub mod read_only;
 pub mod renditions;
+pub mod reports;
 pub mod sessions;
 pub mod sql;
 pub mod suppressions;

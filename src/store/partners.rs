@@ -316,6 +316,7 @@ pub async fn import(
             &contact.name,
             contact.email.as_str(),
             contact.email.key(),
+            contact.email.base_key(),
             contact.roles.to_string(),
             contact.locale.as_ref().map(Locale::as_str),
             contact.zone.map(|zone| zone.name()),
@@ -325,8 +326,8 @@ pub async fn import(
         ]
     });
     tx.bulk(
-        "INSERT INTO contact (id, partner_slug, name, email, email_key, roles, locale, zone, lead_contact, active,
-                              updated_ms)",
+        "INSERT INTO contact (id, partner_slug, name, email, email_key, base_key, roles, locale, zone, lead_contact,
+                              active, updated_ms)",
         rows.collect(),
         "ON CONFLICT (email_key) DO UPDATE SET partner_slug = excluded.partner_slug, name = excluded.name,
              email = excluded.email, roles = excluded.roles, locale = excluded.locale, zone = excluded.zone,

@@ -12,6 +12,7 @@ use crate::domain::{
         Result,
         clock::UtcMs,
         id::{DeliveryId, NodeId},
+        text::base_key,
     },
 };
 
@@ -33,7 +34,7 @@ macro_rules! start_picked {
          UPDATE delivery SET token = token + 1,
              node_id = CASE WHEN unwanted OR expires_ms < $1 THEN NULL ELSE $3 END,
              attempt = attempt + CASE WHEN unwanted OR expires_ms < $1 THEN 0 ELSE 1 END,
-             detail = CASE WHEN unwanted THEN 'the recipient unsubscribed before it left'
+             detail = CASE WHEN unwanted THEN 'the address was put on the do-not-send list before it left'
                  WHEN expires_ms < $1 THEN 'its time passed before it could leave' ELSE detail END,
              state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END,
              live = NOT (unwanted OR expires_ms < $1)
@@ -117,8 +118,9 @@ pub async fn start_issue(
             skip_locked!(
                 "WITH pick AS (
                      SELECT id AS pick_id, EXISTS (
-                             SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
-                               AND s.scope IN (delivery.scope, 'all')) AS unwanted
+                             SELECT 1 FROM suppression s WHERE s.email_key IN (delivery.base_key, '@' || delivery.site)
+                               AND s.scope IN (delivery.scope, 'all')
+                               AND (s.expires_ms IS NULL OR s.expires_ms > $1)) AS unwanted
                      FROM delivery
                      WHERE live AND issue_id = $4 AND due_ms <= $1 AND state = 'ready'
                        AND site NOT IN ($5, $6, $7, $8, $9, $10, $11, $12)
@@ -147,8 +149,9 @@ pub async fn start_single(
             skip_locked!(
                 "WITH pick AS (
                      SELECT id AS pick_id, scope <> '' AND EXISTS (
-                             SELECT 1 FROM suppression s WHERE s.email_key = delivery.recipient_key
-                               AND s.scope IN (delivery.scope, 'all')) AS unwanted
+                             SELECT 1 FROM suppression s WHERE s.email_key IN (delivery.base_key, '@' || delivery.site)
+                               AND s.scope IN (delivery.scope, 'all')
+                               AND (s.expires_ms IS NULL OR s.expires_ms > $1)) AS unwanted
                      FROM delivery
                      WHERE live AND issue_id IS NULL AND due_ms <= $1 AND state = 'ready'
                      ORDER BY due_ms, id LIMIT $2",
@@ -420,10 +423,10 @@ pub async fn release(
         return Ok(0);
     }
     tx.run(
-        "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, recipient_name,
+        "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
              email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
              promised_ms, expires_ms, created_ms)
-         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.name, c.email,
+         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.base_key, c.name, c.email,
              -- What follows the last @, in words that both databases know.
              replace(c.email_key, rtrim(c.email_key, replace(c.email_key, '@', '')), ''), 'email', 1, $2,
              i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms,
@@ -473,10 +476,10 @@ pub struct NewDelivery {
 pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<bool> {
     let added = tx
         .run(
-            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, recipient_name, email, site,
+            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, base_key, recipient_name, email, site,
                  channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms,
                  expires_ms, created_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $15, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
+             VALUES ($1, $2, $3, $4, $5, $16, $6, $7, $15, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
                  $12, $11)
              ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
             args![
@@ -495,6 +498,7 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
                 &mail.domain,
                 mail.scope,
                 mail.email.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase(),
+                base_key(&mail.email),
             ],
         )
         .await?;

@@ -68,12 +68,13 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 5] = [
+const CONSOLE: [(&str, &str); 6] = [
     ("Overview", "/console"),
     ("Leads", "/console/leads"),
     ("Partners", "/console/partners"),
     ("Content", "/console/content"),
     ("Dead letters", "/console/dead-letters"),
+    ("Do not send", "/console/suppressions"),
 ];
 
 impl Frame {

@@ -11,6 +11,7 @@ mod error;
 mod frame;
 mod headers;
 mod health;
+mod incoming;
 pub mod metrics;
 mod public;
 mod respond;

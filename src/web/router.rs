@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use axum::{
     Extension, Router,
+    extract::DefaultBodyLimit,
     http::StatusCode,
     middleware::{from_fn_with_state, map_response},
     routing::{get, post},
@@ -16,10 +17,10 @@ use tower_http::{
 use super::{
     console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
-    metrics, public, statics,
+    incoming, metrics, public, statics,
     throttle::Throttle,
 };
-use crate::work::Context;
+use crate::{channel::mailbox::MESSAGE_BYTES_MAX, work::Context};
 
 /// Largest body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -44,6 +45,7 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
         .merge(inside.layer(from_fn_with_state(ctx.clone(), console::signin::gate)))
         .fallback(public::nothing)
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
+        .merge(mail_in())
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(Extension(readiness))
         .layer(Extension(Arc::new(Throttle::default())))
@@ -65,6 +67,14 @@ fn open() -> Routes {
         .route("/readyz", get(health::ready))
         .route("/static/{name}", get(statics::file))
         .route("/media/{name}", get(public::media::file))
+}
+
+/// What comes back by mail, for who knows the secret: messages are longer than forms.
+fn mail_in() -> Routes {
+    Router::new()
+        .route(incoming::PATH, post(incoming::take))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(MESSAGE_BYTES_MAX))
 }
 
 /// What links in mails lead to: the token is the key, no cookies.
@@ -121,6 +131,10 @@ fn console_routes() -> Routes {
         .route("/console/leads/{id}", get(console::leads::page))
         .route("/console/partners", get(console::partners::list))
         .route("/console/partners/{slug}", get(console::partners::page))
+        .route("/console/suppressions", get(console::suppressions::page))
+        .route("/console/suppressions/add", post(console::suppressions::add))
+        .route("/console/suppressions/lift", post(console::suppressions::lift))
+        .route("/console/suppressions/reports/{id}", get(console::suppressions::report))
         .route("/console/content", get(console::content::list))
         .route("/console/content/{folder}/{*slug}", get(console::content::preview))
         .route("/console/sign-out", post(console::signin::leave))

@@ -8,9 +8,16 @@ use tower::ServiceExt as _;
 
 use super::site_tests::{EVE_MS, site};
 use crate::{
-    domain::kernel::{clock::DAY_MS, token::Purpose},
+    domain::{
+        delivery::return_path::return_path,
+        kernel::{clock::DAY_MS, token::Purpose},
+    },
     store::issues,
-    work::{signin, track},
+    work::{
+        signin,
+        tokens::{MailToken, sha256_hex},
+        track,
+    },
 };
 
 #[tokio::test]
@@ -293,4 +300,98 @@ async fn every_console_page_and_live_part_is_served() {
         assert_eq!(live["now_ms"], EVE_MS + DAY_MS, "{path}");
         assert!(live["fragments"]["clock"].as_str().unwrap().contains("Jan 2027"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn reports_come_in_with_the_secret_alone() {
+    let secret = "0123456789abcdef01234567";
+    let shut = site(|_| ()).await;
+    let bearer = format!("Bearer {secret}");
+    let given = [("authorization", bearer.as_str()), ("content-type", "message/rfc822")];
+    assert_eq!(
+        shut.ask(Method::POST, "/in/mail", &given, "Subject: x\n\n").await.status,
+        StatusCode::NOT_FOUND
+    );
+
+    let site = site(|settings| {
+        settings.bounces.domain = Some("bounces.brackenfold.example".to_owned());
+        settings.bounces.http_secret_hash = Some(sha256_hex(secret.as_bytes()));
+    })
+    .await;
+    for wrong in [&[][..], &[("authorization", "Bearer x")], &[("authorization", secret)]] {
+        assert_eq!(
+            site.ask(Method::POST, "/in/mail", wrong, "Subject: x\n\n").await.status,
+            StatusCode::FORBIDDEN
+        );
+    }
+    assert_eq!(site.ask(Method::POST, "/in/mail", &given, "").await.status, StatusCode::UNPROCESSABLE_ENTITY);
+    assert_eq!(site.get("/in/mail").await.status, StatusCode::METHOD_NOT_ALLOWED);
+    let taken = site.ask(Method::POST, "/in/mail", &given, "Subject: hello\n\nnothing\n").await;
+    assert_eq!(taken.status, StatusCode::OK);
+    assert!(taken.body.contains(" other\nput aside: nothing in it is signed by us"), "{}", taken.body);
+    // Longer than a form may be, shorter than a message may be.
+    let long = format!("Subject: long\n\n{}", "x".repeat(900 * 1024));
+    assert_eq!(site.ask(Method::POST, "/in/mail", &given, &long).await.status, StatusCode::OK);
+    let longer = format!("Subject: longer\n\n{}", "x".repeat(1024 * 1024));
+    assert_eq!(
+        site.ask(Method::POST, "/in/mail", &given, &longer).await.status,
+        StatusCode::PAYLOAD_TOO_LARGE
+    );
+    let to = MailToken::verify(
+        &site.ctx.keys,
+        Purpose::Click,
+        &site.mail().await.0.sign(&site.ctx.keys, Purpose::Click),
+    );
+    let path = return_path(&site.ctx.keys, to.unwrap().delivery, "bounces.brackenfold.example");
+    let away = "Subject: away\nAuto-Submitted: auto-replied\n\n";
+    let address = format!("/in/mail?to={}", path.replace('+', "%2B"));
+    let taken = site.ask(Method::POST, &address, &given, away).await;
+    assert!(taken.body.contains(" auto-reply\na machine answered"), "{}", taken.body);
+}
+
+#[tokio::test]
+async fn the_do_not_send_list_is_mended_by_posts_and_readers_own_words_need_theirs() {
+    let site = site(|_| ()).await;
+    let page = "/console/suppressions";
+    assert!(site.get(page).await.body.contains("mail.return_path_domain is not set"));
+    let wrong = site.post(&format!("{page}/add"), "address=a+b%40c&scope=all&days=x").await;
+    assert!(
+        wrong.body.contains("is no number of days") && wrong.body.contains("a b@c"),
+        "what was typed is kept"
+    );
+    let add = |address: &'static str| async {
+        let body = format!(
+            "address={}&scope=all&because=left&days=",
+            address.replace('@', "%40").replace('+', "%2B")
+        );
+        site.post(&format!("{page}/add"), &body).await.header("location").to_owned()
+    };
+    assert!(add("Dana+x@North.example").await.ends_with("done=added"));
+    assert!(add("dana@north.example").await.ends_with("done=same"));
+    let shown = site.get(&format!("{page}?q=DANA&reason=manual")).await.body;
+    assert!(shown.contains("dana@north.example") && shown.contains("for good"));
+    assert!(!site.get(&format!("{page}?q=nobody")).await.body.contains("dana@north.example"));
+
+    let mut tx = site.ctx.db.begin().await.unwrap();
+    crate::store::suppressions::add(&mut tx, EVE_MS, "kim@north.example", "all", "unsubscribed")
+        .await
+        .unwrap();
+    tx.commit().await.unwrap();
+    let site = &site;
+    let lift = |address: &str, asked: &str| {
+        let body = format!("address={}&scope=all{asked}", address.replace('@', "%40"));
+        async move { site.post(&format!("{page}/lift"), &body).await }
+    };
+    assert!(lift("kim@north.example", "").await.body.contains("said so themselves"));
+    assert!(lift("kim@north.example", "&they_asked=yes").await.header("location").ends_with("done=lifted"));
+    assert!(lift("dana@north.example", "").await.header("location").ends_with("done=lifted"));
+    assert!(lift("dana@north.example", "").await.body.contains("was not found"));
+    assert!(
+        !site.get(&format!("{page}?done=%3Cscript%3E")).await.body.contains("&lt;script"),
+        "words of ours alone"
+    );
+    let elsewhere = site
+        .ask(Method::POST, &format!("{page}/add"), &[("sec-fetch-site", "cross-site")], "address=x")
+        .await;
+    assert_eq!(elsewhere.status, StatusCode::FORBIDDEN);
 }

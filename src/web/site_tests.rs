@@ -22,7 +22,12 @@ use crate::{
     },
     render::Templates,
     store::{Db, issues, partners, renditions},
-    work::{Context, context::Settings, publish, sync, tokens::MailToken},
+    work::{
+        Context,
+        context::{Bounces, Settings},
+        publish, sync,
+        tokens::MailToken,
+    },
 };
 
 /// 2027-01-11 21:00 UTC: an hour before the January issue is frozen.
@@ -64,6 +69,7 @@ pub async fn site(change: impl FnOnce(&mut Settings)) -> Site {
         on_uncertain: OnUncertain::Resend,
         classes: Classes::default(),
         warm_up: Vec::new(),
+        bounces: Bounces::default(),
     };
     change(&mut settings);
     let clock = Arc::new(ManualClock::new(EVE_MS));

@@ -91,6 +91,13 @@ fn every_page_renders_with_every_sample() {
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());
     samples.app("partner", "console/partner", Area::Console, &console::partners::View::sample());
+    samples.app(
+        "suppressions",
+        "console/suppressions",
+        Area::Console,
+        &console::suppressions::View::sample(),
+    );
+    samples.app("report", "console/report", Area::Console, &console::suppressions::ReportView::sample());
     samples.app("content", "console/content", Area::Console, &console::content::ListView::sample());
     samples.app("preview", "console/preview", Area::Console, &console::content::PreviewView::sample());
     samples.app("sign-in", "console/sign_in", Area::Public, &console::signin::View::sample());

@@ -107,7 +107,6 @@ pub fn variant(
             plan.newsletter_asset.slug()
         )),
         one_click_path: Some("/one-click/".to_owned()),
-        unsubscribe_mailbox: None,
         auto_generated: false,
         extra: Vec::new(),
     };

@@ -11,12 +11,23 @@ use super::{cobrand::Media, documents::Documents, figures::Figures, metrics::Met
 use crate::{
     domain::{
         content::library::Library,
-        delivery::{Classes, WarmUp, backoff::OnUncertain},
+        delivery::{Classes, WarmUp, backoff::OnUncertain, report::ComplaintScope},
         kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
     },
     render::{Templates, email::dkim::Signer},
     store::Db,
 };
+
+/// What the configuration decides about what comes back.
+#[derive(Debug, Clone, Default)]
+pub struct Bounces {
+    /// The domain of signed return paths; without one, nothing that comes back can be told from a forgery.
+    pub domain: Option<String>,
+    /// What a complaint stops.
+    pub complaint_scope: ComplaintScope,
+    /// SHA-256, in hex, of the secret that opens `POST /in/mail`; without one it is shut.
+    pub http_secret_hash: Option<String>,
+}
 
 /// What the configuration decides for use cases.
 #[derive(Debug, Clone)]
@@ -39,6 +50,8 @@ pub struct Settings {
     pub classes: Classes,
     /// Sending domains that are not yet known.
     pub warm_up: Vec<WarmUp>,
+    /// What comes back.
+    pub bounces: Bounces,
 }
 
 /// Wakes loops that would otherwise look again in a moment.

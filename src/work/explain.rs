@@ -239,7 +239,7 @@ pub async fn explain(
         }),
         None => None,
     };
-    let stopped = suppressions::of(db, &address).await?;
+    let stopped = suppressions::of(db, now_ms, &address).await?;
     Ok(Explanation {
         decision: decision_told(issue, decided, person.as_ref(), asked, !made.is_empty()),
         issue: IssueTold {

@@ -1,6 +1,7 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
 pub mod approve;
+pub mod bounce;
 pub mod cache;
 pub mod cobrand;
 pub mod compose;
@@ -27,6 +28,7 @@ pub mod publish;
 pub mod replay;
 pub mod scoring;
 pub mod signin;
+pub mod suppress;
 pub mod sync;
 pub mod tokens;
 pub mod track;

@@ -136,7 +136,6 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
             notice.partner.slug
         )),
         one_click_path: notice.stop.is_some().then(|| "/one-click/".to_owned()),
-        unsubscribe_mailbox: None,
         auto_generated: true,
         extra: Vec::new(),
     };

@@ -73,7 +73,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let mail = mail_of(ctx, token).await?;
     let partner = partners::partner(&ctx.db, &mail.partner_slug).await?;
     let partner = partner.ok_or_else(|| Error::not_found("the partner of this mail"))?;
-    let stopped = suppressions::of(&ctx.db, &mail.recipient_key).await?;
+    let stopped = suppressions::of(&ctx.db, ctx.now_ms(), &mail.recipient_key).await?;
     let is_stopped = |scope: &str| stopped.iter().any(|entry| entry.scope == scope);
     let rendition = renditions::view(&ctx.db, &mail.rendition_id).await?;
     let roles = rendition.as_ref().and_then(|view| Roles::parse(&view.roles).ok());
@@ -122,20 +122,34 @@ pub async fn unsubscribe(ctx: &Context, token: &str, visitor: &Visitor) -> Resul
         return Ok(());
     }
     let mail = mail_of(ctx, token).await?;
+    let mut tx = ctx.db.begin().await?;
+    stop(ctx, &mut tx, &mail, visitor).await?;
+    tx.commit().await
+}
+
+/// The same for a mail that is known; whether anything changed.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn stop(
+    ctx: &Context,
+    tx: &mut Tx,
+    mail: &deliveries::Sent,
+    visitor: &Visitor,
+) -> Result<bool> {
     let library = ctx.library();
     let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
     let scope = if is_newsletter { mail.scope.as_str() } else { ALL };
     let now_ms = ctx.now_ms();
-    let mut event = event_of(ctx, EventKind::Unsubscribe, &mail, visitor);
-    event.asset = Some(format!("newsletters/{scope}"));
-    let mut tx = ctx.db.begin().await?;
-    if suppressions::add(&mut tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await? {
-        events::insert(&mut tx, vec![event]).await?;
-        withdraw(&mut tx, now_ms, &mail).await?;
-        audit::record(&mut tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope)
-            .await?;
+    let changed = suppressions::add(tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await?;
+    if changed {
+        let mut event = event_of(ctx, EventKind::Unsubscribe, mail, visitor);
+        event.asset = Some(format!("newsletters/{scope}"));
+        events::insert(tx, vec![event]).await?;
+        withdraw(tx, now_ms, mail).await?;
+        audit::record(tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope).await?;
     }
-    tx.commit().await
+    Ok(changed)
 }
 
 /// Sets exactly the `wanted` newsletters; `stop_all` stops everything whatever is wanted.
@@ -188,7 +202,7 @@ pub async fn choose(
 }
 
 /// A lead who stops all mail takes back what they agreed to; their owner sees it on the card.
-async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent) -> Result<()> {
+pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent) -> Result<()> {
     let Some(lead_id) = &mail.lead_id else { return Ok(()) };
     let Some(lead) = leads::lead_in(tx, lead_id).await? else { return Ok(()) };
     if lead.email_key != mail.recipient_key {

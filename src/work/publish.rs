@@ -21,9 +21,10 @@ use crate::{
     domain::{
         content::kinds::{Approval, IssueZone},
         kernel::{
-            Error, Locale, Result,
+            EmailAddress, Error, Locale, Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
             id::{ContactId, DeliveryId, IssueId},
+            text::domain_key,
         },
         partner::{Contact, Partner},
         program::{
@@ -36,7 +37,7 @@ use crate::{
         audit, contents,
         issues::{self, Frozen, Issue, Occurrence},
         partners, queue, renditions,
-        suppressions::{self, ALL},
+        suppressions::{self, ALL, Suppression},
     },
 };
 
@@ -211,7 +212,7 @@ fn zone_of(plan: &Plan<'_>, contact: &Contact, partner: &Partner) -> Tz {
 struct People {
     partners: HashMap<String, Partner>,
     contacts: Vec<(ContactId, Contact)>,
-    stopped: HashMap<String, String>,
+    stopped: HashMap<String, Suppression>,
 }
 
 impl People {
@@ -227,12 +228,28 @@ impl People {
         }
         let (mut stopped, mut after) = (HashMap::new(), String::new());
         loop {
-            let page = suppressions::concerning(&ctx.db, newsletter, &after).await?;
+            let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
             let Some(last) = page.last() else { break };
             after.clone_from(&last.email_key);
-            stopped.extend(page.into_iter().map(|entry| (entry.email_key, entry.scope)));
+            stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
         }
         Ok(Self { partners, contacts, stopped })
+    }
+
+    /// What the do-not-send list says of an address, or else of its domain.
+    fn said_no(&self, address: &EmailAddress) -> (Subscription, Option<SuppressionReason>) {
+        let entry = self.stopped.get(&address.base_key());
+        match entry.or_else(|| self.stopped.get(&domain_key(address.as_str()))) {
+            None => (Subscription::Default, None),
+            Some(entry) => match SuppressionReason::parse(&entry.reason) {
+                // One newsletter is the reader's choice; whatever stops everything has its own sentence.
+                Some(reason) if entry.scope == ALL || reason != SuppressionReason::Unsubscribed => {
+                    (Subscription::Default, Some(reason))
+                }
+                None if entry.scope == ALL => (Subscription::Default, Some(SuppressionReason::Unsubscribed)),
+                _ => (Subscription::Out, None),
+            },
+        }
     }
 }
 
@@ -314,16 +331,8 @@ fn select(
     let (mut decisions, mut faults) = (Vec::new(), Vec::new());
     for (id, contact) in &people.contacts {
         let Some(partner) = people.partners.get(contact.partner.as_str()) else { continue };
-        let stopped = people.stopped.get(&contact.email.key()).map(String::as_str);
-        let candidate = Candidate {
-            contact,
-            partner,
-            subscribed: match stopped {
-                Some(scope) if scope != ALL => Subscription::Out,
-                _ => Subscription::Default,
-            },
-            suppressed: (stopped == Some(ALL)).then_some(SuppressionReason::Unsubscribed),
-        };
+        let (subscribed, suppressed) = people.said_no(&contact.email);
+        let candidate = Candidate { contact, partner, subscribed, suppressed };
         let zone = zone_of(plan, contact, partner).name().to_owned();
         let decision = audience::decide(&rule, &candidate, &|roles| plan.has_content_for(roles));
         let (because, included) = match decision {

@@ -203,9 +203,10 @@ def verdicts(raw):
 
 
 class Program:
-    """`partnercast serve` with Postfix as its relay."""
+    """`partnercast serve` with Postfix as its relay; `mail` and `more` are added to the configuration."""
 
-    def __init__(self, folder, relay_port):
+    def __init__(self, folder, relay_port, mail="", more=""):
+        self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         at = promised()
@@ -235,15 +236,20 @@ domain = "{DOMAIN}"
 selector = "r2"
 key_file = "{KEYS}/rsa-2048-next.pem"
 from = "2999-01-01T00:00:00Z"
+{mail}
 [secrets]
 token_keys_file = "token.keys"
 [console]
 open = true
+{more}
 """)
         self.log_path = folder / "program.log"
-        log = self.log_path.open("wb")
+        self.start()
+
+    def start(self):
+        log = self.log_path.open("ab")
         self.process = subprocess.Popen(
-            [PROGRAM, "serve", "--config", str(folder / "partnercast.toml")], stdout=log, stderr=log,
+            [PROGRAM, "serve", "--config", str(self.folder / "partnercast.toml")], stdout=log, stderr=log,
             env={**os.environ, "RUST_BACKTRACE": "0", "NO_COLOR": "1"},
         )
         log.close()

@@ -1,52 +1,26 @@
-//! One SMTP session of the catcher (RFC 5321), strict about line ends: only CRLF ends a line, only CRLF dot CRLF
-//! ends a message, and a bare LF in a command ends the session.
+//! One SMTP session of the catcher (RFC 5321).
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc};
 
-use tokio::{
-    io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
-    sync::watch,
-    time::timeout,
+use tokio::{net::TcpStream, sync::watch};
+
+use super::{
+    super::conversation::{Conversation, End, command, path_after},
+    Shared,
 };
-
-use super::Shared;
 use crate::domain::kernel::clock::utc;
 
 /// Largest message, in bytes; also what EHLO says.
 const SIZE_BYTES_MAX: usize = 25 * 1024 * 1024;
-/// Longest command line, generous for SMTPUTF8 addresses, in bytes.
-const LINE_BYTES_MAX: usize = 4 * 1024;
 /// Recipients of one message (RFC 5321 section 4.5.3.1.8 asks for at least 100).
 const RECIPIENTS_MAX: usize = 100;
-/// Room for one read, in bytes.
-const READ_BYTES: usize = 16 * 1024;
-/// Longest silence.
-const IDLE_MAX: Duration = Duration::from_secs(5 * 60);
 /// Wrong commands before we hang up.
 const FAULTS_MAX: u32 = 20;
 
-/// Why a session ends without QUIT.
-enum End {
-    /// The other side is gone or broken.
-    Gone,
-    /// We tell it why and close.
-    Because(&'static str),
-}
-
-impl From<io::Error> for End {
-    fn from(_: io::Error) -> Self {
-        Self::Gone
-    }
-}
-
 struct Session<'a> {
-    stream: TcpStream,
+    wire: Conversation,
     peer: SocketAddr,
     shared: &'a Shared,
-    shutdown: watch::Receiver<bool>,
-    unread: Vec<u8>,
-    replies: Vec<u8>,
     hello: Option<String>,
     esmtp: bool,
     from: Option<String>,
@@ -61,37 +35,26 @@ pub(super) async fn run(
     shared: &Shared,
     shutdown: watch::Receiver<bool>,
 ) {
-    // Only speed depends on it.
-    let _ = stream.set_nodelay(true);
     let mut session = Session {
-        stream,
+        wire: Conversation::new(stream, shutdown),
         peer,
         shared,
-        shutdown,
-        unread: Vec::new(),
-        replies: Vec::new(),
         hello: None,
         esmtp: false,
         from: None,
         to: Vec::new(),
         faults: 0,
     };
-    if let Err(End::Because(why)) = session.converse().await {
-        session.say(why);
-    }
-    let _ = timeout(Duration::from_secs(5), session.flush()).await;
-    let _ = timeout(Duration::from_secs(5), session.stream.shutdown()).await;
+    let ended = session.converse().await;
+    session.wire.close(ended).await;
 }
 
 impl Session<'_> {
     async fn converse(&mut self) -> Result<(), End> {
         self.say("220 localhost ESMTP partnercast mail catcher; nothing leaves this machine");
         loop {
-            let line = self.read_line().await?;
-            let (verb, rest) = match line.split_once(' ') {
-                Some((verb, rest)) => (verb.to_ascii_uppercase(), rest.trim()),
-                None => (line.trim().to_ascii_uppercase(), ""),
-            };
+            let line = self.wire.read_line().await?;
+            let (verb, rest) = command(&line);
             match verb.as_str() {
                 "EHLO" | "HELO" => self.on_hello(&verb, rest),
                 "MAIL" => self.on_mail(rest),
@@ -187,16 +150,17 @@ impl Session<'_> {
             return Ok(());
         }
         self.say("354 end with a dot on a line of its own");
-        let message = self.read_message().await?;
-        match message {
-            None => self.say("552 5.3.4 the message is too big"),
-            Some(message) => match self.store(message).await {
+        let data = self.wire.read_message(SIZE_BYTES_MAX).await?;
+        if data.bytes > SIZE_BYTES_MAX {
+            self.say("552 5.3.4 the message is too big");
+        } else {
+            match self.store(data.kept).await {
                 Ok(id) => self.say(&format!("250 2.0.0 stored as {id}")),
                 Err(error) => {
                     tracing::error!(%error, "the mail catcher cannot store a message");
                     self.say("451 4.3.0 the message cannot be stored, come back later");
                 }
-            },
+            }
         }
         self.clear();
         Ok(())
@@ -229,92 +193,8 @@ impl Session<'_> {
         Ok(id)
     }
 
-    /// The message without its dots (RFC 5321 section 4.5.2); `None` if it was too big, read to its end all the same.
-    async fn read_message(&mut self) -> Result<Option<Vec<u8>>, End> {
-        let mut message = Vec::new();
-        let mut too_big = false;
-        // Whether `unread` stands at the start of a line; the CRLF before it is consumed already.
-        let mut at_start = true;
-        loop {
-            if at_start {
-                while self.unread.len() < 3 && b".\r\n".starts_with(&self.unread) {
-                    self.fill().await?;
-                }
-                if self.unread.starts_with(b".\r\n") {
-                    self.unread.drain(..3);
-                    return Ok((!too_big).then_some(message));
-                }
-                if self.unread.first() == Some(&b'.') {
-                    self.unread.drain(..1);
-                }
-            }
-            // The longest run up to a CRLF that begins a line with a dot, or to the end of what is here.
-            let (upto, starts) = match memchr::memmem::find(&self.unread, b"\r\n.") {
-                Some(at) => (at + 2, true),
-                None => (self.unread.len() - tail_of_crlf(&self.unread), false),
-            };
-            at_start = starts;
-            if message.len() + upto > SIZE_BYTES_MAX {
-                too_big = true;
-                message = Vec::new();
-            }
-            if !too_big {
-                message.extend_from_slice(&self.unread[..upto]);
-            }
-            self.unread.drain(..upto);
-            if !starts {
-                self.fill().await?;
-            }
-        }
-    }
-
-    /// One command line without its CRLF.
-    async fn read_line(&mut self) -> Result<String, End> {
-        let mut searched = 0;
-        loop {
-            if let Some(at) = memchr::memchr(b'\n', &self.unread[searched..]) {
-                let line: Vec<u8> = self.unread.drain(..=searched + at).collect();
-                let Some(line) = line.strip_suffix(b"\r\n") else {
-                    return Err(End::Because("500 5.5.2 a bare line feed does not end a command; closing"));
-                };
-                return match std::str::from_utf8(line) {
-                    Ok(line) if !line.contains(['\0', '\r']) => Ok(line.to_owned()),
-                    _ => Err(End::Because("500 5.5.2 that is not text; closing")),
-                };
-            }
-            searched = self.unread.len();
-            if searched > LINE_BYTES_MAX {
-                return Err(End::Because("500 5.5.2 the line is too long; closing"));
-            }
-            self.fill().await?;
-        }
-    }
-
-    /// Reads more. Replies go out only when there is nothing left to read: that is what makes pipelining fast.
-    async fn fill(&mut self) -> Result<(), End> {
-        timeout(IDLE_MAX, self.flush()).await.map_err(|_| End::Gone)??;
-        self.unread.reserve(READ_BYTES);
-        tokio::select! {
-            read = timeout(IDLE_MAX, self.stream.read_buf(&mut self.unread)) => match read {
-                Err(_) => Err(End::Because("421 4.4.2 nothing heard for too long, closing")),
-                Ok(Ok(0) | Err(_)) => Err(End::Gone),
-                Ok(Ok(_)) => Ok(()),
-            },
-            _ = self.shutdown.wait_for(|stop| *stop) => Err(End::Because("421 4.3.2 stopping, come back later")),
-        }
-    }
-
-    async fn flush(&mut self) -> io::Result<()> {
-        if !self.replies.is_empty() {
-            self.stream.write_all(&self.replies).await?;
-            self.replies.clear();
-        }
-        Ok(())
-    }
-
     fn say(&mut self, line: &str) {
-        self.replies.extend_from_slice(line.as_bytes());
-        self.replies.extend_from_slice(b"\r\n");
+        self.wire.say(line);
     }
 
     fn fault(&mut self, line: &str) {
@@ -326,19 +206,6 @@ impl Session<'_> {
         self.from = None;
         self.to.clear();
     }
-}
-
-/// How many bytes at the end may begin `CRLF dot` and must wait for more.
-fn tail_of_crlf(bytes: &[u8]) -> usize {
-    if bytes.ends_with(b"\r\n") { 2 } else { usize::from(bytes.ends_with(b"\r")) }
-}
-
-/// The path and what follows it in `FROM:<a@b> SIZE=1`. No path holds what would break a header line.
-fn path_after<'a>(keyword: &str, rest: &'a str) -> Option<(String, &'a str)> {
-    let head = rest.get(..keyword.len()).filter(|head| head.eq_ignore_ascii_case(keyword))?;
-    let (path, options) = rest[head.len()..].trim_start().strip_prefix('<')?.split_once('>')?;
-    let fine = path.len() <= 254 && !path.chars().any(|c| c.is_control() || c.is_whitespace() || c == '<');
-    fine.then(|| (path.to_owned(), options.trim()))
 }
 
 /// The name of the other side, fit for a header line.

@@ -17,6 +17,7 @@ pub use dial::Dialer;
 pub use hello::Capabilities;
 pub use probe::{Probe, probe};
 pub use relay::{CONNECTIONS_MAX, Relay, RelayTls, Timeouts};
+pub(in crate::channel) use relay::{percent_decoded, split_place};
 
 /// One finished message for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -229,7 +229,11 @@ fn all(faults: &[String]) -> Error {
 }
 
 /// `host`, `host:port`, `[v6]` or `[v6]:port`.
-fn split_place(place: &str, port_default: u16, faults: &mut Vec<String>) -> (String, u16) {
+pub(in crate::channel) fn split_place(
+    place: &str,
+    port_default: u16,
+    faults: &mut Vec<String>,
+) -> (String, u16) {
     let (host, port) = match place.strip_prefix('[').and_then(|rest| rest.split_once(']')) {
         Some((host, "")) => (host, None),
         Some((host, rest)) => (host, Some(rest.strip_prefix(':').unwrap_or("?"))),
@@ -250,7 +254,11 @@ fn split_place(place: &str, port_default: u16, faults: &mut Vec<String>) -> (Str
 }
 
 /// RFC 3986 section 2.1.
-fn percent_decoded(what: &str, text: &str, faults: &mut Vec<String>) -> Option<String> {
+pub(in crate::channel) fn percent_decoded(
+    what: &str,
+    text: &str,
+    faults: &mut Vec<String>,
+) -> Option<String> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((&first, tail)) = rest.split_first() {

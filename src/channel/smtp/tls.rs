@@ -1,12 +1,9 @@
-//! Trust for TLS to the relay: the machine's certificates, a private one if named, and no way to skip the check.
+//! Trust for TLS to the relay.
 
-use std::sync::Arc;
-
-use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject};
 use tokio_rustls::TlsConnector;
 
-use super::{Relay, RelayTls};
-use crate::domain::kernel::{Error, Result};
+use super::{super::trust, Relay, RelayTls};
+use crate::domain::kernel::Result;
 
 /// The connector for `relay`; `None` where it uses no TLS. Reads certificates from disk: make it once, keep it.
 ///
@@ -16,31 +13,5 @@ pub(super) fn connector(relay: &Relay) -> Result<Option<TlsConnector>> {
     if relay.tls == RelayTls::None {
         return Ok(None);
     }
-    let mut roots = RootCertStore::empty();
-    // A machine may hold certificates that we cannot read; those that we can are enough.
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if let Some(path) = &relay.ca_file {
-        let unusable = |why: String| Error::invalid(format!("the CA file {}: {why}", path.display()));
-        let certs = CertificateDer::pem_file_iter(path)
-            .and_then(Iterator::collect::<std::result::Result<Vec<_>, _>>)
-            .map_err(|error| unusable(format!("cannot be read: {error}")))?;
-        if certs.is_empty() {
-            return Err(unusable("holds no certificate; give a PEM file".to_owned()));
-        }
-        for cert in certs {
-            roots.add(cert).map_err(|error| unusable(format!("holds a bad certificate: {error}")))?;
-        }
-    }
-    if roots.is_empty() {
-        return Err(Error::invalid(
-            "no certificate authority is trusted on this machine; install ca-certificates or name a CA file",
-        ));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::internal("TLS versions").because(error))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Some(TlsConnector::from(Arc::new(config))))
+    trust::connector(relay.ca_file.as_deref()).map(Some)
 }

@@ -17,6 +17,11 @@ const POLICY_TRIES_MAX: u32 = 3;
 /// Wait before a message that may have arrived is handed over again, in minutes.
 const UNCERTAIN_MINUTES: i64 = 15;
 
+/// How long a host is left alone that could not be talked to `times` times in a row, in milliseconds.
+pub fn host_wait_ms(times: u32) -> i64 {
+    step(&HOST_MINUTES, times) * MINUTE_MS
+}
+
 fn step(minutes: &[i64], times: u32) -> i64 {
     minutes[(times.max(1) as usize - 1).min(minutes.len() - 1)]
 }

@@ -7,6 +7,8 @@ pub mod outcome;
 pub mod outlook;
 pub mod pace;
 pub mod quota;
+pub mod report;
+pub mod return_path;
 pub mod slots;
 pub mod state;
 

@@ -28,11 +28,15 @@ pub enum EventKind {
     Unsubscribe,
     /// Wants mail again.
     Resubscribe,
+    /// Their mail system sent our mail back.
+    Bounce,
+    /// They called our mail unwanted.
+    Complaint,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Click,
         Self::PageView,
         Self::Download,
@@ -42,6 +46,8 @@ impl EventKind {
         Self::WebinarAttended,
         Self::Unsubscribe,
         Self::Resubscribe,
+        Self::Bounce,
+        Self::Complaint,
     ];
 
     /// The word in files, in the database and in exports.
@@ -56,6 +62,8 @@ impl EventKind {
             Self::WebinarAttended => "webinar_attended",
             Self::Unsubscribe => "unsubscribe",
             Self::Resubscribe => "resubscribe",
+            Self::Bounce => "bounce",
+            Self::Complaint => "complaint",
         }
     }
 
@@ -76,6 +84,8 @@ impl EventKind {
             Self::WebinarAttended => "attended a webinar",
             Self::Unsubscribe => "unsubscribed",
             Self::Resubscribe => "subscribed again",
+            Self::Bounce => "had our mail sent back",
+            Self::Complaint => "called our mail unwanted",
         }
     }
 }
@@ -120,6 +130,10 @@ mod tests {
             assert_eq!(EventKind::from(*event).as_str(), *word);
         }
         let unscored = EventKind::ALL.into_iter().filter(|kind| ScoreEvent::parse(kind.as_str()).is_none());
-        assert_eq!(unscored.collect::<Vec<_>>(), [EventKind::Resubscribe], "coming back earns nothing");
+        assert_eq!(
+            unscored.collect::<Vec<_>>(),
+            [EventKind::Resubscribe, EventKind::Bounce, EventKind::Complaint],
+            "coming back earns nothing, and what machines report neither"
+        );
     }
 }

@@ -68,6 +68,8 @@ ids! {
     OfferId "off";
     /// Something that somebody, or some machine, did with what we sent.
     EventId "evt";
+    /// Something that came back by mail.
+    ReportId "rpt";
     /// One running `partnercast serve`.
     NodeId "nod";
     /// A signed-in browser.

@@ -91,6 +91,12 @@ impl EmailAddress {
         self.0.to_lowercase()
     }
 
+    /// The key of the do-not-send list: lower case without a `+tag` (RFC 5233), so that an entry for one spelling
+    /// holds for all. Other marks, such as dots, mean different mailboxes at most providers and stay.
+    pub fn base_key(&self) -> String {
+        base_key(&self.0)
+    }
+
     /// The domain in lower case.
     pub fn domain(&self) -> String {
         self.0.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()).unwrap_or_default()
@@ -101,6 +107,25 @@ impl fmt::Display for EmailAddress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// [`EmailAddress::base_key`] of an address that was checked before, such as a stored one.
+pub fn base_key(address: &str) -> String {
+    let key = address.to_lowercase();
+    match key.split_once('@') {
+        // A local part that begins with the mark has nothing else; without it, it would name the whole domain.
+        Some((local, domain)) if !local.starts_with('+') => {
+            let base = local.split_once('+').map_or(local, |(base, _)| base);
+            format!("{base}@{domain}")
+        }
+        _ => key,
+    }
+}
+
+/// The key of a whole domain on the do-not-send list: `@northlight.example` of an address or its key.
+pub fn domain_key(address: &str) -> String {
+    let key = address.to_lowercase();
+    key.rsplit_once('@').map_or_else(String::new, |(_, domain)| format!("@{domain}"))
 }
 
 /// A language tag of the simple form `en`, `en-US`, `zh-Hant-TW` (RFC 5646 langtag without extensions).
@@ -229,6 +254,15 @@ mod tests {
         let fine = EmailAddress::parse(" Dana.Whitlock+x@Northlight.example ").unwrap();
         assert_eq!(fine.as_str(), "Dana.Whitlock+x@Northlight.example");
         assert_eq!(fine.key(), "dana.whitlock+x@northlight.example");
+    }
+
+    #[test]
+    fn tags_share_their_base_and_no_base_is_a_domain() {
+        assert_eq!(base_key("Dana+News+x@Northlight.example"), "dana@northlight.example");
+        assert_eq!(base_key("dana@northlight.example"), "dana@northlight.example");
+        assert_eq!(base_key("+x@northlight.example"), "+x@northlight.example");
+        assert_eq!(domain_key("Dana+x@Northlight.example"), "@northlight.example");
+        assert_eq!(EmailAddress::parse("A+b@C.example").unwrap().base_key(), "a@c.example");
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! looks the rest up. Old keys stay valid for reading, so rotating a key breaks no link already sent.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use data_encoding::BASE32_NOPAD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
@@ -31,6 +32,10 @@ pub enum Purpose {
     Access,
     /// Ask whether one-click unsubscribing answers, without unsubscribing anybody.
     Doctor,
+    /// Report what became of a mail: the envelope sender's address.
+    ReturnPath,
+    /// Unsubscribe by writing to an address.
+    UnsubscribeMail,
 }
 
 impl Purpose {
@@ -43,6 +48,8 @@ impl Purpose {
             Self::SignIn => b"sign-in",
             Self::Access => b"access",
             Self::Doctor => b"doctor",
+            Self::ReturnPath => b"return-path",
+            Self::UnsubscribeMail => b"unsubscribe-mail",
         }
     }
 }
@@ -78,10 +85,20 @@ impl Keys {
 
     /// Signs `payload` for `purpose`.
     pub fn sign(&self, purpose: Purpose, payload: &[u8]) -> String {
+        URL_SAFE_NO_PAD.encode(self.signed(purpose, payload))
+    }
+
+    /// The same for the local part of an address: base32 in lower case (RFC 4648 section 6), because mail servers may
+    /// change the case. A payload of 16 bytes makes 52 characters, of the 64 that a local part may have.
+    pub fn sign_for_address(&self, purpose: Purpose, payload: &[u8]) -> String {
+        BASE32_NOPAD.encode(&self.signed(purpose, payload)).to_ascii_lowercase()
+    }
+
+    fn signed(&self, purpose: Purpose, payload: &[u8]) -> Vec<u8> {
         let mut token = Vec::with_capacity(payload.len() + MAC_BYTES);
         token.extend_from_slice(payload);
         token.extend_from_slice(&mac(&self.0[0], purpose, payload));
-        URL_SAFE_NO_PAD.encode(token)
+        token
     }
 
     /// The payload of `token`, if it was signed for `purpose` and holds exactly `N` bytes.
@@ -94,6 +111,24 @@ impl Keys {
             return Err(refused());
         }
         let bytes = URL_SAFE_NO_PAD.decode(token).map_err(|_| refused())?;
+        self.checked(purpose, &bytes)
+    }
+
+    /// As [`Keys::verify`], for what [`Keys::sign_for_address`] made, in any case.
+    ///
+    /// # Errors
+    /// `NotFound` for anything else.
+    pub fn verify_from_address<const N: usize>(&self, purpose: Purpose, token: &str) -> Result<[u8; N]> {
+        let refused = || Error::not_found("this address");
+        if token.len() > 64 {
+            return Err(refused());
+        }
+        let bytes = BASE32_NOPAD.decode(token.to_ascii_uppercase().as_bytes()).map_err(|_| refused())?;
+        self.checked(purpose, &bytes)
+    }
+
+    fn checked<const N: usize>(&self, purpose: Purpose, bytes: &[u8]) -> Result<[u8; N]> {
+        let refused = || Error::not_found("this link");
         let (payload, given) = bytes.split_last_chunk::<MAC_BYTES>().ok_or_else(refused)?;
         let payload: [u8; N] = payload.try_into().map_err(|_| refused())?;
         let valid = self.0.iter().any(|key| bool::from(mac(key, purpose, &payload).ct_eq(given)));
@@ -140,6 +175,26 @@ mod tests {
                 keys(1).verify::<16>(Purpose::Preferences, &URL_SAFE_NO_PAD.encode(bent)).is_err(),
                 "bit {bit}"
             );
+        }
+    }
+
+    #[test]
+    fn a_token_in_an_address_survives_a_change_of_case_and_nothing_else() {
+        let token = keys(1).sign_for_address(Purpose::ReturnPath, b"0123456789abcdef");
+        assert_eq!(token.len(), 52);
+        for spelt in [token.clone(), token.to_uppercase()] {
+            let read = keys(1).verify_from_address::<16>(Purpose::ReturnPath, &spelt);
+            assert_eq!(&read.unwrap(), b"0123456789abcdef");
+        }
+        assert!(keys(1).verify_from_address::<16>(Purpose::UnsubscribeMail, &token).is_err());
+        assert!(keys(2).verify_from_address::<16>(Purpose::ReturnPath, &token).is_err());
+        for at in 0..token.len() {
+            for other in ['a', 'b', '7', '1', 'é', ' '] {
+                let bent: String =
+                    token.chars().enumerate().map(|(no, c)| if no == at { other } else { c }).collect();
+                let read = keys(1).verify_from_address::<16>(Purpose::ReturnPath, &bent);
+                assert!(bent == token || read.is_err(), "{bent}");
+            }
         }
     }
 

@@ -34,6 +34,10 @@ pub enum Subscription {
 pub enum SuppressionReason {
     /// A receiving server says that the address does not exist.
     BadAddress,
+    /// The whole domain takes no mail at present.
+    BadDomain,
+    /// The mailbox stayed full for several issues.
+    MailboxFull,
     /// The person called our mail spam.
     Complaint,
     /// The person wants no mail from us at all.
@@ -95,12 +99,21 @@ pub enum Decision {
 
 impl SuppressionReason {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::BadAddress, Self::Complaint, Self::Unsubscribed, Self::Manual];
+    pub const ALL: [Self; 6] = [
+        Self::BadAddress,
+        Self::BadDomain,
+        Self::MailboxFull,
+        Self::Complaint,
+        Self::Unsubscribed,
+        Self::Manual,
+    ];
 
     /// The word in the database and on pages.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::BadAddress => "bad-address",
+            Self::BadDomain => "bad-domain",
+            Self::MailboxFull => "mailbox-full",
             Self::Complaint => "complaint",
             Self::Unsubscribed => "unsubscribed",
             Self::Manual => "manual",
@@ -116,6 +129,8 @@ impl SuppressionReason {
     pub fn sentence(self) -> &'static str {
         match self {
             Self::BadAddress => "the receiving server says that this address does not exist",
+            Self::BadDomain => "the domain of this address takes no mail at present",
+            Self::MailboxFull => "this mailbox was full on three issues in a row",
             Self::Complaint => "this person reported our mail as unwanted",
             Self::Unsubscribed => "this person wants no mail from us",
             Self::Manual => "the vendor put this address on the do-not-send list",

@@ -10,7 +10,7 @@ use lettre::{
 
 use crate::{
     domain::kernel::{EmailAddress, Error, Result, text::is_unsafe},
-    render::slots::{Piece, Slot, SlotTable, escape_url_part, pieces},
+    render::slots::{Piece, Slot, SlotTable, pieces},
 };
 
 use super::wire::marker;
@@ -29,10 +29,8 @@ pub struct MessageHeaders {
     /// `Feedback-ID`, up to four fields joined by colons, the sender's name last.
     pub feedback_id: Option<String>,
     /// One-click unsubscription (RFC 8058): the path between `base_url` and the preferences token, such as `/u/`.
-    /// Sets `List-Unsubscribe-Post` too.
+    /// Sets `List-Unsubscribe-Post` too. A recipient's own address for unsubscribing by mail joins it when filled.
     pub one_click_path: Option<String>,
-    /// Mailbox for unsubscribing by mail; the recipient's preferences token stands in the subject.
-    pub unsubscribe_mailbox: Option<EmailAddress>,
     /// Sets `Auto-Submitted: auto-generated` (RFC 3834): for notices, not for newsletters.
     pub auto_generated: bool,
     /// Further headers, name and text, fixed for the variant.
@@ -130,20 +128,10 @@ pub(super) fn fixed_headers(headers: &MessageHeaders, slots: &mut SlotTable) -> 
     if let Some(reply_to) = &headers.reply_to {
         lines.push_str(&mailbox_line::<header::ReplyTo>("", reply_to.as_str())?);
     }
-    let token = slots.marker(Slot::PreferencesToken);
-    let mut ways = Vec::new();
     if let Some(path) = &headers.one_click_path {
-        let url = format!("{}{path}{token}", slots.marker(Slot::BaseUrl));
-        ways.push(format!("<{}>", header_text(&url)?));
-    }
-    if let Some(mailbox) = &headers.unsubscribe_mailbox {
-        let address = escape_url_part(mailbox.as_str()).replace("%40", "@");
-        ways.push(format!("<{}>", header_text(&format!("mailto:{address}?subject=unsubscribe%20{token}"))?));
-    }
-    if !ways.is_empty() {
-        lines.push_str(&format!("List-Unsubscribe: {}\r\n", ways.join(",\r\n ")));
-    }
-    if headers.one_click_path.is_some() {
+        let url = format!("{}{path}{}", slots.marker(Slot::BaseUrl), slots.marker(Slot::PreferencesToken));
+        let mail = marker("stop");
+        lines.push_str(&format!("List-Unsubscribe: <{}>{mail}\r\n", header_text(&url)?));
         lines.push_str("List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\n");
     }
     if let Some(list_id) = &headers.list_id {

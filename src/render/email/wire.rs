@@ -37,6 +37,8 @@ pub struct Recipient<'a> {
     pub message_id: &'a str,
     /// The `Date` header: when the message was released, in milliseconds of UTC.
     pub date_ms: i64,
+    /// The address that unsubscribes this reader by mail, where there is one (RFC 2369 section 3.2).
+    pub unsubscribe_mail: Option<&'a str>,
     /// What stands in the slots.
     pub values: SlotValues<'a>,
 }
@@ -71,6 +73,8 @@ enum Hole {
     Subject,
     Date,
     MessageId,
+    /// The second way in `List-Unsubscribe`.
+    UnsubscribeMail,
     /// A slot inside a structured header: ASCII that cannot end it.
     Header(usize),
     Text(usize),
@@ -218,6 +222,13 @@ impl WireTemplate {
                 out.extend_from_slice(header_safe("Message-ID", recipient.message_id)?);
                 out.extend_from_slice(b">\r\n");
             }
+            Hole::UnsubscribeMail => {
+                if let Some(address) = recipient.unsubscribe_mail {
+                    out.extend_from_slice(b",\r\n <mailto:");
+                    out.extend_from_slice(header_safe("the address for unsubscribing", address)?);
+                    out.extend_from_slice(b"?subject=unsubscribe>");
+                }
+            }
             Hole::Header(_) | Hole::Text(_) | Hole::Html(_) => {}
         }
         Ok(())
@@ -253,6 +264,7 @@ fn hole(label: &str, head: &Head) -> Result<Hole> {
         "subject" => Hole::Subject,
         "date" => Hole::Date,
         "id" => Hole::MessageId,
+        "stop" => Hole::UnsubscribeMail,
         _ => match label.split_at_checked(1) {
             Some(("u", digits)) => Hole::Header(number(digits)?),
             Some(("t", digits)) => Hole::Text(number(digits)?),

@@ -40,7 +40,6 @@ fn headers() -> MessageHeaders {
         list_id: Some("fold-forward.partners.brackenfold.example".into()),
         feedback_id: Some("iss1:fold-forward:newsletter:brackenfold".into()),
         one_click_path: Some("/u/".into()),
-        unsubscribe_mailbox: Some(EmailAddress::parse("unsubscribe@partners.brackenfold.example").unwrap()),
         auto_generated: false,
         extra: vec![("X-Issue".into(), "Fold Forward, Jänner".into())],
     }
@@ -52,6 +51,7 @@ fn recipient(name: &str) -> Recipient<'_> {
         to_email: "dana@northlight.example",
         message_id: "dlv_1@partners.brackenfold.example",
         date_ms: 1_799_740_800_000,
+        unsubscribe_mail: Some("unsubscribe+abc234@bounces.brackenfold.example"),
         values: SlotValues {
             first_name: name,
             full_name: name,
@@ -105,7 +105,7 @@ fn every_header_a_bulk_mail_must_have_is_there_once() {
     assert_eq!(
         raw("List-Unsubscribe"),
         "<https://news.brackenfold.example/u/prefs_0123456789>, \
-         <mailto:unsubscribe@partners.brackenfold.example?subject=unsubscribe%20prefs_0123456789>"
+         <mailto:unsubscribe+abc234@bounces.brackenfold.example?subject=unsubscribe>"
     );
     assert_eq!(raw("List-Unsubscribe-Post"), "List-Unsubscribe=One-Click");
     assert_eq!(raw("List-Id"), "<fold-forward.partners.brackenfold.example>");
@@ -113,6 +113,17 @@ fn every_header_a_bulk_mail_must_have_is_there_once() {
     assert_eq!(raw("MIME-Version"), "1.0");
     assert!(message.header("Auto-Submitted").is_none(), "only for notices");
     assert_eq!(message.content_type().unwrap().subtype().unwrap(), "alternative");
+}
+
+#[test]
+fn without_an_address_for_it_nobody_is_asked_to_unsubscribe_by_mail() {
+    let template = WireTemplate::build(&rendition(), &headers()).unwrap();
+    let mut out = Vec::new();
+    template.fill(&Recipient { unsubscribe_mail: None, ..recipient("Dana") }, &mut out).unwrap();
+    let one_way = "List-Unsubscribe: <https://news.brackenfold.example/u/prefs_0123456789>\r\nList-";
+    assert!(String::from_utf8(out).unwrap().contains(one_way));
+    let hostile = Recipient { unsubscribe_mail: Some("a@b>\r\nBcc: c@d.example"), ..recipient("Dana") };
+    assert!(template.fill(&hostile, &mut Vec::new()).is_err());
 }
 
 #[test]

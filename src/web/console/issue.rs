@@ -19,7 +19,7 @@ use crate::{
     store::{
         deliveries,
         issues::{self, Considered, Issue},
-        renditions,
+        renditions, reports,
     },
     web::{
         error::Problem,
@@ -143,6 +143,8 @@ pub struct Delivery {
     pub promised: String,
     /// How it stands.
     pub badge: Badge,
+    /// What came back later: the state stays, for the next mail server did accept it.
+    pub returned: Option<Badge>,
     /// When it was accepted.
     pub accepted: String,
     /// How often it was tried.
@@ -163,6 +165,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
     let (_, zone) = frame::vendor(&ctx);
     let audience = issues::audience(&ctx.db, &issue.id, 0).await?;
     let lines = deliveries::of_issue(&ctx.db, &issue.id, 0).await?;
+    let returned = returned(&ctx, &issue.id).await?;
     let included = audience.iter().filter(|person| person.included).count();
     let view = View {
         subtitle: format!(
@@ -176,7 +179,13 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         variants: variants(&ctx, &audience).await?,
         audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
         audience: audience.into_iter().map(|considered| person(considered, &issue.id)).collect(),
-        deliveries: lines.into_iter().map(|line| delivery(line, &issue.id, zone)).collect(),
+        deliveries: lines
+            .into_iter()
+            .map(|line| {
+                let came_back = returned.get(&line.id);
+                delivery(line, came_back, &issue.id, zone)
+            })
+            .collect(),
         title: issue.title,
     };
     let path = format!("/console/issues/{id}");
@@ -306,6 +315,15 @@ async fn variants(ctx: &Context, audience: &[Considered]) -> Result<Vec<Variant>
     Ok(variants)
 }
 
+/// What came back, by delivery: `came back: mailbox full`.
+async fn returned(ctx: &Context, issue_id: &str) -> Result<BTreeMap<String, String>> {
+    let came_back = reports::of_issue(&ctx.db, issue_id, 0).await?.into_iter().map(|report| {
+        let verb = if report.kind == "complaint" { "complained" } else { "came back" };
+        (report.delivery_id, format!("{verb}: {}", report.class.replace('-', " ")))
+    });
+    Ok(came_back.collect())
+}
+
 fn person(person: Considered, issue_id: &str) -> Person {
     Person {
         href: format!("/console/issues/{issue_id}/people/{}", person.contact_id),
@@ -317,7 +335,7 @@ fn person(person: Considered, issue_id: &str) -> Person {
     }
 }
 
-fn delivery(line: deliveries::Line, issue_id: &str, zone: Tz) -> Delivery {
+fn delivery(line: deliveries::Line, returned: Option<&String>, issue_id: &str, zone: Tz) -> Delivery {
     let state = DeliveryState::parse(&line.state);
     let tone = state.map_or("", delivery_tone);
     let ended = matches!(
@@ -332,6 +350,7 @@ fn delivery(line: deliveries::Line, issue_id: &str, zone: Tz) -> Delivery {
         email: line.email,
         promised: Moment::short(line.promised_ms, zone).text,
         badge: Badge::new(tone, line.state),
+        returned: returned.map(|came| Badge::new("bad", came)),
         accepted: line.accepted_ms.map_or("–".to_owned(), |ms| Moment::short(ms, zone).text),
         tries: line.attempt,
         reply: line.detail.unwrap_or_default(),
@@ -349,6 +368,7 @@ impl View {
             email: format!("{}@northlight.example", name.to_lowercase().replace(' ', ".")),
             promised: "Tue 12 Jan, 16:00".into(),
             badge: Badge::new(tone, state),
+            returned: (name == "Luis Ortega").then(|| Badge::new("bad", "came back: mailbox full")),
             accepted: "Tue 12 Jan, 16:00".into(),
             tries: 1,
             reply: reply.into(),

@@ -9,6 +9,7 @@ pub mod partners;
 pub mod person;
 pub mod progress;
 pub mod signin;
+pub mod suppressions;
 
 use axum::response::Response;
 

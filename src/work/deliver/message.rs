@@ -8,6 +8,7 @@ use std::{
 use crate::{
     channel::smtp::Mail,
     domain::{
+        delivery::return_path,
         kernel::{Error, Kind, Result, clock::UtcMs, id::DeliveryId, token::Purpose},
         partner::contact::first_name,
     },
@@ -81,11 +82,14 @@ impl Writer {
             .and_then(|id| MailToken::new(id, &claimed.rendition_id))
             .map_err(|error| ours(&error))?;
         let keys = &self.ctx.keys;
+        let domain = self.ctx.settings.bounces.domain.as_deref();
+        let stop = domain.map(|domain| return_path::unsubscribe_address(keys, token.delivery, domain));
         let recipient = Recipient {
             to_name: &claimed.recipient_name,
             to_email: &claimed.email,
             message_id: &claimed.message_id,
             date_ms: claimed.promised_ms,
+            unsubscribe_mail: stop.as_deref(),
             values: SlotValues {
                 first_name: first_name(&claimed.recipient_name),
                 full_name: &claimed.recipient_name,
@@ -104,7 +108,12 @@ impl Writer {
         }));
         match written {
             Ok(Ok(())) => {
-                Ok(Mail { envelope_from: wire.sender.clone(), envelope_to: claimed.email.clone(), bytes })
+                // Without a domain of their own, bounces reach the sender's mailbox, where people read them.
+                let envelope_from = domain.map_or_else(
+                    || wire.sender.clone(),
+                    |domain| return_path::return_path(keys, token.delivery, domain),
+                );
+                Ok(Mail { envelope_from, envelope_to: claimed.email.clone(), bytes })
             }
             Ok(Err(error)) => Err(ours(&error)),
             Err(_) => Err(Unwritten::ByUs("the message could not be written".to_owned())),

@@ -43,7 +43,6 @@ fn finished(subject: &Subject, sender: &Sender, to: &str, id: &str) -> Result<Ve
         list_id: Some(format!("doctor.{domain}")),
         feedback_id: Some("doctor:test:partnercast".to_owned()),
         one_click_path: Some("/one-click/".to_owned()),
-        unsubscribe_mailbox: None,
         auto_generated: false,
         extra: Vec::new(),
     };
@@ -56,6 +55,7 @@ fn finished(subject: &Subject, sender: &Sender, to: &str, id: &str) -> Result<Ve
     let recipient = Recipient {
         to_name: "",
         to_email: to,
+        unsubscribe_mail: None,
         message_id: &format!("{id}@{domain}"),
         date_ms: subject.now_ms,
         values: SlotValues {

@@ -20,6 +20,7 @@ mod queue_start;
 mod quotas;
 mod read_only;
 mod renditions;
+mod reports;
 mod sessions;
 mod suppressions;
 mod transfer;

@@ -149,7 +149,7 @@ both_dbs! {
         let lines = deliveries::of_issue(&rig.ctx.db, &issue.id, 0).await.unwrap();
         let dana = lines.iter().find(|line| line.email == "dana.whitlock@northlight.example").unwrap();
         assert_eq!(dana.state, "suppressed");
-        assert!(dana.detail.as_deref().unwrap().contains("unsubscribed"));
+        assert!(dana.detail.as_deref().unwrap().contains("do-not-send list"));
         let counts = deliveries::counts(&rig.ctx.db, &issue.id).await.unwrap();
         assert!(counts.contains(&(DeliveryState::Accepted, 32)), "{counts:?}");
     }

@@ -17,7 +17,12 @@ use partnercast::{
     },
     render::Templates,
     store::{Db, deliveries},
-    work::{Context, context::Settings, deliver::Deliverer, publish, sync},
+    work::{
+        Context,
+        context::{Bounces, Settings},
+        deliver::Deliverer,
+        publish, sync,
+    },
 };
 use tokio::sync::watch;
 
@@ -64,6 +69,7 @@ impl Rig {
             on_uncertain: OnUncertain::Resend,
             classes: Classes::default(),
             warm_up: Vec::new(),
+            bounces: Bounces { domain: Some("bounces.brackenfold.example".to_owned()), ..Bounces::default() },
         };
         let ctx = Arc::new(Context::new(
             db,

@@ -1,0 +1,89 @@
+//! `partnercast bounce`
+
+use std::{io::Read, path::PathBuf, sync::Arc};
+
+use super::{ConfigArgument, load, say, start_log};
+use crate::{
+    app,
+    channel::mailbox::MESSAGE_BYTES_MAX,
+    config::Config,
+    domain::kernel::{Error, Result, clock::SystemClock},
+    render::Templates,
+    store::Db,
+    work::{
+        Context,
+        bounce::{self, Incoming},
+    },
+};
+
+/// Arguments of `bounce`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// Messages that came back, one a file (RFC 5322), such as those of a Maildir.
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// Whom they came to, where the messages do not say.
+    #[arg(long)]
+    to: Option<String>,
+    /// Say what would follow; change nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Takes report files by hand. They stay where they are; taking one twice changes nothing.
+///
+/// # Errors
+/// A file that cannot be read, before anything is taken; a database that cannot be opened.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let mut messages = Vec::new();
+    let mut faults = Vec::new();
+    for path in &arguments.files {
+        match read(path) {
+            Ok(raw) => messages.push((path, raw)),
+            Err(error) => faults.push(format!("{} cannot be read: {error}", path.display())),
+        }
+    }
+    if !faults.is_empty() {
+        return Err(Error::invalid(faults.join("\n")));
+    }
+    let db = Db::open(&config.database.url).await?;
+    let ctx = context(&config, db.clone())?;
+    let mut changed = 0;
+    for (path, raw) in &messages {
+        let incoming = Incoming { source: "file", envelope_to: arguments.to.as_deref(), raw };
+        let taken = if arguments.dry_run {
+            bounce::rehearse(&ctx, &incoming).await?
+        } else {
+            bounce::take(&ctx, &incoming).await?
+        };
+        changed += i32::from(taken.report.changed && !taken.is_repeat);
+        let report = &taken.report;
+        let what = [report.kind.as_str(), &report.class].join(" ");
+        say(&format!("{}: {}: {}", path.display(), what.trim(), report.effect));
+    }
+    let count = messages.len();
+    say(&if arguments.dry_run {
+        format!("dry run: {changed} of {count} would change something; nothing was written")
+    } else {
+        format!("{changed} of {count} changed something")
+    });
+    db.close().await;
+    Ok(())
+}
+
+/// As much of a file as is looked at.
+fn read(path: &PathBuf) -> std::io::Result<Vec<u8>> {
+    let mut raw = Vec::new();
+    std::fs::File::open(path)?.take(MESSAGE_BYTES_MAX as u64).read_to_end(&mut raw)?;
+    Ok(raw)
+}
+
+fn context(config: &Config, db: Db) -> Result<Context> {
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
+    app::context(config, db, Arc::new(SystemClock), templates, public_url)
+}
