@@ -1,6 +1,6 @@
 //! Deliveries that ended without being accepted and wait for a person: `failed`, `uncertain`, `expired`, `dead`.
 
-use super::{Db, Tx, queue, sql::args};
+use super::{Db, Tx, outbox, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// Lines of one page.
@@ -157,6 +157,6 @@ pub async fn replay(tx: &mut Tx, filter: &Filter, now_ms: UtcMs, lifetime_ms: i6
         args,
     )
     .await?;
-    queue::reopen(tx).await?;
+    outbox::reopen(tx).await?;
     Ok(done)
 }

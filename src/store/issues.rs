@@ -131,9 +131,17 @@ pub async fn insert_audience(tx: &mut Tx, frozen: &Frozen) -> Result<()> {
         "",
     )
     .await?;
-    let rows = frozen.decisions.iter().map(|decision| {
+    insert_decisions(tx, &issue.id, &frozen.decisions).await
+}
+
+/// Stores who was considered for an issue, or some of them.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn insert_decisions(tx: &mut Tx, issue_id: &str, decisions: &[Decision]) -> Result<()> {
+    let rows = decisions.iter().map(|decision| {
         args![
-            &issue.id,
+            issue_id,
             &decision.contact_id,
             decision.included.is_some(),
             &decision.because,

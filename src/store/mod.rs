@@ -16,6 +16,7 @@ pub mod issues;
 pub mod leads;
 pub mod lock;
 pub mod nodes;
+pub mod outbox;
 pub mod partners;
 pub mod progress;
 pub mod queue;

@@ -3,7 +3,7 @@
 use super::context::Context;
 use crate::{
     domain::kernel::{Error, Result, clock::DAY_MS},
-    store::{audit, issues, queue},
+    store::{audit, issues, outbox},
 };
 
 /// Approves the issue whose frozen content has this hash.
@@ -55,7 +55,7 @@ pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 pub async fn send_again(ctx: &Context, delivery_id: &str, actor: &str) -> Result<()> {
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
-    if !queue::send_again(&mut tx, delivery_id, now_ms, DAY_MS).await? {
+    if !outbox::send_again(&mut tx, delivery_id, now_ms, DAY_MS).await? {
         return Err(Error::conflict(
             "this message was accepted, is on its way, or its issue was cancelled; there is nothing to send again",
         ));

@@ -30,8 +30,8 @@ use crate::{
         kernel::{Error, Result, clock::UtcMs},
     },
     store::{
+        outbox::{LANE_ISSUE, LANE_URGENT},
         progress::{self, Lane},
-        queue::{LANE_ISSUE, LANE_URGENT},
     },
 };
 

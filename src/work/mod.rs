@@ -14,6 +14,7 @@ pub mod explain;
 pub mod figures;
 pub mod folder;
 pub mod forms;
+mod freeze;
 pub mod fresh;
 pub mod handoff;
 pub mod import;

@@ -19,7 +19,7 @@ use crate::{
     },
     store::{
         Tx,
-        queue::{self, NewDelivery},
+        outbox::{self, NewDelivery},
         renditions::{self, NewRendition},
     },
 };
@@ -76,7 +76,7 @@ impl Ready {
     /// Those of the store.
     pub async fn enqueue(self, tx: &mut Tx, now_ms: i64) -> Result<bool> {
         renditions::insert(tx, now_ms, vec![self.rendition]).await?;
-        queue::enqueue(tx, now_ms, &self.delivery).await
+        outbox::enqueue(tx, now_ms, &self.delivery).await
     }
 }
 

@@ -2,42 +2,26 @@
 //!
 //! Any node may try every step; unique keys decide who did it. Nothing here waits for the network.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use tokio::sync::watch;
 
-use super::{
-    compose::{self, Plan, Readers},
-    context::Context,
-    tokens::sha256_hex,
-};
+use super::{compose::Plan, context::Context, freeze::freeze};
 use crate::{
     domain::{
-        content::kinds::{Approval, IssueZone},
+        content::kinds::IssueZone,
         kernel::{
-            EmailAddress, Error, Locale, Result,
+            Error, Locale, Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
-            id::{ContactId, DeliveryId, IssueId},
-            text::domain_key,
         },
-        partner::{Contact, Partner},
-        program::{
-            audience::{self, AudienceRule, Candidate, Decision, Subscription, SuppressionReason},
-            cadence::{Cadence, resolve},
-            issue::{Control, IssueState},
-        },
+        program::cadence::{Cadence, resolve},
     },
     store::{
         audit, contents,
-        issues::{self, Frozen, Issue, Occurrence},
-        partners, queue, renditions,
-        suppressions::{self, ALL, Suppression},
+        issues::{self, Occurrence},
+        outbox, partners,
     },
 };
 
@@ -94,7 +78,7 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let domain = sender_domain(ctx);
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
-    let filled = queue::release(&mut tx, issue_id, now_ms, LIFETIME_MS, &domain).await?;
+    let filled = outbox::release(&mut tx, issue_id, now_ms, LIFETIME_MS, &domain).await?;
     audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "release", issue_id, &filled.to_string())
         .await?;
     tx.commit().await?;
@@ -182,9 +166,8 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
     }
     let held = (now_ms > last_ms + CATCH_UP_MS)
         .then(|| "its time passed while nothing was running; is it still worth sending?".to_owned());
-    let people = People::load(ctx, slug).await?;
     let missed = if held.is_some() { due.len() } else { 0 };
-    if freeze(ctx, plan, &people, &due, held).await? {
+    if freeze(ctx, plan, &due, held).await? {
         ctx.metrics.missed_occurrences(missed);
     }
     Ok(())
@@ -198,170 +181,6 @@ fn occurrence(nominal: NaiveDateTime, zone: Tz) -> Occurrence {
         due_ms: resolved.at_ms,
         note: resolved.note.map(|note| note.to_string()),
     }
-}
-
-fn zone_of(plan: &Plan<'_>, contact: &Contact, partner: &Partner) -> Tz {
-    match plan.newsletter.zone {
-        IssueZone::Partner => contact.zone.unwrap_or(partner.zone),
-        IssueZone::Vendor => plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone),
-        IssueZone::Named(zone) => zone,
-    }
-}
-
-/// Everybody an issue could go to, and who said no.
-struct People {
-    partners: HashMap<String, Partner>,
-    contacts: Vec<(ContactId, Contact)>,
-    stopped: HashMap<String, Suppression>,
-}
-
-impl People {
-    async fn load(ctx: &Context, newsletter: &str) -> Result<Self> {
-        let partners = partners::all_partners(&ctx.db).await?;
-        let partners = partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect();
-        let (mut contacts, mut after) = (Vec::new(), String::new());
-        loop {
-            let page = partners::contacts(&ctx.db, &after).await?;
-            let Some(last) = page.last() else { break };
-            after = last.id.to_string();
-            contacts.extend(page.into_iter().map(|stored| (stored.id, stored.contact)));
-        }
-        let (mut stopped, mut after) = (HashMap::new(), String::new());
-        loop {
-            let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.email_key);
-            stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
-        }
-        Ok(Self { partners, contacts, stopped })
-    }
-
-    /// What the do-not-send list says of an address, or else of its domain.
-    fn said_no(&self, address: &EmailAddress) -> (Subscription, Option<SuppressionReason>) {
-        let entry = self.stopped.get(&address.base_key());
-        match entry.or_else(|| self.stopped.get(&domain_key(address.as_str()))) {
-            None => (Subscription::Default, None),
-            Some(entry) => match SuppressionReason::parse(&entry.reason) {
-                // One newsletter is the reader's choice; whatever stops everything has its own sentence.
-                Some(reason) if entry.scope == ALL || reason != SuppressionReason::Unsubscribed => {
-                    (Subscription::Default, Some(reason))
-                }
-                None if entry.scope == ALL => (Subscription::Default, Some(SuppressionReason::Unsubscribed)),
-                _ => (Subscription::Out, None),
-            },
-        }
-    }
-}
-
-/// Fixes audience and content, renders every variant, and stores it all in one transaction. False if another node was
-/// first.
-async fn freeze(
-    ctx: &Context,
-    plan: &Plan<'_>,
-    people: &People,
-    due: &BTreeMap<&'static str, Occurrence>,
-    held_because: Option<String>,
-) -> Result<bool> {
-    let now_ms = ctx.now_ms();
-    let id = IssueId::new(now_ms, &*ctx.random).to_string();
-    let (decisions, variants) = select(ctx, plan, people, &id)?;
-    let automatic = plan.newsletter.approval == Approval::Automatic && held_because.is_none();
-    let mut hashed: Vec<String> = variants.iter().map(|variant| variant.id.clone()).collect();
-    hashed.extend(decisions.iter().map(|d| format!("{} {}", d.contact_id, d.included.is_some())));
-    let issue = Issue {
-        id,
-        newsletter: plan.newsletter_asset.slug().to_owned(),
-        nominal_date: plan.issue.date.to_string(),
-        title: plan.issue.theme.clone(),
-        content_hash: sha256_hex(hashed.join("\n").as_bytes()),
-        state: if automatic { IssueState::Approved } else { IssueState::Frozen }.as_str().to_owned(),
-        control: Control::Running.as_str().to_owned(),
-        held_because,
-        paused_because: None,
-        on_time_ms: i64::from(plan.newsletter.on_time_minutes) * MINUTE_MS,
-        frozen_ms: now_ms,
-        approved_by: automatic.then(|| "automatic".to_owned()),
-        approved_ms: automatic.then_some(now_ms),
-        released_ms: None,
-        done_ms: None,
-    };
-    let used: Vec<&str> = decisions.iter().map(|decision| decision.zone.as_str()).collect();
-    let occurrences =
-        due.values().filter(|occurrence| used.contains(&occurrence.zone.as_str())).cloned().collect();
-    let (recipients, left_out) = decisions.iter().partition::<Vec<_>, _>(|d| d.included.is_some());
-    let (recipients, left_out, renditions) = (recipients.len(), left_out.len(), variants.len());
-    let frozen = Frozen { issue, plan_hash: plan.asset.revision.clone(), occurrences, decisions };
-    let mut tx = ctx.db.begin().await?;
-    if !issues::insert_head(&mut tx, &frozen).await? {
-        return Ok(false);
-    }
-    renditions::insert(&mut tx, now_ms, variants).await?;
-    issues::insert_audience(&mut tx, &frozen).await?;
-    audit::record(
-        &mut tx,
-        now_ms,
-        &*ctx.random,
-        "partnercast",
-        "freeze",
-        &frozen.issue.id,
-        &frozen.issue.content_hash,
-    )
-    .await?;
-    tx.commit().await?;
-    tracing::info!(issue = frozen.issue.id, recipients, left_out, renditions, "issue frozen");
-    Ok(true)
-}
-
-/// Decides on everybody and renders one variant per partner, roles and language. A fault in one variant stops the
-/// issue as a whole: better nobody yet than half the list.
-fn select(
-    ctx: &Context,
-    plan: &Plan<'_>,
-    people: &People,
-    issue_id: &str,
-) -> Result<(Vec<issues::Decision>, Vec<renditions::NewRendition>)> {
-    let audience = &plan.newsletter.audience;
-    let rule = AudienceRule {
-        roles: audience.roles,
-        tiers: audience.tiers.clone(),
-        types: audience.types.clone(),
-        regions: audience.regions.clone(),
-    };
-    let mut variants: BTreeMap<(String, String, String), renditions::NewRendition> = BTreeMap::new();
-    let (mut decisions, mut faults) = (Vec::new(), Vec::new());
-    for (id, contact) in &people.contacts {
-        let Some(partner) = people.partners.get(contact.partner.as_str()) else { continue };
-        let (subscribed, suppressed) = people.said_no(&contact.email);
-        let candidate = Candidate { contact, partner, subscribed, suppressed };
-        let zone = zone_of(plan, contact, partner).name().to_owned();
-        let decision = audience::decide(&rule, &candidate, &|roles| plan.has_content_for(roles));
-        let (because, included) = match decision {
-            Decision::Out { because, .. } => (because, None),
-            Decision::In { because } => {
-                let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
-                let readers = Readers { partner, roles: contact.roles, locale };
-                let key = (partner.slug.to_string(), contact.roles.to_string(), locale.to_string());
-                let rendition = match variants.get(&key) {
-                    Some(variant) => variant.id.clone(),
-                    None => match compose::variant(&ctx.templates, plan, readers, issue_id) {
-                        Ok(variant) => variants.entry(key).or_insert(variant).id.clone(),
-                        Err(error) => {
-                            faults.push(error.detail());
-                            continue;
-                        }
-                    },
-                };
-                (because, Some((rendition, DeliveryId::new(ctx.now_ms(), &*ctx.random))))
-            }
-        };
-        decisions.push(issues::Decision { contact_id: id.to_string(), zone, because, included });
-    }
-    if faults.is_empty() {
-        return Ok((decisions, variants.into_values().collect()));
-    }
-    faults.sort();
-    faults.dedup();
-    Err(Error::invalid(faults.join("\n")))
 }
 
 /// A promise ahead.

@@ -13,7 +13,7 @@ use partnercast::{
     store::{
         Db,
         issues::{self, Decision, Frozen, Issue, Occurrence},
-        partners,
+        outbox, partners,
         queue::{self, Claimed, Settled},
         renditions::{self, NewLink, NewRendition},
     },
@@ -160,7 +160,7 @@ impl Scene {
     /// Stores an approved issue and fills its outbox.
     pub async fn released(db: &Db, newsletter: &str, readers: usize) -> Self {
         let scene = Self::approved(db, newsletter, readers).await;
-        let filled = in_tx!(db, tx => queue::release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN));
+        let filled = in_tx!(db, tx => outbox::release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN));
         assert_eq!(filled, readers as u64);
         scene
     }

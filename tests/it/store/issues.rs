@@ -4,7 +4,8 @@ use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::issues::{
         Decision, Occurrence, any_sending, approve, approved, audience, control, decided, exists, finish,
-        insert_audience, insert_head, issue, named, pause_because, promises, recent, sender,
+        insert_audience, insert_decisions, insert_head, issue, named, pause_because, promises, recent,
+        sender,
     },
 };
 
@@ -59,6 +60,9 @@ both_dbs! {
         assert_eq!((first[1].partner_slug.as_str(), first[1].roles.as_str()), ("northlight", "sales;executive"));
         assert!(!first[1].name.is_empty());
         assert_eq!(audience(&db, "iss_feb", 1_000).await.unwrap().len(), 3);
+        let twice = &scene.frozen.decisions[..1];
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(insert_decisions(&mut tx, "iss_feb", twice).await.unwrap_err().kind(), Kind::Conflict, "once each");
         let promise = promises(&db, "iss_feb").await.unwrap().remove(0);
         assert_eq!((promise.recipients, promise.accepted, promise.on_time), (1_002, 0, 0));
         assert_eq!(promise.note.as_deref(), Some("moved by a clock change"));

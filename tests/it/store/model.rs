@@ -20,6 +20,7 @@ use partnercast::{
     store::{
         Db, deliveries, issues,
         nodes::{self, Pulse},
+        outbox,
         queue::{self, Claimed, Settled},
     },
 };
@@ -143,7 +144,7 @@ impl Model {
         let known = &mut self.issues[issue];
         let expected = !known.released && known.control != "cancelled";
         let filled =
-            in_tx!(self.db, tx => queue::release(tx, &known.scene.issue, self.now_ms, lifetime_ms, DOMAIN));
+            in_tx!(self.db, tx => outbox::release(tx, &known.scene.issue, self.now_ms, lifetime_ms, DOMAIN));
         assert_eq!(filled, if expected { READERS as u64 } else { 0 });
         if expected {
             known.released = true;

@@ -9,7 +9,8 @@ use partnercast::{
         Db,
         deliveries::{counts, of_issue, origins, sent, unfinished},
         issues,
-        queue::{LANE_ISSUE, LANE_URGENT, NewDelivery, enqueue, next_due_ms, release, running, send_again},
+        outbox::{LANE_ISSUE, LANE_URGENT, NewDelivery, enqueue, release, reopen, send_again},
+        queue::{next_due_ms, running},
         renditions,
     },
 };
@@ -241,6 +242,9 @@ both_dbs! {
         assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "it was accepted");
         assert_eq!(in_tx!(db, tx => issues::finish(tx, later_ms)), 1);
         assert!(!in_tx!(db, tx => send_again(tx, "dlv_none", later_ms, 1_000)));
+        assert_eq!(in_tx!(db, tx => reopen(tx)), 0, "nothing waits");
+        execute(&db, "UPDATE delivery SET state = 'ready', live = TRUE WHERE id = $1", values![id]).await;
+        assert_eq!(in_tx!(db, tx => reopen(tx)), 1);
     }
 
     /// Nothing of a cancelled issue is sent again: nobody would ever start it.

@@ -8,7 +8,8 @@ use partnercast::{
         Db,
         deliveries::unfinished,
         issues,
-        queue::{EXCEPT_MAX, enqueue, peek, put_back, running, start_issue, start_single},
+        outbox::enqueue,
+        queue::{EXCEPT_MAX, peek, put_back, running, start_issue, start_single},
         renditions, suppressions,
     },
 };
@@ -31,7 +32,7 @@ async fn two_single_mails(db: &Db, random: &SeededRandom) -> [String; 2] {
     in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
     let always = mail(random, "offer:off_1");
     let stoppable =
-        partnercast::store::queue::NewDelivery { scope: "nurture", ..mail(random, "follow-up:1") };
+        partnercast::store::outbox::NewDelivery { scope: "nurture", ..mail(random, "follow-up:1") };
     in_tx!(db, tx => enqueue(tx, START_MS, &always));
     in_tx!(db, tx => enqueue(tx, START_MS, &stoppable));
     [always.id.to_string(), stoppable.id.to_string()]

@@ -5,7 +5,7 @@ use partnercast::{
         Kind,
         clock::{DAY_MS, HOUR_MS},
     },
-    store::{Db, issues, queue, suppressions},
+    store::{Db, issues, outbox, queue, suppressions},
     work::{
         explain::{self, Explanation},
         lookup, publish, tokens, track,
@@ -83,7 +83,7 @@ both_dbs! {
         let held = told(&rig, "fold-forward", &claimed[0].email).await;
         assert!(held.deliveries[0].next.starts_with("nothing by itself") && !held.deliveries[0].may_be_repeated);
         assert!(held.deliveries[0].attempts[0].may_have_arrived);
-        in_tx!(rig.ctx.db, tx => queue::send_again(tx, &claimed[0].id, rig.clock_ms(), DAY_MS));
+        in_tx!(rig.ctx.db, tx => outbox::send_again(tx, &claimed[0].id, rig.clock_ms(), DAY_MS));
         rig.drain().await;
         let after = told(&rig, "fold-forward", &claimed[0].email).await;
         assert!(after.deliveries[0].may_be_repeated);

@@ -1,0 +1,151 @@
+//! Filling the queue: an issue's outbox, single mails, and what a person has sent again.
+
+use super::{Tx, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId, text::base_key};
+
+/// Mail somebody waits for: hand-offs, sign-in, what a form promised.
+pub const LANE_URGENT: i64 = 0;
+/// Newsletter issues.
+pub const LANE_ISSUE: i64 = 10;
+
+/// Puts a delivery that ended without being accepted back into the queue, due now: the same message, by a person's
+/// word. `lifetime_ms` is how long it is worth sending. False for one that was accepted, is on its way, or belongs to
+/// a cancelled issue.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) -> Result<bool> {
+    let done = tx
+        .run(
+            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2, expires_ms = $2 + $3, crashes = 0,
+                 token = token + 1, detail = 'a person had it sent again'
+             WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND NOT EXISTS (
+                 SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
+            args![id, now_ms, lifetime_ms],
+        )
+        .await?;
+    if done == 1 {
+        reopen(tx).await?;
+    }
+    Ok(done == 1)
+}
+
+/// Lets issues that were done go on when something of theirs waits again.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn reopen(tx: &mut Tx) -> Result<u64> {
+    tx.run(
+        "UPDATE issue SET state = 'sending', done_ms = NULL
+         WHERE state = 'done' AND EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live)",
+        Vec::new(),
+    )
+    .await
+}
+
+/// Releases an approved issue: fills its outbox with one row per included recipient, in one statement. An issue
+/// that was released before, is not approved or was cancelled stays as it is. `lifetime_ms` is how long after its
+/// promise a message is worth sending, `domain` the part of the Message-ID after the @.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn release(
+    tx: &mut Tx,
+    issue_id: &str,
+    now_ms: UtcMs,
+    lifetime_ms: i64,
+    domain: &str,
+) -> Result<u64> {
+    // First, because it holds the row: of two nodes that release at once the second waits here and finds it done.
+    let first = tx
+        .run(
+            "UPDATE issue SET state = 'sending', released_ms = $2
+             WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'",
+            args![issue_id, now_ms],
+        )
+        .await?;
+    if first == 0 {
+        return Ok(0);
+    }
+    tx.run(
+        "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
+             email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
+             promised_ms, expires_ms, created_ms)
+         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.base_key, c.name, c.email,
+             -- What follows the last @, in words that both databases know.
+             replace(c.email_key, rtrim(c.email_key, replace(c.email_key, '@', '')), ''), 'email', 1, $2,
+             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', o.due_ms, o.due_ms,
+             CASE WHEN o.due_ms > $4 THEN o.due_ms ELSE $4 END + $3, $4
+         FROM audience_decision a
+         JOIN issue i ON i.id = a.issue_id
+         JOIN contact c ON c.id = a.contact_id
+         JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
+         WHERE a.issue_id = $1 AND a.included
+         ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
+        args![issue_id, LANE_ISSUE, lifetime_ms, now_ms, domain],
+    )
+    .await
+}
+
+/// A single mail to put into the outbox.
+#[derive(Debug, Clone)]
+pub struct NewDelivery {
+    /// The key, also in the Message-ID.
+    pub id: DeliveryId,
+    /// What makes it, and makes it once: such as `offer:off_…`.
+    pub source: String,
+    /// The lead it is about.
+    pub lead_id: Option<String>,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// To whom.
+    pub recipient_name: String,
+    /// Where to.
+    pub email: String,
+    /// Which rendition.
+    pub rendition_id: String,
+    /// Empty for mail that goes out whatever the recipient stopped; else the scope that stops it, beside `all`.
+    pub scope: &'static str,
+    /// The part of the Message-ID after the @.
+    pub domain: String,
+    /// Why they get it.
+    pub because: String,
+    /// After which it is worthless.
+    pub expires_ms: UtcMs,
+}
+
+/// Puts a single urgent mail into the outbox, due now; once per source and recipient.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<bool> {
+    let added = tx
+        .run(
+            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, base_key, recipient_name, email, site,
+                 channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms,
+                 expires_ms, created_ms)
+             VALUES ($1, $2, $3, $4, $5, $16, $6, $7, $15, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
+                 $12, $11)
+             ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
+            args![
+                mail.id.to_string(),
+                &mail.source,
+                mail.lead_id.clone(),
+                &mail.partner_slug,
+                mail.email.to_lowercase(),
+                &mail.recipient_name,
+                &mail.email,
+                LANE_URGENT,
+                &mail.rendition_id,
+                &mail.because,
+                now_ms,
+                mail.expires_ms,
+                &mail.domain,
+                mail.scope,
+                mail.email.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase(),
+                base_key(&mail.email),
+            ],
+        )
+        .await?;
+    Ok(added == 1)
+}

@@ -1,0 +1,284 @@
+//! Freezing an issue: audience and content are fixed, every variant is rendered, all of it is stored at once.
+//!
+//! People are looked at page by page, twice: first to render what they need and to find every fault, then to store what
+//! was decided. So the memory is that of the variants, however many readers there are.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono_tz::Tz;
+use sha2::{Digest as _, Sha256};
+
+use super::{
+    compose::{self, Plan, Readers},
+    context::Context,
+    tokens::sha256_hex,
+};
+use crate::{
+    domain::{
+        content::kinds::{Approval, IssueZone},
+        kernel::{
+            EmailAddress, Error, Result,
+            clock::MINUTE_MS,
+            id::{DeliveryId, IssueId},
+            text::domain_key,
+        },
+        partner::{Contact, Partner},
+        program::{
+            audience::{self, AudienceRule, Candidate, Decision, Subscription, SuppressionReason},
+            issue::{Control, IssueState},
+        },
+    },
+    store::{
+        Tx, audit,
+        issues::{self, Frozen, Issue, Occurrence},
+        partners::{self, StoredContact},
+        renditions,
+        suppressions::{self, ALL, Suppression},
+    },
+};
+
+/// Readers who get the same: partner, roles, language.
+type VariantKey = (String, String, String);
+
+/// What decides who gets an issue.
+struct Audience<'a> {
+    plan: &'a Plan<'a>,
+    rule: AudienceRule,
+    partners: HashMap<String, Partner>,
+    stopped: HashMap<String, Suppression>,
+}
+
+/// What one contact gets, and why.
+struct Verdict<'a> {
+    zone: &'static str,
+    because: String,
+    /// For those included.
+    readers: Option<Readers<'a>>,
+}
+
+/// What a look at everybody found.
+#[derive(Default)]
+struct Survey {
+    variants: BTreeMap<VariantKey, renditions::NewRendition>,
+    zones: BTreeSet<&'static str>,
+    recipients: usize,
+    left_out: usize,
+    faults: BTreeSet<String>,
+    digest: Sha256,
+}
+
+/// Freezes the issue of `plan` whose zones are `due`. False if another node was first.
+///
+/// # Errors
+/// Every fault in content that somebody would get; a roster that changed meanwhile; those of the store. Nothing is
+/// stored then.
+pub(super) async fn freeze(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    due: &BTreeMap<&'static str, Occurrence>,
+    held_because: Option<String>,
+) -> Result<bool> {
+    let audience = Audience::load(ctx, plan).await?;
+    let id = IssueId::new(ctx.now_ms(), &*ctx.random).to_string();
+    let mut survey = Survey::default();
+    let mut after = String::new();
+    while let Some(page) = page(ctx, &mut after).await? {
+        for stored in &page {
+            audience.survey(ctx, &id, stored, &mut survey);
+        }
+    }
+    if !survey.faults.is_empty() {
+        return Err(Error::invalid(survey.faults.into_iter().collect::<Vec<_>>().join("\n")));
+    }
+    let occurrences = due.values().filter(|due| survey.zones.contains(due.zone.as_str())).cloned().collect();
+    let decided = survey.digest.finalize();
+    let mut hashed: Vec<String> = survey.variants.values().map(|variant| variant.id.clone()).collect();
+    hashed.push(sha256_hex(&decided));
+    let content_hash = sha256_hex(hashed.join("\n").as_bytes());
+    let frozen = Frozen {
+        issue: head(ctx, plan, id, content_hash, held_because),
+        plan_hash: plan.asset.revision.clone(),
+        occurrences,
+        decisions: Vec::new(),
+    };
+    let mut tx = ctx.db.begin().await?;
+    if !issues::insert_head(&mut tx, &frozen).await? {
+        return Ok(false);
+    }
+    let ids: HashMap<VariantKey, String> =
+        survey.variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
+    renditions::insert(&mut tx, ctx.now_ms(), survey.variants.into_values().collect()).await?;
+    issues::insert_audience(&mut tx, &frozen).await?;
+    let stored = audience.store(ctx, &mut tx, &frozen.issue.id, &ids).await?;
+    if stored != decided {
+        return Err(Error::unavailable("the roster changed while the issue was frozen; it is tried again"));
+    }
+    let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
+    tx.commit().await?;
+    let (recipients, left_out, renditions) = (survey.recipients, survey.left_out, ids.len());
+    tracing::info!(issue, recipients, left_out, renditions, "issue frozen");
+    Ok(true)
+}
+
+fn head(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    id: String,
+    content_hash: String,
+    held_because: Option<String>,
+) -> Issue {
+    let now_ms = ctx.now_ms();
+    let automatic = plan.newsletter.approval == Approval::Automatic && held_because.is_none();
+    Issue {
+        id,
+        newsletter: plan.newsletter_asset.slug().to_owned(),
+        nominal_date: plan.issue.date.to_string(),
+        title: plan.issue.theme.clone(),
+        content_hash,
+        state: if automatic { IssueState::Approved } else { IssueState::Frozen }.as_str().to_owned(),
+        control: Control::Running.as_str().to_owned(),
+        held_because,
+        paused_because: None,
+        on_time_ms: i64::from(plan.newsletter.on_time_minutes) * MINUTE_MS,
+        frozen_ms: now_ms,
+        approved_by: automatic.then(|| "automatic".to_owned()),
+        approved_ms: automatic.then_some(now_ms),
+        released_ms: None,
+        done_ms: None,
+    }
+}
+
+/// The next contacts after `after`, which moves on; none at the end.
+async fn page(ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
+    let page = partners::contacts(&ctx.db, after).await?;
+    let Some(last) = page.last() else { return Ok(None) };
+    *after = last.id.to_string();
+    Ok(Some(page))
+}
+
+impl<'a> Audience<'a> {
+    async fn load(ctx: &Context, plan: &'a Plan<'a>) -> Result<Self> {
+        let partners = partners::all_partners(&ctx.db).await?;
+        let partners = partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect();
+        let (mut stopped, mut after) = (HashMap::new(), String::new());
+        loop {
+            let newsletter = plan.newsletter_asset.slug();
+            let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
+            let Some(last) = page.last() else { break };
+            after.clone_from(&last.email_key);
+            stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
+        }
+        let audience = &plan.newsletter.audience;
+        let rule = AudienceRule {
+            roles: audience.roles,
+            tiers: audience.tiers.clone(),
+            types: audience.types.clone(),
+            regions: audience.regions.clone(),
+        };
+        Ok(Self { plan, rule, partners, stopped })
+    }
+
+    /// What the do-not-send list says of an address, or else of its domain.
+    fn said_no(&self, address: &EmailAddress) -> (Subscription, Option<SuppressionReason>) {
+        let entry = self.stopped.get(&address.base_key());
+        match entry.or_else(|| self.stopped.get(&domain_key(address.as_str()))) {
+            None => (Subscription::Default, None),
+            Some(entry) => match SuppressionReason::parse(&entry.reason) {
+                // One newsletter is the reader's choice; whatever stops everything has its own sentence.
+                Some(reason) if entry.scope == ALL || reason != SuppressionReason::Unsubscribed => {
+                    (Subscription::Default, Some(reason))
+                }
+                None if entry.scope == ALL => (Subscription::Default, Some(SuppressionReason::Unsubscribed)),
+                _ => (Subscription::Out, None),
+            },
+        }
+    }
+
+    /// What a contact gets; `None` for one whose partner is gone.
+    fn decide<'b>(&'b self, contact: &'b Contact) -> Option<Verdict<'b>> {
+        let partner = self.partners.get(contact.partner.as_str())?;
+        let (subscribed, suppressed) = self.said_no(&contact.email);
+        let candidate = Candidate { contact, partner, subscribed, suppressed };
+        let zone = zone_of(self.plan, contact, partner).name();
+        let decision = audience::decide(&self.rule, &candidate, &|roles| self.plan.has_content_for(roles));
+        Some(match decision {
+            Decision::Out { because, .. } => Verdict { zone, because, readers: None },
+            Decision::In { because } => {
+                let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
+                Verdict { zone, because, readers: Some(Readers { partner, roles: contact.roles, locale }) }
+            }
+        })
+    }
+
+    /// Takes note of one contact. A fault in one variant stops the issue as a whole: better nobody yet than half the
+    /// list.
+    fn survey(&self, ctx: &Context, issue_id: &str, stored: &StoredContact, survey: &mut Survey) {
+        let Some(verdict) = self.decide(&stored.contact) else { return };
+        note(&mut survey.digest, stored, &verdict);
+        survey.zones.insert(verdict.zone);
+        let Some(readers) = verdict.readers else {
+            survey.left_out += 1;
+            return;
+        };
+        survey.recipients += 1;
+        let key = key_of(&readers);
+        if !survey.variants.contains_key(&key) {
+            match compose::variant(&ctx.templates, self.plan, readers, issue_id) {
+                Ok(variant) => drop(survey.variants.insert(key, variant)),
+                Err(error) => drop(survey.faults.insert(error.detail())),
+            }
+        }
+    }
+
+    /// Stores the decision on everybody and returns their digest.
+    async fn store(
+        &self,
+        ctx: &Context,
+        tx: &mut Tx,
+        issue_id: &str,
+        variants: &HashMap<VariantKey, String>,
+    ) -> Result<sha2::digest::Output<Sha256>> {
+        let (mut digest, mut after) = (Sha256::new(), String::new());
+        while let Some(page) = page(ctx, &mut after).await? {
+            let mut decisions = Vec::with_capacity(page.len());
+            for stored in &page {
+                let Some(verdict) = self.decide(&stored.contact) else { continue };
+                note(&mut digest, stored, &verdict);
+                // Somebody new since the first look has no variant; the digest will tell.
+                let variant = verdict.readers.and_then(|readers| variants.get(&key_of(&readers)));
+                decisions.push(issues::Decision {
+                    contact_id: stored.id.to_string(),
+                    zone: verdict.zone.to_owned(),
+                    because: verdict.because,
+                    included: variant.map(|id| (id.clone(), DeliveryId::new(ctx.now_ms(), &*ctx.random))),
+                });
+            }
+            issues::insert_decisions(tx, issue_id, &decisions).await?;
+        }
+        Ok(digest.finalize())
+    }
+}
+
+/// Adds to the digest that approval is bound to: who, where, and what they get.
+fn note(digest: &mut Sha256, stored: &StoredContact, verdict: &Verdict<'_>) {
+    digest.update(stored.id.to_string());
+    digest.update(verdict.zone);
+    if let Some(readers) = &verdict.readers {
+        let (partner, roles, locale) = key_of(readers);
+        digest.update(format!(" {partner} {roles} {locale}"));
+    }
+    digest.update("\n");
+}
+
+fn key_of(readers: &Readers<'_>) -> VariantKey {
+    (readers.partner.slug.to_string(), readers.roles.to_string(), readers.locale.to_string())
+}
+
+fn zone_of(plan: &Plan<'_>, contact: &Contact, partner: &Partner) -> Tz {
+    match plan.newsletter.zone {
+        IssueZone::Partner => contact.zone.unwrap_or(partner.zone),
+        IssueZone::Vendor => plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone),
+        IssueZone::Named(zone) => zone,
+    }
+}
