@@ -1,6 +1,6 @@
 //! How fast messages leave, and when the last one will have: a pure function of counts taken now and then.
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use crate::domain::kernel::clock::{MINUTE_MS, UtcMs};
 
@@ -59,9 +59,10 @@ pub fn ends_ms(now_ms: UtcMs, due: i64, later: i64, last_due_ms: UtcMs, rate: Op
     let queue_ms = match (due, rate) {
         (0, _) => Some(now_ms),
         (_, Some(rate)) if rate.per_s > 0.0 => {
-            let wait_ms = (due as f64 / rate.per_s * 1_000.0).min(1e15);
-            // Cut to far less than the range above.
-            Some(now_ms.saturating_add(wait_ms as i64))
+            // A rate so small that the wait cannot be said is none.
+            let wait = Duration::try_from_secs_f64(due as f64 / rate.per_s).ok();
+            wait.and_then(|wait| i64::try_from(wait.as_millis()).ok())
+                .and_then(|wait_ms| now_ms.checked_add(wait_ms))
         }
         _ => None,
     };
