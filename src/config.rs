@@ -5,31 +5,26 @@
 //! `PARTNERCAST_DATABASE__URL`.
 
 mod bounces;
+mod dkim;
+mod mail;
 
 use std::{
     fmt,
     path::{Path, PathBuf},
 };
 
-mod dkim;
-
 use chrono::{DateTime, Utc};
 use serde::Deserialize;
 
 pub use bounces::{Bounces, ImapDone};
 
-use crate::domain::{
-    delivery::backoff::OnUncertain,
-    kernel::{Error, Network, Result, token::Keys},
-};
+use crate::domain::kernel::{Error, Network, Result, token::Keys};
 
 pub use dkim::Dkim;
+pub use mail::{Mail, MailRelay, MailWarmUp};
 
 /// Prefix of the environment variables that override keys.
 const ENV_PREFIX: &str = "PARTNERCAST_";
-
-/// Most relays of one process.
-const RELAYS_MAX: usize = 16;
 
 /// Everything that can be configured; see `partnercast init` for a commented example.
 #[derive(Debug, Clone, Deserialize)]
@@ -120,111 +115,6 @@ pub struct Content {
     pub dir: Option<PathBuf>,
     /// Whether `roster/` in it is imported too; in production partners come by `partnercast import`.
     pub import_roster: bool,
-}
-
-/// `[mail]`
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Mail {
-    /// `smtp://`, `smtp+starttls://` or `smtps://` with user, password, host and port; or `catcher`, which keeps
-    /// every mail in this process. Empty when there are several, in `relays`.
-    #[serde(default)]
-    pub relay: String,
-    /// Several relays, with their shares of the mail.
-    #[serde(default)]
-    pub relays: Vec<MailRelay>,
-    /// Folder of the catcher's mail.
-    #[serde(default = "default_mailbox")]
-    pub mailbox: PathBuf,
-    /// Open connections to the relay at most.
-    #[serde(default = "default_connections")]
-    pub connections: usize,
-    /// Messages that may be repeated after a crash at most, per worker.
-    #[serde(default = "default_window")]
-    pub window: usize,
-    /// What to do with a message that may have arrived.
-    #[serde(default)]
-    pub on_uncertain: OnUncertain,
-    /// Certificates of a private authority the relay's is signed by, PEM.
-    #[serde(default)]
-    pub ca_file: Option<PathBuf>,
-    /// The operator's own rules for what refusals mean, TOML, read before the built-in ones.
-    #[serde(default)]
-    pub classes_file: Option<PathBuf>,
-    /// Keys that sign, where the relay does not.
-    #[serde(default)]
-    pub dkim: Vec<Dkim>,
-    /// The domain of signed return paths: mail to it must reach one of [`Bounces`]' sources. Without it the sender's
-    /// address is the return path, and no bounce can be matched.
-    #[serde(default)]
-    pub return_path_domain: Option<String>,
-    /// Sending domains that are to become known slowly.
-    #[serde(default)]
-    pub warm_up: Vec<MailWarmUp>,
-}
-
-/// `[[mail.relays]]`: one of several relays.
-#[derive(Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MailRelay {
-    /// As `mail.relay`, without `catcher`.
-    pub url: String,
-    /// What it is called in lists and logs; the host when absent.
-    pub name: Option<String>,
-    /// Its share among the relays; 0 keeps it for when no other can be talked to.
-    #[serde(default = "default_weight")]
-    pub weight: u32,
-    /// Open connections at most; `mail.connections` when absent.
-    pub connections: Option<usize>,
-    /// Messages in any 60 minutes at most.
-    pub per_hour: Option<u64>,
-    /// As `mail.ca_file`.
-    pub ca_file: Option<PathBuf>,
-}
-
-impl fmt::Debug for MailRelay {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.url.rsplit('@').next().unwrap_or("");
-        f.debug_struct("MailRelay").field("url", &host).field("weight", &self.weight).finish_non_exhaustive()
-    }
-}
-
-fn default_weight() -> u32 {
-    1
-}
-
-/// `[[mail.warm_up]]`: so many messages a day, day by day; after the last day there is no cap.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct MailWarmUp {
-    /// Domain of the From address.
-    pub domain: String,
-    /// The first day, UTC, `YYYY-MM-DD`.
-    pub start: chrono::NaiveDate,
-    /// Messages a day.
-    pub daily: Vec<u64>,
-}
-
-fn default_mailbox() -> PathBuf {
-    PathBuf::from("mailbox")
-}
-
-fn default_connections() -> usize {
-    4
-}
-
-fn default_window() -> usize {
-    128
-}
-
-impl fmt::Debug for Mail {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = self.relay.rsplit('@').next().unwrap_or("");
-        f.debug_struct("Mail")
-            .field("relay", &host)
-            .field("connections", &self.connections)
-            .finish_non_exhaustive()
-    }
 }
 
 /// `[secrets]`
@@ -346,21 +236,17 @@ impl Config {
 
     fn resolve(&mut self, base: &Path) {
         let absolute = |path: &mut PathBuf| *path = base.join(&*path);
-        absolute(&mut self.mail.mailbox);
         absolute(&mut self.secrets.token_keys_file);
         [
             &mut self.content.dir,
             &mut self.server.templates_dir,
-            &mut self.mail.ca_file,
-            &mut self.mail.classes_file,
             &mut self.bounces.ca_file,
             &mut self.bounces.maildir,
         ]
         .into_iter()
-        .chain(self.mail.relays.iter_mut().map(|relay| &mut relay.ca_file))
         .flatten()
         .for_each(absolute);
-        self.mail.dkim.iter_mut().for_each(|entry| absolute(&mut entry.key_file));
+        self.mail.resolve(base);
         if let Some(file) = self.database.url.strip_prefix("sqlite:") {
             self.database.url = format!("sqlite:{}", base.join(file.trim_start_matches("//")).display());
         }
@@ -368,33 +254,7 @@ impl Config {
 
     fn check(&self) -> Result<()> {
         let mut faults = Vec::new();
-        if self.mail.window == 0 || self.mail.window > 500 {
-            faults.push("mail.window must be between 1 and 500".to_owned());
-        }
-        if self.mail.connections == 0 || self.mail.connections > 64 {
-            faults.push("mail.connections must be between 1 and 64".to_owned());
-        }
-        if self.mail.relay.is_empty() == self.mail.relays.is_empty() {
-            faults.push(
-                "give one relay in mail.relay, or several as [[mail.relays]] with a url each, not both"
-                    .to_owned(),
-            );
-        }
-        if self.mail.relays.len() > RELAYS_MAX {
-            faults.push(format!("at most {RELAYS_MAX} [[mail.relays]] are used"));
-        }
-        if !self.mail.relays.is_empty() && self.mail.relays.iter().all(|relay| relay.weight == 0) {
-            faults.push("one of the [[mail.relays]] must have a weight above 0".to_owned());
-        }
-        if self.mail.relays.iter().any(|relay| relay.per_hour == Some(0)) {
-            faults.push("mail.relays.per_hour must be at least 1; leave the relay out instead".to_owned());
-        }
-        if self.mail.warm_up.iter().any(|plan| plan.daily.is_empty() || plan.domain.contains('@')) {
-            faults.push(
-                "each [[mail.warm_up]] needs a domain such as \"vendor.example\" and daily = [50, 100, ...]"
-                    .to_owned(),
-            );
-        }
+        faults.extend(self.mail.faults());
         if self.server.connections == 0 || self.server.connections > 100_000 {
             faults.push("server.connections must be between 1 and 100000".to_owned());
         }

@@ -298,8 +298,8 @@ pub async fn named(
     nominal_date: Option<&str>,
 ) -> Result<Vec<Issue>> {
     db.all(
-        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, on_time_ms,
-             frozen_ms, approved_by, approved_ms, released_ms, done_ms
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, paused_because,
+             on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms
          FROM issue
          WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR newsletter = $2) AND ($3 IS NULL OR nominal_date = $3)
          ORDER BY nominal_date DESC, id LIMIT 10",

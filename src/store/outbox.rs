@@ -43,30 +43,94 @@ pub async fn reopen(tx: &mut Tx) -> Result<u64> {
     .await
 }
 
-/// Releases an approved issue: fills its outbox with one row per included recipient, in one statement. An issue
-/// that was released before, is not approved or was cancelled stays as it is. `lifetime_ms` is how long after its
-/// promise a message is worth sending, `domain` the part of the Message-ID after the @.
+/// How long a message is worth sending, and under which name it leaves.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms<'a> {
+    /// When the rows are made.
+    pub now_ms: UtcMs,
+    /// How long after its promise a message is worth sending.
+    pub lifetime_ms: i64,
+    /// The part of the Message-ID after the @.
+    pub domain: &'a str,
+}
+
+/// Fills a part of the outbox of an approved issue: at most `rows` recipients in the order of their contacts' keys,
+/// behind `after`. Nothing of it leaves before [`release`]. Returns how many, and the last key; `None` when there is
+/// nothing more to fill, or the issue is not approved (any more).
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn release(
+pub async fn fill(
     tx: &mut Tx,
     issue_id: &str,
-    now_ms: UtcMs,
-    lifetime_ms: i64,
-    domain: &str,
-) -> Result<u64> {
+    after: &str,
+    rows: i64,
+    terms: Terms<'_>,
+) -> Result<Option<(u64, String)>> {
+    // Holds the issue's row: whoever cancels it waits, and cancels these, too.
+    let held = tx
+        .run(
+            "UPDATE issue SET state = 'approved' WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'",
+            args![issue_id],
+        )
+        .await?;
+    let last: Option<(Option<String>,)> = tx
+        .opt(
+            "SELECT MAX(contact_id) FROM (
+                 SELECT contact_id FROM audience_decision WHERE issue_id = $1 AND included AND contact_id > $2
+                 ORDER BY contact_id LIMIT $3) AS page",
+            args![issue_id, after, rows],
+        )
+        .await?;
+    match last.and_then(|(last,)| last) {
+        Some(last) if held > 0 => {
+            let filled = insert(tx, issue_id, after, Some(&last), terms).await?;
+            Ok(Some((filled, last)))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// The key of the last contact that [`fill`] reached; empty at the beginning.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn filled_to(tx: &mut Tx, issue_id: &str) -> Result<String> {
+    let row: Option<(Option<String>,)> =
+        tx.opt("SELECT MAX(contact_id) FROM delivery WHERE issue_id = $1", args![issue_id]).await?;
+    Ok(row.and_then(|(last,)| last).unwrap_or_default())
+}
+
+/// Releases an approved issue: from now on its outbox may leave, one row per included recipient; those that [`fill`]
+/// did not reach are added. An issue that was released before, is not approved or was cancelled stays as it is. Returns
+/// how many were added.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn release(tx: &mut Tx, issue_id: &str, terms: Terms<'_>) -> Result<u64> {
     // First, because it holds the row: of two nodes that release at once the second waits here and finds it done.
     let first = tx
         .run(
             "UPDATE issue SET state = 'sending', released_ms = $2
              WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'",
-            args![issue_id, now_ms],
+            args![issue_id, terms.now_ms],
         )
         .await?;
     if first == 0 {
         return Ok(0);
     }
+    let after = filled_to(tx, issue_id).await?;
+    insert(tx, issue_id, &after, None, terms).await
+}
+
+/// The rows of an issue's recipients behind `after`, up to `last`; those that are there already stay.
+async fn insert(
+    tx: &mut Tx,
+    issue_id: &str,
+    after: &str,
+    last: Option<&str>,
+    terms: Terms<'_>,
+) -> Result<u64> {
     tx.run(
         "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
              email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
@@ -80,9 +144,9 @@ pub async fn release(
          JOIN issue i ON i.id = a.issue_id
          JOIN contact c ON c.id = a.contact_id
          JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
-         WHERE a.issue_id = $1 AND a.included
+         WHERE a.issue_id = $1 AND a.included AND a.contact_id > $6 AND ($7 IS NULL OR a.contact_id <= $7)
          ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
-        args![issue_id, LANE_ISSUE, lifetime_ms, now_ms, domain],
+        args![issue_id, LANE_ISSUE, terms.lifetime_ms, terms.now_ms, terms.domain, after, last],
     )
     .await
 }

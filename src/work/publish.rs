@@ -21,7 +21,8 @@ use crate::{
     store::{
         audit, contents,
         issues::{self, Occurrence},
-        outbox, partners,
+        outbox::{self, Terms},
+        partners,
     },
 };
 
@@ -29,6 +30,8 @@ use crate::{
 const CATCH_UP_MS: i64 = 6 * HOUR_MS;
 /// How long after its promise an issue is worth sending to somebody.
 const LIFETIME_MS: i64 = DAY_MS;
+/// Rows of an outbox that are filled at once.
+const FILL_ROWS: i64 = 20_000;
 /// No zone is further from UTC than this.
 const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
 
@@ -73,14 +76,29 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     frozen
 }
 
-/// Fills the outbox of an approved issue.
+/// Fills the outbox of an approved issue, part by part so that nobody else waits long for the database, and lets it go.
 async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let domain = sender_domain(ctx);
-    let now_ms = ctx.now_ms();
+    let terms = Terms { now_ms: ctx.now_ms(), lifetime_ms: LIFETIME_MS, domain: &domain };
     let mut tx = ctx.db.begin().await?;
-    let filled = outbox::release(&mut tx, issue_id, now_ms, LIFETIME_MS, &domain).await?;
-    audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "release", issue_id, &filled.to_string())
-        .await?;
+    let mut after = outbox::filled_to(&mut tx, issue_id).await?;
+    let mut filled = 0;
+    while let Some((count, last)) = outbox::fill(&mut tx, issue_id, &after, FILL_ROWS, terms).await? {
+        tx.commit().await?;
+        (filled, after) = (filled + count, last);
+        tx = ctx.db.begin().await?;
+    }
+    filled += outbox::release(&mut tx, issue_id, terms).await?;
+    audit::record(
+        &mut tx,
+        terms.now_ms,
+        &*ctx.random,
+        "partnercast",
+        "release",
+        issue_id,
+        &filled.to_string(),
+    )
+    .await?;
     tx.commit().await?;
     tracing::info!(issue = issue_id, deliveries = filled, "issue released");
     ctx.wake.deliver.notify_one();

@@ -18,6 +18,8 @@ use crate::domain::kernel::{Error, Result, clock::UtcMs};
 pub const LIST_MAX: usize = 10_000;
 /// How much of a message is read for a listing, in bytes.
 const HEAD_BYTES_MAX: u64 = 128 * 1024;
+/// Messages inside a message at most.
+const NESTED_MAX: usize = 32;
 /// Largest message read whole: the catcher's limit and some room for its own lines, in bytes.
 const MESSAGE_BYTES_MAX: u64 = 26 * 1024 * 1024;
 /// Length of a snippet, in bytes of text.
@@ -104,7 +106,7 @@ impl Mailbox {
     /// Not found, which is also the answer to an id that is no plain file name.
     pub async fn read(&self, id: &str) -> Result<ParsedMail> {
         let raw = self.raw(id).await?;
-        let message = MessageParser::default().parse(&raw[..]).ok_or_else(|| not_found(id))?;
+        let message = parse(&raw).ok_or_else(|| not_found(id))?;
         Ok(take_apart(&message, &raw))
     }
 
@@ -219,9 +221,18 @@ fn read_upto(path: &Path, bytes_max: u64) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Reads a message, but none with more messages inside it than anybody sends: the parser opens and frees those
+/// recursively, and a few megabytes of nesting would end the process.
+fn parse(raw: &[u8]) -> Option<Message<'_>> {
+    let lower = raw.to_ascii_lowercase();
+    let nested = memchr::memmem::find_iter(&lower, b"content-type: message/").count();
+    let folded = memchr::memmem::find_iter(&lower, b"message/rfc822").count();
+    if nested.max(folded) > NESTED_MAX { None } else { MessageParser::default().parse(raw) }
+}
+
 fn envelope(id: &str, path: &Path, head: &[u8]) -> Envelope {
     let received_ms = split_name(id).map_or_else(|| changed_ms(path), |(_, received_ms)| received_ms);
-    let message = MessageParser::default().parse(head).unwrap_or_default();
+    let message = parse(head).unwrap_or_default();
     Envelope {
         id: id.to_owned(),
         to: recipient(&message),

@@ -340,6 +340,17 @@ async fn a_message_is_read_in_all_its_parts() {
 }
 
 #[tokio::test]
+async fn a_mail_nested_without_end_is_listed_and_not_opened() {
+    let catcher = start().await;
+    let nested = "Content-Type: message/rfc822\r\n\r\n".repeat(100_000);
+    let sent = catcher.send(mail("p@x.example", format!("Subject: deep\r\n{nested}"))).await;
+    assert_eq!(sent, "accepted");
+    let listed = catcher.mailbox().list(10).await.unwrap();
+    assert_eq!(listed.len(), 1);
+    assert!(catcher.mailbox().read(&listed[0].id).await.is_err());
+}
+
+#[tokio::test]
 async fn a_listing_opens_each_message_once_and_ids_are_plain_names() {
     let dir = TempDir::new().unwrap();
     let write = |folder: &str, name: &str, text: &str| {

@@ -76,7 +76,7 @@ pub fn class_means(class: &str) -> &'static str {
         "host" => "the relay could not be talked to",
         "uncertain" => "the connection or the process ended before the answer came; it may have arrived",
         "throttle" => "the relay asked us to slow down",
-        "greylist" => "the other side does not know us yet and asks to come back",
+        "greylist" => "the other side has not met us yet and asks to come back",
         "soft" => "refused for now",
         "bad-address" => "there is no such address",
         "our-setup" => "the relay refused our set-up: credentials, sender or signature",

@@ -160,7 +160,7 @@ impl Scene {
     /// Stores an approved issue and fills its outbox.
     pub async fn released(db: &Db, newsletter: &str, readers: usize) -> Self {
         let scene = Self::approved(db, newsletter, readers).await;
-        let filled = in_tx!(db, tx => outbox::release(tx, &scene.issue, START_MS, LIFETIME_MS, DOMAIN));
+        let filled = in_tx!(db, tx => outbox::release(tx, &scene.issue, outbox::Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN }));
         assert_eq!(filled, readers as u64);
         scene
     }

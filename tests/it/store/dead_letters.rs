@@ -97,7 +97,7 @@ both_dbs! {
         assert_eq!(again.len(), 4);
         assert!(again.iter().all(|claimed| claimed.expires_ms == later + LIFETIME_MS && claimed.message_id.starts_with(&claimed.id)));
         let back = row(&db, &again[0].id).await;
-        assert_eq!((back.attempt, back.crashes, back.detail.as_deref()), (1, 0, Some("a person had it sent again")));
+        assert_eq!((back.attempt, back.crashes, back.detail.as_deref()), (2, 0, Some("a person had it sent again")));
         assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery WHERE state = 'accepted'", vec![]).await, 2);
         let failed = page(&db, &Filter::default(), None).await.unwrap();
         assert!(failed.len() == 2 && failed.iter().all(|letter| letter.cancelled));

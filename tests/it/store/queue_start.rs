@@ -94,7 +94,7 @@ both_dbs! {
             assert_eq!((stored.state.as_str(), stored.attempt, stored.tries), (state, attempt, 0), "{stored:?}");
             assert_eq!(stored.node_id.is_some(), state == "sending", "{stored:?}");
         }
-        assert!(row(&db, &scene.deliveries[1]).await.detail.unwrap().contains("unsubscribed"));
+        assert!(row(&db, &scene.deliveries[1]).await.detail.unwrap().contains("do-not-send list"));
         assert!(row(&db, &scene.deliveries[4]).await.detail.unwrap().contains("time passed"));
         let again = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, &[], 100));
         assert_eq!(again.0, 0, "a row is started once");

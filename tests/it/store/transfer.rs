@@ -23,7 +23,7 @@ fn tables_stand_behind_those_they_refer_to() {
             ("partner", "contact"),
             ("issue", "occurrence"),
             ("rendition", "delivery"),
-            ("delivery", "attempt"),
+            ("delivery", "mail_report"),
             ("lead", "offer"),
         ] {
             assert!(place(first) < place(then), "{first} before {then}: {names:?}");

@@ -291,7 +291,7 @@ both_dbs! {
         let rig = Rig::new(db).await;
         rig.send_january().await;
         let bronte = delivery(&rig, BRONTE).await.to_string();
-        execute(&rig.ctx.db, "UPDATE delivery SET state = 'failed' WHERE id = $1", values![&bronte]).await;
+        execute(&rig.ctx.db, "UPDATE delivery SET state = 'failed', accepted_ms = NULL WHERE id = $1", values![&bronte]).await;
         execute(
             &rig.ctx.db,
             "UPDATE attempt SET outcome = 'bad-address', reply = '550 sorry' WHERE delivery_id = $1",

@@ -130,7 +130,7 @@ both_dbs! {
         rig.send_january().await;
         let other = lookup::issue(&rig.ctx.db, "fold-backward").await.unwrap_err();
         assert!(other.public().contains("there is fold-forward/2027-01-12"), "{other}");
-        execute(&rig.ctx.db, "INSERT INTO issue SELECT 'iss_other', 'second', nominal_date, title, plan_hash, content_hash, state, control, held_because, on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms FROM issue", vec![]).await;
+        execute(&rig.ctx.db, "INSERT INTO issue (id, newsletter, nominal_date, title, plan_hash, content_hash, state, control, held_because, on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms) SELECT 'iss_other', 'second', nominal_date, title, plan_hash, content_hash, state, control, held_because, on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms FROM issue", vec![]).await;
         let two = lookup::issue(&rig.ctx.db, "2027-01-12").await.unwrap_err();
         assert!(two.kind() == Kind::Conflict && two.public().contains("second/2027-01-12"), "{two}");
         let several = lookup::contact(&rig.ctx.db, "northlight").await.unwrap_err();
