@@ -237,13 +237,13 @@ impl Dispatch {
             site.slots.give_back();
             site.answered_ms = now.machine_ms;
         }
-        let grown = self.learn(relay, &job.site, &outcome, now);
         let bit = 1_u64 << relay;
         let surely_not_taken = matches!(&outcome, Outcome::Refused { trouble: Trouble::Host, .. })
             || matches!(&outcome, Outcome::Refused { trouble: Trouble::OurSetup, stage, .. } if *stage <= Stage::Hello);
         let another = surely_not_taken
             && (0..self.relays.len())
                 .any(|at| at != relay && (job.tried | bit) & (1 << at) == 0 && self.is_open(at, now));
+        let grown = self.learn(relay, &job.site, &outcome, another, now);
         if another {
             // Fail over: the other relay is asked at once, for the same message under the same Message-ID.
             self.wait(Job { tried: job.tried | bit, ..job }, now, true);
@@ -264,11 +264,19 @@ impl Dispatch {
         self.returned.push(job.claimed);
     }
 
-    /// What an outcome says about relay and site. True if there is room for one more than before.
-    fn learn(&mut self, relay: usize, site_name: &Arc<str>, outcome: &Outcome, now: Now) -> bool {
+    /// What an outcome says about relay and site; little about the site while `another` relay may reach it. True if
+    /// there is room for one more than before.
+    fn learn(
+        &mut self,
+        relay: usize,
+        site_name: &Arc<str>,
+        outcome: &Outcome,
+        another: bool,
+        now: Now,
+    ) -> bool {
         let now_ms = now.calendar_ms;
         let desk = &mut self.relays[relay];
-        let mut site = self.sites.get_mut(site_name);
+        let site = self.sites.get_mut(site_name);
         match outcome {
             Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, stage, .. }
                 if *stage <= Stage::Hello =>
@@ -284,7 +292,7 @@ impl Dispatch {
                 if elsewhere && desk.slots.failed(now_ms, RELAY_BROKEN_MAX) {
                     tracing::warn!(relay = %desk.name, "the relay breaks off; it is left alone for a while");
                 }
-                if let Some(site) = &mut site
+                if let Some(site) = site.filter(|_| !another)
                     && site.slots.failed(now_ms, SITE_BROKEN_MAX)
                 {
                     tracing::warn!(site = %site_name, "mail to this domain is not taken; it is left alone for a while");
@@ -294,7 +302,7 @@ impl Dispatch {
             Outcome::Refused { trouble: Trouble::Throttle, stage, .. } => {
                 if *stage <= Stage::Mail {
                     desk.slots.throttled(now_ms, RELAY_THROTTLED_MS);
-                } else if let Some(site) = &mut site {
+                } else if let Some(site) = site {
                     site.slots.throttled(now_ms, slots::THROTTLED_MS);
                 }
                 false

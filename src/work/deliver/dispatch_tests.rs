@@ -339,3 +339,19 @@ fn what_goes_back_for_a_stuck_site_is_put_off() {
     desk.add(vec![message(10, "fine.example")], now);
     assert_eq!(desk.take_stuck(now, true)[0].1, UtcMs::MIN, "nothing is wrong with the others");
 }
+
+#[test]
+fn a_site_that_one_relay_cannot_reach_is_no_trouble_of_the_site() {
+    let mut desk = Dispatch::new(&[relay("first", 1, 4), relay("second", 0, 4)]);
+    desk.add((0..10).map(|n| message(n, "odd.example")).collect(), START);
+    for _ in 0..4 {
+        let Some(job) = desk.next(0, false, START) else { break };
+        desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
+    }
+    assert!(desk.stuck_sites(START).is_empty());
+    for _ in 0..SITE_BROKEN_MAX {
+        let job = desk.next(1, false, START).unwrap();
+        desk.done(1, job, refused(Stage::Recipient, Trouble::Host), START);
+    }
+    assert_eq!(desk.stuck_sites(START), ["odd.example"], "no relay reaches it");
+}

@@ -150,6 +150,9 @@ impl Deliverer {
         self.is_dry = false;
         let mut started = 0;
         loop {
+            if !self.life.is_fresh(self.ctx.clock.machine_ms()) {
+                self.life.beat(&self.ctx).await?;
+            }
             started += self.step().await?;
             let (open, finished, room) = self.outlook();
             if open == 0 && finished == 0 && (self.is_dry || room == 0) {

@@ -18,8 +18,8 @@ pub trait Duplex: AsyncRead + AsyncWrite + Unpin + Send {}
 
 impl<T: AsyncRead + AsyncWrite + Unpin + Send> Duplex for T {}
 
-/// A connection as the sink holds it.
-pub type Wire = Box<dyn Duplex>;
+/// A connection as the sink holds it, with what was read ahead.
+pub type Wire = BufReader<Box<dyn Duplex>>;
 
 /// Has the connection to itself for a while; what it gives back is gone on with.
 pub type Takeover = dyn Fn(Wire) -> Pin<Box<dyn Future<Output = Option<Wire>> + Send>> + Send + Sync;
@@ -60,8 +60,6 @@ pub struct Step {
     pub connection: usize,
     /// Messages that were ended on it before this one.
     pub message: usize,
-    /// RSETs heard on it.
-    pub resets: usize,
     /// `CONNECT`, `GREETING`, a verb, `BODY` (after the first line of a message) or `DOT`.
     pub verb: String,
     /// The whole line.
@@ -78,7 +76,7 @@ pub struct Sink {
     pub addr: SocketAddr,
     /// Every line but those of messages.
     pub heard: Arc<Mutex<Vec<String>>>,
-    /// Every message that was ended, with its dot.
+    /// Every message that was ended and not refused then, with its dot.
     pub bodies: Arc<Mutex<Vec<String>>>,
 }
 
@@ -100,11 +98,10 @@ impl Sink {
                     bodies: Arc::clone(&bodies),
                     connection,
                     message: 0,
-                    resets: 0,
                     domain: String::new(),
                 };
                 connection += 1;
-                tokio::spawn(async move { talk.run(Box::new(stream)).await });
+                tokio::spawn(async move { talk.run(BufReader::new(Box::new(stream))).await });
             }
         });
         sink
@@ -127,7 +124,6 @@ struct Talk {
     bodies: Arc<Mutex<Vec<String>>>,
     connection: usize,
     message: usize,
-    resets: usize,
     domain: String,
 }
 
@@ -136,7 +132,6 @@ impl Talk {
         let step = Step {
             connection: self.connection,
             message: self.message,
-            resets: self.resets,
             verb: verb.to_owned(),
             line: line.to_owned(),
             domain: self.domain.clone(),
@@ -155,8 +150,7 @@ impl Talk {
     }
 
     /// Talks until one side has had enough.
-    async fn run(&mut self, wire: Wire) {
-        let mut stream = BufReader::new(wire);
+    async fn run(&mut self, mut stream: Wire) {
         for before in ["CONNECT", "GREETING"] {
             match obey(self.act(before, ""), stream).await {
                 Some(same) => stream = same,
@@ -175,7 +169,6 @@ impl Talk {
                 domain.split('>').next().unwrap_or("").clone_into(&mut self.domain);
             }
             let act = self.act(&verb, &line);
-            self.resets += usize::from(verb == "RSET");
             let goes_in = verb == "DATA" && matches!(&act, Act::Say(text) if text.starts_with("354"));
             let Some(same) = obey(act, stream).await else { return };
             stream = same;
@@ -189,7 +182,7 @@ impl Talk {
     }
 
     /// Takes a message; an early act at `BODY` may end it.
-    async fn take_message(&mut self, mut stream: BufReader<Wire>) -> Option<BufReader<Wire>> {
+    async fn take_message(&mut self, mut stream: Wire) -> Option<Wire> {
         let mut body = Vec::new();
         while !(body == b".\r\n" || body.ends_with(b"\r\n.\r\n")) {
             let is_first = body.is_empty();
@@ -200,15 +193,17 @@ impl Talk {
                 stream = obey(self.act("BODY", ""), stream).await?;
             }
         }
-        self.bodies.lock().unwrap().push(String::from_utf8(body).unwrap());
         let act = self.act("DOT", "");
+        if !matches!(&act, Act::Say(text) | Act::LastWord(text) if text.starts_with(['4', '5'])) {
+            self.bodies.lock().unwrap().push(String::from_utf8(body).unwrap());
+        }
         self.message += 1;
         obey(act, stream).await
     }
 }
 
 /// Does it; `None` when the conversation is over.
-async fn obey(act: Act, mut stream: BufReader<Wire>) -> Option<BufReader<Wire>> {
+async fn obey(act: Act, mut stream: Wire) -> Option<Wire> {
     let (text, goes_on) = match act {
         Act::GoOn => return Some(stream),
         Act::Say(text) => (text, true),
@@ -218,7 +213,7 @@ async fn obey(act: Act, mut stream: BufReader<Wire>) -> Option<BufReader<Wire>> 
             return None;
         }
         Act::Silent => std::future::pending().await,
-        Act::Take(work) => return work(stream.into_inner()).await.map(BufReader::new),
+        Act::Take(work) => return work(stream).await,
         Act::Drop => return None,
     };
     stream.write_all(format!("{text}\r\n").as_bytes()).await.ok()?;

@@ -2,8 +2,10 @@
 //!
 //! Not here: assertions about any one noun; those stand beside the tests that use them.
 
+pub mod chaos;
 pub mod databases;
 pub mod environment;
+pub mod manners;
 pub mod outbox;
 
 pub use partnercast::domain::kernel::random::SeededRandom;

@@ -173,7 +173,8 @@ impl Scene {
 
 /// The id of a scene's one rendition.
 pub fn rendition_id(newsletter: &str) -> String {
-    format!("rnd_{newsletter}")
+    let number = newsletter.bytes().fold(7, |sum: u64, byte| sum.wrapping_mul(31).wrapping_add(byte.into()));
+    format!("rnd_{number:016x}")
 }
 
 /// A rendition with two links.

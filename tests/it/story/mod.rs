@@ -2,6 +2,8 @@
 
 mod bounces;
 mod console;
+mod delivery_faults;
+mod delivery_relays;
 mod explain;
 mod exposition;
 mod faults;
@@ -9,6 +11,7 @@ mod hand_off;
 mod issue;
 mod metrics;
 mod migrate;
+mod post;
 mod rig;
 mod scale_out;
 mod signed;

@@ -4,7 +4,10 @@
 mod chaos;
 mod tls;
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Duration,
+};
 
 use self::chaos::{Act, Sink, Step};
 use super::{Connection, Dialer, Mail, Relay, RelayTls, Timeouts};
@@ -131,10 +134,15 @@ async fn after_a_refused_recipient_the_same_connection_carries_the_next() {
     {
         // A relay may let DATA in although it refused the only recipient, or refuse that as well.
         for (pipelining, lets_in) in [(true, true), (true, false), (false, false)] {
+            let resets = AtomicUsize::new(0);
             let sink = Sink::start(move |step: &Step| match step.verb.as_str() {
+                "RSET" => {
+                    resets.fetch_add(1, Ordering::SeqCst);
+                    None
+                }
                 "EHLO" if !pipelining => say("250 sink"),
                 "RCPT" if step.domain == "bad.example" => say(reply),
-                "DATA" if step.resets == 0 && !lets_in => say("503 5.5.1 no recipients"),
+                "DATA" if resets.load(Ordering::SeqCst) == 0 && !lets_in => say("503 5.5.1 no recipients"),
                 _ => None,
             })
             .await;
@@ -165,8 +173,13 @@ async fn refusals_at_each_stage_are_followed_by_rset_and_the_next_mail() {
         ("DOT", "450 4.2.1 too fast", Stage::FinalDot, Trouble::Throttle),
     ];
     for (verb, reply, stage, trouble) in cases {
+        let resets = AtomicUsize::new(0);
         let sink = Sink::start(move |step: &Step| match step.verb.as_str() {
-            _ if step.resets > 0 => None,
+            "RSET" => {
+                resets.fetch_add(1, Ordering::SeqCst);
+                None
+            }
+            _ if resets.load(Ordering::SeqCst) > 0 => None,
             at if at == verb => say(reply),
             // After a refused MAIL the rest of the pipeline is refused as well.
             "RCPT" | "DATA" if verb == "MAIL" => say("503 5.5.1 no"),

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncWriteExt, BufReader};
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use super::{
@@ -44,12 +44,16 @@ fn secured(sink: &Sink, tls: RelayTls, ca: &tempfile::NamedTempFile) -> Relay {
     }
 }
 
+async fn under_tls(acceptor: &TlsAcceptor, wire: Wire) -> Option<Wire> {
+    Some(BufReader::new(Box::new(acceptor.accept(wire.into_inner()).await.ok()?)))
+}
+
 /// Goes on under TLS, from the first byte.
 fn secure(acceptor: &TlsAcceptor) -> Option<Act> {
     let acceptor = acceptor.clone();
     Some(Act::take(move |wire| {
         let acceptor = acceptor.clone();
-        async move { Some(Box::new(acceptor.accept(wire).await.ok()?) as Wire) }
+        async move { under_tls(&acceptor, wire).await }
     }))
 }
 
@@ -60,7 +64,7 @@ fn starttls(acceptor: &TlsAcceptor, slipped: &'static str) -> Option<Act> {
         let acceptor = acceptor.clone();
         async move {
             wire.write_all(format!("220 go\r\n{slipped}").as_bytes()).await.ok()?;
-            Some(Box::new(acceptor.accept(wire).await.ok()?) as Wire)
+            under_tls(&acceptor, wire).await
         }
     }))
 }
