@@ -28,7 +28,7 @@ const SNIPPET_BYTES: usize = 160;
 const ID_BYTES_MAX: usize = 255;
 
 /// A message in a listing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Envelope {
     /// Its file name, without flags.
     pub id: String,
@@ -231,17 +231,21 @@ fn parse(raw: &[u8]) -> Option<Message<'_>> {
 }
 
 fn envelope(id: &str, path: &Path, head: &[u8]) -> Envelope {
-    let received_ms = split_name(id).map_or_else(|| changed_ms(path), |(_, received_ms)| received_ms);
-    let message = parse(head).unwrap_or_default();
-    Envelope {
+    let mut envelope = Envelope {
         id: id.to_owned(),
-        to: recipient(&message),
-        from: first_address(message.from()),
-        subject: message.subject().unwrap_or_default().to_owned(),
-        date_ms: message.date().map(|date| date.to_timestamp().saturating_mul(1_000)),
-        received_ms,
-        snippet: message.body_preview(SNIPPET_BYTES).map(|text| text.trim().to_owned()).unwrap_or_default(),
+        received_ms: split_name(id).map_or_else(|| changed_ms(path), |(_, received_ms)| received_ms),
+        ..Envelope::default()
+    };
+    // What cannot be read is listed all the same.
+    if let Some(message) = parse(head) {
+        envelope.to = recipient(&message);
+        envelope.from = first_address(message.from());
+        envelope.subject = message.subject().unwrap_or_default().to_owned();
+        envelope.date_ms = message.date().map(|date| date.to_timestamp().saturating_mul(1_000));
+        envelope.snippet =
+            message.body_preview(SNIPPET_BYTES).map(|text| text.trim().to_owned()).unwrap_or_default();
     }
+    envelope
 }
 
 /// For files that another program put there: when they were last written.
