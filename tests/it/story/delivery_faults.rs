@@ -253,7 +253,7 @@ both_dbs! {
         assert!(tries.iter().all(|seen| seen.0 == "our-setup"));
         assert_eq!(post.states("").await, BTreeMap::from([("ready".to_owned(), 200)]));
         assert_eq!(number(&db, "SELECT COUNT(*) FROM suppression", vec![]).await, 0);
-        assert!(suppressions::of(&db, "reader0000@one.example").await.unwrap().is_empty());
+        assert!(suppressions::of(&db, post.ctx.now_ms(), "reader0000@one.example").await.unwrap().is_empty());
         let entries = "SELECT COUNT(*) FROM audit WHERE action = 'pause'";
         assert_eq!(number(&db, entries, vec![]).await, 1);
         post.advance(HOUR_MS);

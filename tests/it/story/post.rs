@@ -23,7 +23,11 @@ use partnercast::{
         slots::SlotTable,
     },
     store::Db,
-    work::{Context, context::Settings, deliver::Deliverer},
+    work::{
+        Context,
+        context::{Bounces, Settings},
+        deliver::Deliverer,
+    },
 };
 use tokio::{sync::watch, task::JoinHandle};
 
@@ -93,10 +97,12 @@ impl Post {
             console_open: true,
             demo: false,
             mailbox: None,
+            trusted_proxies: Vec::new(),
             window: 32,
             on_uncertain: OnUncertain::Resend,
             classes: Classes::default(),
             warm_up: Vec::new(),
+            bounces: Bounces::default(),
         };
         change(&mut settings);
         let clock = Arc::new(HandMoved(ManualClock::new(START_MS)));
@@ -270,7 +276,6 @@ async fn address(db: &Db, scene: &Scene, name: &str, readers: &[(&str, usize)]) 
         list_id: None,
         feedback_id: None,
         one_click_path: None,
-        unsubscribe_mailbox: None,
         auto_generated: false,
         extra: Vec::new(),
     };
