@@ -254,7 +254,7 @@ both_dbs! {
         assert!(in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)));
         let stored = issues::issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.state.as_str(), stored.done_ms), ("sending", None));
-        assert_eq!(running(&db).await.unwrap(), [scene.issue.clone()]);
+        assert_eq!(running(&db).await.unwrap(), std::slice::from_ref(&scene.issue));
         let line = of_issue(&db, &scene.issue, 0).await.unwrap().remove(0);
         assert_eq!((line.state.as_str(), line.promised_ms), ("ready", START_MS), "the promise was then");
         assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "once");
