@@ -8,6 +8,10 @@
 //! loop with no database and no rendering; `smtp-source` is Postfix's. The reference is the faster of the last two.
 //! The last line is one JSON object a database.
 
+#![expect(clippy::print_stdout, reason = "a bench talks to the terminal")]
+#![expect(clippy::disallowed_methods, reason = "its parts are told by the environment what to measure")]
+#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "it stops at the first fault, and prints rounded figures")]
+
 mod support;
 
 use std::{
