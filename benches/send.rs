@@ -10,7 +10,11 @@
 
 #![expect(clippy::print_stdout, reason = "a bench talks to the terminal")]
 #![expect(clippy::disallowed_methods, reason = "its parts are told by the environment what to measure")]
-#![expect(clippy::unwrap_used, clippy::cast_precision_loss, reason = "it stops at the first fault, and prints rounded figures")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "it stops at the first fault, and prints rounded figures"
+)]
 
 mod support;
 
@@ -40,7 +44,7 @@ use partnercast::{
     store::{Db, deliveries, issues, partners},
     work::{
         Context,
-        context::Settings,
+        context::{Bounces, Settings},
         deliver::{self, Deliverer},
         publish, sync,
     },

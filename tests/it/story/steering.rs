@@ -108,7 +108,7 @@ fn an_issue_is_steered_beside_others() {
         assert!(program.does("dead-letters").contains("no message waits for a person"));
         execute(
             &rig.ctx.db,
-            "UPDATE delivery SET state = 'failed' WHERE partner_slug = 'northlight'",
+            "UPDATE delivery SET state = 'failed', live = FALSE, accepted_ms = NULL WHERE partner_slug = 'northlight'",
             vec![],
         )
         .await;
@@ -176,7 +176,7 @@ fn on_sqlite_a_running_process_is_named_with_the_page_that_has_the_lever() {
             "reading goes beside it"
         );
         assert!(program.does("dead-letters").contains("no message waits"));
-        execute(&rig.ctx.db, "UPDATE delivery SET state = 'expired' WHERE partner_slug = 'ipe'", vec![])
+        execute(&rig.ctx.db, "UPDATE delivery SET state = 'expired', live = FALSE, accepted_ms = NULL WHERE partner_slug = 'ipe'", vec![])
             .await;
         let says = program.refuses("retry fold-forward --yes");
         assert!(says.contains(&format!("/console/dead-letters?issue={issue}")), "{says}");
