@@ -1,7 +1,8 @@
 -- Delivery that loses nobody: started at once instead of claimed first, with the site, the relay and the limits.
 
--- The recipients' domain: what a slow or refusing side is told apart by. Deliveries made before this have none.
+-- The recipients' domain, which follows the last @: what a slow or refusing side is told apart by.
 ALTER TABLE delivery ADD COLUMN site TEXT NOT NULL DEFAULT '';
+UPDATE delivery SET site = replace(recipient_key, rtrim(recipient_key, replace(recipient_key, '@', '')), '');
 
 -- Nothing is claimed ahead any more: what was claimed and not started goes back.
 UPDATE delivery SET state = 'ready', node_id = NULL, token = token + 1 WHERE state = 'leased';

@@ -428,12 +428,18 @@ pub async fn decided(db: &Db, issue_id: &str, contact_id: &str) -> Result<Option
     .await
 }
 
-/// Whether any issue is being sent.
+/// Whether any issue is being sent, or has something waiting although it is over: a row that came back to the queue in
+/// the moment in which its issue was cancelled or done.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn any_sending(db: &Db) -> Result<bool> {
-    let row: Option<(String,)> =
-        db.opt("SELECT id FROM issue WHERE state = 'sending' LIMIT 1", Vec::new()).await?;
+    let row: Option<(String,)> = db
+        .opt(
+            "SELECT id FROM issue WHERE state = 'sending' OR (state IN ('done', 'cancelled')
+                 AND EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live)) LIMIT 1",
+            Vec::new(),
+        )
+        .await?;
     Ok(row.is_some())
 }

@@ -38,18 +38,21 @@ pub async fn forget_others(tx: &mut Tx, node: NodeId) -> Result<u64> {
     tx.run("DELETE FROM node WHERE id <> $1", args![node.to_string()]).await
 }
 
-/// Says that `node` is alive; the first call registers it. `machine_ms` is kept for people to read.
+/// Says that `node` is alive and returns its count; the first call registers it with 0. `machine_ms` is kept for people
+/// to read.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn beat(tx: &mut Tx, node: NodeId, machine_ms: UtcMs) -> Result<()> {
-    tx.run(
-        "INSERT INTO node (id, started_ms, heartbeat_ms) VALUES ($1, $2, $2)
-         ON CONFLICT (id) DO UPDATE SET heartbeat_ms = excluded.heartbeat_ms, beats = node.beats + 1",
-        args![node.to_string(), machine_ms],
-    )
-    .await
-    .map(|_| ())
+pub async fn beat(tx: &mut Tx, node: NodeId, machine_ms: UtcMs) -> Result<i64> {
+    let row: Option<(i64,)> = tx
+        .opt(
+            "INSERT INTO node (id, started_ms, heartbeat_ms) VALUES ($1, $2, $2)
+         ON CONFLICT (id) DO UPDATE SET heartbeat_ms = excluded.heartbeat_ms, beats = node.beats + 1
+         RETURNING beats",
+            args![node.to_string(), machine_ms],
+        )
+        .await?;
+    Ok(row.map_or(0, |(beats,)| beats))
 }
 
 /// Forgets a node that has handed back everything.

@@ -30,6 +30,18 @@ pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) 
     Ok(done == 1)
 }
 
+/// Gives what waits of an issue time until `expires_ms` at least: a pause must not make its readers' mail worthless.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn renew(tx: &mut Tx, issue_id: &str, expires_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET expires_ms = $2 WHERE live AND issue_id = $1 AND expires_ms < $2",
+        args![issue_id, expires_ms],
+    )
+    .await
+}
+
 /// Lets issues that were done go on when something of theirs waits again.
 ///
 /// # Errors

@@ -3,7 +3,7 @@
 //! People are looked at page by page, twice: first to render what they need and to find every fault, then to store what
 //! was decided. So the memory is that of the variants, however many readers there are.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
 use chrono_tz::Tz;
 use sha2::{Digest as _, Sha256};
@@ -90,6 +90,9 @@ pub(super) async fn freeze(
     if !survey.faults.is_empty() {
         return Err(Error::invalid(survey.faults.into_iter().collect::<Vec<_>>().join("\n")));
     }
+    if survey.zones.iter().any(|zone| !due.contains_key(zone)) {
+        return Err(roster_changed());
+    }
     let occurrences = due.values().filter(|due| survey.zones.contains(due.zone.as_str())).cloned().collect();
     let decided = survey.digest.finalize();
     let mut hashed: Vec<String> = survey.variants.values().map(|variant| variant.id.clone()).collect();
@@ -111,7 +114,7 @@ pub(super) async fn freeze(
     issues::insert_audience(&mut tx, &frozen).await?;
     let stored = audience.store(ctx, &mut tx, &frozen.issue.id, &ids).await?;
     if stored != decided {
-        return Err(Error::unavailable("the roster changed while the issue was frozen; it is tried again"));
+        return Err(roster_changed());
     }
     let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
@@ -119,6 +122,11 @@ pub(super) async fn freeze(
     let (recipients, left_out, renditions) = (survey.recipients, survey.left_out, ids.len());
     tracing::info!(issue, recipients, left_out, renditions, "issue frozen");
     Ok(true)
+}
+
+/// An import came between two looks: nobody may fall between them.
+fn roster_changed() -> Error {
+    Error::unavailable("the roster changed while the issue was frozen; it is tried again")
 }
 
 fn head(
@@ -216,16 +224,16 @@ impl<'a> Audience<'a> {
     fn survey(&self, ctx: &Context, issue_id: &str, stored: &StoredContact, survey: &mut Survey) {
         let Some(verdict) = self.decide(&stored.contact) else { return };
         note(&mut survey.digest, stored, &verdict);
-        survey.zones.insert(verdict.zone);
         let Some(readers) = verdict.readers else {
             survey.left_out += 1;
             return;
         };
+        survey.zones.insert(verdict.zone);
         survey.recipients += 1;
         let key = key_of(&readers);
-        if !survey.variants.contains_key(&key) {
+        if let Entry::Vacant(place) = survey.variants.entry(key) {
             match compose::variant(&ctx.templates, self.plan, readers, issue_id) {
-                Ok(variant) => drop(survey.variants.insert(key, variant)),
+                Ok(variant) => drop(place.insert(variant)),
                 Err(error) => drop(survey.faults.insert(error.detail())),
             }
         }

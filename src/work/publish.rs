@@ -70,6 +70,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     }
     if issues::any_sending(&ctx.db).await? {
         let mut tx = ctx.db.begin().await?;
+        outbox::reopen(&mut tx).await?;
         issues::finish(&mut tx, ctx.now_ms()).await?;
         tx.commit().await?;
     }

@@ -223,6 +223,7 @@ dir = "content"
 import_roster = true
 [mail]
 relay = "smtp://127.0.0.1:{relay_port}"
+{mail}
 [[mail.dkim]]
 domain = "{DOMAIN}"
 selector = "r1"
@@ -236,7 +237,6 @@ domain = "{DOMAIN}"
 selector = "r2"
 key_file = "{KEYS}/rsa-2048-next.pem"
 from = "2999-01-01T00:00:00Z"
-{mail}
 [secrets]
 token_keys_file = "token.keys"
 [console]

@@ -22,7 +22,7 @@ pub struct Breaker {
 impl Breaker {
     /// Takes note of a try: `None` was accepted. Says why the issue must stop, the moment it must.
     pub fn note(&mut self, trouble: Option<Trouble>) -> Option<String> {
-        let ours = matches!(trouble, Some(Trouble::OurSetup | Trouble::Policy));
+        let ours = matches!(trouble, Some(Trouble::OurSetup | Trouble::Policy | Trouble::Protocol));
         self.recent.push_back(ours);
         self.faults += usize::from(ours);
         if self.recent.len() > RECENT && self.recent.pop_front() == Some(true) {

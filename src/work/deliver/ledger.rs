@@ -148,6 +148,11 @@ impl Limits {
         }
     }
 
+    /// Whether any sending domain is warmed up.
+    pub(super) fn has_plans(&self) -> bool {
+        self.has_plans
+    }
+
     /// Whether the list of running issues should be read anew.
     pub(super) fn is_due(&mut self) -> bool {
         let is_due = self.running_read.elapsed() >= RUNNING_READ;

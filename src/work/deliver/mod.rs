@@ -26,7 +26,7 @@ use super::context::Context;
 use crate::{
     channel::smtp::Dialer,
     domain::{
-        delivery::Breaker,
+        delivery::{Breaker, backoff::OnUncertain},
         kernel::{Result, clock::UtcMs, id::NodeId},
     },
     store::{
@@ -192,6 +192,7 @@ impl Deliverer {
         self.last_step = Instant::now();
         let now = self.desk.now();
         let is_fresh = self.life.is_fresh(now.machine_ms);
+        self.astray |= self.life.was_forgotten();
         let may_start = is_fresh && !self.astray && !self.is_dry;
         // Before results are taken from the desk: a fault here must not lose them.
         if may_start {
@@ -283,7 +284,8 @@ impl Deliverer {
             started.extend(single);
             left = left.saturating_sub(URGENT_PLACES.min(self.ctx.settings.window / 2));
             // The issues take turns at being first, so that none waits for another to end.
-            if !self.running.is_empty() {
+            // With warm-up plans every node asks in the same order, or two would wait for each other.
+            if !self.running.is_empty() && !self.limits.has_plans() {
                 self.running.rotate_left(1);
             }
             let had_room = left > 0;
@@ -401,6 +403,11 @@ impl Deliverer {
         let mut tx = self.ctx.db.begin().await?;
         ledger::record(&self.ctx, &mut tx, self.node, &finished, &mut self.breakers).await?;
         queue::put_back(&mut tx, &self.returned).await?;
+        if self.astray {
+            // What we may hold without knowing must not stay behind under a name that nobody watches.
+            let hold = self.ctx.settings.on_uncertain == OnUncertain::Hold;
+            queue::reap(&mut tx, self.node, self.ctx.now_ms(), hold, true).await?;
+        }
         nodes::leave(&mut tx, self.node).await?;
         tx.commit().await?;
         self.limits.top_up(&self.ctx, &self.desk, false).await

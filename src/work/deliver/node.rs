@@ -6,7 +6,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicI64, Ordering},
+        atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
 };
@@ -25,6 +25,8 @@ use crate::{
 
 /// How often a node says that it is alive (machine time).
 const HEARTBEAT: Duration = Duration::from_secs(10);
+/// Heartbeats between two looks at rows whose node nobody knows.
+const REAP_EVERY: u64 = 30;
 /// A node that could not say so for this long starts nothing.
 const STALE_AFTER_MS: i64 = 30_000;
 /// A node that did not count on for this long is taken over.
@@ -34,16 +36,24 @@ const DEAD_AFTER_MS: i64 = 60_000;
 pub(super) struct Life {
     node: NodeId,
     last_beat_ms: AtomicI64,
+    /// The others forgot us while we stood still: what we held is theirs.
+    forgotten: AtomicBool,
 }
 
 impl Life {
     pub(super) fn new(node: NodeId) -> Self {
-        Self { node, last_beat_ms: AtomicI64::new(i64::MIN / 2) }
+        Self { node, last_beat_ms: AtomicI64::new(i64::MIN / 2), forgotten: AtomicBool::new(false) }
     }
 
     /// Whether the last heartbeat is recent enough at machine time `machine_ms`.
     pub(super) fn is_fresh(&self, machine_ms: UtcMs) -> bool {
         machine_ms - self.last_beat_ms.load(Ordering::Relaxed) <= STALE_AFTER_MS
+            && !self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// Whether the others forgot us since this was asked last.
+    pub(super) fn was_forgotten(&self) -> bool {
+        self.forgotten.swap(false, Ordering::SeqCst)
     }
 
     /// Says that we are alive.
@@ -51,8 +61,12 @@ impl Life {
         // Before asking: what counts is how old the answer may be.
         let machine_ms = ctx.clock.machine_ms();
         let mut tx = ctx.db.begin().await?;
-        nodes::beat(&mut tx, self.node, machine_ms).await?;
+        let beats = nodes::beat(&mut tx, self.node, machine_ms).await?;
         tx.commit().await?;
+        let is_first = self.last_beat_ms.load(Ordering::Relaxed) < 0;
+        if beats == 0 && !is_first {
+            self.forgotten.store(true, Ordering::SeqCst);
+        }
         self.last_beat_ms.store(machine_ms, Ordering::Relaxed);
         Ok(())
     }
@@ -60,15 +74,18 @@ impl Life {
 
 /// The other nodes' counts, and since when each has been seen.
 #[derive(Default)]
-pub(super) struct Watch(HashMap<String, (i64, UtcMs)>);
+pub(super) struct Watch {
+    seen: HashMap<String, (i64, UtcMs)>,
+    looks: u64,
+}
 
 impl Watch {
     /// Nodes that have not counted on for [`DEAD_AFTER_MS`] of our own machine time.
     fn dead(&mut self, pulses: Vec<Pulse>, me: NodeId, machine_ms: UtcMs) -> Vec<Pulse> {
         let me = me.to_string();
-        self.0.retain(|id, _| pulses.iter().any(|pulse| pulse.id == *id));
+        self.seen.retain(|id, _| pulses.iter().any(|pulse| pulse.id == *id));
         let is_dead = |pulse: &Pulse| {
-            let seen = self.0.entry(pulse.id.clone()).or_insert((pulse.beats, machine_ms));
+            let seen = self.seen.entry(pulse.id.clone()).or_insert((pulse.beats, machine_ms));
             if seen.0 != pulse.beats {
                 *seen = (pulse.beats, machine_ms);
             }
@@ -97,7 +114,9 @@ pub(super) async fn beat_once(ctx: &Context, life: &Life, watch: &mut Watch) -> 
         return Ok(());
     }
     let dead = watch.dead(nodes::pulses(&ctx.db).await?, life.node, ctx.clock.machine_ms());
-    if dead.is_empty() {
+    watch.looks += 1;
+    // Now and then also without a dead node: one that was forgotten may have left something behind afterwards.
+    if dead.is_empty() && !watch.looks.is_multiple_of(REAP_EVERY) {
         return Ok(());
     }
     let mut tx = ctx.db.begin().await?;
