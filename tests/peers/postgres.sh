@@ -55,6 +55,15 @@ postgres_start() {
     return 1
 }
 
+# Cuts the server off in the middle of whatever it does, as a crash would, and starts it again at the same address.
+postgres_restart() {
+    (cd "$POSTGRES_FOLDER" && postgres_as_user "$POSTGRES_BIN/pg_ctl" restart --wait --silent --mode=immediate \
+        --pgdata=data --log=server.log </dev/null >restart.log 2>&1) || {
+        cat "$POSTGRES_FOLDER/restart.log" "$POSTGRES_FOLDER/server.log" >&2
+        return 1
+    }
+}
+
 # Stops the server and removes everything it wrote.
 postgres_stop() {
     [ -n "${POSTGRES_FOLDER:-}" ] || return 0

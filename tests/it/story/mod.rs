@@ -12,6 +12,8 @@ mod issue;
 mod metrics;
 mod migrate;
 mod post;
+mod process_faults;
+mod processes;
 mod rig;
 mod scale_out;
 mod signed;

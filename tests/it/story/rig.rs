@@ -100,6 +100,13 @@ impl Rig {
         self.address
     }
 
+    /// Lets go of the database, so that a process may work on it; what is caught stays.
+    pub async fn leave_database(self) -> Caught {
+        let Self { ctx, mailbox, address, _stop, _dir, clock: _ } = self;
+        ctx.db.close().await;
+        Caught { mailbox, relay: address, _stop, _dir }
+    }
+
     /// Another process on the same database, as it were: surroundings of their own, with their own clock.
     pub fn another(&self, clock: Arc<ManualClock>, seed: u64) -> Arc<Context> {
         Arc::new(Context::new(
@@ -143,6 +150,15 @@ impl Rig {
     pub async fn assert_nothing_left(&self) {
         assert_eq!(deliveries::unfinished(&self.ctx.db).await.unwrap(), 0, "deliveries are left behind");
     }
+}
+
+/// What is left of a rig without its database. Dropping it stops the catcher.
+pub struct Caught {
+    pub mailbox: Mailbox,
+    /// Where the catcher listens.
+    pub relay: SocketAddr,
+    _stop: watch::Sender<bool>,
+    _dir: tempfile::TempDir,
 }
 
 /// The project's own content folder.

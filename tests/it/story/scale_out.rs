@@ -2,19 +2,15 @@
 //! wakes up changes nothing (reliability: nothing lost, repeats within a window, the same Message-ID).
 
 use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    process::{Child, Command, Stdio},
     sync::{Arc, Mutex},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use partnercast::{
     channel::smtp::{Dialer, Relay, RelayTls},
     domain::{
         delivery::DeliveryState,
-        kernel::clock::{Clock as _, DAY_MS, ManualClock, SystemClock},
+        kernel::clock::{DAY_MS, ManualClock},
     },
     store::{Db, deliveries, issues, nodes},
     work::{deliver::Deliverer, publish},
@@ -27,27 +23,17 @@ use tokio::{
 
 use super::{
     Rig,
-    rig::{EVE_MS, KEY},
+    processes::{Serve, accepted, assert_promise, crowd, ids_in, until},
+    rig::EVE_MS,
 };
 use crate::harness::{
     both_dbs,
-    databases::{execute, number, rows, values, with_empty_postgres},
+    databases::{number, rows, with_empty_postgres},
     environment,
 };
 
-/// Messages that one crash may repeat.
-const WINDOW: usize = 16;
 /// Messages of a real-process test.
 const MESSAGES: i64 = 1_000;
-
-/// Asks until it is so; fails with `what` when it takes too long.
-async fn until<F: Future<Output = bool>>(what: &str, at_most: Duration, mut so: impl FnMut() -> F) {
-    let began = Instant::now();
-    while !so().await {
-        assert!(began.elapsed() < at_most, "{what}: not within {at_most:?}");
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
-}
 
 /// A relay that keeps back its last word until it is told to say it.
 struct Reticent {
@@ -157,7 +143,7 @@ both_dbs! {
         stop_b.send(true).unwrap();
         b.await.unwrap();
 
-        let seen = ids_in(&rig).await;
+        let seen = ids_in(&rig.mailbox).await;
         assert_eq!(seen.len(), 33, "nobody is lost");
         assert!(seen.values().all(|count| *count == 1), "the one that took over sent each once");
         let repeated: Vec<String> = relay.taken().into_iter().filter(|id| seen.contains_key(id)).collect();
@@ -168,112 +154,21 @@ both_dbs! {
     }
 }
 
-/// How often each Message-ID lies in the rig's mailbox.
-async fn ids_in(rig: &Rig) -> BTreeMap<String, usize> {
-    let mut ids = BTreeMap::new();
-    for envelope in rig.mailbox.list(100_000).await.unwrap() {
-        let mail = rig.mailbox.read(&envelope.id).await.unwrap();
-        *ids.entry(mail.message_id.unwrap_or_default()).or_default() += 1;
-    }
-    ids
-}
-
-/// A real `partnercast serve`; killed when dropped.
-struct Serve(Child);
-
-impl Serve {
-    fn start(folder: &Path, name: &str, url: &str, relay: std::net::SocketAddr) -> Self {
-        let folder = folder.join(name);
-        fs::create_dir(&folder).unwrap();
-        let key: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
-        fs::write(folder.join("keys"), key).unwrap();
-        let config = format!(
-            "[server]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{url}\"\n[mail]\nrelay = \"smtp://{relay}\"\n\
-             window = {WINDOW}\nconnections = 1\n[secrets]\ntoken_keys_file = \"keys\"\n"
-        );
-        fs::write(folder.join("partnercast.toml"), config).unwrap();
-        let log = fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_partnercast"))
-            .args(["serve", "--config"])
-            .arg(folder.join("partnercast.toml"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self(child)
-    }
-
-    fn signal(&self, signal: &str) {
-        let done = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
-        assert!(done.success(), "kill {signal}");
-    }
-}
-
-impl Drop for Serve {
-    fn drop(&mut self) {
-        // One that is stopped dies of KILL too.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// The January issue with many readers more, due now by the machine's clock; returns its id.
-async fn crowd(rig: &Rig) -> String {
-    rig.clock.set(EVE_MS + DAY_MS);
-    publish::tick(&rig.ctx).await.unwrap();
-    let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
-    let now_ms = SystemClock.now_ms();
-    let more = "INSERT INTO delivery (id, source, issue_id, partner_slug, recipient_key, recipient_name, email, channel,
-             generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms, expires_ms, created_ms)
-         SELECT made.id, d.issue_id, d.issue_id, d.partner_slug, made.email, 'Reader', made.email, 'email', 1, d.lane, d.scope,
-             d.rendition_id, made.id || '.g1@crowd.example', d.because, 'ready', $2, $2, $2 + 86400000, $2
-         FROM (SELECT 'dlv_' || md5('crowd' || n) AS id, 'r' || n || '@crowd.example' AS email
-               FROM generate_series(1, CAST($3 AS BIGINT)) AS n) AS made
-         CROSS JOIN (SELECT * FROM delivery WHERE issue_id = $1 ORDER BY id LIMIT 1) AS d";
-    execute(&rig.ctx.db, more, values![&issue, now_ms, MESSAGES]).await;
-    execute(&rig.ctx.db, "DELETE FROM delivery WHERE recipient_key NOT LIKE '%@crowd.example'", vec![]).await;
-    issue
-}
-
-async fn accepted(db: &Db) -> i64 {
-    number(db, "SELECT COUNT(*) FROM delivery WHERE state = 'accepted'", vec![]).await
-}
-
-/// Nobody is lost, and what came twice is within the promise and listed.
-async fn assert_promise(rig: &Rig, crashes: usize) {
-    let ids = ids_in(rig).await;
-    assert_eq!(
-        ids.len() as i64,
-        MESSAGES,
-        "each message once under its own Message-ID: none lost, none renamed"
-    );
-    let repeats: usize = ids.values().map(|count| count - 1).sum();
-    assert!(repeats <= crashes * WINDOW, "{repeats} repeats after {crashes} crashes");
-    let listed =
-        number(&rig.ctx.db, "SELECT COUNT(*) FROM attempt WHERE outcome = 'uncertain'", vec![]).await;
-    assert!(repeats as i64 <= listed, "{repeats} repeats, {listed} listed");
-    let twice = "SELECT COUNT(*) FROM (SELECT delivery_id FROM attempt WHERE outcome = 'accepted' GROUP BY delivery_id
-         HAVING COUNT(*) > 1) AS twice";
-    assert_eq!(number(&rig.ctx.db, twice, vec![]).await, 0, "accepted is recorded once");
-}
-
 #[test]
 fn two_processes_share_the_work() {
     with_empty_postgres(|url| async move {
         let rig = Rig::new(Db::open(&url).await.unwrap()).await;
-        crowd(&rig).await;
+        crowd(&rig, MESSAGES).await;
         let folder = tempfile::tempdir().unwrap();
         let both = ["a", "b"].map(|name| Serve::start(folder.path(), name, &url, rig.relay()));
         until("all is sent", Duration::from_secs(180), || async { accepted(&rig.ctx.db).await == MESSAGES })
             .await;
         both.iter().for_each(|serve| serve.signal("-TERM"));
-        for mut serve in both {
-            assert!(serve.0.wait().unwrap().success(), "it ends in order");
-        }
+        both.into_iter().for_each(Serve::assert_ends_in_order);
         let nodes: Vec<(String, i64)> =
             rows(&rig.ctx.db, "SELECT node_id, COUNT(*) FROM attempt GROUP BY node_id", vec![]).await;
         assert!(nodes.len() == 2 && nodes.iter().all(|(_, count)| *count > 0), "{nodes:?}");
-        assert_promise(&rig, 0).await;
+        assert_promise(&rig.mailbox, &rig.ctx.db, MESSAGES, 0).await;
         assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM node", vec![]).await, 0, "both have left");
         rig.ctx.db.close().await;
     });
@@ -287,9 +182,9 @@ fn a_killed_process_is_taken_over_and_one_that_stood_still_changes_nothing() {
     }
     with_empty_postgres(|url| async move {
         let rig = Rig::new(Db::open(&url).await.unwrap()).await;
-        crowd(&rig).await;
+        crowd(&rig, MESSAGES).await;
         let folder = tempfile::tempdir().unwrap();
-        let (mut killed, stopped) = (
+        let (killed, stopped) = (
             Serve::start(folder.path(), "killed", &url, rig.relay()),
             Serve::start(folder.path(), "stopped", &url, rig.relay()),
         );
@@ -299,8 +194,7 @@ fn a_killed_process_is_taken_over_and_one_that_stood_still_changes_nothing() {
         })
         .await;
         stopped.signal("-STOP");
-        killed.0.kill().unwrap();
-        killed.0.wait().unwrap();
+        killed.kill();
         let done = accepted(&rig.ctx.db).await;
         assert!(done < MESSAGES, "there is something left to take over: {done}");
         let _heir = Serve::start(folder.path(), "heir", &url, rig.relay());
@@ -317,14 +211,13 @@ fn a_killed_process_is_taken_over_and_one_that_stood_still_changes_nothing() {
         })
         .await;
         stopped.signal("-TERM");
-        let mut stopped = stopped;
-        assert!(stopped.0.wait().unwrap().success(), "it ends in order");
+        stopped.assert_ends_in_order();
         assert_eq!(
             rows::<(String, String, i64, i64)>(&rig.ctx.db, told, vec![]).await,
             before,
             "it changed nothing"
         );
-        assert_promise(&rig, 2).await;
+        assert_promise(&rig.mailbox, &rig.ctx.db, MESSAGES, 2).await;
         rig.ctx.db.close().await;
     });
 }
