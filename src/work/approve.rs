@@ -76,6 +76,9 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
             "this issue cannot {action} now: it is {to}, cancelled or done already"
         )));
     }
+    if to == "running" {
+        outbox::renew(&mut tx, issue_id, ctx.now_ms() + DAY_MS).await?;
+    }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();

@@ -10,7 +10,7 @@ use partnercast::{
         deliveries::{counts, of_issue, origins, sent, unfinished},
         issues,
         outbox::{
-            LANE_ISSUE, LANE_URGENT, NewDelivery, Terms, enqueue, fill, filled_to, release, reopen,
+            LANE_ISSUE, LANE_URGENT, NewDelivery, Terms, enqueue, fill, filled_to, release, renew, reopen,
             send_again,
         },
         queue::{next_due_ms, running},
@@ -266,8 +266,11 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => issues::finish(tx, later_ms)), 1);
         assert!(!in_tx!(db, tx => send_again(tx, "dlv_none", later_ms, 1_000)));
         assert_eq!(in_tx!(db, tx => reopen(tx)), 0, "nothing waits");
+        assert_eq!(in_tx!(db, tx => renew(tx, &scene.issue, later_ms + LIFETIME_MS)), 0, "what is over stays so");
         execute(&db, "UPDATE delivery SET state = 'ready', live = TRUE WHERE id = $1", values![id]).await;
         assert_eq!(in_tx!(db, tx => reopen(tx)), 1);
+        assert_eq!(in_tx!(db, tx => renew(tx, &scene.issue, later_ms + LIFETIME_MS)), 1);
+        assert_eq!(in_tx!(db, tx => renew(tx, &scene.issue, later_ms)), 0, "never shorter");
     }
 
     /// Nothing of a cancelled issue is sent again: nobody would ever start it.
