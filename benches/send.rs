@@ -10,11 +10,6 @@
 
 #![expect(clippy::print_stdout, reason = "a bench talks to the terminal")]
 #![expect(clippy::disallowed_methods, reason = "its parts are told by the environment what to measure")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::cast_precision_loss,
-    reason = "it stops at the first fault, and prints rounded figures"
-)]
 
 mod support;
 

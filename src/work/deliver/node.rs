@@ -64,7 +64,8 @@ impl Life {
         let beats = nodes::beat(&mut tx, self.node, machine_ms).await?;
         tx.commit().await?;
         let is_first = self.last_beat_ms.load(Ordering::Relaxed) < 0;
-        if beats == 0 && !is_first {
+        // A SQLite file has one process, which nobody else forgets.
+        if beats == 0 && !is_first && ctx.db.is_shared() {
             self.forgotten.store(true, Ordering::SeqCst);
         }
         self.last_beat_ms.store(machine_ms, Ordering::Relaxed);

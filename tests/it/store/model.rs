@@ -143,7 +143,7 @@ impl Model {
         let lifetime_ms = [LIFETIME_MS, 20 * MINUTE_MS][self.pick(2)];
         let known = &mut self.issues[issue];
         let expected = !known.released && known.control != "cancelled";
-        let filled = in_tx!(self.db, tx => outbox::release(tx, &known.scene.issue, outbox::Terms { now_ms: self.now_ms, lifetime_ms: lifetime_ms, domain: DOMAIN }));
+        let filled = in_tx!(self.db, tx => outbox::release(tx, &known.scene.issue, outbox::Terms { now_ms: self.now_ms, lifetime_ms, domain: DOMAIN }));
         assert_eq!(filled, if expected { READERS as u64 } else { 0 });
         if expected {
             known.released = true;
