@@ -107,7 +107,7 @@ fn lines(told: &Explanation) -> Vec<String> {
         let who = if event.human { "person" } else { "machine" };
         lines.push(format!("event      {}  {} ({who}: {})", at(event.at_ms), event.what, event.verdict));
     }
-    if told.suppressions.is_empty() {
+    if told.suppressions.is_empty() && !told.deliveries.is_empty() {
         lines.push("stopped    nothing: this address gets what it is chosen for".to_owned());
     }
     for entry in &told.suppressions {

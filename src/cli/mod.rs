@@ -81,7 +81,7 @@ enum Command {
 #[derive(Debug, clap::Args)]
 pub struct ConfigArgument {
     /// The configuration file.
-    #[arg(long, short, default_value = "partnercast.toml")]
+    #[arg(long, short, default_value = "partnercast.toml", global = true)]
     pub config: PathBuf,
 }
 
