@@ -198,16 +198,13 @@ impl Deliverer {
         if may_start {
             self.prepare().await?;
         }
-        let finished = {
+        // Seen together: what ends between two looks would be taken for lost.
+        let (finished, flying) = {
             let mut dispatch = self.desk.dispatch();
             self.returned.extend(dispatch.take_stuck(now, !is_fresh || self.astray));
-            dispatch.take_finished()
+            (dispatch.take_finished(), dispatch.flying())
         };
-        if self.astray
-            && finished.is_empty()
-            && self.returned.is_empty()
-            && self.desk.dispatch().flying() == 0
-        {
+        if self.astray && finished.is_empty() && self.returned.is_empty() && flying == 0 {
             gather(&self.ctx, &self.life).await?;
             self.astray = false;
             return Ok(0);

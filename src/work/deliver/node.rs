@@ -60,10 +60,11 @@ impl Life {
     pub(super) async fn beat(&self, ctx: &Context) -> Result<()> {
         // Before asking: what counts is how old the answer may be.
         let machine_ms = ctx.clock.machine_ms();
+        // Also before asking: the first two beats may run side by side.
+        let is_first = self.last_beat_ms.load(Ordering::Relaxed) < 0;
         let mut tx = ctx.db.begin().await?;
         let beats = nodes::beat(&mut tx, self.node, machine_ms).await?;
         tx.commit().await?;
-        let is_first = self.last_beat_ms.load(Ordering::Relaxed) < 0;
         // A SQLite file has one process, which nobody else forgets.
         if beats == 0 && !is_first && ctx.db.is_shared() {
             self.forgotten.store(true, Ordering::SeqCst);

@@ -151,9 +151,9 @@ impl Post {
         assert_eq!(self.accepted(domain).await, count);
     }
 
-    /// Drains `worker` again and again, `step_ms` later each time, until all is final or 40 rounds are over.
+    /// Drains `worker` again and again, `step_ms` later each time, until all is final or 200 rounds are over.
     pub async fn drain_until_done(&self, worker: &mut Deliverer, step_ms: i64) {
-        for _ in 0..40 {
+        for _ in 0..200 {
             worker.drain().await.unwrap();
             if self.waiting().await == 0 {
                 return;
