@@ -45,9 +45,9 @@ pub struct App {
     pub metrics_address: Option<SocketAddr>,
     stop: watch::Sender<bool>,
     readiness: Readiness,
-    web: JoinHandle<()>,
+    web: JoinSet<()>,
     loops: JoinSet<()>,
-    tracker: (watch::Sender<bool>, JoinHandle<()>),
+    tracker: (watch::Sender<bool>, JoinSet<()>),
     catcher: Option<(watch::Sender<bool>, JoinHandle<()>)>,
     grace: Duration,
 }
@@ -122,11 +122,11 @@ impl App {
         loops.spawn(collect::run(ctx.clone(), inbound, stopped.clone()));
         // Stops after the web: requests still being answered push clicks.
         let (stop_tracker, tracker_stopped) = watch::channel(false);
-        let tracker = (stop_tracker, tokio::spawn(track::run(ctx.clone(), tracker_stopped)));
+        let tracker = (stop_tracker, alone(track::run(ctx.clone(), tracker_stopped)));
         let readiness = Readiness::default();
         let router = web::router_with(ctx.clone(), readiness.clone());
         let limits = Limits { connections: affordable(config.server.connections), ..Limits::default() };
-        let web = tokio::spawn(web::serve(listener, router, limits, stopped.clone()));
+        let web = alone(web::serve(listener, router, limits, stopped.clone()));
         let metrics_address =
             metrics_listener.map(|listener| measure(listener, &ctx, &mut loops, stopped)).transpose()?;
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
@@ -155,17 +155,13 @@ impl App {
         let _ = self.stop.send(true);
         let drained = tokio::time::timeout(self.grace, async {
             // A half-sent request must not keep everything else from ending.
-            if tokio::time::timeout(self.grace / 2, &mut self.web).await.is_err() {
-                self.web.abort();
+            if tokio::time::timeout(self.grace / 2, ended(&mut self.web)).await.is_err() {
+                self.web.abort_all();
             }
             let (stop, tracker) = &mut self.tracker;
             let _ = stop.send(true);
-            let _ = tracker.await;
-            while let Some(ended) = self.loops.join_next().await {
-                if let Err(error) = ended {
-                    tracing::error!(%error, "a loop had failed");
-                }
-            }
+            ended(tracker).await;
+            ended(&mut self.loops).await;
             if let Some((stop, catcher)) = self.catcher.take() {
                 let _ = stop.send(true);
                 let _ = catcher.await;
@@ -181,13 +177,34 @@ impl App {
         })
     }
 
-    /// Waits for a loop that ends although nobody asked it to: that is a bug, and better a restart than a process
+    /// Waits for a part that ends although nobody asked it to: that is a bug, and better a restart than a process
     /// that looks alive.
     pub async fn failed(&mut self) -> Error {
-        match self.loops.join_next().await {
-            Some(Err(error)) => Error::internal("a loop failed").because(error),
-            Some(Ok(())) => Error::internal("a loop ended by itself"),
-            None => std::future::pending().await,
+        let (part, ended) = tokio::select! {
+            Some(ended) = self.loops.join_next() => ("a loop", ended),
+            Some(ended) = self.web.join_next() => ("the web server", ended),
+            Some(ended) = self.tracker.1.join_next() => ("the recorder of clicks", ended),
+            else => return std::future::pending().await,
+        };
+        match ended {
+            Err(error) => Error::internal(format!("{part} failed")).because(error),
+            Ok(()) => Error::internal(format!("{part} ended by itself")),
+        }
+    }
+}
+
+/// Starts a task that is waited for by itself.
+fn alone(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(task);
+    tasks
+}
+
+/// Waits until all `tasks` have ended.
+async fn ended(tasks: &mut JoinSet<()>) {
+    while let Some(ended) = tasks.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "a part of the program had failed");
         }
     }
 }

@@ -24,7 +24,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
             app.stop().await
         }
         error = app.failed() => {
-            tracing::error!(error = error.detail(), "stopping because a loop failed");
+            tracing::error!(error = error.detail(), "stopping because a part of the program failed");
             let _ = app.stop().await;
             Err(error)
         }

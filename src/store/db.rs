@@ -32,6 +32,11 @@ const SLOW: Duration = Duration::from_millis(500);
 /// How long to wait for a connection before saying that the database is overloaded.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// While an outbox is new, PostgreSQL has no statistics of it and believes that few rows wait: it would then collect all
+/// of them and sort them for each window, instead of walking along the index. Measured with 100,000 recipients: 1,900
+/// messages a second instead of 10,800. What we write inside transactions needs no bitmap anywhere.
+const BEGIN_POSTGRES: &str = "BEGIN; SET LOCAL enable_bitmapscan = off";
+
 pub(super) static MIGRATIONS: Migrator = sqlx::migrate!();
 
 /// A row that both drivers can read; derive it with `#[derive(sqlx::FromRow)]`.
@@ -118,6 +123,10 @@ impl Db {
             // FULL: a committed unsubscribe or `sending` mark survives a power cut.
             .synchronous(SqliteSynchronous::Full)
             .busy_timeout(Duration::from_secs(5))
+            // A bulk statement keeps what it would undo; in memory instead of in a file for each.
+            .pragma("temp_store", "memory")
+            // 16 MB: a window's rows are looked at twice, and the upper pages of the indexes by every window.
+            .pragma("cache_size", "-16000")
             .foreign_keys(true)
             .optimize_on_close(true, None)
             // Bulk statements come in ten sizes each.
@@ -192,7 +201,9 @@ impl Db {
             Self::Sqlite { write, .. } => {
                 Tx::Sqlite(write.begin_with("BEGIN IMMEDIATE").await.map_err(failed("BEGIN"))?)
             }
-            Self::Postgres(pool) => Tx::Postgres(pool.begin().await.map_err(failed("BEGIN"))?),
+            Self::Postgres(pool) => {
+                Tx::Postgres(pool.begin_with(BEGIN_POSTGRES).await.map_err(failed("BEGIN"))?)
+            }
         })
     }
 

@@ -3,6 +3,9 @@
 use super::{Db, Tx, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId};
 
+/// Deliveries that are changed at once where a list may be long: a second of work at most.
+pub const PART_ROWS: i64 = 20_000;
+
 /// An issue as stored.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Issue {
@@ -175,7 +178,8 @@ pub async fn approve(tx: &mut Tx, id: &str, content_hash: &str, by: &str, now_ms
 }
 
 /// Sets `running`, `paused` or `cancelled`; a cancelled issue stays cancelled. Cancelling also takes what has not
-/// started out of the queue, and keeps the rows as evidence. False if nothing changed.
+/// started out of the queue, the first part of it at once and the rest by [`cancel_part`], and keeps the rows as
+/// evidence. False if nothing changed.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -188,15 +192,25 @@ pub async fn control(tx: &mut Tx, id: &str, control: &str) -> Result<bool> {
         )
         .await?;
     if done == 1 && control == "cancelled" {
-        tx.run(
-            "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
-             WHERE live AND issue_id = $1 AND state = 'ready'",
-            args![id],
-        )
-        .await?;
         tx.run("UPDATE issue SET state = 'cancelled' WHERE id = $1", args![id]).await?;
+        cancel_part(tx, PART_ROWS).await?;
     }
     Ok(done == 1)
+}
+
+/// Takes a part of what waits of cancelled issues out of the queue, at most `rows`. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn cancel_part(tx: &mut Tx, rows: i64) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
+         WHERE id IN (
+             SELECT d.id FROM issue i JOIN delivery d ON d.issue_id = i.id
+             WHERE i.control = 'cancelled' AND d.live AND d.state = 'ready' LIMIT $1)",
+        args![rows],
+    )
+    .await
 }
 
 /// Pauses a running issue for a reason that people should read. False if it does not run.
@@ -230,12 +244,7 @@ pub async fn sender(tx: &mut Tx, id: &str) -> Result<Option<String>> {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn finish(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
-    tx.run(
-        "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
-         WHERE live AND state = 'ready' AND issue_id IN (SELECT id FROM issue WHERE control = 'cancelled')",
-        Vec::new(),
-    )
-    .await?;
+    cancel_part(tx, PART_ROWS).await?;
     tx.run(
         "UPDATE issue SET state = 'done', done_ms = $1
          WHERE state = 'sending' AND NOT EXISTS (

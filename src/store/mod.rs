@@ -11,6 +11,7 @@ pub mod db;
 pub mod dead_letters;
 pub mod deliveries;
 pub mod events;
+pub mod freezing;
 pub mod inspect;
 pub mod issues;
 pub mod leads;
@@ -27,6 +28,7 @@ pub mod reports;
 pub mod sessions;
 pub mod sql;
 pub mod suppressions;
+pub mod takeover;
 pub mod transfer;
 
 pub use db::{Db, Tx};

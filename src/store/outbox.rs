@@ -30,13 +30,15 @@ pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) 
     Ok(done == 1)
 }
 
-/// Gives what waits of an issue time until `expires_ms` at least: a pause must not make its readers' mail worthless.
+/// Gives what waits of an issue time until `expires_ms` at least: a pause must not make its readers' mail worthless. A
+/// part at once, 50,000 rows at most; returns how many.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn renew(tx: &mut Tx, issue_id: &str, expires_ms: UtcMs) -> Result<u64> {
     tx.run(
-        "UPDATE delivery SET expires_ms = $2 WHERE live AND issue_id = $1 AND expires_ms < $2",
+        "UPDATE delivery SET expires_ms = $2 WHERE id IN (
+             SELECT id FROM delivery WHERE live AND issue_id = $1 AND expires_ms < $2 LIMIT 50000)",
         args![issue_id, expires_ms],
     )
     .await
@@ -114,12 +116,12 @@ pub async fn filled_to(tx: &mut Tx, issue_id: &str) -> Result<String> {
 }
 
 /// Releases an approved issue: from now on its outbox may leave, one row per included recipient; those that [`fill`]
-/// did not reach are added. An issue that was released before, is not approved or was cancelled stays as it is. Returns
-/// how many were added.
+/// did not reach are added. Returns how many were added; `None` for an issue that was released before, by another node
+/// perhaps, is not approved or was cancelled: it stays as it is.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn release(tx: &mut Tx, issue_id: &str, terms: Terms<'_>) -> Result<u64> {
+pub async fn release(tx: &mut Tx, issue_id: &str, terms: Terms<'_>) -> Result<Option<u64>> {
     // First, because it holds the row: of two nodes that release at once the second waits here and finds it done.
     let first = tx
         .run(
@@ -129,10 +131,10 @@ pub async fn release(tx: &mut Tx, issue_id: &str, terms: Terms<'_>) -> Result<u6
         )
         .await?;
     if first == 0 {
-        return Ok(0);
+        return Ok(None);
     }
     let after = filled_to(tx, issue_id).await?;
-    insert(tx, issue_id, &after, None, terms).await
+    insert(tx, issue_id, &after, None, terms).await.map(Some)
 }
 
 /// The rows of an issue's recipients behind `after`, up to `last`; those that are there already stay.

@@ -1,4 +1,5 @@
-//! The queue: start, settle, put back, reap. One statement a batch. What fills it is `outbox.rs`.
+//! The queue: start, settle, put back. One statement a batch. What fills it is `outbox.rs`; what happens to rows whose
+//! process is gone stands in `takeover.rs`.
 
 use std::collections::HashSet;
 
@@ -10,9 +11,6 @@ use crate::domain::{
     delivery::DeliveryState,
     kernel::{Result, clock::UtcMs, id::NodeId},
 };
-
-/// Crashes while one message was being sent after which a person must look.
-const CRASHES_MAX: i64 = 3;
 
 /// Sites that one start may leave out.
 pub const EXCEPT_MAX: usize = 8;
@@ -29,7 +27,7 @@ macro_rules! start_picked {
              state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END,
              live = NOT (unwanted OR expires_ms < $1)
          FROM pick WHERE id = pick_id
-         RETURNING id, token, attempt, tries, issue_id, site, message_id, promised_ms, email, recipient_name,
+         RETURNING id, token, attempt, tries, issue_id, site, message_id, due_ms, promised_ms, email, recipient_name,
              rendition_id, expires_ms, state"
     };
 }
@@ -51,6 +49,8 @@ pub struct Claimed {
     pub site: String,
     /// Message-ID without angle brackets, the same for every try.
     pub message_id: String,
+    /// Since when it could be started.
+    pub due_ms: UtcMs,
     /// When it was promised, the `Date` of the message.
     pub promised_ms: UtcMs,
     /// Where to.
@@ -70,6 +70,11 @@ impl Claimed {
     pub fn is_urgent(&self) -> bool {
         self.issue_id.is_none()
     }
+
+    /// What tells this start from all others: id and token.
+    pub fn start(&self) -> (String, i64) {
+        (self.id.clone(), self.token)
+    }
 }
 
 /// Issues whose deliveries may be started, the one frozen first before the others; at most 100.
@@ -86,9 +91,47 @@ pub async fn running(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Marks up to `limit` due deliveries of a running issue as being sent by `node`, but none to `except` sites. Those
-/// that the recipient stopped or whose time passed are put where they belong instead; returns how many of all were
-/// looked at and those that may leave.
+/// A row's place in the queue of its issue.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// Since when it could be started.
+    pub due_ms: UtcMs,
+    /// The delivery.
+    pub id: String,
+}
+
+/// Which part of an issue's queue a start looks at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct From<'a> {
+    /// Only rows behind this one; from the head without.
+    pub after: Option<&'a Place>,
+    /// Sites that get nothing, the first [`EXCEPT_MAX`] of them.
+    pub except: &'a [String],
+}
+
+/// What a start found.
+#[derive(Debug, Clone, Default)]
+pub struct Started {
+    /// Rows that were looked at.
+    pub seen: usize,
+    /// Those of them that may leave.
+    pub leaving: Vec<Claimed>,
+    /// The last place that was looked at.
+    pub last: Option<Place>,
+}
+
+impl Started {
+    fn of(rows: Vec<Claimed>) -> Self {
+        let last = rows.iter().map(|row| (row.due_ms, &row.id)).max();
+        let last = last.map(|(due_ms, id)| Place { due_ms, id: id.clone() });
+        let seen = rows.len();
+        let may_leave = |row: &Claimed| row.state == DeliveryState::Sending.as_str();
+        Self { seen, leaving: rows.into_iter().filter(may_leave).collect(), last }
+    }
+}
+
+/// Marks up to `limit` due deliveries of a running issue as being sent by `node`. Those that the recipient stopped or
+/// whose time passed are put where they belong instead.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -97,12 +140,14 @@ pub async fn start_issue(
     node: NodeId,
     now_ms: UtcMs,
     issue_id: &str,
-    except: &[String],
+    from: From<'_>,
     limit: i64,
-) -> Result<(usize, Vec<Claimed>)> {
+) -> Result<Started> {
     let mut arguments = args![now_ms, limit, node.to_string(), issue_id];
-    let except = except.iter().map(String::as_str).chain(std::iter::repeat("\u{1}")).take(EXCEPT_MAX);
+    let except = from.except.iter().map(String::as_str).chain(std::iter::repeat("\u{1}")).take(EXCEPT_MAX);
     arguments.extend(except.map(Into::into));
+    let (due_ms, id) = from.after.map_or((UtcMs::MIN, ""), |place| (place.due_ms, place.id.as_str()));
+    arguments.extend(args![due_ms, id]);
     let rows = tx
         .all(
             skip_locked!(
@@ -112,7 +157,7 @@ pub async fn start_issue(
                                AND s.scope IN (delivery.scope, 'all')
                                AND (s.expires_ms IS NULL OR s.expires_ms > $1)) AS unwanted
                      FROM delivery
-                     WHERE live AND issue_id = $4 AND due_ms <= $1 AND state = 'ready'
+                     WHERE live AND issue_id = $4 AND due_ms <= $1 AND state = 'ready' AND (due_ms, id) > ($13, $14)
                        AND site NOT IN ($5, $6, $7, $8, $9, $10, $11, $12)
                        AND EXISTS (SELECT 1 FROM issue WHERE issue.id = $4 AND issue.control = 'running')
                      ORDER BY due_ms, id LIMIT $2",
@@ -121,19 +166,14 @@ pub async fn start_issue(
             arguments,
         )
         .await?;
-    Ok(leaving(rows))
+    Ok(Started::of(rows))
 }
 
 /// The same for single mails, which somebody waits for.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn start_single(
-    tx: &mut Tx,
-    node: NodeId,
-    now_ms: UtcMs,
-    limit: i64,
-) -> Result<(usize, Vec<Claimed>)> {
+pub async fn start_single(tx: &mut Tx, node: NodeId, now_ms: UtcMs, limit: i64) -> Result<Started> {
     let rows = tx
         .all(
             skip_locked!(
@@ -150,12 +190,7 @@ pub async fn start_single(
             args![now_ms, limit, node.to_string()],
         )
         .await?;
-    Ok(leaving(rows))
-}
-
-fn leaving(rows: Vec<Claimed>) -> (usize, Vec<Claimed>) {
-    let seen = rows.len();
-    (seen, rows.into_iter().filter(|row| row.state == DeliveryState::Sending.as_str()).collect())
+    Ok(Started::of(rows))
 }
 
 /// Puts back what was started and surely did not leave, not to be started again before the moment beside it; the start
@@ -164,7 +199,16 @@ fn leaving(rows: Vec<Claimed>) -> (usize, Vec<Claimed>) {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn put_back(tx: &mut Tx, claimed: &[(Claimed, UtcMs)]) -> Result<u64> {
-    let rows = claimed.iter().map(|(claimed, since_ms)| args![&claimed.id, claimed.token, *since_ms]);
+    return_to_queue(tx, claimed.iter().map(|(claimed, since_ms)| (&claimed.id, claimed.token, *since_ms)))
+        .await
+}
+
+/// Undoes starts, each given by id, token and the moment before which it is not to be started again.
+pub(super) async fn return_to_queue<'a>(
+    tx: &mut Tx,
+    starts: impl Iterator<Item = (&'a String, i64, UtcMs)> + Clone,
+) -> Result<u64> {
+    let rows = starts.clone().map(|(id, token, since_ms)| args![id, token, since_ms]);
     let back = tx
         .bulk(
             "WITH r (rid, rtoken, rsince_ms) AS (",
@@ -174,7 +218,7 @@ pub async fn put_back(tx: &mut Tx, claimed: &[(Claimed, UtcMs)]) -> Result<u64> 
              FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
         )
         .await?;
-    cancel_returned(tx, claimed.iter().map(|(claimed, _)| &claimed.id)).await?;
+    cancel_returned(tx, starts.map(|(id, ..)| id)).await?;
     Ok(back)
 }
 
@@ -184,7 +228,7 @@ pub async fn put_back(tx: &mut Tx, claimed: &[(Claimed, UtcMs)]) -> Result<u64> 
 /// Those of [`Db::opt`].
 pub async fn peek(db: &Db, id: &str) -> Result<Option<Claimed>> {
     db.opt(
-        "SELECT id, token, attempt, tries, issue_id, site, message_id, promised_ms, email, recipient_name,
+        "SELECT id, token, attempt, tries, issue_id, site, message_id, due_ms, promised_ms, email, recipient_name,
              rendition_id, expires_ms, state
          FROM delivery WHERE id = $1",
         args![id],
@@ -301,56 +345,6 @@ async fn cancel_returned(tx: &mut Tx, ids: impl Iterator<Item = &String>) -> Res
              SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
     )
     .await
-}
-
-/// What became of the rows of nodes that are gone.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reaped {
-    /// Were being sent: these may have left once already.
-    pub uncertain: u64,
-    /// All rows taken over.
-    pub all: u64,
-}
-
-/// Takes over the rows of nodes that are not known any more, and with `own` those of `node` itself, after the database
-/// failed it. They go out again, or wait for a person when `hold`; each gets an attempt record that says so, so that
-/// every possible repeat is listed.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn reap(tx: &mut Tx, node: NodeId, now_ms: UtcMs, hold: bool, own: bool) -> Result<Reaped> {
-    let uncertain = tx
-        .run(
-            "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, stage, code, reply)
-             SELECT d.id, d.attempt, COALESCE(d.node_id, ''), $2, 'uncertain', 'final-dot', NULL,
-                 'the process ended while this was being sent; it may have been accepted'
-             FROM delivery d
-             WHERE d.live AND d.state = 'sending' AND (($3 AND d.node_id = $1) OR (d.node_id <> $1 AND NOT EXISTS (
-                 SELECT 1 FROM node n WHERE n.id = d.node_id)))
-             ON CONFLICT (delivery_id, no) DO NOTHING",
-            args![node.to_string(), now_ms, own],
-        )
-        .await?;
-    let all = tx
-        .run(
-            "UPDATE delivery SET
-                 state = CASE
-                     WHEN crashes + 1 >= $2 THEN 'dead'
-                     WHEN $3 THEN 'uncertain'
-                     WHEN EXISTS (
-                         SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
-                         THEN 'cancelled'
-                     ELSE 'ready' END,
-                 live = NOT (crashes + 1 >= $2 OR $3 OR EXISTS (
-                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')),
-                 detail = 'the process ended while this was being sent', crashes = crashes + 1,
-                 token = token + 1, node_id = NULL
-             WHERE live AND state = 'sending' AND (($4 AND node_id = $1) OR (node_id <> $1 AND NOT EXISTS (
-                 SELECT 1 FROM node n WHERE n.id = delivery.node_id)))",
-            args![node.to_string(), CRASHES_MAX, hold, own],
-        )
-        .await?;
-    Ok(Reaped { uncertain, all })
 }
 
 /// When the next delivery that may be started is due, if one waits: a single mail, or one of `issues`.

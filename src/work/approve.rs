@@ -67,8 +67,13 @@ pub async fn send_again(ctx: &Context, delivery_id: &str, actor: &str) -> Result
 }
 
 async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &str) -> Result<()> {
-    if issues::issue(&ctx.db, issue_id).await?.is_none() {
+    let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
         return Err(Error::not_found("this issue"));
+    };
+    // A long list is renewed and cancelled in parts, so that clicks and other issues do not wait for it. Before it goes
+    // on, or its mail would expire at once.
+    if to == "running" && issue.control == "paused" {
+        renew(ctx, issue_id).await?;
     }
     let mut tx = ctx.db.begin().await?;
     if !issues::control(&mut tx, issue_id, to).await? {
@@ -76,11 +81,33 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
             "this issue cannot {action} now: it is {to}, cancelled or done already"
         )));
     }
-    if to == "running" {
-        outbox::renew(&mut tx, issue_id, ctx.now_ms() + DAY_MS).await?;
-    }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
-    Ok(())
+    if to == "cancelled" { clear_away(ctx).await } else { Ok(()) }
+}
+
+/// Gives everything that waits of an issue another day.
+async fn renew(ctx: &Context, issue_id: &str) -> Result<()> {
+    let expires_ms = ctx.now_ms() + DAY_MS;
+    loop {
+        let mut tx = ctx.db.begin().await?;
+        let renewed = outbox::renew(&mut tx, issue_id, expires_ms).await?;
+        tx.commit().await?;
+        if renewed == 0 {
+            return Ok(());
+        }
+    }
+}
+
+/// Takes the rest of what cancelled issues left out of the queue; after a fault here `publish` goes on with it.
+async fn clear_away(ctx: &Context) -> Result<()> {
+    loop {
+        let mut tx = ctx.db.begin().await?;
+        let cancelled = issues::cancel_part(&mut tx, issues::PART_ROWS).await?;
+        tx.commit().await?;
+        if cancelled == 0 {
+            return Ok(());
+        }
+    }
 }

@@ -1,7 +1,8 @@
-//! Freezing an issue: audience and content are fixed, every variant is rendered, all of it is stored at once.
+//! Freezing an issue: audience and content are fixed, every variant is rendered, all of it counts at once.
 //!
 //! People are looked at page by page, twice: first to render what they need and to find every fault, then to store what
-//! was decided. So the memory is that of the variants, however many readers there are.
+//! was decided. So the memory is that of the variants, however many readers there are, and no transaction is long: the
+//! audience is stored in parts, which count only when the issue's own row is there. That is written last.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
@@ -18,7 +19,7 @@ use crate::{
         content::kinds::{Approval, IssueZone},
         kernel::{
             EmailAddress, Error, Result,
-            clock::MINUTE_MS,
+            clock::{HOUR_MS, MINUTE_MS},
             id::{DeliveryId, IssueId},
             text::domain_key,
         },
@@ -29,13 +30,16 @@ use crate::{
         },
     },
     store::{
-        Tx, audit,
+        audit, freezing,
         issues::{self, Frozen, Issue, Occurrence},
         partners::{self, StoredContact},
         renditions,
         suppressions::{self, ALL, Suppression},
     },
 };
+
+/// A freeze that began so long ago (machine time) was broken off.
+const BROKEN_OFF_MS: i64 = HOUR_MS;
 
 /// Readers who get the same: partner, roles, language.
 type VariantKey = (String, String, String);
@@ -104,24 +108,66 @@ pub(super) async fn freeze(
         occurrences,
         decisions: Vec::new(),
     };
-    let mut tx = ctx.db.begin().await?;
-    if !issues::insert_head(&mut tx, &frozen).await? {
-        return Ok(false);
-    }
     let ids: HashMap<VariantKey, String> =
         survey.variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
-    renditions::insert(&mut tx, ctx.now_ms(), survey.variants.into_values().collect()).await?;
-    issues::insert_audience(&mut tx, &frozen).await?;
-    let stored = audience.store(ctx, &mut tx, &frozen.issue.id, &ids).await?;
-    if stored != decided {
-        return Err(roster_changed());
+    let variants = survey.variants.into_values().collect();
+    let stored = match audience.store(ctx, &frozen.issue.id, &ids).await {
+        Ok(stored) if stored == decided => count_from_now_on(ctx, &frozen, variants).await,
+        Ok(_) => Err(roster_changed()),
+        Err(error) => Err(error),
+    };
+    let issue = &frozen.issue.id;
+    if !matches!(stored, Ok(true)) {
+        give_up(ctx, issue).await?;
+        return stored;
     }
-    let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
-    tx.commit().await?;
     let (recipients, left_out, renditions) = (survey.recipients, survey.left_out, ids.len());
     tracing::info!(issue, recipients, left_out, renditions, "issue frozen");
     Ok(true)
+}
+
+/// Stores the issue itself, whose audience is stored already. False if another node was first.
+async fn count_from_now_on(
+    ctx: &Context,
+    frozen: &Frozen,
+    variants: Vec<renditions::NewRendition>,
+) -> Result<bool> {
+    let mut tx = ctx.db.begin().await?;
+    if !issues::insert_head(&mut tx, frozen).await? {
+        return Ok(false);
+    }
+    renditions::insert(&mut tx, ctx.now_ms(), variants).await?;
+    issues::insert_audience(&mut tx, frozen).await?;
+    let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
+    if !freezing::end(&mut tx, issue).await? {
+        return Err(Error::unavailable(
+            "freezing took more than an hour and was given up; it is tried again",
+        ));
+    }
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Takes away what was stored for an issue that did not come to be. What a fault leaves is taken away by [`tidy_up`].
+async fn give_up(ctx: &Context, issue_id: &str) -> Result<()> {
+    let mut tx = ctx.db.begin().await?;
+    freezing::give_up(&mut tx, issue_id).await?;
+    tx.commit().await?;
+    tidy_up(ctx).await
+}
+
+/// Takes away, part by part, what freezes left behind that were given up or broken off.
+pub(super) async fn tidy_up(ctx: &Context) -> Result<()> {
+    let broken_off_ms = ctx.clock.machine_ms() - BROKEN_OFF_MS;
+    while let Some(issue_id) = freezing::abandoned(&ctx.db, broken_off_ms).await? {
+        let mut tx = ctx.db.begin().await?;
+        freezing::give_up(&mut tx, &issue_id).await?;
+        let gone = freezing::clear(&mut tx, &issue_id, issues::PART_ROWS).await?;
+        tx.commit().await?;
+        tracing::info!(issue = issue_id, decisions = gone, "took away what a freeze left that did not end");
+    }
+    Ok(())
 }
 
 /// An import came between two looks: nobody may fall between them.
@@ -239,14 +285,16 @@ impl<'a> Audience<'a> {
         }
     }
 
-    /// Stores the decision on everybody and returns their digest.
+    /// Stores the decision on everybody, a page at a time, and returns their digest.
     async fn store(
         &self,
         ctx: &Context,
-        tx: &mut Tx,
         issue_id: &str,
         variants: &HashMap<VariantKey, String>,
     ) -> Result<sha2::digest::Output<Sha256>> {
+        let mut tx = ctx.db.begin().await?;
+        freezing::begin(&mut tx, issue_id, ctx.clock.machine_ms()).await?;
+        tx.commit().await?;
         let (mut digest, mut after) = (Sha256::new(), String::new());
         while let Some(page) = page(ctx, &mut after).await? {
             let mut decisions = Vec::with_capacity(page.len());
@@ -262,7 +310,9 @@ impl<'a> Audience<'a> {
                     included: variant.map(|id| (id.clone(), DeliveryId::new(ctx.now_ms(), &*ctx.random))),
                 });
             }
-            issues::insert_decisions(tx, issue_id, &decisions).await?;
+            let mut tx = ctx.db.begin().await?;
+            issues::insert_decisions(&mut tx, issue_id, &decisions).await?;
+            tx.commit().await?;
         }
         Ok(digest.finalize())
     }

@@ -8,7 +8,11 @@ use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 use tokio::sync::watch;
 
-use super::{compose::Plan, context::Context, freeze::freeze};
+use super::{
+    compose::Plan,
+    context::Context,
+    freeze::{freeze, tidy_up},
+};
 use crate::{
     domain::{
         content::kinds::IssueZone,
@@ -30,8 +34,6 @@ use crate::{
 const CATCH_UP_MS: i64 = 6 * HOUR_MS;
 /// How long after its promise an issue is worth sending to somebody.
 const LIFETIME_MS: i64 = DAY_MS;
-/// Rows of an outbox that are filled at once.
-const FILL_ROWS: i64 = 20_000;
 /// No zone is further from UTC than this.
 const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
 
@@ -64,6 +66,7 @@ pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
 /// # Errors
 /// The first fault; the steps before it are done, those after it are tried next time.
 pub async fn tick(ctx: &Context) -> Result<()> {
+    tidy_up(ctx).await?;
     let frozen = freeze_due(ctx).await;
     for issue_id in issues::approved(&ctx.db).await? {
         release(ctx, &issue_id).await?;
@@ -84,22 +87,18 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let mut tx = ctx.db.begin().await?;
     let mut after = outbox::filled_to(&mut tx, issue_id).await?;
     let mut filled = 0;
-    while let Some((count, last)) = outbox::fill(&mut tx, issue_id, &after, FILL_ROWS, terms).await? {
+    while let Some((count, last)) = outbox::fill(&mut tx, issue_id, &after, issues::PART_ROWS, terms).await? {
         tx.commit().await?;
         (filled, after) = (filled + count, last);
         tx = ctx.db.begin().await?;
     }
-    filled += outbox::release(&mut tx, issue_id, terms).await?;
-    audit::record(
-        &mut tx,
-        terms.now_ms,
-        &*ctx.random,
-        "partnercast",
-        "release",
-        issue_id,
-        &filled.to_string(),
-    )
-    .await?;
+    let Some(rest) = outbox::release(&mut tx, issue_id, terms).await? else {
+        // Another node did it, or somebody cancelled it: that stands in the ledger already.
+        return Ok(());
+    };
+    filled += rest;
+    let detail = filled.to_string();
+    audit::record(&mut tx, terms.now_ms, &*ctx.random, "partnercast", "release", issue_id, &detail).await?;
     tx.commit().await?;
     tracing::info!(issue = issue_id, deliveries = filled, "issue released");
     ctx.wake.deliver.notify_one();

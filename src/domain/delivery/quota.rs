@@ -45,6 +45,21 @@ pub struct Quota {
     pub again_ms: UtcMs,
 }
 
+/// One in so many of an hour's messages is kept for mail that somebody waits for.
+const RESERVED_SHARE: u64 = 20;
+/// So many are enough.
+const RESERVED_MAX: u64 = 100;
+
+impl Quota {
+    /// What newsletters may use of it: the rest is kept for mail that somebody waits for, so that a sign-in does not
+    /// wait an hour behind an issue. A limit of one has no rest.
+    #[must_use]
+    pub fn for_issues(&self) -> Self {
+        let reserved = (self.max / RESERVED_SHARE).clamp(1, RESERVED_MAX).min(self.max / 2);
+        Self { max: self.max - reserved, ..self.clone() }
+    }
+}
+
 /// At most `max` through `relay` in any 60 minutes, whichever instant they begin at: the slot that the hour begins
 /// in counts as a whole, so the real limit is never passed.
 pub fn hourly(relay: &str, max: u64, now_ms: UtcMs) -> Quota {
@@ -89,6 +104,12 @@ mod tests {
             assert!(within as u64 <= max, "{within} within an hour of {at}");
         }
         assert!(sent.len() >= 550, "{} in six hours: the limit is used", sent.len());
+    }
+
+    #[test]
+    fn a_part_of_every_hour_is_kept_for_urgent_mail() {
+        let kept = |max| max - hourly("r", max, 0).for_issues().max;
+        assert_eq!([1, 2, 20, 100, 1_000, 100_000].map(kept), [0, 1, 1, 5, 50, 100]);
     }
 
     #[test]

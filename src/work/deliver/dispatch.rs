@@ -4,7 +4,7 @@
 //! soon holds one slot and the others go on. Sites take turns; urgent mail goes first and has a slot of its own.
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::{HashMap, HashSet, VecDeque},
     sync::Arc,
 };
 
@@ -78,7 +78,8 @@ pub(super) struct Dispatch {
     waiting: usize,
     /// Those of them that a relay was asked about already.
     waiting_again: usize,
-    flying: usize,
+    /// Id and token of those on their way.
+    flying: HashSet<(String, i64)>,
     site_slots_max: usize,
 }
 
@@ -94,19 +95,20 @@ impl Dispatch {
             returned: Vec::new(),
             waiting: 0,
             waiting_again: 0,
-            flying: 0,
+            flying: HashSet::new(),
             site_slots_max: SITE_SLOTS_MAX.min(connections.max(1)),
         }
     }
 
     /// Messages that were started and are not finished: waiting and on their way.
     pub(super) fn open(&self) -> usize {
-        self.waiting + self.flying
+        self.waiting + self.flying.len()
     }
 
-    /// Messages on their way.
-    pub(super) fn flying(&self) -> usize {
-        self.flying
+    /// Id and token of messages that were started and are not finished.
+    pub(super) fn in_hand(&self) -> Vec<(String, i64)> {
+        let waiting = self.sites.values().flat_map(|site| &site.waiting).chain(&self.urgent);
+        waiting.map(|job| job.claimed.start()).chain(self.flying.iter().cloned()).collect()
     }
 
     /// Messages finished and not yet taken.
@@ -152,8 +154,13 @@ impl Dispatch {
         }
     }
 
-    fn is_open(&self, relay: usize, now: Now) -> bool {
-        self.relays[relay].is_open(now)
+    fn is_any_open(&self, is_urgent: bool, now: Now) -> bool {
+        self.relays.iter().any(|relay| relay.is_open(is_urgent, now))
+    }
+
+    /// Whether a relay can take messages of issues.
+    pub(super) fn may_start_issues(&self, now: Now) -> bool {
+        self.is_any_open(false, now)
     }
 
     /// Whether `relay` should leave a message to another one that can be asked about it: as a stand-by that is not
@@ -164,14 +171,14 @@ impl Dispatch {
             at != relay
                 && tried & (1 << at) == 0
                 && other.weight > 0
-                && other.is_open(now)
+                && other.is_open(is_urgent, now)
                 && (own.weight == 0 || (!is_urgent && other.has_room(now) && own.is_ahead_of(other)))
         })
     }
 
     /// The next message for a free connection of `relay`; `urgent_only` for the connection kept for those.
     pub(super) fn next(&mut self, relay: usize, urgent_only: bool, now: Now) -> Option<Job> {
-        if self.waiting == 0 || !self.is_open(relay, now) {
+        if self.waiting == 0 || !self.relays[relay].is_open(true, now) {
             return None;
         }
         let may_ask = |job: &Job| job.tried & (1_u64 << relay) == 0;
@@ -181,7 +188,7 @@ impl Dispatch {
             let job = self.urgent.remove(at)?;
             return Some(self.dispatched(relay, job, now));
         }
-        if urgent_only || !self.relays[relay].has_room(now) {
+        if urgent_only || !self.relays[relay].is_open(false, now) || !self.relays[relay].has_room(now) {
             return None;
         }
         // What another relay was asked about in vain may be this one's all the same.
@@ -220,18 +227,18 @@ impl Dispatch {
     fn dispatched(&mut self, relay: usize, job: Job, now: Now) -> Job {
         self.relays[relay].send(now);
         let share = self.relays[relay].share();
-        for other in self.relays.iter_mut().filter(|other| !other.is_open(now)) {
+        for other in self.relays.iter_mut().filter(|other| !other.is_open(false, now)) {
             other.keep_up_with(share);
         }
         self.waiting -= 1;
         self.waiting_again -= usize::from(job.tried != 0);
-        self.flying += 1;
+        self.flying.insert(job.claimed.start());
         Job { left_ms: now.machine_ms, ..job }
     }
 
     /// Takes note of what became of a message. True if a connection other than the caller's may now have work.
     pub(super) fn done(&mut self, relay: usize, job: Job, outcome: Outcome, now: Now) -> bool {
-        self.flying -= 1;
+        self.flying.remove(&job.claimed.start());
         self.relays[relay].end(job.left_ms);
         if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
             site.slots.give_back();
@@ -241,8 +248,11 @@ impl Dispatch {
         let surely_not_taken = matches!(&outcome, Outcome::Refused { trouble: Trouble::Host, .. })
             || matches!(&outcome, Outcome::Refused { trouble: Trouble::OurSetup, stage, .. } if *stage <= Stage::Hello);
         let another = surely_not_taken
-            && (0..self.relays.len())
-                .any(|at| at != relay && (job.tried | bit) & (1 << at) == 0 && self.is_open(at, now));
+            && self.relays.iter().enumerate().any(|(at, other)| {
+                at != relay
+                    && (job.tried | bit) & (1 << at) == 0
+                    && other.is_open(job.claimed.is_urgent(), now)
+            });
         let grown = self.learn(relay, &job.site, &outcome, another, now);
         if another {
             // Fail over: the other relay is asked at once, for the same message under the same Message-ID.
@@ -256,7 +266,7 @@ impl Dispatch {
 
     /// Takes back a message that was not tried, for a reason that says nothing about relay and site.
     pub(super) fn not_tried(&mut self, relay: usize, job: Job) {
-        self.flying -= 1;
+        self.flying.remove(&job.claimed.start());
         self.relays[relay].end(job.left_ms);
         if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
             site.slots.give_back();
@@ -335,10 +345,11 @@ impl Dispatch {
     /// relay can take them; with `all`, every one that waits. Beside each stands when it may be started again: those of
     /// more sites than a start can leave out would otherwise come back at once, before all others.
     pub(super) fn take_stuck(&mut self, now: Now, all: bool) -> Vec<(Claimed, UtcMs)> {
-        let all = all || !(0..self.relays.len()).any(|relay| self.is_open(relay, now));
+        let all_urgent = all || !self.is_any_open(true, now);
+        let all = all || !self.is_any_open(false, now);
         let mut stuck = Vec::new();
         let returned = std::mem::take(&mut self.returned);
-        if all {
+        if all_urgent {
             stuck.extend(self.urgent.drain(..).map(|job| (job.claimed, UtcMs::MIN)));
         }
         for site in self.sites.values_mut() {
@@ -364,48 +375,57 @@ impl Dispatch {
 
     /// Moves those to `stuck` that no relay can be asked about any more for now.
     fn take_without_relay(&mut self, now: Now, stuck: &mut Vec<(Claimed, UtcMs)>) {
-        let open: u64 =
-            (0..self.relays.len()).filter(|at| self.is_open(*at, now)).map(|at| 1_u64 << at).sum();
+        let open = |is_urgent: bool| -> u64 {
+            let relays = self.relays.iter().enumerate();
+            relays.filter(|(_, relay)| relay.is_open(is_urgent, now)).map(|(at, _)| 1_u64 << at).sum()
+        };
+        let (open_to_urgent, open_to_all) = (open(true), open(false));
         let queues = self.sites.values_mut().map(|site| &mut site.waiting).chain([&mut self.urgent]);
         for queue in queues {
-            for at in (0..queue.len()).rev().filter(|at| open & !queue[*at].tried == 0).collect::<Vec<_>>() {
+            let is_stuck = |job: &Job| {
+                let open = if job.claimed.is_urgent() { open_to_urgent } else { open_to_all };
+                open & !job.tried == 0
+            };
+            for at in (0..queue.len()).rev().filter(|at| is_stuck(&queue[*at])).collect::<Vec<_>>() {
                 stuck.extend(queue.remove(at).map(|job| (job.claimed, UtcMs::MIN)));
             }
         }
     }
 
-    /// Sites that should get nothing for now.
+    /// Sites that should get nothing for now, in order.
     pub(super) fn stuck_sites(&self, now: Now) -> Vec<String> {
-        let is_stuck = |site: &Site| site.stuck_until_ms(now).is_some();
-        self.sites.iter().filter(|(_, site)| is_stuck(site)).map(|(name, _)| name.to_string()).collect()
+        let stuck = self.sites.iter().filter(|(_, site)| site.stuck_until_ms(now).is_some());
+        let mut names: Vec<String> = stuck.map(|(name, _)| name.to_string()).collect();
+        names.sort_unstable();
+        names
     }
 
     /// How many messages more may be started, at most `window` being open: no more than relays that were in trouble
     /// can soon take.
     pub(super) fn room(&self, window: usize, now: Now) -> usize {
-        let open = |relay: &usize| self.is_open(*relay, now);
-        let slots: usize = (0..self.relays.len()).filter(open).map(|at| self.relays[at].slots.limit()).sum();
+        let open = self.relays.iter().filter(|relay| relay.is_open(true, now));
+        let slots: usize = open.map(|relay| relay.slots.limit()).sum();
         window.min(slots * 16).saturating_sub(self.open())
     }
 
     /// When a relay can be asked again, if none can be now.
     pub(super) fn closed_until_ms(&self, now: Now) -> Option<UtcMs> {
-        if (0..self.relays.len()).any(|relay| self.is_open(relay, now)) {
+        if self.is_any_open(true, now) {
             return None;
         }
         self.relays.iter().filter_map(|relay| relay.slots.rests_until_ms(now.calendar_ms)).min()
     }
 
-    /// Relays whose hourly limit leaves fewer than `wanted`, and how many are missing.
-    pub(super) fn permits_wanted(&self, wanted: u64) -> Vec<(Arc<str>, u64)> {
-        let wants = |relay: &RelayDesk| (relay.name.clone(), relay.missing(wanted));
-        self.relays.iter().map(wants).filter(|(_, missing)| *missing > 0).collect()
+    /// What the hourly limit of `relay` leaves: permits for all, and those reserved for urgent mail.
+    pub(super) fn permits(&self, relay: &str) -> (u64, u64) {
+        let desk = self.relays.iter().find(|desk| &*desk.name == relay);
+        desk.and_then(RelayDesk::permits).unwrap_or((0, 0))
     }
 
     /// Adds to what the hourly limit of `relay` leaves, to be used before `until_ms`.
-    pub(super) fn permit(&mut self, relay: &str, more: u64, until_ms: UtcMs) {
+    pub(super) fn permit(&mut self, relay: &str, common: u64, reserved: u64, until_ms: UtcMs) {
         for desk in self.relays.iter_mut().filter(|desk| &*desk.name == relay) {
-            desk.permit(more, until_ms);
+            desk.permit(common, reserved, until_ms);
         }
     }
 

@@ -17,6 +17,7 @@ fn message(number: usize, site: &str) -> Claimed {
         issue_id: Some("iss_1".to_owned()),
         site: site.to_owned(),
         message_id: format!("dlv_{number}.g1@vendor.example"),
+        due_ms: 0,
         promised_ms: 0,
         email: format!("p{number}@{site}"),
         recipient_name: String::new(),
@@ -83,7 +84,10 @@ fn a_silent_site_keeps_two_connections_and_the_others_go_on() {
     let later = at(STALLED_MS + 1);
     assert_eq!(desk.stuck_sites(later), ["silent.example"]);
     assert_eq!(desk.take_stuck(later, false).len(), 48, "they wait in the queue, not in the window");
-    assert_eq!((desk.open(), desk.flying()), (2, 2));
+    let mut held: Vec<_> = stuck.iter().map(|job| job.claimed.start()).collect();
+    let mut in_hand = desk.in_hand();
+    (held.sort(), in_hand.sort());
+    assert_eq!(in_hand, held, "what is on its way stays in hand");
 }
 
 #[test]
@@ -174,10 +178,27 @@ fn a_limited_relay_sends_what_it_is_permitted() {
     let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
     assert!(desk.next(0, false, START).is_none());
-    assert_eq!(desk.permits_wanted(5), [(Arc::from("a"), 5)]);
-    desk.permit("a", 5, MINUTE_MS);
+    desk.permit("a", 5, 0, MINUTE_MS);
+    assert_eq!(desk.permits("a"), (5, 0));
     assert_eq!(all_through(&mut desk, 0, START).len(), 5);
     assert_eq!(desk.take_stuck(START, false).len(), 5);
+}
+
+#[test]
+fn what_is_reserved_of_a_limit_is_for_urgent_mail() {
+    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
+    desk.permit("a", 1, 2, MINUTE_MS);
+    desk.add((0..3).map(|n| message(n, "one.example")).chain((3..7).map(urgent)).collect(), START);
+    assert_eq!(all_through(&mut desk, 0, START), ["dlv_3", "dlv_4", "dlv_5"], "common permits first");
+    assert_eq!(desk.permits("a"), (0, 0));
+    desk.permit("a", 0, 1, MINUTE_MS);
+    assert!(desk.room(128, START) > 0 && !desk.may_start_issues(START));
+    let back: Vec<_> = desk.take_stuck(START, false).into_iter().map(|(claimed, _)| claimed.id).collect();
+    assert_eq!(back, ["dlv_0", "dlv_1", "dlv_2"], "issues wait in the queue, not in the window");
+    assert_eq!(all_through(&mut desk, 0, START), ["dlv_6"]);
+    desk.permit("a", 2, 0, MINUTE_MS);
+    assert!(desk.may_start_issues(START));
+    assert_eq!(desk.revoke("a"), 2);
 }
 
 #[test]
@@ -301,11 +322,11 @@ fn a_relay_that_was_away_does_not_get_everything_when_it_is_back() {
 fn permits_end_with_their_minute() {
     let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
-    desk.permit("a", 5, MINUTE_MS);
+    desk.permit("a", 5, 0, MINUTE_MS);
     assert!(desk.next(0, false, at(MINUTE_MS - 1)).is_some());
     assert!(desk.next(0, false, at(MINUTE_MS)).is_none(), "they counted in the minute that is over");
     assert_eq!((desk.revoke("a"), desk.revoke("a"), desk.revoke("b")), (4, 0, 0));
-    desk.permit("a", 1, 2 * MINUTE_MS);
+    desk.permit("a", 1, 0, 2 * MINUTE_MS);
     assert_eq!(all_through(&mut desk, 0, at(MINUTE_MS)).len(), 1);
 }
 

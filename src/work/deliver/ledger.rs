@@ -24,6 +24,8 @@ use crate::{
     work::context::Context,
 };
 
+/// Permits for urgent mail that are taken at once when the hour has no more for issues.
+const URGENT_PERMITS: u64 = 8;
 /// How often the list of running issues is read anew at least.
 const RUNNING_READ: Duration = Duration::from_millis(500);
 
@@ -119,6 +121,8 @@ pub(super) struct Limits {
     has_plans: bool,
     /// What the present transaction took for an issue.
     taken: HashMap<String, Quota>,
+    /// The day of a warm-up that an issue's last starts count for, and how many they are.
+    started: HashMap<String, (UtcMs, u64)>,
     running_read: Instant,
 }
 
@@ -126,10 +130,49 @@ pub(super) struct Limits {
 struct Hourly {
     relay: Arc<str>,
     max: u64,
-    /// When more may be possible.
+    /// When more may be possible: for issues, and for urgent mail.
     again_ms: UtcMs,
+    reserved_again_ms: UtcMs,
     /// What the relay's permits were taken from.
     held: Option<Quota>,
+}
+
+impl Hourly {
+    async fn top_up(&mut self, ctx: &Context, desk: &Desk, has_work: bool) -> Result<()> {
+        let now_ms = ctx.now_ms();
+        let window = ctx.settings.window as u64;
+        let quota = hourly(&self.relay, self.max, now_ms);
+        let is_over = |held: &mut Quota| !has_work || held.slot_ms != quota.slot_ms;
+        let over = self.held.take_if(is_over).map(|held| (desk.dispatch().revoke(&self.relay), held));
+        let (common, reserved) = desk.dispatch().permits(&self.relay);
+        let missing = window.saturating_sub(common);
+        let takes = has_work && self.again_ms <= now_ms && missing >= window.div_ceil(2);
+        let is_used_up = takes || self.again_ms > now_ms;
+        let reserves =
+            has_work && is_used_up && common == 0 && reserved == 0 && self.reserved_again_ms <= now_ms;
+        if over.is_none() && !takes && !reserves {
+            return Ok(());
+        }
+        let mut tx = ctx.db.begin().await?;
+        if let Some((unused, held)) = over {
+            quotas::give_back(&mut tx, &held, unused).await?;
+        }
+        let taken = if takes { quotas::take(&mut tx, &quota.for_issues(), missing).await? } else { 0 };
+        let kept =
+            if reserves && taken == 0 { quotas::take(&mut tx, &quota, URGENT_PERMITS).await? } else { 0 };
+        tx.commit().await?;
+        if takes && taken < missing {
+            self.again_ms = quota.again_ms;
+        }
+        if reserves && taken == 0 && kept == 0 {
+            self.reserved_again_ms = quota.again_ms;
+        }
+        if taken + kept > 0 {
+            desk.dispatch().permit(&self.relay, taken, kept, quota.again_ms);
+            self.held = Some(quota);
+        }
+        Ok(())
+    }
 }
 
 impl Limits {
@@ -137,13 +180,20 @@ impl Limits {
         let hourly = dialers.iter().filter_map(|dialer| {
             let relay = dialer.relay();
             let name = Arc::from(relay.name.as_str());
-            relay.per_hour_max.map(|max| Hourly { relay: name, max, again_ms: UtcMs::MIN, held: None })
+            relay.per_hour_max.map(|max| Hourly {
+                relay: name,
+                max,
+                again_ms: UtcMs::MIN,
+                reserved_again_ms: UtcMs::MIN,
+                held: None,
+            })
         });
         Self {
             hourly: hourly.collect(),
             domains: HashMap::new(),
             has_plans: !ctx.settings.warm_up.is_empty(),
             taken: HashMap::new(),
+            started: HashMap::new(),
             running_read: Instant::now(),
         }
     }
@@ -167,35 +217,12 @@ impl Limits {
         !self.hourly.is_empty()
     }
 
-    /// Gets limited relays what their limit leaves, up to a window. What was taken counts in the minute in which it
-    /// was taken, so it is given back when that is over; and when there is nothing to send, for other nodes.
+    /// Gets limited relays what their limit leaves, up to a window; and when it leaves issues no more, some of what is
+    /// kept for urgent mail. What was taken counts in the minute in which it was taken, so it is given back when that is
+    /// over; and when there is nothing to send, for other nodes.
     pub(super) async fn top_up(&mut self, ctx: &Context, desk: &Desk, has_work: bool) -> Result<()> {
-        let now_ms = ctx.now_ms();
-        let window = ctx.settings.window as u64;
         for limit in &mut self.hourly {
-            let quota = hourly(&limit.relay, limit.max, now_ms);
-            let is_over = |held: &mut Quota| !has_work || held.slot_ms != quota.slot_ms;
-            let over = limit.held.take_if(is_over).map(|held| (desk.dispatch().revoke(&limit.relay), held));
-            let wanted = desk.dispatch().permits_wanted(window);
-            let missing =
-                wanted.iter().find(|(name, _)| *name == limit.relay).map_or(0, |(_, missing)| *missing);
-            let takes = has_work && limit.again_ms <= now_ms && missing >= window.div_ceil(2);
-            if over.is_none() && !takes {
-                continue;
-            }
-            let mut tx = ctx.db.begin().await?;
-            if let Some((unused, held)) = over {
-                quotas::give_back(&mut tx, &held, unused).await?;
-            }
-            let taken = if takes { quotas::take(&mut tx, &quota, missing).await? } else { 0 };
-            tx.commit().await?;
-            if takes && taken < missing {
-                limit.again_ms = quota.again_ms;
-            }
-            if taken > 0 {
-                desk.dispatch().permit(&limit.relay, taken, quota.again_ms);
-                limit.held = Some(quota);
-            }
+            limit.top_up(ctx, desk, has_work).await?;
         }
         Ok(())
     }
@@ -217,19 +244,48 @@ impl Limits {
                 sender.and_then(|sender| sender.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()));
             self.domains.insert(issue.to_owned(), domain);
         }
-        let domain = self.domains.get(issue).and_then(Option::as_deref);
-        let plan = ctx.settings.warm_up.iter().find(|plan| Some(plan.domain.as_str()) == domain);
-        let Some(quota) = plan.and_then(|plan| daily(plan, ctx.now_ms())) else { return Ok(wanted) };
+        let Some(quota) = self.day(ctx, issue) else { return Ok(wanted) };
         let taken = quotas::take(tx, &quota, wanted as u64).await?;
+        let day = self.started.entry(issue.to_owned()).or_insert((quota.slot_ms, 0));
+        *day = (quota.slot_ms, taken + if day.0 == quota.slot_ms { day.1 } else { 0 });
         self.taken.insert(issue.to_owned(), quota);
         Ok(usize::try_from(taken).unwrap_or(wanted))
+    }
+
+    /// The present day of the warm-up of an issue's sending domain.
+    fn day(&self, ctx: &Context, issue: &str) -> Option<Quota> {
+        let domain = self.domains.get(issue)?.as_deref()?;
+        let plan = ctx.settings.warm_up.iter().find(|plan| plan.domain == domain)?;
+        daily(plan, ctx.now_ms())
     }
 
     /// Gives back what was allowed and not used.
     pub(super) async fn give_back(&mut self, tx: &mut Tx, issue: &str, unused: usize) -> Result<()> {
         match self.taken.remove(issue) {
-            Some(quota) if unused > 0 => quotas::give_back(tx, &quota, unused as u64).await,
-            _ => Ok(()),
+            Some(quota) => self.give_back_to(tx, &quota, issue, unused as u64).await,
+            None => Ok(()),
         }
+    }
+
+    /// Gives back the share of messages that were put back. Those of a day before are not added to the present one.
+    pub(super) async fn put_back(
+        &mut self,
+        ctx: &Context,
+        tx: &mut Tx,
+        issue: &str,
+        count: usize,
+    ) -> Result<()> {
+        match self.day(ctx, issue) {
+            Some(quota) => self.give_back_to(tx, &quota, issue, count as u64).await,
+            None => Ok(()),
+        }
+    }
+
+    async fn give_back_to(&mut self, tx: &mut Tx, quota: &Quota, issue: &str, count: u64) -> Result<()> {
+        let day = self.started.get_mut(issue).filter(|(day_ms, _)| *day_ms == quota.slot_ms);
+        let Some((_, started)) = day else { return Ok(()) };
+        let count = count.min(*started);
+        *started -= count;
+        if count == 0 { Ok(()) } else { quotas::give_back(tx, quota, count).await }
     }
 }

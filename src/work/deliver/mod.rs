@@ -10,9 +10,11 @@ mod message;
 mod node;
 mod relays;
 mod sender;
+mod step;
+mod step_times;
 
 use std::{
-    collections::{HashMap, VecDeque},
+    collections::HashMap,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -26,34 +28,36 @@ use super::context::Context;
 use crate::{
     channel::smtp::Dialer,
     domain::{
-        delivery::{Breaker, backoff::OnUncertain},
+        delivery::Breaker,
         kernel::{Result, clock::UtcMs, id::NodeId},
     },
     store::{
         nodes,
         queue::{self, Claimed},
+        takeover,
     },
 };
-use dispatch::Finished;
 pub use dispatch::RelayView;
 use ledger::Limits;
 pub use message::message;
-use node::{Life, beat_forever, gather};
+use node::{Life, beat_forever};
 use relays::RelayTerms;
 use sender::{Desk, send_until_stopped};
+use step::Passed;
+pub use step_times::StepTimes;
 
 /// Longest rest before the queue is looked at again.
 const POLL: Duration = Duration::from_millis(500);
 /// Shortest rest.
 const REST_MIN: Duration = Duration::from_millis(5);
+/// Longest rest while the mail of some sites is left out.
+const LEFT_OUT_REST_MAX: Duration = Duration::from_secs(2);
 /// Longest time that a result waits for others before it is recorded.
 const SETTLE_WITHIN: Duration = Duration::from_millis(50);
 /// Time for messages that are on their way when we are asked to stop; below `server.grace_s`.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// Rest after the database did not answer.
 const DATABASE_REST: Duration = Duration::from_secs(1);
-/// Steps whose times are kept.
-const STEPS_KEPT: usize = 10_000;
 /// Places of the window that issues leave to single mails.
 const URGENT_PLACES: usize = 8;
 
@@ -73,6 +77,9 @@ pub struct Deliverer {
     returned: Vec<(Claimed, UtcMs)>,
     /// Whether the database failed while we held rows, so that some may be ours without our knowing.
     astray: bool,
+    /// When that is looked for once more.
+    look_again: Option<Instant>,
+    passed: Passed,
     /// Whether the last look found less than there was room for.
     is_dry: bool,
     last_step: Instant,
@@ -95,7 +102,7 @@ impl Deliverer {
                 is_limited: dialer.relay().per_hour_max.is_some(),
             })
             .collect();
-        let batch = (ctx.settings.window / 4).max(1);
+        let batch = batch_of(&ctx);
         let desk = Arc::new(Desk::new(ctx.clone(), life.clone(), &terms, batch));
         let limits = Limits::new(&ctx, &dialers);
         Self {
@@ -110,6 +117,8 @@ impl Deliverer {
             breakers: HashMap::new(),
             returned: Vec::new(),
             astray: true,
+            look_again: None,
+            passed: Passed::default(),
             is_dry: false,
             last_step: Instant::now(),
             steps: StepTimes::default(),
@@ -120,7 +129,9 @@ impl Deliverer {
     /// Works until `shutdown`; then finishes what is on its way, records it and puts back the rest.
     pub async fn run(mut self, mut shutdown: watch::Receiver<bool>) {
         let heart = tokio::spawn(beat_forever(self.ctx.clone(), self.life.clone()));
-        while !*shutdown.borrow() {
+        // A heart that stands still makes this loop end, and with it the process: better a restart than a node that others
+        // take over while it works.
+        while !*shutdown.borrow() && !heart.is_finished() {
             match self.step().await {
                 Ok(_) => self.wait(&mut shutdown).await,
                 Err(error) => {
@@ -148,6 +159,9 @@ impl Deliverer {
     pub async fn drain(&mut self) -> Result<usize> {
         self.life.beat(&self.ctx).await?;
         self.is_dry = false;
+        if self.astray {
+            self.step().await?;
+        }
         let mut started = 0;
         loop {
             if !self.life.is_fresh(self.ctx.clock.machine_ms()) {
@@ -177,136 +191,13 @@ impl Deliverer {
     }
 
     fn batch(&self) -> usize {
-        (self.ctx.settings.window / 4).max(1)
+        batch_of(&self.ctx)
     }
 
     /// Messages started, finished, and room for more.
     fn outlook(&self) -> (usize, usize, usize) {
         let dispatch = self.desk.dispatch();
         (dispatch.open(), dispatch.finished(), dispatch.room(self.ctx.settings.window, self.desk.now()))
-    }
-
-    /// Records what is finished and starts what there is room for, in one transaction. Returns how many were started.
-    async fn step(&mut self) -> Result<usize> {
-        self.staff();
-        self.last_step = Instant::now();
-        let now = self.desk.now();
-        let is_fresh = self.life.is_fresh(now.machine_ms);
-        self.astray |= self.life.was_forgotten();
-        let may_start = is_fresh && !self.astray && !self.is_dry;
-        // Before results are taken from the desk: a fault here must not lose them.
-        if may_start {
-            self.prepare().await?;
-        }
-        // Seen together: what ends between two looks would be taken for lost.
-        let (finished, flying) = {
-            let mut dispatch = self.desk.dispatch();
-            self.returned.extend(dispatch.take_stuck(now, !is_fresh || self.astray));
-            (dispatch.take_finished(), dispatch.flying())
-        };
-        if self.astray && finished.is_empty() && self.returned.is_empty() && flying == 0 {
-            gather(&self.ctx, &self.life).await?;
-            self.astray = false;
-            return Ok(0);
-        }
-        let (_, _, room) = self.outlook();
-        let starts = may_start && room > 0;
-        if finished.is_empty() && self.returned.is_empty() && !starts {
-            return Ok(0);
-        }
-        let began = Instant::now();
-        match self.record_and_start(&finished, if starts { room } else { 0 }).await {
-            Ok(started) => {
-                let took = began.elapsed();
-                self.steps.note(took);
-                self.returned.clear();
-                let count = started.len();
-                if count > 0 {
-                    self.desk.dispatch().add(started, now);
-                    self.desk.has_work();
-                }
-                if !finished.is_empty() {
-                    self.ctx.wake.publish.notify_one();
-                }
-                self.measure(took, count);
-                Ok(count)
-            }
-            Err(error) => {
-                // Whether it was done is not known: what is ours is found out before anything new begins.
-                self.desk.dispatch().put_finished(finished);
-                self.astray = true;
-                Err(error)
-            }
-        }
-    }
-
-    /// Finds out which issues run and what the relays' limits leave.
-    async fn prepare(&mut self) -> Result<()> {
-        if self.running_is_old() {
-            self.running = queue::running(&self.ctx.db).await?;
-        }
-        if !self.limits.has_hourly() {
-            return Ok(());
-        }
-        let has_work = self.desk.dispatch().open() > 0 || {
-            let due_ms = queue::next_due_ms(&self.ctx.db, &self.running).await?;
-            due_ms.is_some_and(|due_ms| due_ms <= self.ctx.now_ms())
-        };
-        self.limits.top_up(&self.ctx, &self.desk, has_work).await
-    }
-
-    fn measure(&self, took: Duration, started: usize) {
-        let (open, relays) = {
-            let dispatch = self.desk.dispatch();
-            (dispatch.open(), dispatch.relays(self.desk.now()))
-        };
-        self.ctx.metrics.step(took, started, open);
-        for relay in relays {
-            self.ctx.metrics.relay(&relay.name, relay.rests_until_ms.is_none(), relay.slots);
-        }
-    }
-
-    async fn record_and_start(&mut self, finished: &[Finished], room: usize) -> Result<Vec<Claimed>> {
-        let now_ms = self.ctx.now_ms();
-        let except = self.desk.dispatch().stuck_sites(self.desk.now());
-        let mut tx = self.ctx.db.begin().await?;
-        ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
-        if !self.returned.is_empty() {
-            queue::put_back(&mut tx, &self.returned).await?;
-        }
-        let mut started = Vec::new();
-        if room > 0 {
-            let (seen, single) = queue::start_single(&mut tx, self.node, now_ms, as_i64(room)).await?;
-            let mut left = room - seen;
-            started.extend(single);
-            left = left.saturating_sub(URGENT_PLACES.min(self.ctx.settings.window / 2));
-            // The issues take turns at being first, so that none waits for another to end.
-            // With warm-up plans every node asks in the same order, or two would wait for each other.
-            if !self.running.is_empty() && !self.limits.has_plans() {
-                self.running.rotate_left(1);
-            }
-            let had_room = left > 0;
-            for issue in &self.running {
-                if left == 0 {
-                    break;
-                }
-                let allowed = self.limits.allowed(&self.ctx, &mut tx, issue, left).await?;
-                let (seen, leaving) =
-                    queue::start_issue(&mut tx, self.node, now_ms, issue, &except, as_i64(allowed)).await?;
-                self.limits.give_back(&mut tx, issue, allowed - leaving.len()).await?;
-                left -= seen;
-                started.extend(leaving);
-            }
-            self.is_dry = had_room && left > 0;
-        }
-        tx.commit().await?;
-        Ok(started)
-    }
-
-    /// The list of running issues is read anew when there was nothing to do; in between the start itself looks whether
-    /// its issue still runs.
-    fn running_is_old(&mut self) -> bool {
-        self.running.is_empty() || self.desk.dispatch().open() == 0 || self.limits.is_due()
     }
 
     /// Sees to it that every connection has its task.
@@ -379,9 +270,15 @@ impl Deliverer {
             None => queue::next_due_ms(&self.ctx.db, &self.running).await.ok().flatten(),
         };
         // What is due already and was not started is held back: looking again at once would change nothing.
-        next_due_ms
+        let rest = next_due_ms
             .filter(|due_ms| *due_ms > now_ms)
-            .map_or(POLL, |due_ms| self.ctx.clock.until(due_ms).clamp(REST_MIN, POLL))
+            .map_or(POLL, |due_ms| self.ctx.clock.until(due_ms).clamp(REST_MIN, POLL));
+        // Walking over all that waits for a site that rests is not cheap.
+        if self.passed.leaves_out() {
+            rest.max((self.steps.last() * 10).min(LEFT_OUT_REST_MAX))
+        } else {
+            rest
+        }
     }
 
     /// Gives what is on its way a moment, records what is known by then, and puts back the rest.
@@ -399,11 +296,10 @@ impl Deliverer {
         };
         let mut tx = self.ctx.db.begin().await?;
         ledger::record(&self.ctx, &mut tx, self.node, &finished, &mut self.breakers).await?;
-        queue::put_back(&mut tx, &self.returned).await?;
-        if self.astray {
+        self.put_back(&mut tx).await?;
+        if self.astray || self.look_again.is_some() {
             // What we may hold without knowing must not stay behind under a name that nobody watches.
-            let hold = self.ctx.settings.on_uncertain == OnUncertain::Hold;
-            queue::reap(&mut tx, self.node, self.ctx.now_ms(), hold, true).await?;
+            takeover::put_back_unconfirmed(&mut tx, self.node, &[]).await?;
         }
         nodes::leave(&mut tx, self.node).await?;
         tx.commit().await?;
@@ -411,36 +307,7 @@ impl Deliverer {
     }
 }
 
-/// How long the last transactions of the loop took.
-#[derive(Debug, Default)]
-pub struct StepTimes {
-    recent_us: VecDeque<u32>,
-    count: u64,
-}
-
-impl StepTimes {
-    fn note(&mut self, took: Duration) {
-        if self.recent_us.len() == STEPS_KEPT {
-            self.recent_us.pop_front();
-        }
-        self.recent_us.push_back(u32::try_from(took.as_micros()).unwrap_or(u32::MAX));
-        self.count += 1;
-    }
-
-    /// How many there were.
-    pub fn count(&self) -> u64 {
-        self.count
-    }
-
-    /// The time that `percent` of the last 10,000 did not exceed, in milliseconds.
-    pub fn percentile_ms(&self, percent: usize) -> f64 {
-        let mut sorted: Vec<u32> = self.recent_us.iter().copied().collect();
-        sorted.sort_unstable();
-        let at = (sorted.len() * percent / 100).min(sorted.len().saturating_sub(1));
-        f64::from(sorted.get(at).copied().unwrap_or(0)) / 1_000.0
-    }
-}
-
-fn as_i64(number: usize) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
+/// Finished messages that are worth a transaction: half a window, while the other half goes on.
+fn batch_of(ctx: &Context) -> usize {
+    (ctx.settings.window / 2).max(1)
 }

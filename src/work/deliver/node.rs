@@ -17,8 +17,9 @@ use crate::{
         kernel::{Result, clock::UtcMs, id::NodeId},
     },
     store::{
+        Tx,
         nodes::{self, Pulse},
-        queue,
+        takeover::{self, Reaped},
     },
     work::context::Context,
 };
@@ -125,30 +126,20 @@ pub(super) async fn beat_once(ctx: &Context, life: &Life, watch: &mut Watch) -> 
     for pulse in &dead {
         nodes::forget(&mut tx, pulse).await?;
     }
-    let reaped = queue::reap(&mut tx, life.node, ctx.now_ms(), hold(ctx), false).await?;
+    let reaped = take_over(ctx, &mut tx, life.node).await?;
     tx.commit().await?;
     tell(ctx, reaped);
     Ok(())
 }
 
-/// Takes over what processes that are gone left behind, and what we ourselves may hold without knowing. A SQLite file
-/// has one process: all others are gone.
-pub(super) async fn gather(ctx: &Context, life: &Life) -> Result<()> {
-    let mut tx = ctx.db.begin().await?;
-    if !ctx.db.is_shared() {
-        nodes::forget_others(&mut tx, life.node).await?;
-    }
-    let reaped = queue::reap(&mut tx, life.node, ctx.now_ms(), hold(ctx), true).await?;
-    tx.commit().await?;
-    tell(ctx, reaped);
-    life.beat(ctx).await
+/// Takes over what processes that are gone left behind, within `tx`.
+pub(super) async fn take_over(ctx: &Context, tx: &mut Tx, node: NodeId) -> Result<Reaped> {
+    let hold = ctx.settings.on_uncertain == OnUncertain::Hold;
+    takeover::reap(tx, node, ctx.now_ms(), hold).await
 }
 
-fn hold(ctx: &Context) -> bool {
-    ctx.settings.on_uncertain == OnUncertain::Hold
-}
-
-fn tell(ctx: &Context, reaped: queue::Reaped) {
+/// Tells what was taken over.
+pub(super) fn tell(ctx: &Context, reaped: Reaped) {
     if reaped.all > 0 {
         ctx.metrics.taken_over(reaped.all);
         tracing::warn!(

@@ -26,12 +26,23 @@ pub(super) struct RelayDesk {
     pub(super) slots: Slots,
     /// Messages handed to it, by its weight.
     share: f64,
-    /// What its hourly limit leaves, and until when that may be used; `None` without one.
-    permits: Option<(u64, UtcMs)>,
+    /// What its hourly limit leaves; `None` without one.
+    permits: Option<Permits>,
     /// The site of its last failure, while nothing was accepted since.
     pub(super) failed_site: Option<Arc<str>>,
     /// Machine times at which the messages that are on their way left.
     left_ms: Vec<UtcMs>,
+}
+
+/// What an hourly limit leaves.
+#[derive(Debug, Clone, Copy)]
+struct Permits {
+    /// For any message.
+    common: u64,
+    /// For mail that somebody waits for, once the others are used.
+    reserved: u64,
+    /// Until when they may be used.
+    until_ms: UtcMs,
 }
 
 impl RelayDesk {
@@ -41,16 +52,19 @@ impl RelayDesk {
             weight: terms.weight,
             slots: Slots::new(terms.connections_max),
             share: 0.0,
-            permits: terms.is_limited.then_some((0, UtcMs::MIN)),
+            permits: terms.is_limited.then_some(Permits { common: 0, reserved: 0, until_ms: UtcMs::MIN }),
             failed_site: None,
             left_ms: Vec::new(),
         }
     }
 
     /// Whether it may be given a message at all.
-    pub(super) fn is_open(&self, now: Now) -> bool {
-        self.slots.rests_until_ms(now.calendar_ms).is_none()
-            && self.permits.is_none_or(|(left, until_ms)| left > 0 && now.calendar_ms < until_ms)
+    pub(super) fn is_open(&self, is_urgent: bool, now: Now) -> bool {
+        let may = |permits: Permits| {
+            let left = permits.common + if is_urgent { permits.reserved } else { 0 };
+            left > 0 && now.calendar_ms < permits.until_ms
+        };
+        self.slots.rests_until_ms(now.calendar_ms).is_none() && self.permits.is_none_or(may)
     }
 
     /// Whether one more may leave. Messages that a few slow recipients hold up must not stop the others, so those
@@ -73,8 +87,11 @@ impl RelayDesk {
         self.slots.take();
         self.left_ms.push(now.machine_ms);
         self.share += 1.0 / f64::from(self.weight.max(1));
-        if let Some((left, _)) = &mut self.permits {
-            *left = left.saturating_sub(1);
+        if let Some(permits) = &mut self.permits {
+            match permits.common.checked_sub(1) {
+                Some(left) => permits.common = left,
+                None => permits.reserved = permits.reserved.saturating_sub(1),
+            }
         }
     }
 
@@ -95,18 +112,24 @@ impl RelayDesk {
         }
     }
 
-    /// How many permits are missing to `wanted`, if it needs any.
-    pub(super) fn missing(&self, wanted: u64) -> u64 {
-        self.permits.map_or(0, |(left, _)| wanted.saturating_sub(left))
+    /// How many permits it has: common ones, and those reserved for urgent mail; `None` if it needs none.
+    pub(super) fn permits(&self) -> Option<(u64, u64)> {
+        self.permits.map(|permits| (permits.common, permits.reserved))
     }
 
     /// Adds permits that may be used until `until_ms`.
-    pub(super) fn permit(&mut self, more: u64, until_ms: UtcMs) {
-        self.permits = self.permits.map(|(left, _)| (left + more, until_ms));
+    pub(super) fn permit(&mut self, common: u64, reserved: u64, until_ms: UtcMs) {
+        if let Some(permits) = &mut self.permits {
+            permits.common += common;
+            permits.reserved += reserved;
+            permits.until_ms = until_ms;
+        }
     }
 
     /// Takes the unused permits away and returns how many there were.
     pub(super) fn revoke(&mut self) -> u64 {
-        self.permits.as_mut().map_or(0, |(left, _)| std::mem::take(left))
+        self.permits
+            .as_mut()
+            .map_or(0, |permits| std::mem::take(&mut permits.common) + std::mem::take(&mut permits.reserved))
     }
 }

@@ -3,9 +3,9 @@
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::issues::{
-        Decision, Occurrence, any_sending, approve, approved, audience, control, decided, exists, finish,
-        insert_audience, insert_decisions, insert_head, issue, named, pause_because, promises, recent,
-        sender,
+        Decision, Occurrence, any_sending, approve, approved, audience, cancel_part, control, decided,
+        exists, finish, insert_audience, insert_decisions, insert_head, issue, named, pause_because,
+        promises, recent, sender,
     },
 };
 
@@ -163,6 +163,24 @@ both_dbs! {
         let done = Scene::released(&db, "done", 0).await;
         in_tx!(db, tx => finish(tx, START_MS));
         assert!(!in_tx!(db, tx => pause_because(tx, &done.issue, why)), "what is done is done");
+    }
+
+    /// A long list is cancelled part by part, and only what waits.
+    async fn cancel_part_takes_so_many_out_of_the_queue(db: Db) {
+        let (gone, on) = (Scene::released(&db, "gone", 6).await, Scene::released(&db, "goes-on", 2).await);
+        start(&db, gone.node(), START_MS, &gone.issue, 1).await;
+        assert_eq!(in_tx!(db, tx => cancel_part(tx, 10)), 0, "nothing is cancelled");
+        // As by a node that was cut off right after its word was written down.
+        execute(&db, "UPDATE issue SET control = 'cancelled', state = 'cancelled' WHERE id = $1", values![&gone.issue]).await;
+        assert!(any_sending(&db).await.unwrap(), "so that somebody goes on with it");
+        for expected in [2, 2, 1, 0] {
+            assert_eq!(in_tx!(db, tx => cancel_part(tx, 2)), expected);
+        }
+        let states = "SELECT COUNT(*) FROM delivery WHERE state = $1";
+        for (state, expected) in [("cancelled", 5), ("sending", 1), ("ready", 2)] {
+            assert_eq!(number(&db, states, values![state]).await, expected, "{state}");
+        }
+        assert_eq!(start(&db, on.node(), START_MS, &on.issue, 10).await.len(), 2);
     }
 
     /// The address that an issue is sent from is that of its renditions.

@@ -6,6 +6,7 @@ mod contacts;
 mod contents;
 mod dead_letters;
 mod events;
+mod freezing;
 mod gate;
 mod inspect;
 mod issues;

@@ -22,6 +22,7 @@ use partnercast::{
         nodes::{self, Pulse},
         outbox,
         queue::{self, Claimed, Settled},
+        takeover,
     },
 };
 
@@ -122,7 +123,7 @@ impl Model {
     async fn step(&mut self) -> String {
         let worker = self.pick(self.workers.len());
         let issue = self.pick(self.issues.len());
-        match self.pick(18) {
+        match self.pick(19) {
             0 => self.release(issue).await,
             1..=5 => self.start(worker, issue).await,
             6..=8 => self.settle(worker).await,
@@ -134,6 +135,7 @@ impl Model {
             14 => self.suppress().await,
             15 => self.beat(worker).await,
             16 => self.send_again().await,
+            17 => self.lose_a_confirmation(worker).await,
             _ => self.wait(),
         }
     }
@@ -144,7 +146,7 @@ impl Model {
         let known = &mut self.issues[issue];
         let expected = !known.released && known.control != "cancelled";
         let filled = in_tx!(self.db, tx => outbox::release(tx, &known.scene.issue, outbox::Terms { now_ms: self.now_ms, lifetime_ms, domain: DOMAIN }));
-        assert_eq!(filled, if expected { READERS as u64 } else { 0 });
+        assert_eq!(filled, expected.then_some(READERS as u64));
         if expected {
             known.released = true;
             for (reader, id) in known.scene.deliveries.iter().enumerate() {
@@ -166,7 +168,7 @@ impl Model {
                 }
             }
         }
-        format!("release issue {issue}: {filled}")
+        format!("release issue {issue}: {filled:?}")
     }
 
     async fn start(&mut self, worker: usize, issue: usize) -> String {
@@ -174,8 +176,9 @@ impl Model {
         let except: &[String] = if self.pick(3) == 0 { &[SLOW_SITE.to_owned()] } else { &[] };
         let node = self.workers[worker].node;
         let known = &self.issues[issue];
-        let (seen, started) = in_tx!(self.db, tx => queue::start_issue(
-            tx, node, self.now_ms, &known.scene.issue, except, i64::try_from(limit).unwrap()));
+        let from = queue::From { after: None, except };
+        let queue::Started { seen, leaving: started, .. } = in_tx!(self.db, tx => queue::start_issue(
+            tx, node, self.now_ms, &known.scene.issue, from, i64::try_from(limit).unwrap()));
         let mut due: Vec<(i64, String)> = self
             .rows
             .iter()
@@ -301,14 +304,13 @@ impl Model {
 
     async fn reap(&mut self, worker: usize) -> String {
         let node = self.workers[worker].node;
-        let own = self.pick(4) == 0;
-        let reaped = in_tx!(self.db, tx => queue::reap(tx, node, self.now_ms, self.hold, own));
+        let reaped = in_tx!(self.db, tx => takeover::reap(tx, node, self.now_ms, self.hold));
         let me = node.to_string();
         let mut all = 0;
         let backs: Vec<_> = self.rows.keys().map(|id| self.back(id)).collect();
         for (row, back) in self.rows.values_mut().zip(backs) {
             let Some(holder) = row.node.clone() else { continue };
-            if if holder == me { !own } else { self.beats.contains_key(&holder) } {
+            if holder == me || self.beats.contains_key(&holder) {
                 continue;
             }
             all += 1;
@@ -322,7 +324,26 @@ impl Model {
             (row.token, row.node) = (row.token + 1, None);
         }
         assert_eq!((reaped.all, reaped.uncertain), (all, all));
-        format!("worker {worker} reaps {all}, its own too: {own}")
+        format!("worker {worker} reaps {all}")
+    }
+
+    /// The database confirms some starts to nobody: they go back as if they had not been.
+    async fn lose_a_confirmation(&mut self, worker: usize) -> String {
+        let lost = self.pick(self.workers[worker].window.len() + 1);
+        self.workers[worker].window.drain(..lost);
+        let (node, me) = (self.workers[worker].node, self.workers[worker].node.to_string());
+        let in_hand: Vec<_> = self.workers[worker].window.iter().map(Claimed::start).collect();
+        let changed = in_tx!(self.db, tx => takeover::put_back_unconfirmed(tx, node, &in_hand));
+        let mut expected = 0;
+        let backs: Vec<_> = self.rows.keys().map(|id| self.back(id)).collect();
+        for ((id, row), back) in self.rows.iter_mut().zip(backs) {
+            if row.node.as_ref() == Some(&me) && !in_hand.contains(&(id.clone(), row.token)) {
+                expected += 1;
+                (row.state, row.attempt, row.node) = (back, row.attempt - 1, None);
+            }
+        }
+        assert_eq!(changed, expected);
+        format!("worker {worker} does not know of {lost}, {expected} go back")
     }
 
     async fn beat(&mut self, worker: usize) -> String {

@@ -5,7 +5,8 @@ use partnercast::{
     store::{
         Db, issues,
         nodes::{self, Pulse},
-        queue::{Reaped, put_back, reap, start_issue},
+        queue::{From, put_back, start_issue},
+        takeover::{Reaped, put_back_unconfirmed, reap},
     },
 };
 
@@ -27,7 +28,7 @@ async fn forget(db: &Db, node: NodeId) {
 }
 
 async fn reap_by(db: &Db, node: NodeId, hold: bool) -> Reaped {
-    in_tx!(db, tx => reap(tx, node, START_MS + 500, hold, false))
+    in_tx!(db, tx => reap(tx, node, START_MS + 500, hold))
 }
 
 both_dbs! {
@@ -65,19 +66,28 @@ both_dbs! {
         assert_eq!(row(&db, &mine[0].id).await.state, "sending");
     }
 
-    /// After the database failed us, what may be ours without our knowing is taken over as well, and only then.
-    async fn reap_with_own_takes_over_from_ourselves(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 2).await;
+    /// After the database failed us, rows that were started without our knowing go back as if nothing had been: they were
+    /// in nobody's hands. What we hold and what others hold stays.
+    async fn put_back_unconfirmed_undoes_what_nobody_has_in_hand(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 4).await;
         let (me, other) = (scene.node(), scene.node());
-        beat(&db, me).await;
-        beat(&db, other).await;
         let lost = start(&db, me, START_MS, &scene.issue, 1).await;
+        let held = start(&db, me, START_MS, &scene.issue, 1).await;
         let theirs = start(&db, other, START_MS, &scene.issue, 1).await;
-        let reaped = in_tx!(db, tx => reap(tx, me, START_MS, false, true));
-        assert_eq!(reaped, Reaped { uncertain: 1, all: 1 });
-        assert_eq!(row(&db, &lost[0].id).await.state, "ready");
+        let waits = row(&db, &scene.deliveries[3]).await;
+        // The token is part of the name: an older start of the same row is another one.
+        let in_hand = [held[0].start(), (lost[0].id.clone(), lost[0].token - 1)];
+        assert_eq!(in_tx!(db, tx => put_back_unconfirmed(tx, me, &in_hand)), 1);
+        let stored = row(&db, &lost[0].id).await;
+        assert_eq!((stored.state.as_str(), stored.attempt, stored.crashes, stored.node_id), ("ready", 0, 0, None));
+        assert!(attempts(&db, &lost[0].id).await.is_empty(), "it cannot have left, so nothing may repeat");
+        assert_eq!(row(&db, &held[0].id).await.state, "sending");
         assert_eq!(row(&db, &theirs[0].id).await.state, "sending");
+        assert_eq!(row(&db, &scene.deliveries[3]).await, waits);
         assert_eq!(settle(&db, me, &[result(&lost[0], DeliveryState::Accepted, None)]).await, 0);
+        in_tx!(db, tx => issues::control(tx, &scene.issue, "cancelled"));
+        assert_eq!(in_tx!(db, tx => put_back_unconfirmed(tx, me, &[])), 1);
+        assert_eq!(row(&db, &held[0].id).await.state, "cancelled", "a cancelled issue's rows go no further");
     }
 
     /// A frozen process that wakes up after its rows were taken over changes nothing (invariant I2).
@@ -163,7 +173,7 @@ both_dbs! {
         let scene = Scene::released(&db, "fold-forward", 1).await;
         let before = row(&db, &scene.deliveries[0]).await;
         let mut tx = db.begin().await.unwrap();
-        let (_, started) = start_issue(&mut tx, scene.node(), START_MS, &scene.issue, &[], 1).await.unwrap();
+        let started = start_issue(&mut tx, scene.node(), START_MS, &scene.issue, From::default(), 1).await.unwrap().leaving;
         assert_eq!(started.len(), 1);
         drop(tx);
         assert_eq!(row(&db, &scene.deliveries[0]).await, before);

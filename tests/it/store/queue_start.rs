@@ -9,7 +9,7 @@ use partnercast::{
         deliveries::unfinished,
         issues,
         outbox::enqueue,
-        queue::{EXCEPT_MAX, peek, put_back, running, start_issue, start_single},
+        queue::{EXCEPT_MAX, From, Place, Started, peek, put_back, running, start_issue, start_single},
         renditions, suppressions,
     },
 };
@@ -84,7 +84,7 @@ both_dbs! {
             execute(&db, "UPDATE delivery SET expires_ms = $2 WHERE id = $1", values![&scene.deliveries[at], START_MS - 1]).await;
         }
         execute(&db, "UPDATE delivery SET expires_ms = $2 WHERE id = $1", values![&scene.deliveries[3], START_MS]).await;
-        let (seen, leaving) = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, &[], 100));
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, From::default(), 100));
         assert_eq!(seen, 5, "all were looked at, so the next look finds others");
         let leaving: BTreeSet<_> = leaving.into_iter().map(|claimed| claimed.id).collect();
         assert_eq!(leaving, BTreeSet::from([scene.deliveries[0].clone(), scene.deliveries[3].clone()]));
@@ -96,8 +96,8 @@ both_dbs! {
         }
         assert!(row(&db, &scene.deliveries[1]).await.detail.unwrap().contains("do-not-send list"));
         assert!(row(&db, &scene.deliveries[4]).await.detail.unwrap().contains("time passed"));
-        let again = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, &[], 100));
-        assert_eq!(again.0, 0, "a row is started once");
+        let again = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, From::default(), 100));
+        assert_eq!(again.seen, 0, "a row is started once");
     }
 
     /// The rows of a paused or cancelled issue stay where they are; those of others go on.
@@ -136,15 +136,42 @@ both_dbs! {
         }
         let except: Vec<String> = (0..EXCEPT_MAX).map(site).collect();
         let node = scene.node();
-        let (seen, leaving) = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, &except, 2));
+        let from = From { after: None, except: &except };
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 2));
         assert_eq!((seen, leaving.len()), (2, 2), "the limit is for those that may leave");
-        let (_, more) = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, &except, 100));
+        let more = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 100)).leaving;
         let sites: BTreeSet<_> = leaving.iter().chain(&more).map(|claimed| claimed.site.clone()).collect();
         assert_eq!(sites, (EXCEPT_MAX..12).map(site).collect());
         let too_many: Vec<String> = (0..12).map(site).collect();
-        let (_, rest) = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, &too_many, 100));
+        let from = From { after: None, except: &too_many };
+        let rest = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 100)).leaving;
         assert!(rest.is_empty(), "more than {EXCEPT_MAX} are cut off, not an error");
         assert_eq!(start(&db, node, START_MS, &scene.issue, 100).await.len(), EXCEPT_MAX);
+    }
+
+    /// A start goes on behind the place where another ended; what lies before it stays until a start from the head.
+    async fn start_issue_goes_on_behind_a_place(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 6).await;
+        let mut ids_in_order = scene.deliveries.clone();
+        ids_in_order.sort();
+        for (at, id) in ids_in_order.iter().enumerate() {
+            let due_ms = START_MS - if at < 3 { 1_000 } else { 0 };
+            execute(&db, "UPDATE delivery SET due_ms = $2 WHERE id = $1", values![id, due_ms]).await;
+        }
+        move_to(&db, &ids_in_order[0], "slow.example").await;
+        let (node, except) = (scene.node(), ["slow.example".to_owned()]);
+        let from = From { after: None, except: &except };
+        let first = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 2));
+        let ids = |started: &Started| started.leaving.iter().map(|c| c.id.clone()).collect::<BTreeSet<_>>();
+        assert_eq!(ids(&first), BTreeSet::from([ids_in_order[1].clone(), ids_in_order[2].clone()]));
+        assert_eq!(first.last, Some(Place { due_ms: START_MS - 1_000, id: ids_in_order[2].clone() }));
+        let returned: Vec<_> = first.leaving.iter().take(1).map(|c| (c.clone(), START_MS - 1_000)).collect();
+        in_tx!(db, tx => put_back(tx, &returned));
+        let from = From { after: first.last.as_ref(), except: &except };
+        let next = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 100));
+        assert_eq!(ids(&next), ids_in_order[3..].iter().cloned().collect(), "and not what came back before it");
+        let rest = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, From::default(), 100));
+        assert_eq!(ids(&rest), BTreeSet::from([ids_in_order[0].clone(), returned[0].0.id.clone()]));
     }
 
     /// Many nodes that start at once take every row exactly once.
@@ -183,12 +210,12 @@ both_dbs! {
             return; // one writer: there is no second transaction
         }
         let (mut one, mut two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
-        let (_, first) = start_issue(&mut one, scene.node(), START_MS, &scene.issue, &[], 2).await.unwrap();
-        let (_, second) = start_issue(&mut two, scene.node(), START_MS, &scene.issue, &[], 10).await.unwrap();
+        let first = start_issue(&mut one, scene.node(), START_MS, &scene.issue, From::default(), 2).await.unwrap().leaving;
+        let second = start_issue(&mut two, scene.node(), START_MS, &scene.issue, From::default(), 10).await.unwrap().leaving;
         assert_eq!((first.len(), second.len()), (2, 2));
         assert!(first.iter().all(|a| second.iter().all(|b| a.id != b.id)));
-        let (_, first) = start_single(&mut one, scene.node(), START_MS, 1).await.unwrap();
-        let (_, second) = start_single(&mut two, scene.node(), START_MS, 10).await.unwrap();
+        let first = start_single(&mut one, scene.node(), START_MS, 1).await.unwrap().leaving;
+        let second = start_single(&mut two, scene.node(), START_MS, 10).await.unwrap().leaving;
         assert_eq!((first.len(), second.len()), (1, 1));
         assert_ne!(first[0].id, second[0].id);
     }
@@ -200,10 +227,10 @@ both_dbs! {
         execute(&db, "UPDATE delivery SET due_ms = due_ms + 10 WHERE id = $1", values![&ids[0]]).await;
         in_tx!(db, tx => issues::control(tx, &scene.issue, "paused"));
         let node = scene.node();
-        assert_eq!(in_tx!(db, tx => start_single(tx, node, START_MS - 1, 10)).0, 0, "nothing is due yet");
-        let (seen, first) = in_tx!(db, tx => start_single(tx, node, START_MS + 10, 1));
+        assert_eq!(in_tx!(db, tx => start_single(tx, node, START_MS - 1, 10)).seen, 0, "nothing is due yet");
+        let Started { seen, leaving: first, .. } = in_tx!(db, tx => start_single(tx, node, START_MS + 10, 1));
         assert_eq!((seen, first[0].id.as_str()), (1, ids[1].as_str()));
-        let (_, second) = in_tx!(db, tx => start_single(tx, node, START_MS + 10, 10));
+        let second = in_tx!(db, tx => start_single(tx, node, START_MS + 10, 10)).leaving;
         assert_eq!(second.iter().map(|claimed| claimed.id.as_str()).collect::<Vec<_>>(), [ids[0].as_str()]);
         assert!(second[0].is_urgent() && second[0].issue_id.is_none());
         assert_eq!((second[0].site.as_str(), second[0].attempt, second[0].token), ("northlight.example", 1, 1));
@@ -217,13 +244,13 @@ both_dbs! {
         let ids = two_single_mails(&db, &random).await;
         in_tx!(db, tx => suppressions::add(tx, START_MS, "rae@northlight.example", suppressions::ALL, "asked to"));
         let node = NodeId::new(START_MS, &random);
-        let (seen, leaving) = in_tx!(db, tx => start_single(tx, node, START_MS, 10));
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_single(tx, node, START_MS, 10));
         assert_eq!((seen, leaving.len(), leaving[0].id.as_str()), (2, 1, ids[0].as_str()));
         let stored = row(&db, &ids[1]).await;
         assert_eq!((stored.state.as_str(), stored.node_id, stored.attempt), ("suppressed", None, 0));
         let late = mail(&random, "offer:off_2");
         in_tx!(db, tx => enqueue(tx, START_MS, &late));
-        let (seen, leaving) = in_tx!(db, tx => start_single(tx, node, late.expires_ms + 1, 10));
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_single(tx, node, late.expires_ms + 1, 10));
         assert_eq!((seen, leaving.len()), (1, 0));
         assert_eq!(row(&db, &late.id.to_string()).await.state, "expired");
     }

@@ -11,7 +11,7 @@ use partnercast::{
             random::SeededRandom,
         },
     },
-    store::{deliveries, issues, nodes, queue},
+    store::{deliveries, issues, nodes, queue, takeover},
     work::{approve, publish},
 };
 
@@ -29,7 +29,7 @@ both_dbs! {
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         let mut tx = rig.ctx.db.begin().await.unwrap();
         nodes::beat(&mut tx, dead, 0).await.unwrap();
-        let (_, started) = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, &[], 8).await.unwrap();
+        let started = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, queue::From::default(), 8).await.unwrap().leaving;
         tx.commit().await.unwrap();
         assert_eq!(started.len(), 8);
 
@@ -118,8 +118,8 @@ both_dbs! {
         publish::tick(&rig.ctx).await.unwrap();
         let mut tx = rig.ctx.db.begin().await.unwrap();
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
-        let (_, claimed) = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, &[], 1).await.unwrap();
-        queue::reap(&mut tx, me, rig.clock_ms(), true, false).await.unwrap();
+        let claimed = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, queue::From::default(), 1).await.unwrap().leaving;
+        takeover::reap(&mut tx, me, rig.clock_ms(), true).await.unwrap();
         tx.commit().await.unwrap();
         rig.drain().await;
         assert_eq!(rig.mailbox.count().await.unwrap(), 33 + 32, "one is held for a person");

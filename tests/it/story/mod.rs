@@ -2,6 +2,7 @@
 
 mod bounces;
 mod console;
+mod delivery_database;
 mod delivery_faults;
 mod delivery_relays;
 mod explain;

@@ -12,7 +12,8 @@ use partnercast::{
         delivery::{Classes, backoff::OnUncertain},
         kernel::{
             Clock, EmailAddress,
-            clock::{ManualClock, SystemClock, UtcMs},
+            clock::{DAY_MS, ManualClock, SystemClock, UtcMs},
+            id::DeliveryId,
             random::SeededRandom,
             token::Keys,
         },
@@ -22,7 +23,10 @@ use partnercast::{
         email::{EmailRendition, MessageHeaders, WireTemplate},
         slots::SlotTable,
     },
-    store::Db,
+    store::{
+        Db,
+        outbox::{self, NewDelivery},
+    },
     work::{
         Context,
         context::{Bounces, Settings},
@@ -34,8 +38,8 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::harness::{
     START_MS,
     chaos::Sink,
-    databases::{number, rows, values},
-    outbox::{Scene, rendition_id},
+    databases::{in_tx, number, rows, values},
+    outbox::{DOMAIN, Scene, rendition_id},
 };
 
 /// Longer than anything takes that works.
@@ -62,6 +66,7 @@ pub type Try = (String, Option<String>, Option<i64>, Option<String>);
 pub struct Post {
     pub ctx: Arc<Context>,
     pub scene: Scene,
+    name: String,
     clock: Arc<HandMoved>,
 }
 
@@ -116,7 +121,7 @@ impl Post {
         );
         let scene = Scene::released(db, name, readers.iter().map(|(_, count)| count).sum()).await;
         address(db, &scene, name, readers).await;
-        Self { ctx: Arc::new(ctx), scene, clock }
+        Self { ctx: Arc::new(ctx), scene, name: name.to_owned(), clock }
     }
 
     /// Moves the calendar.
@@ -161,6 +166,25 @@ impl Post {
             self.advance(step_ms);
         }
         panic!("still not done: {:?}", self.states("").await);
+    }
+
+    /// Puts a mail that somebody waits for into the outbox; `number` tells it from others.
+    pub async fn enqueue_urgent(&self, number: usize) {
+        let mail = NewDelivery {
+            id: DeliveryId::new(self.ctx.now_ms(), &self.scene.random),
+            source: format!("sign-in:{number}"),
+            lead_id: None,
+            partner_slug: "northlight".to_owned(),
+            recipient_name: "Rep".to_owned(),
+            email: "rep@one.example".to_owned(),
+            rendition_id: rendition_id(&self.name),
+            scope: "",
+            domain: DOMAIN.to_owned(),
+            because: "asked for it".to_owned(),
+            expires_ms: self.ctx.now_ms() + DAY_MS,
+        };
+        let now_ms = self.ctx.now_ms();
+        assert!(in_tx!(self.ctx.db, tx => outbox::enqueue(tx, now_ms, &mail)));
     }
 
     /// How many deliveries are not final yet.

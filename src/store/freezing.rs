@@ -1,0 +1,70 @@
+//! Issues that are being frozen: their audience is stored in parts before they exist.
+
+use super::{Db, Tx, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs};
+
+/// `began_ms` of a freeze that was given up, and whose parts are being taken away.
+const ABANDONED_MS: UtcMs = UtcMs::MIN;
+
+/// Announces that an audience will be stored for `issue_id`, at machine time `now_ms`.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn begin(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
+    tx.run("INSERT INTO freezing (issue_id, began_ms) VALUES ($1, $2)", args![issue_id, now_ms])
+        .await
+        .map(|_| ())
+}
+
+/// Ends it, in the transaction that stores the issue itself. False if it was given up meanwhile: then the audience is
+/// not whole, and nothing may be stored.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn end(tx: &mut Tx, issue_id: &str) -> Result<bool> {
+    let ended = tx
+        .run("DELETE FROM freezing WHERE issue_id = $1 AND began_ms <> $2", args![issue_id, ABANDONED_MS])
+        .await?;
+    Ok(ended == 1)
+}
+
+/// Gives up the freeze of `issue_id`.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn give_up(tx: &mut Tx, issue_id: &str) -> Result<()> {
+    tx.run("UPDATE freezing SET began_ms = $2 WHERE issue_id = $1", args![issue_id, ABANDONED_MS])
+        .await
+        .map(|_| ())
+}
+
+/// One freeze that was given up, or began before `before_ms` and so was broken off.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn abandoned(db: &Db, before_ms: UtcMs) -> Result<Option<String>> {
+    let first = "SELECT issue_id FROM freezing WHERE began_ms < $1 ORDER BY issue_id LIMIT 1";
+    let found: Option<(String,)> = db.opt(first, args![before_ms]).await?;
+    Ok(found.map(|(issue_id,)| issue_id))
+}
+
+/// Takes away at most `rows` of what was stored for a freeze that was given up; after the last the freeze itself.
+/// Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn clear(tx: &mut Tx, issue_id: &str, rows: i64) -> Result<u64> {
+    let gone = tx
+        .run(
+            "DELETE FROM audience_decision WHERE issue_id = $1 AND contact_id IN (
+                 SELECT contact_id FROM audience_decision WHERE issue_id = $1 ORDER BY contact_id LIMIT $2)
+               AND EXISTS (SELECT 1 FROM freezing WHERE freezing.issue_id = $1 AND began_ms = $3)",
+            args![issue_id, rows, ABANDONED_MS],
+        )
+        .await?;
+    if gone == 0 {
+        tx.run("DELETE FROM freezing WHERE issue_id = $1 AND began_ms = $2", args![issue_id, ABANDONED_MS])
+            .await?;
+    }
+    Ok(gone)
+}

@@ -1,0 +1,68 @@
+//! Audiences that are stored in parts, and what is taken away of those that did not come to be.
+
+use partnercast::store::{
+    Db,
+    freezing::{abandoned, begin, clear, end, give_up},
+    issues::{Decision, insert_decisions},
+};
+
+use crate::harness::{
+    START_MS, both_dbs,
+    databases::{in_tx, number},
+    outbox::Scene,
+};
+
+/// Stores what a freeze of `issue` has decided on so far.
+async fn decide(db: &Db, scene: &Scene, issue: &str) {
+    let decisions: Vec<Decision> = scene
+        .contacts
+        .iter()
+        .map(|contact| Decision {
+            contact_id: contact.clone(),
+            zone: "UTC".to_owned(),
+            because: "a sales contact".to_owned(),
+            included: None,
+        })
+        .collect();
+    in_tx!(db, tx => insert_decisions(tx, issue, &decisions));
+}
+
+async fn decided(db: &Db) -> i64 {
+    number(db, "SELECT COUNT(*) FROM audience_decision WHERE issue_id LIKE 'iss_new%'", vec![]).await
+}
+
+both_dbs! {
+    /// One that ends leaves its audience and nothing else behind, and ends once.
+    async fn a_freeze_ends_once(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 3).await;
+        in_tx!(db, tx => begin(tx, "iss_new", START_MS));
+        decide(&db, &scene, "iss_new").await;
+        assert_eq!(abandoned(&db, START_MS).await.unwrap(), None, "it goes on");
+        assert!(in_tx!(db, tx => end(tx, "iss_new")));
+        assert!(!in_tx!(db, tx => end(tx, "iss_new")));
+        assert_eq!(abandoned(&db, i64::MAX).await.unwrap(), None);
+        assert_eq!(in_tx!(db, tx => clear(tx, "iss_new", 100)), 0, "nothing of it may be taken away any more");
+        assert_eq!(decided(&db).await, 3);
+    }
+
+    /// One that was broken off is given up, and taken away part by part; whoever still works on it hears of it.
+    async fn what_a_broken_freeze_left_is_taken_away_in_parts(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 5).await;
+        for (issue, began_ms) in [("iss_new1", START_MS), ("iss_new2", START_MS + 10)] {
+            in_tx!(db, tx => begin(tx, issue, began_ms));
+            decide(&db, &scene, issue).await;
+        }
+        assert_eq!(abandoned(&db, START_MS + 10).await.unwrap().as_deref(), Some("iss_new1"));
+        assert_eq!(in_tx!(db, tx => clear(tx, "iss_new1", 2)), 0, "not before it is given up");
+        in_tx!(db, tx => give_up(tx, "iss_new1"));
+        assert_eq!(abandoned(&db, START_MS).await.unwrap().as_deref(), Some("iss_new1"), "given up, however old");
+        assert!(!in_tx!(db, tx => end(tx, "iss_new1")), "its audience is not whole any more");
+        for expected in [2, 2, 1, 0] {
+            assert_eq!(in_tx!(db, tx => clear(tx, "iss_new1", 2)), expected);
+        }
+        assert_eq!(abandoned(&db, START_MS + 10).await.unwrap(), None);
+        assert_eq!(decided(&db).await, 5, "the other one goes on");
+        assert!(in_tx!(db, tx => end(tx, "iss_new2")));
+        in_tx!(db, tx => give_up(tx, "iss_none"));
+    }
+}

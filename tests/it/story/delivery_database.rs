@@ -1,0 +1,88 @@
+//! The database fails while messages are on their way: what is in hand is neither lost nor sent twice, and nobody waits
+//! for what hangs.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use partnercast::{store::Db, work::deliver::Deliverer};
+use tokio::{
+    sync::{Notify, watch},
+    task::JoinHandle,
+};
+
+use super::{
+    post::{AMPLE, Post, message_ids, relay},
+    processes::until,
+};
+use crate::harness::{
+    both_dbs,
+    chaos::{Sink, Step},
+    databases::{number, rows},
+    manners::{Manner::SilentUntil, by_domain},
+};
+
+/// Makes the next transactions fail, until `task` has noticed.
+async fn fail_until_noticed<T>(db: &Db, task: &JoinHandle<T>) {
+    match db {
+        // As many pages as there are: the next one cannot be had.
+        Db::Sqlite { write, .. } => {
+            sqlx::raw_sql("PRAGMA max_page_count = 1").execute(write).await.unwrap();
+            until("it notices", AMPLE, || async { task.is_finished() }).await;
+            sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(write).await.unwrap();
+        }
+        Db::Postgres(_) => {
+            let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                 WHERE state LIKE 'idle in transaction%' AND datname = current_database() AND pid <> pg_backend_pid()";
+            until("it notices", AMPLE, || async {
+                rows::<(bool,)>(db, cut, vec![]).await;
+                task.is_finished()
+            })
+            .await;
+        }
+    }
+}
+
+both_dbs! {
+    /// After a fault of the database everybody else gets their mail although some messages hang; those are neither taken
+    /// for crashed nor started again, and arrive once when the other side speaks.
+    async fn a_database_fault_waits_for_nothing_that_hangs(db: Db) {
+        let (open, gate) = watch::channel(false);
+        let treat = by_domain(vec![("silent.example", SilentUntil(gate))]);
+        let (some, arrived) = (Arc::new(Notify::new()), AtomicUsize::new(0));
+        let told = some.clone();
+        let sink = Sink::start(move |step: &Step| {
+            if step.verb == "DOT" && arrived.fetch_add(1, Ordering::SeqCst) == 20 {
+                told.notify_one();
+            }
+            treat(step)
+        })
+        .await;
+        let post = Post::new(&db, "hangs", &[("silent.example", 2), ("fine.example", 400)]).await;
+        let mut worker: Deliverer = post.worker(vec![relay(&sink, "relay")]);
+        let draining = tokio::spawn(async move {
+            let outcome = worker.drain().await;
+            (worker, outcome.is_err())
+        });
+        some.notified().await;
+        fail_until_noticed(&db, &draining).await;
+        let (mut worker, failed) = draining.await.unwrap();
+        assert!(failed, "it was noticed before everything was sent");
+        let draining = tokio::spawn(async move {
+            // Connections that were cut may show one by one.
+            while worker.drain().await.is_err() {
+                tokio::task::yield_now().await;
+            }
+        });
+        until("the others have their mail", AMPLE, || async { post.accepted("fine.example").await == 400 }).await;
+        assert_eq!(post.states("silent.example").await.get("sending"), Some(&2), "these still hang");
+        open.send(true).unwrap();
+        draining.await.unwrap();
+        assert_eq!(post.accepted("").await, 402);
+        assert_eq!(message_ids(&sink).len(), 402, "each once");
+        assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery WHERE crashes > 0", vec![]).await, 0, "nobody crashed");
+        assert_eq!(number(&db, "SELECT COUNT(*) FROM attempt WHERE outcome = 'uncertain'", vec![]).await, 0);
+        post.assert_nothing_lost(&[&sink]).await;
+    }
+}
