@@ -25,8 +25,8 @@ use crate::{
         publish, sync, track,
     },
 };
-pub use parts::{clock_of, context, relays_of};
-use parts::{dialers_of, sources_of};
+use parts::dialers_of;
+pub use parts::{clock_of, context, relays_of, sources_of};
 
 /// Longest time for closing the database's connections.
 const CLOSE_MAX: Duration = Duration::from_secs(5);

@@ -6,6 +6,7 @@
 
 mod bounces;
 mod dkim;
+mod doctor;
 mod mail;
 
 use std::{
@@ -21,6 +22,7 @@ pub use bounces::{Bounces, ImapDone};
 use crate::domain::kernel::{Error, Network, Result, token::Keys};
 
 pub use dkim::Dkim;
+pub use doctor::Doctor;
 pub use mail::{Mail, MailRelay, MailWarmUp};
 
 /// Prefix of the environment variables that override keys.
@@ -54,6 +56,9 @@ pub struct Config {
     /// Who is asked for names.
     #[serde(default)]
     pub dns: Dns,
+    /// What `doctor` is told.
+    #[serde(default)]
+    pub doctor: Doctor,
     /// A rehearsal, with a calendar of its own.
     pub rehearsal: Option<Rehearsal>,
 }
@@ -275,6 +280,7 @@ impl Config {
             }
         }
         self.bounces.find_faults(self.mail.return_path_domain.as_deref(), &mut faults);
+        self.doctor.find_faults(&mut faults);
         let url = &self.server.public_url;
         let here = |address: &str| {
             address.contains("127.0.0.1") || address.contains("localhost") || address.contains("[::1]")
@@ -400,6 +406,12 @@ mod tests {
         for part in ["return_path_domain", "http_secret", "poll_s"] {
             assert!(error.public().contains(part), "{part}: {error}");
         }
+        let list = format!("{SMALL}[doctor]\nblocklists = [\"bl.example.org\", \"https://bl.example\"]\n");
+        let error = Config::parse(&list, &[], Path::new("")).unwrap_err();
+        assert!(
+            error.public().contains("`https://bl.example`") && !error.public().contains("`bl."),
+            "{error}"
+        );
         let odd = format!(
             "{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n"
         );

@@ -145,7 +145,10 @@ fn bounce_settings(config: &Config) -> Bounces {
 }
 
 /// Where reports are fetched from.
-pub(super) fn sources_of(bounces: &config::Bounces) -> Result<Vec<Source>> {
+///
+/// # Errors
+/// A place that cannot be read.
+pub fn sources_of(bounces: &config::Bounces) -> Result<Vec<Source>> {
     let mut sources = Vec::new();
     if let Some(url) = &bounces.imap {
         let done = match bounces.imap_done {

@@ -11,6 +11,7 @@ pub mod certificate;
 mod conversation;
 pub mod dns;
 pub mod mailbox;
+pub mod ntp;
 pub mod probe;
 pub mod smtp;
 mod trust;

@@ -1,6 +1,6 @@
 //! One request to our own public address, as a mailbox provider would send it: no redirect is followed, no cookie kept.
 
-use std::{sync::Arc, time::Duration};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use rustls::{ClientConfig, RootCertStore, pki_types::ServerName};
 use tokio::{
@@ -86,21 +86,48 @@ impl Url {
     }
 }
 
+/// What is asked for.
+#[derive(Clone, Copy)]
+pub struct Question<'a> {
+    /// Where.
+    pub url: &'a Url,
+    /// `POST` with this form; `GET` where there is none.
+    pub body: Option<&'a str>,
+    /// A secret for `Authorization: Bearer`.
+    pub bearer: Option<&'a str>,
+    /// The host's addresses; the machine's resolver is asked where there are none.
+    pub addresses: &'a [IpAddr],
+}
+
 /// Sends `GET`, or `POST` with the form `body`, and reads the answer.
 ///
 /// # Errors
 /// What kept us from an answer, for the operator.
 pub async fn request(url: &Url, body: Option<&str>) -> Result<Seen, String> {
-    timeout(TIMEOUT, exchange(url, body))
+    ask(&Question { url, body, bearer: None, addresses: &[] }).await
+}
+
+/// Sends `question` and reads the answer.
+///
+/// # Errors
+/// What kept us from an answer, for the operator.
+pub async fn ask(question: &Question<'_>) -> Result<Seen, String> {
+    timeout(TIMEOUT, exchange(question))
         .await
         .map_err(|_| format!("no answer within {} s", TIMEOUT.as_secs()))?
 }
 
-async fn exchange(url: &Url, body: Option<&str>) -> Result<Seen, String> {
-    let stream =
-        TcpStream::connect((url.host.as_str(), url.port)).await.map_err(|error| error.to_string())?;
+async fn exchange(question: &Question<'_>) -> Result<Seen, String> {
+    let url = question.url;
+    let stream = if question.addresses.is_empty() {
+        TcpStream::connect((url.host.as_str(), url.port)).await
+    } else {
+        let places: Vec<_> = question.addresses.iter().map(|ip| (*ip, url.port).into()).collect();
+        TcpStream::connect(&places[..]).await
+    };
+    let stream = stream.map_err(|error| error.to_string())?;
     if !url.tls {
-        return talk(stream, url, body).await;
+        return talk(stream, question).await;
     }
     let mut roots = RootCertStore::empty();
     roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -114,15 +141,15 @@ async fn exchange(url: &Url, body: Option<&str>) -> Result<Seen, String> {
     let stream = stream.map_err(|error| format!("TLS: {error}"))?;
     let first = stream.get_ref().1.peer_certificates().and_then(<[_]>::first);
     let certificate_ends_ms = first.and_then(|der| certificate::not_after_ms(der));
-    Ok(Seen { certificate_ends_ms, ..talk(stream, url, body).await? })
+    Ok(Seen { certificate_ends_ms, ..talk(stream, question).await? })
 }
 
 async fn talk(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
-    url: &Url,
-    body: Option<&str>,
+    question: &Question<'_>,
 ) -> Result<Seen, String> {
-    let (method, body) = body.map_or(("GET", ""), |body| ("POST", body));
+    let url = question.url;
+    let (method, body) = question.body.map_or(("GET", ""), |body| ("POST", body));
     let mut request = format!(
         "{method} {} HTTP/1.1\r\nHost: {}\r\nUser-Agent: partnercast doctor\r\nConnection: close\r\n",
         url.path,
@@ -133,6 +160,9 @@ async fn talk(
             "Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n",
             body.len()
         ));
+    }
+    if let Some(secret) = question.bearer {
+        request.push_str(&format!("Authorization: Bearer {secret}\r\n"));
     }
     request.push_str("\r\n");
     request.push_str(body);

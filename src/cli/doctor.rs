@@ -8,6 +8,7 @@ use std::{
 };
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use super::{ConfigArgument, load};
 use crate::{
@@ -20,7 +21,7 @@ use crate::{
     },
     store::Db,
     work::{
-        doctor::{self, Finding, Group, SecretFile, Status, Subject},
+        doctor::{self, Finding, Group, Secret, SecretFile, Status, Subject, WaysBack},
         folder, sync,
     },
 };
@@ -42,6 +43,9 @@ pub struct Arguments {
     /// Look at the senders' DNS although the catcher keeps every mail.
     #[arg(long)]
     dns: bool,
+    /// Ask the blocklists named in [doctor] about the addresses that the relay sends from.
+    #[arg(long)]
+    blocklists: bool,
 }
 
 /// Looks, prints, and gives the exit code: 1 when something fails.
@@ -51,7 +55,7 @@ pub struct Arguments {
 pub async fn main(arguments: Arguments) -> Result<ExitCode> {
     let config = load(&arguments.config)?;
     let send_to = arguments.send_test.as_deref().map(EmailAddress::parse).transpose()?;
-    let subject = subject(&config, arguments.dns).await?;
+    let subject = subject(&config, &arguments).await?;
     let mut findings = doctor::check(&subject).await;
     if let Some(to) = &send_to {
         findings.extend(doctor::sample::send(&subject, to, &OsRandom).await?);
@@ -70,7 +74,7 @@ pub async fn main(arguments: Arguments) -> Result<ExitCode> {
     Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }
 
-async fn subject(config: &Config, dns_anyway: bool) -> Result<Subject> {
+async fn subject(config: &Config, arguments: &Arguments) -> Result<Subject> {
     let db = Db::look(&config.database.url).await.map_err(|error| error.detail());
     let (relays, relay_faults) = match app::relays_of(config) {
         Ok(relays) => (relays, Vec::new()),
@@ -88,15 +92,30 @@ async fn subject(config: &Config, dns_anyway: bool) -> Result<Subject> {
         secret_files: secret_files(config),
         relays,
         relay_faults,
-        dns_anyway,
+        relay_addresses: config.doctor.relay_addresses.clone(),
+        blocklists: arguments.blocklists.then(|| config.doctor.blocklists.clone()),
+        dns_anyway: arguments.dns,
+        return_path_domain: config.mail.return_path_domain.as_ref().map(|domain| domain.to_lowercase()),
+        ways_back: ways_back(config),
         public_url: config.server.public_url.clone(),
         listen: config.server.listen.clone(),
         keys: config.token_keys().map_err(|error| error.detail()),
         db,
         sqlite_file,
         dns: Arc::new(Resolver::new(config.dns.server)?),
+        time_server: config.doctor.time_server.clone(),
         now_ms: SystemClock.now_ms(),
+        since: Instant::now(),
     })
+}
+
+fn ways_back(config: &Config) -> WaysBack {
+    let (sources, faults) = match app::sources_of(&config.bounces) {
+        Ok(sources) => (sources, Vec::new()),
+        Err(error) => (Vec::new(), vec![error.detail()]),
+    };
+    let http_secret = config.bounces.http_secret.clone().map(Secret);
+    WaysBack { sources, faults, lmtp: config.bounces.lmtp.clone(), http_secret }
 }
 
 /// The content of the folder, or as last synced.
@@ -162,7 +181,12 @@ fn human(findings: &[Finding], colour: bool, out: &mut dyn Write) -> io::Result<
                 Status::Fail => "1;31",
             };
             let word = painted(&format!("{:<7}", finding.status.as_str()), paint, colour);
-            writeln!(out, "  {word}  {}  {}", finding.check, painted(&finding.subject, "2", colour))?;
+            writeln!(
+                out,
+                "  {word}  {}  {}",
+                finding.check,
+                painted(&printable(&finding.subject), "2", colour)
+            )?;
             for line in wrapped(&finding.found, COLUMNS - 11) {
                 writeln!(out, "           {line}")?;
             }
@@ -184,30 +208,33 @@ fn human(findings: &[Finding], colour: bool, out: &mut dyn Write) -> io::Result<
     )
 }
 
-/// A record stands on a line of its own, however long, so that it can be copied.
+/// A record stands on a line of its own, however long, so that it can be copied; so does everything after the first line.
 fn fix_lines(fix: &str) -> Vec<String> {
-    match fix.split_once("publish: ") {
-        Some((before, record)) => {
-            let mut lines = wrapped(&format!("{before}publish:"), COLUMNS - 14);
-            lines.push(record.to_owned());
-            lines
-        }
-        None => wrapped(fix, COLUMNS - 14),
-    }
+    let (first, rest) = fix.split_once('\n').unwrap_or((fix, ""));
+    let (prose, record) = first.split_once("publish: ").unwrap_or((first, ""));
+    let prose = if record.is_empty() { prose.to_owned() } else { format!("{prose}publish:") };
+    let mut lines = wrapped(&prose, COLUMNS - 14);
+    lines.extend([record].into_iter().chain(rest.lines()).filter(|line| !line.is_empty()).map(printable));
+    lines
+}
+
+/// What others wrote, in DNS or a greeting, must not steer the terminal.
+fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// Broken between words.
 fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = vec![String::new()];
-    for word in text.split_whitespace() {
+    for word in text.split_whitespace().map(printable) {
         let last = lines.len() - 1;
         if lines[last].is_empty() {
-            lines[last].push_str(word);
+            lines[last].push_str(&word);
         } else if lines[last].chars().count() + 1 + word.chars().count() <= columns {
             lines[last].push(' ');
-            lines[last].push_str(word);
+            lines[last].push_str(&word);
         } else {
-            lines.push(word.to_owned());
+            lines.push(word);
         }
     }
     lines

@@ -48,8 +48,8 @@ enum Command {
     Init(init::Arguments),
     /// Check a content folder; findings with file, line, column and fix. Exit code 1 if there are errors.
     Check(check::Arguments),
-    /// Look at everything that decides whether mail leaves and arrives (DNS, relay, public address, database, queue,
-    /// machine), each with the exact fix. Exit code 1 if something fails.
+    /// Look at everything that decides whether mail leaves and arrives (DNS, relay, public address, what comes back,
+    /// database, queue, machine), each with the exact fix. Exit code 1 if something fails.
     Doctor(doctor::Arguments),
     /// Import partners, contacts and brands from a roster folder.
     Import(import::Arguments),

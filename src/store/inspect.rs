@@ -44,17 +44,13 @@ pub struct Queue {
     pub uncertain: i64,
     /// Issues that are paused.
     pub paused_issues: i64,
-    /// Tries since `since_ms` that were accepted.
-    pub accepted: i64,
-    /// Tries since `since_ms` that failed because the address does not exist.
-    pub bad_addresses: i64,
 }
 
-/// Reads how the queue stands at `now_ms`, with the tries since `since_ms`.
+/// Reads how the queue stands at `now_ms`.
 ///
 /// # Errors
 /// Those of [`Db::all`]; a database without tables too.
-pub async fn queue(db: &Db, now_ms: UtcMs, since_ms: UtcMs) -> Result<Queue> {
+pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
     let oldest: Option<(Option<i64>,)> = db
         .opt(
             "SELECT MIN(d.due_ms) FROM delivery d LEFT JOIN issue i ON i.id = d.issue_id
@@ -70,6 +66,39 @@ pub async fn queue(db: &Db, now_ms: UtcMs, since_ms: UtcMs) -> Result<Queue> {
         .await?;
     let paused: Option<(i64,)> =
         db.opt("SELECT COUNT(*) FROM issue WHERE control = 'paused'", Vec::new()).await?;
+    Ok(Queue {
+        oldest_due_ms: oldest.and_then(|(due_ms,)| due_ms),
+        dead: count(&stuck, "dead"),
+        uncertain: count(&stuck, "uncertain"),
+        paused_issues: paused.map_or(0, |(count,)| count),
+    })
+}
+
+/// What receivers and readers made of the mail of some time.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Messages that were accepted.
+    pub accepted: i64,
+    /// Messages that were refused because the address does not exist.
+    pub refused: i64,
+    /// Messages that were accepted and came back, because the address or its domain does not exist.
+    pub bounced: i64,
+    /// Messages that their readers called unwanted.
+    pub complaints: i64,
+}
+
+impl Rates {
+    /// Messages that the next mail server took or refused for their address.
+    pub fn tried(&self) -> i64 {
+        self.accepted + self.refused
+    }
+}
+
+/// What happened since `since_ms`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn rates(db: &Db, since_ms: UtcMs) -> Result<Rates> {
     let tries: Vec<(String, i64)> = db
         .all(
             "SELECT outcome, COUNT(*) FROM attempt
@@ -77,15 +106,47 @@ pub async fn queue(db: &Db, now_ms: UtcMs, since_ms: UtcMs) -> Result<Queue> {
             args![since_ms],
         )
         .await?;
-    let count = |rows: &[(String, i64)], word: &str| {
-        rows.iter().find(|(name, _)| name == word).map_or(0, |(_, count)| *count)
-    };
-    Ok(Queue {
-        oldest_due_ms: oldest.and_then(|(due_ms,)| due_ms),
-        dead: count(&stuck, "dead"),
-        uncertain: count(&stuck, "uncertain"),
-        paused_issues: paused.map_or(0, |(count,)| count),
+    // Refusals at the door are reports too, and counted as tries already.
+    let reports: Vec<(String, i64)> = db
+        .all(
+            "SELECT kind, COUNT(DISTINCT delivery_id) FROM mail_report
+             WHERE at_ms >= $1 AND delivery_id IS NOT NULL AND source <> 'relay'
+               AND ((kind = 'bounce' AND action = 'failed' AND class IN ('bad-address', 'bad-domain'))
+                 OR (kind = 'complaint' AND class IN ('abuse', 'fraud', 'opt-out', 'opt-out-list')))
+             GROUP BY kind",
+            args![since_ms],
+        )
+        .await?;
+    Ok(Rates {
         accepted: count(&tries, "accepted"),
-        bad_addresses: count(&tries, "bad-address"),
+        refused: count(&tries, "bad-address"),
+        bounced: count(&reports, "bounce"),
+        complaints: count(&reports, "complaint"),
     })
+}
+
+/// A way by which messages came back.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct CameBack {
+    /// `imap`, `maildir`, `lmtp`, `http` or `file`.
+    pub source: String,
+    /// When the last one was taken.
+    pub last_ms: UtcMs,
+}
+
+/// The ways by which messages came back, the latest first.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn came_back(db: &Db) -> Result<Vec<CameBack>> {
+    db.all(
+        "SELECT source, MAX(at_ms) AS last_ms FROM mail_report WHERE source <> 'relay'
+         GROUP BY source ORDER BY last_ms DESC",
+        Vec::new(),
+    )
+    .await
+}
+
+fn count(rows: &[(String, i64)], word: &str) -> i64 {
+    rows.iter().find(|(name, _)| name == word).map_or(0, |(_, count)| *count)
 }

@@ -10,6 +10,7 @@ does not exist, as a receiving server does that notices late.
 import email.message
 import email.policy
 import imaplib
+import json
 import os
 import pathlib
 import pwd
@@ -260,6 +261,48 @@ poll_s = 1
         self.assertEqual(1, self.dovecot.count("Processed"))
         state, = self.rows("SELECT state FROM delivery WHERE email = ?", GONE)
         self.assertEqual(("accepted",), state, "the relay did accept it")
+
+    def doctor(self, before="", after=""):
+        """What `partnercast doctor` finds with an edit of the configuration: check -> (status, words)."""
+        text = (self.folder / "program/partnercast.toml").read_text()
+        self.assertIn(before, text)
+        file = self.folder / "program/doctor.toml"
+        # Nobody answers questions about DNS there.
+        file.write_text(text.replace(before, after) + f'[dns]\nserver = "127.0.0.1:{free_port()}"\n')
+        said = subprocess.run([postfix_test.PROGRAM, "doctor", "--json", "--config", str(file)],
+                              capture_output=True, text=True, timeout=120)
+        findings = json.loads(said.stdout)["findings"]
+        self.assertNotIn(PASSWORD, said.stdout)
+        return {f["check"]: (f["status"], f["found"] + " -> " + f.get("fix", "")) for f in findings}
+
+    def test_2_doctor_looks_and_leaves_everything_as_it_is(self):
+        def folders():
+            imap = self.dovecot.connect()
+            try:
+                names = sorted(line.split()[-1].decode() for line in imap.list()[1])
+                return [imap.status(name, "(MESSAGES UNSEEN UIDNEXT)") for name in names]
+            finally:
+                imap.logout()
+
+        before = folders()
+        found = self.doctor()
+        for check in ("return-path", "bounce-imap", "bounce-maildir", "bounce-lmtp", "bounce-last"):
+            self.assertEqual("pass", found[check][0], found[check])
+        self.assertEqual("warn", found["bounce-imap-certificate"][0], "it holds for two days")
+        self.assertEqual("pass", self.doctor(self.imaps, self.starttls)["bounce-imap"][0])
+        wrong = urllib.parse.quote(PASSWORD, safe="")
+        for edit, words in (
+            ((wrong, "wrong"), ("AUTHENTICATIONFAILED", "percent-encoded")),
+            ((f'ca_file = "{self.dovecot.folder}/ca.pem"', ""), ("UnknownIssuer", "bounces.ca_file")),
+            (("/INBOX", "/Nowhere"), ("Nowhere", "name a folder that is there")),
+            (("@localhost:", "@127.0.0.1:"), ("TLS", "the name that the server's certificate is for")),
+            ((f":{self.dovecot.port}/", f":{self.dovecot.starttls_port}/"), ("TLS", "imap+starttls://")),
+        ):
+            status, said = self.doctor(*edit)["bounce-imap"]
+            self.assertEqual("fail", status, said)
+            for word in words:
+                self.assertIn(word, said)
+        self.assertEqual(before, folders())
 
     def test_3_a_bounce_in_a_maildir_stops_the_address(self):
         reader = self.reader(0)

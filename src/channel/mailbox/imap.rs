@@ -20,8 +20,12 @@ use super::{
         trust,
     },
     Letter, MESSAGE_BYTES_MAX,
+    look::{Fault, LOOK_STEP_MAX, Looked, Step},
 };
-use crate::domain::kernel::{Error, Result};
+use crate::{
+    channel::certificate,
+    domain::kernel::{Error, Result, clock::UtcMs},
+};
 
 /// Longest wait for one answer.
 const ANSWER_MAX: Duration = Duration::from_secs(60);
@@ -100,6 +104,13 @@ impl ImapPlace {
     }
 }
 
+impl ImapPlace {
+    /// Name or address of the server.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+}
+
 impl fmt::Display for ImapPlace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}/{}", self.host, self.port, self.folder)
@@ -122,23 +133,7 @@ pub struct ImapSession {
 
 impl ImapSession {
     pub(super) async fn open(place: &ImapPlace) -> Result<Self> {
-        let connector = trust::connector(place.ca_file.as_deref())?;
-        let name = ServerName::try_from(place.host.clone())
-            .map_err(|error| Error::invalid("the host of bounces.imap is not a name").because(error))?;
-        let cannot = |what: &str| Error::unavailable(format!("{what} the IMAP server {place}"));
-        let connecting = TcpStream::connect((place.host.as_str(), place.port));
-        let tcp =
-            within(ANSWER_MAX, connecting).await?.map_err(|error| cannot("cannot reach").because(error))?;
-        let tcp = if place.starttls { start_tls(tcp).await? } else { tcp };
-        let tls = within(ANSWER_MAX, connector.connect(name, tcp))
-            .await?
-            .map_err(|error| cannot("no trusted TLS with").because(error))?;
-        let mut client = Client::new(tls);
-        if !place.starttls {
-            greeting(&mut client).await?;
-        }
-        let signed_in = within(ANSWER_MAX, client.login(&place.user, &place.password)).await?;
-        let mut session = signed_in.map_err(|(error, _)| cannot("cannot sign in at").because(error))?;
+        let Entered { mut session, .. } = enter(place, ANSWER_MAX).await.map_err(|(_, error)| error)?;
         let capabilities = asked(session.capabilities()).await?;
         asked(session.select(&place.folder)).await?;
         Ok(Self {
@@ -150,8 +145,8 @@ impl ImapSession {
     }
 
     pub(super) async fn batch(&mut self, skip: &HashSet<String>, limit: usize) -> Result<Vec<Letter>> {
-        let query = if self.done == Done::Seen { "UNSEEN UNDELETED" } else { "UNDELETED" };
-        let mut uids: Vec<u32> = asked(self.session.uid_search(query)).await?.into_iter().collect();
+        let found = asked(self.session.uid_search(waits(&self.done))).await?;
+        let mut uids: Vec<u32> = found.into_iter().collect();
         uids.sort_unstable();
         let wanted: Vec<String> =
             uids.iter().map(u32::to_string).filter(|uid| !skip.contains(uid)).take(limit).collect();
@@ -225,21 +220,82 @@ impl ImapSession {
     }
 }
 
+/// A connection that is signed in, with no mailbox chosen.
+struct Entered {
+    session: Session<TlsStream<TcpStream>>,
+    certificate_ends_ms: Option<UtcMs>,
+}
+
+/// Connects, secures and signs in, with at most `limit` for each answer; says at which step it failed.
+async fn enter(place: &ImapPlace, limit: Duration) -> std::result::Result<Entered, (Step, Error)> {
+    let at = |step: Step| move |error: Error| (step, error);
+    let cannot = |what: &str| Error::unavailable(format!("{what} the IMAP server {place}"));
+    let connector = trust::connector(place.ca_file.as_deref()).map_err(at(Step::Tls))?;
+    let name = ServerName::try_from(place.host.clone()).map_err(|error| {
+        (Step::Reach, Error::invalid("the host of bounces.imap is not a name").because(error))
+    })?;
+    let connecting = TcpStream::connect((place.host.as_str(), place.port));
+    let tcp = within(limit, connecting).await.map_err(at(Step::Reach))?;
+    let tcp = tcp.map_err(|error| (Step::Reach, cannot("cannot reach").because(error)))?;
+    let tcp = if place.starttls { start_tls(tcp, limit).await.map_err(at(Step::Tls))? } else { tcp };
+    let tls = within(limit, connector.connect(name, tcp)).await.map_err(at(Step::Tls))?;
+    let tls = tls.map_err(|error| (Step::Tls, cannot("no trusted TLS with").because(error)))?;
+    let first = tls.get_ref().1.peer_certificates().and_then(<[_]>::first);
+    let certificate_ends_ms = first.and_then(|der| certificate::not_after_ms(der));
+    let mut client = Client::new(tls);
+    if !place.starttls {
+        greeting(&mut client, limit).await.map_err(at(Step::Reach))?;
+    }
+    let signed_in = within(limit, client.login(&place.user, &place.password)).await;
+    match signed_in.map_err(at(Step::SignIn))? {
+        Ok(session) => Ok(Entered { session, certificate_ends_ms }),
+        Err((error, _)) => Err((Step::SignIn, cannot("cannot sign in at").because(said(error)))),
+    }
+}
+
+/// Looks at the mailbox as [`ImapSession::open`] finds it, and leaves it exactly as it is: it is examined, not selected
+/// (RFC 9051 section 6.3.3).
+pub(super) async fn look(place: &ImapPlace) -> std::result::Result<Looked, Fault> {
+    let fault = |(step, error): (Step, Error)| Fault { step, why: error.detail() };
+    let Entered { mut session, certificate_ends_ms } = enter(place, LOOK_STEP_MAX).await.map_err(fault)?;
+    let looked = async {
+        asked(session.examine(&place.folder)).await.map_err(|error| (Step::Folder, error))?;
+        let waiting = asked(session.uid_search(waits(&place.done))).await;
+        let waiting = waiting.map_err(|error| (Step::Folder, error))?.len();
+        let will_make = match &place.done {
+            Done::Move(folder) if asked(session.status(folder, "(MESSAGES)")).await.is_err() => {
+                Some(folder.clone())
+            }
+            _ => None,
+        };
+        Ok(Looked { waiting, certificate_ends_ms, will_make })
+    };
+    // Each answer has its limit; this one is for all of them.
+    let looked = within(LOOK_STEP_MAX * 3, looked).await.map_err(|error| (Step::Folder, error));
+    let _ = timeout(Duration::from_secs(2), session.logout()).await;
+    looked.and_then(|looked| looked).map_err(fault)
+}
+
+/// The search for what is not recorded yet.
+fn waits(done: &Done) -> &'static str {
+    if *done == Done::Seen { "UNSEEN UNDELETED" } else { "UNDELETED" }
+}
+
 /// TLS before anything else is said (RFC 9051 section 6.2.1). What the server sent ahead is thrown away.
-async fn start_tls(tcp: TcpStream) -> Result<TcpStream> {
+async fn start_tls(tcp: TcpStream, limit: Duration) -> Result<TcpStream> {
     let mut client = Client::new(tcp);
-    greeting(&mut client).await?;
-    within(ANSWER_MAX, client.run_command_and_check_ok("STARTTLS", None)).await?.map_err(|error| {
+    greeting(&mut client, limit).await?;
+    within(limit, client.run_command_and_check_ok("STARTTLS", None)).await?.map_err(|error| {
         Error::unavailable("the IMAP server offers no STARTTLS; use imaps://").because(error)
     })?;
     Ok(client.into_inner())
 }
 
-async fn greeting<T>(client: &mut Client<T>) -> Result<()>
+async fn greeting<T>(client: &mut Client<T>, limit: Duration) -> Result<()>
 where
     T: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + fmt::Debug + Send,
 {
-    match within(ANSWER_MAX, client.read_response()).await? {
+    match within(limit, client.read_response()).await? {
         Ok(Some(_)) => Ok(()),
         Ok(None) => Err(Error::unavailable("the IMAP server hung up at once")),
         Err(error) => Err(Error::unavailable("the IMAP server does not greet").because(error)),
@@ -255,5 +311,12 @@ async fn within<T>(limit: Duration, answer: impl Future<Output = T>) -> Result<T
 }
 
 fn refused(error: ImapError) -> Error {
-    Error::unavailable(format!("the IMAP server refuses: {error}")).because(error)
+    Error::unavailable("the IMAP server refuses").because(said(error))
+}
+
+/// The server's own words, where it said no; the library wraps them in its debugging form.
+fn said(error: ImapError) -> Box<dyn std::error::Error + Send + Sync> {
+    let (ImapError::No(text) | ImapError::Bad(text)) = &error else { return error.into() };
+    let words = text.split_once("info: Some(\"").and_then(|(_, rest)| rest.rsplit_once("\")"));
+    words.map_or(text.as_str(), |(words, _)| words).into()
 }

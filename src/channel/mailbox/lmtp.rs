@@ -4,6 +4,7 @@
 use std::{sync::Arc, time::Duration};
 
 use tokio::{
+    io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
     sync::{Semaphore, mpsc, oneshot, watch},
     task::JoinSet,
@@ -27,6 +28,10 @@ const SIZE_BYTES_MAX: usize = 64 * 1024 * 1024;
 const RECORD_MAX: Duration = Duration::from_secs(60);
 /// How long sessions may take to notice that we stop.
 const DRAIN: Duration = Duration::from_secs(5);
+/// How we greet.
+const GREETING: &str = "220 localhost LMTP partnercast takes reports";
+/// Longest wait for a greeting.
+const GREETING_MAX: Duration = Duration::from_secs(5);
 
 /// A message for one recipient, and where to say whether it was recorded.
 pub struct Handed {
@@ -72,6 +77,26 @@ pub async fn run(listener: TcpListener, to: mpsc::Sender<Handed>, mut shutdown: 
     let _ = timeout(DRAIN, async { while sessions.join_next().await.is_some() {} }).await;
 }
 
+/// Whether a partnercast listens at `address`: connects, reads the greeting and takes leave.
+///
+/// # Errors
+/// Nothing answers there, in words for the operator.
+pub async fn listens(address: &str) -> Result<bool, String> {
+    let greeting = async {
+        let mut stream = TcpStream::connect(address).await?;
+        let mut line = String::new();
+        BufReader::new((&mut stream).take(512)).read_line(&mut line).await?;
+        // Politeness alone: the answer is known.
+        let _ = stream.write_all(b"QUIT\r\n").await;
+        Ok::<_, std::io::Error>(line)
+    };
+    match timeout(GREETING_MAX, greeting).await {
+        Err(_) => Err("no greeting comes".to_owned()),
+        Ok(Err(error)) => Err(error.to_string()),
+        Ok(Ok(line)) => Ok(line.trim_end() == GREETING),
+    }
+}
+
 struct Session {
     wire: Conversation,
     to: mpsc::Sender<Handed>,
@@ -90,7 +115,7 @@ async fn serve(stream: TcpStream, to: mpsc::Sender<Handed>, shutdown: watch::Rec
 
 impl Session {
     async fn converse(&mut self) -> Result<(), End> {
-        self.wire.say("220 localhost LMTP partnercast takes reports");
+        self.wire.say(GREETING);
         loop {
             let line = self.wire.read_line().await?;
             let (verb, rest) = command(&line);

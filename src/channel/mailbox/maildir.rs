@@ -4,10 +4,16 @@ use std::{
     collections::HashSet,
     fs::{self, File},
     io::{self, Read},
+    os::unix::fs::MetadataExt,
     path::{Path, PathBuf},
 };
 
-use super::{Letter, MESSAGE_BYTES_MAX};
+use rustix::fs::{Access, access};
+
+use super::{
+    Letter, MESSAGE_BYTES_MAX,
+    look::{Fault, Looked, Step},
+};
 use crate::domain::kernel::{Error, Result};
 
 /// Names of one look at the folder.
@@ -84,6 +90,43 @@ fn batch(root: &Path, skip: &HashSet<String>, limit: usize) -> Result<Vec<Letter
         }
     }
     Ok(letters)
+}
+
+/// Looks whether messages in `root` could be read and moved by this user, without moving one.
+pub(super) async fn look(root: PathBuf) -> std::result::Result<Looked, Fault> {
+    let looked = tokio::task::spawn_blocking(move || look_now(&root)).await;
+    looked.unwrap_or_else(|error| Err(Fault { step: Step::Folder, why: error.to_string() }))
+}
+
+fn look_now(root: &Path) -> std::result::Result<Looked, Fault> {
+    let fault = |step, path: &Path, error: &io::Error| {
+        Err(Fault { step, why: format!("{}: {error}", path.display()) })
+    };
+    let (new, cur) = (root.join("new"), root.join("cur"));
+    let entries = match fs::read_dir(&new) {
+        Ok(entries) => entries,
+        Err(error) => return fault(Step::Folder, &new, &error),
+    };
+    let names = entries.take(NAMES_MAX).filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+    let names: Vec<String> = names.filter(|name| !name.starts_with('.')).collect();
+    if let Some(first) = names.first()
+        && let Err(error) = File::open(new.join(first))
+    {
+        return fault(Step::Folder, &new.join(first), &error);
+    }
+    // Moving writes in both; `cur` may still have to be made.
+    let there = cur.exists();
+    for folder in [new.as_path(), if there { &cur } else { root }] {
+        if let Err(error) = access(folder, Access::WRITE_OK | Access::EXEC_OK) {
+            return fault(Step::PutAway, folder, &error.into());
+        }
+    }
+    let device = |path: &Path| fs::metadata(path).ok().map(|data| data.dev());
+    if there && device(&new) != device(&cur) {
+        let why = format!("{} and {} lie on different disks", new.display(), cur.display());
+        return Err(Fault { step: Step::PutAway, why });
+    }
+    Ok(Looked { waiting: names.len(), certificate_ends_ms: None, will_make: None })
 }
 
 fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {

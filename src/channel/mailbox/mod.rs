@@ -3,6 +3,7 @@
 
 mod imap;
 pub mod lmtp;
+pub mod look;
 mod maildir;
 mod mime;
 pub mod parse;

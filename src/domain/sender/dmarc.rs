@@ -65,6 +65,8 @@ pub struct DmarcRecord {
     pub psd: Psd,
     /// Removed tags that it still carries.
     pub removed: Vec<&'static str>,
+    /// Every tag as it is written, in its order.
+    tags: Vec<(String, String)>,
 }
 
 impl DmarcRecord {
@@ -116,7 +118,29 @@ impl DmarcRecord {
                 Psd::Unsaid
             },
             removed: REMOVED.into_iter().filter(|name| tag(&tags, name).is_some()).collect(),
+            tags,
         })
+    }
+
+    /// The record to publish instead: `changes` sets a tag, or takes it out where there is no value. Removed tags go, and
+    /// everything else stays as it is.
+    pub fn rewritten(&self, changes: &[(&str, Option<&str>)]) -> String {
+        let mut tags: Vec<(&str, &str)> = self
+            .tags
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .filter(|(name, _)| !REMOVED.contains(name))
+            .collect();
+        for (name, value) in changes {
+            let at = tags.iter().position(|(other, _)| other == name);
+            match (at, value) {
+                (Some(at), Some(value)) => tags[at].1 = value,
+                (Some(at), None) => drop(tags.remove(at)),
+                (None, Some(value)) => tags.push((name, value)),
+                (None, None) => {}
+            }
+        }
+        tags.iter().map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>().join("; ")
     }
 }
 
@@ -146,6 +170,15 @@ pub fn organisation(start: &str, found: &[(String, DmarcRecord)]) -> String {
     found.last().map_or_else(|| start.to_owned(), |(name, _)| name.clone())
 }
 
+/// Where a first record is best published, as far as a name tells: one label under what looks like a top, such as
+/// `example` or `co.uk`.
+pub fn organisation_guess(domain: &str) -> String {
+    let labels: Vec<&str> = domain.split('.').collect();
+    // Below countries' tops, short labels as a rule are tops too. Where they are not, a record a label lower does no harm.
+    let looks_like_top = matches!(labels[..], [.., second, top] if top.len() == 2 && second.len() <= 3);
+    labels[labels.len().saturating_sub(if looks_like_top { 3 } else { 2 })..].join(".")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,6 +193,10 @@ mod tests {
         assert!(record.strict_spf && !record.strict_dkim && record.testing);
         assert_eq!(record.reports_to, ["a@x.example", "b@y.example"]);
         assert_eq!(record.removed, ["pct"]);
+        assert_eq!(
+            record.rewritten(&[("aspf", None), ("rua", Some("mailto:c@x.example")), ("np", Some("reject"))]),
+            "v=DMARC1; p=Reject; sp=none; rua=mailto:c@x.example; t=y; psd=n; np=reject"
+        );
         assert!(DmarcRecord::parse("v=DMARC1; p=all").unwrap_err().contains("p=all"));
         assert!(!DmarcRecord::is_one("v=DMARC10; p=none") && !DmarcRecord::is_one("p=none; v=DMARC1"));
     }
@@ -171,6 +208,20 @@ mod tests {
         assert_eq!(deep[0], "a.b.c.d.e.f.g.h.i.example");
         assert_eq!(deep[1], "d.e.f.g.h.i.example", "seven labels");
         assert_eq!(deep.len(), 8);
+    }
+
+    #[test]
+    fn a_guess_never_is_a_countrys_top() {
+        for (domain, guess) in [
+            ("news.partners.vendor.example", "vendor.example"),
+            ("news.vendor.co.uk", "vendor.co.uk"),
+            ("vendor.com.au", "vendor.com.au"),
+            ("news.vendor.no", "vendor.no"),
+            ("vendor.no", "vendor.no"),
+            ("example", "example"),
+        ] {
+            assert_eq!(organisation_guess(domain), guess);
+        }
     }
 
     #[test]

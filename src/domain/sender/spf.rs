@@ -145,6 +145,27 @@ fn domain_and_prefixes(rest: &str) -> Option<(Option<String>, u8, u8)> {
     Some((domain, v4, v6))
 }
 
+/// The record to publish instead of `text`: it lets the addresses `add` in too, and neither everybody nor `ptr`.
+pub fn mended(text: &str, add: &[IpAddr]) -> String {
+    let (mut words, mut all, mut redirect): (Vec<String>, Option<&str>, Option<&str>) =
+        (Vec::new(), None, None);
+    for word in text.split_ascii_whitespace() {
+        let lower = word.to_ascii_lowercase();
+        let name = lower.trim_start_matches(['+', '-', '~', '?']);
+        if name == "all" {
+            all = all.or(Some(if lower.starts_with(['-', '~']) { word } else { "~all" }));
+        } else if lower.starts_with("redirect=") {
+            redirect = Some(word);
+        } else if name != "ptr" && !name.starts_with("ptr:") {
+            words.push(word.to_owned());
+        }
+    }
+    words.extend(add.iter().map(|ip| format!("ip{}:{ip}", if ip.is_ipv4() { 4 } else { 6 })));
+    // A redirect counts only where nothing matches everybody (RFC 7208 section 6.1).
+    words.push(all.or(redirect).unwrap_or("~all").to_owned());
+    words.join(" ")
+}
+
 /// Whether `ip` lies in the network `base/prefix`.
 pub fn contains(base: IpAddr, prefix: u8, ip: IpAddr) -> bool {
     match (base, ip) {
@@ -188,6 +209,20 @@ mod tests {
         {
             let said = SpfRecord::parse(&format!("v=spf1 {word} -all")).unwrap_err();
             assert!(said.contains(word), "{said}");
+        }
+    }
+
+    #[test]
+    fn a_record_is_mended_and_keeps_the_rest() {
+        let ips = ["192.0.2.1".parse().unwrap(), "2001:db8::1".parse().unwrap()];
+        for (text, add, mended_text) in [
+            ("v=spf1 a -all", &ips[..1], "v=spf1 a ip4:192.0.2.1 -all"),
+            ("v=spf1 ptr include:x.example +all", &[], "v=spf1 include:x.example ~all"),
+            ("v=spf1 mx ?ptr:x.example", &ips[1..], "v=spf1 mx ip6:2001:db8::1 ~all"),
+            ("v=spf1 redirect=x.example", &ips[..1], "v=spf1 ip4:192.0.2.1 redirect=x.example"),
+        ] {
+            assert_eq!(mended(text, add), mended_text);
+            assert!(SpfRecord::parse(mended_text).is_ok());
         }
     }
 

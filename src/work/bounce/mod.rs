@@ -21,7 +21,7 @@ use crate::{
             Result,
             clock::DAY_MS,
             id::{DeliveryId, ReportId},
-            token::Purpose,
+            token::{Keys, Purpose},
         },
     },
     store::{
@@ -164,7 +164,7 @@ struct Matched {
 
 /// Finds the delivery, or says why there is none.
 async fn matched(ctx: &Context, parsed: &Parsed) -> Result<Result<Matched, &'static str>> {
-    let (report, id, by_address) = match signed(ctx, parsed) {
+    let (report, id, by_address) = match signed(&ctx.keys, parsed) {
         Ok(found) => found,
         Err(why) => return Ok(Err(why)),
     };
@@ -187,9 +187,11 @@ async fn matched(ctx: &Context, parsed: &Parsed) -> Result<Result<Matched, &'sta
 }
 
 /// The delivery that a signature names: first that of an address the message came to, then that in the mail it returns.
-/// Tells also whether it was the first.
-fn signed(ctx: &Context, parsed: &Parsed) -> std::result::Result<(Report, DeliveryId, bool), &'static str> {
-    let keys = &ctx.keys;
+/// Tells also whether it was the first. Without one, the message is put aside and nothing follows.
+pub(super) fn signed(
+    keys: &Keys,
+    parsed: &Parsed,
+) -> std::result::Result<(Report, DeliveryId, bool), &'static str> {
     let is_report = matches!(parsed.report, Report::Bounce(_) | Report::Complaint { .. });
     for address in &parsed.recipients {
         match return_path::read(keys, address) {
@@ -207,7 +209,7 @@ fn signed(ctx: &Context, parsed: &Parsed) -> std::result::Result<(Report, Delive
     }
     // Providers that send complaints seldom return the envelope. Who holds the key to unsubscribe may complain too.
     if let Report::Complaint { .. } = parsed.report
-        && let Some(id) = unsubscribe_key(ctx, returned)
+        && let Some(id) = unsubscribe_key(keys, returned)
     {
         return Ok((parsed.report.clone(), id, false));
     }
@@ -219,15 +221,15 @@ fn signed(ctx: &Context, parsed: &Parsed) -> std::result::Result<(Report, Delive
 }
 
 /// The delivery whose `List-Unsubscribe` a mail carries.
-fn unsubscribe_key(ctx: &Context, returned: &ReturnedMail) -> Option<DeliveryId> {
+fn unsubscribe_key(keys: &Keys, returned: &ReturnedMail) -> Option<DeliveryId> {
     returned.unsubscribe.iter().find_map(|way| match way.strip_prefix("mailto:") {
-        Some(mail) => match return_path::read(&ctx.keys, mail.split('?').next()?)? {
+        Some(mail) => match return_path::read(keys, mail.split('?').next()?)? {
             Addressed::Unsubscribe(id) => Some(id),
             Addressed::Report(_) => None,
         },
         None => {
             let token = way.rsplit('/').next()?;
-            MailToken::verify(&ctx.keys, Purpose::Preferences, token).ok().map(|mail| mail.delivery)
+            MailToken::verify(keys, Purpose::Preferences, token).ok().map(|mail| mail.delivery)
         }
     })
 }

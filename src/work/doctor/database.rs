@@ -1,23 +1,14 @@
-//! The database and the outbox in it.
+//! The database. The outbox in it is [`queue`]'s.
 
-use super::{Finding, Group, Subject};
-use crate::{
-    domain::kernel::clock::{DAY_MS, MINUTE_MS},
-    store::{Db, inspect, lock::ProcessLock},
-};
+use super::{Finding, Group, Subject, queue};
+use crate::store::{Db, inspect, lock::ProcessLock};
 
 /// A larger difference makes leases and promises wrong.
 const SKEW_MS_MAX: i64 = 5_000;
-/// A message that is due and waits longer is told about.
-const WAIT_MS_MAX: i64 = 10 * MINUTE_MS;
 /// Oldest version we test with.
 const POSTGRES_MIN: u32 = 14;
 /// A journal that grew beyond this is not being folded in, in bytes.
 const WAL_BYTES_MAX: u64 = 64 << 20;
-/// Share of addresses that do not exist, from which providers take notice and action, per thousand.
-const BAD_PER_MILLE: (i64, i64) = (20, 50);
-/// Fewer tries than this say nothing about a share.
-const TRIES_MIN: i64 = 100;
 
 /// The database, and the queue where it can be read.
 pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
@@ -45,7 +36,7 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
             return vec![finding("database").fail(error.detail(), fix)];
         }
     };
-    let mut findings = facts(&finding, db, &server, subject.now_ms);
+    let mut findings = facts(&finding, db, &server, subject.present_ms());
     if let Some(file) = &subject.sqlite_file {
         findings.push(match ProcessLock::holder(file) {
             Some(process) => {
@@ -55,7 +46,7 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
         });
         findings.push(journal(finding("database-journal"), file));
     }
-    findings.extend(queue(db, subject.now_ms).await);
+    findings.extend(queue::check(db, subject.now_ms).await);
     findings
 }
 
@@ -111,76 +102,5 @@ fn journal(finding: Finding, file: &std::path::Path) -> Finding {
         )
     } else {
         finding.pass(found)
-    }
-}
-
-async fn queue(db: &Db, now_ms: i64) -> Vec<Finding> {
-    let finding = |check| Finding::new(Group::Queue, check, "outbox");
-    let queue = match inspect::queue(db, now_ms, now_ms - DAY_MS).await {
-        Ok(queue) => queue,
-        Err(error) => {
-            let fix = "the first `partnercast serve` makes the tables";
-            return vec![finding("queue").unknown(format!("cannot be read: {}", error.public()), fix)];
-        }
-    };
-    let waits_ms = queue.oldest_due_ms.map_or(0, |due_ms| now_ms - due_ms);
-    let waiting = match queue.oldest_due_ms {
-        None => "nothing that is due waits".to_owned(),
-        Some(_) => format!("the oldest message that is due waits since {} min", waits_ms / MINUTE_MS),
-    };
-    let stuck = |check, number: i64, pass: &str, found: &str, fix: &str| {
-        if number == 0 {
-            finding(check).pass(pass)
-        } else {
-            finding(check).warn(format!("{number} {found}"), fix)
-        }
-    };
-    vec![
-        if waits_ms > WAIT_MS_MAX {
-            finding("queue-waiting")
-                .warn(waiting, "see that `partnercast serve` runs and that the relay answers")
-        } else {
-            finding("queue-waiting").pass(waiting)
-        },
-        stuck(
-            "queue-dead",
-            queue.dead,
-            "nothing was given up after crashes",
-            "messages were being sent in three crashes",
-            "see what they have in common, then have them sent again from the console",
-        ),
-        stuck(
-            "queue-uncertain",
-            queue.uncertain,
-            "nothing waits for a decision",
-            "messages may have arrived and wait for a decision",
-            "decide in the console whether they are sent again",
-        ),
-        stuck(
-            "queue-paused",
-            queue.paused_issues,
-            "no issue is paused",
-            "issues are paused",
-            "resume or cancel them in the console",
-        ),
-        refusals(finding("queue-refusals"), &queue),
-    ]
-}
-
-/// Providers judge senders by the share of addresses that do not exist.
-fn refusals(finding: Finding, queue: &inspect::Queue) -> Finding {
-    let tries = queue.accepted + queue.bad_addresses;
-    let found = format!(
-        "{} of {tries} tries of the last 24 h met an address that does not exist",
-        queue.bad_addresses
-    );
-    let per_mille = queue.bad_addresses * 1_000 / tries.max(1);
-    let fix = "import a fresh roster: addresses that are gone cost the sender's reputation";
-    if tries < TRIES_MIN || per_mille <= BAD_PER_MILLE.0 {
-        finding.pass(found)
-    } else if per_mille <= BAD_PER_MILLE.1 {
-        finding.warn(found, fix)
-    } else {
-        finding.fail(found, fix)
     }
 }

@@ -1,21 +1,25 @@
-//! DMARC by tree walk (RFC 9989), and the alignment of everything that must fit the From domain.
+//! DMARC by tree walk (RFC 9989). What must fit the From domain is [`alignment`]'s.
 
-use super::{Finding, Group, Subject};
+use super::{
+    Finding, Group, Subject,
+    alignment::{self, From},
+};
 use crate::{
-    channel::{
-        dns::{Dns, Kind},
-        probe::Url,
-    },
-    domain::sender::dmarc::{self, DmarcRecord, Policy, tree_walk},
+    channel::dns::{Dns, Kind},
+    domain::sender::dmarc::{self, DmarcRecord, Policy, organisation_guess, tree_walk},
 };
 
 /// What a walk found: valid records, nearest first, and faults.
-struct Walk {
-    found: Vec<(String, DmarcRecord)>,
+pub(super) struct Walk {
+    pub(super) found: Vec<(String, DmarcRecord)>,
     faults: Vec<String>,
 }
 
-async fn walk(dns: &dyn Dns, domain: &str) -> Result<Walk, String> {
+/// Walks up from `domain`.
+///
+/// # Errors
+/// Why DNS could not be asked.
+pub(super) async fn walk(dns: &dyn Dns, domain: &str) -> Result<Walk, String> {
     let mut walk = Walk { found: Vec::new(), faults: Vec::new() };
     for name in tree_walk(domain) {
         let texts = dns.ask(&format!("_dmarc.{name}"), Kind::Txt).await?;
@@ -56,7 +60,10 @@ pub(super) async fn check(subject: &Subject, domain: &str) -> Vec<Finding> {
             let at = if walk.faults.is_empty() { organisation_guess(domain) } else { domain.to_owned() };
             findings.push(finding.fail(
                 why,
-                format!("publish: _dmarc.{at}. TXT \"v=DMARC1; p=none; rua=mailto:dmarc-reports@{at}\""),
+                format!(
+                    "with an address that takes the reports, publish: _dmarc.{at}. TXT \"v=DMARC1; p=none; \
+                     rua=mailto:dmarc-reports@{at}\""
+                ),
             ));
         }
         Some((name, record)) => {
@@ -64,14 +71,9 @@ pub(super) async fn check(subject: &Subject, domain: &str) -> Vec<Finding> {
             findings.extend(reports(&*subject.dns, name, record).await);
         }
     }
-    findings.extend(alignment(subject, domain, &organisation, applying.map(|(_, record)| record)).await);
+    let from = From { domain, organisation: &organisation, applying };
+    findings.extend(alignment::check(subject, &from).await);
     findings
-}
-
-/// Where a first record is best published: one label under the top.
-fn organisation_guess(domain: &str) -> String {
-    let labels: Vec<&str> = domain.split('.').collect();
-    labels[labels.len().saturating_sub(2)..].join(".")
 }
 
 fn policy(finding: Finding, walk: &Walk, name: &str, record: &DmarcRecord, domain: &str) -> Finding {
@@ -92,13 +94,20 @@ fn policy(finding: Finding, walk: &Walk, name: &str, record: &DmarcRecord, domai
         let more = if policy == Policy::None { "; once reports are clean, move to quarantine" } else { "" };
         finding.pass(format!("{found}{more}"))
     } else {
-        let word = record.policy.as_str();
-        let rua = record.reports_to.first().cloned().unwrap_or_else(|| format!("dmarc-reports@{name}"));
-        finding.warn(
-            format!("{found}: {}", advice.join("; ")),
-            format!("publish: _dmarc.{name}. TXT \"v=DMARC1; p={word}; rua=mailto:{rua}\""),
-        )
+        finding.warn(format!("{found}: {}", advice.join("; ")), better(name, record, None))
     }
+}
+
+/// What to publish instead of `record` at `name`, also without the tag `without`: the same from whichever finding it is
+/// taken.
+pub(super) fn better(name: &str, record: &DmarcRecord, without: Option<&str>) -> String {
+    let rua = format!("mailto:dmarc-reports@{name}");
+    let mut changes = vec![("t", None)];
+    if record.reports_to.is_empty() {
+        changes.push(("rua", Some(rua.as_str())));
+    }
+    changes.extend(without.map(|tag| (tag, None)));
+    format!("publish: _dmarc.{name}. TXT \"{}\"", record.rewritten(&changes))
 }
 
 /// Reports to somewhere else need that place's consent (RFC 9990 section 4).
@@ -127,58 +136,4 @@ async fn reports(dns: &dyn Dns, name: &str, record: &DmarcRecord) -> Vec<Finding
         });
     }
     findings
-}
-
-/// d=, the return path and the tracking links against the From domain.
-async fn alignment(
-    subject: &Subject,
-    domain: &str,
-    organisation: &str,
-    record: Option<&DmarcRecord>,
-) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    let strict = record.is_some_and(|record| record.strict_dkim);
-    for key in subject.signer.active(domain, subject.now_ms) {
-        let finding = Finding::new(Group::Sender, "alignment", format!("d={}", key.domain));
-        findings.push(if strict && key.domain != domain {
-            finding.fail(
-                format!("adkim=s asks for d={domain} exactly"),
-                format!("list a key with domain = \"{domain}\" under [[mail.dkim]], or take adkim=s out of the record"),
-            )
-        } else {
-            finding.pass(format!("fits a From on {domain}"))
-        });
-    }
-    // The return path is the sender's own address, so it fits by itself; what differs is where links lead.
-    findings.push(
-        Finding::new(Group::Sender, "alignment", format!("return path {domain}"))
-            .pass(format!("fits a From on {domain}")),
-    );
-    // An address without a name is this machine's, which the public address's own check tells.
-    let named = |url: &Url| url.host.contains('.') && url.host.parse::<std::net::IpAddr>().is_err();
-    if let Some(url) = Url::parse(&subject.public_url).filter(named) {
-        findings.push(links(subject, domain, organisation, &url.host).await);
-    }
-    findings
-}
-
-/// Links that lead to another organisation look like phishing to filters.
-async fn links(subject: &Subject, domain: &str, organisation: &str, host: &str) -> Finding {
-    let finding = Finding::new(Group::Sender, "links", host);
-    let theirs = match walk(&*subject.dns, host).await {
-        Ok(walk) => dmarc::organisation(host, &walk.found),
-        Err(why) => return finding.unanswered(&why),
-    };
-    let same =
-        theirs == organisation || host.strip_suffix(organisation).is_some_and(|rest| rest.ends_with('.'));
-    if same {
-        finding.pass(format!("links lead to the same organisation as a From on {domain}"))
-    } else {
-        finding.warn(
-            format!("links lead to {theirs}, mail comes from {organisation}: filters distrust that"),
-            format!(
-                "serve partnercast under a name such as news.{organisation} and set server.public_url to it"
-            ),
-        )
-    }
 }

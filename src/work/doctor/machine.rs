@@ -15,6 +15,7 @@ use super::{
     dkim::{KEY_DAYS_MAX, is_old},
 };
 use crate::{
+    channel::ntp,
     domain::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, utc},
     store::partners,
 };
@@ -27,12 +28,14 @@ const FREE_BYTES: (u64, u64) = (1 << 30, 200 << 20);
 const FSYNC_MAX: Duration = Duration::from_millis(50);
 /// How often writing through is timed.
 const FSYNC_TRIES: usize = 5;
+/// Clocks that differ by more are told about, and by more still break promises.
+const OFFSET_MS: (u64, u64) = (2_000, 60_000);
 /// 2025-01-01: no machine that runs this was set right and says less.
 const CLOCK_MS_MIN: i64 = 1_735_689_600_000;
 
 /// Clock, zones, disk, secrets.
 pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
-    let mut findings = vec![clock(subject.now_ms)];
+    let mut findings = vec![clock(subject).await];
     findings.push(clock_changes(&zones(subject).await, subject.now_ms));
     let folder = subject
         .sqlite_file
@@ -54,13 +57,33 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
     findings
 }
 
-fn clock(now_ms: i64) -> Finding {
+async fn clock(subject: &Subject) -> Finding {
     let finding = Finding::new(Group::Machine, "clock", "this machine");
-    let now = utc(now_ms).format("%Y-%m-%d %H:%M:%S UTC").to_string();
+    let now_ms = subject.present_ms();
+    let reads = format!("it reads {}", utc(now_ms).format("%Y-%m-%d %H:%M:%S UTC"));
+    let fix = "set the clock, and let NTP keep it (`timedatectl set-ntp true`): mail leaves by it";
     if now_ms < CLOCK_MS_MIN {
-        finding.fail(format!("it reads {now}, which cannot be"), "set the clock, and let NTP keep it")
-    } else {
-        finding.pass(format!("it reads {now}; compare with a clock you trust"))
+        return finding.fail(format!("{reads}, which cannot be"), fix);
+    }
+    let Some(server) = &subject.time_server else {
+        return finding.unknown(
+            format!("{reads}, and nobody was asked whether that is right"),
+            "compare it with a clock you trust, or under [doctor] name a time server: time_server = \"ntp.example.com\"",
+        );
+    };
+    let behind_ms = match ntp::behind_ms(server, subject.present_ms()).await {
+        Ok(behind_ms) => behind_ms,
+        Err(why) => {
+            let fix = "check [doctor] time_server, and that a firewall lets UDP port 123 out";
+            return finding.unknown(format!("{reads}; {server} cannot be asked: {why}"), fix);
+        }
+    };
+    let by = format!("{:.1} s", behind_ms.unsigned_abs() as f64 / 1_000.0);
+    let found = format!("it is {by} {} {server}", if behind_ms < 0 { "before" } else { "behind" });
+    match behind_ms.unsigned_abs() {
+        off if off > OFFSET_MS.1 => finding.fail(found, fix),
+        off if off > OFFSET_MS.0 => finding.warn(found, fix),
+        _ => finding.pass(format!("it is within {} s of {server}", OFFSET_MS.0 / 1_000)),
     }
 }
 

@@ -4,22 +4,29 @@
 //! A check is a function that returns findings and stands in the file of its group; to add one, call it from that
 //! file's `check`.
 
+mod alignment;
+mod blocklists;
+mod bounces;
 mod database;
 mod dkim;
 mod dmarc;
 mod machine;
 mod public_url;
+mod queue;
+mod receiving;
 mod relay;
+mod return_path;
 pub mod sample;
 mod sender;
 mod spf;
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use serde::Serialize;
+use tokio::time::Instant;
 
 use crate::{
-    channel::{dns::Dns, smtp::Relay},
+    channel::{dns::Dns, mailbox::Source, smtp::Relay},
     domain::{
         content::{library::Library, vendor::Sender},
         kernel::{
@@ -70,6 +77,8 @@ pub enum Group {
     Relay,
     /// The address people reach us at.
     PublicAddress,
+    /// What comes back by mail.
+    Bounces,
     /// The database.
     Database,
     /// The outbox.
@@ -80,8 +89,15 @@ pub enum Group {
 
 impl Group {
     /// All groups in the order in which they are shown.
-    pub const ALL: [Self; 6] =
-        [Self::Sender, Self::Relay, Self::PublicAddress, Self::Database, Self::Queue, Self::Machine];
+    pub const ALL: [Self; 7] = [
+        Self::Sender,
+        Self::Relay,
+        Self::PublicAddress,
+        Self::Bounces,
+        Self::Database,
+        Self::Queue,
+        Self::Machine,
+    ];
 
     /// The heading.
     pub fn title(self) -> &'static str {
@@ -89,6 +105,7 @@ impl Group {
             Self::Sender => "Sender: what receivers ask DNS",
             Self::Relay => "Relay",
             Self::PublicAddress => "Public address",
+            Self::Bounces => "Bounces: what comes back",
             Self::Database => "Database",
             Self::Queue => "Queue",
             Self::Machine => "Machine",
@@ -125,6 +142,12 @@ impl Finding {
         self
     }
 
+    /// As it should be here; `next` is what others have to set, or may.
+    fn pass_with(mut self, found: impl Into<String>, next: impl Into<String>) -> Self {
+        (self.status, self.found, self.fix) = (Status::Pass, found.into(), Some(next.into()));
+        self
+    }
+
     fn unknown(mut self, found: impl Into<String>, fix: impl Into<String>) -> Self {
         (self.status, self.found, self.fix) = (Status::Unknown, found.into(), Some(fix.into()));
         self
@@ -144,7 +167,7 @@ impl Finding {
     fn unanswered(self, why: &str) -> Self {
         self.unknown(
             format!("DNS could not be asked: {why}"),
-            "check the machine's resolver, or name one: [dns] server = \"192.0.2.53:53\"",
+            "check the machine's resolver, or under [dns] name one: server = \"192.0.2.53:53\"",
         )
     }
 }
@@ -163,8 +186,16 @@ pub struct Subject {
     pub relays: Vec<Relay>,
     /// Why a relay of the configuration cannot be used.
     pub relay_faults: Vec<String>,
+    /// The addresses from which the relays send to the world, where the operator says so.
+    pub relay_addresses: Vec<IpAddr>,
+    /// The zones of the blocklists to ask; none where nobody wants to know.
+    pub blocklists: Option<Vec<String>>,
     /// Looks at the senders' DNS although the catcher keeps every mail.
     pub dns_anyway: bool,
+    /// The domain of signed return paths.
+    pub return_path_domain: Option<String>,
+    /// How what comes back is taken.
+    pub ways_back: WaysBack,
     /// As configured; empty where none is.
     pub public_url: String,
     /// Where it listens.
@@ -177,8 +208,35 @@ pub struct Subject {
     pub sqlite_file: Option<PathBuf>,
     /// Who answers questions about DNS.
     pub dns: Arc<dyn Dns>,
-    /// The machine's time.
+    /// Whom to compare the clock with, `host` or `host:port`.
+    pub time_server: Option<String>,
+    /// The machine's time when the looking began.
     pub now_ms: UtcMs,
+    /// When that was.
+    pub since: Instant,
+}
+
+/// The ways in for what comes back, as configured.
+#[derive(Debug, Clone, Default)]
+pub struct WaysBack {
+    /// Places that are looked at.
+    pub sources: Vec<Source>,
+    /// Why a place of the configuration cannot be used.
+    pub faults: Vec<String>,
+    /// Where messages are handed over by LMTP.
+    pub lmtp: Option<String>,
+    /// What opens the way in by HTTP.
+    pub http_secret: Option<Secret>,
+}
+
+/// A secret that no log shows.
+#[derive(Clone)]
+pub struct Secret(pub String);
+
+impl std::fmt::Debug for Secret {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Secret(…)")
+    }
 }
 
 /// A file that holds a secret.
@@ -212,6 +270,19 @@ impl Subject {
         domains
     }
 
+    /// What the machine's clock reads by now: looking takes seconds where somebody does not answer.
+    fn present_ms(&self) -> UtcMs {
+        self.now_ms.saturating_add(i64::try_from(self.since.elapsed().as_millis()).unwrap_or(i64::MAX))
+    }
+
+    /// The address of our pages, without a slash at its end.
+    fn base_url(&self) -> String {
+        match self.public_url.trim_end_matches('/') {
+            "" => format!("http://{}", self.listen),
+            url => url.to_owned(),
+        }
+    }
+
     /// Whether every mail stays in this process.
     fn is_catcher(&self) -> bool {
         self.relays.is_empty() && self.relay_faults.is_empty()
@@ -233,6 +304,7 @@ pub async fn look_at(subject: &Subject, group: Group) -> Vec<Finding> {
         Group::Sender => sender::check(subject).await,
         Group::Relay => relay::check(subject).await,
         Group::PublicAddress => public_url::check(subject).await,
+        Group::Bounces => bounces::check(subject).await,
         Group::Database => database::check(subject).await,
         Group::Queue => Vec::new(),
         Group::Machine => machine::check(subject).await,

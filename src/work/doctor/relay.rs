@@ -1,6 +1,6 @@
 //! The relays: they answer, may be trusted, let us in, and take mail as fast as wanted.
 
-use super::{Finding, Group, Subject, certificate};
+use super::{Finding, Group, Subject, blocklists, certificate};
 use crate::{
     channel::smtp::{Capabilities, Probe, Relay, RelayTls, probe},
     domain::delivery::{Outcome, Stage},
@@ -16,11 +16,12 @@ const RATE_LOW: f64 = 20.0;
 /// Every relay of the configuration.
 pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
     if subject.is_catcher() {
-        return vec![
-            Finding::new(Group::Relay, "relay", "catcher").pass(
+        let mut findings =
+            vec![Finding::new(Group::Relay, "relay", "catcher").pass(
                 "the built-in catcher keeps every mail in this process; nothing reaches a real mailbox",
-            ),
-        ];
+            )];
+        findings.extend(blocklists::check(subject).await);
+        return findings;
     }
     let broken = subject.relay_faults.iter().map(|fault| {
         Finding::new(Group::Relay, "relay", "[mail]").fail(fault.clone(), "mend the relay's address")
@@ -29,6 +30,7 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
     for relay in &subject.relays {
         findings.extend(one(relay, subject.now_ms).await);
     }
+    findings.extend(blocklists::check(subject).await);
     findings
 }
 

@@ -5,8 +5,15 @@ use crate::{
     channel::smtp::{Connection, Mail},
     domain::{
         content::vendor::Sender,
-        delivery::Outcome,
-        kernel::{EmailAddress, Error, Random, Result, id::DeliveryId, token::Purpose},
+        delivery::{
+            Outcome,
+            return_path::{return_path, unsubscribe_address},
+        },
+        kernel::{
+            EmailAddress, Error, Random, Result,
+            id::DeliveryId,
+            token::{Keys, Purpose},
+        },
     },
     render::{
         SlotValues,
@@ -20,11 +27,13 @@ use crate::{
 /// # Errors
 /// An address or a name that a header cannot carry, or signing.
 pub(super) fn message(subject: &Subject, sender: &Sender, to: &str) -> Result<Vec<u8>> {
-    finished(subject, sender, to, "doctor.0")
+    finished(subject, sender, to, DeliveryId::from_bytes([0; 16]))
 }
 
-fn finished(subject: &Subject, sender: &Sender, to: &str, id: &str) -> Result<Vec<u8>> {
+/// For a delivery that there is not, with everything that a mail of an issue carries.
+fn finished(subject: &Subject, sender: &Sender, to: &str, id: DeliveryId) -> Result<Vec<u8>> {
     let domain = sender.email.domain();
+    let stop = addressed(subject).map(|(keys, path)| unsubscribe_address(keys, id, path));
     let text = "This is a test by `partnercast doctor`.\n\nLook at its source: Authentication-Results should say pass for \
                 SPF, DKIM and DMARC.\n";
     let rendition = EmailRendition {
@@ -47,21 +56,16 @@ fn finished(subject: &Subject, sender: &Sender, to: &str, id: &str) -> Result<Ve
         extra: Vec::new(),
     };
     let token = subject.keys.as_ref().map(|keys| keys.sign(Purpose::Doctor, &subject.now_ms.to_be_bytes()));
-    let base_url = if subject.public_url.is_empty() {
-        format!("http://{}", subject.listen)
-    } else {
-        subject.public_url.clone()
-    };
     let recipient = Recipient {
         to_name: "",
         to_email: to,
-        unsubscribe_mail: None,
-        message_id: &format!("{id}@{domain}"),
+        unsubscribe_mail: stop.as_deref(),
+        message_id: &format!("doctor.{id}@{domain}"),
         date_ms: subject.now_ms,
         values: SlotValues {
             first_name: "",
             full_name: "",
-            base_url: base_url.trim_end_matches('/'),
+            base_url: &subject.base_url(),
             click_token: "doctor",
             preferences_token: token.as_deref().unwrap_or("doctor"),
         },
@@ -71,6 +75,11 @@ fn finished(subject: &Subject, sender: &Sender, to: &str, id: &str) -> Result<Ve
     let mut signed = subject.signer.sign(&bytes, subject.now_ms)?;
     signed.append(&mut bytes);
     Ok(signed)
+}
+
+/// What signs addresses, and for which domain, where mail has signed return paths.
+fn addressed(subject: &Subject) -> Option<(&Keys, &str)> {
+    Some((subject.keys.as_ref().ok()?, subject.return_path_domain.as_deref()?))
 }
 
 /// Hands one test message to each relay, from the first sender. It is no row of the outbox: a person asked for it and
@@ -93,8 +102,11 @@ pub async fn send(subject: &Subject, to: &EmailAddress, random: &dyn Random) -> 
     let mut findings = Vec::new();
     for relay in &subject.relays {
         let id = DeliveryId::new(subject.now_ms, random);
-        let bytes = finished(subject, sender, to.as_str(), &format!("doctor.{id}"))?;
-        let mail = Mail { envelope_from: sender.email.to_string(), envelope_to: to.to_string(), bytes };
+        let bytes = finished(subject, sender, to.as_str(), id)?;
+        // As an issue's, so that receivers say of it what they will say of those.
+        let envelope_from = addressed(subject)
+            .map_or_else(|| sender.email.to_string(), |(keys, domain)| return_path(keys, id, domain));
+        let mail = Mail { envelope_from, envelope_to: to.to_string(), bytes };
         let finding = Finding::new(Group::Relay, "send-test", format!("{to} through {}", relay.place()));
         let outcome = match Connection::open(relay).await {
             Ok(mut connection) => {

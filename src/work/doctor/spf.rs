@@ -5,7 +5,10 @@ use std::{future::Future, net::IpAddr, pin::Pin};
 use super::{Finding, Group, Subject};
 use crate::{
     channel::dns::{Dns, Kind},
-    domain::sender::spf::{LOOKUPS_MAX, Mechanism, SpfRecord, VOID_LOOKUPS_MAX, Verdict, contains},
+    domain::sender::{
+        dkim::txt_strings,
+        spf::{LOOKUPS_MAX, Mechanism, SpfRecord, VOID_LOOKUPS_MAX, Verdict, contains, mended},
+    },
 };
 
 /// Most lookups of a walk; a record over the limit of 10 is faulty anyway.
@@ -30,19 +33,44 @@ struct Walk<'a> {
     silent: Option<String>,
 }
 
+/// From where the relays send to the world.
+pub(super) struct Places {
+    /// What each is called, and its addresses.
+    pub(super) places: Vec<(String, Vec<IpAddr>)>,
+    /// The operator says so; else it is taken from where the relays take mail.
+    pub(super) is_certain: bool,
+}
+
+impl Places {
+    /// What stands before a record that is only as good as what is known of the relays.
+    pub(super) fn doubt(&self) -> &'static str {
+        if self.is_certain {
+            ""
+        } else if self.places.is_empty() {
+            "with your relay's own include:… or ip4:… in place of include:_spf.your-relay.example, "
+        } else {
+            "unless your relay names other addresses or an include:… for it, "
+        }
+    }
+}
+
 type Matches<'a> = Pin<Box<dyn Future<Output = Vec<(Verdict, Matcher)>> + Send + 'a>>;
 
 /// SPF at `domain`, which is the return path's.
 pub(super) async fn check(subject: &Subject, domain: &str) -> Finding {
     let finding = Finding::new(Group::Sender, "spf", domain);
-    let relays = relay_addresses(subject).await;
+    let relays = places(subject).await;
     let texts = match subject.dns.ask(domain, Kind::Txt).await {
         Ok(texts) => texts,
         Err(why) => return finding.unanswered(&why),
     };
     let records: Vec<&String> = texts.iter().filter(|text| SpfRecord::is_one(text)).collect();
     let record = match records[..] {
-        [] => return finding.fail("there is no SPF record", publish(domain, &relays)),
+        [] => {
+            let record = fresh(&relays);
+            return finding
+                .fail("there is no SPF record", format!("{}{}", relays.doubt(), publish(domain, &record)));
+        }
         [one] => one,
         _ => {
             return finding.fail(
@@ -67,15 +95,16 @@ pub(super) async fn check(subject: &Subject, domain: &str) -> Finding {
     if let Some(why) = &walk.silent {
         return finding.unanswered(why);
     }
-    judged(finding, record, &walk, &matches, &relays)
+    judged(finding, domain, record, &walk, &matches, &relays)
 }
 
 fn judged(
     finding: Finding,
+    domain: &str,
     record: &str,
     walk: &Walk<'_>,
     matches: &[(Verdict, Matcher)],
-    relays: &[(String, Vec<IpAddr>)],
+    relays: &Places,
 ) -> Finding {
     let mut faults = walk.faults.clone();
     if walk.lookups > LOOKUPS_MAX {
@@ -89,26 +118,18 @@ fn judged(
     }
     let end =
         matches.iter().find(|(_, matcher)| matches!(matcher, Matcher::All)).map(|(verdict, _)| *verdict);
-    if end == Some(Verdict::Pass) {
-        faults.push("+all lets everybody send in your name".to_owned());
-    }
     if !faults.is_empty() {
         return finding.fail(
             format!("`{record}`: {}", faults.join("; ")),
             "mend the record: take out includes you no longer use, give networks as ip4: and ip6:, and end with ~all or -all",
         );
     }
-    let left_out: Vec<&str> = relays
-        .iter()
-        .filter(|(_, ips)| !ips.iter().any(|ip| allows(matches, *ip)))
-        .map(|(host, _)| host.as_str())
-        .collect();
-    if !left_out.is_empty() {
-        return finding.warn(
-            format!("`{record}` does not name the relay {}", left_out.join(", ")),
-            "add the addresses from which that relay sends to the world: its provider's `include:…`, or ip4:…; pass over this \
-             when they are named under other addresses than those it takes mail at",
-        );
+    if end == Some(Verdict::Pass) {
+        let found = format!("`{record}`: +all lets everybody send in your name");
+        return finding.fail(found, publish(domain, &mended(record, &[])));
+    }
+    if let Some(finding) = left_out(finding.clone(), domain, record, matches, relays) {
+        return finding;
     }
     let mut advice = walk.advice.clone();
     if !matches!(end, Some(Verdict::Fail | Verdict::SoftFail)) {
@@ -118,11 +139,38 @@ fn judged(
     if advice.is_empty() {
         finding.pass(summary)
     } else {
-        finding.warn(
-            format!("{summary}: {}", advice.join("; ")),
-            "mend the record: end with ~all or -all, without ptr",
-        )
+        finding.warn(format!("{summary}: {}", advice.join("; ")), publish(domain, &mended(record, &[])))
     }
+}
+
+/// What to say when the record does not let a relay send.
+fn left_out(
+    finding: Finding,
+    domain: &str,
+    record: &str,
+    matches: &[(Verdict, Matcher)],
+    relays: &Places,
+) -> Option<Finding> {
+    let left_out: Vec<&(String, Vec<IpAddr>)> =
+        relays.places.iter().filter(|(_, ips)| !ips.iter().any(|ip| allows(matches, *ip))).collect();
+    if left_out.is_empty() {
+        return None;
+    }
+    let names = left_out.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(", ");
+    let ips: Vec<IpAddr> = left_out.iter().flat_map(|(_, ips)| ips).copied().collect();
+    let publish = publish(domain, &mended(record, &ips));
+    Some(if relays.is_certain {
+        finding
+            .fail(format!("`{record}` does not let {names} send, and your relay sends from there"), publish)
+    } else {
+        finding.warn(
+            format!("`{record}` does not name the relay {names}"),
+            format!(
+                "if it sends from other addresses than those it takes mail at, write them under [doctor] as relay_addresses \
+                 and ask again; else {publish}"
+            ),
+        )
+    })
 }
 
 impl Walk<'_> {
@@ -234,9 +282,14 @@ fn allows(matches: &[(Verdict, Matcher)], ip: IpAddr) -> bool {
     hit.is_some_and(|(verdict, _)| *verdict == Verdict::Pass)
 }
 
-/// The addresses of each relay that is not on this machine: one here sends from wherever this machine does.
-async fn relay_addresses(subject: &Subject) -> Vec<(String, Vec<IpAddr>)> {
-    let mut found = Vec::new();
+/// From where each relay sends: as the operator says, or else where it takes mail. A relay on this machine sends from
+/// wherever this machine does, which is not known.
+pub(super) async fn places(subject: &Subject) -> Places {
+    if !subject.relay_addresses.is_empty() {
+        let places = subject.relay_addresses.iter().map(|ip| (ip.to_string(), vec![*ip])).collect();
+        return Places { places, is_certain: true };
+    }
+    let mut places = Vec::new();
     for relay in &subject.relays {
         let mut ips: Vec<IpAddr> = relay.host.parse().into_iter().collect();
         if ips.is_empty() {
@@ -246,23 +299,24 @@ async fn relay_addresses(subject: &Subject) -> Vec<(String, Vec<IpAddr>)> {
             }
         }
         if !ips.is_empty() && !ips.iter().any(IpAddr::is_loopback) {
-            found.push((relay.host.clone(), ips));
+            places.push((relay.host.clone(), ips));
         }
     }
-    found
+    Places { places, is_certain: false }
 }
 
-fn publish(domain: &str, relays: &[(String, Vec<IpAddr>)]) -> String {
-    let networks: Vec<String> = relays
-        .iter()
-        .flat_map(|(_, ips)| ips)
-        .map(|ip| format!("ip{}:{ip}", if ip.is_ipv4() { 4 } else { 6 }))
-        .collect();
-    let senders =
-        if networks.is_empty() { "include:_spf.your-relay.example".to_owned() } else { networks.join(" ") };
-    format!(
-        "publish: {domain}. TXT \"v=spf1 {senders} ~all\" (with the addresses from which your relay sends to the world)"
-    )
+/// A first record, which lets the relays send.
+pub(super) fn fresh(relays: &Places) -> String {
+    let ips: Vec<IpAddr> = relays.places.iter().flat_map(|(_, ips)| ips).copied().collect();
+    if ips.is_empty() {
+        "v=spf1 include:_spf.your-relay.example ~all".to_owned()
+    } else {
+        mended("v=spf1", &ips)
+    }
+}
+
+fn publish(domain: &str, record: &str) -> String {
+    format!("publish: {domain}. TXT {}", txt_strings(record))
 }
 
 fn quoted(records: &[&String]) -> String {

@@ -1,10 +1,16 @@
 //! `doctor`: what it finds in good and bad surroundings, through its library, real DNS and the program itself.
 
+mod blocklists;
+mod bounces;
+mod clock;
+mod imap;
 mod program;
 mod proxy;
 mod relay;
+mod return_path;
 mod sender;
 mod stored;
+mod tls;
 mod zone;
 
 use std::sync::Arc;
@@ -14,14 +20,17 @@ use partnercast::{
     domain::kernel::token::Keys,
     render::email::dkim::{DkimKey, Signer, SigningKey},
     work::{
-        doctor::{Finding, Status, Subject},
+        doctor::{Finding, Status, Subject, WaysBack},
         folder, sync,
     },
 };
 
+use tokio::time::Instant;
+
 use crate::{harness::START_MS, story::content};
 
 const DOMAIN: &str = "partners.brackenfold.example";
+const RETURN_PATH: &str = "bounces.partners.brackenfold.example";
 
 /// An RSA and an Ed25519 key of the demo vendor's.
 fn keys() -> [DkimKey; 2] {
@@ -44,14 +53,20 @@ fn subject(zone: zone::Zone) -> Subject {
         secret_files: Vec::new(),
         relays: vec![Relay::new("relay.example", 587, RelayTls::StartTls)],
         relay_faults: Vec::new(),
+        relay_addresses: Vec::new(),
+        blocklists: None,
         dns_anyway: false,
+        return_path_domain: None,
+        ways_back: WaysBack::default(),
         public_url: "https://news.brackenfold.example".to_owned(),
         listen: "127.0.0.1:8000".to_owned(),
         keys: Ok(Keys::new(&[vec![7; 32]]).unwrap()),
         db: Err("not looked at".to_owned()),
         sqlite_file: None,
         dns: zone::shared(zone),
+        time_server: None,
         now_ms: START_MS,
+        since: Instant::now(),
     }
 }
 

@@ -16,7 +16,7 @@ use partnercast::{
 use serde_json::Value;
 use tokio::sync::watch;
 
-use super::{keys, zone::zone};
+use super::{RETURN_PATH, keys, zone::zone};
 use crate::story::content;
 
 /// A folder with a configuration, a catcher as the relay, and DNS.
@@ -28,10 +28,15 @@ struct Place {
 
 impl Place {
     async fn new(edits: &[(&str, &str)]) -> Self {
+        Self::with(edits, "", "").await
+    }
+
+    /// The same with more in `[mail]`, and more sections.
+    async fn with(edits: &[(&str, &str)], mail: &str, more: &str) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let mail = dir.path().join("mailbox");
+        let mailbox = dir.path().join("mailbox");
         let catcher =
-            Catcher::bind(([127, 0, 0, 1], 0).into(), mail.clone(), std::sync::Arc::new(SystemClock))
+            Catcher::bind(([127, 0, 0, 1], 0).into(), mailbox.clone(), std::sync::Arc::new(SystemClock))
                 .await
                 .unwrap();
         let relay = catcher.local_addr();
@@ -39,8 +44,8 @@ impl Place {
         tokio::spawn(catcher.run(stopped));
         let dns = zone(edits).serve().await;
         std::fs::write(dir.path().join("token.keys"), "07".repeat(32)).unwrap();
-        std::fs::write(dir.path().join("partnercast.toml"), configuration(relay, dns)).unwrap();
-        Self { dir, mailbox: Mailbox::new(mail), _stop: stop }
+        std::fs::write(dir.path().join("partnercast.toml"), configuration(relay, dns, mail, more)).unwrap();
+        Self { dir, mailbox: Mailbox::new(mailbox), _stop: stop }
     }
 
     fn config(&self) -> PathBuf {
@@ -53,7 +58,7 @@ impl Place {
     }
 }
 
-fn configuration(relay: SocketAddr, dns: SocketAddr) -> String {
+fn configuration(relay: SocketAddr, dns: SocketAddr, mail: &str, more: &str) -> String {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let key = |selector: &str, file: &str| {
@@ -65,8 +70,8 @@ fn configuration(relay: SocketAddr, dns: SocketAddr) -> String {
     format!(
         "[server]\nlisten = \"127.0.0.1:{port}\"\npublic_url = \"http://127.0.0.1:{port}\"\n\
          [database]\nurl = \"sqlite:test.sqlite\"\n[content]\ndir = \"{}\"\nimport_roster = true\n\
-         [mail]\nrelay = \"smtp://{relay}\"\n{}{}[secrets]\ntoken_keys_file = \"token.keys\"\n\
-         [dns]\nserver = \"{dns}\"\n",
+         [mail]\nrelay = \"smtp://{relay}\"\n{mail}{}{}[secrets]\ntoken_keys_file = \"token.keys\"\n\
+         [dns]\nserver = \"{dns}\"\n{more}",
         content().display(),
         key("r1", "rsa-2048.pem"),
         key("e1", "ed25519.pem"),
@@ -117,7 +122,6 @@ async fn beside_a_running_serve_everything_that_can_be_good_is() {
         "queue-waiting",
         "queue-dead",
         "zones",
-        "clock",
         "disk-sync",
         "send-test",
     ] {
@@ -134,6 +138,38 @@ async fn beside_a_running_serve_everything_that_can_be_good_is() {
         DkimRecord::parse(&key.key.record()).ok()
     });
     assert!(checked.len() == 2 && checked.iter().all(|one| one.result.is_ok()), "{checked:?}");
+    app.stop().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_back_is_looked_at_beside_a_running_serve() {
+    let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
+    let bounces = format!(
+        "[bounces]\nmaildir = \"back\"\nlmtp = \"127.0.0.1:{port}\"\nhttp_secret = \"one secret of many letters\"\npoll_s = 3600\n"
+    );
+    let mail = format!("return_path_domain = \"{RETURN_PATH}\"\n");
+    let place = Place::with(&[], &mail, &bounces).await;
+    std::fs::create_dir_all(place.dir.path().join("back/new")).unwrap();
+    let app = App::start(&Config::load(&place.config()).unwrap()).await.unwrap();
+    let (code, said) = place.doctor(&["--json", "--send-test", "dana@northlight.example"]).await;
+    let answer: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!(code, 0, "{said}");
+    for check in
+        ["return-path-mx", "spf", "return-path", "bounce-maildir", "bounce-lmtp", "bounce-http", "send-test"]
+    {
+        assert_eq!(status(&answer, check), "pass", "{check}: {said}");
+    }
+    assert_eq!(status(&answer, "bounce-last"), "unknown", "asking recorded nothing: {said}");
+    assert!(!said.contains("one secret"), "{said}");
+    // The test mail left as those of issues do, or receivers would judge another return path.
+    let caught = place.mailbox.list(10).await.unwrap();
+    let raw = String::from_utf8(place.mailbox.raw(&caught[0].id).await.unwrap()).unwrap();
+    assert!(raw.starts_with("Return-Path: <b+"), "{raw}");
+    assert!(raw.contains("<mailto:unsubscribe+") && raw.contains(&format!("@{RETURN_PATH}>")), "{raw}");
+    let other = std::fs::read_to_string(place.config()).unwrap().replace("one secret", "another secret");
+    std::fs::write(place.config(), other).unwrap();
+    let (code, said) = place.doctor(&[]).await;
+    assert!(code == 1 && said.contains("the partnercast there knows another secret"), "{said}");
     app.stop().await.unwrap();
 }
 

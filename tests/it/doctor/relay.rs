@@ -1,20 +1,17 @@
 //! Relays of every kind: what each offers, and what is wrong with it.
 
-use std::sync::Arc;
-
 use partnercast::{
     channel::smtp::{Relay, RelayTls},
     domain::kernel::clock::DAY_MS,
     work::doctor::{Finding, Group, Status, look_at},
 };
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
     io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader},
     net::TcpListener,
 };
 use tokio_rustls::TlsAcceptor;
 
-use super::{subject, worst, zone::zone};
+use super::{subject, tls, worst, zone::zone};
 
 /// Greets, and answers each EHLO with `offers`.
 async fn talk(stream: impl AsyncRead + AsyncWrite + Unpin, greeting: &str, offers: &str) {
@@ -86,26 +83,10 @@ async fn every_relay_is_looked_at_by_itself() {
 
 /// A relay under TLS, the file of the authority to trust, and the time so many days before its certificate ends.
 async fn ending_in(days: i64) -> (Relay, tempfile::NamedTempFile, i64) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let mut params = CertificateParams::new(vec!["localhost".to_owned()]).unwrap();
-    params.not_after = rcgen::date_time_ymd(2060, 6, 1);
-    let ends_ms = 2_853_273_600_000;
-    let key = KeyPair::generate().unwrap();
-    let cert = params.signed_by(&key, &ca).unwrap();
-    let config =
-        rustls::ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .unwrap()
-            .with_no_client_auth()
-            .with_single_cert(vec![cert.der().clone()], key.serialize_der().try_into().unwrap())
-            .unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), ca.pem()).unwrap();
-    let mut relay = relay("220 hello", OFFERS, Some(TlsAcceptor::from(Arc::new(config)))).await;
+    let (acceptor, file) = tls::server();
+    let mut relay = relay("220 hello", OFFERS, Some(acceptor)).await;
     relay.ca_file = Some(file.path().to_owned());
-    (relay, file, ends_ms - days * DAY_MS)
+    (relay, file, tls::ENDS_MS - days * DAY_MS)
 }
 
 #[tokio::test]

@@ -43,7 +43,7 @@ type Bad = (&'static [(&'static str, &'static str)], &'static str, Status, &'sta
 const SPF: &str = "v=spf1 include:_spf.relay.example a:mail.brackenfold.example ~all";
 const DMARC: &str = "v=DMARC1; p=quarantine; rua=mailto:dmarc@brackenfold.example,mailto:all@reports.example";
 
-const BAD: [Bad; 27] = [
+const BAD: [Bad; 29] = [
     (
         &[("MX   10 mail", "TXT  no mail")],
         "mail-servers",
@@ -53,7 +53,12 @@ const BAD: [Bad; 27] = [
     (&[("MX   10 mail.brackenfold.example", "MX   0 .")], "mail-servers", Status::Fail, &["null MX"]),
     (&[(SPF, "hello")], "spf", Status::Fail, &["no SPF record", "\"v=spf1 ip4:198.51.100.25 ~all\""]),
     (&[("other=record", "v=spf1 -all")], "spf", Status::Fail, &["2 SPF records"]),
-    (&[("a:mail.brackenfold.example ~all", "+all")], "spf", Status::Fail, &["+all"]),
+    (
+        &[("a:mail.brackenfold.example ~all", "+all")],
+        "spf",
+        Status::Fail,
+        &["+all", "publish: partners.brackenfold.example. TXT \"v=spf1 include:_spf.relay.example ~all\""],
+    ),
     (&[("a:mail.brackenfold.example ~all", "ipv4:1.2.3.4 ~all")], "spf", Status::Fail, &["`ipv4:1.2.3.4`"]),
     (
         &[("a:mail.brackenfold.example ~all", "a:mail.brackenfold.example")],
@@ -119,13 +124,35 @@ const BAD: [Bad; 27] = [
         Status::Fail,
         &["no DMARC record", "publish: _dmarc.brackenfold.example. TXT \"v=DMARC1; p=none; rua="],
     ),
-    (&[(DMARC, "v=DMARC1; p=quarantine; pct=50")], "dmarc", Status::Warn, &["took out pct=", "without rua="]),
+    (
+        &[(DMARC, "v=DMARC1; p=quarantine; pct=50; adkim=r")],
+        "dmarc",
+        Status::Warn,
+        &[
+            "took out pct=",
+            "without rua=",
+            "publish: _dmarc.brackenfold.example. TXT \"v=DMARC1; p=quarantine; adkim=r; \
+             rua=mailto:dmarc-reports@brackenfold.example\"",
+        ],
+    ),
     (&[(DMARC, "v=DMARC1; p=maybe")], "dmarc", Status::Fail, &["p=maybe"]),
     (
         &[("_report._dmarc", "_other._dmarc")],
         "dmarc-reports",
         Status::Warn,
         &["publish: brackenfold.example._report._dmarc.reports.example. TXT \"v=DMARC1\"", "let them"],
+    ),
+    (
+        &[("news.brackenfold.example                      A ", "new.brackenfold.example A ")],
+        "links",
+        Status::Fail,
+        &["no address in DNS", "publish: news.brackenfold.example. A"],
+    ),
+    (
+        &[("_dmarc.brackenfold", "_other.brackenfold")],
+        "links",
+        Status::Unknown,
+        &["before there is a DMARC record"],
     ),
     (&[("MX   10 mail", "SILENT mail")], "mail-servers", Status::Unknown, &["timed out", "[dns]"]),
     (&[("MX   10 mail", "SILENT mail")], "spf", Status::Unknown, &["timed out"]),
@@ -163,7 +190,11 @@ async fn strict_alignment_and_foreign_links_are_seen() {
     there.signer = Signer::new(vec![above]).unwrap();
     let (status, said) = worst(&found(&there).await, "alignment");
     assert!(status == Status::Fail && said.contains("adkim=s"), "{said}");
+    there.public_url = "https://brackenfold.herokuapp.com".to_owned();
+    let (status, said) = worst(&found(&there).await, "links");
+    assert!(status == Status::Warn && said.contains("strangers' links lead to herokuapp.com too"), "{said}");
     there.public_url = "https://links.tracker.example/x".to_owned();
+    there.dns = super::zone::shared(zone(&[("news.brackenfold.example ", "links.tracker.example ")]));
     let (status, said) = worst(&found(&there).await, "links");
     assert!(status == Status::Warn && said.contains("news.brackenfold.example"), "{said}");
 }

@@ -1,16 +1,26 @@
 //! The database and the queue in it, on both databases.
 
+use std::time::Duration;
+
 use partnercast::{
-    domain::kernel::clock::{DAY_MS, HOUR_MS},
-    store::{Db, issues},
+    domain::kernel::{
+        Clock as _,
+        clock::{DAY_MS, HOUR_MS, SystemClock},
+    },
+    store::{
+        Db, issues,
+        reports::{self, MailReport},
+    },
     work::doctor::{Finding, Group, Status, look_at},
 };
+
+use tokio::time::Instant;
 
 use super::{subject, worst, zone::zone};
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, values},
-    outbox::Scene,
+    outbox::{Scene, bounce, key},
 };
 
 async fn found(db: &Db, now_ms: i64) -> Vec<Finding> {
@@ -33,6 +43,16 @@ both_dbs! {
         assert_eq!(db.is_shared(), findings.iter().any(|finding| finding.check == "database-clock"));
     }
 
+    /// Clocks are compared now, not when the looking began: silent servers may have cost half a minute since.
+    async fn a_slow_look_is_no_slow_clock(db: Db) {
+        let mut there = subject(zone(&[]));
+        there.db = Ok(db.clone());
+        there.now_ms = SystemClock.now_ms() - 30_000;
+        there.since = Instant::now() - Duration::from_secs(30);
+        let findings = look_at(&there, Group::Database).await;
+        assert!(findings.iter().all(|finding| finding.check != "database-clock" || finding.status == Status::Pass), "{findings:?}");
+    }
+
     /// Whatever is stuck in the queue is told, each with what to do.
     async fn a_stuck_queue_is_told(db: Db) {
         let scene = Scene::released(&db, "weekly", 4).await;
@@ -51,7 +71,7 @@ both_dbs! {
             ("queue-waiting", "waits since 60 min"),
             ("queue-dead", "1 messages were being sent in three crashes"),
             ("queue-uncertain", "1 messages may have arrived"),
-            ("queue-refusals", "3 of 100 tries"),
+            ("queue-bounces", "3 of 100 messages of the last 24 h met an address that does not exist (3 refused, 0 came back)"),
         ] {
             let (status, said) = worst(&findings, check);
             assert!(status == Status::Warn && said.contains(words), "{check}: {said}");
@@ -61,6 +81,46 @@ both_dbs! {
         let findings = found(&db, START_MS + HOUR_MS).await;
         assert_eq!(worst(&findings, "queue-paused").0, Status::Warn);
         assert_eq!(worst(&findings, "queue-waiting").0, Status::Pass, "what is paused waits for a person");
-        assert_eq!(worst(&found(&db, START_MS + 3 * DAY_MS).await, "queue-refusals").0, Status::Pass, "long ago");
+        let (status, said) = worst(&found(&db, START_MS + 3 * DAY_MS).await, "queue-bounces");
+        assert!(status == Status::Warn && said.contains("of the last 30 days"), "a day has too few: {said}");
+        assert_eq!(worst(&found(&db, START_MS + 31 * DAY_MS).await, "queue-bounces").0, Status::Pass, "long ago");
+    }
+
+    /// Bounces and complaints are judged by the limits at which providers act, and few messages are not judged.
+    async fn the_last_day_is_judged_by_the_providers_limits(db: Db) {
+        use Status::{Fail, Pass, Warn};
+        let scene = Scene::released(&db, "weekly", 200).await;
+        let (mut rounds, mut bounces, mut complaints) = (0_i64, 0, 0);
+        // So many times 200 messages were accepted by then, so many came back and were complained about.
+        for (to_rounds, to_bounces, to_complaints, expected) in [
+            (0, 1, 1, (Pass, Pass)),
+            (1, 1, 1, (Pass, Pass)),
+            (5, 20, 2, (Warn, Warn)),
+            (10, 20, 2, (Pass, Warn)),
+            (11, 20, 2, (Pass, Pass)),
+            (11, 110, 7, (Fail, Fail)),
+        ] {
+            for no in rounds + 1..=to_rounds {
+                execute(
+                    &db,
+                    "INSERT INTO attempt (delivery_id, no, node_id, ended_ms, outcome, reply)
+                     SELECT id, $1, 'n', $2, 'accepted', '' FROM delivery",
+                    values![no, START_MS],
+                )
+                .await;
+            }
+            let of = |no: i64, at: usize, class: &str| bounce(no, Some(&scene.deliveries[at]), &key(at), class);
+            let came = (bounces..to_bounces).map(|at| of(at as i64, at, "bad-address"));
+            let called = (complaints..to_complaints)
+                .map(|at| MailReport { kind: "complaint".to_owned(), ..of(1_000 + at as i64, at, "abuse") });
+            for report in came.chain(called) {
+                in_tx!(db, tx => reports::insert(tx, &report));
+            }
+            (rounds, bounces, complaints) = (to_rounds, to_bounces, to_complaints);
+            let findings = found(&db, START_MS + HOUR_MS).await;
+            let (back, words) = worst(&findings, "queue-bounces");
+            let (unwanted, more) = worst(&findings, "queue-complaints");
+            assert_eq!((back, unwanted), expected, "{words}\n{more}");
+        }
     }
 }

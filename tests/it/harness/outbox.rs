@@ -16,6 +16,7 @@ use partnercast::{
         outbox, partners,
         queue::{self, Claimed, Settled},
         renditions::{self, NewLink, NewRendition},
+        reports::MailReport,
     },
 };
 
@@ -267,4 +268,26 @@ pub async fn row(db: &Db, id: &str) -> Row {
 /// Number and outcome of each recorded try of one delivery.
 pub async fn attempts(db: &Db, id: &str) -> Vec<(i64, String)> {
     rows(db, "SELECT no, outcome FROM attempt WHERE delivery_id = $1 ORDER BY no", values![id]).await
+}
+
+/// A failed bounce of `delivery`; `no` makes it a message of its own.
+pub fn bounce(no: i64, delivery: Option<&str>, base_key: &str, class: &str) -> MailReport {
+    MailReport {
+        id: format!("rpt_{no}"),
+        at_ms: START_MS + no,
+        source: "imap".to_owned(),
+        message_hash: format!("hash{no}"),
+        kind: "bounce".to_owned(),
+        class: class.to_owned(),
+        action: "failed".to_owned(),
+        delivery_id: delivery.map(str::to_owned),
+        base_key: base_key.to_owned(),
+        status: "5.1.1".to_owned(),
+        diagnostic: "550 5.1.1 “no” such user".to_owned(),
+        final_recipient: base_key.to_owned(),
+        subject: "Undelivered".to_owned(),
+        changed: delivery.is_some(),
+        effect: "stopped".to_owned(),
+        excerpt: "From: <>\n\nGrüße".to_owned(),
+    }
 }

@@ -14,30 +14,8 @@ use partnercast::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, values},
-    outbox::{Scene, key, result, settle, start},
+    outbox::{Scene, bounce, key, result, settle, start},
 };
-
-/// A failed bounce of `delivery`; `no` makes it a message of its own.
-fn bounce(no: i64, delivery: Option<&str>, base_key: &str, class: &str) -> MailReport {
-    MailReport {
-        id: format!("rpt_{no}"),
-        at_ms: START_MS + no,
-        source: "imap".to_owned(),
-        message_hash: format!("hash{no}"),
-        kind: "bounce".to_owned(),
-        class: class.to_owned(),
-        action: "failed".to_owned(),
-        delivery_id: delivery.map(str::to_owned),
-        base_key: base_key.to_owned(),
-        status: "5.1.1".to_owned(),
-        diagnostic: "550 5.1.1 “no” such user".to_owned(),
-        final_recipient: base_key.to_owned(),
-        subject: "Undelivered".to_owned(),
-        changed: delivery.is_some(),
-        effect: "stopped".to_owned(),
-        excerpt: "From: <>\n\nGrüße".to_owned(),
-    }
-}
 
 both_dbs! {
     /// A message is recorded once; what is stored is what is read.

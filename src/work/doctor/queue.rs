@@ -1,0 +1,153 @@
+//! The outbox: what waits, what is stuck, and what receivers and readers made of what left.
+
+use super::{Finding, Group};
+use crate::{
+    domain::kernel::clock::{DAY_MS, MINUTE_MS},
+    store::{
+        Db,
+        inspect::{self, Rates},
+    },
+};
+
+/// A message that is due and waits longer is told about.
+const WAIT_MS_MAX: i64 = 10 * MINUTE_MS;
+/// Share of addresses that do not exist, from which providers take notice and action, per thousand.
+const BOUNCES_PER_MILLE: (i64, i64) = (20, 50);
+/// Share of readers who call mail unwanted, likewise (Google's and Yahoo's rules for senders).
+const COMPLAINTS_PER_MILLE: (i64, i64) = (1, 3);
+/// Fewer messages than this say nothing about a share.
+const TRIES_MIN: i64 = 100;
+/// How far back is looked where a day has too few: newsletters leave once a month.
+const DAYS_MAX: i64 = 30;
+
+/// The outbox, and what became of what left it.
+pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
+    let finding = |check| Finding::new(Group::Queue, check, "outbox");
+    let queue = match inspect::queue(db, now_ms).await {
+        Ok(queue) => queue,
+        Err(error) => {
+            let fix = "the first `partnercast serve` makes the tables";
+            return vec![finding("queue").unknown(format!("cannot be read: {}", error.public()), fix)];
+        }
+    };
+    let waits_ms = queue.oldest_due_ms.map_or(0, |due_ms| now_ms - due_ms);
+    let waiting = match queue.oldest_due_ms {
+        None => "nothing that is due waits".to_owned(),
+        Some(_) => format!("the oldest message that is due waits since {} min", waits_ms / MINUTE_MS),
+    };
+    let stuck = |check, number: i64, pass: &str, found: &str, fix: &str| {
+        if number == 0 {
+            finding(check).pass(pass)
+        } else {
+            finding(check).warn(format!("{number} {found}"), fix)
+        }
+    };
+    let mut findings = vec![
+        if waits_ms > WAIT_MS_MAX {
+            finding("queue-waiting")
+                .warn(waiting, "see that `partnercast serve` runs and that the relay answers")
+        } else {
+            finding("queue-waiting").pass(waiting)
+        },
+        stuck(
+            "queue-dead",
+            queue.dead,
+            "nothing was given up after crashes",
+            "messages were being sent in three crashes",
+            "see what they have in common, then have them sent again from the console",
+        ),
+        stuck(
+            "queue-uncertain",
+            queue.uncertain,
+            "nothing waits for a decision",
+            "messages may have arrived and wait for a decision",
+            "decide in the console whether they are sent again",
+        ),
+        stuck(
+            "queue-paused",
+            queue.paused_issues,
+            "no issue is paused",
+            "issues are paused",
+            "resume or cancel them in the console",
+        ),
+    ];
+    findings.extend(rates(db, now_ms).await);
+    findings
+}
+
+async fn rates(db: &Db, now_ms: i64) -> Vec<Finding> {
+    let mut hours = "24 h".to_owned();
+    let mut rates = inspect::rates(db, now_ms - DAY_MS).await;
+    if rates.as_ref().is_ok_and(|rates| rates.tried() < TRIES_MIN) {
+        hours = format!("{DAYS_MAX} days");
+        rates = inspect::rates(db, now_ms - DAYS_MAX * DAY_MS).await;
+    }
+    match rates {
+        Ok(rates) if rates == Rates::default() => ["queue-bounces", "queue-complaints"]
+            .map(|check| Finding::new(Group::Queue, check, "outbox"))
+            .map(|finding| finding.pass(format!("nothing left in the last {hours}")))
+            .into(),
+        Ok(rates) => vec![bounces(&rates, &hours), complaints(&rates, &hours)],
+        Err(error) => {
+            let fix = "start the newest `partnercast serve` once: it brings the tables up to date";
+            let finding = Finding::new(Group::Queue, "queue-bounces", "outbox");
+            vec![finding.unknown(format!("cannot be read: {}", error.public()), fix)]
+        }
+    }
+}
+
+/// Providers judge senders by the share of addresses that do not exist.
+fn bounces(rates: &Rates, hours: &str) -> Finding {
+    let finding = Finding::new(Group::Queue, "queue-bounces", "outbox");
+    let tried = rates.tried();
+    let gone = rates.refused + rates.bounced;
+    let found = format!(
+        "{gone} of {tried} messages of the last {hours} met an address that does not exist ({} refused, {} came back)",
+        rates.refused, rates.bounced
+    );
+    let fix = "import a fresh roster: addresses that are gone cost the sender's reputation, from 2 % on, and above 5 % \
+               providers refuse mail";
+    match share(gone, tried, BOUNCES_PER_MILLE) {
+        Share::Fine => finding.pass(found),
+        Share::High => finding.warn(found, fix),
+        Share::TooHigh => finding.fail(found, fix),
+    }
+}
+
+/// And by the share of readers who call it unwanted.
+fn complaints(rates: &Rates, hours: &str) -> Finding {
+    let finding = Finding::new(Group::Queue, "queue-complaints", "outbox");
+    let found =
+        format!("{} complaints about {} messages of the last {hours}", rates.complaints, rates.accepted);
+    let fix = "see who complained on the console's page Do not send, and ask why they are in the audience; keep under \
+               0.1 %, for at 0.3 % Google and Yahoo begin to refuse";
+    // One person among a few hundred is no share.
+    let per_mille = if rates.complaints <= 1 {
+        Share::Fine
+    } else {
+        share(rates.complaints, rates.accepted, COMPLAINTS_PER_MILLE)
+    };
+    match per_mille {
+        Share::Fine => finding.pass(found),
+        Share::High => finding.warn(found, fix),
+        Share::TooHigh => finding.fail(found, fix),
+    }
+}
+
+enum Share {
+    Fine,
+    High,
+    TooHigh,
+}
+
+/// How `part` of `whole` stands to the limits at which providers notice and act, per thousand; fine where there are too
+/// few to tell.
+fn share(part: i64, whole: i64, (notice, act): (i64, i64)) -> Share {
+    if whole < TRIES_MIN || part * 1_000 < notice * whole {
+        Share::Fine
+    } else if part * 1_000 < act * whole {
+        Share::High
+    } else {
+        Share::TooHigh
+    }
+}
