@@ -67,7 +67,7 @@ pub struct MailRelay {
     pub weight: u32,
     /// Open connections at most; `mail.connections` when absent.
     pub connections: Option<usize>,
-    /// Messages in any 60 minutes at most.
+    /// Messages in any 60 minutes at most; a twentieth is kept for mail that somebody waits for.
     pub per_hour: Option<u64>,
     /// As `mail.ca_file`.
     pub ca_file: Option<PathBuf>,

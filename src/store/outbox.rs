@@ -159,6 +159,8 @@ async fn insert(
          JOIN contact c ON c.id = a.contact_id
          JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
          WHERE a.issue_id = $1 AND a.included AND a.contact_id > $6 AND ($7 IS NULL OR a.contact_id <= $7)
+         -- In the order in which they will leave, so that a window's rows lie together.
+         ORDER BY o.due_ms, a.contact_id
          ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
         args![issue_id, LANE_ISSUE, terms.lifetime_ms, terms.now_ms, terms.domain, after, last],
     )

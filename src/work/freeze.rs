@@ -296,6 +296,7 @@ impl<'a> Audience<'a> {
         freezing::begin(&mut tx, issue_id, ctx.clock.machine_ms()).await?;
         tx.commit().await?;
         let (mut digest, mut after) = (Sha256::new(), String::new());
+        let (now_ms, mut number) = (ctx.now_ms(), 0);
         while let Some(page) = page(ctx, &mut after).await? {
             let mut decisions = Vec::with_capacity(page.len());
             for stored in &page {
@@ -303,11 +304,13 @@ impl<'a> Audience<'a> {
                 note(&mut digest, stored, &verdict);
                 // Somebody new since the first look has no variant; the digest will tell.
                 let variant = verdict.readers.and_then(|readers| variants.get(&key_of(&readers)));
+                number += u32::from(variant.is_some());
                 decisions.push(issues::Decision {
                     contact_id: stored.id.to_string(),
                     zone: verdict.zone.to_owned(),
                     because: verdict.because,
-                    included: variant.map(|id| (id.clone(), DeliveryId::new(ctx.now_ms(), &*ctx.random))),
+                    included: variant
+                        .map(|id| (id.clone(), DeliveryId::numbered(now_ms, number, &*ctx.random))),
                 });
             }
             let mut tx = ctx.db.begin().await?;

@@ -117,11 +117,12 @@ impl Connection {
         }
         let utf8 = !mail.envelope_from.is_ascii() || !mail.envelope_to.is_ascii();
         if utf8 && !self.offers.smtputf8 {
+            // The relay's limit, not the reader's fault: nothing may be stopped for it.
             let why = "the address is not ASCII and the relay does not offer SMTPUTF8 (RFC 6531)".to_owned();
             return if mail.envelope_to.is_ascii() {
                 refuse(Stage::Mail, Trouble::OurSetup, why)
             } else {
-                refuse(Stage::Recipient, Trouble::BadAddress, why)
+                refuse(Stage::Recipient, Trouble::Content, why)
             };
         }
         let eight_bit = !mail.bytes.is_ascii();

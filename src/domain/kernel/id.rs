@@ -13,6 +13,21 @@ fn uuid_v7(now_ms: UtcMs, random: &dyn Random) -> Uuid {
     uuid::Builder::from_unix_timestamp_millis(u64::try_from(now_ms).unwrap_or(0), &bytes).into_uuid()
 }
 
+/// One of many UUIDv7 of the same instant, in the order of their numbers: a counter of 32 bits stands before what is
+/// random (RFC 9562 section 6.2, method 1).
+fn uuid_v7_numbered(now_ms: UtcMs, number: u32, random: &dyn Random) -> Uuid {
+    let mut bytes = [0; 10];
+    random.fill(&mut bytes);
+    let [high, middle, low, last] = number.to_be_bytes();
+    // The upper four bits of the first byte and the upper two of the third are the version and the variant.
+    bytes[0] = high >> 4;
+    bytes[1] = (high << 4) | (middle >> 4);
+    bytes[2] = ((middle & 0x0f) << 2) | (low >> 6);
+    bytes[3] = (low << 2) | (last >> 6);
+    bytes[4] = (last << 2) | (bytes[4] & 0x03);
+    uuid::Builder::from_unix_timestamp_millis(u64::try_from(now_ms).unwrap_or(0), &bytes).into_uuid()
+}
+
 macro_rules! ids {
     ($($(#[$doc:meta])* $name:ident $prefix:literal;)*) => {$(
         $(#[$doc])*
@@ -23,6 +38,12 @@ macro_rules! ids {
             /// A new id.
             pub fn new(now_ms: UtcMs, random: &dyn Random) -> Self {
                 Self(uuid_v7(now_ms, random))
+            }
+
+            /// One of many new ids of the same instant, which sort by their number: rows that are worked on together
+            /// lie together.
+            pub fn numbered(now_ms: UtcMs, number: u32, random: &dyn Random) -> Self {
+                Self(uuid_v7_numbered(now_ms, number, random))
             }
 
             /// Reads the text form.
@@ -80,6 +101,19 @@ ids! {
 mod tests {
     use super::*;
     use crate::domain::kernel::random::SeededRandom;
+
+    #[test]
+    fn numbered_ids_sort_by_their_number() {
+        let random = SeededRandom::new(1);
+        let numbers =
+            [0, 1, 2, 63, 64, 255, 256, 4_095, 4_096, 65_535, 1 << 20, 1 << 24, u32::MAX - 1, u32::MAX];
+        let ids: Vec<String> =
+            numbers.iter().map(|number| DeliveryId::numbered(1_000, *number, &random).to_string()).collect();
+        assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+        assert!(ids.iter().all(|id| DeliveryId::parse(id).unwrap().0.get_version_num() == 7));
+        assert!(ids[13] < DeliveryId::new(1_001, &random).to_string(), "and with others by time");
+        assert_ne!(DeliveryId::numbered(1_000, 7, &random), DeliveryId::numbered(1_000, 7, &random));
+    }
 
     #[test]
     fn ids_round_trip_and_sort_by_time() {

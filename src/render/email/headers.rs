@@ -61,17 +61,20 @@ pub(super) fn header_safe<'a>(what: &str, value: &'a str) -> Result<&'a [u8]> {
     }
 }
 
-/// `Name: mailbox` with its line end, encoded by lettre (RFC 5322 section 3.4, RFC 2047).
+/// `Name: mailbox` with its line end, encoded by lettre (RFC 5322 section 3.4, RFC 2047). An address that is not ASCII
+/// stands there as it is (RFC 6532 section 3.2).
 pub(super) fn mailbox_line<H: header::Header + From<Mailboxes>>(name: &str, email: &str) -> Result<String> {
     checked("a name", name)?;
-    let address: Address = email.parse().ok().filter(|_| email.is_ascii()).ok_or_else(|| {
-        Error::invalid(format!("`{email}` is not an address we can send to; it must be ASCII"))
-    })?;
     let name = name.trim();
-    if name.contains("=?") {
-        // Lettre leaves ASCII as it is; readers would decode what the name only seems to be.
-        return Ok(format!("{}: {}\r\n <{address}>\r\n", H::name(), encoded_words(name)));
+    if name.contains("=?") || !email.is_ascii() {
+        // Lettre leaves ASCII as it is, and readers would decode what the name only seems to be; it refuses other
+        // addresses.
+        let address = EmailAddress::parse(email)?;
+        let name = if name.is_empty() { String::new() } else { encoded_words(name) + "\r\n " };
+        return Ok(format!("{}: {name}<{address}>\r\n", H::name()));
     }
+    let address: Address =
+        email.parse().map_err(|_| Error::invalid(format!("`{email}` is not an address we can send to")))?;
     let mut line = header::Headers::new();
     let mailbox = Mailbox::new((!name.is_empty()).then(|| name.to_owned()), address);
     line.set(H::from(Mailboxes::from(mailbox)));

@@ -1,5 +1,6 @@
 //! Mail: from trees to a rendition with slots, and from there to the wire.
 
+mod address;
 pub mod dkim;
 mod headers;
 mod newsletter;
@@ -20,6 +21,7 @@ use crate::domain::{
 
 use super::slots::{SlotTable, SlotValues, escape_html};
 
+pub use address::on_the_wire;
 pub use headers::MessageHeaders;
 pub use newsletter::{CardImage, EmailInput, FeatureCard, FooterLinks, newsletter};
 pub use notice::{Fact, NoticeInput, notice};

@@ -31,7 +31,7 @@ const MESSAGE_BYTES_MAX: usize = 1 << 20;
 pub struct Recipient<'a> {
     /// Name for the `To` header, may be empty.
     pub to_name: &'a str,
-    /// Address, as `EmailAddress` holds it; ASCII only (SMTPUTF8 is not spoken).
+    /// Address, as [`super::on_the_wire`] gives it.
     pub to_email: &'a str,
     /// `Message-ID` without the angle brackets, the same for every try of this delivery.
     pub message_id: &'a str,

@@ -154,10 +154,13 @@ fn values_that_could_become_headers_are_refused_and_leave_nothing() {
     let bad_token = SlotValues { preferences_token: "a>\r\nBcc: x@y.example", ..good.values };
     assert!(template.fill(&Recipient { values: bad_token, ..good }, &mut out).is_err());
     assert!(template.fill(&Recipient { message_id: "a> b", ..good }, &mut out).is_err());
-    assert!(template.fill(&Recipient { to_email: "jos\u{e9}@x.example", ..good }, &mut out).is_err());
-    assert!(
-        template.fill(&Recipient { to_email: "a@b.example>\r\nBcc: c@d.example", ..good }, &mut out).is_err()
-    );
+    for to_email in [
+        "a@b.example>\r\nBcc: c@d.example",
+        "jos\u{e9}@x.example>\r\nBcc: c@d.example",
+        "\u{e9}@x, y@z.example",
+    ] {
+        assert!(template.fill(&Recipient { to_email, ..good }, &mut out).is_err(), "{to_email}");
+    }
     let hostile = MessageHeaders { list_id: Some("a>\r\nBcc: x@y.example".into()), ..headers() };
     assert!(WireTemplate::build(&rendition(), &hostile).is_err());
     let hostile = MessageHeaders { from_name: "a\r\nBcc: x@y.example".into(), ..headers() };
@@ -184,4 +187,15 @@ fn a_reader_without_a_name_gets_the_default_and_a_bare_address() {
     assert!(message.contains("\r\nTo: dana@northlight.example\r\n"), "{message}");
     let parsed = MessageParser::default().parse(message.as_bytes()).unwrap();
     assert!(parsed.body_text(0).unwrap().starts_with("Hi there\r\n"));
+}
+
+#[test]
+fn an_address_beyond_ascii_stands_in_the_header_as_it_is() {
+    let template = WireTemplate::build(&rendition(), &headers()).unwrap();
+    let mut out = Vec::new();
+    template
+        .fill(&Recipient { to_email: "jos\u{e9}@x.example", ..recipient("Jos\u{e9} =?") }, &mut out)
+        .unwrap();
+    let text = String::from_utf8(out).unwrap();
+    assert!(text.contains("\r\nTo: =?utf-8?b?Sm9zw6kgPT8=?=\r\n <jos\u{e9}@x.example>\r\n"), "{text}");
 }

@@ -26,6 +26,8 @@ const RELAY_BROKEN_MAX: u32 = 2;
 const SITE_BROKEN_MAX: u32 = 2;
 /// A site whose slots are all used and that answered nothing for this long (machine time) is stalled.
 const STALLED_MS: i64 = 1_000;
+/// Messages that may be open for each slot of a relay: a relay that was in trouble soon takes no more.
+const OPEN_A_SLOT: usize = 32;
 /// Sites remembered; those with nothing to do are forgotten first.
 const SITES_MAX: usize = 10_000;
 /// First rest of a relay that said "too fast".
@@ -67,6 +69,7 @@ pub(super) struct Now {
 
 /// The desk between queue and connections.
 pub(super) struct Dispatch {
+    window: usize,
     relays: Vec<RelayDesk>,
     sites: HashMap<Arc<str>, Site>,
     /// Sites with something to do, whose turn it is first.
@@ -84,9 +87,11 @@ pub(super) struct Dispatch {
 }
 
 impl Dispatch {
-    pub(super) fn new(relays: &[RelayTerms]) -> Self {
+    /// A desk for at most `window` open messages.
+    pub(super) fn new(relays: &[RelayTerms], window: usize) -> Self {
         let connections: usize = relays.iter().map(|relay| relay.connections_max).sum();
         Self {
+            window,
             relays: relays.iter().map(RelayDesk::new).collect(),
             sites: HashMap::new(),
             turns: VecDeque::new(),
@@ -400,12 +405,21 @@ impl Dispatch {
         names
     }
 
-    /// How many messages more may be started, at most `window` being open: no more than relays that were in trouble
-    /// can soon take.
-    pub(super) fn room(&self, window: usize, now: Now) -> usize {
+    /// How many messages may be open at once.
+    fn capacity(&self, now: Now) -> usize {
         let open = self.relays.iter().filter(|relay| relay.is_open(true, now));
         let slots: usize = open.map(|relay| relay.slots.limit()).sum();
-        window.min(slots * 16).saturating_sub(self.open())
+        self.window.min(slots * OPEN_A_SLOT)
+    }
+
+    /// How many messages more may be started.
+    pub(super) fn room(&self, now: Now) -> usize {
+        self.capacity(now).saturating_sub(self.open())
+    }
+
+    /// How many finished messages are worth a transaction: a third of those that may be open, while the others go on.
+    pub(super) fn batch(&self, now: Now) -> usize {
+        (self.capacity(now) / 3).max(1)
     }
 
     /// When a relay can be asked again, if none can be now.

@@ -2,6 +2,7 @@ use super::*;
 use crate::domain::delivery::Reply;
 
 const START: Now = Now { calendar_ms: 0, machine_ms: 0 };
+const WINDOW: usize = 128;
 const MINUTE_MS: i64 = 60_000;
 
 fn at(ms: i64) -> Now {
@@ -55,7 +56,7 @@ fn all_through(desk: &mut Dispatch, relay: usize, now: Now) -> Vec<String> {
 
 #[test]
 fn urgent_mail_goes_first_and_has_a_place_of_its_own() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 2)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 2)], WINDOW);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
     let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, false, START)).collect();
     assert_eq!(held.len(), 2, "all slots are used by the issue");
@@ -67,7 +68,7 @@ fn urgent_mail_goes_first_and_has_a_place_of_its_own() {
 
 #[test]
 fn a_silent_site_keeps_two_connections_and_the_others_go_on() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 8)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 8)], WINDOW);
     desk.add((0..50).map(|n| message(n, "silent.example")).collect(), START);
     desk.add((50..150).map(|n| message(n, "fine.example")).collect(), START);
     let (mut stuck, mut done) = (Vec::new(), 0);
@@ -92,7 +93,7 @@ fn a_silent_site_keeps_two_connections_and_the_others_go_on() {
 
 #[test]
 fn a_relay_that_is_down_hands_over_to_the_other_within_the_same_try() {
-    let mut desk = Dispatch::new(&[relay("down", 1, 2), relay("up", 1, 2)]);
+    let mut desk = Dispatch::new(&[relay("down", 1, 2), relay("up", 1, 2)], WINDOW);
     desk.add((0..4).map(|n| message(n, &format!("{n}.example"))).collect(), START);
     for _ in 0..2 {
         let job = desk.next(0, false, START).unwrap();
@@ -107,7 +108,7 @@ fn a_relay_that_is_down_hands_over_to_the_other_within_the_same_try() {
 
 #[test]
 fn what_may_have_left_is_never_given_to_another_relay() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)], WINDOW);
     desk.add(vec![message(1, "one.example"), message(2, "two.example")], START);
     let outcomes =
         [Outcome::Uncertain { detail: String::new() }, refused(Stage::Recipient, Trouble::BadAddress)];
@@ -120,18 +121,18 @@ fn what_may_have_left_is_never_given_to_another_relay() {
 
 #[test]
 fn when_every_relay_is_down_everything_goes_back_to_the_queue() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 4)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 4)], WINDOW);
     desk.add((0..20).map(|n| message(n, "one.example")).collect(), START);
     for _ in 0..RELAY_BROKEN_MAX {
         let job = desk.next(0, false, START).unwrap();
         desk.done(0, job, refused(Stage::Greeting, Trouble::Host), START);
     }
-    assert_eq!((desk.finished(), desk.room(128, START)), (2, 0));
+    assert_eq!((desk.finished(), desk.room(START)), (2, 0));
     assert_eq!(desk.closed_until_ms(START), Some(MINUTE_MS));
     assert_eq!(desk.take_stuck(START, false).len(), 18);
     // After the rest one message finds out how things stand, not a whole window.
     let after = at(MINUTE_MS);
-    assert_eq!(desk.room(128, after), 16);
+    assert_eq!(desk.room(after), 16);
     desk.add((0..16).map(|n| message(n, "one.example")).collect(), after);
     let probe = desk.next(0, false, after).unwrap();
     assert!(desk.next(0, false, after).is_none());
@@ -141,7 +142,7 @@ fn when_every_relay_is_down_everything_goes_back_to_the_queue() {
 
 #[test]
 fn shares_follow_the_weights_while_both_have_room() {
-    let mut desk = Dispatch::new(&[relay("big", 3, 4), relay("small", 1, 4)]);
+    let mut desk = Dispatch::new(&[relay("big", 3, 4), relay("small", 1, 4)], WINDOW);
     desk.add((0..800).map(|n| message(n, &format!("{}.example", n % 40))).collect(), START);
     let mut sent = [0, 0];
     let mut idle = 0;
@@ -163,7 +164,7 @@ fn shares_follow_the_weights_while_both_have_room() {
 
 #[test]
 fn a_standby_works_only_when_no_other_can() {
-    let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)]);
+    let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)], WINDOW);
     desk.add((0..6).map(|n| message(n, &format!("{n}.example"))).collect(), START);
     assert!(desk.next(1, false, START).is_none());
     for _ in 0..RELAY_BROKEN_MAX {
@@ -175,7 +176,7 @@ fn a_standby_works_only_when_no_other_can() {
 
 #[test]
 fn a_limited_relay_sends_what_it_is_permitted() {
-    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
+    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }], WINDOW);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
     assert!(desk.next(0, false, START).is_none());
     desk.permit("a", 5, 0, MINUTE_MS);
@@ -186,13 +187,13 @@ fn a_limited_relay_sends_what_it_is_permitted() {
 
 #[test]
 fn what_is_reserved_of_a_limit_is_for_urgent_mail() {
-    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
+    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }], WINDOW);
     desk.permit("a", 1, 2, MINUTE_MS);
     desk.add((0..3).map(|n| message(n, "one.example")).chain((3..7).map(urgent)).collect(), START);
     assert_eq!(all_through(&mut desk, 0, START), ["dlv_3", "dlv_4", "dlv_5"], "common permits first");
     assert_eq!(desk.permits("a"), (0, 0));
     desk.permit("a", 0, 1, MINUTE_MS);
-    assert!(desk.room(128, START) > 0 && !desk.may_start_issues(START));
+    assert!(desk.room(START) > 0 && !desk.may_start_issues(START));
     let back: Vec<_> = desk.take_stuck(START, false).into_iter().map(|(claimed, _)| claimed.id).collect();
     assert_eq!(back, ["dlv_0", "dlv_1", "dlv_2"], "issues wait in the queue, not in the window");
     assert_eq!(all_through(&mut desk, 0, START), ["dlv_6"]);
@@ -203,7 +204,7 @@ fn what_is_reserved_of_a_limit_is_for_urgent_mail() {
 
 #[test]
 fn a_site_that_says_too_fast_rests_and_the_relay_goes_on() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 4)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 4)], WINDOW);
     desk.add((0..4).map(|n| message(n, "fast.example")).collect(), START);
     let job = desk.next(0, false, START).unwrap();
     desk.done(0, job, refused(Stage::Recipient, Trouble::Throttle), START);
@@ -216,7 +217,7 @@ fn a_site_that_says_too_fast_rests_and_the_relay_goes_on() {
 
 #[test]
 fn silent_sites_that_hold_every_slot_do_not_stop_the_others() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 8)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 8)], WINDOW);
     desk.add((0..4).map(|n| message(n, &format!("silent-{}.example", n % 2))).collect(), START);
     let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, false, START)).collect();
     assert_eq!(held.len(), 2, "both slots are used by those who say nothing");
@@ -228,7 +229,7 @@ fn silent_sites_that_hold_every_slot_do_not_stop_the_others() {
 
 #[test]
 fn slow_messages_never_use_more_than_every_connection() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 3)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 3)], WINDOW);
     desk.add((0..40).map(|n| message(n, &format!("silent-{n}.example"))).collect(), START);
     let mut flying = Vec::new();
     for second in 0..20 {
@@ -240,7 +241,7 @@ fn slow_messages_never_use_more_than_every_connection() {
 #[test]
 fn what_one_relay_was_asked_about_in_vain_goes_to_the_other_whatever_its_share() {
     for weight in [0, 1] {
-        let mut desk = Dispatch::new(&[relay("first", 1, 40), relay("second", weight, 40)]);
+        let mut desk = Dispatch::new(&[relay("first", 1, 40), relay("second", weight, 40)], WINDOW);
         // The second gets ahead of its share as far as it may.
         desk.add((0..60).map(|n| message(n, "fine.example")).collect(), START);
         all_through(&mut desk, 1, START);
@@ -257,7 +258,7 @@ fn what_one_relay_was_asked_about_in_vain_goes_to_the_other_whatever_its_share()
 
 #[test]
 fn a_message_that_no_relay_can_be_asked_about_any_more_goes_back() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)], WINDOW);
     desk.add(vec![message(1, "one.example"), urgent(2)], START);
     for _ in 0..2 {
         let job = desk.next(0, false, START).unwrap();
@@ -277,7 +278,7 @@ fn a_message_that_no_relay_can_be_asked_about_any_more_goes_back() {
 
 #[test]
 fn a_message_that_waits_for_another_relay_does_not_hold_up_its_site() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)], WINDOW);
     desk.add((0..3).map(|n| message(n, "one.example")).collect(), START);
     let job = desk.next(0, false, START).unwrap();
     desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
@@ -287,7 +288,7 @@ fn a_message_that_waits_for_another_relay_does_not_hold_up_its_site() {
 
 #[test]
 fn a_standby_takes_no_urgent_mail_while_another_can() {
-    let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)]);
+    let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)], WINDOW);
     desk.add(vec![urgent(1)], START);
     assert!(desk.next(1, true, START).is_none());
     let job = desk.next(0, true, START).unwrap();
@@ -297,7 +298,7 @@ fn a_standby_takes_no_urgent_mail_while_another_can() {
 
 #[test]
 fn a_relay_that_was_away_does_not_get_everything_when_it_is_back() {
-    let mut desk = Dispatch::new(&[relay("away", 1, 4), relay("here", 1, 4)]);
+    let mut desk = Dispatch::new(&[relay("away", 1, 4), relay("here", 1, 4)], WINDOW);
     desk.add((0..500).map(|n| message(n, &format!("{}.example", n % 50))).collect(), START);
     for _ in 0..RELAY_BROKEN_MAX {
         let job = desk.next(0, false, START).unwrap();
@@ -320,7 +321,7 @@ fn a_relay_that_was_away_does_not_get_everything_when_it_is_back() {
 
 #[test]
 fn permits_end_with_their_minute() {
-    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }]);
+    let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }], WINDOW);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
     desk.permit("a", 5, 0, MINUTE_MS);
     assert!(desk.next(0, false, at(MINUTE_MS - 1)).is_some());
@@ -332,7 +333,7 @@ fn permits_end_with_their_minute() {
 
 #[test]
 fn what_goes_back_for_a_stuck_site_is_put_off() {
-    let mut desk = Dispatch::new(&[relay("a", 1, 8)]);
+    let mut desk = Dispatch::new(&[relay("a", 1, 8)], WINDOW);
     desk.add(
         (0..9).map(|n| message(n, ["fast.example", "silent.example", "fine.example"][n / 3])).collect(),
         START,
@@ -363,7 +364,7 @@ fn what_goes_back_for_a_stuck_site_is_put_off() {
 
 #[test]
 fn a_site_that_one_relay_cannot_reach_is_no_trouble_of_the_site() {
-    let mut desk = Dispatch::new(&[relay("first", 1, 4), relay("second", 0, 4)]);
+    let mut desk = Dispatch::new(&[relay("first", 1, 4), relay("second", 0, 4)], WINDOW);
     desk.add((0..10).map(|n| message(n, "odd.example")).collect(), START);
     for _ in 0..4 {
         let Some(job) = desk.next(0, false, START) else { break };

@@ -14,7 +14,7 @@ use crate::{
     },
     render::{
         SlotValues,
-        email::{Recipient, WireTemplate, dkim::Signer},
+        email::{Recipient, WireTemplate, dkim::Signer, on_the_wire},
     },
     store::{
         queue::{self, Claimed},
@@ -84,9 +84,10 @@ impl Writer {
         let keys = &self.ctx.keys;
         let domain = self.ctx.settings.bounces.domain.as_deref();
         let stop = domain.map(|domain| return_path::unsubscribe_address(keys, token.delivery, domain));
+        let to_email = on_the_wire(&claimed.email);
         let recipient = Recipient {
             to_name: &claimed.recipient_name,
-            to_email: &claimed.email,
+            to_email: &to_email,
             message_id: &claimed.message_id,
             date_ms: claimed.promised_ms,
             unsubscribe_mail: stop.as_deref(),
@@ -113,7 +114,7 @@ impl Writer {
                     || wire.sender.clone(),
                     |domain| return_path::return_path(keys, token.delivery, domain),
                 );
-                Ok(Mail { envelope_from, envelope_to: claimed.email.clone(), bytes })
+                Ok(Mail { envelope_from, envelope_to: to_email.into_owned(), bytes })
             }
             Ok(Err(error)) => Err(ours(&error)),
             Err(_) => Err(Unwritten::ByUs("the message could not be written".to_owned())),

@@ -58,7 +58,7 @@ const SETTLE_WITHIN: Duration = Duration::from_millis(50);
 const LAST_MOMENT: Duration = Duration::from_secs(10);
 /// Rest after the database did not answer.
 const DATABASE_REST: Duration = Duration::from_secs(1);
-/// Places of the window that issues leave to single mails.
+/// Places of the window that issues leave to single mails, half of a smaller window at most.
 const URGENT_PLACES: usize = 8;
 
 /// One worker. Run one a process; it spreads the window over the connections of all relays.
@@ -102,8 +102,7 @@ impl Deliverer {
                 is_limited: dialer.relay().per_hour_max.is_some(),
             })
             .collect();
-        let batch = batch_of(&ctx);
-        let desk = Arc::new(Desk::new(ctx.clone(), life.clone(), &terms, batch));
+        let desk = Arc::new(Desk::new(ctx.clone(), life.clone(), &terms));
         let limits = Limits::new(&ctx, &dialers);
         Self {
             ctx,
@@ -173,9 +172,11 @@ impl Deliverer {
                 self.limits.top_up(&self.ctx, &self.desk, false).await?;
                 return Ok(started);
             }
-            if open > 0 && (self.is_dry || room < self.batch()) && finished < self.batch() {
-                let progress = self.desk.progress.notified();
-                let _ = tokio::time::timeout(SETTLE_WITHIN, progress).await;
+            let settle_at = tokio::time::Instant::now() + SETTLE_WITHIN;
+            while !self.is_worth_a_step() {
+                if tokio::time::timeout_at(settle_at, self.desk.progress.notified()).await.is_err() {
+                    break;
+                }
             }
         }
     }
@@ -190,14 +191,10 @@ impl Deliverer {
         &self.steps
     }
 
-    fn batch(&self) -> usize {
-        batch_of(&self.ctx)
-    }
-
     /// Messages started, finished, and room for more.
     fn outlook(&self) -> (usize, usize, usize) {
         let dispatch = self.desk.dispatch();
-        (dispatch.open(), dispatch.finished(), dispatch.room(self.ctx.settings.window, self.desk.now()))
+        (dispatch.open(), dispatch.finished(), dispatch.room(self.desk.now()))
     }
 
     /// Sees to it that every connection has its task.
@@ -235,11 +232,10 @@ impl Deliverer {
         let rest = self.rest().await;
         let until = tokio::time::Instant::now() + rest;
         loop {
-            let (open, finished, room) = self.outlook();
-            let enough = finished >= self.batch() || (finished > 0 && open == 0);
-            if enough || (!self.is_dry && room >= self.batch()) {
+            if self.is_worth_a_step() {
                 return;
             }
+            let (_, finished, _) = self.outlook();
             let settle_at = tokio::time::Instant::from_std(self.last_step + SETTLE_WITHIN);
             let until = if finished > 0 { until.min(settle_at) } else { until };
             tokio::select! {
@@ -255,6 +251,22 @@ impl Deliverer {
                 _ = shutdown.changed() => return,
             }
         }
+    }
+
+    /// Whether enough is finished, or may be started, for a transaction.
+    fn is_worth_a_step(&self) -> bool {
+        let (open, finished, room) = self.outlook();
+        let batch = self.desk.dispatch().batch(self.desk.now());
+        let is_enough = finished >= batch || (finished > 0 && open == 0);
+        // Where nothing may be started, room alone is no reason to look again: that would turn for ever, and the
+        // heartbeat that would end it might never get its turn.
+        let may_start = self.astray || self.life.is_fresh(self.ctx.clock.machine_ms());
+        is_enough || (may_start && !self.is_dry && room.saturating_sub(self.urgent_places()) >= batch)
+    }
+
+    /// Places of the window that issues leave to single mails.
+    fn urgent_places(&self) -> usize {
+        URGENT_PLACES.min(self.ctx.settings.window / 2)
     }
 
     /// How long nothing is due, at most [`POLL`]: other nodes and people may add to the queue meanwhile.
@@ -305,9 +317,4 @@ impl Deliverer {
         tx.commit().await?;
         self.limits.top_up(&self.ctx, &self.desk, false).await
     }
-}
-
-/// Finished messages that are worth a transaction: half a window, while the other half goes on.
-fn batch_of(ctx: &Context) -> usize {
-    (ctx.settings.window / 2).max(1)
 }

@@ -36,21 +36,18 @@ pub(super) struct Desk {
     /// There may be work for the loop.
     pub(super) progress: Notify,
     stopping: AtomicBool,
-    /// Finished messages that are worth a transaction.
-    batch: usize,
 }
 
 impl Desk {
-    pub(super) fn new(ctx: Arc<Context>, life: Arc<Life>, relays: &[RelayTerms], batch: usize) -> Self {
+    pub(super) fn new(ctx: Arc<Context>, life: Arc<Life>, relays: &[RelayTerms]) -> Self {
         Self {
             writer: Writer::new(ctx.clone()),
+            dispatch: Mutex::new(Dispatch::new(relays, ctx.settings.window)),
             ctx,
             life,
-            dispatch: Mutex::new(Dispatch::new(relays)),
             work: Notify::new(),
             progress: Notify::new(),
             stopping: AtomicBool::new(false),
-            batch,
         }
     }
 
@@ -104,7 +101,7 @@ impl Desk {
         let mut dispatch = self.dispatch();
         let others = dispatch.done(relay, job, outcome, now);
         let finished = dispatch.finished();
-        let tell = finished == 1 || finished >= self.batch || dispatch.open() == 0;
+        let tell = finished == 1 || finished >= dispatch.batch(now) || dispatch.open() == 0;
         drop(dispatch);
         if others {
             self.work.notify_one();

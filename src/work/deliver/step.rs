@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    Deliverer, URGENT_PLACES,
+    Deliverer,
     dispatch::{Finished, Now},
     ledger,
     node::{take_over, tell},
@@ -177,7 +177,7 @@ impl Deliverer {
         room: usize,
         started: &mut Vec<Claimed>,
     ) -> Result<()> {
-        let mut left = room.saturating_sub(URGENT_PLACES.min(self.ctx.settings.window / 2));
+        let mut left = room.saturating_sub(self.urgent_places());
         // The issues take turns at being first, so that none waits for another to end.
         // With warm-up plans every node asks in the same order, or two would wait for each other.
         if !self.running.is_empty() && !self.limits.has_plans() {

@@ -5,7 +5,7 @@ use partnercast::{
         delivery::DeliveryState,
         kernel::clock::{HOUR_MS, MINUTE_MS},
     },
-    store::{deliveries, issues},
+    store::{deliveries, freezing, issues, partners},
     work::{preferences, publish, sync, track::Visitor},
 };
 
@@ -13,12 +13,39 @@ use super::{
     Rig,
     rig::{EVE_MS, content},
 };
-use crate::harness::both_dbs;
+use crate::harness::{
+    both_dbs,
+    databases::{in_tx, number, values},
+};
 
 /// 2027-01-11 22:30 UTC, Tuesday 09:00 in Adelaide: the first reader's promise.
 const ADELAIDE_MS: i64 = EVE_MS + 2 * HOUR_MS + 30 * MINUTE_MS;
 
 both_dbs! {
+    /// A process that ends in the middle of a freeze leaves decisions without an issue: nobody sees them, the freeze is
+    /// done anew as a whole, and they are taken away.
+    async fn a_freeze_that_was_broken_off_leaves_nothing(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(ADELAIDE_MS - 120 * MINUTE_MS);
+        let began_ms = rig.ctx.clock.machine_ms() - 61 * MINUTE_MS;
+        let people = partners::contacts(&rig.ctx.db, "").await.unwrap();
+        let decided: Vec<issues::Decision> = people.iter().take(20).map(|person| issues::Decision {
+            contact_id: person.id.to_string(),
+            zone: "UTC".to_owned(),
+            because: "so far".to_owned(),
+            included: None,
+        }).collect();
+        in_tx!(rig.ctx.db, tx => freezing::begin(tx, "iss_broken", began_ms));
+        in_tx!(rig.ctx.db, tx => issues::insert_decisions(tx, "iss_broken", &decided));
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        let left = "SELECT COUNT(*) FROM audience_decision WHERE issue_id <> $1";
+        assert_eq!(number(&rig.ctx.db, left, values![&issue.id]).await, 0);
+        assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM freezing", vec![]).await, 0);
+        let promises = issues::promises(&rig.ctx.db, &issue.id).await.unwrap();
+        assert_eq!(promises.iter().map(|promise| promise.recipients).sum::<i64>(), 33);
+    }
+
     /// Frozen two hours before the first promise, released by itself, and sent to each zone at its own 09:00.
     async fn an_issue_leaves_at_nine_everywhere(db: Db) {
         let rig = Rig::new(db).await;

@@ -257,7 +257,7 @@ async fn what_cannot_be_sent_is_refused_before_a_byte_leaves() {
     assert_refused(
         &connection.send(&mail("jürgen@partner.example")).await,
         Stage::Recipient,
-        Trouble::BadAddress,
+        Trouble::Content,
     );
     for smuggled in ["\n.\n", "\n.\r\n", "\r.\r", "\r\n.\n", "\r\n\0.\r\n"] {
         let mut bad = mail("p@partner.example");
