@@ -343,10 +343,13 @@ impl Deliverer {
     async fn wait(&mut self, shutdown: &mut watch::Receiver<bool>) {
         let rest = self.rest().await;
         let until = tokio::time::Instant::now() + rest;
+        // Where nothing may be started, room alone is no reason to look again: that would turn for ever, and the
+        // heartbeat that would end it might never get its turn.
+        let may_start = self.life.is_fresh(self.ctx.clock.machine_ms()) && !self.astray;
         loop {
             let (open, finished, room) = self.outlook();
             let enough = finished >= self.batch() || (finished > 0 && open == 0);
-            if enough || (!self.is_dry && room >= self.batch()) {
+            if enough || (may_start && !self.is_dry && room >= self.batch()) {
                 return;
             }
             let settle_at = tokio::time::Instant::from_std(self.last_step + SETTLE_WITHIN);
