@@ -12,7 +12,7 @@ use crate::{
     domain::{
         delivery::{
             Breaker, DeliveryState, Outcome, Quota, Stage, Trouble, backoff,
-            quota::{daily, hourly},
+            quota::{SLOT_MS, daily, hourly},
         },
         kernel::{Result, clock::UtcMs, id::NodeId},
     },
@@ -179,7 +179,9 @@ impl Limits {
             let wanted = desk.dispatch().permits_wanted(window);
             let missing =
                 wanted.iter().find(|(name, _)| *name == limit.relay).map_or(0, |(_, missing)| *missing);
-            let takes = has_work && limit.again_ms <= now_ms && missing >= window.div_ceil(2);
+            // One that is further away than a slot was said by a clock that has been set back since.
+            let waits = limit.again_ms > now_ms && limit.again_ms <= now_ms + SLOT_MS;
+            let takes = has_work && !waits && missing >= window.div_ceil(2);
             if over.is_none() && !takes {
                 continue;
             }

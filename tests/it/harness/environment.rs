@@ -15,6 +15,13 @@ pub fn soak() -> bool {
     variable("TEST_SOAK").is_some()
 }
 
+/// What a test needs, if this machine has it; a test without it ends at once, except where nothing may be skipped: there
+/// it fails.
+pub fn needed<T>(what: &str, found: Option<T>) -> Option<T> {
+    assert!(found.is_some() || !in_ci(), "{what} is missing; in CI nothing may be skipped");
+    found
+}
+
 /// Whether nothing may be skipped.
 pub fn in_ci() -> bool {
     variable("CI").is_some()

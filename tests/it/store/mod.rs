@@ -22,5 +22,6 @@ mod read_only;
 mod renditions;
 mod reports;
 mod sessions;
+mod set_back;
 mod suppressions;
 mod transfer;

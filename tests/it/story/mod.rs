@@ -1,6 +1,8 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
 mod bounces;
+mod clock_faults;
+mod clock_scene;
 mod console;
 mod delivery_faults;
 mod delivery_relays;
@@ -16,6 +18,7 @@ mod process_faults;
 mod processes;
 mod rig;
 mod scale_out;
+mod set_back;
 mod signed;
 mod steering;
 

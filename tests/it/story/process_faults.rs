@@ -2,7 +2,6 @@
 //! nobody is lost, and what may repeat is within the promise and listed (reliability tests R1 to R3).
 
 use std::{
-    future::Future,
     path::{Path, PathBuf},
     process::Command,
     time::{Duration, Instant},
@@ -12,7 +11,7 @@ use partnercast::{domain::delivery::DeliveryState, store::Db};
 
 use super::{
     Rig,
-    processes::{Serve, accepted, assert_promise, crowd, ids_in, until},
+    processes::{Serve, accepted, assert_promise, crowd, ids_in, until, with_sqlite},
     rig::Caught,
 };
 use crate::harness::{
@@ -36,12 +35,6 @@ impl Extent {
     fn of(short: Self, soak: Self) -> Self {
         if environment::soak() { soak } else { short }
     }
-}
-
-/// Runs `test` with the address of a SQLite file that is not there yet.
-fn with_sqlite<F: Future<Output = ()>>(test: impl FnOnce(String) -> F) {
-    let folder = tempfile::tempdir().unwrap();
-    block_on(test(format!("sqlite:{}", folder.path().join("test.sqlite").display())));
 }
 
 /// An issue to many, which nobody sends yet, and the catcher.
