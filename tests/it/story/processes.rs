@@ -5,7 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command, Stdio},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -75,13 +75,19 @@ impl Serve {
         let mut command = Command::new(env!("CARGO_BIN_EXE_partnercast"));
         command.arg("serve").arg("--config").arg(folder.join("partnercast.toml"));
         prepare(&mut command);
-        let child = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
+        let said = fs::File::create(folder.join("said")).unwrap();
+        let child = command.stdout(said).stderr(log).spawn().unwrap();
         Self { child, folder }
     }
 
     /// Its configuration, for commands beside or after it.
     pub fn config(&self) -> PathBuf {
         self.folder.join("partnercast.toml")
+    }
+
+    /// What it has said to whoever started it.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.folder.join("said")).unwrap()
     }
 
     /// What it has logged.
