@@ -91,6 +91,7 @@ impl App {
             "" => url_at(address),
             url => url.to_owned(),
         };
+        db.note_address(&public_url)?;
         let ctx = Arc::new(context(config, db, clock, templates, public_url)?);
         if ctx.settings.public_url.starts_with("https:") && ctx.settings.trusted_proxies.is_empty() {
             tracing::warn!(

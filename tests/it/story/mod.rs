@@ -18,6 +18,7 @@ mod process_faults;
 mod processes;
 mod rig;
 mod scale_out;
+mod serving;
 mod set_back;
 mod signed;
 mod steering;
