@@ -55,6 +55,9 @@ fn links_name_the_port_that_is_really_used() {
         serve.signal("-TERM");
         serve.assert_ends_in_order();
         let (done, says) = run(&config, &["sign-in"]);
-        assert!(!done && says.contains("start `partnercast serve` first"), "a port of yesterday is none: {says}");
+        assert!(
+            !done && says.contains("start `partnercast serve` first"),
+            "a port of yesterday is none: {says}"
+        );
     });
 }
