@@ -33,6 +33,39 @@ fn get(url: &str) -> String {
 }
 
 #[test]
+fn a_dry_run_of_a_report_goes_beside_a_running_serve() {
+    with_sqlite(|url| async move {
+        let rig = Rig::new(Db::open(&url).await.unwrap()).await;
+        rig.send_january().await;
+        let ways = rig.mail_to("bronte.hale@wattlebird.example").await.list_unsubscribe.unwrap();
+        let address = ways.split("<mailto:").nth(1).unwrap().split('?').next().unwrap().to_owned();
+        let caught = rig.leave_database().await;
+        let folder = tempfile::tempdir().unwrap();
+        let serve = Serve::start(folder.path(), "serve", &url, caught.relay);
+        until("it serves", AT_MOST, || async { !serve.said().is_empty() }).await;
+        let file = folder.path().join("mail");
+        std::fs::write(&file, format!("To: <{address}>\r\nSubject: unsubscribe\r\n\r\n")).unwrap();
+        let file = file.to_str().unwrap();
+        let (done, says) = run(&serve.config(), &["bounce", file, "--dry-run"]);
+        assert!(done && says.contains("bronte.hale@wattlebird.example unsubscribed by mail"), "{says}");
+        assert!(says.contains("1 of 1 would change something; nothing was written"), "{says}");
+        let (done, says) = run(&serve.config(), &["suppress", "list"]);
+        assert!(done && says.contains("0 on the do-not-send list"), "{says}");
+        let (done, says) = run(&serve.config(), &["bounce", file]);
+        assert!(!done && says.contains("already works on"), "{says}");
+        serve.signal("-TERM");
+        serve.assert_ends_in_order();
+        let config = folder.path().join("serve/partnercast.toml");
+        assert!(run(&config, &["bounce", file]).0);
+        let (_, says) = run(&config, &["suppress", "list"]);
+        assert!(
+            says.contains("bronte.hale@wattlebird.example  fold-forward  unsubscribed"),
+            "that newsletter: {says}"
+        );
+    });
+}
+
+#[test]
 fn links_name_the_port_that_is_really_used() {
     with_sqlite(|url| async move {
         let rig = Rig::new(Db::open(&url).await.unwrap()).await;
