@@ -24,7 +24,7 @@ impl FakeClock {
     /// A clock that shows `now_ms`; its file is made in `folder`. None where the library is missing, which fails where
     /// nothing may be skipped.
     pub fn new(folder: &Path, now_ms: UtcMs) -> Option<Self> {
-        let library = environment::needed("libfaketime (Debian's package faketime)", library())?;
+        let library = environment::needed("libfaketime", library())?;
         let clock = Self { library, file: folder.join("clock"), ahead_ms: AtomicI64::new(0) };
         clock.set(now_ms);
         Some(clock)
