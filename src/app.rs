@@ -3,7 +3,11 @@
 pub mod dkim;
 mod parts;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{
     net::TcpListener,
@@ -84,9 +88,10 @@ impl App {
         };
         let dialers = dialers_of(config, catcher.as_ref())?;
         let public_url = match config.server.public_url.trim_end_matches('/') {
-            "" => format!("http://{address}"),
+            "" => url_at(address),
             url => url.to_owned(),
         };
+        db.note_address(&public_url)?;
         let ctx = Arc::new(context(config, db, clock, templates, public_url)?);
         if ctx.settings.public_url.starts_with("https:") && ctx.settings.trusted_proxies.is_empty() {
             tracing::warn!(
@@ -227,6 +232,17 @@ pub async fn listen(address: &str) -> Result<TcpListener> {
         };
         Error::unavailable(format!("cannot listen on {address}: {why}")).because(error)
     })
+}
+
+/// An address that a browser on this machine can open, for a listener at `address`.
+pub fn url_at(address: SocketAddr) -> String {
+    // "Everywhere" is no place to go to.
+    let ip = match address.ip() {
+        ip if !ip.is_unspecified() => ip,
+        IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 /// At most half of the files that the system lets us open, where it says so: visitors must leave room for the

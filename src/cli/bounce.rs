@@ -13,6 +13,7 @@ use crate::{
     work::{
         Context,
         bounce::{self, Incoming},
+        sync,
     },
 };
 
@@ -27,7 +28,7 @@ pub struct Arguments {
     /// Whom they came to, where the messages do not say.
     #[arg(long)]
     to: Option<String>,
-    /// Say what would follow; change nothing.
+    /// Say what would follow; change nothing. Works beside a running `serve`.
     #[arg(long)]
     dry_run: bool,
 }
@@ -50,8 +51,14 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     if !faults.is_empty() {
         return Err(Error::invalid(faults.join("\n")));
     }
-    let db = Db::open(&config.database.url).await?;
+    let db = if arguments.dry_run {
+        Db::open_read_only(&config.database.url).await?
+    } else {
+        Db::open(&config.database.url).await?
+    };
     let ctx = context(&config, db.clone())?;
+    // What an unsubscribing mail stops depends on which newsletters there are.
+    sync::load(&ctx).await?;
     let mut changed = 0;
     for (path, raw) in &messages {
         let incoming = Incoming { source: "file", envelope_to: arguments.to.as_deref(), raw };

@@ -1,23 +1,21 @@
 //! `partnercast demo`: the whole story in a folder of its own.
 
+mod narration;
+
 use std::{
-    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
     process::{Command, Stdio},
-    time::Duration,
 };
 
-use chrono_tz::Tz;
 use rust_embed::RustEmbed;
 
 use super::{asked_to_stop, init, say, start_log};
 use crate::{
     app::{App, listen},
     config::Config,
-    domain::kernel::{Error, Result, clock::utc},
-    store::{issues, lock::ProcessLock},
-    work::Context,
+    domain::kernel::{Error, Result},
+    store::lock::ProcessLock,
 };
 
 /// The first line of a demo's configuration: how we know that a folder is ours to delete.
@@ -73,7 +71,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         asked = asked_to_stop() => asked,
         error = app.failed() => Err(error),
         // The story goes on after the last line is told: this never ends the demo.
-        never = async { narrate(&ctx).await; std::future::pending().await } => never,
+        never = async { narration::narrate(&ctx).await; std::future::pending().await } => never,
     };
     say("stopping …");
     app.stop().await?;
@@ -173,43 +171,6 @@ fn welcome(app: &App, dir: &Path) {
     say("");
     say("  No mail leaves this machine. Ctrl-C stops; starting again goes on where it was.");
     say("");
-}
-
-/// Tells in the terminal when the issue has arrived in each zone. Ends when everybody has it.
-async fn narrate(ctx: &Context) {
-    let mut told: BTreeSet<String> = BTreeSet::new();
-    say(&format!(
-        "  {} UTC on the demo's calendar; the issue is being prepared",
-        utc(ctx.now_ms()).format("%a %d %b %H:%M")
-    ));
-    loop {
-        match progress(ctx, &mut told).await {
-            Ok(true) => break,
-            Ok(false) => {}
-            // The loops report their own trouble; the narrator just waits.
-            Err(error) => tracing::debug!(error = error.detail(), "no progress to tell"),
-        }
-        tokio::time::sleep(Duration::from_millis(300)).await;
-    }
-    say("");
-    say("  Everybody has it. The calendar runs at normal speed from here; go on in the browser.");
-}
-
-async fn progress(ctx: &Context, told: &mut BTreeSet<String>) -> Result<bool> {
-    let Some(issue) = issues::recent(&ctx.db).await?.into_iter().next() else { return Ok(false) };
-    for promise in issues::promises(&ctx.db, &issue.id).await? {
-        let complete = promise.recipients > 0 && promise.accepted == promise.recipients;
-        if complete && told.insert(promise.zone.clone()) {
-            let local = promise.zone.parse::<Tz>().map(|zone| utc(promise.due_ms).with_timezone(&zone));
-            let local =
-                local.map_or_else(|_| promise.nominal_local.clone(), |at| at.format("%a %H:%M").to_string());
-            say(&format!(
-                "  {local} in {:<24} {} of {} accepted, {} on time",
-                promise.zone, promise.accepted, promise.recipients, promise.on_time
-            ));
-        }
-    }
-    Ok(issue.done_ms.is_some())
 }
 
 /// Opens the browser where there is one; where not, the address stands in the terminal.

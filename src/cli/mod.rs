@@ -16,6 +16,7 @@ pub mod suppress;
 
 use std::{
     io::{IsTerminal, Write},
+    net::SocketAddr,
     path::PathBuf,
     process::ExitCode,
 };
@@ -24,8 +25,10 @@ use clap::{Parser, Subcommand};
 use steer::Lever;
 
 use crate::{
+    app::url_at,
     config::{Config, Log, LogFormat},
     domain::kernel::Result,
+    store::lock::address_noted,
 };
 
 /// Partner communication and content syndication: newsletters on a promised cadence, co-branded content, honest
@@ -182,6 +185,21 @@ async fn asked_to_stop() -> Result<()> {
         pressed = tokio::signal::ctrl_c() => pressed.map_err(no_signals),
         _ = terminate.recv() => Ok(()),
     }
+}
+
+/// The address for links to pages of this installation: `server.public_url`, or where the running process serves, or
+/// where it would. `None` where it would take any free port, and nobody serves or tells.
+fn address_of(config: &Config) -> Option<String> {
+    let server = &config.server;
+    match server.public_url.trim_end_matches('/') {
+        "" => {}
+        url => return Some(url.to_owned()),
+    }
+    address_noted(&config.database.url).or_else(|| match server.listen.parse::<SocketAddr>() {
+        Ok(address) if address.port() == 0 => None,
+        Ok(address) => Some(url_at(address)),
+        Err(_) => Some(format!("http://{}", server.listen)),
+    })
 }
 
 /// Reads the configuration.

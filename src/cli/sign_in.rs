@@ -1,8 +1,8 @@
 //! `partnercast sign-in`
 
-use super::{ConfigArgument, load, say};
+use super::{ConfigArgument, address_of, load, say};
 use crate::{
-    domain::kernel::{Clock, Result, clock::SystemClock, random::OsRandom},
+    domain::kernel::{Clock, Error, Result, clock::SystemClock, random::OsRandom},
     work::signin,
 };
 
@@ -16,14 +16,17 @@ pub struct Arguments {
 /// Prints the link. Works beside a running `serve`: nothing is written before the link is used.
 ///
 /// # Errors
-/// The configuration or its keys cannot be read.
+/// The configuration or its keys cannot be read; nobody knows the port.
 pub fn main(arguments: &Arguments) -> Result<()> {
     let config = load(&arguments.config)?;
-    let path = signin::console_path(&config.token_keys()?, &OsRandom, SystemClock.now_ms());
-    let base = match config.server.public_url.trim_end_matches('/') {
-        "" => format!("http://{}", config.server.listen),
-        url => url.to_owned(),
-    };
+    let path = signin::console_path(&config.token_keys()?, &OsRandom, SystemClock.wall_ms());
+    let base = address_of(&config).ok_or_else(|| {
+        Error::unavailable(format!(
+            "server.listen is {}, which takes any free port, and nothing tells which: start `partnercast serve` first, or \
+             set server.public_url",
+            config.server.listen
+        ))
+    })?;
     say(&format!("{base}{path}"));
     Ok(())
 }

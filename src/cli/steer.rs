@@ -8,7 +8,7 @@ use std::{
     sync::Arc,
 };
 
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, address_of, load, say, start_log};
 use crate::{
     app,
     config::Config,
@@ -198,10 +198,7 @@ fn standing(counts: &[(DeliveryState, i64)]) -> String {
 
 /// The surroundings of a use case; `path` is where the console of a running process has the same lever.
 async fn writing(config: &Config, path: &str) -> Result<Context> {
-    let base = match config.server.public_url.trim_end_matches('/') {
-        "" => format!("http://{}", config.server.listen),
-        url => url.to_owned(),
-    };
+    let base = address_of(config).unwrap_or_else(|| format!("http://{}", config.server.listen));
     let db = Db::open(&config.database.url).await.map_err(|error| match error.kind() {
         Kind::Conflict => Error::conflict(format!(
             "{}. While it runs, its console has the same lever: {base}{path} (`partnercast sign-in` prints a link into it)",

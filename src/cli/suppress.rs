@@ -73,7 +73,11 @@ enum What {
 pub async fn main(arguments: Arguments) -> Result<()> {
     let config = load(&arguments.config)?;
     start_log(&config.log)?;
-    let db = Db::open(&config.database.url).await?;
+    let url = &config.database.url;
+    let db = match &arguments.what {
+        What::List { .. } => Db::open_read_only(url).await?,
+        What::Add { .. } | What::Lift { .. } => Db::open(url).await?,
+    };
     let now_ms = SystemClock.now_ms();
     match &arguments.what {
         What::List { search, reason } => {

@@ -26,6 +26,7 @@ pub mod read_only;
 pub mod renditions;
 pub mod reports;
 pub mod sessions;
+pub mod set_back;
 pub mod sql;
 pub mod suppressions;
 pub mod takeover;

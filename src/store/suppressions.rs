@@ -112,7 +112,12 @@ fn pattern(search: &str) -> String {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn add(tx: &mut Tx, now_ms: UtcMs, address: &str, scope: &str, reason: &str) -> Result<bool> {
-    let entry = Suppression {
+    put(tx, &asked_for(now_ms, address, scope, reason)).await
+}
+
+/// The entry that [`add`] makes.
+pub fn asked_for(now_ms: UtcMs, address: &str, scope: &str, reason: &str) -> Suppression {
+    Suppression {
         email_key: address.to_owned(),
         scope: scope.to_owned(),
         reason: reason.to_owned(),
@@ -120,8 +125,7 @@ pub async fn add(tx: &mut Tx, now_ms: UtcMs, address: &str, scope: &str, reason:
         detail: String::new(),
         created_ms: now_ms,
         expires_ms: None,
-    };
-    put(tx, &entry).await
+    }
 }
 
 /// Adds an entry for an address, whose tag is left out, or for `@domain`. One that is there already stays as it is,
@@ -153,6 +157,24 @@ pub async fn put(tx: &mut Tx, entry: &Suppression) -> Result<bool> {
         )
         .await?;
     Ok(changed == 1)
+}
+
+/// Whether [`put`] would change anything. Changes nothing.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn is_new(tx: &mut Tx, entry: &Suppression) -> Result<bool> {
+    let stays: Option<(String,)> = tx
+        .opt(
+            "SELECT email_key FROM suppression
+             WHERE email_key = $1 AND scope = $2
+               AND (expires_ms IS NULL OR ($4 IS NOT NULL AND $4 <= expires_ms))
+               AND ($4 IS NOT NULL OR source IN ('unsubscribe', 'complaint')
+                    OR $3 NOT IN ('unsubscribe', 'complaint'))",
+            args![base_key(&entry.email_key), &entry.scope, &entry.source, entry.expires_ms],
+        )
+        .await?;
+    Ok(stays.is_none())
 }
 
 /// Takes an entry away because the reader wants mail again. What the vendor's people entered stays.

@@ -61,6 +61,8 @@ pub struct Wake {
     pub deliver: Notify,
     /// An issue may be ready for its next step.
     pub publish: Notify,
+    /// The clock jumped: the last heartbeat may seem older than it is.
+    pub heart: Notify,
 }
 
 /// The surroundings of every use case. Shared by all loops and doors of a process.

@@ -154,7 +154,7 @@ impl Metrics {
         );
         ours.register(
             "missed_occurrences",
-            "Promised hours that passed while nothing was running, so that a person was asked instead",
+            "Promised hours that had passed when their issue came to be frozen, so that a person was asked instead",
             self.missed.clone(),
         );
         ours.register("publishing_faults", "What keeps issues from being frozen", self.faults.clone());
@@ -277,7 +277,7 @@ impl Metrics {
         self.relay_slots.get_or_create(&label).set(i64::try_from(slots).unwrap_or(i64::MAX));
     }
 
-    /// `zones` promised hours of an issue passed while nothing was running.
+    /// `zones` promised hours of an issue had passed when it came to be frozen.
     pub fn missed_occurrences(&self, zones: usize) {
         self.missed.inc_by(zones as u64);
     }

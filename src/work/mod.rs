@@ -28,6 +28,7 @@ pub mod preferences;
 pub mod publish;
 pub mod replay;
 pub mod scoring;
+pub mod set_back;
 pub mod signin;
 pub mod suppress;
 pub mod sync;

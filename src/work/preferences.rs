@@ -137,10 +137,7 @@ pub(super) async fn stop(
     mail: &deliveries::Sent,
     visitor: &Visitor,
 ) -> Result<bool> {
-    let library = ctx.library();
-    let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
-    let scope = if is_newsletter { mail.scope.as_str() } else { ALL };
-    let now_ms = ctx.now_ms();
+    let (scope, now_ms) = (scope_of(ctx, mail), ctx.now_ms());
     let changed = suppressions::add(tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await?;
     if changed {
         let mut event = event_of(ctx, EventKind::Unsubscribe, mail, visitor);
@@ -150,6 +147,23 @@ pub(super) async fn stop(
         audit::record(tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope).await?;
     }
     Ok(changed)
+}
+
+/// Whether [`stop`] would change anything.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn would_stop(ctx: &Context, tx: &mut Tx, mail: &deliveries::Sent) -> Result<bool> {
+    let wish =
+        suppressions::asked_for(ctx.now_ms(), &mail.recipient_key, scope_of(ctx, mail), "unsubscribed");
+    suppressions::is_new(tx, &wish).await
+}
+
+/// What unsubscribing from a mail stops: its newsletter, or everything where it belongs to none.
+fn scope_of<'a>(ctx: &Context, mail: &'a deliveries::Sent) -> &'a str {
+    let library = ctx.library();
+    let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
+    if is_newsletter { mail.scope.as_str() } else { ALL }
 }
 
 /// Sets exactly the `wanted` newsletters; `stop_all` stops everything whatever is wanted.

@@ -12,13 +12,14 @@ use super::{
     compose::Plan,
     context::Context,
     freeze::{freeze, tidy_up},
+    set_back::ClockGuard,
 };
 use crate::{
     domain::{
         content::kinds::IssueZone,
         kernel::{
             Error, Locale, Result,
-            clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
+            clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
         },
         program::cadence::{Cadence, resolve},
     },
@@ -40,8 +41,13 @@ const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
 /// Looks at every step each second (faster in a rehearsal) until `shutdown`.
 pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
     let mut last_fault = String::new();
+    let mut guard = ClockGuard::default();
     while !*shutdown.borrow() {
-        match tick(&ctx).await {
+        let done = match guard.look(&ctx).await {
+            Ok(()) => tick(&ctx).await,
+            Err(error) => Err(error),
+        };
+        match done {
             Ok(()) => last_fault.clear(),
             Err(error) => {
                 let detail = error.detail();
@@ -177,13 +183,16 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
     if now_ms < first_ms - freeze_ms {
         return Ok(());
     }
-    // A date that had passed before this installation knew of it was never promised by it.
-    if contents::first_stored_ms(&ctx.db, &plan.asset.path).await?.is_none_or(|stored_ms| stored_ms > last_ms)
-    {
+    // A date that had passed before this installation knew of it was never promised by it. What seems to be stored in
+    // the future was stored by a clock that has been set back since.
+    let stored_ms = contents::first_stored_ms(&ctx.db, &plan.asset.path).await?;
+    if stored_ms.is_none_or(|stored_ms| stored_ms.min(now_ms) > last_ms) {
         return Ok(());
     }
-    let held = (now_ms > last_ms + CATCH_UP_MS)
-        .then(|| "its time passed while nothing was running; is it still worth sending?".to_owned());
+    let held = (now_ms > last_ms + CATCH_UP_MS).then(|| {
+        let read = utc(now_ms).format("%Y-%m-%d %H:%M");
+        format!("its time passed hours before it was frozen, at {read} UTC; is it still worth sending?")
+    });
     let missed = if held.is_some() { due.len() } else { 0 };
     if freeze(ctx, plan, &due, held).await? {
         ctx.metrics.missed_occurrences(missed);
@@ -241,7 +250,7 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
     let mut ahead = Vec::new();
     for (asset, newsletter) in library.newsletters() {
         let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
-        let mut nominal = crate::domain::kernel::clock::utc(now_ms).naive_utc();
+        let mut nominal = utc(now_ms).naive_utc();
         for _ in 0..count {
             let Some(next) = cadence.next_nominal(nominal) else { break };
             nominal = next;

@@ -48,13 +48,13 @@ pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
     let payload: [u8; 24] = ctx.keys.verify(Purpose::SignIn, token)?;
     let mut until = [0; 8];
     until.copy_from_slice(&payload[..8]);
-    let machine_ms = ctx.clock.machine_ms();
-    if i64::from_be_bytes(until) < machine_ms {
+    let wall_ms = ctx.clock.wall_ms();
+    if i64::from_be_bytes(until) < wall_ms {
         return Err(expired());
     }
     let cookie = new_cookie(ctx);
     let mut tx = ctx.db.begin().await?;
-    if !sessions::use_up(&mut tx, &sha256_hex(token.as_bytes()), machine_ms).await? {
+    if !sessions::use_up(&mut tx, &sha256_hex(token.as_bytes()), wall_ms).await? {
         return Err(expired());
     }
     sessions::open(
@@ -62,8 +62,8 @@ pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
         &sha256_hex(cookie.as_bytes()),
         "console",
         "operator",
-        machine_ms,
-        machine_ms + CONSOLE_MS,
+        wall_ms,
+        wall_ms + CONSOLE_MS,
     )
     .await?;
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "operator", "sign-in", "console", "").await?;
@@ -77,7 +77,7 @@ pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
 /// Those of the store.
 pub async fn is_console(ctx: &Context, cookie: &str) -> Result<bool> {
     let hash = sha256_hex(cookie.as_bytes());
-    Ok(sessions::find(&ctx.db, &hash, "console", ctx.clock.machine_ms()).await?.is_some())
+    Ok(sessions::find(&ctx.db, &hash, "console", ctx.clock.wall_ms()).await?.is_some())
 }
 
 /// Opens the desk of the rep with this address and returns the cookie.
@@ -86,15 +86,15 @@ pub async fn is_console(ctx: &Context, cookie: &str) -> Result<bool> {
 /// Those of the store.
 pub async fn open_desk(ctx: &Context, address: &str) -> Result<String> {
     let cookie = new_cookie(ctx);
-    let machine_ms = ctx.clock.machine_ms();
+    let wall_ms = ctx.clock.wall_ms();
     let mut tx = ctx.db.begin().await?;
     sessions::open(
         &mut tx,
         &sha256_hex(cookie.as_bytes()),
         "desk",
         &address.to_lowercase(),
-        machine_ms,
-        machine_ms + DESK_MS,
+        wall_ms,
+        wall_ms + DESK_MS,
     )
     .await?;
     tx.commit().await?;
@@ -107,7 +107,7 @@ pub async fn open_desk(ctx: &Context, address: &str) -> Result<String> {
 /// Those of the store.
 pub async fn desk(ctx: &Context, cookie: &str) -> Result<Option<Rep>> {
     let hash = sha256_hex(cookie.as_bytes());
-    let session = sessions::find(&ctx.db, &hash, "desk", ctx.clock.machine_ms()).await?;
+    let session = sessions::find(&ctx.db, &hash, "desk", ctx.clock.wall_ms()).await?;
     match session {
         Some(session) => desk::rep(ctx, &session.subject).await,
         None => Ok(None),

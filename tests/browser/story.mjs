@@ -229,6 +229,7 @@ async function main() {
     assert.equal(await page.$("form[action*='/accept']"), null, "accepted once");
     const after = await page.$$eval("[data-clock], .clock", (clocks) => clocks.map((clock) => clock.textContent.trim()));
     assert.notDeepEqual(after, before, "the first clock has stopped and the next runs");
+    assert.equal(await consents(page), 2, "each consent by itself, with its words and its time");
     await picture(page, "12-accepted");
 
     say("the story and the console tell the same");
@@ -236,6 +237,12 @@ async function main() {
     await picture(page, "13-story-done");
     await page.goto(`${url}/console`);
     await picture(page, "14-console");
+
+    say("the console keeps each consent by itself");
+    await page.goto(`${url}/console/leads`);
+    await page.click("a[href*='/console/leads/']");
+    assert.equal(await consents(page), 2);
+    await picture(page, "15-lead");
     assert.deepEqual(faults, [], "nothing unexpected on any page");
   } catch (error) {
     if (process.env.SCREENSHOTS) {
@@ -271,6 +278,18 @@ async function twoReaders(page, url, people) {
     if (sales && technical && sales.partner !== technical.partner) return [sales, technical];
   }
   throw new Error("the issue has no sales reader and technical reader at two partners");
+}
+
+/** How many consents the page shows, each on a line of its own with words, a time and what was said. */
+async function consents(page) {
+  const lines = page.locator("li", { hasText: /may contact me|to contact me/ });
+  const count = await lines.count();
+  for (let at = 0; at < count; at += 1) {
+    const line = lines.nth(at);
+    assert.equal(await line.locator("time").count(), 1);
+    assert.match(await line.innerText(), /^agreed\n[^]*“[^“]+”/);
+  }
+  return count;
 }
 
 /** The tracked address behind the whitepaper's button in a mail. */

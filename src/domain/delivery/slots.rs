@@ -42,16 +42,18 @@ impl Slots {
         self.in_use
     }
 
-    /// Until when nothing more is begun, if that is after `now_ms`.
+    /// Until when nothing more is begun, if that is after `now_ms`. No rest is longer than [`REST_MAX_MS`]: one that
+    /// seems to be was begun by a clock that has been set back since, and is over.
     pub fn rests_until_ms(&self, now_ms: UtcMs) -> Option<UtcMs> {
-        (self.rests_until_ms > now_ms).then_some(self.rests_until_ms)
+        let left_ms = self.rests_until_ms.saturating_sub(now_ms);
+        (left_ms > 0 && left_ms <= REST_MAX_MS).then_some(self.rests_until_ms)
     }
 
     /// Whether one more may begin, with `spare` beyond the limit; the other side gets none of those while it fails.
     pub fn has_room(&self, now_ms: UtcMs, spare: usize) -> bool {
         let is_failing = self.broken > 0 || self.rests > 0;
         let limit = if is_failing { self.limit } else { (self.limit + spare).min(self.max) };
-        self.rests_until_ms <= now_ms && self.in_use < limit
+        self.rests_until_ms(now_ms).is_none() && self.in_use < limit
     }
 
     /// Takes a slot.
@@ -75,7 +77,7 @@ impl Slots {
     /// The other side said "too fast".
     pub fn throttled(&mut self, now_ms: UtcMs, rest_ms: i64) {
         self.limit = (self.limit / 2).max(1);
-        self.rests_until_ms = self.rests_until_ms.max(now_ms + rest_ms);
+        self.rests_until_ms = self.rests_until_ms(now_ms).unwrap_or(now_ms).max(now_ms + rest_ms);
     }
 
     /// The other side could not be talked to. After `broken_max` times in a row it is left alone, longer each time;
@@ -83,7 +85,7 @@ impl Slots {
     pub fn failed(&mut self, now_ms: UtcMs, broken_max: u32) -> bool {
         self.limit = (self.limit / 2).max(1);
         self.broken += 1;
-        if self.broken < broken_max || self.rests_until_ms > now_ms {
+        if self.broken < broken_max || self.rests_until_ms(now_ms).is_some() {
             return false;
         }
         self.broken = 0;
@@ -146,6 +148,20 @@ mod tests {
         assert_eq!(open(&mut slots, 9), 0);
         slots.succeeded();
         assert_eq!(open(&mut slots, 9), 1);
+    }
+
+    #[test]
+    fn a_rest_that_a_clock_set_back_would_make_endless_is_over() {
+        let mut slots = Slots::new(8);
+        let ahead_ms = 2 * 24 * 60 * MINUTE_MS;
+        assert!(slots.failed(ahead_ms, 1));
+        assert_eq!(
+            (slots.rests_until_ms(ahead_ms), slots.has_room(ahead_ms, 0)),
+            (Some(ahead_ms + MINUTE_MS), false)
+        );
+        assert_eq!((slots.rests_until_ms(0), slots.has_room(0, 0)), (None, true));
+        slots.throttled(0, THROTTLED_MS);
+        assert_eq!(slots.rests_until_ms(0), Some(THROTTLED_MS));
     }
 
     #[test]

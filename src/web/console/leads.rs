@@ -17,7 +17,7 @@ use crate::{
             chart::{Badge, Bar},
             clock::Running,
             counted,
-            lead::{self, Evidence, Points},
+            lead::{self, ConsentLine, Evidence, Points},
             when::{Moment, left},
             words,
         },
@@ -121,21 +121,6 @@ pub struct OfferLine {
     pub text: String,
 }
 
-/// A consent.
-#[derive(Debug, Serialize)]
-pub struct ConsentLine {
-    /// Given or not.
-    pub badge: Badge,
-    /// When.
-    pub at: Moment,
-    /// The words they saw.
-    pub wording: String,
-    /// Which text.
-    pub text_id: String,
-    /// Its version.
-    pub version: i64,
-}
-
 /// `GET /console/leads`
 pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let all = scoring::recent(&ctx, None).await?;
@@ -222,21 +207,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         fit: card.standing.fit.grade.as_str().to_owned(),
         score_lines: lead::score_lines(&card.standing.score.lines),
         offers: card.offers.into_iter().map(|offer| offer_line(offer, zone)).collect(),
-        consents: card
-            .consents
-            .into_iter()
-            .map(|consent| ConsentLine {
-                badge: if consent.granted {
-                    Badge::new("good", "given")
-                } else {
-                    Badge::new("bad", "not given")
-                },
-                at: Moment::full(consent.at_ms, zone),
-                wording: consent.wording,
-                text_id: consent.text_id,
-                version: consent.text_version,
-            })
-            .collect(),
+        consents: card.consents.iter().map(|consent| ConsentLine::of(consent, zone)).collect(),
         name: lead.name,
         company: lead.company,
     };
@@ -352,13 +323,7 @@ impl View {
                 badge: Badge::new("good", "accepted"),
                 text: "receives the leads of Northlight MSP".into(),
             }],
-            consents: vec![ConsentLine {
-                badge: Badge::new("good", "given"),
-                at: at(),
-                wording: "I ask Northlight MSP to contact me.".into(),
-                text_id: "talk-to-us".into(),
-                version: 1,
-            }],
+            consents: card.consents,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The evidence card of a lead, as its rep sees it.
 
+use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::{
@@ -13,7 +14,7 @@ use crate::{
         Fact,
         chart::Badge,
         clock::Running,
-        lead::{self, Evidence, Points},
+        lead::{self, ConsentLine, Evidence, Points},
     },
     work::{Context, cobrand::page_path, forms::WROTE, lead_card::Card},
 };
@@ -79,20 +80,19 @@ pub struct CardView {
     pub events: Vec<Evidence>,
     /// What they wrote, newest first.
     pub words: Vec<String>,
-    /// What they agreed to, in the words they saw; taken back ones say so.
-    pub consents: Vec<String>,
+    /// What they agreed to and what they took back.
+    pub consents: Vec<ConsentLine>,
 }
 
 /// Each text once, as the person last said.
-fn consents(all: &[store::leads::Consent]) -> Vec<String> {
+fn consents(all: &[store::leads::Consent], zone: Tz) -> Vec<ConsentLine> {
     let mut said: Vec<(&str, i64)> = Vec::new();
     let mut lines = Vec::new();
     for consent in all {
         let text = (consent.text_id.as_str(), consent.text_version);
         if !said.contains(&text) {
             said.push(text);
-            let taken_back = if consent.granted { "" } else { "Taken back: " };
-            lines.push(format!("{taken_back}{}", consent.wording));
+            lines.push(ConsentLine::of(consent, zone));
         }
     }
     lines
@@ -197,7 +197,7 @@ pub fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<
             .filter_map(|step| step.what.strip_prefix(WROTE))
             .map(str::to_owned)
             .collect(),
-        consents: consents(&card.consents),
+        consents: consents(&card.consents, zone),
         facts: facts(&card.lead),
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
@@ -323,7 +323,10 @@ impl CardView {
             ]),
             fit_lines: vec!["business email +2".into(), "250-999 people +3".into(), "IT +3".into()],
             words: vec!["Our last restore failed. Please call after 14:00.".into()],
-            consents: vec!["Northlight MSP and Brackenfold may contact me by email or phone.".into()],
+            consents: vec![
+                ConsentLine::sample("I ask Northlight MSP to contact me about my request.", "talk-to-us", true),
+                ConsentLine::sample("Northlight MSP and Brackenfold may contact me by email or phone.", "whitepaper", false),
+            ],
             events: vec![
                 did("followed a link: Proof of Recovery", 63, Some("it came 2 s after the mail was accepted")),
                 did("asked for a whitepaper: Proof of Recovery", 12, None),

@@ -13,7 +13,7 @@ use crate::{
         engagement::EventKind,
         lead::{LeadStage, fit::FitResult, score::ScoreLine},
     },
-    store::events::Event,
+    store::{events::Event, leads::Consent},
 };
 
 /// A stage as a badge.
@@ -35,6 +35,44 @@ pub fn stage(word: &str) -> Badge {
 /// `Asked to talk` for hot, `Reached the score` for standard; with its tone.
 pub fn heat(temperature: &str) -> (&'static str, &'static str) {
     if temperature == "hot" { ("Asked to talk", "warn") } else { ("Reached the score", "brand") }
+}
+
+/// What somebody agreed to, or took back.
+#[derive(Debug, Clone, Serialize)]
+pub struct ConsentLine {
+    /// Which of the two.
+    pub badge: Badge,
+    /// When.
+    pub at: Moment,
+    /// The words they saw.
+    pub wording: String,
+    /// Which text.
+    pub text_id: String,
+    /// Its version.
+    pub version: i64,
+}
+
+impl ConsentLine {
+    /// `consent` with its time in `zone`.
+    pub fn of(consent: &Consent, zone: Tz) -> Self {
+        let badge =
+            if consent.granted { Badge::new("good", "agreed") } else { Badge::new("bad", "taken back") };
+        Self {
+            badge,
+            at: Moment::full(consent.at_ms, zone),
+            wording: consent.wording.clone(),
+            text_id: consent.text_id.clone(),
+            version: consent.text_version,
+        }
+    }
+
+    /// To what somebody agreed at noon.
+    #[cfg(test)]
+    pub fn sample(wording: &str, text_id: &str, granted: bool) -> Self {
+        let (wording, text_id) = (wording.to_owned(), text_id.to_owned());
+        let consent = Consent { at_ms: 1_799_766_000_000, text_id, text_version: 1, wording, granted };
+        Self::of(&consent, chrono_tz::America::Chicago)
+    }
 }
 
 /// Something that was done, for people.

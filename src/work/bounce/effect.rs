@@ -38,7 +38,7 @@ impl Effect {
     }
 }
 
-/// Does what follows from `matched`.
+/// Does what follows from `matched`, or in a rehearsal says what would.
 pub(super) async fn apply(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Effect> {
     let Matched { report, target, .. } = matched;
     let consequence = report.consequence(&target.email);
@@ -51,7 +51,9 @@ pub(super) async fn apply(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Resu
         if reports::reported(tx, &target.id, report.kind(), report.action()).await? {
             return Ok(Effect::nothing("this was reported before"));
         }
-        events::insert(tx, vec![machine_fact(ctx, matched)]).await?;
+        if !matched.is_rehearsal {
+            events::insert(tx, vec![machine_fact(ctx, matched)]).await?;
+        }
     }
     match consequence {
         Consequence::Nothing(why) => Ok(Effect::nothing(why)),
@@ -134,8 +136,16 @@ async fn put(
         created_ms: now_ms,
         expires_ms: entry.for_ms.map(|for_ms| now_ms + for_ms),
     };
-    if !suppressions::put(tx, &suppression).await? {
+    let is_new = if matched.is_rehearsal {
+        suppressions::is_new(tx, &suppression).await?
+    } else {
+        suppressions::put(tx, &suppression).await?
+    };
+    if !is_new {
         return Ok(Effect::nothing(format!("{} was on the do-not-send list already", entry.key)));
+    }
+    if matched.is_rehearsal {
+        return Ok(Effect { changed: true, words });
     }
     let why = format!("{} ({})", entry.reason.as_str(), matched.target.id);
     audit::record(tx, now_ms, &*ctx.random, "mail", "suppress", &entry.key, &why).await?;
@@ -207,7 +217,7 @@ async fn complain(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Effec
         for_ms: None,
     };
     let effect = put(ctx, tx, matched, &entry, words).await?;
-    if effect.changed {
+    if effect.changed && !matched.is_rehearsal {
         preferences::withdraw(tx, ctx.now_ms(), &matched.sent).await?;
     }
     Ok(effect)
@@ -215,7 +225,11 @@ async fn complain(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Effec
 
 async fn unsubscribe(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Effect> {
     let visitor = Visitor { method: "MAIL".to_owned(), ..Visitor::default() };
-    let changed = preferences::stop(ctx, tx, &matched.sent, &visitor).await?;
+    let changed = if matched.is_rehearsal {
+        preferences::would_stop(ctx, tx, &matched.sent).await?
+    } else {
+        preferences::stop(ctx, tx, &matched.sent, &visitor).await?
+    };
     Ok(if changed {
         Effect { changed, words: format!("{} unsubscribed by mail", matched.target.base_key) }
     } else {

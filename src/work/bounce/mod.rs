@@ -56,7 +56,7 @@ pub struct Taken {
 /// # Errors
 /// Those of the store; then nothing changed, and the source must keep the message.
 pub async fn take(ctx: &Context, incoming: &Incoming<'_>) -> Result<Taken> {
-    let (tx, taken) = judge(ctx, incoming).await?;
+    let (tx, taken) = judge(ctx, incoming, false).await?;
     if taken.is_repeat {
         return Ok(taken);
     }
@@ -74,13 +74,12 @@ pub async fn take(ctx: &Context, incoming: &Incoming<'_>) -> Result<Taken> {
     Ok(taken)
 }
 
-/// What [`take`] would do. Changes nothing.
+/// What [`take`] would do. Only reads, so it works on a database that is only looked at.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn rehearse(ctx: &Context, incoming: &Incoming<'_>) -> Result<Taken> {
-    // The transaction is dropped, and everything with it.
-    judge(ctx, incoming).await.map(|(_, taken)| taken)
+    judge(ctx, incoming, true).await.map(|(_, taken)| taken)
 }
 
 /// How far back refusals at the door are looked for.
@@ -113,7 +112,7 @@ pub async fn take_refusals(ctx: &Context) -> Result<usize> {
         };
         let mut record = record(ctx, &incoming, &parsed);
         record.message_hash = sha256_hex(format!("refused {id}").as_bytes());
-        let matched = Matched { report, id, target, sent };
+        let matched = Matched { report, id, target, sent, is_rehearsal: false };
         let mut tx = ctx.db.begin().await?;
         fill(ctx, &mut tx, &mut record, &matched).await?;
         if reports::insert(&mut tx, &record).await? {
@@ -123,10 +122,10 @@ pub async fn take_refusals(ctx: &Context) -> Result<usize> {
     Ok(refusals.len())
 }
 
-/// The open transaction with everything done in it.
-async fn judge(ctx: &Context, incoming: &Incoming<'_>) -> Result<(Tx, Taken)> {
+/// The open transaction with everything done in it; in a rehearsal nothing, only looked at.
+async fn judge(ctx: &Context, incoming: &Incoming<'_>, is_rehearsal: bool) -> Result<(Tx, Taken)> {
     let parsed = parse(incoming.raw, incoming.envelope_to);
-    let matched = matched(ctx, &parsed).await?;
+    let matched = matched(ctx, &parsed, is_rehearsal).await?;
     let mut record = record(ctx, incoming, &parsed);
     describe(&mut record, &parsed.report);
     let mut tx = ctx.db.begin().await?;
@@ -139,7 +138,7 @@ async fn judge(ctx: &Context, incoming: &Incoming<'_>) -> Result<(Tx, Taken)> {
         Ok(matched) => fill(ctx, &mut tx, &mut record, matched).await?,
     }
     // Another node may have been faster with a copy of the same message: then all of this is dropped.
-    let is_repeat = !reports::insert(&mut tx, &record).await?;
+    let is_repeat = !is_rehearsal && !reports::insert(&mut tx, &record).await?;
     Ok((tx, Taken { report: record, is_repeat }))
 }
 
@@ -160,10 +159,16 @@ struct Matched {
     target: Target,
     /// The same mail, as the preferences know it.
     sent: deliveries::Sent,
+    /// Whether what follows is only told.
+    is_rehearsal: bool,
 }
 
 /// Finds the delivery, or says why there is none.
-async fn matched(ctx: &Context, parsed: &Parsed) -> Result<Result<Matched, &'static str>> {
+async fn matched(
+    ctx: &Context,
+    parsed: &Parsed,
+    is_rehearsal: bool,
+) -> Result<Result<Matched, &'static str>> {
     let (report, id, by_address) = match signed(&ctx.keys, parsed) {
         Ok(found) => found,
         Err(why) => return Ok(Err(why)),
@@ -183,7 +188,7 @@ async fn matched(ctx: &Context, parsed: &Parsed) -> Result<Result<Matched, &'sta
     if !by_address && names_another {
         return Ok(Err("the mail that it returns has another Message-ID than its signature"));
     }
-    Ok(Ok(Matched { report, id, target, sent }))
+    Ok(Ok(Matched { report, id, target, sent, is_rehearsal }))
 }
 
 /// The delivery that a signature names: first that of an address the message came to, then that in the mail it returns.

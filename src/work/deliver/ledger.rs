@@ -12,7 +12,7 @@ use crate::{
     domain::{
         delivery::{
             Breaker, DeliveryState, Outcome, Quota, Stage, Trouble, backoff,
-            quota::{daily, hourly},
+            quota::{SLOT_MS, daily, hourly},
         },
         kernel::{Result, clock::UtcMs, id::NodeId},
     },
@@ -146,10 +146,12 @@ impl Hourly {
         let over = self.held.take_if(is_over).map(|held| (desk.dispatch().revoke(&self.relay), held));
         let (common, reserved) = desk.dispatch().permits(&self.relay);
         let missing = window.saturating_sub(common);
-        let takes = has_work && self.again_ms <= now_ms && missing >= window.div_ceil(2);
-        let is_used_up = takes || self.again_ms > now_ms;
+        // A moment that is further away than a slot was said by a clock that has been set back since.
+        let waits = |again_ms: UtcMs| again_ms > now_ms && again_ms <= now_ms + SLOT_MS;
+        let takes = has_work && !waits(self.again_ms) && missing >= window.div_ceil(2);
+        let is_used_up = takes || waits(self.again_ms);
         let reserves =
-            has_work && is_used_up && common == 0 && reserved == 0 && self.reserved_again_ms <= now_ms;
+            has_work && is_used_up && common == 0 && reserved == 0 && !waits(self.reserved_again_ms);
         if over.is_none() && !takes && !reserves {
             return Ok(());
         }

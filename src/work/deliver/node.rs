@@ -78,21 +78,21 @@ impl Life {
 /// The other nodes' counts, and since when each has been seen.
 #[derive(Default)]
 pub(super) struct Watch {
-    seen: HashMap<String, (i64, UtcMs)>,
+    seen: HashMap<String, (i64, i64)>,
     looks: u64,
 }
 
 impl Watch {
-    /// Nodes that have not counted on for [`DEAD_AFTER_MS`] of our own machine time.
-    fn dead(&mut self, pulses: Vec<Pulse>, me: NodeId, machine_ms: UtcMs) -> Vec<Pulse> {
+    /// Nodes that have not counted on for [`DEAD_AFTER_MS`] during which we were awake.
+    fn dead(&mut self, pulses: Vec<Pulse>, me: NodeId, awake_ms: i64) -> Vec<Pulse> {
         let me = me.to_string();
         self.seen.retain(|id, _| pulses.iter().any(|pulse| pulse.id == *id));
         let is_dead = |pulse: &Pulse| {
-            let seen = self.seen.entry(pulse.id.clone()).or_insert((pulse.beats, machine_ms));
+            let seen = self.seen.entry(pulse.id.clone()).or_insert((pulse.beats, awake_ms));
             if seen.0 != pulse.beats {
-                *seen = (pulse.beats, machine_ms);
+                *seen = (pulse.beats, awake_ms);
             }
-            pulse.id != me && machine_ms - seen.1 >= DEAD_AFTER_MS
+            pulse.id != me && awake_ms - seen.1 >= DEAD_AFTER_MS
         };
         pulses.into_iter().filter(is_dead).collect()
     }
@@ -106,7 +106,10 @@ pub(super) async fn beat_forever(ctx: Arc<Context>, life: Arc<Life>) {
             tracing::warn!(error = error.detail(), "no heartbeat: the database does not answer");
         }
         ctx.wake.deliver.notify_one();
-        tokio::time::sleep(HEARTBEAT).await;
+        tokio::select! {
+            () = tokio::time::sleep(HEARTBEAT) => {}
+            () = ctx.wake.heart.notified() => {}
+        }
     }
 }
 
@@ -116,7 +119,8 @@ pub(super) async fn beat_once(ctx: &Context, life: &Life, watch: &mut Watch) -> 
     if !ctx.db.is_shared() {
         return Ok(());
     }
-    let dead = watch.dead(nodes::pulses(&ctx.db).await?, life.node, ctx.clock.machine_ms());
+    // Awake, because a wall clock that is set forward is no time that the others had.
+    let dead = watch.dead(nodes::pulses(&ctx.db).await?, life.node, ctx.clock.awake_ms());
     watch.looks += 1;
     // Now and then also without a dead node: one that was forgotten may have left something behind afterwards.
     if dead.is_empty() && !watch.looks.is_multiple_of(REAP_EVERY) {

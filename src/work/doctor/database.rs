@@ -39,9 +39,8 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
     let mut findings = facts(&finding, db, &server, subject.present_ms());
     if let Some(file) = &subject.sqlite_file {
         findings.push(match ProcessLock::holder(file) {
-            Some(process) => {
-                finding("database-lock").pass(format!("process {process} works on it, and no other may"))
-            }
+            Some(holder) => finding("database-lock")
+                .pass(format!("process {} works on it, and no other may", holder.process)),
             None => finding("database-lock").pass("no process works on it now"),
         });
         findings.push(journal(finding("database-journal"), file));

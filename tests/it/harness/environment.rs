@@ -1,18 +1,46 @@
-//! The only place where the tests read the environment.
+//! The only place where the tests read the environment, and where they say that they could not test anything.
+
+use std::{fs::OpenOptions, io::Write as _};
 
 #[expect(clippy::disallowed_methods, reason = "tests/run hands over where its private PostgreSQL listens")]
 fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-/// A server on which databases may be made and dropped, such as the one `tests/run` starts.
+/// A server on which databases may be made and dropped, such as the one `tests/run` starts; as [`needed`].
 pub fn postgres_url() -> Option<String> {
-    variable("TEST_POSTGRES_URL")
+    needed("PostgreSQL", variable("TEST_POSTGRES_URL"))
 }
 
-/// Whether there is time for tests that wait for a real minute (`tests/run --soak`).
+/// Whether there is time for the long form of a test (`tests/run --soak`).
 pub fn soak() -> bool {
     variable("TEST_SOAK").is_some()
+}
+
+/// The same for a test that has no short form; without time it ends at once.
+pub fn has_time() -> bool {
+    if !soak() {
+        skipped("--soak");
+    }
+    soak()
+}
+
+/// What a test needs, if this machine has it; a test without it ends at once, except where nothing may be skipped: there
+/// it fails.
+pub fn needed<T>(what: &str, found: Option<T>) -> Option<T> {
+    if found.is_none() {
+        assert!(!in_ci(), "{what} is missing, and in CI nothing may be skipped; `tests/run` brings it");
+        skipped(what);
+    }
+    found
+}
+
+/// A line for `tests/run`, which counts those who wrote one as skipped, for what they lacked.
+fn skipped(what: &str) {
+    let Some(file) = variable("TEST_SKIPPED") else { return };
+    let mut file =
+        OpenOptions::new().create(true).append(true).open(file).expect("TEST_SKIPPED can be written");
+    file.write_all(format!("{what}\n").as_bytes()).expect("TEST_SKIPPED can be written");
 }
 
 /// Whether nothing may be skipped.

@@ -5,6 +5,7 @@
 pub mod chaos;
 pub mod databases;
 pub mod environment;
+pub mod fake_clock;
 pub mod manners;
 pub mod outbox;
 

@@ -5,7 +5,7 @@ use partnercast::{
     store::{
         Db,
         inspect::{CameBack, Queue, Rates, came_back, queue, rates, server},
-        lock::ProcessLock,
+        lock::{Holder, ProcessLock, address_noted},
         reports::{self, MailReport},
     },
 };
@@ -96,14 +96,22 @@ async fn a_file_is_looked_at_while_its_process_works_on_it() {
     assert_eq!(Db::look(&url).await.err().map(|error| error.kind()), Some(Kind::NotFound));
     assert!(!path.exists(), "looking makes nothing");
     let working = sqlite_at(&path).await;
-    assert_eq!(ProcessLock::holder(&path), Some(std::process::id().to_string()));
+    let me = |url: Option<&str>| {
+        Some(Holder { process: std::process::id().to_string(), url: url.map(str::to_owned) })
+    };
+    assert_eq!((ProcessLock::holder(&path), address_noted(&url)), (me(None), None));
+    for address in ["http://127.0.0.1:43127", "http://[::1]:9"] {
+        working.note_address(address).unwrap();
+        assert_eq!(ProcessLock::holder(&path), me(Some(address)), "what was noted before is gone");
+        assert_eq!(address_noted(&url).as_deref(), Some(address));
+    }
     let looking = Db::look(&url).await.unwrap();
     assert_eq!(queue(&looking, START_MS).await.unwrap(), Queue::default());
     assert!(looking.begin().await.unwrap().run("DELETE FROM node", vec![]).await.is_err(), "it cannot write");
     looking.close().await;
     working.close().await;
     drop(working);
-    assert_eq!(ProcessLock::holder(&path), None);
+    assert_eq!((ProcessLock::holder(&path), address_noted(&url)), (None, None), "an old note is none");
 }
 
 #[tokio::test]

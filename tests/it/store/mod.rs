@@ -23,5 +23,6 @@ mod read_only;
 mod renditions;
 mod reports;
 mod sessions;
+mod set_back;
 mod suppressions;
 mod transfer;

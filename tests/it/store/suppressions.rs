@@ -1,7 +1,7 @@
 //! Do-not-send entries.
 
 use partnercast::store::suppressions::{
-    ALL, Filter, Suppression, add, concerning, count, lapse, lift, list, of, put, remove,
+    ALL, Filter, Suppression, add, asked_for, concerning, count, is_new, lapse, lift, list, of, put, remove,
 };
 
 use crate::harness::{
@@ -79,6 +79,7 @@ both_dbs! {
     /// An entry ends when it says, is only ever made longer, and the reader's own word is kept.
     async fn entries_end_and_only_grow(db: Db) {
         let until = |ms: i64| entry("a@x.example", ALL, Some(START_MS + ms));
+        assert!(in_tx!(db, tx => is_new(tx, &asked_for(START_MS, "a@x.example", ALL, "unsubscribed"))));
         assert!(in_tx!(db, tx => put(tx, &until(100))));
         assert!(!in_tx!(db, tx => put(tx, &until(50))), "a shorter one changes nothing");
         assert!(in_tx!(db, tx => put(tx, &until(200))));
@@ -95,6 +96,25 @@ both_dbs! {
         assert!(!in_tx!(db, tx => put(tx, &entry("a@x.example", ALL, None))), "a bounce does not hide an unsubscribe");
         assert_eq!(of(&db, START_MS, "a@x.example").await.unwrap()[0].source, "unsubscribe");
         assert_eq!(in_tx!(db, tx => lapse(tx, i64::MAX)), []);
+    }
+
+    /// Asking whether an entry is new says what putting it would do, whatever is there.
+    async fn is_new_says_what_put_does(db: Db) {
+        let mut entries = Vec::new();
+        for source in ["unsubscribe", "bounce", "complaint", "person"] {
+            for expires_ms in [None, Some(START_MS + 1), Some(START_MS + 2)] {
+                let end = Suppression { source: source.to_owned(), ..entry("A+tag@x.example", ALL, expires_ms) };
+                entries.push(end);
+            }
+        }
+        for old in &entries {
+            for new in &entries {
+                in_tx!(db, tx => lift(tx, "a@x.example", ALL));
+                assert!(in_tx!(db, tx => is_new(tx, old)) && in_tx!(db, tx => put(tx, old)));
+                let said = in_tx!(db, tx => is_new(tx, new));
+                assert_eq!(said, in_tx!(db, tx => put(tx, new)), "{new:?} over {old:?}");
+            }
+        }
     }
 
     /// A reader takes back what they or a server said, and not what the vendor's people entered; these lift anything.

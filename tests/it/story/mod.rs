@@ -1,6 +1,8 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
 mod bounces;
+mod clock_faults;
+mod clock_scene;
 mod console;
 mod delivery_database;
 mod delivery_faults;
@@ -17,6 +19,8 @@ mod process_faults;
 mod processes;
 mod rig;
 mod scale_out;
+mod serving;
+mod set_back;
 mod signed;
 mod steering;
 

@@ -58,6 +58,10 @@ impl Clock for HandMoved {
     fn machine_ms(&self) -> UtcMs {
         SystemClock.machine_ms()
     }
+
+    fn awake_ms(&self) -> i64 {
+        SystemClock.awake_ms()
+    }
 }
 
 /// One try as the ledger has it: outcome, stage, code, relay.

@@ -4,8 +4,8 @@ use std::{
     collections::BTreeMap,
     fs,
     net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
+    path::{Path, PathBuf},
+    process::{Child, Command},
     time::{Duration, Instant},
 };
 
@@ -20,10 +20,16 @@ use super::{
     Rig,
     rig::{EVE_MS, KEY},
 };
-use crate::harness::databases::{execute, number, rows, values};
+use crate::harness::databases::{block_on, execute, number, rows, values};
 
 /// Messages that one crash may repeat.
 pub const WINDOW: usize = 16;
+
+/// Runs `test` with the address of a SQLite file that is not there yet.
+pub fn with_sqlite<F: Future<Output = ()>>(test: impl FnOnce(String) -> F) {
+    let folder = tempfile::tempdir().unwrap();
+    block_on(test(format!("sqlite:{}", folder.path().join("test.sqlite").display())));
+}
 
 /// Asks until it is so; fails with `what` when it takes too long.
 pub async fn until<F: Future<Output = bool>>(what: &str, at_most: Duration, mut so: impl FnMut() -> F) {
@@ -35,53 +41,81 @@ pub async fn until<F: Future<Output = bool>>(what: &str, at_most: Duration, mut 
 }
 
 /// A real `partnercast serve`; killed when dropped.
-pub struct Serve(Child);
+pub struct Serve {
+    child: Child,
+    folder: PathBuf,
+}
 
 impl Serve {
     /// Starts one that works on the database at `url` and hands over to `relay` on one connection. What it writes goes
     /// into the new folder `name` below `folder`.
     pub fn start(folder: &Path, name: &str, url: &str, relay: SocketAddr) -> Self {
+        Self::start_with(folder, name, url, relay, "", |_| ())
+    }
+
+    /// The same with `more` configuration, prepared before it starts.
+    pub fn start_with(
+        folder: &Path,
+        name: &str,
+        url: &str,
+        relay: SocketAddr,
+        more: &str,
+        prepare: impl FnOnce(&mut Command),
+    ) -> Self {
         let folder = folder.join(name);
         fs::create_dir(&folder).unwrap();
         let key: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
         fs::write(folder.join("keys"), key).unwrap();
         let config = format!(
             "[server]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"{url}\"\n[mail]\nrelay = \"smtp://{relay}\"\n\
-             window = {WINDOW}\nconnections = 1\n[secrets]\ntoken_keys_file = \"keys\"\n"
+             window = {WINDOW}\nconnections = 1\n[secrets]\ntoken_keys_file = \"keys\"\n{more}"
         );
         fs::write(folder.join("partnercast.toml"), config).unwrap();
         let log = fs::File::create(folder.join("log")).unwrap();
-        let child = Command::new(env!("CARGO_BIN_EXE_partnercast"))
-            .args(["serve", "--config"])
-            .arg(folder.join("partnercast.toml"))
-            .stdout(Stdio::null())
-            .stderr(log)
-            .spawn()
-            .unwrap();
-        Self(child)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_partnercast"));
+        command.arg("serve").arg("--config").arg(folder.join("partnercast.toml"));
+        prepare(&mut command);
+        let said = fs::File::create(folder.join("said")).unwrap();
+        let child = command.stdout(said).stderr(log).spawn().unwrap();
+        Self { child, folder }
+    }
+
+    /// Its configuration, for commands beside or after it.
+    pub fn config(&self) -> PathBuf {
+        self.folder.join("partnercast.toml")
+    }
+
+    /// What it has said to whoever started it.
+    pub fn said(&self) -> String {
+        fs::read_to_string(self.folder.join("said")).unwrap()
+    }
+
+    /// What it has logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap()
     }
 
     /// Sends it a signal such as `-TERM`.
     pub fn signal(&self, signal: &str) {
-        let done = Command::new("kill").args([signal, &self.0.id().to_string()]).status().unwrap();
+        let done = Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap();
         assert!(done.success(), "kill {signal}");
     }
 
     /// Fails unless it still runs.
     pub fn assert_runs(&mut self) {
-        assert_eq!(self.0.try_wait().unwrap(), None, "it still runs");
+        assert_eq!(self.child.try_wait().unwrap(), None, "it still runs");
     }
 
     /// Ends it in the middle of whatever it does.
     pub fn kill(mut self) {
         self.assert_runs();
         self.signal("-KILL");
-        self.0.wait().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Waits until it has ended, and fails unless it ended in order.
     pub fn assert_ends_in_order(mut self) {
-        let status = self.0.wait().unwrap();
+        let status = self.child.wait().unwrap();
         assert!(status.success(), "it ends in order: {status}");
     }
 }
@@ -89,8 +123,8 @@ impl Serve {
 impl Drop for Serve {
     fn drop(&mut self) {
         // One that is stopped dies of KILL too.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 

@@ -1,0 +1,96 @@
+//! What `partnercast serve` tells the person who started it, and commands beside it.
+
+use std::{
+    io::{Read as _, Write as _},
+    net::TcpStream,
+    path::Path,
+    process::Command,
+};
+
+use partnercast::store::Db;
+
+use super::{
+    Rig,
+    clock_scene::AT_MOST,
+    processes::{Serve, until, with_sqlite},
+};
+
+/// Runs a command with the configuration of `serve`; whether it succeeded, and all it said.
+fn run(config: &Path, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_partnercast"));
+    let done = command.args(arguments).arg("--config").arg(config).output().unwrap();
+    (done.status.success(), String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned())
+}
+
+/// The first line of the answer to a GET.
+fn get(url: &str) -> String {
+    let (place, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let mut stream = TcpStream::connect(place).unwrap();
+    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer.lines().next().unwrap().to_owned()
+}
+
+#[test]
+fn a_dry_run_of_a_report_goes_beside_a_running_serve() {
+    with_sqlite(|url| async move {
+        let rig = Rig::new(Db::open(&url).await.unwrap()).await;
+        rig.send_january().await;
+        let ways = rig.mail_to("bronte.hale@wattlebird.example").await.list_unsubscribe.unwrap();
+        let address = ways.split("<mailto:").nth(1).unwrap().split('?').next().unwrap().to_owned();
+        let caught = rig.leave_database().await;
+        let folder = tempfile::tempdir().unwrap();
+        let serve = Serve::start(folder.path(), "serve", &url, caught.relay);
+        until("it serves", AT_MOST, || async { !serve.said().is_empty() }).await;
+        let file = folder.path().join("mail");
+        std::fs::write(&file, format!("To: <{address}>\r\nSubject: unsubscribe\r\n\r\n")).unwrap();
+        let file = file.to_str().unwrap();
+        let (done, says) = run(&serve.config(), &["bounce", file, "--dry-run"]);
+        assert!(done && says.contains("bronte.hale@wattlebird.example unsubscribed by mail"), "{says}");
+        assert!(says.contains("1 of 1 would change something; nothing was written"), "{says}");
+        let (done, says) = run(&serve.config(), &["suppress", "list"]);
+        assert!(done && says.contains("0 on the do-not-send list"), "{says}");
+        let (done, says) = run(&serve.config(), &["bounce", file]);
+        assert!(!done && says.contains("already works on"), "{says}");
+        serve.signal("-TERM");
+        serve.assert_ends_in_order();
+        let config = folder.path().join("serve/partnercast.toml");
+        assert!(run(&config, &["bounce", file]).0);
+        let (_, says) = run(&config, &["suppress", "list"]);
+        assert!(
+            says.contains("bronte.hale@wattlebird.example  fold-forward  unsubscribed"),
+            "that newsletter: {says}"
+        );
+    });
+}
+
+#[test]
+fn links_name_the_port_that_is_really_used() {
+    with_sqlite(|url| async move {
+        let rig = Rig::new(Db::open(&url).await.unwrap()).await;
+        rig.send_january().await;
+        let caught = rig.leave_database().await;
+        let folder = tempfile::tempdir().unwrap();
+        let serve = Serve::start(folder.path(), "serve", &url, caught.relay);
+        until("it says where it serves", AT_MOST, || async { serve.said().contains('\n') }).await;
+        let said = serve.said();
+        let words = said.strip_prefix("partnercast serves http://127.0.0.1:").expect(&said);
+        let base = format!("http://127.0.0.1:{}", words.split('/').next().unwrap());
+        assert_eq!(get(&format!("{base}/healthz")), "HTTP/1.1 200 OK");
+
+        let config = serve.config();
+        let (_, link) = run(&config, &["sign-in"]);
+        assert!(link.starts_with(&format!("{base}/")), "{link}");
+        assert_eq!(get(link.trim()), "HTTP/1.1 200 OK");
+        let (done, says) = run(&config, &["pause", "fold-forward"]);
+        assert!(!done && says.contains(&format!("{base}/console/issues/iss_")), "{says}");
+        serve.signal("-TERM");
+        serve.assert_ends_in_order();
+        let (done, says) = run(&config, &["sign-in"]);
+        assert!(
+            !done && says.contains("start `partnercast serve` first"),
+            "a port of yesterday is none: {says}"
+        );
+    });
+}
