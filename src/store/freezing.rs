@@ -6,7 +6,7 @@ use crate::domain::kernel::{Result, clock::UtcMs};
 /// `began_ms` of a freeze that was given up, and whose parts are being taken away.
 const ABANDONED_MS: UtcMs = UtcMs::MIN;
 
-/// Announces that an audience will be stored for `issue_id`, at machine time `now_ms`.
+/// Announces that an audience will be stored for `issue_id`, at `now_ms` of the wall clock.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -14,6 +14,21 @@ pub async fn begin(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
     tx.run("INSERT INTO freezing (issue_id, began_ms) VALUES ($1, $2)", args![issue_id, now_ms])
         .await
         .map(|_| ())
+}
+
+/// Says that it goes on, at `now_ms` of the wall clock, in the transaction that stores a part. False if it was given up
+/// meanwhile: then nothing more may be stored.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn go_on(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<bool> {
+    let going = tx
+        .run(
+            "UPDATE freezing SET began_ms = $2 WHERE issue_id = $1 AND began_ms <> $3",
+            args![issue_id, now_ms, ABANDONED_MS],
+        )
+        .await?;
+    Ok(going == 1)
 }
 
 /// Ends it, in the transaction that stores the issue itself. False if it was given up meanwhile: then the audience is
@@ -38,7 +53,7 @@ pub async fn give_up(tx: &mut Tx, issue_id: &str) -> Result<()> {
         .map(|_| ())
 }
 
-/// One freeze that was given up, or began before `before_ms` and so was broken off.
+/// One freeze that was given up, or did not go on since `before_ms` and so was broken off.
 ///
 /// # Errors
 /// Those of [`Db::opt`].

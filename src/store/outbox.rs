@@ -51,8 +51,9 @@ pub async fn renew(tx: &mut Tx, issue_id: &str, expires_ms: UtcMs) -> Result<u64
 pub async fn reopen(tx: &mut Tx) -> Result<u64> {
     tx.run(
         "UPDATE issue SET state = 'sending', done_ms = NULL
-         WHERE state = 'done' AND EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live)",
-        Vec::new(),
+         WHERE state = 'done' AND EXISTS (
+             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $1)",
+        args![UtcMs::MAX],
     )
     .await
 }

@@ -22,7 +22,8 @@ pub async fn deliveries(tx: &mut Tx, now_ms: UtcMs, by_ms: i64) -> Result<u64> {
     let again = tx
         .run(
             "UPDATE delivery SET state = 'ready', live = TRUE, detail = 'it had expired by a clock that was set back',
-                 due_ms = CASE WHEN due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
+                 due_ms = CASE
+                     WHEN issue_id IS NOT NULL AND due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
              WHERE NOT live AND accepted_ms IS NULL AND state = 'expired' AND expires_ms > $1 AND NOT EXISTS (
                  SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
             args![now_ms, by_ms],

@@ -38,7 +38,7 @@ use crate::{
     },
 };
 
-/// A freeze that began so long ago (machine time) was broken off.
+/// A freeze that stored nothing for so long (by the wall clock) was broken off.
 const BROKEN_OFF_MS: i64 = HOUR_MS;
 
 /// Readers who get the same: partner, roles, language.
@@ -118,7 +118,9 @@ pub(super) async fn freeze(
     };
     let issue = &frozen.issue.id;
     if !matches!(stored, Ok(true)) {
-        give_up(ctx, issue).await?;
+        if let Err(error) = give_up(ctx, issue).await {
+            tracing::warn!(error = error.detail(), "what was stored of this freeze is taken away later");
+        }
         return stored;
     }
     let (recipients, left_out, renditions) = (survey.recipients, survey.left_out, ids.len());
@@ -140,9 +142,7 @@ async fn count_from_now_on(
     issues::insert_audience(&mut tx, frozen).await?;
     let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
     if !freezing::end(&mut tx, issue).await? {
-        return Err(Error::unavailable(
-            "freezing took more than an hour and was given up; it is tried again",
-        ));
+        return Err(given_up());
     }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
     tx.commit().await?;
@@ -159,7 +159,7 @@ async fn give_up(ctx: &Context, issue_id: &str) -> Result<()> {
 
 /// Takes away, part by part, what freezes left behind that were given up or broken off.
 pub(super) async fn tidy_up(ctx: &Context) -> Result<()> {
-    let broken_off_ms = ctx.clock.machine_ms() - BROKEN_OFF_MS;
+    let broken_off_ms = ctx.clock.wall_ms() - BROKEN_OFF_MS;
     while let Some(issue_id) = freezing::abandoned(&ctx.db, broken_off_ms).await? {
         let mut tx = ctx.db.begin().await?;
         freezing::give_up(&mut tx, &issue_id).await?;
@@ -168,6 +168,11 @@ pub(super) async fn tidy_up(ctx: &Context) -> Result<()> {
         tracing::info!(issue = issue_id, decisions = gone, "took away what a freeze left that did not end");
     }
     Ok(())
+}
+
+/// Another node took it for broken off.
+fn given_up() -> Error {
+    Error::unavailable("freezing stood still for an hour and was given up; it is tried again")
 }
 
 /// An import came between two looks: nobody may fall between them.
@@ -293,7 +298,7 @@ impl<'a> Audience<'a> {
         variants: &HashMap<VariantKey, String>,
     ) -> Result<sha2::digest::Output<Sha256>> {
         let mut tx = ctx.db.begin().await?;
-        freezing::begin(&mut tx, issue_id, ctx.clock.machine_ms()).await?;
+        freezing::begin(&mut tx, issue_id, ctx.clock.wall_ms()).await?;
         tx.commit().await?;
         let (mut digest, mut after) = (Sha256::new(), String::new());
         let (now_ms, mut number) = (ctx.now_ms(), 0);
@@ -314,6 +319,9 @@ impl<'a> Audience<'a> {
                 });
             }
             let mut tx = ctx.db.begin().await?;
+            if !freezing::go_on(&mut tx, issue_id, ctx.clock.wall_ms()).await? {
+                return Err(given_up());
+            }
             issues::insert_decisions(&mut tx, issue_id, &decisions).await?;
             tx.commit().await?;
         }

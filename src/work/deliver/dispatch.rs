@@ -1,7 +1,8 @@
 //! Which message goes next, over which relay. Bookkeeping alone: no network, no database, time is argued.
 //!
 //! Relays have slots, and so have sites (the recipients of one domain): a domain that answers slowly or not at all
-//! soon holds one slot and the others go on. Sites take turns; urgent mail goes first and has a slot of its own.
+//! soon holds one slot and the others go on. Sites take turns; urgent mail goes first, has a connection of its own and
+//! needs no slot of its site.
 
 use std::{
     collections::{HashMap, HashSet, VecDeque},
@@ -273,6 +274,7 @@ impl Dispatch {
     pub(super) fn not_tried(&mut self, relay: usize, job: Job) {
         self.flying.remove(&job.claimed.start());
         self.relays[relay].end(job.left_ms);
+        self.relays[relay].return_permit();
         if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
             site.slots.give_back();
         }

@@ -142,9 +142,8 @@ impl Hourly {
         let now_ms = ctx.now_ms();
         let window = ctx.settings.window as u64;
         let quota = hourly(&self.relay, self.max, now_ms);
-        let is_over = |held: &mut Quota| !has_work || held.slot_ms != quota.slot_ms;
-        let over = self.held.take_if(is_over).map(|held| (desk.dispatch().revoke(&self.relay), held));
-        let (common, reserved) = desk.dispatch().permits(&self.relay);
+        let is_over = self.held.as_ref().is_some_and(|held| !has_work || held.slot_ms != quota.slot_ms);
+        let (common, reserved) = if is_over { (0, 0) } else { desk.dispatch().permits(&self.relay) };
         let missing = window.saturating_sub(common);
         // A moment that is further away than a slot was said by a clock that has been set back since.
         let waits = |again_ms: UtcMs| again_ms > now_ms && again_ms <= now_ms + SLOT_MS;
@@ -152,11 +151,13 @@ impl Hourly {
         let is_used_up = takes || waits(self.again_ms);
         let reserves =
             has_work && is_used_up && common == 0 && reserved == 0 && !waits(self.reserved_again_ms);
-        if over.is_none() && !takes && !reserves {
+        if !is_over && !takes && !reserves {
             return Ok(());
         }
         let mut tx = ctx.db.begin().await?;
-        if let Some((unused, held)) = over {
+        // After the database has answered: permits that are taken away and not given back are lost for an hour.
+        if is_over && let Some(held) = self.held.take() {
+            let unused = desk.dispatch().revoke(&self.relay);
             quotas::give_back(&mut tx, &held, unused).await?;
         }
         let taken = if takes { quotas::take(&mut tx, &quota.for_issues(), missing).await? } else { 0 };

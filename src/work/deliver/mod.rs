@@ -230,14 +230,14 @@ impl Deliverer {
     /// Waits until there is something to record or to start.
     async fn wait(&mut self, shutdown: &mut watch::Receiver<bool>) {
         let rest = self.rest().await;
-        let until = tokio::time::Instant::now() + rest;
+        let rested = tokio::time::Instant::now() + rest;
         loop {
             if self.is_worth_a_step() {
                 return;
             }
             let (_, finished, _) = self.outlook();
             let settle_at = tokio::time::Instant::from_std(self.last_step + SETTLE_WITHIN);
-            let until = if finished > 0 { until.min(settle_at) } else { until };
+            let until = if finished > 0 { rested.min(settle_at) } else { rested };
             tokio::select! {
                 () = self.desk.progress.notified() => {}
                 () = self.ctx.wake.deliver.notified() => {
@@ -245,7 +245,7 @@ impl Deliverer {
                     return;
                 }
                 () = tokio::time::sleep_until(until) => {
-                    self.is_dry &= finished > 0;
+                    self.is_dry &= tokio::time::Instant::now() < rested;
                     return;
                 }
                 _ = shutdown.changed() => return,

@@ -52,9 +52,14 @@ impl Life {
             && !self.forgotten.load(Ordering::SeqCst)
     }
 
-    /// Whether the others forgot us since this was asked last.
+    /// Whether the others forgot us since [`Self::begin_anew`].
     pub(super) fn was_forgotten(&self) -> bool {
-        self.forgotten.swap(false, Ordering::SeqCst)
+        self.forgotten.load(Ordering::SeqCst)
+    }
+
+    /// What was ours is out of our hands: from now on we may begin again.
+    pub(super) fn begin_anew(&self) {
+        self.forgotten.store(false, Ordering::SeqCst);
     }
 
     /// Says that we are alive.
@@ -80,12 +85,18 @@ impl Life {
 pub(super) struct Watch {
     seen: HashMap<String, (i64, i64)>,
     looks: u64,
+    /// When it was looked last, awake.
+    looked_ms: Option<i64>,
 }
 
 impl Watch {
-    /// Nodes that have not counted on for [`DEAD_AFTER_MS`] during which we were awake.
+    /// Nodes that have not counted on for [`DEAD_AFTER_MS`] during which we were awake and could look. While the
+    /// database was away nobody could count on: after such a gap everybody gets their time anew.
     fn dead(&mut self, pulses: Vec<Pulse>, me: NodeId, awake_ms: i64) -> Vec<Pulse> {
         let me = me.to_string();
+        if self.looked_ms.replace(awake_ms).is_none_or(|looked_ms| awake_ms - looked_ms > STALE_AFTER_MS) {
+            self.seen.clear();
+        }
         self.seen.retain(|id, _| pulses.iter().any(|pulse| pulse.id == *id));
         let is_dead = |pulse: &Pulse| {
             let seen = self.seen.entry(pulse.id.clone()).or_insert((pulse.beats, awake_ms));
@@ -167,10 +178,15 @@ mod tests {
         let pulses =
             |beats| vec![Pulse { id: me.to_string(), beats: 0 }, Pulse { id: other.to_string(), beats }];
         let mut watch = Watch::default();
-        assert!(watch.dead(pulses(5), me, 1_000_000).is_empty(), "a stranger gets its time");
-        assert!(watch.dead(pulses(6), me, 1_059_000).is_empty());
-        assert!(watch.dead(pulses(6), me, 1_118_000).is_empty());
-        assert_eq!(watch.dead(pulses(6), me, 1_119_000), [Pulse { id: other.to_string(), beats: 6 }]);
-        assert!(watch.dead(pulses(7), me, 1_120_000).is_empty(), "it woke up");
+        let mut look = |beats, second: i64| watch.dead(pulses(beats), me, 1_000_000 + second * 1_000);
+        assert!(look(5, 0).is_empty(), "a stranger gets its time");
+        assert!(look(5, 29).is_empty() && look(6, 59).is_empty(), "it counts on");
+        assert!(look(6, 88).is_empty() && look(6, 117).is_empty() && look(6, 118).is_empty());
+        assert_eq!(look(6, 119), [Pulse { id: other.to_string(), beats: 6 }]);
+        assert!(look(7, 120).is_empty(), "it woke up");
+        assert!(look(7, 149).is_empty(), "and stands still again");
+        assert!(look(7, 260).is_empty(), "for two minutes nobody could look, nor count on");
+        assert!(look(7, 289).is_empty() && look(7, 318).is_empty());
+        assert_eq!(look(7, 320).len(), 1, "now it had its time");
     }
 }

@@ -126,6 +126,13 @@ impl RelayDesk {
         }
     }
 
+    /// A message was not tried after all: its permit may be used by another.
+    pub(super) fn return_permit(&mut self) {
+        if let Some(permits) = &mut self.permits {
+            permits.common += 1;
+        }
+    }
+
     /// Takes the unused permits away and returns how many there were.
     pub(super) fn revoke(&mut self) -> u64 {
         self.permits

@@ -40,16 +40,18 @@ impl Deliverer {
         if may_start {
             self.prepare().await?;
         }
-        let finished = {
+        // Seen together: what ends in between is still being sent for the database, and would make the window larger.
+        let (finished, room) = {
             let mut dispatch = self.desk.dispatch();
             self.returned.extend(dispatch.take_stuck(now, !is_fresh));
-            dispatch.take_finished()
+            let room = dispatch.room(now);
+            (dispatch.take_finished(), room)
         };
-        let (_, _, room) = self.outlook();
         let starts = may_start && room > 0;
         if finished.is_empty() && self.returned.is_empty() && !starts {
             return Ok(0);
         }
+        let breakers = self.breakers.clone();
         match self.record_and_start(&finished, if starts { room } else { 0 }).await {
             Ok(started) => {
                 let took = self.last_step.elapsed();
@@ -67,8 +69,10 @@ impl Deliverer {
                 Ok(count)
             }
             Err(error) => {
-                // Whether it was done is not known: what is ours is found out before anything new begins.
+                // Whether it was done is not known: what is ours is found out before anything new begins, and the same
+                // results will be noted again.
                 self.desk.dispatch().put_finished(finished);
+                self.breakers = breakers;
                 self.astray = true;
                 Err(error)
             }
@@ -81,8 +85,11 @@ impl Deliverer {
         let (finished, in_hand) = {
             let mut dispatch = self.desk.dispatch();
             self.returned.extend(dispatch.take_stuck(now, self.astray));
+            // Not before what waits is out of the connections' reach: another node may have it by now.
+            self.life.begin_anew();
             (dispatch.take_finished(), dispatch.in_hand())
         };
+        let breakers = self.breakers.clone();
         match self.record_and_take_over(&finished, &in_hand).await {
             Ok(()) => {
                 self.returned.clear();
@@ -93,6 +100,7 @@ impl Deliverer {
             }
             Err(error) => {
                 self.desk.dispatch().put_finished(finished);
+                self.breakers = breakers;
                 self.astray = true;
                 Err(error)
             }

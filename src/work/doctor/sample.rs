@@ -17,7 +17,7 @@ use crate::{
     },
     render::{
         SlotValues,
-        email::{EmailRendition, MessageHeaders, Recipient, WireTemplate},
+        email::{EmailRendition, MessageHeaders, Recipient, WireTemplate, on_the_wire},
         slots::SlotTable,
     },
 };
@@ -102,11 +102,11 @@ pub async fn send(subject: &Subject, to: &EmailAddress, random: &dyn Random) -> 
     let mut findings = Vec::new();
     for relay in &subject.relays {
         let id = DeliveryId::new(subject.now_ms, random);
-        let bytes = finished(subject, sender, to.as_str(), id)?;
+        let bytes = finished(subject, sender, &on_the_wire(to.as_str()), id)?;
         // As an issue's, so that receivers say of it what they will say of those.
         let envelope_from = addressed(subject)
             .map_or_else(|| sender.email.to_string(), |(keys, domain)| return_path(keys, id, domain));
-        let mail = Mail { envelope_from, envelope_to: to.to_string(), bytes };
+        let mail = Mail { envelope_from, envelope_to: on_the_wire(to.as_str()).into_owned(), bytes };
         let finding = Finding::new(Group::Relay, "send-test", format!("{to} through {}", relay.place()));
         let outcome = match Connection::open(relay).await {
             Ok(mut connection) => {

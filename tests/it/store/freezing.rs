@@ -2,7 +2,7 @@
 
 use partnercast::store::{
     Db,
-    freezing::{abandoned, begin, clear, end, give_up},
+    freezing::{abandoned, begin, clear, end, give_up, go_on},
     issues::{Decision, insert_decisions},
 };
 
@@ -57,11 +57,14 @@ both_dbs! {
         in_tx!(db, tx => give_up(tx, "iss_new1"));
         assert_eq!(abandoned(&db, START_MS).await.unwrap().as_deref(), Some("iss_new1"), "given up, however old");
         assert!(!in_tx!(db, tx => end(tx, "iss_new1")), "its audience is not whole any more");
+        assert!(!in_tx!(db, tx => go_on(tx, "iss_new1", START_MS + 99)), "and nothing may be added to it");
         for expected in [2, 2, 1, 0] {
             assert_eq!(in_tx!(db, tx => clear(tx, "iss_new1", 2)), expected);
         }
         assert_eq!(abandoned(&db, START_MS + 10).await.unwrap(), None);
         assert_eq!(decided(&db).await, 5, "the other one goes on");
+        assert!(in_tx!(db, tx => go_on(tx, "iss_new2", START_MS + 50)));
+        assert_eq!(abandoned(&db, START_MS + 50).await.unwrap(), None, "and says so");
         assert!(in_tx!(db, tx => end(tx, "iss_new2")));
         in_tx!(db, tx => give_up(tx, "iss_none"));
     }

@@ -27,7 +27,7 @@ both_dbs! {
     async fn a_freeze_that_was_broken_off_leaves_nothing(db: Db) {
         let rig = Rig::new(db).await;
         rig.clock.set(ADELAIDE_MS - 120 * MINUTE_MS);
-        let began_ms = rig.ctx.clock.machine_ms() - 61 * MINUTE_MS;
+        let began_ms = rig.ctx.clock.wall_ms() - 61 * MINUTE_MS;
         let people = partners::contacts(&rig.ctx.db, "").await.unwrap();
         let decided: Vec<issues::Decision> = people.iter().take(20).map(|person| issues::Decision {
             contact_id: person.id.to_string(),

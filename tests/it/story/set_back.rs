@@ -58,7 +58,8 @@ both_dbs! {
         limited.per_hour_max = Some(10);
         let mut worker = post.worker(vec![limited]);
         post.advance(AHEAD_MS);
-        while message_ids(&sink).len() < 10 {
+        // One of the ten is kept for mail that somebody waits for.
+        while message_ids(&sink).len() < 9 {
             worker.drain().await.unwrap();
         }
         post.advance(-AHEAD_MS);
@@ -69,7 +70,7 @@ both_dbs! {
             sent.push(message_ids(&sink).len());
             post.advance(MINUTE_MS);
         }
-        assert_eq!((sent[0], sent[59], sent[61]), (10, 10, 20), "{sent:?}");
+        assert_eq!((sent[0], sent[59], sent[61]), (9, 9, 18), "{sent:?}");
     }
 
     /// Content that was stored by a clock that was ahead was known in time all the same.
