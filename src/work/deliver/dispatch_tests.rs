@@ -87,7 +87,8 @@ fn a_silent_site_keeps_two_connections_and_the_others_go_on() {
     assert_eq!(desk.take_stuck(later, false).len(), 48, "they wait in the queue, not in the window");
     let mut held: Vec<_> = stuck.iter().map(|job| job.claimed.start()).collect();
     let mut in_hand = desk.in_hand();
-    (held.sort(), in_hand.sort());
+    held.sort();
+    in_hand.sort();
     assert_eq!(in_hand, held, "what is on its way stays in hand");
 }
 

@@ -122,9 +122,14 @@ impl Serve {
 
 impl Drop for Serve {
     fn drop(&mut self) {
+        let ended = self.child.try_wait();
         // One that is stopped dies of KILL too.
         let _ = self.child.kill();
         let _ = self.child.wait();
+        if std::thread::panicking() {
+            let log = fs::read_to_string(self.folder.join("log")).unwrap_or_default();
+            eprintln!("{}: {ended:?} when the test failed; it had said:\n{log}", self.folder.display());
+        }
     }
 }
 
