@@ -202,6 +202,8 @@ impl Deliverer {
         while let Some(ended) = self.senders.try_join_next_with_id() {
             let id = match &ended {
                 Ok((id, ())) => *id,
+                // The whole process is ending: whoever takes its place would end at once, and so on for ever.
+                Err(error) if error.is_cancelled() => continue,
                 Err(error) => {
                     tracing::error!(%error, "a connection's task ended; another takes its place");
                     error.id()
