@@ -19,5 +19,5 @@ ALTER TABLE decision RENAME TO audience_decision;
 -- Issues that are being frozen. What a crash leaves behind is found by its age and taken away.
 CREATE TABLE freezing (
     issue_id TEXT PRIMARY KEY,
-    began_ms BIGINT NOT NULL
+    alive_ms BIGINT NOT NULL
 );

@@ -3,7 +3,7 @@
 use super::{Db, Tx, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
-/// `began_ms` of a freeze that was given up, and whose parts are being taken away.
+/// `alive_ms`, the last sign of life, of a freeze that was given up, and whose parts are being taken away.
 const ABANDONED_MS: UtcMs = UtcMs::MIN;
 
 /// Announces that an audience will be stored for `issue_id`, at `now_ms` of the wall clock.
@@ -11,7 +11,7 @@ const ABANDONED_MS: UtcMs = UtcMs::MIN;
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn begin(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
-    tx.run("INSERT INTO freezing (issue_id, began_ms) VALUES ($1, $2)", args![issue_id, now_ms])
+    tx.run("INSERT INTO freezing (issue_id, alive_ms) VALUES ($1, $2)", args![issue_id, now_ms])
         .await
         .map(|_| ())
 }
@@ -24,7 +24,7 @@ pub async fn begin(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
 pub async fn go_on(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<bool> {
     let going = tx
         .run(
-            "UPDATE freezing SET began_ms = $2 WHERE issue_id = $1 AND began_ms <> $3",
+            "UPDATE freezing SET alive_ms = $2 WHERE issue_id = $1 AND alive_ms <> $3",
             args![issue_id, now_ms, ABANDONED_MS],
         )
         .await?;
@@ -38,7 +38,7 @@ pub async fn go_on(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<bool> {
 /// Those of [`Tx::run`].
 pub async fn end(tx: &mut Tx, issue_id: &str) -> Result<bool> {
     let ended = tx
-        .run("DELETE FROM freezing WHERE issue_id = $1 AND began_ms <> $2", args![issue_id, ABANDONED_MS])
+        .run("DELETE FROM freezing WHERE issue_id = $1 AND alive_ms <> $2", args![issue_id, ABANDONED_MS])
         .await?;
     Ok(ended == 1)
 }
@@ -48,7 +48,7 @@ pub async fn end(tx: &mut Tx, issue_id: &str) -> Result<bool> {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn give_up(tx: &mut Tx, issue_id: &str) -> Result<()> {
-    tx.run("UPDATE freezing SET began_ms = $2 WHERE issue_id = $1", args![issue_id, ABANDONED_MS])
+    tx.run("UPDATE freezing SET alive_ms = $2 WHERE issue_id = $1", args![issue_id, ABANDONED_MS])
         .await
         .map(|_| ())
 }
@@ -58,7 +58,7 @@ pub async fn give_up(tx: &mut Tx, issue_id: &str) -> Result<()> {
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn abandoned(db: &Db, before_ms: UtcMs) -> Result<Option<String>> {
-    let first = "SELECT issue_id FROM freezing WHERE began_ms < $1 ORDER BY issue_id LIMIT 1";
+    let first = "SELECT issue_id FROM freezing WHERE alive_ms < $1 ORDER BY issue_id LIMIT 1";
     let found: Option<(String,)> = db.opt(first, args![before_ms]).await?;
     Ok(found.map(|(issue_id,)| issue_id))
 }
@@ -73,12 +73,12 @@ pub async fn clear(tx: &mut Tx, issue_id: &str, rows: i64) -> Result<u64> {
         .run(
             "DELETE FROM audience_decision WHERE issue_id = $1 AND contact_id IN (
                  SELECT contact_id FROM audience_decision WHERE issue_id = $1 ORDER BY contact_id LIMIT $2)
-               AND EXISTS (SELECT 1 FROM freezing WHERE freezing.issue_id = $1 AND began_ms = $3)",
+               AND EXISTS (SELECT 1 FROM freezing WHERE freezing.issue_id = $1 AND alive_ms = $3)",
             args![issue_id, rows, ABANDONED_MS],
         )
         .await?;
     if gone == 0 {
-        tx.run("DELETE FROM freezing WHERE issue_id = $1 AND began_ms = $2", args![issue_id, ABANDONED_MS])
+        tx.run("DELETE FROM freezing WHERE issue_id = $1 AND alive_ms = $2", args![issue_id, ABANDONED_MS])
             .await?;
     }
     Ok(gone)

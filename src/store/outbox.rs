@@ -1,6 +1,6 @@
 //! Filling the queue: an issue's outbox, single mails, and what a person has sent again.
 
-use super::{Tx, sql::args};
+use super::{Tx, queue::Place, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId, text::base_key};
 
 /// Mail somebody waits for: hand-offs, sign-in, what a form promised.
@@ -31,17 +31,28 @@ pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) 
 }
 
 /// Gives what waits of an issue time until `expires_ms` at least: a pause must not make its readers' mail worthless. A
-/// part at once, 50,000 rows at most; returns how many.
+/// part at once: at most `rows` behind `after`. Returns the last place of the part; `None` at the end.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
-pub async fn renew(tx: &mut Tx, issue_id: &str, expires_ms: UtcMs) -> Result<u64> {
-    tx.run(
-        "UPDATE delivery SET expires_ms = $2 WHERE id IN (
-             SELECT id FROM delivery WHERE live AND issue_id = $1 AND expires_ms < $2 LIMIT 50000)",
-        args![issue_id, expires_ms],
-    )
-    .await
+/// Those of [`Tx::all`].
+pub async fn renew(
+    tx: &mut Tx,
+    issue_id: &str,
+    expires_ms: UtcMs,
+    after: Option<&Place>,
+    rows: i64,
+) -> Result<Option<Place>> {
+    let (due_ms, id) = Place::bound(after);
+    let renewed: Vec<Place> = tx
+        .all(
+            "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END WHERE id IN (
+                 SELECT id FROM delivery WHERE live AND issue_id = $1 AND due_ms >= $3 AND (due_ms, id) > ($3, $4)
+                 ORDER BY due_ms, id LIMIT $5)
+             RETURNING due_ms, id",
+            args![issue_id, expires_ms, due_ms, id, rows],
+        )
+        .await?;
+    Ok(renewed.into_iter().max())
 }
 
 /// Lets issues that were done go on when something of theirs waits again.
@@ -117,12 +128,12 @@ pub async fn filled_to(tx: &mut Tx, issue_id: &str) -> Result<String> {
 }
 
 /// Releases an approved issue: from now on its outbox may leave, one row per included recipient; those that [`fill`]
-/// did not reach are added. Returns how many were added; `None` for an issue that was released before, by another node
+/// did not reach, those behind the contact `after`, are added. Returns how many were added; `None` for an issue that was released before, by another node
 /// perhaps, is not approved or was cancelled: it stays as it is.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn release(tx: &mut Tx, issue_id: &str, terms: Terms<'_>) -> Result<Option<u64>> {
+pub async fn release(tx: &mut Tx, issue_id: &str, after: &str, terms: Terms<'_>) -> Result<Option<u64>> {
     // First, because it holds the row: of two nodes that release at once the second waits here and finds it done.
     let first = tx
         .run(
@@ -134,8 +145,7 @@ pub async fn release(tx: &mut Tx, issue_id: &str, terms: Terms<'_>) -> Result<Op
     if first == 0 {
         return Ok(None);
     }
-    let after = filled_to(tx, issue_id).await?;
-    insert(tx, issue_id, &after, None, terms).await.map(Some)
+    insert(tx, issue_id, after, None, terms).await.map(Some)
 }
 
 /// The rows of an issue's recipients behind `after`, up to `last`; those that are there already stay.

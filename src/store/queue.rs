@@ -92,7 +92,7 @@ pub async fn running(db: &Db) -> Result<Vec<String>> {
 }
 
 /// A row's place in the queue of its issue.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, sqlx::FromRow)]
 pub struct Place {
     /// Since when it could be started.
     pub due_ms: UtcMs,
@@ -100,9 +100,16 @@ pub struct Place {
     pub id: String,
 }
 
+impl Place {
+    /// What rows behind `after` are greater than; all of them without.
+    pub(super) fn bound(after: Option<&Self>) -> (UtcMs, &str) {
+        after.map_or((UtcMs::MIN, ""), |place| (place.due_ms, &place.id))
+    }
+}
+
 /// Which part of an issue's queue a start looks at.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct From<'a> {
+pub struct Part<'a> {
     /// Only rows behind this one; from the head without.
     pub after: Option<&'a Place>,
     /// Sites that get nothing, the first [`EXCEPT_MAX`] of them.
@@ -140,13 +147,13 @@ pub async fn start_issue(
     node: NodeId,
     now_ms: UtcMs,
     issue_id: &str,
-    from: From<'_>,
+    part: Part<'_>,
     limit: i64,
 ) -> Result<Started> {
     let mut arguments = args![now_ms, limit, node.to_string(), issue_id];
-    let except = from.except.iter().map(String::as_str).chain(std::iter::repeat("\u{1}")).take(EXCEPT_MAX);
+    let except = part.except.iter().map(String::as_str).chain(std::iter::repeat("\u{1}")).take(EXCEPT_MAX);
     arguments.extend(except.map(Into::into));
-    let (due_ms, id) = from.after.map_or((UtcMs::MIN, ""), |place| (place.due_ms, place.id.as_str()));
+    let (due_ms, id) = Place::bound(part.after);
     arguments.extend(args![due_ms, id]);
     let rows = tx
         .all(

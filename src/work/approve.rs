@@ -89,12 +89,12 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
 
 /// Gives everything that waits of an issue another day.
 async fn renew(ctx: &Context, issue_id: &str) -> Result<()> {
-    let expires_ms = ctx.now_ms() + DAY_MS;
+    let (expires_ms, mut after) = (ctx.now_ms() + DAY_MS, None);
     loop {
         let mut tx = ctx.db.begin().await?;
-        let renewed = outbox::renew(&mut tx, issue_id, expires_ms).await?;
+        after = outbox::renew(&mut tx, issue_id, expires_ms, after.as_ref(), issues::PART_ROWS).await?;
         tx.commit().await?;
-        if renewed == 0 {
+        if after.is_none() {
             return Ok(());
         }
     }

@@ -98,7 +98,7 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
         (filled, after) = (filled + count, last);
         tx = ctx.db.begin().await?;
     }
-    let Some(rest) = outbox::release(&mut tx, issue_id, terms).await? else {
+    let Some(rest) = outbox::release(&mut tx, issue_id, &after, terms).await? else {
         // Another node did it, or somebody cancelled it: that stands in the ledger already.
         return Ok(());
     };

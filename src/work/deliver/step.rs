@@ -12,7 +12,10 @@ use super::{
     node::{take_over, tell},
 };
 use crate::{
-    domain::kernel::{Result, clock::UtcMs},
+    domain::{
+        delivery::Breaker,
+        kernel::{Result, clock::UtcMs},
+    },
     store::{
         Tx, nodes,
         queue::{self, Claimed},
@@ -69,11 +72,7 @@ impl Deliverer {
                 Ok(count)
             }
             Err(error) => {
-                // Whether it was done is not known: what is ours is found out before anything new begins, and the same
-                // results will be noted again.
-                self.desk.dispatch().put_finished(finished);
-                self.breakers = breakers;
-                self.astray = true;
+                self.go_astray(finished, breakers);
                 Err(error)
             }
         }
@@ -85,8 +84,10 @@ impl Deliverer {
         let (finished, in_hand) = {
             let mut dispatch = self.desk.dispatch();
             self.returned.extend(dispatch.take_stuck(now, self.astray));
-            // Not before what waits is out of the connections' reach: another node may have it by now.
-            self.life.begin_anew();
+            if self.astray {
+                // Not before what waits is out of the connections' reach: another node may have it by now.
+                self.life.begin_anew();
+            }
             (dispatch.take_finished(), dispatch.in_hand())
         };
         let breakers = self.breakers.clone();
@@ -99,12 +100,18 @@ impl Deliverer {
                 self.life.beat(&self.ctx).await
             }
             Err(error) => {
-                self.desk.dispatch().put_finished(finished);
-                self.breakers = breakers;
-                self.astray = true;
+                self.go_astray(finished, breakers);
                 Err(error)
             }
         }
+    }
+
+    /// A transaction failed, and whether it was done is not known: what is ours is found out before anything new begins.
+    /// The same results will be noted again, so the breakers go back to what they were.
+    fn go_astray(&mut self, finished: Vec<Finished>, breakers: HashMap<String, Breaker>) {
+        self.desk.dispatch().put_finished(finished);
+        self.breakers = breakers;
+        self.astray = true;
     }
 
     async fn record_and_take_over(&mut self, finished: &[Finished], in_hand: &[(String, i64)]) -> Result<()> {
@@ -199,8 +206,8 @@ impl Deliverer {
                 break;
             }
             let allowed = self.limits.allowed(&self.ctx, tx, issue, left).await?;
-            let from = queue::From { after: self.passed.of(issue), except: &self.passed.sites };
-            let start = queue::start_issue(tx, self.node, now_ms, issue, from, as_i64(allowed)).await?;
+            let part = queue::Part { after: self.passed.of(issue), except: &self.passed.sites };
+            let start = queue::start_issue(tx, self.node, now_ms, issue, part, as_i64(allowed)).await?;
             self.limits.give_back(tx, issue, allowed - start.leaving.len()).await?;
             left -= start.seen;
             may_have_more |= self.passed.note(issue, start.last, start.seen == allowed);

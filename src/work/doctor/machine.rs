@@ -71,7 +71,7 @@ async fn clock(subject: &Subject) -> Finding {
             "compare it with a clock you trust, or under [doctor] name a time server: time_server = \"ntp.example.com\"",
         );
     };
-    let behind_ms = match ntp::behind_ms(server, subject.present_ms()).await {
+    let behind_ms = match ntp::behind_ms(server).await {
         Ok(behind_ms) => behind_ms,
         Err(why) => {
             let fix = "check [doctor] time_server, and that a firewall lets UDP port 123 out";

@@ -161,7 +161,7 @@ impl Scene {
     /// Stores an approved issue and fills its outbox.
     pub async fn released(db: &Db, newsletter: &str, readers: usize) -> Self {
         let scene = Self::approved(db, newsletter, readers).await;
-        let filled = in_tx!(db, tx => outbox::release(tx, &scene.issue, outbox::Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN }));
+        let filled = in_tx!(db, tx => outbox::release(tx, &scene.issue, "", outbox::Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN }));
         assert_eq!(filled, Some(readers as u64));
         scene
     }
@@ -203,7 +203,7 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
 
 /// Marks up to `limit` due deliveries of an issue as being sent by `node`.
 pub async fn start(db: &Db, node: NodeId, now_ms: i64, issue: &str, limit: i64) -> Vec<Claimed> {
-    in_tx!(db, tx => queue::start_issue(tx, node, now_ms, issue, queue::From::default(), limit)).leaving
+    in_tx!(db, tx => queue::start_issue(tx, node, now_ms, issue, queue::Part::default(), limit)).leaving
 }
 
 /// The result of the try that `claimed` was started for, ending in `state`.

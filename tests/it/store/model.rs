@@ -145,7 +145,7 @@ impl Model {
         let lifetime_ms = [LIFETIME_MS, 20 * MINUTE_MS][self.pick(2)];
         let known = &mut self.issues[issue];
         let expected = !known.released && known.control != "cancelled";
-        let filled = in_tx!(self.db, tx => outbox::release(tx, &known.scene.issue, outbox::Terms { now_ms: self.now_ms, lifetime_ms, domain: DOMAIN }));
+        let filled = in_tx!(self.db, tx => outbox::release(tx, &known.scene.issue, "", outbox::Terms { now_ms: self.now_ms, lifetime_ms, domain: DOMAIN }));
         assert_eq!(filled, expected.then_some(READERS as u64));
         if expected {
             known.released = true;
@@ -176,9 +176,9 @@ impl Model {
         let except: &[String] = if self.pick(3) == 0 { &[SLOW_SITE.to_owned()] } else { &[] };
         let node = self.workers[worker].node;
         let known = &self.issues[issue];
-        let from = queue::From { after: None, except };
+        let part = queue::Part { after: None, except };
         let queue::Started { seen, leaving: started, .. } = in_tx!(self.db, tx => queue::start_issue(
-            tx, node, self.now_ms, &known.scene.issue, from, i64::try_from(limit).unwrap()));
+            tx, node, self.now_ms, &known.scene.issue, part, i64::try_from(limit).unwrap()));
         let mut due: Vec<(i64, String)> = self
             .rows
             .iter()

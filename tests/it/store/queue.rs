@@ -47,7 +47,7 @@ both_dbs! {
     /// One row a recipient, with everything the sender needs; releasing again adds nothing and changes nothing.
     async fn release_fills_the_outbox_once(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 3).await;
-        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, Terms { now_ms: START_MS + 99, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), None);
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, "", Terms { now_ms: START_MS + 99, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), None);
         assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery", vec![]).await, 3);
         let stored = issues::issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.state.as_str(), stored.released_ms), ("sending", Some(START_MS)));
@@ -68,7 +68,7 @@ both_dbs! {
     async fn release_by_two_nodes(db: Db) {
         let scene = Scene::approved(&db, "fold-forward", 800).await;
         let go = |db: Db, issue: String| async move {
-            in_tx!(db, tx => release(tx, &issue, Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN }))
+            in_tx!(db, tx => release(tx, &issue, "", Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN }))
         };
         let nodes: Vec<_> = (0..3).map(|_| tokio::spawn(go(db.clone(), scene.issue.clone()))).collect();
         let mut filled = Vec::new();
@@ -82,10 +82,10 @@ both_dbs! {
     /// Nothing leaves that nobody approved, and nothing of what was cancelled meanwhile.
     async fn release_wants_an_approved_issue(db: Db) {
         let frozen = Scene::frozen(&db, "frozen", 2).await;
-        assert_eq!(in_tx!(db, tx => release(tx, &frozen.issue, Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), None, "not approved");
+        assert_eq!(in_tx!(db, tx => release(tx, &frozen.issue, "", Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), None, "not approved");
         let cancelled = Scene::approved(&db, "cancelled", 2).await;
         assert!(in_tx!(db, tx => issues::control(tx, &cancelled.issue, "cancelled")));
-        assert_eq!(in_tx!(db, tx => release(tx, &cancelled.issue, Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), None, "cancelled");
+        assert_eq!(in_tx!(db, tx => release(tx, &cancelled.issue, "", Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), None, "cancelled");
         assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery", vec![]).await, 0);
         assert_eq!(issues::issue(&db, &frozen.issue).await.unwrap().unwrap().state, "frozen");
     }
@@ -94,7 +94,7 @@ both_dbs! {
     async fn release_leaves_out_who_is_out(db: Db) {
         let scene = Scene::approved(&db, "fold-forward", 3).await;
         execute(&db, "UPDATE audience_decision SET included = $1 WHERE contact_id = $2", values![false, &scene.contacts[0]]).await;
-        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), Some(2));
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, "", Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), Some(2));
     }
 
     /// A single mail goes out once a source, and is due at once, in the urgent lane.
@@ -205,7 +205,7 @@ both_dbs! {
         assert!(running(&db).await.unwrap().is_empty(), "the worker starts issues that are released");
         let (count, last) = in_tx!(db, tx => fill(tx, &scene.issue, &last, 2, terms)).unwrap();
         assert_eq!((count, unfinished(&db).await.unwrap()), (2, 4));
-        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, terms)), Some(1), "the one that is missing");
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, "", terms)), Some(1), "the one that is missing");
         assert_eq!(in_tx!(db, tx => fill(tx, &scene.issue, &last, 2, terms)), None, "it is released");
         assert_eq!(of_issue(&db, &scene.issue, 0).await.unwrap().len(), 5);
         let gone = Scene::approved(&db, "gone", 3).await;
@@ -266,11 +266,28 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => issues::finish(tx, later_ms)), 1);
         assert!(!in_tx!(db, tx => send_again(tx, "dlv_none", later_ms, 1_000)));
         assert_eq!(in_tx!(db, tx => reopen(tx)), 0, "nothing waits");
-        assert_eq!(in_tx!(db, tx => renew(tx, &scene.issue, later_ms + LIFETIME_MS)), 0, "what is over stays so");
+        let renewed = in_tx!(db, tx => renew(tx, &scene.issue, later_ms + LIFETIME_MS, None, 10));
+        assert_eq!(renewed, None, "what is over stays so");
         execute(&db, "UPDATE delivery SET state = 'ready', live = TRUE WHERE id = $1", values![id]).await;
         assert_eq!(in_tx!(db, tx => reopen(tx)), 1);
-        assert_eq!(in_tx!(db, tx => renew(tx, &scene.issue, later_ms + LIFETIME_MS)), 1);
-        assert_eq!(in_tx!(db, tx => renew(tx, &scene.issue, later_ms)), 0, "never shorter");
+    }
+
+    /// A pause costs nobody their mail, however many wait: part by part, and never shorter.
+    async fn renew_gives_time_part_by_part(db: Db) {
+        let (scene, other) = (Scene::released(&db, "fold-forward", 5).await, Scene::released(&db, "other", 1).await);
+        let (later_ms, mut after, mut parts) = (START_MS + 2 * LIFETIME_MS, None, 0);
+        loop {
+            after = in_tx!(db, tx => renew(tx, &scene.issue, later_ms, after.as_ref(), 2));
+            if after.is_none() {
+                break;
+            }
+            parts += 1;
+        }
+        assert_eq!(parts, 3, "two, two and one");
+        in_tx!(db, tx => renew(tx, &scene.issue, START_MS, None, 100));
+        let ends = "SELECT COUNT(*) FROM delivery WHERE expires_ms = $1 AND issue_id = $2";
+        assert_eq!(number(&db, ends, values![later_ms, &scene.issue]).await, 5);
+        assert_eq!(number(&db, ends, values![START_MS + LIFETIME_MS, &other.issue]).await, 1);
     }
 
     /// Nothing of a cancelled issue is sent again: nobody would ever start it.
@@ -301,7 +318,7 @@ both_dbs! {
             )
             .await;
         }
-        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), Some(5));
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, "", Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN })), Some(5));
         let window = start(&db, scene.node(), START_MS, &scene.issue, 10).await;
         in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
         let random = SeededRandom::new(1);

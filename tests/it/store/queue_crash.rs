@@ -5,7 +5,7 @@ use partnercast::{
     store::{
         Db, issues,
         nodes::{self, Pulse},
-        queue::{From, put_back, start_issue},
+        queue::{Part, put_back, start_issue},
         takeover::{Reaped, put_back_unconfirmed, reap},
     },
 };
@@ -173,7 +173,7 @@ both_dbs! {
         let scene = Scene::released(&db, "fold-forward", 1).await;
         let before = row(&db, &scene.deliveries[0]).await;
         let mut tx = db.begin().await.unwrap();
-        let started = start_issue(&mut tx, scene.node(), START_MS, &scene.issue, From::default(), 1).await.unwrap().leaving;
+        let started = start_issue(&mut tx, scene.node(), START_MS, &scene.issue, Part::default(), 1).await.unwrap().leaving;
         assert_eq!(started.len(), 1);
         drop(tx);
         assert_eq!(row(&db, &scene.deliveries[0]).await, before);

@@ -9,7 +9,7 @@ use partnercast::{
         deliveries::unfinished,
         issues,
         outbox::enqueue,
-        queue::{EXCEPT_MAX, From, Place, Started, peek, put_back, running, start_issue, start_single},
+        queue::{EXCEPT_MAX, Part, Place, Started, peek, put_back, running, start_issue, start_single},
         renditions, suppressions,
     },
 };
@@ -84,7 +84,7 @@ both_dbs! {
             execute(&db, "UPDATE delivery SET expires_ms = $2 WHERE id = $1", values![&scene.deliveries[at], START_MS - 1]).await;
         }
         execute(&db, "UPDATE delivery SET expires_ms = $2 WHERE id = $1", values![&scene.deliveries[3], START_MS]).await;
-        let Started { seen, leaving, .. } = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, From::default(), 100));
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, Part::default(), 100));
         assert_eq!(seen, 5, "all were looked at, so the next look finds others");
         let leaving: BTreeSet<_> = leaving.into_iter().map(|claimed| claimed.id).collect();
         assert_eq!(leaving, BTreeSet::from([scene.deliveries[0].clone(), scene.deliveries[3].clone()]));
@@ -96,7 +96,7 @@ both_dbs! {
         }
         assert!(row(&db, &scene.deliveries[1]).await.detail.unwrap().contains("do-not-send list"));
         assert!(row(&db, &scene.deliveries[4]).await.detail.unwrap().contains("time passed"));
-        let again = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, From::default(), 100));
+        let again = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, Part::default(), 100));
         assert_eq!(again.seen, 0, "a row is started once");
     }
 
@@ -136,15 +136,15 @@ both_dbs! {
         }
         let except: Vec<String> = (0..EXCEPT_MAX).map(site).collect();
         let node = scene.node();
-        let from = From { after: None, except: &except };
-        let Started { seen, leaving, .. } = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 2));
+        let part = Part { after: None, except: &except };
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, part, 2));
         assert_eq!((seen, leaving.len()), (2, 2), "the limit is for those that may leave");
-        let more = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 100)).leaving;
+        let more = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, part, 100)).leaving;
         let sites: BTreeSet<_> = leaving.iter().chain(&more).map(|claimed| claimed.site.clone()).collect();
         assert_eq!(sites, (EXCEPT_MAX..12).map(site).collect());
         let too_many: Vec<String> = (0..12).map(site).collect();
-        let from = From { after: None, except: &too_many };
-        let rest = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 100)).leaving;
+        let part = Part { after: None, except: &too_many };
+        let rest = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, part, 100)).leaving;
         assert!(rest.is_empty(), "more than {EXCEPT_MAX} are cut off, not an error");
         assert_eq!(start(&db, node, START_MS, &scene.issue, 100).await.len(), EXCEPT_MAX);
     }
@@ -160,17 +160,17 @@ both_dbs! {
         }
         move_to(&db, &ids_in_order[0], "slow.example").await;
         let (node, except) = (scene.node(), ["slow.example".to_owned()]);
-        let from = From { after: None, except: &except };
-        let first = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 2));
+        let part = Part { after: None, except: &except };
+        let first = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, part, 2));
         let ids = |started: &Started| started.leaving.iter().map(|c| c.id.clone()).collect::<BTreeSet<_>>();
         assert_eq!(ids(&first), BTreeSet::from([ids_in_order[1].clone(), ids_in_order[2].clone()]));
         assert_eq!(first.last, Some(Place { due_ms: START_MS - 1_000, id: ids_in_order[2].clone() }));
         let returned: Vec<_> = first.leaving.iter().take(1).map(|c| (c.clone(), START_MS - 1_000)).collect();
         in_tx!(db, tx => put_back(tx, &returned));
-        let from = From { after: first.last.as_ref(), except: &except };
-        let next = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, from, 100));
+        let part = Part { after: first.last.as_ref(), except: &except };
+        let next = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, part, 100));
         assert_eq!(ids(&next), ids_in_order[3..].iter().cloned().collect(), "and not what came back before it");
-        let rest = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, From::default(), 100));
+        let rest = in_tx!(db, tx => start_issue(tx, node, START_MS, &scene.issue, Part::default(), 100));
         assert_eq!(ids(&rest), BTreeSet::from([ids_in_order[0].clone(), returned[0].0.id.clone()]));
     }
 
@@ -210,8 +210,8 @@ both_dbs! {
             return; // one writer: there is no second transaction
         }
         let (mut one, mut two) = (db.begin().await.unwrap(), db.begin().await.unwrap());
-        let first = start_issue(&mut one, scene.node(), START_MS, &scene.issue, From::default(), 2).await.unwrap().leaving;
-        let second = start_issue(&mut two, scene.node(), START_MS, &scene.issue, From::default(), 10).await.unwrap().leaving;
+        let first = start_issue(&mut one, scene.node(), START_MS, &scene.issue, Part::default(), 2).await.unwrap().leaving;
+        let second = start_issue(&mut two, scene.node(), START_MS, &scene.issue, Part::default(), 10).await.unwrap().leaving;
         assert_eq!((first.len(), second.len()), (2, 2));
         assert!(first.iter().all(|a| second.iter().all(|b| a.id != b.id)));
         let first = start_single(&mut one, scene.node(), START_MS, 1).await.unwrap().leaving;

@@ -78,7 +78,7 @@ both_dbs! {
         let random = partnercast::domain::kernel::random::SeededRandom::new(99);
         let (dead, me) = (partnercast::domain::kernel::id::NodeId::new(1, &random), partnercast::domain::kernel::id::NodeId::new(2, &random));
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
-        let claimed = in_tx!(rig.ctx.db, tx => queue::start_issue(tx, dead, rig.clock_ms(), &issue, queue::From::default(), 1)).leaving;
+        let claimed = in_tx!(rig.ctx.db, tx => queue::start_issue(tx, dead, rig.clock_ms(), &issue, queue::Part::default(), 1)).leaving;
         in_tx!(rig.ctx.db, tx => takeover::reap(tx, me, rig.clock_ms(), true));
         let held = told(&rig, "fold-forward", &claimed[0].email).await;
         assert!(held.deliveries[0].next.starts_with("nothing by itself") && !held.deliveries[0].may_be_repeated);

@@ -29,7 +29,7 @@ both_dbs! {
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         let mut tx = rig.ctx.db.begin().await.unwrap();
         nodes::beat(&mut tx, dead, 0).await.unwrap();
-        let started = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, queue::From::default(), 8).await.unwrap().leaving;
+        let started = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, queue::Part::default(), 8).await.unwrap().leaving;
         tx.commit().await.unwrap();
         assert_eq!(started.len(), 8);
 
@@ -118,7 +118,7 @@ both_dbs! {
         publish::tick(&rig.ctx).await.unwrap();
         let mut tx = rig.ctx.db.begin().await.unwrap();
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
-        let claimed = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, queue::From::default(), 1).await.unwrap().leaving;
+        let claimed = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, queue::Part::default(), 1).await.unwrap().leaving;
         takeover::reap(&mut tx, me, rig.clock_ms(), true).await.unwrap();
         tx.commit().await.unwrap();
         rig.drain().await;
