@@ -85,7 +85,7 @@ pub async fn of_issue(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Line>>
     db.all(
         "SELECT id, contact_id, recipient_name, email, partner_slug, state, promised_ms, accepted_ms, attempt, detail,
              rendition_id, because
-         FROM delivery WHERE issue_id = $1 ORDER BY promised_ms, partner_slug, recipient_name, id
+         FROM delivery WHERE source = $1 ORDER BY promised_ms, partner_slug, recipient_name, id
          LIMIT 1000 OFFSET $2",
         args![issue_id, offset],
     )
@@ -135,7 +135,7 @@ pub async fn to_person(db: &Db, issue_id: &str, contact_id: &str, recipient_key:
     db.all(
         "SELECT id, issue_id, contact_id, recipient_name, email, generation, rendition_id, message_id, state, due_ms,
              promised_ms, expires_ms, attempt, detail, accepted_ms
-         FROM delivery WHERE source = $1 AND issue_id = $1 AND recipient_key = $3
+         FROM delivery WHERE source = $1 AND recipient_key = $3
          UNION
          SELECT d.id, d.issue_id, d.contact_id, d.recipient_name, d.email, d.generation, d.rendition_id, d.message_id,
              d.state, d.due_ms, d.promised_ms, d.expires_ms, d.attempt, d.detail, d.accepted_ms
@@ -168,7 +168,7 @@ pub async fn told(db: &Db, id: &str) -> Result<Option<Told>> {
 pub async fn counts(db: &Db, issue_id: &str) -> Result<Vec<(DeliveryState, i64)>> {
     let rows: Vec<(String, i64)> = db
         .all(
-            "SELECT state, COUNT(*) FROM delivery WHERE issue_id = $1 GROUP BY state ORDER BY state",
+            "SELECT state, COUNT(*) FROM delivery WHERE source = $1 GROUP BY state ORDER BY state",
             args![issue_id],
         )
         .await?;

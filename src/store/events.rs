@@ -164,7 +164,7 @@ pub async fn clicks_of_issue(db: &Db, issue_id: &str) -> Result<Clicks> {
             "SELECT COUNT(CASE WHEN e.human THEN 1 END) AS human, COUNT(CASE WHEN NOT e.human THEN 1 END) AS machine,
                  COUNT(DISTINCT CASE WHEN e.human THEN e.contact_id END) AS people
              FROM engagement_event e JOIN delivery d ON d.id = e.delivery_id
-             WHERE d.issue_id = $1 AND e.kind = 'click'",
+             WHERE d.source = $1 AND e.kind = 'click'",
             args![issue_id],
         )
         .await?;

@@ -123,7 +123,7 @@ pub async fn fill(
 /// Those of [`Tx::opt`].
 pub async fn filled_to(tx: &mut Tx, issue_id: &str) -> Result<String> {
     let row: Option<(Option<String>,)> =
-        tx.opt("SELECT MAX(contact_id) FROM delivery WHERE issue_id = $1", args![issue_id]).await?;
+        tx.opt("SELECT MAX(contact_id) FROM delivery WHERE source = $1", args![issue_id]).await?;
     Ok(row.and_then(|(last,)| last).unwrap_or_default())
 }
 

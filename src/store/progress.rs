@@ -10,7 +10,7 @@ use crate::domain::kernel::{Result, clock::UtcMs};
 pub async fn classes(db: &Db, issue_id: &str) -> Result<Vec<(String, i64)>> {
     db.all(
         "SELECT a.outcome, COUNT(*) AS many FROM delivery d JOIN attempt a ON a.delivery_id = d.id AND a.no = d.attempt
-         WHERE d.issue_id = $1 AND d.state IN ('ready', 'failed', 'uncertain', 'expired', 'dead') AND d.attempt > 0
+         WHERE d.source = $1 AND d.state IN ('ready', 'failed', 'uncertain', 'expired', 'dead') AND d.attempt > 0
          GROUP BY a.outcome ORDER BY many DESC, a.outcome LIMIT 50",
         args![issue_id],
     )
@@ -38,7 +38,7 @@ pub async fn sites(db: &Db, issue_id: &str) -> Result<Vec<Site>> {
     db.all(
         "SELECT site, COUNT(*) AS total, COUNT(CASE WHEN state = 'accepted' THEN 1 END) AS accepted,
              COUNT(CASE WHEN live THEN 1 END) AS unfinished
-         FROM delivery WHERE issue_id = $1
+         FROM delivery WHERE source = $1
          GROUP BY site ORDER BY total DESC, site LIMIT 20",
         args![issue_id],
     )

@@ -225,7 +225,7 @@ pub async fn of_issue(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Return
         "SELECT r.delivery_id AS delivery_id, r.kind AS kind, r.class AS class, r.diagnostic AS diagnostic,
              r.at_ms AS at_ms
          FROM delivery d JOIN mail_report r ON r.delivery_id = d.id
-         WHERE d.issue_id = $1 AND ((r.kind = 'bounce' AND r.action = 'failed') OR r.kind = 'complaint')
+         WHERE d.source = $1 AND ((r.kind = 'bounce' AND r.action = 'failed') OR r.kind = 'complaint')
          ORDER BY r.at_ms, r.id LIMIT 1000 OFFSET $2",
         args![issue_id, offset],
     )
