@@ -350,6 +350,7 @@ fn partner() -> Partner {
         zone: chrono_tz::Tz::UTC,
         locale: partnercast::domain::kernel::Locale::en(),
         verticals: Vec::new(),
+        solutions: Vec::new(),
         parent: None,
         channel_manager_email: "tom.beckett@brackenfold.example".to_owned(),
         website: "https://northlight.example".to_owned(),

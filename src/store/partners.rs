@@ -23,6 +23,7 @@ struct PartnerRow {
     zone: String,
     locale: String,
     verticals: String,
+    solutions: String,
     parent: Option<String>,
     channel_manager_email: String,
     website: String,
@@ -47,6 +48,10 @@ fn unword<T: serde::de::DeserializeOwned>(column: &str, row: &str, value: &str) 
     )
 }
 
+fn words(text: &str) -> Vec<String> {
+    text.split(';').filter(|word| !word.is_empty()).map(str::to_owned).collect()
+}
+
 impl TryFrom<PartnerRow> for Partner {
     type Error = Error;
 
@@ -66,7 +71,8 @@ impl TryFrom<PartnerRow> for Partner {
                 .map(|parent| stored("partner", "parent", id, parent, Slug::parse(parent).ok()))
                 .transpose()?,
             slug: stored("partner", "slug", id, id, Slug::parse(id).ok())?,
-            verticals: row.verticals.split(';').filter(|v| !v.is_empty()).map(str::to_owned).collect(),
+            verticals: words(&row.verticals),
+            solutions: words(&row.solutions),
             name: row.name,
             city: row.city,
             channel_manager_email: row.channel_manager_email,
@@ -134,7 +140,7 @@ impl TryFrom<ContactRow> for StoredContact {
 pub async fn partners(db: &Db, after: &str) -> Result<Vec<Partner>> {
     let rows: Vec<PartnerRow> = db
         .all(
-            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, parent,
+            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, parent,
                     channel_manager_email, website, brand
              FROM partner WHERE slug > $1 ORDER BY slug LIMIT $2",
             args![after, PAGE as i64],
@@ -167,7 +173,7 @@ pub async fn all_partners(db: &Db) -> Result<Vec<Partner>> {
 pub async fn partner(db: &Db, slug: &str) -> Result<Option<Partner>> {
     let row: Option<PartnerRow> = db
         .opt(
-            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, parent,
+            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, parent,
                     channel_manager_email, website, brand
              FROM partner WHERE slug = $1",
             args![slug],
@@ -285,6 +291,7 @@ pub async fn import(
             partner.zone.name(),
             partner.locale.as_str(),
             partner.verticals.join(";"),
+            partner.solutions.join(";"),
             partner.parent.as_ref().map(Slug::as_str),
             &partner.channel_manager_email,
             &partner.website,
@@ -293,12 +300,13 @@ pub async fn import(
         ]);
     }
     tx.bulk(
-        "INSERT INTO partner (slug, name, partner_type, tier, region, city, zone, locale, verticals, parent,
+        "INSERT INTO partner (slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, parent,
                               channel_manager_email, website, brand, updated_ms)",
         rows,
         "ON CONFLICT (slug) DO UPDATE SET name = excluded.name, partner_type = excluded.partner_type,
              tier = excluded.tier, region = excluded.region, city = excluded.city, zone = excluded.zone,
-             locale = excluded.locale, verticals = excluded.verticals, parent = excluded.parent,
+             locale = excluded.locale, verticals = excluded.verticals,
+             solutions = excluded.solutions, parent = excluded.parent,
              channel_manager_email = excluded.channel_manager_email, website = excluded.website,
              brand = excluded.brand, updated_ms = excluded.updated_ms",
     )

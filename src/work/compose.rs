@@ -14,6 +14,7 @@ use crate::{
             kinds::{Detail, Issue, Newsletter},
             library::Library,
             merge::Template,
+            selection::Reader,
             tree::Target,
         },
         kernel::{Error, Locale, Result},
@@ -67,15 +68,16 @@ impl Plan<'_> {
         }
     }
 
-    /// Whether the issue holds anything for readers with these roles beyond what everyone reads.
-    pub fn has_content_for(&self, roles: Roles) -> bool {
+    /// Whether the issue holds anything for such a reader: a block or card of theirs, or text for everyone alone.
+    pub fn has_content_for(&self, reader: &Reader<'_>) -> bool {
         let features = self
             .issue
             .features
             .iter()
-            .filter_map(|feature| self.library.find(feature.as_str(), &Locale::en()));
-        self.asset.body.sections.iter().any(|section| section.audience.concern(roles))
-            || features.into_iter().any(|asset| asset.front.roles.concern(roles))
+            .filter_map(|feature| self.library.find(feature.as_str(), reader.locale));
+        let (asset, ..) = self.localised(reader.locale);
+        asset.body.sections.iter().any(|section| section.selection.concerns(reader))
+            || features.into_iter().any(|asset| asset.concerns(reader))
     }
 }
 
@@ -163,13 +165,14 @@ fn render(
     };
     let (subject, preheader) = (line(&issue.subject)?, line(&issue.preheader)?);
     let (why, title) = (line(&plan.newsletter.why)?, line(&plan.newsletter_asset.front.title)?);
-    let sections = vec![brand.nodes(&asset.body.for_reader(readers.roles)).map_err(wrong)?];
-    let standing = brand.nodes(&plan.newsletter_asset.body.for_reader(readers.roles)).map_err(wrong)?;
+    let reader = Reader { roles: Some(readers.roles), partner: readers.partner, locale: readers.locale };
+    let sections = vec![brand.nodes(&asset.body.for_reader(&reader)).map_err(wrong)?];
+    let standing = brand.nodes(&plan.newsletter_asset.body.for_reader(&reader)).map_err(wrong)?;
     let cards = issue
         .features
         .iter()
         .filter_map(|feature| plan.library.find(feature.as_str(), readers.locale))
-        .filter(|feature| feature.front.roles.concern(readers.roles))
+        .filter(|feature| feature.concerns(&reader))
         .map(|feature| card(feature, &brand, strings, &book))
         .collect::<Result<Vec<_>>>()?;
     let talk_to_us =

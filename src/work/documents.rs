@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        content::{kinds::Detail, tree::Target},
+        content::{Asset, Reader, kinds::Detail, tree::Target},
         kernel::{Error, Locale, Result},
         partner::Partner,
     },
@@ -53,7 +53,9 @@ pub async fn whitepaper_pdf(
     let partner =
         partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
     let library = ctx.library();
-    let asset = library.find(reference, locale).ok_or_else(|| Error::not_found("this whitepaper"))?;
+    let theirs = |asset: &&Asset| asset.concerns(&Reader::public(&partner, locale));
+    let asset =
+        library.find(reference, locale).filter(theirs).ok_or_else(|| Error::not_found("this whitepaper"))?;
     // Everything the document depends on is in the key, so a change of text or brand makes a new one.
     let looks = format!("{partner:?}|{}|{locale}|{:?}", asset.revision, library.vendor);
     let key = sha256_hex(looks.as_bytes());
@@ -133,7 +135,9 @@ async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Local
         authors: paper.authors.clone(),
         published: strings.date(published),
         year: published.year(),
-        body: brand.nodes(&asset.body.for_everyone()).map_err(|missing| no_value(partner, &missing))?,
+        body: brand
+            .nodes(&asset.body.for_reader(&Reader::public(partner, locale)))
+            .map_err(|missing| no_value(partner, &missing))?,
         partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
         partner_logo,
         vendor: brand.vendor_brand(),

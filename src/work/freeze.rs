@@ -260,7 +260,7 @@ impl<'a> Audience<'a> {
         let (subscribed, suppressed) = self.said_no(&contact.email);
         let candidate = Candidate { contact, partner, subscribed, suppressed };
         let zone = zone_of(self.plan, contact, partner).name();
-        let decision = audience::decide(&self.rule, &candidate, &|roles| self.plan.has_content_for(roles));
+        let decision = audience::decide(&self.rule, &candidate, &|reader| self.plan.has_content_for(reader));
         Some(match decision {
             Decision::Out { because, .. } => Verdict { zone, because, readers: None },
             Decision::In { because } => {

@@ -22,7 +22,7 @@ use crate::{
             logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::lint,
+        program::{lint, reach},
     },
     store::{
         Db, audit,
@@ -47,7 +47,10 @@ pub struct Synced {
 
 /// Reads and checks files as `check`, the editor and the sync do: the library with everything found.
 pub fn read(files: Vec<SourceFile>) -> (Library, Vec<Finding>) {
-    let roster = parse_roster(&files).err().unwrap_or_default();
+    let (partners, roster) = match parse_roster(&files) {
+        Ok(roster) => (roster.map(|roster| roster.partners).unwrap_or_default(), Vec::new()),
+        Err(faults) => (Vec::new(), faults),
+    };
     let (library, mut findings) = Library::build(files);
     for fault in roster {
         let file = format!("roster/{}", fault.file);
@@ -62,6 +65,7 @@ pub fn read(files: Vec<SourceFile>) -> (Library, Vec<Finding>) {
         findings.extend(found.finish());
     }
     findings.extend(lint::newsletters(&library));
+    findings.extend(reach::findings(&library, &partners));
     findings.sort();
     (library, findings)
 }

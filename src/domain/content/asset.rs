@@ -15,6 +15,7 @@ use super::{
     kinds::Detail,
     merge::Template,
     safe::{first_bad, is_bad},
+    selection::{Reader, Selection},
 };
 use crate::domain::{
     kernel::{Locale, Slug},
@@ -134,6 +135,8 @@ pub struct Common {
     pub summary: Option<Template>,
     /// Who reads it; empty: everyone.
     pub roles: Roles,
+    /// Whose partners have it, and who of them reads it, beside `roles`.
+    pub selection: Selection,
     /// What it is about.
     pub topics: Vec<Slug>,
     /// The business result.
@@ -173,6 +176,13 @@ pub struct Asset {
 }
 
 impl Asset {
+    /// Whether it concerns a reader. The public has what its partner has: `roles` decide whom an asset is shown to, not
+    /// who may open it.
+    pub fn concerns(&self, reader: &Reader<'_>) -> bool {
+        reader.roles.is_none_or(|roles| self.front.roles.concern(roles))
+            && self.front.selection.concerns(reader)
+    }
+
     /// What it is.
     pub fn kind(&self) -> AssetKind {
         self.detail.kind()
@@ -313,6 +323,7 @@ fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
         title,
         summary,
         roles,
+        selection: keys.get("for").and_then(|v| v.selection(f)).unwrap_or_default(),
         topics,
         outcome,
         publish: publish.and_then(|v| v.date(f)),

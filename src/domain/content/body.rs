@@ -1,21 +1,22 @@
-//! An asset's body: sections for everyone and sections for some roles, in the author's order.
+//! An asset's body: sections for everyone and sections for some readers, in the author's order.
 
 use std::collections::BTreeSet;
 
 use super::{
     field::{Field, Scope},
-    finding::{Findings, codes, did_you_mean},
+    finding::{At, Findings, codes},
     markdown,
     merge::Part,
+    selection::{Reader, Selection},
     tree::{self, Inline, Node, Target},
 };
-use crate::domain::partner::{AudienceRole, Roles};
+use crate::domain::partner::Roles;
 
 /// A stretch of the body for one audience.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Section {
-    /// Whom it concerns; empty: everyone.
-    pub audience: Roles,
+    /// Whom it concerns.
+    pub selection: Selection,
     /// What it says.
     pub nodes: Vec<Node>,
     /// The line of the file on which it begins, from 1.
@@ -36,7 +37,7 @@ impl Body {
         for part in split(text, base, findings) {
             let nodes = markdown::parse(&text[part.from..part.to], base + part.from, scope, findings);
             if !nodes.is_empty() {
-                sections.push(Section { audience: part.audience, nodes, line: part.line });
+                sections.push(Section { selection: part.selection, nodes, line: part.line });
             }
         }
         let first_line = super::finding::Place::of(findings.text(), base).line;
@@ -44,30 +45,22 @@ impl Body {
         Self { sections }
     }
 
-    /// What a reader with these roles sees. [`Roles::ALL`] stands for the public, which sees what is addressed
-    /// to everyone and nothing else; for a person who happens to have all five roles use [`Body::for_reader`].
-    pub fn select(&self, roles: Roles) -> Vec<Node> {
-        if roles == Roles::ALL { self.for_everyone() } else { self.for_reader(roles) }
-    }
-
-    /// What a person with these roles sees: what concerns everyone, and what concerns one of the roles.
-    pub fn for_reader(&self, roles: Roles) -> Vec<Node> {
-        self.nodes_where(|audience| audience.concern(roles))
-    }
-
-    /// What is addressed to everyone.
-    pub fn for_everyone(&self) -> Vec<Node> {
-        self.nodes_where(|audience| audience.is_empty() || audience == Roles::ALL)
-    }
-
-    fn nodes_where(&self, concerns: impl Fn(Roles) -> bool) -> Vec<Node> {
-        let concerned = self.sections.iter().filter(|section| concerns(section.audience));
+    /// What a reader sees.
+    pub fn for_reader(&self, reader: &Reader<'_>) -> Vec<Node> {
+        let concerned = self.sections.iter().filter(|section| section.selection.concerns(reader));
         concerned.flat_map(|section| section.nodes.iter().cloned()).collect()
+    }
+
+    /// What stands in no block.
+    pub fn for_everyone(&self) -> Vec<Node> {
+        let open = self.sections.iter().filter(|section| section.selection.is_for_everyone());
+        open.flat_map(|section| section.nodes.iter().cloned()).collect()
     }
 
     /// The roles that some block is for.
     pub fn roles_covered(&self) -> Roles {
-        self.sections.iter().flat_map(|section| section.audience.iter()).collect()
+        let blocks = self.sections.iter().filter(|section| !section.selection.is_for_everyone());
+        blocks.flat_map(|section| section.selection.possible_roles().iter()).collect()
     }
 
     /// Whether it says nothing.
@@ -124,18 +117,18 @@ impl Body {
 
 /// A stretch of source: bytes `from..to` of the body.
 struct Stretch {
-    audience: Roles,
+    selection: Selection,
     from: usize,
     to: usize,
     /// Lines of the body before it.
     line: u32,
 }
 
-/// Splits at role fences. A `:::` inside a code block is text.
+/// Splits at the fences of blocks. A `:::` inside a code block is text.
 fn split(text: &str, base: usize, findings: &mut Findings<'_>) -> Vec<Stretch> {
     let mut stretches = Vec::new();
-    let mut current = Stretch { audience: Roles::NONE, from: 0, to: 0, line: 0 };
-    // Where the open block's fence stands; the audience alone cannot tell, its roles may all be unknown.
+    let mut current = Stretch { selection: Selection::default(), from: 0, to: 0, line: 0 };
+    // Where the open block's fence stands.
     let mut open: Option<usize> = None;
     let mut code = CodeFence::default();
     let (mut at, mut line) = (0, 0);
@@ -145,47 +138,29 @@ fn split(text: &str, base: usize, findings: &mut Findings<'_>) -> Vec<Stretch> {
         line += 1;
         let in_code = code.inside(content);
         let Some(words) = content.strip_prefix(":::").filter(|_| !in_code) else { continue };
-        let audience = if words.trim().is_empty() {
+        let selection = if words.trim().is_empty() {
             if open.take().is_none() {
-                let fix = "remove it, or name the roles: `::: sales`";
+                let fix = "remove it, or say whom the block is for: `::: sales`";
                 findings.add_at(codes::STRAY_FENCE, base + start, "`:::` closes no block", fix);
             }
-            Roles::NONE
+            Selection::default()
         } else {
             if open.replace(start).is_some() {
                 let fix = "close the one above with `:::` first";
-                findings.add_at(codes::NESTED_BLOCK, base + start, "a role block begins inside another", fix);
+                findings.add_at(codes::NESTED_BLOCK, base + start, "a block begins inside another", fix);
             }
-            roles(words, base + start + 3, findings)
+            Selection::parse(words, At::Offset(base + start + 3), findings)
         };
         current.to = start;
-        stretches.push(std::mem::replace(&mut current, Stretch { audience, from: at, to: at, line }));
+        stretches.push(std::mem::replace(&mut current, Stretch { selection, from: at, to: at, line }));
     }
     if let Some(start) = open {
         let fix = "end the block with a line `:::`";
-        findings.add_at(codes::BLOCK_NOT_CLOSED, base + start, "this role block is not closed", fix);
+        findings.add_at(codes::BLOCK_NOT_CLOSED, base + start, "this block is not closed", fix);
     }
     current.to = text.len();
     stretches.push(current);
     stretches
-}
-
-fn roles(words: &str, at: usize, findings: &mut Findings<'_>) -> Roles {
-    let mut known = Roles::NONE;
-    let mut offset = at;
-    for word in words.split([',', ';']) {
-        let trimmed = word.trim();
-        match AudienceRole::parse(trimmed) {
-            Some(role) => known.insert(role),
-            None => {
-                let start = offset + (word.len() - word.trim_start().len());
-                let fix = did_you_mean(trimmed, AudienceRole::ALL.map(AudienceRole::as_str));
-                findings.add_at(codes::UNKNOWN_ROLE, start, format!("`{trimmed}` is no role"), fix);
-            }
-        }
-        offset += word.len() + 1;
-    }
-    known
 }
 
 /// Whether we are inside a fenced code block (CommonMark 0.31 section 4.5).

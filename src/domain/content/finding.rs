@@ -81,10 +81,12 @@ pub mod codes {
         EMPTY_BODY "C208" Error "There is no text below the front matter.";
         POST_TOO_LONG "C209" Error "A social post longer than one of its networks allows.";
         UNKNOWN_ROLE "C301" Error "A role block for a role that does not exist.";
-        BLOCK_NOT_CLOSED "C302" Error "A role block that is not closed.";
-        STRAY_FENCE "C303" Error "A closing fence without a role block.";
-        NESTED_BLOCK "C304" Error "A role block inside another.";
-        BLOCK_NOT_ALLOWED "C305" Error "Role blocks in a kind that has none.";
+        BLOCK_NOT_CLOSED "C302" Error "A block that is not closed.";
+        STRAY_FENCE "C303" Error "A closing fence without a block.";
+        NESTED_BLOCK "C304" Error "A block inside another.";
+        BLOCK_NOT_ALLOWED "C305" Error "Blocks in a kind that has none.";
+        BAD_SELECTION "C306" Error "A condition that cannot be read; what it guards is shown to nobody.";
+        UNSERVED "C307" Warning "A condition that no partner of the roster meets.";
         UNKNOWN_FIELD "C401" Error "A merge field that does not exist.";
         FIELD_NOT_HERE "C402" Error "A merge field that is not filled in this kind or place.";
         NO_DEFAULT "C403" Warning "A merge field that may be empty has no default.";
@@ -183,6 +185,17 @@ pub enum At {
     Place(Place),
     /// A byte of the file's text.
     Offset(usize),
+}
+
+impl At {
+    /// So many bytes further on the same line, where that is known.
+    #[must_use]
+    pub fn after(self, bytes: usize) -> Self {
+        match self {
+            Self::Offset(offset) => Self::Offset(offset + bytes),
+            Self::Place(_) => self,
+        }
+    }
 }
 
 impl From<Place> for At {

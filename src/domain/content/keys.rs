@@ -10,6 +10,7 @@ use super::{
     finding::{Findings, Place, codes, did_you_mean},
     merge::Template,
     safe::{first_bad, is_bad},
+    selection::Selection,
 };
 use crate::domain::{
     kernel::{EmailAddress, Locale, Slug, text::LINE_CHARS_MAX},
@@ -263,6 +264,13 @@ impl Found {
         let (place, prefix) = (self.place(), format!("{}.", self.key));
         let Value::Map(entries) = self.placed.value else { return None };
         Some(Keys::new(prefix, entries, place, findings))
+    }
+
+    /// Conditions on readers.
+    pub fn selection(self, findings: &mut Findings<'_>) -> Option<Selection> {
+        let place = self.place();
+        let line = self.line(findings)?;
+        Some(Selection::parse(&line, place.into(), findings))
     }
 
     /// One word of a fixed list.

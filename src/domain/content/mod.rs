@@ -20,6 +20,7 @@ mod markdown;
 pub mod merge;
 pub mod rules;
 mod safe;
+pub mod selection;
 pub mod text;
 pub mod tree;
 pub mod vendor;
@@ -33,8 +34,9 @@ pub use kinds::Detail;
 pub use library::{Library, SourceFile};
 pub use merge::{Missing, Part, Template, Value, merge};
 pub use rules::Rules;
+pub use selection::{Reader, Selection};
 pub use tree::{Alignment, Inline, Node, Target};
 pub use vendor::Vendor;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -7,7 +7,6 @@ use super::{
     finding::{Findings, codes},
     image::{IMAGE_FIX, image_path},
     keys::{Found, Keys},
-    kinds::REGIONS,
 };
 use crate::domain::{
     kernel::{EmailAddress, Locale},
@@ -193,7 +192,7 @@ fn channel_manager(found: Found, f: &mut Findings<'_>) -> Option<ChannelManager>
     let name = keys.need("name", f).and_then(|v| v.line(f));
     let email = keys.need("email", f).and_then(|v| v.email(f));
     let phone = keys.need("phone", f).and_then(|v| v.line(f));
-    let regions = keys.need("regions", f).map(|v| v.choices(REGIONS, f)).unwrap_or_default();
+    let regions = keys.need("regions", f).map(|v| v.choices(Region::WORDS, f)).unwrap_or_default();
     keys.finish(f);
     Some(ChannelManager { name: name?, email: email?, phone: phone?, regions })
 }

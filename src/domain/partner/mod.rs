@@ -79,6 +79,8 @@ pub struct Partner {
     pub locale: Locale,
     /// Industries it serves.
     pub verticals: Vec<String>,
+    /// Solutions of the vendor's that it sells; slugs.
+    pub solutions: Vec<String>,
     /// The distributor it belongs to, in two-tier distribution.
     pub parent: Option<Slug>,
     /// Address of the vendor's channel manager for it.

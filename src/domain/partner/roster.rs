@@ -27,7 +27,8 @@ pub const FAULTS_MAX: usize = 1_000;
 
 const PARTNERS_FILE: &str = "partners.csv";
 const CONTACTS_FILE: &str = "contacts.csv";
-const PARTNERS_HEADER: [&str; 12] = [
+/// `solutions` may be left out.
+const PARTNERS_HEADER: [&str; 13] = [
     "slug",
     "name",
     "type",
@@ -40,7 +41,9 @@ const PARTNERS_HEADER: [&str; 12] = [
     "parent",
     "channel_manager_email",
     "website",
+    "solutions",
 ];
+const PARTNERS_COLUMNS_MIN: usize = 12;
 const CONTACTS_HEADER: [&str; 7] = ["partner", "name", "email", "roles", "locale", "zone", "lead_contact"];
 
 /// The files of a roster, as bytes or text.
@@ -170,7 +173,10 @@ fn partners(
     brands: &mut BTreeMap<String, Option<super::BrandProfile>>,
     faults: &mut Faults,
 ) -> Vec<PartnerRow> {
-    let Some(sheet) = Sheet::read(PARTNERS_FILE, bytes, &PARTNERS_HEADER, faults) else { return Vec::new() };
+    let Some(sheet) = Sheet::read(PARTNERS_FILE, bytes, (&PARTNERS_HEADER, PARTNERS_COLUMNS_MIN), faults)
+    else {
+        return Vec::new();
+    };
     let mut rows: Vec<PartnerRow> = Vec::new();
     let mut lines: HashMap<Slug, u64> = HashMap::new();
     let mut parents = Vec::new();
@@ -187,10 +193,11 @@ fn partners(
         let city = row.required_line("city", faults);
         let zone = row.checked("zone", faults, words::zone);
         let locale = row.checked("locale", faults, words::locale);
-        let verticals = row.verticals(faults);
+        let verticals = row.words("verticals", faults);
         let parent = row.optional("parent", faults, Slug::parse);
         let manager = row.checked("channel_manager_email", faults, EmailAddress::parse);
         let website = row.website(faults);
+        let solutions = row.words("solutions", faults);
         let Some(slug) = slug else { continue };
         if let Some(first) = lines.get(&slug) {
             let message = format!("`{slug}` is on line {first} already");
@@ -218,6 +225,7 @@ fn partners(
                 zone: zone?,
                 locale: locale?,
                 verticals: verticals?,
+                solutions: solutions?,
                 parent: parent?,
                 channel_manager_email: manager?.as_str().to_owned(),
                 website: website?,
@@ -257,7 +265,10 @@ fn check_parents(parents: &[(u64, Slug, Slug)], rows: &[PartnerRow], faults: &mu
 
 /// The good contacts with their lines.
 fn contacts(bytes: &[u8], partners: &[PartnerRow], faults: &mut Faults) -> Vec<(u64, Contact)> {
-    let Some(sheet) = Sheet::read(CONTACTS_FILE, bytes, &CONTACTS_HEADER, faults) else { return Vec::new() };
+    let Some(sheet) = Sheet::read(CONTACTS_FILE, bytes, (&CONTACTS_HEADER, CONTACTS_HEADER.len()), faults)
+    else {
+        return Vec::new();
+    };
     let known: BTreeSet<&str> = partners.iter().map(|row| row.slug.as_str()).collect();
     let mut lines: HashMap<String, u64> = HashMap::new();
     let mut rows = Vec::new();

@@ -1,6 +1,9 @@
 //! Who gets an issue, and why, in words.
 
-use crate::domain::partner::{AudienceRole, Contact, Partner, PartnerType, Region, Roles, Tier};
+use crate::domain::{
+    content::Reader,
+    partner::{AudienceRole, Contact, Partner, PartnerType, Region, Roles, Tier},
+};
 
 /// Whom a newsletter is for. An empty list restricts nothing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -217,14 +220,14 @@ impl AudienceRule {
     }
 }
 
-/// Decides. `has_content_for` says whether the issue holds anything for a reader of these roles.
+/// Decides. `has_content_for` says whether the issue holds anything for this reader.
 ///
 /// What the person or their address says comes first. Somebody who asked for the newsletter gets it whatever
 /// their role is; tier, type and region are the vendor's to decide and always hold.
 pub fn decide(
     rule: &AudienceRule,
     candidate: &Candidate<'_>,
-    has_content_for: &dyn Fn(Roles) -> bool,
+    has_content_for: &dyn Fn(&Reader<'_>) -> bool,
 ) -> Decision {
     let Candidate { contact, partner, subscribed, suppressed } = *candidate;
     let out = |reason, because: String| Decision::Out { reason, because };
@@ -255,7 +258,8 @@ pub fn decide(
     if !asked && !rule.roles.concern(contact.roles) {
         return misses(ExclusionReason::Role, format!("not for {} readers", roles_in_words(contact.roles)));
     }
-    if !has_content_for(contact.roles) {
+    let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
+    if !has_content_for(&Reader { roles: Some(contact.roles), partner, locale }) {
         let because = format!("This issue holds nothing for {} readers", roles_in_words(contact.roles));
         return out(ExclusionReason::NoContent, because);
     }

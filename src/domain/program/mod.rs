@@ -6,6 +6,7 @@ pub mod audience;
 pub mod cadence;
 pub mod issue;
 pub mod lint;
+pub mod reach;
 pub mod reference;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Finding, Library, Severity, SourceFile},
+        content::{Asset, AssetKind, Finding, Library, Reader, Severity, SourceFile},
         kernel::{Error, Result},
         partner::{AudienceRole, Roles},
     },
@@ -228,8 +228,10 @@ pub async fn preview(
     let asset = setting.asset(&reference)?;
     let role = eyes.role.as_deref().and_then(AudienceRole::parse);
     let nodes = match role {
-        Some(role) => asset.body.for_reader([role].into_iter().collect()),
-        None => asset.body.for_everyone(),
+        Some(role) => {
+            asset.body.for_reader(&Reader { roles: Some([role].into_iter().collect()), ..setting.reader() })
+        }
+        None => asset.body.for_reader(&setting.reader()),
     };
     let option = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
     let roles = AudienceRole::ALL.iter().map(|role| option(role.as_str(), role.as_str()));

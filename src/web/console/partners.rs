@@ -166,6 +166,7 @@ fn facts(partner: &Partner, now_ms: i64) -> Vec<Fact> {
         Fact::new("Website", &partner.website),
         Fact::new("Channel manager", &partner.channel_manager_email),
         Fact::new("Industries", partner.verticals.join(", ")),
+        Fact::new("Solutions", partner.solutions.join(", ")),
         Fact::new("Promise", some(&brand.value_proposition)),
         Fact::new("Proof", some(&brand.proof)),
         Fact::new("Button", some(&brand.call_to_action)),

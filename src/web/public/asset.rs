@@ -14,12 +14,11 @@ use super::{
 use crate::{
     domain::{
         content::{
-            Asset, AssetKind, Detail, Node,
+            Asset, AssetKind, Detail, Node, Reader,
             kinds::{Objection, Tactic, Webinar},
         },
         engagement::EventKind,
         kernel::{Locale, Result, id::DeliveryId},
-        partner::Roles,
     },
     render::Strings,
     store::deliveries,
@@ -169,9 +168,9 @@ pub fn show(
     let strings = ctx.templates.strings(&language);
     let voice = setting.voice()?;
     let nodes = if home::is_public(asset.kind()) {
-        asset.body.for_everyone()
+        asset.body.for_reader(&setting.reader())
     } else {
-        asset.body.for_reader(Roles::ALL)
+        asset.body.for_reader(&Reader::insider(&setting.partner, &setting.locale))
     };
     let kind = form::kind_of(asset, ctx.now_ms());
     let free = if kind == Some(FormKind::Whitepaper) { free_part(&nodes) } else { nodes.len() };

@@ -68,7 +68,10 @@ pub async fn page(
         .assets
         .iter()
         .filter(|asset| {
-            asset.locale.is_none() && is_public(asset.kind()) && is_published(&setting, asset, now_ms)
+            asset.locale.is_none()
+                && is_public(asset.kind())
+                && is_published(&setting, asset, now_ms)
+                && asset.concerns(&setting.reader())
         })
         .map(|asset| setting.library.find(&asset.reference, &setting.locale).unwrap_or(asset))
         .collect();

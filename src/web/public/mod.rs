@@ -22,7 +22,7 @@ use super::{
 use crate::{
     domain::{
         content::{
-            Asset, Library, Node,
+            Asset, Library, Node, Reader,
             field::Field,
             merge::{self, Value},
         },
@@ -103,12 +103,18 @@ impl Setting {
         CoBrand::new(&self.library, &self.media, &self.partner, &self.locale, "")
     }
 
+    /// Anybody who looks at the partner's page.
+    pub fn reader(&self) -> Reader<'_> {
+        Reader::public(&self.partner, &self.locale)
+    }
+
     /// The asset in the reader's language.
     ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`, also where this partner does not have it.
     pub fn asset(&self, reference: &str) -> Result<&Asset> {
-        self.library.find(reference, &self.locale).ok_or_else(|| Error::not_found("this page"))
+        let found = self.library.find(reference, &self.locale).filter(|asset| asset.concerns(&self.reader()));
+        found.ok_or_else(|| Error::not_found("this page"))
     }
 
     /// `nodes` as HTML for a page, with the partner's values. On pages inside the programme the lead's fields are

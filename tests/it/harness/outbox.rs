@@ -44,6 +44,7 @@ pub fn partner(slug: &str) -> Partner {
         city: "Århus".to_owned(),
         zone: chrono_tz::Europe::Copenhagen,
         locale: Locale::parse("da-DK").unwrap(),
+        solutions: vec!["fold-proof".to_owned()],
         verticals: vec!["clinics".to_owned(), "law".to_owned()],
         parent: None,
         channel_manager_email: "manager@vendor.example".to_owned(),

@@ -18,24 +18,6 @@ const FREEZE_MINUTES: u32 = 30;
 /// How late an issue is still on time, unless the newsletter says otherwise.
 const ON_TIME_MINUTES: u32 = 15;
 
-const TIERS: &[(&str, Tier)] = &[
-    ("registered", Tier::Registered),
-    ("silver", Tier::Silver),
-    ("gold", Tier::Gold),
-    ("platinum", Tier::Platinum),
-];
-const TYPES: &[(&str, PartnerType)] = &[
-    ("msp", PartnerType::Msp),
-    ("reseller", PartnerType::Reseller),
-    ("si", PartnerType::Si),
-    ("hoster", PartnerType::Hoster),
-    ("consultant", PartnerType::Consultant),
-    ("distributor", PartnerType::Distributor),
-];
-/// The regions, with the words that authors write.
-pub const REGIONS: &[(&str, Region)] =
-    &[("americas", Region::Americas), ("emea", Region::Emea), ("apac", Region::Apac)];
-
 words! {
     /// Whether a person releases each issue.
     Approval {
@@ -140,9 +122,9 @@ fn audience(found: Found, f: &mut Findings<'_>) -> Option<Audience> {
     let mut keys = found.map(f)?;
     let audience = Audience {
         roles: keys.get("roles").map(|v| v.roles(f)).unwrap_or_default(),
-        tiers: keys.get("tiers").map(|v| v.choices(TIERS, f)).unwrap_or_default(),
-        types: keys.get("types").map(|v| v.choices(TYPES, f)).unwrap_or_default(),
-        regions: keys.get("regions").map(|v| v.choices(REGIONS, f)).unwrap_or_default(),
+        tiers: keys.get("tiers").map(|v| v.choices(Tier::WORDS, f)).unwrap_or_default(),
+        types: keys.get("types").map(|v| v.choices(PartnerType::WORDS, f)).unwrap_or_default(),
+        regions: keys.get("regions").map(|v| v.choices(Region::WORDS, f)).unwrap_or_default(),
     };
     keys.finish(f);
     Some(audience)

@@ -5,7 +5,6 @@ mod letter;
 mod piece;
 
 pub use campaign::{Kit, Objection, Playbook, Tactic};
-pub(super) use letter::REGIONS;
 pub use letter::{Approval, Audience, Issue, IssueZone, Newsletter};
 pub use piece::{Blog, Gate, Network, Social, Speaker, Webinar, Whitepaper};
 

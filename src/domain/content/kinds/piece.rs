@@ -9,7 +9,6 @@ use super::super::{
     keys::{Found, Keys, Reference},
     text::{Plain, plain_text},
 };
-use crate::domain::partner::Roles;
 
 words! {
     /// How a reader gets a whitepaper.
@@ -180,10 +179,10 @@ impl Social {
 
     /// No role blocks, and short enough for each network, each field counted as a name of usual length.
     pub(super) fn check_body(&self, body: &Body, at: usize, f: &mut Findings<'_>) {
-        if let Some(block) = body.sections.iter().find(|section| section.audience != Roles::NONE) {
+        if let Some(block) = body.sections.iter().find(|section| !section.selection.is_for_everyone()) {
             let place = Place { line: block.line, column: 1 };
             let fix = "write one text for all readers";
-            f.add(codes::BLOCK_NOT_ALLOWED, place, "a social post has no role blocks", fix);
+            f.add(codes::BLOCK_NOT_ALLOWED, place, "a social post has no blocks", fix);
         }
         let length = post_chars(body);
         for network in self.networks.iter().filter(|network| length > network.chars_max()) {

@@ -11,8 +11,8 @@ use crate::domain::{
     partner::{AudienceRole, Roles},
 };
 
-/// Most industries of one partner.
-const VERTICALS_MAX: usize = 20;
+/// Most industries or solutions of one partner.
+const WORDS_MAX: usize = 20;
 
 /// A file's rows.
 pub(super) struct Sheet {
@@ -28,12 +28,12 @@ pub(super) struct Row {
 }
 
 impl Sheet {
-    /// Reads `bytes`; none where the file as a whole cannot be used. Rows with the wrong number of fields, or that
+    /// Reads `bytes`, whose header is `columns`, of which those after `columns_min` may be left out; none where the file as a whole cannot be used. Rows with the wrong number of fields, or that
     /// are not UTF-8, are faults and left out.
     pub(super) fn read(
         file: &'static str,
         bytes: &[u8],
-        header: &'static [&'static str],
+        (columns, columns_min): (&'static [&'static str], usize),
         faults: &mut Faults,
     ) -> Option<Self> {
         if bytes.len() > FILE_BYTES_MAX {
@@ -48,6 +48,7 @@ impl Sheet {
             Some(Ok(record)) => record.iter().map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect(),
             _ => Vec::new(),
         };
+        let header = &columns[..found.len().clamp(columns_min, columns.len())];
         if found != header {
             let message = header_fault(&found, header);
             faults.add(file, 1, "", message, format!("write it as `{}`", header.join(",")));
@@ -214,19 +215,13 @@ impl Row {
         })
     }
 
-    /// Industries, separated by `;`.
-    pub(super) fn verticals(&self, faults: &mut Faults) -> Option<Vec<String>> {
-        let text =
-            self.optional("verticals", faults, |text| Ok::<_, Wrong>(text.to_owned()))?.unwrap_or_default();
+    /// Words separated by `;`: industries, solutions.
+    pub(super) fn words(&self, column: &str, faults: &mut Faults) -> Option<Vec<String>> {
+        let text = self.optional(column, faults, |text| Ok::<_, Wrong>(text.to_owned()))?.unwrap_or_default();
         let words: Vec<String> =
             text.split(';').map(str::trim).filter(|w| !w.is_empty()).map(str::to_owned).collect();
-        if words.len() > VERTICALS_MAX {
-            self.fault(
-                "verticals",
-                format!("there are {}", words.len()),
-                format!("keep {VERTICALS_MAX}"),
-                faults,
-            );
+        if words.len() > WORDS_MAX {
+            self.fault(column, format!("there are {}", words.len()), format!("keep {WORDS_MAX}"), faults);
             return None;
         }
         Some(words)

@@ -50,10 +50,13 @@ pub trait Word: Copy + 'static {
 macro_rules! words {
     ($name:ident: $($word:literal $value:ident),+) => {
         impl Word for $name {
-            const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$value)),+];
+            const WORDS: &'static [(&'static str, Self)] = Self::WORDS;
         }
 
         impl $name {
+            /// All of them with the words that people write, in their usual order.
+            pub const WORDS: &'static [(&'static str, Self)] = &[$(($word, Self::$value)),+];
+
             /// The word used in files and in the database.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$value => $word),+ }

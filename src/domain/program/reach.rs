@@ -1,0 +1,195 @@
+//! Whom content reaches: selections that nobody meets, and people in an audience for whom an issue holds nothing.
+//! Looks at every partner of the roster with every role and language.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use crate::domain::{
+    content::{
+        Asset, AssetKind, Detail, Finding, Library, Reader, Selection,
+        finding::{Findings, Place, codes},
+        kinds::{Audience, Issue},
+    },
+    kernel::Locale,
+    partner::{AudienceRole, Partner, Roles},
+};
+
+/// Most names listed in one finding.
+const LISTED_MAX: usize = 3;
+
+/// Findings on content that reaches nobody of `partners`, who exist, or misses some.
+pub fn findings(library: &Library, partners: &[Partner]) -> Vec<Finding> {
+    if partners.is_empty() {
+        return Vec::new();
+    }
+    let locales: BTreeSet<&Locale> =
+        library.assets.iter().filter_map(|asset| asset.locale.as_ref()).collect();
+    let mut reach = Reach { partners, locales: locales.into_iter().collect(), met: HashMap::new() };
+    let mut all = Vec::new();
+    for asset in &library.assets {
+        all.extend(reach.unserved(asset));
+        if let Detail::Issue(issue) = &asset.detail {
+            all.extend(missed(library, asset, issue, partners));
+        }
+    }
+    all
+}
+
+struct Reach<'r> {
+    partners: &'r [Partner],
+    locales: Vec<&'r Locale>,
+    /// What is known of selections, by their text.
+    met: HashMap<String, bool>,
+}
+
+impl Reach<'_> {
+    fn unserved(&mut self, asset: &Asset) -> Vec<Finding> {
+        let mut f = Findings::new(&asset.path, asset.source.as_str());
+        if !self.is_met(&asset.front.selection) {
+            let line = asset.source.lines().position(|line| line.starts_with("for:")).unwrap_or(0);
+            unserved(&asset.front.selection, u32::try_from(line + 1).unwrap_or(1), &mut f);
+        }
+        for section in &asset.body.sections {
+            if !self.is_met(&section.selection) {
+                unserved(&section.selection, section.line.saturating_sub(1).max(1), &mut f);
+            }
+        }
+        f.finish()
+    }
+
+    fn is_met(&mut self, selection: &Selection) -> bool {
+        if selection.is_for_everyone() {
+            return true;
+        }
+        let (partners, locales) = (self.partners, &self.locales);
+        *self.met.entry(selection.to_string()).or_insert_with(|| {
+            partners.iter().any(|partner| {
+                let readers = locales.iter().copied().chain([&partner.locale]);
+                readers
+                    .flat_map(|locale| one_of_each(partner, locale))
+                    .any(|reader| selection.concerns(&reader))
+            })
+        })
+    }
+}
+
+/// A reader of each role at `partner`.
+fn one_of_each<'r>(partner: &'r Partner, locale: &'r Locale) -> impl Iterator<Item = Reader<'r>> {
+    AudienceRole::ALL.into_iter().map(move |role| Reader {
+        roles: Some([role].into_iter().collect()),
+        partner,
+        locale,
+    })
+}
+
+fn unserved(selection: &Selection, line: u32, f: &mut Findings<'_>) {
+    let message = format!("nobody at any partner is `{selection}`");
+    f.add(codes::UNSERVED, Place { line, column: 1 }, message, "check its words, or remove it");
+}
+
+/// Roles at partners in the audience who would find no block and no card of theirs.
+fn missed(library: &Library, asset: &Asset, issue: &Issue, partners: &[Partner]) -> Vec<Finding> {
+    let newsletter = issue.newsletter.as_ref().map(|slug| format!("newsletters/{}", slug.as_str()));
+    let versions = newsletter.map(|reference| library.versions(&reference)).unwrap_or_default();
+    let Some(Asset { detail: Detail::Newsletter(newsletter), .. }) = versions.first() else {
+        return Vec::new();
+    };
+    let wanted = if newsletter.audience.roles.is_empty() { Roles::ALL } else { newsletter.audience.roles };
+    let mut without: BTreeMap<AudienceRole, Vec<&str>> = BTreeMap::new();
+    let (covered, mut concerned) = (asset.body.roles_covered(), 0);
+    for partner in partners.iter().filter(|partner| admits(&newsletter.audience, partner)) {
+        // Each file is looked at with the partners who read it.
+        if library.find(&asset.reference, &partner.locale).is_none_or(|found| found.path != asset.path) {
+            continue;
+        }
+        concerned += 1;
+        for reader in one_of_each(partner, &partner.locale) {
+            let Some(role) = reader.roles.and_then(|roles| roles.iter().next()) else { continue };
+            // A role with no block at all is told of without looking at partners.
+            if wanted.contains(role)
+                && covered.contains(role)
+                && !holds_anything(library, asset, issue, &reader)
+            {
+                without.entry(role).or_default().push(partner.slug.as_str());
+            }
+        }
+    }
+    let mut f = Findings::new(&asset.path, "");
+    for (role, slugs) in without {
+        let whom = if slugs.len() == concerned { "any partner".to_owned() } else { listed(&slugs) };
+        let message = format!("the issue has neither block nor card for {role} readers at {whom}");
+        let fix =
+            format!("add a block that they meet, such as `::: {role}`, or take them out of the audience");
+        f.add(codes::ROLE_WITHOUT_CONTENT, Place::START, message, fix);
+    }
+    f.finish()
+}
+
+fn admits(audience: &Audience, partner: &Partner) -> bool {
+    fn any<T: PartialEq>(list: &[T], value: &T) -> bool {
+        list.is_empty() || list.contains(value)
+    }
+    any(&audience.tiers, &partner.tier)
+        && any(&audience.types, &partner.partner_type)
+        && any(&audience.regions, &partner.region)
+}
+
+/// Whether there is more for this reader than what everyone reads.
+fn holds_anything(library: &Library, asset: &Asset, issue: &Issue, reader: &Reader<'_>) -> bool {
+    let own = |selection: &Selection| !selection.is_for_everyone() && selection.concerns(reader);
+    asset.body.sections.iter().any(|section| own(&section.selection))
+        || issue.features.iter().any(|feature| {
+            let found = library.find(feature.as_str(), reader.locale);
+            found.is_some_and(|card| card.kind() != AssetKind::Newsletter && card.concerns(reader))
+        })
+}
+
+fn listed(slugs: &[&str]) -> String {
+    let shown = slugs[..slugs.len().min(LISTED_MAX)].join(", ");
+    match slugs.len().saturating_sub(LISTED_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::content::{
+        SourceFile,
+        tests::{VENDOR, northlight},
+    };
+
+    fn found(issue: &str, partners: &[Partner]) -> Vec<Finding> {
+        let newsletter = "---\nkind: newsletter\ntitle: N\ncadence: second Tuesday at 09:00\nzone: partner\naudience:\n  roles: \
+            [sales]\nsender: newsletter\napproval: automatic\nwhy: W\n---\nText.\n";
+        let issue = format!(
+            "---\nkind: issue\ntitle: I\nnewsletter: n\ndate: 2027-01-12\nsubject: S\npreheader: P\ntheme: T\n---\n{issue}"
+        );
+        let files = [
+            ("vendor.toml", VENDOR),
+            ("newsletters/n.md", newsletter),
+            ("newsletters/n/2027-01-12.md", &issue),
+        ];
+        let files =
+            files.map(|(path, text)| SourceFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() });
+        findings(&Library::build(files.into()).0, partners)
+    }
+
+    #[test]
+    fn a_block_that_nobody_meets_is_found() {
+        let all = found("Hello.\n::: sales and vertical heath\nA\n:::\n::: sales\nB\n:::\n", &[northlight()]);
+        assert_eq!(all.iter().map(|f| (f.code, f.line)).collect::<Vec<_>>(), [("C307", 11)]);
+        assert_eq!(all[0].message, "nobody at any partner is `sales and vertical heath`");
+    }
+
+    #[test]
+    fn people_for_whom_an_issue_holds_nothing_are_found() {
+        let mut gold = northlight();
+        (gold.tier, gold.slug) =
+            (crate::domain::partner::Tier::Gold, crate::domain::kernel::Slug::parse("gold").unwrap());
+        let all = found("Hello.\n::: sales and tier platinum\nA\n:::\n", &[northlight(), gold.clone()]);
+        assert_eq!(all.iter().map(|f| f.code).collect::<Vec<_>>(), ["C507"]);
+        assert_eq!(all[0].message, "the issue has neither block nor card for sales readers at gold");
+        assert_eq!(found("Hello.\n::: sales and tier gold+\nA\n:::\n", &[northlight(), gold]), []);
+    }
+}
