@@ -259,6 +259,7 @@ pub fn call_to_action(kind: AssetKind) -> &'static str {
         AssetKind::Whitepaper => "read_whitepaper",
         AssetKind::Blog => "read_article",
         AssetKind::Webinar => "register",
+        AssetKind::Video => "watch_video",
         AssetKind::Kit => "open_kit",
         AssetKind::Playbook => "open_playbook",
         _ => "read_more",

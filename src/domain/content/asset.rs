@@ -70,6 +70,12 @@ words! {
         Page "page",
         /// A sales rep's guide, internal to partners.
         Playbook "playbook",
+        /// How a customer fared.
+        CaseStudy "case-study",
+        /// A product in one or two pages.
+        Datasheet "datasheet",
+        /// A video.
+        Video "video",
         /// A campaign made of other assets.
         Kit "kit",
     }
@@ -86,6 +92,9 @@ impl AssetKind {
             Self::Social => "social",
             Self::Page => "pages",
             Self::Playbook => "playbooks",
+            Self::CaseStudy => "case-studies",
+            Self::Datasheet => "datasheets",
+            Self::Video => "videos",
             Self::Kit => "kits",
         }
     }
@@ -299,7 +308,7 @@ fn check_kind(keys: &mut Keys, expected: AssetKind, findings: &mut Findings<'_>)
 }
 
 fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
-    use AssetKind::{Blog, Issue, Kit, Newsletter, Social, Webinar, Whitepaper};
+    use AssetKind::{Blog, CaseStudy, Datasheet, Issue, Kit, Newsletter, Social, Video, Webinar, Whitepaper};
     let scope = Scope::from(kind);
     let title = keys.need("title", f).and_then(|v| v.template(TITLE_CHARS_MAX, scope, f)).unwrap_or_default();
     let summary =
@@ -310,15 +319,20 @@ fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
     let topics = topics.into_iter().filter_map(|v| v.slug(f)).collect();
     let outcome = keys.get("outcome").and_then(|v| v.line(f));
     let executives_read = roles.is_empty() || roles.contains(AudienceRole::Executive);
-    if outcome.is_none() && executives_read && matches!(kind, Whitepaper | Blog | Webinar | Kit) {
+    if outcome.is_none() && executives_read && matches!(kind, Whitepaper | Blog | Webinar | CaseStudy | Kit) {
         let message = "executives read this, and `outcome` is missing";
         f.add(codes::NO_OUTCOME, keys.place(), message, "add `outcome` with the business result in one line");
     }
-    let publish = if matches!(kind, Whitepaper | Blog | Webinar | Social) {
+    let publish = if matches!(kind, Whitepaper | Blog | Webinar | Social | CaseStudy | Datasheet | Video) {
         keys.need("publish", f)
     } else {
         keys.get("publish")
     };
+    let image = picture(keys, f);
+    if image.is_none() && kind == Video {
+        let fix = "add `image`, shown before the video plays, and `image_alt`";
+        f.add(codes::MISSING_KEY, keys.place(), "a video wants a poster", fix);
+    }
     Common {
         title,
         summary,
@@ -329,7 +343,7 @@ fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
         publish: publish.and_then(|v| v.date(f)),
         key_message: keys.get("key_message").and_then(|v| v.slug(f)),
         form: keys.get("form").and_then(|v| v.choice(Form::WORDS, f)),
-        image: picture(keys, f),
+        image,
         zones: keys.get("zones").map(|v| v.choices(Zone::WORDS, f)).unwrap_or_default(),
     }
 }

@@ -176,6 +176,21 @@ impl Found {
         Some(line)
     }
 
+    /// A whole https address.
+    pub fn https(self, findings: &mut Findings<'_>) -> Option<String> {
+        let (key, place) = (self.key.clone(), self.place());
+        let line = self.line(findings)?;
+        let host = line.strip_prefix("https://").and_then(|rest| rest.split(['/', '?', '#']).next());
+        if host.is_none_or(str::is_empty)
+            || line.contains(|c: char| c.is_whitespace() || "\"<>\\^`{|}".contains(c))
+        {
+            let fix = "write it whole, such as https://vendor.example/page";
+            findings.add(codes::BAD_VALUE, place, format!("`{key}` is not an https address"), fix);
+            return None;
+        }
+        Some(line)
+    }
+
     /// One line that may hold fields.
     fn raw_line(self, chars_max: usize, findings: &mut Findings<'_>) -> Option<String> {
         let (key, place) = (self.key.clone(), self.place());

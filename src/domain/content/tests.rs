@@ -208,16 +208,27 @@ fn faults_of_role_blocks() {
     assert_eq!(body("```\n::: sale\n```\n\n~~~~\n:::\n~~~\n:::\n~~~~"), [], "fences in code are text");
 }
 
+const SOCIAL: &str = "---\nkind: social\ntitle: S\nsummary: S\npublish: 2027-01-06\nnetworks: [x, linkedin]\nlink: blog/b\n---\n";
+
 fn social(markdown: &str) -> Vec<Finding> {
-    let front = "---\nkind: social\ntitle: S\nsummary: S\npublish: 2027-01-06\nnetworks: [x, linkedin]\nlink: blog/b\n---\n";
-    with("social/s.md", format!("{front}{markdown}\n"))
+    with("social/s.md", format!("{SOCIAL}{markdown}\n"))
 }
 
 #[test]
 fn faults_of_social_posts() {
-    assert_eq!(social(&"x".repeat(280)), []);
-    let finding = one(&social(&"x".repeat(281)), "C209", 9, 1);
-    assert!(finding.message.contains("x takes 280"), "{finding}");
+    assert_eq!(social(&"x".repeat(256)), []);
+    let finding = one(&social(&"x".repeat(257)), "C209", 9, 1);
+    assert!(finding.message.ends_with("which takes 256 beside the link"), "{finding}");
+    let own = |text: &str| {
+        with(
+            "social/s.md",
+            SOCIAL.replace("link:", &format!("text_for:\n  x: {text}\nlink:")) + &"x".repeat(300),
+        )
+    };
+    assert_eq!(own("Short, by {{ partner.name }}."), []);
+    one(&own(&"y".repeat(257)), "C209", 8, 6);
+    let elsewhere = SOCIAL.replace("link:", "text_for: { bluesky: Hi }\nlink:");
+    one(&with("social/s.md", elsewhere + "x"), "C106", 7, 22);
     assert_eq!(ids(&social("::: sales\nx\n:::")), ["C305"]);
 }
 

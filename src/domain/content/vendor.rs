@@ -95,7 +95,7 @@ impl Vendor {
         let mut line = |key, f: &mut Findings<'_>| keys.need(key, f).and_then(|v| v.line(f));
         let name = line("name", f);
         let legal_name = line("legal_name", f);
-        let website = keys.need("website", f).and_then(|v| website(v, f));
+        let website = keys.need("website", f).and_then(|v| v.https(f));
         let postal_address = keys.need("postal_address", f).and_then(|v| v.line(f));
         let default_locale = keys.need("default_locale", f).and_then(|v| v.locale(f));
         let zone = keys.need("zone", f).and_then(|v| v.zone(f));
@@ -125,15 +125,6 @@ impl Vendor {
             staff,
         })
     }
-}
-
-fn website(found: Found, f: &mut Findings<'_>) -> Option<String> {
-    let (key, place) = (found.key().to_owned(), found.place());
-    let website = found.line(f)?;
-    if !website.starts_with("https://") {
-        f.add(codes::BAD_VALUE, place, format!("`{key}` is not an https address"), "begin it with https://");
-    }
-    Some(website)
 }
 
 fn logo(found: Found, f: &mut Findings<'_>) -> Option<String> {

@@ -110,12 +110,15 @@ pub struct Select {
 }
 
 /// The folders in the order people look for them.
-const KINDS: [(AssetKind, &str); 9] = [
+const KINDS: [(AssetKind, &str); 12] = [
     (AssetKind::Newsletter, "Newsletters"),
     (AssetKind::Issue, "Issues"),
     (AssetKind::Whitepaper, "Whitepapers"),
     (AssetKind::Blog, "Articles"),
     (AssetKind::Webinar, "Webinars"),
+    (AssetKind::CaseStudy, "Case studies"),
+    (AssetKind::Datasheet, "Datasheets"),
+    (AssetKind::Video, "Videos"),
     (AssetKind::Kit, "Campaign kits"),
     (AssetKind::Playbook, "Playbooks"),
     (AssetKind::Social, "Social posts"),

@@ -3,31 +3,23 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
-use chrono::TimeZone;
 use serde::Serialize;
 
 use super::{
     Head, Setting, Wanted,
+    card::Card,
     form::{self, Filled},
     home,
+    kind_part::{self, KindPart},
 };
 use crate::{
     domain::{
-        content::{
-            Asset, AssetKind, Detail, Node, Reader,
-            kinds::{Objection, Tactic, Webinar},
-        },
+        content::{Asset, AssetKind, Node, Reader},
         engagement::EventKind,
         kernel::{Locale, Result, id::DeliveryId},
     },
-    render::Strings,
     store::deliveries,
-    web::{
-        error::Problem,
-        respond::Answer,
-        view::{form::Form, when::Moment},
-        visitor::Asking,
-    },
+    web::{error::Problem, respond::Answer, view::form::Form, visitor::Asking},
     work::{
         Context,
         forms::FormKind,
@@ -51,49 +43,16 @@ pub struct View {
     pub summary: String,
     /// The business result.
     pub outcome: Option<String>,
-    /// When a webinar takes place.
-    pub event: Option<Event>,
+    /// What its kind has of its own.
+    pub part: KindPart,
     /// HTML.
     pub body: String,
     /// Whether the text goes on behind a form.
     pub cut: bool,
     /// The form.
     pub form: Option<Form>,
-    /// Lists of a kit or a playbook.
-    pub lists: Vec<List>,
     /// The other languages.
     pub languages: Vec<Language>,
-}
-
-/// A webinar's time.
-#[derive(Debug, Serialize)]
-pub struct Event {
-    /// When, in the partner's zone.
-    pub at: Moment,
-    /// `45 minutes`
-    pub length: String,
-    /// Who speaks.
-    pub people: String,
-}
-
-/// A list with a title.
-#[derive(Debug, Serialize)]
-pub struct List {
-    /// Over it.
-    pub title: String,
-    /// Its lines.
-    pub items: Vec<Item>,
-}
-
-/// A line of a list.
-#[derive(Debug, Serialize)]
-pub struct Item {
-    /// What it says.
-    pub text: String,
-    /// What more there is to say.
-    pub detail: String,
-    /// Where it leads.
-    pub href: Option<String>,
 }
 
 /// Another language of the asset.
@@ -186,21 +145,18 @@ pub fn show(
         asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
     let view = View {
         kind: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
-        meta: meta(asset, strings),
+        meta: kind_part::meta(asset, strings),
         outcome: asset.front.outcome.clone(),
-        event: match &asset.detail {
-            Detail::Webinar(webinar) => Some(event(webinar, setting, strings)),
-            _ => None,
-        },
+        part: KindPart::of(asset, setting, strings, wanted, ctx.now_ms()),
         body: setting.html(&nodes[..free])?,
         cut: free < nodes.len(),
         form,
-        lists: lists(asset, setting, wanted),
         languages: languages(ctx, setting, asset, &language),
         title,
         summary,
     };
-    let head = Head { title: &view.title, description: &view.summary, language: &language };
+    let card = Card::of(ctx, setting, asset, (&view.title, &view.summary), &language)?;
+    let head = Head { card: Some(&card), ..Head::new(&view.title, &view.summary, &language) };
     setting.page(ctx, "public/asset", head, &view)
 }
 
@@ -209,81 +165,6 @@ fn free_part(nodes: &[Node]) -> usize {
     let is_heading = |node: &Node| matches!(node, Node::Heading { level: 2, .. });
     let second = nodes.iter().enumerate().filter(|(_, node)| is_heading(node)).nth(1).map(|(at, _)| at);
     second.unwrap_or(nodes.len()).min(FREE_BLOCKS_MAX).min(nodes.len())
-}
-
-fn meta(asset: &Asset, strings: &Strings) -> Option<String> {
-    let published = asset.front.publish.map(|day| strings.date(day));
-    match &asset.detail {
-        Detail::Whitepaper(paper) => {
-            Some(strings.fill("by_authors", &[("authors", &paper.authors.join(", "))]))
-        }
-        Detail::Blog(blog) => Some(match published {
-            Some(day) => format!("{}, {day}", strings.fill("by_authors", &[("authors", &blog.author)])),
-            None => strings.fill("by_authors", &[("authors", &blog.author)]),
-        }),
-        Detail::Kit(kit) => Some(format!("{} – {}", strings.date(kit.start), strings.date(kit.end))),
-        _ => None,
-    }
-}
-
-/// In the time of the partner, which is their customers' too; nobody should have to convert.
-fn event(webinar: &Webinar, setting: &Setting, strings: &Strings) -> Event {
-    let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
-    let at = start.map(|start| {
-        let words = strings.date_time(&start.with_timezone(&setting.partner.zone));
-        Moment::worded(start.timestamp_millis(), words)
-    });
-    let people: Vec<String> =
-        webinar.speakers.iter().map(|speaker| format!("{}, {}", speaker.name, speaker.title)).collect();
-    Event {
-        at: at.unwrap_or_else(|| Moment { iso: String::new(), text: webinar.start.to_string() }),
-        length: strings.fill("minutes", &[("minutes", &webinar.duration_minutes.to_string())]),
-        people: people.join(" · "),
-    }
-}
-
-/// What a kit or a playbook holds beside its text. They are in the language of the programme.
-fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
-    let line = |text: &str| Item { text: text.to_owned(), detail: String::new(), href: None };
-    match &asset.detail {
-        Detail::Kit(kit) => {
-            let tactic = |tactic: &Tactic| {
-                let reference = tactic.asset.as_str();
-                let title =
-                    setting.library.find(reference, &setting.locale).map(|asset| asset.front.title.as_str());
-                Item {
-                    text: title.unwrap_or(reference).to_owned(),
-                    detail: format!("Day {}: {}", tactic.day, tactic.use_line),
-                    href: Some(format!("/p/{}/{reference}{}", setting.partner.slug, wanted.query())),
-                }
-            };
-            vec![
-                List { title: "What is in it".to_owned(), items: kit.tactics.iter().map(tactic).collect() },
-                List {
-                    title: "Checklist".to_owned(),
-                    items: kit.checklist.iter().map(|text| line(text)).collect(),
-                },
-            ]
-        }
-        Detail::Playbook(playbook) => {
-            let objection = |objection: &Objection| Item {
-                text: objection.objection.clone(),
-                detail: objection.answer.clone(),
-                href: None,
-            };
-            vec![
-                List {
-                    title: "Next steps".to_owned(),
-                    items: playbook.next_steps.iter().map(|text| line(text)).collect(),
-                },
-                List {
-                    title: "If they say …".to_owned(),
-                    items: playbook.objections.iter().map(objection).collect(),
-                },
-            ]
-        }
-        _ => Vec::new(),
-    }
 }
 
 fn languages(ctx: &Context, setting: &Setting, asset: &Asset, shown: &Locale) -> Vec<Language> {
@@ -311,11 +192,10 @@ impl View {
             title: "Proof of Recovery: what boards should ask".into(),
             summary: "Six questions that let a board tell a finished backup from a proven recovery, with a one-page report to ask for and a plan for ninety days.".into(),
             outcome: Some("A board that knows, with dates and times, which systems can be recovered and which cannot yet".into()),
-            event: None,
+            part: KindPart::sample(),
             body: "<p>Every month, many boards receive a report that says backups are in order. The report is usually true. It is also an answer to a question that nobody on the board would ask. Directors do not need to know whether copies were made.</p><p>This paper gives board members six questions to put to management, a way to judge the answers, and a one-page report to ask for. It needs no technical knowledge. It was written by Brackenfold and is brought to you by Northlight MSP.</p><h2>The argument in brief</h2><ol><li>A backup is a task. A recovery is a result. Only the second one has value to customers, patients, pupils or shareholders.</li><li>A recovery that has never been tried is an assumption.</li></ol><p>Nothing here demands a new product. It asks for evidence about what you already have.</p>".into(),
             cut: true,
             form,
-            lists: vec![List { title: "Checklist".into(), items: vec![Item { text: "Choose five customers".into(), detail: "Day 0".into(), href: Some("#".into()) }] }],
             languages: vec![Language { tag: "de".into(), label: "Deutsch".into(), href: "?lang=de".into() }],
         }
     }

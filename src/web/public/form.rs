@@ -101,7 +101,7 @@ fn show_talk(ctx: &Context, setting: &Setting, form: Form) -> Answer {
         summary,
         form,
     };
-    let head = Head { title: &view.title, description: &view.summary, language: &language };
+    let head = Head::new(&view.title, &view.summary, &language);
     setting.page(ctx, "public/talk", head, &view)
 }
 
@@ -132,7 +132,7 @@ pub async fn talk_sent(
 pub fn kind_of(asset: &Asset, now_ms: UtcMs) -> Option<FormKind> {
     match &asset.detail {
         Detail::Whitepaper(paper) if paper.gate == Gate::Form => Some(FormKind::Whitepaper),
-        Detail::Webinar(webinar) => {
+        Detail::Webinar(webinar) if webinar.registration.is_none() => {
             let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
             start.is_some_and(|start| start.timestamp_millis() > now_ms).then_some(FormKind::Webinar)
         }

@@ -44,7 +44,15 @@ pub struct Teaser {
 
 /// Whether customers may see an asset of this kind.
 pub fn is_public(kind: AssetKind) -> bool {
-    matches!(kind, AssetKind::Whitepaper | AssetKind::Blog | AssetKind::Webinar)
+    matches!(
+        kind,
+        AssetKind::Whitepaper
+            | AssetKind::Blog
+            | AssetKind::Webinar
+            | AssetKind::CaseStudy
+            | AssetKind::Datasheet
+            | AssetKind::Video
+    )
 }
 
 /// Whether it may be seen by now, by the partner's calendar.
@@ -97,7 +105,7 @@ pub async fn page(
     let view = View { assets: shown.iter().map(teaser).collect::<crate::domain::kernel::Result<_>>()? };
     let description =
         setting.partner.brand.value_proposition_in(&setting.locale).unwrap_or_default().to_owned();
-    let head = Head { title: strings.get("our_content"), description: &description, language: &language };
+    let head = Head::new(strings.get("our_content"), &description, &language);
     setting.page(&ctx, "public/home", head, &view)
 }
 

@@ -2,9 +2,11 @@
 
 pub mod asset;
 pub mod brand;
+pub mod card;
 pub mod click;
 pub mod form;
 pub mod home;
+pub mod kind_part;
 pub mod media;
 pub mod preferences;
 pub mod problem;
@@ -14,6 +16,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use self::card::Card;
 use super::{
     error::Problem,
     frame::{Area, Frame},
@@ -153,7 +156,11 @@ impl Setting {
         head.description.clone_into(&mut frame.description);
         let strings = ctx.templates.strings(head.language);
         let brand = BrandView::new(self, strings)?;
-        respond::html(&ctx.templates, name, &Branded { frame: &frame, brand: &brand, t: strings, page })
+        respond::html(
+            &ctx.templates,
+            name,
+            &Branded { frame: &frame, brand: &brand, card: head.card, t: strings, page },
+        )
     }
 }
 
@@ -166,6 +173,15 @@ pub struct Head<'a> {
     pub description: &'a str,
     /// The language of its content.
     pub language: &'a Locale,
+    /// What programs are told that show a card of it.
+    pub card: Option<&'a Card>,
+}
+
+impl<'a> Head<'a> {
+    /// For a page that is shown nowhere as a card.
+    pub fn new(title: &'a str, description: &'a str, language: &'a Locale) -> Self {
+        Self { title, description, language, card: None }
+    }
 }
 
 /// What templates of partners' pages are given.
@@ -175,6 +191,8 @@ pub struct Branded<'a, T> {
     pub frame: &'a Frame,
     /// The partner's look.
     pub brand: &'a BrandView,
+    /// For programs that show a card of it.
+    pub card: Option<&'a Card>,
     /// The interface's texts.
     pub t: &'a Strings,
     /// The page.

@@ -116,7 +116,7 @@ pub async fn page(
     };
     let setting = Setting::of(&ctx, state.partner.slug.as_str(), Some(state.locale.as_str())).await?;
     let language = ctx.templates.language(&state.locale);
-    let head = Head { title: &view.title, description: "", language: &language };
+    let head = Head::new(&view.title, "", &language);
     setting.page(&ctx, "public/preferences", head, &view)
 }
 

@@ -51,7 +51,7 @@ pub async fn page(ctx: &Context, uri: &Uri, status: StatusCode, detail: &str, id
         text: if key == "problem_refused" && is_english(&language) { detail.to_owned() } else { ours },
         id: id.to_owned(),
     };
-    let head = Head { title: &view.title, description: "", language: &language };
+    let head = Head::new(&view.title, "", &language);
     let page = setting.page(ctx, "public/problem", head, &view).ok()?;
     Some((status, page).into_response())
 }

@@ -104,7 +104,7 @@ async fn show(
             Some(ask(ctx, &setting, access, &language, filled)?.with(amiss, strings))
         },
     };
-    let head = Head { title: &view.title, description: "", language: &language };
+    let head = Head::new(&view.title, "", &language);
     Ok(private(setting.page(ctx, "public/thanks", head, &view)?))
 }
 

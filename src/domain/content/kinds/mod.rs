@@ -3,10 +3,14 @@
 mod campaign;
 mod letter;
 mod piece;
+mod proof;
+mod social;
 
 pub use campaign::{Kit, Objection, Playbook, Tactic};
 pub use letter::{Approval, Audience, Issue, IssueZone, Newsletter};
-pub use piece::{Blog, Gate, Network, Social, Speaker, Webinar, Whitepaper};
+pub use piece::{Blog, Gate, Speaker, Webinar, Whitepaper};
+pub use proof::{CaseResult, CaseStudy, Datasheet, Quote, Specification, Video};
+pub use social::{Network, Social};
 
 use super::{
     asset::AssetKind,
@@ -34,6 +38,12 @@ pub enum Detail {
     Page,
     /// A playbook.
     Playbook(Playbook),
+    /// A case study.
+    CaseStudy(CaseStudy),
+    /// A datasheet.
+    Datasheet(Datasheet),
+    /// A video.
+    Video(Video),
     /// A kit.
     Kit(Kit),
 }
@@ -50,6 +60,9 @@ impl Detail {
             Self::Social(_) => AssetKind::Social,
             Self::Page => AssetKind::Page,
             Self::Playbook(_) => AssetKind::Playbook,
+            Self::CaseStudy(_) => AssetKind::CaseStudy,
+            Self::Datasheet(_) => AssetKind::Datasheet,
+            Self::Video(_) => AssetKind::Video,
             Self::Kit(_) => AssetKind::Kit,
         }
     }
@@ -65,6 +78,9 @@ impl Detail {
             AssetKind::Social => Self::Social(Social::parse(keys, f)),
             AssetKind::Page => Self::Page,
             AssetKind::Playbook => Self::Playbook(Playbook::parse(keys, f)),
+            AssetKind::CaseStudy => Self::CaseStudy(CaseStudy::parse(keys, f)),
+            AssetKind::Datasheet => Self::Datasheet(Datasheet::parse(keys, f)),
+            AssetKind::Video => Self::Video(Video::parse(keys, f)),
             AssetKind::Kit => Self::Kit(Kit::parse(keys, f)),
         }
     }
@@ -80,6 +96,9 @@ impl Detail {
             AssetKind::Social => Self::Social(Social::default()),
             AssetKind::Page => Self::Page,
             AssetKind::Playbook => Self::Playbook(Playbook::default()),
+            AssetKind::CaseStudy => Self::CaseStudy(CaseStudy::default()),
+            AssetKind::Datasheet => Self::Datasheet(Datasheet::default()),
+            AssetKind::Video => Self::Video(Video::default()),
             AssetKind::Kit => Self::Kit(Kit::default()),
         }
     }

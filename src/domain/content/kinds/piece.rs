@@ -1,13 +1,11 @@
-//! What a partner's customers read and watch: whitepapers, blog posts, webinars, social posts.
+//! What a partner's customers read and watch: whitepapers, blog posts, webinars.
 
 use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 
 use super::super::{
     asset::words,
-    body::Body,
-    finding::{Findings, Place, codes},
+    finding::Findings,
     keys::{Found, Keys, Reference},
-    text::{Plain, plain_text},
 };
 
 words! {
@@ -17,32 +15,6 @@ words! {
         Form "form",
         /// Freely.
         Open "open",
-    }
-}
-
-words! {
-    /// A social network.
-    Network {
-        /// LinkedIn.
-        Linkedin "linkedin",
-        /// X.
-        X "x",
-        /// Bluesky.
-        Bluesky "bluesky",
-        /// Mastodon.
-        Mastodon "mastodon",
-    }
-}
-
-impl Network {
-    /// Longest post, in characters, without the link.
-    pub fn chars_max(self) -> usize {
-        match self {
-            Self::Linkedin => 3_000,
-            Self::X => 280,
-            Self::Bluesky => 300,
-            Self::Mastodon => 500,
-        }
     }
 }
 
@@ -83,6 +55,8 @@ pub struct Blog {
     pub author: String,
     /// The partner whose guest post it is.
     pub partner: Option<Reference>,
+    /// Where it stands first, https: what search engines are told to show.
+    pub canonical: Option<String>,
 }
 
 impl Blog {
@@ -90,6 +64,7 @@ impl Blog {
         Self {
             author: keys.need("author", f).and_then(|v| v.line(f)).unwrap_or_default(),
             partner: keys.get("partner").and_then(|v| v.reference(f)),
+            canonical: keys.get("canonical").and_then(|v| v.https(f)),
         }
     }
 }
@@ -118,6 +93,10 @@ pub struct Webinar {
     pub speakers: Vec<Speaker>,
     /// The partner who holds it with the vendor.
     pub co_host: Option<Reference>,
+    /// Where to sign up, https, when it is not our own form.
+    pub registration: Option<String>,
+    /// Where it is watched afterwards, https.
+    pub recording: Option<String>,
 }
 
 impl Default for Webinar {
@@ -128,6 +107,8 @@ impl Default for Webinar {
             duration_minutes: 0,
             speakers: Vec::new(),
             co_host: None,
+            registration: None,
+            recording: None,
         }
     }
 }
@@ -145,6 +126,8 @@ impl Webinar {
                 .unwrap_or_default(),
             speakers: speakers.into_iter().filter_map(|v| speaker(v, f)).collect(),
             co_host: keys.get("co_host").and_then(|v| v.reference(f)),
+            registration: keys.get("registration").and_then(|v| v.https(f)),
+            recording: keys.get("recording").and_then(|v| v.https(f)),
         }
     }
 }
@@ -158,52 +141,4 @@ fn speaker(found: Found, f: &mut Findings<'_>) -> Option<Speaker> {
     };
     keys.finish(f);
     Some(speaker)
-}
-
-/// A post for social networks.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Social {
-    /// Where it may be posted.
-    pub networks: Vec<Network>,
-    /// What it leads to.
-    pub link: Option<Reference>,
-}
-
-impl Social {
-    pub(super) fn parse(keys: &mut Keys, f: &mut Findings<'_>) -> Self {
-        Self {
-            networks: keys.need("networks", f).map(|v| v.choices(Network::WORDS, f)).unwrap_or_default(),
-            link: keys.need("link", f).and_then(|v| v.reference(f)),
-        }
-    }
-
-    /// No role blocks, and short enough for each network, each field counted as a name of usual length.
-    pub(super) fn check_body(&self, body: &Body, at: usize, f: &mut Findings<'_>) {
-        if let Some(block) = body.sections.iter().find(|section| !section.selection.is_for_everyone()) {
-            let place = Place { line: block.line, column: 1 };
-            let fix = "write one text for all readers";
-            f.add(codes::BLOCK_NOT_ALLOWED, place, "a social post has no blocks", fix);
-        }
-        let length = post_chars(body);
-        for network in self.networks.iter().filter(|network| length > network.chars_max()) {
-            let (name, most) = (network.as_str(), network.chars_max());
-            let message = format!("the post has {length} characters, and {name} takes {most}");
-            f.add_at(
-                codes::POST_TOO_LONG,
-                at,
-                message,
-                format!("shorten it, or take {name} out of `networks`"),
-            );
-        }
-    }
-}
-
-/// A usual length of what fields are filled with, in characters.
-const FIELD_CHARS: usize = 16;
-
-fn post_chars(body: &Body) -> usize {
-    let usual = "x".repeat(FIELD_CHARS);
-    let plain = Plain { url: &|_| None, field: &|_| usual.clone() };
-    // Posts are not wrapped: a line end in the source is a blank, an empty line is one character.
-    plain_text(&body.for_everyone(), &plain).trim().chars().count()
 }
