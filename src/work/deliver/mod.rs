@@ -309,7 +309,7 @@ impl Deliverer {
             dispatch.take_finished()
         };
         let mut tx = self.ctx.db.begin().await?;
-        ledger::record(&self.ctx, &mut tx, self.node, &finished, &mut self.breakers).await?;
+        let recorded = ledger::record(&self.ctx, &mut tx, self.node, &finished, &mut self.breakers).await?;
         self.put_back(&mut tx).await?;
         if self.astray || self.look_again.is_some() {
             // What we may hold without knowing must not stay behind under a name that nobody watches.
@@ -317,6 +317,7 @@ impl Deliverer {
         }
         nodes::leave(&mut tx, self.node).await?;
         tx.commit().await?;
+        recorded.count(&self.ctx.metrics);
         self.limits.top_up(&self.ctx, &self.desk, false).await
     }
 }
