@@ -401,6 +401,9 @@ mod tests {
         assert!(Config::parse(SMALL, &variables, Path::new("")).unwrap_err().public().contains("windows"));
         let host = format!("{SMALL}[server]\ntrusted_proxies = [\"proxy.example\"]\n");
         assert!(Config::parse(&host, &[], Path::new("")).unwrap_err().public().contains("proxy.example"));
+        let name = [("PARTNERCAST_MAIL__HELLO_NAME".to_owned(), "198.51.100.25".to_owned())];
+        let error = Config::parse(SMALL, &name, Path::new("")).unwrap_err();
+        assert!(error.public().contains("mail.hello_name") && error.public().contains("`[198."), "{error}");
         let source = format!("{SMALL}[bounces]\nmaildir = \"in\"\nhttp_secret = \"short\"\npoll_s = 0\n");
         let error = Config::parse(&source, &[], Path::new("")).unwrap_err();
         for part in ["return_path_domain", "http_secret", "poll_s"] {

@@ -17,6 +17,7 @@ use crate::{
             clock::{RehearsalClock, SystemClock, UtcMs},
             random::OsRandom,
         },
+        sender::hello::HelloName,
     },
     render::Templates,
     store::Db,
@@ -67,11 +68,26 @@ async fn try_relay(relay: Relay) {
     }
 }
 
+/// What we call ourselves to relays; none where nobody gave this machine a name.
+fn hello_name(config: &Config) -> Result<Option<HelloName>> {
+    match &config.mail.hello_name {
+        Some(name) => HelloName::parse(name).map(Some),
+        None => Ok(HelloName::of_url(&config.server.public_url)),
+    }
+}
+
 /// The relays that mail is handed to; none with the catcher.
 ///
 /// # Errors
 /// Every one that cannot be read.
 pub fn relays_of(config: &Config) -> Result<Vec<Relay>> {
+    let hello_name = hello_name(config)?;
+    let mut relays = relays_as_given(config)?;
+    relays.iter_mut().for_each(|relay| relay.hello_name.clone_from(&hello_name));
+    Ok(relays)
+}
+
+fn relays_as_given(config: &Config) -> Result<Vec<Relay>> {
     let mail = &config.mail;
     if mail.relay == CATCHER {
         return Ok(Vec::new());

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 
 use super::Dkim;
-use crate::domain::delivery::backoff::OnUncertain;
+use crate::domain::{delivery::backoff::OnUncertain, sender::hello::HelloName};
 
 /// Most relays of one process.
 const RELAYS_MAX: usize = 16;
@@ -24,6 +24,10 @@ pub struct Mail {
     /// Several relays, with their shares of the mail.
     #[serde(default)]
     pub relays: Vec<MailRelay>,
+    /// What we call ourselves to relays (EHLO). When absent the host of `server.public_url`, where it is a domain name,
+    /// else the address that we connect from, in brackets.
+    #[serde(default)]
+    pub hello_name: Option<String>,
     /// Folder of the catcher's mail.
     #[serde(default = "default_mailbox")]
     pub mailbox: PathBuf,
@@ -145,6 +149,9 @@ impl Mail {
                 "give one relay in mail.relay, or several as [[mail.relays]] with a url each, not both"
                     .to_owned(),
             );
+        }
+        if let Some(Err(error)) = self.hello_name.as_deref().map(HelloName::parse) {
+            faults.push(format!("mail.hello_name: {}", error.public()));
         }
         if self.relays.len() > RELAYS_MAX {
             faults.push(format!("at most {RELAYS_MAX} [[mail.relays]] are used"));

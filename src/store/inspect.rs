@@ -4,7 +4,11 @@ use super::{
     Db,
     sql::{Sql, args},
 };
-use crate::domain::kernel::{Error, Result, clock::UtcMs};
+use crate::domain::kernel::{
+    Error, Result,
+    clock::{DAY_MS, UtcMs},
+    id::DeliveryId,
+};
 
 /// What a database says about itself.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -94,7 +98,12 @@ impl Rates {
     }
 }
 
-/// What happened since `since_ms`.
+/// How long before a try its delivery may have been made, for the try to be found: it waits for its hour, for an
+/// approval, and through a day of tries.
+const MADE_BEFORE_MS: i64 = 7 * DAY_MS;
+
+/// What happened since `since_ms` to deliveries that were made a week before that at the most: tries are found by the
+/// time in their deliveries' keys, for nothing else orders them, and all that were ever made are too many to look at.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -102,8 +111,8 @@ pub async fn rates(db: &Db, since_ms: UtcMs) -> Result<Rates> {
     let tries: Vec<(String, i64)> = db
         .all(
             "SELECT outcome, COUNT(*) FROM attempt
-             WHERE ended_ms >= $1 AND outcome IN ('accepted', 'bad-address') GROUP BY outcome",
-            args![since_ms],
+             WHERE delivery_id >= $2 AND ended_ms >= $1 AND outcome IN ('accepted', 'bad-address') GROUP BY outcome",
+            args![since_ms, DeliveryId::since(since_ms.saturating_sub(MADE_BEFORE_MS)).to_string()],
         )
         .await?;
     // Refusals at the door are reports too, and counted as tries already.

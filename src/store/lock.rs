@@ -4,10 +4,15 @@ use std::{
     fs::{File, OpenOptions},
     io::{Read as _, Seek as _, Write as _},
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use super::Db;
 use crate::domain::kernel::{Error, Result};
+
+/// How often a lock is tried before it is said to be another process's, and the rest between two tries.
+const LOOKS: u32 = 25;
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Keeps a second process from working on the same SQLite file; the operating system lets go when we end.
 pub struct ProcessLock {
@@ -34,10 +39,10 @@ impl Holder {
 }
 
 impl ProcessLock {
-    /// Who works on `database`, if a process does. Takes no lock itself.
+    /// Who works on `database`, if a process does. Asks by a shared lock, for a moment: there is no other way to ask.
     pub fn holder(database: &Path) -> Option<Holder> {
         let mut file = File::open(beside(database)).ok()?;
-        // Shared, and given back at once by closing the file.
+        // Given back at once by closing the file. Others who ask are not in the way, and `take` waits for them.
         if file.try_lock_shared().is_ok() {
             return None;
         }
@@ -57,7 +62,14 @@ impl ProcessLock {
             .write(true)
             .open(&path)
             .map_err(unwritable(&path))?;
-        if file.try_lock().is_err() {
+        // Somebody who only asks is gone in a moment.
+        let mut looks = 0;
+        while file.try_lock().is_err() {
+            looks += 1;
+            if looks < LOOKS {
+                std::thread::sleep(LOOK_AGAIN);
+                continue;
+            }
             let process = Holder::read(&mut file).map(|holder| holder.process).unwrap_or_default();
             return Err(Error::conflict(format!(
                 "another partnercast (process {process}) already works on {}. One process at a time may use a SQLite file: \
@@ -112,4 +124,40 @@ fn beside(database: &Path) -> PathBuf {
 
 fn unwritable(path: &Path) -> impl Fn(std::io::Error) -> Error {
     move |error| Error::unavailable(format!("{} cannot be written: {error}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::{
+        Barrier,
+        atomic::{AtomicBool, Ordering},
+    };
+
+    use super::*;
+
+    #[test]
+    fn who_only_asks_keeps_nobody_from_starting() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("test.sqlite");
+        assert_eq!(ProcessLock::holder(&database), None);
+        drop(ProcessLock::take(&database).unwrap());
+        let (begin, is_over) = (Barrier::new(2), AtomicBool::new(false));
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                begin.wait();
+                while !is_over.load(Ordering::Relaxed) {
+                    ProcessLock::holder(&database);
+                }
+            });
+            begin.wait();
+            let taken: Vec<bool> = (0..50).map(|_| ProcessLock::take(&database).is_ok()).collect();
+            is_over.store(true, Ordering::Relaxed);
+            assert!(taken.iter().all(|taken| *taken), "{taken:?}");
+        });
+        let held = ProcessLock::take(&database).unwrap();
+        let holder = ProcessLock::holder(&database).unwrap();
+        assert_eq!(holder, Holder { process: std::process::id().to_string(), url: None });
+        assert!(ProcessLock::take(&database).is_err(), "one at a time");
+        drop(held);
+    }
 }

@@ -1,7 +1,7 @@
 //! The queue: start, settle, put back. One statement a batch. What fills it is `outbox.rs`; what happens to rows whose
 //! process is gone stands in `takeover.rs`.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     Db, Tx,
@@ -274,12 +274,28 @@ pub struct Settled {
     pub ended_ms: UtcMs,
 }
 
-/// Records the results of a window and returns how many were still ours to record; fewer than given means that
-/// another node took them over meanwhile (we were fenced). Of those the ledger keeps the reaper's word, not ours.
+impl Settled {
+    /// What tells the start it belongs to from all others: id and token.
+    pub fn start(&self) -> (String, i64) {
+        (self.id.clone(), self.token)
+    }
+}
+
+/// What became of the results of a window.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Recorded {
+    /// How many were recorded by this statement.
+    pub count: u64,
+    /// Starts whose results came too late: the message was put back or taken over before. Of those the ledger keeps the
+    /// reaper's word, not ours. What `node` had recorded already is neither here nor counted.
+    pub fenced: HashSet<(String, i64)>,
+}
+
+/// Records the results of a window, as far as they are still ours to record.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u64> {
+pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<Recorded> {
     let rows = results.iter().map(|result| {
         args![
             &result.id,
@@ -292,7 +308,7 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
             result.accepted_ms,
         ]
     });
-    let recorded = tx
+    let count = tx
         .bulk(
             "WITH r (rid, rtoken, rstate, rlive, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
             rows.collect(),
@@ -302,9 +318,9 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
         )
         .await?;
     // Asking which were ours is worth a statement only when some were not.
-    let ours = if recorded == results.len() as u64 { None } else { Some(held(tx, results).await?) };
+    let known = if count == results.len() as u64 { None } else { Some(known(tx, node, results).await?) };
     let is_ours = |result: &&Settled| {
-        ours.as_ref().is_none_or(|ours| ours.contains(&(result.id.clone(), result.token)))
+        known.as_ref().is_none_or(|known| known.get(&result.start()).is_some_and(|is_held| *is_held))
     };
     let rows = results.iter().filter(is_ours).map(|result| {
         args![
@@ -327,19 +343,31 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<u6
     .await?;
     let again = results.iter().filter(|result| result.state == DeliveryState::Ready).map(|result| &result.id);
     cancel_returned(tx, again).await?;
-    Ok(recorded)
+    let fenced = known.map_or_else(HashSet::new, |known| {
+        results.iter().map(Settled::start).filter(|start| !known.contains_key(start)).collect()
+    });
+    Ok(Recorded { count, fenced })
 }
 
-/// Which of `results` carry the token that their row has now, and were started.
-async fn held(tx: &mut Tx, results: &[Settled]) -> Result<HashSet<(String, i64)>> {
-    let rows: Vec<(String, i64)> = tx
+/// Which starts of `results` are `node`'s: true where the row still has their token and try, false where it has gone on
+/// since `node` recorded the same result, of which it was not told.
+async fn known(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<HashMap<(String, i64), bool>> {
+    let node = node.to_string();
+    // The reaper's record bears our name too, but never our words.
+    let rows = results
+        .iter()
+        .map(|result| args![&result.id, result.token, result.attempt, &node, result.outcome, &result.reply]);
+    let rows: Vec<(String, i64, bool)> = tx
         .bulk_all(
-            "WITH r (rid, rtoken, rattempt) AS (",
-            results.iter().map(|result| args![&result.id, result.token, result.attempt]).collect(),
-            ") SELECT id, token FROM delivery JOIN r ON id = rid AND token = rtoken AND attempt = rattempt",
+            "WITH r (rid, rtoken, rattempt, rnode, routcome, rreply) AS (",
+            rows.collect(),
+            ") SELECT rid, rtoken, token = rtoken AND attempt = rattempt FROM r JOIN delivery ON id = rid
+             WHERE (token = rtoken AND attempt = rattempt) OR EXISTS (
+                 SELECT 1 FROM attempt a WHERE a.delivery_id = rid AND a.no = rattempt AND a.node_id = rnode
+                   AND a.outcome = routcome AND a.reply = rreply)",
         )
         .await?;
-    Ok(rows.into_iter().collect())
+    Ok(rows.into_iter().map(|(id, token, is_held)| ((id, token), is_held)).collect())
 }
 
 /// Rows that came back to the queue of an issue that was cancelled meanwhile go no further.

@@ -12,6 +12,17 @@ pub const ALL: &str = "all";
 /// Entries of one page.
 pub const PAGE: usize = 1_000;
 
+/// When an entry that is there (`suppression`) gives way to a new one (`excluded`): the new one lasts longer, or is the
+/// reader's own word where the old one is not.
+macro_rules! gives_way {
+    () => {
+        "((suppression.expires_ms IS NOT NULL
+             AND (excluded.expires_ms IS NULL OR excluded.expires_ms > suppression.expires_ms))
+          OR (excluded.expires_ms IS NULL AND suppression.source NOT IN ('unsubscribe', 'complaint')
+             AND excluded.source IN ('unsubscribe', 'complaint')))"
+    };
+}
+
 /// One do-not-send entry.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Suppression {
@@ -137,14 +148,14 @@ pub fn asked_for(now_ms: UtcMs, address: &str, scope: &str, reason: &str) -> Sup
 pub async fn put(tx: &mut Tx, entry: &Suppression) -> Result<bool> {
     let changed = tx
         .run(
-            "INSERT INTO suppression (email_key, scope, reason, source, detail, created_ms, expires_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (email_key, scope) DO UPDATE SET reason = excluded.reason, source = excluded.source,
-                 detail = excluded.detail, created_ms = excluded.created_ms, expires_ms = excluded.expires_ms
-             WHERE (suppression.expires_ms IS NOT NULL
-                    AND (excluded.expires_ms IS NULL OR excluded.expires_ms > suppression.expires_ms))
-                OR (excluded.expires_ms IS NULL AND suppression.source NOT IN ('unsubscribe', 'complaint')
-                    AND excluded.source IN ('unsubscribe', 'complaint'))",
+            concat!(
+                "INSERT INTO suppression (email_key, scope, reason, source, detail, created_ms, expires_ms)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7)
+                 ON CONFLICT (email_key, scope) DO UPDATE SET reason = excluded.reason, source = excluded.source,
+                     detail = excluded.detail, created_ms = excluded.created_ms, expires_ms = excluded.expires_ms
+                 WHERE ",
+                gives_way!()
+            ),
             args![
                 base_key(&entry.email_key),
                 &entry.scope,
@@ -166,11 +177,12 @@ pub async fn put(tx: &mut Tx, entry: &Suppression) -> Result<bool> {
 pub async fn is_new(tx: &mut Tx, entry: &Suppression) -> Result<bool> {
     let stays: Option<(String,)> = tx
         .opt(
-            "SELECT email_key FROM suppression
-             WHERE email_key = $1 AND scope = $2
-               AND (expires_ms IS NULL OR ($4 IS NOT NULL AND $4 <= expires_ms))
-               AND ($4 IS NOT NULL OR source IN ('unsubscribe', 'complaint')
-                    OR $3 NOT IN ('unsubscribe', 'complaint'))",
+            concat!(
+                "WITH excluded (source, expires_ms) AS (SELECT CAST($3 AS TEXT), CAST($4 AS BIGINT))
+                 SELECT suppression.email_key FROM suppression CROSS JOIN excluded
+                 WHERE suppression.email_key = $1 AND suppression.scope = $2 AND NOT ",
+                gives_way!()
+            ),
             args![base_key(&entry.email_key), &entry.scope, &entry.source, entry.expires_ms],
         )
         .await?;

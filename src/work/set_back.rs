@@ -7,21 +7,37 @@ use super::context::Context;
 use crate::{
     domain::kernel::{
         Result,
-        clock::{JumpWatch, MINUTE_MS},
+        clock::{DAY_MS, JUMP_MS, JumpWatch, MINUTE_MS},
     },
-    store::set_back,
+    store::set_back::{self, Change},
 };
+
+/// Deliveries that are looked at in one transaction.
+const PART_ROWS: i64 = 5_000;
+/// How often what the clock shows is noted, for the next process.
+const NOTE_MS: i64 = MINUTE_MS;
+/// At the start a clock that is further back than this is taken for one that has not been set yet.
+const START_BACK_MS_MAX: i64 = 31 * DAY_MS;
 
 /// Watches the clock of one process.
 #[derive(Debug, Default)]
 pub struct ClockGuard {
     watch: JumpWatch,
-    /// By how much the clock was set back without everything having been taken back yet.
+    /// By how much the clock was set back without that having been noted yet.
     back_ms: i64,
+    /// The last change that was noted, by us or another node.
+    followed: String,
+    /// Whether something of it may still have to be taken back.
+    is_open: bool,
+    /// Whether it was asked what an earlier process left.
+    has_begun: bool,
+    /// When what the clock shows was noted last, awake.
+    noted_ms: Option<i64>,
 }
 
 impl ClockGuard {
-    /// Says when the clock jumped, and after a jump back takes back what it had decided.
+    /// Says when the clock jumped, and after a jump back takes back what it had decided; at the first look also when it
+    /// was set back while no process ran.
     ///
     /// # Errors
     /// Those of the store; it is tried again at the next look.
@@ -31,10 +47,82 @@ impl ClockGuard {
             self.back_ms += by_ms.min(0).abs();
             ctx.wake.heart.notify_one();
         }
-        if self.back_ms > 0 {
-            undo(ctx, self.back_ms).await?;
-            self.back_ms = 0;
+        if !self.has_begun {
+            self.begin(ctx).await?;
         }
+        if self.back_ms > 0 {
+            self.take_back(ctx, self.back_ms).await?;
+        } else if self.is_open {
+            self.go_on(ctx).await?;
+        }
+        self.note(ctx).await
+    }
+
+    /// Goes on with what an earlier process did not finish, and compares the clock with what it showed to that.
+    async fn begin(&mut self, ctx: &Context) -> Result<()> {
+        self.is_open = set_back::is_open(&ctx.db).await?;
+        if let Some(seen_ms) = set_back::last_seen_ms(&ctx.db).await? {
+            let by_ms = seen_ms - ctx.clock.wall_ms();
+            if by_ms > JUMP_MS && by_ms <= START_BACK_MS_MAX {
+                tell(-by_ms);
+                self.back_ms += by_ms;
+            }
+        }
+        self.has_begun = true;
+        Ok(())
+    }
+
+    /// Takes back what was decided by a clock that was set back by `by_ms`, unless another node does. Returns how many
+    /// deliveries it concerned.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn take_back(&mut self, ctx: &Context, by_ms: i64) -> Result<u64> {
+        let now_ms = ctx.now_ms();
+        // What was begun is finished first: only the last change is kept.
+        let before = if self.is_open { self.go_on(ctx).await? } else { 0 };
+        let id = format!("{:016x}", ctx.random.next_u64());
+        let mut tx = ctx.db.begin().await?;
+        let followed = set_back::begin(&mut tx, Change { id: &id, now_ms, by_ms }, &self.followed).await?;
+        set_back::quotas(&mut tx, now_ms).await?;
+        tx.commit().await?;
+        self.followed = followed;
+        (self.back_ms, self.is_open) = (0, true);
+        Ok(before + self.go_on(ctx).await?)
+    }
+
+    /// Undoes what is open, part by part so that nobody else waits long for the database. Returns how many deliveries it
+    /// concerned.
+    async fn go_on(&mut self, ctx: &Context) -> Result<u64> {
+        let mut concerned = 0;
+        loop {
+            let mut tx = ctx.db.begin().await?;
+            let part = set_back::part(&mut tx, ctx.now_ms(), PART_ROWS).await?;
+            tx.commit().await?;
+            let Some(deliveries) = part else { break };
+            concerned += deliveries;
+        }
+        self.is_open = false;
+        if concerned > 0 {
+            let deliveries = concerned;
+            tracing::info!(
+                deliveries,
+                "what was put off or had expired by a clock that was ahead waits again"
+            );
+        }
+        ctx.wake.deliver.notify_one();
+        Ok(concerned)
+    }
+
+    async fn note(&mut self, ctx: &Context) -> Result<()> {
+        let awake_ms = ctx.clock.awake_ms();
+        if self.noted_ms.is_some_and(|noted_ms| awake_ms - noted_ms < NOTE_MS) {
+            return Ok(());
+        }
+        let mut tx = ctx.db.begin().await?;
+        set_back::see(&mut tx, ctx.clock.wall_ms()).await?;
+        tx.commit().await?;
+        self.noted_ms = Some(awake_ms);
         Ok(())
     }
 }
@@ -50,21 +138,4 @@ fn tell(by_ms: i64) {
              late, or waits for a person"
         );
     }
-}
-
-/// Takes back what was decided by a clock that was set back by `by_ms`. Returns how many deliveries it concerned.
-///
-/// # Errors
-/// Those of the store.
-pub async fn undo(ctx: &Context, by_ms: i64) -> Result<u64> {
-    let now_ms = ctx.now_ms();
-    let mut tx = ctx.db.begin().await?;
-    let deliveries = set_back::deliveries(&mut tx, now_ms, by_ms).await?;
-    set_back::quotas(&mut tx, now_ms).await?;
-    tx.commit().await?;
-    if deliveries > 0 {
-        tracing::info!(deliveries, "what was put off or had expired by a clock that was ahead waits again");
-    }
-    ctx.wake.deliver.notify_one();
-    Ok(deliveries)
 }

@@ -1,5 +1,7 @@
 //! One connection and the order of commands on it: envelope, message, outcome.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use tokio::time::Duration;
 use tokio_rustls::TlsConnector;
 
@@ -88,12 +90,18 @@ impl Connection {
     /// Hands `mail` over. Whatever happens before the final dot is a refusal, for the relay cannot have taken the
     /// message; a connection that breaks after it is [`Outcome::Uncertain`].
     pub async fn send(&mut self, mail: &Mail) -> Outcome {
+        self.send_noting(mail, &AtomicBool::new(false)).await
+    }
+
+    /// The same; `begun` turns true before the first byte of the message leaves. As long as it is false, a sending that
+    /// is broken off on our side has surely not handed over anything.
+    pub async fn send_noting(&mut self, mail: &Mail, begun: &AtomicBool) -> Outcome {
         let mut out = std::mem::take(&mut self.out);
         out.clear();
         let outcome = match self.prepare(mail, &mut out) {
             Ok(envelope) => {
                 self.sends += 1;
-                self.transact(&envelope, &out).await
+                self.transact(&envelope, &out, begun).await
             }
             Err(outcome) => outcome,
         };
@@ -153,14 +161,17 @@ impl Connection {
         Ok(Envelope { mail_from, rcpt_to: format!("RCPT TO:<{}>\r\n", mail.envelope_to) })
     }
 
-    async fn transact(&mut self, envelope: &Envelope, message: &[u8]) -> Outcome {
-        let begun = if self.offers.pipelining {
+    async fn transact(&mut self, envelope: &Envelope, message: &[u8], begun: &AtomicBool) -> Outcome {
+        let answers = if self.offers.pipelining {
             self.begin_pipelined(envelope).await
         } else {
             self.begin_stepwise(envelope).await
         };
-        match begun {
-            Ok(()) => self.deliver(message).await,
+        match answers {
+            Ok(()) => {
+                begun.store(true, Ordering::Relaxed);
+                self.deliver(message).await
+            }
             Err(outcome) => outcome,
         }
     }

@@ -12,7 +12,10 @@ use super::{
 };
 use crate::{
     channel::certificate,
-    domain::delivery::{Outcome, Reply, Stage, Trouble},
+    domain::{
+        delivery::{Outcome, Reply, Stage, Trouble},
+        sender::hello::HelloName,
+    },
 };
 
 /// What the relay offers (RFC 5321 section 4.1.1.1). Whatever is not asked for here is not looked at.
@@ -73,13 +76,19 @@ pub(super) async fn open(relay: &Relay, tls: Option<&TlsConnector>) -> Result<(W
     let failed =
         |stage: Stage| move |fault: Fault| Outcome::host(stage, format!("{}: {fault}", relay.place()));
     let stream = connect(relay).await.map_err(failed(Stage::Connect))?;
+    let name = match (&relay.hello_name, stream.local_addr()) {
+        (Some(name), _) => name.clone(),
+        (None, Ok(ours)) => HelloName::literal(ours.ip()),
+        (None, Err(error)) => return Err(failed(Stage::Connect)(Fault::Broken(error))),
+    };
+    let stream: Box<dyn Stream> = Box::new(stream);
     let mut wire =
         if relay.tls == RelayTls::Implicit { secure(relay, tls, stream).await? } else { Wire::new(stream) };
     let greeting = wire.read_reply(waits.greeting).await.map_err(failed(Stage::Greeting))?;
     if greeting.code != 220 {
         return Err(turned_away(Stage::Greeting, greeting));
     }
-    let mut offers = hello(relay, &mut wire).await?;
+    let mut offers = hello(relay, &name, &mut wire).await?;
     if relay.tls == RelayTls::StartTls {
         if !offers.starttls {
             return Err(our_setup(
@@ -97,7 +106,7 @@ pub(super) async fn open(relay: &Relay, tls: Option<&TlsConnector>) -> Result<(W
         let stream = wire.into_stream().map_err(failed(Stage::Hello))?;
         wire = secure(relay, tls, stream).await?;
         // What was offered in plain text could have been written by anybody (RFC 3207 section 4.2).
-        offers = hello(relay, &mut wire).await?;
+        offers = hello(relay, &name, &mut wire).await?;
     }
     if let (Some(user), Some(password)) = (&relay.username, &relay.password) {
         sign_in(&mut wire, &offers, relay, user, password).await?;
@@ -105,7 +114,7 @@ pub(super) async fn open(relay: &Relay, tls: Option<&TlsConnector>) -> Result<(W
     Ok((wire, offers))
 }
 
-async fn connect(relay: &Relay) -> Result<Box<dyn Stream>, Fault> {
+async fn connect(relay: &Relay) -> Result<TcpStream, Fault> {
     let wait = relay.timeouts.connect;
     let stream = timeout(wait, TcpStream::connect((relay.host.as_str(), relay.port)))
         .await
@@ -113,7 +122,7 @@ async fn connect(relay: &Relay) -> Result<Box<dyn Stream>, Fault> {
         .map_err(Fault::Broken)?;
     // Without it each message waits about 40 ms for a delayed ACK.
     stream.set_nodelay(true).map_err(Fault::Broken)?;
-    Ok(Box::new(stream))
+    Ok(stream)
 }
 
 async fn secure(relay: &Relay, tls: Option<&TlsConnector>, stream: Box<dyn Stream>) -> Result<Wire, Outcome> {
@@ -133,17 +142,17 @@ async fn secure(relay: &Relay, tls: Option<&TlsConnector>, stream: Box<dyn Strea
 }
 
 /// EHLO, or HELO for a relay that knows no better.
-async fn hello(relay: &Relay, wire: &mut Wire) -> Result<Capabilities, Outcome> {
+async fn hello(relay: &Relay, name: &HelloName, wire: &mut Wire) -> Result<Capabilities, Outcome> {
     let failed = |fault: Fault| Outcome::host(Stage::Hello, format!("{}: {fault}", relay.place()));
     let wait = relay.timeouts.hello;
-    let command = format!("EHLO {}\r\n", relay.hello_name);
+    let command = format!("EHLO {name}\r\n");
     wire.write(command.as_bytes(), wait).await.map_err(failed)?;
     wire.flush(wait).await.map_err(failed)?;
     let (reply, lines) = wire.read_lines(wait).await.map_err(failed)?;
     match reply.code {
         250 => Ok(Capabilities::read(&lines)),
         500 | 502 | 504 => {
-            let reply = ask(wire, &format!("HELO {}\r\n", relay.hello_name), relay).await?;
+            let reply = ask(wire, &format!("HELO {name}\r\n"), relay).await?;
             if reply.code == 250 {
                 Ok(Capabilities::default())
             } else {

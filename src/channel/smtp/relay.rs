@@ -2,7 +2,10 @@
 
 use std::{fmt, path::PathBuf, time::Duration};
 
-use crate::domain::kernel::{Error, Result};
+use crate::domain::{
+    kernel::{Error, Result},
+    sender::hello::HelloName,
+};
 
 /// Connections to one relay at most, unless the operator says otherwise.
 const CONNECTIONS_DEFAULT: usize = 4;
@@ -87,8 +90,8 @@ pub struct Relay {
     pub username: Option<String>,
     /// Password for AUTH; never shown by `Debug`.
     pub password: Option<String>,
-    /// What we call ourselves in EHLO: our host's name (RFC 5321 section 4.1.1.1).
-    pub hello_name: String,
+    /// What we call ourselves in EHLO; the address we connect from when absent.
+    pub hello_name: Option<HelloName>,
     /// Connections open at once at most, 1 to [`CONNECTIONS_MAX`].
     pub connections_max: usize,
     /// Waits per stage.
@@ -110,7 +113,7 @@ impl Relay {
             tls,
             username: None,
             password: None,
-            hello_name: "localhost".to_owned(),
+            hello_name: None,
             connections_max: CONNECTIONS_DEFAULT,
             timeouts: Timeouts::default(),
             ca_file: None,
@@ -172,9 +175,6 @@ impl Relay {
         }
         if self.port == 0 {
             faults.push("the port is 0; SMTP relays listen on 25, 465 or 587".to_owned());
-        }
-        if self.hello_name.is_empty() || self.hello_name.len() > HOST_BYTES_MAX || !word(&self.hello_name) {
-            faults.push("the hello name is not a host name; give the name of this machine".to_owned());
         }
         if !(1..=CONNECTIONS_MAX).contains(&self.connections_max) {
             faults.push(format!("connections must be 1 to {CONNECTIONS_MAX}, not {}", self.connections_max));

@@ -25,7 +25,7 @@ pub const HOUR_MS: i64 = 60 * MINUTE_MS;
 /// One day in milliseconds.
 pub const DAY_MS: i64 = 24 * HOUR_MS;
 /// What a wall clock may be ahead or behind from one look to the next without anybody having set it.
-const JUMP_MS: i64 = 5 * MINUTE_MS;
+pub const JUMP_MS: i64 = 5 * MINUTE_MS;
 
 /// Where time comes from.
 pub trait Clock: Send + Sync {

@@ -46,6 +46,13 @@ macro_rules! ids {
                 Self(uuid_v7_numbered(now_ms, number, random))
             }
 
+            /// What is smaller than every id made at `at_ms` or later, and greater than the earlier ones: for finding
+            /// rows by the time in their keys.
+            pub fn since(at_ms: UtcMs) -> Self {
+                let at_ms = u128::try_from(at_ms).unwrap_or(0);
+                Self(Uuid::from_u128(at_ms << 80))
+            }
+
             /// Reads the text form.
             ///
             /// # Errors

@@ -4,5 +4,6 @@
 pub mod blocklist;
 pub mod dkim;
 pub mod dmarc;
+pub mod hello;
 pub mod mta_sts;
 pub mod spf;

@@ -21,13 +21,38 @@ use crate::{
         queue::{self, Settled},
         quotas,
     },
-    work::context::Context,
+    work::{context::Context, metrics::Metrics},
 };
 
 /// Permits for urgent mail that are taken at once when the hour has no more for issues.
 const URGENT_PERMITS: u64 = 8;
 /// How often the list of running issues is read anew at least.
 const RUNNING_READ: Duration = Duration::from_millis(500);
+
+/// What a transaction recorded, to be counted once it is committed: a result may have to be recorded again.
+#[must_use = "results that are recorded and committed are to be counted"]
+#[derive(Default)]
+pub(super) struct Recorded {
+    /// State, class, and how late it was if it was accepted.
+    settled: Vec<(DeliveryState, &'static str, Option<i64>)>,
+    fenced: u64,
+}
+
+impl Recorded {
+    /// Tells it to whoever measures.
+    pub(super) fn count(self, metrics: &Metrics) {
+        for (state, class, late_ms) in self.settled {
+            metrics.settled(state, class);
+            if let Some(late_ms) = late_ms {
+                metrics.accepted(late_ms);
+            }
+        }
+        if self.fenced > 0 {
+            metrics.fenced(self.fenced);
+            tracing::warn!(lost = self.fenced, "another node had taken over deliveries that we finished");
+        }
+    }
+}
 
 /// Records what is finished, and pauses the issues that a fault of ours would harm further.
 pub(super) async fn record(
@@ -36,21 +61,17 @@ pub(super) async fn record(
     node: NodeId,
     finished: &[Finished],
     breakers: &mut HashMap<String, Breaker>,
-) -> Result<()> {
+) -> Result<Recorded> {
     if finished.is_empty() {
-        return Ok(());
+        return Ok(Recorded::default());
     }
     let results: Vec<Settled> = finished.iter().map(|finished| settled(ctx, finished)).collect();
-    let recorded = queue::settle(tx, node, &results).await?;
-    if recorded < results.len() as u64 {
-        let lost = results.len() as u64 - recorded;
-        ctx.metrics.fenced(lost);
-        tracing::warn!(lost, "another node had taken over deliveries that we finished");
-    }
+    let fenced = queue::settle(tx, node, &results).await?.fenced;
+    let mut recorded = Recorded { settled: Vec::new(), fenced: fenced.len() as u64 };
     for (finished, result) in finished.iter().zip(&results) {
-        ctx.metrics.settled(result.state, result.outcome);
-        if let Some(accepted_ms) = result.accepted_ms {
-            ctx.metrics.accepted(accepted_ms - finished.claimed.promised_ms);
+        if !fenced.contains(&result.start()) {
+            let late_ms = result.accepted_ms.map(|accepted_ms| accepted_ms - finished.claimed.promised_ms);
+            recorded.settled.push((result.state, result.outcome, late_ms));
         }
         let Some(issue) = &finished.claimed.issue_id else { continue };
         let trouble = match &finished.outcome {
@@ -68,7 +89,7 @@ pub(super) async fn record(
             }
         }
     }
-    Ok(())
+    Ok(recorded)
 }
 
 fn settled(ctx: &Context, finished: &Finished) -> Settled {

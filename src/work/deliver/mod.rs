@@ -56,6 +56,10 @@ const LEFT_OUT_REST_MAX: Duration = Duration::from_secs(2);
 const SETTLE_WITHIN: Duration = Duration::from_millis(50);
 /// Time for messages that are on their way when we are asked to stop; below `server.grace_s`.
 const LAST_MOMENT: Duration = Duration::from_secs(10);
+/// Time for recording the last results then, should the database fail; with the above below `server.grace_s`.
+const LAST_TRIES: Duration = Duration::from_secs(15);
+/// First and longest rest between two of these tries.
+const LAST_REST: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(2));
 /// Rest after the database did not answer.
 const DATABASE_REST: Duration = Duration::from_secs(1);
 /// Places of the window that issues leave to single mails, half of a smaller window at most.
@@ -142,11 +146,9 @@ impl Deliverer {
                 }
             }
         }
-        if let Err(error) = self.leave().await {
-            tracing::error!(
-                error = error.detail(),
-                "could not record the last results; they will be taken over"
-            );
+        // Meanwhile the heart beats on: what is not recorded yet must not be taken over.
+        if tokio::time::timeout(LAST_MOMENT + LAST_TRIES, self.leave()).await.is_err() {
+            tracing::error!("could not record the last results; they will be taken over");
         }
         heart.abort();
     }
@@ -295,8 +297,9 @@ impl Deliverer {
         }
     }
 
-    /// Gives what is on its way a moment, records what is known by then, and puts back the rest.
-    async fn leave(&mut self) -> Result<()> {
+    /// Gives what is on its way a moment, records what is known by then, and puts back the rest; again and again until
+    /// the database takes it.
+    async fn leave(&mut self) {
         self.desk.stop();
         let all_ended = async { while self.senders.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_MOMENT, all_ended).await.is_err() {
@@ -308,8 +311,23 @@ impl Deliverer {
             self.returned.extend(dispatch.take_stuck(now, true));
             dispatch.take_finished()
         };
+        let (mut rest, rest_max) = LAST_REST;
+        while let Err(error) = self.record_last(&finished).await {
+            // Whether it was done is not known; doing it again changes nothing then.
+            self.astray = true;
+            tracing::warn!(error = error.detail(), "the last results are not recorded yet; trying again");
+            tokio::time::sleep(rest).await;
+            rest = (rest * 2).min(rest_max);
+        }
+        if let Err(error) = self.limits.top_up(&self.ctx, &self.desk, false).await {
+            tracing::warn!(error = error.detail(), "what is left of hourly limits was not given back");
+        }
+    }
+
+    /// The last step: records and puts back what there is, and leaves the nodes.
+    async fn record_last(&mut self, finished: &[dispatch::Finished]) -> Result<()> {
         let mut tx = self.ctx.db.begin().await?;
-        ledger::record(&self.ctx, &mut tx, self.node, &finished, &mut self.breakers).await?;
+        let recorded = ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
         self.put_back(&mut tx).await?;
         if self.astray || self.look_again.is_some() {
             // What we may hold without knowing must not stay behind under a name that nobody watches.
@@ -317,6 +335,7 @@ impl Deliverer {
         }
         nodes::leave(&mut tx, self.node).await?;
         tx.commit().await?;
-        self.limits.top_up(&self.ctx, &self.desk, false).await
+        recorded.count(&self.ctx.metrics);
+        Ok(())
     }
 }

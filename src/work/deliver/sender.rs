@@ -122,6 +122,8 @@ struct InHand<'a> {
     desk: &'a Desk,
     relay: usize,
     job: Option<Job>,
+    /// Whether anything of it may have left.
+    begun: AtomicBool,
 }
 
 impl InHand<'_> {
@@ -140,9 +142,13 @@ impl InHand<'_> {
 
 impl Drop for InHand<'_> {
     fn drop(&mut self) {
-        if let Some(job) = self.job.take() {
+        let Some(job) = self.job.take() else { return };
+        // One that makes its task fail is not put back: it would be started again at once, for ever.
+        if *self.begun.get_mut() || std::thread::panicking() {
             let detail = "sending was broken off on our side".to_owned();
             self.desk.done(self.relay, job, Outcome::Uncertain { detail });
+        } else {
+            self.desk.not_tried(self.relay, job);
         }
     }
 }
@@ -169,10 +175,10 @@ pub(super) async fn send_until_stopped(
             }
         };
         let try_no = u32::try_from(job.claimed.tries + 1).unwrap_or(u32::MAX);
-        let in_hand = InHand { desk: &desk, relay, job: Some(job) };
+        let in_hand = InHand { desk: &desk, relay, job: Some(job), begun: AtomicBool::new(false) };
         let Some(job) = &in_hand.job else { continue };
         let outcome = match desk.writer.write(&job.claimed).await {
-            Ok(mail) => hand_over(&dialer, &mut connection, &mail).await,
+            Ok(mail) => hand_over(&dialer, &mut connection, &mail, &in_hand.begun).await,
             Err(Unwritten::ByUs(detail)) => {
                 Outcome::Refused { stage: Stage::Connect, trouble: Trouble::Protocol, reply: None, detail }
             }
@@ -195,6 +201,7 @@ async fn hand_over(
     dialer: &Dialer,
     kept: &mut Option<Connection>,
     mail: &crate::channel::smtp::Mail,
+    begun: &AtomicBool,
 ) -> Outcome {
     let mut connection = match kept.take() {
         Some(connection) => connection,
@@ -203,13 +210,13 @@ async fn hand_over(
             Err(outcome) => return outcome,
         },
     };
-    let mut outcome = connection.send(mail).await;
+    let mut outcome = connection.send_noting(mail, begun).await;
     if connection.had_died_unseen(&outcome) {
         connection = match dialer.open().await {
             Ok(connection) => connection,
             Err(outcome) => return outcome,
         };
-        outcome = connection.send(mail).await;
+        outcome = connection.send_noting(mail, begun).await;
     }
     if connection.is_usable() {
         *kept = Some(connection);

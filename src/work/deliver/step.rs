@@ -116,7 +116,7 @@ impl Deliverer {
 
     async fn record_and_take_over(&mut self, finished: &[Finished], in_hand: &[(String, i64)]) -> Result<()> {
         let mut tx = self.ctx.db.begin().await?;
-        ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
+        let recorded = ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
         self.put_back(&mut tx).await?;
         if !self.ctx.db.is_shared() {
             // A SQLite file has one process: all others are gone.
@@ -125,6 +125,7 @@ impl Deliverer {
         let unconfirmed = takeover::put_back_unconfirmed(&mut tx, self.node, in_hand).await?;
         let reaped = take_over(&self.ctx, &mut tx, self.node).await?;
         tx.commit().await?;
+        recorded.count(&self.ctx.metrics);
         if unconfirmed > 0 {
             tracing::info!(deliveries = unconfirmed, "put back what was started and had not left");
         }
@@ -166,7 +167,7 @@ impl Deliverer {
 
     async fn record_and_start(&mut self, finished: &[Finished], room: usize) -> Result<Vec<Claimed>> {
         let mut tx = self.ctx.db.begin().await?;
-        ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
+        let recorded = ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
         self.put_back(&mut tx).await?;
         let mut started = Vec::new();
         if room > 0 {
@@ -181,6 +182,7 @@ impl Deliverer {
             }
         }
         tx.commit().await?;
+        recorded.count(&self.ctx.metrics);
         Ok(started)
     }
 

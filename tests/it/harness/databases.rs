@@ -19,7 +19,10 @@ use partnercast::{
         sql::{Arg, Sql},
     },
 };
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _};
+use sqlx::{
+    AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, SqliteConnection,
+    sqlite::SqliteConnectOptions,
+};
 
 use super::environment;
 
@@ -235,3 +238,41 @@ macro_rules! in_tx {
     }};
 }
 pub(crate) use in_tx;
+
+const FAULT_SQLITE: &str = "CREATE TABLE nowhere (no BIGINT PRIMARY KEY);
+     CREATE TABLE fault (no BIGINT REFERENCES nowhere (no) DEFERRABLE INITIALLY DEFERRED);
+     CREATE TRIGGER fault AFTER INSERT ON attempt BEGIN INSERT INTO fault VALUES (1); END;";
+const FAULT_POSTGRES: &str = "CREATE TABLE nowhere (no BIGINT PRIMARY KEY);
+     CREATE TABLE fault (no BIGINT REFERENCES nowhere (no) DEFERRABLE INITIALLY DEFERRED);
+     CREATE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN INSERT INTO fault VALUES (1); RETURN NULL; END $$;
+     CREATE TRIGGER fault AFTER INSERT ON attempt FOR EACH ROW EXECUTE FUNCTION fault();";
+
+/// From now on transactions that record a try fail at their very end, when all of them has been done; also those of a
+/// process that works on the database at `url`.
+pub async fn fail_commits(url: &str) {
+    run_beside(url, FAULT_SQLITE, FAULT_POSTGRES).await;
+}
+
+/// From now on they do not.
+pub async fn mend_commits(url: &str) {
+    const MEND: &str = "INSERT INTO nowhere VALUES (1)";
+    run_beside(url, MEND, MEND).await;
+}
+
+/// Runs statements on a connection of their own.
+async fn run_beside(url: &str, sqlite: &'static str, postgres: &'static str) {
+    match url.strip_prefix("sqlite:") {
+        Some(path) => {
+            let options = SqliteConnectOptions::new().filename(path).foreign_keys(true);
+            let mut connection = SqliteConnection::connect_with(&options).await.unwrap();
+            sqlx::raw_sql(sqlite).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+        None => {
+            let mut connection = PgConnection::connect(url).await.unwrap();
+            sqlx::raw_sql(postgres).execute(&mut connection).await.unwrap();
+            connection.close().await.unwrap();
+        }
+    }
+}

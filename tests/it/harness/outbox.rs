@@ -228,7 +228,7 @@ pub fn result(claimed: &Claimed, state: DeliveryState, due_ms: Option<i64>) -> S
 
 /// Records results.
 pub async fn settle(db: &Db, node: NodeId, results: &[Settled]) -> u64 {
-    in_tx!(db, tx => queue::settle(tx, node, results))
+    in_tx!(db, tx => queue::settle(tx, node, results)).count
 }
 
 /// What the ledger says of one delivery.

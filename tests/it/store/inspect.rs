@@ -74,6 +74,13 @@ both_dbs! {
         assert_eq!(rates(&db, START_MS).await.unwrap(), expected);
         assert_eq!(expected.tried(), 4);
         assert_eq!(rates(&db, START_MS + DAY_MS).await.unwrap(), Rates::default());
+        // What was made more than a week before is not looked at.
+        let later = "UPDATE attempt SET ended_ms = $1";
+        for (days, tried) in [(7, 4), (8, 0)] {
+            let since_ms = START_MS + days * DAY_MS;
+            execute(&db, later, values![since_ms]).await;
+            assert_eq!(rates(&db, since_ms).await.unwrap().tried(), tried, "{days} days");
+        }
     }
 
     /// The latest of each way, and no refusals at the door, which did not come back.

@@ -1,11 +1,13 @@
 //! The queue when processes die, freeze or lose the database's answer.
 
+use std::collections::HashSet;
+
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::id::NodeId},
     store::{
         Db, issues,
         nodes::{self, Pulse},
-        queue::{Part, put_back, start_issue},
+        queue::{Part, Recorded, put_back, settle as settle_all, start_issue},
         takeover::{Reaped, put_back_unconfirmed, reap},
     },
 };
@@ -111,6 +113,25 @@ both_dbs! {
         for claimed in &window {
             assert_eq!(attempts(&db, &claimed.id).await, expected, "the possible repeat stays listed");
         }
+    }
+
+    /// Results that were recorded without our being told are not taken for another node's, also after the row has gone
+    /// on; those that another node took over are.
+    async fn settle_again_is_not_fenced(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 3).await;
+        let (me, heir) = (scene.node(), scene.node());
+        let window = start(&db, me, START_MS, &scene.issue, 3).await;
+        let results = [
+            result(&window[0], DeliveryState::Accepted, None),
+            result(&window[1], DeliveryState::Ready, Some(START_MS)),
+            result(&window[2], DeliveryState::Accepted, None),
+        ];
+        assert_eq!(in_tx!(db, tx => settle_all(tx, me, &results[..2])), Recorded { count: 2, ..Recorded::default() });
+        assert_eq!(in_tx!(db, tx => settle_all(tx, me, &results[..2])), Recorded::default(), "it is ours");
+        reap_by(&db, heir, false).await;
+        assert_eq!(start(&db, heir, START_MS, &scene.issue, 3).await.len(), 2, "the others go on");
+        let fenced = HashSet::from([window[2].start()]);
+        assert_eq!(in_tx!(db, tx => settle_all(tx, me, &results)), Recorded { count: 0, fenced });
     }
 
     /// A result for a try that was put back leaves no evidence of a try.

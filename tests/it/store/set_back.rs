@@ -3,14 +3,22 @@
 use partnercast::{
     domain::{
         delivery::{DeliveryState, quota::hourly},
-        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
+        kernel::{
+            Random as _,
+            clock::{DAY_MS, HOUR_MS, MINUTE_MS},
+        },
     },
-    store::{issues, outbox, quotas::take, renditions, set_back},
+    store::{
+        Db, issues, nodes, outbox,
+        quotas::take,
+        renditions,
+        set_back::{self, Change, begin, is_open, last_seen_ms, part, see},
+    },
 };
 
 use super::queue::mail;
 use crate::harness::{
-    START_MS, both_dbs,
+    START_MS, SeededRandom, both_dbs,
     databases::{execute, in_tx, number, rows, values},
     outbox::{Scene, rendition_of, result, row, settle, start},
 };
@@ -18,7 +26,69 @@ use crate::harness::{
 /// By how much the clock was ahead.
 const AHEAD_MS: i64 = 2 * DAY_MS;
 
+/// Undoes a change of its own in parts of two deliveries. Returns how many it concerned.
+async fn undo(db: &Db, now_ms: i64, by_ms: i64) -> u64 {
+    let random = SeededRandom::new(now_ms as u64);
+    let id = random.next_u64().to_string();
+    let known: Vec<(String,)> = rows(db, "SELECT id FROM clock_change", vec![]).await;
+    let known = known.first().map_or("", |(id,)| id);
+    assert_eq!(in_tx!(db, tx => begin(tx, Change { id: &id, now_ms, by_ms }, known)), id);
+    go_on(db, now_ms).await
+}
+
+async fn go_on(db: &Db, now_ms: i64) -> u64 {
+    let mut concerned = 0;
+    while let Some(deliveries) = in_tx!(db, tx => part(tx, now_ms, 2)) {
+        assert!(is_open(db).await.unwrap());
+        concerned += deliveries;
+    }
+    assert!(!is_open(db).await.unwrap());
+    concerned
+}
+
 both_dbs! {
+    /// Of several nodes that find the same change one undoes it, or all of them by turns; each finds a second one.
+    async fn a_change_is_undone_once(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 5).await;
+        let node = scene.node();
+        let started = start(&db, node, START_MS, &scene.issue, 5).await;
+        let due_ms = START_MS + AHEAD_MS + DAY_MS;
+        let results: Vec<_> = started.iter().map(|claimed| result(claimed, DeliveryState::Ready, Some(due_ms))).collect();
+        settle(&db, node, &results).await;
+        let change = |id, late_ms| Change { id, now_ms: START_MS + late_ms, by_ms: AHEAD_MS - late_ms };
+        assert!(!is_open(&db).await.unwrap());
+        let begun = |id: &'static str, late_ms, known: &'static str| {
+            let db = db.clone();
+            async move { in_tx!(db, tx => begin(tx, change(id, late_ms), known)) }
+        };
+        assert_eq!(begun("one", 0, "").await, "one");
+        assert_eq!(in_tx!(db, tx => part(tx, START_MS, 2)), Some(2));
+        assert_eq!(begun("two", 2_000, "").await, "one", "another node found the same");
+        assert_eq!(go_on(&db, START_MS).await, 3, "and goes on with it");
+        assert_eq!(begun("three", 3_000, "").await, "one");
+        assert_eq!(go_on(&db, START_MS).await, 0, "it is undone");
+        let dues: Vec<(i64, i64)> = rows(&db, "SELECT MIN(due_ms), MAX(due_ms) FROM delivery", vec![]).await;
+        assert_eq!(dues, [(START_MS + DAY_MS, START_MS + DAY_MS)], "once");
+        assert_eq!(begun("four", 60_000, "one").await, "four", "who knows that one has found another");
+        assert_eq!(begun("five", 61_000, "one").await, "four", "also the other node");
+        assert_eq!(begun("six", HOUR_MS, "one").await, "six", "long after it, by less");
+    }
+
+    /// What the clock showed is kept, and said while nobody is at work.
+    async fn what_the_clock_showed_last_is_kept(db: Db) {
+        assert_eq!(last_seen_ms(&db).await.unwrap(), None);
+        for wall_ms in [START_MS, START_MS - DAY_MS] {
+            in_tx!(db, tx => see(tx, wall_ms));
+            assert_eq!(last_seen_ms(&db).await.unwrap(), Some(wall_ms));
+        }
+        let scene = Scene::released(&db, "fold-forward", 1).await;
+        let node = scene.node();
+        in_tx!(db, tx => nodes::beat(tx, node, START_MS));
+        assert!(last_seen_ms(&db).await.unwrap().is_some(), "it has only just begun: that may be ourselves");
+        in_tx!(db, tx => nodes::beat(tx, node, START_MS));
+        assert_eq!(last_seen_ms(&db).await.unwrap(), None);
+    }
+
     /// What was put off waits as long as it would have, but never until before its promise; the rest stays.
     async fn deliveries_are_put_off_by_less(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 4).await;
@@ -35,13 +105,13 @@ both_dbs! {
         let single = mail(&scene.random, "offer:off_1");
         assert!(in_tx!(db, tx => outbox::enqueue(tx, START_MS + AHEAD_MS, &single)));
 
-        assert_eq!(in_tx!(db, tx => set_back::deliveries(tx, START_MS, AHEAD_MS)), 3);
+        assert_eq!(undo(&db, START_MS, AHEAD_MS).await, 3);
         assert_eq!(row(&db, &started[tried].id).await.due_ms, START_MS + 5 * MINUTE_MS);
         assert_eq!(row(&db, &started[early].id).await.due_ms, START_MS, "its promise");
         assert_eq!(row(&db, &started[done].id).await.state, "accepted");
         assert_eq!(row(&db, &scene.deliveries[3]).await.due_ms, START_MS, "never put off");
         assert_eq!(row(&db, &single.id.to_string()).await.due_ms, START_MS, "made by a clock that was ahead");
-        assert_eq!(in_tx!(db, tx => set_back::deliveries(tx, START_MS + 5 * MINUTE_MS, AHEAD_MS)), 0);
+        assert_eq!(undo(&db, START_MS + 5 * MINUTE_MS, AHEAD_MS).await, 0);
     }
 
     /// What expired and has time again waits again, for its own hour; what a person cancelled does not.
@@ -56,9 +126,9 @@ both_dbs! {
         let stop = "UPDATE issue SET control = 'cancelled' WHERE id = $1";
         execute(&db, stop, values![&cancelled.issue]).await;
 
-        assert_eq!(in_tx!(db, tx => set_back::deliveries(tx, START_MS + AHEAD_MS - HOUR_MS, HOUR_MS)), 0, "no time");
+        assert_eq!(undo(&db, START_MS + AHEAD_MS - HOUR_MS, HOUR_MS).await, 0, "no time");
         let now_ms = START_MS - HOUR_MS;
-        assert_eq!(in_tx!(db, tx => set_back::deliveries(tx, now_ms, AHEAD_MS)), 2);
+        assert_eq!(undo(&db, now_ms, AHEAD_MS).await, 2);
         assert_eq!(issues::issue(&db, &scene.issue).await.unwrap().unwrap().state, "sending");
         assert!(start(&db, scene.node(), now_ms, &scene.issue, 9).await.is_empty(), "not before its hour");
         assert_eq!(start(&db, scene.node(), START_MS, &scene.issue, 9).await.len(), 2);

@@ -20,7 +20,10 @@ use crate::harness::{
     both_dbs,
     chaos::{Sink, Step},
     databases::{number, rows},
-    manners::{Manner::SilentUntil, by_domain},
+    manners::{
+        Manner::{SilentAt, SilentUntil},
+        by_domain,
+    },
 };
 
 /// Makes the next transactions fail, until `task` has noticed.
@@ -45,6 +48,23 @@ async fn fail_until_noticed<T>(db: &Db, task: &JoinHandle<T>) {
 }
 
 both_dbs! {
+    /// Asked to stop, what hangs before anything of the message has left is put back untried; what may have left is said
+    /// to be uncertain.
+    async fn what_hangs_at_a_stop_is_uncertain_only_if_it_may_have_left(db: Db) {
+        let treat = by_domain(vec![("asked.example", SilentAt("RCPT")), ("sent.example", SilentAt("DOT"))]);
+        let sink = Sink::start(treat).await;
+        let post = Post::new(&db, "stop", &[("asked.example", 1), ("sent.example", 1)]).await;
+        let running = post.run(vec![relay(&sink, "relay")]);
+        until("both hang", AMPLE, || async { sink.count("RCPT") == 2 && message_ids(&sink).len() == 1 }).await;
+        running.stop().await;
+        let told = "SELECT site, state, attempt, tries FROM delivery ORDER BY site";
+        let told: Vec<(String, String, i64, i64)> = rows(&db, told, vec![]).await;
+        let row = |site: &str, tries| (site.to_owned(), "ready".to_owned(), tries, tries);
+        assert_eq!(told, [row("asked.example", 0), row("sent.example", 1)]);
+        let tries: Vec<(String, String)> = rows(&db, "SELECT outcome, reply FROM attempt", vec![]).await;
+        assert_eq!(tries, [("uncertain".to_owned(), "sending was broken off on our side".to_owned())]);
+    }
+
     /// After a fault of the database everybody else gets their mail although some messages hang; those are neither taken
     /// for crashed nor started again, and arrive once when the other side speaks.
     async fn a_database_fault_waits_for_nothing_that_hangs(db: Db) {

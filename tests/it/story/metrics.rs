@@ -11,6 +11,7 @@ use partnercast::{
         delivery::DeliveryState,
         kernel::clock::{DAY_MS, HOUR_MS},
     },
+    store::Db,
     web,
     work::publish,
 };
@@ -19,9 +20,13 @@ use tower::ServiceExt as _;
 use super::{
     Rig,
     exposition::{Family, read},
+    processes::with_sqlite,
     rig::EVE_MS,
 };
-use crate::harness::both_dbs;
+use crate::harness::{
+    both_dbs,
+    databases::{fail_commits, mend_commits, with_empty_postgres},
+};
 
 type Families = std::collections::BTreeMap<String, Family>;
 
@@ -51,6 +56,43 @@ async fn ask(rig: &Rig, path: &str) {
     let peer = axum::extract::ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
     let request = Request::get(path).header("host", "127.0.0.1").extension(peer).body(Body::empty()).unwrap();
     web::router(rig.ctx.clone()).oneshot(request).await.unwrap();
+}
+
+/// What a transaction recorded that was not committed is counted once: when it is.
+async fn only_what_is_committed_is_counted(url: String) {
+    let rig = Rig::new(Db::open(&url).await.unwrap()).await;
+    rig.clock.set(EVE_MS + DAY_MS);
+    publish::tick(&rig.ctx).await.unwrap();
+    fail_commits(&url).await;
+    let mut worker = rig.deliverer();
+    worker.drain().await.unwrap_err();
+    let accepted = |families: &Families| {
+        let labels = [("state", "accepted"), ("class", "accepted")];
+        let of = |name: &str, labels: &[(&str, &str)]| value(families, name, labels);
+        (
+            of("deliveries_total", &labels),
+            of("delivery_late_seconds_count", &[]),
+            of("deliveries_fenced_total", &[]),
+        )
+    };
+    assert!(rig.mailbox.count().await.unwrap() > 0, "some have left");
+    assert_eq!(accepted(&scraped(&rig).await), (None, Some(0.0), Some(0.0)));
+    worker.drain().await.unwrap_err();
+    mend_commits(&url).await;
+    worker.drain().await.unwrap();
+    assert_eq!(accepted(&scraped(&rig).await), (Some(33.0), Some(33.0), Some(0.0)));
+    assert_eq!(rig.mailbox.count().await.unwrap(), 33, "each once");
+    rig.ctx.db.close().await;
+}
+
+#[test]
+fn only_what_is_committed_is_counted_on_sqlite() {
+    with_sqlite(only_what_is_committed_is_counted);
+}
+
+#[test]
+fn only_what_is_committed_is_counted_on_postgres() {
+    with_empty_postgres(only_what_is_committed_is_counted);
 }
 
 both_dbs! {

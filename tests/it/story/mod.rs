@@ -11,6 +11,7 @@ mod explain;
 mod exposition;
 mod faults;
 mod hand_off;
+mod hello;
 mod issue;
 mod metrics;
 mod migrate;

@@ -15,7 +15,7 @@ use super::{
     rig::Caught,
 };
 use crate::harness::{
-    databases::{block_on, execute, number, rows, with_empty_postgres},
+    databases::{block_on, execute, fail_commits, mend_commits, number, rows, with_empty_postgres},
     environment,
 };
 
@@ -178,6 +178,40 @@ fn asked_to_stop_in_the_middle_it_leaves_the_rest_to_the_next_on_sqlite() {
 #[test]
 fn asked_to_stop_in_the_middle_it_leaves_the_rest_to_the_next_on_postgres() {
     with_empty_postgres(asked_to_stop_in_the_middle);
+}
+
+/// The database fails just when the last results are to be recorded: they are recorded as soon as it is back.
+async fn asked_to_stop_while_the_database_fails(url: String) {
+    let readers = 300;
+    let caught = waiting(&url, readers).await;
+    let folder = tempfile::tempdir().unwrap();
+    let serve = Serve::start(folder.path(), "serve", &url, caught.relay);
+    arrive(&caught, 0, 60).await;
+    fail_commits(&url).await;
+    serve.signal("-TERM");
+    let tries = || async { serve.log().matches("the last results are not recorded yet").count() >= 2 };
+    until("it tries again", AT_MOST, tries).await;
+    mend_commits(&url).await;
+    serve.assert_ends_in_order();
+    let db = Db::open_read_only(&url).await.unwrap();
+    let done = caught.mailbox.count().await.unwrap() as i64;
+    assert!(done < readers, "it was stopped in the middle");
+    assert_eq!(accepted(&db).await, done, "what has left is recorded");
+    let rest = "SELECT COUNT(*) FROM delivery WHERE state = 'ready' AND node_id IS NULL AND attempt = 0";
+    assert_eq!(number(&db, rest, vec![]).await, readers - done, "and the rest waits, untried");
+    assert_eq!(number(&db, "SELECT COUNT(*) FROM attempt WHERE outcome <> 'accepted'", vec![]).await, 0);
+    assert_eq!(number(&db, "SELECT COUNT(*) FROM node", vec![]).await, 0, "it has left");
+    db.close().await;
+}
+
+#[test]
+fn asked_to_stop_while_the_database_fails_on_sqlite() {
+    with_sqlite(asked_to_stop_while_the_database_fails);
+}
+
+#[test]
+fn asked_to_stop_while_the_database_fails_on_postgres() {
+    with_empty_postgres(asked_to_stop_while_the_database_fails);
 }
 
 /// A PostgreSQL server of the test's own, which writes to the disk as a real one does; removed when dropped.

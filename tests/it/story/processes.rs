@@ -5,7 +5,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::{Path, PathBuf},
-    process::{Child, Command},
+    process::{Child, Command, ExitStatus},
     time::{Duration, Instant},
 };
 
@@ -110,12 +110,17 @@ impl Serve {
     pub fn kill(mut self) {
         self.assert_runs();
         self.signal("-KILL");
-        self.child.wait().unwrap();
+        self.wait();
+    }
+
+    /// Its end. The relay it may still talk to lives in our own runtime, whose threads must not stand still meanwhile.
+    fn wait(&mut self) -> ExitStatus {
+        tokio::task::block_in_place(|| self.child.wait()).unwrap()
     }
 
     /// Waits until it has ended, and fails unless it ended in order.
     pub fn assert_ends_in_order(mut self) {
-        let status = self.child.wait().unwrap();
+        let status = self.wait();
         assert!(status.success(), "it ends in order: {status}");
     }
 }

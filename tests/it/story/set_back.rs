@@ -9,7 +9,7 @@ use std::sync::{
 use partnercast::{
     domain::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
     store::issues,
-    work::{publish, set_back::undo},
+    work::{publish, set_back::ClockGuard},
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 use crate::harness::{
     both_dbs,
     chaos::{Sink, Step},
-    databases::{execute, values},
+    databases::{execute, number, values},
     manners::say,
 };
 
@@ -43,7 +43,7 @@ both_dbs! {
         assert!(worker.relays()[0].rests_until_ms.is_some(), "it was refused");
         is_on.store(true, Ordering::SeqCst);
         post.advance(-AHEAD_MS);
-        assert!(undo(&post.ctx, AHEAD_MS).await.unwrap() > 0);
+        assert!(ClockGuard::default().take_back(&post.ctx, AHEAD_MS).await.unwrap() > 0);
         assert_eq!(worker.relays()[0].rests_until_ms, None);
         post.advance(2 * MINUTE_MS);
         worker.drain().await.unwrap();
@@ -63,7 +63,7 @@ both_dbs! {
             worker.drain().await.unwrap();
         }
         post.advance(-AHEAD_MS);
-        undo(&post.ctx, AHEAD_MS).await.unwrap();
+        ClockGuard::default().take_back(&post.ctx, AHEAD_MS).await.unwrap();
         let mut sent = Vec::new();
         for _ in 0..=61 {
             worker.drain().await.unwrap();
@@ -71,6 +71,34 @@ both_dbs! {
             post.advance(MINUTE_MS);
         }
         assert_eq!((sent[0], sent[59], sent[61]), (9, 9, 18), "{sent:?}");
+    }
+
+    /// A clock that was set back while no process ran is found at the start, unless by so much that it is one which has
+    /// not been set yet; one that only stood still is not.
+    async fn a_clock_set_back_while_nothing_ran_is_found_at_the_start(db: Db) {
+        let post = Post::new(&db, "down", &[("one.example", 4)]).await;
+        let look = || async { ClockGuard::default().look(&post.ctx).await.unwrap() };
+        let changes = || async { number(&db, "SELECT COUNT(*) FROM clock_change", vec![]).await };
+        look().await;
+        post.advance(-4 * MINUTE_MS);
+        look().await;
+        post.advance(AHEAD_MS);
+        look().await;
+        post.advance(-40 * DAY_MS);
+        look().await;
+        assert_eq!(changes().await, 0);
+        post.advance(40 * DAY_MS);
+        look().await;
+        let put_off = "UPDATE delivery SET due_ms = due_ms + $1";
+        execute(&db, put_off, values![AHEAD_MS]).await;
+        post.advance(-AHEAD_MS);
+        look().await;
+        assert_eq!(changes().await, 1);
+        let early = "SELECT COUNT(*) FROM delivery WHERE due_ms = promised_ms";
+        assert_eq!(number(&db, early, vec![]).await, 4);
+        execute(&db, put_off, values![HOUR_MS]).await;
+        look().await;
+        assert_eq!(number(&db, early, vec![]).await, 0, "the next start finds nothing new");
     }
 
     /// Content that was stored by a clock that was ahead was known in time all the same.
