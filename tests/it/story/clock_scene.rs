@@ -377,7 +377,7 @@ fn write_content(folder: &Path, nights: &[Night], readers: usize) {
     fs::copy(content().join("vendor.toml"), folder.join("vendor.toml")).unwrap();
     let partners = fs::read_to_string(content().join("roster/partners.csv")).unwrap();
     let header = partners.lines().next().unwrap();
-    let partner = "clocks,Clocks,msp,gold,emea,Oslo,Europe/Berlin,en,,,claire.vasseur@brackenfold.example,https://clocks.example";
+    let partner = "clocks,Clocks,msp,gold,emea,Oslo,Europe/Berlin,en,,,claire.vasseur@brackenfold.example,https://clocks.example,";
     fs::write(folder.join("roster/partners.csv"), format!("{header}\n{partner}\n")).unwrap();
     let brand = "primary = \"#123456\"\naccent = \"#0a7d4b\"\n";
     fs::write(folder.join("roster/brands/clocks/brand.toml"), brand).unwrap();
