@@ -2,6 +2,7 @@
 
 pub mod bounce;
 pub mod check;
+pub mod content;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
@@ -51,6 +52,10 @@ enum Command {
     Init(init::Arguments),
     /// Check a content folder; findings with file, line, column and fix. Exit code 1 if there are errors.
     Check(check::Arguments),
+    /// Begin a new content file with the example of its kind.
+    New(content::NewArguments),
+    /// Print what may be written in a content file: keys with meanings, and an example.
+    Guide(content::GuideArguments),
     /// Look at everything that decides whether mail leaves and arrives (DNS, relay, public address, what comes back,
     /// database, queue, machine), each with the exact fix. Exit code 1 if something fails.
     Doctor(doctor::Arguments),
@@ -97,6 +102,8 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Command::Check(arguments) => return check::main(&arguments),
         Command::Init(arguments) => init::main(&arguments),
+        Command::New(arguments) => content::new(&arguments),
+        Command::Guide(arguments) => content::guide(&arguments),
         Command::SignIn(arguments) => sign_in::main(&arguments),
         Command::Demo(arguments) => block_on(demo::main(arguments)),
         Command::Doctor(arguments) => {

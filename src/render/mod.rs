@@ -3,12 +3,16 @@
 //! Everything here is a pure function of its input and of the files in `templates/`; sending and storing are
 //! the business of `channel/` and `store/`.
 
+pub mod archive;
 pub mod brand;
+pub mod calendar;
 pub mod document;
 pub mod email;
 mod files;
 pub mod html;
+pub mod markdown;
 pub mod slots;
+pub mod social;
 pub mod strings;
 pub mod templates;
 

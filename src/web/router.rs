@@ -136,6 +136,7 @@ fn console_routes() -> Routes {
         .route("/console/suppressions/lift", post(console::suppressions::lift))
         .route("/console/suppressions/reports/{id}", get(console::suppressions::report))
         .route("/console/content", get(console::content::list))
+        .route("/console/bundles/{partner}/{folder}/{slug}", get(console::bundle::download))
         .route("/console/content/{folder}/{*slug}", get(console::content::preview))
         .route("/console/sign-out", post(console::signin::leave))
 }

@@ -166,8 +166,18 @@ fn render(
     let (subject, preheader) = (line(&issue.subject)?, line(&issue.preheader)?);
     let (why, title) = (line(&plan.newsletter.why)?, line(&plan.newsletter_asset.front.title)?);
     let reader = Reader { roles: Some(readers.roles), partner: readers.partner, locale: readers.locale };
-    let sections = vec![brand.nodes(&asset.body.for_reader(&reader)).map_err(wrong)?];
-    let standing = brand.nodes(&plan.newsletter_asset.body.for_reader(&reader)).map_err(wrong)?;
+    let unfilled = asset.body.missing_zones(&asset.reference, &reader);
+    if !unfilled.is_empty() {
+        let zones: Vec<&str> = unfilled.iter().map(|zone| zone.as_str()).collect();
+        return Err(Error::invalid(format!(
+            "{} has no text for {}, which {} wants; add it to the partner's brand profile",
+            readers.partner.name,
+            zones.join(" and "),
+            asset.path
+        )));
+    }
+    let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
+    let standing = brand.nodes(&plan.newsletter_asset.text_for(&reader)).map_err(wrong)?;
     let cards = issue
         .features
         .iter()

@@ -136,7 +136,7 @@ async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Local
         published: strings.date(published),
         year: published.year(),
         body: brand
-            .nodes(&asset.body.for_reader(&Reader::public(partner, locale)))
+            .nodes(&asset.text_for(&Reader::public(partner, locale)))
             .map_err(|missing| no_value(partner, &missing))?,
         partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
         partner_logo,
@@ -147,7 +147,7 @@ async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Local
 }
 
 /// The bytes of a stored file.
-async fn bytes_of(ctx: &Context, hash: &str) -> Result<Vec<u8>> {
+pub(super) async fn bytes_of(ctx: &Context, hash: &str) -> Result<Vec<u8>> {
     let file = contents::file(&ctx.db, hash).await?.ok_or_else(|| Error::not_found("this image"))?;
     STANDARD
         .decode(&file.base64)

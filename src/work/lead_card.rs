@@ -91,7 +91,7 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
     let (next_steps, talk_track, objections, mail_subject, mail_body) = match playbook {
         Some((asset, playbook)) => (
             playbook.next_steps.clone(),
-            merge::merge(&asset.body.for_reader(&Reader::insider(&partner, &partner.locale)), &value)
+            merge::merge(&asset.text_for(&Reader::insider(&partner, &partner.locale)), &value)
                 .unwrap_or_default(),
             playbook.objections.iter().map(|o| (o.objection.clone(), o.answer.clone())).collect(),
             text(&playbook.mail_subject),

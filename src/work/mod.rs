@@ -2,6 +2,7 @@
 
 pub mod approve;
 pub mod bounce;
+pub mod bundle;
 pub mod cache;
 pub mod cobrand;
 pub mod compose;

@@ -16,6 +16,7 @@ use super::{
     merge::Template,
     safe::{first_bad, is_bad},
     selection::{Reader, Selection},
+    tree::Node,
 };
 use crate::domain::{
     kernel::{Locale, Slug},
@@ -123,6 +124,10 @@ words! {
         CallToAction "partner.call_to_action",
         /// Name, address and number for customers.
         Contact "partner.contact",
+        /// A few words before the text.
+        Intro "partner.intro",
+        /// A case from near by.
+        LocalExample "partner.local_example",
     }
 }
 
@@ -185,11 +190,17 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// Whether it concerns a reader. The public has what its partner has: `roles` decide whom an asset is shown to, not
+    /// What a reader sees of its text.
+    pub fn text_for(&self, reader: &Reader<'_>) -> Vec<Node> {
+        self.body.for_reader(&self.reference, reader)
+    }
+
+    /// Whether it concerns a reader, and their partner has filled the zones that it wants of them. The public has what its partner has: `roles` decide whom an asset is shown to, not
     /// who may open it.
     pub fn concerns(&self, reader: &Reader<'_>) -> bool {
         reader.roles.is_none_or(|roles| self.front.roles.concern(roles))
             && self.front.selection.concerns(reader)
+            && self.body.missing_zones(&self.reference, reader).is_empty()
     }
 
     /// What it is.
@@ -294,6 +305,17 @@ fn clean(_path: &str, bytes: &[u8]) -> (String, Vec<Early>) {
         text.retain(|c| !is_bad(c));
     }
     (text, found)
+}
+
+/// Every key that a file of `kind` may have.
+#[cfg(test)]
+pub(super) fn known_keys(kind: AssetKind) -> std::collections::BTreeSet<&'static str> {
+    let mut findings = Findings::new("", "");
+    let mut keys = Keys::none();
+    check_kind(&mut keys, kind, &mut findings);
+    common(&mut keys, kind, &mut findings);
+    Detail::parse(kind, &mut keys, &mut findings);
+    keys.known()
 }
 
 fn check_kind(keys: &mut Keys, expected: AssetKind, findings: &mut Findings<'_>) {

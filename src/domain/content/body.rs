@@ -3,12 +3,14 @@
 use std::collections::BTreeSet;
 
 use super::{
+    asset::Zone,
     field::{Field, Scope},
     finding::{At, Findings, codes},
     markdown,
     merge::Part,
     selection::{Reader, Selection},
     tree::{self, Inline, Node, Target},
+    zone::{ZoneBlock, ZonePolicy},
 };
 use crate::domain::partner::Roles;
 
@@ -17,6 +19,8 @@ use crate::domain::partner::Roles;
 pub struct Section {
     /// Whom it concerns.
     pub selection: Selection,
+    /// The zone whose text may stand in place of it.
+    pub zone: Option<ZoneBlock>,
     /// What it says.
     pub nodes: Vec<Node>,
     /// The line of the file on which it begins, from 1.
@@ -36,8 +40,8 @@ impl Body {
         let mut sections = Vec::new();
         for part in split(text, base, findings) {
             let nodes = markdown::parse(&text[part.from..part.to], base + part.from, scope, findings);
-            if !nodes.is_empty() {
-                sections.push(Section { selection: part.selection, nodes, line: part.line });
+            if !nodes.is_empty() || part.zone.is_some() {
+                sections.push(Section { selection: part.selection, zone: part.zone, nodes, line: part.line });
             }
         }
         let first_line = super::finding::Place::of(findings.text(), base).line;
@@ -45,10 +49,24 @@ impl Body {
         Self { sections }
     }
 
-    /// What a reader sees.
-    pub fn for_reader(&self, reader: &Reader<'_>) -> Vec<Node> {
+    /// What a reader of the asset `reference` sees, with their partner's words in the zones.
+    pub fn for_reader(&self, reference: &str, reader: &Reader<'_>) -> Vec<Node> {
         let concerned = self.sections.iter().filter(|section| section.selection.concerns(reader));
-        concerned.flat_map(|section| section.nodes.iter().cloned()).collect()
+        concerned
+            .flat_map(|section| match &section.zone {
+                Some(zone) => zone.fill(&section.nodes, reference, reader),
+                None => section.nodes.clone(),
+            })
+            .collect()
+    }
+
+    /// Zones that the asset `reference` wants the reader's partner to fill, and that they have not filled.
+    pub fn missing_zones(&self, reference: &str, reader: &Reader<'_>) -> BTreeSet<Zone> {
+        let concerned = self.sections.iter().filter(|section| section.selection.concerns(reader));
+        let zones = concerned.filter_map(|section| section.zone);
+        let is_missing =
+            |zone: &ZoneBlock| zone.policy == ZonePolicy::Required && zone.text(reference, reader).is_none();
+        zones.filter(is_missing).map(|zone| zone.zone).collect()
     }
 
     /// What stands in no block.
@@ -118,6 +136,7 @@ impl Body {
 /// A stretch of source: bytes `from..to` of the body.
 struct Stretch {
     selection: Selection,
+    zone: Option<ZoneBlock>,
     from: usize,
     to: usize,
     /// Lines of the body before it.
@@ -127,7 +146,7 @@ struct Stretch {
 /// Splits at the fences of blocks. A `:::` inside a code block is text.
 fn split(text: &str, base: usize, findings: &mut Findings<'_>) -> Vec<Stretch> {
     let mut stretches = Vec::new();
-    let mut current = Stretch { selection: Selection::default(), from: 0, to: 0, line: 0 };
+    let mut current = Stretch { selection: Selection::default(), zone: None, from: 0, to: 0, line: 0 };
     // Where the open block's fence stands.
     let mut open: Option<usize> = None;
     let mut code = CodeFence::default();
@@ -138,21 +157,21 @@ fn split(text: &str, base: usize, findings: &mut Findings<'_>) -> Vec<Stretch> {
         line += 1;
         let in_code = code.inside(content);
         let Some(words) = content.strip_prefix(":::").filter(|_| !in_code) else { continue };
-        let selection = if words.trim().is_empty() {
+        let (selection, zone) = if words.trim().is_empty() {
             if open.take().is_none() {
                 let fix = "remove it, or say whom the block is for: `::: sales`";
                 findings.add_at(codes::STRAY_FENCE, base + start, "`:::` closes no block", fix);
             }
-            Selection::default()
+            (Selection::default(), None)
         } else {
             if open.replace(start).is_some() {
                 let fix = "close the one above with `:::` first";
                 findings.add_at(codes::NESTED_BLOCK, base + start, "a block begins inside another", fix);
             }
-            Selection::parse(words, At::Offset(base + start + 3), findings)
+            fence(words, At::Offset(base + start + 3), findings)
         };
         current.to = start;
-        stretches.push(std::mem::replace(&mut current, Stretch { selection, from: at, to: at, line }));
+        stretches.push(std::mem::replace(&mut current, Stretch { selection, zone, from: at, to: at, line }));
     }
     if let Some(start) = open {
         let fix = "end the block with a line `:::`";
@@ -161,6 +180,18 @@ fn split(text: &str, base: usize, findings: &mut Findings<'_>) -> Vec<Stretch> {
     current.to = text.len();
     stretches.push(current);
     stretches
+}
+
+/// What a fence says: `zone partner.intro, optional and region emea`, or conditions alone.
+fn fence(words: &str, at: At, findings: &mut Findings<'_>) -> (Selection, Option<ZoneBlock>) {
+    let blanks = words.len() - words.trim_start().len();
+    let Some(rest) = words.trim_start().strip_prefix("zone ") else {
+        return (Selection::parse(words, at, findings), None);
+    };
+    let zone_at = at.after(blanks + "zone ".len());
+    let (zone, conditions) = rest.split_once(" and ").map_or((rest, None), |(zone, rest)| (zone, Some(rest)));
+    let selection = conditions.map(|text| Selection::parse(text, zone_at.after(zone.len() + 5), findings));
+    (selection.unwrap_or_default(), ZoneBlock::parse(zone, zone_at, findings))
 }
 
 /// Whether we are inside a fenced code block (CommonMark 0.31 section 4.5).

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
-    asset::{Asset, AssetKind},
+    asset::{Asset, AssetKind, Zone},
     finding::{Code, Finding, Findings, Place, codes, did_you_mean, suggestion},
     keys::Reference,
     kinds::{Detail, Issue, Newsletter},
@@ -61,6 +61,7 @@ impl Check<'_> {
             f.add(codes::DUPLICATE_REFERENCE, Place::START, message, "rename or remove one of them");
         }
         self.translation(asset, &mut f);
+        zones(asset, &mut f);
         for (reference, kinds) in asset.detail.references() {
             self.reference(reference.as_str(), || reference.place, kinds, &mut f);
         }
@@ -211,6 +212,24 @@ impl Check<'_> {
             self.image(&vendor.logo, || Place::START, &mut f);
         }
         f.finish()
+    }
+}
+
+/// Zones that stand in the text and are not listed, and the other way round.
+fn zones(asset: &Asset, f: &mut Findings<'_>) {
+    let blocks = || asset.body.sections.iter().filter_map(|section| Some((section.zone?.zone, section.line)));
+    for (zone, line) in blocks().filter(|(zone, _)| !asset.front.zones.contains(zone)) {
+        let place = Place { line: line.saturating_sub(1).max(1), column: 1 };
+        let fix = format!("add {} to `zones`, so that everybody sees what partners may vary", zone.as_str());
+        f.add(codes::ZONE_NOT_LISTED, place, format!("`{}` is not listed", zone.as_str()), fix);
+    }
+    // The other zones are shown around the text, on every page and in every mail.
+    for zone in [Zone::Intro, Zone::LocalExample] {
+        if asset.front.zones.contains(&zone) && !blocks().any(|(used, _)| used == zone) {
+            let message = format!("`{}` is listed, and the text has no place for it", zone.as_str());
+            let fix = format!("add a block `::: zone {}`, or take it out of `zones`", zone.as_str());
+            f.add(codes::ZONE_UNUSED, Place::START, message, fix);
+        }
     }
 }
 

@@ -87,6 +87,11 @@ pub mod codes {
         BLOCK_NOT_ALLOWED "C305" Error "Blocks in a kind that has none.";
         BAD_SELECTION "C306" Error "A condition that cannot be read; what it guards is shown to nobody.";
         UNSERVED "C307" Warning "A condition that no partner of the roster meets.";
+        BAD_ZONE "C308" Error "A zone block that cannot be read.";
+        ZONE_NOT_LISTED "C309" Error "A zone that the asset does not list among its `zones`.";
+        ZONE_UNUSED "C310" Warning "A zone that is listed and stands nowhere in the asset.";
+        ZONE_TEXT "C311" Error "A partner's text for a zone that cannot be used as written.";
+        ZONE_MISSING "C312" Warning "A partner without the text that an asset wants of them; they cannot have it yet.";
         UNKNOWN_FIELD "C401" Error "A merge field that does not exist.";
         FIELD_NOT_HERE "C402" Error "A merge field that is not filled in this kind or place.";
         NO_DEFAULT "C403" Warning "A merge field that may be empty has no default.";

@@ -43,7 +43,7 @@ impl Keys {
         keys
     }
 
-    fn none() -> Self {
+    pub(super) fn none() -> Self {
         Self { prefix: String::new(), entries: Vec::new(), known: Vec::new(), place: Place::START }
     }
 
@@ -95,6 +95,12 @@ impl Keys {
             (entry.key.clone(), Found { key: format!("{prefix}{}", entry.key), placed: entry.value })
         })
         .collect()
+    }
+
+    /// The keys that were asked for.
+    #[cfg(test)]
+    pub fn known(&self) -> std::collections::BTreeSet<&'static str> {
+        self.known.iter().copied().collect()
     }
 
     /// Ends the reading: what was not asked for is unknown.

@@ -3,12 +3,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asset::{Asset, AssetKind, FileName},
+    asset::{Asset, AssetKind, FileName, Zone},
     check::{self, Whole},
     document,
     finding::{Finding, Findings, Place, codes, did_you_mean},
     keys::Keys,
     kinds::{Detail, Issue, Newsletter},
+    lite,
     rules::{self, Routing, Rules, Scoring},
     vendor::Vendor,
 };
@@ -294,9 +295,33 @@ fn first_column(text: &str) -> BTreeSet<String> {
 
 /// Reads a brand only to say what is wrong with it.
 fn brand(text: &str, findings: &mut Findings<'_>) {
-    if let Err(error) = toml::from_str::<BrandProfile>(text) {
-        let at = error.span().map_or(0, |span| span.start);
-        findings.add_at(codes::BAD_VALUE, at, error.message(), "correct the brand file");
+    let brand = match toml::from_str::<BrandProfile>(text) {
+        Ok(brand) => brand,
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            findings.add_at(codes::BAD_VALUE, at, error.message(), "correct the brand file");
+            return;
+        }
+    };
+    let all = brand.zones_by_locale.values().chain(brand.zones_by_asset.values());
+    for (zone, words) in [&brand.zones].into_iter().chain(all).flatten() {
+        zone_text(zone, words, text, findings);
+    }
+}
+
+/// What is wrong with a partner's text for a zone.
+fn zone_text(zone: &str, words: &str, file: &str, findings: &mut Findings<'_>) {
+    let starts = |line: &str| {
+        line.trim_start().strip_prefix(zone).is_some_and(|rest| rest.trim_start().starts_with('='))
+    };
+    let line = file.lines().position(starts).unwrap_or(0);
+    let place = Place { line: u32::try_from(line + 1).unwrap_or(u32::MAX), column: 1 };
+    if !Zone::WORDS.iter().any(|(_, known)| known.key() == zone) {
+        let fix = did_you_mean(zone, Zone::WORDS.iter().map(|(_, known)| known.key()));
+        findings.add(codes::ZONE_TEXT, place, format!("`{zone}` is no zone"), fix);
+    }
+    for fault in lite::faults(words, lite::ZONE_CHARS_MAX) {
+        findings.add(codes::ZONE_TEXT, place, format!("`{zone}`: {fault}"), "say it without, or shorten it");
     }
 }
 

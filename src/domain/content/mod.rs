@@ -11,11 +11,13 @@ mod document;
 pub mod field;
 pub mod finding;
 mod front_matter;
+pub mod guide;
 mod image;
 pub mod keys;
 pub mod kinds;
 pub mod library;
 mod link;
+pub mod lite;
 mod markdown;
 pub mod merge;
 pub mod rules;
@@ -24,6 +26,7 @@ pub mod selection;
 pub mod text;
 pub mod tree;
 pub mod vendor;
+pub mod zone;
 
 pub use asset::{Asset, AssetKind, Common, Form, Picture, Zone};
 pub use body::{Body, Section};
@@ -37,6 +40,7 @@ pub use rules::Rules;
 pub use selection::{Reader, Selection};
 pub use tree::{Alignment, Inline, Node, Target};
 pub use vendor::Vendor;
+pub use zone::{ZoneBlock, ZonePolicy};
 
 #[cfg(test)]
 pub(crate) mod tests;

@@ -203,6 +203,20 @@ fn faults_of_role_blocks() {
     let finding = one(&body("::: gold\na\n:::"), "C301", 9, 5);
     assert_eq!(finding.fix, "name what it is: `tier gold`; conditions are joined by `and`");
     one(&body("::: region\na\n:::"), "C306", 9, 11);
+    let zoned = |fence: &str| {
+        with(
+            "blog/x.md",
+            format!("{}{fence}\nOurs.\n:::\n", BLOG.replace("author", "zones: [partner.intro]\nauthor")),
+        )
+    };
+    assert_eq!(zoned("::: zone partner.intro, optional and region americas"), []);
+    let findings = zoned("::: zone partner.intr");
+    assert_eq!(ids(&findings), ["C310", "C308"]);
+    assert_eq!(
+        (findings[1].line, findings[1].column, findings[1].fix.as_str()),
+        (10, 10, "did you mean `partner.intro`?")
+    );
+    assert_eq!(ids(&body("::: zone partner.intro\na\n:::")), ["C309"]);
     one(&with("blog/x.md", format!("{}x", BLOG.replace("author", "for: tier gld\nauthor"))), "C306", 7, 6);
     one(&body("::: sales\na\n::: technical\nb\n:::"), "C304", 11, 1);
     assert_eq!(body("```\n::: sale\n```\n\n~~~~\n:::\n~~~\n:::\n~~~~"), [], "fences in code are text");
@@ -297,10 +311,10 @@ fn the_folder_as_a_whole() {
 #[test]
 fn every_code_has_a_test() {
     let here = include_str!("tests.rs");
-    // One takes partners, and is tested in program/reach.rs; the last is tested beside its limit, in finding.rs.
+    // Two take partners, and are tested in program/reach.rs; the last is tested beside its limit, in finding.rs.
     let untested: Vec<&str> =
         codes::CODES.iter().map(|c| c.id).filter(|id| !here.contains(&format!("\"{id}\""))).collect();
-    assert_eq!(untested, [codes::UNSERVED.id, codes::MORE_FINDINGS.id]);
+    assert_eq!(untested, [codes::UNSERVED.id, codes::ZONE_MISSING.id, codes::MORE_FINDINGS.id]);
 }
 
 #[test]
@@ -313,6 +327,10 @@ fn rules_are_read_and_their_faults_named() {
     assert_eq!(ids(&with("rules/routing.toml", routing)), ["C106", "C104", "C106"]);
     let consent = "[[text]]\nid = \"w\"\nversion = 1\npurpose = \"follow_up\"\nde = \"{{ partner.name }}\"\nxx1 = \"y\"\n";
     assert_eq!(ids(&with("rules/consent.toml", consent)), ["C104", "C103"]);
+    let zones = "primary = \"#123456\"\naccent = \"#0a7d4b\"\n[zones]\nintro = \"## Us\"\nintor = \"x\"\n";
+    let findings = with("roster/brands/northlight/brand.toml", zones);
+    assert_eq!(findings.iter().map(|f| (f.code, f.line)).collect::<Vec<_>>(), [("C311", 4), ("C311", 5)]);
+    assert_eq!(findings[1].fix, "did you mean `intro`?");
     one(
         &with("roster/brands/northlight/brand.toml", "primary = \"red\"\naccent = \"#000000\""),
         "C106",
@@ -330,11 +348,11 @@ fn readers_get_their_blocks_and_the_public_none() {
     let locale = Locale::en();
     let count = |roles: &str| {
         let roles = Some(Roles::parse(roles).unwrap());
-        body.for_reader(&Reader { roles, partner: &partner, locale: &locale }).len()
+        body.for_reader("blog/x", &Reader { roles, partner: &partner, locale: &locale }).len()
     };
     assert_eq!((count(""), count("sales"), count("development;sales")), (2, 3, 4));
-    assert_eq!(body.for_reader(&Reader::public(&partner, &locale)).len(), 2);
-    assert_eq!(body.for_reader(&Reader::insider(&partner, &locale)).len(), 4);
+    assert_eq!(body.for_reader("blog/x", &Reader::public(&partner, &locale)).len(), 2);
+    assert_eq!(body.for_reader("blog/x", &Reader::insider(&partner, &locale)).len(), 4);
     assert!(!body.roles_covered().contains(AudienceRole::Executive));
     assert_eq!(body.sections.iter().map(|section| section.line).collect::<Vec<_>>(), [9, 11, 14, 16]);
 }
@@ -463,7 +481,7 @@ proptest! {
     fn any_text_is_read_without_panic(text in "\\PC{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for source in [text.clone(), format!("{BLOG}{text}"), format!("---\n{text}\n---\n{text}")] {
             let (library, _) = Library::build(vec![file("blog/x.md", &source), file("vendor.toml", &text)]);
-            no_harm(&library.assets[0].body.for_reader(&Reader::insider(&northlight(), &Locale::en())));
+            no_harm(&library.assets[0].body.for_reader("blog/x", &Reader::insider(&northlight(), &Locale::en())));
         }
         Library::build(vec![file("blog/x.md", &bytes), file("rules/consent.toml", &bytes)]);
     }
@@ -481,7 +499,7 @@ proptest! {
     ) {
         let text = format!("{BLOG}{}", pieces.concat());
         let (library, findings) = Library::build(vec![file("blog/x.md", &text)]);
-        let nodes = library.assets[0].body.for_reader(&Reader::insider(&northlight(), &Locale::en()));
+        let nodes = library.assets[0].body.for_reader("blog/x", &Reader::insider(&northlight(), &Locale::en()));
         no_harm(&nodes);
         let lines = u32::try_from(text.lines().count()).unwrap() + 1;
         prop_assert!(findings.iter().all(|f| f.line >= 1 && f.line <= lines && f.column >= 1));

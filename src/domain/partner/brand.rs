@@ -101,6 +101,15 @@ pub struct BrandProfile {
     /// Text of the button.
     #[serde(default)]
     pub call_to_action: Option<String>,
+    /// Their text for zones of assets, Markdown-lite, by the zone's name without `partner.`.
+    #[serde(default)]
+    pub zones: BTreeMap<String, String>,
+    /// The same in other languages, by language.
+    #[serde(default)]
+    pub zones_by_locale: BTreeMap<String, BTreeMap<String, String>>,
+    /// The same for single assets, by reference.
+    #[serde(default)]
+    pub zones_by_asset: BTreeMap<String, BTreeMap<String, String>>,
     /// Telephone for customers.
     #[serde(default)]
     pub phone: Option<String>,
@@ -122,6 +131,17 @@ impl BrandProfile {
     /// The value proposition in the reader's language, else in the partner's own.
     pub fn value_proposition_in(&self, locale: &Locale) -> Option<&str> {
         self.value_proposition_for(locale).or(self.value_proposition.as_deref())
+    }
+
+    /// Their text for a zone of an asset, which is named without `partner.`: the one for this asset, else the one in the
+    /// reader's language, else their own.
+    pub fn zone_text(&self, zone: &str, reference: &str, locale: &Locale) -> Option<&str> {
+        let for_asset = self.zones_by_asset.get(reference);
+        let translated =
+            || locale.fallbacks().into_iter().find_map(|tag| self.zones_by_locale.get(tag)?.get(zone));
+        let text =
+            for_asset.and_then(|zones| zones.get(zone)).or_else(translated).or_else(|| self.zones.get(zone));
+        text.map(String::as_str).filter(|text| !text.trim().is_empty())
     }
 
     /// The value proposition, if it was written in the reader's language.

@@ -27,11 +27,33 @@ pub fn findings(library: &Library, partners: &[Partner]) -> Vec<Finding> {
     let mut all = Vec::new();
     for asset in &library.assets {
         all.extend(reach.unserved(asset));
+        all.extend(unfilled(asset, partners));
         if let Detail::Issue(issue) = &asset.detail {
             all.extend(missed(library, asset, issue, partners));
         }
     }
     all
+}
+
+/// Partners who have no text for a zone that the asset wants of them.
+fn unfilled(asset: &Asset, partners: &[Partner]) -> Vec<Finding> {
+    let mut without: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for partner in partners {
+        let reader = Reader::insider(partner, &partner.locale);
+        if asset.front.selection.concerns(&reader) {
+            for zone in asset.body.missing_zones(&asset.reference, &reader) {
+                without.entry(zone.as_str()).or_default().push(partner.slug.as_str());
+            }
+        }
+    }
+    let mut f = Findings::new(&asset.path, "");
+    for (zone, slugs) in without {
+        let message = format!("{zone} is wanted of {}, who cannot have this asset yet", listed(&slugs));
+        let fix =
+            "add the text to their brand profiles, or write `fallback` or `optional` in place of `required`";
+        f.add(codes::ZONE_MISSING, Place::START, message, fix);
+    }
+    f.finish()
 }
 
 struct Reach<'r> {
@@ -180,6 +202,21 @@ mod tests {
         let all = found("Hello.\n::: sales and vertical heath\nA\n:::\n::: sales\nB\n:::\n", &[northlight()]);
         assert_eq!(all.iter().map(|f| (f.code, f.line)).collect::<Vec<_>>(), [("C307", 11)]);
         assert_eq!(all[0].message, "nobody at any partner is `sales and vertical heath`");
+    }
+
+    #[test]
+    fn partners_without_a_wanted_text_are_found() {
+        let issue =
+            "Hello.\n::: zone partner.local_example, required and tier gold+\nA\n:::\n::: sales\nB\n:::\n";
+        let mut told = northlight();
+        told.brand.zones.insert("local_example".to_owned(), "A clinic in Minneapolis.".to_owned());
+        assert_eq!(found(issue, &[told.clone()]), []);
+        let all = found(issue, &[told, northlight()]);
+        assert_eq!(all.iter().map(|f| f.code).collect::<Vec<_>>(), ["C312"]);
+        assert_eq!(
+            all[0].message,
+            "partner.local_example is wanted of northlight, who cannot have this asset yet"
+        );
     }
 
     #[test]

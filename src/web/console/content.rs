@@ -92,6 +92,8 @@ pub struct PreviewView {
     pub choices: Vec<Select>,
     /// Address of the sandboxed mail.
     pub frame: Option<String>,
+    /// Where its archive is.
+    pub bundle: Option<String>,
     /// HTML of the asset.
     pub body: Option<String>,
 }
@@ -232,9 +234,9 @@ pub async fn preview(
     let role = eyes.role.as_deref().and_then(AudienceRole::parse);
     let nodes = match role {
         Some(role) => {
-            asset.body.for_reader(&Reader { roles: Some([role].into_iter().collect()), ..setting.reader() })
+            asset.text_for(&Reader { roles: Some([role].into_iter().collect()), ..setting.reader() })
         }
-        None => asset.body.for_reader(&setting.reader()),
+        None => asset.text_for(&setting.reader()),
     };
     let option = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
     let roles = AudienceRole::ALL.iter().map(|role| option(role.as_str(), role.as_str()));
@@ -258,6 +260,8 @@ pub async fn preview(
             },
         ],
         frame: None,
+        bundle: Some(format!("/console/bundles/{}/{reference}", setting.partner.slug))
+            .filter(|_| !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
         body: Some(setting.html(&nodes)?),
     };
     respond::page(
@@ -283,6 +287,7 @@ pub async fn rendition(State(ctx): State<Arc<Context>>, Path(id): Path<String>) 
         title: rendition.subject,
         choices: Vec::new(),
         frame: Some(format!("/console/renditions/{id}/html")),
+        bundle: None,
         body: None,
     };
     respond::page(&ctx, "console/preview", &Frame::new(&ctx, Area::Console, &view.title, "/console"), &view)
@@ -339,6 +344,7 @@ impl PreviewView {
                 options: vec![Choice { value: "sales".into(), label: "sales".into() }],
             }],
             frame: Some("/mail.html".into()),
+            bundle: Some("#".into()),
             body: Some("<p>Everyone reads this.</p>".into()),
         }
     }

@@ -127,9 +127,9 @@ pub fn show(
     let strings = ctx.templates.strings(&language);
     let voice = setting.voice()?;
     let nodes = if home::is_public(asset.kind()) {
-        asset.body.for_reader(&setting.reader())
+        asset.text_for(&setting.reader())
     } else {
-        asset.body.for_reader(&Reader::insider(&setting.partner, &setting.locale))
+        asset.text_for(&Reader::insider(&setting.partner, &setting.locale))
     };
     let kind = form::kind_of(asset, ctx.now_ms());
     let free = if kind == Some(FormKind::Whitepaper) { free_part(&nodes) } else { nodes.len() };

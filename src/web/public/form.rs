@@ -97,7 +97,7 @@ fn show_talk(ctx: &Context, setting: &Setting, form: Form) -> Answer {
         asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
     let view = TalkView {
         title: voice.text(&asset.front.title)?,
-        body: setting.html(&asset.body.for_reader(&setting.reader()))?,
+        body: setting.html(&asset.text_for(&setting.reader()))?,
         summary,
         form,
     };

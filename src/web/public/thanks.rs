@@ -85,7 +85,7 @@ async fn show(
     let asset = setting.asset(if asked { "pages/thanks" } else { &opened.asset })?;
     let language = setting.language(ctx, asset);
     let strings = ctx.templates.strings(&language);
-    let nodes = asset.body.for_reader(&setting.reader());
+    let nodes = asset.text_for(&setting.reader());
     let paper = asset.kind() == AssetKind::Whitepaper;
     let view = View {
         thanks: strings.fill("thanks", &[("name", &opened.first_name)]),

@@ -1,0 +1,257 @@
+//! What authors may write: the keys of each kind, with what they mean, and an example to begin with.
+
+use super::asset::AssetKind;
+
+/// A key of the front matter.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+pub struct KeyGuide {
+    /// What is written before the colon.
+    pub key: &'static str,
+    /// What is written after it.
+    pub wants: &'static str,
+    /// Whether it must be there.
+    pub is_required: bool,
+    /// What it says.
+    pub meaning: &'static str,
+}
+
+const fn needed(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
+    KeyGuide { key, wants, is_required: true, meaning }
+}
+
+const fn may(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
+    KeyGuide { key, wants, is_required: false, meaning }
+}
+
+/// What all kinds have; whether `summary` and `publish` must be there depends on the kind.
+const COMMON: &[KeyGuide] = &[
+    needed("kind", "the kind's word", "What the file is; it must fit the folder."),
+    needed("title", "one line, fields allowed, up to 160 characters", "The title."),
+    may("summary", "one line, fields allowed, up to 240 characters", "A sentence that a partner can paste."),
+    may("roles", "a list of roles", "Who reads it; left out: everyone."),
+    may("for", "conditions, as in a block", "Whose partners have it: `tier gold+ and not region apac`."),
+    may("topics", "a list of slugs", "What it is about."),
+    may("outcome", "one line", "The business result; wanted where executives read."),
+    may("publish", "a date", "The day from which it may be seen."),
+    may("key_message", "a slug", "The message whose repetition is counted."),
+    may("form", "read, watch or do", "How people take it in."),
+    may("image", "a path under images/", "Its image, PNG."),
+    may("image_alt", "one line", "What stands for the image; wanted with it."),
+    may("zones", "a list of zones", "What a partner may vary; all else is locked."),
+];
+
+const NEWSLETTER: &[KeyGuide] = &[
+    needed("cadence", "such as `second Tuesday at 09:00`", "When it is promised."),
+    needed("zone", "partner, vendor or an IANA zone", "Whose clock the cadence goes by."),
+    may("audience", "roles, tiers, types, regions", "Whom it is for; each left out: all."),
+    needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
+    may("freeze_minutes", "minutes", "How long before the time content and audience are fixed; 30."),
+    may("on_time_minutes", "minutes", "How late it is still on time; 15."),
+    needed("approval", "automatic or required", "Whether a person releases each issue."),
+    needed("why", "one line, fields allowed", "Why the reader gets it."),
+];
+
+const ISSUE: &[KeyGuide] = &[
+    needed("newsletter", "a slug", "Its newsletter."),
+    needed("date", "a date that the cadence promises", "The promised day."),
+    needed("subject", "one line, fields allowed, up to 150 characters", "The mail's subject."),
+    needed(
+        "preheader",
+        "one line, fields allowed, up to 150 characters",
+        "What mail programs show after the subject.",
+    ),
+    needed("theme", "one line", "What it is about, in a few words."),
+    may("features", "a list of assets", "Cards for the readers that each asset concerns, in order."),
+];
+
+const WHITEPAPER: &[KeyGuide] = &[
+    needed("authors", "a list of names", "Who wrote it."),
+    may("co_author", "a partner's slug", "The partner who helped; shown on the cover."),
+    needed("gate", "form or open", "How a reader gets it."),
+    may("cover_line", "one line", "A line for the cover."),
+];
+
+const BLOG: &[KeyGuide] = &[
+    needed("author", "a name", "Who wrote it."),
+    may("partner", "a partner's slug", "Whose guest post it is."),
+    may("canonical", "an https address", "Where it stands first; what search engines are told to show."),
+];
+
+const WEBINAR: &[KeyGuide] = &[
+    needed("start", "such as 2027-01-21T16:00", "Local date and time."),
+    needed("zone", "an IANA zone", "The zone of `start`."),
+    needed("duration_minutes", "minutes", "How long it lasts."),
+    needed("speakers", "a list of name, title, partner", "Who speaks."),
+    may("co_host", "a partner's slug", "The partner who holds it with the vendor."),
+    may("registration", "an https address", "Where to sign up, when it is not our own form."),
+    may("recording", "an https address", "Where it is watched afterwards."),
+];
+
+const SOCIAL: &[KeyGuide] = &[
+    needed("networks", "a list of linkedin, x, bluesky, mastodon", "Where it may be posted."),
+    needed("link", "an asset", "What it leads to."),
+    may("text_for", "network: text", "A text for one network, in place of the body."),
+];
+
+const PLAYBOOK: &[KeyGuide] = &[
+    needed("next_steps", "three lines", "What to do next."),
+    needed("objections", "a list of objection, answer", "What customers say."),
+    needed("mail_subject", "one line, fields allowed", "Subject of the first mail to the lead."),
+    needed("mail_body", "text, fields allowed", "Its text."),
+];
+
+const CASE_STUDY: &[KeyGuide] = &[
+    needed("customer", "one line", "Who; a description where they stay unnamed."),
+    needed("industry", "one line", "Their industry."),
+    needed("results", "a list of figure, meaning", "What was reached, most telling first."),
+    may("quote", "text, name, title", "What they say."),
+];
+
+const DATASHEET: &[KeyGuide] = &[
+    needed("product", "one line", "The product."),
+    may("version", "text in quotes", "The version that it describes."),
+    needed("specifications", "a list of name, value", "Its properties."),
+];
+
+const VIDEO: &[KeyGuide] = &[
+    needed("url", "an https address", "Where it is watched."),
+    needed("duration_seconds", "seconds", "How long it is."),
+    may("captions", "one line", "Languages of the captions."),
+];
+
+const KIT: &[KeyGuide] = &[
+    needed("theme", "one line", "What it is about."),
+    needed("start", "a date", "First day."),
+    needed("end", "a date", "Last day."),
+    needed("tactics", "a list of asset, use, day, form", "What to use when; each stands alone too."),
+    needed("checklist", "a list of lines", "What to have ready."),
+    needed("playbook", "a playbook", "For following up."),
+];
+
+/// The keys that files of `kind` have besides those of all kinds.
+pub fn own_keys(kind: AssetKind) -> &'static [KeyGuide] {
+    match kind {
+        AssetKind::Newsletter => NEWSLETTER,
+        AssetKind::Issue => ISSUE,
+        AssetKind::Whitepaper => WHITEPAPER,
+        AssetKind::Blog => BLOG,
+        AssetKind::Webinar => WEBINAR,
+        AssetKind::Social => SOCIAL,
+        AssetKind::Page => &[],
+        AssetKind::Playbook => PLAYBOOK,
+        AssetKind::CaseStudy => CASE_STUDY,
+        AssetKind::Datasheet => DATASHEET,
+        AssetKind::Video => VIDEO,
+        AssetKind::Kit => KIT,
+    }
+}
+
+/// All keys that files of `kind` may have.
+pub fn keys(kind: AssetKind) -> Vec<KeyGuide> {
+    COMMON.iter().chain(own_keys(kind)).copied().collect()
+}
+
+/// A whole file to begin with.
+pub fn example(kind: AssetKind) -> &'static str {
+    match kind {
+        AssetKind::Newsletter => include_str!("examples/newsletter.md"),
+        AssetKind::Issue => include_str!("examples/issue.md"),
+        AssetKind::Whitepaper => include_str!("examples/whitepaper.md"),
+        AssetKind::Blog => include_str!("examples/blog.md"),
+        AssetKind::Webinar => include_str!("examples/webinar.md"),
+        AssetKind::Social => include_str!("examples/social.md"),
+        AssetKind::Page => include_str!("examples/page.md"),
+        AssetKind::Playbook => include_str!("examples/playbook.md"),
+        AssetKind::CaseStudy => include_str!("examples/case-study.md"),
+        AssetKind::Datasheet => include_str!("examples/datasheet.md"),
+        AssetKind::Video => include_str!("examples/video.md"),
+        AssetKind::Kit => include_str!("examples/kit.md"),
+    }
+}
+
+/// The reference page of `kind` in Markdown.
+pub fn reference(kind: AssetKind) -> String {
+    let mut page =
+        format!("# {}\n\nFiles in `{}/`. Required keys are marked *.\n\n", kind.as_str(), kind.folder());
+    page.push_str("| Key | Write | Meaning |\n|---|---|---|\n");
+    for KeyGuide { key, wants, is_required, meaning } in keys(kind) {
+        let mark = if is_required { "*" } else { "" };
+        page.push_str(&format!("| `{key}`{mark} | {wants} | {meaning} |\n"));
+    }
+    page.push_str("\nAn example:\n\n````markdown\n");
+    page.push_str(example(kind));
+    page.push_str("````\n");
+    page
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::domain::content::{Library, SourceFile, asset::known_keys, tests::VENDOR};
+
+    fn path(kind: AssetKind) -> &'static str {
+        match kind {
+            AssetKind::Newsletter => "newsletters/restore-notes.md",
+            AssetKind::Issue => "newsletters/restore-notes/2027-02-09.md",
+            AssetKind::Whitepaper => "whitepapers/one-question.md",
+            AssetKind::Blog => "blog/one-question.md",
+            AssetKind::Webinar => "webinars/one-restore-live.md",
+            AssetKind::Social => "social/one-question.md",
+            AssetKind::Page => "pages/talk.md",
+            AssetKind::Playbook => "playbooks/calling.md",
+            AssetKind::CaseStudy => "case-studies/clinic.md",
+            AssetKind::Datasheet => "datasheets/product.md",
+            AssetKind::Video => "videos/one-restore.md",
+            AssetKind::Kit => "kits/one-question.md",
+        }
+    }
+
+    #[test]
+    fn every_example_is_right() {
+        let file =
+            |path: &str, text: &str| SourceFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        let mut files: Vec<SourceFile> =
+            AssetKind::WORDS.iter().map(|(_, kind)| file(path(*kind), example(*kind))).collect();
+        files.extend([
+            file("vendor.toml", VENDOR),
+            file("images/logo.png", ""),
+            file("images/poster.png", ""),
+        ]);
+        assert_eq!(Library::build(files).1, []);
+    }
+
+    #[test]
+    fn the_guide_tells_of_every_key_and_no_other() {
+        for (word, kind) in AssetKind::WORDS {
+            let told: BTreeSet<&str> = keys(*kind).iter().map(|guide| guide.key).collect();
+            assert_eq!(told, known_keys(*kind), "{word}");
+        }
+    }
+
+    #[test]
+    fn what_the_guide_calls_required_is_missed() {
+        for (word, kind) in AssetKind::WORDS {
+            for guide in own_keys(*kind).iter().filter(|guide| guide.is_required) {
+                let example = example(*kind);
+                let start = example
+                    .find(&format!("\n{}:", guide.key))
+                    .unwrap_or_else(|| panic!("{word}: {}", guide.key));
+                let rest = &example[start + 1..];
+                let end = rest.find('\n').map_or(rest.len(), |first| {
+                    let lines = rest[first + 1..].split_inclusive('\n');
+                    first
+                        + 1
+                        + lines.take_while(|line| line.starts_with([' ', '\n'])).map(str::len).sum::<usize>()
+                });
+                let text = format!("{}{}", &example[..=start], &rest[end..]);
+                let file = SourceFile { path: path(*kind).to_owned(), bytes: text.into_bytes() };
+                let found = Library::build(vec![file]).1;
+                let is_it =
+                    |f: &crate::domain::content::Finding| f.code == "C104" && f.message.contains(guide.key);
+                assert!(found.iter().any(is_it), "{word}: {}: {found:#?}", guide.key);
+            }
+        }
+    }
+}

@@ -1,0 +1,369 @@
+//! Everything that a partner needs of an asset or a whole kit, ready to use: documents, pages, texts, posts, images and
+//! a mail for their own system, in their brand and with their links, in one archive.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{TimeZone as _, Utc};
+
+use super::{
+    cobrand::{CoBrand, TALK_TO_US, no_content, no_value},
+    context::Context,
+    documents,
+};
+use crate::{
+    domain::{
+        content::{
+            Asset, AssetKind, Detail, Library, Reader,
+            kinds::{Social, Webinar},
+            text::{Plain, plain_text},
+            tree::{self, Node, Target},
+        },
+        kernel::{Error, Locale, Result},
+        partner::Partner,
+    },
+    render::{
+        Button, SlotTable, archive,
+        calendar::{self, Session},
+        email::{self, NoticeInput},
+        html::{self, Hooks, Profile},
+        markdown::{self, MarkdownHooks},
+        slots::escape_html,
+        social,
+    },
+    store::partners,
+};
+
+/// Most assets in one bundle.
+const ASSETS_MAX: usize = 60;
+
+/// An archive.
+#[derive(Debug)]
+pub struct Bundle {
+    /// Its file's name.
+    pub name: String,
+    /// Its bytes, ZIP.
+    pub bytes: Vec<u8>,
+}
+
+/// The bundle of an asset, or of a kit with everything in it that the partner has.
+///
+/// # Errors
+/// `NotFound` for a partner or asset that is not there or not theirs; `Invalid` for content that cannot be rendered.
+pub async fn bundle(ctx: &Context, partner: &str, reference: &str, locale: &Locale) -> Result<Bundle> {
+    let partner =
+        partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
+    let library = ctx.library();
+    library.vendor.as_ref().ok_or_else(no_content)?;
+    let reader = Reader::insider(&partner, locale);
+    let theirs = |reference: &str| library.find(reference, locale).filter(|asset| asset.concerns(&reader));
+    let asset = theirs(reference).ok_or_else(|| Error::not_found("this asset"))?;
+    let mut packed = Packed { ctx, library: &library, partner: &partner, locale, files: BTreeMap::new() };
+    let mut contents = vec![packed.asset(asset, "").await?];
+    if let Detail::Kit(kit) = &asset.detail {
+        let mut seen = BTreeSet::from([asset.reference.as_str()]);
+        let tactics = kit
+            .tactics
+            .iter()
+            .map(|tactic| (tactic.asset.as_str(), Some((tactic.day, tactic.use_line.as_str()))));
+        let playbook = kit.playbook.iter().map(|playbook| (playbook.as_str(), None));
+        for (reference, tactic) in tactics.chain(playbook).take(ASSETS_MAX) {
+            let Some(piece) = theirs(reference).filter(|piece| seen.insert(piece.reference.as_str())) else {
+                continue;
+            };
+            let mut entry = packed.asset(piece, &format!("{reference}/")).await?;
+            if let Some((day, use_line)) = tactic {
+                entry.text = format!("Day {day}. {use_line}");
+            }
+            contents.push(entry);
+        }
+    }
+    packed.readme(asset, &contents)?;
+    let name = format!("{}-{}-{}.zip", asset.slug(), partner.slug, locale);
+    Ok(Bundle { name, bytes: archive::zip(&packed.files)? })
+}
+
+/// One asset in the list of contents.
+struct Entry {
+    title: String,
+    text: String,
+    url: String,
+    files: Vec<String>,
+}
+
+struct Packed<'p> {
+    ctx: &'p Context,
+    library: &'p Library,
+    partner: &'p Partner,
+    locale: &'p Locale,
+    files: BTreeMap<String, Vec<u8>>,
+}
+
+impl Packed<'_> {
+    /// Adds the files of `asset` under `folder`, which is empty or ends in `/`.
+    async fn asset(&mut self, asset: &Asset, folder: &str) -> Result<Entry> {
+        let media = self.ctx.media();
+        let brand =
+            CoBrand::new(self.library, &media, self.partner, self.locale, &self.ctx.settings.public_url)?;
+        let reader = if is_for_customers(asset.kind()) {
+            Reader::public(self.partner, self.locale)
+        } else {
+            Reader::insider(self.partner, self.locale)
+        };
+        let before: BTreeSet<String> = self.files.keys().cloned().collect();
+        let nodes = self.filled(&brand, asset, &reader)?;
+        let title = brand.text(&asset.front.title)?;
+        let summary =
+            asset.front.summary.as_ref().map(|summary| brand.text(summary)).transpose()?.unwrap_or_default();
+        let url = self.url(&brand, &asset.reference);
+        let language = asset.locale.clone().unwrap_or_else(|| brand.vendor.default_locale.clone());
+        self.images(asset, &nodes, folder).await?;
+        match &asset.detail {
+            Detail::Social(post) => self.posts(&brand, asset, post, &nodes, folder)?,
+            _ => self.texts(
+                &brand,
+                &Piece {
+                    title: &title,
+                    summary: &summary,
+                    nodes: &nodes,
+                    language: &language,
+                    slug: asset.slug(),
+                },
+                folder,
+            ),
+        }
+        if let Detail::Webinar(webinar) = &asset.detail {
+            self.session(&brand, asset, webinar, (&title, &summary, &url), folder);
+        }
+        if is_for_customers(asset.kind()) {
+            let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
+            self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
+        }
+        if cfg!(feature = "pdf") && asset.kind() == AssetKind::Whitepaper {
+            let pdf = documents::whitepaper_pdf(
+                self.ctx,
+                self.partner.slug.as_str(),
+                &asset.reference,
+                self.locale,
+            )
+            .await?;
+            self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());
+        }
+        let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();
+        Ok(Entry { title, text: summary, url, files })
+    }
+
+    /// The text with the partner's values; the lead's fields stay as words in brackets, for the partner to fill.
+    fn filled(&self, brand: &CoBrand<'_>, asset: &Asset, reader: &Reader<'_>) -> Result<Vec<Node>> {
+        use crate::domain::content::{Field, Value, merge};
+        let value = |field: Field| match field {
+            Field::LeadFirstName | Field::LeadCompany | Field::LeadAsset => {
+                Value::Text(format!("({})", field.as_str().replace(['.', '_'], " ")))
+            }
+            field => brand.value(field),
+        };
+        merge(&asset.text_for(reader), &value).map_err(|missing| no_value(self.partner, &missing))
+    }
+
+    fn url(&self, brand: &CoBrand<'_>, reference: &str) -> String {
+        format!("{}{}", self.ctx.settings.public_url, brand.path(reference))
+    }
+
+    fn link(&self, brand: &CoBrand<'_>, target: &Target) -> String {
+        match target {
+            Target::Asset(reference) => self.url(brand, reference),
+            other => brand.target(other),
+        }
+    }
+
+    /// The text as a page, as Markdown and as plain text.
+    fn texts(&mut self, brand: &CoBrand<'_>, piece: &Piece<'_>, folder: &str) {
+        let link = |target: &Target| self.link(brand, target);
+        let mut hooks = Hooks {
+            link: &mut |target| link(target),
+            image: &mut |path| Some(path.to_owned()),
+            slots: &mut SlotTable::default(),
+        };
+        let body = html::fragment(piece.nodes, Profile::Page, &mut hooks);
+        let (title, summary) = (escape_html(piece.title), escape_html(piece.summary));
+        let page = format!(
+            "<!doctype html>\n<html lang=\"{}\" dir=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" \
+             content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n<meta name=\"description\" \
+             content=\"{summary}\">\n</head>\n<body>\n<h1>{title}</h1>\n<p>{summary}</p>\n{body}\n</body>\n</html>\n",
+            piece.language,
+            piece.language.direction(),
+        );
+        let hooks = MarkdownHooks { link: &link, image: &|path| Some(path.to_owned()) };
+        let words = markdown::markdown(piece.nodes, &hooks);
+        let heading = vec![tree::Inline::Text(piece.title.to_owned())];
+        let heading = markdown::markdown(&[Node::Paragraph(heading)], &hooks);
+        let url = |target: &Target| Some(link(target)).filter(|url| !url.is_empty());
+        let plain = plain_text(piece.nodes, &Plain { url: &url, field: &|_| String::new() });
+        let text = format!("{}\n\n{}\n\n{plain}\n", piece.title, piece.summary);
+        let named = |ending: &str| format!("{folder}{}.{ending}", piece.slug);
+        self.files.insert(named("html"), page.into_bytes());
+        self.files.insert(named("md"), format!("# {heading}\n{words}").into_bytes());
+        self.files.insert(named("txt"), text.into_bytes());
+    }
+
+    /// A post for each of its networks.
+    fn posts(
+        &mut self,
+        brand: &CoBrand<'_>,
+        asset: &Asset,
+        post: &Social,
+        nodes: &[Node],
+        folder: &str,
+    ) -> Result<()> {
+        let url = post.link.as_ref().map(|link| self.url(brand, link.as_str())).unwrap_or_default();
+        for network in &post.networks {
+            let own = post.text_for(*network).map(|text| brand.text(text)).transpose()?;
+            let text = social::post(nodes, own.as_deref(), &url);
+            self.files
+                .insert(format!("{folder}{}.{}.txt", asset.slug(), network.as_str()), text.into_bytes());
+        }
+        if let Some(image) = &asset.front.image {
+            self.files
+                .insert(format!("{folder}{}.alt.txt", asset.slug()), format!("{}\n", image.alt).into_bytes());
+        }
+        Ok(())
+    }
+
+    fn session(
+        &mut self,
+        brand: &CoBrand<'_>,
+        asset: &Asset,
+        webinar: &Webinar,
+        (title, text, url): (&str, &str, &str),
+        folder: &str,
+    ) {
+        let Some(start) = webinar.zone.from_local_datetime(&webinar.start).earliest() else { return };
+        let start = start.with_timezone(&Utc);
+        let changed = asset.front.publish.unwrap_or_default().and_time(chrono::NaiveTime::MIN).and_utc();
+        let session = Session {
+            uid: &format!("{}@{}", asset.reference, self.partner.slug),
+            changed,
+            start,
+            end: start + chrono::Duration::minutes(webinar.duration_minutes.into()),
+            title,
+            text,
+            url,
+            organizer: (&self.partner.name, brand.partner.brand.contact_email.as_deref().unwrap_or_default()),
+        };
+        self.files.insert(format!("{folder}{}.ics", asset.slug()), calendar::calendar(&session).into_bytes());
+    }
+
+    /// A mail that the partner sends from their own system, to people of their own.
+    fn mail(
+        &self,
+        brand: &CoBrand<'_>,
+        asset: &Asset,
+        (title, summary, url): (&str, &str, &str),
+        language: &Locale,
+    ) -> Result<String> {
+        let strings = self.ctx.templates.strings(language);
+        let label = strings.get(super::compose::call_to_action(asset.kind())).to_owned();
+        let talk_to_us = self.url(brand, TALK_TO_US);
+        let input = NoticeInput {
+            locale: language.clone(),
+            subject: title.to_owned(),
+            preheader: summary.to_owned(),
+            heading: title.to_owned(),
+            body: vec![Node::Paragraph(vec![tree::Inline::Text(summary.to_owned())])],
+            facts: Vec::new(),
+            button: Some(Button { label, url: url.to_owned() }),
+            after: Vec::new(),
+            partner: Some(brand.partner_brand(talk_to_us, strings.get("talk_to_us"))),
+            vendor: brand.vendor_brand(),
+            vendor_colours: (brand.vendor.primary, brand.vendor.accent),
+            why: String::new(),
+            links: Vec::new(),
+            slots: SlotTable::default(),
+        };
+        Ok(email::notice(&self.ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?.html)
+    }
+
+    async fn images(&mut self, asset: &Asset, nodes: &[Node], folder: &str) -> Result<()> {
+        let mut paths: BTreeSet<String> = asset.front.image.iter().map(|image| image.path.clone()).collect();
+        tree::each_node(nodes, &mut |node| {
+            if let Node::Image { src, .. } = node {
+                paths.insert(src.clone());
+            }
+        });
+        let media = self.ctx.media();
+        for path in paths {
+            if let Some(hash) = media.get(&path) {
+                let bytes = documents::bytes_of(self.ctx, hash).await?;
+                self.files.insert(format!("{folder}{path}"), bytes);
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in the archive and what to do with it.
+    fn readme(&mut self, asset: &Asset, contents: &[Entry]) -> Result<()> {
+        let media = self.ctx.media();
+        let brand =
+            CoBrand::new(self.library, &media, self.partner, self.locale, &self.ctx.settings.public_url)?;
+        let mut text = format!("# {}\n\n", brand.text(&asset.front.title)?);
+        text.push_str(&format!(
+            "Made for {} by {}. Every link in these files leads to your own pages, so what your customers do comes back \
+             to you as a lead.\n\n",
+            self.partner.name, brand.vendor.name
+        ));
+        for entry in contents {
+            text.push_str(&format!("## {}\n\n{}\n\nPage: <{}>\n\n", entry.title, entry.text, entry.url));
+            for file in &entry.files {
+                text.push_str(&format!("- `{file}`: {}\n", purpose(file)));
+            }
+            text.push('\n');
+        }
+        if let Detail::Kit(kit) = &asset.detail {
+            text.push_str("## Checklist\n\n");
+            kit.checklist.iter().for_each(|line| text.push_str(&format!("- [ ] {line}\n")));
+        }
+        self.files.insert("README.md".to_owned(), text.into_bytes());
+        Ok(())
+    }
+}
+
+/// An asset's words.
+struct Piece<'p> {
+    title: &'p str,
+    summary: &'p str,
+    nodes: &'p [Node],
+    language: &'p Locale,
+    slug: &'p str,
+}
+
+/// Whether partners pass it on to their customers; the rest is for their own people.
+fn is_for_customers(kind: AssetKind) -> bool {
+    matches!(
+        kind,
+        AssetKind::Whitepaper
+            | AssetKind::Blog
+            | AssetKind::Webinar
+            | AssetKind::CaseStudy
+            | AssetKind::Datasheet
+            | AssetKind::Video
+            | AssetKind::Page
+    )
+}
+
+/// What a file is for.
+fn purpose(path: &str) -> &'static str {
+    let name = path.rsplit('/').next().unwrap_or_default();
+    match name.rsplit_once('.') {
+        _ if name == "mail.html" => "a mail for your own mailing system",
+        Some((_, "pdf")) => "the finished document, to send or to offer for download",
+        Some((_, "html")) => "for a page of your site",
+        Some((_, "md")) => "the same in Markdown",
+        Some((_, "ics")) => "the date for calendars",
+        Some((stem, "txt")) => match stem.rsplit_once('.').map(|(_, word)| word) {
+            Some("alt") => "what stands for the image, for people who cannot see it",
+            Some(_) => "a post, as long as this network lets it be",
+            None => "the text alone",
+        },
+        Some((_, "png")) => "an image",
+        _ => "a file",
+    }
+}
