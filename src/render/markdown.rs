@@ -69,7 +69,7 @@ impl MarkdownHooks<'_> {
                 let longest = text.lines().map(|line| line.bytes().take_while(|b| *b == b'`').count()).max();
                 let fence = "`".repeat(longest.unwrap_or(0).max(2) + 1);
                 let lines = text.lines().map(str::to_owned);
-                [format!("{fence}{language}")].into_iter().chain(lines).chain([fence.clone()]).collect()
+                [format!("{fence}{language}")].into_iter().chain(lines).chain([fence]).collect()
             }
             Node::Table { alignments, head, rows } => {
                 let row = |cells: &Vec<Vec<Inline>>| {

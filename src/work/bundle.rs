@@ -86,7 +86,8 @@ pub async fn bundle(ctx: &Context, partner: &str, reference: &str, locale: &Loca
 struct Entry {
     title: String,
     text: String,
-    url: String,
+    /// Its page, if customers may open it.
+    url: Option<String>,
     files: Vec<String>,
 }
 
@@ -149,6 +150,7 @@ impl Packed<'_> {
             self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());
         }
         let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();
+        let url = is_for_customers(asset.kind()).then_some(url);
         Ok(Entry { title, text: summary, url, files })
     }
 
@@ -311,7 +313,10 @@ impl Packed<'_> {
             self.partner.name, brand.vendor.name
         ));
         for entry in contents {
-            text.push_str(&format!("## {}\n\n{}\n\nPage: <{}>\n\n", entry.title, entry.text, entry.url));
+            text.push_str(&format!("## {}\n\n{}\n\n", entry.title, entry.text));
+            if let Some(url) = &entry.url {
+                text.push_str(&format!("Page: <{url}>\n\n"));
+            }
             for file in &entry.files {
                 text.push_str(&format!("- `{file}`: {}\n", purpose(file)));
             }

@@ -8,6 +8,7 @@ use super::{
     keys::Reference,
     kinds::{Detail, Issue, Newsletter},
     library::{Library, ROSTER, VENDOR, partner_fix},
+    style,
     tree::Target,
 };
 use crate::domain::partner::{AudienceRole, Roles};
@@ -41,6 +42,7 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
         let before = at.checked_sub(1).map(|before| &library.assets[before]);
         all.extend(check.asset(asset, before));
     }
+    all.extend(style::forms(library));
     all.extend(check.brands());
     all.extend(check.vendor());
     all
@@ -62,6 +64,7 @@ impl Check<'_> {
         }
         self.translation(asset, &mut f);
         zones(asset, &mut f);
+        style::asset(asset, self.library.vendor.as_ref(), &mut f);
         for (reference, kinds) in asset.detail.references() {
             self.reference(reference.as_str(), || reference.place, kinds, &mut f);
         }

@@ -80,6 +80,8 @@ pub mod codes {
         PLAIN_HTTP "C207" Warning "A link without encryption.";
         EMPTY_BODY "C208" Error "There is no text below the front matter.";
         POST_TOO_LONG "C209" Error "A social post longer than one of its networks allows.";
+        HEADING_ORDER "C210" Warning "A heading more than one level below the one before it.";
+        LONG_SUBJECT "C211" Warning "A subject that mail programs cut off.";
         UNKNOWN_ROLE "C301" Error "A role block for a role that does not exist.";
         BLOCK_NOT_CLOSED "C302" Error "A block that is not closed.";
         STRAY_FENCE "C303" Error "A closing fence without a block.";
@@ -110,6 +112,8 @@ pub mod codes {
         NO_VENDOR "C512" Error "There is no vendor.toml.";
         DATE_NOT_NAME "C513" Error "An issue's date or newsletter differs from its file's place.";
         LOW_CONTRAST "C514" Warning "A colour that is hard to read.";
+        FEW_FORMS "C515" Warning "A key message that people cannot read, watch and do.";
+        AVOIDED_WORD "C516" Warning "A word that vendor.toml asks to avoid.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

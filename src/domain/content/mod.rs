@@ -23,6 +23,7 @@ pub mod merge;
 pub mod rules;
 mod safe;
 pub mod selection;
+mod style;
 pub mod text;
 pub mod tree;
 pub mod vendor;
@@ -42,5 +43,7 @@ pub use tree::{Alignment, Inline, Node, Target};
 pub use vendor::Vendor;
 pub use zone::{ZoneBlock, ZonePolicy};
 
+#[cfg(test)]
+mod properties;
 #[cfg(test)]
 pub(crate) mod tests;

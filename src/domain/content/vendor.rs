@@ -45,6 +45,8 @@ pub struct Vendor {
     pub channel_managers: Vec<ChannelManager>,
     /// Other people who may be named.
     pub staff: Vec<Staff>,
+    /// Words that the vendor does not use, with what to do instead.
+    pub avoid: Vec<(String, String)>,
 }
 
 impl Vendor {
@@ -106,6 +108,7 @@ impl Vendor {
         let managers = keys.need("channel_manager", f).map(|v| v.list(f)).unwrap_or_default();
         let staff = keys.get("staff").map(|v| v.list(f)).unwrap_or_default();
         let channel_managers = managers.into_iter().filter_map(|v| channel_manager(v, f)).collect();
+        let avoid = keys.get("avoid").and_then(|v| v.map(f)).map(|keys| avoid(keys, f)).unwrap_or_default();
         let staff = staff.into_iter().filter_map(|v| person(v, f)).collect();
         keys.finish(f);
         let (primary, accent) = brand?;
@@ -123,8 +126,17 @@ impl Vendor {
             senders: senders?,
             channel_managers,
             staff,
+            avoid,
         })
     }
+}
+
+fn avoid(mut keys: Keys, f: &mut Findings<'_>) -> Vec<(String, String)> {
+    let words = keys.rest().into_iter();
+    words
+        .filter_map(|(word, found)| Some((word, found.line(f)?)))
+        .filter(|(word, _)| !word.trim().is_empty())
+        .collect()
 }
 
 fn logo(found: Found, f: &mut Findings<'_>) -> Option<String> {

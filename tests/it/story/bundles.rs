@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, process::Command};
 
 use partnercast::{
     domain::kernel::Locale,
-    store::Db,
     work::bundle::{self, Bundle},
 };
 

@@ -35,14 +35,18 @@ async fn fail_until_noticed<T>(db: &Db, task: &JoinHandle<T>) {
             until("it notices", AMPLE, || async { task.is_finished() }).await;
             sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(write).await.unwrap();
         }
-        Db::Postgres(_) => {
+        // The next transaction stands before a closed door, and is cut off there.
+        Db::Postgres(pool) => {
+            let mut door = pool.begin().await.unwrap();
+            sqlx::raw_sql("LOCK TABLE delivery").execute(&mut *door).await.unwrap();
             let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                 WHERE state LIKE 'idle in transaction%' AND datname = current_database() AND pid <> pg_backend_pid()";
+                 WHERE wait_event_type = 'Lock' AND datname = current_database() AND pid <> pg_backend_pid()";
             until("it notices", AMPLE, || async {
                 rows::<(bool,)>(db, cut, vec![]).await;
                 task.is_finished()
             })
             .await;
+            door.rollback().await.unwrap();
         }
     }
 }

@@ -1,0 +1,59 @@
+//! What must hold for any text.
+
+use proptest::prelude::*;
+
+use super::{
+    Inline, Library, Node, Reader, Target, Value, merge,
+    tests::{BLOG, file, northlight},
+    text::{Plain, plain_text},
+};
+use crate::domain::kernel::Locale;
+
+/// Every inline of the tree that came from an arbitrary text.
+fn no_harm(nodes: &[Node]) {
+    super::tree::each_inline(nodes, &mut |inline| match inline {
+        Inline::Link { target: Target::Url(url), .. } => {
+            let scheme = url.split(':').next().unwrap_or_default().to_lowercase();
+            assert!(["https", "http", "mailto", "tel"].contains(&scheme.as_str()), "{url}");
+        }
+        Inline::Text(text) | Inline::Code(text) => {
+            assert!(
+                !text.contains(|c| crate::domain::kernel::text::is_unsafe(c) && c != '\t' && c != '\n'),
+                "{text:?}"
+            );
+        }
+        _ => {}
+    });
+}
+
+proptest! {
+    #[test]
+    fn any_text_is_read_without_panic(text in "\\PC{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        for source in [text.clone(), format!("{BLOG}{text}"), format!("---\n{text}\n---\n{text}")] {
+            let (library, _) = Library::build(vec![file("blog/x.md", &source), file("vendor.toml", &text)]);
+            no_harm(&library.assets[0].body.for_reader("blog/x", &Reader::insider(&northlight(), &Locale::en())));
+        }
+        Library::build(vec![file("blog/x.md", &bytes), file("rules/consent.toml", &bytes)]);
+    }
+
+    #[test]
+    fn markdown_soup_is_read_without_panic(
+        pieces in proptest::collection::vec(
+            prop::sample::select(vec![
+                "{{", "}}", "{{ partner.name }}", "{{ partner.proof | default: \"a|b\" }}", "\\", "|", "---|---", "\n", "\n\n",
+                "::: sales\n", ":::\n", "```\n", "> ", "- ", "1. ", "![a](images/x.png)", "[x](", ")", "](java\tscript:1)",
+                "**", "_", "<b>", "&#xe000;", "&#9;", "\u{e001}", "`", "# ", "text ", "é", "    ", "\r\n", "\"", "[a]: javascript:x\n",
+            ]),
+            0..60,
+        )
+    ) {
+        let text = format!("{BLOG}{}", pieces.concat());
+        let (library, findings) = Library::build(vec![file("blog/x.md", &text)]);
+        let nodes = library.assets[0].body.for_reader("blog/x", &Reader::insider(&northlight(), &Locale::en()));
+        no_harm(&nodes);
+        let lines = u32::try_from(text.lines().count()).unwrap() + 1;
+        prop_assert!(findings.iter().all(|f| f.line >= 1 && f.line <= lines && f.column >= 1));
+        let _ = merge(&nodes, &|_| Value::Text("[x](javascript:1)".to_owned())).map(|merged| no_harm(&merged));
+        plain_text(&nodes, &Plain { url: &|_| None, field: &|_| String::new() });
+    }
+}
