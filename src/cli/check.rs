@@ -1,6 +1,7 @@
 //! `partnercast check`: reads a content folder and says what to mend.
 
 use std::{
+    collections::HashMap,
     io,
     io::Write,
     path::{Path, PathBuf},
@@ -10,7 +11,13 @@ use std::{
 use serde_json::{Value, json};
 
 use crate::{
-    domain::content::finding::{Code, Finding, Severity, codes},
+    domain::{
+        content::{
+            SourceFile,
+            finding::{Code, Finding, Severity, codes},
+        },
+        program::translations::Gap,
+    },
     work::{folder, sync},
 };
 
@@ -23,13 +30,18 @@ pub struct Arguments {
     /// How findings are written.
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
+    /// List what partners read in another language than their own, instead of findings.
+    #[arg(long)]
+    translations: bool,
 }
 
 /// Checks, prints, and gives the exit code.
 pub fn main(arguments: &Arguments) -> ExitCode {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     // Nobody reads the answer if it cannot be written; the code still tells.
-    run(&arguments.dir, arguments.format, &mut out, &mut err).map_or(ExitCode::FAILURE, ExitCode::from)
+    let report = if arguments.translations { Report::Translations } else { Report::Findings };
+    run(&arguments.dir, report, arguments.format, &mut out, &mut err)
+        .map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Nothing but warnings at most.
@@ -38,6 +50,15 @@ pub const EXIT_CLEAN: u8 = 0;
 pub const EXIT_ERRORS: u8 = 1;
 /// The folder cannot be read.
 pub const EXIT_UNREADABLE: u8 = 2;
+
+/// What is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Report {
+    /// What to mend.
+    Findings,
+    /// What is not translated.
+    Translations,
+}
 
 /// How findings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -55,7 +76,13 @@ pub enum Format {
 ///
 /// # Errors
 /// `out` or `err` cannot be written.
-pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+pub fn run(
+    dir: &Path,
+    report: Report,
+    format: Format,
+    out: &mut dyn Write,
+    err: &mut dyn Write,
+) -> io::Result<u8> {
     let files = match folder::read_now(dir) {
         Ok(files) => files,
         Err(error) => {
@@ -63,9 +90,13 @@ pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write)
             return Ok(EXIT_UNREADABLE);
         }
     };
-    let (library, findings) = sync::read(files);
+    let (library, findings) = sync::read(files.clone());
+    if report == Report::Translations {
+        translations(&sync::translation_gaps(&files, &library), format, out)?;
+        return Ok(EXIT_CLEAN);
+    }
     match format {
-        Format::Human => human(&findings, library.assets.len(), out)?,
+        Format::Human => human(&findings, &files, library.assets.len(), out)?,
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?,
         Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&sarif(&findings))?)?,
     }
@@ -74,9 +105,48 @@ pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write)
     Ok(if failed { EXIT_ERRORS } else { EXIT_CLEAN })
 }
 
-fn human(findings: &[Finding], assets: usize, out: &mut dyn Write) -> io::Result<()> {
+fn translations(gaps: &[Gap], format: Format, out: &mut dyn Write) -> io::Result<()> {
+    if format != Format::Human {
+        return writeln!(out, "{}", serde_json::to_string_pretty(gaps)?);
+    }
+    for Gap { reference, language, shown, partners } in gaps {
+        writeln!(out, "{reference}: {} read {shown} instead of {language}", partners.join(", "))?;
+    }
+    writeln!(out, "{} not translated", gaps.len())
+}
+
+/// Longest excerpt of a source line, in characters.
+const EXCERPT_CHARS_MAX: usize = 100;
+
+/// The line a finding is about, and a mark under the place; nothing where a file as a whole is meant.
+fn excerpt(finding: &Finding, files: &HashMap<&str, &[u8]>) -> Option<String> {
+    if (finding.line, finding.column) == (1, 1) {
+        return None;
+    }
+    let text = String::from_utf8_lossy(files.get(finding.file.as_str())?);
+    let line = text.lines().nth(usize::try_from(finding.line).ok()?.checked_sub(1)?)?;
+    let column = usize::try_from(finding.column).ok()?.saturating_sub(1);
+    // A long line is shown from shortly before the place.
+    let from = column.saturating_sub(EXCERPT_CHARS_MAX / 2);
+    let shown: String = line
+        .chars()
+        .skip(from)
+        .take(EXCERPT_CHARS_MAX)
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let number = finding.line.to_string();
+    let blanks = " ".repeat(number.len());
+    let before = " ".repeat(column - from);
+    Some(format!("  {number} | {}\n  {blanks} | {before}^", shown.trim_end()))
+}
+
+fn human(findings: &[Finding], files: &[SourceFile], assets: usize, out: &mut dyn Write) -> io::Result<()> {
+    let files = files.iter().map(|file| (file.path.as_str(), file.bytes.as_slice())).collect();
     for finding in findings {
         writeln!(out, "{finding}")?;
+        if let Some(excerpt) = excerpt(finding, &files) {
+            writeln!(out, "{excerpt}")?;
+        }
     }
     let errors = findings.iter().filter(|finding| finding.severity == Severity::Error).count();
     let warnings = findings.len() - errors;
@@ -131,7 +201,7 @@ mod tests {
 
     fn checked(dir: &Path, format: Format) -> (u8, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = run(dir, format, &mut out, &mut err).unwrap();
+        let code = run(dir, Report::Findings, format, &mut out, &mut err).unwrap();
         out.extend(err);
         (code, String::from_utf8(out).unwrap())
     }
@@ -154,7 +224,7 @@ mod tests {
         assert_eq!(code, EXIT_ERRORS);
         assert!(
             text.contains(
-                "pages/a.md:4:1 error C103 there is no key `sumary` here (fix: did you mean `summary`?)"
+                "pages/a.md:4:1 error C103 there is no key `sumary` here (fix: did you mean `summary`?)\n  4 | sumary: S\n    | ^\n"
             ),
             "{text}"
         );

@@ -22,7 +22,10 @@ use crate::{
             logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::{lint, reach},
+        program::{
+            lint, reach,
+            translations::{self, Gap},
+        },
     },
     store::{
         Db, audit,
@@ -43,6 +46,12 @@ pub struct Synced {
     pub changed: usize,
     /// Files that are gone.
     pub gone: usize,
+}
+
+/// What partners read in another language than their own, with the roster of the folder itself.
+pub fn translation_gaps(files: &[SourceFile], library: &Library) -> Vec<Gap> {
+    let roster = parse_roster(files).ok().flatten();
+    translations::gaps(library, &roster.map(|roster| roster.partners).unwrap_or_default())
 }
 
 /// Reads and checks files as `check`, the editor and the sync do: the library with everything found.

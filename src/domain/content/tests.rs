@@ -38,7 +38,7 @@ const NEWSLETTER: &str = "---\nkind: newsletter\ntitle: N\ncadence: second Tuesd
     audience:\n  roles: [sales]\nsender: newsletter\napproval: automatic\nwhy: You are at {{ partner.name }}.\n---\nText.\n";
 const ISSUE: &str = "---\nkind: issue\ntitle: I\nnewsletter: n\ndate: 2027-01-12\nsubject: S\npreheader: P\n\
     theme: T\nfeatures: [blog/b]\n---\nHello {{ contact.first_name | default: \"there\" }}.\n::: sales\nSell.\n:::\n";
-pub(super) const BLOG: &str =
+pub(crate) const BLOG: &str =
     "---\nkind: blog\ntitle: B\nsummary: S\nroles: [sales]\npublish: 2027-01-06\nauthor: Priya\n---\n";
 
 pub(super) fn file(path: &str, text: impl AsRef<[u8]>) -> SourceFile {

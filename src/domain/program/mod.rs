@@ -8,6 +8,7 @@ pub mod issue;
 pub mod lint;
 pub mod reach;
 pub mod reference;
+pub mod translations;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};
 pub use cadence::Cadence;
