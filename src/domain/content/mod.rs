@@ -44,6 +44,6 @@ pub use vendor::Vendor;
 pub use zone::{ZoneBlock, ZonePolicy};
 
 #[cfg(test)]
-mod properties;
+mod property_tests;
 #[cfg(test)]
 pub(crate) mod tests;
