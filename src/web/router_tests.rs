@@ -303,6 +303,35 @@ async fn every_console_page_and_live_part_is_served() {
 }
 
 #[tokio::test]
+async fn content_is_looked_at_with_the_eyes_of_somebody_who_has_it() {
+    let site = site(|_| ()).await;
+    let letter =
+        site.get("/console/content/newsletters/fold-forward/2027-01-12?partner=dune-gate&role=sales").await;
+    assert!(letter.body.contains("Hello (contact first name),"), "no marker of a slot is shown");
+    assert!(
+        letter.body.contains("For your own resellers")
+            && !letter.body.contains("For you at gold and platinum")
+    );
+    let study = site.get("/console/content/case-studies/wexley-college").await;
+    assert_eq!(study.status, StatusCode::OK);
+    assert!(study.body.contains("in the voice of Thornbury Hosting"), "they serve schools: {}", study.body);
+    assert!(study.body.contains("/console/bundles/thornbury/case-studies/wexley-college"));
+    let other = site.get("/console/content/case-studies/wexley-college?partner=northlight").await;
+    assert!(
+        other.body.contains("Northlight MSP does not have it") && !other.body.contains("/console/bundles/")
+    );
+    let page = site.get("/p/northlight/datasheets/fold-proof").await;
+    let schema = page.body.split("application/ld+json\">").nth(1).unwrap().split("</script>").next().unwrap();
+    let schema: serde_json::Value = serde_json::from_str(schema).unwrap();
+    assert_eq!(schema["@type"], "TechArticle");
+    assert!(page.body.contains("<link rel=\"canonical\" href="));
+    let archive = site.get("/console/bundles/northlight/datasheets/fold-proof").await;
+    assert_eq!((archive.status, archive.header("content-type")), (StatusCode::OK, "application/zip"));
+    let elsewhere = site.get("/p/atelier-nuage/case-studies/wexley-college").await;
+    assert_eq!(elsewhere.status, StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
 async fn reports_come_in_with_the_secret_alone() {
     let secret = "0123456789abcdef01234567";
     let shut = site(|_| ()).await;

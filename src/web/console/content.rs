@@ -12,7 +12,7 @@ use crate::{
     domain::{
         content::{Asset, AssetKind, Finding, Library, Reader, Severity, SourceFile},
         kernel::{Error, Result},
-        partner::{AudienceRole, Roles},
+        partner::{AudienceRole, Partner, Roles},
     },
     store::{contents, partners, renditions},
     web::{
@@ -226,11 +226,20 @@ pub async fn preview(
 ) -> Answer {
     let reference = format!("{folder}/{slug}");
     let all = partners::all_partners(&ctx.db).await?;
-    let first = all.first().ok_or_else(|| Error::conflict("there is no partner to look through"))?;
+    // Without a wish, somebody who has it.
+    let library = ctx.library();
+    let has_it = |partner: &&Partner| {
+        let found = library.find(&reference, &partner.locale);
+        found.is_some_and(|asset| asset.concerns(&Reader::insider(partner, &partner.locale)))
+    };
+    let first = all.iter().find(has_it).or_else(|| all.first());
+    let first = first.ok_or_else(|| Error::conflict("there is no partner to look through"))?;
     let wanted = eyes.partner.as_deref().filter(|slug| !slug.is_empty());
     let partner = wanted.unwrap_or(first.slug.as_str()).to_owned();
     let setting = Setting::of(&ctx, &partner, eyes.lang.as_deref().filter(|lang| !lang.is_empty())).await?;
-    let asset = setting.asset(&reference)?;
+    let asset =
+        setting.library.find(&reference, &setting.locale).ok_or_else(|| Error::not_found("this asset"))?;
+    let theirs = asset.concerns(&Reader::insider(&setting.partner, &setting.locale));
     let role = eyes.role.as_deref().and_then(AudienceRole::parse);
     let nodes = match role {
         Some(role) => {
@@ -244,7 +253,14 @@ pub async fn preview(
         back: "/console/content".to_owned(),
         back_label: "Content",
         title: setting.voice()?.text(&asset.front.title)?,
-        text: format!("{reference}, in the voice of {}", setting.partner.name),
+        text: if theirs {
+            format!("{reference}, in the voice of {}", setting.partner.name)
+        } else {
+            format!(
+                "{reference}; {} does not have it, or lacks a text for one of its zones",
+                setting.partner.name
+            )
+        },
         choices: vec![
             Select {
                 name: "partner",
@@ -261,7 +277,7 @@ pub async fn preview(
         ],
         frame: None,
         bundle: Some(format!("/console/bundles/{}/{reference}", setting.partner.slug))
-            .filter(|_| !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
+            .filter(|_| theirs && !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
         body: Some(setting.html(&nodes)?),
     };
     respond::page(

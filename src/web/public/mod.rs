@@ -120,17 +120,19 @@ impl Setting {
         found.ok_or_else(|| Error::not_found("this page"))
     }
 
-    /// `nodes` as HTML for a page, with the partner's values. On pages inside the programme the lead's fields are
-    /// shown by name.
+    /// `nodes` as HTML for a page, with the partner's values. On pages inside the programme the reader's and
+    /// the lead's fields are shown by name.
     ///
     /// # Errors
     /// `Invalid`, naming every field without value and default.
     pub fn html(&self, nodes: &[Node]) -> Result<String> {
         let voice = self.voice()?;
         let value = |field: Field| match field {
-            Field::LeadFirstName | Field::LeadCompany | Field::LeadAsset => {
-                Value::Text(format!("({})", field.as_str().replace(['.', '_'], " ")))
-            }
+            Field::ContactFirstName
+            | Field::ContactName
+            | Field::LeadFirstName
+            | Field::LeadCompany
+            | Field::LeadAsset => Value::Text(format!("({})", field.as_str().replace(['.', '_'], " "))),
             field => voice.value(field),
         };
         let nodes = merge::merge(nodes, &value).map_err(|missing| no_value(&self.partner, &missing))?;
