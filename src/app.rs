@@ -20,7 +20,7 @@ use crate::{
     config::Config,
     domain::kernel::{Error, Result},
     render::Templates,
-    store::Db,
+    store::{Db, lock},
     web::{self, Limits, Readiness},
     work::{
         Context,
@@ -62,10 +62,12 @@ impl App {
     /// # Errors
     /// Whatever cannot be opened, with what to do about it; then nothing is left running.
     pub async fn start(config: &Config) -> Result<Self> {
-        let listener = listen(&config.server.listen).await?;
+        // Started twice is the usual reason for a port that is taken: then it is said who works there.
+        let taken = |error: Error| lock::refusal(&config.database.url).unwrap_or(error);
+        let listener = listen(&config.server.listen).await.map_err(taken)?;
         let address = listener.local_addr().map_err(|error| Error::internal("listening").because(error))?;
         let metrics_listener = match &config.server.metrics_listen {
-            Some(address) => Some(listen(address).await?),
+            Some(address) => Some(listen(address).await.map_err(taken)?),
             None => None,
         };
         let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);

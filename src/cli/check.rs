@@ -1,7 +1,7 @@
 //! `partnercast check`: reads a content folder and says what to mend.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     io,
     io::Write,
     path::{Path, PathBuf},
@@ -16,9 +16,12 @@ use crate::{
             SourceFile,
             finding::{Code, Finding, Severity, codes},
         },
-        program::translations::Gap,
+        program::translations::{self, Gap},
     },
-    work::{folder, sync},
+    work::{
+        folder,
+        sync::{self, Read},
+    },
 };
 
 /// Arguments of `check`.
@@ -39,9 +42,8 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> ExitCode {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     // Nobody reads the answer if it cannot be written; the code still tells.
-    let report = if arguments.translations { Report::Translations } else { Report::Findings };
-    run(&arguments.dir, report, arguments.format, &mut out, &mut err)
-        .map_or(ExitCode::FAILURE, ExitCode::from)
+    let answer = if arguments.translations { translations } else { run };
+    answer(&arguments.dir, arguments.format, &mut out, &mut err).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
 /// Nothing but warnings at most.
@@ -50,15 +52,6 @@ pub const EXIT_CLEAN: u8 = 0;
 pub const EXIT_ERRORS: u8 = 1;
 /// The folder cannot be read.
 pub const EXIT_UNREADABLE: u8 = 2;
-
-/// What is asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
-    /// What to mend.
-    Findings,
-    /// What is not translated.
-    Translations,
-}
 
 /// How findings are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -76,25 +69,9 @@ pub enum Format {
 ///
 /// # Errors
 /// `out` or `err` cannot be written.
-pub fn run(
-    dir: &Path,
-    report: Report,
-    format: Format,
-    out: &mut dyn Write,
-    err: &mut dyn Write,
-) -> io::Result<u8> {
-    let files = match folder::read_now(dir) {
-        Ok(files) => files,
-        Err(error) => {
-            writeln!(err, "{}", error.detail())?;
-            return Ok(EXIT_UNREADABLE);
-        }
-    };
-    let (library, findings) = sync::read(files.clone());
-    if report == Report::Translations {
-        translations(&sync::translation_gaps(&files, &library), format, out)?;
-        return Ok(EXIT_CLEAN);
-    }
+pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let Some(files) = read(dir, err)? else { return Ok(EXIT_UNREADABLE) };
+    let Read { library, findings, .. } = sync::read(&files);
     match format {
         Format::Human => human(&findings, &files, library.assets.len(), out)?,
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?,
@@ -105,14 +82,31 @@ pub fn run(
     Ok(if failed { EXIT_ERRORS } else { EXIT_CLEAN })
 }
 
-fn translations(gaps: &[Gap], format: Format, out: &mut dyn Write) -> io::Result<()> {
-    if format != Format::Human {
-        return writeln!(out, "{}", serde_json::to_string_pretty(gaps)?);
+fn read(dir: &Path, err: &mut dyn Write) -> io::Result<Option<Vec<SourceFile>>> {
+    match folder::read_now(dir) {
+        Ok(files) => Ok(Some(files)),
+        Err(error) => writeln!(err, "{}", error.detail()).map(|()| None),
     }
-    for Gap { reference, language, shown, partners } in gaps {
+}
+
+/// Writes what partners read in another language than their own, to `out`; nothing of it is an error.
+fn translations(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
+    let Some(files) = read(dir, err)? else { return Ok(EXIT_UNREADABLE) };
+    let Read { library, partners, .. } = sync::read(&files);
+    let gaps = translations::gaps(&library, &partners);
+    if format != Format::Human {
+        writeln!(out, "{}", serde_json::to_string_pretty(&gaps)?)?;
+        return Ok(EXIT_CLEAN);
+    }
+    let mut by_language: BTreeMap<&str, usize> = BTreeMap::new();
+    for Gap { reference, language, shown, partners } in &gaps {
+        *by_language.entry(language).or_default() += 1;
         writeln!(out, "{reference}: {} read {shown} instead of {language}", partners.join(", "))?;
     }
-    writeln!(out, "{} not translated", gaps.len())
+    for (language, count) in by_language {
+        writeln!(out, "{count} not translated into {language}")?;
+    }
+    Ok(EXIT_CLEAN)
 }
 
 /// Longest excerpt of a source line, in characters.
@@ -201,7 +195,7 @@ mod tests {
 
     fn checked(dir: &Path, format: Format) -> (u8, String) {
         let (mut out, mut err) = (Vec::new(), Vec::new());
-        let code = run(dir, Report::Findings, format, &mut out, &mut err).unwrap();
+        let code = run(dir, format, &mut out, &mut err).unwrap();
         out.extend(err);
         (code, String::from_utf8(out).unwrap())
     }
@@ -236,6 +230,21 @@ mod tests {
         let sarif: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(sarif["version"], "2.1.0");
         assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 3);
+    }
+
+    #[test]
+    fn what_is_not_translated_is_counted_by_language() {
+        let (mut out, mut err) = (Vec::new(), Vec::new());
+        let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
+        assert_eq!(translations(&dir, Format::Human, &mut out, &mut err).unwrap(), EXIT_CLEAN);
+        let text = String::from_utf8(out).unwrap();
+        assert!(text.contains("blog/pricing-proof-not-storage: dune-gate read en instead of ar\n"), "{text}");
+        assert!(!text.contains("blog/restores-not-backups: rheinbogen"), "it is there in German: {text}");
+        assert!(text.contains(" not translated into ja\n"), "{text}");
+        out = Vec::new();
+        translations(&dir, Format::Json, &mut out, &mut err).unwrap();
+        let gaps: Vec<Value> = serde_json::from_slice(&out).unwrap();
+        assert!(gaps.iter().any(|gap| gap["language"] == "ja" && gap["partners"][0] == "hoshikawa"));
     }
 
     #[cfg(unix)]

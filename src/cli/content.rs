@@ -3,13 +3,22 @@
 use std::{
     fs::{self, OpenOptions},
     io::Write,
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
+use chrono::NaiveDate;
+
 use super::say;
-use crate::domain::{
-    content::{AssetKind, finding::did_you_mean, guide},
-    kernel::{Error, Result, Slug},
+use crate::{
+    domain::{
+        content::{AssetKind, finding::did_you_mean, guide},
+        kernel::{Error, Result, Slug},
+        program::Cadence,
+    },
+    work::{
+        folder,
+        sync::{self, Read},
+    },
 };
 
 /// Arguments of `new`.
@@ -31,37 +40,71 @@ pub struct GuideArguments {
     kind: Option<String>,
 }
 
-/// Writes the example of a kind under a new name.
+/// Writes the example of a kind under a new name, and says what is to be filled in.
 ///
 /// # Errors
-/// No such kind, a name that is none, or a file that is there already.
+/// No such kind, a name that is none, a date that the newsletter does not promise, or a file that is there already.
 pub fn new(arguments: &NewArguments) -> Result<()> {
     let kind = kind(&arguments.kind)?;
-    let parts: Vec<&str> = arguments.name.split('/').collect();
-    for part in &parts {
-        Slug::parse(part)?;
-    }
-    if parts.len() != if kind == AssetKind::Issue { 2 } else { 1 } {
-        let form = if kind == AssetKind::Issue { "newsletter/2027-02-09" } else { "a-name" };
-        return Err(Error::invalid(format!("`{}` is no name for it; write {form}", arguments.name)));
-    }
-    let path = arguments.dir.join(kind.folder()).join(format!("{}.md", arguments.name));
+    let dir = &arguments.dir;
+    let text = match (kind, arguments.name.split_once('/')) {
+        (AssetKind::Issue, Some((newsletter, date))) => issue(&read(dir)?, newsletter, date)?,
+        (AssetKind::Issue, None) => {
+            return Err(Error::invalid(format!(
+                "`{}` names no issue; write newsletter/2027-02-09",
+                arguments.name
+            )));
+        }
+        _ => {
+            Slug::parse(&arguments.name)?;
+            guide::example(kind).to_owned()
+        }
+    };
+    let relative = format!("{}/{}.md", kind.folder(), arguments.name);
+    let path = dir.join(&relative);
     let failed = |error: std::io::Error| match error.kind() {
         std::io::ErrorKind::AlreadyExists => {
             Error::conflict(format!("{} exists already; nothing was written", path.display()))
         }
         _ => Error::unavailable(format!("{} cannot be written: {error}", path.display())),
     };
-    if !arguments.dir.is_dir() {
-        return Err(Error::not_found(format!("the content folder {}", arguments.dir.display())));
-    }
+    // Also says so where there is no such folder, before one is made.
+    folder::read_now(dir)?;
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder).map_err(failed)?;
     }
     let mut file = OpenOptions::new().write(true).create_new(true).open(&path).map_err(failed)?;
-    file.write_all(guide::example(kind).as_bytes()).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(failed)?;
     say(&format!("wrote {}; `partnercast guide {}` tells its keys", path.display(), kind.as_str()));
+    let findings = read(dir)?.findings;
+    for finding in findings.iter().filter(|finding| finding.file == relative) {
+        say(&format!("to do: {finding}"));
+    }
     Ok(())
+}
+
+fn read(dir: &Path) -> Result<Read> {
+    Ok(sync::read(&folder::read_now(dir)?))
+}
+
+/// An issue of a newsletter that is there, on a day that it promises.
+fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
+    let mut all = content.library.newsletters();
+    let Some((asset, found)) = all.find(|(asset, _)| asset.slug() == newsletter) else {
+        let known: Vec<&str> = content.library.newsletters().map(|(asset, _)| asset.slug()).collect();
+        let fix = if known.is_empty() { "begin one".to_owned() } else { did_you_mean(newsletter, known) };
+        return Err(Error::invalid(format!("there is no newsletter `{newsletter}`; {fix}")));
+    };
+    let day = NaiveDate::parse_from_str(date, "%Y-%m-%d").ok().filter(|_| date.len() == 10);
+    let day = day.ok_or_else(|| Error::invalid(format!("`{date}` is no date; write it like 2027-02-09")))?;
+    let next = Cadence::parse(&found.cadence)?.next_day(day);
+    if let Some(next) = next.filter(|next| *next != day) {
+        return Err(Error::invalid(format!(
+            "{day} is no day that `{newsletter}` promises ({}); the next one is {next}",
+            found.cadence
+        )));
+    }
+    Ok(guide::issue_example(newsletter, asset.front.title.as_str(), day))
 }
 
 /// Prints the keys of one kind or of all, in Markdown.
@@ -95,13 +138,41 @@ mod tests {
         let new_file = |kind: &str, name: &str| {
             new(&NewArguments { kind: kind.to_owned(), name: name.to_owned(), dir: dir.path().to_owned() })
         };
+        let refused = |kind: &str, name: &str| new_file(kind, name).unwrap_err().public().to_owned();
         new_file("case-study", "wexley").unwrap();
         let path = dir.path().join("case-studies/wexley.md");
         assert_eq!(fs::read_to_string(&path).unwrap(), guide::example(AssetKind::CaseStudy));
-        assert!(new_file("case-study", "wexley").unwrap_err().public().contains("exists already"));
-        new_file("issue", "restore-notes/2027-02-09").unwrap();
-        assert!(new_file("issue", "2027-02-09").unwrap_err().public().contains("newsletter/2027-02-09"));
+        assert!(refused("case-study", "wexley").contains("exists already"));
         assert!(new_file("blog", "../x").is_err());
-        assert!(new_file("blgo", "x").unwrap_err().public().contains("did you mean `blog`?"));
+        assert!(refused("blgo", "x").contains("did you mean `blog`?"));
+        let nowhere = dir.path().join("nowhere");
+        let nowhere = NewArguments { kind: "blog".to_owned(), name: "x".to_owned(), dir: nowhere };
+        assert!(new(&nowhere).unwrap_err().public().contains("does not exist"));
+    }
+
+    #[test]
+    fn a_new_issue_is_right_from_the_beginning() {
+        let dir = tempfile::tempdir().unwrap();
+        let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
+        for path in ["vendor.toml", "images/brackenfold.png", "newsletters/fold-forward.md"] {
+            fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();
+            fs::copy(content.join(path), dir.path().join(path)).unwrap();
+        }
+        let new_issue = |name: &str| {
+            new(&NewArguments { kind: "issue".to_owned(), name: name.to_owned(), dir: dir.path().to_owned() })
+        };
+        let refused = |name: &str| new_issue(name).unwrap_err().public().to_owned();
+        assert!(refused("fold-forward").contains("newsletter/2027-02-09"));
+        assert!(refused("fold-foward/2027-02-09").contains("did you mean `fold-forward`?"));
+        assert!(refused("fold-forward/9-2-2027").contains("is no date"));
+        assert!(refused("fold-forward/2027-02-10").contains("the next one is 2027-03-09"));
+        new_issue("fold-forward/2027-02-09").unwrap();
+        let found = read(dir.path()).unwrap().findings;
+        let errors: Vec<String> = found
+            .iter()
+            .filter(|finding| finding.severity == crate::domain::content::Severity::Error)
+            .map(ToString::to_string)
+            .collect();
+        assert_eq!(errors, Vec::<String>::new(), "a running `serve` goes on taking content");
     }
 }

@@ -125,7 +125,7 @@ async fn library(dir: Option<&Path>, db: Option<&Db>) -> Option<Library> {
         (None, Some(db)) => sync::stored_texts(db).await.ok()?,
         (None, None) => return None,
     };
-    Some(sync::read(files).0)
+    Some(sync::read(&files).library)
 }
 
 fn secret_files(config: &Config) -> Vec<SecretFile> {

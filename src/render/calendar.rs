@@ -1,9 +1,7 @@
 //! A session as a calendar file (iCalendar, RFC 5545).
 
 use chrono::{DateTime, Utc};
-
-/// Longest line, in octets without its end (section 3.1).
-const LINE_OCTETS_MAX: usize = 75;
+use icalendar::{Calendar, Component as _, Event, EventLike as _, Property};
 
 /// A session at a time.
 #[derive(Debug, Clone)]
@@ -22,55 +20,31 @@ pub struct Session<'s> {
     pub text: &'s str,
     /// Its page.
     pub url: &'s str,
-    /// Who holds it: a name and an address.
-    pub organizer: (&'s str, &'s str),
+    /// Who holds it, a name and an address, where they have told one.
+    pub organizer: Option<(&'s str, &'s str)>,
 }
 
-/// The file.
+/// The file; the same for the same session.
 pub fn calendar(session: &Session<'_>) -> String {
-    let stamp = |at: DateTime<Utc>| at.format("%Y%m%dT%H%M%SZ").to_string();
-    let (name, address) = session.organizer;
-    let lines = [
-        "BEGIN:VCALENDAR".to_owned(),
-        "VERSION:2.0".to_owned(),
-        "PRODID:-//partnercast//session//EN".to_owned(),
-        "METHOD:PUBLISH".to_owned(),
-        "BEGIN:VEVENT".to_owned(),
-        format!("UID:{}", session.uid),
-        format!("DTSTAMP:{}", stamp(session.changed)),
-        format!("SEQUENCE:{}", session.changed.timestamp().max(0) / 60),
-        format!("DTSTART:{}", stamp(session.start)),
-        format!("DTEND:{}", stamp(session.end)),
-        format!("SUMMARY:{}", escaped(session.title)),
-        format!("DESCRIPTION:{}", escaped(&format!("{}\n{}", session.text, session.url))),
-        format!("URL:{}", session.url),
-        format!("ORGANIZER;CN=\"{}\":mailto:{address}", name.replace(['"', '\n', '\r'], " ")),
-        "END:VEVENT".to_owned(),
-        "END:VCALENDAR".to_owned(),
-    ];
-    lines.iter().map(|line| folded(line)).collect()
-}
-
-/// Text as a value (section 3.3.11).
-fn escaped(text: &str) -> String {
-    let text = text.replace('\\', "\\\\").replace(';', "\\;").replace(',', "\\,");
-    text.replace("\r\n", "\n").replace('\r', "\n").replace('\n', "\\n")
-}
-
-/// A line of at most 75 octets, the rest on lines that begin with a blank; never cut inside a character.
-fn folded(line: &str) -> String {
-    let mut out = String::with_capacity(line.len() + 8);
-    let mut octets = 0;
-    for c in line.chars() {
-        if octets + c.len_utf8() > LINE_OCTETS_MAX {
-            out.push_str("\r\n ");
-            octets = 1;
-        }
-        out.push(c);
-        octets += c.len_utf8();
+    let mut event = Event::new();
+    event
+        .uid(session.uid)
+        .timestamp(session.changed)
+        .sequence(u32::try_from(session.changed.timestamp() / 60).unwrap_or_default())
+        .starts(session.start)
+        .ends(session.end)
+        .summary(session.title)
+        .description(&format!("{}\n{}", session.text, session.url))
+        .url(session.url);
+    if let Some((name, address)) = session.organizer {
+        let mut organizer = Property::new("ORGANIZER", format!("mailto:{address}"));
+        // A quotation mark cannot stand in a parameter at all (RFC 5545 section 3.2).
+        organizer.add_parameter("CN", &name.replace('"', "'"));
+        event.append_property(organizer.done());
     }
-    out.push_str("\r\n");
-    out
+    let mut calendar = Calendar::new();
+    calendar.append_property(("METHOD", "PUBLISH")).push(event.done());
+    calendar.to_string()
 }
 
 #[cfg(test)]
@@ -90,13 +64,20 @@ mod tests {
             title: "Live; \"restore\", ünder 20 minutes with a title that is longer than one line of the file may be",
             text: "Watch.\nAsk.",
             url: "https://cast.example/p/northlight/webinars/live",
-            organizer: ("Brack\"enfold", "news@brackenfold.example"),
+            organizer: Some(("Brack\"en: fold", "news@brackenfold.example")),
         });
         assert!(text.split("\r\n").all(|line| line.len() <= 75), "{text}");
         let unfolded = text.replace("\r\n ", "");
-        assert!(unfolded.contains("\r\nDTSTART:20270121T150000Z\r\nDTEND:20270121T160000Z\r\n"));
+        for line in [
+            "DTSTART:20270121T150000Z",
+            "DTEND:20270121T160000Z",
+            "DTSTAMP:20270121T080000Z",
+            "METHOD:PUBLISH",
+        ] {
+            assert!(unfolded.contains(&format!("\r\n{line}\r\n")), "{line}: {unfolded}");
+        }
         assert!(unfolded.contains("SUMMARY:Live\\; \"restore\"\\, ünder 20 minutes"));
         assert!(unfolded.contains("DESCRIPTION:Watch.\\nAsk.\\nhttps://cast"));
-        assert!(unfolded.contains("ORGANIZER;CN=\"Brack enfold\":mailto:news@"));
+        assert!(unfolded.contains("ORGANIZER;CN=\"Brack'en: fold\":mailto:news@"), "{unfolded}");
     }
 }

@@ -69,12 +69,19 @@ pub async fn abandoned(db: &Db, before_ms: UtcMs) -> Result<Option<String>> {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn clear(tx: &mut Tx, issue_id: &str, rows: i64) -> Result<u64> {
+    // The end first: by a list of keys PostgreSQL, which has no statistics of a new audience, compares all with all.
+    let last: Option<(Option<String>,)> = tx
+        .opt(
+            "SELECT MAX(contact_id) FROM (
+                 SELECT contact_id FROM audience_decision WHERE issue_id = $1 ORDER BY contact_id LIMIT $2) AS part",
+            args![issue_id, rows],
+        )
+        .await?;
     let gone = tx
         .run(
-            "DELETE FROM audience_decision WHERE issue_id = $1 AND contact_id IN (
-                 SELECT contact_id FROM audience_decision WHERE issue_id = $1 ORDER BY contact_id LIMIT $2)
+            "DELETE FROM audience_decision WHERE issue_id = $1 AND contact_id <= $2
                AND EXISTS (SELECT 1 FROM freezing WHERE freezing.issue_id = $1 AND alive_ms = $3)",
-            args![issue_id, rows, ABANDONED_MS],
+            args![issue_id, last.and_then(|(last,)| last), ABANDONED_MS],
         )
         .await?;
     if gone == 0 {

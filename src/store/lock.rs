@@ -71,11 +71,7 @@ impl ProcessLock {
                 continue;
             }
             let process = Holder::read(&mut file).map(|holder| holder.process).unwrap_or_default();
-            return Err(Error::conflict(format!(
-                "another partnercast (process {process}) already works on {}. One process at a time may use a SQLite file: \
-                 stop that one first, or move to PostgreSQL to run several",
-                database.display()
-            )));
+            return Err(in_use(database, &process));
         }
         let lock = Self { file, path };
         lock.write(&std::process::id().to_string())?;
@@ -111,8 +107,25 @@ impl Db {
 
 /// The address of the pages of the process that works on the database at `url`, if one does and has told.
 pub fn address_noted(url: &str) -> Option<String> {
-    let path = url.strip_prefix("sqlite:")?;
-    ProcessLock::holder(Path::new(path.trim_start_matches("//")))?.url
+    ProcessLock::holder(sqlite_file(url)?)?.url
+}
+
+/// What to say to whoever wants to work on the database at `url`, if another process may not be joined there.
+pub fn refusal(url: &str) -> Option<Error> {
+    let file = sqlite_file(url)?;
+    ProcessLock::holder(file).map(|holder| in_use(file, &holder.process))
+}
+
+fn sqlite_file(url: &str) -> Option<&Path> {
+    url.strip_prefix("sqlite:").map(|path| Path::new(path.trim_start_matches("//")))
+}
+
+fn in_use(database: &Path, process: &str) -> Error {
+    Error::conflict(format!(
+        "another partnercast (process {process}) already works on {}. One process at a time may use a SQLite file: \
+         stop that one first, or move to PostgreSQL to run several",
+        database.display()
+    ))
 }
 
 /// The lock's file.

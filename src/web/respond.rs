@@ -9,7 +9,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{error::Problem, frame::Frame};
+use super::{error::Problem, frame::Frame, headers::private};
 use crate::{
     domain::kernel::{Result, clock::UtcMs},
     render::Templates,
@@ -42,6 +42,15 @@ pub fn page(ctx: &Context, name: &str, frame: &Frame, page: &impl Serialize) -> 
 /// The template is wrong.
 pub fn html(templates: &Templates, name: &str, data: &impl Serialize) -> Answer {
     Ok(Html(templates.render(&format!("pages/{name}.html"), data)?).into_response())
+}
+
+/// A file to keep, for this visitor alone.
+pub fn attachment(media_type: &'static str, name: &str, bytes: Vec<u8>) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media_type.to_owned()),
+        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
+    ];
+    private((headers, bytes).into_response())
 }
 
 /// Live parts of a page: their HTML by element id.

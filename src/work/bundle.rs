@@ -3,8 +3,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use chrono::{TimeZone as _, Utc};
-
 use super::{
     cobrand::{CoBrand, TALK_TO_US, no_content, no_value},
     context::Context,
@@ -15,6 +13,7 @@ use crate::{
         content::{
             Asset, AssetKind, Detail, Library, Reader,
             kinds::{Social, Webinar},
+            merge,
             text::{Plain, plain_text},
             tree::{self, Node, Target},
         },
@@ -33,8 +32,8 @@ use crate::{
     store::partners,
 };
 
-/// Most assets in one bundle.
-const ASSETS_MAX: usize = 60;
+/// Most tactics of a kit in one bundle.
+const TACTICS_MAX: usize = 60;
 
 /// An archive.
 #[derive(Debug)]
@@ -45,28 +44,40 @@ pub struct Bundle {
     pub bytes: Vec<u8>,
 }
 
-/// The bundle of an asset, or of a kit with everything in it that the partner has.
+/// The bundle of an asset, or of a kit with everything in it that the partner has, in `locale` or the partner's own.
 ///
 /// # Errors
 /// `NotFound` for a partner or asset that is not there or not theirs; `Invalid` for content that cannot be rendered.
-pub async fn bundle(ctx: &Context, partner: &str, reference: &str, locale: &Locale) -> Result<Bundle> {
+pub async fn bundle(
+    ctx: &Context,
+    partner: &str,
+    reference: &str,
+    locale: Option<&Locale>,
+) -> Result<Bundle> {
     let partner =
         partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
     let library = ctx.library();
     library.vendor.as_ref().ok_or_else(no_content)?;
+    let locale = locale.unwrap_or(&partner.locale);
     let reader = Reader::insider(&partner, locale);
     let theirs = |reference: &str| library.find(reference, locale).filter(|asset| asset.concerns(&reader));
     let asset = theirs(reference).ok_or_else(|| Error::not_found("this asset"))?;
     let mut packed = Packed { ctx, library: &library, partner: &partner, locale, files: BTreeMap::new() };
     let mut contents = vec![packed.asset(asset, "").await?];
     if let Detail::Kit(kit) = &asset.detail {
+        if kit.tactics.len() > TACTICS_MAX {
+            return Err(Error::invalid(format!(
+                "this kit has {} tactics, and a bundle holds {TACTICS_MAX}; split the kit",
+                kit.tactics.len()
+            )));
+        }
         let mut seen = BTreeSet::from([asset.reference.as_str()]);
         let tactics = kit
             .tactics
             .iter()
             .map(|tactic| (tactic.asset.as_str(), Some((tactic.day, tactic.use_line.as_str()))));
         let playbook = kit.playbook.iter().map(|playbook| (playbook.as_str(), None));
-        for (reference, tactic) in tactics.chain(playbook).take(ASSETS_MAX) {
+        for (reference, tactic) in tactics.chain(playbook) {
             let Some(piece) = theirs(reference).filter(|piece| seen.insert(piece.reference.as_str())) else {
                 continue;
             };
@@ -79,7 +90,10 @@ pub async fn bundle(ctx: &Context, partner: &str, reference: &str, locale: &Loca
     }
     packed.readme(asset, &contents)?;
     let name = format!("{}-{}-{}.zip", asset.slug(), partner.slug, locale);
-    Ok(Bundle { name, bytes: archive::zip(&packed.files)? })
+    let files = packed.files;
+    let packing = tokio::task::spawn_blocking(move || archive::zip(&files));
+    let bytes = packing.await.map_err(|error| Error::internal("packing a bundle").because(error))??;
+    Ok(Bundle { name, bytes })
 }
 
 /// One asset in the list of contents.
@@ -105,13 +119,15 @@ impl Packed<'_> {
         let media = self.ctx.media();
         let brand =
             CoBrand::new(self.library, &media, self.partner, self.locale, &self.ctx.settings.public_url)?;
-        let reader = if is_for_customers(asset.kind()) {
+        let reader = if asset.kind().is_for_customers() {
             Reader::public(self.partner, self.locale)
         } else {
             Reader::insider(self.partner, self.locale)
         };
         let before: BTreeSet<String> = self.files.keys().cloned().collect();
-        let nodes = self.filled(&brand, asset, &reader)?;
+        // The lead's fields stay as words in brackets, for the partner to fill.
+        let nodes = merge(&asset.text_for(&reader), &|field| brand.value_or_name(field))
+            .map_err(|missing| no_value(self.partner, &missing))?;
         let title = brand.text(&asset.front.title)?;
         let summary =
             asset.front.summary.as_ref().map(|summary| brand.text(summary)).transpose()?.unwrap_or_default();
@@ -135,7 +151,7 @@ impl Packed<'_> {
         if let Detail::Webinar(webinar) = &asset.detail {
             self.session(&brand, asset, webinar, (&title, &summary, &url), folder);
         }
-        if is_for_customers(asset.kind()) {
+        if has_page(asset) {
             let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
@@ -150,20 +166,8 @@ impl Packed<'_> {
             self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());
         }
         let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();
-        let url = is_for_customers(asset.kind()).then_some(url);
+        let url = has_page(asset).then_some(url);
         Ok(Entry { title, text: summary, url, files })
-    }
-
-    /// The text with the partner's values; the lead's fields stay as words in brackets, for the partner to fill.
-    fn filled(&self, brand: &CoBrand<'_>, asset: &Asset, reader: &Reader<'_>) -> Result<Vec<Node>> {
-        use crate::domain::content::{Field, Value, merge};
-        let value = |field: Field| match field {
-            Field::LeadFirstName | Field::LeadCompany | Field::LeadAsset => {
-                Value::Text(format!("({})", field.as_str().replace(['.', '_'], " ")))
-            }
-            field => brand.value(field),
-        };
-        merge(&asset.text_for(reader), &value).map_err(|missing| no_value(self.partner, &missing))
     }
 
     fn url(&self, brand: &CoBrand<'_>, reference: &str) -> String {
@@ -238,18 +242,22 @@ impl Packed<'_> {
         (title, text, url): (&str, &str, &str),
         folder: &str,
     ) {
-        let Some(start) = webinar.zone.from_local_datetime(&webinar.start).earliest() else { return };
-        let start = start.with_timezone(&Utc);
+        let Some((start, end)) = webinar.begins().zip(webinar.ends()) else { return };
         let changed = asset.front.publish.unwrap_or_default().and_time(chrono::NaiveTime::MIN).and_utc();
         let session = Session {
             uid: &format!("{}@{}", asset.reference, self.partner.slug),
             changed,
-            start,
-            end: start + chrono::Duration::minutes(webinar.duration_minutes.into()),
+            start: start.to_utc(),
+            end: end.to_utc(),
             title,
             text,
             url,
-            organizer: (&self.partner.name, brand.partner.brand.contact_email.as_deref().unwrap_or_default()),
+            organizer: brand
+                .partner
+                .brand
+                .contact_email
+                .as_deref()
+                .map(|address| (self.partner.name.as_str(), address)),
         };
         self.files.insert(format!("{folder}{}.ics", asset.slug()), calendar::calendar(&session).into_bytes());
     }
@@ -340,18 +348,9 @@ struct Piece<'p> {
     slug: &'p str,
 }
 
-/// Whether partners pass it on to their customers; the rest is for their own people.
-fn is_for_customers(kind: AssetKind) -> bool {
-    matches!(
-        kind,
-        AssetKind::Whitepaper
-            | AssetKind::Blog
-            | AssetKind::Webinar
-            | AssetKind::CaseStudy
-            | AssetKind::Datasheet
-            | AssetKind::Video
-            | AssetKind::Page
-    )
+/// Whether it has a page of the partner's that anybody may open.
+fn has_page(asset: &Asset) -> bool {
+    asset.kind().is_for_customers() && (asset.kind() != AssetKind::Page || asset.reference == TALK_TO_US)
 }
 
 /// What a file is for.

@@ -79,6 +79,19 @@ impl<'a> CoBrand<'a> {
         }
     }
 
+    /// As [`CoBrand::value`], for people who look at a text before it has a reader: the reader's and the lead's fields are
+    /// shown by name.
+    pub fn value_or_name(&self, field: Field) -> Value {
+        match field {
+            Field::ContactFirstName
+            | Field::ContactName
+            | Field::LeadFirstName
+            | Field::LeadCompany
+            | Field::LeadAsset => Value::Text(format!("({})", field.as_str().replace(['.', '_'], " "))),
+            field => self.value(field),
+        }
+    }
+
     /// Fills the fields of a tree; those of the recipient stay.
     ///
     /// # Errors

@@ -235,9 +235,8 @@ fn card(
     let summary = asset.front.summary.as_ref().map(|summary| brand.text(summary)).transpose()?;
     let detail = match &asset.detail {
         Detail::Webinar(webinar) => {
-            use chrono::TimeZone as _;
             // In the reader's partner's own time: nobody should have to convert.
-            let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
+            let start = webinar.begins();
             start.map(|start| {
                 let date = strings.date_time(&start.with_timezone(&brand.partner.zone));
                 strings.fill(

@@ -8,7 +8,7 @@ use std::{
 
 use super::tokens::sha256_hex;
 use crate::domain::{
-    content::library::{FILE_BYTES_MAX, FILES_MAX, SourceFile},
+    content::library::{FILES_MAX, SourceFile, bytes_max},
     kernel::{Error, Result},
 };
 
@@ -29,7 +29,24 @@ pub async fn read(dir: &Path) -> Result<Vec<SourceFile>> {
 /// # Errors
 /// As [`read`].
 pub fn read_now(dir: &Path) -> Result<Vec<SourceFile>> {
-    list(dir)?.into_iter().map(|(path, full)| Ok(SourceFile { bytes: read_file(&full)?, path })).collect()
+    read_under(dir, "")
+}
+
+/// Every file of a roster's folder, by its path in a content folder, so that both are read by the same code.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_roster(dir: &Path) -> Result<Vec<SourceFile>> {
+    let dir = dir.to_owned();
+    blocking(move || read_under(&dir, "roster/")).await
+}
+
+fn read_under(dir: &Path, prefix: &str) -> Result<Vec<SourceFile>> {
+    let files = list(dir)?.into_iter().map(|(path, full)| {
+        let path = format!("{prefix}{path}");
+        Ok(SourceFile { bytes: read_file(&full, bytes_max(&path))?, path })
+    });
+    files.collect()
 }
 
 /// A text that changes when any file of `dir` does, by name, size or time of change.
@@ -98,11 +115,11 @@ fn list(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
     Ok(found)
 }
 
-/// The file's bytes, and one more than is allowed when it is larger, so that the check can say so.
-fn read_file(path: &Path) -> Result<Vec<u8>> {
+/// The file's bytes, and one more than `bytes_max` when it is larger, so that the check can say so.
+fn read_file(path: &Path, bytes_max: usize) -> Result<Vec<u8>> {
     use io::Read as _;
     let file = fs::File::open(path).map_err(|error| unreadable(path, error))?;
-    let most = u64::try_from(FILE_BYTES_MAX).unwrap_or(u64::MAX).saturating_add(1);
+    let most = u64::try_from(bytes_max).unwrap_or(u64::MAX).saturating_add(1);
     let mut bytes = Vec::new();
     file.take(most).read_to_end(&mut bytes).map_err(|error| unreadable(path, error))?;
     Ok(bytes)

@@ -228,13 +228,7 @@ impl<'a> Audience<'a> {
             after.clone_from(&last.email_key);
             stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
         }
-        let audience = &plan.newsletter.audience;
-        let rule = AudienceRule {
-            roles: audience.roles,
-            tiers: audience.tiers.clone(),
-            types: audience.types.clone(),
-            regions: audience.regions.clone(),
-        };
+        let rule = AudienceRule::from(&plan.newsletter.audience);
         Ok(Self { plan, rule, partners, stopped })
     }
 

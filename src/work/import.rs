@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{
-        content::library::SourceFile,
+        content::library::{SourceFile, bytes_max},
         kernel::{Error, Random, Result, clock::UtcMs},
         partner::{Contact, roster::Roster},
     },
@@ -32,10 +32,13 @@ pub struct Checked {
 /// # Errors
 /// `Invalid` with every fault: file, row, column, how to mend it.
 pub async fn read(dir: &Path) -> Result<Checked> {
-    let mut files = folder::read(dir).await?;
-    for file in &mut files {
-        // As in a content folder, so that both are read by the same code.
-        file.path = format!("roster/{}", file.path);
+    let files = folder::read_roster(dir).await?;
+    // Before anything else: of a file that is larger only the beginning was read, and who stands behind it would be lost.
+    if let Some(file) = files.iter().find(|file| file.bytes.len() > bytes_max(&file.path)) {
+        let (path, most) = (&file.path, bytes_max(&file.path));
+        return Err(Error::invalid(format!(
+            "{path} has more than {most} bytes; split the roster by partners into several imports, or make the file smaller"
+        )));
     }
     let (mut media, mut logos) = (Media::new(), Vec::new());
     for file in &files {
@@ -118,4 +121,68 @@ pub async fn import(db: &Db, now_ms: UtcMs, random: &dyn Random, checked: Checke
     partners::import(&mut tx, now_ms, random, &roster.partners, &roster.contacts).await?;
     audit::record(&mut tx, now_ms, random, "operator", "import", "roster", &detail).await?;
     tx.commit().await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fmt::Write as _;
+
+    use super::*;
+    use crate::domain::{content::library::FILE_BYTES_MAX, partner::roster};
+
+    /// A folder with one partner and a table of contacts that is at least `bytes` long, a row ending exactly there.
+    fn folder_with(bytes: usize) -> (tempfile::TempDir, usize) {
+        let dir = tempfile::tempdir().unwrap();
+        let write = |path: &str, text: &str| {
+            let path = dir.path().join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        };
+        write(
+            "partners.csv",
+            "slug,name,type,tier,region,city,zone,locale,verticals,parent,channel_manager_email,website\n\
+             northlight,Northlight,msp,gold,americas,Minneapolis,America/Chicago,en,,,tom@vendor.example,https://n.example\n",
+        );
+        write("brands/northlight/brand.toml", "primary = \"#123456\"\naccent = \"#0a7d4b\"\n");
+        let mut contacts =
+            "partner,name,email,roles,locale,zone,lead_contact\nnorthlight,Dana,dana@n.example,sales,,,yes\n"
+                .to_owned();
+        let mut count = 1;
+        while contacts.len() < bytes {
+            let (row_bytes, left) =
+                ("northlight,Reader,r0000000@n.example,sales,,,no\n".len(), bytes - contacts.len());
+            // The last row before the place is as long as is left.
+            let name = if left < 2 * row_bytes {
+                "R".repeat(left - row_bytes + "Reader".len())
+            } else {
+                "Reader".to_owned()
+            };
+            writeln!(contacts, "northlight,{name},r{count:07}@n.example,sales,,,no").unwrap();
+            count += 1;
+        }
+        assert_eq!(contacts.len(), bytes);
+        // Who would be lost if the reading ended there.
+        for _ in 0..10 {
+            writeln!(contacts, "northlight,Reader,r{count:07}@n.example,sales,,,no").unwrap();
+            count += 1;
+        }
+        write("contacts.csv", &contacts);
+        (dir, count)
+    }
+
+    #[tokio::test]
+    async fn nobody_is_lost_behind_the_limit_of_other_files() {
+        let (dir, count) = folder_with(FILE_BYTES_MAX + 1);
+        assert_eq!(read(dir.path()).await.unwrap().roster.contacts.len(), count);
+    }
+
+    #[tokio::test]
+    async fn a_table_that_is_too_large_is_refused_whole() {
+        let (dir, _) = folder_with(roster::FILE_BYTES_MAX + 1);
+        let refused = read(dir.path()).await.unwrap_err();
+        assert!(
+            refused.public().starts_with("roster/contacts.csv has more than 10485760 bytes"),
+            "{refused:?}"
+        );
+    }
 }

@@ -19,13 +19,10 @@ use crate::{
         },
         kernel::{Error, Result},
         partner::{
-            logo,
+            Partner, logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::{
-            lint, reach,
-            translations::{self, Gap},
-        },
+        program::{lint, reach},
     },
     store::{
         Db, audit,
@@ -48,15 +45,20 @@ pub struct Synced {
     pub gone: usize,
 }
 
-/// What partners read in another language than their own, with the roster of the folder itself.
-pub fn translation_gaps(files: &[SourceFile], library: &Library) -> Vec<Gap> {
-    let roster = parse_roster(files).ok().flatten();
-    translations::gaps(library, &roster.map(|roster| roster.partners).unwrap_or_default())
+/// What a content folder holds, read and checked.
+#[derive(Debug)]
+pub struct Read {
+    /// Its content.
+    pub library: Library,
+    /// The partners of its roster; none where it has none, or one with faults.
+    pub partners: Vec<Partner>,
+    /// Everything found, by file and place.
+    pub findings: Vec<Finding>,
 }
 
-/// Reads and checks files as `check`, the editor and the sync do: the library with everything found.
-pub fn read(files: Vec<SourceFile>) -> (Library, Vec<Finding>) {
-    let (partners, roster) = match parse_roster(&files) {
+/// Reads and checks files, as `check`, the editor and the sync do.
+pub fn read(files: &[SourceFile]) -> Read {
+    let (partners, roster) = match parse_roster(files) {
         Ok(roster) => (roster.map(|roster| roster.partners).unwrap_or_default(), Vec::new()),
         Err(faults) => (Vec::new(), faults),
     };
@@ -76,7 +78,7 @@ pub fn read(files: Vec<SourceFile>) -> (Library, Vec<Finding>) {
     findings.extend(lint::newsletters(&library));
     findings.extend(reach::findings(&library, &partners));
     findings.sort();
-    (library, findings)
+    Read { library, partners, findings }
 }
 
 /// Keeps the store in step with `dir` until `shutdown`, beginning after what [`first`] saw; without a folder, keeps this process in step with the store.
@@ -159,7 +161,7 @@ async fn heads_fingerprint(ctx: &Context) -> Result<String> {
 /// this kind.
 pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Synced> {
     let files = folder::read(dir).await?;
-    let (library, findings) = read(files.clone());
+    let Read { library, findings, .. } = read(&files);
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Ok(Synced { findings, ..Synced::default() });
     }
@@ -220,7 +222,7 @@ pub async fn load(ctx: &Context) -> Result<Synced> {
             media.insert(head.path, head.hash);
         }
     }
-    let (library, findings) = read(files);
+    let Read { library, findings, .. } = read(&files);
     ctx.set_contents(library, media);
     Ok(Synced { findings, ..Synced::default() })
 }

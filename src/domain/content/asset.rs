@@ -101,6 +101,22 @@ impl AssetKind {
     }
 }
 
+impl AssetKind {
+    /// Whether partners pass it on to their customers; the rest is for their own people.
+    pub fn is_for_customers(self) -> bool {
+        matches!(
+            self,
+            Self::Whitepaper
+                | Self::Blog
+                | Self::Webinar
+                | Self::CaseStudy
+                | Self::Datasheet
+                | Self::Video
+                | Self::Page
+        )
+    }
+}
+
 words! {
     /// How people take it in.
     Form {

@@ -1,5 +1,7 @@
 //! What authors may write: the keys of each kind, with what they mean, and an example to begin with.
 
+use chrono::NaiveDate;
+
 use super::asset::AssetKind;
 
 /// A key of the front matter.
@@ -167,6 +169,22 @@ pub fn example(kind: AssetKind) -> &'static str {
         AssetKind::Video => include_str!("examples/video.md"),
         AssetKind::Kit => include_str!("examples/kit.md"),
     }
+}
+
+/// The first file of an issue: the example without what it names elsewhere.
+pub fn issue_example(newsletter: &str, title: &str, date: NaiveDate) -> String {
+    let mut text = String::new();
+    let mut lines = example(AssetKind::Issue).split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        match line.split_once(':').map(|(key, _)| key) {
+            Some("title") => text.push_str(&format!("title: {:?}\n", format!("{title}, {date}"))),
+            Some("newsletter") => text.push_str(&format!("newsletter: {newsletter}\n")),
+            Some("date") => text.push_str(&format!("date: {date}\n")),
+            Some("features") => while lines.next_if(|item| item.starts_with(' ')).is_some() {},
+            _ => text.push_str(line),
+        }
+    }
+    text
 }
 
 /// The reference page of `kind` in Markdown.

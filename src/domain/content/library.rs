@@ -15,13 +15,19 @@ use super::{
 };
 use crate::domain::{
     kernel::{Locale, Slug},
-    partner::BrandProfile,
+    partner::{BrandProfile, roster},
 };
 
-/// Largest file, in bytes.
+/// Largest file, in bytes, but for a roster's tables.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Most files in a folder.
 pub const FILES_MAX: usize = 20_000;
+
+/// The most bytes that the file at `path` of a content folder may have.
+pub fn bytes_max(path: &str) -> usize {
+    let is_table = path.starts_with("roster/") && path.ends_with(".csv");
+    if is_table { roster::FILE_BYTES_MAX } else { FILE_BYTES_MAX }
+}
 
 /// A file as it comes from a disk or an upload.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +51,8 @@ pub struct Library {
 
 impl Library {
     /// Reads and checks `files`. Time grows with their total size alone.
-    pub fn build(mut files: Vec<SourceFile>) -> (Self, Vec<Finding>) {
+    pub fn build(files: impl AsRef<[SourceFile]>) -> (Self, Vec<Finding>) {
+        let mut files: Vec<&SourceFile> = files.as_ref().iter().collect();
         let mut all = Vec::new();
         if files.len() > FILES_MAX {
             let mut findings = Findings::new("", "");
@@ -56,16 +63,12 @@ impl Library {
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         files.truncate(FILES_MAX);
         let mut reading = Reading::default();
-        for file in &files {
+        for file in files.iter().copied() {
             let mut findings = Findings::new(&file.path, "");
-            if file.bytes.len() > FILE_BYTES_MAX {
-                let message = format!("the file has {} bytes", file.bytes.len());
-                findings.add(
-                    codes::TOO_LARGE,
-                    Place::START,
-                    message,
-                    format!("keep it below {FILE_BYTES_MAX}"),
-                );
+            let bytes_max = bytes_max(&file.path);
+            if file.bytes.len() > bytes_max {
+                let message = format!("the file has more than {bytes_max} bytes");
+                findings.add(codes::TOO_LARGE, Place::START, message, "split it, or make it smaller");
                 all.extend(findings.finish());
                 continue;
             }
@@ -320,7 +323,7 @@ fn zone_text(zone: &str, words: &str, file: &str, findings: &mut Findings<'_>) {
         let fix = did_you_mean(zone, Zone::WORDS.iter().map(|(_, known)| known.key()));
         findings.add(codes::ZONE_TEXT, place, format!("`{zone}` is no zone"), fix);
     }
-    for fault in lite::faults(words, lite::ZONE_CHARS_MAX) {
+    for fault in lite::faults(words) {
         findings.add(codes::ZONE_TEXT, place, format!("`{zone}`: {fault}"), "say it without, or shorten it");
     }
 }

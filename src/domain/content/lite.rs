@@ -35,11 +35,11 @@ pub fn read(text: &str) -> Vec<Node> {
 }
 
 /// What is wrong with `text`, a line each; nothing for what is shown as written.
-pub fn faults(text: &str, chars_max: usize) -> Vec<String> {
+pub fn faults(text: &str) -> Vec<String> {
     let mut faults = Vec::new();
     let length = text.trim().chars().count();
-    if length > chars_max {
-        faults.push(format!("it has {length} characters; {chars_max} fit"));
+    if length > ZONE_CHARS_MAX {
+        faults.push(format!("it has {length} characters; {ZONE_CHARS_MAX} fit"));
     }
     if text.contains(|c| is_unsafe(c) && !matches!(c, '\n' | '\r' | '\t')) {
         faults.push("it holds a control character".to_owned());
@@ -164,7 +164,7 @@ mod tests {
     fn what_a_partner_may_write_is_kept_as_written() {
         let text =
             "We **restore** it with you.\n\n- On *your* hardware\n- [Ask us](https://northlight.example/)\n";
-        assert_eq!(faults(text, ZONE_CHARS_MAX), Vec::<String>::new());
+        assert_eq!(faults(text), Vec::<String>::new());
         let nodes = read(text);
         assert_eq!(nodes.len(), 2);
         assert!(is_lite(&nodes));
@@ -184,11 +184,11 @@ mod tests {
             ("[x](javascript:alert)", "scheme"),
             ("<script>x</script>", "raw HTML"),
         ] {
-            let found = faults(text, ZONE_CHARS_MAX);
+            let found = faults(text);
             assert!(found.iter().any(|line| line.contains(fault)), "{text}: {found:?}");
             assert!(is_lite(&read(text)), "{text}");
         }
-        assert!(faults(&"x".repeat(601), ZONE_CHARS_MAX)[0].contains("601 characters"));
+        assert!(faults(&"x".repeat(601))[0].contains("601 characters"));
         assert_eq!(read("{{ partner.name }}"), read("{ { partner.name }}"), "braces are braces");
     }
 

@@ -78,12 +78,6 @@ const NAMES: [&str; 7] = ["role", "tier", "type", "region", "vertical", "solutio
 const EXAMPLE: &str = "write it like `sales, executive and tier gold+ and not region apac`";
 
 impl Selection {
-    /// For readers with one of `roles`; empty: for everyone.
-    pub fn roles(roles: Roles) -> Self {
-        let test = Condition { test: Test::Role(roles), is_negated: false };
-        Self { conditions: if roles.is_empty() { Vec::new() } else { vec![test] } }
-    }
-
     /// Reads `text`, which stands at `at` of the file that `findings` are about. Conditions that cannot be read
     /// become findings and concern nobody: nothing is shown by accident.
     pub fn parse(text: &str, at: At, findings: &mut Findings<'_>) -> Self {

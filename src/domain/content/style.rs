@@ -8,7 +8,6 @@ use super::{
     kinds::Detail,
     library::Library,
     merge::Part,
-    text::{Plain, plain_text},
     tree::Node,
     vendor::Vendor,
 };
@@ -69,33 +68,20 @@ fn avoided(asset: &Asset, vendor: &Vendor, f: &mut Findings<'_>) {
     if vendor.avoid.is_empty() {
         return;
     }
-    let plain = Plain { url: &|_| None, field: &|_| String::new() };
-    let mut text = asset.front.title.as_str().to_lowercase();
-    if let Some(summary) = &asset.front.summary {
-        text.push('\n');
-        text.push_str(&summary.as_str().to_lowercase());
-    }
-    for section in &asset.body.sections {
-        text.push('\n');
-        text.push_str(&plain_text(&section.nodes, &plain).to_lowercase());
-    }
+    // ASCII alone, which keeps every place where it is.
+    let text = asset.source.to_ascii_lowercase();
     for (word, instead) in &vendor.avoid {
-        if has_word(&text, &word.to_lowercase()) {
-            let lower = asset.source.to_lowercase();
-            // Lower case may be longer or shorter in bytes, so the place is only looked for where it is not.
-            let at = (lower.len() == asset.source.len()).then(|| lower.find(&word.to_lowercase())).flatten();
-            let place = at.map_or(Place::START, |at| Place::of(&asset.source, at));
-            f.add(codes::AVOIDED_WORD, place, format!("`{word}` is a word to avoid"), instead.clone());
+        if let Some(at) = place_of_word(&text, &word.to_ascii_lowercase()) {
+            f.add_at(codes::AVOIDED_WORD, at, format!("`{word}` is a word to avoid"), instead.clone());
         }
     }
 }
 
-/// Whether `word` stands in `text` and not within another word.
-fn has_word(text: &str, word: &str) -> bool {
-    text.match_indices(word).any(|(at, found)| {
-        let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
-        ends(text[..at].chars().next_back()) && ends(text[at + found.len()..].chars().next())
-    })
+/// Where `word` stands in `text` and not within another word.
+fn place_of_word(text: &str, word: &str) -> Option<usize> {
+    let ends = |c: Option<char>| c.is_none_or(|c| !c.is_alphanumeric());
+    let mut found = text.match_indices(word).map(|(at, _)| at);
+    found.find(|at| ends(text[..*at].chars().next_back()) && ends(text[at + word.len()..].chars().next()))
 }
 
 /// Key messages that people meet in fewer than all three forms: they learn by reading, by watching and by doing.

@@ -257,7 +257,7 @@ fn what_somebody_should_look_at() {
         format!("{VENDOR}[avoid]\n\"Seamless\" = \"say which steps are left out\"\n"),
     ));
     files.push(file("blog/x.md", format!("{BLOG}Not seamlessly, but seamless.\n")));
-    let finding = one(&check(files), "C516", 9, 5);
+    let finding = one(&check(files), "C516", 9, 21);
     assert_eq!(finding.fix, "say which steps are left out");
     let carried = |form: &str| BLOG.replace("author", &format!("key_message: k\nform: {form}\nauthor"));
     let mut files = folder();

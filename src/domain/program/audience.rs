@@ -1,7 +1,7 @@
 //! Who gets an issue, and why, in words.
 
 use crate::domain::{
-    content::Reader,
+    content::{Reader, kinds::Audience},
     partner::{AudienceRole, Contact, Partner, PartnerType, Region, Roles, Tier},
 };
 
@@ -191,7 +191,21 @@ impl ExclusionReason {
     }
 }
 
+impl From<&Audience> for AudienceRule {
+    fn from(audience: &Audience) -> Self {
+        let Audience { roles, tiers, types, regions } = audience.clone();
+        Self { roles, tiers, types, regions }
+    }
+}
+
 impl AudienceRule {
+    /// Whether people of `partner` may be in it, whatever they do there.
+    pub fn admits(&self, partner: &Partner) -> bool {
+        allows(&self.tiers, partner.tier)
+            && allows(&self.types, partner.partner_type)
+            && allows(&self.regions, partner.region)
+    }
+
     /// Whom it is for: `sales and executive readers of gold MSPs in EMEA`.
     pub fn describe(&self) -> String {
         let roles: Vec<&str> = self.roles.iter().map(AudienceRole::as_str).collect();

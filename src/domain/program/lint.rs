@@ -22,16 +22,15 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
             }
         };
         for (plan, issue) in library.issues_of(asset.slug()) {
-            let before = issue.date.and_time(chrono::NaiveTime::MIN) - chrono::Duration::seconds(1);
-            let Some(next) = cadence.next_nominal(before) else { continue };
-            if next.date() != issue.date {
+            let Some(next) = cadence.next_day(issue.date) else { continue };
+            if next != issue.date {
                 let message = format!(
                     "{} is no day that `{}` promises ({})",
                     issue.date,
                     asset.slug(),
                     cadence.describe()
                 );
-                all.extend(finding(plan, "date", &message, &format!("the next one is {}", next.date())));
+                all.extend(finding(plan, "date", &message, &format!("the next one is {next}")));
             }
         }
     }

@@ -3,11 +3,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::AudienceRule;
 use crate::domain::{
     content::{
-        Asset, AssetKind, Detail, Finding, Library, Reader, Selection,
+        Asset, Detail, Finding, Library, Reader, Selection,
         finding::{Findings, Place, codes},
-        kinds::{Audience, Issue},
+        kinds::Issue,
     },
     kernel::Locale,
     partner::{AudienceRole, Partner, Roles},
@@ -115,10 +116,11 @@ fn missed(library: &Library, asset: &Asset, issue: &Issue, partners: &[Partner])
     let Some(Asset { detail: Detail::Newsletter(newsletter), .. }) = versions.first() else {
         return Vec::new();
     };
-    let wanted = if newsletter.audience.roles.is_empty() { Roles::ALL } else { newsletter.audience.roles };
+    let rule = AudienceRule::from(&newsletter.audience);
+    let wanted = if rule.roles.is_empty() { Roles::ALL } else { rule.roles };
     let mut without: BTreeMap<AudienceRole, Vec<&str>> = BTreeMap::new();
     let (covered, mut concerned) = (asset.body.roles_covered(), 0);
-    for partner in partners.iter().filter(|partner| admits(&newsletter.audience, partner)) {
+    for partner in partners.iter().filter(|partner| rule.admits(partner)) {
         // Each file is looked at with the partners who read it.
         if library.find(&asset.reference, &partner.locale).is_none_or(|found| found.path != asset.path) {
             continue;
@@ -146,22 +148,13 @@ fn missed(library: &Library, asset: &Asset, issue: &Issue, partners: &[Partner])
     f.finish()
 }
 
-fn admits(audience: &Audience, partner: &Partner) -> bool {
-    fn any<T: PartialEq>(list: &[T], value: &T) -> bool {
-        list.is_empty() || list.contains(value)
-    }
-    any(&audience.tiers, &partner.tier)
-        && any(&audience.types, &partner.partner_type)
-        && any(&audience.regions, &partner.region)
-}
-
 /// Whether there is more for this reader than what everyone reads.
 fn holds_anything(library: &Library, asset: &Asset, issue: &Issue, reader: &Reader<'_>) -> bool {
     let own = |selection: &Selection| !selection.is_for_everyone() && selection.concerns(reader);
     asset.body.sections.iter().any(|section| own(&section.selection))
         || issue.features.iter().any(|feature| {
             let found = library.find(feature.as_str(), reader.locale);
-            found.is_some_and(|card| card.kind() != AssetKind::Newsletter && card.concerns(reader))
+            found.is_some_and(|card| card.concerns(reader))
         })
 }
 
@@ -194,7 +187,7 @@ mod tests {
         ];
         let files =
             files.map(|(path, text)| SourceFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() });
-        findings(&Library::build(files.into()).0, partners)
+        findings(&Library::build(files).0, partners)
     }
 
     #[test]

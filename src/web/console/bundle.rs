@@ -2,21 +2,16 @@
 
 use std::sync::Arc;
 
-use axum::{
-    extract::{Path, Query, State},
-    http::header,
-    response::IntoResponse,
-};
+use axum::extract::{Path, Query, State};
 use serde::Deserialize;
 
 use crate::{
-    domain::kernel::{Error, Locale},
-    store::partners,
-    web::{headers::private, respond::Answer},
+    domain::kernel::Locale,
+    web::respond::{self, Answer},
     work::{Context, bundle},
 };
 
-/// In which language.
+/// In which language; the partner's own without.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct Wanted {
@@ -29,13 +24,7 @@ pub async fn download(
     Path((partner, folder, slug)): Path<(String, String, String)>,
     Query(wanted): Query<Wanted>,
 ) -> Answer {
-    let found =
-        partners::partner(&ctx.db, &partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
-    let locale = wanted.lang.and_then(|lang| Locale::parse(&lang).ok()).unwrap_or(found.locale);
-    let bundle = bundle::bundle(&ctx, &partner, &format!("{folder}/{slug}"), &locale).await?;
-    let headers = [
-        (header::CONTENT_TYPE, "application/zip".to_owned()),
-        (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{}\"", bundle.name)),
-    ];
-    Ok(private((headers, bundle.bytes).into_response()))
+    let locale = wanted.lang.as_deref().map(Locale::parse).transpose()?;
+    let bundle = bundle::bundle(&ctx, &partner, &format!("{folder}/{slug}"), locale.as_ref()).await?;
+    Ok(respond::attachment("application/zip", &bundle.name, bundle.bytes))
 }

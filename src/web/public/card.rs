@@ -1,6 +1,5 @@
 //! What a page tells programs that show a card of it, and search engines: OpenGraph (ogp.me) and schema.org.
 
-use chrono::{NaiveDate, TimeZone as _};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -105,18 +104,14 @@ fn own_words(asset: &Asset, voice: &CoBrand<'_>, own: &str) -> Vec<(&'static str
             ("@type", json!("VideoObject")),
             ("contentUrl", json!(video.url)),
             ("duration", json!(format!("PT{}S", video.duration_seconds))),
-            ("uploadDate", json!(asset.front.publish.unwrap_or(NaiveDate::MIN).to_string())),
+            ("uploadDate", json!(asset.front.publish.map(|day| day.to_string()))),
         ],
         Detail::Webinar(webinar) => {
-            let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
-            let at = |minutes: u32| {
-                start.map(|start| (start + chrono::Duration::minutes(minutes.into())).to_rfc3339())
-            };
             let names: Vec<String> = webinar.speakers.iter().map(|speaker| speaker.name.clone()).collect();
             vec![
                 ("@type", json!("Event")),
-                ("startDate", json!(at(0))),
-                ("endDate", json!(at(webinar.duration_minutes))),
+                ("startDate", json!(webinar.begins().map(|at| at.to_rfc3339()))),
+                ("endDate", json!(webinar.ends().map(|at| at.to_rfc3339()))),
                 ("eventAttendanceMode", json!("https://schema.org/OnlineEventAttendanceMode")),
                 ("eventStatus", json!("https://schema.org/EventScheduled")),
                 ("location", json!({ "@type": "VirtualLocation", "url": own })),

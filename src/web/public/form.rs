@@ -8,7 +8,6 @@ use axum::{
     http::{HeaderValue, StatusCode, header},
     response::Response,
 };
-use chrono::TimeZone;
 use serde::{Deserialize, Serialize};
 
 use super::{Head, Setting, Wanted, asset};
@@ -133,7 +132,7 @@ pub fn kind_of(asset: &Asset, now_ms: UtcMs) -> Option<FormKind> {
     match &asset.detail {
         Detail::Whitepaper(paper) if paper.gate == Gate::Form => Some(FormKind::Whitepaper),
         Detail::Webinar(webinar) if webinar.registration.is_none() => {
-            let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
+            let start = webinar.begins();
             start.is_some_and(|start| start.timestamp_millis() > now_ms).then_some(FormKind::Webinar)
         }
         _ => None,

@@ -42,17 +42,9 @@ pub struct Teaser {
     pub summary: String,
 }
 
-/// Whether customers may see an asset of this kind.
+/// Whether customers may see an asset of this kind here. Standing pages have addresses of their own.
 pub fn is_public(kind: AssetKind) -> bool {
-    matches!(
-        kind,
-        AssetKind::Whitepaper
-            | AssetKind::Blog
-            | AssetKind::Webinar
-            | AssetKind::CaseStudy
-            | AssetKind::Datasheet
-            | AssetKind::Video
-    )
+    kind.is_for_customers() && kind != AssetKind::Page
 }
 
 /// Whether it may be seen by now, by the partner's calendar.

@@ -1,6 +1,5 @@
 //! What the page of an asset shows of its kind: a webinar's date, a case study's figures, a datasheet's table.
 
-use chrono::TimeZone as _;
 use serde::Serialize;
 
 use super::{Setting, Wanted};
@@ -110,7 +109,7 @@ impl KindPart {
         match &asset.detail {
             Detail::Webinar(webinar) => {
                 part.event = Some(event(webinar, setting, strings));
-                let begins = webinar.zone.from_local_datetime(&webinar.start).earliest();
+                let begins = webinar.begins();
                 let is_ahead = begins.is_some_and(|begins| begins.timestamp_millis() > now_ms);
                 let (key, href) = if is_ahead {
                     ("register", &webinar.registration)
@@ -176,7 +175,7 @@ fn length(seconds: u32) -> String {
 
 /// In the time of the partner, which is their customers' too; nobody should have to convert.
 fn event(webinar: &Webinar, setting: &Setting, strings: &Strings) -> Event {
-    let start = webinar.zone.from_local_datetime(&webinar.start).earliest();
+    let start = webinar.begins();
     let at = start.map(|start| {
         let words = strings.date_time(&start.with_timezone(&setting.partner.zone));
         Moment::worded(start.timestamp_millis(), words)

@@ -24,11 +24,7 @@ use super::{
 };
 use crate::{
     domain::{
-        content::{
-            Asset, Library, Node, Reader,
-            field::Field,
-            merge::{self, Value},
-        },
+        content::{Asset, Library, Node, Reader, merge::merge},
         kernel::{Error, Locale, Result, id::DeliveryId},
         partner::Partner,
     },
@@ -127,15 +123,8 @@ impl Setting {
     /// `Invalid`, naming every field without value and default.
     pub fn html(&self, nodes: &[Node]) -> Result<String> {
         let voice = self.voice()?;
-        let value = |field: Field| match field {
-            Field::ContactFirstName
-            | Field::ContactName
-            | Field::LeadFirstName
-            | Field::LeadCompany
-            | Field::LeadAsset => Value::Text(format!("({})", field.as_str().replace(['.', '_'], " "))),
-            field => voice.value(field),
-        };
-        let nodes = merge::merge(nodes, &value).map_err(|missing| no_value(&self.partner, &missing))?;
+        let nodes = merge(nodes, &|field| voice.value_or_name(field))
+            .map_err(|missing| no_value(&self.partner, &missing))?;
         let mut hooks = Hooks {
             link: &mut |target| voice.target(target),
             image: &mut |path| voice.image(path),

@@ -5,8 +5,6 @@ use std::sync::Arc;
 use axum::{
     Extension, Form as Body,
     extract::{Path, State},
-    http::header,
-    response::IntoResponse,
 };
 use serde::Serialize;
 
@@ -171,14 +169,8 @@ pub async fn document(
     let pdf = documents::whitepaper_pdf(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
     record(&ctx, &opened, EventKind::Download, &visitor);
     let name = opened.asset.rsplit('/').next().unwrap_or("document");
-    let headers = [
-        (header::CONTENT_TYPE, "application/pdf".to_owned()),
-        (
-            header::CONTENT_DISPOSITION,
-            format!("attachment; filename=\"{name}-{}.pdf\"", opened.lead.partner_slug),
-        ),
-    ];
-    Ok(private((headers, pdf.to_vec()).into_response()))
+    let name = format!("{name}-{}.pdf", opened.lead.partner_slug);
+    Ok(respond::attachment("application/pdf", &name, pdf.to_vec()))
 }
 
 fn record(ctx: &Context, opened: &Opened, kind: EventKind, visitor: &Visitor) {

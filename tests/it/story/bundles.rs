@@ -29,7 +29,7 @@ both_dbs! {
     async fn a_kit_is_ready_to_use(db: Db) {
         let rig = Rig::new(db).await;
         let kit = "kits/proof-of-recovery";
-        let bundle = bundle::bundle(&rig.ctx, "northlight", kit, &Locale::en()).await.unwrap();
+        let bundle = bundle::bundle(&rig.ctx, "northlight", kit, Some(&Locale::en())).await.unwrap();
         assert_eq!(bundle.name, "proof-of-recovery-northlight-en.zip");
         let files = opened(&bundle);
         for path in [
@@ -54,7 +54,7 @@ both_dbs! {
         assert!(!files.keys().any(|path| path.starts_with("playbooks/") && path.ends_with("mail.html")));
         #[cfg(feature = "pdf")]
         assert!(files["whitepapers/proof-of-recovery/proof-of-recovery.pdf"].starts_with("%PDF"));
-        let again = bundle::bundle(&rig.ctx, "northlight", kit, &Locale::en()).await.unwrap();
+        let again = bundle::bundle(&rig.ctx, "northlight", kit, Some(&Locale::en())).await.unwrap();
         assert!(again.bytes == bundle.bytes, "deterministic");
     }
 
@@ -62,9 +62,9 @@ both_dbs! {
     async fn a_bundle_holds_only_what_is_theirs(db: Db) {
         let rig = Rig::new(db).await;
         let study = "case-studies/wexley-college";
-        let found = bundle::bundle(&rig.ctx, "thornbury", study, &Locale::en()).await.unwrap();
+        let found = bundle::bundle(&rig.ctx, "thornbury", study, Some(&Locale::en())).await.unwrap();
         assert!(opened(&found)["wexley-college.html"].contains("Wexley College teaches 2,300 students"));
-        let refused = bundle::bundle(&rig.ctx, "northlight", study, &Locale::en()).await.unwrap_err();
+        let refused = bundle::bundle(&rig.ctx, "northlight", study, Some(&Locale::en())).await.unwrap_err();
         assert_eq!(refused.public(), "this asset was not found");
     }
 }

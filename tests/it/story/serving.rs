@@ -85,6 +85,13 @@ fn links_name_the_port_that_is_really_used() {
         assert_eq!(get(link.trim()), "HTTP/1.1 200 OK");
         let (done, says) = run(&config, &["pause", "fold-forward"]);
         assert!(!done && says.contains(&format!("{base}/console/issues/iss_")), "{says}");
+        // Started twice: that the port is taken would be half the truth.
+        let mut second = Command::new(env!("CARGO_BIN_EXE_partnercast"));
+        second.args(["serve", "--config"]).arg(&config);
+        second.env("PARTNERCAST_SERVER__LISTEN", base.trim_start_matches("http://"));
+        let refused = second.output().unwrap();
+        let says = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && says.contains("already works on"), "{says}");
         serve.signal("-TERM");
         serve.assert_ends_in_order();
         let (done, says) = run(&config, &["sign-in"]);

@@ -1,6 +1,6 @@
 //! What a partner's customers read and watch: whitepapers, blog posts, webinars.
 
-use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
+use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
 
 use super::super::{
     asset::words,
@@ -114,6 +114,16 @@ impl Default for Webinar {
 }
 
 impl Webinar {
+    /// When it begins; nothing for an hour that the zone's clocks leave out.
+    pub fn begins(&self) -> Option<DateTime<chrono_tz::Tz>> {
+        self.zone.from_local_datetime(&self.start).earliest()
+    }
+
+    /// When it ends.
+    pub fn ends(&self) -> Option<DateTime<chrono_tz::Tz>> {
+        self.begins().map(|begins| begins + Duration::minutes(self.duration_minutes.into()))
+    }
+
     pub(super) fn parse(keys: &mut Keys, f: &mut Findings<'_>) -> Self {
         let blank = Self::default();
         let speakers = keys.need("speakers", f).map(|v| v.list(f)).unwrap_or_default();

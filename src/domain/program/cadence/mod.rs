@@ -113,6 +113,12 @@ impl Cadence {
         nominal::next(&self.0, after)
     }
 
+    /// The first promised day from `day` on; none where the calendar ends.
+    pub fn next_day(&self, day: NaiveDate) -> Option<NaiveDate> {
+        let before = day.and_time(NaiveTime::MIN) - chrono::Duration::seconds(1);
+        self.next_nominal(before).map(|next| next.date())
+    }
+
     /// The next `count` occurrences in `zone` strictly after `after_ms`, in order, no instant twice.
     pub fn next_instants(&self, zone: Tz, after_ms: UtcMs, count: usize) -> Vec<Occurrence> {
         let local = utc(after_ms).with_timezone(&zone).naive_local();
