@@ -58,8 +58,8 @@ pub fn say(text: &str) -> Option<Act> {
     Some(Act::Say(text.to_owned()))
 }
 
-/// Says yes once the gate is open.
-fn behind(gate: watch::Receiver<bool>) -> Act {
+/// Says yes to RCPT once the gate is open.
+pub fn behind(gate: watch::Receiver<bool>) -> Act {
     Act::take(move |mut wire| {
         let mut gate = gate.clone();
         async move {

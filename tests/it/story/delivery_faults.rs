@@ -18,6 +18,7 @@ use partnercast::{
     store::{Db, issues, suppressions},
     work::approve,
 };
+use sqlx::SqlitePool;
 use tokio::sync::{Notify, watch};
 
 use super::post::{Post, SHORT, message_ids, relay};
@@ -27,7 +28,7 @@ use crate::harness::{
     databases::{number, on_sqlite, rows, values},
     manners::{
         Manner::{self, AcceptsAndCloses, Drips, DropsAt, Floods, Greylists, Refuses, SilentAt, SilentUntil},
-        by_domain, say,
+        behind, by_domain, say,
     },
 };
 
@@ -296,6 +297,15 @@ async fn number_of(db: &Db, statement: &'static str, post: &Post) -> i64 {
     number(db, statement, values![&post.scene.issue]).await
 }
 
+/// Leaves the database as many pages as it has, and none of them free.
+async fn fill_the_disk(write: &SqlitePool) {
+    sqlx::raw_sql("CREATE TABLE filling (page BLOB); PRAGMA max_page_count = 1")
+        .execute(write)
+        .await
+        .unwrap();
+    while sqlx::raw_sql("INSERT INTO filling VALUES (zeroblob(3000))").execute(write).await.is_ok() {}
+}
+
 /// The disk is full in the middle of an issue: no more leaves than a window, and when there is room again the rest
 /// follows by itself, each once.
 #[test]
@@ -304,12 +314,16 @@ fn a_full_disk_stops_sending_and_loses_nobody() {
         let Db::Sqlite { write, .. } = &db else { panic!("this is SQLite") };
         let post = Post::new(&db, "full", &[("one.example", 200), ("two.example", 200)]).await;
         let (half_way, arrived) = (Arc::new(Notify::new()), AtomicUsize::new(0));
-        let told = half_way.clone();
+        let (told, (room_is_gone, gate)) = (half_way.clone(), watch::channel(false));
         let sink = Sink::start(move |step: &Step| {
-            if step.verb == "DOT" && arrived.fetch_add(1, Ordering::SeqCst) == 40 {
-                told.notify_one();
+            match arrived.fetch_add(usize::from(step.verb == "DOT"), Ordering::SeqCst) {
+                0..=40 => None,
+                // Nothing more is taken until the disk is full.
+                _ => {
+                    told.notify_one();
+                    (step.verb == "RCPT").then(|| behind(gate.clone()))
+                }
             }
-            None
         })
         .await;
         let relays: Vec<Relay> = vec![relay(&sink, "relay")];
@@ -319,8 +333,8 @@ fn a_full_disk_stops_sending_and_loses_nobody() {
             (worker, outcome)
         });
         half_way.notified().await;
-        // As many pages as there are: the next one cannot be had.
-        sqlx::raw_sql("PRAGMA max_page_count = 1").execute(write).await.unwrap();
+        fill_the_disk(write).await;
+        room_is_gone.send(true).unwrap();
         let (mut worker, outcome) = draining.await.unwrap();
         assert!(outcome.is_err(), "it says so");
         for _ in 0..5 {
