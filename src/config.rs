@@ -263,6 +263,12 @@ impl Config {
         if self.server.connections == 0 || self.server.connections > 100_000 {
             faults.push("server.connections must be between 1 and 100000".to_owned());
         }
+        if self.server.listen.is_empty() {
+            faults.push("server.listen is empty; write 127.0.0.1:8000".to_owned());
+        }
+        if self.server.metrics_listen.as_deref() == Some("") {
+            faults.push("server.metrics_listen is empty; write 127.0.0.1:9464, or leave it out".to_owned());
+        }
         if let Err(error) = self.trusted_proxies() {
             faults.push(format!("server.trusted_proxies: {}", error.public()));
         }
@@ -389,6 +395,11 @@ mod tests {
         let config = Config::parse(SMALL, &variables, Path::new("/srv")).unwrap();
         assert_eq!(config.trusted_proxies().unwrap().len(), 2);
         assert_eq!(config.mail.connections, 9);
+        let empty = [set("SERVER__METRICS_LISTEN", ""), set("SERVER__LISTEN", "")];
+        let error = Config::parse(SMALL, &empty, Path::new("/srv")).unwrap_err();
+        for key in ["server.listen is empty", "server.metrics_listen is empty"] {
+            assert!(error.public().contains(key), "{error}");
+        }
         assert_eq!(config.database.url, "sqlite:/srv/data.sqlite");
         assert!(!format!("{config:?}").contains("secret@"), "passwords stay out of logs");
     }

@@ -2,12 +2,12 @@
 
 use std::{io::Read, path::PathBuf, sync::Arc};
 
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, load, say, start_log, writing};
 use crate::{
     app,
     channel::mailbox::MESSAGE_BYTES_MAX,
     config::Config,
-    domain::kernel::{Error, Result, clock::SystemClock},
+    domain::kernel::{Error, Result},
     render::Templates,
     store::Db,
     work::{
@@ -54,7 +54,9 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     let db = if arguments.dry_run {
         Db::open_read_only(&config.database.url).await?
     } else {
-        Db::open(&config.database.url).await?
+        let instead = "While it runs, hand the messages to a way in of its own (a Maildir, LMTP or HTTP, under [bounces]), or \
+                       stop it first; --dry-run works beside it";
+        writing::open(&config, instead).await?
     };
     let ctx = context(&config, db.clone())?;
     // What an unsubscribing mail stops depends on which newsletters there are.
@@ -92,5 +94,5 @@ fn read(path: &PathBuf) -> std::io::Result<Vec<u8>> {
 fn context(config: &Config, db: Db) -> Result<Context> {
     let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
     let public_url = config.server.public_url.trim_end_matches('/').to_owned();
-    app::context(config, db, Arc::new(SystemClock), templates, public_url)
+    app::context(config, db, app::clock_of(config)?, templates, public_url)
 }

@@ -19,7 +19,7 @@ use crate::{
         content::library::Library,
         kernel::{Clock, EmailAddress, Result, clock::SystemClock, random::OsRandom},
     },
-    store::Db,
+    store::{Db, lock::address_noted},
     work::{
         doctor::{self, Finding, Group, Secret, SecretFile, Status, Subject, WaysBack},
         folder, sync,
@@ -85,8 +85,13 @@ async fn subject(config: &Config, arguments: &Arguments) -> Result<Subject> {
         Err(error) => app::dkim::what_can_sign(config, &error),
     };
     let sqlite_file = config.database.url.strip_prefix("sqlite:").map(PathBuf::from);
+    let (library, content_fault) = match library(config.content.dir.as_deref(), db.as_ref().ok()).await {
+        Ok(library) => (library.map(Arc::new), None),
+        Err(error) => (None, Some(error.detail())),
+    };
     Ok(Subject {
-        library: library(config.content.dir.as_deref(), db.as_ref().ok()).await.map(Arc::new),
+        library,
+        content_fault,
         signer,
         dkim_faults,
         secret_files: secret_files(config),
@@ -98,7 +103,7 @@ async fn subject(config: &Config, arguments: &Arguments) -> Result<Subject> {
         return_path_domain: config.mail.return_path_domain.as_ref().map(|domain| domain.to_lowercase()),
         ways_back: ways_back(config),
         public_url: config.server.public_url.clone(),
-        listen: config.server.listen.clone(),
+        listen: listen(config),
         keys: config.token_keys().map_err(|error| error.detail()),
         db,
         sqlite_file,
@@ -107,6 +112,14 @@ async fn subject(config: &Config, arguments: &Arguments) -> Result<Subject> {
         now_ms: SystemClock.now_ms(),
         since: Instant::now(),
     })
+}
+
+/// Where the running process listens, or one would.
+fn listen(config: &Config) -> String {
+    let noted = address_noted(&config.database.url);
+    noted
+        .and_then(|url| url.strip_prefix("http://").map(str::to_owned))
+        .unwrap_or_else(|| config.server.listen.clone())
 }
 
 fn ways_back(config: &Config) -> WaysBack {
@@ -118,14 +131,18 @@ fn ways_back(config: &Config) -> WaysBack {
     WaysBack { sources, faults, lmtp: config.bounces.lmtp.clone(), http_secret }
 }
 
-/// The content of the folder, or as last synced.
-async fn library(dir: Option<&Path>, db: Option<&Db>) -> Option<Library> {
+/// The content of the folder, or as last synced; none where there is none yet.
+async fn library(dir: Option<&Path>, db: Option<&Db>) -> Result<Option<Library>> {
     let files = match (dir, db) {
-        (Some(dir), _) => folder::read(dir).await.ok()?,
-        (None, Some(db)) => sync::stored_texts(db).await.ok()?,
-        (None, None) => return None,
+        (Some(dir), _) => folder::read(dir).await?,
+        // A database that cannot be read is told about by itself.
+        (None, Some(db)) => match sync::stored_texts(db).await {
+            Ok(files) => files,
+            Err(_) => return Ok(None),
+        },
+        (None, None) => return Ok(None),
     };
-    Some(sync::read(&files).library)
+    Ok(Some(sync::read(&files).library))
 }
 
 fn secret_files(config: &Config) -> Vec<SecretFile> {

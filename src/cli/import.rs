@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, load, say, start_log, writing};
 use crate::{
     domain::kernel::{Clock, Result, clock::SystemClock, random::OsRandom},
-    store::Db,
     work::import,
 };
 
@@ -29,7 +28,9 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     let config = load(&arguments.config)?;
     start_log(&config.log)?;
     let roster = import::read(&arguments.roster).await?;
-    let db = Db::open(&config.database.url).await?;
+    let db =
+        writing::open(&config, "Stop it, import, and start it again; on PostgreSQL both work side by side")
+            .await?;
     let change = import::compare(&db, &roster).await?;
     say(&format!(
         "partners: {} new, {} known; contacts: {} new, {} known, {} no longer listed (they get nothing more)",

@@ -14,6 +14,7 @@ pub mod serve;
 pub mod sign_in;
 pub mod steer;
 pub mod suppress;
+mod writing;
 
 use std::{
     io::{IsTerminal, Write},
@@ -162,11 +163,18 @@ fn start_log(log: &Log) -> Result<()> {
         ))
         .because(error)
     })?;
-    // It would write the mailbox's password when asked for everything.
-    let quiet = "async_imap=warn".parse().map_err(|error: tracing_subscriber::filter::ParseError| {
-        crate::domain::kernel::Error::internal("log filter").because(error)
+    let quiet = [
+        // It would write the mailbox's password when asked for everything.
+        "async_imap=warn",
+        // PostgreSQL remarks on each table that is there already.
+        "sqlx::postgres::notice=warn",
+    ];
+    let filter = quiet.iter().try_fold(filter, |filter, directive| {
+        let directive = directive.parse().map_err(|error: tracing_subscriber::filter::ParseError| {
+            crate::domain::kernel::Error::internal("log filter").because(error)
+        })?;
+        Ok::<_, crate::domain::kernel::Error>(filter.add_directive(directive))
     })?;
-    let filter = filter.add_directive(quiet);
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

@@ -8,13 +8,13 @@ use std::{
     sync::Arc,
 };
 
-use super::{ConfigArgument, address_of, load, say, start_log};
+use super::{ConfigArgument, load, say, start_log, writing};
 use crate::{
     app,
     config::Config,
     domain::{
         delivery::DeliveryState,
-        kernel::{Error, Kind, Result},
+        kernel::{Error, Result},
     },
     render::Templates,
     store::{Db, dead_letters::Filter, deliveries, issues, issues::Issue},
@@ -80,7 +80,7 @@ pub async fn main(lever: Lever, arguments: Arguments) -> Result<()> {
     let question = question(&looking, lever, &issue, &name).await?;
     looking.close().await;
     let path = format!("/console/issues/{}", issue.id);
-    let ctx = writing(&config, &path).await?;
+    let ctx = levers(&config, &path).await?;
     if let Some(question) = question
         && !arguments.yes
         && !confirmed(&question)?
@@ -165,7 +165,7 @@ pub async fn retry(arguments: RetryArguments) -> Result<()> {
         ));
         return Ok(());
     }
-    let ctx = writing(&config, &path).await?;
+    let ctx = levers(&config, &path).await?;
     let more = if ready == replay::REPLAY_MAX { " or more" } else { "" };
     let question =
         format!("{} {name} leave again, each with its old Message-ID. Send?", messages(ready, more));
@@ -197,17 +197,10 @@ fn standing(counts: &[(DeliveryState, i64)]) -> String {
 }
 
 /// The surroundings of a use case; `path` is where the console of a running process has the same lever.
-async fn writing(config: &Config, path: &str) -> Result<Context> {
-    let base = address_of(config).unwrap_or_else(|| format!("http://{}", config.server.listen));
-    let db = Db::open(&config.database.url).await.map_err(|error| match error.kind() {
-        Kind::Conflict => Error::conflict(format!(
-            "{}. While it runs, its console has the same lever: {base}{path} (`partnercast sign-in` prints a link into it)",
-            error.public()
-        )),
-        _ => error,
-    })?;
+async fn levers(config: &Config, path: &str) -> Result<Context> {
+    let db = writing::open(config, &writing::in_the_console(config, path)).await?;
     let clock = app::clock_of(config)?;
-    app::context(config, db, clock, Arc::new(Templates::load(None)?), base)
+    app::context(config, db, clock, Arc::new(Templates::load(None)?), writing::base_url(config))
 }
 
 /// Asks at the terminal.

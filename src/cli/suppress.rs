@@ -2,12 +2,12 @@
 
 use clap::Subcommand;
 
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, load, say, start_log, writing};
 use crate::{
-    domain::kernel::{
-        Clock, Result,
-        clock::{SystemClock, utc},
-        random::OsRandom,
+    app,
+    domain::{
+        kernel::{Error, Result, clock::utc, random::OsRandom},
+        program::audience::SuppressionReason,
     },
     store::{
         Db,
@@ -36,8 +36,8 @@ enum What {
         #[arg(default_value = "")]
         search: String,
         /// Only this reason: bad-address, bad-domain, mailbox-full, complaint, unsubscribed or manual.
-        #[arg(long, default_value = "")]
-        reason: String,
+        #[arg(long)]
+        reason: Option<String>,
     },
     /// Put an address, or a whole @domain, on the list.
     Add {
@@ -73,15 +73,19 @@ enum What {
 pub async fn main(arguments: Arguments) -> Result<()> {
     let config = load(&arguments.config)?;
     start_log(&config.log)?;
-    let url = &config.database.url;
     let db = match &arguments.what {
-        What::List { .. } => Db::open_read_only(url).await?,
-        What::Add { .. } | What::Lift { .. } => Db::open(url).await?,
+        What::List { reason, .. } => {
+            reason.as_deref().map_or(Ok(()), check)?;
+            Db::open_read_only(&config.database.url).await?
+        }
+        What::Add { .. } | What::Lift { .. } => {
+            writing::open(&config, &writing::in_the_console(&config, "/console/suppressions")).await?
+        }
     };
-    let now_ms = SystemClock.now_ms();
+    let now_ms = app::clock_of(&config)?.now_ms();
     match &arguments.what {
         What::List { search, reason } => {
-            let filter = Filter { search: search.clone(), reason: reason.clone() };
+            let filter = Filter { search: search.clone(), reason: reason.clone().unwrap_or_default() };
             let mut offset = 0;
             loop {
                 let page = suppressions::list(&db, now_ms, &filter, offset).await?;
@@ -105,6 +109,15 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     }
     db.close().await;
     Ok(())
+}
+
+/// Refuses a reason that there is not.
+fn check(reason: &str) -> Result<()> {
+    if SuppressionReason::parse(reason).is_some() {
+        return Ok(());
+    }
+    let words = SuppressionReason::ALL.map(SuppressionReason::as_str).join(", ");
+    Err(Error::invalid(format!("nobody is on the list for the reason `{reason}`; there are {words}")))
 }
 
 /// `dana@north.example  all  bad-address  since 2027-01-12  for good  550 5.1.1 no such user`

@@ -37,6 +37,20 @@ pub async fn server(db: &Db) -> Result<Server> {
     db.opt(sql, Vec::new()).await?.ok_or_else(|| Error::internal("the database says nothing about itself"))
 }
 
+/// Paused issues that are named.
+pub const PAUSED_MAX: usize = 10;
+
+/// An issue that is paused.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Paused {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The promised date.
+    pub nominal_date: String,
+    /// Why, where the worker did it.
+    pub paused_because: Option<String>,
+}
+
 /// How the queue stands.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Queue {
@@ -46,8 +60,8 @@ pub struct Queue {
     pub dead: i64,
     /// Messages that may have arrived and wait for a person.
     pub uncertain: i64,
-    /// Issues that are paused.
-    pub paused_issues: i64,
+    /// Issues that are paused, the latest first, at most [`PAUSED_MAX`].
+    pub paused: Vec<Paused>,
 }
 
 /// Reads how the queue stands at `now_ms`.
@@ -68,13 +82,18 @@ pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
             Vec::new(),
         )
         .await?;
-    let paused: Option<(i64,)> =
-        db.opt("SELECT COUNT(*) FROM issue WHERE control = 'paused'", Vec::new()).await?;
+    let paused: Vec<Paused> = db
+        .all(
+            "SELECT newsletter, nominal_date, paused_because FROM issue WHERE control = 'paused' AND state <> 'done'
+             ORDER BY nominal_date DESC, newsletter LIMIT $1",
+            args![PAUSED_MAX as i64],
+        )
+        .await?;
     Ok(Queue {
         oldest_due_ms: oldest.and_then(|(due_ms,)| due_ms),
         dead: count(&stuck, "dead"),
         uncertain: count(&stuck, "uncertain"),
-        paused_issues: paused.map_or(0, |(count,)| count),
+        paused,
     })
 }
 

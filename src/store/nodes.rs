@@ -1,7 +1,9 @@
 //! Running processes and their heartbeats.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Db, Tx, sql::args};
-use crate::domain::kernel::{Result, clock::UtcMs, id::NodeId};
+use crate::domain::kernel::{Error, Result, clock::UtcMs, id::NodeId};
 
 /// A node and how often it has said that it is alive.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -53,6 +55,44 @@ pub async fn beat(tx: &mut Tx, node: NodeId, machine_ms: UtcMs) -> Result<i64> {
         )
         .await?;
     Ok(row.map_or(0, |(beats,)| beats))
+}
+
+/// A relay that a node cannot talk to, as that node said last.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RelayFault {
+    /// The relay's name.
+    pub relay: String,
+    /// When it was first left alone for it.
+    pub since_ms: UtcMs,
+    /// What happened last, for people.
+    pub detail: String,
+}
+
+/// Says which relays `node`, which has said that it is alive, cannot talk to.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn note_relay_faults(tx: &mut Tx, node: NodeId, faults: &[RelayFault]) -> Result<()> {
+    let text = match faults {
+        [] => String::new(),
+        _ => serde_json::to_string(faults).map_err(|error| Error::internal("JSON").because(error))?,
+    };
+    tx.run("UPDATE node SET relay_faults = $2 WHERE id = $1", args![node.to_string(), text]).await.map(|_| ())
+}
+
+/// The relays that nodes cannot talk to, each with its longest fault, by name.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn relay_faults(db: &Db) -> Result<Vec<RelayFault>> {
+    let rows: Vec<(String,)> =
+        db.all("SELECT relay_faults FROM node WHERE relay_faults <> '' LIMIT 1000", Vec::new()).await?;
+    // What another version wrote in another form is no fault of the reader's.
+    let mut faults: Vec<RelayFault> =
+        rows.iter().filter_map(|(text,)| serde_json::from_str::<Vec<_>>(text).ok()).flatten().collect();
+    faults.sort_by(|a, b| (&a.relay, a.since_ms).cmp(&(&b.relay, b.since_ms)));
+    faults.dedup_by(|later, first| later.relay == first.relay);
+    Ok(faults)
 }
 
 /// Forgets a node that has handed back everything.

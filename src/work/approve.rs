@@ -78,13 +78,25 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
     let mut tx = ctx.db.begin().await?;
     if !issues::control(&mut tx, issue_id, to).await? {
         return Err(Error::conflict(format!(
-            "this issue cannot {action} now: it is {to}, cancelled or done already"
+            "there is nothing to {action}: this issue is {}",
+            standing(&issue)
         )));
     }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
     if to == "cancelled" { clear_away(ctx).await } else { Ok(()) }
+}
+
+/// Where an issue stands, for whoever wanted to move it.
+fn standing(issue: &issues::Issue) -> String {
+    let ended = ["done", "cancelled"].contains(&issue.state.as_str());
+    match issue.control.as_str() {
+        "cancelled" => "cancelled already".to_owned(),
+        _ if ended => format!("{} already", issue.state),
+        "running" => "not paused".to_owned(),
+        control => format!("{control} already"),
+    }
 }
 
 /// Gives everything that waits of an issue another day.

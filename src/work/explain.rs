@@ -11,7 +11,10 @@ use crate::{
             outlook::{Standing, WAITS_FOR_A_PERSON, class_means, why_it_ended},
         },
         engagement::EventKind,
-        kernel::{Result, clock::UtcMs},
+        kernel::{
+            Result,
+            clock::{MINUTE_MS, UtcMs},
+        },
         program::Control,
     },
     store::{
@@ -21,6 +24,7 @@ use crate::{
         deliveries::{self, Told},
         events::{self, Event},
         issues::{self, Decided, Issue},
+        nodes::{self, RelayFault},
         renditions, suppressions,
     },
 };
@@ -61,6 +65,8 @@ pub struct IssueTold {
     pub state: String,
     /// `running`, `paused` or `cancelled`.
     pub control: String,
+    /// Why it is paused, where the worker did it.
+    pub paused_because: Option<String>,
     /// When content and audience were fixed.
     pub frozen_ms: UtcMs,
     /// When the outbox was filled.
@@ -221,12 +227,21 @@ pub async fn explain(
     };
     let decided = issues::decided(db, &issue.id, &contact_id).await?;
     let told = deliveries::to_person(db, &issue.id, &contact_id, &address).await?;
+    let relay_faults = nodes::relay_faults(db).await?;
     let mut made = Vec::new();
     let mut done = Vec::new();
     for delivery in told {
         done.extend(events::of_delivery(db, &delivery.id).await?);
         let tries = attempts::of_delivery(db, &delivery.id).await?;
-        made.push(delivery_told(issue, delivery, tries, now_ms));
+        let mut told = delivery_told(issue, delivery, tries, now_ms);
+        if told.state == DeliveryState::Ready.as_str() {
+            told.next = [told.next]
+                .into_iter()
+                .chain(holding_up(issue, &relay_faults, now_ms))
+                .collect::<Vec<_>>()
+                .join("; ");
+        }
+        made.push(told);
     }
     done.sort_by(|a, b| (a.at_ms, &a.id).cmp(&(b.at_ms, &b.id)));
     let rendition = match decided.as_ref().and_then(|decided| decided.rendition_id.as_deref()) {
@@ -249,6 +264,7 @@ pub async fn explain(
             title: issue.title.clone(),
             state: issue.state.clone(),
             control: issue.control.clone(),
+            paused_because: issue.paused_because.clone(),
             frozen_ms: issue.frozen_ms,
             released_ms: issue.released_ms,
         },
@@ -402,6 +418,25 @@ fn delivery_told(issue: &Issue, delivery: Told, tries: Vec<Attempt>, now_ms: Utc
         accepted_ms: delivery.accepted_ms,
         expires_ms: delivery.expires_ms,
     }
+}
+
+/// What holds up a message that waits: why its issue was paused, relays that cannot be talked to.
+fn holding_up(issue: &Issue, relay_faults: &[RelayFault], now_ms: UtcMs) -> Vec<String> {
+    if issue.control == Control::Paused.as_str() {
+        return issue.paused_because.iter().map(|why| format!("it was paused because {why}")).collect();
+    }
+    let minutes = |since_ms: UtcMs| (now_ms - since_ms).max(0) / MINUTE_MS;
+    relay_faults
+        .iter()
+        .map(|fault| {
+            format!(
+                "the relay {} cannot be talked to for {} min: {}",
+                fault.relay,
+                minutes(fault.since_ms),
+                fault.detail
+            )
+        })
+        .collect()
 }
 
 fn event_told(event: Event) -> EventTold {

@@ -31,7 +31,7 @@ pub async fn issue(db: &Db, text: &str) -> Result<Issue> {
     };
     if found.is_empty() {
         let there = issues::recent(db).await?;
-        return Err(Error::not_found(format!("issue {text} ({})", names(&there))));
+        return Err(Error::not_found_but(format!("issue {text}"), names(&there)));
     }
     if found.len() > 1 && matches!(reference, IssueReference::On(_)) {
         return Err(Error::conflict(format!(

@@ -74,7 +74,7 @@ pub fn class_means(class: &str) -> &'static str {
     match class {
         "accepted" => "the next mail server took responsibility",
         "host" => "the relay could not be talked to",
-        "uncertain" => "the connection or the process ended before the answer came; it may have arrived",
+        "uncertain" => "the connection or the process ended before the answer came",
         "throttle" => "the relay asked us to slow down",
         "greylist" => "the other side has not met us yet and asks to come back",
         "soft" => "refused for now",

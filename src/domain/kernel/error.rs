@@ -40,6 +40,11 @@ impl Error {
         Self::new(Kind::NotFound, format!("{what} was not found"))
     }
 
+    /// `what` does not exist; `hint` says what does.
+    pub fn not_found_but(what: impl fmt::Display, hint: impl fmt::Display) -> Self {
+        Self::new(Kind::NotFound, format!("{what} was not found; {hint}"))
+    }
+
     /// The input is wrong: say what, where and how to mend it.
     pub fn invalid(why: impl Into<String>) -> Self {
         Self::new(Kind::Invalid, why)

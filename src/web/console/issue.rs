@@ -19,7 +19,7 @@ use crate::{
     store::{
         deliveries,
         issues::{self, Considered, Issue},
-        renditions, reports,
+        nodes, renditions, reports,
     },
     web::{
         error::Problem,
@@ -29,7 +29,7 @@ use crate::{
             Fact,
             chart::{Badge, Bar},
             counted,
-            when::Moment,
+            when::{Moment, span},
             world::World,
         },
     },
@@ -67,6 +67,8 @@ pub struct View {
 pub struct LiveView {
     /// How it stands.
     pub badge: Badge,
+    /// Relays that cannot be talked to, while the issue is on its way.
+    pub relay_faults: Vec<String>,
     /// Promises by zone.
     pub world: World,
     /// Deliveries by state.
@@ -278,8 +280,14 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         Fact::new("Done", when(issue.done_ms)),
         Fact::new("Content", issue.content_hash.chars().take(12).collect::<String>()),
     ]);
+    let on_its_way = matches!(issue.state.as_str(), "released" | "sending") && issue.control == "running";
+    let relay_faults = if on_its_way { nodes::relay_faults(&ctx.db).await? } else { Vec::new() };
+    let relay_fault = |fault: nodes::RelayFault| {
+        format!("{}, for {}: {}", fault.relay, span(ctx.now_ms() - fault.since_ms), fault.detail)
+    };
     Ok(LiveView {
         badge: issue_badge(issue),
+        relay_faults: relay_faults.into_iter().map(relay_fault).collect(),
         world: world(ctx, issue).await?,
         bar: delivery_bar(ctx, &issue.id).await?,
         progress: Progress::of(ctx, issue, zone).await?,
@@ -400,6 +408,7 @@ impl View {
             ],
             live: LiveView {
                 badge: Badge::new("brand", "on its way"),
+                relay_faults: vec!["relay.example, for 3 min: connection refused".into()],
                 world: World::sample(),
                 progress: Progress::sample(),
                 bar: Bar::of(&[

@@ -14,7 +14,7 @@ use crate::{
         delivery::{Outcome, Slots, Stage, Trouble, slots},
         kernel::clock::UtcMs,
     },
-    store::queue::Claimed,
+    store::{nodes::RelayFault, queue::Claimed},
 };
 
 use super::relays::{RelayDesk, RelayTerms};
@@ -295,18 +295,16 @@ impl Dispatch {
         let desk = &mut self.relays[relay];
         let site = self.sites.get_mut(site_name);
         match outcome {
-            Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, stage, .. }
+            Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, stage, detail, .. }
                 if *stage <= Stage::Hello =>
             {
-                if desk.slots.failed(now_ms, RELAY_BROKEN_MAX) {
+                if desk.failed(now_ms, RELAY_BROKEN_MAX, detail) {
                     tracing::warn!(relay = %desk.name, "the relay cannot be talked to; it is left alone for a while");
                 }
                 false
             }
-            Outcome::Refused { trouble: Trouble::Host, .. } | Outcome::Uncertain { .. } => {
-                let elsewhere = desk.failed_site.as_ref().is_some_and(|before| before != site_name);
-                desk.failed_site = Some(site_name.clone());
-                if elsewhere && desk.slots.failed(now_ms, RELAY_BROKEN_MAX) {
+            Outcome::Refused { trouble: Trouble::Host, detail, .. } | Outcome::Uncertain { detail } => {
+                if desk.failed_elsewhere(site_name) && desk.failed(now_ms, RELAY_BROKEN_MAX, detail) {
                     tracing::warn!(relay = %desk.name, "the relay breaks off; it is left alone for a while");
                 }
                 if let Some(site) = site.filter(|_| !another)
@@ -325,13 +323,13 @@ impl Dispatch {
                 false
             }
             Outcome::Accepted { .. } => {
-                desk.failed_site = None;
+                desk.answered();
                 let relay_grew = desk.slots.succeeded();
                 site.is_some_and(|site| site.slots.succeeded()) || relay_grew
             }
             // An answer, though not the one hoped for: both can be talked to.
             Outcome::Refused { .. } => {
-                desk.failed_site = None;
+                desk.answered();
                 false
             }
         }
@@ -457,6 +455,7 @@ impl Dispatch {
             flying: relay.slots.in_use(),
             slots: relay.slots.limit(),
             rests_until_ms: relay.slots.rests_until_ms(now.calendar_ms),
+            fault: relay.fault().cloned(),
         };
         self.relays.iter().map(view).collect()
     }
@@ -484,6 +483,8 @@ pub struct RelayView {
     pub slots: usize,
     /// Until when it is left alone, if it is.
     pub rests_until_ms: Option<UtcMs>,
+    /// Why it was left alone, until it answers.
+    pub fault: Option<RelayFault>,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@
 use std::{
     collections::HashMap,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, AtomicI64, Ordering},
     },
     time::Duration,
@@ -18,7 +18,7 @@ use crate::{
     },
     store::{
         Tx,
-        nodes::{self, Pulse},
+        nodes::{self, Pulse, RelayFault},
         takeover::{self, Reaped},
     },
     work::context::Context,
@@ -39,11 +39,18 @@ pub(super) struct Life {
     last_beat_ms: AtomicI64,
     /// The others forgot us while we stood still: what we held is theirs.
     forgotten: AtomicBool,
+    /// Relays that cannot be talked to, and whether the last heartbeat said so.
+    relay_faults: Mutex<(Vec<RelayFault>, bool)>,
 }
 
 impl Life {
     pub(super) fn new(node: NodeId) -> Self {
-        Self { node, last_beat_ms: AtomicI64::new(i64::MIN / 2), forgotten: AtomicBool::new(false) }
+        Self {
+            node,
+            last_beat_ms: AtomicI64::new(i64::MIN / 2),
+            forgotten: AtomicBool::new(false),
+            relay_faults: Mutex::new((Vec::new(), true)),
+        }
     }
 
     /// Whether the last heartbeat is recent enough at machine time `machine_ms`.
@@ -62,6 +69,22 @@ impl Life {
         self.forgotten.store(false, Ordering::SeqCst);
     }
 
+    /// Has the next heartbeat say which relays cannot be talked to. True if that is news.
+    pub(super) fn note_relay_faults(&self, faults: Vec<RelayFault>) -> bool {
+        let mut noted = self.relay_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_news = noted.0 != faults;
+        if is_news {
+            *noted = (faults, false);
+        }
+        is_news
+    }
+
+    /// What the next heartbeat has to say of relays, if that is news.
+    fn relay_news(&self) -> Option<Vec<RelayFault>> {
+        let noted = self.relay_faults.lock().unwrap_or_else(PoisonError::into_inner);
+        (!noted.1).then(|| noted.0.clone())
+    }
+
     /// Says that we are alive.
     pub(super) async fn beat(&self, ctx: &Context) -> Result<()> {
         // Before asking: what counts is how old the answer may be.
@@ -70,7 +93,15 @@ impl Life {
         let is_first = self.last_beat_ms.load(Ordering::Relaxed) < 0;
         let mut tx = ctx.db.begin().await?;
         let beats = nodes::beat(&mut tx, self.node, machine_ms).await?;
+        let news = self.relay_news();
+        if let Some(faults) = &news {
+            nodes::note_relay_faults(&mut tx, self.node, faults).await?;
+        }
         tx.commit().await?;
+        if let Some(faults) = news {
+            let mut noted = self.relay_faults.lock().unwrap_or_else(PoisonError::into_inner);
+            noted.1 |= noted.0 == faults;
+        }
         // A SQLite file has one process, which nobody else forgets.
         if beats == 0 && !is_first && ctx.db.is_shared() {
             self.forgotten.store(true, Ordering::SeqCst);

@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::dispatch::Now;
-use crate::domain::{delivery::Slots, kernel::clock::UtcMs};
+use crate::{
+    domain::{delivery::Slots, kernel::clock::UtcMs},
+    store::nodes::RelayFault,
+};
 
 /// A relay may be ahead of its share by this many messages.
 const SHARE_SLACK: f64 = 16.0;
@@ -29,7 +32,9 @@ pub(super) struct RelayDesk {
     /// What its hourly limit leaves; `None` without one.
     permits: Option<Permits>,
     /// The site of its last failure, while nothing was accepted since.
-    pub(super) failed_site: Option<Arc<str>>,
+    failed_site: Option<Arc<str>>,
+    /// Why it was left alone, until it answers.
+    fault: Option<RelayFault>,
     /// Machine times at which the messages that are on their way left.
     left_ms: Vec<UtcMs>,
 }
@@ -54,6 +59,7 @@ impl RelayDesk {
             share: 0.0,
             permits: terms.is_limited.then_some(Permits { common: 0, reserved: 0, until_ms: UtcMs::MIN }),
             failed_site: None,
+            fault: None,
             left_ms: Vec::new(),
         }
     }
@@ -75,6 +81,33 @@ impl RelayDesk {
 
     fn slow(&self, now: Now) -> usize {
         self.left_ms.iter().filter(|left_ms| now.machine_ms - **left_ms > SLOW_MS).count()
+    }
+
+    /// It could not be talked to, or broke off, as `detail` says. True if it is left alone from now on, after
+    /// `broken_max` times in a row.
+    pub(super) fn failed(&mut self, now_ms: UtcMs, broken_max: u32, detail: &str) -> bool {
+        let rests = self.slots.failed(now_ms, broken_max);
+        if rests {
+            let since_ms = self.fault.as_ref().map_or(now_ms, |fault| fault.since_ms);
+            self.fault =
+                Some(RelayFault { relay: self.name.to_string(), since_ms, detail: detail.to_owned() });
+        }
+        rests
+    }
+
+    /// Whether its last failure was about another site than `site`, which it is about now.
+    pub(super) fn failed_elsewhere(&mut self, site: &Arc<str>) -> bool {
+        self.failed_site.replace(site.clone()).is_some_and(|before| before != *site)
+    }
+
+    /// It answered, whatever it said.
+    pub(super) fn answered(&mut self) {
+        (self.failed_site, self.fault) = (None, None);
+    }
+
+    /// Why it was left alone, until it answers.
+    pub(super) fn fault(&self) -> Option<&RelayFault> {
+        self.fault.as_ref()
     }
 
     /// Whether it is too far ahead of `other`, which has room.

@@ -160,8 +160,12 @@ impl Deliverer {
             (dispatch.open(), dispatch.relays(self.desk.now()))
         };
         self.ctx.metrics.step(took, started, open);
-        for relay in relays {
+        for relay in &relays {
             self.ctx.metrics.relay(&relay.name, relay.rests_until_ms.is_none(), relay.slots);
+        }
+        let faults = relays.into_iter().filter_map(|relay| relay.fault).collect();
+        if self.life.note_relay_faults(faults) {
+            self.ctx.wake.heart.notify_one();
         }
     }
 

@@ -47,6 +47,12 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
         let looked = tokio::task::spawn_blocking(move || vec![free_space(&folder), fsync(&folder)]).await;
         findings.extend(looked.unwrap_or_default());
     }
+    if let Some(why) = &subject.content_fault {
+        findings.push(Finding::new(Group::Machine, "content-folder", "content.dir").fail(
+            why.clone(),
+            "write the folder that holds vendor.toml under [content] dir; `serve` does not start without it",
+        ));
+    }
     findings.extend(subject.secret_files.iter().map(|file| secret(file, subject.now_ms)));
     if let Err(why) = &subject.keys {
         let finding = Finding::new(Group::Machine, "token-keys", "secrets.token_keys_file");

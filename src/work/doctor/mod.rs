@@ -176,6 +176,8 @@ impl Finding {
 pub struct Subject {
     /// The content, for its senders and zones; none where there is none yet.
     pub library: Option<Arc<Library>>,
+    /// Why the content folder cannot be read.
+    pub content_fault: Option<String>,
     /// Keys that sign.
     pub signer: Signer,
     /// Why keys of the configuration cannot sign.

@@ -5,7 +5,7 @@ use crate::{
     domain::kernel::clock::{DAY_MS, MINUTE_MS},
     store::{
         Db,
-        inspect::{self, Rates},
+        inspect::{self, Paused, Rates},
     },
 };
 
@@ -35,11 +35,11 @@ pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
         None => "nothing that is due waits".to_owned(),
         Some(_) => format!("the oldest message that is due waits since {} min", waits_ms / MINUTE_MS),
     };
-    let stuck = |check, number: i64, pass: &str, found: &str, fix: &str| {
+    let stuck = |check, number: i64, pass: &str, found: [&str; 2], fix: &str| {
         if number == 0 {
             finding(check).pass(pass)
         } else {
-            finding(check).warn(format!("{number} {found}"), fix)
+            finding(check).warn(format!("{number} {}", found[usize::from(number != 1)]), fix)
         }
     };
     let mut findings = vec![
@@ -53,26 +53,44 @@ pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
             "queue-dead",
             queue.dead,
             "nothing was given up after crashes",
-            "messages were being sent in three crashes",
-            "see what they have in common, then have them sent again from the console",
+            ["message was being sent in three crashes", "messages were being sent in three crashes"],
+            "see what they have in common (`partnercast dead-letters --state dead`), then have them sent again, with \
+             `partnercast retry` or from the console",
         ),
         stuck(
             "queue-uncertain",
             queue.uncertain,
             "nothing waits for a decision",
-            "messages may have arrived and wait for a decision",
-            "decide in the console whether they are sent again",
-        ),
-        stuck(
-            "queue-paused",
-            queue.paused_issues,
-            "no issue is paused",
-            "issues are paused",
-            "resume or cancel them in the console",
+            [
+                "message may have arrived and waits for a decision",
+                "messages may have arrived and wait for a decision",
+            ],
+            "see `partnercast dead-letters --state uncertain`, and decide whether they are sent again, with \
+             `partnercast retry` or from the console",
         ),
     ];
+    findings.extend(paused(&queue.paused));
     findings.extend(rates(db, now_ms).await);
     findings
+}
+
+/// Each issue that is paused, why, and the way on.
+fn paused(issues: &[Paused]) -> Vec<Finding> {
+    if issues.is_empty() {
+        return vec![Finding::new(Group::Queue, "queue-paused", "outbox").pass("no issue is paused")];
+    }
+    let finding = |issue: &Paused| {
+        let name = format!("{}/{}", issue.newsletter, issue.nominal_date);
+        let (found, first) = match &issue.paused_because {
+            Some(why) => (format!("the issue is paused: {why}"), "mend that, then "),
+            None => ("the issue is paused, by a person".to_owned(), ""),
+        };
+        let fix = format!(
+            "{first}go on with `partnercast resume {name}` or from the console; `partnercast cancel {name}` ends it for good"
+        );
+        Finding::new(Group::Queue, "queue-paused", name).warn(found, fix)
+    };
+    issues.iter().map(finding).collect()
 }
 
 async fn rates(db: &Db, now_ms: i64) -> Vec<Finding> {

@@ -48,6 +48,7 @@ fn key(selector: &str, from_ms: Option<i64>, pem: &[u8]) -> DkimKey {
 fn subject(zone: zone::Zone) -> Subject {
     Subject {
         library: Some(Arc::new(sync::read(&folder::read_now(&content()).unwrap()).library)),
+        content_fault: None,
         signer: Signer::new(keys().into()).unwrap(),
         dkim_faults: Vec::new(),
         secret_files: Vec::new(),

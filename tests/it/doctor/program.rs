@@ -142,6 +142,18 @@ async fn beside_a_running_serve_everything_that_can_be_good_is() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_content_folder_that_is_not_there_is_named() {
+    let place = Place::new(&[]).await;
+    let text = std::fs::read_to_string(place.config()).unwrap();
+    let gone = place.dir.path().join("gone").display().to_string();
+    std::fs::write(place.config(), text.replace(&content().display().to_string(), &gone)).unwrap();
+    let (code, said) = place.doctor(&["--json"]).await;
+    let answer: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!((code, status(&answer, "content-folder")), (1, "fail"), "{said}");
+    assert!(said.contains(&gone), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_comes_back_is_looked_at_beside_a_running_serve() {
     let port = TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port();
     let bounces = format!(

@@ -69,8 +69,8 @@ both_dbs! {
         let findings = found(&db, START_MS + HOUR_MS).await;
         for (check, words) in [
             ("queue-waiting", "waits since 60 min"),
-            ("queue-dead", "1 messages were being sent in three crashes"),
-            ("queue-uncertain", "1 messages may have arrived"),
+            ("queue-dead", "1 message was being sent in three crashes"),
+            ("queue-uncertain", "1 message may have arrived"),
             ("queue-bounces", "3 of 100 messages of the last 24 h met an address that does not exist (3 refused, 0 came back)"),
         ] {
             let (status, said) = worst(&findings, check);
@@ -79,7 +79,14 @@ both_dbs! {
         assert_eq!(worst(&findings, "queue-paused").0, Status::Pass);
         in_tx!(db, tx => issues::control(tx, &scene.issue, "paused"));
         let findings = found(&db, START_MS + HOUR_MS).await;
-        assert_eq!(worst(&findings, "queue-paused").0, Status::Warn);
+        let (status, said) = worst(&findings, "queue-paused");
+        assert!(status == Status::Warn && said.contains("paused, by a person"), "{said}");
+        in_tx!(db, tx => issues::control(tx, &scene.issue, "running"));
+        in_tx!(db, tx => issues::pause_because(tx, &scene.issue, "20 messages in a row were refused"));
+        let (_, said) = worst(&found(&db, START_MS + HOUR_MS).await, "queue-paused");
+        for words in ["weekly/", "paused: 20 messages in a row were refused", "partnercast resume weekly/"] {
+            assert!(said.contains(words), "{said}");
+        }
         assert_eq!(worst(&findings, "queue-waiting").0, Status::Pass, "what is paused waits for a person");
         let (status, said) = worst(&found(&db, START_MS + 3 * DAY_MS).await, "queue-bounces");
         assert!(status == Status::Warn && said.contains("of the last 30 days"), "a day has too few: {said}");

@@ -2,7 +2,9 @@
 
 use partnercast::{
     domain::kernel::id::NodeId,
-    store::nodes::{Pulse, beat, forget, forget_others, leave, pulses},
+    store::nodes::{
+        Pulse, RelayFault, beat, forget, forget_others, leave, note_relay_faults, pulses, relay_faults,
+    },
 };
 
 use crate::harness::{
@@ -43,6 +45,27 @@ both_dbs! {
         in_tx!(db, tx => leave(tx, one));
         in_tx!(db, tx => beat(tx, one, 6_000));
         assert_eq!(pulses(&db).await.unwrap(), [pulse(one, 0), pulse(two, 0)]);
+    }
+
+    /// Each relay is told once, with its longest fault, until its nodes say that it answers or leave.
+    async fn relay_faults_are_told_until_they_are_over(db: Db) {
+        let random = SeededRandom::new(2);
+        let (one, two) = (NodeId::new(START_MS, &random), NodeId::new(START_MS + 1, &random));
+        let fault = |relay: &str, since_ms, detail: &str| RelayFault { relay: relay.into(), since_ms, detail: detail.into() };
+        let both = [fault("b", 7, "421 “later” \u{1f40c}"), fault("a", 9, "refused")];
+        in_tx!(db, tx => note_relay_faults(tx, one, &both));
+        assert!(relay_faults(&db).await.unwrap().is_empty(), "it has not said that it is alive");
+        in_tx!(db, tx => beat(tx, one, 1_000));
+        in_tx!(db, tx => beat(tx, two, 1_000));
+        in_tx!(db, tx => note_relay_faults(tx, one, &both));
+        in_tx!(db, tx => note_relay_faults(tx, two, &[fault("a", 5, "silent")]));
+        let told = relay_faults(&db).await.unwrap();
+        assert_eq!(told, [fault("a", 5, "silent"), both[0].clone()]);
+        in_tx!(db, tx => note_relay_faults(tx, one, &[]));
+        in_tx!(db, tx => beat(tx, two, 2_000));
+        assert_eq!(relay_faults(&db).await.unwrap(), [fault("a", 5, "silent")]);
+        in_tx!(db, tx => leave(tx, two));
+        assert!(relay_faults(&db).await.unwrap().is_empty());
     }
 
     /// A node that has counted on since it was looked at is not forgotten.

@@ -16,7 +16,7 @@ use partnercast::{
         kernel::clock::{HOUR_MS, MINUTE_MS},
     },
     store::{Db, issues, suppressions},
-    work::approve,
+    work::{approve, explain},
 };
 use sqlx::SqlitePool;
 use tokio::sync::{Notify, watch};
@@ -247,8 +247,10 @@ both_dbs! {
         worker.drain().await.unwrap();
         let issue = issues::issue(&db, &post.scene.issue).await.unwrap().unwrap();
         assert_eq!(issue.control, "paused");
-        let why = issue.paused_because.unwrap();
+        let why = issue.paused_because.clone().unwrap();
         assert!(why.contains("5.7.26") && why.contains("not authenticated"), "{why}");
+        let told = explain::explain(&db, post.ctx.now_ms(), &issue, "reader0000@one.example", None).await.unwrap();
+        assert!(told.deliveries[0].next.contains(&why), "{}", told.deliveries[0].next);
         let tries = post.tries("").await;
         assert!((20..=20 + 2 * 32).contains(&tries.len()), "{} of 200 were tried", tries.len());
         assert!(tries.iter().all(|seen| seen.0 == "our-setup"));

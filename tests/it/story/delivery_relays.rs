@@ -15,9 +15,14 @@ use partnercast::{
         delivery::WarmUp,
         kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
     },
+    store::{issues, nodes},
+    work::explain,
 };
 
-use super::post::{AMPLE, Post, SHORT, message_ids, relay};
+use super::{
+    post::{AMPLE, Post, SHORT, message_ids, relay},
+    processes::until,
+};
 use crate::harness::{
     both_dbs,
     chaos::{Act, Sink, Step},
@@ -54,6 +59,14 @@ async fn switchable() -> (Sink, Arc<AtomicBool>) {
     })
     .await;
     (sink, is_on)
+}
+
+/// What the first reader is told comes next.
+async fn next(post: &Post) -> String {
+    let issue = issues::issue(&post.ctx.db, &post.scene.issue).await.unwrap().unwrap();
+    let now_ms = post.ctx.now_ms();
+    let told = explain::explain(&post.ctx.db, now_ms, &issue, "reader0000@one.example", None).await.unwrap();
+    told.deliveries[0].next.clone()
 }
 
 /// Makes the promises of a scene last: these stories take days.
@@ -118,12 +131,7 @@ both_dbs! {
         let mut relay = narrow(&sink);
         relay.timeouts.idle = SHORT;
         let running = post.run(vec![relay]);
-        let closed = async {
-            while sink.count("QUIT") == 0 {
-                tokio::task::yield_now().await;
-            }
-        };
-        tokio::time::timeout(AMPLE, closed).await.expect("it is closed");
+        until("it is closed", AMPLE, || async { sink.count("QUIT") > 0 }).await;
         assert_eq!(sink.count("EHLO"), 1);
         post.advance(HOUR_MS);
         post.wait_for_accepted("", 6).await;
@@ -142,6 +150,22 @@ both_dbs! {
         post.drain_until_done(&mut worker, 10 * MINUTE_MS).await;
         assert_eq!((post.accepted("").await, message_ids(&sink).len()), (100, 100));
         post.assert_nothing_lost(&[&sink]).await;
+    }
+
+    /// A relay that is down is named, with its word, to whoever asks why mail waits; until it answers.
+    async fn a_relay_that_is_down_is_told_with_what_waits(db: Db) {
+        let post = Post::new(&db, "told", &[("one.example", 3), ("two.example", 3)]).await;
+        let (sink, is_on) = switchable().await;
+        let running = post.run(vec![relay(&sink, "down")]);
+        until("the fault is noted", AMPLE, || async { !nodes::relay_faults(&db).await.unwrap().is_empty() }).await;
+        let said = next(&post).await;
+        assert!(said.contains("the relay down cannot be talked to for 0 min: 421 4.3.2 not now"), "{said}");
+        is_on.store(true, Ordering::SeqCst);
+        post.advance(HOUR_MS);
+        post.wait_for_accepted("", 6).await;
+        until("it answered", AMPLE, || async { nodes::relay_faults(&db).await.unwrap().is_empty() }).await;
+        assert!(next(&post).await.starts_with("nothing more"));
+        running.stop().await;
     }
 
     /// When one of two relays is down the other takes its mail within the same try; once it is back both work.

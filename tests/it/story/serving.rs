@@ -52,7 +52,10 @@ fn a_dry_run_of_a_report_goes_beside_a_running_serve() {
         let (done, says) = run(&serve.config(), &["suppress", "list"]);
         assert!(done && says.contains("0 on the do-not-send list"), "{says}");
         let (done, says) = run(&serve.config(), &["bounce", file]);
-        assert!(!done && says.contains("already works on"), "{says}");
+        assert!(
+            !done && says.contains("already works on") && says.contains("--dry-run works beside it"),
+            "{says}"
+        );
         serve.signal("-TERM");
         serve.assert_ends_in_order();
         let config = folder.path().join("serve/partnercast.toml");
@@ -85,6 +88,12 @@ fn links_name_the_port_that_is_really_used() {
         assert_eq!(get(link.trim()), "HTTP/1.1 200 OK");
         let (done, says) = run(&config, &["pause", "fold-forward"]);
         assert!(!done && says.contains(&format!("{base}/console/issues/iss_")), "{says}");
+        let (done, says) = run(&config, &["suppress", "add", "dana@north.example"]);
+        assert!(!done && says.contains(&format!("{base}/console/suppressions")), "{says}");
+        let (done, says) = run(&config, &["suppress", "list", "--reason", "nonsense"]);
+        assert!(!done && says.contains("there are bad-address, bad-domain"), "{says}");
+        let (_, says) = run(&config, &["doctor"]);
+        assert!(says.contains(base.trim_start_matches("http://")) && !says.contains(":0 "), "{says}");
         // Started twice: that the port is taken would be half the truth.
         let mut second = Command::new(env!("CARGO_BIN_EXE_partnercast"));
         second.args(["serve", "--config"]).arg(&config);
