@@ -2,6 +2,7 @@
 
 pub mod dkim;
 mod parts;
+mod preview;
 
 use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
@@ -31,6 +32,7 @@ use crate::{
 };
 use parts::dialers_of;
 pub use parts::{clock_of, context, relays_of, sources_of};
+pub use preview::PreviewApp;
 
 /// Longest time for closing the database's connections.
 const CLOSE_MAX: Duration = Duration::from_secs(5);

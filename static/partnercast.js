@@ -74,7 +74,7 @@
   });
 
   // Filters that submit themselves.
-  all('select[data-submit]').forEach((select) => select.addEventListener('change', () => select.form.requestSubmit()));
+  all('[data-submit]').forEach((choice) => choice.addEventListener('change', () => choice.form.requestSubmit()));
 
   // A form is sent once.
   all('form[method=post]').forEach((form) => form.addEventListener('submit', (event) => {

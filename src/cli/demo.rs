@@ -174,7 +174,7 @@ fn welcome(app: &App, dir: &Path) {
 }
 
 /// Opens the browser where there is one; where not, the address stands in the terminal.
-fn open_browser(url: &str) {
+pub(super) fn open_browser(url: &str) {
     let opener = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let _ = Command::new(opener)
         .arg(url)

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod import;
 pub mod init;
 pub mod migrate_to;
+pub mod preview;
 pub mod serve;
 pub mod sign_in;
 pub mod steer;
@@ -53,6 +54,8 @@ enum Command {
     Init(init::Arguments),
     /// Check a content folder; findings with file, line, column and fix. Exit code 1 if there are errors.
     Check(check::Arguments),
+    /// Show a content folder as its readers will see it, through any partner's eyes, and follow every save.
+    Preview(preview::Arguments),
     /// Begin a new content file with the example of its kind.
     New(content::NewArguments),
     /// Print what may be written in a content file: keys with meanings, and an example.
@@ -115,6 +118,7 @@ pub fn main() -> ExitCode {
             }
             looked
         }
+        Command::Preview(arguments) => block_on(preview::main(arguments)),
         Command::Serve(arguments) => block_on(serve::main(arguments)),
         Command::Explain(arguments) => block_on(explain::main(arguments)),
         Command::Release(arguments) => block_on(steer::main(Lever::Release, arguments)),

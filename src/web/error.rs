@@ -46,6 +46,11 @@ impl From<Error> for Problem {
 }
 
 impl Problem {
+    /// What is wrong, for a page that shows it by itself.
+    pub fn into_error(self) -> Error {
+        self.error
+    }
+
     /// There is no such page.
     pub fn no_page() -> Self {
         Error::not_found("this page").into()

@@ -20,6 +20,8 @@ pub enum Area {
     Desk,
     /// Partners' customers and mail readers.
     Public,
+    /// Whoever writes content.
+    Preview,
 }
 
 /// What every template finds under `frame`.
@@ -37,6 +39,8 @@ pub struct Frame {
     pub css: String,
     /// The script's address.
     pub js: String,
+    /// The address of the area's own script.
+    pub more_js: Option<String>,
     /// Class of the body.
     pub area: &'static str,
     /// Where the mark leads.
@@ -90,6 +94,7 @@ impl Frame {
             Area::Console => nav.extend(CONSOLE),
             Area::Demo => nav.extend([("Console", "/console"), ("Sales desk", "/desk")]),
             Area::Desk => nav.push(("Your leads", "/desk")),
+            Area::Preview => nav.push(("All content", "/")),
             Area::Public => {}
         }
         // The longest entry that leads here is the current one.
@@ -109,11 +114,12 @@ impl Frame {
             dir: "ltr",
             css: statics::address("partnercast.css"),
             js: statics::address("partnercast.js"),
+            more_js: (area == Area::Preview).then(|| statics::address("preview.js")),
             area: match area {
                 Area::Public => "public",
-                Area::Demo | Area::Console | Area::Desk => "app",
+                Area::Demo | Area::Console | Area::Desk | Area::Preview => "app",
             },
-            home: if ctx.settings.demo { "/" } else { "/console" },
+            home: if ctx.settings.demo || area == Area::Preview { "/" } else { "/console" },
             nav,
             now_ms,
             now: Moment::full(now_ms, zone),
@@ -167,6 +173,7 @@ impl Frame {
                 &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")]
             }
             Area::Desk => &[("Your leads", "/desk")],
+            Area::Preview => &[("All content", "/")],
             Area::Public => &[],
         };
         Self {
@@ -176,6 +183,7 @@ impl Frame {
             dir: "ltr",
             css: "/static/partnercast.css".into(),
             js: "/static/partnercast.js".into(),
+            more_js: (area == Area::Preview).then(|| "/static/preview.js".into()),
             area: if area == Area::Public { "public" } else { "app" },
             home: "/",
             nav: nav

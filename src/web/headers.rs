@@ -26,6 +26,28 @@ pub fn sandboxed(mut response: Response) -> Response {
     response
 }
 
+/// What the author's preview shows in a frame of its own: no script, no form, nothing from elsewhere.
+#[derive(Debug, Clone, Copy)]
+struct Framed(&'static str);
+
+/// A page of ours, in a pane of the preview.
+pub fn framed(mut response: Response) -> Response {
+    response.extensions_mut().insert(Framed(
+        "default-src 'none'; img-src 'self'; style-src 'self'; font-src 'self'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'self'",
+    ));
+    response
+}
+
+/// A mail, whose styles are inline, in a pane of the preview.
+pub fn framed_mail(mut response: Response) -> Response {
+    response.extensions_mut().insert(Framed(
+        "default-src 'none'; img-src 'self' data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
+         frame-ancestors 'self'",
+    ));
+    response
+}
+
 /// An answer about one person: kept by nobody.
 pub fn private(mut response: Response) -> Response {
     set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
@@ -47,9 +69,13 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
 /// Adds what is missing to every response, errors included.
 pub async fn add(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
-    let framed = response.extensions().get::<Sandboxed>().is_some();
+    let in_pane = response.extensions().get::<Framed>().copied();
+    let sandboxed = response.extensions().get::<Sandboxed>().is_some();
     let headers = response.headers_mut();
-    if framed {
+    if let Some(Framed(policy)) = in_pane {
+        set(headers, header::CONTENT_SECURITY_POLICY, policy);
+        set(headers, header::CACHE_CONTROL, "no-store");
+    } else if sandboxed {
         let policy = mail_policy(&ctx.settings.public_url);
         if let Ok(policy) = HeaderValue::from_str(&policy) {
             headers.insert(header::CONTENT_SECURITY_POLICY, policy);
@@ -57,7 +83,7 @@ pub async fn add(State(ctx): State<Arc<Context>>, request: Request, next: Next) 
     } else {
         set(headers, header::CONTENT_SECURITY_POLICY, POLICY);
     }
-    set(headers, header::X_FRAME_OPTIONS, if framed { "SAMEORIGIN" } else { "DENY" });
+    set(headers, header::X_FRAME_OPTIONS, if sandboxed || in_pane.is_some() { "SAMEORIGIN" } else { "DENY" });
     set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     if !headers.contains_key(header::REFERRER_POLICY) {

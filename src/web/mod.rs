@@ -13,6 +13,7 @@ mod headers;
 mod health;
 mod incoming;
 pub mod metrics;
+mod preview;
 mod public;
 mod respond;
 mod router;
@@ -38,5 +39,5 @@ mod tests;
 mod throttle_tests;
 
 pub use health::Readiness;
-pub use router::{router, router_with};
+pub use router::{preview_router, router, router_with};
 pub use server::{Limits, serve};

@@ -17,10 +17,13 @@ use tower_http::{
 use super::{
     console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
-    incoming, metrics, public, statics,
+    incoming, metrics, preview, public, statics,
     throttle::Throttle,
 };
-use crate::{channel::mailbox::MESSAGE_BYTES_MAX, work::Context};
+use crate::{
+    channel::mailbox::MESSAGE_BYTES_MAX,
+    work::{Context, preview::Preview},
+};
 
 /// Largest body of a request, in bytes.
 const BODY_BYTES_MAX: usize = 64 * 1024;
@@ -41,11 +44,23 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
     } else {
         routes = routes.route("/", get(console::home));
     }
+    let routes = routes.merge(inside.layer(from_fn_with_state(ctx.clone(), console::signin::gate)));
+    guarded(routes, mail_in(), ctx, readiness)
+}
+
+/// The author's pages, for `partnercast preview`.
+pub fn preview_router(preview: Arc<Preview>) -> Router {
+    let ctx = preview.ctx.clone();
+    let routes = open().merge(preview_routes()).layer(Extension(preview));
+    guarded(routes, Router::new(), ctx, Readiness::default())
+}
+
+/// Limits, headers and errors around all routes; `long` are those whose bodies have limits of their own.
+fn guarded(routes: Routes, long: Routes, ctx: Arc<Context>, readiness: Readiness) -> Router {
     routes
-        .merge(inside.layer(from_fn_with_state(ctx.clone(), console::signin::gate)))
         .fallback(public::nothing)
         .layer(RequestBodyLimitLayer::new(BODY_BYTES_MAX))
-        .merge(mail_in())
+        .merge(long)
         .layer(TimeoutLayer::with_status_code(StatusCode::REQUEST_TIMEOUT, REQUEST_TIMEOUT))
         .layer(Extension(readiness))
         .layer(Extension(Arc::new(Throttle::default())))
@@ -67,6 +82,18 @@ fn open() -> Routes {
         .route("/readyz", get(health::ready))
         .route("/static/{name}", get(statics::file))
         .route("/media/{name}", get(public::media::file))
+}
+
+/// What whoever writes content sees.
+fn preview_routes() -> Routes {
+    Router::new()
+        .route("/", get(preview::list::page))
+        .route("/changes", get(preview::changes))
+        .route("/assets/{*reference}", get(preview::asset::page))
+        .route("/frames/{*reference}", get(preview::frame::show))
+        .route("/send/{*reference}", post(preview::sent::send))
+        .route("/p/{partner}/brand.css", get(public::brand::style_sheet))
+        .route("/p/{partner}/{*reference}", get(preview::frame::follow))
 }
 
 /// What comes back by mail, for who knows the secret: messages are longer than forms.

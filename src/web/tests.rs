@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::{
     console, demo, desk, error,
     frame::{Area, Frame},
+    preview,
     public::{self, Branded, brand::BrandView},
     respond::Shown,
     view::form::Form,
@@ -100,6 +101,10 @@ fn every_page_renders_with_every_sample() {
     samples.app("report", "console/report", Area::Console, &console::suppressions::ReportView::sample());
     samples.app("content", "console/content", Area::Console, &console::content::ListView::sample());
     samples.app("preview", "console/preview", Area::Console, &console::content::PreviewView::sample());
+    samples.app("preview-list", "preview/list", Area::Preview, &preview::list::View::sample());
+    samples.app("preview-asset", "preview/asset", Area::Preview, &preview::asset::View::sample());
+    samples.app("preview-text", "preview/text", Area::Preview, &preview::frame::TextView::sample());
+    samples.app("preview-sent", "preview/sent", Area::Preview, &preview::sent::View::sample());
     samples.app("sign-in", "console/sign_in", Area::Public, &console::signin::View::sample());
     samples.app("problem", "problem", Area::Public, &error::View::sample());
     for entry in walk(&folder.join("pages")) {

@@ -62,7 +62,14 @@ pub async fn bundle(
     let reader = Reader::insider(&partner, locale);
     let theirs = |reference: &str| library.find(reference, locale).filter(|asset| asset.concerns(&reader));
     let asset = theirs(reference).ok_or_else(|| Error::not_found("this asset"))?;
-    let mut packed = Packed { ctx, library: &library, partner: &partner, locale, files: BTreeMap::new() };
+    let mut packed = Packed {
+        ctx,
+        library: &library,
+        partner: &partner,
+        locale,
+        with_documents: true,
+        files: BTreeMap::new(),
+    };
     let mut contents = vec![packed.asset(asset, "").await?];
     if let Detail::Kit(kit) = &asset.detail {
         if kit.tactics.len() > TACTICS_MAX {
@@ -96,6 +103,27 @@ pub async fn bundle(
     Ok(Bundle { name, bytes })
 }
 
+/// The files of an asset as in its bundle, by name, but for its document: mail, page, text, posts, calendar, images.
+///
+/// # Errors
+/// As [`bundle`].
+pub(super) async fn texts(
+    ctx: &Context,
+    partner: &Partner,
+    reference: &str,
+    locale: &Locale,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    let library = ctx.library();
+    let asset = library
+        .find(reference, locale)
+        .filter(|asset| asset.concerns(&Reader::insider(partner, locale)))
+        .ok_or_else(|| Error::not_found("this asset"))?;
+    let mut packed =
+        Packed { ctx, library: &library, partner, locale, with_documents: false, files: BTreeMap::new() };
+    packed.asset(asset, "").await?;
+    Ok(packed.files)
+}
+
 /// One asset in the list of contents.
 struct Entry {
     title: String,
@@ -110,6 +138,8 @@ struct Packed<'p> {
     library: &'p Library,
     partner: &'p Partner,
     locale: &'p Locale,
+    /// Whether documents are made too, which takes longer than all the rest.
+    with_documents: bool,
     files: BTreeMap<String, Vec<u8>>,
 }
 
@@ -155,7 +185,7 @@ impl Packed<'_> {
             let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
-        if cfg!(feature = "pdf") && asset.kind() == AssetKind::Whitepaper {
+        if self.with_documents && documents::has_document(asset.kind()) {
             let pdf = documents::whitepaper_pdf(
                 self.ctx,
                 self.partner.slug.as_str(),
@@ -349,7 +379,7 @@ struct Piece<'p> {
 }
 
 /// Whether it has a page of the partner's that anybody may open.
-fn has_page(asset: &Asset) -> bool {
+pub(super) fn has_page(asset: &Asset) -> bool {
     asset.kind().is_for_customers() && (asset.kind() != AssetKind::Page || asset.reference == TALK_TO_US)
 }
 

@@ -25,7 +25,7 @@ use crate::{
         email::{self, CardImage, EmailInput, FeatureCard, FooterLinks, MessageHeaders, WireTemplate},
         slots::{Slot, SlotTable},
     },
-    store::renditions::NewRendition,
+    store::renditions::{NewLink, NewRendition},
 };
 
 /// An issue that is to be composed.
@@ -149,11 +149,23 @@ fn shown(subject: &str) -> String {
     text
 }
 
+/// The mail that `readers` get, and its tracked links.
+///
+/// # Errors
+/// As [`variant`].
+pub(super) fn mail(
+    templates: &Templates,
+    plan: &Plan<'_>,
+    readers: Readers<'_>,
+) -> Result<(email::EmailRendition, Vec<NewLink>)> {
+    render(templates, plan, readers)
+}
+
 fn render(
     templates: &Templates,
     plan: &Plan<'_>,
     readers: Readers<'_>,
-) -> Result<(email::EmailRendition, Vec<crate::store::renditions::NewLink>)> {
+) -> Result<(email::EmailRendition, Vec<NewLink>)> {
     let (asset, issue, language) = plan.localised(readers.locale);
     let strings = templates.strings(&language);
     let book = RefCell::new(LinkBook::default());

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     domain::{
-        content::{Asset, Reader, kinds::Detail, tree::Target},
+        content::{Asset, AssetKind, Reader, kinds::Detail, tree::Target},
         kernel::{Error, Locale, Result},
         partner::Partner,
     },
@@ -37,6 +37,11 @@ impl Default for Documents {
     fn default() -> Self {
         Self { kept: Cache::new(KEPT_MAX), places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
+}
+
+/// Whether assets of this kind have a PDF in this build.
+pub fn has_document(kind: AssetKind) -> bool {
+    cfg!(feature = "pdf") && kind == AssetKind::Whitepaper
 }
 
 /// The PDF of a whitepaper in a partner's brand and a reader's language.

@@ -26,6 +26,7 @@ pub mod metrics;
 pub mod migrate;
 pub mod notices;
 pub mod preferences;
+pub mod preview;
 pub mod publish;
 pub mod replay;
 pub mod scoring;

@@ -227,7 +227,7 @@ pub async fn load(ctx: &Context) -> Result<Synced> {
     Ok(Synced { findings, ..Synced::default() })
 }
 
-fn is_image(path: &str) -> bool {
+pub(super) fn is_image(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "png")
 }
 

@@ -112,7 +112,7 @@ pub struct Select {
 }
 
 /// The folders in the order people look for them.
-const KINDS: [(AssetKind, &str); 12] = [
+pub(in crate::web) const KINDS: [(AssetKind, &str); 12] = [
     (AssetKind::Newsletter, "Newsletters"),
     (AssetKind::Issue, "Issues"),
     (AssetKind::Whitepaper, "Whitepapers"),
@@ -176,7 +176,8 @@ async fn findings(ctx: &Context) -> Result<Vec<FindingLine>> {
     Ok(found.into_iter().take(500).map(finding).collect())
 }
 
-fn finding(finding: Finding) -> FindingLine {
+/// A finding as pages show it.
+pub(in crate::web) fn finding(finding: Finding) -> FindingLine {
     let tone = if finding.severity == Severity::Error { "bad" } else { "warn" };
     FindingLine {
         place: format!("{}:{}:{}", finding.file, finding.line, finding.column),

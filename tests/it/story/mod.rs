@@ -17,6 +17,7 @@ mod issue;
 mod metrics;
 mod migrate;
 mod post;
+mod preview;
 mod process_faults;
 mod processes;
 mod rig;
