@@ -56,6 +56,16 @@ pub struct Readers<'a> {
     pub locale: &'a Locale,
 }
 
+impl<'a> Plan<'a> {
+    /// The plan of the issue `asset`, which is an original; none if it is no issue, or its newsletter is not there.
+    pub fn of(library: &'a Library, media: &'a Media, asset: &'a Asset) -> Option<Self> {
+        let Detail::Issue(issue) = &asset.detail else { return None };
+        let name = issue.newsletter.as_ref()?.as_str();
+        let (newsletter_asset, newsletter) = library.newsletters().find(|(asset, _)| asset.slug() == name)?;
+        Some(Self { library, media, newsletter_asset, newsletter, asset, issue })
+    }
+}
+
 impl Plan<'_> {
     /// The issue in the readers' language, and that language.
     fn localised(&self, locale: &Locale) -> (&Asset, &Issue, Locale) {

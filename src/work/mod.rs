@@ -22,6 +22,7 @@ pub mod import;
 pub mod lead_card;
 pub mod link_book;
 pub mod lookup;
+pub mod matrix;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;

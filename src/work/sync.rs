@@ -227,6 +227,12 @@ pub async fn load(ctx: &Context) -> Result<Synced> {
     Ok(Synced { findings, ..Synced::default() })
 }
 
+/// The images of `files` by path, for rendering without a store: their paths stand for their bytes.
+pub fn paths_of_images(files: &[SourceFile]) -> Media {
+    let images = files.iter().map(|file| &file.path).filter(|path| is_image(path));
+    images.map(|path| (path.clone(), sha256_hex(path.as_bytes()))).collect()
+}
+
 pub(super) fn is_image(path: &str) -> bool {
     Path::new(path).extension().is_some_and(|extension| extension == "png")
 }
