@@ -1,6 +1,7 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
 pub mod approve;
+mod audience;
 pub mod bounce;
 pub mod bundle;
 pub mod cache;
@@ -26,6 +27,7 @@ pub mod matrix;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;
+pub mod plan;
 pub mod preferences;
 pub mod preview;
 pub mod publish;

@@ -209,6 +209,22 @@ pub async fn stored_texts(db: &Db) -> Result<Vec<SourceFile>> {
         .collect())
 }
 
+/// Shows what `dir` holds to this process alone: nothing is stored, so images have no address yet.
+///
+/// # Errors
+/// The folder cannot be read; `Invalid` with every error in it.
+pub async fn show(ctx: &Context, dir: &Path) -> Result<()> {
+    let files = folder::read(dir).await?;
+    let Read { library, findings, .. } = read(&files);
+    let errors: Vec<String> =
+        findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();
+    if !errors.is_empty() {
+        return Err(Error::invalid(errors.join("\n")));
+    }
+    ctx.set_contents(library, paths_of_images(&files));
+    Ok(())
+}
+
 /// Takes the content from the store: for nodes without a content folder.
 ///
 /// # Errors

@@ -16,6 +16,7 @@ mod hello;
 mod issue;
 mod metrics;
 mod migrate;
+mod plan;
 mod post;
 mod preview;
 mod process_faults;
