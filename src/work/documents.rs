@@ -116,7 +116,7 @@ async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Local
     };
     let brand = CoBrand::new(&library, &media, partner, locale, &ctx.settings.public_url)?;
     let language = asset.locale.clone().unwrap_or_else(|| brand.vendor.default_locale.clone());
-    let strings = ctx.templates.strings(&language);
+    let strings = ctx.templates.strings_for(&language, locale);
     let published = asset.front.publish.unwrap_or_default();
     let talk_to_us = format!("{}{}", ctx.settings.public_url, brand.path(TALK_TO_US));
     let partner_logo = match &partner.brand.logo {

@@ -113,7 +113,7 @@ pub fn render_pdf(
         )));
     }
     let strings = templates.strings(&input.locale);
-    let data = data(input, strings, body);
+    let data = data(input, &strings, body);
     let json = serde_json::to_vec(&data).map_err(|error| Error::internal("document data").because(error))?;
     let mut files = vec![("document.json".to_owned(), json)];
     let logos = [
@@ -156,7 +156,7 @@ fn data<'a>(input: &'a DocumentInput, strings: &'a Strings, body: Vec<serde_json
         summary: &input.summary,
         cover_line: input.cover_line.as_deref(),
         authors: &input.authors,
-        by_authors: strings.fill("by_authors", &[("authors", &input.authors.join(", "))]),
+        by_authors: strings.fill("by_authors", &[("authors", &strings.list(&input.authors))]),
         published: strings.fill("published", &[("date", &input.published)]),
         rights: strings.fill(
             "all_rights",

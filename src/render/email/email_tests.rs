@@ -62,6 +62,8 @@ fn input(partner_name: &str, locale: &str) -> EmailInput {
         headline: "Restores, not <backups>".into(),
         sections: vec![vec![paragraph, code]],
         cards: vec![FeatureCard {
+            lang: "en".into(),
+            dir: "ltr",
             kind_label: "Whitepaper".into(),
             title: "Proof \"of\" Recovery".into(),
             summary: "Six questions.".into(),

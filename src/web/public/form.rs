@@ -121,7 +121,7 @@ pub async fn talk_sent(
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
             let form = talk_form(&ctx, &setting, &wanted, &filled)?
-                .with(Some(amiss), ctx.templates.strings(&language));
+                .with(Some(amiss), &ctx.templates.strings(&language));
             Ok(refused.on(show_talk(&ctx, &setting, form)?))
         }
     }
@@ -160,7 +160,7 @@ pub async fn asset_sent(
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
             let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?
-                .with(Some(amiss), ctx.templates.strings(&language));
+                .with(Some(amiss), &ctx.templates.strings(&language));
             Ok(refused.on(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
         }
     }
@@ -304,7 +304,7 @@ fn blank(
         text: text.map(|text| strings.get(text).to_owned()),
         action: String::new(),
         button: strings.get(button).to_owned(),
-        fields: fields(strings, filled, kind == FormKind::TalkToUs),
+        fields: fields(&strings, filled, kind == FormKind::TalkToUs),
         consent: consent(setting, kind, language)?,
         consented: filled.consent == "yes",
         consent_fault: None,

@@ -99,7 +99,7 @@ async fn show(
         form: if asked {
             None
         } else {
-            Some(ask(ctx, &setting, access, &language, filled)?.with(amiss, strings))
+            Some(ask(ctx, &setting, access, &language, filled)?.with(amiss, &strings))
         },
     };
     let head = Head::new(&view.title, "", &language);

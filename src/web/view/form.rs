@@ -150,8 +150,7 @@ impl Form {
             None => self,
             Some(Amiss::Faults(faults)) => self.with_faults(faults),
             Some(Amiss::Wait(wait)) => {
-                let minutes = wait.minutes().to_string();
-                self.notice = Some(strings.fill("form_wait", &[("minutes", &minutes)]));
+                self.notice = Some(strings.count("form_wait", ("minutes", wait.minutes()), &[]));
                 self
             }
         }
