@@ -86,7 +86,8 @@ impl Formats {
     }
 
     /// `A, B and C`.
-    pub(super) fn list(&self, items: &[&str]) -> String {
+    pub(super) fn list<T: AsRef<str>>(&self, items: &[T]) -> String {
+        let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
         ListFormatter::try_new_and((&self.0).into(), ListFormatterOptions::default())
             .map_or_else(|_| items.join(", "), |formatter| formatter.format(items.iter()).to_string())
     }

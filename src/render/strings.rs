@@ -98,8 +98,9 @@ impl Strings {
 
     /// Several things in a sentence: `A, B and C`.
     pub fn list<T: AsRef<str>>(&self, items: &[T]) -> String {
-        let items: Vec<&str> = items.iter().map(AsRef::as_ref).collect();
-        self.formats.list(&items)
+        // Each by itself, or the first one's direction would be that of them all.
+        let isolated = |item: &T| bidi::isolated(item.as_ref().to_owned(), self.is_rtl);
+        self.formats.list(&items.iter().map(isolated).collect::<Vec<_>>())
     }
 
     /// When a newsletter comes: `am zweiten Dienstag im Monat um 09:00 Uhr`.

@@ -155,7 +155,7 @@ impl Packed<'_> {
             let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
-        if cfg!(feature = "pdf") && asset.kind() == AssetKind::Whitepaper {
+        if documents::has_pdf(asset) {
             let pdf = documents::whitepaper_pdf(
                 self.ctx,
                 self.partner.slug.as_str(),

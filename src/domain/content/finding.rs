@@ -114,6 +114,9 @@ pub mod codes {
         LOW_CONTRAST "C514" Warning "A colour that is hard to read.";
         FEW_FORMS "C515" Warning "A key message that people cannot read, watch and do.";
         AVOIDED_WORD "C516" Warning "A word that vendor.toml asks to avoid.";
+        UNREAD_LANGUAGE "C517" Warning "A translation into a language that nobody on the roster reads.";
+        UNWRITTEN_LANGUAGE "C518" Warning "A language of the roster in which nothing is written.";
+        NO_FONT "C519" Warning "A whitepaper with letters that the fonts of PDFs lack.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

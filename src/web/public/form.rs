@@ -22,7 +22,7 @@ use crate::{
         error::Problem,
         respond::{self, Answer},
         throttle::{Throttle, Wait},
-        view::form::{Amiss, Fault, Field, Form},
+        view::form::{Amiss, Field, Form},
         visitor::Asking,
     },
     work::{
@@ -224,12 +224,7 @@ async fn send(
 pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
     match result {
         Ok(submitted) => Ok(Sent::Accepted(format!("/r/{}", submitted.access_token))),
-        Err(Refused::Faults(faults)) => Ok(Sent::Refused(Amiss::Faults(
-            faults
-                .into_iter()
-                .map(|fault| Fault { field: fault.field.to_owned(), message: fault.message })
-                .collect(),
-        ))),
+        Err(Refused::Faults(faults)) => Ok(Sent::Refused(Amiss::Faults(faults))),
         Err(Refused::Error(error)) => Err(error.into()),
     }
 }
@@ -392,7 +387,10 @@ impl Form {
             faults: Vec::new(),
             notice: None,
         };
-        let fault = |field: &str, message: &str| Fault { field: field.into(), message: message.into() };
+        let fault = |field: &str, message: &str| crate::web::view::form::Fault {
+            field: field.into(),
+            message: message.into(),
+        };
         if faulty {
             form.with_faults(vec![
                 fault("email", "“ana@” is not an email address; write it like ana@example.org"),
