@@ -93,3 +93,25 @@ async fn what_goes_wrong_on_a_partners_page_wears_the_partners_look() {
     let spanish = site.get("/p/northlight/blog/none?lang=es").await.body;
     assert!(spanish.contains("Aquí no hay nada"), "{spanish}");
 }
+
+#[tokio::test]
+async fn faults_of_a_form_are_told_in_the_page_s_language() {
+    let site = site(|_| ()).await;
+    for (path, wanted) in [
+        ("/p/dune-gate/talk-to-us", ["يُرجى كتابة اسمك.", "لا يمكن إرسال بريد إلى هذا العنوان.", "موافقتك"]),
+        (
+            "/p/hoshikawa/talk-to-us",
+            ["お名前をご記入ください。", "このアドレスにはメールを送れません。", "同意がない場合"],
+        ),
+        (
+            "/p/northlight/talk-to-us",
+            ["Please give your name.", "Mail cannot be sent", "Without your consent"],
+        ),
+    ] {
+        let answer = site.post(path, "name=&company=x&email=nobody").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        for text in wanted {
+            assert!(answer.body.contains(text), "{path}: {text}: {}", answer.body);
+        }
+    }
+}
