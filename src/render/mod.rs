@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod document;
 pub mod email;
 mod files;
+mod formats;
 pub mod html;
 pub mod markdown;
 pub mod slots;

@@ -78,6 +78,15 @@ impl Plan<'_> {
         }
     }
 
+    /// The newsletter's own texts in the language of the issue, and the sentence why somebody gets it.
+    fn letter(&self, language: &Locale) -> (&Asset, &Template) {
+        let found = self.library.find(&self.newsletter_asset.reference, language);
+        match found.map(|asset| (asset, &asset.detail)) {
+            Some((asset, Detail::Newsletter(newsletter))) => (asset, &newsletter.why),
+            _ => (self.newsletter_asset, &self.newsletter.why),
+        }
+    }
+
     /// Whether the issue holds anything for such a reader: a block or card of theirs, or text for everyone alone.
     pub fn has_content_for(&self, reader: &Reader<'_>) -> bool {
         let features = self
@@ -177,7 +186,7 @@ fn render(
     readers: Readers<'_>,
 ) -> Result<(email::EmailRendition, Vec<NewLink>)> {
     let (asset, issue, language) = plan.localised(readers.locale);
-    let strings = templates.strings(&language);
+    let strings = templates.strings_for(&language, readers.locale);
     let book = RefCell::new(LinkBook::default());
     let base = book.borrow_mut().slots().marker(Slot::BaseUrl);
     let brand = CoBrand::new(plan.library, plan.media, readers.partner, readers.locale, &base)?;
@@ -186,7 +195,8 @@ fn render(
         Ok(book.borrow_mut().slots().parts(&brand.parts(template).map_err(wrong)?))
     };
     let (subject, preheader) = (line(&issue.subject)?, line(&issue.preheader)?);
-    let (why, title) = (line(&plan.newsletter.why)?, line(&plan.newsletter_asset.front.title)?);
+    let (letter, why) = plan.letter(&language);
+    let (why, title) = (line(why)?, line(&letter.front.title)?);
     let reader = Reader { roles: Some(readers.roles), partner: readers.partner, locale: readers.locale };
     let unfilled = asset.body.missing_zones(&asset.reference, &reader);
     if !unfilled.is_empty() {
@@ -199,13 +209,13 @@ fn render(
         )));
     }
     let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
-    let standing = brand.nodes(&plan.newsletter_asset.text_for(&reader)).map_err(wrong)?;
+    let standing = brand.nodes(&letter.text_for(&reader)).map_err(wrong)?;
     let cards = issue
         .features
         .iter()
         .filter_map(|feature| plan.library.find(feature.as_str(), readers.locale))
         .filter(|feature| feature.concerns(&reader))
-        .map(|feature| card(feature, &brand, strings, &book))
+        .map(|feature| card(feature, &brand, &strings, &book))
         .collect::<Result<Vec<_>>>()?;
     let talk_to_us =
         book.borrow_mut().tracked(&brand.path(TALK_TO_US), strings.get("talk_to_us"), Some(TALK_TO_US));
@@ -261,10 +271,8 @@ fn card(
             let start = webinar.begins();
             start.map(|start| {
                 let date = strings.date_time(&start.with_timezone(&brand.partner.zone));
-                strings.fill(
-                    "webinar_at",
-                    &[("date", &date), ("minutes", &webinar.duration_minutes.to_string())],
-                )
+                let minutes = ("minutes", webinar.duration_minutes.into());
+                strings.count("webinar_at", minutes, &[("date", &date)])
             })
         }
         _ => None,
@@ -273,7 +281,10 @@ fn card(
     let image = asset.front.image.as_ref().and_then(|picture| {
         brand.image(&picture.path).map(|url| CardImage { url, alt: picture.alt.clone() })
     });
+    let language = asset.locale.as_ref().unwrap_or(&brand.vendor.default_locale);
     Ok(FeatureCard {
+        lang: language.to_string(),
+        dir: language.direction(),
         kind_label: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
         url: book.borrow_mut().tracked(&brand.path(&asset.reference), &title, Some(&asset.reference)),
         title,

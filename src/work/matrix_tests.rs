@@ -61,7 +61,7 @@ fn what_goes_wrong_for_somebody_is_found_with_their_names() {
         one("2027-01-12.md:1:1 warning C211")
             .contains("for fjellvakt: with their names the subject is longer than the 60")
     );
-    assert!(one("C518").contains("in the name of fjellvakt"));
+    assert!(one("C521").contains("in the name of fjellvakt"));
     let posts: Vec<&String> = lines.iter().filter(|line| line.contains("C209")).collect();
     assert!(
         posts
@@ -86,7 +86,7 @@ fn a_mail_that_is_cut_off_and_a_missing_value_are_found() {
     assert!(
         lines
             .iter()
-            .any(|line| line.contains("C517") && line.contains("and 9 more: the mail has more than 100 kB")),
+            .any(|line| line.contains("C520") && line.contains("and 9 more: the mail has more than 100 kB")),
         "{lines:?}"
     );
     assert!(

@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, folder, tokens::sha256_hex};
+use super::{cobrand::Media, context::Context, documents, folder, tokens::sha256_hex};
 use crate::{
     domain::{
         content::{
@@ -22,7 +22,7 @@ use crate::{
             Partner, logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::{lint, reach},
+        program::{lint, reach, translations},
     },
     store::{
         Db, audit,
@@ -58,9 +58,9 @@ pub struct Read {
 
 /// Reads and checks files, as `check`, the editor and the sync do.
 pub fn read(files: &[SourceFile]) -> Read {
-    let (partners, roster) = match parse_roster(files) {
-        Ok(roster) => (roster.map(|roster| roster.partners).unwrap_or_default(), Vec::new()),
-        Err(faults) => (Vec::new(), faults),
+    let (Roster { partners, contacts }, roster) = match parse_roster(files) {
+        Ok(roster) => (roster.unwrap_or_default(), Vec::new()),
+        Err(faults) => (Roster::default(), faults),
     };
     let (library, mut findings) = Library::build(files);
     for fault in roster {
@@ -77,6 +77,8 @@ pub fn read(files: &[SourceFile]) -> Read {
     }
     findings.extend(lint::newsletters(&library));
     findings.extend(reach::findings(&library, &partners));
+    findings.extend(translations::findings(&library, &partners, &contacts));
+    findings.extend(documents::findings(&library));
     findings.sort();
     Read { library, partners, findings }
 }

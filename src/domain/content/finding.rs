@@ -115,9 +115,12 @@ pub mod codes {
         LOW_CONTRAST "C514" Warning "A colour that is hard to read.";
         FEW_FORMS "C515" Warning "A key message that people cannot read, watch and do.";
         AVOIDED_WORD "C516" Warning "A word that vendor.toml asks to avoid.";
-        MAIL_TOO_LARGE "C517" Warning "A mail so long that a large provider shows it cut off.";
-        NAME_TOO_WIDE "C518" Warning "A partner's name with a word wider than a phone.";
-        NOT_RENDERED "C519" Error "An asset that cannot be rendered for some partner.";
+        UNREAD_LANGUAGE "C517" Warning "A translation into a language that nobody on the roster reads.";
+        UNWRITTEN_LANGUAGE "C518" Warning "A language of the roster in which nothing is written.";
+        NO_FONT "C519" Warning "A whitepaper with letters that the fonts of PDFs lack.";
+        MAIL_TOO_LARGE "C520" Warning "A mail so long that a large provider shows it cut off.";
+        NAME_TOO_WIDE "C521" Warning "A partner's name with a word wider than a phone.";
+        NOT_RENDERED "C522" Error "An asset that cannot be rendered for some partner.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

@@ -60,7 +60,7 @@ pub fn channels(asset: &Asset) -> Vec<Channel> {
             if bundle::has_page(asset) {
                 channels.push(Channel::Mail);
             }
-            if documents::has_document(asset.kind()) {
+            if documents::has_pdf(asset) {
                 channels.push(Channel::Document);
             }
             if asset.kind() == AssetKind::Webinar {

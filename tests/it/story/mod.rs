@@ -14,6 +14,7 @@ mod faults;
 mod hand_off;
 mod hello;
 mod issue;
+mod languages;
 mod metrics;
 mod migrate;
 mod plan;
