@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::tokens::sha256_hex;
+use super::{drawn_logos, tokens::sha256_hex};
 use crate::domain::{
     content::library::{FILES_MAX, SourceFile, bytes_max},
     kernel::{Error, Result},
@@ -46,7 +46,9 @@ fn read_under(dir: &Path, prefix: &str) -> Result<Vec<SourceFile>> {
         let path = format!("{prefix}{path}");
         Ok(SourceFile { bytes: read_file(&full, bytes_max(&path))?, path })
     });
-    files.collect()
+    let mut files: Vec<SourceFile> = files.collect::<Result<_>>()?;
+    drawn_logos::add(&mut files);
+    Ok(files)
 }
 
 /// A text that changes when any file of `dir` does, by name, size or time of change.

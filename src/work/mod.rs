@@ -12,6 +12,7 @@ pub mod deliver;
 pub mod desk;
 pub mod doctor;
 pub mod documents;
+mod drawn_logos;
 pub mod explain;
 pub mod figures;
 pub mod folder;

@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, documents, folder, tokens::sha256_hex};
+use super::{cobrand::Media, context::Context, documents, drawn_logos, folder, tokens::sha256_hex};
 use crate::{
     domain::{
         content::{
@@ -75,6 +75,7 @@ pub fn read(files: &[SourceFile]) -> Read {
         found.add(codes::BAD_VALUE, place, what, fault.fix);
         findings.extend(found.finish());
     }
+    findings.extend(drawn_logos::findings(files));
     findings.extend(lint::newsletters(&library));
     findings.extend(reach::findings(&library, &partners));
     findings.extend(translations::findings(&library, &partners, &contacts));

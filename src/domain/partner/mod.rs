@@ -5,6 +5,7 @@ pub mod contact;
 pub mod logo;
 pub mod role;
 pub mod roster;
+pub mod svg;
 
 pub use brand::BrandProfile;
 pub use contact::Contact;
