@@ -63,6 +63,12 @@ impl Strings {
         )
     }
 
+    /// The day in words without its year: `12 January`.
+    pub fn short_date(&self, day: NaiveDate) -> String {
+        let month = self.get("months").split('|').nth(day.month0() as usize).unwrap_or("?");
+        self.fill("short_date", &[("day", &day.day().to_string()), ("month", month)])
+    }
+
     /// When a newsletter comes: `am zweiten Dienstag im Monat um 09:00 Uhr`.
     pub fn cadence(&self, cadence: &Cadence) -> String {
         let hm = |time: &NaiveTime| time.format("%H:%M").to_string();

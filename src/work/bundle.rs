@@ -155,14 +155,9 @@ impl Packed<'_> {
             let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
-        if cfg!(feature = "pdf") && asset.kind() == AssetKind::Whitepaper {
-            let pdf = documents::whitepaper_pdf(
-                self.ctx,
-                self.partner.slug.as_str(),
-                &asset.reference,
-                self.locale,
-            )
-            .await?;
+        if documents::has_pdf(asset) {
+            let pdf =
+                documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale).await?;
             self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());
         }
         let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();
