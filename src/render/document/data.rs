@@ -56,7 +56,7 @@ struct Data<'a> {
 enum OwnData<'a> {
     Whitepaper(whitepaper::Data<'a>),
     Datasheet(datasheet::Data<'a>),
-    Kit(kit::Data<'a>),
+    Kit(Box<kit::Data<'a>>),
 }
 
 /// What stands on each page's head and foot.
@@ -164,7 +164,7 @@ pub(super) fn data(
         own: match &input.own {
             Own::Whitepaper(paper) => OwnData::Whitepaper(paper.data(strings)),
             Own::Datasheet(sheet) => OwnData::Datasheet(sheet.data(strings)),
-            Own::Kit(kit) => OwnData::Kit(kit.data(strings, &partner.name)),
+            Own::Kit(kit) => OwnData::Kit(Box::new(kit.data(strings, &partner.name))),
         },
     };
     let internal = |error| Error::internal("document data").because(error);
