@@ -44,7 +44,7 @@ struct Data<'a> {
     head: Head,
     partner: PartnerView<'a>,
     partner_logo: Option<Logo<'a>>,
-    contact: Vec<Line<'a>>,
+    contact: Vec<Link<'a>>,
     vendor: Vendor<'a>,
     vendor_logo: Option<Logo<'a>>,
     body: Vec<Value>,
@@ -100,13 +100,6 @@ impl<'a> Link<'a> {
     }
 }
 
-/// A line of the partner's contact.
-#[derive(Serialize)]
-struct Line<'a> {
-    label: &'a str,
-    value: Link<'a>,
-}
-
 #[derive(Serialize)]
 struct Vendor<'a> {
     name: &'a str,
@@ -116,18 +109,19 @@ struct Vendor<'a> {
     website: Link<'a>,
 }
 
-/// The data file of `input` as JSON, with its text as the layouts read it and the sizes of its images and logos.
+/// The data file of `input` as JSON, with what can be set of the partner's brand, the text as the layouts read it and the sizes of its images and logos.
 ///
 /// # Errors
 /// None that we know of.
 pub(super) fn data(
     input: &DocumentInput,
+    partner: &PartnerBrand,
     strings: &Strings,
     (mut body, sizes): (Vec<Value>, &[Size]),
     [partner_logo, vendor_logo]: [Option<Size>; 2],
 ) -> Result<Vec<u8>> {
     tree::add_sizes(&mut body, sizes);
-    let (partner, vendor) = (&input.partner, &input.vendor);
+    let vendor = &input.vendor;
     let region = input.locale.as_str().split('-').next_back().filter(|tag| tag.len() == 2);
     let logo_alt = if partner.logo_alt.is_empty() { &partner.name } else { &partner.logo_alt };
     let kind = input.own.name();
@@ -157,7 +151,7 @@ pub(super) fn data(
         head: head(input),
         partner: PartnerView::from(partner),
         partner_logo: partner_logo.map(|size| logo("partner-logo", size, logo_alt)),
-        contact: contact(partner, strings),
+        contact: contact(partner),
         vendor: vendor_data(vendor),
         vendor_logo: vendor_logo.map(|size| logo("vendor-logo", size, &vendor.name)),
         body,
@@ -191,18 +185,13 @@ fn logo<'a>(file: &'static str, (width, height): Size, alt: &'a str) -> Logo<'a>
     Logo { file, ratio: f64::from(width.max(1)) / f64::from(height.max(1)), alt }
 }
 
-fn contact<'a>(partner: &'a PartnerBrand, strings: &'a Strings) -> Vec<Line<'a>> {
+/// A name needs no label, and neither does an address or a number.
+fn contact(partner: &PartnerBrand) -> Vec<Link<'_>> {
     let name = partner.contact_name.as_deref().map(|name| Link { text: name, url: "".into() });
-    let lines = [
-        ("contact", name),
-        ("email", partner.contact_email.as_deref().map(Link::email)),
-        ("phone", partner.phone.as_deref().map(Link::phone)),
-        ("website", partner.website.as_deref().map(Link::site)),
-    ];
-    let line = |(key, value): (&'static str, Option<Link<'a>>)| {
-        Some(Line { label: strings.get(key), value: value? })
-    };
-    lines.into_iter().filter_map(line).collect()
+    let email = partner.contact_email.as_deref().map(Link::email);
+    let phone = partner.phone.as_deref().map(Link::phone);
+    let website = partner.website.as_deref().map(Link::site);
+    [name, email, phone, website].into_iter().flatten().collect()
 }
 
 fn vendor_data(vendor: &VendorBrand) -> Vendor<'_> {

@@ -317,6 +317,29 @@ fn a_text_we_have_no_letters_for_still_makes_a_tagged_document() {
 }
 
 #[test]
+fn a_promise_we_have_no_letters_for_is_left_out() {
+    let mut input = whitepaper("a");
+    input.partner.value_proposition = Some("月に一度、復元を試します".into());
+    input.partner.proof = Some("Proven.".into());
+    let set = pages(&input);
+    let words = words_of(&set);
+    assert!(words.contains("Proven.") && !words.contains("復元"), "{words}");
+    assert!(has(&render(&input).unwrap(), b"pdfuaid"), "and the rest is accessible");
+}
+
+#[test]
+fn typefaces_on_disk_are_used_and_told_by_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join("document/fonts")).unwrap();
+    let inter = concat!(env!("CARGO_MANIFEST_DIR"), "/templates/document/fonts/Inter-Bold.otf");
+    std::fs::copy(inter, folder.path().join("document/fonts/Another.otf")).unwrap();
+    let (ours, theirs) = (Templates::load(None).unwrap(), Templates::load(Some(folder.path())).unwrap());
+    assert_eq!(theirs.layouts().fonts().fonts.len(), ours.layouts().fonts().fonts.len() + 1);
+    let key = |templates: &Templates| prepared(&whitepaper("a"), templates).unwrap().key(templates);
+    assert_ne!(key(&ours), key(&theirs));
+}
+
+#[test]
 fn a_broken_logo_is_named() {
     let refusal = |logo: &[u8]| {
         let input = DocumentInput { partner_logo: Some(logo.to_vec()), ..whitepaper("a") };

@@ -1,15 +1,25 @@
-//! The Typst sources of documents: one layout a kind, and what all of them share.
+//! The Typst sources of documents, one layout a kind and what all of them share, and the typefaces.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, OnceLock},
+};
 
-use typst::syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot};
+use sha2::{Digest, Sha256};
+use typst::{
+    foundations::Bytes,
+    syntax::{FileId, RootedPath, Source, VirtualPath, VirtualRoot},
+};
 
 use crate::{
     domain::kernel::{Error, Result},
     render::files::{self, Files},
 };
 
-use super::{IMAGES_MAX, LOGOS};
+use super::{
+    IMAGES_MAX, LOGOS,
+    fonts::{self, Fonts},
+};
 
 /// The file that every layout reads its data from.
 pub(super) const DATA: &str = "document.json";
@@ -35,31 +45,56 @@ pub(super) fn id(name: &str) -> FileId {
     IDS[name]
 }
 
-/// The sources, parsed once.
+/// The sources, parsed once, and the typefaces, read when the first document needs them.
 #[derive(Debug)]
-pub(in crate::render) struct Layouts(HashMap<FileId, Source>);
+pub(in crate::render) struct Layouts {
+    sources: HashMap<FileId, Source>,
+    font_bytes: Vec<Bytes>,
+    fonts: OnceLock<Fonts>,
+    digest: OnceLock<[u8; 32]>,
+}
 
 impl Layouts {
     /// Takes them out of `files`.
     ///
     /// # Errors
-    /// One is missing or is not UTF-8.
+    /// A layout is missing or is not UTF-8.
     pub(in crate::render) fn load(files: &Files) -> Result<Self> {
         let source = |file: &'static str| {
             let name = format!("document/{file}");
             let bytes = files.get(&name).ok_or_else(|| Error::not_found(format!("templates/{name}")))?;
             Ok((id(file), Source::new(id(file), files::text(&name, bytes)?.to_owned())))
         };
-        SOURCES.into_iter().map(source).collect::<Result<_>>().map(Self)
+        Ok(Self {
+            sources: SOURCES.into_iter().map(source).collect::<Result<_>>()?,
+            font_bytes: fonts::bytes(files),
+            fonts: OnceLock::new(),
+            digest: OnceLock::new(),
+        })
     }
 
     /// The source with this id.
     pub(super) fn get(&self, id: FileId) -> Option<&Source> {
-        self.0.get(&id)
+        self.sources.get(&id)
     }
 
-    /// The text of `file`, empty where there is none.
-    pub(super) fn text(&self, file: &str) -> &str {
-        self.get(id(file)).map_or("", Source::text)
+    /// The typefaces.
+    pub(super) fn fonts(&self) -> &Fonts {
+        self.fonts.get_or_init(|| Fonts::read(&self.font_bytes))
+    }
+
+    /// What tells these layouts and typefaces from all others.
+    pub(super) fn digest(&self) -> &[u8; 32] {
+        self.digest.get_or_init(|| {
+            let mut hash = Sha256::new();
+            let sources = SOURCES.iter().filter_map(|file| self.get(id(file)));
+            let parts =
+                sources.map(|source| source.text().as_bytes()).chain(self.font_bytes.iter().map(|f| &**f));
+            for part in parts {
+                hash.update(part.len().to_le_bytes());
+                hash.update(part);
+            }
+            hash.finalize().into()
+        })
     }
 }

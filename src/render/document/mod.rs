@@ -156,7 +156,8 @@ pub fn prepare(
     for (number, (path, bytes)) in images.into_iter().enumerate() {
         sizes.push(prepared.image(&format!("the image {path}"), format!("image-{number}"), bytes)?);
     }
-    let data = data::data(input, templates.strings(&input.locale), (body, &sizes), shapes)?;
+    let partner = legible(templates, &input.partner);
+    let data = data::data(input, &partner, templates.strings(&input.locale), (body, &sizes), shapes)?;
     prepared.files.push(("document.json".to_owned(), data));
     Ok(prepared)
 }
@@ -169,7 +170,8 @@ impl Prepared {
         Ok(size)
     }
 
-    /// What the document depends on, as 64 hexadecimal digits: the layouts, the data, every logo and image. There is
+    /// What the document depends on, as 64 hexadecimal digits: the layouts and typefaces, the
+    /// data, every logo and image. There is
     /// nothing else that it could depend on, since the typesetter sees neither disk nor clock.
     pub fn key(&self, templates: &Templates) -> String {
         let mut hash = Sha256::new();
@@ -178,9 +180,8 @@ impl Prepared {
             hash.update(bytes.len().to_le_bytes());
             hash.update(bytes);
         };
-        for layout in layout_texts(templates, &self.layout) {
-            part(layout.as_bytes());
-        }
+        part(layouts_digest(templates));
+        part(self.layout.as_bytes());
         part(self.ident.as_bytes());
         for (name, bytes) in &self.files {
             part(name.as_bytes());
@@ -212,13 +213,35 @@ pub fn render_pdf(
 }
 
 #[cfg(feature = "pdf")]
-fn layout_texts<'t>(templates: &'t Templates, layout: &str) -> [&'t str; 2] {
-    [templates.layouts().text("common.typ"), templates.layouts().text(layout)]
+fn layouts_digest(templates: &Templates) -> &[u8] {
+    templates.layouts().digest()
 }
 
 #[cfg(not(feature = "pdf"))]
-fn layout_texts<'t>(_: &'t Templates, _: &str) -> [&'t str; 2] {
-    [""; 2]
+fn layouts_digest(_: &Templates) -> &[u8] {
+    &[]
+}
+
+/// Whether our typefaces have a letter for everything in `text`.
+#[cfg(feature = "pdf")]
+fn can_be_set(templates: &Templates, text: &str) -> bool {
+    templates.layouts().fonts().cover(text)
+}
+
+#[cfg(not(feature = "pdf"))]
+fn can_be_set(_: &Templates, _: &str) -> bool {
+    true
+}
+
+/// The partner's brand without the sentences that our typefaces have no letters for: empty boxes promise nothing.
+fn legible(templates: &Templates, brand: &PartnerBrand) -> PartnerBrand {
+    let kept = |text: &Option<String>| text.clone().filter(|text| can_be_set(templates, text));
+    PartnerBrand {
+        value_proposition: kept(&brand.value_proposition),
+        proof: kept(&brand.proof),
+        call_to_action: brand.call_to_action.clone().filter(|button| can_be_set(templates, &button.label)),
+        ..brand.clone()
+    }
 }
 
 #[cfg(feature = "pdf")]
