@@ -15,7 +15,7 @@ use std::{fs, path::Path, time::Instant};
 
 use partnercast::work::{folder, sync};
 use serde_json::json;
-use usage::{Meter, peak_mb};
+use usage::{Meter, peak_mb, resident_mb};
 
 /// Runs of each part, of which the best counts.
 const RUNS: usize = 5;
@@ -67,6 +67,7 @@ fn main() {
         "ratio": (reference_s / check_s * 100.0).round() / 100.0,
         "cpu_s_per_run": (cpu_s / RUNS as f64 * 100.0).round() / 100.0,
         "peak_mb": peak_mb().round(),
+        "resident_mb": resident_mb().round(),
     });
     println!("{line}");
 }

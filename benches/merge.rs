@@ -30,7 +30,7 @@ use partnercast::{
     },
 };
 use serde_json::json;
-use usage::{Meter, peak_mb};
+use usage::{Meter, peak_mb, resident_mb};
 
 const ISSUE: &str = "newsletters/fold-forward/2027-01-12";
 
@@ -58,6 +58,7 @@ fn main() {
         "ratio": (fills_per_s / copies_per_s * 1_000.0).round() / 1_000.0,
         "cpu_s_per_100k": (cpu_s / fills as f64 * 1e7).round() / 100.0,
         "peak_mb": peak_mb().round(),
+        "resident_mb": resident_mb().round(),
     });
     println!("{line}");
 }

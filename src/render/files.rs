@@ -7,7 +7,9 @@ use rust_embed::RustEmbed;
 use crate::domain::kernel::{Error, Result};
 
 /// Largest file taken from disk, in bytes.
-const FILE_BYTES_MAX: u64 = 2 << 20;
+const FILE_BYTES_MAX: u64 = 1 << 20;
+/// Largest typeface, in bytes: one of Chinese or Japanese has tens of thousands of letters.
+const FONT_BYTES_MAX: u64 = 32 << 20;
 /// How deep folders may be nested.
 const DEPTH_MAX: usize = 8;
 
@@ -21,7 +23,7 @@ pub(super) type Files = BTreeMap<String, Cow<'static, [u8]>>;
 /// The embedded files, and over them those of `folder`.
 ///
 /// # Errors
-/// The folder cannot be read, or holds a file larger than 2 MB.
+/// The folder cannot be read, or holds a file larger than 1 MB, or a typeface larger than 32 MB.
 pub(super) fn load(folder: Option<&Path>) -> Result<Files> {
     let mut files: Files = Embedded::iter()
         .filter_map(|name| Embedded::get(&name).map(|file| (name.into_owned(), file.data)))
@@ -55,14 +57,19 @@ fn read_folder(folder: &Path, prefix: &str, depth: usize, files: &mut Files) -> 
         let meta = fs::metadata(&path).map_err(|error| unreadable(&path, error))?;
         if meta.is_dir() {
             read_folder(&path, &name, depth + 1, files)?;
-        } else if meta.len() > FILE_BYTES_MAX {
-            return Err(Error::invalid(format!("{} is larger than 2 MB", path.display())));
+        } else if meta.len() > bytes_max(&name) {
+            let max_mb = bytes_max(&name) >> 20;
+            return Err(Error::invalid(format!("{} is larger than {max_mb} MB", path.display())));
         } else {
             let bytes = fs::read(&path).map_err(|error| unreadable(&path, error))?;
             files.insert(name, Cow::Owned(bytes));
         }
     }
     Ok(())
+}
+
+fn bytes_max(name: &str) -> u64 {
+    if is_font(name) { FONT_BYTES_MAX } else { FILE_BYTES_MAX }
 }
 
 /// The text of one file.
@@ -75,14 +82,7 @@ pub(super) fn text<'a>(name: &str, bytes: &'a [u8]) -> Result<&'a str> {
     })
 }
 
-/// The fonts that come with the binary.
-#[cfg(feature = "pdf")]
-pub(super) fn fonts() -> Vec<Cow<'static, [u8]>> {
-    let mut names: Vec<_> = Embedded::iter().filter(|name| name.starts_with("document/fonts/")).collect();
-    names.sort();
-    names
-        .iter()
-        .filter(|name| name.ends_with(".otf") || name.ends_with(".ttf"))
-        .filter_map(|name| Embedded::get(name).map(|file| file.data))
-        .collect()
+/// Whether a file is a typeface of documents.
+pub(super) fn is_font(name: &str) -> bool {
+    name.starts_with("document/fonts/") && (name.ends_with(".otf") || name.ends_with(".ttf"))
 }

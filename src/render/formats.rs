@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use icu_calendar::{Date, Gregorian};
 use icu_datetime::{
     FixedCalendarDateTimeFormatter, NoCalendarFormatter,
-    fieldsets::{E, T, YMD, YMDE, zone::SpecificShort},
+    fieldsets::{E, MD, T, YMD, YMDE, zone::SpecificShort},
 };
 use icu_decimal::DecimalFormatter;
 use icu_list::{ListFormatter, options::ListFormatterOptions};
@@ -33,6 +33,15 @@ impl Formats {
     pub(super) fn date(&self, day: NaiveDate) -> String {
         let formatter =
             FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new((&self.0).into(), YMD::long());
+        match (formatter, gregorian(day)) {
+            (Ok(formatter), Some(date)) => tidy(&formatter.format(&date).to_string()),
+            _ => day.to_string(),
+        }
+    }
+
+    /// The day without its year: `12 January`, `January 12`, `1月12日`.
+    pub(super) fn short_date(&self, day: NaiveDate) -> String {
+        let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new((&self.0).into(), MD::long());
         match (formatter, gregorian(day)) {
             (Ok(formatter), Some(date)) => tidy(&formatter.format(&date).to_string()),
             _ => day.to_string(),

@@ -103,6 +103,11 @@ impl Strings {
         self.formats.list(&items.iter().map(isolated).collect::<Vec<_>>())
     }
 
+    /// The day in words without its year: `12 January`.
+    pub fn short_date(&self, day: NaiveDate) -> String {
+        self.formats.short_date(day)
+    }
+
     /// When a newsletter comes: `am zweiten Dienstag im Monat um 09:00 Uhr`.
     pub fn cadence(&self, cadence: &Cadence) -> String {
         let hm = |time: &NaiveTime| self.formats.time(*time);

@@ -15,13 +15,13 @@ use super::{files, strings::Languages, strings::Strings};
 /// Names ending so are templates; everything else in the folder is data (strings, fonts, Typst).
 const TEMPLATE_SUFFIXES: [&str; 4] = [".html", ".txt", ".xml", ".ics"];
 
-/// All templates, the texts of the interface and the document's source, ready to use. Cheap to share in an `Arc`.
+/// All templates, the texts of the interface and the layouts of documents, ready to use. Cheap to share in an `Arc`.
 #[derive(Debug)]
 pub struct Templates {
     tera: Tera,
     languages: Languages,
     #[cfg(feature = "pdf")]
-    whitepaper: String,
+    layouts: super::document::Layouts,
 }
 
 impl Templates {
@@ -45,11 +45,7 @@ impl Templates {
             tera,
             languages: Languages::load(&files)?,
             #[cfg(feature = "pdf")]
-            whitepaper: {
-                let name = "document/whitepaper.typ";
-                let bytes = files.get(name).ok_or_else(|| Error::not_found(format!("templates/{name}")))?;
-                files::text(name, bytes)?.to_owned()
-            },
+            layouts: super::document::Layouts::load(&files)?,
         })
     }
 
@@ -85,10 +81,10 @@ impl Templates {
         if self.languages.have(locale) { locale.clone() } else { Locale::en() }
     }
 
-    /// Source of the whitepaper's Typst template.
+    /// The Typst layouts of documents.
     #[cfg(feature = "pdf")]
-    pub(super) fn whitepaper(&self) -> &str {
-        &self.whitepaper
+    pub(super) fn layouts(&self) -> &super::document::Layouts {
+        &self.layouts
     }
 }
 

@@ -122,6 +122,7 @@ fn pages() -> Routes {
         .route("/p/{partner}/brand.css", get(public::brand::style_sheet))
         .route("/p/{partner}/talk-to-us", get(public::form::talk).post(public::form::talk_sent))
         .route("/p/{partner}/{folder}/{slug}", get(public::asset::page).post(public::form::asset_sent))
+        .route("/p/{partner}/{folder}/{slug}/document.pdf", get(public::document::download))
         .route("/r/{access}", get(public::thanks::page).post(public::thanks::talk))
         .route("/r/{access}/document.pdf", get(public::thanks::document))
 }
@@ -164,6 +165,7 @@ fn console_routes() -> Routes {
         .route("/console/suppressions/reports/{id}", get(console::suppressions::report))
         .route("/console/content", get(console::content::list))
         .route("/console/bundles/{partner}/{folder}/{slug}", get(console::bundle::download))
+        .route("/console/documents/{partner}/{folder}/{slug}", get(console::bundle::document))
         .route("/console/content/{folder}/{*slug}", get(console::content::preview))
         .route("/console/sign-out", post(console::signin::leave))
 }

@@ -334,6 +334,47 @@ async fn content_is_looked_at_with_the_eyes_of_somebody_who_has_it() {
 }
 
 #[tokio::test]
+async fn documents_are_served_to_those_who_see_the_asset() {
+    let site = site(|_| ()).await;
+    let sheet = "/p/northlight/datasheets/fold-proof";
+    let paper = "/p/northlight/whitepapers/proof-of-recovery";
+    let shown = site.get(sheet).await.body.contains("/p/northlight/datasheets/fold-proof/document.pdf");
+    assert_eq!(shown, cfg!(feature = "pdf"), "the button is there where documents are");
+    assert!(!site.get(paper).await.body.contains("document.pdf"), "a gated paper has a form");
+    let console = site.get("/console/content/kits/proof-of-recovery?partner=northlight").await.body;
+    assert_eq!(
+        console.contains("/console/documents/northlight/kits/proof-of-recovery"),
+        cfg!(feature = "pdf")
+    );
+
+    let open = site.get(&format!("{sheet}/document.pdf")).await;
+    if cfg!(feature = "pdf") {
+        assert_eq!((open.status, open.header("content-type")), (StatusCode::OK, "application/pdf"));
+        assert!(open.header("content-disposition").contains("fold-proof-northlight.pdf"));
+        for asset in ["kits/proof-of-recovery", "whitepapers/proof-of-recovery", "datasheets/fold-proof"] {
+            let pdf = site.get(&format!("/console/documents/northlight/{asset}")).await;
+            assert_eq!(
+                (pdf.status, pdf.header("content-type")),
+                (StatusCode::OK, "application/pdf"),
+                "{asset}"
+            );
+        }
+    } else {
+        assert_eq!(open.status, StatusCode::NOT_FOUND);
+    }
+    for shut in [
+        format!("{paper}/document.pdf"),
+        "/p/northlight/kits/proof-of-recovery/document.pdf".into(),
+        "/p/northlight/blog/restores-not-backups/document.pdf".into(),
+        "/p/solaria/datasheets/fold-proof/document.pdf".into(),
+        "/p/northlight/datasheets/no-such/document.pdf".into(),
+        "/console/documents/northlight/blog/restores-not-backups".into(),
+    ] {
+        assert_eq!(site.get(&shut).await.status, StatusCode::NOT_FOUND, "{shut}");
+    }
+}
+
+#[tokio::test]
 async fn reports_come_in_with_the_secret_alone() {
     let secret = "0123456789abcdef01234567";
     let shut = site(|_| ()).await;

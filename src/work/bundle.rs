@@ -186,13 +186,8 @@ impl Packed<'_> {
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
         if self.with_documents && documents::has_pdf(asset) {
-            let pdf = documents::whitepaper_pdf(
-                self.ctx,
-                self.partner.slug.as_str(),
-                &asset.reference,
-                self.locale,
-            )
-            .await?;
+            let pdf =
+                documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale).await?;
             self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());
         }
         let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();

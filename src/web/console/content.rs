@@ -22,7 +22,7 @@ use crate::{
         respond::{self, Answer},
         view::{chart::Badge, counted, form::Choice},
     },
-    work::Context,
+    work::{Context, documents},
 };
 
 /// The list.
@@ -94,6 +94,8 @@ pub struct PreviewView {
     pub frame: Option<String>,
     /// Where its archive is.
     pub bundle: Option<String>,
+    /// Where its PDF is.
+    pub pdf: Option<String>,
     /// HTML of the asset.
     pub body: Option<String>,
 }
@@ -279,6 +281,9 @@ pub async fn preview(
         frame: None,
         bundle: Some(format!("/console/bundles/{}/{reference}", setting.partner.slug))
             .filter(|_| theirs && !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
+        pdf: (theirs && documents::has_pdf(asset)).then(|| {
+            format!("/console/documents/{}/{reference}?lang={}", setting.partner.slug, setting.locale)
+        }),
         body: Some(setting.html(&nodes)?),
     };
     respond::page(
@@ -305,6 +310,7 @@ pub async fn rendition(State(ctx): State<Arc<Context>>, Path(id): Path<String>) 
         choices: Vec::new(),
         frame: Some(format!("/console/renditions/{id}/html")),
         bundle: None,
+        pdf: None,
         body: None,
     };
     respond::page(&ctx, "console/preview", &Frame::new(&ctx, Area::Console, &view.title, "/console"), &view)
@@ -362,6 +368,7 @@ impl PreviewView {
             }],
             frame: Some("/mail.html".into()),
             bundle: Some("#".into()),
+            pdf: Some("#".into()),
             body: Some("<p>Everyone reads this.</p>".into()),
         }
     }

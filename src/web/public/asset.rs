@@ -21,7 +21,7 @@ use crate::{
     store::deliveries,
     web::{error::Problem, respond::Answer, view::form::Form, visitor::Asking},
     work::{
-        Context,
+        Context, documents,
         forms::FormKind,
         track::{self, OnPage, Visitor},
     },
@@ -47,6 +47,8 @@ pub struct View {
     pub part: KindPart,
     /// HTML.
     pub body: String,
+    /// Where the PDF is, if it stands behind no form.
+    pub pdf: Option<String>,
     /// Whether the text goes on behind a form.
     pub cut: bool,
     /// The form.
@@ -76,17 +78,20 @@ pub async fn page(
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
     let via = wanted.delivery(&ctx);
-    seen(&ctx, &setting, &reference, via, &visitor).await?;
+    admit(&ctx, &setting, &reference, via).await?;
+    record(&ctx, &setting, &reference, (EventKind::PageView, via), &visitor);
     show(&ctx, &setting, &reference, &wanted, None)
 }
 
-/// Whether this visitor may see the asset, and the record that they did.
-async fn seen(
+/// Whether this visitor may see the asset.
+///
+/// # Errors
+/// There is no such page for them.
+pub async fn admit(
     ctx: &Context,
     setting: &Setting,
     reference: &str,
     via: Option<DeliveryId>,
-    visitor: &Visitor,
 ) -> Result<(), Problem> {
     let asset = setting.asset(reference)?;
     let kind = asset.kind();
@@ -102,13 +107,19 @@ async fn seen(
             return Err(Problem::no_page());
         }
     }
-    let partner = setting.partner.slug.as_str();
-    track::on_page(
-        ctx,
-        &OnPage { kind: EventKind::PageView, partner, asset: reference, via, lead: None },
-        visitor,
-    );
     Ok(())
+}
+
+/// That they looked at it, or took it with them.
+pub fn record(
+    ctx: &Context,
+    setting: &Setting,
+    reference: &str,
+    (kind, via): (EventKind, Option<DeliveryId>),
+    visitor: &Visitor,
+) {
+    let partner = setting.partner.slug.as_str();
+    track::on_page(ctx, &OnPage { kind, partner, asset: reference, via, lead: None }, visitor);
 }
 
 /// The page with `form` as it came back, or a blank one.
@@ -149,6 +160,8 @@ pub fn show(
         outcome: asset.front.outcome.clone(),
         part: KindPart::of(asset, setting, &strings, wanted, ctx.now_ms()),
         body: setting.html(&nodes[..free])?,
+        pdf: documents::is_open(asset)
+            .then(|| format!("/p/{}/{reference}/document.pdf{}", setting.partner.slug, wanted.query())),
         cut: free < nodes.len(),
         form,
         languages: languages(ctx, setting, asset, &language),
@@ -194,6 +207,7 @@ impl View {
             outcome: Some("A board that knows, with dates and times, which systems can be recovered and which cannot yet".into()),
             part: KindPart::sample(),
             body: "<p>Every month, many boards receive a report that says backups are in order. The report is usually true. It is also an answer to a question that nobody on the board would ask. Directors do not need to know whether copies were made.</p><p>This paper gives board members six questions to put to management, a way to judge the answers, and a one-page report to ask for. It needs no technical knowledge. It was written by Brackenfold and is brought to you by Northlight MSP.</p><h2>The argument in brief</h2><ol><li>A backup is a task. A recovery is a result. Only the second one has value to customers, patients, pupils or shareholders.</li><li>A recovery that has never been tried is an assumption.</li></ol><p>Nothing here demands a new product. It asks for evidence about what you already have.</p>".into(),
+            pdf: Some("/p/northlight/datasheets/fold-proof/document.pdf".into()),
             cut: true,
             form,
             languages: vec![Language { tag: "de".into(), label: "Deutsch".into(), href: "?lang=de".into() }],

@@ -4,6 +4,7 @@ pub mod asset;
 pub mod brand;
 pub mod card;
 pub mod click;
+pub mod document;
 pub mod form;
 pub mod home;
 pub mod kind_part;

@@ -88,7 +88,7 @@ async fn show(
     let view = View {
         thanks: strings.fill("thanks", &[("name", &opened.first_name)]),
         title: setting.voice()?.text(&asset.front.title)?,
-        pdf: documents::has_pdf(asset).then(|| format!("/r/{access}/document.pdf")),
+        pdf: (paper && documents::has_pdf(asset)).then(|| format!("/r/{access}/document.pdf")),
         contents: if paper {
             contents(&setting.voice()?.nodes(&nodes).unwrap_or_default())
         } else {
@@ -166,10 +166,9 @@ pub async fn document(
 ) -> Answer {
     let opened = forms::opened(&ctx, &access).await?;
     let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
-    let pdf = documents::whitepaper_pdf(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
+    let pdf = documents::for_customers(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
     record(&ctx, &opened, EventKind::Download, &visitor);
-    let name = opened.asset.rsplit('/').next().unwrap_or("document");
-    let name = format!("{name}-{}.pdf", opened.lead.partner_slug);
+    let name = documents::file_name(&opened.asset, &opened.lead.partner_slug);
     Ok(respond::attachment("application/pdf", &name, pdf.to_vec()))
 }
 

@@ -303,12 +303,14 @@ both_dbs! {
     /// The whitepaper as a PDF in the partner's brand; asking twice makes it once.
     async fn a_whitepaper_is_a_pdf_in_the_partners_brand(db: Db) {
         let rig = Rig::new(db).await;
-        let one = documents::whitepaper_pdf(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
+        let one = documents::for_customers(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
         assert!(one.starts_with(b"%PDF"));
         assert!(one.len() < 300_000, "{} bytes", one.len());
-        let again = documents::whitepaper_pdf(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
+        let again = documents::for_customers(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
         assert!(std::sync::Arc::ptr_eq(&one, &again));
-        let other = documents::whitepaper_pdf(&rig.ctx, "dune-gate", PAPER, &Locale::en()).await.unwrap();
+        let other = documents::for_customers(&rig.ctx, "dune-gate", PAPER, &Locale::en()).await.unwrap();
         assert_ne!(one, other, "another brand, without a logo");
+        let kit = documents::for_customers(&rig.ctx, "northlight", "kits/proof-of-recovery", &Locale::en()).await;
+        assert_eq!(kit.unwrap_err().kind(), Kind::NotFound, "kits are for the partner's own people");
     }
 }
