@@ -16,7 +16,7 @@ use crate::{
         partner::AudienceRole,
     },
     render::diff::{Change, Hunk, Line},
-    store::{Db, partners},
+    store::{Db, partners, revisions::PAGE},
     work::{
         holders::{self, Answer, Held, PEOPLE_MAX, Question},
         revisions::{self, Compared, Eyes, History, Told, commit_words},
@@ -124,7 +124,7 @@ pub async fn list(arguments: RevisionsArguments) -> Result<()> {
     let db = open(&arguments.config).await?;
     let path =
         revisions::path_of(&db, &arguments.file, locale_of(arguments.locale.as_deref())?.as_ref()).await?;
-    let history = revisions::history(&db, &path, arguments.before.unwrap_or(i64::MAX)).await?;
+    let history = revisions::history(&db, &path, arguments.before.unwrap_or(i64::MAX), PAGE).await?;
     db.close().await;
     if arguments.json {
         return json(&history);

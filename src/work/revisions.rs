@@ -16,7 +16,7 @@ use crate::{
     store::{
         Db, contents, holders,
         recalls::{self, Recall},
-        revisions::{self, PAGE, Removal, Revision},
+        revisions::{self, Removal, Revision},
     },
 };
 
@@ -129,12 +129,13 @@ pub struct History {
     pub issues_unrecorded: i64,
 }
 
-/// The history of `path`, the numbers below `before`.
+/// The history of `path`, the numbers below `before`, at most `limit` and [`revisions::PAGE`] of them.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn history(db: &Db, path: &str, before: i64) -> Result<History> {
-    let page = revisions::of_path(db, path, before).await?;
+pub async fn history(db: &Db, path: &str, before: i64, limit: usize) -> Result<History> {
+    let mut page = revisions::of_path(db, path, before).await?;
+    page.truncate(limit);
     let numbers = revisions::numbers(db, path).await?;
     let removals = revisions::removals(db, path).await?;
     let head = contents::hash_of(db, path).await?;
@@ -168,7 +169,7 @@ pub async fn history(db: &Db, path: &str, before: i64) -> Result<History> {
         Some(reference) => recalls::in_force(db, reference).await?,
         None => None,
     };
-    let older_than = page.last().map(|last| last.no).filter(|no| *no > 1 && page.len() == PAGE);
+    let older_than = page.last().map(|last| last.no).filter(|no| *no > 1);
     Ok(History {
         path: path.to_owned(),
         siblings,

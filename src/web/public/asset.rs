@@ -11,6 +11,7 @@ use super::{
     form::{self, Filled},
     home,
     kind_part::{self, KindPart},
+    withdrawn,
 };
 use crate::{
     domain::{
@@ -75,6 +76,9 @@ pub async fn page(
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
+    if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
+        return Ok(instead);
+    }
     let via = wanted.delivery(&ctx);
     seen(&ctx, &setting, &reference, via, &visitor).await?;
     show(&ctx, &setting, &reference, &wanted, None)
