@@ -94,6 +94,20 @@ pub async fn in_force_in(tx: &mut Tx, reference: &str) -> Result<Option<Recall>>
     .await
 }
 
+/// The assets with a recall in force, the latest first, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn references(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT reference FROM recall WHERE lifted_ms IS NULL ORDER BY recalled_ms DESC, id DESC LIMIT 1000",
+            Vec::new(),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(reference,)| reference).collect())
+}
+
 /// All recalls, or those of one asset, the latest first, at most [`LIST_MAX`].
 ///
 /// # Errors

@@ -19,7 +19,7 @@ fn without_a_partner_everything_is_shown_and_fields_by_name() {
     let text = rendered("blog/a.md", FILE, VENDOR_FILE, &Eyes::default()).unwrap();
     assert_eq!(
         text,
-        "Restores at {{ partner.name }}\nShort.\n\n\n{{ partner.name }} tests every restore <whitepapers/x>.\n\nWhy\n\n\
+        "Restores at {{ partner.name }}\nShort.\n\n{{ partner.name }} tests every restore <whitepapers/x>.\n\nWhy\n\n\
          [for sales]\nAsk {{ partner.phone }}.\n"
     );
     assert!(rendered("vendor.toml", VENDOR_FILE, VENDOR_FILE, &Eyes::default()).is_none());

@@ -1,6 +1,6 @@
 //! Assets taken back.
 
-use partnercast::store::recalls::{LIST_MAX, Recall, in_force, in_force_in, insert, lift, list};
+use partnercast::store::recalls::{LIST_MAX, Recall, in_force, in_force_in, insert, lift, list, references};
 
 use crate::harness::{START_MS, both_dbs, databases::in_tx};
 
@@ -33,6 +33,7 @@ both_dbs! {
         assert!(in_tx!(db, tx => insert(tx, &recall(2, "blog/a"))));
         let all: Vec<String> = list(&db, None).await.unwrap().into_iter().map(|it| it.id).collect();
         assert_eq!(all, ["rcl_0003", "rcl_0002", "rcl_0001"]);
+        assert_eq!(references(&db).await.unwrap(), ["blog/b", "blog/a"]);
         let of_a = list(&db, Some("blog/a")).await.unwrap();
         assert_eq!(of_a, [recall(2, "blog/a"), lifted]);
     }

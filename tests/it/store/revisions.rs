@@ -94,6 +94,24 @@ both_dbs! {
         assert_eq!(told, [(4, "h4"), (3, "h3"), (2, "h2"), (1, "h1")].map(|(no, hash)| (no, hash.to_owned())));
     }
 
+    /// What an installation holds when its tables are brought up to date is number 1, since when its text was stored.
+    async fn what_is_there_already_is_number_1(db: Db) {
+        in_tx!(db, tx => store(tx, "h1"));
+        execute(&db, "UPDATE content_revision SET stored_ms = $1", values![START_MS - 7]).await;
+        let picture = NewBody::Binary { media_type: "image/png", base64: "iVBORw0KGgo=".to_owned() };
+        let picture = NewFile { path: "images/a.png".to_owned(), hash: "p1".to_owned(), body: picture };
+        in_tx!(db, tx => replace(tx, START_MS + 2, vec![picture], &[]));
+        execute(&db, "DELETE FROM content_history", vec![]).await;
+        let migration = include_str!("../../../migrations/0011_revisions.sql");
+        let begin = migration.find("INSERT INTO content_history").unwrap();
+        let end = begin + migration[begin..].find(';').unwrap();
+        execute(&db, &migration[begin..end], vec![]).await;
+        assert_eq!(nos(&db, A).await, [(1, "h1".to_owned(), -7)]);
+        assert_eq!(nos(&db, "images/a.png").await, [(1, "p1".to_owned(), 2)]);
+        in_tx!(db, tx => advance(tx, START_MS, None, &[head(A, "h1")], &[]));
+        assert_eq!(nos(&db, A).await.len(), 1, "the next sync finds nothing new");
+    }
+
     /// Texts are found by hash, for ever.
     async fn text_by_hash(db: Db) {
         let add = "INSERT INTO content_revision (hash, path, source, stored_ms) VALUES ($1, $2, $3, $4)";
