@@ -45,8 +45,8 @@ use partnercast::{
     },
 };
 use support::{
-    peers::{Peer, Postgres, smtp_sink, smtp_source},
-    usage::{Meter, cpu_s, family_cpu_s, peak_mb},
+    peers::{Peer, Postgres, family_cpu_s, smtp_sink, smtp_source},
+    usage::{Meter, cpu_s, peak_mb},
 };
 
 /// 2027-01-11 20:00 UTC, the eve of the issue.

@@ -7,6 +7,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use super::usage::cpu_s;
+
 /// Longest wait for a peer to listen.
 const START_MAX: Duration = Duration::from_secs(20);
 
@@ -110,4 +112,10 @@ impl Drop for Postgres {
         drop(self.shell.stdin.take());
         let _ = self.shell.wait();
     }
+}
+
+/// CPU seconds of `pid` and its living children, one level deep: a PostgreSQL server and its backends.
+pub fn family_cpu_s(pid: u32) -> f64 {
+    let children = std::fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    cpu_s(pid) + children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(cpu_s).sum::<f64>()
 }

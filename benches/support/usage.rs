@@ -14,12 +14,6 @@ pub fn cpu_s(pid: u32) -> f64 {
     (ticks(11) + ticks(12)) / TICKS_PER_S
 }
 
-/// CPU seconds of `pid` and its living children, one level deep: a PostgreSQL server and its backends.
-pub fn family_cpu_s(pid: u32) -> f64 {
-    let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
-    cpu_s(pid) + children.split_whitespace().filter_map(|pid| pid.parse().ok()).map(cpu_s).sum::<f64>()
-}
-
 /// Most memory this process ever held, in MB.
 pub fn peak_mb() -> f64 {
     let status = fs::read_to_string("/proc/self/status").unwrap_or_default();

@@ -1,5 +1,7 @@
 //! `partnercast check`: reads a content folder and says what to mend.
 
+mod matrix;
+
 use std::{
     collections::{BTreeMap, HashMap},
     io,
@@ -36,13 +38,20 @@ pub struct Arguments {
     /// List what partners read in another language than their own, instead of findings.
     #[arg(long)]
     translations: bool,
+    /// Also render every asset for every partner of the roster and every role, and show what each gets.
+    #[arg(long, conflicts_with = "translations")]
+    matrix: bool,
 }
 
 /// Checks, prints, and gives the exit code.
 pub fn main(arguments: &Arguments) -> ExitCode {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     // Nobody reads the answer if it cannot be written; the code still tells.
-    let answer = if arguments.translations { translations } else { run };
+    let answer = match arguments {
+        Arguments { translations: true, .. } => translations,
+        Arguments { matrix: true, .. } => matrix::run,
+        _ => run,
+    };
     answer(&arguments.dir, arguments.format, &mut out, &mut err).map_or(ExitCode::FAILURE, ExitCode::from)
 }
 
@@ -78,8 +87,12 @@ pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write)
         Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&sarif(&findings))?)?,
     }
     out.flush()?;
+    Ok(code_of(&findings))
+}
+
+fn code_of(findings: &[Finding]) -> u8 {
     let failed = findings.iter().any(|finding| finding.severity == Severity::Error);
-    Ok(if failed { EXIT_ERRORS } else { EXIT_CLEAN })
+    if failed { EXIT_ERRORS } else { EXIT_CLEAN }
 }
 
 fn read(dir: &Path, err: &mut dyn Write) -> io::Result<Option<Vec<SourceFile>>> {

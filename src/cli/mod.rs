@@ -10,6 +10,7 @@ pub mod explain;
 pub mod import;
 pub mod init;
 pub mod migrate_to;
+pub mod plan;
 pub mod preview;
 pub mod recall;
 pub mod revisions;
@@ -67,6 +68,9 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Import partners, contacts and brands from a roster folder.
     Import(import::Arguments),
+    /// Show the issues ahead: when each is fixed and leaves, to whom, in which variants, who is left out and why, and
+    /// what changed since the last one.
+    Plan(plan::Arguments),
     /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it.
     Explain(explain::Arguments),
     /// List what a file of the content folder said when: numbers, commits, sizes, how many people have each.
@@ -130,6 +134,7 @@ pub fn main() -> ExitCode {
         }
         Command::Preview(arguments) => block_on(preview::main(arguments)),
         Command::Serve(arguments) => block_on(serve::main(arguments)),
+        Command::Plan(arguments) => block_on(plan::main(arguments)),
         Command::Explain(arguments) => block_on(explain::main(arguments)),
         Command::Revisions(arguments) => block_on(revisions::list(arguments)),
         Command::Diff(arguments) => block_on(revisions::diff(arguments)),

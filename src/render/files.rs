@@ -7,7 +7,7 @@ use rust_embed::RustEmbed;
 use crate::domain::kernel::{Error, Result};
 
 /// Largest file taken from disk, in bytes.
-const FILE_BYTES_MAX: u64 = 1 << 20;
+const FILE_BYTES_MAX: u64 = 2 << 20;
 /// How deep folders may be nested.
 const DEPTH_MAX: usize = 8;
 
@@ -21,7 +21,7 @@ pub(super) type Files = BTreeMap<String, Cow<'static, [u8]>>;
 /// The embedded files, and over them those of `folder`.
 ///
 /// # Errors
-/// The folder cannot be read, or holds a file larger than 1 MB.
+/// The folder cannot be read, or holds a file larger than 2 MB.
 pub(super) fn load(folder: Option<&Path>) -> Result<Files> {
     let mut files: Files = Embedded::iter()
         .filter_map(|name| Embedded::get(&name).map(|file| (name.into_owned(), file.data)))
@@ -56,7 +56,7 @@ fn read_folder(folder: &Path, prefix: &str, depth: usize, files: &mut Files) -> 
         if meta.is_dir() {
             read_folder(&path, &name, depth + 1, files)?;
         } else if meta.len() > FILE_BYTES_MAX {
-            return Err(Error::invalid(format!("{} is larger than 1 MB", path.display())));
+            return Err(Error::invalid(format!("{} is larger than 2 MB", path.display())));
         } else {
             let bytes = fs::read(&path).map_err(|error| unreadable(&path, error))?;
             files.insert(name, Cow::Owned(bytes));
@@ -82,7 +82,7 @@ pub(super) fn fonts() -> Vec<Cow<'static, [u8]>> {
     names.sort();
     names
         .iter()
-        .filter(|name| name.ends_with(".otf"))
+        .filter(|name| name.ends_with(".otf") || name.ends_with(".ttf"))
         .filter_map(|name| Embedded::get(name).map(|file| file.data))
         .collect()
 }

@@ -94,6 +94,11 @@ fn anchor(text: &str, taken: &mut BTreeSet<String>) -> String {
     anchor
 }
 
+enum Side {
+    Left,
+    Right,
+}
+
 struct Writer<'w, 'h> {
     profile: Profile,
     hooks: &'w mut Hooks<'h>,
@@ -112,6 +117,14 @@ impl Writer<'_, '_> {
 
     fn is_mail(&self) -> bool {
         matches!(self.profile, Profile::Mail { .. })
+    }
+
+    /// Where lines of a mail begin; clients know no logical sides.
+    fn side(&self) -> Side {
+        match self.profile {
+            Profile::Mail { is_rtl: true, .. } => Side::Right,
+            _ => Side::Left,
+        }
     }
 
     fn open(&mut self, tag: &str, style: &str) {
@@ -134,8 +147,14 @@ impl Writer<'_, '_> {
             }
             Node::List { ordered_start, items } => self.list(*ordered_start, items),
             Node::Quote(inner) => {
-                let style =
-                    "margin:0 0 16px;padding:2px 0 2px 16px;border-left:3px solid #c9ced6;color:#4a525c";
+                let style = match self.side() {
+                    Side::Left => {
+                        "margin:0 0 16px;padding:2px 0 2px 16px;border-left:3px solid #c9ced6;color:#4a525c"
+                    }
+                    Side::Right => {
+                        "margin:0 0 16px;padding:2px 16px 2px 0;border-right:3px solid #c9ced6;color:#4a525c"
+                    }
+                };
                 self.open("blockquote", style);
                 self.nodes(inner);
                 self.out.push_str("</blockquote>\n");
@@ -171,7 +190,10 @@ impl Writer<'_, '_> {
 
     fn list(&mut self, ordered_start: Option<u64>, items: &[Vec<Node>]) {
         let tag = if ordered_start.is_some() { "ol" } else { "ul" };
-        let style = self.style("margin:0 0 16px;padding:0 0 0 24px");
+        let style = match self.side() {
+            Side::Left => self.style("margin:0 0 16px;padding:0 0 0 24px"),
+            Side::Right => self.style("margin:0 0 16px;padding:0 24px 0 0"),
+        };
         let start = ordered_start.filter(|start| *start != 1).map(|start| format!(" start=\"{start}\""));
         let _ = writeln!(self.out, "<{tag}{}{style}>", start.unwrap_or_default());
         for item in items {
@@ -190,15 +212,17 @@ impl Writer<'_, '_> {
     }
 
     fn code(&mut self, language: &str, text: &str) {
+        // Code is read from left to right in every language.
         let style = "margin:0 0 16px;padding:12px 14px;background:#f3f5f7;border-radius:4px;font-family:Consolas,Menlo,\
-                     monospace;font-size:13px;line-height:1.5;white-space:pre-wrap;word-break:break-word";
+                     monospace;font-size:13px;line-height:1.5;text-align:left;white-space:pre-wrap;word-break:break-word";
         let style = self.style(style);
         let language = if language.is_empty() {
             String::new()
         } else {
             format!(" class=\"language-{}\"", escape_html(language))
         };
-        let _ = writeln!(self.out, "<pre{style}><code{language}>{}</code></pre>", escape_html(text));
+        let _ =
+            writeln!(self.out, "<pre dir=\"ltr\"{style}><code{language}>{}</code></pre>", escape_html(text));
     }
 
     fn image(&mut self, src: &str, alt: &str) {
@@ -233,10 +257,8 @@ impl Writer<'_, '_> {
         );
         self.out.push_str("\n<thead><tr>");
         for (at, cell) in head.iter().enumerate() {
-            let style = self.cell_style(
-                alignments.get(at),
-                "padding:8px 10px 8px 0;border-bottom:2px solid #c9ced6;font-weight:700",
-            );
+            let style =
+                self.cell_style(alignments.get(at), "border-bottom:2px solid #c9ced6;font-weight:700");
             let _ = write!(self.out, "<th scope=\"col\"{style}>");
             self.inlines(cell);
             self.out.push_str("</th>");
@@ -245,10 +267,8 @@ impl Writer<'_, '_> {
         for row in rows {
             self.out.push_str("<tr>");
             for (at, cell) in row.iter().enumerate() {
-                let style = self.cell_style(
-                    alignments.get(at),
-                    "padding:8px 10px 8px 0;border-bottom:1px solid #dfe3e8;vertical-align:top",
-                );
+                let style =
+                    self.cell_style(alignments.get(at), "border-bottom:1px solid #dfe3e8;vertical-align:top");
                 let _ = write!(self.out, "<td{style}>");
                 self.inlines(cell);
                 self.out.push_str("</td>");
@@ -266,13 +286,21 @@ impl Writer<'_, '_> {
             (Some(Alignment::Left), _) => "left",
             (Some(Alignment::None) | None, Profile::Page) => "start",
             // Mail clients know left and right only, and centre a head cell without either.
-            (_, Profile::Mail { is_rtl: true, .. }) => "right",
-            (_, Profile::Mail { is_rtl: false, .. }) => "left",
+            (_, Profile::Mail { .. }) => match self.side() {
+                Side::Left => "left",
+                Side::Right => "right",
+            },
         };
         match self.profile {
             Profile::Page if side == "start" => String::new(),
             Profile::Page => format!(" class=\"align-{side}\""),
-            Profile::Mail { .. } => format!(" style=\"{mail};text-align:{side}\""),
+            Profile::Mail { .. } => {
+                let padding = match self.side() {
+                    Side::Left => "8px 10px 8px 0",
+                    Side::Right => "8px 0 8px 10px",
+                };
+                format!(" style=\"padding:{padding};{mail};text-align:{side}\"")
+            }
         }
     }
 
@@ -285,8 +313,8 @@ impl Writer<'_, '_> {
                 Inline::Strong(inner) => self.wrapped("strong", inner),
                 Inline::Code(text) => {
                     let style = "font-family:Consolas,Menlo,monospace;font-size:0.9em;background:#f3f5f7;padding:1px 4px;border-radius:3px";
-                    self.open("code", style);
-                    let _ = write!(self.out, "{}</code>", escape_html(text));
+                    let style = self.style(style);
+                    let _ = write!(self.out, "<code dir=\"ltr\"{style}>{}</code>", escape_html(text));
                 }
                 Inline::Link { target, inlines } => self.link(target, inlines),
                 Inline::Field(used) => {

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod document;
 pub mod email;
 mod files;
+mod formats;
 pub mod html;
 pub mod markdown;
 pub mod slots;

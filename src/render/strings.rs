@@ -1,40 +1,66 @@
 //! The interface's own texts in the reader's language: `templates/locales/<language>.toml`, one flat table each.
 
-use std::collections::BTreeMap;
-#[cfg(test)]
-use std::collections::BTreeSet;
+use std::{collections::BTreeMap, sync::Arc};
 
-use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, TimeZone, Weekday};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveTime, Weekday};
+use chrono_tz::Tz;
 use serde::Serialize;
 
 use crate::domain::{
-    kernel::{Error, Locale, Result},
+    kernel::{Error, Locale, Result, bidi},
     program::cadence::{Cadence, MonthDay, Ordinal, Rule},
 };
 
-use super::files::{self, Files};
+use super::{
+    files::{self, Files},
+    formats::Formats,
+};
 
 /// The language every key exists in.
 const COMPLETE: &str = "en";
 
-/// The texts of one language, completed from English. Serialises to a map, so that templates read
-/// `{{ t.unsubscribe }}`.
+/// The texts of one language by key; the forms for counts as `key.one`, and the one for all others as `key`.
+type Texts = BTreeMap<String, String>;
+
+/// The texts of one language, completed from English, and how one locale of it writes dates and numbers. Serialises to a
+/// map, so that templates read `{{ t.unsubscribe }}`.
 #[derive(Debug, Clone, Serialize)]
 #[serde(transparent)]
 pub struct Strings {
-    texts: BTreeMap<String, String>,
+    texts: Arc<Texts>,
+    #[serde(skip)]
+    formats: Formats,
+    #[serde(skip)]
+    is_rtl: bool,
 }
 
 impl Strings {
+    fn new(texts: &Arc<Texts>, locale: &Locale) -> Self {
+        Self { texts: Arc::clone(texts), formats: Formats::of(locale), is_rtl: locale.is_rtl() }
+    }
+
     /// The text `key`; the key itself where it is unknown, so that a slip is seen and breaks nothing.
     pub fn get<'a>(&'a self, key: &'a str) -> &'a str {
         self.texts.get(key).map_or(key, String::as_str)
     }
 
-    /// The text `key` with each `{name}` replaced by its value. Values are not looked at again.
+    /// The text `key` with each `{name}` replaced by its value, isolated where it may run the other way. Values are not
+    /// looked at again.
     pub fn fill(&self, key: &str, values: &[(&str, &str)]) -> String {
+        self.filled(self.get(key), values)
+    }
+
+    /// As [`Strings::fill`], in the grammatical form for `number` things. `{name}` stands for the number itself.
+    pub fn count(&self, key: &str, (name, number): (&str, u64), values: &[(&str, &str)]) -> String {
+        let form = self.texts.get(&format!("{key}.{}", self.formats.plural(number)));
+        let written = self.number(number);
+        let values: Vec<_> = values.iter().copied().chain([(name, written.as_str())]).collect();
+        self.filled(form.map_or_else(|| self.get(key), String::as_str), &values)
+    }
+
+    fn filled(&self, text: &str, values: &[(&str, &str)]) -> String {
         let mut filled = String::new();
-        let mut rest = self.get(key);
+        let mut rest = text;
         while let Some((before, after)) = rest.split_once('{') {
             filled.push_str(before);
             let known = after.split_once('}').and_then(|(name, tail)| {
@@ -42,7 +68,8 @@ impl Strings {
             });
             match known {
                 Some((value, tail)) => {
-                    filled.push_str(value);
+                    let is_number = value.chars().all(char::is_numeric);
+                    filled += &bidi::isolated(value.to_owned(), self.is_rtl && !is_number);
                     rest = tail;
                 }
                 None => {
@@ -56,33 +83,43 @@ impl Strings {
 
     /// The day in words: `12 January 2027`.
     pub fn date(&self, day: NaiveDate) -> String {
-        let month = self.get("months").split('|').nth(day.month0() as usize).unwrap_or("?");
-        self.fill(
-            "date",
-            &[("day", &day.day().to_string()), ("month", month), ("year", &day.year().to_string())],
-        )
+        self.formats.date(day)
+    }
+
+    /// The weekday, the day and the time, with the zone: `Tuesday, 12 January 2027 at 09:00 GMT`.
+    pub fn date_time(&self, at: &DateTime<Tz>) -> String {
+        self.formats.date_time(at)
+    }
+
+    /// A number: `12,345`.
+    pub fn number(&self, number: u64) -> String {
+        self.formats.number(number)
+    }
+
+    /// Several things in a sentence: `A, B and C`.
+    pub fn list<T: AsRef<str>>(&self, items: &[T]) -> String {
+        // Each by itself, or the first one's direction would be that of them all.
+        let isolated = |item: &T| bidi::isolated(item.as_ref().to_owned(), self.is_rtl);
+        self.formats.list(&items.iter().map(isolated).collect::<Vec<_>>())
     }
 
     /// When a newsletter comes: `am zweiten Dienstag im Monat um 09:00 Uhr`.
     pub fn cadence(&self, cadence: &Cadence) -> String {
-        let hm = |time: &NaiveTime| time.format("%H:%M").to_string();
+        let hm = |time: &NaiveTime| self.formats.time(*time);
         let of_month = |key: &str, day: &MonthDay, time: &NaiveTime| {
-            self.fill(key, &[("day", &self.month_day(*day)), ("time", &hm(time))])
+            // The day is a phrase of this language, so there is nothing to isolate.
+            self.get(key).replace("{day}", &self.month_day(*day)).replace("{time}", &hm(time))
         };
         match cadence.rule() {
             Rule::Daily(time) => self.fill("cadence_daily", &[("time", &hm(time))]),
             Rule::Weekly(day, time) => {
-                self.fill("cadence_weekly", &[("weekday", self.weekday(*day)), ("time", &hm(time))])
+                self.fill("cadence_weekly", &[("weekday", &self.formats.weekday(*day)), ("time", &hm(time))])
             }
-            Rule::EveryWeeks { weeks, from, time } => {
-                let weekday = self.weekday(from.weekday());
-                let values =
-                    [("weeks", weeks.to_string()), ("weekday", weekday.to_owned()), ("time", hm(time))];
-                self.fill(
-                    "cadence_every_weeks",
-                    &values.each_ref().map(|(name, value)| (*name, value.as_str())),
-                )
-            }
+            Rule::EveryWeeks { weeks, from, time } => self.count(
+                "cadence_every_weeks",
+                ("weeks", u64::from(*weeks)),
+                &[("weekday", &self.formats.weekday(from.weekday())), ("time", &hm(time))],
+            ),
             Rule::Monthly(day, time) => of_month("cadence_monthly", day, time),
             Rule::Quarterly(day, time) => of_month("cadence_quarterly", day, time),
             Rule::Cron(_) => self.get("cadence_own").to_owned(),
@@ -99,84 +136,57 @@ impl Strings {
                     Ordinal::Fourth => 3,
                     Ordinal::Last => 4,
                 };
-                let ordinal = self.get("ordinals").split('|').nth(which).unwrap_or("?");
-                self.fill("day_nth", &[("ordinal", ordinal), ("weekday", self.weekday(weekday))])
+                // Ten ordinals where Saturday and Sunday are of another gender than the other days (Portuguese).
+                let ordinals: Vec<&str> = self.get("ordinals").split('|').collect();
+                let weekend = matches!(weekday, Weekday::Sat | Weekday::Sun) && ordinals.len() == 10;
+                let ordinal = ordinals.get(if weekend { which + 5 } else { which }).unwrap_or(&"?");
+                self.fill("day_nth", &[("ordinal", ordinal), ("weekday", &self.formats.weekday(weekday))])
             }
             MonthDay::FirstBusinessDay => self.get("day_first_business").to_owned(),
             MonthDay::LastBusinessDay => self.get("day_last_business").to_owned(),
-            MonthDay::Numbered(number) => self.fill("day_numbered", &[("number", &number.to_string())]),
+            MonthDay::Numbered(number) => {
+                self.fill("day_numbered", &[("number", &self.number(number.into()))])
+            }
         }
-    }
-
-    fn weekday(&self, day: Weekday) -> &str {
-        self.get("weekdays").split('|').nth(day.num_days_from_monday() as usize).unwrap_or("?")
-    }
-
-    /// The weekday, the day and the time, with the zone's abbreviation: `Tuesday, 12 January 2027, 09:00 CET`.
-    pub fn date_time<Z: TimeZone>(&self, at: &DateTime<Z>) -> String
-    where
-        Z::Offset: std::fmt::Display,
-    {
-        let weekday = self.weekday(at.weekday());
-        self.fill(
-            "date_time",
-            &[
-                ("weekday", weekday),
-                ("date", &self.date(at.date_naive())),
-                ("time", &at.format("%H:%M").to_string()),
-                ("zone", &at.format("%Z").to_string()),
-            ],
-        )
     }
 }
 
 /// All languages.
 #[derive(Debug)]
-pub(super) struct Languages(BTreeMap<String, Strings>);
+pub(super) struct Languages(BTreeMap<String, Arc<Texts>>);
 
 impl Languages {
     /// Reads `locales/*.toml`.
     ///
     /// # Errors
-    /// A file that is not a flat table of texts, or no English one.
+    /// A file that is not a table of texts and their forms, or no English one.
     pub(super) fn load(files: &Files) -> Result<Self> {
-        let mut languages = BTreeMap::new();
+        let mut languages: BTreeMap<String, Texts> = BTreeMap::new();
         for (name, bytes) in files {
             let Some(tag) = name.strip_prefix("locales/").and_then(|file| file.strip_suffix(".toml")) else {
                 continue;
             };
-            let mut table: BTreeMap<String, toml::Value> = toml::from_str(files::text(name, bytes)?)
-                .map_err(|error| Error::invalid(format!("templates/{name}: {error}")))?;
-            table.remove("missing_on_purpose");
-            let texts = table
-                .into_iter()
-                .map(|(key, value)| match value {
-                    toml::Value::String(text) => Ok((key, text)),
-                    _ => Err(Error::invalid(format!("templates/{name}: `{key}` must be a text"))),
-                })
-                .collect::<Result<_>>()?;
-            languages.insert(tag.to_owned(), Strings { texts });
+            languages.insert(tag.to_owned(), texts(name, files::text(name, bytes)?)?);
         }
         let english = languages
             .get(COMPLETE)
             .cloned()
             .ok_or_else(|| Error::not_found(format!("templates/locales/{COMPLETE}.toml")))?;
-        for strings in languages.values_mut() {
-            for (key, text) in &english.texts {
-                strings.texts.entry(key.clone()).or_insert_with(|| text.clone());
+        for texts in languages.values_mut() {
+            for (key, text) in english.iter().filter(|(key, _)| !key.contains('.')) {
+                texts.entry(key.clone()).or_insert_with(|| text.clone());
             }
         }
-        Ok(Self(languages))
+        Ok(Self(languages.into_iter().map(|(tag, texts)| (tag, Arc::new(texts))).collect()))
     }
 
-    /// The language of `locale`, most specific first, else English.
-    pub(super) fn of(&self, locale: &Locale) -> &Strings {
-        locale
-            .fallbacks()
-            .into_iter()
-            .chain([COMPLETE])
-            .find_map(|tag| self.0.get(tag))
-            .expect("English was there when the languages were loaded")
+    /// The texts in `language`, most specific first, else English, as `reader` wants them dated and counted.
+    pub(super) fn of(&self, language: &Locale, reader: &Locale) -> Strings {
+        let found = language.fallbacks().into_iter().find_map(|tag| self.0.get(tag));
+        match found {
+            Some(texts) => Strings::new(texts, &language.read_by(reader)),
+            None => Strings::new(&self.0[COMPLETE], &Locale::en().read_by(reader)),
+        }
     }
 
     /// Whether there are texts in the language of `locale`.
@@ -185,100 +195,30 @@ impl Languages {
     }
 }
 
-/// Keys of English that a language lacks without saying so, and keys of its own that English lacks.
-#[cfg(test)]
-fn differences(english: &str, other: &str) -> BTreeSet<String> {
-    let table = |text: &str| toml::from_str::<toml::Table>(text).unwrap();
-    let (english, other) = (table(english), table(other));
-    let on_purpose: BTreeSet<&str> = other
-        .get("missing_on_purpose")
-        .and_then(toml::Value::as_array)
-        .into_iter()
-        .flatten()
-        .filter_map(toml::Value::as_str)
-        .collect();
-    let missing =
-        english.keys().filter(|key| !other.contains_key(*key) && !on_purpose.contains(key.as_str()));
-    let surplus = other.keys().filter(|key| *key != "missing_on_purpose" && !english.contains_key(*key));
-    missing.chain(surplus).cloned().collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn locale_file(files: &Files, tag: &str) -> String {
-        String::from_utf8(files[&format!("locales/{tag}.toml")].to_vec()).unwrap()
-    }
-
-    #[test]
-    fn every_language_has_every_key_or_says_why_not() {
-        let files = files::load(None).unwrap();
-        let english = locale_file(&files, "en");
-        for tag in ["de", "es"] {
-            assert_eq!(differences(&english, &locale_file(&files, tag)), BTreeSet::new(), "{tag}");
-        }
-        assert_eq!(differences("a = 'x'\nb = 'y'", "b = 'z'\nc = ''").len(), 2, "the check can fail");
-        assert_eq!(differences("a = 'x'", "missing_on_purpose = ['a']").len(), 0);
-    }
-
-    #[test]
-    fn every_language_names_the_same_placeholders() {
-        let files = files::load(None).unwrap();
-        let names = |text: &str| -> BTreeSet<String> {
-            text.split('{')
-                .skip(1)
-                .filter_map(|part| part.split_once('}'))
-                .map(|(n, _)| n.to_owned())
-                .collect()
-        };
-        let languages = Languages::load(&files).unwrap();
-        for (tag, strings) in &languages.0 {
-            for (key, text) in &strings.texts {
-                assert_eq!(names(text), names(languages.0["en"].get(key)), "{tag}: {key}");
+/// The texts of one file. `key = "…"` is a text, `key.one = "…"` the form for a count; `key.other` is the text `key`.
+fn texts(name: &str, source: &str) -> Result<Texts> {
+    let mut table: BTreeMap<String, toml::Value> =
+        toml::from_str(source).map_err(|error| Error::invalid(format!("templates/{name}: {error}")))?;
+    table.remove("missing_on_purpose");
+    let wrong = |key: &str| Error::invalid(format!("templates/{name}: `{key}` must be a text"));
+    let mut texts = Texts::new();
+    for (key, value) in table {
+        match value {
+            toml::Value::String(text) => {
+                texts.insert(key, text);
             }
+            toml::Value::Table(forms) if forms.contains_key("other") => {
+                for (form, text) in forms {
+                    let name = if form == "other" { key.clone() } else { format!("{key}.{form}") };
+                    texts.insert(name, text.as_str().ok_or_else(|| wrong(&key))?.to_owned());
+                }
+            }
+            _ => return Err(wrong(&key)),
         }
     }
-
-    #[test]
-    fn dates_are_written_in_the_readers_language() {
-        let languages = Languages::load(&files::load(None).unwrap()).unwrap();
-        let day = NaiveDate::from_ymd_opt(2027, 1, 12).unwrap();
-        let date = |tag: &str| languages.of(&Locale::parse(tag).unwrap()).date(day);
-        assert_eq!(date("en"), "12 January 2027");
-        assert_eq!(date("de-AT"), "12. Januar 2027");
-        assert_eq!(date("es"), "12 de enero de 2027");
-        assert_eq!(date("ja"), "12 January 2027", "no Japanese yet, so English");
-    }
-
-    #[test]
-    fn a_cadence_is_said_in_the_readers_language() {
-        let languages = Languages::load(&files::load(None).unwrap()).unwrap();
-        let say = |tag: &str, cadence: &str| {
-            languages.of(&Locale::parse(tag).unwrap()).cadence(&Cadence::parse(cadence).unwrap())
-        };
-        assert_eq!(say("en", "second Tuesday at 09:00"), "on the second Tuesday of the month at 09:00");
-        assert_eq!(say("de", "second Tuesday at 09:00"), "am zweiten Dienstag im Monat um 09:00 Uhr");
-        assert_eq!(say("es", "second Tuesday at 09:00"), "el segundo martes de cada mes a las 09:00");
-        assert_eq!(say("de", "daily at 07:30"), "jeden Tag um 07:30 Uhr");
-        assert_eq!(say("de", "weekly on Wednesday at 08:00"), "jeden Mittwoch um 08:00 Uhr");
-        assert_eq!(
-            say("en", "every 2 weeks from 2027-01-06 at 09:00"),
-            "every 2 weeks on Wednesday at 09:00"
-        );
-        assert_eq!(say("de", "monthly on day 15 at 09:00"), "am 15. Tag im Monat um 09:00 Uhr");
-        assert_eq!(
-            say("es", "last business day at 17:00"),
-            "el último día laborable de cada mes a las 17:00"
-        );
-        assert_eq!(say("de", "quarterly, first Monday at 09:00"), "am ersten Montag im Quartal um 09:00 Uhr");
-        assert_eq!(say("de", "0 9 1 * *"), "nach einem eigenen Kalender");
-    }
-
-    #[test]
-    fn filled_values_are_not_looked_at_again() {
-        let strings = Strings { texts: BTreeMap::from([("k".into(), "{a} and {b} {c}".into())]) };
-        assert_eq!(strings.fill("k", &[("a", "{b}"), ("b", "x")]), "{b} and x {c}");
-        assert_eq!(strings.get("unknown"), "unknown");
-    }
+    Ok(texts)
 }
+
+#[cfg(test)]
+#[path = "strings_tests.rs"]
+mod tests;

@@ -69,9 +69,15 @@ impl Templates {
         self.tera.contains_template(name)
     }
 
-    /// The interface's texts in the language of `locale`.
-    pub fn strings(&self, locale: &Locale) -> &Strings {
-        self.languages.of(locale)
+    /// The interface's texts in the language of `locale`, dated and counted as there.
+    pub fn strings(&self, locale: &Locale) -> Strings {
+        self.languages.of(locale, locale)
+    }
+
+    /// The interface's texts to go with content in `language`, dated and counted as `reader` is used to: English
+    /// content has other dates for an American than for a reader in Britain or Germany.
+    pub fn strings_for(&self, language: &Locale, reader: &Locale) -> Strings {
+        self.languages.of(language, reader)
     }
 
     /// The language of those texts: `locale`, where there are any in it, else English.

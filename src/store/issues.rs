@@ -1,7 +1,11 @@
-//! Issues, their occurrences and their audience.
+//! Issues and their occurrences. Who gets them is [`audience`]'s.
 
-use super::{Db, Tx, sql::args};
-use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId};
+use super::{
+    Db, Tx,
+    audience::{self, Decision},
+    sql::args,
+};
+use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// Deliveries that are changed at once where a list may be long: a second of work at most.
 pub const PART_ROWS: i64 = 20_000;
@@ -52,19 +56,6 @@ pub struct Occurrence {
     pub due_ms: UtcMs,
     /// What a clock change did to it.
     pub note: Option<String>,
-}
-
-/// Who was considered, and why in or out.
-#[derive(Debug, Clone)]
-pub struct Decision {
-    /// The contact's id.
-    pub contact_id: String,
-    /// Zone their promise is kept in.
-    pub zone: String,
-    /// Why, in a sentence.
-    pub because: String,
-    /// For those included: their rendition and their delivery's id.
-    pub included: Option<(String, DeliveryId)>,
 }
 
 /// A new, frozen issue.
@@ -134,32 +125,7 @@ pub async fn insert_audience(tx: &mut Tx, frozen: &Frozen) -> Result<()> {
         "",
     )
     .await?;
-    insert_decisions(tx, &issue.id, &frozen.decisions).await
-}
-
-/// Stores who was considered for an issue, or some of them.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn insert_decisions(tx: &mut Tx, issue_id: &str, decisions: &[Decision]) -> Result<()> {
-    let rows = decisions.iter().map(|decision| {
-        args![
-            issue_id,
-            &decision.contact_id,
-            decision.included.is_some(),
-            &decision.because,
-            &decision.zone,
-            decision.included.as_ref().map(|(rendition, _)| rendition.clone()),
-            decision.included.as_ref().map(|(_, delivery)| delivery.to_string()),
-        ]
-    });
-    tx.bulk(
-        "INSERT INTO audience_decision (issue_id, contact_id, included, because, zone, rendition_id, delivery_id)",
-        rows.collect(),
-        "",
-    )
-    .await
-    .map(|_| ())
+    audience::insert(tx, &issue.id, &frozen.decisions).await
 }
 
 /// Approves a frozen issue, if its content is still what the person saw. False if it was not.
@@ -371,72 +337,6 @@ pub async fn promises(db: &Db, issue_id: &str) -> Result<Vec<Promise>> {
          GROUP BY o.nominal_local, o.zone, o.due_ms, o.note
          ORDER BY o.due_ms, o.zone LIMIT 1000",
         args![issue_id],
-    )
-    .await
-}
-
-/// Somebody considered for an issue.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Considered {
-    /// The contact's id.
-    pub contact_id: String,
-    /// Their name.
-    pub name: String,
-    /// Their partner.
-    pub partner_slug: String,
-    /// Their roles.
-    pub roles: String,
-    /// Whether they get it.
-    pub included: bool,
-    /// Why, or why not.
-    pub because: String,
-    /// Their rendition.
-    pub rendition_id: Option<String>,
-}
-
-/// The audience of an issue with reasons, those left out first, at most 1,000 from `offset`.
-///
-/// # Errors
-/// Those of [`Db::all`].
-pub async fn audience(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Considered>> {
-    db.all(
-        "SELECT a.contact_id, c.name, c.partner_slug, c.roles, a.included, a.because, a.rendition_id
-         FROM audience_decision a JOIN contact c ON c.id = a.contact_id
-         WHERE a.issue_id = $1 ORDER BY a.included, c.partner_slug, c.name, c.id LIMIT 1000 OFFSET $2",
-        args![issue_id, offset],
-    )
-    .await
-}
-
-/// What was decided about one person when an issue was fixed, and what was promised to them.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Decided {
-    /// Whether they get it.
-    pub included: bool,
-    /// Why, or why not.
-    pub because: String,
-    /// IANA zone their promise is kept in.
-    pub zone: String,
-    /// Their rendition.
-    pub rendition_id: Option<String>,
-    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
-    pub nominal_local: Option<String>,
-    /// The instant.
-    pub due_ms: Option<UtcMs>,
-    /// What a clock change did to it.
-    pub note: Option<String>,
-}
-
-/// The decision about one contact; none if they were not considered.
-///
-/// # Errors
-/// Those of [`Db::opt`].
-pub async fn decided(db: &Db, issue_id: &str, contact_id: &str) -> Result<Option<Decided>> {
-    db.opt(
-        "SELECT a.included, a.because, a.zone, a.rendition_id, o.nominal_local, o.due_ms, o.note
-         FROM audience_decision a LEFT JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
-         WHERE a.issue_id = $1 AND a.contact_id = $2",
-        args![issue_id, contact_id],
     )
     .await
 }

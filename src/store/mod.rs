@@ -3,6 +3,7 @@
 //! Reads take `&Db`, writes take `&mut Tx`; only `work/` opens a `Tx`.
 
 pub mod attempts;
+pub mod audience;
 pub mod audit;
 mod bulk;
 pub mod contacts;

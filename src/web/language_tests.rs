@@ -40,12 +40,18 @@ async fn the_preference_page_speaks_one_language() {
 async fn direction_follows_the_words_that_are_shown() {
     let site = site(|_| ()).await;
     let home = site.get("/p/dune-gate").await.body;
-    assert!(home.contains("<html lang=\"en\" dir=\"ltr\""), "English words around it");
+    assert!(home.contains("<html lang=\"ar-AE\" dir=\"rtl\""), "Arabic words around it");
     assert!(home.contains("lang=\"ar-AE\" dir=\"rtl\">نوفّر"), "{home}");
-    assert!(home.contains("<h2 lang=\"en\" dir=\"ltr\">"), "{home}");
+    assert!(home.contains("<h2 lang=\"en\" dir=\"ltr\">"), "what is not translated keeps its direction");
+    assert!(home.contains("<h2 lang=\"ar\" dir=\"rtl\">"), "{home}");
+    assert!(home.contains("5 يناير 2027"), "{home}");
+    // Nobody wrote Klingon words, so there are English ones around an Arabic partner's promise.
+    let klingon = site.get("/p/dune-gate?lang=tlh").await.body;
+    assert!(klingon.contains("<html lang=\"en\" dir=\"ltr\""), "{klingon}");
     let token = site.mail_at("dune-gate").await.sign(&site.ctx.keys, Purpose::Preferences);
     let preferences = site.get(&format!("/u/{token}")).await.body;
-    assert!(preferences.contains("<html lang=\"en\" dir=\"ltr\""), "{preferences}");
+    assert!(preferences.contains("<html lang=\"ar-AE\" dir=\"rtl\""), "{preferences}");
+    assert!(preferences.contains("الثلاثاء الثاني من كل شهر الساعة 9:00 ص"), "{preferences}");
     let german = site.get("/p/rheinbogen").await.body;
     assert!(german.contains("<html lang=\"de-DE\" dir=\"ltr\""), "{german}");
     assert!(
@@ -86,4 +92,26 @@ async fn what_goes_wrong_on_a_partners_page_wears_the_partners_look() {
     assert!(unknown.body.contains("partnercast</a>"), "nobody's page is ours");
     let spanish = site.get("/p/northlight/blog/none?lang=es").await.body;
     assert!(spanish.contains("Aquí no hay nada"), "{spanish}");
+}
+
+#[tokio::test]
+async fn faults_of_a_form_are_told_in_the_page_s_language() {
+    let site = site(|_| ()).await;
+    for (path, wanted) in [
+        ("/p/dune-gate/talk-to-us", ["يُرجى كتابة اسمك.", "لا يمكن إرسال بريد إلى هذا العنوان.", "موافقتك"]),
+        (
+            "/p/hoshikawa/talk-to-us",
+            ["お名前をご記入ください。", "このアドレスにはメールを送れません。", "同意がない場合"],
+        ),
+        (
+            "/p/northlight/talk-to-us",
+            ["Please give your name.", "Mail cannot be sent", "Without your consent"],
+        ),
+    ] {
+        let answer = site.post(path, "name=&company=x&email=nobody").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}");
+        for text in wanted {
+            assert!(answer.body.contains(text), "{path}: {text}: {}", answer.body);
+        }
+    }
 }

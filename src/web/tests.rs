@@ -44,7 +44,7 @@ impl Samples {
 
     fn public(&mut self, file: &str, name: &str, page: &impl Serialize) {
         let frame = Frame::sample(Area::Public, file);
-        let strings = self.templates.strings(&Locale::en()).clone();
+        let strings = self.templates.strings(&Locale::en());
         let data = Branded { frame: &frame, brand: &BrandView::sample(), card: None, t: &strings, page };
         let html = self.templates.render(&format!("pages/{name}.html"), &data);
         self.keep(file, name, html);

@@ -35,8 +35,8 @@ impl Wait {
     }
 
     /// Whole minutes, for people.
-    pub fn minutes(self) -> i64 {
-        (self.ms + MINUTE_MS - 1) / MINUTE_MS
+    pub fn minutes(self) -> u64 {
+        u64::try_from((self.ms + MINUTE_MS - 1) / MINUTE_MS).unwrap_or_default()
     }
 }
 

@@ -60,7 +60,7 @@ async fn too_many_forms_of_a_network_wait_and_lose_nothing() {
     }
     let (status, retry, page) = site.form_from([203, 0, 113, 99], "192.0.2.1", form(99)).await;
     assert_eq!((status, retry.as_str()), (StatusCode::TOO_MANY_REQUESTS, "6"));
-    assert!(page.contains("in 1 Min. noch einmal") && page.contains("lang=\"de"), "in the page's language");
+    assert!(page.contains("in 1 Minute noch einmal") && page.contains("lang=\"de"), "in the page's language");
     assert!(
         page.contains("value=\"Jörg 99\"") && page.contains("value=\"Werk &amp; Co\""),
         "what was typed is there"

@@ -185,7 +185,7 @@ impl Packed<'_> {
             let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
-        if self.with_documents && documents::has_document(asset.kind()) {
+        if self.with_documents && documents::has_pdf(asset) {
             let pdf = documents::whitepaper_pdf(
                 self.ctx,
                 self.partner.slug.as_str(),

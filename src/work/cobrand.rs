@@ -63,8 +63,8 @@ impl<'a> CoBrand<'a> {
         match field {
             Field::PartnerName => text(&self.partner.name),
             Field::PartnerValueProposition => optional(brand.value_proposition_in(self.locale)),
-            Field::PartnerProof => optional(brand.proof.as_deref()),
-            Field::PartnerCallToAction => optional(brand.call_to_action.as_deref()),
+            Field::PartnerProof => optional(brand.proof_in(self.locale)),
+            Field::PartnerCallToAction => optional(brand.call_to_action_in(self.locale)),
             Field::PartnerCity => text(&self.partner.city),
             Field::PartnerWebsite => text(&self.partner.website),
             Field::PartnerPhone => optional(brand.phone.as_deref()),
@@ -155,9 +155,9 @@ impl<'a> CoBrand<'a> {
             logo_url: brand.logo.as_ref().map(|hash| self.media_url(hash)),
             logo_alt: brand.logo_alt.clone().unwrap_or_default(),
             value_proposition: brand.value_proposition_in(self.locale).map(str::to_owned),
-            proof: brand.proof.clone(),
+            proof: brand.proof_in(self.locale).map(str::to_owned),
             call_to_action: Some(Button {
-                label: brand.call_to_action.clone().unwrap_or_else(|| fallback_label.to_owned()),
+                label: brand.call_to_action_in(self.locale).unwrap_or(fallback_label).to_owned(),
                 url: talk_to_us,
             }),
             contact_name: brand.contact_name.clone(),

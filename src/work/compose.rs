@@ -64,6 +64,14 @@ impl<'a> Readers<'a> {
 }
 
 impl<'a> Plan<'a> {
+    /// The plan of the issue `asset`, which is an original; none if it is no issue, or its newsletter is not there.
+    pub fn of(library: &'a Library, media: &'a Media, asset: &'a Asset) -> Option<Self> {
+        let Detail::Issue(issue) = &asset.detail else { return None };
+        let name = issue.newsletter.as_ref()?.as_str();
+        let (newsletter_asset, newsletter) = library.newsletters().find(|(asset, _)| asset.slug() == name)?;
+        Some(Self { library, media, newsletter_asset, newsletter, asset, issue })
+    }
+
     /// What `issue` features of what concerns `reader`, in its order.
     fn cards<'p>(
         &self,
@@ -74,7 +82,9 @@ impl<'a> Plan<'a> {
         let found = issue.features.iter().filter_map(move |it| library.find(it.as_str(), reader.locale));
         found.filter(move |asset| asset.concerns(reader))
     }
+}
 
+impl Plan<'_> {
     /// The issue in the readers' language, and that language.
     fn localised(&self, locale: &Locale) -> (&Asset, &Issue, Locale) {
         let found = self.library.find(&self.asset.reference, locale).unwrap_or(self.asset);
@@ -83,6 +93,15 @@ impl<'a> Plan<'a> {
         match &found.detail {
             Detail::Issue(issue) => (found, issue, language),
             _ => (self.asset, self.issue, language),
+        }
+    }
+
+    /// The newsletter's own texts in the language of the issue, and the sentence why somebody gets it.
+    fn letter(&self, language: &Locale) -> (&Asset, &Template) {
+        let found = self.library.find(&self.newsletter_asset.reference, language);
+        match found.map(|asset| (asset, &asset.detail)) {
+            Some((asset, Detail::Newsletter(newsletter))) => (asset, &newsletter.why),
+            _ => (self.newsletter_asset, &self.newsletter.why),
         }
     }
 
@@ -153,11 +172,12 @@ pub fn variant(
 /// The files that the variant is made of, as they are now.
 fn parts(plan: &Plan<'_>, readers: Readers<'_>) -> Vec<NewPart> {
     let reader = readers.reader();
-    let (asset, issue, _) = plan.localised(readers.locale);
+    let (asset, issue, language) = plan.localised(readers.locale);
+    let (letter, _) = plan.letter(&language);
     let part =
         |asset: &Asset, part: Part| NewPart { path: asset.path.clone(), hash: asset.revision.clone(), part };
     let cards = plan.cards(issue, &reader).map(|card| part(card, Part::Card));
-    [part(asset, Part::Text), part(plan.newsletter_asset, Part::Standing)].into_iter().chain(cards).collect()
+    [part(asset, Part::Text), part(letter, Part::Standing)].into_iter().chain(cards).collect()
 }
 
 /// A subject for lists: recipient slots shown as an ellipsis.
@@ -196,7 +216,7 @@ fn render(
     readers: Readers<'_>,
 ) -> Result<(email::EmailRendition, Vec<NewLink>)> {
     let (asset, issue, language) = plan.localised(readers.locale);
-    let strings = templates.strings(&language);
+    let strings = templates.strings_for(&language, readers.locale);
     let book = RefCell::new(LinkBook::default());
     let base = book.borrow_mut().slots().marker(Slot::BaseUrl);
     let brand = CoBrand::new(plan.library, plan.media, readers.partner, readers.locale, &base)?;
@@ -205,7 +225,8 @@ fn render(
         Ok(book.borrow_mut().slots().parts(&brand.parts(template).map_err(wrong)?))
     };
     let (subject, preheader) = (line(&issue.subject)?, line(&issue.preheader)?);
-    let (why, title) = (line(&plan.newsletter.why)?, line(&plan.newsletter_asset.front.title)?);
+    let (letter, why) = plan.letter(&language);
+    let (why, title) = (line(why)?, line(&letter.front.title)?);
     let reader = readers.reader();
     let unfilled = asset.body.missing_zones(&asset.reference, &reader);
     if !unfilled.is_empty() {
@@ -218,10 +239,10 @@ fn render(
         )));
     }
     let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
-    let standing = brand.nodes(&plan.newsletter_asset.text_for(&reader)).map_err(wrong)?;
+    let standing = brand.nodes(&letter.text_for(&reader)).map_err(wrong)?;
     let cards = plan
         .cards(issue, &reader)
-        .map(|feature| card(feature, &brand, strings, &book))
+        .map(|feature| card(feature, &brand, &strings, &book))
         .collect::<Result<Vec<_>>>()?;
     let talk_to_us =
         book.borrow_mut().tracked(&brand.path(TALK_TO_US), strings.get("talk_to_us"), Some(TALK_TO_US));
@@ -277,10 +298,8 @@ fn card(
             let start = webinar.begins();
             start.map(|start| {
                 let date = strings.date_time(&start.with_timezone(&brand.partner.zone));
-                strings.fill(
-                    "webinar_at",
-                    &[("date", &date), ("minutes", &webinar.duration_minutes.to_string())],
-                )
+                let minutes = ("minutes", webinar.duration_minutes.into());
+                strings.count("webinar_at", minutes, &[("date", &date)])
             })
         }
         _ => None,
@@ -289,7 +308,10 @@ fn card(
     let image = asset.front.image.as_ref().and_then(|picture| {
         brand.image(&picture.path).map(|url| CardImage { url, alt: picture.alt.clone() })
     });
+    let language = asset.locale.as_ref().unwrap_or(&brand.vendor.default_locale);
     Ok(FeatureCard {
+        lang: language.to_string(),
+        dir: language.direction(),
         kind_label: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
         url: book.borrow_mut().tracked(&brand.path(&asset.reference), &title, Some(&asset.reference)),
         title,

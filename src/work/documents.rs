@@ -14,7 +14,12 @@ use super::{
 };
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Reader, kinds::Detail, tree::Target},
+        content::{
+            Asset, AssetKind, Finding, Library, Reader,
+            finding::{Findings, Place, codes},
+            kinds::Detail,
+            tree::Target,
+        },
         kernel::{Error, Locale, Result},
         partner::Partner,
     },
@@ -37,11 +42,6 @@ impl Default for Documents {
     fn default() -> Self {
         Self { kept: Cache::new(KEPT_MAX), places: Arc::new(Semaphore::new(AT_ONCE)) }
     }
-}
-
-/// Whether assets of this kind have a PDF in this build.
-pub fn has_document(kind: AssetKind) -> bool {
-    cfg!(feature = "pdf") && kind == AssetKind::Whitepaper
 }
 
 /// The PDF of a whitepaper in a partner's brand and a reader's language.
@@ -103,6 +103,29 @@ pub async fn whitepaper_pdf(
     Ok(ctx.documents.kept.put(&key, pdf))
 }
 
+/// Whether there is a PDF of `asset`: of a whitepaper, where our fonts have all its letters.
+pub fn has_pdf(asset: &Asset) -> bool {
+    cfg!(feature = "pdf")
+        && asset.kind() == AssetKind::Whitepaper
+        && document::unset_letter(&asset.source).is_none()
+}
+
+/// Findings on whitepapers of which there is no PDF.
+pub fn findings(library: &Library) -> Vec<Finding> {
+    let papers = library.assets.iter().filter(|asset| asset.kind() == AssetKind::Whitepaper);
+    papers
+        .filter_map(|asset| {
+            let letter = document::unset_letter(&asset.source)?;
+            let mut f = Findings::new(&asset.path, "");
+            let message = format!("no font of a PDF has the letter `{letter}` (U+{:04X})", u32::from(letter));
+            let fix = "write it with other letters, or leave it so: the page offers no PDF then";
+            f.add(codes::NO_FONT, Place::START, message, fix);
+            Some(f.finish())
+        })
+        .flatten()
+        .collect()
+}
+
 fn images_in(nodes: &[crate::domain::content::tree::Node]) -> Vec<String> {
     let mut paths = Vec::new();
     crate::domain::content::tree::each_node(nodes, &mut |node| {
@@ -121,7 +144,7 @@ async fn input(ctx: &Context, partner: &Partner, reference: &str, locale: &Local
     };
     let brand = CoBrand::new(&library, &media, partner, locale, &ctx.settings.public_url)?;
     let language = asset.locale.clone().unwrap_or_else(|| brand.vendor.default_locale.clone());
-    let strings = ctx.templates.strings(&language);
+    let strings = ctx.templates.strings_for(&language, locale);
     let published = asset.front.publish.unwrap_or_default();
     let talk_to_us = format!("{}{}", ctx.settings.public_url, brand.path(TALK_TO_US));
     let partner_logo = match &partner.brand.logo {
@@ -157,4 +180,36 @@ pub(super) async fn bytes_of(ctx: &Context, hash: &str) -> Result<Vec<u8>> {
     STANDARD
         .decode(&file.base64)
         .map_err(|error| Error::internal(format!("stored_file {hash}")).because(error))
+}
+
+#[cfg(all(test, feature = "pdf"))]
+mod tests {
+    use super::*;
+    use crate::domain::content::{SourceFile, tests::VENDOR};
+
+    #[test]
+    fn a_paper_with_letters_that_no_font_has_is_told_and_offers_no_pdf() {
+        let paper = |word: &str| {
+            format!(
+                "---\nkind: whitepaper\ntitle: A\nsummary: S\nroles: [sales]\nauthors: [A B]\ngate: none\n---\n{word}\n"
+            )
+        };
+        let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
+        let files = [
+            file("vendor.toml", VENDOR.to_owned()),
+            file("whitepapers/a.md", paper("Zürich Ελλάδα Москва")),
+            file("whitepapers/a.ar.md", paper("استعادة")),
+            file("whitepapers/a.ko.md", paper("복구")),
+            file("whitepapers/a.ja.md", paper("復旧 リストア")),
+        ];
+        let library = Library::build(files).0;
+        let said: Vec<String> = findings(&library).iter().map(ToString::to_string).collect();
+        assert_eq!(said.len(), 1, "{said:#?}");
+        assert!(
+            said[0].starts_with("whitepapers/a.ko.md:1:1 warning C519") && said[0].contains("U+BCF5"),
+            "{said:?}"
+        );
+        let offered: Vec<bool> = library.versions("whitepapers/a").iter().map(has_pdf).collect();
+        assert_eq!(offered.iter().filter(|offered| **offered).count(), 3);
+    }
 }

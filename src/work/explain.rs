@@ -20,10 +20,11 @@ use crate::{
     store::{
         Db,
         attempts::{self, Attempt},
+        audience::{self, Decided},
         contacts::Known,
         deliveries::{self, Told},
         events::{self, Event},
-        issues::{self, Decided, Issue},
+        issues::Issue,
         nodes::{self, RelayFault},
         renditions, suppressions,
     },
@@ -225,7 +226,7 @@ pub async fn explain(
         Some(known) => (known.id.clone(), known.email_key.clone()),
         None => (String::new(), asked.trim().to_lowercase()),
     };
-    let decided = issues::decided(db, &issue.id, &contact_id).await?;
+    let decided = audience::decided(db, &issue.id, &contact_id).await?;
     let told = deliveries::to_person(db, &issue.id, &contact_id, &address).await?;
     let relay_faults = nodes::relay_faults(db).await?;
     let mut made = Vec::new();

@@ -6,59 +6,34 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 
-use chrono_tz::Tz;
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    compose::{self, Plan, Readers},
+    audience::{Audience, VariantKey, Verdict, key_of, page},
+    compose::{self, Plan},
     context::Context,
     tokens::sha256_hex,
 };
 use crate::{
     domain::{
-        content::kinds::{Approval, IssueZone},
+        content::kinds::Approval,
         kernel::{
-            EmailAddress, Error, Result,
+            Error, Result,
             clock::{HOUR_MS, MINUTE_MS},
             id::{DeliveryId, IssueId},
-            text::domain_key,
         },
-        partner::{Contact, Partner},
-        program::{
-            audience::{self, AudienceRule, Candidate, Decision, Subscription, SuppressionReason},
-            issue::{Control, IssueState},
-        },
+        program::issue::{Control, IssueState},
     },
     store::{
-        audit, freezing,
+        audience as stored, audit, freezing,
         issues::{self, Frozen, Issue, Occurrence},
-        partners::{self, StoredContact},
+        partners::StoredContact,
         renditions,
-        suppressions::{self, ALL, Suppression},
     },
 };
 
 /// A freeze that stored nothing for so long (by the wall clock) was broken off.
 const BROKEN_OFF_MS: i64 = HOUR_MS;
-
-/// Readers who get the same: partner, roles, language.
-type VariantKey = (String, String, String);
-
-/// What decides who gets an issue.
-struct Audience<'a> {
-    plan: &'a Plan<'a>,
-    rule: AudienceRule,
-    partners: HashMap<String, Partner>,
-    stopped: HashMap<String, Suppression>,
-}
-
-/// What one contact gets, and why.
-struct Verdict<'a> {
-    zone: &'static str,
-    because: String,
-    /// For those included.
-    readers: Option<Readers<'a>>,
-}
 
 /// What a look at everybody found.
 #[derive(Default)]
@@ -208,62 +183,7 @@ fn head(
     }
 }
 
-/// The next contacts after `after`, which moves on; none at the end.
-async fn page(ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
-    let page = partners::contacts(&ctx.db, after).await?;
-    let Some(last) = page.last() else { return Ok(None) };
-    *after = last.id.to_string();
-    Ok(Some(page))
-}
-
-impl<'a> Audience<'a> {
-    async fn load(ctx: &Context, plan: &'a Plan<'a>) -> Result<Self> {
-        let partners = partners::all_partners(&ctx.db).await?;
-        let partners = partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect();
-        let (mut stopped, mut after) = (HashMap::new(), String::new());
-        loop {
-            let newsletter = plan.newsletter_asset.slug();
-            let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.email_key);
-            stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
-        }
-        let rule = AudienceRule::from(&plan.newsletter.audience);
-        Ok(Self { plan, rule, partners, stopped })
-    }
-
-    /// What the do-not-send list says of an address, or else of its domain.
-    fn said_no(&self, address: &EmailAddress) -> (Subscription, Option<SuppressionReason>) {
-        let entry = self.stopped.get(&address.base_key());
-        match entry.or_else(|| self.stopped.get(&domain_key(address.as_str()))) {
-            None => (Subscription::Default, None),
-            Some(entry) => match SuppressionReason::parse(&entry.reason) {
-                // One newsletter is the reader's choice; whatever stops everything has its own sentence.
-                Some(reason) if entry.scope == ALL || reason != SuppressionReason::Unsubscribed => {
-                    (Subscription::Default, Some(reason))
-                }
-                None if entry.scope == ALL => (Subscription::Default, Some(SuppressionReason::Unsubscribed)),
-                _ => (Subscription::Out, None),
-            },
-        }
-    }
-
-    /// What a contact gets; `None` for one whose partner is gone.
-    fn decide<'b>(&'b self, contact: &'b Contact) -> Option<Verdict<'b>> {
-        let partner = self.partners.get(contact.partner.as_str())?;
-        let (subscribed, suppressed) = self.said_no(&contact.email);
-        let candidate = Candidate { contact, partner, subscribed, suppressed };
-        let zone = zone_of(self.plan, contact, partner).name();
-        let decision = audience::decide(&self.rule, &candidate, &|reader| self.plan.has_content_for(reader));
-        Some(match decision {
-            Decision::Out { because, .. } => Verdict { zone, because, readers: None },
-            Decision::In { because } => {
-                let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
-                Verdict { zone, because, readers: Some(Readers { partner, roles: contact.roles, locale }) }
-            }
-        })
-    }
-
+impl Audience<'_> {
     /// Takes note of one contact. A fault in one variant stops the issue as a whole: better nobody yet than half the
     /// list.
     fn survey(&self, ctx: &Context, issue_id: &str, stored: &StoredContact, survey: &mut Survey) {
@@ -304,7 +224,7 @@ impl<'a> Audience<'a> {
                 // Somebody new since the first look has no variant; the digest will tell.
                 let variant = verdict.readers.and_then(|readers| variants.get(&key_of(&readers)));
                 number += u32::from(variant.is_some());
-                decisions.push(issues::Decision {
+                decisions.push(stored::Decision {
                     contact_id: stored.id.to_string(),
                     zone: verdict.zone.to_owned(),
                     because: verdict.because,
@@ -316,7 +236,7 @@ impl<'a> Audience<'a> {
             if !freezing::go_on(&mut tx, issue_id, ctx.clock.wall_ms()).await? {
                 return Err(given_up());
             }
-            issues::insert_decisions(&mut tx, issue_id, &decisions).await?;
+            stored::insert(&mut tx, issue_id, &decisions).await?;
             tx.commit().await?;
         }
         Ok(digest.finalize())
@@ -332,16 +252,4 @@ fn note(digest: &mut Sha256, stored: &StoredContact, verdict: &Verdict<'_>) {
         digest.update(format!(" {partner} {roles} {locale}"));
     }
     digest.update("\n");
-}
-
-fn key_of(readers: &Readers<'_>) -> VariantKey {
-    (readers.partner.slug.to_string(), readers.roles.to_string(), readers.locale.to_string())
-}
-
-fn zone_of(plan: &Plan<'_>, contact: &Contact, partner: &Partner) -> Tz {
-    match plan.newsletter.zone {
-        IssueZone::Partner => contact.zone.unwrap_or(partner.zone),
-        IssueZone::Vendor => plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone),
-        IssueZone::Named(zone) => zone,
-    }
 }

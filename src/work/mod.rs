@@ -1,6 +1,7 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
 pub mod approve;
+mod audience;
 pub mod bounce;
 pub mod bundle;
 pub mod cache;
@@ -24,9 +25,11 @@ pub mod import;
 pub mod lead_card;
 pub mod link_book;
 pub mod lookup;
+pub mod matrix;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;
+pub mod plan;
 pub mod preferences;
 pub mod preview;
 pub mod publish;

@@ -167,15 +167,7 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
         return Ok(());
     }
     // Zones first: they tell whether anything is due without looking at every person.
-    let zones = match plan.newsletter.zone {
-        IssueZone::Partner => {
-            partners::zones(&ctx.db).await?.iter().filter_map(|name| name.parse().ok()).collect()
-        }
-        IssueZone::Vendor => vec![plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)],
-        IssueZone::Named(zone) => vec![zone],
-    };
-    let due: BTreeMap<&'static str, Occurrence> =
-        zones.into_iter().map(|zone: Tz| (zone.name(), occurrence(nominal, zone))).collect();
+    let due = due(ctx, plan, nominal).await?;
     let Some(first_ms) = due.values().map(|occurrence| occurrence.due_ms).min() else {
         return Ok(());
     };
@@ -198,6 +190,25 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
         ctx.metrics.missed_occurrences(missed);
     }
     Ok(())
+}
+
+/// The promises of an issue at `nominal`, by zone: those in which somebody may be.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn due(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    nominal: NaiveDateTime,
+) -> Result<BTreeMap<&'static str, Occurrence>> {
+    let zones = match plan.newsletter.zone {
+        IssueZone::Partner => {
+            partners::zones(&ctx.db).await?.iter().filter_map(|name| name.parse().ok()).collect()
+        }
+        IssueZone::Vendor => vec![plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)],
+        IssueZone::Named(zone) => vec![zone],
+    };
+    Ok(zones.into_iter().map(|zone: Tz| (zone.name(), occurrence(nominal, zone))).collect())
 }
 
 fn occurrence(nominal: NaiveDateTime, zone: Tz) -> Occurrence {

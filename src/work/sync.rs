@@ -10,7 +10,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, folder, git, tokens::sha256_hex};
+use super::{cobrand::Media, context::Context, documents, folder, git, tokens::sha256_hex};
 use crate::{
     domain::{
         content::{
@@ -23,7 +23,7 @@ use crate::{
             Partner, logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::{lint, reach},
+        program::{lint, reach, translations},
     },
     store::{
         Db, audit,
@@ -60,9 +60,9 @@ pub struct Read {
 
 /// Reads and checks files, as `check`, the editor and the sync do.
 pub fn read(files: &[SourceFile]) -> Read {
-    let (partners, roster) = match parse_roster(files) {
-        Ok(roster) => (roster.map(|roster| roster.partners).unwrap_or_default(), Vec::new()),
-        Err(faults) => (Vec::new(), faults),
+    let (Roster { partners, contacts }, roster) = match parse_roster(files) {
+        Ok(roster) => (roster.unwrap_or_default(), Vec::new()),
+        Err(faults) => (Roster::default(), faults),
     };
     let (library, mut findings) = Library::build(files);
     for fault in roster {
@@ -79,6 +79,8 @@ pub fn read(files: &[SourceFile]) -> Read {
     }
     findings.extend(lint::newsletters(&library));
     findings.extend(reach::findings(&library, &partners));
+    findings.extend(translations::findings(&library, &partners, &contacts));
+    findings.extend(documents::findings(&library));
     findings.sort();
     Read { library, partners, findings }
 }
@@ -223,6 +225,22 @@ pub async fn stored_texts(db: &Db) -> Result<Vec<SourceFile>> {
         .collect())
 }
 
+/// Shows what `dir` holds to this process alone: nothing is stored, so images have no address yet.
+///
+/// # Errors
+/// The folder cannot be read; `Invalid` with every error in it.
+pub async fn show(ctx: &Context, dir: &Path) -> Result<()> {
+    let files = folder::read(dir).await?;
+    let Read { library, findings, .. } = read(&files);
+    let errors: Vec<String> =
+        findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();
+    if !errors.is_empty() {
+        return Err(Error::invalid(errors.join("\n")));
+    }
+    ctx.set_contents(library, paths_of_images(&files));
+    Ok(())
+}
+
 /// Takes the content from the store: for nodes without a content folder.
 ///
 /// # Errors
@@ -239,6 +257,12 @@ pub async fn load(ctx: &Context) -> Result<Synced> {
     let Read { library, findings, .. } = read(&files);
     ctx.set_contents(library, media);
     Ok(Synced { findings, ..Synced::default() })
+}
+
+/// The images of `files` by path, for rendering without a store: their paths stand for their bytes.
+pub fn paths_of_images(files: &[SourceFile]) -> Media {
+    let images = files.iter().map(|file| &file.path).filter(|path| is_image(path));
+    images.map(|path| (path.clone(), sha256_hex(path.as_bytes()))).collect()
 }
 
 pub(super) fn is_image(path: &str) -> bool {

@@ -98,6 +98,7 @@ pub mod codes {
         FIELD_NOT_HERE "C402" Error "A merge field that is not filled in this kind or place.";
         NO_DEFAULT "C403" Warning "A merge field that may be empty has no default.";
         MALFORMED_FIELD "C404" Error "A merge field that cannot be read.";
+        NO_VALUE "C405" Error "A merge field that has neither a default nor a value for some partner.";
         DANGLING_REFERENCE "C501" Error "A reference to an asset that does not exist.";
         MISSING_IMAGE "C502" Error "An image that does not exist.";
         DUPLICATE_REFERENCE "C503" Error "Two files with one reference and locale.";
@@ -114,6 +115,12 @@ pub mod codes {
         LOW_CONTRAST "C514" Warning "A colour that is hard to read.";
         FEW_FORMS "C515" Warning "A key message that people cannot read, watch and do.";
         AVOIDED_WORD "C516" Warning "A word that vendor.toml asks to avoid.";
+        UNREAD_LANGUAGE "C517" Warning "A translation into a language that nobody on the roster reads.";
+        UNWRITTEN_LANGUAGE "C518" Warning "A language of the roster in which nothing is written.";
+        NO_FONT "C519" Warning "A whitepaper with letters that the fonts of PDFs lack.";
+        MAIL_TOO_LARGE "C520" Warning "A mail so long that a large provider shows it cut off.";
+        NAME_TOO_WIDE "C521" Warning "A partner's name with a word wider than a phone.";
+        NOT_RENDERED "C522" Error "An asset that cannot be rendered for some partner.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

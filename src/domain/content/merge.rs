@@ -8,9 +8,9 @@ use super::{
     field::{self, Field, FieldUse, Scope},
     finding::{Findings, Place},
     link,
-    tree::{Inline, Node, Target},
+    tree::{Inline, Node, Target, each_node},
 };
-use crate::domain::kernel::text::is_unsafe;
+use crate::domain::kernel::{bidi, text::is_unsafe};
 
 /// A piece of a text with fields.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
@@ -101,8 +101,9 @@ impl Template {
     /// # Errors
     /// Every field without value and without default, once each.
     pub fn merge(&self, value_of: &dyn Fn(Field) -> Value) -> Result<Vec<Part>, Vec<Missing>> {
-        let mut merge = Merge { value_of, missing: Vec::new() };
-        let parts = merge.parts(&self.parts, &|value| value);
+        let in_rtl = bidi::has_rtl(&self.source);
+        let mut merge = Merge { value_of, missing: Vec::new(), in_rtl };
+        let parts = merge.parts(&self.parts, &|value| bidi::isolated(value, in_rtl));
         merge.done(parts)
     }
 
@@ -137,7 +138,7 @@ fn push_text(parts: &mut Vec<Part>, text: &str) {
 /// # Errors
 /// Every field without value and without default, once each.
 pub fn merge(nodes: &[Node], value_of: &dyn Fn(Field) -> Value) -> Result<Vec<Node>, Vec<Missing>> {
-    let mut merge = Merge { value_of, missing: Vec::new() };
+    let mut merge = Merge { value_of, missing: Vec::new(), in_rtl: runs_from_right(nodes) };
     let merged = merge.nodes(nodes);
     merge.done(merged)
 }
@@ -145,6 +146,34 @@ pub fn merge(nodes: &[Node], value_of: &dyn Fn(Field) -> Value) -> Result<Vec<No
 struct Merge<'v> {
     value_of: &'v dyn Fn(Field) -> Value,
     missing: Vec<Missing>,
+    /// Whether the text around the values runs from right to left; they are isolated where directions meet.
+    in_rtl: bool,
+}
+
+/// Whether any words of `nodes` do.
+fn runs_from_right(nodes: &[Node]) -> bool {
+    fn inlines(all: &[Inline]) -> bool {
+        all.iter().any(|inline| match inline {
+            Inline::Text(text) => bidi::has_rtl(text),
+            Inline::Emphasis(inner) | Inline::Strong(inner) | Inline::Link { inlines: inner, .. } => {
+                inlines(inner)
+            }
+            Inline::Field(used) => used.default.as_deref().is_some_and(bidi::has_rtl),
+            Inline::Code(_) | Inline::SoftBreak | Inline::HardBreak => false,
+        })
+    }
+    let mut found = false;
+    each_node(nodes, &mut |node| {
+        found = found
+            || match node {
+                Node::Heading { inlines: all, .. } | Node::Paragraph(all) => inlines(all),
+                Node::Table { head, rows, .. } => {
+                    head.iter().chain(rows.iter().flatten()).any(|cell| inlines(cell))
+                }
+                _ => false,
+            };
+    });
+    found
 }
 
 impl Merge<'_> {
@@ -187,6 +216,11 @@ impl Merge<'_> {
                 Part::Text(text) => push_text(&mut merged, text),
                 Part::Field(used) => match self.text(used) {
                     Some(value) => push_text(&mut merged, &encode(value)),
+                    None if self.in_rtl => {
+                        push_text(&mut merged, &bidi::ISOLATE.to_string());
+                        merged.push(Part::Field(used.clone()));
+                        push_text(&mut merged, &bidi::END.to_string());
+                    }
                     None => merged.push(Part::Field(used.clone())),
                 },
             }
@@ -223,7 +257,15 @@ impl Merge<'_> {
         for inline in inlines {
             match inline {
                 Inline::Field(used) => match self.text(used) {
-                    Some(value) => push_inline(&mut merged, Inline::Text(value)),
+                    Some(value) => {
+                        push_inline(&mut merged, Inline::Text(bidi::isolated(value, self.in_rtl)));
+                    }
+                    // A reader's name is not known yet, and may run either way.
+                    None if self.in_rtl => {
+                        push_inline(&mut merged, Inline::Text(bidi::ISOLATE.into()));
+                        merged.push(inline.clone());
+                        push_inline(&mut merged, Inline::Text(bidi::END.into()));
+                    }
                     None => merged.push(inline.clone()),
                 },
                 Inline::Emphasis(inner) => merged.push(Inline::Emphasis(self.inlines(inner))),
@@ -254,7 +296,11 @@ impl Merge<'_> {
         };
         let mut merged = Vec::new();
         push_text(&mut merged, &head);
-        for part in self.parts(tail, &|value| percent_encoded(&value)) {
+        // An address has no direction.
+        let in_rtl = std::mem::take(&mut self.in_rtl);
+        let parts = self.parts(tail, &|value| percent_encoded(&value));
+        self.in_rtl = in_rtl;
+        for part in parts {
             match part {
                 Part::Text(text) => push_text(&mut merged, &text),
                 Part::Field(_) => merged.push(part),

@@ -24,7 +24,7 @@ pub mod merge;
 pub mod rules;
 mod safe;
 pub mod selection;
-mod style;
+pub mod style;
 pub mod text;
 pub mod tree;
 pub mod vendor;

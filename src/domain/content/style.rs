@@ -13,7 +13,7 @@ use super::{
 };
 
 /// What mail programs on telephones show of a subject, in characters.
-const SUBJECT_CHARS_SHOWN: usize = 60;
+pub const SUBJECT_CHARS_SHOWN: usize = 60;
 /// A usual length of what a field is filled with, in characters.
 const FIELD_CHARS: usize = 10;
 

@@ -1,6 +1,7 @@
 //! What every other module may use: errors, the clock, randomness, rates, typed ids, checked text, networks, signed
 //! tokens.
 
+pub mod bidi;
 pub mod clock;
 pub mod error;
 pub mod id;

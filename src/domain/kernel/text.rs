@@ -166,6 +166,27 @@ impl Locale {
         self.0.split('-').next().unwrap_or("en")
     }
 
+    /// The region: `AT` of `de-AT`, nothing of `de` and `zh-Hant`.
+    pub fn region(&self) -> Option<&str> {
+        let is_region = |part: &&str| match part.len() {
+            2 => part.chars().all(|c| c.is_ascii_alphabetic()),
+            3 => part.chars().all(|c| c.is_ascii_digit()),
+            _ => false,
+        };
+        self.0.split('-').skip(1).find(is_region)
+    }
+
+    /// How `reader` wants text of this language dated and counted: their own variety of it, else with the habits of
+    /// their region. An American reads `en` as `en-US`, a German as `en-DE`.
+    pub fn read_by(&self, reader: &Self) -> Self {
+        match reader.region() {
+            _ if self.region().is_some() => self.clone(),
+            Some(_) if self.language() == reader.language() => reader.clone(),
+            Some(region) => Self(format!("{}-{region}", self.0)),
+            None => self.clone(),
+        }
+    }
+
     /// Where to look for a translation, most specific first: `de-AT`, `de`.
     pub fn fallbacks(&self) -> Vec<&str> {
         let mut chain = vec![self.as_str()];
@@ -177,7 +198,7 @@ impl Locale {
 
     /// Whether the language is written from right to left.
     pub fn is_rtl(&self) -> bool {
-        matches!(self.language(), "ar" | "he" | "fa" | "ur")
+        matches!(self.language(), "ar" | "ckb" | "dv" | "fa" | "he" | "ps" | "sd" | "ug" | "ur" | "yi")
     }
 
     /// `ltr` or `rtl`, as HTML says it.
@@ -278,5 +299,18 @@ mod tests {
         assert_eq!(Locale::parse("pt-BR").unwrap().fallbacks(), ["pt-BR", "pt"]);
         assert!(Locale::parse("english").is_err());
         assert!(Locale::parse("ar-AE").unwrap().is_rtl());
+    }
+
+    #[test]
+    fn a_language_is_read_with_the_habits_of_the_reader_s_region() {
+        let read = |text: &str, reader: &str| {
+            Locale::parse(text).unwrap().read_by(&Locale::parse(reader).unwrap()).to_string()
+        };
+        assert_eq!(read("en", "en-GB"), "en-GB");
+        assert_eq!(read("en", "de-DE"), "en-DE");
+        assert_eq!(read("en", "de"), "en");
+        assert_eq!(read("ar", "ar-AE"), "ar-AE");
+        assert_eq!(read("pt-BR", "pt-PT"), "pt-BR", "a text for a region keeps it");
+        assert_eq!(read("en", "zh-Hant-TW"), "en-TW");
     }
 }

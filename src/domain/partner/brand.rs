@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use crate::domain::kernel::{Error, Locale, Result};
+use crate::domain::kernel::{Error, Locale, Result, text::LINE_CHARS_MAX};
 
 /// Longest value proposition, in characters.
 pub const VALUE_PROPOSITION_CHARS_MAX: usize = 160;
@@ -98,9 +98,15 @@ pub struct BrandProfile {
     /// Why to believe them.
     #[serde(default)]
     pub proof: Option<String>,
+    /// The same in other languages, by language.
+    #[serde(default)]
+    pub proof_by_locale: BTreeMap<String, String>,
     /// Text of the button.
     #[serde(default)]
     pub call_to_action: Option<String>,
+    /// The same in other languages, by language.
+    #[serde(default)]
+    pub call_to_action_by_locale: BTreeMap<String, String>,
     /// Their text for zones of assets, Markdown-lite, by the zone's name without `partner.`.
     #[serde(default)]
     pub zones: BTreeMap<String, String>,
@@ -146,9 +152,31 @@ impl BrandProfile {
 
     /// The value proposition, if it was written in the reader's language.
     pub fn value_proposition_for(&self, locale: &Locale) -> Option<&str> {
-        let tags = locale.fallbacks().into_iter();
-        tags.filter_map(|tag| self.value_proposition_by_locale.get(tag)).next().map(String::as_str)
+        written_in(&self.value_proposition_by_locale, locale)
     }
+
+    /// Why to believe them, in the reader's language, else in the partner's own.
+    pub fn proof_in(&self, locale: &Locale) -> Option<&str> {
+        written_in(&self.proof_by_locale, locale).or(self.proof.as_deref())
+    }
+
+    /// Text of the button in the reader's language, else in the partner's own.
+    pub fn call_to_action_in(&self, locale: &Locale) -> Option<&str> {
+        written_in(&self.call_to_action_by_locale, locale).or(self.call_to_action.as_deref())
+    }
+
+    /// The texts that may be written in several languages: the key, the translations, the most characters.
+    pub fn translations(&self) -> [(&'static str, &BTreeMap<String, String>, usize); 3] {
+        [
+            ("value_proposition_by_locale", &self.value_proposition_by_locale, VALUE_PROPOSITION_CHARS_MAX),
+            ("proof_by_locale", &self.proof_by_locale, LINE_CHARS_MAX),
+            ("call_to_action_by_locale", &self.call_to_action_by_locale, CALL_TO_ACTION_CHARS_MAX),
+        ]
+    }
+}
+
+fn written_in<'a>(texts: &'a BTreeMap<String, String>, locale: &Locale) -> Option<&'a str> {
+    locale.fallbacks().into_iter().find_map(|tag| texts.get(tag)).map(String::as_str)
 }
 
 #[cfg(test)]

@@ -58,7 +58,7 @@ pub struct RosterFiles<'f> {
 }
 
 /// A checked roster.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Roster {
     /// In the file's order, each with its brand; `brand.logo` is left empty.
     pub partners: Vec<Partner>,

@@ -111,6 +111,22 @@ fn the_same_input_gives_the_same_bytes() {
 }
 
 #[test]
+fn arabic_and_japanese_are_set_and_what_no_font_has_is_refused() {
+    for (locale, title) in [("ar", "إثبات الاستعادة"), ("ja", "復旧の証明")] {
+        let mut input = input(title);
+        input.locale = Locale::parse(locale).unwrap();
+        let pdf = render(&input).unwrap();
+        let font = if locale == "ar" { &b"NotoSansArabic"[..] } else { b"NotoSansCJKjp" };
+        assert!(
+            pdf.windows(font.len()).any(|window| window == font),
+            "{locale}: its letters come from our font"
+        );
+    }
+    let refusal = render(&input("복구")).map(|_| ()).unwrap_err();
+    assert!(refusal.public().contains("no font of ours has the letter `복` (U+BCF5)"), "{refusal}");
+}
+
+#[test]
 fn a_broken_logo_is_named() {
     let refusal = |logo: &[u8]| {
         let input = DocumentInput { partner_logo: Some(logo.to_vec()), ..input("a") };

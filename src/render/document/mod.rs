@@ -113,8 +113,14 @@ pub fn render_pdf(
         )));
     }
     let strings = templates.strings(&input.locale);
-    let data = data(input, strings, body);
+    let data = data(input, &strings, body);
     let json = serde_json::to_vec(&data).map_err(|error| Error::internal("document data").because(error))?;
+    if let Some(letter) = unset_letter(&String::from_utf8_lossy(&json)) {
+        return Err(Error::invalid(format!(
+            "no font of ours has the letter `{letter}` (U+{:04X}); this document can be read as a page only",
+            u32::from(letter)
+        )));
+    }
     let mut files = vec![("document.json".to_owned(), json)];
     let logos = [
         ("partner-logo.png", "the partner's logo", &input.partner_logo),
@@ -131,6 +137,14 @@ pub fn render_pdf(
         files.push((format!("image-{number}"), bytes));
     }
     compile(templates, files)
+}
+
+/// The first letter of `text` that no font of ours has, so that a document with it cannot be set.
+pub fn unset_letter(text: &str) -> Option<char> {
+    #[cfg(feature = "pdf")]
+    return world::unset_letter(text);
+    #[cfg(not(feature = "pdf"))]
+    text.chars().next().filter(|_| false)
 }
 
 #[cfg(feature = "pdf")]
@@ -156,7 +170,7 @@ fn data<'a>(input: &'a DocumentInput, strings: &'a Strings, body: Vec<serde_json
         summary: &input.summary,
         cover_line: input.cover_line.as_deref(),
         authors: &input.authors,
-        by_authors: strings.fill("by_authors", &[("authors", &input.authors.join(", "))]),
+        by_authors: strings.fill("by_authors", &[("authors", &strings.list(&input.authors))]),
         published: strings.fill("published", &[("date", &input.published)]),
         rights: strings.fill(
             "all_rights",

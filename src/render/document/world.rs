@@ -1,6 +1,9 @@
 //! What Typst sees: one layout, one data file, two logos, some images, our fonts. No disk, no network, no clock.
 
-use std::{collections::HashMap, sync::LazyLock};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::LazyLock,
+};
 
 use typst::{
     Library, LibraryExt, World,
@@ -46,6 +49,14 @@ static IDS: LazyLock<HashMap<String, FileId>> = LazyLock::new(|| {
     };
     fixed.into_iter().chain(images).map(id).collect()
 });
+
+/// The first letter of `text` that none of our fonts has; it would be set as an empty box.
+pub(super) fn unset_letter(text: &str) -> Option<char> {
+    let has = |c: char| FONTS.1.iter().any(|font| font.info().coverage.contains(u32::from(c)));
+    // Latin letters are there, which spares the look into the fonts for most texts.
+    let mut seen = HashSet::new();
+    text.chars().filter(|c| *c > '\u{24f}' && c.is_alphabetic() && seen.insert(*c)).find(|c| !has(*c))
+}
 
 struct Shelf {
     main: Source,

@@ -62,6 +62,8 @@ fn input(partner_name: &str, locale: &str) -> EmailInput {
         headline: "Restores, not <backups>".into(),
         sections: vec![vec![paragraph, code]],
         cards: vec![FeatureCard {
+            lang: "en".into(),
+            dir: "ltr",
             kind_label: "Whitepaper".into(),
             title: "Proof \"of\" Recovery".into(),
             summary: "Six questions.".into(),
@@ -159,6 +161,38 @@ fn a_partner_without_logo_is_set_in_type_and_arabic_runs_from_the_right() {
     let html = rendered(&input).html;
     assert!(html.contains("dir=\"rtl\"") && html.contains("text-align:right"));
     assert!(html.contains(">Dune Gate</div>"), "{html}");
+    assert!(!html.contains("direction:ltr"), "columns run as the page does: {html}");
+    assert!(!html.contains("letter-spacing"), "joined letters are not moved apart");
+    assert!(html.contains("<pre dir=\"ltr\""), "code is read from the left");
+}
+
+#[test]
+fn tables_lists_and_quotes_begin_on_the_side_where_lines_do() {
+    let cell = |text: &str| vec![Inline::Text(text.to_owned())];
+    let paragraph = || vec![Node::Paragraph(cell("x"))];
+    let blocks = vec![
+        Node::Table {
+            alignments: Vec::new(), head: vec![cell("النظام")], rows: vec![vec![cell("خادم")]]
+        },
+        Node::List { ordered_start: None, items: vec![paragraph()] },
+        Node::Quote(paragraph()),
+    ];
+    let html = |locale: &str| {
+        let mut input = input("Dune Gate", locale);
+        input.sections = vec![blocks.clone()];
+        rendered(&input).html
+    };
+    let (arabic, english) = (html("ar"), html("en"));
+    for (side, html, padding, list, quote) in [
+        ("right", &arabic, "8px 0 8px 10px", "0 24px 0 0", "border-right:3px"),
+        ("left", &english, "8px 10px 8px 0", "0 0 0 24px", "border-left:3px"),
+    ] {
+        let cells: Vec<&str> =
+            html.split("<td").chain(html.split("<th")).filter(|tag| tag.contains(padding)).collect();
+        assert!(cells.len() >= 2, "{side}: {html}");
+        assert!(html.contains(&format!("text-align:{side}\">خادم</td>")), "{side}: {html}");
+        assert!(html.contains(&format!("margin:0 0 16px;padding:{list}")) && html.contains(quote), "{side}");
+    }
 }
 
 #[test]

@@ -9,7 +9,7 @@ use lettre::{
 };
 
 use crate::{
-    domain::kernel::{EmailAddress, Error, Result, text::is_unsafe},
+    domain::kernel::{EmailAddress, Error, Result, bidi, text::is_unsafe},
     render::slots::{Piece, Slot, SlotTable, pieces},
 };
 
@@ -37,13 +37,14 @@ pub struct MessageHeaders {
     pub extra: Vec<(String, String)>,
 }
 
-/// Refuses what must not reach a header.
+/// Refuses what must not reach a header. Isolates and marks of direction may: our own texts put them around values, and
+/// what people type has lost them.
 pub(super) fn checked(what: &str, value: &str) -> Result<()> {
     let plain = |byte: u8| (32..127).contains(&byte);
     if value.bytes().all(plain) {
         return Ok(());
     }
-    match value.chars().find(|c| is_unsafe(*c)) {
+    match value.chars().find(|c| is_unsafe(*c) && !bidi::is_own_mark(*c)) {
         None => Ok(()),
         Some(bad) => Err(Error::invalid(format!(
             "{what} holds the control character U+{:04X}; remove it",

@@ -20,6 +20,10 @@ use super::{Direction, EmailRendition, ImageMap, LinkMap, finish, text};
 /// A feature of an issue.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct FeatureCard {
+    /// Language of title and summary: that of the feature, which may not be translated.
+    pub lang: String,
+    /// Its direction, `ltr` or `rtl`.
+    pub dir: &'static str,
     /// "Whitepaper" in the reader's language.
     pub kind_label: String,
     /// Title.
@@ -134,7 +138,7 @@ pub fn newsletter(
     let view = View {
         lang: input.locale.as_str(),
         direction: Direction::of(&input.locale),
-        t: strings,
+        t: &strings,
         subject: &input.subject,
         preheader: &input.preheader,
         newsletter: &input.newsletter,
@@ -152,7 +156,7 @@ pub fn newsletter(
         sent_by: strings.fill("sent_by", &both),
     };
     let mjml = templates.render("email/newsletter.mjml.html", &view)?;
-    let text = plain(input, strings, &mut hooks);
+    let text = plain(input, &strings, &mut hooks);
     finish(input.subject.clone(), &mjml, text, slots)
 }
 

@@ -99,7 +99,7 @@ pub fn notice(
     let view = View {
         lang: input.locale.as_str(),
         direction: Direction::of(&input.locale),
-        t: strings,
+        t: &strings,
         subject: &input.subject,
         preheader: &input.preheader,
         heading: &input.heading,
@@ -115,7 +115,7 @@ pub fn notice(
         sent_by: strings.fill("sent_by", &[("partner", &worn.name), ("vendor", &input.vendor.name)]),
     };
     let mjml = templates.render("email/notice.mjml.html", &view)?;
-    let text = plain(input, &worn, strings, &mut hooks);
+    let text = plain(input, &worn, &strings, &mut hooks);
     finish(input.subject.clone(), &mjml, text, slots)
 }
 

@@ -17,8 +17,9 @@ use crate::{
         kernel::{Error, Result},
     },
     store::{
+        audience::{self, Considered},
         deliveries,
-        issues::{self, Considered, Issue},
+        issues::{self, Issue},
         nodes, renditions, reports,
     },
     web::{
@@ -165,7 +166,7 @@ async fn issue_of(ctx: &Context, id: &str) -> Result<Issue> {
 pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
     let issue = issue_of(&ctx, &id).await?;
     let (_, zone) = frame::vendor(&ctx);
-    let audience = issues::audience(&ctx.db, &issue.id, 0).await?;
+    let audience = audience::page(&ctx.db, &issue.id, 0).await?;
     let lines = deliveries::of_issue(&ctx.db, &issue.id, 0).await?;
     let returned = returned(&ctx, &issue.id).await?;
     let included = audience.iter().filter(|person| person.included).count();

@@ -128,7 +128,7 @@ pub fn show(
 ) -> Answer {
     let asset = setting.asset(reference)?;
     let language = setting.language(ctx, asset);
-    let strings = ctx.templates.strings(&language);
+    let strings = ctx.templates.strings_for(&language, &setting.locale);
     let voice = setting.voice()?;
     let nodes = if home::is_public(asset.kind()) {
         asset.text_for(&setting.reader())
@@ -149,9 +149,9 @@ pub fn show(
         asset.front.summary.as_ref().map(|summary| voice.text(summary)).transpose()?.unwrap_or_default();
     let view = View {
         kind: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
-        meta: kind_part::meta(asset, strings),
+        meta: kind_part::meta(asset, &strings),
         outcome: asset.front.outcome.clone(),
-        part: KindPart::of(asset, setting, strings, wanted, ctx.now_ms()),
+        part: KindPart::of(asset, setting, &strings, wanted, ctx.now_ms()),
         body: setting.html(&nodes[..free])?,
         cut: free < nodes.len(),
         form,

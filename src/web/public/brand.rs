@@ -97,9 +97,9 @@ impl BrandView {
             home: format!("/p/{}{lang}", partner.slug),
             talk: format!("/p/{}/talk-to-us{lang}", partner.slug),
             call_to_action: brand
-                .call_to_action
-                .clone()
-                .unwrap_or_else(|| strings.get("talk_to_us").to_owned()),
+                .call_to_action_in(reader)
+                .unwrap_or_else(|| strings.get("talk_to_us"))
+                .to_owned(),
             phone_digits: phone
                 .iter()
                 .flat_map(|phone| phone.chars())
@@ -108,7 +108,7 @@ impl BrandView {
             phone,
             about: strings.fill("about_partner", &[("partner", &partner.name)]),
             value_proposition: Promise::of(brand, reader),
-            proof: brand.proof.clone(),
+            proof: brand.proof_in(reader).map(str::to_owned),
             contact_name: brand.contact_name.clone(),
             contact_email: brand.contact_email.clone(),
             sent_by: strings

@@ -22,7 +22,7 @@ use crate::{
         error::Problem,
         respond::{self, Answer},
         throttle::{Throttle, Wait},
-        view::form::{Amiss, Fault, Field, Form},
+        view::form::{Amiss, Field, Form},
         visitor::Asking,
     },
     work::{
@@ -121,7 +121,7 @@ pub async fn talk_sent(
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
             let form = talk_form(&ctx, &setting, &wanted, &filled)?
-                .with(Some(amiss), ctx.templates.strings(&language));
+                .with(Some(amiss), &ctx.templates.strings(&language));
             Ok(refused.on(show_talk(&ctx, &setting, form)?))
         }
     }
@@ -160,7 +160,7 @@ pub async fn asset_sent(
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
             let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?
-                .with(Some(amiss), ctx.templates.strings(&language));
+                .with(Some(amiss), &ctx.templates.strings(&language));
             Ok(refused.on(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
         }
     }
@@ -224,12 +224,7 @@ async fn send(
 pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
     match result {
         Ok(submitted) => Ok(Sent::Accepted(format!("/r/{}", submitted.access_token))),
-        Err(Refused::Faults(faults)) => Ok(Sent::Refused(Amiss::Faults(
-            faults
-                .into_iter()
-                .map(|fault| Fault { field: fault.field.to_owned(), message: fault.message })
-                .collect(),
-        ))),
+        Err(Refused::Faults(faults)) => Ok(Sent::Refused(Amiss::Faults(faults))),
         Err(Refused::Error(error)) => Err(error.into()),
     }
 }
@@ -304,7 +299,7 @@ fn blank(
         text: text.map(|text| strings.get(text).to_owned()),
         action: String::new(),
         button: strings.get(button).to_owned(),
-        fields: fields(strings, filled, kind == FormKind::TalkToUs),
+        fields: fields(&strings, filled, kind == FormKind::TalkToUs),
         consent: consent(setting, kind, language)?,
         consented: filled.consent == "yes",
         consent_fault: None,
@@ -392,7 +387,10 @@ impl Form {
             faults: Vec::new(),
             notice: None,
         };
-        let fault = |field: &str, message: &str| Fault { field: field.into(), message: message.into() };
+        let fault = |field: &str, message: &str| crate::web::view::form::Fault {
+            field: field.into(),
+            message: message.into(),
+        };
         if faulty {
             form.with_faults(vec![
                 fault("email", "“ana@” is not an email address; write it like ana@example.org"),

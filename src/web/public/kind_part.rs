@@ -151,7 +151,7 @@ pub fn meta(asset: &Asset, strings: &Strings) -> Option<String> {
     let published = asset.front.publish.map(|day| strings.date(day));
     match &asset.detail {
         Detail::Whitepaper(paper) => {
-            Some(strings.fill("by_authors", &[("authors", &paper.authors.join(", "))]))
+            Some(strings.fill("by_authors", &[("authors", &strings.list(&paper.authors))]))
         }
         Detail::Blog(blog) => Some(match published {
             Some(day) => format!("{}, {day}", strings.fill("by_authors", &[("authors", &blog.author)])),
@@ -184,7 +184,7 @@ fn event(webinar: &Webinar, setting: &Setting, strings: &Strings) -> Event {
         webinar.speakers.iter().map(|speaker| format!("{}, {}", speaker.name, speaker.title)).collect();
     Event {
         at: at.unwrap_or_else(|| Moment { iso: String::new(), text: webinar.start.to_string() }),
-        length: strings.fill("minutes", &[("minutes", &webinar.duration_minutes.to_string())]),
+        length: strings.count("minutes", ("minutes", webinar.duration_minutes.into()), &[]),
         people: people.join(" · "),
     }
 }

@@ -146,12 +146,12 @@ impl Setting {
     pub fn page(&self, ctx: &Context, name: &str, head: Head<'_>, page: &impl Serialize) -> Answer {
         let mut frame = Frame::new(ctx, Area::Public, head.title, "").in_language(head.language);
         head.description.clone_into(&mut frame.description);
-        let strings = ctx.templates.strings(head.language);
-        let brand = BrandView::new(self, strings)?;
+        let strings = ctx.templates.strings_for(head.language, &self.locale);
+        let brand = BrandView::new(self, &strings)?;
         respond::html(
             &ctx.templates,
             name,
-            &Branded { frame: &frame, brand: &brand, card: head.card, t: strings, page },
+            &Branded { frame: &frame, brand: &brand, card: head.card, t: &strings, page },
         )
     }
 }

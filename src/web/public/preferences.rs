@@ -94,7 +94,7 @@ pub async fn page(
     let view = View {
         title: strings.get("preferences_title").to_owned(),
         email: state.email_masked.clone(),
-        because: because(strings, &state.because, &state.partner.name),
+        because: because(&strings, &state.because, &state.partner.name),
         done: done.map(|key| strings.fill(key, &[("newsletter", &title)])),
         undo,
         action: format!("/u/{token}"),
@@ -136,7 +136,7 @@ fn because(strings: &Strings, because: &Because, partner: &str) -> String {
                     })
                 })
                 .collect();
-            strings.fill("preferences_because", &[("partner", partner), ("roles", &roles.join(", "))])
+            strings.fill("preferences_because", &[("partner", partner), ("roles", &strings.list(&roles))])
         }
     }
 }

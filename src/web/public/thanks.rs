@@ -88,7 +88,7 @@ async fn show(
     let view = View {
         thanks: strings.fill("thanks", &[("name", &opened.first_name)]),
         title: setting.voice()?.text(&asset.front.title)?,
-        pdf: (paper && cfg!(feature = "pdf")).then(|| format!("/r/{access}/document.pdf")),
+        pdf: documents::has_pdf(asset).then(|| format!("/r/{access}/document.pdf")),
         contents: if paper {
             contents(&setting.voice()?.nodes(&nodes).unwrap_or_default())
         } else {
@@ -99,7 +99,7 @@ async fn show(
         form: if asked {
             None
         } else {
-            Some(ask(ctx, &setting, access, &language, filled)?.with(amiss, strings))
+            Some(ask(ctx, &setting, access, &language, filled)?.with(amiss, &strings))
         },
     };
     let head = Head::new(&view.title, "", &language);

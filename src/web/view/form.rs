@@ -2,7 +2,11 @@
 
 use serde::Serialize;
 
-use crate::{render::Strings, web::throttle::Wait};
+use crate::{
+    render::Strings,
+    web::throttle::Wait,
+    work::forms::{FieldFault, Wrong},
+};
 
 /// A form as a page shows it.
 #[derive(Debug, Clone, Serialize)]
@@ -33,7 +37,7 @@ pub struct Form {
 #[derive(Debug)]
 pub enum Amiss {
     /// What to mend.
-    Faults(Vec<Fault>),
+    Faults(Vec<FieldFault>),
     /// Nothing is wrong with it, but there were too many.
     Wait(Wait),
 }
@@ -45,6 +49,28 @@ pub struct Fault {
     pub field: String,
     /// What is wrong and how to mend it.
     pub message: String,
+}
+
+impl Fault {
+    /// In the reader's language.
+    fn of(fault: &FieldFault, strings: &Strings) -> Self {
+        let key = match fault.what {
+            Wrong::Missing => &format!("fault_{}", fault.field),
+            Wrong::NoLine => "fault_line",
+            Wrong::NoAddress => "fault_address",
+            Wrong::NoNumber => "fault_number",
+            Wrong::NoChoice => "fault_choice",
+            Wrong::TooLong(_) => "fault_message",
+            Wrong::NoConsent => "fault_consent",
+            Wrong::Trap => "fault_trap",
+        };
+        let characters = match fault.what {
+            Wrong::TooLong(most) => u64::try_from(most).unwrap_or_default(),
+            _ => 0,
+        };
+        let message = strings.fill(key, &[("characters", &strings.number(characters))]);
+        Self { field: fault.field.to_owned(), message }
+    }
 }
 
 /// A field.
@@ -148,10 +174,11 @@ impl Form {
     pub fn with(mut self, amiss: Option<Amiss>, strings: &Strings) -> Self {
         match amiss {
             None => self,
-            Some(Amiss::Faults(faults)) => self.with_faults(faults),
+            Some(Amiss::Faults(faults)) => {
+                self.with_faults(faults.iter().map(|fault| Fault::of(fault, strings)).collect())
+            }
             Some(Amiss::Wait(wait)) => {
-                let minutes = wait.minutes().to_string();
-                self.notice = Some(strings.fill("form_wait", &[("minutes", &minutes)]));
+                self.notice = Some(strings.count("form_wait", ("minutes", wait.minutes()), &[]));
                 self
             }
         }

@@ -53,8 +53,29 @@ pub struct Submission {
 pub struct FieldFault {
     /// The field's name.
     pub field: &'static str,
-    /// What is wrong and how to mend it.
-    pub message: String,
+    /// What is wrong.
+    pub what: Wrong,
+}
+
+/// What can be wrong with a field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wrong {
+    /// Nothing was written where something is needed.
+    Missing,
+    /// Too long, or holds characters that no line may have.
+    NoLine,
+    /// No address that mail can be sent to.
+    NoAddress,
+    /// No telephone number.
+    NoNumber,
+    /// Not one of the list.
+    NoChoice,
+    /// A message of more than so many characters.
+    TooLong(usize),
+    /// The box is not ticked.
+    NoConsent,
+    /// A field was filled that people do not see.
+    Trap,
 }
 
 /// Texts that passed.
@@ -71,43 +92,35 @@ pub(super) struct Clean {
 /// Checks every field; all faults at once.
 pub(super) fn check(form: &Submission) -> Result<Clean, Vec<FieldFault>> {
     let mut faults = Vec::new();
-    let mut fault = |field, message: String| faults.push(FieldFault { field, message });
+    let mut fault = |field, what| faults.push(FieldFault { field, what });
     if !form.website.is_empty() {
-        fault("website", "Leave this field empty; it is there to catch machines.".to_owned());
+        fault("website", Wrong::Trap);
     }
-    let mut line = |field, what: &str, text: &str, needed: bool| match single_line(what, text) {
+    let mut line = |field, text: &str, needed: bool| match single_line(field, text) {
         Ok(clean) if clean.is_empty() && needed => {
-            fault(field, format!("Please give {what}."));
+            fault(field, Wrong::Missing);
             String::new()
         }
         Ok(clean) => clean,
-        Err(error) => {
-            fault(field, format!("{}.", error.public()));
+        Err(_) => {
+            fault(field, Wrong::NoLine);
             String::new()
         }
     };
-    let name = line("name", "your name", &form.name, true);
-    let company = line("company", "your company", &form.company, true);
-    let phone = line("phone", "your telephone number", &form.phone, false);
-    let email = if form.email.trim().is_empty() {
-        fault("email", "Please give your email address.".to_owned());
-        None
-    } else {
-        match EmailAddress::parse(&form.email) {
-            Ok(email) => Some(email),
-            Err(error) => {
-                fault("email", format!("{}.", error.public()));
-                None
-            }
-        }
-    };
+    let name = line("name", &form.name, true);
+    let company = line("company", &form.company, true);
+    let phone = line("phone", &form.phone, false);
+    let email = EmailAddress::parse(&form.email);
+    if email.is_err() {
+        fault("email", if form.email.trim().is_empty() { Wrong::Missing } else { Wrong::NoAddress });
+    }
     let phone_chars = |c: char| c.is_ascii_digit() || "+-()/. ext".contains(c);
     if !phone.chars().all(phone_chars) {
-        fault("phone", "Please write the number with digits, spaces and + ( ) - / only.".to_owned());
+        fault("phone", Wrong::NoNumber);
     }
     let mut chosen = |field, value: &str, known: &[&str]| {
         if !value.is_empty() && !known.contains(&value) {
-            fault(field, "Please choose one of the list.".to_owned());
+            fault(field, Wrong::NoChoice);
         }
         (!value.is_empty()).then(|| value.to_owned())
     };
@@ -115,13 +128,13 @@ pub(super) fn check(form: &Submission) -> Result<Clean, Vec<FieldFault>> {
     let company_size = chosen("company_size", &form.company_size, &COMPANY_SIZES);
     let message: String = form.message.trim().chars().filter(|c| *c == '\n' || !is_unsafe(*c)).collect();
     if message.chars().count() > MESSAGE_CHARS_MAX {
-        fault("message", format!("Please keep your message below {MESSAGE_CHARS_MAX} characters."));
+        fault("message", Wrong::TooLong(MESSAGE_CHARS_MAX));
     }
     if !form.consent {
-        fault("consent", "Without your consent we may not contact you; please tick the box.".to_owned());
+        fault("consent", Wrong::NoConsent);
     }
     match email {
-        Some(email) if faults.is_empty() => Ok(Clean {
+        Ok(email) if faults.is_empty() => Ok(Clean {
             name,
             email,
             company,

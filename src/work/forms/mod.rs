@@ -29,7 +29,7 @@ use crate::{
 };
 
 pub use super::cobrand::TALK_TO_US;
-pub use fields::{COMPANY_SIZES, FieldFault, JOB_ROLES, Submission};
+pub use fields::{COMPANY_SIZES, FieldFault, JOB_ROLES, Submission, Wrong};
 use fields::{Clean, check};
 
 /// Begins the step that holds what a person wrote, in their words.

@@ -60,7 +60,7 @@ pub fn channels(asset: &Asset) -> Vec<Channel> {
             if bundle::has_page(asset) {
                 channels.push(Channel::Mail);
             }
-            if documents::has_document(asset.kind()) {
+            if documents::has_pdf(asset) {
                 channels.push(Channel::Document);
             }
             if asset.kind() == AssetKind::Webinar {
@@ -190,13 +190,9 @@ impl Preview {
         let (library, media) = (self.ctx.library(), self.ctx.media());
         // The original is what a plan is made of; it looks for the translation itself.
         let asset = library.versions(&asset.reference).first().unwrap_or(asset);
-        let Detail::Issue(issue) = &asset.detail else { return Err(Error::not_found("this issue")) };
-        let name = issue.newsletter.as_ref().map(|name| name.as_str()).unwrap_or_default();
-        let (newsletter_asset, newsletter) = library
-            .newsletters()
-            .find(|(asset, _)| asset.slug() == name)
-            .ok_or_else(|| Error::not_found(format!("the newsletter {name}")))?;
-        let plan = Plan { library: &library, media: &media, newsletter_asset, newsletter, asset, issue };
+        let plan = Plan::of(&library, &media, asset).ok_or_else(|| {
+            Error::not_found_but("its newsletter", "name one of the folder under `newsletter:`")
+        })?;
         let roles = eyes.role.map_or(Roles::ALL, |role| [role].into_iter().collect());
         let readers = Readers { partner: &eyes.partner, roles, locale: &eyes.locale };
         let (mail, links) = compose::mail(&self.ctx.templates, &plan, readers)?;

@@ -12,7 +12,8 @@ use partnercast::{
     },
     store::{
         Db,
-        issues::{self, Decision, Frozen, Issue, Occurrence},
+        audience::Decision,
+        issues::{self, Frozen, Issue, Occurrence},
         outbox, partners,
         queue::{self, Claimed, Settled},
         renditions::{self, NewLink, NewPart, NewRendition, Part},

@@ -2,8 +2,8 @@
 
 use partnercast::store::{
     Db,
+    audience::{Decision, insert},
     freezing::{abandoned, begin, clear, end, give_up, go_on},
-    issues::{Decision, insert_decisions},
 };
 
 use crate::harness::{
@@ -24,7 +24,7 @@ async fn decide(db: &Db, scene: &Scene, issue: &str) {
             included: None,
         })
         .collect();
-    in_tx!(db, tx => insert_decisions(tx, issue, &decisions));
+    in_tx!(db, tx => insert(tx, issue, &decisions));
 }
 
 async fn decided(db: &Db) -> i64 {

@@ -1,11 +1,10 @@
-//! Issues, their promises and their audience.
+//! Issues and their promises.
 
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::issues::{
-        Decision, Occurrence, any_sending, approve, approved, audience, cancel_part, control, decided,
-        exists, finish, insert_audience, insert_decisions, insert_head, issue, named, pause_because,
-        promises, recent, sender,
+        any_sending, approve, approved, cancel_part, control, exists, finish, insert_audience, insert_head,
+        issue, named, pause_because, promises, recent, sender,
     },
 };
 
@@ -38,38 +37,8 @@ both_dbs! {
         assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
     }
 
-    /// The audience lists those left out first, with their reasons, in pages.
-    async fn audience_says_who_and_why(db: Db) {
-        let mut scene = Scene::frozen(&db, "fold-forward", 1_003).await;
-        scene.frozen.issue.id = "iss_feb".to_owned();
-        scene.frozen.issue.nominal_date = "2027-02-09".to_owned();
-        scene.frozen.occurrences = vec![Occurrence {
-            nominal_local: "2027-02-09T10:00".to_owned(),
-            zone: "Europe/Copenhagen".to_owned(),
-            due_ms: START_MS,
-            note: Some("moved by a clock change".to_owned()),
-        }];
-        scene.frozen.decisions[5] = Decision { because: "unsubscribed".to_owned(), included: None, ..scene.frozen.decisions[5].clone() };
-        assert!(in_tx!(db, tx => insert_head(tx, &scene.frozen)));
-        in_tx!(db, tx => insert_audience(tx, &scene.frozen));
-        let first = audience(&db, "iss_feb", 0).await.unwrap();
-        assert_eq!(first.len(), 1_000);
-        assert_eq!((first[0].included, first[0].because.as_str()), (false, "unsubscribed"));
-        assert_eq!(first[0].contact_id, scene.contacts[5]);
-        assert!(first[0].rendition_id.is_none() && first[1].rendition_id.is_some());
-        assert_eq!((first[1].partner_slug.as_str(), first[1].roles.as_str()), ("northlight", "sales;executive"));
-        assert!(!first[1].name.is_empty());
-        assert_eq!(audience(&db, "iss_feb", 1_000).await.unwrap().len(), 3);
-        let twice = &scene.frozen.decisions[..1];
-        let mut tx = db.begin().await.unwrap();
-        assert_eq!(insert_decisions(&mut tx, "iss_feb", twice).await.unwrap_err().kind(), Kind::Conflict, "once each");
-        let promise = promises(&db, "iss_feb").await.unwrap().remove(0);
-        assert_eq!((promise.recipients, promise.accepted, promise.on_time), (1_002, 0, 0));
-        assert_eq!(promise.note.as_deref(), Some("moved by a clock change"));
-    }
-
-    /// An issue is found by each of its names; what was decided about a person comes with what was promised to them.
-    async fn named_and_decided_answer_who_asks(db: Db) {
+    /// An issue is found by each of its names.
+    async fn named_answers_who_asks(db: Db) {
         let scene = Scene::frozen(&db, "fold-forward", 1).await;
         let ids = |found: Vec<partnercast::store::issues::Issue>| found.into_iter().map(|issue| issue.id).collect::<Vec<_>>();
         for (id, newsletter, date) in [
@@ -81,11 +50,6 @@ both_dbs! {
             assert_eq!(ids(named(&db, id, newsletter, date).await.unwrap()), [scene.issue.as_str()]);
         }
         assert!(named(&db, None, Some("fold-forward"), Some("2027-02-09")).await.unwrap().is_empty());
-        let told = decided(&db, &scene.issue, &scene.contacts[0]).await.unwrap().unwrap();
-        assert!(told.included && told.rendition_id.is_some() && told.note.is_none());
-        assert_eq!((told.because.as_str(), told.zone.as_str()), ("reads the newsletter", "Europe/Copenhagen"));
-        assert_eq!((told.nominal_local.as_deref(), told.due_ms), (Some("2027-01-12T10:00"), Some(START_MS)));
-        assert!(decided(&db, &scene.issue, "con_none").await.unwrap().is_none());
     }
 
     /// An approval is bound to what the person saw, counts once, and clears why it was held.

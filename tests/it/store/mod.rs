@@ -1,6 +1,7 @@
 //! The conformance suite of the store: every public function, on both databases.
 
 mod attempts;
+mod audience;
 mod audit;
 mod contacts;
 mod contents;

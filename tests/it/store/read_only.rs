@@ -16,7 +16,7 @@ both_dbs! {
         execute(&db, "UPDATE _sqlx_migrations SET version = version + 1000", vec![]).await;
         let error = db.check_version().await.unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict);
-        assert!(error.public().contains("of version 100"), "{error}");
+        assert!(error.public().contains(&format!("of version {}", made.last().unwrap().0 + 1_000)), "{error}");
         execute(&db, "DROP TABLE _sqlx_migrations", vec![]).await;
         assert_eq!(db.migrations().await.unwrap_err().kind(), Kind::Invalid);
     }

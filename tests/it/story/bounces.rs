@@ -9,8 +9,9 @@ use partnercast::{
         },
     },
     store::{
-        Db, deliveries,
-        issues::{self, Considered},
+        Db,
+        audience::{self, Considered},
+        deliveries, issues,
         reports::{self, Which},
         suppressions::{self, ALL},
     },
@@ -93,7 +94,7 @@ async fn next_issue(rig: &Rig, days: i64) -> Vec<Considered> {
     publish::tick(&rig.ctx).await.unwrap();
     rig.drain().await;
     let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
-    issues::audience(&rig.ctx.db, &issue.id, 0).await.unwrap()
+    audience::page(&rig.ctx.db, &issue.id, 0).await.unwrap()
 }
 
 both_dbs! {

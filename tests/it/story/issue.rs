@@ -5,7 +5,7 @@ use partnercast::{
         delivery::DeliveryState,
         kernel::clock::{HOUR_MS, MINUTE_MS},
     },
-    store::{deliveries, freezing, issues, partners},
+    store::{audience, deliveries, freezing, issues, partners},
     work::{preferences, publish, sync, track::Visitor},
 };
 
@@ -29,14 +29,14 @@ both_dbs! {
         rig.clock.set(ADELAIDE_MS - 120 * MINUTE_MS);
         let began_ms = rig.ctx.clock.wall_ms() - 61 * MINUTE_MS;
         let people = partners::contacts(&rig.ctx.db, "").await.unwrap();
-        let decided: Vec<issues::Decision> = people.iter().take(20).map(|person| issues::Decision {
+        let decided: Vec<audience::Decision> = people.iter().take(20).map(|person| audience::Decision {
             contact_id: person.id.to_string(),
             zone: "UTC".to_owned(),
             because: "so far".to_owned(),
             included: None,
         }).collect();
         in_tx!(rig.ctx.db, tx => freezing::begin(tx, "iss_broken", began_ms));
-        in_tx!(rig.ctx.db, tx => issues::insert_decisions(tx, "iss_broken", &decided));
+        in_tx!(rig.ctx.db, tx => audience::insert(tx, "iss_broken", &decided));
         publish::tick(&rig.ctx).await.unwrap();
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
         let left = "SELECT COUNT(*) FROM audience_decision WHERE issue_id <> $1";
@@ -149,7 +149,7 @@ both_dbs! {
         rig.drain().await;
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
         assert_eq!(issue.nominal_date, "2027-02-09");
-        let considered = issues::audience(&rig.ctx.db, &issue.id, 0).await.unwrap();
+        let considered = audience::page(&rig.ctx.db, &issue.id, 0).await.unwrap();
         let out: Vec<_> = considered.iter().filter(|person| !person.included).collect();
         assert_eq!(out.len(), 1);
         assert_eq!(out[0].name, "Bronte Hale");

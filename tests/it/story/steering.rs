@@ -18,13 +18,13 @@ use super::{
 use crate::harness::databases::{block_on, execute, number, sqlite_at, with_empty_postgres};
 
 /// The program with a configuration of its own.
-pub(super) struct Program {
+pub struct Program {
     config: PathBuf,
     _folder: tempfile::TempDir,
 }
 
 impl Program {
-    pub(super) fn on(url: &str) -> Self {
+    pub fn on(url: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let config = folder.path().join("partnercast.toml");
         let key: String = KEY.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -37,7 +37,7 @@ impl Program {
     }
 
     /// Runs a command with nobody at the terminal; whether it succeeded, and all it said.
-    pub(super) fn run(&self, arguments: &str) -> (bool, String) {
+    pub fn run(&self, arguments: &str) -> (bool, String) {
         let mut words = arguments.split(' ');
         let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_partnercast"))
             .arg(words.next().unwrap())
@@ -50,14 +50,14 @@ impl Program {
     }
 
     /// The same for a command that succeeds.
-    pub(super) fn does(&self, arguments: &str) -> String {
+    pub fn does(&self, arguments: &str) -> String {
         let (done, says) = self.run(arguments);
         assert!(done, "{arguments}: {says}");
         says
     }
 
     /// The same for one that is refused.
-    pub(super) fn refuses(&self, arguments: &str) -> String {
+    pub fn refuses(&self, arguments: &str) -> String {
         let (done, says) = self.run(arguments);
         assert!(!done, "{arguments}: {says}");
         says

@@ -87,17 +87,19 @@ fn brand(slug: &str, text: &str, faults: &mut Vec<RowFault>) -> Option<BrandProf
     check("phone", brand.phone.as_ref(), 40);
     check("contact_name", brand.contact_name.as_ref(), TEXT_CHARS_MAX);
     check("logo_alt", brand.logo_alt.as_ref(), TEXT_CHARS_MAX);
-    for (tag, value) in &brand.value_proposition_by_locale {
-        check(tag, Some(value), VALUE_PROPOSITION_CHARS_MAX);
+    for (_, texts, chars_max) in brand.translations() {
+        texts.iter().for_each(|(tag, text)| check(tag, Some(text), chars_max));
     }
-    for tag in brand.value_proposition_by_locale.keys() {
-        if let Err(wrong) = words::locale(tag) {
-            add(line_of(tag), "value_proposition_by_locale", wrong.message, &wrong.fix);
+    for (key, texts, _) in brand.translations() {
+        for tag in texts.keys() {
+            if let Err(wrong) = words::locale(tag) {
+                add(line_of(tag), key, wrong.message, &wrong.fix);
+            }
         }
-    }
-    if brand.value_proposition_by_locale.len() > TRANSLATIONS_MAX {
-        let message = format!("there are more than {TRANSLATIONS_MAX} translations");
-        add(0, "value_proposition_by_locale", message, "keep the languages your customers read");
+        if texts.len() > TRANSLATIONS_MAX {
+            let message = format!("there are more than {TRANSLATIONS_MAX} translations");
+            add(0, key, message, "keep the languages your customers read");
+        }
     }
     if let Some(Err(error)) = brand.contact_email.as_deref().map(EmailAddress::parse) {
         add(line_of("contact_email"), "contact_email", error.public().to_owned(), "correct it");

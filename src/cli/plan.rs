@@ -1,0 +1,149 @@
+//! `partnercast plan`
+
+use std::{path::PathBuf, sync::Arc};
+
+use chrono_tz::Tz;
+
+use super::{ConfigArgument, load, say, start_log};
+use crate::{
+    app,
+    domain::kernel::{
+        Error, Result,
+        clock::{UtcMs, utc},
+    },
+    render::Templates,
+    store::Db,
+    work::{
+        plan::{self, AHEAD_MAX, Planned, PlannedVariant, Since},
+        sync,
+    },
+};
+
+/// Arguments of `plan`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// A newsletter's slug; all of them if left out.
+    newsletter: Option<String>,
+    /// How many issues ahead.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u8).range(1..=24))]
+    next: u8,
+    /// Plan with this content folder instead of the content as last synced.
+    #[arg(long)]
+    content: Option<PathBuf>,
+    /// List every variant.
+    #[arg(long)]
+    variants: bool,
+    /// A JSON array; times are UTC milliseconds.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints the issues ahead. Only reads, so it works beside a running `serve` on both databases.
+///
+/// # Errors
+/// The database or the folder cannot be read, or there is no such newsletter.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let db = Db::open_read_only(&config.database.url).await?;
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
+    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
+    match &arguments.content {
+        Some(dir) => sync::show(&ctx, dir).await?,
+        None => drop(sync::load(&ctx).await?),
+    }
+    let count = usize::from(arguments.next).min(AHEAD_MAX);
+    let planned = plan::ahead(&ctx, arguments.newsletter.as_deref(), count).await?;
+    let zone = ctx.library().vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+    ctx.db.close().await;
+    if arguments.json {
+        let text =
+            serde_json::to_string_pretty(&planned).map_err(|error| Error::internal("JSON").because(error))?;
+        say(&text);
+        return Ok(());
+    }
+    if planned.is_empty() {
+        say("nothing is promised: there is no newsletter in the content");
+    }
+    for (number, issue) in planned.iter().enumerate() {
+        if number > 0 {
+            say("");
+        }
+        lines(issue, zone, arguments.variants).iter().for_each(|line| say(line));
+    }
+    Ok(())
+}
+
+fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
+    let at = |ms: UtcMs| utc(ms).with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string();
+    let subject = issue.subject.as_ref().map(|subject| format!("  “{subject}”")).unwrap_or_default();
+    let mut lines = vec![format!("{}/{}{subject}  ({})", issue.newsletter, issue.date, issue.cadence)];
+    let Some(file) = &issue.file else {
+        lines.push("  promised, and nothing is written for it yet: `partnercast new` begins it".to_owned());
+        return lines;
+    };
+    lines.push(format!("  file      {file}"));
+    if let Some(state) = &issue.state {
+        let when = issue.freezes_ms.map(|ms| format!(" since {}", at(ms))).unwrap_or_default();
+        lines.push(format!("  state     {state}{when}: fixed, see the console or `partnercast explain`"));
+        return lines;
+    }
+    if let Some(ms) = issue.freezes_ms {
+        lines.push(format!("  fixed     {}", at(ms)));
+    }
+    if let (Some(first), Some(last)) = (issue.promises.first(), issue.promises.last()) {
+        let zones = match issue.promises.len() {
+            1 => first.zone.clone(),
+            many => format!("{many} zones, from {} to {}", first.zone, last.zone),
+        };
+        lines.push(format!(
+            "  leaves    {} to {}, at {} in {zones}",
+            at(first.due_ms),
+            at(last.due_ms),
+            &first.local[11..]
+        ));
+    }
+    for promise in issue.promises.iter().filter(|promise| promise.note.is_some()) {
+        lines.push(format!("            {}: {}", promise.zone, promise.note.as_deref().unwrap_or_default()));
+    }
+    lines.push(format!("  readers   {} in {} variants", issue.readers, issue.variants.len()));
+    lines.extend(issue.since.as_ref().map(since));
+    for out in &issue.left_out {
+        let more = if out.people > out.named.len() { ", …" } else { "" };
+        lines.push(format!("  left out  {}: {}  {}{more}", out.people, out.because, out.named.join(", ")));
+    }
+    lines.extend(issue.faults.iter().map(|fault| format!("  fault     {fault}")));
+    if with_variants {
+        lines.extend(issue.variants.iter().map(variant));
+    }
+    lines
+}
+
+fn since(since: &Since) -> String {
+    let named = |what: &str, change: &plan::Change| {
+        let who =
+            if change.named.is_empty() { String::new() } else { format!(" ({})", change.named.join(", ")) };
+        format!("{} {what}{who}", change.people)
+    };
+    format!(
+        "  since     {}: {}, {}, {} no longer in the roster",
+        since.date,
+        named("new", &since.joined),
+        named("no longer among them", &since.left),
+        since.gone
+    )
+}
+
+fn variant(variant: &PlannedVariant) -> String {
+    format!(
+        "  variant   {}, {}, {}: {}  “{}”",
+        variant.partner,
+        variant.roles.replace(';', " and "),
+        variant.locale,
+        if variant.readers == 1 { "1 reader".to_owned() } else { format!("{} readers", variant.readers) },
+        variant.subject
+    )
+}

@@ -1,0 +1,134 @@
+//! Who was considered for an issue, and why they get it or not.
+
+use super::{Db, Tx, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId};
+
+/// Who was considered, and why in or out.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The contact's id.
+    pub contact_id: String,
+    /// Zone their promise is kept in.
+    pub zone: String,
+    /// Why, in a sentence.
+    pub because: String,
+    /// For those included: their rendition and their delivery's id.
+    pub included: Option<(String, DeliveryId)>,
+}
+
+/// Stores who was considered for an issue, or some of them.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn insert(tx: &mut Tx, issue_id: &str, decisions: &[Decision]) -> Result<()> {
+    let rows = decisions.iter().map(|decision| {
+        args![
+            issue_id,
+            &decision.contact_id,
+            decision.included.is_some(),
+            &decision.because,
+            &decision.zone,
+            decision.included.as_ref().map(|(rendition, _)| rendition.clone()),
+            decision.included.as_ref().map(|(_, delivery)| delivery.to_string()),
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO audience_decision (issue_id, contact_id, included, because, zone, rendition_id, delivery_id)",
+        rows.collect(),
+        "",
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Somebody considered for an issue.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Considered {
+    /// The contact's id.
+    pub contact_id: String,
+    /// Their name.
+    pub name: String,
+    /// Their partner.
+    pub partner_slug: String,
+    /// Their roles.
+    pub roles: String,
+    /// Whether they get it.
+    pub included: bool,
+    /// Why, or why not.
+    pub because: String,
+    /// Their rendition.
+    pub rendition_id: Option<String>,
+}
+
+/// The audience of an issue with reasons, those left out first, at most 1,000 from `offset`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn page(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Considered>> {
+    db.all(
+        "SELECT a.contact_id, c.name, c.partner_slug, c.roles, a.included, a.because, a.rendition_id
+         FROM audience_decision a JOIN contact c ON c.id = a.contact_id
+         WHERE a.issue_id = $1 ORDER BY a.included, c.partner_slug, c.name, c.id LIMIT 1000 OFFSET $2",
+        args![issue_id, offset],
+    )
+    .await
+}
+
+/// The contacts with keys after `after` and up to `through` who got an issue; ask for as many as a page of contacts has.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn included(db: &Db, issue_id: &str, after: &str, through: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT contact_id FROM audience_decision
+             WHERE issue_id = $1 AND contact_id > $2 AND contact_id <= $3 AND included ORDER BY contact_id",
+            args![issue_id, after, through],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// How many people got an issue.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn included_count(db: &Db, issue_id: &str) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .opt("SELECT COUNT(*) FROM audience_decision WHERE issue_id = $1 AND included", args![issue_id])
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
+/// What was decided about one person when an issue was fixed, and what was promised to them.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Decided {
+    /// Whether they get it.
+    pub included: bool,
+    /// Why, or why not.
+    pub because: String,
+    /// IANA zone their promise is kept in.
+    pub zone: String,
+    /// Their rendition.
+    pub rendition_id: Option<String>,
+    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub nominal_local: Option<String>,
+    /// The instant.
+    pub due_ms: Option<UtcMs>,
+    /// What a clock change did to it.
+    pub note: Option<String>,
+}
+
+/// The decision about one contact; none if they were not considered.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn decided(db: &Db, issue_id: &str, contact_id: &str) -> Result<Option<Decided>> {
+    db.opt(
+        "SELECT a.included, a.because, a.zone, a.rendition_id, o.nominal_local, o.due_ms, o.note
+         FROM audience_decision a LEFT JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
+         WHERE a.issue_id = $1 AND a.contact_id = $2",
+        args![issue_id, contact_id],
+    )
+    .await
+}

@@ -1,0 +1,286 @@
+//! Every asset for every partner of the roster and every role: what each would get, and what goes wrong on the way.
+//! A rehearsal of freezing and of bundles, before anything is published; it reads no disk and stores nothing.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+use unicode_segmentation::UnicodeSegmentation as _;
+
+use super::{
+    cobrand::{CoBrand, Media, no_content},
+    compose::{self, Plan, Readers},
+};
+use crate::{
+    domain::{
+        content::{
+            Asset, Detail, Finding, Library, Missing, Reader,
+            finding::{Code, Findings, Place, codes},
+            kinds::{Issue, Social},
+            merge,
+            style::SUBJECT_CHARS_SHOWN,
+            text::{Plain, plain_text},
+        },
+        kernel::Result,
+        partner::{AudienceRole, Partner},
+        program::AudienceRule,
+    },
+    render::{
+        SlotTable, Templates,
+        email::HTML_BYTES_WARN,
+        html::{self, Hooks, Profile},
+    },
+};
+
+/// Longest word of a name that fits a phone beside nothing else, in characters people see.
+const NAME_WORD_MAX: usize = 22;
+/// Partners named in one finding.
+const LISTED_MAX: usize = 3;
+
+/// What a partner gets of an asset.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Cell {
+    /// It is not for them.
+    NotTheirs,
+    /// They cannot have it yet: a zone that it wants of them has no text.
+    Lacking,
+    /// So many variants were rendered, for different roles.
+    Rendered(usize),
+    /// It cannot be rendered for them.
+    Faulty,
+}
+
+/// An asset and what each partner gets of it, in the order of [`Matrix::partners`].
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Row {
+    /// The asset.
+    pub reference: String,
+    /// A cell a partner.
+    pub cells: Vec<Cell>,
+}
+
+/// All of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Matrix {
+    /// The partners' slugs, as the roster orders them.
+    pub partners: Vec<String>,
+    /// By reference.
+    pub rows: Vec<Row>,
+    /// What went wrong, by file.
+    #[serde(skip)]
+    pub findings: Vec<Finding>,
+}
+
+/// Renders every asset of `library` for every one of `partners`, whose images are `media`.
+///
+/// # Errors
+/// There is no vendor.toml.
+pub fn matrix(
+    templates: &Templates,
+    library: &Library,
+    media: &Media,
+    partners: &[Partner],
+) -> Result<Matrix> {
+    library.vendor.as_ref().ok_or_else(no_content)?;
+    let mut all = Matrix {
+        partners: partners.iter().map(|partner| partner.slug.to_string()).collect(),
+        rows: Vec::new(),
+        findings: partners.iter().filter_map(wide_name).collect(),
+    };
+    let originals = library.assets.iter().filter(|asset| asset.locale.is_none());
+    for original in originals.filter(|asset| !matches!(asset.detail, Detail::Newsletter(_))) {
+        let mut tried = Tried { templates, library, media, faults: BTreeMap::new() };
+        let cells = partners.iter().map(|partner| tried.cell(original, partner)).collect();
+        all.findings.extend(tried.findings(library));
+        all.rows.push(Row { reference: original.reference.clone(), cells });
+    }
+    all.findings.sort();
+    Ok(all)
+}
+
+/// A name whose longest word is wider than a phone.
+fn wide_name(partner: &Partner) -> Option<Finding> {
+    let widest = partner.name.split_whitespace().max_by_key(|word| word.graphemes(true).count())?;
+    if widest.graphemes(true).count() <= NAME_WORD_MAX {
+        return None;
+    }
+    let mut f = Findings::new("roster/partners.csv", "");
+    f.add(
+        codes::NAME_TOO_WIDE,
+        Place::START,
+        format!("`{widest}` in the name of {} is wider than a phone's page", partner.slug),
+        "write the short form of the name that they use themselves, or a soft hyphen where it may break",
+    );
+    f.finish().pop()
+}
+
+/// What went wrong with an asset: path, code, message, fix; and for whom.
+type Faults = BTreeMap<(String, &'static str, String, &'static str), BTreeSet<String>>;
+
+/// One asset, tried for everybody.
+struct Tried<'t> {
+    templates: &'t Templates,
+    library: &'t Library,
+    media: &'t Media,
+    faults: Faults,
+}
+
+impl Tried<'_> {
+    fn fault(&mut self, asset: &Asset, code: Code, message: String, fix: &'static str, partner: &Partner) {
+        let key = (asset.path.clone(), code.id, message, fix);
+        self.faults.entry(key).or_default().insert(partner.slug.to_string());
+    }
+
+    fn cell(&mut self, original: &Asset, partner: &Partner) -> Cell {
+        let (library, media, locale) = (self.library, self.media, &partner.locale);
+        let asset = library.find(&original.reference, locale).unwrap_or(original);
+        let reader = Reader::insider(partner, locale);
+        if !asset.front.selection.concerns(&reader) {
+            return Cell::NotTheirs;
+        }
+        if !asset.body.missing_zones(&asset.reference, &reader).is_empty() {
+            return Cell::Lacking;
+        }
+        let Ok(brand) = CoBrand::new(library, media, partner, locale, "https://partners.example") else {
+            return Cell::Faulty;
+        };
+        let missing = self.missing(asset, &brand, &reader);
+        if !missing.is_empty() {
+            for one in missing {
+                let fix = "add a default, or the value to their brand profiles";
+                self.fault(asset, codes::NO_VALUE, one.to_string(), fix, partner);
+            }
+            return Cell::Faulty;
+        }
+        match &asset.detail {
+            Detail::Issue(issue) => self.issue(original, asset, issue, partner),
+            Detail::Social(post) => self.posts(asset, post, &brand, &reader),
+            _ => {
+                let nodes =
+                    merge(&asset.text_for(&reader), &|field| brand.value_or_name(field)).unwrap_or_default();
+                let mut hooks = Hooks {
+                    link: &mut |target| brand.target(target),
+                    image: &mut |path| brand.image(path),
+                    slots: &mut SlotTable::default(),
+                };
+                let html = html::fragment(&nodes, Profile::Page, &mut hooks);
+                if html.is_empty() { Cell::Faulty } else { Cell::Rendered(1) }
+            }
+        }
+    }
+
+    /// Every field in texts of this partner's that has neither value nor default.
+    fn missing(&self, asset: &Asset, brand: &CoBrand<'_>, reader: &Reader<'_>) -> BTreeSet<Missing> {
+        let mut missing = BTreeSet::new();
+        let mut lines = vec![&asset.front.title];
+        lines.extend(&asset.front.summary);
+        if let Detail::Issue(issue) = &asset.detail {
+            lines.extend([&issue.subject, &issue.preheader]);
+        }
+        for line in lines {
+            missing.extend(line.merge(&|field| brand.value_or_name(field)).err().unwrap_or_default());
+        }
+        let body = merge(&asset.text_for(reader), &|field| brand.value_or_name(field));
+        missing.extend(body.err().unwrap_or_default());
+        missing
+    }
+
+    /// The mail for each role in the audience.
+    fn issue(&mut self, original: &Asset, asset: &Asset, issue: &Issue, partner: &Partner) -> Cell {
+        let Some(plan) = Plan::of(self.library, self.media, original) else { return Cell::Faulty };
+        let rule = AudienceRule::from(&plan.newsletter.audience);
+        if !rule.admits(partner) {
+            return Cell::NotTheirs;
+        }
+        let mut rendered = 0;
+        for role in
+            AudienceRole::ALL.iter().filter(|role| rule.roles.is_empty() || rule.roles.contains(**role))
+        {
+            let roles = [*role].into_iter().collect();
+            let reader = Reader { roles: Some(roles), partner, locale: &partner.locale };
+            if !plan.has_content_for(&reader) {
+                continue;
+            }
+            let readers = Readers { partner, roles, locale: &partner.locale };
+            match compose::mail(self.templates, &plan, readers) {
+                Ok((mail, _)) => {
+                    rendered += 1;
+                    self.size(asset, mail.html.len(), partner);
+                }
+                Err(error) => {
+                    let fix = "mend what it says; the issue would not be frozen as it is";
+                    self.fault(asset, codes::NOT_RENDERED, error.public().to_owned(), fix, partner);
+                    return Cell::Faulty;
+                }
+            }
+        }
+        self.subject(asset, issue, partner);
+        if rendered == 0 { Cell::NotTheirs } else { Cell::Rendered(rendered) }
+    }
+
+    fn size(&mut self, asset: &Asset, bytes: usize, partner: &Partner) {
+        if bytes > HTML_BYTES_WARN {
+            let message =
+                format!("the mail has more than {} kB, and is shown cut off", HTML_BYTES_WARN / 1_000);
+            let fix = "shorten its blocks, or feature less";
+            self.fault(asset, codes::MAIL_TOO_LARGE, message, fix, partner);
+        }
+    }
+
+    /// A subject that is short enough for most may outgrow its place with a long name.
+    fn subject(&mut self, asset: &Asset, issue: &Issue, partner: &Partner) {
+        let Ok(brand) = CoBrand::new(self.library, self.media, partner, &partner.locale, "") else { return };
+        let Ok(subject) = issue.subject.merge_text(&|field| brand.value(field)) else { return };
+        let chars = subject.chars().count();
+        if issue.subject.fields().next().is_some() && chars > SUBJECT_CHARS_SHOWN {
+            let message = format!(
+                "with their names the subject is longer than the {SUBJECT_CHARS_SHOWN} characters that telephones show"
+            );
+            let fix = "say first what matters, and put the name last or leave it out";
+            self.fault(asset, codes::LONG_SUBJECT, message, fix, partner);
+        }
+    }
+
+    fn posts(&mut self, asset: &Asset, post: &Social, brand: &CoBrand<'_>, reader: &Reader<'_>) -> Cell {
+        let nodes = merge(&asset.text_for(reader), &|field| brand.value_or_name(field)).unwrap_or_default();
+        let body = plain_text(&nodes, &Plain { url: &|_| None, field: &|_| String::new() });
+        let mut fits = true;
+        for network in &post.networks {
+            let own = post.text_for(*network).and_then(|text| brand.text(text).ok());
+            let length = network.length(own.as_deref().unwrap_or(&body).trim());
+            if length > network.length_max() - network.link_length() {
+                fits = false;
+                let message = format!("with their names the post is longer than {} takes", network.as_str());
+                let fix = "shorten it, or give the network a text of its own in `text_for`";
+                self.fault(asset, codes::POST_TOO_LONG, message, fix, brand.partner);
+            }
+        }
+        if fits { Cell::Rendered(post.networks.len()) } else { Cell::Faulty }
+    }
+
+    /// A finding a fault, with everybody it happened to.
+    fn findings(self, library: &Library) -> Vec<Finding> {
+        let mut all = Vec::new();
+        for ((path, id, message, fix), slugs) in self.faults {
+            let Some(code) = codes::CODES.iter().find(|code| code.id == id) else { continue };
+            let asset = library.assets.iter().find(|asset| asset.path == path);
+            let mut f = Findings::new(&path, asset.map_or("", |asset| asset.source.as_str()));
+            let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
+            f.add(*code, Place::START, format!("for {}: {message}", listed(&slugs)), fix);
+            all.extend(f.finish());
+        }
+        all
+    }
+}
+
+fn listed(slugs: &[&str]) -> String {
+    let shown = slugs[..slugs.len().min(LISTED_MAX)].join(", ");
+    match slugs.len().saturating_sub(LISTED_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+#[path = "matrix_tests.rs"]
+mod tests;

@@ -1,0 +1,325 @@
+//! The issues ahead: when each is fixed and leaves, to whom, in which variants, who is left out and why, and what changed
+//! since the last one. Decided and rendered as freezing will do it, and nothing of it is stored.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry};
+
+use chrono::NaiveDateTime;
+use serde::Serialize;
+
+use super::{
+    audience::{Audience, VariantKey, key_of, page},
+    compose::{self, Plan},
+    context::Context,
+    publish,
+};
+use crate::{
+    domain::{
+        kernel::{
+            Error, Result,
+            clock::{MINUTE_MS, UtcMs, utc},
+        },
+        program::cadence::Cadence,
+    },
+    store::{
+        audience as stored,
+        issues::{self, Issue, Occurrence},
+    },
+};
+
+/// People named for each reason to be left out, and for each change.
+const NAMED_MAX: usize = 10;
+/// Most issues looked ahead for each newsletter.
+pub const AHEAD_MAX: usize = 24;
+
+/// An issue ahead.
+#[derive(Debug, Clone, Serialize)]
+pub struct Planned {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The promised date.
+    pub date: String,
+    /// The cadence in words.
+    pub cadence: String,
+    /// Its file; none if nothing is written for the date yet.
+    pub file: Option<String>,
+    /// Its subject as authored.
+    pub subject: Option<String>,
+    /// Where it stands, once it is fixed: then it is shown in the console and by `explain`.
+    pub state: Option<String>,
+    /// When content and audience are fixed.
+    pub freezes_ms: Option<UtcMs>,
+    /// The promises, in order of time.
+    pub promises: Vec<PlannedPromise>,
+    /// How many people get it.
+    pub readers: usize,
+    /// What they get.
+    pub variants: Vec<PlannedVariant>,
+    /// Who does not, by reason.
+    pub left_out: Vec<LeftOut>,
+    /// What changed since the last issue that was fixed.
+    pub since: Option<Since>,
+    /// What would keep it from being fixed.
+    pub faults: Vec<String>,
+}
+
+/// A promise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedPromise {
+    /// IANA zone.
+    pub zone: String,
+    /// Local date and time, `YYYY-MM-DDTHH:MM`.
+    pub local: String,
+    /// The instant.
+    pub due_ms: UtcMs,
+    /// What a clock change does to it.
+    pub note: Option<String>,
+    /// To how many people.
+    pub readers: usize,
+}
+
+/// One text, the same for everybody who gets it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PlannedVariant {
+    /// The partner's slug.
+    pub partner: String,
+    /// Roles, separated by semicolons.
+    pub roles: String,
+    /// Language.
+    pub locale: String,
+    /// Its subject.
+    pub subject: String,
+    /// How many people get it.
+    pub readers: usize,
+}
+
+/// People left out for one reason.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LeftOut {
+    /// Why, in a sentence.
+    pub because: String,
+    /// How many.
+    pub people: usize,
+    /// Some of them, by address.
+    pub named: Vec<String>,
+}
+
+/// What changed since another issue.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Since {
+    /// That issue's date.
+    pub date: String,
+    /// Who gets this one and did not get that one.
+    pub joined: Change,
+    /// Who got that one and does not get this one.
+    pub left: Change,
+    /// People of that issue who are no longer in the roster.
+    pub gone: usize,
+}
+
+/// How many people, and some of them by address.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Change {
+    /// How many.
+    pub people: usize,
+    /// Some of them.
+    pub named: Vec<String>,
+}
+
+impl Change {
+    fn add(&mut self, address: &str) {
+        self.people += 1;
+        if self.named.len() < NAMED_MAX {
+            self.named.push(address.to_owned());
+        }
+    }
+}
+
+/// The next `count` issues of each newsletter, or of the one called `only`, in order of time.
+///
+/// # Errors
+/// `NotFound` with the newsletters there are; those of the store.
+pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Vec<Planned>> {
+    let library = ctx.library();
+    let slugs: Vec<String> = library.newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
+    if let Some(only) = only.filter(|only| !slugs.iter().any(|slug| slug == only)) {
+        let hint = if slugs.is_empty() {
+            "there is none in the content".to_owned()
+        } else {
+            format!("there is {}", slugs.join(", "))
+        };
+        return Err(Error::not_found_but(format!("newsletter {only}"), hint));
+    }
+    let mut all = Vec::new();
+    for (asset, newsletter) in library.newsletters() {
+        if only.is_some_and(|only| only != asset.slug()) {
+            continue;
+        }
+        let cadence = Cadence::parse(&newsletter.cadence)?;
+        let written = library.issues_of(asset.slug());
+        let mut nominal = utc(ctx.now_ms()).naive_utc() - chrono::Duration::days(1);
+        for _ in 0..count.min(AHEAD_MAX) {
+            let Some(next) = cadence.next_nominal(nominal) else { break };
+            nominal = next;
+            let blank = Planned::blank(asset.slug(), next, &cadence);
+            let found = written.iter().find(|(_, issue)| issue.date == next.date());
+            let Some((file, issue)) = found else {
+                all.push((next, blank));
+                continue;
+            };
+            let media = ctx.media();
+            let plan = Plan {
+                library: &library,
+                media: &media,
+                newsletter_asset: asset,
+                newsletter,
+                asset: file,
+                issue,
+            };
+            all.push((next, planned(ctx, &plan, next, blank).await?));
+        }
+    }
+    all.sort_by_key(|(nominal, _)| *nominal);
+    Ok(all.into_iter().map(|(_, planned)| planned).collect())
+}
+
+impl Planned {
+    /// A date that is promised, before anything is known of it.
+    fn blank(newsletter: &str, nominal: NaiveDateTime, cadence: &Cadence) -> Self {
+        Self {
+            newsletter: newsletter.to_owned(),
+            date: nominal.date().to_string(),
+            cadence: cadence.describe(),
+            file: None,
+            subject: None,
+            state: None,
+            freezes_ms: None,
+            promises: Vec::new(),
+            readers: 0,
+            variants: Vec::new(),
+            left_out: Vec::new(),
+            since: None,
+            faults: Vec::new(),
+        }
+    }
+}
+
+async fn planned(ctx: &Context, plan: &Plan<'_>, nominal: NaiveDateTime, blank: Planned) -> Result<Planned> {
+    let issues = issues::named(&ctx.db, None, Some(&blank.newsletter), None).await?;
+    let there = issues.iter().find(|issue| issue.nominal_date == blank.date);
+    let mut planned = Planned {
+        file: Some(plan.asset.path.clone()),
+        subject: Some(plan.issue.subject.as_str().to_owned()),
+        state: there.map(|issue| issue.state.clone()),
+        ..blank
+    };
+    if let Some(there) = there {
+        // What is fixed is no plan any more; the ledger tells it.
+        planned.freezes_ms = Some(there.frozen_ms);
+        return Ok(planned);
+    }
+    let last = issues.iter().find(|issue| issue.nominal_date < planned.date && issue.state != "cancelled");
+    let survey = survey(ctx, plan, last).await?;
+    let due = publish::due(ctx, plan, nominal).await?;
+    let first_ms = due.values().map(|due| due.due_ms).min();
+    planned.freezes_ms = first_ms.map(|ms| ms - i64::from(plan.newsletter.freeze_minutes) * MINUTE_MS);
+    planned.promises = promises(due.into_values(), &survey.zones);
+    planned.readers = survey.readers;
+    planned.variants = survey.variants.into_values().collect();
+    planned.left_out = survey
+        .left_out
+        .into_iter()
+        .map(|(because, change)| LeftOut { because, people: change.people, named: change.named })
+        .collect();
+    planned.left_out.sort_by(|a, b| (b.people, &a.because).cmp(&(a.people, &b.because)));
+    planned.faults = survey.faults.into_iter().collect();
+    planned.since = survey.since;
+    Ok(planned)
+}
+
+fn promises(
+    due: impl Iterator<Item = Occurrence>,
+    readers: &BTreeMap<&'static str, usize>,
+) -> Vec<PlannedPromise> {
+    let promise = |due: Occurrence| {
+        let readers = *readers.get(due.zone.as_str())?;
+        Some(PlannedPromise {
+            zone: due.zone,
+            local: due.nominal_local,
+            due_ms: due.due_ms,
+            note: due.note,
+            readers,
+        })
+    };
+    let mut promises: Vec<PlannedPromise> = due.filter_map(promise).collect();
+    promises.sort_by(|a, b| (a.due_ms, &a.zone).cmp(&(b.due_ms, &b.zone)));
+    promises
+}
+
+/// What a look at everybody found.
+#[derive(Default)]
+struct Survey {
+    zones: BTreeMap<&'static str, usize>,
+    readers: usize,
+    variants: BTreeMap<VariantKey, PlannedVariant>,
+    left_out: BTreeMap<String, Change>,
+    faults: BTreeSet<String>,
+    since: Option<Since>,
+}
+
+/// Looks at everybody, page by page, so that memory is that of the variants.
+async fn survey(ctx: &Context, plan: &Plan<'_>, last: Option<&Issue>) -> Result<Survey> {
+    let audience = Audience::load(ctx, plan).await?;
+    let mut survey = Survey {
+        since: last.map(|last| Since { date: last.nominal_date.clone(), ..Since::default() }),
+        ..Survey::default()
+    };
+    let (mut after, mut before) = (String::new(), String::new());
+    let mut known = 0;
+    while let Some(page) = page(ctx, &mut after).await? {
+        let got_last: HashSet<String> = match last {
+            Some(last) => stored::included(&ctx.db, &last.id, &before, &after).await?.into_iter().collect(),
+            None => HashSet::new(),
+        };
+        before.clone_from(&after);
+        for stored in &page {
+            let Some(verdict) = audience.decide(&stored.contact) else { continue };
+            let address = stored.contact.email.as_str();
+            let had = got_last.contains(&stored.id.to_string());
+            known += usize::from(had);
+            let gets = verdict.readers.is_some();
+            if let Some(since) = &mut survey.since {
+                match (had, gets) {
+                    (false, true) => since.joined.add(address),
+                    (true, false) => since.left.add(address),
+                    _ => {}
+                }
+            }
+            let Some(readers) = verdict.readers else {
+                survey.left_out.entry(verdict.because).or_default().add(address);
+                continue;
+            };
+            survey.readers += 1;
+            *survey.zones.entry(verdict.zone).or_default() += 1;
+            match survey.variants.entry(key_of(&readers)) {
+                Entry::Occupied(mut place) => place.get_mut().readers += 1,
+                Entry::Vacant(place) => match compose::variant(&ctx.templates, plan, readers, "plan") {
+                    Ok(variant) => {
+                        place.insert(PlannedVariant {
+                            partner: variant.partner_slug,
+                            roles: variant.roles,
+                            locale: variant.locale,
+                            subject: variant.subject,
+                            readers: 1,
+                        });
+                    }
+                    Err(error) => drop(survey.faults.insert(error.detail())),
+                },
+            }
+        }
+    }
+    if let (Some(since), Some(last)) = (&mut survey.since, last) {
+        let all = usize::try_from(stored::included_count(&ctx.db, &last.id).await?).unwrap_or(usize::MAX);
+        since.gone = all.saturating_sub(known);
+    }
+    Ok(survey)
+}

@@ -1,0 +1,71 @@
+//! Who was considered for an issue, with reasons.
+
+use partnercast::{
+    domain::kernel::Kind,
+    store::{
+        audience::{Decision, decided, included, included_count, insert, page},
+        issues::{Occurrence, insert_audience, insert_head, promises},
+    },
+};
+
+use crate::harness::{START_MS, both_dbs, databases::in_tx, outbox::Scene};
+
+both_dbs! {
+    /// The audience lists those left out first, with their reasons, in pages.
+    async fn a_page_says_who_and_why(db: Db) {
+        let mut scene = Scene::frozen(&db, "fold-forward", 1_003).await;
+        scene.frozen.issue.id = "iss_feb".to_owned();
+        scene.frozen.issue.nominal_date = "2027-02-09".to_owned();
+        scene.frozen.occurrences = vec![Occurrence {
+            nominal_local: "2027-02-09T10:00".to_owned(),
+            zone: "Europe/Copenhagen".to_owned(),
+            due_ms: START_MS,
+            note: Some("moved by a clock change".to_owned()),
+        }];
+        scene.frozen.decisions[5] = Decision { because: "unsubscribed".to_owned(), included: None, ..scene.frozen.decisions[5].clone() };
+        assert!(in_tx!(db, tx => insert_head(tx, &scene.frozen)));
+        in_tx!(db, tx => insert_audience(tx, &scene.frozen));
+        let first = page(&db, "iss_feb", 0).await.unwrap();
+        assert_eq!(first.len(), 1_000);
+        assert_eq!((first[0].included, first[0].because.as_str()), (false, "unsubscribed"));
+        assert_eq!(first[0].contact_id, scene.contacts[5]);
+        assert!(first[0].rendition_id.is_none() && first[1].rendition_id.is_some());
+        assert_eq!((first[1].partner_slug.as_str(), first[1].roles.as_str()), ("northlight", "sales;executive"));
+        assert!(!first[1].name.is_empty());
+        assert_eq!(page(&db, "iss_feb", 1_000).await.unwrap().len(), 3);
+        let twice = &scene.frozen.decisions[..1];
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(insert(&mut tx, "iss_feb", twice).await.unwrap_err().kind(), Kind::Conflict, "once each");
+        let promise = promises(&db, "iss_feb").await.unwrap().remove(0);
+        assert_eq!((promise.recipients, promise.accepted, promise.on_time), (1_002, 0, 0));
+        assert_eq!(promise.note.as_deref(), Some("moved by a clock change"));
+    }
+
+    /// What was decided about a person comes with what was promised to them.
+    async fn decided_tells_decision_and_promise(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        let told = decided(&db, &scene.issue, &scene.contacts[0]).await.unwrap().unwrap();
+        assert!(told.included && told.rendition_id.is_some() && told.note.is_none());
+        assert_eq!((told.because.as_str(), told.zone.as_str()), ("reads the newsletter", "Europe/Copenhagen"));
+        assert_eq!((told.nominal_local.as_deref(), told.due_ms), (Some("2027-01-12T10:00"), Some(START_MS)));
+        assert!(decided(&db, &scene.issue, "con_none").await.unwrap().is_none());
+    }
+
+    /// Those who got an issue, between two keys, and how many there are.
+    async fn included_lists_who_got_it(db: Db) {
+        let mut scene = Scene::frozen(&db, "fold-forward", 5).await;
+        let mut keys = scene.contacts.clone();
+        keys.sort();
+        assert_eq!(included(&db, &scene.issue, "", &keys[4]).await.unwrap(), keys);
+        assert_eq!(included(&db, &scene.issue, &keys[0], &keys[2]).await.unwrap(), keys[1..3]);
+        assert!(included(&db, "iss_none", "", &keys[4]).await.unwrap().is_empty());
+        scene.frozen.issue.id = "iss_feb".to_owned();
+        scene.frozen.issue.nominal_date = "2027-02-09".to_owned();
+        scene.frozen.occurrences.clear();
+        scene.frozen.decisions[0].included = None;
+        assert!(in_tx!(db, tx => insert_head(tx, &scene.frozen)));
+        in_tx!(db, tx => insert_audience(tx, &scene.frozen));
+        assert_eq!(included_count(&db, &scene.issue).await.unwrap(), 5);
+        assert_eq!(included_count(&db, "iss_feb").await.unwrap(), 4);
+    }
+}

@@ -1,0 +1,101 @@
+//! The issues ahead, as `partnercast plan` tells them.
+
+use partnercast::{
+    domain::kernel::{
+        Kind,
+        clock::{DAY_MS, HOUR_MS},
+    },
+    store::{Db, suppressions},
+    work::{plan, publish},
+};
+
+use super::{Rig, rig::EVE_MS, steering::Program};
+use crate::harness::{
+    both_dbs,
+    databases::{execute, in_tx, number, rows, values, with_empty_postgres},
+};
+
+both_dbs! {
+    /// What is planned is what freezing decides, and nothing is stored by planning.
+    async fn a_plan_is_what_is_frozen(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = &rig.ctx;
+        in_tx!(ctx.db, tx => suppressions::add(tx, rig.clock_ms(), "luis.ortega@northlight.example", "all", "asked by phone"));
+        let before = plan::ahead(ctx, Some("fold-forward"), 4).await.unwrap();
+        let dates: Vec<&str> = before.iter().map(|issue| issue.date.as_str()).collect();
+        assert_eq!(dates, ["2027-01-12", "2027-02-09", "2027-03-09", "2027-04-13"]);
+        assert!(before[3].file.is_none() && before[3].variants.is_empty(), "nothing is written for April");
+        let january = &before[0];
+        assert_eq!((january.readers, january.faults.len(), january.state.as_deref()), (32, 0, None));
+        assert_eq!(january.left_out.len(), 1);
+        assert_eq!(january.left_out[0].named, ["luis.ortega@northlight.example"]);
+        assert!(january.since.is_none(), "the first one");
+        let (first, last) = (&january.promises[0], january.promises.last().unwrap());
+        assert_eq!((first.zone.as_str(), first.local.as_str()), ("Australia/Adelaide", "2027-01-12T09:00"));
+        assert!(first.due_ms < last.due_ms && january.freezes_ms.unwrap() < first.due_ms);
+        assert_eq!(january.promises.iter().map(|promise| promise.readers).sum::<usize>(), 32);
+        assert_eq!(number(&ctx.db, "SELECT COUNT(*) FROM rendition", vec![]).await, 0);
+        assert_eq!(number(&ctx.db, "SELECT COUNT(*) FROM audience_decision", vec![]).await, 0);
+
+        rig.send_january().await;
+        let sent = "SELECT r.partner_slug, r.roles, r.locale FROM rendition r WHERE issue_id IS NOT NULL ORDER BY 1, 2, 3";
+        let sent: Vec<(String, String, String)> = rows(&ctx.db, sent, vec![]).await;
+        let mut planned: Vec<(String, String, String)> = january
+            .variants
+            .iter()
+            .map(|one| (one.partner.clone(), one.roles.clone(), one.locale.clone()))
+            .collect();
+        planned.sort();
+        assert_eq!(planned, sent);
+    }
+
+    /// The next one says who is new, who is no longer among the readers, and who is gone.
+    async fn what_changed_since_the_last_issue_is_told(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = &rig.ctx;
+        in_tx!(ctx.db, tx => suppressions::add(tx, rig.clock_ms(), "luis.ortega@northlight.example", "all", "on leave"));
+        rig.send_january().await;
+        rig.clock.set(EVE_MS + 3 * DAY_MS);
+        in_tx!(ctx.db, tx => suppressions::add(tx, rig.clock_ms(), "mei.tran@northlight.example", "fold-forward", "asked"));
+        execute(&ctx.db, "DELETE FROM suppression WHERE email_key = 'luis.ortega@northlight.example'", vec![]).await;
+        execute(&ctx.db, "UPDATE contact SET active = FALSE WHERE email_key = 'bronte.hale@wattlebird.example'", vec![]).await;
+        let ahead = plan::ahead(ctx, None, 2).await.unwrap();
+        assert_eq!(ahead[0].date, "2027-02-09");
+        let since = ahead[0].since.as_ref().unwrap();
+        assert_eq!(since.date, "2027-01-12");
+        assert_eq!(since.joined.named, ["luis.ortega@northlight.example"]);
+        assert_eq!(since.left.named, ["mei.tran@northlight.example"]);
+        assert_eq!((since.joined.people, since.left.people, since.gone), (1, 1, 1));
+        rig.clock.set(EVE_MS + 28 * DAY_MS + 3 * HOUR_MS);
+        publish::tick(ctx).await.unwrap();
+        let fixed = plan::ahead(ctx, None, 1).await.unwrap();
+        assert!(fixed[0].state.is_some() && fixed[0].variants.is_empty(), "what is fixed is no plan any more");
+    }
+
+    /// A newsletter that is not there is told with those that are, and a fault in a text with the text.
+    async fn what_stands_in_the_way_is_told(db: Db) {
+        let rig = Rig::new(db).await;
+        let error = plan::ahead(&rig.ctx, Some("fold-back"), 1).await.unwrap_err();
+        assert!(error.kind() == Kind::NotFound && error.public().contains("there is fold-forward"), "{error}");
+        execute(&rig.ctx.db, "UPDATE partner SET brand = $1 WHERE slug = 'northlight'", values!["{\"primary\":\"#000000\",\"accent\":\"#000000\"}"]).await;
+        let ahead = plan::ahead(&rig.ctx, None, 1).await.unwrap();
+        assert!(ahead[0].readers > 0);
+    }
+}
+
+/// At the terminal, beside others, as lines and as JSON.
+#[test]
+fn a_plan_is_read_at_the_terminal() {
+    with_empty_postgres(|url| async move {
+        let rig = Rig::new(Db::open(&url).await.unwrap()).await;
+        let program = Program::on(&url);
+        // The program goes by the machine's calendar; whatever the year, something is promised.
+        let said = program.does("plan fold-forward --next 24");
+        assert!(said.contains("fold-forward/") && said.contains("nothing is written for it yet"), "{said}");
+        let said = program.does("plan --json --next 1");
+        let issues: serde_json::Value = serde_json::from_str(&said).unwrap();
+        assert_eq!(issues[0]["newsletter"], "fold-forward");
+        assert!(program.refuses("plan nonsense").contains("there is fold-forward"));
+        rig.ctx.db.close().await;
+    });
+}
