@@ -12,6 +12,8 @@ pub mod init;
 pub mod migrate_to;
 pub mod plan;
 pub mod preview;
+pub mod recall;
+pub mod revisions;
 pub mod serve;
 pub mod sign_in;
 pub mod steer;
@@ -71,6 +73,14 @@ enum Command {
     Plan(plan::Arguments),
     /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it.
     Explain(explain::Arguments),
+    /// List what a file of the content folder said when: numbers, commits, sizes, how many people have each.
+    Revisions(revisions::RevisionsArguments),
+    /// Compare two revisions as a reader gets them, the latest two if no number is named.
+    Diff(revisions::DiffArguments),
+    /// Say who has a revision: to whom an issue with it went, and what they did with it.
+    Who(revisions::WhoArguments),
+    /// Take an asset back: say why, and where its links lead from now on; or show what was recalled.
+    Recall(recall::Arguments),
     /// Approve an issue that waits for a person: it leaves at its promised hours.
     Release(steer::Arguments),
     /// Stop starting messages of an issue, until it is resumed.
@@ -126,6 +136,10 @@ pub fn main() -> ExitCode {
         Command::Serve(arguments) => block_on(serve::main(arguments)),
         Command::Plan(arguments) => block_on(plan::main(arguments)),
         Command::Explain(arguments) => block_on(explain::main(arguments)),
+        Command::Revisions(arguments) => block_on(revisions::list(arguments)),
+        Command::Diff(arguments) => block_on(revisions::diff(arguments)),
+        Command::Who(arguments) => block_on(revisions::who(arguments)),
+        Command::Recall(arguments) => block_on(recall::main(arguments)),
         Command::Release(arguments) => block_on(steer::main(Lever::Release, arguments)),
         Command::Pause(arguments) => block_on(steer::main(Lever::Pause, arguments)),
         Command::Resume(arguments) => block_on(steer::main(Lever::Resume, arguments)),

@@ -6,6 +6,7 @@
 pub mod archive;
 pub mod brand;
 pub mod calendar;
+pub mod diff;
 pub mod document;
 pub mod email;
 mod files;

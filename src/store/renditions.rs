@@ -26,6 +26,41 @@ pub struct NewRendition {
     pub wire: String,
     /// Tracked links, by number.
     pub links: Vec<NewLink>,
+    /// The files that went into it.
+    pub assets: Vec<NewPart>,
+}
+
+/// A file that went into a rendition, as it was then.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPart {
+    /// Path under the content folder.
+    pub path: String,
+    /// Its hash, as in the history.
+    pub hash: String,
+    /// What of it.
+    pub part: Part,
+}
+
+/// What of a file went into a rendition.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// The issue's own text.
+    Text,
+    /// Title and summary on a card.
+    Card,
+    /// The newsletter's standing text.
+    Standing,
+}
+
+impl Part {
+    /// The word in the database.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Card => "card",
+            Self::Standing => "standing",
+        }
+    }
 }
 
 /// A tracked link of a rendition.
@@ -39,16 +74,19 @@ pub struct NewLink {
     pub asset: Option<String>,
 }
 
-/// Stores renditions with their links; those that are there already stay.
+/// Stores renditions with their links and parts; those that are there already stay.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -> Result<()> {
-    let mut links = Vec::new();
+    let (mut links, mut parts) = (Vec::new(), Vec::new());
     let mut rows = Vec::with_capacity(renditions.len());
     for rendition in renditions {
         for (no, link) in (0_i64..).zip(rendition.links) {
             links.push(args![&rendition.id, no, link.target, link.label, link.asset]);
+        }
+        for part in rendition.assets {
+            parts.push(args![&rendition.id, part.path, part.hash, part.part.as_str()]);
         }
         rows.push(args![
             rendition.id,
@@ -73,6 +111,12 @@ pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -
         "INSERT INTO link (rendition_id, no, target, label, asset)",
         links,
         "ON CONFLICT (rendition_id, no) DO NOTHING",
+    )
+    .await?;
+    tx.bulk(
+        "INSERT INTO rendition_asset (rendition_id, path, hash, part)",
+        parts,
+        "ON CONFLICT (rendition_id, path) DO NOTHING",
     )
     .await
     .map(|_| ())

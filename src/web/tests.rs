@@ -71,6 +71,7 @@ fn every_page_renders_with_every_sample() {
     samples.public("article", "public/asset", &public::asset::View::sample(None));
     samples.public("talk", "public/talk", &public::form::TalkView::sample());
     samples.public("partner-problem", "public/problem", &public::problem::View::sample());
+    samples.public("withdrawn", "public/withdrawn", &public::withdrawn::View::sample());
     samples.public("home", "public/home", &public::home::View::sample());
     samples.public("thanks", "public/thanks", &public::thanks::View::sample());
     samples.public("preferences", "public/preferences", &public::preferences::View::sample());
@@ -100,6 +101,15 @@ fn every_page_renders_with_every_sample() {
     );
     samples.app("report", "console/report", Area::Console, &console::suppressions::ReportView::sample());
     samples.app("content", "console/content", Area::Console, &console::content::ListView::sample());
+    for recalled in [false, true] {
+        samples.app(
+            &format!("revisions-{recalled}"),
+            "console/revisions",
+            Area::Console,
+            &console::revisions::View::sample(recalled),
+        );
+    }
+    samples.app("diff", "console/diff", Area::Console, &console::diff::View::sample());
     samples.app("preview", "console/preview", Area::Console, &console::content::PreviewView::sample());
     samples.app("preview-list", "preview/list", Area::Preview, &preview::list::View::sample());
     samples.app("preview-asset", "preview/asset", Area::Preview, &preview::asset::View::sample());

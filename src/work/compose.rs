@@ -25,7 +25,7 @@ use crate::{
         email::{self, CardImage, EmailInput, FeatureCard, FooterLinks, MessageHeaders, WireTemplate},
         slots::{Slot, SlotTable},
     },
-    store::renditions::{NewLink, NewRendition},
+    store::renditions::{NewLink, NewPart, NewRendition, Part},
 };
 
 /// An issue that is to be composed.
@@ -56,6 +56,13 @@ pub struct Readers<'a> {
     pub locale: &'a Locale,
 }
 
+impl<'a> Readers<'a> {
+    /// For what concerns them.
+    fn reader(&self) -> Reader<'a> {
+        Reader { roles: Some(self.roles), partner: self.partner, locale: self.locale }
+    }
+}
+
 impl<'a> Plan<'a> {
     /// The plan of the issue `asset`, which is an original; none if it is no issue, or its newsletter is not there.
     pub fn of(library: &'a Library, media: &'a Media, asset: &'a Asset) -> Option<Self> {
@@ -63,6 +70,17 @@ impl<'a> Plan<'a> {
         let name = issue.newsletter.as_ref()?.as_str();
         let (newsletter_asset, newsletter) = library.newsletters().find(|(asset, _)| asset.slug() == name)?;
         Some(Self { library, media, newsletter_asset, newsletter, asset, issue })
+    }
+
+    /// What `issue` features of what concerns `reader`, in its order.
+    fn cards<'p>(
+        &self,
+        issue: &'p Issue,
+        reader: &'p Reader<'p>,
+    ) -> impl Iterator<Item = &'a Asset> + use<'p, 'a> {
+        let library = self.library;
+        let found = issue.features.iter().filter_map(move |it| library.find(it.as_str(), reader.locale));
+        found.filter(move |asset| asset.concerns(reader))
     }
 }
 
@@ -147,7 +165,19 @@ pub fn variant(
             .map_err(|error| Error::internal("rendition").because(error))?,
         wire,
         links,
+        assets: parts(plan, readers),
     })
+}
+
+/// The files that the variant is made of, as they are now.
+fn parts(plan: &Plan<'_>, readers: Readers<'_>) -> Vec<NewPart> {
+    let reader = readers.reader();
+    let (asset, issue, language) = plan.localised(readers.locale);
+    let (letter, _) = plan.letter(&language);
+    let part =
+        |asset: &Asset, part: Part| NewPart { path: asset.path.clone(), hash: asset.revision.clone(), part };
+    let cards = plan.cards(issue, &reader).map(|card| part(card, Part::Card));
+    [part(asset, Part::Text), part(letter, Part::Standing)].into_iter().chain(cards).collect()
 }
 
 /// A subject for lists: recipient slots shown as an ellipsis.
@@ -197,7 +227,7 @@ fn render(
     let (subject, preheader) = (line(&issue.subject)?, line(&issue.preheader)?);
     let (letter, why) = plan.letter(&language);
     let (why, title) = (line(why)?, line(&letter.front.title)?);
-    let reader = Reader { roles: Some(readers.roles), partner: readers.partner, locale: readers.locale };
+    let reader = readers.reader();
     let unfilled = asset.body.missing_zones(&asset.reference, &reader);
     if !unfilled.is_empty() {
         let zones: Vec<&str> = unfilled.iter().map(|zone| zone.as_str()).collect();
@@ -210,11 +240,8 @@ fn render(
     }
     let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
     let standing = brand.nodes(&letter.text_for(&reader)).map_err(wrong)?;
-    let cards = issue
-        .features
-        .iter()
-        .filter_map(|feature| plan.library.find(feature.as_str(), readers.locale))
-        .filter(|feature| feature.concerns(&reader))
+    let cards = plan
+        .cards(issue, &reader)
         .map(|feature| card(feature, &brand, &strings, &book))
         .collect::<Result<Vec<_>>>()?;
     let talk_to_us =

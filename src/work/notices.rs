@@ -169,6 +169,7 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
             body,
             wire,
             links: Vec::new(),
+            assets: Vec::new(),
         },
     })
 }

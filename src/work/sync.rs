@@ -10,10 +10,11 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, documents, drawn_logos, folder, tokens::sha256_hex};
+use super::{cobrand::Media, context::Context, documents, drawn_logos, folder, git, tokens::sha256_hex};
 use crate::{
     domain::{
         content::{
+            asset::revision,
             finding::{Finding, Findings, Place, Severity, codes},
             library::{Library, SourceFile},
         },
@@ -28,6 +29,7 @@ use crate::{
         Db, audit,
         contents::{self, NewBody, NewFile},
         partners,
+        revisions::{self, NewHead},
     },
 };
 
@@ -186,18 +188,30 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
     let roster = if import_roster { roster_of(&files, &media)? } else { None };
     let synced = Synced { findings, changed: new.len(), gone: gone.len() };
     let now_ms = ctx.now_ms();
+    let commit = if synced.changed + synced.gone > 0 { git::commit_of(dir).await } else { None };
+    let heads: Vec<NewHead> = new.iter().map(head_of).collect();
     let mut tx = ctx.db.begin().await?;
     contents::replace(&mut tx, now_ms, new, &gone).await?;
+    revisions::advance(&mut tx, now_ms, commit.as_ref(), &heads, &gone).await?;
     if let Some(roster) = roster {
         partners::import(&mut tx, now_ms, &*ctx.random, &roster.partners, &roster.contacts).await?;
     }
     if synced.changed + synced.gone > 0 {
-        let detail = format!("{} changed, {} gone", synced.changed, synced.gone);
+        let at = commit.map(|commit| format!(", at commit {}", commit.short())).unwrap_or_default();
+        let detail = format!("{} changed, {} gone{at}", synced.changed, synced.gone);
         audit::record(&mut tx, now_ms, &*ctx.random, "partnercast", "sync", "content", &detail).await?;
     }
     tx.commit().await?;
     ctx.set_contents(library, media);
     Ok(synced)
+}
+
+fn head_of(file: &NewFile) -> NewHead {
+    NewHead {
+        path: file.path.clone(),
+        hash: file.hash.clone(),
+        is_text: matches!(file.body, NewBody::Text(_)),
+    }
 }
 
 /// The texts of the content as last stored.
@@ -276,8 +290,7 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     let Ok(text) = String::from_utf8(file.bytes.clone()) else {
         return Err(Error::invalid(format!("{path} is not UTF-8 text; save it as UTF-8")));
     };
-    // The path is part of the hash: two files of the same text are two revisions.
-    let hash = sha256_hex(format!("{path}\0{text}").as_bytes());
+    let hash = revision(&path, text.as_bytes());
     Ok(Some(NewFile { path, hash, body: NewBody::Text(text) }))
 }
 

@@ -199,7 +199,7 @@ pub struct Asset {
     pub detail: Detail,
     /// What it says.
     pub body: Body,
-    /// SHA-256 of the file's bytes, 64 hexadecimal digits.
+    /// SHA-256 of path and text, 64 hexadecimal digits: what the history of the file goes by.
     pub revision: String,
     /// The file's text, line ends `\n`, without characters that may reach no page.
     pub source: String,
@@ -261,7 +261,7 @@ impl Asset {
             detail.check_body(&body, body_at, &mut findings);
         }
         let findings = findings.finish();
-        let revision = hex(&Sha256::digest(bytes));
+        let revision = revision(path, bytes);
         let FileName { reference, locale } = name;
         (
             Self { reference, locale, path: path.to_owned(), front, detail, body, revision, source: text },
@@ -277,6 +277,14 @@ pub struct FileName {
     pub reference: String,
     /// The translation's language.
     pub locale: Option<Locale>,
+}
+
+/// The hash of a text file. The path is a part of it: two files of the same text are two revisions.
+pub fn revision(path: &str, bytes: &[u8]) -> String {
+    let mut digest = Sha256::new_with_prefix(path.as_bytes());
+    digest.update([0]);
+    digest.update(bytes);
+    hex(&digest.finalize())
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -7,6 +7,7 @@ pub mod asset;
 pub mod body;
 mod builder;
 mod check;
+pub mod commit;
 mod document;
 pub mod field;
 pub mod finding;
@@ -31,6 +32,7 @@ pub mod zone;
 
 pub use asset::{Asset, AssetKind, Common, Form, Picture, Zone};
 pub use body::{Body, Section};
+pub use commit::Commit;
 pub use field::{Field, FieldUse, Scope};
 pub use finding::{Finding, Severity};
 pub use keys::Reference;

@@ -22,6 +22,12 @@ pub fn plain_text(nodes: &[Node], plain: &Plain<'_>) -> String {
     plain.blocks(nodes, WIDTH).join("\n")
 }
 
+/// The same with each paragraph on one line and no line under a heading, so that a changed word changes one line: for
+/// comparing.
+pub fn unwrapped(nodes: &[Node], plain: &Plain<'_>) -> Vec<String> {
+    plain.blocks(nodes, usize::MAX)
+}
+
 impl Plain<'_> {
     /// The lines of `nodes`.
     fn blocks(&self, nodes: &[Node], width: usize) -> Vec<String> {
@@ -40,6 +46,9 @@ impl Plain<'_> {
         match node {
             Node::Heading { level, inlines } => {
                 let text = self.line(inlines);
+                if width > WIDTH {
+                    return vec![text];
+                }
                 let mark = if *level == 2 { "=" } else { "-" };
                 let rule = mark.repeat(text.chars().count().min(width));
                 wrap(&text, width).into_iter().chain([rule]).collect()

@@ -96,6 +96,8 @@ ids! {
     OfferId "off";
     /// Something that somebody, or some machine, did with what we sent.
     EventId "evt";
+    /// An asset taken back.
+    RecallId "rcl";
     /// Something that came back by mail.
     ReportId "rpt";
     /// One running `partnercast serve`.

@@ -8,6 +8,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
+use super::revisions;
 use crate::{
     domain::{
         content::{Asset, AssetKind, Finding, Library, Reader, Severity, SourceFile},
@@ -16,14 +17,20 @@ use crate::{
     },
     store::{contents, partners, renditions},
     web::{
-        frame::{Area, Frame},
+        frame::{self, Area, Frame},
         headers::sandboxed,
         public::{Setting, click},
         respond::{self, Answer},
-        view::{chart::Badge, counted, form::Choice},
+        view::{chart::Badge, counted, form::Choice, when::Moment},
     },
-    work::{Context, documents},
+    work::{
+        self, Context, documents,
+        recall::{self, Correction},
+    },
 };
+
+/// Revisions shown beside an asset.
+const LATEST: usize = 5;
 
 /// The list.
 #[derive(Debug, Serialize)]
@@ -34,8 +41,29 @@ pub struct ListView {
     pub badge: Badge,
     /// By file.
     pub findings: Vec<FindingLine>,
+    /// What was recalled.
+    pub corrections: Vec<CorrectionLine>,
     /// By kind.
     pub groups: Vec<Group>,
+}
+
+/// A recall.
+#[derive(Debug, Serialize)]
+pub struct CorrectionLine {
+    /// The asset's history.
+    pub href: String,
+    /// The asset.
+    pub reference: String,
+    /// Where its links lead, or that it was lifted.
+    pub effect: String,
+    /// Why.
+    pub because: String,
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub at: Moment,
+    /// How many have what is no longer right; nothing for one that was lifted.
+    pub people: Option<String>,
 }
 
 /// A finding.
@@ -98,6 +126,10 @@ pub struct PreviewView {
     pub pdf: Option<String>,
     /// HTML of the asset.
     pub body: Option<String>,
+    /// Its latest revisions.
+    pub revisions: Vec<revisions::Line>,
+    /// All of them.
+    pub history: Option<String>,
 }
 
 /// A choice among several.
@@ -150,6 +182,7 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
             Badge::new("warn", counted(found.len(), "finding", "findings"))
         },
         findings: found,
+        corrections: corrections(&ctx).await?,
         groups: KINDS
             .iter()
             .map(|(kind, title)| group(&library, *kind, title))
@@ -162,6 +195,28 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
         &Frame::new(&ctx, Area::Console, "Content", "/console/content"),
         &view,
     )
+}
+
+/// What was recalled, the latest first.
+async fn corrections(ctx: &Context) -> Result<Vec<CorrectionLine>> {
+    let (_, zone) = frame::vendor(ctx);
+    let library = ctx.library();
+    let line = |correction: Correction| {
+        let recall = correction.recall;
+        let is_there = !library.versions(&recall.reference).is_empty();
+        let lifted = recall.lifted_ms.map(|ms| format!("lifted {}", Moment::short(ms, zone).text));
+        let people = counted(usize::try_from(correction.people).unwrap_or(0), "person", "people");
+        CorrectionLine {
+            href: revisions::address(&recall.reference),
+            people: lifted.is_none().then_some(people),
+            effect: lifted.unwrap_or_else(|| revisions::effect(&recall, is_there)),
+            at: Moment::short(recall.recalled_ms, zone),
+            reference: recall.reference,
+            because: recall.because,
+            actor: recall.actor,
+        }
+    };
+    Ok(recall::corrections(&ctx.db, None).await?.into_iter().map(line).collect())
 }
 
 /// What `check` says about the content as stored. Images are known to be good: they were decoded when stored.
@@ -250,6 +305,8 @@ pub async fn preview(
         }
         None => asset.text_for(&setting.reader()),
     };
+    let history = work::revisions::history(&ctx.db, &asset.path, i64::MAX, LATEST).await?;
+    let (_, zone) = frame::vendor(&ctx);
     let option = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
     let roles = AudienceRole::ALL.iter().map(|role| option(role.as_str(), role.as_str()));
     let view = PreviewView {
@@ -285,6 +342,8 @@ pub async fn preview(
             format!("/console/documents/{}/{reference}?lang={}", setting.partner.slug, setting.locale)
         }),
         body: Some(setting.html(&nodes)?),
+        revisions: history.revisions.iter().map(|told| revisions::line(&asset.path, told, zone)).collect(),
+        history: Some(revisions::address(&asset.path)),
     };
     respond::page(
         &ctx,
@@ -312,6 +371,8 @@ pub async fn rendition(State(ctx): State<Arc<Context>>, Path(id): Path<String>) 
         bundle: None,
         pdf: None,
         body: None,
+        revisions: Vec::new(),
+        history: None,
     };
     respond::page(&ctx, "console/preview", &Frame::new(&ctx, Area::Console, &view.title, "/console"), &view)
 }
@@ -335,6 +396,15 @@ impl ListView {
                 badge: Badge::new("warn", "warning C509"),
                 message: "Dune Gate Distribution has no logo".into(),
                 fix: "add roster/brands/dune-gate/logo.png, or leave it: the name is set in type".into(),
+            }],
+            corrections: vec![CorrectionLine {
+                href: "#".into(),
+                reference: "whitepapers/first-24-hours".into(),
+                effect: "links lead to the present text; revision 3 mended it".into(),
+                because: "the pilot's price was last year's".into(),
+                actor: "operator".into(),
+                at: Moment::short(1_799_744_700_000, chrono_tz::Europe::Oslo),
+                people: Some("33 people".into()),
             }],
             groups: vec![Group {
                 title: "Whitepapers",
@@ -370,6 +440,8 @@ impl PreviewView {
             bundle: Some("#".into()),
             pdf: Some("#".into()),
             body: Some("<p>Everyone reads this.</p>".into()),
+            revisions: revisions::View::sample(false).lines,
+            history: Some("#".into()),
         }
     }
 }

@@ -3,12 +3,14 @@
 pub mod bundle;
 pub mod content;
 pub mod dead_letters;
+pub mod diff;
 pub mod issue;
 pub mod leads;
 pub mod overview;
 pub mod partners;
 pub mod person;
 pub mod progress;
+pub mod revisions;
 pub mod signin;
 pub mod suppressions;
 

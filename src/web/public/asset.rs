@@ -11,6 +11,7 @@ use super::{
     form::{self, Filled},
     home,
     kind_part::{self, KindPart},
+    withdrawn,
 };
 use crate::{
     domain::{
@@ -77,6 +78,9 @@ pub async fn page(
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
+    if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
+        return Ok(instead);
+    }
     let via = wanted.delivery(&ctx);
     admit(&ctx, &setting, &reference, via).await?;
     record(&ctx, &setting, &reference, (EventKind::PageView, via), &visitor);

@@ -12,6 +12,7 @@ pub mod media;
 pub mod preferences;
 pub mod problem;
 pub mod thanks;
+pub mod withdrawn;
 
 use std::sync::Arc;
 

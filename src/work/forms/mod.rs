@@ -8,6 +8,7 @@ use super::{
     context::Context,
     handoff::{self, HandOff},
     notices::{self, Notice},
+    recall::{self, Leads},
     scoring,
     tokens::AccessToken,
     track::{self, Visitor},
@@ -23,7 +24,7 @@ use crate::{
     store::{
         Tx, deliveries, events,
         leads::{self, Lead, NewConsent},
-        partners,
+        partners, recalls,
     },
 };
 
@@ -349,8 +350,18 @@ pub async fn opened(ctx: &Context, token: &str) -> Result<Opened> {
     let lead = leads::lead(&ctx.db, &access.lead.to_string()).await?;
     let lead = lead.ok_or_else(|| Error::not_found("this page"))?;
     let library = ctx.library();
-    let asset = library.assets.iter().find(|asset| access.is_for(&asset.reference));
-    let asset = asset.ok_or_else(|| Error::not_found("this page"))?.reference.clone();
+    let known = library.assets.iter().map(|asset| &asset.reference).find(|it| access.is_for(it)).cloned();
+    let known = match known {
+        Some(known) => Some(known),
+        // It may have been removed and recalled: then it leads elsewhere.
+        None => recalls::references(&ctx.db).await?.into_iter().find(|it| access.is_for(it)),
+    };
+    let known = known.ok_or_else(|| Error::not_found("this page"))?;
+    let asset = match recall::leads(&ctx.db, &library, &known).await? {
+        Some(Leads::To(other)) => other,
+        Some(Leads::Nowhere) => return Err(Error::not_found("this page")),
+        Some(Leads::Itself) | None => known,
+    };
     Ok(Opened { first_name: first_name(&lead.name).to_owned(), lead, asset })
 }
 

@@ -16,7 +16,7 @@ use partnercast::{
         issues::{self, Frozen, Issue, Occurrence},
         outbox, partners,
         queue::{self, Claimed, Settled},
-        renditions::{self, NewLink, NewRendition},
+        renditions::{self, NewLink, NewPart, NewRendition, Part},
         reports::MailReport,
     },
 };
@@ -199,6 +199,10 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
                 asset: Some("first-24-hours".to_owned()),
             },
             NewLink { target: "https://partner.example/".to_owned(), label: "Site".to_owned(), asset: None },
+        ],
+        assets: vec![
+            NewPart { path: "newsletters/n/i.md".to_owned(), hash: "h1".to_owned(), part: Part::Text },
+            NewPart { path: "blog/a.md".to_owned(), hash: "a1".to_owned(), part: Part::Card },
         ],
     }
 }

@@ -7,7 +7,7 @@ use partnercast::{
 
 use crate::harness::{
     START_MS, both_dbs,
-    databases::{in_tx, number},
+    databases::{in_tx, number, rows},
     outbox::rendition_of,
 };
 
@@ -26,6 +26,10 @@ both_dbs! {
             assert_eq!((stored.no, &stored.target, &stored.label, &stored.asset), (no, &new.target, &new.label, &new.asset));
         }
         assert_eq!(stored.len(), 2);
+        let parts: Vec<(String, String, String)> =
+            rows(&db, "SELECT path, hash, part FROM rendition_asset WHERE rendition_id = 'rnd_1' ORDER BY path", vec![]).await;
+        let parts: Vec<_> = parts.iter().map(|(path, hash, part)| (path.as_str(), hash.as_str(), part.as_str())).collect();
+        assert_eq!(parts, [("blog/a.md", "a1", "card"), ("newsletters/n/i.md", "h1", "text")]);
         assert!(wire(&db, "rnd_9").await.unwrap().is_none() && view(&db, "rnd_9").await.unwrap().is_none());
     }
 
@@ -35,10 +39,12 @@ both_dbs! {
         let mut other = rendition_of("rnd_1", None);
         other.subject = "another".to_owned();
         other.links[0].target = "https://evil.example/".to_owned();
+        other.assets[0].hash = "h2".to_owned();
         in_tx!(db, tx => insert(tx, START_MS, vec![other]));
         assert_ne!(view(&db, "rnd_1").await.unwrap().unwrap().subject, "another");
         assert_eq!(links(&db, "rnd_1").await.unwrap()[0].target, "/read/first-24-hours?a=1&b=2");
         assert_eq!(number(&db, "SELECT COUNT(*) FROM link", vec![]).await, 2);
+        assert_eq!(number(&db, "SELECT COUNT(*) FROM rendition_asset WHERE hash = 'h1'", vec![]).await, 1);
     }
 
     /// A rendition of an issue that is not there is refused.

@@ -19,8 +19,8 @@ use crate::harness::{
     databases::{execute, number, rows, values},
 };
 
-/// Asks the console; returns status, where it leads, and the body.
-async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u16, String, String) {
+/// Asks the site; returns status, where it leads, and the body.
+pub(super) async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u16, String, String) {
     let peer = ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
     let request = Request::builder()
         .method(method)
@@ -38,7 +38,7 @@ async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u16, String,
     (status, to, String::from_utf8(bytes.to_vec()).unwrap())
 }
 
-async fn get(rig: &Rig, path: &str) -> (u16, String) {
+pub(super) async fn get(rig: &Rig, path: &str) -> (u16, String) {
     let (status, _, body) = ask(rig, Method::GET, path, "").await;
     (status, body)
 }

@@ -22,6 +22,8 @@ mod post;
 mod preview;
 mod process_faults;
 mod processes;
+mod recall;
+mod revisions;
 mod rig;
 mod scale_out;
 mod serving;

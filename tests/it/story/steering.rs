@@ -37,7 +37,7 @@ impl Program {
     }
 
     /// Runs a command with nobody at the terminal; whether it succeeded, and all it said.
-    fn run(&self, arguments: &str) -> (bool, String) {
+    pub fn run(&self, arguments: &str) -> (bool, String) {
         let mut words = arguments.split(' ');
         let Output { status, stdout, stderr } = Command::new(env!("CARGO_BIN_EXE_partnercast"))
             .arg(words.next().unwrap())

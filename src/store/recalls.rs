@@ -1,0 +1,122 @@
+//! Assets taken back. One recall in force for an asset; lifted ones stay.
+
+use serde::Serialize;
+
+use super::{Db, Tx, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs};
+
+/// Recalls of one list.
+pub const LIST_MAX: i64 = 200;
+
+/// A recall.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, sqlx::FromRow)]
+pub struct Recall {
+    /// The key.
+    pub id: String,
+    /// The asset.
+    pub reference: String,
+    /// The asset that its links lead to instead; nothing: to itself, or nowhere once it is removed.
+    pub target: Option<String>,
+    /// Why, for colleagues.
+    pub because: String,
+    /// The number of the original that replaced what was wrong; nothing where the asset was removed.
+    pub good_no: Option<i64>,
+    /// Who.
+    pub actor: String,
+    /// When.
+    pub recalled_ms: UtcMs,
+    /// When it was taken back.
+    pub lifted_ms: Option<UtcMs>,
+    /// By whom.
+    pub lifted_by: Option<String>,
+}
+
+/// Puts a recall in force. False if the asset has one already; then nothing changed.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn insert(tx: &mut Tx, recall: &Recall) -> Result<bool> {
+    let added = tx
+        .run(
+            "INSERT INTO recall (id, reference, target, because, good_no, actor, recalled_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7)
+             ON CONFLICT (reference) WHERE lifted_ms IS NULL DO NOTHING",
+            args![
+                &recall.id,
+                &recall.reference,
+                recall.target.clone(),
+                &recall.because,
+                recall.good_no,
+                &recall.actor,
+                recall.recalled_ms,
+            ],
+        )
+        .await?;
+    Ok(added == 1)
+}
+
+/// Ends the recall of `reference` that is in force, and returns it.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn lift(tx: &mut Tx, now_ms: UtcMs, actor: &str, reference: &str) -> Result<Option<Recall>> {
+    tx.opt(
+        "UPDATE recall SET lifted_ms = $1, lifted_by = $2 WHERE reference = $3 AND lifted_ms IS NULL
+         RETURNING id, reference, target, because, good_no, actor, recalled_ms, lifted_ms, lifted_by",
+        args![now_ms, actor, reference],
+    )
+    .await
+}
+
+/// The recall of `reference` that is in force.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn in_force(db: &Db, reference: &str) -> Result<Option<Recall>> {
+    db.opt(
+        "SELECT id, reference, target, because, good_no, actor, recalled_ms, lifted_ms, lifted_by
+         FROM recall WHERE reference = $1 AND lifted_ms IS NULL",
+        args![reference],
+    )
+    .await
+}
+
+/// The same inside a transaction.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn in_force_in(tx: &mut Tx, reference: &str) -> Result<Option<Recall>> {
+    tx.opt(
+        "SELECT id, reference, target, because, good_no, actor, recalled_ms, lifted_ms, lifted_by
+         FROM recall WHERE reference = $1 AND lifted_ms IS NULL",
+        args![reference],
+    )
+    .await
+}
+
+/// The assets with a recall in force, the latest first, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn references(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT reference FROM recall WHERE lifted_ms IS NULL ORDER BY recalled_ms DESC, id DESC LIMIT 1000",
+            Vec::new(),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(reference,)| reference).collect())
+}
+
+/// All recalls, or those of one asset, the latest first, at most [`LIST_MAX`].
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn list(db: &Db, reference: Option<&str>) -> Result<Vec<Recall>> {
+    db.all(
+        "SELECT id, reference, target, because, good_no, actor, recalled_ms, lifted_ms, lifted_by
+         FROM recall WHERE $1 IS NULL OR reference = $1 ORDER BY recalled_ms DESC, id DESC LIMIT $2",
+        args![reference, LIST_MAX],
+    )
+    .await
+}
