@@ -67,9 +67,10 @@ impl PreviewApp {
         let seen = preview.seen().await;
         preview.load().await?;
         if let Some(config) = config.filter(|_| preview.shown().partners.is_empty()) {
-            let installation = Db::open_read_only(&config.database.url).await?;
-            preview.adopt_partners(&installation).await?;
-            installation.close().await;
+            // Its pages say what to add where there are no partners.
+            if let Err(error) = adopt(&preview, &config.database.url).await {
+                tracing::warn!(error = error.detail(), "the installation's partners cannot be used");
+            }
         }
         let (stop, stopped) = watch::channel(false);
         let mut tasks = JoinSet::new();
@@ -85,6 +86,13 @@ impl PreviewApp {
         ended(&mut self.tasks).await;
         self.db.close().await;
     }
+}
+
+async fn adopt(preview: &Preview, url: &str) -> Result<()> {
+    let installation = Db::open_read_only(url).await?;
+    preview.adopt_partners(&installation).await?;
+    installation.close().await;
+    Ok(())
 }
 
 /// Nothing is delivered and nobody signs in: only the address matters.

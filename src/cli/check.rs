@@ -67,7 +67,7 @@ pub const EXIT_UNREADABLE: u8 = 2;
 pub enum Format {
     /// One line each, and a summary.
     Human,
-    /// A JSON array.
+    /// A JSON array of findings; with `--matrix` an object of `findings` and `matrix`.
     Json,
     /// SARIF 2.1.0, which code hosts show beside the lines.
     Sarif,

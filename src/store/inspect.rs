@@ -60,7 +60,7 @@ pub struct Queue {
     pub dead: i64,
     /// Messages that may have arrived and wait for a person.
     pub uncertain: i64,
-    /// Issues that are paused, the latest first, at most [`PAUSED_MAX`].
+    /// Issues that are paused, the latest first, at most one more than [`PAUSED_MAX`].
     pub paused: Vec<Paused>,
 }
 
@@ -86,7 +86,7 @@ pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
         .all(
             "SELECT newsletter, nominal_date, paused_because FROM issue WHERE control = 'paused' AND state <> 'done'
              ORDER BY nominal_date DESC, newsletter LIMIT $1",
-            args![PAUSED_MAX as i64],
+            args![PAUSED_MAX as i64 + 1],
         )
         .await?;
     Ok(Queue {

@@ -6,7 +6,7 @@ use axum::{
     Extension, Router,
     extract::DefaultBodyLimit,
     http::StatusCode,
-    middleware::{from_fn_with_state, map_response},
+    middleware::{from_fn, from_fn_with_state, map_response},
     routing::{get, post},
 };
 use tower_http::{
@@ -51,7 +51,10 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
 /// The author's pages, for `partnercast preview`.
 pub fn preview_router(preview: Arc<Preview>) -> Router {
     let ctx = preview.ctx.clone();
-    let routes = open().merge(preview_routes()).layer(Extension(preview));
+    let routes = open()
+        .merge(preview_routes())
+        .layer(Extension(preview))
+        .layer(from_fn(preview::on_this_machine_alone));
     guarded(routes, Router::new(), ctx, Readiness::default())
 }
 
@@ -93,6 +96,7 @@ fn preview_routes() -> Routes {
         .route("/frames/{*reference}", get(preview::frame::show))
         .route("/send/{*reference}", post(preview::sent::send))
         .route("/p/{partner}/brand.css", get(public::brand::style_sheet))
+        .route("/p/{partner}", get(preview::frame::home))
         .route("/p/{partner}/{*reference}", get(preview::frame::follow))
 }
 

@@ -185,7 +185,7 @@ impl Packed<'_> {
             let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
-        if self.with_documents && documents::has_pdf(asset) {
+        if self.with_documents && documents::has_pdf_for(asset, self.partner) {
             let pdf =
                 documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale).await?;
             self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());

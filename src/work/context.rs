@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, track::Tracker};
 use crate::{
     domain::{
-        content::library::Library,
+        content::{Finding, library::Library},
         delivery::{Classes, WarmUp, backoff::OnUncertain, report::ComplaintScope},
         kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
     },
@@ -93,6 +93,7 @@ pub struct Context {
     pub metrics: Metrics,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
+    refused_findings: RwLock<Vec<Finding>>,
 }
 
 /// The content as last synced.
@@ -128,6 +129,7 @@ impl Context {
             metrics,
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
+            refused_findings: RwLock::default(),
         }
     }
 
@@ -167,6 +169,16 @@ impl Context {
     /// Replaces what keeps issues from being frozen.
     pub fn set_publishing_faults(&self, faults: &[String]) {
         *self.publishing_faults.write().unwrap_or_else(PoisonError::into_inner) = faults.to_vec();
+    }
+
+    /// The errors for which the content folder was not taken at the last look; the content before it is in use.
+    pub fn refused_findings(&self) -> Vec<Finding> {
+        self.refused_findings.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Replaces the errors for which the content folder is not taken.
+    pub fn set_refused_findings(&self, findings: Vec<Finding>) {
+        *self.refused_findings.write().unwrap_or_else(PoisonError::into_inner) = findings;
     }
 
     /// An absolute address of ours.

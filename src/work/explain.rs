@@ -235,7 +235,10 @@ pub async fn explain(
         done.extend(events::of_delivery(db, &delivery.id).await?);
         let tries = attempts::of_delivery(db, &delivery.id).await?;
         let mut told = delivery_told(issue, delivery, tries, now_ms);
-        if told.state == DeliveryState::Ready.as_str() {
+        // Of what is not due yet, a relay's trouble says nothing; unless that is what the last try ended with.
+        let is_due = told.next_ms.is_none_or(|next_ms| next_ms <= now_ms)
+            || told.attempts.last().is_some_and(|attempt| attempt.class == "host");
+        if told.state == DeliveryState::Ready.as_str() && is_due {
             told.next = [told.next]
                 .into_iter()
                 .chain(holding_up(issue, &relay_faults, now_ms))

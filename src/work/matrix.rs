@@ -14,7 +14,7 @@ use crate::{
     domain::{
         content::{
             Asset, Detail, Finding, Library, Missing, Reader,
-            finding::{Code, Findings, Place, codes},
+            finding::{Code, Findings, Place, codes, listed},
             kinds::{Issue, Social},
             merge,
             style::SUBJECT_CHARS_SHOWN,
@@ -33,8 +33,6 @@ use crate::{
 
 /// Longest word of a name that fits a phone beside nothing else, in characters people see.
 const NAME_WORD_MAX: usize = 22;
-/// Partners named in one finding.
-const LISTED_MAX: usize = 3;
 
 /// What a partner gets of an asset.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -163,8 +161,8 @@ impl Tried<'_> {
                     image: &mut |path| brand.image(path),
                     slots: &mut SlotTable::default(),
                 };
-                let html = html::fragment(&nodes, Profile::Page, &mut hooks);
-                if html.is_empty() { Cell::Faulty } else { Cell::Rendered(1) }
+                html::fragment(&nodes, Profile::Page, &mut hooks);
+                Cell::Rendered(1)
             }
         }
     }
@@ -270,14 +268,6 @@ impl Tried<'_> {
             all.extend(f.finish());
         }
         all
-    }
-}
-
-fn listed(slugs: &[&str]) -> String {
-    let shown = slugs[..slugs.len().min(LISTED_MAX)].join(", ");
-    match slugs.len().saturating_sub(LISTED_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -274,7 +274,7 @@ async fn survey(ctx: &Context, plan: &Plan<'_>, last: Option<&Issue>) -> Result<
         ..Survey::default()
     };
     let (mut after, mut before) = (String::new(), String::new());
-    let mut known = 0;
+    let (mut known, mut faulty) = (0, HashSet::new());
     while let Some(page) = page(ctx, &mut after).await? {
         let got_last: HashSet<String> = match last {
             Some(last) => stored::included(&ctx.db, &last.id, &before, &after).await?.into_iter().collect(),
@@ -300,7 +300,11 @@ async fn survey(ctx: &Context, plan: &Plan<'_>, last: Option<&Issue>) -> Result<
             };
             survey.readers += 1;
             *survey.zones.entry(verdict.zone).or_default() += 1;
-            match survey.variants.entry(key_of(&readers)) {
+            let key = key_of(&readers);
+            if faulty.contains(&key) {
+                continue;
+            }
+            match survey.variants.entry(key) {
                 Entry::Occupied(mut place) => place.get_mut().readers += 1,
                 Entry::Vacant(place) => match compose::variant(&ctx.templates, plan, readers, "plan") {
                     Ok(variant) => {
@@ -312,7 +316,10 @@ async fn survey(ctx: &Context, plan: &Plan<'_>, last: Option<&Issue>) -> Result<
                             readers: 1,
                         });
                     }
-                    Err(error) => drop(survey.faults.insert(error.detail())),
+                    Err(error) => {
+                        faulty.insert(key_of(&readers));
+                        survey.faults.insert(error.detail());
+                    }
                 },
             }
         }

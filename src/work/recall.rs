@@ -6,11 +6,16 @@
 
 use serde::Serialize;
 
-use super::{cobrand::TALK_TO_US, revisions::reference_of, revisions::versions};
+use super::{bundle, cobrand::TALK_TO_US, revisions::reference_of, revisions::versions};
 use crate::{
     domain::{
         content::{AssetKind, Library},
-        kernel::{Error, Random, Result, clock::UtcMs, id::RecallId, text::single_line},
+        kernel::{
+            Error, Random, Result,
+            clock::{HOUR_MS, UtcMs, utc},
+            id::RecallId,
+            text::single_line,
+        },
     },
     store::{
         Db, Tx, audit, contents, holders,
@@ -57,7 +62,7 @@ pub async fn recall(
     order: &Order<'_>,
 ) -> Result<Recall> {
     let reference = order.reference.trim().trim_end_matches(".md");
-    let because = checked(library, reference, order)?;
+    let because = checked(library, reference, order, now_ms)?;
     let files = versions(db, reference).await?;
     if files.is_empty() {
         return Err(Error::not_found_but(
@@ -94,7 +99,7 @@ pub async fn recall(
 }
 
 /// The reason as one line, if nothing is wrong with the order by itself.
-fn checked(library: &Library, reference: &str, order: &Order<'_>) -> Result<String> {
+fn checked(library: &Library, reference: &str, order: &Order<'_>, now_ms: UtcMs) -> Result<String> {
     let mut faults = Vec::new();
     let because = single_line("the reason", order.because)
         .map_err(|error| faults.push(error.public().to_owned()))
@@ -117,13 +122,22 @@ fn checked(library: &Library, reference: &str, order: &Order<'_>) -> Result<Stri
         match present {
             _ if target == reference => faults.push(format!("{target} would lead to itself")),
             None => faults.push(format!("`{target}` is not in the content folder now; name an asset that is")),
-            Some(asset) if matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue) => {
+            Some(asset)
+                if matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)
+                    || (asset.kind().is_for_customers() && !bundle::has_page(asset)) =>
+            {
                 faults.push(format!("{target} has no page of its own"));
             }
             Some(asset) if is_public(kind_of(reference)) && !is_public(Some(asset.kind())) => faults.push(format!(
                 "customers who follow a link to {reference} may not see {target}, which is for partners' own people"
             )),
-            Some(_) => {}
+            Some(asset) => {
+                // By the first place on earth where that day begins.
+                let today = utc(now_ms + 14 * HOUR_MS).date_naive();
+                if let Some(day) = asset.front.publish.filter(|day| *day > today) {
+                    faults.push(format!("{target} is published on {day}; until then its page is not there"));
+                }
+            }
         }
     }
     if faults.is_empty() { Ok(because) } else { Err(Error::invalid(faults.join("; "))) }

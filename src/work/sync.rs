@@ -140,9 +140,16 @@ async fn step(ctx: &Context, dir: Option<&Path>, import_roster: bool) {
             for finding in &synced.findings {
                 tracing::warn!("{finding}");
             }
+            let refused = synced.findings.iter().filter(|f| f.severity == Severity::Error).cloned();
+            ctx.set_refused_findings(refused.collect());
             let errors = synced.findings.iter().filter(|f| f.severity == Severity::Error).count();
             if errors > 0 {
                 tracing::error!(errors, "content has errors; the last good content stays in use");
+                if ctx.library().vendor.is_none()
+                    && let Err(error) = load(ctx).await
+                {
+                    tracing::error!(error = error.detail(), "the last good content cannot be read");
+                }
             } else {
                 tracing::info!(changed = synced.changed, gone = synced.gone, "content in step");
             }

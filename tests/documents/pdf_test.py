@@ -182,9 +182,9 @@ def kit(demo: Demo) -> None:
     pdf = demo.get(path)
     kit = Document(pdf, "en")
     assert len(kit.reader.pages) == 1
-    kit.has("Restores, not backups", "12 January 2027 – 5 February 2027", "First restore tests booked", "Tom Beckett")
+    kit.has("Restores, not backups", "January 12, 2027 – February 5, 2027", "First restore tests booked", "Tom Beckett")
     kit.has("Ring every guest of the live restore", "Invite with your own registration link.")
-    days = [kit.text.index(day) for day in ("13 January", "14 January", "21 January", "2 February")]
+    days = [kit.text.index(day) for day in ("January 13", "January 14", "January 21", "February 2")]
     assert days == sorted(days), "in the order of the days"
     kit.tagged("Table", "TH", "L", "LI", "Link", "Figure")
     assert demo.refused("/p/northlight/kits/proof-of-recovery/document.pdf") == 404, "kits are not public"

@@ -9,6 +9,8 @@ use serde::Serialize;
 /// Most findings one file may give; the last one says that there are more.
 pub const FINDINGS_PER_FILE_MAX: usize = 100;
 
+/// Most names in a finding about several.
+const NAMES_MAX: usize = 3;
 /// How many of the words that would do are listed in a fix.
 const LISTED_MAX: usize = 20;
 
@@ -281,6 +283,15 @@ impl<'a> Findings<'a> {
             );
         }
         self.list
+    }
+}
+
+/// `a, b, c and 9 more`
+pub fn listed(names: &[&str]) -> String {
+    let shown = names[..names.len().min(NAMES_MAX)].join(", ");
+    match names.len().saturating_sub(NAMES_MAX) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
     }
 }
 

@@ -20,7 +20,7 @@ const ELEMENTS_MAX: u32 = 5_000;
 /// Deepest element: drawing goes down by itself, and would run out of stack.
 const DEPTH_MAX: usize = 64;
 /// The elements that are drawn, and those that only describe.
-const ELEMENTS: [&str; 18] = [
+const ELEMENTS: [&str; 17] = [
     "svg",
     "g",
     "path",
@@ -34,7 +34,6 @@ const ELEMENTS: [&str; 18] = [
     "linearGradient",
     "radialGradient",
     "stop",
-    "clipPath",
     "style",
     "title",
     "desc",
@@ -84,7 +83,7 @@ fn refuse_what_is_not_drawn(document: &roxmltree::Document<'_>) -> Result<()> {
         }
         for attribute in node.attributes() {
             let name = attribute.name();
-            if name == "href" && !attribute.value().starts_with('#') {
+            if name == "href" && !is_end(document, attribute.value()) {
                 not_taken.insert("links".to_owned());
             } else if name.starts_with("on") {
                 not_taken.insert(format!("{name}="));
@@ -99,6 +98,15 @@ fn refuse_what_is_not_drawn(document: &roxmltree::Document<'_>) -> Result<()> {
         "the SVG holds {}, which is not drawn; convert text to paths, and keep to plain shapes and gradients",
         list.join(", ")
     )))
+}
+
+/// Whether a link leads to an element of this file that itself leads no further: chains and circles of them could be
+/// followed for ever.
+fn is_end(document: &roxmltree::Document<'_>, link: &str) -> bool {
+    let Some(id) = link.strip_prefix('#') else { return false };
+    let leads_on =
+        |node: roxmltree::Node<'_, '_>| node.attributes().any(|attribute| attribute.name() == "href");
+    document.descendants().filter(|node| node.attribute("id") == Some(id)).all(|node| !leads_on(node))
 }
 
 fn picture(tree: &usvg::Tree) -> Result<Vec<u8>> {
@@ -150,6 +158,10 @@ mod tests {
                           <g fill=\"url(#a)\"><rect width=\"30\" height=\"20\"/></g><path d=\"M30 0h9v9z\"/>",
         );
         let png = drawn(shapes.as_bytes()).unwrap();
+        let shared = shapes
+            .replace("</defs>", "<linearGradient id=\"b\" href=\"#a\"/></defs>")
+            .replace("url(#a)", "url(#b)");
+        drawn(shared.as_bytes()).unwrap();
         assert_eq!(drawn(shapes.as_bytes()).unwrap(), png);
         assert_eq!(logo::sanitise(&png).unwrap(), png, "it passes as a logo");
         let image = image::load_from_memory(&png).unwrap();
@@ -171,6 +183,15 @@ mod tests {
                 "<foreignObject>",
             ),
             ("<use href=\"#a\"/>", "<use>"),
+            (
+                "<clipPath id=\"a\" clip-path=\"url(#a)\"><rect width=\"9\" height=\"9\"/></clipPath>",
+                "<clipPath>",
+            ),
+            (
+                "<linearGradient id=\"a\" href=\"#b\"/><linearGradient id=\"b\" href=\"#c\"/>\
+                 <linearGradient id=\"c\" href=\"#b\"/>",
+                "links",
+            ),
             ("<text>Northlight</text>", "<text>"),
             (
                 "<filter id=\"f\"><feGaussianBlur stdDeviation=\"9999\"/></filter>",

@@ -7,15 +7,12 @@ use super::AudienceRule;
 use crate::domain::{
     content::{
         Asset, Detail, Finding, Library, Reader, Selection,
-        finding::{Findings, Place, codes},
+        finding::{Findings, Place, codes, listed},
         kinds::Issue,
     },
     kernel::Locale,
     partner::{AudienceRole, Partner, Roles},
 };
-
-/// Most names listed in one finding.
-const LISTED_MAX: usize = 3;
 
 /// Findings on content that reaches nobody of `partners`, who exist, or misses some.
 pub fn findings(library: &Library, partners: &[Partner]) -> Vec<Finding> {
@@ -156,14 +153,6 @@ fn holds_anything(library: &Library, asset: &Asset, issue: &Issue, reader: &Read
             let found = library.find(feature.as_str(), reader.locale);
             found.is_some_and(|card| card.concerns(reader))
         })
-}
-
-fn listed(slugs: &[&str]) -> String {
-    let shown = slugs[..slugs.len().min(LISTED_MAX)].join(", ");
-    match slugs.len().saturating_sub(LISTED_MAX) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 #[cfg(test)]

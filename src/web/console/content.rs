@@ -29,6 +29,8 @@ use crate::{
     },
 };
 
+/// Findings shown at most.
+const FINDINGS_MAX: usize = 500;
 /// Revisions shown beside an asset.
 const LATEST: usize = 5;
 
@@ -165,6 +167,10 @@ pub(in crate::web) const KINDS: [(AssetKind, &str); 12] = [
 pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let library = ctx.library();
     let mut found = findings(&ctx).await?;
+    let refused = ctx.refused_findings();
+    let is_refused = !refused.is_empty();
+    // What stands in the way of the next sync comes first.
+    found.splice(0..0, refused.into_iter().take(FINDINGS_MAX).map(finding));
     found.extend(ctx.publishing_faults().into_iter().map(|fault| FindingLine {
         place: "newsletters".to_owned(),
         badge: Badge::new("bad", "not frozen"),
@@ -173,10 +179,17 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     }));
     let view = ListView {
         text: format!(
-            "{}, as last synced.",
-            counted(library.assets.iter().filter(|asset| asset.locale.is_none()).count(), "asset", "assets")
+            "{}, as last synced.{}",
+            counted(library.assets.iter().filter(|asset| asset.locale.is_none()).count(), "asset", "assets"),
+            if is_refused {
+                " The folder has errors now, so it is not taken until they are mended."
+            } else {
+                ""
+            }
         ),
-        badge: if found.is_empty() {
+        badge: if is_refused {
+            Badge::new("bad", "the folder has errors")
+        } else if found.is_empty() {
             Badge::new("good", "nothing to mend")
         } else {
             Badge::new("warn", counted(found.len(), "finding", "findings"))
@@ -230,7 +243,7 @@ async fn findings(ctx: &Context) -> Result<Vec<FindingLine>> {
     files.extend(images.map(|head| SourceFile { path: head.path, bytes: Vec::new() }));
     let built = tokio::task::spawn_blocking(move || Library::build(files).1).await;
     let found = built.map_err(|error| Error::internal("checking the content").because(error))?;
-    Ok(found.into_iter().take(500).map(finding).collect())
+    Ok(found.into_iter().take(FINDINGS_MAX).map(finding).collect())
 }
 
 /// A finding as pages show it.
@@ -338,7 +351,7 @@ pub async fn preview(
         frame: None,
         bundle: Some(format!("/console/bundles/{}/{reference}", setting.partner.slug))
             .filter(|_| theirs && !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
-        pdf: (theirs && documents::has_pdf(asset)).then(|| {
+        pdf: (theirs && documents::has_pdf_for(asset, &setting.partner)).then(|| {
             format!("/console/documents/{}/{reference}?lang={}", setting.partner.slug, setting.locale)
         }),
         body: Some(setting.html(&nodes)?),

@@ -93,11 +93,14 @@ pub async fn page(
         )
     })?;
     let width = WIDTHS.iter().find(|(value, _)| *value == asked.width).map_or("", |(value, _)| value);
-    let mut panes = Vec::new();
+    let (mut panes, mut partners) = (Vec::new(), Vec::new());
     for (number, pane) in (1..).zip(asked.panes()) {
+        partners.push(eyes(&preview, original, pane).await?.partner.slug.to_string());
         panes.push(pane_view(&preview, (&library, &shown), original, (number, pane), &asked, width).await?);
     }
-    let paths: Vec<String> = versions.iter().map(|version| version.path.clone()).collect();
+    let mut paths: Vec<String> = versions.iter().map(|version| version.path.clone()).collect();
+    paths.extend(partners.iter().map(|slug| format!("roster/brands/{slug}/brand.toml")));
+    paths.push("roster/partners.csv".to_owned());
     let is_mail = channels(original).contains(&Channel::Mail);
     let option =
         |(value, label): &(&str, &str)| Choice { value: (*value).to_owned(), label: (*label).to_owned() };

@@ -37,10 +37,19 @@ pub async fn follow(
     Path((partner, reference)): Path<(String, String)>,
     Query(asked): Query<Followed>,
 ) -> Response {
-    let reference = if reference == "talk-to-us" { TALK_TO_US.to_owned() } else { reference };
-    let eyes = Asked { partner, lang: asked.lang, ..Asked::default() };
+    let (reference, channel) = match reference.strip_suffix("/document.pdf") {
+        Some(asset) => (asset.to_owned(), Channel::Document.as_str().to_owned()),
+        None if reference == "talk-to-us" => (TALK_TO_US.to_owned(), String::new()),
+        None => (reference, String::new()),
+    };
+    let eyes = Asked { partner, lang: asked.lang, channel, ..Asked::default() };
     let path: Vec<String> = reference.split('/').map(escape_url_part).collect();
     respond::see_other(&format!("/frames/{}{}", path.join("/"), eyes.query()))
+}
+
+/// `GET /p/{partner}`: the partner's list of what there is, inside a pane.
+pub async fn home(ctx: State<Arc<Context>>, partner: Path<String>, wanted: Query<Wanted>) -> Answer {
+    public::home::page(ctx, partner, wanted).await.map(framed)
 }
 
 /// What a link inside a pane says.

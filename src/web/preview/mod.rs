@@ -10,8 +10,9 @@ use std::{fmt::Write as _, sync::Arc, time::Duration};
 
 use axum::{
     Extension, Json,
-    extract::Query,
+    extract::{Query, Request},
     http::header,
+    middleware::Next,
     response::{IntoResponse, Response},
 };
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use super::{
     console::content::{FindingLine, finding},
     error::Problem,
     view::{chart::Badge, counted},
+    visitor::is_loopback_host,
 };
 use crate::{
     domain::{
@@ -176,6 +178,16 @@ impl Found {
             took: format!("read in {} ms", shown.took_ms),
         }
     }
+}
+
+/// Refuses whoever names another host than this machine: a page elsewhere must not read drafts by a name that it points
+/// here.
+pub async fn on_this_machine_alone(request: Request, next: Next) -> Response {
+    if is_loopback_host(request.headers()) {
+        return next.run(request).await;
+    }
+    let why = "the preview opens on this machine alone, under the name 127.0.0.1 or localhost";
+    Problem::from(Error::denied(why)).into_response()
 }
 
 /// `GET /changes`: waits for the folder to change, then says which version is shown. The page then asks for its parts.

@@ -164,7 +164,7 @@ pub fn show(
         outcome: asset.front.outcome.clone(),
         part: KindPart::of(asset, setting, &strings, wanted, ctx.now_ms()),
         body: setting.html(&nodes[..free])?,
-        pdf: documents::is_open(asset)
+        pdf: documents::is_open(asset, &setting.partner)
             .then(|| format!("/p/{}/{reference}/document.pdf{}", setting.partner.slug, wanted.query())),
         cut: free < nodes.len(),
         form,

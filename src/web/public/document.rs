@@ -4,7 +4,11 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 
-use super::{Setting, Wanted, asset};
+use super::{
+    Setting, Wanted,
+    asset::{admit, record},
+    withdrawn,
+};
 use crate::{
     domain::engagement::EventKind,
     web::{
@@ -24,13 +28,20 @@ pub async fn download(
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
-    if !documents::is_open(setting.asset(&reference)?) {
+    if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
+        return Ok(instead);
+    }
+    let asset = setting.asset(&reference)?;
+    if !documents::is_open(asset, &setting.partner) {
         return Err(Problem::no_page());
     }
+    // Languages that there are, and no others: each is made and kept by itself.
+    let own = &setting.partner.locale;
+    let locale = if setting.locale == *own { own.clone() } else { setting.language(&ctx, asset) };
     let via = wanted.delivery(&ctx);
-    asset::admit(&ctx, &setting, &reference, via).await?;
-    let pdf = documents::for_customers(&ctx, &partner, &reference, &setting.locale).await?;
-    asset::record(&ctx, &setting, &reference, (EventKind::Download, via), &visitor);
+    admit(&ctx, &setting, &reference, via).await?;
+    let pdf = documents::for_customers(&ctx, &partner, &reference, &locale).await?;
+    record(&ctx, &setting, &reference, (EventKind::Download, via), &visitor);
     let name = documents::file_name(&reference, &partner);
     Ok(respond::attachment("application/pdf", &name, pdf.to_vec()))
 }

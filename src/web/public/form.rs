@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Head, Setting, Wanted, asset};
+use super::{Head, Setting, Wanted, asset, withdrawn};
 use crate::{
     domain::{
         content::{Asset, Detail, kinds::Gate},
@@ -150,6 +150,9 @@ pub async fn asset_sent(
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
+    if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
+        return Ok(instead);
+    }
     let asset = setting.asset(&reference)?;
     let language = setting.language(&ctx, asset);
     let published = super::home::is_published(&setting, asset, ctx.now_ms());

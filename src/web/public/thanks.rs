@@ -88,7 +88,8 @@ async fn show(
     let view = View {
         thanks: strings.fill("thanks", &[("name", &opened.first_name)]),
         title: setting.voice()?.text(&asset.front.title)?,
-        pdf: (paper && documents::has_pdf(asset)).then(|| format!("/r/{access}/document.pdf")),
+        pdf: (paper && documents::has_pdf_for(asset, &setting.partner))
+            .then(|| format!("/r/{access}/document.pdf")),
         contents: if paper {
             contents(&setting.voice()?.nodes(&nodes).unwrap_or_default())
         } else {

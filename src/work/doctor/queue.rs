@@ -5,7 +5,7 @@ use crate::{
     domain::kernel::clock::{DAY_MS, MINUTE_MS},
     store::{
         Db,
-        inspect::{self, Paused, Rates},
+        inspect::{self, PAUSED_MAX, Paused, Rates},
     },
 };
 
@@ -90,7 +90,12 @@ fn paused(issues: &[Paused]) -> Vec<Finding> {
         );
         Finding::new(Group::Queue, "queue-paused", name).warn(found, fix)
     };
-    issues.iter().map(finding).collect()
+    let mut findings: Vec<Finding> = issues.iter().take(PAUSED_MAX).map(finding).collect();
+    if issues.len() > PAUSED_MAX {
+        let more = Finding::new(Group::Queue, "queue-paused", "outbox");
+        findings.push(more.warn("more issues are paused than are listed", "see the console for all of them"));
+    }
+    findings
 }
 
 async fn rates(db: &Db, now_ms: i64) -> Vec<Finding> {

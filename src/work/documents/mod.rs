@@ -65,14 +65,21 @@ pub fn has_pdf(asset: &Asset) -> bool {
     cfg!(feature = "pdf") && may_have_pdf(asset) && document::unset_letter(&asset.source).is_none()
 }
 
+/// The same in the brand of `partner`, whose name must be set too.
+pub fn has_pdf_for(asset: &Asset, partner: &Partner) -> bool {
+    let brand = &partner.brand;
+    let names = [Some(&partner.name), brand.contact_name.as_ref(), brand.logo_alt.as_ref()];
+    has_pdf(asset) && names.into_iter().flatten().all(|name| document::unset_letter(name).is_none())
+}
+
 fn may_have_pdf(asset: &Asset) -> bool {
     matches!(asset.kind(), AssetKind::Whitepaper | AssetKind::Datasheet | AssetKind::Kit)
 }
 
 /// Whether anybody may have the document who may see the page: it stands behind no form, and is for customers.
-pub fn is_open(asset: &Asset) -> bool {
+pub fn is_open(asset: &Asset, partner: &Partner) -> bool {
     let is_gated = matches!(&asset.detail, Detail::Whitepaper(paper) if paper.gate == Gate::Form);
-    has_pdf(asset) && asset.kind().is_for_customers() && !is_gated
+    has_pdf_for(asset, partner) && asset.kind().is_for_customers() && !is_gated
 }
 
 /// The name of the file: `<asset>-<partner>.pdf`.

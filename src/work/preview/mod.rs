@@ -58,14 +58,14 @@ pub struct Preview {
     dir: PathBuf,
     /// Relays for "send me this"; none without a configuration.
     relays: Vec<Relay>,
-    images: Mutex<Images>,
+    images: Arc<Mutex<Images>>,
     shown: watch::Sender<Shown>,
 }
 
 impl Preview {
     /// For the folder `dir`; [`Preview::load`] reads it. `ctx` is of the preview alone.
     pub fn new(ctx: Arc<Context>, dir: PathBuf, relays: Vec<Relay>) -> Self {
-        Self { ctx, dir, relays, images: Mutex::default(), shown: watch::Sender::default() }
+        Self { ctx, dir, relays, images: Arc::default(), shown: watch::Sender::default() }
     }
 
     /// What is shown now.
@@ -114,16 +114,24 @@ impl Preview {
     pub async fn load(&self) -> Result<()> {
         let began = Instant::now();
         let files = folder::read(&self.dir).await?;
-        let reading = tokio::task::spawn_blocking(move || (sync::read(&files), files));
-        let (read, files) =
-            reading.await.map_err(|error| Error::internal("reading content").because(error))?;
-        let (media, new) = self.images.lock().unwrap_or_else(PoisonError::into_inner).of(&files);
+        let images = self.images.clone();
+        let reading = tokio::task::spawn_blocking(move || {
+            let (media, new) = images.lock().unwrap_or_else(PoisonError::into_inner).of(&files);
+            (sync::read(&files), files, media, new)
+        });
+        let read = reading.await.map_err(|error| Error::internal("reading content").because(error))?;
+        let (read, files, media, new) = read;
         // A roster with faults is told among the findings; the partners known so far stay.
         let roster = sync::roster_of(&files, &media).ok().flatten().map(|roster| roster.partners);
         let known = self.shown().partners;
         let partners = roster.filter(|partners| *partners != *known);
         if !new.is_empty() || partners.is_some() {
-            self.store(new, partners.as_deref().unwrap_or_default()).await?;
+            let stored = self.store(new, partners.as_deref().unwrap_or_default()).await;
+            if let Err(error) = stored {
+                // What is not stored must not pass for known.
+                *self.images.lock().unwrap_or_else(PoisonError::into_inner) = Images::default();
+                return Err(error);
+            }
         }
         self.ctx.set_contents(read.library, media);
         self.shown.send_modify(|shown| {
@@ -170,6 +178,7 @@ impl Preview {
         while !*shutdown.borrow() {
             let began = Instant::now();
             let now_seen = self.seen().await;
+            let looking = began.elapsed();
             if now_seen != last_seen {
                 last_seen = self.settled(now_seen).await;
                 if let Err(error) = self.load().await {
@@ -179,7 +188,7 @@ impl Preview {
                     });
                 }
             }
-            let rest = (began.elapsed() * REST_FACTOR).max(REST_MIN);
+            let rest = (looking * REST_FACTOR).max(REST_MIN);
             tokio::select! {
                 () = tokio::time::sleep(rest) => {}
                 _ = shutdown.changed() => break,

@@ -1,6 +1,8 @@
 //! "Send me this": what is shown, as a mail to an address that somebody typed. It is no row of the outbox: a person
 //! asked for it and is told at once what became of it.
 
+use std::time::Duration;
+
 use crate::{
     channel::smtp::{Connection, Mail as Message},
     domain::{
@@ -16,6 +18,9 @@ use crate::{
 };
 
 use super::{Channel, Eyes, Mail, Preview, Rendition};
+
+/// Longest wait for the relay; shorter than a request may take.
+const PATIENCE: Duration = Duration::from_secs(12);
 
 impl Preview {
     /// Hands the mail of `reference` for `to` to the first relay, and returns its reply.
@@ -33,14 +38,19 @@ impl Preview {
         };
         let (envelope_from, bytes) = self.message(reference, eyes, &mail, to)?;
         let mail = Message { envelope_from, envelope_to: on_the_wire(to.as_str()).into_owned(), bytes };
-        let outcome = match Connection::open(relay).await {
-            Ok(mut connection) => {
-                let outcome = connection.send(&mail).await;
-                connection.close().await;
-                outcome
+        let sending = async {
+            match Connection::open(relay).await {
+                Ok(mut connection) => {
+                    let outcome = connection.send(&mail).await;
+                    connection.close().await;
+                    outcome
+                }
+                Err(outcome) => outcome,
             }
-            Err(outcome) => outcome,
         };
+        let outcome = tokio::time::timeout(PATIENCE, sending).await.unwrap_or_else(|_| Outcome::Uncertain {
+            detail: format!("{} has not answered within {} s", relay.place(), PATIENCE.as_secs()),
+        });
         match outcome {
             Outcome::Accepted { reply } => Ok(reply.to_string()),
             Outcome::Refused { detail, .. } => {

@@ -6,10 +6,14 @@ use partnercast::{
         clock::{DAY_MS, HOUR_MS},
     },
     store::{Db, suppressions},
-    work::{plan, publish},
+    work::{plan, publish, sync},
 };
 
-use super::{Rig, rig::EVE_MS, steering::Program};
+use super::{
+    Rig,
+    rig::{EVE_MS, copied},
+    steering::Program,
+};
 use crate::harness::{
     both_dbs,
     databases::{execute, in_tx, number, rows, values, with_empty_postgres},
@@ -78,8 +82,15 @@ both_dbs! {
         let error = plan::ahead(&rig.ctx, Some("fold-back"), 1).await.unwrap_err();
         assert!(error.kind() == Kind::NotFound && error.public().contains("there is fold-forward"), "{error}");
         execute(&rig.ctx.db, "UPDATE partner SET brand = $1 WHERE slug = 'northlight'", values!["{\"primary\":\"#000000\",\"accent\":\"#000000\"}"]).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        let path = dir.path().join("newsletters/fold-forward/2027-01-12.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{text}\n\n{{{{ partner.proof }}}}\n")).unwrap();
+        sync::show(&rig.ctx, dir.path()).await.unwrap();
         let ahead = plan::ahead(&rig.ctx, None, 1).await.unwrap();
-        assert!(ahead[0].readers > 0);
+        assert!(ahead[0].readers > 20 && ahead[0].faults.len() == 1, "{:?}", ahead[0].faults);
+        assert!(ahead[0].faults[0].contains("for Northlight MSP: {{ partner.proof }} has no value"), "{:?}", ahead[0].faults);
     }
 }
 

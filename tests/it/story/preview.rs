@@ -8,7 +8,10 @@ use partnercast::{
     domain::kernel::Kind,
 };
 
-use super::{content, processes::until, rig::Rig};
+use super::{
+    processes::until,
+    rig::{Rig, copied},
+};
 use crate::harness::{
     chaos::{Sink, Step},
     databases::{block_on, sqlite_at},
@@ -16,23 +19,6 @@ use crate::harness::{
 
 /// A save shows within this, however busy the machine.
 const AT_MOST: Duration = Duration::from_secs(30);
-
-/// A copy of the demo's content, to write in.
-fn copied(to: &Path) {
-    let mut folders = vec![content()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(&folder).unwrap() {
-            let path = entry.unwrap().path();
-            let copy = to.join(path.strip_prefix(content()).unwrap());
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                fs::create_dir_all(copy.parent().unwrap()).unwrap();
-                fs::copy(path, copy).unwrap();
-            }
-        }
-    }
-}
 
 struct Author {
     dir: tempfile::TempDir,
@@ -52,8 +38,14 @@ impl Author {
     /// Status and body of a request.
     async fn ask(&self, method: &str, path: &str, body: &str) -> (u16, String) {
         let place = self.app.url.strip_prefix("http://").unwrap().to_owned();
+        self.ask_as(&place, method, path, body).await
+    }
+
+    /// The same under the name `host`.
+    async fn ask_as(&self, host: &str, method: &str, path: &str, body: &str) -> (u16, String) {
+        let place = self.app.url.strip_prefix("http://").unwrap().to_owned();
         let request = format!(
-            "{method} {path} HTTP/1.1\r\nHost: {place}\r\nOrigin: http://{place}\r\nConnection: close\r\n\
+            "{method} {path} HTTP/1.1\r\nHost: {host}\r\nOrigin: http://{place}\r\nConnection: close\r\n\
              Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
             body.len()
         );
@@ -126,13 +118,21 @@ fn everything_is_seen_through_anybodys_eyes() {
             ("/frames/blog/nowhere", "was not found"),
             ("/frames/blog/restores-not-backups?partner=nobody", "nobody was not found"),
             ("/p/northlight/brand.css", "--brand"),
+            ("/p/northlight", "Northlight MSP"),
         ] {
             let body = author.get(path).await;
             assert!(body.contains(words), "{path} without {words}: {body}");
         }
+        let (status, body) = author.ask_as("elsewhere.example", "GET", "/", "").await;
+        assert!(status == 403 && !body.contains(ISSUE), "a name that somebody pointed here: {body}");
         let (status, body) = author.ask("GET", "/p/northlight/talk-to-us?lang=de", "").await;
         assert!(
             status == 303 && body.contains("/frames/pages/talk-to-us?partner=northlight&lang=de"),
+            "{body}"
+        );
+        let (status, body) = author.ask("GET", "/p/northlight/datasheets/fold-proof/document.pdf", "").await;
+        assert!(
+            status == 303 && body.contains("/frames/datasheets/fold-proof?partner=northlight&channel=pdf"),
             "{body}"
         );
         author.app.stop().await;
@@ -147,8 +147,10 @@ fn a_save_shows_with_its_findings() {
         let path = "blog/restores-not-backups.md";
         let before = author.read(path);
         author.write(path, &format!("{before}\n\nA word that was not there. {{{{ partner.nmae }}}}\n"));
-        let (status, changed) = author.ask("GET", "/changes?seen=1", "").await;
-        assert!(status == 200 && changed.contains("\"version\":2"), "{changed}");
+        until("the change is told", AT_MOST, || async {
+            !author.get("/changes?seen=1").await.contains("\"version\":1}")
+        })
+        .await;
         let page = author.get("/assets/blog/restores-not-backups").await;
         assert!(page.contains("error C401") && page.contains("did you mean"), "{page}");
         assert!(author.get("/frames/blog/restores-not-backups").await.contains("A word that was not there"));

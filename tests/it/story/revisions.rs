@@ -20,7 +20,11 @@ use partnercast::{
     },
 };
 
-use super::{Rig, content, rig::EVE_MS, steering::Program};
+use super::{
+    Rig,
+    rig::{self, EVE_MS},
+    steering::Program,
+};
 use crate::harness::{
     both_dbs,
     databases::{block_on, number, sqlite_at},
@@ -33,22 +37,8 @@ const FILE: &str = "blog/restores-not-backups.md";
 
 /// A copy of the demo's content that may be changed.
 pub(super) fn copied() -> tempfile::TempDir {
-    fn copy(from: &Path, to: &Path) {
-        fs::create_dir_all(to).unwrap();
-        for entry in fs::read_dir(from).unwrap() {
-            let (path, name) = {
-                let it = entry.unwrap();
-                (it.path(), it.file_name())
-            };
-            if path.is_dir() {
-                copy(&path, &to.join(name));
-            } else {
-                fs::copy(&path, to.join(name)).unwrap();
-            }
-        }
-    }
     let folder = tempfile::tempdir().unwrap();
-    copy(&content(), folder.path());
+    rig::copied(folder.path());
     folder
 }
 

@@ -165,3 +165,20 @@ pub struct Caught {
 pub fn content() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("content")
 }
+
+/// Copies the project's content to `to`, to write in.
+pub fn copied(to: &std::path::Path) {
+    let mut folders = vec![content()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            let copy = to.join(path.strip_prefix(content()).unwrap());
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                std::fs::create_dir_all(copy.parent().unwrap()).unwrap();
+                std::fs::copy(path, copy).unwrap();
+            }
+        }
+    }
+}

@@ -13,6 +13,7 @@ use super::{
     Rig,
     clock_scene::AT_MOST,
     processes::{Serve, until, with_sqlite},
+    rig::copied,
 };
 
 /// Runs a command with the configuration of `serve`; whether it succeeded, and all it said.
@@ -24,12 +25,17 @@ fn run(config: &Path, arguments: &[&str]) -> (bool, String) {
 
 /// The first line of the answer to a GET.
 fn get(url: &str) -> String {
+    whole(url).lines().next().unwrap().to_owned()
+}
+
+/// The answer to a GET, head and all.
+fn whole(url: &str) -> String {
     let (place, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
     let mut stream = TcpStream::connect(place).unwrap();
     write!(stream, "GET /{path} HTTP/1.1\r\nHost: {place}\r\nConnection: close\r\n\r\n").unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).unwrap();
-    answer.lines().next().unwrap().to_owned()
+    answer
 }
 
 #[test]
@@ -108,5 +114,32 @@ fn links_name_the_port_that_is_really_used() {
             !done && says.contains("start `partnercast serve` first"),
             "a port of yesterday is none: {says}"
         );
+    });
+}
+
+/// A folder that has an error when the process starts is not taken: what was good before is served, and the console says
+/// what is wrong.
+#[test]
+fn content_with_errors_leaves_the_last_good_in_use_also_at_a_start() {
+    with_sqlite(|url| async move {
+        let rig = Rig::new(Db::open(&url).await.unwrap()).await;
+        let caught = rig.leave_database().await;
+        let folder = tempfile::tempdir().unwrap();
+        let content = folder.path().join("content");
+        copied(&content);
+        let file = content.join("blog/restores-not-backups.md");
+        let text = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("{text}\n{{{{ partner.nmae }}}}\n")).unwrap();
+        let more = format!("[content]\ndir = \"{}\"\n[console]\nopen = true\n", content.display());
+        let serve = Serve::start_with(folder.path(), "serve", &url, caught.relay, &more, |_| ());
+        until("it says where it serves", AT_MOST, || async { serve.said().contains('\n') }).await;
+        let said = serve.said();
+        let port = said.split("127.0.0.1:").nth(1).unwrap().split('/').next().unwrap().trim().to_owned();
+        let base = format!("http://127.0.0.1:{port}");
+        assert_eq!(get(&format!("{base}/p/northlight/talk-to-us")), "HTTP/1.1 200 OK");
+        let page = whole(&format!("{base}/console/content"));
+        assert!(page.contains("C401") && page.contains("not taken until they are mended"), "{page}");
+        serve.signal("-TERM");
+        serve.assert_ends_in_order();
     });
 }
