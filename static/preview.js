@@ -5,7 +5,7 @@
   if (!root) return;
   let version = Number(root.dataset.preview), failures = 0;
 
-  const put = (page) => ['found', 'groups'].forEach((id) => {
+  const put = (page) => ['found', 'groups', 'title', 'says-1', 'says-2'].forEach((id) => {
     const place = document.getElementById(id), fresh = page.getElementById(id);
     if (place && fresh && !place.contains(document.activeElement)) place.innerHTML = fresh.innerHTML;
   });

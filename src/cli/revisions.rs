@@ -19,7 +19,7 @@ use crate::{
     store::{Db, partners, revisions::PAGE},
     work::{
         holders::{self, Answer, Held, PEOPLE_MAX, Question},
-        revisions::{self, Compared, Eyes, History, Told, commit_words},
+        revisions::{self, Compared, Count, Eyes, History, Told, commit_words},
     },
 };
 
@@ -124,7 +124,8 @@ pub async fn list(arguments: RevisionsArguments) -> Result<()> {
     let db = open(&arguments.config).await?;
     let path =
         revisions::path_of(&db, &arguments.file, locale_of(arguments.locale.as_deref())?.as_ref()).await?;
-    let history = revisions::history(&db, &path, arguments.before.unwrap_or(i64::MAX), PAGE).await?;
+    let history =
+        revisions::history(&db, &path, arguments.before.unwrap_or(i64::MAX), PAGE, Count::People).await?;
     db.close().await;
     if arguments.json {
         return json(&history);
@@ -168,7 +169,7 @@ fn told_line(told: &Told) -> String {
     let same = told.same_as.map(|no| format!("  same text as {no}")).unwrap_or_default();
     let commit = commit_words(told.commit_id.as_deref(), told.commit_subject.as_deref());
     let commit = commit.map(|words| format!("  synced at {words}")).unwrap_or_default();
-    let people = counted(told.people);
+    let people = counted(told.people.unwrap_or(0));
     format!("{name:<10} {}  {size:<14} {people:<10}{same}{commit}", at(told.since_ms)).trim_end().to_owned()
 }
 

@@ -12,7 +12,7 @@ use crate::{
     domain::{
         content::{
             Asset, AssetKind, Detail, Library, Reader,
-            kinds::{Social, Webinar},
+            kinds::{Gate, Social, Webinar},
             merge,
             text::{Plain, plain_text},
             tree::{self, Node, Target},
@@ -126,6 +126,10 @@ pub(super) async fn texts(
 
 /// One asset in the list of contents.
 struct Entry {
+    /// Whether customers may read it.
+    for_customers: bool,
+    /// Whether it stands behind a form.
+    is_gated: bool,
     title: String,
     text: String,
     /// Its page, if customers may open it.
@@ -192,7 +196,15 @@ impl Packed<'_> {
         }
         let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();
         let url = has_page(asset).then_some(url);
-        Ok(Entry { title, text: summary, url, files })
+        let is_gated = matches!(&asset.detail, Detail::Whitepaper(paper) if paper.gate == Gate::Form);
+        Ok(Entry {
+            for_customers: asset.kind().is_for_customers(),
+            is_gated,
+            title,
+            text: summary,
+            url,
+            files,
+        })
     }
 
     fn url(&self, brand: &CoBrand<'_>, reference: &str) -> String {
@@ -312,6 +324,7 @@ impl Packed<'_> {
             vendor_colours: (brand.vendor.primary, brand.vendor.accent),
             why: String::new(),
             links: Vec::new(),
+            is_partners_own: true,
             slots: SlotTable::default(),
         };
         Ok(email::notice(&self.ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?.html)
@@ -351,7 +364,7 @@ impl Packed<'_> {
                 text.push_str(&format!("Page: <{url}>\n\n"));
             }
             for file in &entry.files {
-                text.push_str(&format!("- `{file}`: {}\n", purpose(file)));
+                text.push_str(&format!("- `{file}`: {}\n", purpose(file, entry)));
             }
             text.push('\n');
         }
@@ -379,11 +392,15 @@ pub(super) fn has_page(asset: &Asset) -> bool {
 }
 
 /// What a file is for.
-fn purpose(path: &str) -> &'static str {
+fn purpose(path: &str, entry: &Entry) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or_default();
     match name.rsplit_once('.') {
-        _ if name == "mail.html" => "a mail for your own mailing system",
+        _ if name == "mail.html" => {
+            "a mail for your own mailing system, which adds your address and your unsubscribe link"
+        }
+        Some((_, "pdf" | "html")) if !entry.for_customers => "to read; it is for your own people alone",
         Some((_, "pdf")) => "the finished document, to send or to offer for download",
+        Some((_, "html")) if entry.is_gated => "the whole text, for a place behind a form of yours",
         Some((_, "html")) => "for a page of your site",
         Some((_, "md")) => "the same in Markdown",
         Some((_, "ics")) => "the date for calendars",

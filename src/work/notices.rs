@@ -122,6 +122,7 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
         vendor_colours: (brand.vendor.primary, brand.vendor.accent),
         why: notice.why.clone(),
         links,
+        is_partners_own: false,
         slots,
     };
     let rendition = email::notice(&ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?;

@@ -108,8 +108,8 @@ pub struct Told {
     pub lines_removed: Option<usize>,
     /// When the file left the folder, while this was its head.
     pub removed_ms: Option<UtcMs>,
-    /// How many people have this text: the next mail server accepted an issue that holds it.
-    pub people: i64,
+    /// How many people have this text: the next mail server accepted an issue that holds it. None where nobody counted.
+    pub people: Option<i64>,
 }
 
 /// The history of a file.
@@ -129,17 +129,30 @@ pub struct History {
     pub issues_unrecorded: i64,
 }
 
+/// Whether a history counts who has what, which looks at every message of the issues that hold the file: seconds with a
+/// million readers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Count {
+    /// How many people have each text.
+    People,
+    /// For a look in passing.
+    Nobody,
+}
+
 /// The history of `path`, the numbers below `before`, at most `limit` and [`revisions::PAGE`] of them.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn history(db: &Db, path: &str, before: i64, limit: usize) -> Result<History> {
+pub async fn history(db: &Db, path: &str, before: i64, limit: usize, count: Count) -> Result<History> {
     let mut page = revisions::of_path(db, path, before).await?;
     page.truncate(limit);
     let numbers = revisions::numbers(db, path).await?;
     let removals = revisions::removals(db, path).await?;
     let head = contents::hash_of(db, path).await?;
-    let people = holders::counts(db, path).await?;
+    let people = match count {
+        Count::People => Some(holders::counts(db, path).await?),
+        Count::Nobody => None,
+    };
     let latest = numbers.first().map(|number| number.no);
     let mut told = Vec::with_capacity(page.len());
     for revision in &page {
@@ -156,7 +169,9 @@ pub async fn history(db: &Db, path: &str, before: i64, limit: usize) -> Result<H
             lines_added: size.map(|(added, _)| added),
             lines_removed: size.map(|(_, removed)| removed),
             removed_ms: removal_of(&removals, revision.no),
-            people: people.iter().find(|(hash, _)| *hash == revision.hash).map_or(0, |(_, count)| *count),
+            people: people.as_ref().map(|people| {
+                people.iter().find(|(hash, _)| *hash == revision.hash).map_or(0, |(_, count)| *count)
+            }),
             hash: revision.hash.clone(),
         });
     }

@@ -212,6 +212,7 @@ fn a_notice_says_what_happened_and_what_to_do() {
         vendor_colours: (Colour::INK, Colour::INK),
         why: String::new(),
         links: Vec::new(),
+        is_partners_own: false,
         slots: SlotTable::default(),
     };
     let render =
@@ -221,6 +222,12 @@ fn a_notice_says_what_happened_and_what_to_do() {
     assert!(co_branded.html.contains("Gesendet von Brackenfold gemeinsam mit Northlight."));
     assert!(co_branded.text.contains("Company: Kessler & Sons"));
     assert!(co_branded.text.contains("Answer:\nhttps://news.example/o/1?a=1&b=2"));
+    notice_input.is_partners_own = true;
+    let own = render(&notice_input).html;
+    assert!(
+        own.contains("Präsentiert von Northlight mit Brackenfold") && !own.contains(&vendor().postal_address)
+    );
+    notice_input.is_partners_own = false;
     notice_input.partner = None;
     let of_vendor = render(&notice_input);
     assert!(!of_vendor.html.contains("Northlight") && of_vendor.html.contains("Brackenfold AS"));

@@ -56,6 +56,8 @@ pub struct NoticeInput {
     pub why: String,
     /// Unsubscribe or choose links, label and URL; none for what was asked for.
     pub links: Vec<Button>,
+    /// Whether the partner sends it themselves: then their own system adds sender, address and unsubscribe link.
+    pub is_partners_own: bool,
     /// The slots used in the texts and links above.
     pub slots: SlotTable,
 }
@@ -78,6 +80,7 @@ struct View<'a> {
     vendor: &'a VendorBrand,
     why: &'a str,
     links: &'a [Button],
+    is_partners_own: bool,
     sent_by: String,
 }
 
@@ -112,7 +115,11 @@ pub fn notice(
         vendor: &input.vendor,
         why: &input.why,
         links: &input.links,
-        sent_by: strings.fill("sent_by", &[("partner", &worn.name), ("vendor", &input.vendor.name)]),
+        is_partners_own: input.is_partners_own,
+        sent_by: strings.fill(
+            if input.is_partners_own { "presented_by" } else { "sent_by" },
+            &[("partner", &worn.name), ("vendor", &input.vendor.name)],
+        ),
     };
     let mjml = templates.render("email/notice.mjml.html", &view)?;
     let text = plain(input, &worn, &strings, &mut hooks);

@@ -26,6 +26,7 @@ use crate::{
     work::{
         self, Context, documents,
         recall::{self, Correction},
+        revisions::Count,
     },
 };
 
@@ -318,7 +319,7 @@ pub async fn preview(
         }
         None => asset.text_for(&setting.reader()),
     };
-    let history = work::revisions::history(&ctx.db, &asset.path, i64::MAX, LATEST).await?;
+    let history = work::revisions::history(&ctx.db, &asset.path, i64::MAX, LATEST, Count::Nobody).await?;
     let (_, zone) = frame::vendor(&ctx);
     let option = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
     let roles = AudienceRole::ALL.iter().map(|role| option(role.as_str(), role.as_str()));

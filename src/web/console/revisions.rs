@@ -22,7 +22,7 @@ use crate::{
         Context,
         holders::{self, Held, Place, Question, Took},
         recall::{self, Order},
-        revisions::{self, History, Told, commit_words, reference_of},
+        revisions::{self, Count, History, Told, commit_words, reference_of},
     },
 };
 
@@ -196,7 +196,8 @@ pub async fn page(
 async fn show(ctx: &Context, file: &str, asked: &Asked, typed: &Typed, notice: Option<Notice>) -> Answer {
     let (_, zone) = frame::vendor(ctx);
     let path = revisions::path_of(&ctx.db, file, None).await?;
-    let history = revisions::history(&ctx.db, &path, asked.before.unwrap_or(i64::MAX), PAGE).await?;
+    let history =
+        revisions::history(&ctx.db, &path, asked.before.unwrap_or(i64::MAX), PAGE, Count::People).await?;
     let who = match asked.who {
         Some(no) => Some(who(ctx, &path, no, asked, zone).await?),
         None => None,
@@ -278,8 +279,14 @@ pub(super) fn line(path: &str, told: &Told, zone: Tz) -> Line {
             _ => "image".to_owned(),
         },
         same_as: told.same_as,
-        people: counted(usize::try_from(told.people).unwrap_or(0), "person", "people"),
-        who: (told.people > 0).then(|| format!("{}?who={}#who", address(path), told.no)),
+        people: match told.people {
+            Some(people) => counted(usize::try_from(people).unwrap_or(0), "person", "people"),
+            None => "see who".to_owned(),
+        },
+        who: told
+            .people
+            .is_none_or(|people| people > 0)
+            .then(|| format!("{}?who={}#who", address(path), told.no)),
         diff: (told.no > 1 && told.lines_added.is_some())
             .then(|| format!("/console/diff/{path}?from={}&to={}", told.no - 1, told.no)),
     }

@@ -17,7 +17,7 @@ fn told(no: i64) -> Told {
         lines_added: Some(2),
         lines_removed: Some(1),
         removed_ms: (no == 2).then_some(AT_MS),
-        people: 33 * (no % 2),
+        people: Some(33 * (no % 2)),
     }
 }
 

@@ -23,7 +23,7 @@ use crate::{
     },
     work::{
         Context,
-        preview::{Channel, Preview, Shown, channels},
+        preview::{Channel, Preview, Rendition, Shown, channels},
     },
 };
 
@@ -67,6 +67,8 @@ pub struct PaneView {
     pub number: usize,
     /// Whose eyes and what channel, for the frame's title.
     pub says: String,
+    /// The subject of a mail.
+    pub subject: Option<String>,
     /// Partner, role, language, channel.
     pub choices: Vec<Select>,
     /// The frame's address.
@@ -183,11 +185,20 @@ async fn pane_view(
         dark: asked.dark.clone(),
         ..Asked::default()
     };
+    // What cannot be rendered says so in its frame.
+    let subject = match &channel {
+        Channel::Mail => match preview.rendition(&asset.reference, &channel, &eyes).await {
+            Ok(Rendition::Mail(mail)) => Some(mail.subject),
+            _ => None,
+        },
+        _ => None,
+    };
     let whom = if role.is_empty() { "everybody" } else { role };
     Ok(PaneView {
         number,
         says: format!("{} for {whom} at {}, {}", channel.as_str(), eyes.partner.name, eyes.locale),
         choices,
+        subject,
         src: format!("/frames/{}{}", asset.reference, frame.query()),
         is_document: channel == Channel::Document,
         width: width.to_owned(),
@@ -201,6 +212,7 @@ impl View {
         let pane = |number| PaneView {
             number,
             says: "mail for sales at Northlight MSP, en-US".into(),
+            subject: Some("Restores, not backups: your part in January".into()),
             choices: vec![Select {
                 name: if number == 1 { "role" } else { "role2" },
                 label: "Role",

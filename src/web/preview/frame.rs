@@ -12,7 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use super::{Asked, channel, eyes};
 use crate::{
-    domain::kernel::{Error, Result},
+    domain::{
+        content::kinds::Network,
+        kernel::{Error, Result},
+    },
     render::slots::{escape_html, escape_url_part},
     web::{
         error::Problem,
@@ -87,7 +90,7 @@ pub async fn show(
         Ok(response) => Ok(response),
         Err(error) => {
             let text = error.public().to_owned();
-            text_page(&ctx, TextView { text, is_fault: true, ..TextView::new(&asked, None) })
+            text_page(&ctx, &TextView { text, is_fault: true, ..TextView::new(&asked, None) })
         }
     }
 }
@@ -115,8 +118,11 @@ async fn rendered(ctx: &Context, preview: &Preview, reference: &str, asked: &Ask
             let head = format!("<title>{}</title>", escape_html(&mail.subject));
             Ok(framed_mail(Html(html.replacen("</head>", &format!("{head}</head>"), 1)).into_response()))
         }
-        Rendition::Text(text) => text_page(ctx, TextView { text, ..TextView::new(asked, Some(&eyes)) })
-            .map_err(Problem::into_error),
+        Rendition::Text(text) => {
+            let says = as_counted(&channel, &text);
+            text_page(ctx, &TextView { text, says, ..TextView::new(asked, Some(&eyes)) })
+        }
+        .map_err(Problem::into_error),
         Rendition::Document(bytes) => {
             Ok(framed(([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response()))
         }
@@ -136,11 +142,29 @@ impl TextView {
     }
 }
 
-fn text_page(ctx: &Context, mut view: TextView) -> Answer {
-    let (characters, words) = (view.text.trim_end().chars().count(), view.text.split_whitespace().count());
-    view.says =
-        format!("{}, {}", counted(characters, "character", "characters"), counted(words, "word", "words"));
-    respond::page(ctx, "preview/text", &Frame::new(ctx, Area::Preview, "Text", "/"), &view).map(framed)
+/// How long a text is: a post as its network counts, which is how `check` does.
+fn as_counted(channel: &Channel, text: &str) -> String {
+    let network = match channel {
+        Channel::Post(network) => Network::parse(network),
+        _ => None,
+    };
+    let Some(network) = network else {
+        let (characters, words) = (text.trim_end().chars().count(), text.split_whitespace().count());
+        return format!(
+            "{}, {}",
+            counted(characters, "character", "characters"),
+            counted(words, "word", "words")
+        );
+    };
+    // The link stands at the end, after a line of its own.
+    let body = text.trim_end().rsplit_once("\n\n").map_or(text, |(body, _)| body).trim();
+    let (length, most) = (network.length(body), network.length_max() - network.link_length());
+    let beside = if network.link_length() > 0 { ", beside the link" } else { "" };
+    format!("{length} of {most} characters as {} counts{beside}", network.as_str())
+}
+
+fn text_page(ctx: &Context, view: &TextView) -> Answer {
+    respond::page(ctx, "preview/text", &Frame::new(ctx, Area::Preview, "Text", "/"), view).map(framed)
 }
 
 #[cfg(test)]

@@ -110,7 +110,10 @@ fn everything_is_seen_through_anybodys_eyes() {
             ("/frames/blog/restores-not-backups?partner=rheinbogen", "Rheinbogen"),
             ("/frames/blog/restores-not-backups?partner=northlight&lang=de", "lang=\"de\""),
             ("/frames/blog/restores-not-backups?partner=northlight&channel=mail", "Northlight"),
-            ("/frames/social/restore-question?partner=northlight", " characters"),
+            (
+                "/frames/social/restore-question?partner=northlight&channel=x",
+                " of 256 characters as x counts, beside the link",
+            ),
             ("/frames/webinars/live-restore-in-20-minutes?channel=calendar", "BEGIN:VCALENDAR"),
             ("/frames/kits/proof-of-recovery", "What is in it for"),
             ("/frames/newsletters/fold-forward", "seen in its issues"),

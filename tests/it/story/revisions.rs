@@ -13,7 +13,7 @@ use partnercast::{
     store::{deliveries, partners, renditions},
     work::{
         holders::{self, Answer, Question},
-        revisions::{self, Eyes, Told},
+        revisions::{self, Count, Eyes, Told},
         sync,
         tokens::MailToken,
         track,
@@ -57,7 +57,7 @@ pub(super) async fn synced(rig: &Rig, folder: &Path) {
 }
 
 async fn told(rig: &Rig, path: &str) -> Vec<Told> {
-    revisions::history(&rig.ctx.db, path, i64::MAX, 100).await.unwrap().revisions
+    revisions::history(&rig.ctx.db, path, i64::MAX, 100, Count::People).await.unwrap().revisions
 }
 
 async fn who(rig: &Rig, no: Option<i64>, limit: usize) -> Answer {
@@ -200,7 +200,7 @@ both_dbs! {
 
         let counted = told(&rig, FILE).await;
         let people = i64::try_from(has_one.people.len()).unwrap();
-        assert_eq!((counted[0].people, counted[1].people), (0, people));
+        assert_eq!((counted[0].people, counted[1].people), (Some(0), Some(people)));
         let mut pages = Vec::new();
         let mut after = None;
         loop {
