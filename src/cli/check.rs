@@ -38,7 +38,8 @@ pub struct Arguments {
     /// List what partners read in another language than their own, instead of findings.
     #[arg(long)]
     translations: bool,
-    /// Also render every asset for every partner of the roster and every role, and show what each gets.
+    /// Also put every asset together for every partner of the roster, render each issue for every role, and show what
+    /// each gets.
     #[arg(long, conflicts_with = "translations")]
     matrix: bool,
 }

@@ -24,11 +24,7 @@ use crate::{
         partner::{AudienceRole, Partner},
         program::AudienceRule,
     },
-    render::{
-        SlotTable, Templates,
-        email::HTML_BYTES_WARN,
-        html::{self, Hooks, Profile},
-    },
+    render::{Templates, email::HTML_BYTES_WARN},
 };
 
 /// Longest word of a name that fits a phone beside nothing else, in characters people see.
@@ -69,7 +65,8 @@ pub struct Matrix {
     pub findings: Vec<Finding>,
 }
 
-/// Renders every asset of `library` for every one of `partners`, whose images are `media`.
+/// Puts every asset of `library` together for every one of `partners`, whose images are `media`, and renders each issue
+/// for every role.
 ///
 /// # Errors
 /// There is no vendor.toml.
@@ -153,17 +150,8 @@ impl Tried<'_> {
         match &asset.detail {
             Detail::Issue(issue) => self.issue(original, asset, issue, partner),
             Detail::Social(post) => self.posts(asset, post, &brand, &reader),
-            _ => {
-                let nodes =
-                    merge(&asset.text_for(&reader), &|field| brand.value_or_name(field)).unwrap_or_default();
-                let mut hooks = Hooks {
-                    link: &mut |target| brand.target(target),
-                    image: &mut |path| brand.image(path),
-                    slots: &mut SlotTable::default(),
-                };
-                html::fragment(&nodes, Profile::Page, &mut hooks);
-                Cell::Rendered(1)
-            }
+            // Its texts are put together above; there is nothing else that could go wrong with a page.
+            _ => Cell::Rendered(1),
         }
     }
 

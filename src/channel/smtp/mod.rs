@@ -19,6 +19,20 @@ pub use probe::{Probe, probe};
 pub use relay::{CONNECTIONS_MAX, Relay, RelayTls, Timeouts};
 pub(in crate::channel) use relay::{percent_decoded, split_place};
 
+use crate::domain::delivery::Outcome;
+
+/// Hands over one message on a connection of its own.
+pub async fn send_once(relay: &Relay, mail: &Mail) -> Outcome {
+    match Connection::open(relay).await {
+        Ok(mut connection) => {
+            let outcome = connection.send(mail).await;
+            connection.close().await;
+            outcome
+        }
+        Err(outcome) => outcome,
+    }
+}
+
 /// One finished message for one recipient.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mail {

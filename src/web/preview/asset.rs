@@ -23,7 +23,7 @@ use crate::{
     },
     work::{
         Context,
-        preview::{Channel, Preview, Rendition, Shown, channels},
+        preview::{Channel, Eyes, Preview, Rendition, Shown, channels},
     },
 };
 
@@ -97,8 +97,10 @@ pub async fn page(
     let width = WIDTHS.iter().find(|(value, _)| *value == asked.width).map_or("", |(value, _)| value);
     let (mut panes, mut partners) = (Vec::new(), Vec::new());
     for (number, pane) in (1..).zip(asked.panes()) {
-        partners.push(eyes(&preview, original, pane).await?.partner.slug.to_string());
-        panes.push(pane_view(&preview, (&library, &shown), original, (number, pane), &asked, width).await?);
+        let eyes = eyes(&preview, original, pane).await?;
+        partners.push(eyes.partner.slug.to_string());
+        let look = Look { number, pane, eyes };
+        panes.push(pane_view(&preview, (&library, &shown), original, look, &asked, width).await?);
     }
     let mut paths: Vec<String> = versions.iter().map(|version| version.path.clone()).collect();
     paths.extend(partners.iter().map(|slug| format!("roster/brands/{slug}/brand.toml")));
@@ -127,15 +129,22 @@ pub async fn page(
     respond::page(&ctx, "preview/asset", &frame, &view)
 }
 
+/// A pane, and whose eyes it looks through.
+struct Look<'a> {
+    number: usize,
+    pane: Pane<'a>,
+    eyes: Eyes,
+}
+
 async fn pane_view(
     preview: &Preview,
     (library, shown): (&Library, &Shown),
     asset: &Asset,
-    (number, pane): (usize, Pane<'_>),
+    Look { number, pane, eyes }: Look<'_>,
     asked: &Asked,
     width: &str,
 ) -> Result<PaneView> {
-    let (eyes, channel) = (eyes(preview, asset, pane).await?, channel(asset, pane)?);
+    let channel = channel(asset, pane)?;
     let choice = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
     let name = |first: &'static str, second: &'static str| if number == 1 { first } else { second };
     let role = eyes.role.map(AudienceRole::as_str).unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use super::{Finding, Group, Subject};
 use crate::{
-    channel::smtp::{Connection, Mail},
+    channel::smtp::{Mail, send_once},
     domain::{
         content::vendor::Sender,
         delivery::{
@@ -108,14 +108,7 @@ pub async fn send(subject: &Subject, to: &EmailAddress, random: &dyn Random) -> 
             .map_or_else(|| sender.email.to_string(), |(keys, domain)| return_path(keys, id, domain));
         let mail = Mail { envelope_from, envelope_to: on_the_wire(to.as_str()).into_owned(), bytes };
         let finding = Finding::new(Group::Relay, "send-test", format!("{to} through {}", relay.place()));
-        let outcome = match Connection::open(relay).await {
-            Ok(mut connection) => {
-                let outcome = connection.send(&mail).await;
-                connection.close().await;
-                outcome
-            }
-            Err(outcome) => outcome,
-        };
+        let outcome = send_once(relay, &mail).await;
         findings.push(match outcome {
             Outcome::Accepted { reply } => finding.pass(format!("accepted: {reply}")),
             Outcome::Refused { detail, reply, .. } => finding.fail(

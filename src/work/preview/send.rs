@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use crate::{
-    channel::smtp::{Connection, Mail as Message},
+    channel::smtp::{Mail as Message, send_once},
     domain::{
         content::Detail,
         delivery::Outcome,
@@ -38,18 +38,10 @@ impl Preview {
         };
         let (envelope_from, bytes) = self.message(reference, eyes, &mail, to)?;
         let mail = Message { envelope_from, envelope_to: on_the_wire(to.as_str()).into_owned(), bytes };
-        let sending = async {
-            match Connection::open(relay).await {
-                Ok(mut connection) => {
-                    let outcome = connection.send(&mail).await;
-                    connection.close().await;
-                    outcome
-                }
-                Err(outcome) => outcome,
+        let outcome = tokio::time::timeout(PATIENCE, send_once(relay, &mail)).await.unwrap_or_else(|_| {
+            Outcome::Uncertain {
+                detail: format!("{} has not answered within {} s", relay.place(), PATIENCE.as_secs()),
             }
-        };
-        let outcome = tokio::time::timeout(PATIENCE, sending).await.unwrap_or_else(|_| Outcome::Uncertain {
-            detail: format!("{} has not answered within {} s", relay.place(), PATIENCE.as_secs()),
         });
         match outcome {
             Outcome::Accepted { reply } => Ok(reply.to_string()),
