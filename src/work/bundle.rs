@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{
     cobrand::{CoBrand, TALK_TO_US, no_content, no_value},
     context::Context,
-    documents,
+    documents, recall,
 };
 use crate::{
     domain::{
@@ -29,7 +29,7 @@ use crate::{
         slots::escape_html,
         social,
     },
-    store::partners,
+    store::{partners, recalls::Recall},
 };
 
 /// Most tactics of a kit in one bundle.
@@ -67,6 +67,7 @@ pub async fn bundle(
         library: &library,
         partner: &partner,
         locale,
+        replaced: recall::replaced(&ctx.db).await?,
         with_documents: true,
         files: BTreeMap::new(),
     };
@@ -118,8 +119,15 @@ pub(super) async fn texts(
         .find(reference, locale)
         .filter(|asset| asset.concerns(&Reader::insider(partner, locale)))
         .ok_or_else(|| Error::not_found("this asset"))?;
-    let mut packed =
-        Packed { ctx, library: &library, partner, locale, with_documents: false, files: BTreeMap::new() };
+    let mut packed = Packed {
+        ctx,
+        library: &library,
+        partner,
+        locale,
+        replaced: BTreeMap::new(),
+        with_documents: false,
+        files: BTreeMap::new(),
+    };
     packed.asset(asset, "").await?;
     Ok(packed.files)
 }
@@ -142,6 +150,8 @@ struct Packed<'p> {
     library: &'p Library,
     partner: &'p Partner,
     locale: &'p Locale,
+    /// Assets that are offered no more.
+    replaced: BTreeMap<String, Recall>,
     /// Whether documents are made too, which takes longer than all the rest.
     with_documents: bool,
     files: BTreeMap<String, Vec<u8>>,
@@ -150,6 +160,7 @@ struct Packed<'p> {
 impl Packed<'_> {
     /// Adds the files of `asset` under `folder`, which is empty or ends in `/`.
     async fn asset(&mut self, asset: &Asset, folder: &str) -> Result<Entry> {
+        recall::refuse_replaced(&self.replaced, &asset.reference)?;
         let media = self.ctx.media();
         let brand =
             CoBrand::new(self.library, &media, self.partner, self.locale, &self.ctx.settings.public_url)?;
@@ -190,8 +201,9 @@ impl Packed<'_> {
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
         if self.with_documents && documents::has_pdf_for(asset, self.partner) {
-            let pdf =
-                documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale).await?;
+            let pdf = documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale)
+                .await?
+                .pdf;
             self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());
         }
         let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();

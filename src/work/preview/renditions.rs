@@ -158,7 +158,7 @@ impl Preview {
         }
         if *channel == Channel::Document {
             let slug = eyes.partner.slug.as_str();
-            let pdf = documents::pdf(&self.ctx, slug, reference, &eyes.locale).await?;
+            let pdf = documents::pdf(&self.ctx, slug, reference, &eyes.locale).await?.pdf;
             return Ok(Rendition::Document(pdf.to_vec()));
         }
         let mut files = bundle::texts(&self.ctx, &eyes.partner, reference, &eyes.locale).await?;
