@@ -72,19 +72,19 @@ pub async fn page(
 ) -> Answer {
     let opened = match opened(&ctx, &access).await? {
         Ok(opened) => opened,
-        Err(gone) => return Ok(gone),
+        Err(gone) => return Ok(*gone),
     };
     record(&ctx, &opened, (EventKind::PageView, None), &visitor);
     show(&ctx, &access, &opened, (&Filled::default(), None)).await
 }
 
 /// What the token opens, or the page that says that it was withdrawn.
-async fn opened(ctx: &Context, access: &str) -> Result<Result<Opened, Response>, Problem> {
+async fn opened(ctx: &Context, access: &str) -> Result<Result<Opened, Box<Response>>, Problem> {
     match forms::opened(ctx, access).await? {
         Opening::Open(opened) => Ok(Ok(opened)),
         Opening::Withdrawn(lead) => {
             let setting = Setting::of(ctx, &lead.partner_slug, Some(&lead.locale)).await?;
-            withdrawn::gone(ctx, &setting).map(|page| Err(private(page)))
+            withdrawn::gone(ctx, &setting).map(|page| Err(Box::new(private(page))))
         }
     }
 }
@@ -160,7 +160,7 @@ pub async fn talk(
 ) -> Answer {
     let opened = match opened(&ctx, &access).await? {
         Ok(opened) => opened,
-        Err(gone) => return Ok(gone),
+        Err(gone) => return Ok(*gone),
     };
     let sent = match throttle.form(&ctx, &visitor, &opened.lead.email) {
         Ok(()) => {
@@ -187,7 +187,7 @@ pub async fn document(
 ) -> Answer {
     let opened = match opened(&ctx, &access).await? {
         Ok(opened) => opened,
-        Err(gone) => return Ok(gone),
+        Err(gone) => return Ok(*gone),
     };
     let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
     let made = documents::for_customers(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
