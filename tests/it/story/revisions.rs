@@ -38,7 +38,7 @@ pub(super) const ARTICLE: &str = "blog/restores-not-backups";
 const FILE: &str = "blog/restores-not-backups.md";
 
 /// A copy of the demo's content that may be changed.
-pub(super) fn copied() -> tempfile::TempDir {
+pub fn copied() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     rig::copied(folder.path());
     folder
