@@ -168,7 +168,7 @@ async fn good_no(db: &Db, library: &Library, reference: &str, files: &[String]) 
     if latest.iter().all(|(_, no)| *no == 1) {
         return Err(Error::conflict(format!(
             "there is no newer text of {reference}: have the corrected file synced first, take the file away to withdraw \
-             it, or say with `to` where its links lead instead"
+             it, or name another asset for its links to lead to"
         )));
     }
     let original = format!("{reference}.md");

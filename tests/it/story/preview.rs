@@ -92,6 +92,7 @@ fn everything_is_seen_through_anybodys_eyes() {
         assert_eq!(asset.matches("<iframe").count(), 2);
         assert!(asset.contains("names a relay"), "nothing can be sent without one");
         let frame = |query: &str| format!("/frames/{ISSUE}?{query}");
+        assert!(asset.contains("12 of 12 partners get it."), "{asset}");
         let sales = author.get(&frame("partner=northlight&role=sales")).await;
         let technical = author.get(&frame("partner=northlight&role=technical")).await;
         assert!(sales.contains("Three questions") && !technical.contains("Three questions"));

@@ -301,6 +301,11 @@ fn the_command_line_reads_beside_a_running_process() {
             (&"blog/restores-not-backups.de.md".into(), &1.into())
         );
         assert!(program.refuses("revisions blog/none").contains("write a reference such as"));
+        let says = program.refuses(&format!("revisions {ARTICLE} --locale nb"));
+        assert!(
+            says.contains("in nb was not found") && says.contains("blog/restores-not-backups.de.md"),
+            "{says}"
+        );
 
         let diff = program.does(&format!("diff {ARTICLE} 1 2 --partner northlight --role sales"));
         assert!(diff.contains("+A correction.") && !diff.contains('\u{1b}'), "{diff}");
