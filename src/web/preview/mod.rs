@@ -4,6 +4,7 @@
 pub(super) mod asset;
 pub(super) mod frame;
 pub(super) mod list;
+pub(super) mod reference;
 pub(super) mod sent;
 mod tried;
 
