@@ -57,6 +57,8 @@ pub struct Kind {
     pub folder: &'static str,
     /// Its keys.
     pub keys: Vec<KeyLine>,
+    /// What the text below the keys is, HTML.
+    pub body: String,
     /// A whole file.
     pub example: &'static str,
 }
@@ -125,6 +127,7 @@ impl View {
                 word: kind.as_str(),
                 folder: kind.folder(),
                 keys: guide::keys(kind).into_iter().map(key_line).collect(),
+                body: with_code(guide::body(kind)),
                 example: guide::example(kind),
             }),
             conditions: conditions(),
