@@ -39,7 +39,7 @@ fn main() {
     let (rounds, fills) = if is_small { (3, 100_000) } else { (20, 1_000_000) };
     let files =
         folder::read_now(&Path::new(env!("CARGO_MANIFEST_DIR")).join("content")).expect("the demo's content");
-    let read = sync::read(&files);
+    let read = sync::read(&files, 0);
     let media = sync::paths_of_images(&files);
     let templates = Templates::load(None).expect("our own templates");
     let (variants_per_s, wire) = variants(&templates, &read.library, &media, &read.partners, rounds);

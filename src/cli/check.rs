@@ -18,6 +18,7 @@ use crate::{
             SourceFile,
             finding::{Code, Finding, Severity, codes},
         },
+        kernel::{Clock as _, clock::SystemClock},
         program::translations::{self, Gap},
     },
     work::{
@@ -81,7 +82,7 @@ pub enum Format {
 /// `out` or `err` cannot be written.
 pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Some(files) = read(dir, err)? else { return Ok(EXIT_UNREADABLE) };
-    let Read { library, findings, .. } = sync::read(&files);
+    let Read { library, findings, .. } = sync::read(&files, SystemClock.now_ms());
     match format {
         Format::Human => human(&findings, &files, library.assets.len(), out)?,
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?,
@@ -106,7 +107,7 @@ fn read(dir: &Path, err: &mut dyn Write) -> io::Result<Option<Vec<SourceFile>>> 
 /// Writes what partners read in another language than their own, to `out`; nothing of it is an error.
 fn translations(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Some(files) = read(dir, err)? else { return Ok(EXIT_UNREADABLE) };
-    let Read { library, partners, .. } = sync::read(&files);
+    let Read { library, partners, .. } = sync::read(&files, SystemClock.now_ms());
     let gaps = translations::gaps(&library, &partners);
     if format != Format::Human {
         writeln!(out, "{}", serde_json::to_string_pretty(&gaps)?)?;

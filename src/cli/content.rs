@@ -12,7 +12,7 @@ use super::say;
 use crate::{
     domain::{
         content::{AssetKind, finding::did_you_mean, guide},
-        kernel::{Error, Result, Slug},
+        kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         program::Cadence,
     },
     work::{
@@ -84,7 +84,7 @@ pub fn new(arguments: &NewArguments) -> Result<()> {
 }
 
 fn read(dir: &Path) -> Result<Read> {
-    Ok(sync::read(&folder::read_now(dir)?))
+    Ok(sync::read(&folder::read_now(dir)?, SystemClock.now_ms()))
 }
 
 /// An issue of a newsletter that is there, on a day that it promises.

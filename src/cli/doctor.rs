@@ -146,7 +146,7 @@ async fn content(dir: Option<&Path>, db: Option<&Db>) -> Result<Option<Read>> {
         },
         (None, None) => return Ok(None),
     };
-    Ok(Some(sync::read(&files)))
+    Ok(Some(sync::read(&files, SystemClock.now_ms())))
 }
 
 fn secret_files(config: &Config) -> Vec<SecretFile> {

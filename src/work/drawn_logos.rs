@@ -77,7 +77,7 @@ mod tests {
         let mut files = vec![file("roster/brands/a/logo.svg", &GOOD.replace("<rect", "<script/><rect"))];
         add(&mut files);
         assert_eq!(files.len(), 1);
-        let lines: Vec<String> = sync::read(&files).findings.iter().map(ToString::to_string).collect();
+        let lines: Vec<String> = sync::read(&files, 0).findings.iter().map(ToString::to_string).collect();
         let line = lines.iter().find(|line| line.contains("C204")).unwrap();
         assert!(line.contains("roster/brands/a/logo.svg:1:1 error") && line.contains("<script>"), "{line}");
     }

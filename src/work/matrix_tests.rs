@@ -14,7 +14,7 @@ fn tried(edits: &[(&str, &str, &str)]) -> Matrix {
         assert!(text.contains(from), "{path} holds {from}");
         file.bytes = text.replace(from, to).into_bytes();
     }
-    let read = sync::read(&files);
+    let read = sync::read(&files, 0);
     let media = sync::paths_of_images(&files);
     matrix(&Templates::load(None).unwrap(), &read.library, &media, &read.partners).unwrap()
 }

@@ -28,7 +28,7 @@ fn without_a_partner_everything_is_shown_and_fields_by_name() {
 #[test]
 fn in_a_partners_voice_a_role_sees_its_own_and_what_is_missing_keeps_its_name() {
     let content = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
-    let mut partner = sync::read(&folder::read_now(&content).unwrap()).partners.remove(0);
+    let mut partner = sync::read(&folder::read_now(&content).unwrap(), 0).partners.remove(0);
     partner.brand.phone = None;
     let eyes = |role| Eyes { partner: Some(partner.clone()), role: Some(role), ..Eyes::default() };
     let sales = rendered("blog/a.md", FILE, VENDOR_FILE, &eyes(AudienceRole::Sales)).unwrap();

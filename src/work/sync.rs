@@ -8,6 +8,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use chrono_tz::Tz;
 use tokio::sync::watch;
 
 use super::{cobrand::Media, context::Context, documents, drawn_logos, folder, git, tokens::sha256_hex};
@@ -18,12 +19,15 @@ use crate::{
             finding::{Finding, Findings, Place, Severity, codes},
             library::{Library, Memo, SourceFile},
         },
-        kernel::{Error, Result},
+        kernel::{
+            Error, Result,
+            clock::{UtcMs, utc},
+        },
         partner::{
             Partner, logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::{lint, reach, translations},
+        program::{freshness, lint, reach, translations},
     },
     store::{
         Db, audit,
@@ -58,13 +62,13 @@ pub struct Read {
     pub findings: Vec<Finding>,
 }
 
-/// Reads and checks files, as `check`, the editor and the sync do.
-pub fn read(files: &[SourceFile]) -> Read {
-    read_again(files, &mut Memo::default())
+/// Reads and checks files as of `now_ms`, as `check`, the preview and the sync do.
+pub fn read(files: &[SourceFile], now_ms: UtcMs) -> Read {
+    read_again(files, &mut Memo::default(), now_ms)
 }
 
 /// As [`read`], but only assets whose files changed since `memo` was filled are parsed.
-pub fn read_again(files: &[SourceFile], memo: &mut Memo) -> Read {
+pub fn read_again(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read {
     let (Roster { partners, contacts }, roster) = match parse_roster(files) {
         Ok(roster) => (roster.unwrap_or_default(), Vec::new()),
         Err(faults) => (Roster::default(), faults),
@@ -87,6 +91,8 @@ pub fn read_again(files: &[SourceFile], memo: &mut Memo) -> Read {
     findings.extend(reach::findings(&library, &partners));
     findings.extend(translations::findings(&library, &partners, &contacts));
     findings.extend(documents::findings(&library));
+    let zone = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+    findings.extend(freshness::findings(&library, utc(now_ms).with_timezone(&zone).date_naive()));
     findings.sort();
     Read { library, partners, findings }
 }
@@ -177,9 +183,9 @@ async fn heads_fingerprint(ctx: &Context) -> Result<String> {
 /// The folder or a file cannot be read.
 pub(super) async fn read_folder(ctx: &Context, dir: &Path) -> Result<(Vec<SourceFile>, Read)> {
     let files = folder::read(dir).await?;
-    let parsed = ctx.parsed();
+    let (parsed, now_ms) = (ctx.parsed(), ctx.now_ms());
     let reading = tokio::task::spawn_blocking(move || {
-        let read = read_again(&files, &mut parsed.lock().unwrap_or_else(PoisonError::into_inner));
+        let read = read_again(&files, &mut parsed.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
         (files, read)
     });
     reading.await.map_err(|error| Error::internal("reading content").because(error))
@@ -280,7 +286,7 @@ pub async fn load(ctx: &Context) -> Result<Synced> {
             media.insert(head.path, head.hash);
         }
     }
-    let Read { library, findings, .. } = read(&files);
+    let Read { library, findings, .. } = read(&files, ctx.now_ms());
     ctx.set_contents(library, media);
     Ok(Synced { findings, ..Synced::default() })
 }

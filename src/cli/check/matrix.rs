@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::{EXIT_ERRORS, EXIT_UNREADABLE, Format, code_of, human, read, sarif};
 use crate::{
+    domain::kernel::{Clock as _, clock::SystemClock},
     render::Templates,
     work::{
         matrix::{self, Cell, Matrix},
@@ -22,7 +23,7 @@ use crate::{
 /// `out` or `err` cannot be written.
 pub(super) fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write) -> io::Result<u8> {
     let Some(files) = read(dir, err)? else { return Ok(EXIT_UNREADABLE) };
-    let Read { library, partners, mut findings } = sync::read(&files);
+    let Read { library, partners, mut findings } = sync::read(&files, SystemClock.now_ms());
     if partners.is_empty() {
         writeln!(err, "there is nobody to render for: add roster/partners.csv and roster/contacts.csv")?;
         return Ok(EXIT_UNREADABLE);

@@ -7,6 +7,7 @@ use sha2::{Digest, Sha256};
 
 use super::{
     body::Body,
+    evidence::{self, Evidence},
     field::Scope,
     finding::{Finding, Findings, Place, codes},
     front_matter,
@@ -181,6 +182,8 @@ pub struct Common {
     pub image: Option<Picture>,
     /// What a partner may vary.
     pub zones: Vec<Zone>,
+    /// The sources of what it claims.
+    pub evidence: Vec<Evidence>,
 }
 
 /// An asset in one language. Where its file has error findings it holds blanks, so that everything can be
@@ -206,9 +209,13 @@ pub struct Asset {
 }
 
 impl Asset {
-    /// What a reader sees of its text.
+    /// What a reader sees of its text, and below it the sources of what it claims. Posts have no room for those.
     pub fn text_for(&self, reader: &Reader<'_>) -> Vec<Node> {
-        self.body.for_reader(&self.reference, reader)
+        let mut nodes = self.body.for_reader(&self.reference, reader);
+        if self.kind() != AssetKind::Social {
+            nodes.extend(evidence::nodes(&self.front.evidence));
+        }
+        nodes
     }
 
     /// Whether it concerns a reader, and their partner has filled the zones that it wants of them. The public has what its partner has: `roles` decide whom an asset is shown to, not
@@ -379,6 +386,7 @@ fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
         let fix = "add `image`, shown before the video plays, and `image_alt`";
         f.add(codes::MISSING_KEY, keys.place(), "a video wants a poster", fix);
     }
+    let evidence = keys.get("evidence").map(|v| v.list(f)).unwrap_or_default();
     Common {
         title,
         summary,
@@ -391,6 +399,7 @@ fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
         form: keys.get("form").and_then(|v| v.choice(Form::WORDS, f)),
         image,
         zones: keys.get("zones").map(|v| v.choices(Zone::WORDS, f)).unwrap_or_default(),
+        evidence: evidence.into_iter().filter_map(|v| Evidence::parse(v, f)).collect(),
     }
 }
 

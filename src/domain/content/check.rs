@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
     asset::{Asset, AssetKind, Zone},
+    evidence::LICENCES,
     finding::{Code, Finding, Findings, Place, codes, did_you_mean, suggestion},
     keys::Reference,
     kinds::{Detail, Issue, Newsletter},
@@ -43,6 +44,8 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
         all.extend(check.asset(asset, before));
     }
     all.extend(style::forms(library));
+    all.extend(style::promotion(library));
+    all.extend(check.licences());
     all.extend(check.brands());
     all.extend(check.vendor());
     all
@@ -149,6 +152,51 @@ impl Check<'_> {
             };
             f.add(codes::MISSING_IMAGE, at(), format!("there is no image `{path}`"), fix);
         }
+    }
+
+    /// Images that are used and nobody says that they may be, and licences of images that are not there.
+    fn licences(&self) -> Vec<Finding> {
+        let library = self.library;
+        let mut used: BTreeMap<&str, &Asset> = BTreeMap::new();
+        for asset in &library.assets {
+            let image = asset.front.image.as_ref().map(|image| image.path.as_str());
+            for path in asset.body.images().into_iter().chain(image) {
+                used.entry(path).or_insert(asset);
+            }
+        }
+        let licences = library.licences.as_ref();
+        let mut all = Vec::new();
+        if let (None, Some(first)) = (licences, used.keys().find(|path| self.whole.paths.contains(*path))) {
+            let message = format!("nothing says that images may be used, such as `{first}`");
+            let fix = "add the file, with a table for each image and its `licence`, also for your own work";
+            all.extend(single(LICENCES, codes::UNLICENSED_IMAGE, message, fix.to_owned()));
+            return all;
+        }
+        for (path, asset) in &used {
+            if self.whole.paths.contains(*path) && licences.is_some_and(|known| !known.contains_key(*path)) {
+                let name = path.trim_start_matches("images/");
+                let mut f = Findings::new(&asset.path, "");
+                f.add(
+                    codes::UNLICENSED_IMAGE,
+                    place_of(asset, path),
+                    format!("nothing says that `{path}` may be used"),
+                    format!("add [\"{name}\"] with `licence` to {LICENCES}, also for your own work"),
+                );
+                all.extend(f.finish());
+            }
+        }
+        let logo = library.vendor.as_ref().map(|vendor| vendor.logo.as_str());
+        for (path, licence) in licences.into_iter().flatten() {
+            // One that is used and not there is told about where it is used.
+            let is_told = |path: &str| used.contains_key(path) || logo == Some(path);
+            if !self.whole.paths.contains(path.as_str()) && !is_told(path) {
+                let mut f = Findings::new(LICENCES, "");
+                let fix = "correct the name, or remove the table";
+                f.add(codes::MISSING_IMAGE, licence.place, format!("there is no image `{path}`"), fix);
+                all.extend(f.finish());
+            }
+        }
+        all
     }
 
     fn partner(&self, partner: &Reference, f: &mut Findings<'_>) {

@@ -123,6 +123,11 @@ pub mod codes {
         MAIL_TOO_LARGE "C520" Warning "A mail so long that a large provider shows it cut off.";
         NAME_TOO_WIDE "C521" Warning "A partner's name with a word wider than a phone.";
         NOT_RENDERED "C522" Error "An asset that cannot be rendered for some partner.";
+    UNLICENSED_IMAGE "C523" Warning "An image without a stated licence, or one whose licence has ended.";
+    NO_SOURCE "C524" Warning "A statistic without a source.";
+    SOURCE_EXPIRED "C525" Warning "A source on which nobody may rely any more.";
+    PROMOTIONAL_SHARE "C526" Warning "More than a fifth of the posts promote.";
+    LONG_READ "C527" Warning "A text that takes its readers longer than they have.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

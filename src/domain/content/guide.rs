@@ -40,6 +40,11 @@ const COMMON: &[KeyGuide] = &[
     may("image", "a path under images/", "Its image, PNG."),
     may("image_alt", "one line", "What stands for the image; wanted with it."),
     may("zones", "a list of zones", "What a partner may vary; all else is locked."),
+    may(
+        "evidence",
+        "a list of claim, source, until",
+        "Sources of its figures, shown below the text; `until` is the day after which somebody looks again.",
+    ),
 ];
 
 const NEWSLETTER: &[KeyGuide] = &[
@@ -93,6 +98,7 @@ const SOCIAL: &[KeyGuide] = &[
     needed("networks", "a list of linkedin, x, bluesky, mastodon", "Where it may be posted."),
     needed("link", "an asset", "What it leads to."),
     may("text_for", "network: text", "A text for one network, in place of the body."),
+    may("purpose", "help or promote", "Whether it helps its readers or promotes; left out: help."),
 ];
 
 const PLAYBOOK: &[KeyGuide] = &[
@@ -254,6 +260,7 @@ mod tests {
             file("vendor.toml", VENDOR),
             file("images/logo.png", ""),
             file("images/poster.png", ""),
+            file("images/licences.toml", "[\"poster.png\"]\nlicence = \"own work\"\n"),
         ]);
         assert_eq!(Library::build(files).1, []);
     }

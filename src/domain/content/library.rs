@@ -10,6 +10,7 @@ use super::{
     asset::{Asset, AssetKind, FileName, Zone, revision},
     check::{self, Whole},
     document,
+    evidence::{self, Licence},
     finding::{Finding, Findings, Place, codes, did_you_mean},
     keys::Keys,
     kinds::{Detail, Issue, Newsletter},
@@ -49,6 +50,8 @@ pub struct Library {
     pub vendor: Option<Vendor>,
     /// The rules.
     pub rules: Rules,
+    /// What images may be used for, by path; nothing for a folder that does not say.
+    pub licences: Option<BTreeMap<String, Licence>>,
     /// By reference, each original before its translations.
     pub assets: Vec<Arc<Asset>>,
 }
@@ -176,6 +179,7 @@ enum Role {
     Scoring,
     Routing,
     Consent,
+    Licences,
     Asset(AssetKind, FileName),
     Partners,
     Brand(String),
@@ -198,6 +202,7 @@ fn role(path: &str) -> Role {
         ["rules", "routing.toml"] => Role::Routing,
         ["rules", "consent.toml"] => Role::Consent,
         ["roster", "partners.csv"] => Role::Partners,
+        ["images", "licences.toml"] => Role::Licences,
         ["roster", "contacts.csv"] | ["images", ..] | ["roster", "brands", _, "logo.svg"] => Role::Other,
         ["roster", "brands", partner, "brand.toml"] => Role::Brand((*partner).to_owned()),
         ["roster", "brands", partner, "logo.png"] => Role::Logo((*partner).to_owned()),
@@ -299,6 +304,7 @@ impl Reading {
                 self.library.rules.consent =
                     keys(&text, &mut f).map(|keys| rules::consent(keys, &mut f)).unwrap_or_default();
             }
+            Role::Licences => self.library.licences = Some(evidence::licences(&text, &mut f)),
             Role::Partners => self.partners = Some(first_column(&text)),
             Role::Brand(partner) => {
                 brand(&text, &mut f);

@@ -9,6 +9,7 @@ mod builder;
 mod check;
 pub mod commit;
 mod document;
+pub mod evidence;
 pub mod field;
 pub mod finding;
 mod front_matter;
@@ -45,6 +46,8 @@ pub use tree::{Alignment, Inline, Node, Target};
 pub use vendor::Vendor;
 pub use zone::{ZoneBlock, ZonePolicy};
 
+#[cfg(test)]
+mod evidence_tests;
 #[cfg(test)]
 mod library_tests;
 #[cfg(test)]

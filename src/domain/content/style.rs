@@ -3,23 +3,33 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{
-    asset::{Asset, Form},
+    asset::{Asset, AssetKind, Form},
+    evidence::statistic,
     finding::{Finding, Findings, Place, codes},
     kinds::Detail,
     library::Library,
     merge::Part,
-    tree::Node,
+    selection::Selection,
+    tree::{self, Inline, Node},
     vendor::Vendor,
 };
+use crate::domain::partner::AudienceRole;
 
 /// What mail programs on telephones show of a subject, in characters.
 pub const SUBJECT_CHARS_SHOWN: usize = 60;
+/// A usual pace, in words a minute, and in characters of scripts without blanks between words.
+const WORDS_PER_MINUTE: usize = 220;
+const DENSE_CHARS_PER_MINUTE: usize = 500;
+/// Posts of which one may promote.
+const POSTS_PER_PROMOTION: usize = 5;
 /// A usual length of what a field is filled with, in characters.
 const FIELD_CHARS: usize = 10;
 
 /// Findings on one asset, whose findings so far are `f`.
 pub(super) fn asset(asset: &Asset, vendor: Option<&Vendor>, f: &mut Findings<'_>) {
     headings(asset, f);
+    figures(asset, f);
+    length(asset, f);
     if let Detail::Issue(issue) = &asset.detail {
         let length = |part: &Part| match part {
             Part::Text(text) => text.chars().count(),
@@ -62,6 +72,128 @@ fn headings(asset: &Asset, f: &mut Findings<'_>) {
             before = *level;
         }
     }
+}
+
+/// A share that nobody vouches for: no `evidence`, and no link beside it. Tables and code show the author's own sums.
+fn figures(asset: &Asset, f: &mut Findings<'_>) {
+    if !asset.front.evidence.is_empty() {
+        return;
+    }
+    let mut found = None;
+    for section in &asset.body.sections {
+        tree::each_node(&section.nodes, &mut |node| {
+            let (Node::Paragraph(inlines) | Node::Heading { inlines, .. }) = node else { return };
+            let text = bare(inlines);
+            let has_link = inlines.iter().any(|inline| matches!(inline, Inline::Link { .. }));
+            if let (None, false, Some(share)) = (&found, has_link, statistic(&text)) {
+                found = Some(share.to_owned());
+            }
+        });
+    }
+    if let Some(share) = found {
+        let body_at = asset.source.find("\n---\n").unwrap_or(0);
+        let at = asset.source[body_at..].find(&share).map_or(0, |at| body_at + at);
+        let fix = "say under `evidence` who found it, also where you worked it out yourselves, or link to it beside";
+        f.add_at(codes::NO_SOURCE, at, format!("`{share}` has no source"), fix);
+    }
+}
+
+/// The text of a line, without its fields.
+fn bare(inlines: &[Inline]) -> String {
+    let mut text = String::new();
+    for inline in inlines {
+        match inline {
+            Inline::Text(words) => text.push_str(words),
+            Inline::Emphasis(inner) | Inline::Strong(inner) | Inline::Link { inlines: inner, .. } => {
+                text.push_str(&bare(inner));
+            }
+            Inline::SoftBreak | Inline::HardBreak => text.push(' '),
+            Inline::Code(_) | Inline::Field(_) => text.push('\u{fffc}'),
+        }
+    }
+    text
+}
+
+/// Whether a reader gets to the end: what one of them reads, at a usual pace.
+fn length(asset: &Asset, f: &mut Findings<'_>) {
+    let Some(most) = minutes_max(asset.kind()) else { return };
+    let one_reads = |role: AudienceRole| {
+        let theirs = move |selection: &Selection| {
+            selection.is_for_everyone() || selection.possible_roles().contains(role)
+        };
+        let sections = asset.body.sections.iter().filter(move |section| theirs(&section.selection));
+        sections.map(|section| reading_seconds(&section.nodes)).sum::<u32>()
+    };
+    let longest = AudienceRole::ALL.iter().map(|role| one_reads(*role)).max().unwrap_or(0);
+    let minutes = longest.div_ceil(60);
+    if minutes > most {
+        let kind = asset.kind().as_str();
+        let message =
+            format!("it takes one reader about {minutes} minutes, and of a {kind} people read {most}");
+        let fix = "shorten it, give each role its own part, or link to the rest";
+        f.add(codes::LONG_READ, place_of(asset, "title:"), message, fix);
+    }
+}
+
+/// How long people read a piece of this kind, in minutes.
+fn minutes_max(kind: AssetKind) -> Option<u32> {
+    match kind {
+        AssetKind::Issue => Some(5),
+        AssetKind::Playbook => Some(6),
+        AssetKind::Datasheet => Some(6),
+        AssetKind::CaseStudy => Some(8),
+        AssetKind::Blog => Some(12),
+        AssetKind::Whitepaper => Some(30),
+        _ => None,
+    }
+}
+
+/// How long one reads `nodes`, in seconds.
+pub fn reading_seconds(nodes: &[Node]) -> u32 {
+    let mut text = String::new();
+    tree::each_inline(nodes, &mut |inline| {
+        if let Inline::Text(words) | Inline::Code(words) = inline {
+            text.push_str(words);
+            text.push(' ');
+        }
+    });
+    // Scripts without blanks between words are counted by character.
+    let is_dense = |c: &char| matches!(u32::from(*c), 0x3040..=0x30ff | 0x3400..=0x9fff | 0xac00..=0xd7af | 0x0e00..=0x0e7f);
+    let dense = text.chars().filter(is_dense).count();
+    let words = text.split_whitespace().filter(|word| !word.chars().any(|c| is_dense(&c))).count();
+    u32::try_from(words * 60 / WORDS_PER_MINUTE + dense * 60 / DENSE_CHARS_PER_MINUTE).unwrap_or(u32::MAX)
+}
+
+/// Posts that promote drive readers away: of five, one may.
+pub(super) fn promotion(library: &Library) -> Vec<Finding> {
+    let posts: Vec<(&Asset, bool)> = library
+        .by_kind(AssetKind::Social)
+        .filter_map(|asset| match &asset.detail {
+            Detail::Social(post) => Some((asset, post.is_promotional)),
+            _ => None,
+        })
+        .collect();
+    let promoting = posts.iter().filter(|(_, promotes)| *promotes).count();
+    let Some((last, _)) =
+        posts.iter().filter(|(_, promotes)| *promotes).max_by_key(|(asset, _)| asset.front.publish)
+    else {
+        return Vec::new();
+    };
+    if promoting * POSTS_PER_PROMOTION <= posts.len() {
+        return Vec::new();
+    }
+    let mut f = Findings::new(&last.path, "");
+    let message = format!(
+        "{promoting} of {} posts promote, and one in {POSTS_PER_PROMOTION} is what people bear",
+        posts.len()
+    );
+    f.add(
+        codes::PROMOTIONAL_SHARE,
+        place_of(last, "purpose:"),
+        message,
+        "write more that helps, or promote less",
+    );
+    f.finish()
 }
 
 fn avoided(asset: &Asset, vendor: &Vendor, f: &mut Findings<'_>) {

@@ -47,7 +47,7 @@ fn key(selector: &str, from_ms: Option<i64>, pem: &[u8]) -> DkimKey {
 /// The demo vendor with everything right: both keys, a relay at relay.example, links on the vendor's own domain.
 fn subject(zone: zone::Zone) -> Subject {
     Subject {
-        library: Some(Arc::new(sync::read(&folder::read_now(&content()).unwrap()).library)),
+        library: Some(Arc::new(sync::read(&folder::read_now(&content()).unwrap(), START_MS).library)),
         content_fault: None,
         content_errors: Vec::new(),
         signer: Signer::new(keys().into()).unwrap(),

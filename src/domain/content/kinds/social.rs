@@ -66,9 +66,14 @@ fn x_weight(c: char) -> usize {
     }
 }
 
+/// What a post is for, as authors write it: whether it promotes.
+const PURPOSES: &[(&str, bool)] = &[("help", false), ("promote", true)];
+
 /// A post for social networks.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Social {
+    /// Whether it promotes; else it helps.
+    pub is_promotional: bool,
     /// Where it may be posted.
     pub networks: Vec<Network>,
     /// What it leads to.
@@ -82,6 +87,7 @@ impl Social {
         let networks = keys.need("networks", f).map(|v| v.choices(Network::WORDS, f)).unwrap_or_default();
         Self {
             link: keys.need("link", f).and_then(|v| v.reference(f)),
+            is_promotional: keys.get("purpose").and_then(|v| v.choice(PURPOSES, f)) == Some(true),
             texts: keys.get("text_for").map(|v| texts(v, &networks, f)).unwrap_or_default(),
             networks,
         }
