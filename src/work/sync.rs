@@ -10,7 +10,9 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, documents, drawn_logos, folder, git, tokens::sha256_hex};
+use super::{
+    cobrand::Media, context::Context, documents, drawn_logos, folder, git, images, tokens::sha256_hex,
+};
 use crate::{
     domain::{
         content::{
@@ -58,8 +60,16 @@ pub struct Read {
     pub findings: Vec<Finding>,
 }
 
-/// Reads and checks files, as `check`, the editor and the sync do.
+/// Reads and checks files, as `check` and the sync do.
 pub fn read(files: &[SourceFile]) -> Read {
+    let mut read = read_texts(files);
+    read.findings.extend(images::findings(files));
+    read.findings.sort();
+    read
+}
+
+/// The same without decoding images, for who has decoded them, or has only their names.
+pub(super) fn read_texts(files: &[SourceFile]) -> Read {
     let (Roster { partners, contacts }, roster) = match parse_roster(files) {
         Ok(roster) => (roster.unwrap_or_default(), Vec::new()),
         Err(faults) => (Roster::default(), faults),
@@ -262,7 +272,7 @@ pub async fn load(ctx: &Context) -> Result<Synced> {
             media.insert(head.path, head.hash);
         }
     }
-    let Read { library, findings, .. } = read(&files);
+    let Read { library, findings, .. } = read_texts(&files);
     ctx.set_contents(library, media);
     Ok(Synced { findings, ..Synced::default() })
 }
@@ -284,8 +294,7 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     if is_image(&path) {
         let png = logo::sanitise(&file.bytes)
             .map_err(|error| Error::invalid(format!("{path}: {}", error.public())).because(error))?;
-        let body = NewBody::Binary { media_type: "image/png", base64: STANDARD.encode(&png) };
-        return Ok(Some(NewFile { path, hash: sha256_hex(&png), body }));
+        return Ok(Some(image(&path, &png)));
     }
     let is_text = Path::new(&path)
         .extension()
@@ -299,6 +308,12 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     };
     let hash = revision(&path, text.as_bytes());
     Ok(Some(NewFile { path, hash, body: NewBody::Text(text) }))
+}
+
+/// An image that we encoded, as it is stored.
+pub(super) fn image(path: &str, png: &[u8]) -> NewFile {
+    let body = NewBody::Binary { media_type: "image/png", base64: STANDARD.encode(png) };
+    NewFile { path: path.to_owned(), hash: sha256_hex(png), body }
 }
 
 /// The roster of a content folder, with each partner's logo; nothing where the folder has none.

@@ -116,8 +116,11 @@ impl Preview {
         let files = folder::read(&self.dir).await?;
         let images = self.images.clone();
         let reading = tokio::task::spawn_blocking(move || {
-            let (media, new) = images.lock().unwrap_or_else(PoisonError::into_inner).of(&files);
-            (sync::read(&files), files, media, new)
+            let (media, new, faults) = images.lock().unwrap_or_else(PoisonError::into_inner).of(&files);
+            let mut read = sync::read_texts(&files);
+            read.findings.extend(faults);
+            read.findings.sort();
+            (read, files, media, new)
         });
         let read = reading.await.map_err(|error| Error::internal("reading content").because(error))?;
         let (read, files, media, new) = read;
