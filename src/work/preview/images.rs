@@ -42,3 +42,22 @@ impl Images {
         (media, new, findings)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_decoded_is_named_at_every_reading() {
+        let file = SourceFile { path: "images/a.png".to_owned(), bytes: b"GIF89a".to_vec() };
+        let mut images = Images::default();
+        for _ in 0..2 {
+            let (media, new, findings) = images.of(std::slice::from_ref(&file));
+            assert!(media.is_empty() && new.is_empty());
+            assert_eq!(
+                (findings.len(), findings[0].code, findings[0].file.as_str()),
+                (1, "C204", "images/a.png")
+            );
+        }
+    }
+}
