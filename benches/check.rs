@@ -54,13 +54,13 @@ fn main() {
     // As the preview and `serve` do after a save: one file is new, all the rest is as it was.
     let mut files_now = folder::read_now(dir.path()).expect("the folder is read");
     let mut memo = Memo::default();
-    sync::read_again(&files_now, &mut memo, 0);
+    sync::read_texts(&files_now, &mut memo, 0);
     let changed = files_now.iter().position(|file| file.path.starts_with("blog/")).expect("an article");
     let mut again_s = f64::MAX;
     for _ in 0..RUNS {
         files_now[changed].bytes.extend_from_slice(b"\nOne more sentence.\n");
         let began = Instant::now();
-        let read = sync::read_again(&files_now, &mut memo, 0);
+        let read = sync::read_texts(&files_now, &mut memo, 0);
         again_s = again_s.min(began.elapsed().as_secs_f64());
         assert_eq!(read.library.assets.len(), assets, "nothing is lost");
     }

@@ -1,6 +1,6 @@
 //! The content tree as HTML fragments: for pages (classes, anchors) and for mail (inline styles).
 
-use std::{collections::BTreeSet, fmt::Write as _};
+use std::{collections::BTreeMap, fmt::Write as _};
 
 use crate::domain::{
     content::tree::{Alignment, Inline, Node, Target},
@@ -38,7 +38,7 @@ pub struct Hooks<'a> {
 
 /// `nodes` as HTML.
 pub fn fragment(nodes: &[Node], profile: Profile, hooks: &mut Hooks<'_>) -> String {
-    let mut writer = Writer { profile, hooks, out: String::new(), anchors: BTreeSet::new() };
+    let mut writer = Writer { profile, hooks, out: String::new(), anchors: BTreeMap::new() };
     writer.nodes(nodes);
     writer.out
 }
@@ -46,7 +46,7 @@ pub fn fragment(nodes: &[Node], profile: Profile, hooks: &mut Hooks<'_>) -> Stri
 /// The anchors that [`fragment`] gives the second-level headings of a page, with their texts, for a list of
 /// contents.
 pub fn headings(nodes: &[Node]) -> Vec<(String, String)> {
-    let mut anchors = BTreeSet::new();
+    let mut anchors = BTreeMap::new();
     let mut found = Vec::new();
     for node in nodes {
         if let Node::Heading { level, inlines } = node {
@@ -76,8 +76,9 @@ pub fn plain(inlines: &[Inline]) -> String {
     text
 }
 
-/// A fragment identifier for a heading, unlike those before it.
-fn anchor(text: &str, taken: &mut BTreeSet<String>) -> String {
+/// A fragment identifier for a heading, unlike those before it. `taken` has for each the number that is tried next after
+/// it, so that thousands of equal headings are not counted through each time.
+fn anchor(text: &str, taken: &mut BTreeMap<String, usize>) -> String {
     let words: Vec<String> = text
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -85,12 +86,14 @@ fn anchor(text: &str, taken: &mut BTreeSet<String>) -> String {
         .map(str::to_lowercase)
         .collect();
     let base = if words.is_empty() { "part".to_owned() } else { words.join("-") };
+    let mut number = taken.get(&base).copied().unwrap_or(2);
     let mut anchor = base.clone();
-    let mut number = 2;
-    while !taken.insert(anchor.clone()) {
+    while taken.contains_key(&anchor) {
         anchor = format!("{base}-{number}");
         number += 1;
     }
+    taken.insert(anchor.clone(), 2);
+    taken.insert(base, number);
     anchor
 }
 
@@ -103,7 +106,7 @@ struct Writer<'w, 'h> {
     profile: Profile,
     hooks: &'w mut Hooks<'h>,
     out: String,
-    anchors: BTreeSet<String>,
+    anchors: BTreeMap<String, usize>,
 }
 
 impl Writer<'_, '_> {

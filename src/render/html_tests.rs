@@ -1,5 +1,7 @@
+use proptest::prelude::*;
+
 use super::*;
-use crate::domain::content::{Field, FieldUse};
+use crate::domain::content::{Field, FieldUse, Library, SourceFile, Value, merge};
 
 fn render(nodes: &[Node], profile: Profile) -> String {
     let mut slots = SlotTable::default();
@@ -84,4 +86,43 @@ fn lists_tables_and_headings_keep_their_meaning() {
         "{html}"
     );
     assert_eq!(headings(&nodes), [("what-we-test".to_owned(), "What we test".to_owned())]);
+}
+
+#[test]
+fn equal_headings_have_anchors_of_their_own_in_time() {
+    let heading = |words: &str| Node::Heading { level: 2, inlines: text(words) };
+    let few = ["A", "A 2", "A", "A", "A 2"].map(heading);
+    let ids = [" id=\"a\"", " id=\"a-2\"", " id=\"a-3\"", " id=\"a-4\"", " id=\"a-2-2\""];
+    let page = render(&few, Profile::Page);
+    assert!(ids.iter().all(|id| page.contains(id)), "{page}");
+    let began = std::time::Instant::now();
+    render(&vec![heading("A"); 60_000], Profile::Page);
+    // Minutes, if each is compared with all before it.
+    assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+}
+
+proptest! {
+    /// Whatever a partner is called, the page and the mail have the same elements and attributes.
+    #[test]
+    fn no_merge_value_ever_becomes_markup(value in "\\PC{0,40}|[<>\"'&\\[\\]()*_`{}|\\\\#:/a-z\n]{0,60}|(<b>|\\[x\\]\\(javascript:1\\)|\\{\\{ partner.name \\}\\}){1,3}") {
+        let source = "---\nkind: blog\ntitle: B\nsummary: S\nroles: [sales]\npublish: 2027-01-06\nauthor: P\n---\n\
+            Ask **{{ partner.name }}** or [{{ partner.name }}](https://a.example).\n\n## {{ partner.name }}\n\n\
+            | a |\n|---|\n| {{ partner.name }} |\n\n- {{ partner.name }}\n";
+        let file = SourceFile { path: "blog/b.md".to_owned(), bytes: source.as_bytes().to_vec() };
+        let (library, _) = Library::build([file]);
+        let nodes = library.assets[0].body.for_everyone();
+        for profile in [Profile::Page, MAIL] {
+            let marks = |value: &str| {
+                let merged = merge(&nodes, &|_| Value::Text(value.to_owned())).ok()?;
+                let html = render(&merged, profile);
+                // A heading's anchor is made of its words.
+                let tags = html.split('<').skip(1).map(|rest| rest.split('>').next().unwrap_or_default());
+                Some(tags.map(|tag| tag.split(" id=").next().unwrap_or_default().to_owned()).collect::<Vec<_>>())
+            };
+            let found = marks(&value);
+            // A blank value is none, and is told as missing.
+            prop_assume!(found.is_some());
+            prop_assert_eq!(found, marks("x"), "{:?}", value);
+        }
+    }
 }

@@ -22,6 +22,7 @@ pub mod fresh;
 mod git;
 pub mod handoff;
 pub mod holders;
+mod images;
 pub mod import;
 pub mod lead_card;
 pub mod link_book;

@@ -11,7 +11,9 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono_tz::Tz;
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, documents, drawn_logos, folder, git, tokens::sha256_hex};
+use super::{
+    cobrand::Media, context::Context, documents, drawn_logos, folder, git, images, tokens::sha256_hex,
+};
 use crate::{
     domain::{
         content::{
@@ -62,13 +64,17 @@ pub struct Read {
     pub findings: Vec<Finding>,
 }
 
-/// Reads and checks files as of `now_ms`, as `check`, the preview and the sync do.
+/// Reads and checks files as of `now_ms`, as `check` and the sync do.
 pub fn read(files: &[SourceFile], now_ms: UtcMs) -> Read {
-    read_again(files, &mut Memo::default(), now_ms)
+    let mut read = read_texts(files, &mut Memo::default(), now_ms);
+    read.findings.extend(images::findings(files));
+    read.findings.sort();
+    read
 }
 
-/// As [`read`], but only assets whose files changed since `memo` was filled are parsed.
-pub fn read_again(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read {
+/// The same without decoding images, for who has decoded them, or has only their names; only assets whose files changed
+/// since `memo` was filled are parsed.
+pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read {
     let (Roster { partners, contacts }, roster) = match parse_roster(files) {
         Ok(roster) => (roster.unwrap_or_default(), Vec::new()),
         Err(faults) => (Roster::default(), faults),
@@ -176,8 +182,8 @@ async fn heads_fingerprint(ctx: &Context) -> Result<String> {
     Ok(sha256_hex(lines.join("\n").as_bytes()))
 }
 
-/// The files of `dir`, and what they hold, off the threads that serve; files that are as they were when `ctx` last read
-/// them are not parsed again.
+/// The files of `dir`, and what their texts hold, off the threads that serve; files that are as they were when `ctx` last
+/// read them are not parsed again.
 ///
 /// # Errors
 /// The folder or a file cannot be read.
@@ -185,7 +191,7 @@ pub(super) async fn read_folder(ctx: &Context, dir: &Path) -> Result<(Vec<Source
     let files = folder::read(dir).await?;
     let (parsed, now_ms) = (ctx.parsed(), ctx.now_ms());
     let reading = tokio::task::spawn_blocking(move || {
-        let read = read_again(&files, &mut parsed.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
+        let read = read_texts(&files, &mut parsed.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
         (files, read)
     });
     reading.await.map_err(|error| Error::internal("reading content").because(error))
@@ -198,7 +204,11 @@ pub(super) async fn read_folder(ctx: &Context, dir: &Path) -> Result<(Vec<Source
 /// The folder or the store cannot be read; `Invalid` for a roster with faults. Findings in content are no errors of
 /// this kind.
 pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Synced> {
-    let (files, Read { library, findings, .. }) = read_folder(ctx, dir).await?;
+    let (files, Read { library, mut findings, .. }) = read_folder(ctx, dir).await?;
+    let looking = tokio::task::spawn_blocking(move || (images::findings(&files), files));
+    let (faults, files) = looking.await.map_err(|error| Error::internal("reading images").because(error))?;
+    findings.extend(faults);
+    findings.sort();
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Ok(Synced { findings, ..Synced::default() });
     }
@@ -263,7 +273,11 @@ pub async fn stored_texts(db: &Db) -> Result<Vec<SourceFile>> {
 /// # Errors
 /// The folder cannot be read; `Invalid` with every error in it.
 pub async fn show(ctx: &Context, dir: &Path) -> Result<()> {
-    let (files, Read { library, findings, .. }) = read_folder(ctx, dir).await?;
+    let (files, Read { library, mut findings, .. }) = read_folder(ctx, dir).await?;
+    let looking = tokio::task::spawn_blocking(move || (images::findings(&files), files));
+    let (faults, files) = looking.await.map_err(|error| Error::internal("reading images").because(error))?;
+    findings.extend(faults);
+    findings.sort();
     let errors: Vec<String> =
         findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();
     if !errors.is_empty() {
@@ -286,7 +300,7 @@ pub async fn load(ctx: &Context) -> Result<Synced> {
             media.insert(head.path, head.hash);
         }
     }
-    let Read { library, findings, .. } = read(&files, ctx.now_ms());
+    let Read { library, findings, .. } = read_texts(&files, &mut Memo::default(), ctx.now_ms());
     ctx.set_contents(library, media);
     Ok(Synced { findings, ..Synced::default() })
 }
@@ -308,8 +322,7 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     if is_image(&path) {
         let png = logo::sanitise(&file.bytes)
             .map_err(|error| Error::invalid(format!("{path}: {}", error.public())).because(error))?;
-        let body = NewBody::Binary { media_type: "image/png", base64: STANDARD.encode(&png) };
-        return Ok(Some(NewFile { path, hash: sha256_hex(&png), body }));
+        return Ok(Some(image(&path, &png)));
     }
     let is_text = Path::new(&path)
         .extension()
@@ -323,6 +336,12 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     };
     let hash = revision(&path, text.as_bytes());
     Ok(Some(NewFile { path, hash, body: NewBody::Text(text) }))
+}
+
+/// An image that we encoded, as it is stored.
+pub(super) fn image(path: &str, png: &[u8]) -> NewFile {
+    let body = NewBody::Binary { media_type: "image/png", base64: STANDARD.encode(png) };
+    NewFile { path: path.to_owned(), hash: sha256_hex(png), body }
 }
 
 /// The roster of a content folder, with each partner's logo; nothing where the folder has none.

@@ -1,6 +1,6 @@
 // The author's preview in a real browser: a save shows by itself, in its place, with what is wrong beside it.
 //
-// PARTNERCAST, PLAYWRIGHT_CORE, CHROMIUM and SCREENSHOTS as for story.mjs. Exit code 0 means that all held.
+// PARTNERCAST, PLAYWRIGHT_CORE, AXE_CORE, CHROMIUM and SCREENSHOTS as for story.mjs. Exit code 0 means that all held.
 
 import { spawn } from "node:child_process";
 import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
+import { inaccessible } from "./axe.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const program = process.env.PARTNERCAST ?? path.join(root, "target/debug/partnercast");
@@ -83,6 +84,11 @@ try {
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} px too wide at ${width}`);
     await shot(`beside-${width}`);
+    faults.push(...(await inaccessible(page, `an issue beside itself at ${width} px`, "light")));
+  }
+  for (const address of ["/", `/assets/${ARTICLE}?partner=dune-gate`, "/assets/social/restore-question"]) {
+    await page.goto(`${base}${address}`);
+    faults.push(...(await inaccessible(page, address, "dark")));
   }
   assert.deepEqual(faults, []);
   console.log("the preview held");

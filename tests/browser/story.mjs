@@ -1,8 +1,8 @@
 // The demo's whole story in a real browser: an issue arrives, two readers get what concerns them, one clicks, a form
 // is filled wrongly and then rightly, a document opens, a hand is raised, a rep accepts, the next clock starts.
 //
-// PARTNERCAST (the program), PLAYWRIGHT_CORE (the package's folder), CHROMIUM (the browser) and, to keep pictures,
-// SCREENSHOTS (a folder) come from the environment; tests/run sets them. Exit code 0 means that all held.
+// PARTNERCAST (the program), PLAYWRIGHT_CORE and AXE_CORE (the packages' folders), CHROMIUM (the browser) and, to keep
+// pictures, SCREENSHOTS (a folder) come from the environment; tests/run sets them. Exit code 0 means that all held.
 
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
@@ -11,6 +11,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
+import { inaccessible } from "./axe.mjs";
 
 const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const program = process.env.PARTNERCAST ?? path.join(root, "target/debug/partnercast");
@@ -89,7 +90,7 @@ function watch(page) {
   });
 }
 
-/** Keeps a picture of the page in each width and checks that it does not scroll sideways. */
+/** Keeps a picture of the page in each width and checks that it does not scroll sideways and is for everybody. */
 async function picture(page, name) {
   for (const width of WIDTHS) {
     await page.setViewportSize({ width, height: 900 });
@@ -98,6 +99,8 @@ async function picture(page, name) {
     if (process.env.SCREENSHOTS) {
       await page.screenshot({ path: path.join(process.env.SCREENSHOTS, `${name}-${width}.png`), fullPage: true });
     }
+    // Telephones at night, screens by day: each with half of all that could be wrong.
+    faults.push(...(await inaccessible(page, `${name} at ${width} px`, width === WIDTHS[0] ? "dark" : "light")));
   }
 }
 
@@ -243,6 +246,14 @@ async function main() {
     await page.click("a[href*='/console/leads/']");
     assert.equal(await consents(page), 2);
     await picture(page, "15-lead");
+
+    say("the other pages are for everybody too, also from right to left");
+    expected.add(404);
+    for (const [name, address] of Object.entries(await otherPages(page, url))) {
+      await page.goto(`${url}${address}`);
+      await picture(page, `16-${name}`);
+    }
+    expected.clear();
     assert.deepEqual(faults, [], "nothing unexpected on any page");
   } catch (error) {
     if (process.env.SCREENSHOTS) {
@@ -256,6 +267,35 @@ async function main() {
     await rm(path.dirname(folder), { recursive: true, force: true });
     assert.equal(code, 0, "the demo stops cleanly when asked");
   }
+}
+
+/** Pages by which the story does not come. */
+async function otherPages(page, url) {
+  const first = async (address, prefix) => {
+    await page.goto(`${url}${address}`);
+    return page.getAttribute(`main a[href^='${prefix}']`, "href");
+  };
+  const issue = await first("/console", "/console/issues/");
+  return {
+    "ar-home": "/p/dune-gate",
+    "ar-article": "/p/dune-gate/blog/restores-not-backups",
+    "ar-whitepaper": "/p/dune-gate/whitepapers/proof-of-recovery",
+    "ja-talk": "/p/hoshikawa/talk-to-us",
+    "ja-datasheet": "/p/hoshikawa/datasheets/fold-proof",
+    webinar: "/p/northlight/webinars/live-restore-in-20-minutes",
+    video: "/p/northlight/videos/restore-in-eleven-minutes",
+    "not-there": "/p/dune-gate/blog/not-there",
+    desk: "/desk",
+    issue,
+    person: await first(issue, `${issue}/people/`),
+    content: "/console/content",
+    asset: "/console/content/kits/proof-of-recovery",
+    revisions: "/console/revisions/blog/restores-not-backups.md",
+    partners: "/console/partners",
+    partner: "/console/partners/northlight",
+    suppressions: "/console/suppressions",
+    "dead-letters": "/console/dead-letters",
+  };
 }
 
 /** A sales reader of one partner and a technical reader of another, with what they got. */

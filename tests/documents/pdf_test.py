@@ -5,57 +5,16 @@ each time, alone and in a bundle.
 """
 
 import io
-import os
 import re
-import subprocess
 import sys
 import tempfile
-import threading
-import urllib.error
-import urllib.request
 import zipfile
 from pathlib import Path
 
 from pypdf import PdfReader
 
-PATIENCE_S = 60
-
-
-class Demo:
-    """`partnercast demo` on a free port."""
-
-    def __init__(self, program: str, folder: Path) -> None:
-        command = [program, "demo", "--port", "0", "--no-browser", "--fresh", "--dir", folder]
-        self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-        self.said: list[str] = []
-        timer = threading.Timer(PATIENCE_S, self.process.kill)
-        timer.start()
-        for line in self.process.stdout:
-            self.said.append(line)
-            if found := re.search(r"http://127\.0\.0\.1:\d+|http://localhost:\d+", line):
-                self.url = found[0]
-                break
-        else:
-            raise AssertionError(f"the demo does not start: {''.join(self.said)}")
-        timer.cancel()
-        # Nobody may stop it by not reading what it says.
-        threading.Thread(target=self.process.stdout.read, daemon=True).start()
-
-    def stop(self) -> None:
-        self.process.terminate()
-        self.process.wait(timeout=PATIENCE_S)
-
-    def get(self, path: str) -> bytes:
-        with urllib.request.urlopen(self.url + path, timeout=PATIENCE_S) as reply:
-            return reply.read()
-
-    def refused(self, path: str) -> int:
-        try:
-            self.get(path)
-        except urllib.error.HTTPError as error:
-            return error.code
-        raise AssertionError(f"{path} is there for everybody")
-
+sys.path.append(str(Path(__file__).parents[1] / "peers"))
+from program import Program
 
 class Document:
     """A PDF and what every one of ours has to have."""
@@ -138,7 +97,7 @@ class Document:
             assert figure["/Alt"], "an image without words"
 
 
-def whitepaper(demo: Demo) -> None:
+def whitepaper(demo: Program) -> None:
     path = "/console/documents/northlight/whitepapers/proof-of-recovery?lang=en"
     pdf = demo.get(path)
     assert pdf == demo.get(path) and len(pdf) <= 300_000, len(pdf)
@@ -166,7 +125,7 @@ def whitepaper(demo: Demo) -> None:
     assert "Northlight" not in german.text
 
 
-def datasheet(demo: Demo) -> None:
+def datasheet(demo: Program) -> None:
     sheet = Document(demo.get("/p/northlight/datasheets/fold-proof/document.pdf"), "en")
     assert len(sheet.reader.pages) == 1
     sheet.has("Fold Proof", "Version 4.2", "VMware, Hyper-V, Proxmox VE", "What it does not do", "Luis Ortega")
@@ -177,7 +136,7 @@ def datasheet(demo: Demo) -> None:
     assert figures == {"Northlight MSP", "Brackenfold"}, figures
 
 
-def kit(demo: Demo) -> None:
+def kit(demo: Program) -> None:
     path = "/console/documents/northlight/kits/proof-of-recovery?lang=en"
     pdf = demo.get(path)
     kit = Document(pdf, "en")
@@ -196,7 +155,7 @@ def kit(demo: Demo) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        demo = Demo(os.environ["PARTNERCAST"], Path(folder) / "demo")
+        demo = Program.demo(Path(folder) / "demo")
         try:
             for check in (whitepaper, datasheet, kit):
                 check(demo)

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod doctor;
 #[cfg(test)]
+mod fuzz;
+#[cfg(test)]
 mod harness;
 #[cfg(test)]
 mod store;

@@ -76,7 +76,7 @@ pub mod codes {
         RAW_HTML "C201" Error "Raw HTML in Markdown; it is shown as text.";
         BAD_LINK "C202" Error "A link whose target is not allowed; only its text is kept.";
         IMAGE_IN_TEXT "C203" Error "An image in the middle of text; images stand alone.";
-        BAD_IMAGE "C204" Error "An image path that leaves the content folder, or a format that mail cannot show.";
+        BAD_IMAGE "C204" Error "An image path that leaves the content folder, a format that mail cannot show, or a file that is no such image.";
         TOP_HEADING "C205" Error "A first-level heading; the title is the only one.";
         TOO_DEEP "C206" Error "Markdown nested too deep; the inner part is shown as plain text.";
         PLAIN_HTTP "C207" Warning "A link without encryption.";
@@ -199,6 +199,52 @@ impl Place {
         let number = |n: usize| u32::try_from(n + 1).unwrap_or(u32::MAX);
         Self { line: number(lines), column: number(column) }
     }
+}
+
+/// As [`Place::of`], for many places of one text: what is counted once is not counted again, so that a file of a
+/// hundred thousand keys is read in time.
+pub struct Places<'t> {
+    text: &'t [u8],
+    /// Where each line begins.
+    lines: Vec<usize>,
+    /// How many characters begin before each step.
+    chars: Vec<usize>,
+}
+
+/// Bytes between two counts of characters.
+const STEP: usize = 64;
+
+impl<'t> Places<'t> {
+    /// Looks through `text` once.
+    pub fn new(text: &'t str) -> Self {
+        let text = text.as_bytes();
+        let breaks = text.iter().enumerate().filter(|(_, byte)| **byte == b'\n').map(|(at, _)| at + 1);
+        let lines = std::iter::once(0).chain(breaks).collect();
+        let mut chars = vec![0];
+        for step in text.chunks(STEP) {
+            chars.push(chars.last().copied().unwrap_or(0) + chars_in(step));
+        }
+        Self { text, lines, chars }
+    }
+
+    /// The place of the byte at `offset`.
+    pub fn of(&self, offset: usize) -> Place {
+        let offset = offset.min(self.text.len());
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = self.lines[line - 1];
+        let number = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
+        Place { line: number(line), column: number(self.chars_before(offset) - self.chars_before(start) + 1) }
+    }
+
+    fn chars_before(&self, offset: usize) -> usize {
+        let step = offset / STEP;
+        self.chars[step] + chars_in(&self.text[step * STEP..offset])
+    }
+}
+
+/// How many characters begin in `bytes`; continuation bytes do not count.
+fn chars_in(bytes: &[u8]) -> usize {
+    bytes.iter().filter(|byte| (**byte & 0xc0) != 0x80).count()
 }
 
 /// Where a finding is, as its finder knows it. An offset becomes a place only if the finding is made.

@@ -3,7 +3,9 @@
 use proptest::prelude::*;
 
 use super::{
-    Inline, Library, Node, Reader, Target, Value, merge,
+    Inline, Library, Node, Reader, Target, Value,
+    finding::{Place, Places},
+    merge,
     tests::{BLOG, file, northlight},
     text::{Plain, plain_text},
 };
@@ -27,6 +29,12 @@ fn no_harm(nodes: &[Node]) {
 }
 
 proptest! {
+    #[test]
+    fn places_counted_once_are_the_same(text in "[aé👩\n]{0,300}", offset in 0_usize..1_000) {
+        let offset = (0..=offset.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+        prop_assert_eq!(Places::new(&text).of(offset), Place::of(&text, offset));
+    }
+
     #[test]
     fn any_text_is_read_without_panic(text in "\\PC{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
         for source in [text.clone(), format!("{BLOG}{text}"), format!("---\n{text}\n---\n{text}")] {

@@ -2,7 +2,7 @@
 
 use std::io::Cursor;
 
-use image::{ImageFormat, ImageReader, Limits};
+use image::{DynamicImage, ImageFormat, ImageReader, Limits};
 
 use crate::domain::kernel::{Error, Result};
 
@@ -16,6 +16,22 @@ const SIDE_MAX: u32 = 2_048;
 /// # Errors
 /// Too large in bytes or pixels, or no PNG.
 pub fn sanitise(bytes: &[u8]) -> Result<Vec<u8>> {
+    let mut clean = Vec::new();
+    decoded(bytes)?
+        .write_to(&mut Cursor::new(&mut clean), ImageFormat::Png)
+        .map_err(|error| Error::internal("encoding an image").because(error))?;
+    Ok(clean)
+}
+
+/// Decodes a PNG and forgets it: whether [`sanitise`] would take it.
+///
+/// # Errors
+/// As [`sanitise`].
+pub fn look(bytes: &[u8]) -> Result<()> {
+    decoded(bytes).map(|_| ())
+}
+
+fn decoded(bytes: &[u8]) -> Result<DynamicImage> {
     if bytes.len() > BYTES_MAX {
         return Err(Error::invalid(format!(
             "the image has {} kB; at most {} kB are taken",
@@ -29,14 +45,9 @@ pub fn sanitise(bytes: &[u8]) -> Result<Vec<u8>> {
     limits.max_image_height = Some(SIDE_MAX);
     limits.max_alloc = Some(64 << 20);
     reader.limits(limits);
-    let image = reader.decode().map_err(|error| {
+    reader.decode().map_err(|error| {
         Error::invalid(format!("the image is no PNG of at most {SIDE_MAX} x {SIDE_MAX} pixels: {error}"))
-    })?;
-    let mut clean = Vec::new();
-    image
-        .write_to(&mut Cursor::new(&mut clean), ImageFormat::Png)
-        .map_err(|error| Error::internal("encoding an image").because(error))?;
-    Ok(clean)
+    })
 }
 
 #[cfg(test)]
@@ -45,9 +56,7 @@ mod tests {
 
     fn png(side: u32) -> Vec<u8> {
         let mut bytes = Vec::new();
-        image::DynamicImage::new_rgb8(side, side)
-            .write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png)
-            .unwrap();
+        DynamicImage::new_rgb8(side, side).write_to(&mut Cursor::new(&mut bytes), ImageFormat::Png).unwrap();
         bytes
     }
 

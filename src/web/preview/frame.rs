@@ -16,7 +16,7 @@ use crate::{
         content::kinds::Network,
         kernel::{Error, Result},
     },
-    render::slots::{escape_html, escape_url_part},
+    render::slots::escape_url_part,
     web::{
         error::Problem,
         frame::{Area, Frame},
@@ -115,8 +115,7 @@ async fn rendered(ctx: &Context, preview: &Preview, reference: &str, asked: &Ask
     match preview.rendition(reference, &channel, &eyes).await? {
         Rendition::Mail(mail) => {
             let html = if asked.dark.is_empty() { mail.html } else { mail.html.replace(DARK, "all") };
-            let head = format!("<title>{}</title>", escape_html(&mail.subject));
-            Ok(framed_mail(Html(html.replacen("</head>", &format!("{head}</head>"), 1)).into_response()))
+            Ok(framed_mail(Html(html).into_response()))
         }
         Rendition::Text(text) => {
             let says = as_counted(&channel, &text);

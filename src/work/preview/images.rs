@@ -3,36 +3,61 @@
 use std::collections::HashMap;
 
 use crate::{
-    domain::content::SourceFile,
+    domain::{
+        content::{Finding, SourceFile},
+        partner::logo,
+    },
     store::contents::NewFile,
-    work::{cobrand::Media, sync, tokens::sha256_hex},
+    work::{cobrand::Media, images, sync, tokens::sha256_hex},
 };
 
-/// What is known of images: the hash of their bytes as they lie in the folder, and as they are shown.
+/// What is known of images: the hash of their bytes as they lie in the folder, and as they are shown, or why they are not.
 #[derive(Debug, Default)]
 pub(super) struct Images {
-    known: HashMap<String, Option<String>>,
+    known: HashMap<String, Result<String, String>>,
 }
 
 impl Images {
     /// The images of `files` by path, and those that are not stored yet. One that cannot be decoded is not shown, and
-    /// the findings say why.
-    pub(super) fn of(&mut self, files: &[SourceFile]) -> (Media, Vec<NewFile>) {
+    /// a finding says why.
+    pub(super) fn of(&mut self, files: &[SourceFile]) -> (Media, Vec<NewFile>, Vec<Finding>) {
         let (mut media, mut new, mut present) = (Media::new(), Vec::new(), HashMap::new());
+        let mut findings = Vec::new();
         for file in files.iter().filter(|file| sync::is_image(&file.path)) {
             let raw = sha256_hex(&file.bytes);
             let hash = self.known.remove(&raw).or_else(|| present.get(&raw).cloned()).unwrap_or_else(|| {
-                let stored = sync::to_store(file).ok().flatten()?;
+                let png = logo::sanitise(&file.bytes).map_err(|error| error.public().to_owned())?;
+                let stored = sync::image(&file.path, &png);
                 let hash = stored.hash.clone();
                 new.push(stored);
-                Some(hash)
+                Ok(hash)
             });
-            if let Some(hash) = &hash {
-                media.insert(file.path.clone(), hash.clone());
+            match &hash {
+                Ok(hash) => drop(media.insert(file.path.clone(), hash.clone())),
+                Err(why) => findings.push(images::finding(&file.path, why)),
             }
             present.insert(raw, hash);
         }
         self.known = present;
-        (media, new)
+        (media, new, findings)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_cannot_be_decoded_is_named_at_every_reading() {
+        let file = SourceFile { path: "images/a.png".to_owned(), bytes: b"GIF89a".to_vec() };
+        let mut images = Images::default();
+        for _ in 0..2 {
+            let (media, new, findings) = images.of(std::slice::from_ref(&file));
+            assert!(media.is_empty() && new.is_empty());
+            assert_eq!(
+                (findings.len(), findings[0].code, findings[0].file.as_str()),
+                (1, "C204", "images/a.png")
+            );
+        }
     }
 }

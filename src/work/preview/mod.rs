@@ -113,14 +113,16 @@ impl Preview {
     /// The folder or a file cannot be read; what was shown stays.
     pub async fn load(&self) -> Result<()> {
         let began = Instant::now();
-        let (files, read) = sync::read_folder(&self.ctx, &self.dir).await?;
+        let (files, mut read) = sync::read_folder(&self.ctx, &self.dir).await?;
         let images = self.images.clone();
         let decoding = tokio::task::spawn_blocking(move || {
-            let (media, new) = images.lock().unwrap_or_else(PoisonError::into_inner).of(&files);
-            (files, media, new)
+            let (media, new, faults) = images.lock().unwrap_or_else(PoisonError::into_inner).of(&files);
+            (files, media, new, faults)
         });
         let decoded = decoding.await.map_err(|error| Error::internal("reading images").because(error))?;
-        let (files, media, new) = decoded;
+        let (files, media, new, faults) = decoded;
+        read.findings.extend(faults);
+        read.findings.sort();
         // A roster with faults is told among the findings; the partners known so far stay.
         let roster = sync::roster_of(&files, &media).ok().flatten().map(|roster| roster.partners);
         let known = self.shown().partners;

@@ -25,6 +25,16 @@ pub fn has_time() -> bool {
     soak()
 }
 
+/// For how many seconds content is changed and tried (`TEST_FUZZ_S=600`); none asks for the short form.
+pub fn fuzz_seconds() -> Option<u64> {
+    variable("TEST_FUZZ_S").map(|seconds| seconds.parse().expect("TEST_FUZZ_S is a number of seconds"))
+}
+
+/// The number of the first input (`TEST_FUZZ_FROM`), to see one again.
+pub fn fuzz_from() -> Option<u64> {
+    variable("TEST_FUZZ_FROM").map(|number| number.parse().expect("TEST_FUZZ_FROM is the number of an input"))
+}
+
 /// What a test needs, if this machine has it; a test without it ends at once, except where nothing may be skipped: there
 /// it fails.
 pub fn needed<T>(what: &str, found: Option<T>) -> Option<T> {

@@ -24,7 +24,7 @@ mod process_faults;
 mod processes;
 mod recall;
 mod revisions;
-mod rig;
+pub mod rig;
 mod scale_out;
 mod serving;
 mod set_back;

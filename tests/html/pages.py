@@ -1,0 +1,374 @@
+"""Every page of the program, asked for once: a walk through the demo and the author's preview, with what is found on
+the way sent off (forms, offers, a report that a mail came back), so that the pages behind it are there too."""
+
+import email
+import email.policy
+import os
+import re
+import socketserver
+import subprocess
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+
+from program import PATIENCE_S, Program, Reply, form
+
+ROOT = Path(__file__).parents[2]
+TEMPLATES = ROOT / "templates/pages"
+# A partner a language: their pages and their mail.
+PARTNERS = {"en": "northlight", "ar": "dune-gate", "ja": "hoshikawa"}
+# Templates that are shown in the reader's language.
+PUBLIC = ["home", "asset", "talk", "thanks", "problem", "withdrawn", "preferences"]
+# Kinds of content that customers may open.
+FOLDERS = {"blog", "whitepapers", "webinars", "case-studies", "videos", "datasheets"}
+CONSOLE = [
+    (r"/console", "overview"),
+    (r"/console/content", "content"),
+    (r"/console/content/.+", "preview"),
+    (r"/console/issues/[^/]+", "issue"),
+    (r"/console/issues/.+/people/[^/]+", "person"),
+    (r"/console/dead-letters", "dead_letters"),
+    (r"/console/leads", "leads"),
+    (r"/console/leads/.+", "lead"),
+    (r"/console/partners", "partners"),
+    (r"/console/partners/.+", "partner"),
+    (r"/console/suppressions", "suppressions"),
+    (r"/console/suppressions/reports/.+", "report"),
+    (r"/console/revisions/.+", "revisions"),
+    (r"/console/diff/.+", "diff"),
+]
+# How many pages of one template are asked for; they differ in words.
+OF_EACH_MAX = 14
+SECRET = "a-secret-of-the-test-alone"
+PERSON = {
+    "name": "Nora Quist",
+    "email": "nora.quist@clinic.example",
+    "company": "Lakeside Clinic",
+    "phone": "+1 555 0134",
+    "message": "We had a failed restore last week.",
+}
+TAKEN_BACK = """---
+kind: blog
+title: Four hours
+summary: How long it takes.
+roles: [sales]
+publish: 2027-01-05
+author: Priya Raman
+---
+"""
+
+
+@dataclass
+class Page:
+    """What a browser gets: the template it was made of, its language, its address and its HTML."""
+
+    template: str
+    lang: str
+    path: str
+    html: str
+
+
+class Relay(socketserver.StreamRequestHandler):
+    """A mail server that takes everything and keeps nothing."""
+
+    def handle(self) -> None:
+        self.wfile.write(b"220 relay.example\r\n")
+        in_data = False
+        for line in self.rfile:
+            if in_data:
+                in_data = line != b".\r\n"
+                if not in_data:
+                    self.wfile.write(b"250 taken\r\n")
+                continue
+            word = line[:4].upper().strip()
+            in_data = word == b"DATA"
+            self.wfile.write(b"354 go on\r\n" if in_data else b"221 bye\r\n" if word == b"QUIT" else b"250 ok\r\n")
+            if word == b"QUIT":
+                return
+
+
+class Walk:
+    """The pages that were seen, and the folder of the demo they come from."""
+
+    def __init__(self, folder: Path) -> None:
+        self.pages: list[Page] = []
+        self.mails: dict[str, email.message.EmailMessage] = {}
+        self.renditions: dict[str, str] = {}
+        self.styles: dict[str, str] = {}
+        self.folder = folder
+
+    def keep(self, template: str, reply: Reply, status: int = 200) -> Reply:
+        assert reply.status == status, f"{template} at {reply.path}: {reply.status} and not {status}"
+        assert reply.kind.startswith("text/html"), f"{template} at {reply.path}: {reply.kind}"
+        self.pages.append(Page(template, lang_of(reply.text), reply.path, reply.text))
+        return reply
+
+    def all(self) -> "Walk":
+        here = {"PARTNERCAST_BOUNCES__HTTP_SECRET": SECRET, "PARTNERCAST_SERVER__TRUSTED_PROXIES": '["127.0.0.1/32"]'}
+        demo = Program.demo(self.folder, **here)
+        try:
+            self.public(demo)
+            # While the first mails are on their way.
+            self.preview()
+            self.mail(demo)
+            self.forms(demo)
+            self.came_back(demo)
+            self.console(demo)
+            self.withdrawn(demo)
+            self.keep("public/preferences", self.ask_to_stop(demo))
+        finally:
+            demo.stop()
+        self.nothing_left_out()
+        return self
+
+    def mailbox(self) -> list[email.message.EmailMessage]:
+        """What has arrived, the oldest first."""
+        files = sorted((self.folder / "mailbox/new").iterdir())
+        return [email.message_from_bytes(file.read_bytes(), policy=email.policy.default) for file in files]
+
+    def arrived(self) -> set[str]:
+        """The languages in which mail has arrived; the first of each is kept."""
+        for mail in self.mailbox():
+            self.mails.setdefault(lang_of(mail.get_body(("html",)).get_content()), mail)
+        return set(self.mails)
+
+    def public(self, demo: Program) -> None:
+        """Every public page of every partner, and pages that are not there."""
+        slugs = sorted(path.name for path in (ROOT / "content/roster/brands").iterdir())
+        for slug in slugs:
+            home = self.keep("public/home", demo.ask(f"/p/{slug}"))
+            for style in links(home, r"/.+\.css"):
+                self.styles[style.split("?")[0]] = demo.get(style).decode()
+            self.keep("public/talk", demo.ask(f"/p/{slug}/talk-to-us"))
+            self.keep("public/problem", demo.ask(f"/p/{slug}/blog/not-there"), 404)
+            for path in links(home, rf"/p/{slug}/[a-z-]+/[a-z0-9-]+"):
+                self.keep("public/asset", demo.ask(path))
+        for path in ("/p/nobody", "/nothing", "/r/not-a-token", "/u/not-a-token", "/o/not-a-token"):
+            self.keep("problem", demo.ask(path), 404)
+
+    def mail(self, demo: Program) -> None:
+        """The first mail of each language, from the mailbox, and what its links lead to."""
+        until("mail in every language", lambda: self.arrived() >= set(PARTNERS), 2 * PATIENCE_S)
+        for lang in PARTNERS:
+            html = self.mails[lang].get_body(("html",)).get_content()
+            self.keep("public/preferences", demo.ask(found(html, r"/u/[^\"]+")))
+            in_browser = found(html, r"/v/[^\"]+")
+            self.renditions[in_browser] = demo.get(in_browser).decode()
+        inbox = self.keep("inbox/list", demo.ask("/inbox"))
+        [path] = links(inbox, r"/inbox/.+")[:1]
+        for part in ("", "?part=text", "?part=headers", "?part=source"):
+            self.keep("inbox/mail", demo.ask(path + part))
+        self.keep("story/page", demo.ask("/"))
+
+    def forms(self, demo: Program) -> None:
+        """In each language: a form with faults, then rightly; a hand raised; and the rep's side of it."""
+        for number, slug in enumerate(PARTNERS.values()):
+            # Each from a network of their own: nobody sends so many forms in a minute.
+            demo.headers["X-Forwarded-For"] = f"10.0.{number}.1"
+            path = f"/p/{slug}/whitepapers/proof-of-recovery"
+            gate = form(demo.ask(path), path)
+            self.keep("public/asset", demo.send(gate, email="nora.quist at clinic"), 422)
+            thanks = self.keep("public/thanks", demo.send(gate, **filled(gate)))
+            hand = form(thanks, "/r/")
+            self.keep("public/thanks", demo.send(hand, email="no"), 422)
+            self.keep("public/thanks", demo.send(hand, **filled(hand)))
+            path = f"/p/{slug}/talk-to-us"
+            talk = form(demo.ask(path), path)
+            self.keep("public/talk", demo.send(talk, email=""), 422)
+            self.keep("public/thanks", demo.send(talk, **filled(talk, email=f"someone.else@{slug}-customer.example")))
+        del demo.headers["X-Forwarded-For"]
+        offer = self.offer()
+        teaser = self.keep("desk/teaser", demo.ask(offer))
+        card = self.keep("desk/card", demo.send(form(teaser, "/open")))
+        accepted = self.keep("desk/card", demo.send(form(card, "/accept")))
+        self.keep("desk/leads", demo.ask("/desk"))
+        self.keep("desk/card", demo.send(form(accepted, "/contacted")))
+
+    def offer(self) -> str:
+        """The link in the mail to a rep; that mail and the others that are no newsletter are kept."""
+        links = []
+
+        def look() -> bool:
+            for mail in self.mailbox():
+                if mail["list-id"] is None:
+                    self.mails[str(mail["subject"])] = mail
+                links.append(found(mail.get_body(("html",)).get_content(), r"/o/[^\"]+"))
+            return any(links)
+
+        until("an offer to a rep", look)
+        return next(link for link in links if link)
+
+    def came_back(self, demo: Program) -> None:
+        """A report that the mailbox of the Japanese reader is gone."""
+        mail = self.mails["ja"]
+        report = (
+            f"From: mailer-daemon@mx.example\r\nTo: {mail['return-path'].strip('<>')}\r\nSubject: failed\r\n"
+            "Content-Type: multipart/report; report-type=delivery-status; boundary=b\r\n\r\n"
+            "--b\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; mx.example\r\n\r\n"
+            f"Final-Recipient: rfc822; {mail['delivered-to']}\r\nAction: failed\r\nStatus: 5.1.1\r\n\r\n--b--\r\n"
+        )
+        reply = demo.ask(
+            f"/in/mail?to={urllib.parse.quote(mail['return-path'].strip('<>'))}",
+            report.encode(),
+            **{"Authorization": f"Bearer {SECRET}", "Content-Type": "message/rfc822"},
+        )
+        assert reply.status == 200, reply.text
+        self.keep("console/report", demo.ask(f"/console/suppressions/reports/{reply.text.split()[0]}"))
+
+    def console(self, demo: Program) -> None:
+        """Everything that links of the console lead to."""
+        todo, seen, count = ["/console"], set(), {}
+        while todo:
+            path = todo.pop(0)
+            bare = urllib.parse.urlsplit(path).path
+            template = next((name for pattern, name in CONSOLE if re.fullmatch(pattern, bare)), None)
+            # The most particular pattern comes last.
+            for pattern, name in CONSOLE:
+                template = name if re.fullmatch(pattern, bare) else template
+            if template is None or path in seen or count.get(template, 0) >= OF_EACH_MAX:
+                continue
+            seen.add(path)
+            count[template] = count.get(template, 0) + 1
+            page = self.keep(f"console/{template}", demo.ask(path))
+            todo += links(page, r"/console/.+")
+            for html in links(page, r"/console/renditions/[^/]+"):
+                if html not in self.renditions:
+                    self.renditions[html] = demo.ask(f"{html}/html").text
+        path = "whitepapers/proof-of-recovery"
+        for lang in PARTNERS:
+            self.keep("console/preview", demo.ask(f"/console/content/{path}?lang={lang}"))
+        self.keep("problem", demo.ask("/console/issues/none"), 404)
+        listed = self.keep("console/suppressions", demo.ask("/console/suppressions"))
+        add = form(listed, "/add")
+        self.keep("console/suppressions", demo.send(add, address="not an address"))
+        self.keep("console/suppressions", demo.send(add, address="gone@clinic.example", because="asked by telephone"))
+        self.keep("console/sign_in", demo.ask(self.sign_in_link(demo)))
+        self.keep("problem", demo.ask("/console/sign-in"))
+
+    def sign_in_link(self, demo: Program) -> str:
+        """The administrator's, as the command line prints it."""
+        command = [os.environ["PARTNERCAST"], "sign-in", "--config", self.folder / "partnercast.toml"]
+        environment = os.environ | {"PARTNERCAST_SERVER__PUBLIC_URL": demo.url}
+        done = subprocess.run(command, capture_output=True, text=True, env=environment, timeout=PATIENCE_S, check=True)
+        return urllib.parse.urlsplit(done.stdout.strip()).path
+
+    def withdrawn(self, demo: Program) -> None:
+        """A text that is written, corrected, taken away and recalled: what colleagues and customers see."""
+        reference = "blog/taken-back"
+        file = self.folder / f"content/{reference}.md"
+        page = f"/p/{PARTNERS['en']}/{reference}"
+        for words in ("It takes 4 hours.", "It takes 6 hours."):
+            file.write_text(f"{TAKEN_BACK}{words}\n")
+            until(words, lambda: words in demo.ask(page).text)
+        revisions = self.keep("console/revisions", demo.ask(f"/console/revisions/{reference}.md"))
+        [diff] = links(revisions, r"/console/diff/.+")
+        self.keep("console/diff", demo.ask(diff))
+        recall = form(revisions, "/console/recalls")
+        self.keep("console/revisions", demo.send(recall, because="", sure="yes"))
+        file.unlink()
+        until("the sync", lambda: demo.ask(page).status == 404)
+        self.keep("console/revisions", demo.send(recall, because="the figures are wrong", sure="yes"))
+        for slug in PARTNERS.values():
+            self.keep("public/withdrawn", demo.ask(f"/p/{slug}/{reference}"), 410)
+
+    def ask_to_stop(self, demo: Program) -> Reply:
+        """The last thing a reader does."""
+        html = self.mails["ar"].get_body(("html",)).get_content()
+        page = demo.ask(found(html, r"/u/[^\"]+"))
+        return demo.send(form(page, "/u/"), do="stop")
+
+    def preview(self) -> None:
+        """The author's pages, and what stands in their panes."""
+        relay = socketserver.TCPServer(("127.0.0.1", 0), Relay)
+        threading.Thread(target=relay.serve_forever, daemon=True).start()
+        config = self.folder / "preview.toml"
+        keys = self.folder / "token.keys"
+        config.write_text(
+            f'[database]\nurl = "sqlite:none.sqlite"\n[secrets]\ntoken_keys_file = "{keys}"\n'
+            f'[mail]\nrelay = "smtp://127.0.0.1:{relay.server_address[1]}"\n'
+            'return_path_domain = "bounces.brackenfold.example"\n'
+        )
+        preview = Program("preview", ROOT / "content", "--config", config)
+        try:
+            every = self.keep("preview/list", preview.ask("/"))
+            assets = links(every, r"/assets/.+")
+            assert len(assets) > 30, assets
+            for path in assets:
+                page = self.keep("preview/asset", preview.ask(path))
+                for frame in re.findall(r"<iframe[^>]* src=\"([^\"]+)\"", page.text):
+                    self.frame(preview, unescape(frame))
+            issue = "/newsletters/fold-forward/2027-01-12"
+            for slug in PARTNERS.values():
+                for role in ("sales", "technical", "executive"):
+                    self.frame(preview, f"/frames{issue}?partner={slug}&role={role}")
+                self.frame(preview, f"/frames/whitepapers/proof-of-recovery?partner={slug}&channel=mail")
+                self.frame(preview, f"/frames/social/restore-question?partner={slug}&dark=1")
+            two = "partner=northlight&role=sales&beside=1&partner2=dune-gate&role2=executive&dark=1&width=360"
+            self.keep("preview/asset", preview.ask(f"/assets{issue}?{two}"))
+            page = self.keep("preview/asset", preview.ask(f"/assets{issue}?partner=northlight"))
+            self.keep("problem", preview.ask("/assets/blog/not-there"), 404)
+            self.keep("preview/sent", preview.send(form(page, "/send/"), to="me@brackenfold.example"))
+        finally:
+            preview.stop()
+            relay.shutdown()
+
+    def frame(self, preview: Program, path: str) -> None:
+        reply = preview.ask(path)
+        if not reply.kind.startswith("text/html"):
+            return
+        is_mail = "xmlns:v=" in reply.text
+        if is_mail:
+            self.renditions[path] = reply.text
+        else:
+            self.keep("public/asset" if "/brand.css" in reply.text else "preview/text", reply)
+
+    def nothing_left_out(self) -> None:
+        """Every template that is a page of its own was seen, the public ones in each language."""
+        own = {
+            str(path.relative_to(TEMPLATES).with_suffix(""))
+            for path in TEMPLATES.rglob("*.html")
+            if "{% extends" in path.read_text() or "<!doctype" in path.read_text() and path.parent.name != "frame"
+        }
+        seen = {page.template for page in self.pages}
+        assert own <= seen, f"no page was made of {sorted(own - seen)}"
+        folders = {page.path.split("/")[-2] for page in self.pages if page.template == "public/asset"}
+        assert folders >= FOLDERS, f"nobody has a page of {FOLDERS - folders}"
+        for template in PUBLIC:
+            langs = {page.lang for page in self.pages if page.template == f"public/{template}"}
+            assert langs >= set(PARTNERS), f"public/{template} was seen in {sorted(langs)} only"
+
+
+def until(what: str, probe: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
+    """Waits until `probe` holds."""
+    end = time.monotonic() + seconds
+    while not probe():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        time.sleep(0.2)
+
+
+def lang_of(html: str) -> str:
+    """The language of a page as it says, without a region."""
+    said = re.search(r"<html\b[^>]*?\blang=\"([^\"-]*)", html)
+    return said[1] if said else ""
+
+
+def found(html: str, pattern: str) -> str:
+    """The path of the first link to a page of ours that fits; empty without one."""
+    link = re.search(rf"href=\"http://[^/]+({pattern})\"", html)
+    return unescape(link[1]) if link else ""
+
+
+def links(reply: Reply, pattern: str) -> list[str]:
+    """The addresses of a page's links that fit, once each."""
+    found = (unescape(link).split("#")[0] for link in re.findall(r"href=\"(/[^\"]*)\"", reply.text))
+    return list(dict.fromkeys(link for link in found if re.fullmatch(pattern, urllib.parse.urlsplit(link).path)))
+
+
+def filled(one, **other: str) -> dict[str, str]:
+    """Every field filled with something that fits, every box ticked, and nothing typed where people see nothing."""
+    fields = {name: PERSON.get(name, value or "Lakeside") for name, value in one.values.items() if name != "website"}
+    return fields | one.choices | {name: "yes" for name in one.boxes} | other
