@@ -10,7 +10,9 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, documents, drawn_logos, folder, git, tokens::sha256_hex};
+use super::{
+    cobrand::Media, context::Context, documents, drawn_logos, faint_logos, folder, git, tokens::sha256_hex,
+};
 use crate::{
     domain::{
         content::{
@@ -78,6 +80,7 @@ pub fn read(files: &[SourceFile]) -> Read {
         findings.extend(found.finish());
     }
     findings.extend(drawn_logos::findings(files));
+    findings.extend(faint_logos::findings(files, library.vendor.as_ref()));
     findings.extend(lint::newsletters(&library));
     findings.extend(reach::findings(&library, &partners));
     findings.extend(translations::findings(&library, &partners, &contacts));
@@ -312,7 +315,11 @@ pub fn roster_of(files: &[SourceFile], media: &Media) -> Result<Option<Roster>> 
     })?;
     let Some(mut roster) = parsed else { return Ok(None) };
     for partner in &mut roster.partners {
-        partner.brand.logo = media.get(&format!("roster/brands/{}/logo.png", partner.slug)).cloned();
+        let file = |name: &str| media.get(&format!("roster/brands/{}/{name}", partner.slug)).cloned();
+        let (logo, logo_dark) = (file("logo.png"), file("logo-dark.png"));
+        // It stands in for the other one, which is there for light grounds.
+        partner.brand.logo_dark = logo_dark.filter(|_| logo.is_some());
+        partner.brand.logo = logo;
     }
     Ok(Some(roster))
 }

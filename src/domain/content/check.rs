@@ -216,7 +216,9 @@ impl Check<'_> {
         let mut f = Findings::new(VENDOR, "");
         let library = self.library;
         if let Some(vendor) = &library.vendor {
-            self.image(&vendor.logo, || Place::START, &mut f);
+            for logo in [Some(&vendor.logo), vendor.logo_dark.as_ref()].into_iter().flatten() {
+                self.image(logo, || Place::START, &mut f);
+            }
         }
         f.finish()
     }

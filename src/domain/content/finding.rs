@@ -123,6 +123,7 @@ pub mod codes {
         MAIL_TOO_LARGE "C520" Warning "A mail so long that a large provider shows it cut off.";
         NAME_TOO_WIDE "C521" Warning "A partner's name with a word wider than a phone.";
         NOT_RENDERED "C522" Error "An asset that cannot be rendered for some partner.";
+        FAINT_LOGO "C523" Warning "A logo that is hard to see on the ground it stands on.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

@@ -329,6 +329,22 @@ fn the_folder_as_a_whole() {
     one(&without("images/logo.png"), "C502", 1, 1);
     one(&with("blog/x.md", vec![b'x'; 1024 * 1024 + 1]), "C510", 1, 1);
     one(&with("vendor.toml", VENDOR.replace("#1f4d3a", "#ffee00")), "C514", 11, 11);
+    let typeface = |word: &str| {
+        with("vendor.toml", VENDOR.replace("[brand]", &format!("[brand]\ntypeface = \"{word}\"")))
+    };
+    assert_eq!(ids(&typeface("literata")), [""; 0]);
+    assert_eq!(one(&typeface("literate"), "C106", 11, 12).fix, "did you mean `literata`?");
+    let dark = VENDOR.replace("logo =", "logo_dark = \"images/night.png\"\nlogo =");
+    assert_eq!(
+        one(&with("vendor.toml", &dark), "C502", 1, 1).message,
+        "the image `images/night.png` does not exist"
+    );
+    let brand = "primary = \"#123456\"\naccent = \"#123456\"\ntypeface = \"Zilla Slab\"\n";
+    let finding = one(&with("roster/brands/northlight/brand.toml", brand), "C106", 3, 12);
+    assert!(finding.fix.starts_with("did you mean `zilla-slab`?"), "{finding}");
+    assert_eq!(ids(&with("roster/brands/northlight/logo-dark.png", "png")), [""; 0]);
+    let finding = one(&with("roster/brands/northlight/logo_dark.png", "png"), "C504", 1, 1);
+    assert_eq!(finding.fix, "did you mean `logo-dark.png`?");
     assert_eq!(ids(&with("vendor.toml", VENDOR.replace("zone", "zones"))), ["C104", "C103"]);
 }
 
@@ -336,7 +352,8 @@ fn the_folder_as_a_whole() {
 fn every_code_has_a_test() {
     let here = include_str!("tests.rs");
     // Some take partners, and are tested in program/reach.rs, program/translations.rs and work/matrix.rs; one takes fonts,
-    // and is tested in work/documents.rs; the last is tested beside its limit, in finding.rs.
+    // and is tested in work/documents.rs, one pixels, in work/faint_logos.rs; the last is tested beside its limit, in
+    // finding.rs.
     let untested: Vec<&str> =
         codes::CODES.iter().map(|c| c.id).filter(|id| !here.contains(&format!("\"{id}\""))).collect();
     let elsewhere = [
@@ -349,6 +366,7 @@ fn every_code_has_a_test() {
         codes::MAIL_TOO_LARGE,
         codes::NAME_TOO_WIDE,
         codes::NOT_RENDERED,
+        codes::FAINT_LOGO,
         codes::MORE_FINDINGS,
     ];
     assert_eq!(untested, elsewhere.map(|code| code.id));

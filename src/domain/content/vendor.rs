@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     kernel::{EmailAddress, Locale},
-    partner::{Region, brand::Colour},
+    partner::{Region, Typeface, brand::Colour},
 };
 
 /// Contrast that text needs on its ground (WCAG 2.2 SC 1.4.3).
@@ -33,12 +33,16 @@ pub struct Vendor {
     pub zone: chrono_tz::Tz,
     /// Path of its logo under the content folder.
     pub logo: String,
+    /// Path of the one for dark grounds, where there is one.
+    pub logo_dark: Option<String>,
     /// A few words under the name.
     pub tagline: String,
     /// Colour of header bands.
     pub primary: Colour,
     /// Colour of buttons and links.
     pub accent: Colour,
+    /// Its typeface, which partners wear who chose none.
+    pub typeface: Option<Typeface>,
     /// From whom mail comes, by name.
     pub senders: BTreeMap<String, Sender>,
     /// Who looks after partners, by region.
@@ -101,6 +105,7 @@ impl Vendor {
         let postal_address = keys.need("postal_address", f).and_then(|v| v.line(f));
         let default_locale = keys.need("default_locale", f).and_then(|v| v.locale(f));
         let zone = keys.need("zone", f).and_then(|v| v.zone(f));
+        let logo_dark = keys.get("logo_dark").and_then(|v| logo(v, f));
         let logo = keys.need("logo", f).and_then(|v| logo(v, f));
         let tagline = keys.need("tagline", f).and_then(|v| v.line_of(TITLE_CHARS_MAX, f));
         let brand = keys.need("brand", f).and_then(|v| brand(v, f));
@@ -111,7 +116,7 @@ impl Vendor {
         let avoid = keys.get("avoid").and_then(|v| v.map(f)).map(|keys| avoid(keys, f)).unwrap_or_default();
         let staff = staff.into_iter().filter_map(|v| person(v, f)).collect();
         keys.finish(f);
-        let (primary, accent) = brand?;
+        let (primary, accent, typeface) = brand?;
         Some(Self {
             name: name?,
             legal_name: legal_name?,
@@ -120,9 +125,11 @@ impl Vendor {
             default_locale: default_locale?,
             zone: zone?,
             logo: logo?,
+            logo_dark,
             tagline: tagline?,
             primary,
             accent,
+            typeface,
             senders: senders?,
             channel_managers,
             staff,
@@ -151,12 +158,13 @@ fn logo(found: Found, f: &mut Findings<'_>) -> Option<String> {
     }
 }
 
-fn brand(found: Found, f: &mut Findings<'_>) -> Option<(Colour, Colour)> {
+fn brand(found: Found, f: &mut Findings<'_>) -> Option<(Colour, Colour, Option<Typeface>)> {
     let mut keys = found.map(f)?;
     let primary = keys.need("primary", f).and_then(|v| colour(v, f));
     let accent = keys.need("accent", f).and_then(|v| colour(v, f));
+    let typeface = keys.get("typeface").and_then(|v| v.choice(Typeface::WORDS, f));
     keys.finish(f);
-    Some((primary?, accent?))
+    Some((primary?, accent?, typeface))
 }
 
 /// A colour that carries white text.
