@@ -202,7 +202,13 @@ impl Check<'_> {
                 continue;
             }
             let path = format!("roster/brands/{partner}/logo.png");
-            let message = format!("`{partner}` has no logo; its name is set in type instead");
+            let dark = ["png", "svg"].map(|ending| format!("roster/brands/{partner}/logo-dark.{ending}"));
+            let which = if dark.iter().any(|path| self.whole.paths.contains(path.as_str())) {
+                "has a logo for dark grounds alone, which is not used"
+            } else {
+                "has no logo"
+            };
+            let message = format!("`{partner}` {which}; its name is set in type instead");
             all.extend(single(&path, codes::NO_LOGO, message, "add the file, or leave it so".to_owned()));
         }
         for (partner, path) in self.whole.brands.iter().filter(|(partner, _)| !partners.contains(*partner)) {

@@ -216,3 +216,37 @@ fn person(found: Found, f: &mut Findings<'_>) -> Option<Staff> {
     keys.finish(f);
     Some(Staff { name: name?, title: title?, email: email? })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::content::{
+        Library,
+        tests::{VENDOR, file, folder, ids, one, with},
+    };
+
+    #[test]
+    fn a_typeface_is_one_of_the_set_for_the_vendor_and_for_partners() {
+        let vendor = |word: &str| {
+            with("vendor.toml", VENDOR.replace("[brand]", &format!("[brand]\ntypeface = \"{word}\"")))
+        };
+        assert_eq!(ids(&vendor("literata")), [""; 0]);
+        assert_eq!(one(&vendor("literate"), "C106", 11, 12).fix, "did you mean `literata`?");
+        let brand = "primary = \"#123456\"\naccent = \"#123456\"\ntypeface = \"Zilla Slab\"\n";
+        let finding = one(&with("roster/brands/northlight/brand.toml", brand), "C106", 3, 12);
+        assert!(finding.fix.starts_with("did you mean `zilla-slab`?"), "{finding}");
+    }
+
+    #[test]
+    fn a_logo_for_dark_grounds_lies_beside_the_other_one() {
+        let dark = VENDOR.replace("logo =", "logo_dark = \"images/night.png\"\nlogo =");
+        assert!(one(&with("vendor.toml", &dark), "C502", 1, 1).message.contains("`images/night.png`"));
+        assert_eq!(ids(&with("roster/brands/northlight/logo-dark.png", "png")), [""; 0]);
+        let finding = one(&with("roster/brands/northlight/logo_dark.png", "png"), "C504", 1, 1);
+        assert_eq!(finding.fix, "did you mean `logo-dark.png`?");
+        let mut alone = folder();
+        alone.retain(|file| file.path != "roster/brands/northlight/logo.png");
+        alone.push(file("roster/brands/northlight/logo-dark.svg", "<svg/>"));
+        let finding = one(&Library::build(alone).1, "C509", 1, 1);
+        assert!(finding.message.contains("for dark grounds alone, which is not used"), "{finding}");
+    }
+}

@@ -245,8 +245,7 @@ mod tests {
         let plain: BrandProfile = toml::from_str("primary = \"#123456\"\naccent = \"#0a7d4b\"").unwrap();
         let stored = serde_json::to_string(&plain).unwrap();
         assert!(!stored.contains("typeface") && !stored.contains("logo_dark"), "{stored}");
-        let chosen =
-            BrandProfile { typeface: Some(Typeface::Jost), logo_dark: Some("ab".into()), ..plain.clone() };
+        let chosen = BrandProfile { typeface: Some(Typeface::Jost), logo_dark: Some("ab".into()), ..plain };
         let stored = serde_json::to_string(&chosen).unwrap();
         assert!(stored.contains("\"typeface\":\"jost\""), "{stored}");
         assert_eq!(serde_json::from_str::<BrandProfile>(&stored).unwrap(), chosen);
