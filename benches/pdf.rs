@@ -237,7 +237,7 @@ async fn write_all(out: &Path) {
         let pdf = documents::pdf(&ctx, partner, reference, &locale).await.expect("a document");
         let kind = reference.split('/').next().unwrap_or_default();
         let path = out.join(format!("{kind}-{}", documents::file_name(reference, partner)));
-        std::fs::write(&path, pdf.as_slice()).expect("a file");
-        println!("  {} has {} pages and {} bytes", path.display(), pages(&pdf), pdf.len());
+        std::fs::write(&path, pdf.pdf.as_slice()).expect("a file");
+        println!("  {} has {} pages and {} bytes", path.display(), pages(&pdf.pdf), pdf.pdf.len());
     }
 }

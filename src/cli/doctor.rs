@@ -16,13 +16,14 @@ use crate::{
     channel::dns::Resolver,
     config::Config,
     domain::{
-        content::library::Library,
+        content::Severity,
         kernel::{Clock, EmailAddress, Result, clock::SystemClock, random::OsRandom},
     },
     store::{Db, lock::address_noted},
     work::{
         doctor::{self, Finding, Group, Secret, SecretFile, Status, Subject, WaysBack},
-        folder, sync,
+        folder,
+        sync::{self, Read},
     },
 };
 
@@ -85,13 +86,16 @@ async fn subject(config: &Config, arguments: &Arguments) -> Result<Subject> {
         Err(error) => app::dkim::what_can_sign(config, &error),
     };
     let sqlite_file = config.database.url.strip_prefix("sqlite:").map(PathBuf::from);
-    let (library, content_fault) = match library(config.content.dir.as_deref(), db.as_ref().ok()).await {
-        Ok(library) => (library.map(Arc::new), None),
+    let (read, content_fault) = match content(config.content.dir.as_deref(), db.as_ref().ok()).await {
+        Ok(read) => (read, None),
         Err(error) => (None, Some(error.detail())),
     };
+    let (library, found) = read.map(|read| (Arc::new(read.library), read.findings)).unzip();
+    let errors = found.unwrap_or_default().into_iter().filter(|it| it.severity == Severity::Error);
     Ok(Subject {
         library,
         content_fault,
+        content_errors: errors.map(|error| error.to_string()).collect(),
         signer,
         dkim_faults,
         secret_files: secret_files(config),
@@ -132,7 +136,7 @@ fn ways_back(config: &Config) -> WaysBack {
 }
 
 /// The content of the folder, or as last synced; none where there is none yet.
-async fn library(dir: Option<&Path>, db: Option<&Db>) -> Result<Option<Library>> {
+async fn content(dir: Option<&Path>, db: Option<&Db>) -> Result<Option<Read>> {
     let files = match (dir, db) {
         (Some(dir), _) => folder::read(dir).await?,
         // A database that cannot be read is told about by itself.
@@ -142,7 +146,7 @@ async fn library(dir: Option<&Path>, db: Option<&Db>) -> Result<Option<Library>>
         },
         (None, None) => return Ok(None),
     };
-    Ok(Some(sync::read(&files).library))
+    Ok(Some(sync::read(&files)))
 }
 
 fn secret_files(config: &Config) -> Vec<SecretFile> {

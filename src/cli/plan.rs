@@ -79,7 +79,10 @@ pub async fn main(arguments: Arguments) -> Result<()> {
 
 fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
     let at = |ms: UtcMs| utc(ms).with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string();
-    let subject = issue.subject.as_ref().map(|subject| format!("  “{subject}”")).unwrap_or_default();
+    // As most of its readers will see it, which the file alone does not tell.
+    let subject = issue.variants.iter().max_by_key(|variant| variant.readers).map(|variant| &variant.subject);
+    let subject = subject.or(issue.subject.as_ref());
+    let subject = subject.map(|subject| format!("  “{subject}”")).unwrap_or_default();
     let mut lines = vec![format!("{}/{}{subject}  ({})", issue.newsletter, issue.date, issue.cadence)];
     let Some(file) = &issue.file else {
         lines.push("  promised, and nothing is written for it yet: `partnercast new` begins it".to_owned());
@@ -87,8 +90,8 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
     };
     lines.push(format!("  file      {file}"));
     if let Some(state) = &issue.state {
-        let when = issue.freezes_ms.map(|ms| format!(" since {}", at(ms))).unwrap_or_default();
-        lines.push(format!("  state     {state}{when}: fixed, see the console or `partnercast explain`"));
+        let when = issue.freezes_ms.map(|ms| format!(", fixed {}", at(ms))).unwrap_or_default();
+        lines.push(format!("  state     {state}{when}: see the console or `partnercast explain`"));
         return lines;
     }
     if let Some(ms) = issue.freezes_ms {
@@ -115,6 +118,9 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
         let more = if out.people > out.named.len() { ", …" } else { "" };
         lines.push(format!("  left out  {}: {}  {}{more}", out.people, out.because, out.named.join(", ")));
     }
+    lines.extend(
+        issue.held_because.iter().map(|why| format!("  held      until a person approves it: {why}")),
+    );
     lines.extend(issue.faults.iter().map(|fault| format!("  fault     {fault}")));
     if with_variants {
         lines.extend(issue.variants.iter().map(variant));

@@ -10,6 +10,7 @@ use crate::{
     store::Db,
     work::{
         recall::{self, Correction, Order},
+        revisions::Count,
         sync,
     },
 };
@@ -48,7 +49,9 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     let acts = arguments.because.is_some() || arguments.lift;
     let (true, Some(reference)) = (acts, &arguments.reference) else {
         let db = Db::open_read_only(&config.database.url).await?;
-        let found = recall::corrections(&db, arguments.reference.as_deref()).await?;
+        // Counting looks at every message: of one asset, and not of all.
+        let count = if arguments.reference.is_some() { Count::People } else { Count::Nobody };
+        let found = recall::corrections(&db, arguments.reference.as_deref(), count).await?;
         db.close().await;
         return list(&found, arguments.json);
     };
@@ -63,8 +66,11 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         let because = arguments.because.unwrap_or_default();
         let order = Order { reference, to: arguments.to.as_deref(), because: &because };
         let done = recall::recall(&db, &library, (now_ms, &OsRandom), ACTOR, &order).await?;
-        let people = recall::corrections(&db, Some(&done.reference)).await?.first().map_or(0, |it| it.people);
-        say(&format!("{}; {} an issue with an earlier text of it", effect(&done), have(people)));
+        let people = recall::outdated(&db, &done).await?;
+        say(&format!("{}; {} an issue with a wrong text of it", effect(&done), have(people)));
+        for path in recall::unmended(&db, &done).await? {
+            say(&format!("{path} has had no new text since: it may still say what was wrong"));
+        }
     }
     db.close().await;
     Ok(())
@@ -101,7 +107,7 @@ fn list(found: &[Correction], json: bool) -> Result<()> {
     Ok(())
 }
 
-/// `2027-01-12  blog/a -> blog/b  the price is wrong  by ana  12 people have an earlier text`
+/// `2027-01-12  blog/a -> blog/b  the price is wrong  by ana  12 people have a wrong text`
 fn line(correction: &Correction) -> String {
     let recall = &correction.recall;
     let day = |ms| utc(ms).format("%Y-%m-%d %H:%M UTC").to_string();
@@ -112,7 +118,10 @@ fn line(correction: &Correction) -> String {
     };
     let end = match (recall.lifted_ms, &recall.lifted_by) {
         (Some(ms), Some(by)) => format!("lifted {} by {by}", day(ms)),
-        _ => format!("{} an earlier text", have(correction.people)),
+        _ => correction.people.map_or_else(
+            || format!("in force; `partnercast recall {}` counts who has it", recall.reference),
+            |people| format!("{} a wrong text", have(people)),
+        ),
     };
     format!(
         "{}  {} {to}  {}  by {}  {end}",

@@ -90,6 +90,9 @@ pub struct WhoArguments {
     /// People at most; up to 10000 at a time.
     #[arg(long, default_value_t = 1_000)]
     limit: usize,
+    /// Go on after this delivery, with which the last list ended.
+    #[arg(long, value_name = "DELIVERY")]
+    after: Option<String>,
     /// One JSON object; times are UTC milliseconds.
     #[arg(long)]
     json: bool,
@@ -286,7 +289,7 @@ pub async fn who(arguments: WhoArguments) -> Result<()> {
         path: &path,
         no: arguments.number,
         partner: arguments.partner.as_deref(),
-        after: None,
+        after: arguments.after.as_deref(),
         limit: arguments.limit,
     };
     let answer = holders::who(&db, &question).await?;
@@ -311,7 +314,10 @@ fn who_lines(answer: &Answer) -> Vec<String> {
     let mut lines = vec![what];
     lines.extend(answer.people.iter().map(held_line));
     for took in &answer.takers {
-        let no = took.no.map(|no| format!(" of revision {no}")).unwrap_or_default();
+        let no = match took.numbers.as_slice() {
+            [] => String::new(),
+            some => format!(" of revision {}", numbers(some)),
+        };
         let taker = &took.taker;
         lines.push(format!(
             "file{no}  {}  {} <{}>, lead of {}",
@@ -326,9 +332,11 @@ fn who_lines(answer: &Answer) -> Vec<String> {
             "nobody: no issue with it was accepted for anybody, and nobody took a file of it".to_owned(),
         );
     } else {
-        let more = if answer.more.is_some() { " or more (--limit shows more)" } else { "" };
-        let count = i64::try_from(answer.people.len()).unwrap_or(i64::MAX);
-        lines.push(format!("{} messages{more}, {} files", count, answer.takers.len()));
+        let more = if answer.takers_cut { " and more" } else { "" };
+        lines.push(format!("{} messages, {} files{more}", answer.people.len(), answer.takers.len()));
+    }
+    if let Some(last) = &answer.more {
+        lines.push(format!("note       there are more: --after {last} goes on, --limit shows more at once"));
     }
     if answer.issues_cut {
         lines.push("note       only the latest 500 issues with it were looked at".to_owned());

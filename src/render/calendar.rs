@@ -3,6 +3,9 @@
 use chrono::{DateTime, Utc};
 use icalendar::{Calendar, Component as _, Event, EventLike as _, Property};
 
+/// Who made the file (RFC 5545 section 3.7.3).
+const PRODID: &str = "-//partnercast//partnercast//EN";
+
 /// A session at a time.
 #[derive(Debug, Clone)]
 pub struct Session<'s> {
@@ -42,8 +45,13 @@ pub fn calendar(session: &Session<'_>) -> String {
         organizer.add_parameter("CN", &name.replace('"', "'"));
         event.append_property(organizer.done());
     }
-    let mut calendar = Calendar::new();
-    calendar.append_property(("METHOD", "PUBLISH")).push(event.done());
+    let mut calendar = Calendar::empty();
+    let properties =
+        [("VERSION", "2.0"), ("PRODID", PRODID), ("CALSCALE", "GREGORIAN"), ("METHOD", "PUBLISH")];
+    for property in properties {
+        calendar.append_property(property);
+    }
+    calendar.push(event.done());
     calendar.to_string()
 }
 
@@ -73,6 +81,7 @@ mod tests {
             "DTEND:20270121T160000Z",
             "DTSTAMP:20270121T080000Z",
             "METHOD:PUBLISH",
+            "PRODID:-//partnercast//partnercast//EN",
         ] {
             assert!(unfolded.contains(&format!("\r\n{line}\r\n")), "{line}: {unfolded}");
         }

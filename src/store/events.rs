@@ -22,6 +22,8 @@ pub struct Event {
     pub partner_slug: String,
     /// Which asset.
     pub asset: Option<String>,
+    /// The revision of it that was shown or taken, by hash.
+    pub revision: Option<String>,
     /// Which link of the mail.
     pub link_no: Option<i64>,
     /// HTTP method.
@@ -51,6 +53,7 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
             event.lead_id,
             event.partner_slug,
             event.asset,
+            event.revision,
             event.link_no,
             event.method,
             event.agent,
@@ -61,7 +64,7 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
     });
     tx.bulk(
         "INSERT INTO engagement_event (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset,
-             link_no, method, agent, network, human, verdict)",
+             revision, link_no, method, agent, network, human, verdict)",
         rows.collect(),
         "ON CONFLICT (id) DO NOTHING",
     )
@@ -75,7 +78,7 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
 /// Those of [`Db::all`].
 pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
     db.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
              network, human, verdict
          FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000",
         args![lead_id],
@@ -89,7 +92,7 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
 /// Those of [`Db::all`].
 pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
     db.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
              network, human, verdict
          FROM engagement_event WHERE delivery_id = $1 ORDER BY at_ms, id LIMIT 1000",
         args![delivery_id],
@@ -104,7 +107,7 @@ pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
 /// Those of [`Db::all`].
 pub async fn of_recent_leads(db: &Db, partner: Option<&str>) -> Result<Vec<Event>> {
     db.all(
-        "SELECT e.id, e.kind, e.at_ms, e.delivery_id, e.contact_id, e.lead_id, e.partner_slug, e.asset, e.link_no,
+        "SELECT e.id, e.kind, e.at_ms, e.delivery_id, e.contact_id, e.lead_id, e.partner_slug, e.asset, e.revision, e.link_no,
              e.method, e.agent, e.network, e.human, e.verdict
          FROM engagement_event e
          JOIN (SELECT id FROM lead WHERE $1 IS NULL OR partner_slug = $1
@@ -121,7 +124,7 @@ pub async fn of_recent_leads(db: &Db, partner: Option<&str>) -> Result<Vec<Event
 /// Those of [`Tx::all`].
 pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
     tx.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
              network, human, verdict
          FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000",
         args![lead_id],
@@ -135,7 +138,7 @@ pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
 /// Those of [`Db::all`].
 pub async fn recent(db: &Db) -> Result<Vec<Event>> {
     db.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, link_no, method, agent,
+        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
              network, human, verdict
          FROM engagement_event ORDER BY at_ms DESC, id DESC LIMIT 200",
         Vec::new(),

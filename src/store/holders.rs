@@ -109,21 +109,41 @@ pub async fn counts(db: &Db, path: &str) -> Result<Vec<(String, i64)>> {
     .await
 }
 
-/// How many different people have a text of `path` other than the one with `hash`.
+/// How many different people have a text of an asset, or of a translation of it, that was wrong: one that was not the head
+/// of its path at `good_since_ms` or later, or any where that is nothing. Looks at every message of the issues that hold
+/// it: seconds with a million readers.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
-pub async fn others(db: &Db, path: &str, hash: &str) -> Result<i64> {
+pub async fn of_wrong_texts(db: &Db, reference: &str, good_since_ms: Option<UtcMs>) -> Result<i64> {
+    let plain = reference.replace('!', "!!").replace('%', "!%").replace('_', "!_");
     let row: Option<(i64,)> = db
         .opt(
-            "SELECT COUNT(DISTINCT d.recipient_key) FROM delivery d CROSS JOIN rendition_asset a
-             WHERE d.source IN (SELECT r.issue_id FROM rendition_asset x JOIN rendition r ON r.id = x.rendition_id
-                                WHERE x.path = $1)
-               AND d.state = 'accepted' AND a.rendition_id = d.rendition_id AND a.path = $1 AND a.hash <> $2",
-            args![path, hash],
+            "WITH wrong AS (
+                 SELECT DISTINCT h.path, h.hash FROM content_history h
+                 WHERE (h.path = $1 OR h.path LIKE $2 ESCAPE '!') AND ($3 IS NULL OR NOT EXISTS (
+                     SELECT 1 FROM content_history g WHERE g.path = h.path AND g.hash = h.hash
+                       AND g.no >= COALESCE((SELECT MAX(l.no) FROM content_history l
+                                             WHERE l.path = h.path AND l.since_ms <= $3), 0)))),
+             holding AS (
+                 SELECT DISTINCT r.id, r.issue_id FROM wrong w
+                 JOIN rendition_asset a ON a.path = w.path AND a.hash = w.hash
+                 JOIN rendition r ON r.id = a.rendition_id)
+             SELECT COUNT(DISTINCT d.recipient_key) FROM delivery d
+             WHERE d.source IN (SELECT issue_id FROM holding) AND d.state = 'accepted'
+               AND d.rendition_id IN (SELECT id FROM holding)",
+            args![format!("{reference}.md"), format!("{plain}.%.md"), good_since_ms],
         )
         .await?;
     Ok(row.map_or(0, |(count,)| count))
+}
+
+/// The issue and the lower-cased address of a delivery of an issue: where a list of [`page`] goes on after it.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn place(db: &Db, delivery_id: &str) -> Result<Option<(String, String)>> {
+    db.opt("SELECT source, recipient_key FROM delivery WHERE id = $1", args![delivery_id]).await
 }
 
 /// A lead who took a file of an asset.
@@ -139,29 +159,32 @@ pub struct Taker {
     pub email: String,
     /// Their partner.
     pub partner_slug: String,
-    /// The language of their pages and files.
-    pub locale: String,
-    /// When they took it: it was made of the head of that moment.
+    /// Which text it was made of, as in the history.
+    pub hash: String,
+    /// When they took it.
     pub at_ms: UtcMs,
 }
 
-/// Downloads of `asset` by leads who are people, of one `partner` or of all, oldest first after (`after_ms`, `after_id`), at most [`PAGE`].
+/// Downloads by leads who are people of files that were made of `path`, of the text with this `hash` or any, at one
+/// `partner` or at all, oldest first after (`after_ms`, `after_id`), at most [`PAGE`].
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn takers(
     db: &Db,
-    asset: &str,
+    (path, hash): (&str, Option<&str>),
     partner: Option<&str>,
     (after_ms, after_id): (UtcMs, &str),
 ) -> Result<Vec<Taker>> {
     db.all(
-        "SELECT e.id, l.id AS lead_id, l.name, l.email, l.partner_slug, l.locale, e.at_ms
+        "SELECT e.id, l.id AS lead_id, l.name, l.email, l.partner_slug, e.revision AS hash, e.at_ms
          FROM engagement_event e JOIN lead l ON l.id = e.lead_id
-         WHERE e.kind = 'download' AND e.asset = $1 AND e.human AND (e.at_ms, e.id) > ($2, $3)
-           AND ($5 IS NULL OR l.partner_slug = $5)
-         ORDER BY e.at_ms, e.id LIMIT $4",
-        args![asset, after_ms, after_id, PAGE as i64, partner],
+         WHERE e.kind = 'download' AND e.human AND (e.at_ms, e.id) > ($3, $4)
+           AND e.revision IN (SELECT h.hash FROM content_history h
+                              WHERE h.path = $1 AND ($2 IS NULL OR h.hash = $2))
+           AND ($6 IS NULL OR l.partner_slug = $6)
+         ORDER BY e.at_ms, e.id LIMIT $5",
+        args![path, hash, after_ms, after_id, PAGE as i64, partner],
     )
     .await
 }

@@ -108,6 +108,19 @@ pub async fn references(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(reference,)| reference).collect())
 }
 
+/// The recalls in force that lead to another asset, the latest first, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn with_target(db: &Db) -> Result<Vec<Recall>> {
+    db.all(
+        "SELECT id, reference, target, because, good_no, actor, recalled_ms, lifted_ms, lifted_by
+         FROM recall WHERE lifted_ms IS NULL AND target IS NOT NULL ORDER BY recalled_ms DESC, id DESC LIMIT 1000",
+        Vec::new(),
+    )
+    .await
+}
+
 /// All recalls, or those of one asset, the latest first, at most [`LIST_MAX`].
 ///
 /// # Errors

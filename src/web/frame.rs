@@ -94,7 +94,7 @@ impl Frame {
             Area::Console => nav.extend(CONSOLE),
             Area::Demo => nav.extend([("Console", "/console"), ("Sales desk", "/desk")]),
             Area::Desk => nav.push(("Your leads", "/desk")),
-            Area::Preview => nav.push(("All content", "/")),
+            Area::Preview => nav.extend([("All content", "/"), ("Reference", "/reference")]),
             Area::Public => {}
         }
         // The longest entry that leads here is the current one.
@@ -173,7 +173,7 @@ impl Frame {
                 &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")]
             }
             Area::Desk => &[("Your leads", "/desk")],
-            Area::Preview => &[("All content", "/")],
+            Area::Preview => &[("All content", "/"), ("Reference", "/reference")],
             Area::Public => &[],
         };
         Self {

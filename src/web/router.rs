@@ -99,6 +99,8 @@ fn preview_routes() -> Routes {
     Router::new()
         .route("/", get(preview::list::page))
         .route("/changes", get(preview::changes))
+        .route("/reference", get(preview::reference::page))
+        .route("/reference/{kind}", get(preview::reference::kind))
         .route("/assets/{*reference}", get(preview::asset::page))
         .route("/frames/{*reference}", get(preview::frame::show))
         .route("/send/{*reference}", post(preview::sent::send))

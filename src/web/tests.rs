@@ -113,6 +113,7 @@ fn every_page_renders_with_every_sample() {
     samples.app("preview", "console/preview", Area::Console, &console::content::PreviewView::sample());
     samples.app("preview-list", "preview/list", Area::Preview, &preview::list::View::sample());
     samples.app("preview-asset", "preview/asset", Area::Preview, &preview::asset::View::sample());
+    samples.app("preview-reference", "preview/reference", Area::Preview, &preview::reference::View::sample());
     samples.app("preview-text", "preview/text", Area::Preview, &preview::frame::TextView::sample());
     samples.app("preview-sent", "preview/sent", Area::Preview, &preview::sent::View::sample());
     samples.app("sign-in", "console/sign_in", Area::Public, &console::signin::View::sample());

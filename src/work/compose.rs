@@ -85,6 +85,18 @@ impl<'a> Plan<'a> {
 }
 
 impl Plan<'_> {
+    /// The assets that the issue has cards of, in any language.
+    pub(super) fn featured(&self) -> impl Iterator<Item = &str> {
+        self.library.versions(&self.asset.reference).iter().flat_map(|asset| {
+            match &asset.detail {
+                Detail::Issue(issue) => issue.features.as_slice(),
+                _ => &[],
+            }
+            .iter()
+            .map(|it| it.as_str())
+        })
+    }
+
     /// The issue in the readers' language, and that language.
     fn localised(&self, locale: &Locale) -> (&Asset, &Issue, Locale) {
         let found = self.library.find(&self.asset.reference, locale).unwrap_or(self.asset);

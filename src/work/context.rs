@@ -2,7 +2,7 @@
 
 use std::{
     path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
+    sync::{Arc, Mutex, PoisonError, RwLock},
 };
 
 use tokio::sync::Notify;
@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::{cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, track::Tracker};
 use crate::{
     domain::{
-        content::{Finding, library::Library},
+        content::{Finding, Library, Memo},
         delivery::{Classes, WarmUp, backoff::OnUncertain, report::ComplaintScope},
         kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
     },
@@ -94,6 +94,7 @@ pub struct Context {
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
+    parsed: Arc<Mutex<Memo>>,
 }
 
 /// The content as last synced.
@@ -130,6 +131,7 @@ impl Context {
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),
+            parsed: Arc::default(),
         }
     }
 
@@ -179,6 +181,11 @@ impl Context {
     /// Replaces the errors for which the content folder is not taken.
     pub fn set_refused_findings(&self, findings: Vec<Finding>) {
         *self.refused_findings.write().unwrap_or_else(PoisonError::into_inner) = findings;
+    }
+
+    /// What was made of the content folder's files when they were last read.
+    pub fn parsed(&self) -> Arc<Mutex<Memo>> {
+        self.parsed.clone()
     }
 
     /// An absolute address of ours.

@@ -2,12 +2,13 @@
 
 use serde::Serialize;
 
-use super::revisions::{no_such, reference_of, versions};
+use super::revisions::{no_such, reference_of};
 use crate::{
-    domain::kernel::{Error, Locale, Result, clock::UtcMs},
+    domain::kernel::{Error, Result, clock::UtcMs},
     store::{
         Db,
         holders::{self, Holder, HoldingIssue, ISSUES_MAX, PAGE, Taker},
+        partners,
         revisions::{self, Number},
     },
 };
@@ -24,21 +25,10 @@ pub struct Question<'a> {
     pub no: Option<i64>,
     /// At which partner; at all if nothing.
     pub partner: Option<&'a str>,
-    /// Where the last answer ended.
-    pub after: Option<Place>,
+    /// The delivery with which the last answer ended.
+    pub after: Option<&'a str>,
     /// People at most, up to [`PEOPLE_MAX`].
     pub limit: usize,
-}
-
-/// Where an answer ended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
-    /// The issue.
-    pub issue: String,
-    /// The last person's address.
-    pub key: String,
-    /// Their delivery.
-    pub delivery: String,
 }
 
 /// Somebody who has it.
@@ -60,8 +50,8 @@ pub struct Held {
 /// A lead who took a file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Took {
-    /// The number it was made of.
-    pub no: Option<i64>,
+    /// The numbers of the text it was made of.
+    pub numbers: Vec<i64>,
     /// Who and when.
     #[serde(flatten)]
     pub taker: Taker,
@@ -76,10 +66,12 @@ pub struct Answer {
     pub numbers: Vec<i64>,
     /// Issue by issue, the latest first, then by address.
     pub people: Vec<Held>,
-    /// Where it goes on, where there may be more.
-    pub more: Option<Place>,
-    /// Leads who took a file of it, oldest first; with the first answer alone.
+    /// The last delivery of `people`, where there may be more: where the next answer goes on.
+    pub more: Option<String>,
+    /// Leads who took a file of it, oldest first; with the first answer alone, and at most [`PEOPLE_MAX`].
     pub takers: Vec<Took>,
+    /// Whether there are more of those.
+    pub takers_cut: bool,
     /// Issues that were frozen before revisions were noted: nothing is known of them.
     pub issues_unrecorded: i64,
     /// Whether there are more issues than were looked at.
@@ -89,9 +81,14 @@ pub struct Answer {
 /// Answers. Reads page by page, so memory is that of the answer.
 ///
 /// # Errors
-/// `NotFound` for a number that is not there; those of the store.
+/// `NotFound` for a number, partner or delivery that is not there; those of the store.
 pub async fn who(db: &Db, question: &Question<'_>) -> Result<Answer> {
     let path = question.path;
+    if let Some(partner) = question.partner {
+        partners::partner(db, partner)
+            .await?
+            .ok_or_else(|| Error::not_found(format!("partner `{partner}`")))?;
+    }
     let numbers = revisions::numbers(db, path).await?;
     let latest = numbers.first().ok_or_else(|| Error::not_found(format!("`{path}`")))?.no;
     let hash = match question.no {
@@ -110,14 +107,19 @@ pub async fn who(db: &Db, question: &Question<'_>) -> Result<Answer> {
     let issues = holders::issues(db, path, hash.as_deref()).await?;
     let issues_cut = issues.len() >= usize::try_from(ISSUES_MAX).unwrap_or(usize::MAX);
     let (people, more) = people(db, question, &issues, &numbers, hash.as_deref()).await?;
-    let takers =
-        if question.after.is_none() { takers(db, question, &numbers, &asked).await? } else { Vec::new() };
+    let mut takers = match question.after {
+        None => takers(db, question, &numbers, hash.as_deref()).await?,
+        Some(_) => Vec::new(),
+    };
+    let takers_cut = takers.len() > PEOPLE_MAX;
+    takers.truncate(PEOPLE_MAX);
     Ok(Answer {
         path: path.to_owned(),
         numbers: asked,
         people,
         more,
         takers,
+        takers_cut,
         issues_unrecorded: holders::unrecorded(db).await?,
         issues_cut,
     })
@@ -129,22 +131,28 @@ async fn people(
     issues: &[HoldingIssue],
     numbers: &[Number],
     hash: Option<&str>,
-) -> Result<(Vec<Held>, Option<Place>)> {
+) -> Result<(Vec<Held>, Option<String>)> {
     let limit = question.limit.clamp(1, PEOPLE_MAX);
     let asset = reference_of(question.path).unwrap_or(question.path);
     let mut people: Vec<Held> = Vec::new();
-    let after = question.after.as_ref();
-    let first = after.and_then(|after| issues.iter().position(|issue| issue.id == after.issue)).unwrap_or(0);
+    let (first, mut at) = match question.after {
+        None => (0, (String::new(), String::new())),
+        Some(delivery) => {
+            let place = holders::place(db, delivery).await?;
+            let at = place.and_then(|(id, key)| Some((issues.iter().position(|issue| issue.id == id)?, key)));
+            let (first, key) = at.ok_or_else(|| no_such_place(delivery))?;
+            (first, (key, delivery.to_owned()))
+        }
+    };
     for issue in &issues[first..] {
-        let begin = after.filter(|after| after.issue == issue.id);
-        let mut at = begin.map_or_else(Default::default, |it| (it.key.clone(), it.delivery.clone()));
         loop {
             let what = (question.path, hash, asset);
             let page = holders::page(db, &issue.id, what, question.partner, (&at.0, &at.1)).await?;
             let full = page.len() == PAGE;
             for holder in page {
                 if people.len() == limit {
-                    return Ok((people, Some(Place { issue: issue.id.clone(), key: at.0, delivery: at.1 })));
+                    let last = people.last().map(|held| held.holder.delivery_id.clone());
+                    return Ok((people, last));
                 }
                 at = (holder.recipient_key.clone(), holder.delivery_id.clone());
                 people.push(Held {
@@ -159,38 +167,32 @@ async fn people(
                 break;
             }
         }
+        at = (String::new(), String::new());
     }
     Ok((people, None))
 }
 
-/// Files are made of the head of their moment, in the lead's language where there is a translation.
-async fn takers(db: &Db, question: &Question<'_>, numbers: &[Number], asked: &[i64]) -> Result<Vec<Took>> {
-    let Some(asset) = reference_of(question.path) else { return Ok(Vec::new()) };
-    let versions = versions(db, asset).await?;
-    let (mut took, mut after) = (Vec::new(), (UtcMs::MIN, String::new()));
-    loop {
-        let page = holders::takers(db, asset, question.partner, (after.0, &after.1)).await?;
-        let Some(last) = page.last() else { return Ok(took) };
-        after = (last.at_ms, last.id.clone());
-        for taker in page {
-            let no = shown_at(numbers, taker.at_ms);
-            let is_theirs = version_for(asset, &versions, &taker.locale) == question.path;
-            if is_theirs && (asked.is_empty() || no.is_some_and(|no| asked.contains(&no))) {
-                took.push(Took { no, taker });
-            }
-            if took.len() >= PEOPLE_MAX {
-                return Ok(took);
-            }
-        }
-    }
+fn no_such_place(delivery: &str) -> Error {
+    Error::not_found_but(format!("delivery `{delivery}`"), "take the one with which the last answer ended")
 }
 
-/// The path of the version that a reader of `locale` is given.
-fn version_for(asset: &str, versions: &[String], locale: &str) -> String {
-    let original = format!("{asset}.md");
-    let Ok(locale) = Locale::parse(locale) else { return original };
-    let paths = locale.fallbacks().into_iter().map(|tag| format!("{asset}.{tag}.md"));
-    paths.into_iter().find(|path| versions.contains(path)).unwrap_or(original)
+/// One more than an answer holds.
+async fn takers(
+    db: &Db,
+    question: &Question<'_>,
+    numbers: &[Number],
+    hash: Option<&str>,
+) -> Result<Vec<Took>> {
+    let (mut took, mut after): (Vec<Took>, _) = (Vec::new(), (UtcMs::MIN, String::new()));
+    while took.len() <= PEOPLE_MAX {
+        let page = holders::takers(db, (question.path, hash), question.partner, (after.0, &after.1)).await?;
+        let Some(last) = page.last() else { break };
+        after = (last.at_ms, last.id.clone());
+        took.extend(
+            page.into_iter().map(|taker| Took { numbers: of_text(numbers, &taker.hash).collect(), taker }),
+        );
+    }
+    Ok(took)
 }
 
 /// The numbers of a text, the latest first.
@@ -208,13 +210,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_head_of_a_moment_and_the_version_of_a_language() {
+    fn the_head_of_a_moment_and_the_numbers_of_a_text() {
         let number = |no, since_ms| Number { hash: format!("h{}", no % 2), no, since_ms };
         let numbers = [number(3, 30), number(2, 20), number(1, 10)];
         assert_eq!([5, 10, 29, 99].map(|ms| shown_at(&numbers, ms)), [None, Some(1), Some(2), Some(3)]);
         assert_eq!(of_text(&numbers, "h1").collect::<Vec<_>>(), [3, 1]);
-        let versions = ["blog/a.de.md".to_owned(), "blog/a.md".to_owned()];
-        assert_eq!(version_for("blog/a", &versions, "de-AT"), "blog/a.de.md");
-        assert_eq!(version_for("blog/a", &versions, "fr"), "blog/a.md");
     }
 }

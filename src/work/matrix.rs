@@ -84,13 +84,25 @@ pub fn matrix(
     };
     let originals = library.assets.iter().filter(|asset| asset.locale.is_none());
     for original in originals.filter(|asset| !matches!(asset.detail, Detail::Newsletter(_))) {
-        let mut tried = Tried { templates, library, media, faults: BTreeMap::new() };
-        let cells = partners.iter().map(|partner| tried.cell(original, partner)).collect();
-        all.findings.extend(tried.findings(library));
-        all.rows.push(Row { reference: original.reference.clone(), cells });
+        let (row, findings) = row(templates, library, media, partners, original);
+        all.findings.extend(findings);
+        all.rows.push(row);
     }
     all.findings.sort();
     Ok(all)
+}
+
+/// The row of the asset `original`, and what went wrong with it.
+pub fn row(
+    templates: &Templates,
+    library: &Library,
+    media: &Media,
+    partners: &[Partner],
+    original: &Asset,
+) -> (Row, Vec<Finding>) {
+    let mut tried = Tried { templates, library, media, faults: BTreeMap::new() };
+    let cells = partners.iter().map(|partner| tried.cell(original, partner)).collect();
+    (Row { reference: original.reference.clone(), cells }, tried.findings(library))
 }
 
 /// A name whose longest word is wider than a phone.
@@ -109,8 +121,8 @@ fn wide_name(partner: &Partner) -> Option<Finding> {
     f.finish().pop()
 }
 
-/// What went wrong with an asset: path, code, message, fix; and for whom.
-type Faults = BTreeMap<(String, &'static str, String, &'static str), BTreeSet<String>>;
+/// What went wrong with an asset: path, the words that stand at the place, code, message, fix; and for whom.
+type Faults = BTreeMap<(String, String, &'static str, String, &'static str), BTreeSet<String>>;
 
 /// One asset, tried for everybody.
 struct Tried<'t> {
@@ -121,8 +133,15 @@ struct Tried<'t> {
 }
 
 impl Tried<'_> {
-    fn fault(&mut self, asset: &Asset, code: Code, message: String, fix: &'static str, partner: &Partner) {
-        let key = (asset.path.clone(), code.id, message, fix);
+    fn fault(
+        &mut self,
+        (asset, at): (&Asset, &str),
+        code: Code,
+        message: String,
+        fix: &'static str,
+        partner: &Partner,
+    ) {
+        let key = (asset.path.clone(), at.to_owned(), code.id, message, fix);
         self.faults.entry(key).or_default().insert(partner.slug.to_string());
     }
 
@@ -143,7 +162,7 @@ impl Tried<'_> {
         if !missing.is_empty() {
             for one in missing {
                 let fix = "add a default, or the value to their brand profiles";
-                self.fault(asset, codes::NO_VALUE, one.to_string(), fix, partner);
+                self.fault((asset, one.field.as_str()), codes::NO_VALUE, one.to_string(), fix, partner);
             }
             return Cell::Faulty;
         }
@@ -195,7 +214,13 @@ impl Tried<'_> {
                 }
                 Err(error) => {
                     let fix = "mend what it says; the issue would not be frozen as it is";
-                    self.fault(asset, codes::NOT_RENDERED, error.public().to_owned(), fix, partner);
+                    self.fault(
+                        (asset, "subject:"),
+                        codes::NOT_RENDERED,
+                        error.public().to_owned(),
+                        fix,
+                        partner,
+                    );
                     return Cell::Faulty;
                 }
             }
@@ -209,7 +234,7 @@ impl Tried<'_> {
             let message =
                 format!("the mail has more than {} kB, and is shown cut off", HTML_BYTES_WARN / 1_000);
             let fix = "shorten its blocks, or feature less";
-            self.fault(asset, codes::MAIL_TOO_LARGE, message, fix, partner);
+            self.fault((asset, "subject:"), codes::MAIL_TOO_LARGE, message, fix, partner);
         }
     }
 
@@ -223,7 +248,7 @@ impl Tried<'_> {
                 "with their names the subject is longer than the {SUBJECT_CHARS_SHOWN} characters that telephones show"
             );
             let fix = "say first what matters, and put the name last or leave it out";
-            self.fault(asset, codes::LONG_SUBJECT, message, fix, partner);
+            self.fault((asset, "subject:"), codes::LONG_SUBJECT, message, fix, partner);
         }
     }
 
@@ -238,7 +263,7 @@ impl Tried<'_> {
                 fits = false;
                 let message = format!("with their names the post is longer than {} takes", network.as_str());
                 let fix = "shorten it, or give the network a text of its own in `text_for`";
-                self.fault(asset, codes::POST_TOO_LONG, message, fix, brand.partner);
+                self.fault((asset, network.as_str()), codes::POST_TOO_LONG, message, fix, brand.partner);
             }
         }
         if fits { Cell::Rendered(post.networks.len()) } else { Cell::Faulty }
@@ -247,12 +272,13 @@ impl Tried<'_> {
     /// A finding a fault, with everybody it happened to.
     fn findings(self, library: &Library) -> Vec<Finding> {
         let mut all = Vec::new();
-        for ((path, id, message, fix), slugs) in self.faults {
+        for ((path, at, id, message, fix), slugs) in self.faults {
             let Some(code) = codes::CODES.iter().find(|code| code.id == id) else { continue };
             let asset = library.assets.iter().find(|asset| asset.path == path);
-            let mut f = Findings::new(&path, asset.map_or("", |asset| asset.source.as_str()));
+            let source = asset.map_or("", |asset| asset.source.as_str());
+            let mut f = Findings::new(&path, source);
             let slugs: Vec<&str> = slugs.iter().map(String::as_str).collect();
-            f.add(*code, Place::START, format!("for {}: {message}", listed(&slugs)), fix);
+            f.add_at(*code, source.find(&at).unwrap_or(0), format!("for {}: {message}", listed(&slugs)), fix);
             all.extend(f.finish());
         }
         all

@@ -10,7 +10,7 @@ use super::{
     audience::{Audience, VariantKey, key_of, page},
     compose::{self, Plan},
     context::Context,
-    publish,
+    publish, recall,
 };
 use crate::{
     domain::{
@@ -18,7 +18,7 @@ use crate::{
             Error, Result,
             clock::{MINUTE_MS, UtcMs, utc},
         },
-        program::cadence::Cadence,
+        program::{cadence::Cadence, issue::IssueState},
     },
     store::{
         audience as stored,
@@ -60,6 +60,8 @@ pub struct Planned {
     pub since: Option<Since>,
     /// What would keep it from being fixed.
     pub faults: Vec<String>,
+    /// What would keep it, once fixed, until a person has looked at it.
+    pub held_because: Vec<String>,
 }
 
 /// A promise.
@@ -157,8 +159,10 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
         let cadence = Cadence::parse(&newsletter.cadence)?;
         let written = library.issues_of(asset.slug());
         let mut nominal = utc(ctx.now_ms()).naive_utc() - chrono::Duration::days(1);
-        for _ in 0..count.min(AHEAD_MAX) {
+        let mut left = count.min(AHEAD_MAX);
+        while left > 0 {
             let Some(next) = cadence.next_nominal(nominal) else { break };
+            left -= 1;
             nominal = next;
             let blank = Planned::blank(asset.slug(), next, &cadence);
             let found = written.iter().find(|(_, issue)| issue.date == next.date());
@@ -175,7 +179,13 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
                 asset: file,
                 issue,
             };
-            all.push((next, planned(ctx, &plan, next, blank).await?));
+            let planned = planned(ctx, &plan, next, blank).await?;
+            if planned.has_ended() {
+                // Of the last day or the next, so there are few.
+                left += 1;
+            } else {
+                all.push((next, planned));
+            }
         }
     }
     all.sort_by_key(|(nominal, _)| *nominal);
@@ -183,6 +193,14 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
 }
 
 impl Planned {
+    /// Whether nothing more comes of it.
+    fn has_ended(&self) -> bool {
+        self.state
+            .as_deref()
+            .and_then(IssueState::parse)
+            .is_some_and(|state| matches!(state, IssueState::Done | IssueState::Cancelled))
+    }
+
     /// A date that is promised, before anything is known of it.
     fn blank(newsletter: &str, nominal: NaiveDateTime, cadence: &Cadence) -> Self {
         Self {
@@ -199,6 +217,7 @@ impl Planned {
             left_out: Vec::new(),
             since: None,
             faults: Vec::new(),
+            held_because: Vec::new(),
         }
     }
 }
@@ -232,6 +251,7 @@ async fn planned(ctx: &Context, plan: &Plan<'_>, nominal: NaiveDateTime, blank: 
         .collect();
     planned.left_out.sort_by(|a, b| (b.people, &a.because).cmp(&(a.people, &b.because)));
     planned.faults = survey.faults.into_iter().collect();
+    planned.held_because = recall::objections(&recall::replaced(&ctx.db).await?, plan.featured());
     planned.since = survey.since;
     Ok(planned)
 }

@@ -12,6 +12,7 @@ use super::{
     compose::Plan,
     context::Context,
     freeze::{freeze, tidy_up},
+    recall,
     set_back::ClockGuard,
 };
 use crate::{
@@ -181,12 +182,14 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
     if stored_ms.is_none_or(|stored_ms| stored_ms.min(now_ms) > last_ms) {
         return Ok(());
     }
-    let held = (now_ms > last_ms + CATCH_UP_MS).then(|| {
+    let late = (now_ms > last_ms + CATCH_UP_MS).then(|| {
         let read = utc(now_ms).format("%Y-%m-%d %H:%M");
         format!("its time passed hours before it was frozen, at {read} UTC; is it still worth sending?")
     });
-    let missed = if held.is_some() { due.len() } else { 0 };
-    if freeze(ctx, plan, &due, held).await? {
+    let missed = if late.is_some() { due.len() } else { 0 };
+    let objections = recall::objections(&recall::replaced(&ctx.db).await?, plan.featured());
+    let held: Vec<String> = late.into_iter().chain(objections).collect();
+    if freeze(ctx, plan, &due, (!held.is_empty()).then(|| held.join("; "))).await? {
         ctx.metrics.missed_occurrences(missed);
     }
     Ok(())

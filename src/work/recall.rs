@@ -4,9 +4,15 @@
 //! A recall says so to colleagues; with a target it leads the links elsewhere; and links to an asset that was removed say
 //! that it was withdrawn.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 
-use super::{bundle, cobrand::TALK_TO_US, revisions::reference_of, revisions::versions};
+use super::{
+    bundle,
+    cobrand::TALK_TO_US,
+    revisions::{Count, reference_of, versions},
+};
 use crate::{
     domain::{
         content::{AssetKind, Library},
@@ -162,7 +168,7 @@ async fn good_no(db: &Db, library: &Library, reference: &str, files: &[String]) 
     if latest.iter().all(|(_, no)| *no == 1) {
         return Err(Error::conflict(format!(
             "there is no newer text of {reference}: have the corrected file synced first, take the file away to withdraw \
-             it, or say with `to` where its links lead instead"
+             it, or name another asset for its links to lead to"
         )));
     }
     let original = format!("{reference}.md");
@@ -228,39 +234,95 @@ pub async fn leads(db: &Db, library: &Library, reference: &str) -> Result<Option
     Ok(Some(Leads::Nowhere))
 }
 
+/// Assets that another one replaces, which nobody is offered any more; by reference.
+///
+/// # Errors
+/// Those of the store.
+pub async fn replaced(db: &Db) -> Result<BTreeMap<String, Recall>> {
+    let all = recalls::with_target(db).await?;
+    Ok(all.into_iter().map(|recall| (recall.reference.clone(), recall)).collect())
+}
+
+/// Refuses what is made of a replaced asset.
+///
+/// # Errors
+/// `Conflict` that names the one that replaces it.
+pub fn refuse_replaced(replaced: &BTreeMap<String, Recall>, reference: &str) -> Result<()> {
+    match replaced.get(reference) {
+        None => Ok(()),
+        Some(recall) => Err(Error::conflict(format!("{}; take that one", told(recall)))),
+    }
+}
+
+/// Why what has cards of `featured` assets should not leave by itself: one sentence for each that is replaced.
+pub fn objections<'f>(
+    replaced: &BTreeMap<String, Recall>,
+    featured: impl IntoIterator<Item = &'f str>,
+) -> Vec<String> {
+    let recalls: BTreeSet<&str> =
+        featured.into_iter().filter(|reference| replaced.contains_key(*reference)).collect();
+    recalls.into_iter().map(|reference| format!("it features {}", told(&replaced[reference]))).collect()
+}
+
+/// `blog/a, which is recalled (the price is wrong) and leads to blog/b`
+fn told(recall: &Recall) -> String {
+    let target = recall.target.as_deref().unwrap_or_default();
+    format!("{}, which is recalled ({}) and leads to {target}", recall.reference, recall.because)
+}
+
 /// A recall as a list shows it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Correction {
     /// The recall.
     #[serde(flatten)]
     pub recall: Recall,
-    /// People to whom an issue went with a text of it that is not the present one.
-    pub people: i64,
+    /// People to whom an issue went with a text of it that was wrong; nothing where nobody counted, or it was lifted.
+    pub people: Option<i64>,
 }
 
-/// What was recalled, the latest first; with how many people have what is no longer right.
+/// What was recalled, the latest first; as `count` says with how many people have what is no longer right.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn corrections(db: &Db, reference: Option<&str>) -> Result<Vec<Correction>> {
+pub async fn corrections(db: &Db, reference: Option<&str>, count: Count) -> Result<Vec<Correction>> {
     let mut corrections = Vec::new();
     for recall in recalls::list(db, reference).await? {
-        // Of one that was lifted nothing is wrong any more.
-        let people = if recall.lifted_ms.is_none() { outdated(db, &recall).await? } else { 0 };
+        let people = match count {
+            // Of one that was lifted nothing is wrong any more.
+            Count::People if recall.lifted_ms.is_none() => Some(outdated(db, &recall).await?),
+            _ => None,
+        };
         corrections.push(Correction { recall, people });
     }
     Ok(corrections)
 }
 
-/// People who have a text of the recalled asset other than its good one.
-async fn outdated(db: &Db, recall: &Recall) -> Result<i64> {
-    let mut people = 0;
+/// People who have a wrong text of the recalled asset. Right is what was the head of its path when it was recalled, and
+/// what came later; of an asset that leads elsewhere or is gone no text is.
+///
+/// # Errors
+/// Those of the store.
+pub async fn outdated(db: &Db, recall: &Recall) -> Result<i64> {
+    holders::of_wrong_texts(db, &recall.reference, recall.good_no.map(|_| recall.recalled_ms)).await
+}
+
+/// Translations that have had no new text since the original's right one came: they may still say what was wrong.
+///
+/// # Errors
+/// Those of the store.
+pub async fn unmended(db: &Db, recall: &Recall) -> Result<Vec<String>> {
+    let original = format!("{}.md", recall.reference);
+    let Some(no) = recall.good_no else { return Ok(Vec::new()) };
+    let Some(good) = revisions::numbered(db, &original, no).await? else { return Ok(Vec::new()) };
+    let mut unmended = Vec::new();
     for path in versions(db, &recall.reference).await? {
-        // Of an asset that leads elsewhere or is gone, no text is good.
-        let good = if recall.good_no.is_some() { contents::hash_of(db, &path).await? } else { None };
-        people += holders::others(db, &path, good.as_deref().unwrap_or_default()).await?;
+        let head = revisions::of_path(db, &path, i64::MAX).await?.into_iter().next();
+        let is_there = contents::hash_of(db, &path).await?.is_some();
+        if path != original && is_there && head.is_some_and(|head| head.since_ms < good.since_ms) {
+            unmended.push(path);
+        }
     }
-    Ok(people)
+    Ok(unmended)
 }
 
 /// The reference of the asset that `path` is a version of.

@@ -39,6 +39,13 @@ pub async fn path_of(db: &Db, text: &str, locale: Option<&Locale>) -> Result<Str
             return Ok(path.clone());
         }
     }
+    if let Some(locale) = locale {
+        let there = versions(db, text.trim_end_matches(".md")).await?;
+        if !there.is_empty() {
+            let hint = format!("it is there as {}", there.join(", "));
+            return Err(Error::not_found_but(format!("`{text}` in {locale}"), hint));
+        }
+    }
     let known = known_paths(db, "").await?;
     let names = known.iter().map(|path| path.strip_suffix(".md").unwrap_or(path));
     Err(match (known.is_empty(), suggestion(text, names)) {

@@ -3,7 +3,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, PoisonError},
     time::Duration,
 };
 
@@ -18,7 +18,7 @@ use crate::{
         content::{
             asset::revision,
             finding::{Finding, Findings, Place, Severity, codes},
-            library::{Library, SourceFile},
+            library::{Library, Memo, SourceFile},
         },
         kernel::{Error, Result},
         partner::{
@@ -62,11 +62,16 @@ pub struct Read {
 
 /// Reads and checks files, as `check`, the editor and the sync do.
 pub fn read(files: &[SourceFile]) -> Read {
+    read_again(files, &mut Memo::default())
+}
+
+/// As [`read`], but only assets whose files changed since `memo` was filled are parsed.
+pub fn read_again(files: &[SourceFile], memo: &mut Memo) -> Read {
     let (Roster { partners, contacts }, roster) = match parse_roster(files) {
         Ok(roster) => (roster.unwrap_or_default(), Vec::new()),
         Err(faults) => (Roster::default(), faults),
     };
-    let (library, mut findings) = Library::build(files);
+    let (library, mut findings) = Library::build_again(files, memo);
     for fault in roster {
         let file = format!("roster/{}", fault.file);
         let mut found = Findings::new(&file, "");
@@ -168,6 +173,21 @@ async fn heads_fingerprint(ctx: &Context) -> Result<String> {
     Ok(sha256_hex(lines.join("\n").as_bytes()))
 }
 
+/// The files of `dir`, and what they hold, off the threads that serve; files that are as they were when `ctx` last read
+/// them are not parsed again.
+///
+/// # Errors
+/// The folder or a file cannot be read.
+pub(super) async fn read_folder(ctx: &Context, dir: &Path) -> Result<(Vec<SourceFile>, Read)> {
+    let files = folder::read(dir).await?;
+    let parsed = ctx.parsed();
+    let reading = tokio::task::spawn_blocking(move || {
+        let read = read_again(&files, &mut parsed.lock().unwrap_or_else(PoisonError::into_inner));
+        (files, read)
+    });
+    reading.await.map_err(|error| Error::internal("reading content").because(error))
+}
+
 /// Stores what `dir` holds, unless it has errors, and makes it the present content. With `import_roster`, its
 /// `roster/` is imported too.
 ///
@@ -175,8 +195,7 @@ async fn heads_fingerprint(ctx: &Context) -> Result<String> {
 /// The folder or the store cannot be read; `Invalid` for a roster with faults. Findings in content are no errors of
 /// this kind.
 pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Synced> {
-    let files = folder::read(dir).await?;
-    let Read { library, findings, .. } = read(&files);
+    let (files, Read { library, findings, .. }) = read_folder(ctx, dir).await?;
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
         return Ok(Synced { findings, ..Synced::default() });
     }
@@ -241,8 +260,7 @@ pub async fn stored_texts(db: &Db) -> Result<Vec<SourceFile>> {
 /// # Errors
 /// The folder cannot be read; `Invalid` with every error in it.
 pub async fn show(ctx: &Context, dir: &Path) -> Result<()> {
-    let files = folder::read(dir).await?;
-    let Read { library, findings, .. } = read(&files);
+    let (files, Read { library, findings, .. }) = read_folder(ctx, dir).await?;
     let errors: Vec<String> =
         findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();
     if !errors.is_empty() {

@@ -169,6 +169,8 @@ pub struct OnPage<'a> {
     pub partner: &'a str,
     /// Which asset.
     pub asset: &'a str,
+    /// The revision that was shown or taken, by hash.
+    pub revision: Option<&'a str>,
     /// The delivery that led here.
     pub via: Option<DeliveryId>,
     /// The lead, where we know them.
@@ -180,6 +182,7 @@ pub fn on_page(ctx: &Context, what: &OnPage<'_>, visitor: &Visitor) {
     let mut event = blank(ctx, what.kind, visitor);
     event.partner_slug = what.partner.to_owned();
     event.asset = Some(what.asset.to_owned());
+    event.revision = what.revision.map(str::to_owned);
     event.delivery_id = what.via.map(|id| id.to_string());
     event.lead_id = what.lead.map(|id| id.to_string());
     if !ctx.tracker.push(Seen { event, prefetch: visitor.prefetch, durable: None }) {
@@ -199,6 +202,7 @@ pub(super) fn blank(ctx: &Context, kind: EventKind, visitor: &Visitor) -> Event 
         lead_id: None,
         partner_slug: String::new(),
         asset: None,
+        revision: None,
         link_no: None,
         method: visitor.method.clone(),
         agent: visitor.agent.chars().take(AGENT_CHARS_MAX).collect(),

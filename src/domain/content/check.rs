@@ -39,7 +39,7 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
     let mut check = Check { library, whole, originals, suggestions_left: SUGGESTIONS_MAX };
     let mut all = Vec::new();
     for (at, asset) in library.assets.iter().enumerate() {
-        let before = at.checked_sub(1).map(|before| &library.assets[before]);
+        let before = at.checked_sub(1).map(|before| &*library.assets[before]);
         all.extend(check.asset(asset, before));
     }
     all.extend(style::forms(library));
@@ -179,8 +179,8 @@ impl Check<'_> {
                 format!("newsletter and date say `{expected}`, and the file is `{}`", asset.reference);
             f.add(codes::DATE_NOT_NAME, newsletter.place, message, "correct the keys or move the file");
         }
-        let Some(Asset { detail: Detail::Newsletter(found), .. }) = self.library.versions(&reference).first()
-        else {
+        let series = self.library.versions(&reference).first();
+        let Some(Detail::Newsletter(found)) = series.map(|asset| &asset.detail) else {
             return;
         };
         let audience = if found.audience.roles.is_empty() { Roles::ALL } else { found.audience.roles };

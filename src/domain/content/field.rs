@@ -9,10 +9,10 @@ use super::{
 use crate::domain::kernel::text::is_unsafe;
 
 macro_rules! fields {
-    ($($(#[$doc:meta])* $name:ident $text:literal $scope:ident $empty:literal;)*) => {
+    ($(#[doc = $meaning:literal] $name:ident $text:literal $scope:ident $empty:literal;)*) => {
         /// Something an author may leave to be filled in.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum Field { $($(#[$doc])* $name,)* }
+        pub enum Field { $(#[doc = $meaning] $name,)* }
 
         impl Field {
             /// All of them.
@@ -21,6 +21,11 @@ macro_rules! fields {
             /// The name authors write.
             pub fn as_str(self) -> &'static str {
                 match self { $(Self::$name => $text,)* }
+            }
+
+            /// What stands there.
+            pub fn meaning(self) -> &'static str {
+                match self { $(Self::$name => $meaning.trim_ascii_start(),)* }
             }
 
             /// Whether some partner or person may have no value for it.

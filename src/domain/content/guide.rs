@@ -182,6 +182,23 @@ pub fn keys(kind: AssetKind) -> Vec<KeyGuide> {
     COMMON.iter().chain(own_keys(kind)).copied().collect()
 }
 
+/// What the text below the front matter is.
+pub fn body(kind: AssetKind) -> &'static str {
+    match kind {
+        AssetKind::Newsletter => "What readers are told about the newsletter; it may be left out.",
+        AssetKind::Issue => "The letter: blocks for the roles, and what everyone reads.",
+        AssetKind::Whitepaper => "The paper; up to its second section it is read before the form.",
+        AssetKind::Blog | AssetKind::Page => "The text of the page.",
+        AssetKind::Webinar => "What the session is about, and for whom.",
+        AssetKind::Social => "The post, for every network that has no `text_for` of its own.",
+        AssetKind::Playbook => "What a sales rep reads before calling.",
+        AssetKind::CaseStudy => "The story.",
+        AssetKind::Datasheet => "What the product does; its figures stand in `specifications`.",
+        AssetKind::Video => "The transcript. Its poster is the `image`.",
+        AssetKind::Kit => "What the theme is about; it may be left out.",
+    }
+}
+
 /// A whole file to begin with.
 pub fn example(kind: AssetKind) -> &'static str {
     match kind {
@@ -221,6 +238,7 @@ pub fn reference(kind: AssetKind) -> String {
     let mut page =
         format!("# {}\n\nFiles in `{}/`. Required keys are marked *.\n\n", kind.as_str(), kind.folder());
     page.push_str(&table(&keys(kind)));
+    page.push_str(&format!("\nThe text below: {}\n", body(kind)));
     page.push_str("\nAn example:\n\n````markdown\n");
     page.push_str(example(kind));
     page.push_str("````\n");

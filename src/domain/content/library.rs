@@ -1,9 +1,13 @@
 //! The library: a folder of content, read and checked as a whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    mem,
+    sync::Arc,
+};
 
 use super::{
-    asset::{Asset, AssetKind, FileName, Zone},
+    asset::{Asset, AssetKind, FileName, Zone, revision},
     check::{self, Whole},
     document,
     finding::{Finding, Findings, Place, codes, did_you_mean},
@@ -46,12 +50,31 @@ pub struct Library {
     /// The rules.
     pub rules: Rules,
     /// By reference, each original before its translations.
-    pub assets: Vec<Asset>,
+    pub assets: Vec<Arc<Asset>>,
+}
+
+/// What was made of each file the last time, so that only files that changed are parsed again.
+#[derive(Debug, Default)]
+pub struct Memo {
+    parsed: HashMap<String, Parsed>,
+}
+
+/// An asset, and what is wrong with it by itself.
+#[derive(Debug)]
+struct Parsed {
+    asset: Arc<Asset>,
+    findings: Vec<Finding>,
 }
 
 impl Library {
     /// Reads and checks `files`. Time grows with their total size alone.
     pub fn build(files: impl AsRef<[SourceFile]>) -> (Self, Vec<Finding>) {
+        Self::build_again(files, &mut Memo::default())
+    }
+
+    /// As [`Library::build`], but assets of files that are as they were the last time are taken from `memo`, which
+    /// afterwards knows `files`.
+    pub fn build_again(files: impl AsRef<[SourceFile]>, memo: &mut Memo) -> (Self, Vec<Finding>) {
         let mut files: Vec<&SourceFile> = files.as_ref().iter().collect();
         let mut all = Vec::new();
         if files.len() > FILES_MAX {
@@ -62,7 +85,7 @@ impl Library {
         }
         files.sort_unstable_by(|a, b| a.path.cmp(&b.path));
         files.truncate(FILES_MAX);
-        let mut reading = Reading::default();
+        let mut reading = Reading { known: mem::take(&mut memo.parsed), ..Reading::default() };
         for file in files.iter().copied() {
             let mut findings = Findings::new(&file.path, "");
             let bytes_max = bytes_max(&file.path);
@@ -80,7 +103,8 @@ impl Library {
             findings.add(codes::NO_VENDOR, Place::START, "there is no vendor.toml", fix);
             all.extend(findings.finish());
         }
-        let Reading { mut library, partners, brands, logos } = reading;
+        let Reading { mut library, partners, brands, logos, parsed, known: _ } = reading;
+        memo.parsed = parsed;
         library.assets.sort_by(|a, b| (&a.reference, &a.locale).cmp(&(&b.reference, &b.locale)));
         let paths = files.iter().map(|file| file.path.as_str()).collect();
         let whole = Whole { paths, partners: partners.as_ref(), brands: &brands, logos: &logos };
@@ -102,10 +126,11 @@ impl Library {
             .find_map(|tag| of(tag).or_else(|| if Some(tag) == default { original() } else { None }))
             .or_else(original)
             .or_else(|| versions.first())
+            .map(|asset| &**asset)
     }
 
     /// The original and its translations.
-    pub fn versions(&self, reference: &str) -> &[Asset] {
+    pub fn versions(&self, reference: &str) -> &[Arc<Asset>] {
         let from = self.assets.partition_point(|asset| asset.reference.as_str() < reference);
         let count = self.assets[from..].partition_point(|asset| asset.reference == reference);
         &self.assets[from..from + count]
@@ -113,7 +138,8 @@ impl Library {
 
     /// The untranslated assets of a kind.
     pub fn by_kind(&self, kind: AssetKind) -> impl Iterator<Item = &Asset> {
-        self.assets.iter().filter(move |asset| asset.kind() == kind && asset.locale.is_none())
+        let assets = self.assets.iter().map(|asset| &**asset);
+        assets.filter(move |asset| asset.kind() == kind && asset.locale.is_none())
     }
 
     /// The newsletters.
@@ -240,14 +266,24 @@ struct Reading {
     brands: BTreeMap<String, String>,
     /// Partners with a logo.
     logos: BTreeSet<String>,
+    /// What was parsed the last time, by path.
+    known: HashMap<String, Parsed>,
+    /// The same of this time.
+    parsed: HashMap<String, Parsed>,
 }
 
 impl Reading {
     fn read(&mut self, file: &SourceFile) -> Vec<Finding> {
         let role = role(&file.path);
         if let Role::Asset(kind, name) = role {
-            let (asset, findings) = Asset::parse(name, kind, &file.path, &file.bytes);
-            self.library.assets.push(asset);
+            let is_same = |known: &Parsed| known.asset.revision == revision(&file.path, &file.bytes);
+            let parsed = self.known.remove(&file.path).filter(is_same).unwrap_or_else(|| {
+                let (asset, findings) = Asset::parse(name, kind, &file.path, &file.bytes);
+                Parsed { asset: Arc::new(asset), findings }
+            });
+            let findings = parsed.findings.clone();
+            self.library.assets.push(parsed.asset.clone());
+            self.parsed.insert(file.path.clone(), parsed);
             return findings;
         }
         let text = match role {

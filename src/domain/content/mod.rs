@@ -37,7 +37,7 @@ pub use field::{Field, FieldUse, Scope};
 pub use finding::{Finding, Severity};
 pub use keys::Reference;
 pub use kinds::Detail;
-pub use library::{Library, SourceFile};
+pub use library::{Library, Memo, SourceFile};
 pub use merge::{Missing, Part, Template, Value, merge};
 pub use rules::Rules;
 pub use selection::{Reader, Selection};
@@ -45,6 +45,8 @@ pub use tree::{Alignment, Inline, Node, Target};
 pub use vendor::Vendor;
 pub use zone::{ZoneBlock, ZonePolicy};
 
+#[cfg(test)]
+mod library_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]

@@ -110,7 +110,7 @@ fn unserved(selection: &Selection, line: u32, f: &mut Findings<'_>) {
 fn missed(library: &Library, asset: &Asset, issue: &Issue, partners: &[Partner]) -> Vec<Finding> {
     let newsletter = issue.newsletter.as_ref().map(|slug| format!("newsletters/{}", slug.as_str()));
     let versions = newsletter.map(|reference| library.versions(&reference)).unwrap_or_default();
-    let Some(Asset { detail: Detail::Newsletter(newsletter), .. }) = versions.first() else {
+    let Some(Detail::Newsletter(newsletter)) = versions.first().map(|asset| &asset.detail) else {
         return Vec::new();
     };
     let rule = AudienceRule::from(&newsletter.audience);

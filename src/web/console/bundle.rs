@@ -9,7 +9,7 @@ use crate::{
     domain::kernel::{Error, Locale},
     store::partners,
     web::respond::{self, Answer},
-    work::{Context, bundle, documents},
+    work::{Context, bundle, documents, recall},
 };
 
 /// In which language; the partner's own without.
@@ -38,6 +38,7 @@ pub async fn document(
     Query(wanted): Query<Wanted>,
 ) -> Answer {
     let reference = format!("{folder}/{slug}");
+    recall::refuse_replaced(&recall::replaced(&ctx.db).await?, &reference)?;
     let locale = match wanted.lang.as_deref() {
         Some(lang) => Locale::parse(lang)?,
         None => {
@@ -45,7 +46,7 @@ pub async fn document(
             found.ok_or_else(|| Error::not_found("this partner"))?.locale
         }
     };
-    let pdf = documents::pdf(&ctx, &partner, &reference, &locale).await?;
+    let pdf = documents::pdf(&ctx, &partner, &reference, &locale).await?.pdf;
     let name = documents::file_name(&reference, &partner);
     Ok(respond::attachment("application/pdf", &name, pdf.to_vec()))
 }

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::revisions;
+use super::revisions::{self, RecallView};
 use crate::{
     domain::{
         content::{Asset, AssetKind, Finding, Library, Reader, Severity, SourceFile},
@@ -65,8 +65,6 @@ pub struct CorrectionLine {
     pub actor: String,
     /// When.
     pub at: Moment,
-    /// How many have what is no longer right; nothing for one that was lifted.
-    pub people: Option<String>,
 }
 
 /// A finding.
@@ -125,6 +123,8 @@ pub struct PreviewView {
     pub frame: Option<String>,
     /// Where its archive is.
     pub bundle: Option<String>,
+    /// The recall in force.
+    pub recall: Option<RecallView>,
     /// Where its PDF is.
     pub pdf: Option<String>,
     /// HTML of the asset.
@@ -219,10 +219,8 @@ async fn corrections(ctx: &Context) -> Result<Vec<CorrectionLine>> {
         let recall = correction.recall;
         let is_there = !library.versions(&recall.reference).is_empty();
         let lifted = recall.lifted_ms.map(|ms| format!("lifted {}", Moment::short(ms, zone).text));
-        let people = counted(usize::try_from(correction.people).unwrap_or(0), "person", "people");
         CorrectionLine {
             href: revisions::address(&recall.reference),
-            people: lifted.is_none().then_some(people),
             effect: lifted.unwrap_or_else(|| revisions::effect(&recall, is_there)),
             at: Moment::short(recall.recalled_ms, zone),
             reference: recall.reference,
@@ -230,7 +228,7 @@ async fn corrections(ctx: &Context) -> Result<Vec<CorrectionLine>> {
             actor: recall.actor,
         }
     };
-    Ok(recall::corrections(&ctx.db, None).await?.into_iter().map(line).collect())
+    Ok(recall::corrections(&ctx.db, None, Count::Nobody).await?.into_iter().map(line).collect())
 }
 
 /// What `check` says about the content as stored. Images are known to be good: they were decoded when stored.
@@ -323,6 +321,8 @@ pub async fn preview(
     let (_, zone) = frame::vendor(&ctx);
     let option = |value: &str, label: &str| Choice { value: value.to_owned(), label: label.to_owned() };
     let roles = AudienceRole::ALL.iter().map(|role| option(role.as_str(), role.as_str()));
+    // What another asset replaces is given to nobody any more.
+    let is_offered = theirs && history.recall.as_ref().is_none_or(|recall| recall.target.is_none());
     let view = PreviewView {
         back: "/console/content".to_owned(),
         back_label: "Content",
@@ -350,9 +350,10 @@ pub async fn preview(
             },
         ],
         frame: None,
+        recall: history.recall.as_ref().map(|recall| revisions::recall_view(recall, true, zone)),
         bundle: Some(format!("/console/bundles/{}/{reference}", setting.partner.slug))
-            .filter(|_| theirs && !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
-        pdf: (theirs && documents::has_pdf_for(asset, &setting.partner)).then(|| {
+            .filter(|_| is_offered && !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
+        pdf: (is_offered && documents::has_pdf_for(asset, &setting.partner)).then(|| {
             format!("/console/documents/{}/{reference}?lang={}", setting.partner.slug, setting.locale)
         }),
         body: Some(setting.html(&nodes)?),
@@ -383,6 +384,7 @@ pub async fn rendition(State(ctx): State<Arc<Context>>, Path(id): Path<String>) 
         choices: Vec::new(),
         frame: Some(format!("/console/renditions/{id}/html")),
         bundle: None,
+        recall: None,
         pdf: None,
         body: None,
         revisions: Vec::new(),
@@ -418,7 +420,6 @@ impl ListView {
                 because: "the pilot's price was last year's".into(),
                 actor: "operator".into(),
                 at: Moment::short(1_799_744_700_000, chrono_tz::Europe::Oslo),
-                people: Some("33 people".into()),
             }],
             groups: vec![Group {
                 title: "Whitepapers",
@@ -452,6 +453,7 @@ impl PreviewView {
             }],
             frame: Some("/mail.html".into()),
             bundle: Some("#".into()),
+            recall: None,
             pdf: Some("#".into()),
             body: Some("<p>Everyone reads this.</p>".into()),
             revisions: revisions::View::sample(false).lines,

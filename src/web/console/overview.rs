@@ -38,6 +38,8 @@ const EVENTS_MAX: usize = 8;
 pub struct View {
     /// The zone of the times.
     pub zone: String,
+    /// What somebody should look at now.
+    pub alarms: Vec<Alarm>,
     /// Figures.
     pub tiles: Vec<Tile>,
     /// The issue on its way.
@@ -54,6 +56,17 @@ pub struct View {
     pub engagement: Engagement,
     /// The latest.
     pub events: Vec<EventLine>,
+}
+
+/// Something that keeps a promise from being kept unless somebody mends it.
+#[derive(Debug, Serialize)]
+pub struct Alarm {
+    /// What it is, in a few words.
+    pub title: String,
+    /// What follows.
+    pub text: String,
+    /// Where more is said.
+    pub href: &'static str,
 }
 
 /// A figure.
@@ -190,6 +203,7 @@ async fn view(ctx: &Context) -> Result<View> {
     let late = clocks.iter().filter(|clock| clock.due_ms < ctx.now_ms()).count();
     Ok(View {
         zone: zone.name().replace('_', " "),
+        alarms: alarms(ctx),
         tiles: vec![
             Tile {
                 label: "Promises kept",
@@ -235,6 +249,23 @@ async fn view(ctx: &Context) -> Result<View> {
         },
         events: seen.iter().take(EVENTS_MAX).map(|event| event_line(ctx, event)).collect(),
     })
+}
+
+/// What is wrong with the content folder, and which issue cannot be frozen.
+fn alarms(ctx: &Context) -> Vec<Alarm> {
+    const HREF: &str = "/console/content";
+    let refused = ctx.refused_findings().len();
+    let folder = (refused > 0).then(|| Alarm {
+        title: format!("The content folder has {}", counted(refused, "error", "errors")),
+        text: "Nothing new of it is taken until they are mended; the content before it is in use.".to_owned(),
+        href: HREF,
+    });
+    let faults = ctx.publishing_faults().into_iter().map(|fault| Alarm {
+        title: "An issue cannot be frozen".to_owned(),
+        text: fault,
+        href: HREF,
+    });
+    folder.into_iter().chain(faults).collect()
 }
 
 /// An event for a short list.
@@ -333,6 +364,11 @@ impl View {
         };
         Self {
             zone: "Europe/Oslo".into(),
+            alarms: vec![Alarm {
+                title: "The content folder has 1 error".into(),
+                text: "Nothing new of it is taken until they are mended; the content before it is in use.".into(),
+                href: "/console/content",
+            }],
             tiles: vec![
                 Tile { label: "Promises kept", value: "16 of 17".into(), text: "mails due, accepted within the time allowed".into(), bar: Some(kept_bar(16, 17)) },
                 Tile { label: "In the queue", value: "17".into(), text: "deliveries not in a final state".into(), bar: None },

@@ -20,7 +20,7 @@ use crate::{
     },
     work::{
         Context,
-        holders::{self, Held, Place, Question, Took},
+        holders::{self, Held, Question, Took},
         recall::{self, Order},
         revisions::{self, Count, History, Told, commit_words, reference_of},
     },
@@ -162,9 +162,7 @@ pub struct Person {
 pub struct Asked {
     before: Option<i64>,
     who: Option<i64>,
-    issue: String,
-    key: String,
-    delivery: String,
+    after: Option<String>,
     done: String,
 }
 
@@ -302,7 +300,8 @@ pub(super) fn effect(recall: &Recall, is_there: bool) -> String {
     }
 }
 
-fn recall_view(recall: &Recall, is_there: bool, zone: Tz) -> RecallView {
+/// The recall in force, for the page of its asset.
+pub(super) fn recall_view(recall: &Recall, is_there: bool, zone: Tz) -> RecallView {
     RecallView {
         reference: recall.reference.clone(),
         effect: effect(recall, is_there),
@@ -313,20 +312,13 @@ fn recall_view(recall: &Recall, is_there: bool, zone: Tz) -> RecallView {
 }
 
 async fn who(ctx: &Context, path: &str, no: i64, asked: &Asked, zone: Tz) -> Result<WhoView> {
-    let after = (!asked.issue.is_empty()).then(|| Place {
-        issue: asked.issue.clone(),
-        key: asked.key.clone(),
-        delivery: asked.delivery.clone(),
-    });
-    let question = Question { path, no: Some(no), partner: None, after, limit: PEOPLE };
+    let question =
+        Question { path, no: Some(no), partner: None, after: asked.after.as_deref(), limit: PEOPLE };
     let answer = holders::who(&ctx.db, &question).await?;
     let part = crate::render::slots::escape_url_part;
     Ok(WhoView {
         title: format!("Who has revision {no}"),
-        more: answer.more.map(|more| {
-            let (issue, key, delivery) = (part(&more.issue), part(&more.key), part(&more.delivery));
-            format!("{}?who={no}&issue={issue}&key={key}&delivery={delivery}#who", address(path))
-        }),
+        more: answer.more.map(|last| format!("{}?who={no}&after={}#who", address(path), part(&last))),
         people: answer.people.into_iter().map(|held| person(held, zone)).collect(),
         takers: answer.takers.into_iter().map(|took| taker(took, zone)).collect(),
     })

@@ -8,7 +8,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Asked, Found, Pane, channel, eyes};
+use super::{Asked, Found, Pane, channel, eyes, tried::tried};
 use crate::{
     domain::{
         content::{Asset, Library},
@@ -105,6 +105,7 @@ pub async fn page(
     let mut paths: Vec<String> = versions.iter().map(|version| version.path.clone()).collect();
     paths.extend(partners.iter().map(|slug| format!("roster/brands/{slug}/brand.toml")));
     paths.push("roster/partners.csv".to_owned());
+    let tried = tried(&ctx, &shown, original).await?;
     let is_mail = channels(original).contains(&Channel::Mail);
     let option =
         |(value, label): &(&str, &str)| Choice { value: (*value).to_owned(), label: (*label).to_owned() };
@@ -119,7 +120,7 @@ pub async fn page(
             value: width.to_owned(),
             options: WIDTHS.iter().map(option).collect(),
         },
-        found: Found::of(&shown, &paths),
+        found: Found::of(&shown, &paths, tried.as_ref()),
         send: (is_mail && preview.can_send()).then(|| format!("/send/{reference}{}", asked.query())),
         is_mail,
         panes,

@@ -84,7 +84,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Extension(preview): Extension
         .map(|(kind, title)| Group { title, assets: library.by_kind(*kind).map(line).collect() })
         .filter(|group| !group.assets.is_empty())
         .collect();
-    let view = View { version: shown.version, found: Found::of(&shown, &[]), groups };
+    let view = View { version: shown.version, found: Found::of(&shown, &[], None), groups };
     respond::page(&ctx, "preview/list", &Frame::new(&ctx, Area::Preview, "Preview", "/"), &view)
 }
 

@@ -4,7 +4,9 @@
 pub(super) mod asset;
 pub(super) mod frame;
 pub(super) mod list;
+pub(super) mod reference;
 pub(super) mod sent;
+mod tried;
 
 use std::{fmt::Write as _, sync::Arc, time::Duration};
 
@@ -18,6 +20,7 @@ use axum::{
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
+use self::tried::Tried;
 use super::{
     console::content::{FindingLine, finding},
     error::Problem,
@@ -143,6 +146,8 @@ pub struct Found {
     pub findings: Vec<FindingLine>,
     /// How many findings are elsewhere.
     pub elsewhere: Option<String>,
+    /// Which partners get the asset shown, and which do not.
+    pub reach: Option<String>,
     /// Why the folder cannot be read.
     pub fault: Option<String>,
     /// `read in 23 ms`
@@ -150,12 +155,14 @@ pub struct Found {
 }
 
 impl Found {
-    /// What concerns the files at `paths`; everything where there are none.
-    fn of(shown: &Shown, paths: &[String]) -> Self {
+    /// What concerns the files at `paths`, and what came of trying the asset for every partner; everything where there are
+    /// no paths.
+    fn of(shown: &Shown, paths: &[String], tried: Option<&Tried>) -> Self {
         let here = |found: &&Finding| paths.is_empty() || paths.contains(&found.file);
-        let listed: Vec<&Finding> = shown.findings.iter().filter(here).collect();
+        let more = tried.map_or(&[][..], |tried| tried.findings.as_slice());
+        let listed: Vec<&Finding> = shown.findings.iter().filter(here).chain(more).collect();
         let errors = listed.iter().filter(|found| found.severity == Severity::Error).count();
-        let elsewhere = shown.findings.len() - listed.len();
+        let elsewhere = shown.findings.len() + more.len() - listed.len();
         let badge = match (errors, listed.len()) {
             (0, 0) => Badge::new("good", "nothing to mend"),
             (0, warnings) => Badge::new("warn", counted(warnings, "warning", "warnings")),
@@ -174,6 +181,7 @@ impl Found {
             findings: listed.into_iter().take(FINDINGS_MAX).cloned().map(finding).collect(),
             elsewhere: (elsewhere > 0)
                 .then(|| format!("{} in other files", counted(elsewhere, "finding", "findings"))),
+            reach: tried.map(|tried| tried.reach.clone()),
             fault: shown.fault.clone(),
             took: format!("read in {} ms", shown.took_ms),
         }
@@ -213,6 +221,7 @@ impl Found {
                 fix: "did you mean `partner.name`?".into(),
             }],
             elsewhere: Some("2 findings in other files".into()),
+            reach: Some("10 of 12 partners get it; dune-gate lacks a text for one of its zones".into()),
             fault: Some("content/blog cannot be read".into()),
             took: "read in 23 ms".into(),
         }

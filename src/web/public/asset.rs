@@ -83,7 +83,8 @@ pub async fn page(
     }
     let via = wanted.delivery(&ctx);
     admit(&ctx, &setting, &reference, via).await?;
-    record(&ctx, &setting, &reference, (EventKind::PageView, via), &visitor);
+    let revision = &setting.asset(&reference)?.revision;
+    record(&ctx, &setting, (&reference, revision), (EventKind::PageView, via), &visitor);
     show(&ctx, &setting, &reference, &wanted, None)
 }
 
@@ -118,12 +119,13 @@ pub async fn admit(
 pub fn record(
     ctx: &Context,
     setting: &Setting,
-    reference: &str,
+    (asset, revision): (&str, &str),
     (kind, via): (EventKind, Option<DeliveryId>),
     visitor: &Visitor,
 ) {
     let partner = setting.partner.slug.as_str();
-    track::on_page(ctx, &OnPage { kind, partner, asset: reference, via, lead: None }, visitor);
+    let what = OnPage { kind, partner, asset, revision: Some(revision), via, lead: None };
+    track::on_page(ctx, &what, visitor);
 }
 
 /// The page with `form` as it came back, or a blank one.

@@ -40,8 +40,8 @@ pub async fn download(
     let locale = if setting.locale == *own { own.clone() } else { setting.language(&ctx, asset) };
     let via = wanted.delivery(&ctx);
     admit(&ctx, &setting, &reference, via).await?;
-    let pdf = documents::for_customers(&ctx, &partner, &reference, &locale).await?;
-    record(&ctx, &setting, &reference, (EventKind::Download, via), &visitor);
+    let made = documents::for_customers(&ctx, &partner, &reference, &locale).await?;
+    record(&ctx, &setting, (&reference, &made.revision), (EventKind::Download, via), &visitor);
     let name = documents::file_name(&reference, &partner);
-    Ok(respond::attachment("application/pdf", &name, pdf.to_vec()))
+    Ok(respond::attachment("application/pdf", &name, made.pdf.to_vec()))
 }

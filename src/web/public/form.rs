@@ -81,6 +81,7 @@ pub async fn talk(
         kind: EventKind::PageView,
         partner: setting.partner.slug.as_str(),
         asset: TALK_TO_US,
+        revision: None,
         via: wanted.delivery(&ctx),
         lead: None,
     };

@@ -5,12 +5,14 @@ use std::sync::Arc;
 use axum::{
     Extension, Form as Body,
     extract::{Path, State},
+    response::Response,
 };
 use serde::Serialize;
 
 use super::{
     Head, Setting,
     form::{self, Filled, Refusal, Sent},
+    withdrawn,
 };
 use crate::{
     domain::{
@@ -20,6 +22,7 @@ use crate::{
     },
     render::html::headings,
     web::{
+        error::Problem,
         headers::private,
         respond::{self, Answer},
         throttle::Throttle,
@@ -28,7 +31,7 @@ use crate::{
     },
     work::{
         Context, documents,
-        forms::{self, FormKind, Opened, TALK_TO_US},
+        forms::{self, FormKind, Opened, Opening, TALK_TO_US},
         track::{self, OnPage, Visitor},
     },
 };
@@ -67,9 +70,23 @@ pub async fn page(
     Path(access): Path<String>,
     Asking(visitor): Asking,
 ) -> Answer {
-    let opened = forms::opened(&ctx, &access).await?;
-    record(&ctx, &opened, EventKind::PageView, &visitor);
+    let opened = match opened(&ctx, &access).await? {
+        Ok(opened) => opened,
+        Err(gone) => return Ok(*gone),
+    };
+    record(&ctx, &opened, (EventKind::PageView, None), &visitor);
     show(&ctx, &access, &opened, (&Filled::default(), None)).await
+}
+
+/// What the token opens, or the page that says that it was withdrawn.
+async fn opened(ctx: &Context, access: &str) -> Result<Result<Opened, Box<Response>>, Problem> {
+    match forms::opened(ctx, access).await? {
+        Opening::Open(opened) => Ok(Ok(opened)),
+        Opening::Withdrawn(lead) => {
+            let setting = Setting::of(ctx, &lead.partner_slug, Some(&lead.locale)).await?;
+            withdrawn::gone(ctx, &setting).map(|page| Err(Box::new(private(page))))
+        }
+    }
 }
 
 async fn show(
@@ -141,7 +158,10 @@ pub async fn talk(
     Extension(throttle): Extension<Arc<Throttle>>,
     Body(filled): Body<Filled>,
 ) -> Answer {
-    let opened = forms::opened(&ctx, &access).await?;
+    let opened = match opened(&ctx, &access).await? {
+        Ok(opened) => opened,
+        Err(gone) => return Ok(*gone),
+    };
     let sent = match throttle.form(&ctx, &visitor, &opened.lead.email) {
         Ok(()) => {
             let (message, phone) = (filled.message.clone(), filled.phone.clone());
@@ -165,17 +185,21 @@ pub async fn document(
     Path(access): Path<String>,
     Asking(visitor): Asking,
 ) -> Answer {
-    let opened = forms::opened(&ctx, &access).await?;
+    let opened = match opened(&ctx, &access).await? {
+        Ok(opened) => opened,
+        Err(gone) => return Ok(*gone),
+    };
     let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
-    let pdf = documents::for_customers(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
-    record(&ctx, &opened, EventKind::Download, &visitor);
+    let made = documents::for_customers(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
+    record(&ctx, &opened, (EventKind::Download, Some(&made.revision)), &visitor);
     let name = documents::file_name(&opened.asset, &opened.lead.partner_slug);
-    Ok(respond::attachment("application/pdf", &name, pdf.to_vec()))
+    Ok(respond::attachment("application/pdf", &name, made.pdf.to_vec()))
 }
 
-fn record(ctx: &Context, opened: &Opened, kind: EventKind, visitor: &Visitor) {
+fn record(ctx: &Context, opened: &Opened, (kind, revision): (EventKind, Option<&str>), visitor: &Visitor) {
     let lead = LeadId::parse(&opened.lead.id).ok();
-    let what = OnPage { kind, partner: &opened.lead.partner_slug, asset: &opened.asset, via: None, lead };
+    let partner = opened.lead.partner_slug.as_str();
+    let what = OnPage { kind, partner, asset: &opened.asset, revision, via: None, lead };
     track::on_page(ctx, &what, visitor);
 }
 

@@ -49,7 +49,10 @@ pub async fn instead(
 }
 
 /// "This was withdrawn", with the partner's people to ask.
-fn gone(ctx: &Context, setting: &Setting) -> Result<Response, Problem> {
+///
+/// # Errors
+/// A template that does not fit.
+pub fn gone(ctx: &Context, setting: &Setting) -> Result<Response, Problem> {
     let language = ctx.templates.language(&setting.locale);
     let strings = ctx.templates.strings(&language);
     let vendor = setting.voice()?.vendor.name.clone();

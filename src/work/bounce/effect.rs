@@ -81,6 +81,7 @@ fn machine_fact(ctx: &Context, matched: &Matched) -> Event {
         lead_id: matched.target.lead_id.clone(),
         partner_slug: matched.target.partner_slug.clone(),
         asset: None,
+        revision: None,
         link_no: None,
         method: "MAIL".to_owned(),
         agent: agent.chars().take(200).collect(),

@@ -53,6 +53,18 @@ pub(super) async fn check(subject: &Subject) -> Vec<Finding> {
             "write the folder that holds vendor.toml under [content] dir; `serve` does not start without it",
         ));
     }
+    if let Some(first) = subject.content_errors.first() {
+        let number = match subject.content_errors.len() {
+            1 => "an error".to_owned(),
+            many => format!("{many} errors"),
+        };
+        findings.push(Finding::new(Group::Machine, "content-folder", "content.dir").fail(
+            format!(
+                "has {number}, so nothing new of it is taken, and the content before it stays in use: {first}"
+            ),
+            "`partnercast check` with that folder lists them all, each with how to mend it",
+        ));
+    }
     findings.extend(subject.secret_files.iter().map(|file| secret(file, subject.now_ms)));
     if let Err(why) = &subject.keys {
         let finding = Finding::new(Group::Machine, "token-keys", "secrets.token_keys_file");

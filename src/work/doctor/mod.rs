@@ -178,6 +178,8 @@ pub struct Subject {
     pub library: Option<Arc<Library>>,
     /// Why the content folder cannot be read.
     pub content_fault: Option<String>,
+    /// The errors in its files, for which nothing new of it is taken.
+    pub content_errors: Vec<String>,
     /// Keys that sign.
     pub signer: Signer,
     /// Why keys of the configuration cannot sign.

@@ -55,7 +55,8 @@ mod tests {
             said[0].starts_with("whitepapers/a.ko.md:1:1 warning C519") && said[0].contains("U+BCF5"),
             "{said:?}"
         );
-        let offered: Vec<bool> = library.versions("whitepapers/a").iter().map(has_pdf).collect();
+        let offered: Vec<bool> =
+            library.versions("whitepapers/a").iter().map(|asset| has_pdf(asset)).collect();
         assert_eq!(offered.iter().filter(|offered| **offered).count(), 3);
     }
 }

@@ -100,6 +100,15 @@ pub async fn input_of(
     input::of(ctx, &ctx.library(), partner, asset, locale).await
 }
 
+/// A document, and what it was made of.
+#[derive(Debug, Clone)]
+pub struct Document {
+    /// The PDF.
+    pub pdf: Arc<Vec<u8>>,
+    /// The asset's revision, by hash.
+    pub revision: String,
+}
+
 /// The PDF of an asset for a partner's customers, in the partner's brand and a reader's language.
 ///
 /// # Errors
@@ -110,7 +119,7 @@ pub async fn for_customers(
     partner: &str,
     reference: &str,
     locale: &Locale,
-) -> Result<Arc<Vec<u8>>> {
+) -> Result<Document> {
     let kind = ctx.library().find(reference, locale).map(Asset::kind);
     if !kind.is_some_and(AssetKind::is_for_customers) {
         return Err(no_document());
@@ -122,25 +131,26 @@ pub async fn for_customers(
 ///
 /// # Errors
 /// As [`for_customers`], which see.
-pub async fn pdf(ctx: &Context, partner: &str, reference: &str, locale: &Locale) -> Result<Arc<Vec<u8>>> {
+pub async fn pdf(ctx: &Context, partner: &str, reference: &str, locale: &Locale) -> Result<Document> {
     let partner =
         partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this partner"))?;
     let library = ctx.library();
     let reader = |asset: &Asset| reader_of(asset, &partner, locale);
     let theirs = |asset: &&Asset| asset.concerns(&reader(asset));
     let asset = library.find(reference, locale).filter(theirs).ok_or_else(no_document)?;
+    let revision = asset.revision.clone();
     let made = input_of(ctx, &partner, asset, locale).await?;
     let images = images(ctx, &ctx.media(), &made.body).await?;
     let prepared = prepare(ctx, &partner, locale, &made, &images)?;
     // Made of all that the typesetter is given, so there is nothing whose change it could miss.
     let key = prepared.key(&ctx.templates);
-    if let Some(kept) = ctx.documents.kept.get(&key) {
-        return Ok(kept);
+    if let Some(pdf) = ctx.documents.kept.get(&key) {
+        return Ok(Document { pdf, revision });
     }
     let place = ctx.documents.place().await?;
     // While we waited somebody else may have made it.
-    if let Some(kept) = ctx.documents.kept.get(&key) {
-        return Ok(kept);
+    if let Some(pdf) = ctx.documents.kept.get(&key) {
+        return Ok(Document { pdf, revision });
     }
     let templates = ctx.templates.clone();
     let made = tokio::task::spawn_blocking(move || {
@@ -149,7 +159,7 @@ pub async fn pdf(ctx: &Context, partner: &str, reference: &str, locale: &Locale)
         prepared.pdf(&templates)
     });
     let pdf = made.await.map_err(|error| Error::internal("making a document").because(error))??;
-    Ok(ctx.documents.kept.put(&key, pdf))
+    Ok(Document { pdf: ctx.documents.kept.put(&key, pdf), revision })
 }
 
 fn prepare(

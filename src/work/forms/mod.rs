@@ -342,10 +342,19 @@ pub struct Opened {
 }
 
 /// What an access token opens.
+#[derive(Debug, Clone)]
+pub enum Opening {
+    /// What they asked for, or what replaced it.
+    Open(Opened),
+    /// It was taken back, and nothing replaced it.
+    Withdrawn(Lead),
+}
+
+/// What an access token opens.
 ///
 /// # Errors
-/// `NotFound` if we did not sign it, or what it opened is gone.
-pub async fn opened(ctx: &Context, token: &str) -> Result<Opened> {
+/// `NotFound` if we did not sign it, or what it opened is gone without having been recalled.
+pub async fn opened(ctx: &Context, token: &str) -> Result<Opening> {
     let access = AccessToken::verify(&ctx.keys, token)?;
     let lead = leads::lead(&ctx.db, &access.lead.to_string()).await?;
     let lead = lead.ok_or_else(|| Error::not_found("this page"))?;
@@ -359,10 +368,10 @@ pub async fn opened(ctx: &Context, token: &str) -> Result<Opened> {
     let known = known.ok_or_else(|| Error::not_found("this page"))?;
     let asset = match recall::leads(&ctx.db, &library, &known).await? {
         Some(Leads::To(other)) => other,
-        Some(Leads::Nowhere) => return Err(Error::not_found("this page")),
+        Some(Leads::Nowhere) => return Ok(Opening::Withdrawn(lead)),
         Some(Leads::Itself) | None => known,
     };
-    Ok(Opened { first_name: first_name(&lead.name).to_owned(), lead, asset })
+    Ok(Opening::Open(Opened { first_name: first_name(&lead.name).to_owned(), lead, asset }))
 }
 
 /// A hand-raise by somebody we know already: only their message, telephone and consent are asked for.

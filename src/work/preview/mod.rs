@@ -114,14 +114,14 @@ impl Preview {
     /// The folder or a file cannot be read; what was shown stays.
     pub async fn load(&self) -> Result<()> {
         let began = Instant::now();
-        let files = folder::read(&self.dir).await?;
+        let (files, read) = sync::read_folder(&self.ctx, &self.dir).await?;
         let images = self.images.clone();
-        let reading = tokio::task::spawn_blocking(move || {
+        let decoding = tokio::task::spawn_blocking(move || {
             let (media, new) = images.lock().unwrap_or_else(PoisonError::into_inner).of(&files);
-            (sync::read(&files), files, media, new)
+            (files, media, new)
         });
-        let read = reading.await.map_err(|error| Error::internal("reading content").because(error))?;
-        let (read, files, media, new) = read;
+        let decoded = decoding.await.map_err(|error| Error::internal("reading images").because(error))?;
+        let (files, media, new) = decoded;
         // A roster with faults is told among the findings; the partners known so far stay.
         let roster = sync::roster_of(&files, &media).ok().flatten().map(|roster| roster.partners);
         let known = self.shown().partners;

@@ -158,7 +158,7 @@ impl Preview {
         }
         if *channel == Channel::Document {
             let slug = eyes.partner.slug.as_str();
-            let pdf = documents::pdf(&self.ctx, slug, reference, &eyes.locale).await?;
+            let pdf = documents::pdf(&self.ctx, slug, reference, &eyes.locale).await?.pdf;
             return Ok(Rendition::Document(pdf.to_vec()));
         }
         let mut files = bundle::texts(&self.ctx, &eyes.partner, reference, &eyes.locale).await?;
@@ -189,7 +189,7 @@ impl Preview {
     fn issue(&self, asset: &Asset, eyes: &Eyes) -> Result<Mail> {
         let (library, media) = (self.ctx.library(), self.ctx.media());
         // The original is what a plan is made of; it looks for the translation itself.
-        let asset = library.versions(&asset.reference).first().unwrap_or(asset);
+        let asset = library.versions(&asset.reference).first().map_or(asset, |original| &**original);
         let plan = Plan::of(&library, &media, asset).ok_or_else(|| {
             Error::not_found_but("its newsletter", "name one of the folder under `newsletter:`")
         })?;

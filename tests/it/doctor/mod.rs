@@ -49,6 +49,7 @@ fn subject(zone: zone::Zone) -> Subject {
     Subject {
         library: Some(Arc::new(sync::read(&folder::read_now(&content()).unwrap()).library)),
         content_fault: None,
+        content_errors: Vec::new(),
         signer: Signer::new(keys().into()).unwrap(),
         dkim_faults: Vec::new(),
         secret_files: Vec::new(),

@@ -17,7 +17,7 @@ use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{RETURN_PATH, keys, zone::zone};
-use crate::story::content;
+use crate::story::{content, copied};
 
 /// A folder with a configuration, a catcher as the relay, and DNS.
 struct Place {
@@ -151,6 +151,20 @@ async fn a_content_folder_that_is_not_there_is_named() {
     let answer: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
     assert_eq!((code, status(&answer, "content-folder")), (1, "fail"), "{said}");
     assert!(said.contains(&gone), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn errors_in_the_content_folder_are_told() {
+    let place = Place::new(&[]).await;
+    let folder = copied();
+    std::fs::write(folder.path().join("blog/wrong.md"), "no front matter").unwrap();
+    let text = std::fs::read_to_string(place.config()).unwrap();
+    let changed = text.replace(&content().display().to_string(), &folder.path().display().to_string());
+    std::fs::write(place.config(), changed).unwrap();
+    let (code, said) = place.doctor(&["--json"]).await;
+    let answer: Value = serde_json::from_str(&said).unwrap_or_else(|error| panic!("{error}: {said}"));
+    assert_eq!((code, status(&answer, "content-folder")), (1, "fail"), "{said}");
+    assert!(said.contains("has an error") && said.contains("blog/wrong.md:1:1"), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

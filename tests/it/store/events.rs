@@ -21,6 +21,7 @@ fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Event {
         contact_id: None,
         lead_id: Some("led_1".to_owned()),
         partner_slug: "northlight".to_owned(),
+        revision: None,
         asset: Some("first-24-hours".to_owned()),
         link_no: Some(3),
         method: "GET".to_owned(),

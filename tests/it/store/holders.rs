@@ -3,7 +3,7 @@
 use partnercast::store::{
     Db,
     events::{self, Event},
-    holders::{Holder, counts, issues, others, page, takers, unrecorded},
+    holders::{Holder, counts, issues, of_wrong_texts, page, place, takers, unrecorded},
 };
 
 use super::leads::scene;
@@ -32,6 +32,7 @@ fn event(no: i64, kind: &str, delivery: Option<&str>, human: bool) -> Event {
         lead_id: None,
         partner_slug: "northlight".to_owned(),
         asset: Some("blog/a".to_owned()),
+        revision: Some("a1".to_owned()),
         link_no: None,
         method: "GET".to_owned(),
         agent: String::new(),
@@ -65,6 +66,9 @@ both_dbs! {
         assert_eq!(all(&db, &scene.issue, Some("a1"), Some("northlight")).await.len(), 447);
         assert!(all(&db, &scene.issue, Some("a2"), None).await.is_empty());
         assert!(all(&db, &scene.issue, None, Some("rheinbogen")).await.is_empty());
+        let at = place(&db, &people[0].delivery_id).await.unwrap();
+        assert_eq!(at, Some((scene.issue.clone(), key(3))));
+        assert_eq!(place(&db, "dlv_none").await.unwrap(), None);
     }
 
     /// What people did counts, what machines did and what was about something else does not.
@@ -92,8 +96,6 @@ both_dbs! {
             accepted(&db, &scene.issue, 1).await;
         }
         assert_eq!(counts(&db, CARD).await.unwrap(), [("a1".to_owned(), 3)]);
-        assert_eq!(others(&db, CARD, "a2").await.unwrap(), 3);
-        assert_eq!(others(&db, CARD, "a1").await.unwrap(), 0);
         assert!(counts(&db, "blog/none.md").await.unwrap().is_empty());
         let held = issues(&db, CARD, Some("a1")).await.unwrap();
         let names: Vec<&str> = held.iter().map(|it| it.newsletter.as_str()).collect();
@@ -104,18 +106,47 @@ both_dbs! {
         assert_eq!(unrecorded(&db).await.unwrap(), 1);
     }
 
-    /// Leads who took a file, oldest first.
+    /// A text is right that was the head of its path at the instant or later, in each language by itself; who has a wrong one
+    /// in two languages or two mails counts once.
+    async fn of_wrong_texts_counts_by_what_was_right_when(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 4).await;
+        accepted(&db, &scene.issue, 1).await;
+        let german = "INSERT INTO rendition_asset (rendition_id, path, hash, part) SELECT id, 'blog/a.de.md', 'd1', 'card' FROM rendition";
+        execute(&db, german, vec![]).await;
+        let history = "INSERT INTO content_history (path, no, hash, is_text, since_ms) VALUES ($1, $2, $3, TRUE, $4)";
+        for (path, no, hash, since_ms) in [(CARD, 1, "a1", 10), (CARD, 2, "a2", 20), ("blog/a.de.md", 1, "d1", 10)] {
+            execute(&db, history, values![path, no, hash, since_ms]).await;
+        }
+        let wrong = async |since| of_wrong_texts(&db, "blog/a", since).await.unwrap();
+        assert_eq!((wrong(Some(20)).await, wrong(Some(15)).await, wrong(None).await), (3, 0, 3));
+        assert_eq!(of_wrong_texts(&db, "blog/_", None).await.unwrap(), 0);
+        for (path, no, hash, since_ms) in [(CARD, 3, "a1", 30), ("blog/a.de.md", 2, "d2", 30)] {
+            execute(&db, history, values![path, no, hash, since_ms]).await;
+        }
+        assert_eq!((wrong(Some(20)).await, wrong(Some(30)).await), (0, 3), "the first text came back; the German is wrong");
+    }
+
+    /// Leads who took a file that was made of a text, oldest first.
     async fn takers_are_leads(db: Db) {
+        let history = "INSERT INTO content_history (path, no, hash, is_text, since_ms) VALUES ($1, 1, $2, TRUE, 10)";
+        execute(&db, history, values![CARD, "a1"]).await;
+        execute(&db, history, values!["blog/a.de.md", "d1"]).await;
         let lead = scene(&db).await;
         let mut taken: Vec<Event> = (1..=3).map(|no| event(no, "download", None, no != 2)).collect();
         taken.push(event(4, "page_view", None, true));
         taken.iter_mut().for_each(|event| event.lead_id = Some(lead.id.clone()));
+        let mut german = event(5, "download", None, true);
+        (german.lead_id, german.revision) = (Some(lead.id.clone()), Some("d1".to_owned()));
+        taken.push(german);
         in_tx!(db, tx => events::insert(tx, taken));
-        let found = takers(&db, "blog/a", None, (0, "")).await.unwrap();
+        let found = takers(&db, (CARD, None), None, (0, "")).await.unwrap();
         assert_eq!(found.iter().map(|it| it.at_ms - START_MS).collect::<Vec<_>>(), [1, 3]);
         assert_eq!((found[0].email.as_str(), found[0].lead_id.as_str()), (lead.email.as_str(), lead.id.as_str()));
-        let rest = takers(&db, "blog/a", Some(&lead.partner_slug), (found[0].at_ms, &found[0].id)).await.unwrap();
+        assert!(found.iter().all(|it| it.hash == "a1"));
+        assert_eq!(takers(&db, ("blog/a.de.md", Some("d1")), None, (0, "")).await.unwrap().len(), 1);
+        assert!(takers(&db, (CARD, Some("d1")), None, (0, "")).await.unwrap().is_empty());
+        let rest = takers(&db, (CARD, Some("a1")), Some(&lead.partner_slug), (found[0].at_ms, &found[0].id)).await.unwrap();
         assert_eq!(rest, found[1..]);
-        assert!(takers(&db, "blog/a", Some("none"), (0, "")).await.unwrap().is_empty());
+        assert!(takers(&db, (CARD, None), Some("none"), (0, "")).await.unwrap().is_empty());
     }
 }

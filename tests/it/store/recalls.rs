@@ -1,6 +1,8 @@
 //! Assets taken back.
 
-use partnercast::store::recalls::{LIST_MAX, Recall, in_force, in_force_in, insert, lift, list, references};
+use partnercast::store::recalls::{
+    LIST_MAX, Recall, in_force, in_force_in, insert, lift, list, references, with_target,
+};
 
 use crate::harness::{START_MS, both_dbs, databases::in_tx};
 
@@ -24,12 +26,14 @@ both_dbs! {
         assert!(in_force(&db, "blog/a").await.unwrap().is_none());
         assert!(in_tx!(db, tx => insert(tx, &recall(1, "blog/a"))));
         assert!(!in_tx!(db, tx => insert(tx, &recall(2, "blog/a"))), "one at a time");
+        assert_eq!(with_target(&db).await.unwrap(), [recall(1, "blog/a")]);
         assert!(in_tx!(db, tx => insert(tx, &recall(3, "blog/b"))));
         assert_eq!(in_force(&db, "blog/a").await.unwrap(), Some(recall(1, "blog/a")));
         assert_eq!(in_tx!(db, tx => in_force_in(tx, "blog/b")), Some(recall(3, "blog/b")));
         let lifted = in_tx!(db, tx => lift(tx, START_MS + 9, "bo", "blog/a")).unwrap();
         assert_eq!((lifted.lifted_ms, lifted.lifted_by.as_deref()), (Some(START_MS + 9), Some("bo")));
         assert!(in_tx!(db, tx => lift(tx, START_MS + 10, "bo", "blog/a")).is_none());
+        assert!(with_target(&db).await.unwrap().is_empty(), "the one with a target was lifted");
         assert!(in_tx!(db, tx => insert(tx, &recall(2, "blog/a"))));
         let all: Vec<String> = list(&db, None).await.unwrap().into_iter().map(|it| it.id).collect();
         assert_eq!(all, ["rcl_0003", "rcl_0002", "rcl_0001"]);

@@ -96,7 +96,7 @@ both_dbs! {
     async fn a_typeface_sets_documents_and_a_wrong_name_changes_nothing(db: Db) {
         let rig = Rig::new(db).await;
         let paper = async |partner: &str| {
-            let pdf = documents::for_customers(&rig.ctx, partner, PAPER, &Locale::en()).await.unwrap();
+            let pdf = documents::for_customers(&rig.ctx, partner, PAPER, &Locale::en()).await.unwrap().pdf;
             assert!(pdf.len() < 300_000, "{}", pdf.len());
             String::from_utf8_lossy(&pdf).into_owned()
         };

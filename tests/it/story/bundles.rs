@@ -61,6 +61,9 @@ both_dbs! {
         }
         let again = bundle::bundle(&rig.ctx, "northlight", kit, Some(&Locale::en())).await.unwrap();
         assert!(again.bytes == bundle.bytes, "deterministic");
+        let german = bundle::bundle(&rig.ctx, "rheinbogen", kit, None).await.unwrap();
+        let readme = &opened(&german)["README.md"];
+        assert!(readme.contains("für einen Platz hinter einem eigenen Formular") && readme.contains("Tag 1."), "{readme}");
     }
 
     /// What a partner does not have is not in their kit, and cannot be asked for.

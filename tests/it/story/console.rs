@@ -27,6 +27,7 @@ pub(super) async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u
         .uri(path)
         .header("host", "127.0.0.1")
         .header("sec-fetch-site", "same-origin")
+        .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/149.0")
         .header("content-type", "application/x-www-form-urlencoded")
         .extension(peer)
         .body(Body::from(body.to_owned()))
@@ -35,7 +36,7 @@ pub(super) async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u
     let status = response.status().as_u16();
     let to = response.headers().get("location").map_or("", |to| to.to_str().unwrap()).to_owned();
     let bytes = to_bytes(response.into_body(), 1 << 22).await.unwrap();
-    (status, to, String::from_utf8(bytes.to_vec()).unwrap())
+    (status, to, String::from_utf8_lossy(&bytes).into_owned())
 }
 
 pub(super) async fn get(rig: &Rig, path: &str) -> (u16, String) {

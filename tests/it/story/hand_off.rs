@@ -14,7 +14,7 @@ use partnercast::{
     store::{events, leads, partners},
     work::{
         desk, documents,
-        forms::{self, FormKind, Refused, Submission},
+        forms::{self, FormKind, Opening, Refused, Submission},
         handoff, lead_card, scoring, signin,
         tokens::offer_of,
         track::{self, OnPage, Visitor},
@@ -101,7 +101,9 @@ both_dbs! {
         assert!(form.via.is_some());
         let submitted = forms::submit(&rig.ctx, form, &person()).await.unwrap();
         assert!(!submitted.qualified, "20 points are not enough");
-        let opened = forms::opened(&rig.ctx, &submitted.access_token).await.unwrap();
+        let Opening::Open(opened) = forms::opened(&rig.ctx, &submitted.access_token).await.unwrap() else {
+            panic!("nothing was recalled")
+        };
         assert_eq!((opened.asset.as_str(), opened.first_name.as_str()), (PAPER, "Ada"));
         assert!(opened.lead.origin.contains("Luis Ortega"), "{}", opened.lead.origin);
         rig.drain().await;
@@ -197,6 +199,7 @@ both_dbs! {
             kind: EventKind::PageView,
             partner: "northlight",
             asset: PAPER,
+            revision: None,
             via: None,
             lead: LeadId::parse(&lead.id).ok(),
         };
@@ -304,12 +307,12 @@ both_dbs! {
     async fn a_whitepaper_is_a_pdf_in_the_partners_brand(db: Db) {
         let rig = Rig::new(db).await;
         let one = documents::for_customers(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
-        assert!(one.starts_with(b"%PDF"));
-        assert!(one.len() < 300_000, "{} bytes", one.len());
+        assert!(one.pdf.starts_with(b"%PDF"));
+        assert!(one.pdf.len() < 300_000, "{} bytes", one.pdf.len());
         let again = documents::for_customers(&rig.ctx, "northlight", PAPER, &Locale::en()).await.unwrap();
-        assert!(std::sync::Arc::ptr_eq(&one, &again));
+        assert!(std::sync::Arc::ptr_eq(&one.pdf, &again.pdf));
         let other = documents::for_customers(&rig.ctx, "dune-gate", PAPER, &Locale::en()).await.unwrap();
-        assert_ne!(one, other, "another brand, without a logo");
+        assert_ne!(one.pdf, other.pdf, "another brand, without a logo");
         let kit = documents::for_customers(&rig.ctx, "northlight", "kits/proof-of-recovery", &Locale::en()).await;
         assert_eq!(kit.unwrap_err().kind(), Kind::NotFound, "kits are for the partner's own people");
     }

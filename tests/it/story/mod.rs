@@ -32,4 +32,5 @@ mod set_back;
 mod signed;
 mod steering;
 
+pub use revisions::copied;
 pub use rig::{Rig, content};

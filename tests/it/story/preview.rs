@@ -92,6 +92,16 @@ fn everything_is_seen_through_anybodys_eyes() {
         assert_eq!(asset.matches("<iframe").count(), 2);
         assert!(asset.contains("names a relay"), "nothing can be sent without one");
         let frame = |query: &str| format!("/frames/{ISSUE}?{query}");
+        assert!(asset.contains("12 of 12 partners get it."), "{asset}");
+        let kit = author.get("/reference/kit").await;
+        assert!(kit.contains("<code>tactics</code>") && kit.contains("kind: kit"), "{kit}");
+        let reference = author.get("/reference").await;
+        assert!(
+            reference.contains("{{ partner.phone }}") && reference.contains("id=\"C405\""),
+            "{reference}"
+        );
+        let (status, unknown) = author.ask("GET", "/reference/leaflet", "").await;
+        assert!(status == 404 && unknown.contains("there are newsletter, issue"), "{unknown}");
         let sales = author.get(&frame("partner=northlight&role=sales")).await;
         let technical = author.get(&frame("partner=northlight&role=technical")).await;
         assert!(sales.contains("Three questions") && !technical.contains("Three questions"));

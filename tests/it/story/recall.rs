@@ -12,8 +12,9 @@ use partnercast::{
     },
     store::{Db, deliveries, issues, leads, recalls, renditions},
     work::{
-        publish,
+        plan, publish,
         recall::{self, Leads, Order},
+        revisions::Count,
         sync,
         tokens::{AccessToken, MailToken},
     },
@@ -34,8 +35,8 @@ const NOTE: &str = "blog/short-note";
 const NEXT: &str = "blog/next-note";
 const ISSUE: &str = "newsletters/fold-forward/2027-01-12.md";
 
-/// A rig over a folder with two notes, of which the January issue has a card of the first; it was sent.
-async fn sent(db: Db) -> (Rig, tempfile::TempDir) {
+/// The same before its time.
+async fn ready(db: Db) -> (Rig, tempfile::TempDir) {
     let rig = Rig::new(db).await;
     let folder = copied();
     for name in [NOTE, NEXT] {
@@ -46,6 +47,12 @@ async fn sent(db: Db) -> (Rig, tempfile::TempDir) {
         fs::read_to_string(&path).unwrap().replace("features:\n", &format!("features:\n  - {NOTE}\n"));
     fs::write(path, issue).unwrap();
     sync::sync(&rig.ctx, folder.path(), false).await.unwrap();
+    (rig, folder)
+}
+
+/// A rig over a folder with two notes, of which the January issue has a card of the first; it was sent.
+async fn sent(db: Db) -> (Rig, tempfile::TempDir) {
+    let (rig, folder) = ready(db).await;
     rig.clock.set(EVE_MS + DAY_MS);
     publish::tick(&rig.ctx).await.unwrap();
     rig.drain().await;
@@ -90,6 +97,13 @@ async fn followed(rig: &Rig, link: &str) -> (Vec<String>, u16, String) {
     }
 }
 
+/// A lead who asked to talk.
+async fn asked(rig: &Rig) -> LeadId {
+    let form = "name=Ana+Ruiz&email=ana%40clinic.example&company=Harbor&consent=yes";
+    ask(rig, Method::POST, "/p/northlight/talk-to-us", form).await;
+    LeadId::parse(&leads::recent(&rig.ctx.db, None).await.unwrap().remove(0).id).unwrap()
+}
+
 async fn order(
     rig: &Rig,
     reference: &str,
@@ -115,10 +129,12 @@ both_dbs! {
         assert_eq!((done.good_no, done.target.as_deref()), (Some(2), None));
         let (way, status, page) = followed(&rig, &link).await;
         assert!(status == 200 && way.len() == 1 && page.contains("The corrected end."), "{way:?}");
-        let found = recall::corrections(&rig.ctx.db, None).await.unwrap();
+        change(&rig, folder.path(), "blog/short-note.md", |text| text.replace("corrected end.", "corrected end, better put.")).await;
+        let found = recall::corrections(&rig.ctx.db, None, Count::People).await.unwrap();
         let have = "SELECT COUNT(DISTINCT d.recipient_key) FROM delivery d JOIN rendition_asset a ON a.rendition_id = d.rendition_id WHERE a.path = 'blog/short-note.md'";
-        assert_eq!(found[0].people, number(&rig.ctx.db, have, vec![]).await);
-        assert!(found[0].people > 0);
+        assert_eq!(found[0].people, Some(number(&rig.ctx.db, have, vec![]).await), "what came after the right text is right too");
+        assert!(found[0].people > Some(0));
+        assert!(recall::unmended(&rig.ctx.db, &done).await.unwrap().is_empty(), "it has no translation");
         let again = order(&rig, NOTE, None).await.unwrap_err();
         assert!(again.kind() == Kind::Conflict && again.public().contains("recalled already"), "{again}");
         let audited: Vec<(String, String)> = rows(&rig.ctx.db, "SELECT actor, detail FROM audit WHERE action = 'recall' AND subject = $1", values![NOTE]).await;
@@ -148,21 +164,53 @@ both_dbs! {
         assert_eq!(followed(&rig, &link).await.1, 404, "as before");
         assert_eq!(recall::lift(&rig.ctx.db, now, "bo", NOTE).await.unwrap_err().kind(), Kind::NotFound);
 
+        let lead = asked(&rig).await;
+        let access = AccessToken::new(lead, NOTE).sign(&rig.ctx.keys);
+        assert_eq!(get(&rig, &format!("/r/{access}")).await.0, 404, "gone, and nobody said why");
+        order(&rig, NOTE, None).await.unwrap();
+        for way in ["", "/document.pdf"] {
+            let (status, page) = get(&rig, &format!("/r/{access}{way}")).await;
+            assert!(status == 410 && page.contains("Brackenfold has withdrawn it"), "{page}");
+        }
+        recall::lift(&rig.ctx.db, now, "bo", NOTE).await.unwrap();
+
         order(&rig, NOTE, Some(NEXT)).await.unwrap();
         let (way, status, page) = followed(&rig, &link).await;
         assert!(status == 200 && page.contains(NEXT), "{page}");
         assert!(way.len() == 2 && way[1].starts_with("/p/northlight/blog/next-note?via="), "{way:?}");
-        let asked = "name=Ana+Ruiz&email=ana%40clinic.example&company=Harbor&consent=yes";
-        ask(&rig, Method::POST, "/p/northlight/talk-to-us", asked).await;
-        let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
-        let access = AccessToken::new(LeadId::parse(&lead.id).unwrap(), NOTE).sign(&rig.ctx.keys);
         let (status, page) = get(&rig, &format!("/r/{access}")).await;
         assert!(status == 200 && page.contains(NEXT), "a lead's own link too: {page}");
         let (_, to, _) = ask(&rig, Method::GET, "/p/rheinbogen/blog/short-note?lang=es", "").await;
         assert_eq!(to, "/p/rheinbogen/blog/next-note?lang=es");
         let lines = "SELECT COUNT(*) FROM audit WHERE action IN ('recall', 'lift-recall') AND subject = $1";
-        assert_eq!(number(&rig.ctx.db, lines, values![NOTE]).await, 3);
-        assert_eq!(recalls::list(&rig.ctx.db, Some(NOTE)).await.unwrap().len(), 2, "lifted ones stay");
+        assert_eq!(number(&rig.ctx.db, lines, values![NOTE]).await, 5);
+        assert_eq!(recalls::list(&rig.ctx.db, Some(NOTE)).await.unwrap().len(), 3, "lifted ones stay");
+    }
+
+    /// What another asset replaces is offered to nobody: not at home, not as a bundle; and mail with a card of it waits for a
+    /// person.
+    async fn a_replaced_asset_is_offered_no_more(db: Db) {
+        let (rig, _folder) = ready(db).await;
+        assert!(get(&rig, "/p/northlight").await.1.contains("/blog/short-note"));
+        let bundle = "/console/bundles/northlight/blog/short-note";
+        assert_eq!(get(&rig, bundle).await.0, 200);
+        order(&rig, NOTE, Some(NEXT)).await.unwrap();
+        let (_, home) = get(&rig, "/p/northlight").await;
+        assert!(!home.contains("/blog/short-note") && home.contains("/blog/next-note"), "{home}");
+        let (status, refused) = get(&rig, bundle).await;
+        assert!(status == 409 && refused.contains("leads to blog/next-note"), "{refused}");
+        let (_, page) = get(&rig, "/console/content/blog/short-note").await;
+        assert!(page.contains("<b>Recalled</b>") && !page.contains(bundle), "{page}");
+        assert!(get(&rig, "/console/content/blog/next-note").await.1.contains("/blog/next-note\" download"));
+
+        let ahead = plan::ahead(&rig.ctx, None, 1).await.unwrap().remove(0);
+        let why = "it features blog/short-note, which is recalled (the price is wrong) and leads to blog/next-note";
+        assert_eq!(ahead.held_because, [why]);
+        rig.clock.set(EVE_MS + DAY_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        assert_eq!((issue.state.as_str(), issue.held_because.as_deref()), ("frozen", Some(why)));
+        assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM delivery", vec![]).await, 0);
     }
 
     /// A recall may lead to what was recalled since, but never in a circle or a long way; faults are told at once.

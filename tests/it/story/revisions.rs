@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
+use axum::http::Method;
 use partnercast::{
     domain::kernel::{
         Kind,
@@ -22,6 +23,7 @@ use partnercast::{
 
 use super::{
     Rig,
+    console::{ask, get},
     rig::{self, EVE_MS},
     steering::Program,
 };
@@ -36,7 +38,7 @@ pub(super) const ARTICLE: &str = "blog/restores-not-backups";
 const FILE: &str = "blog/restores-not-backups.md";
 
 /// A copy of the demo's content that may be changed.
-pub(super) fn copied() -> tempfile::TempDir {
+pub fn copied() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     rig::copied(folder.path());
     folder
@@ -202,9 +204,9 @@ both_dbs! {
         let people = i64::try_from(has_one.people.len()).unwrap();
         assert_eq!((counted[0].people, counted[1].people), (Some(0), Some(people)));
         let mut pages = Vec::new();
-        let mut after = None;
+        let mut after: Option<String> = None;
         loop {
-            let question = Question { path: FILE, no: Some(1), partner: None, after, limit: 4 };
+            let question = Question { path: FILE, no: Some(1), partner: None, after: after.as_deref(), limit: 4 };
             let page = holders::who(&rig.ctx.db, &question).await.unwrap();
             pages.extend(page.people.into_iter().map(|held| held.holder.delivery_id));
             after = page.more;
@@ -215,8 +217,48 @@ both_dbs! {
         assert_eq!(pages, again.people.iter().map(|it| it.holder.delivery_id.clone()).collect::<Vec<_>>());
         let issue = Question { path: "newsletters/fold-forward/2027-01-12.md", no: None, partner: Some("northlight"), after: None, limit: 100 };
         let theirs = holders::who(&rig.ctx.db, &issue).await.unwrap();
+        for (partner, after) in [(Some("nobody"), None), (None, Some("dlv_none"))] {
+            let unknown = Question { path: FILE, no: Some(1), partner, after, limit: 4 };
+            assert_eq!(holders::who(&rig.ctx.db, &unknown).await.unwrap_err().kind(), Kind::NotFound);
+        }
         assert!(!theirs.people.is_empty() && theirs.people.iter().all(|it| it.holder.part == "text" && it.holder.partner_slug == "northlight"));
         rig.assert_nothing_left().await;
+    }
+}
+
+both_dbs! {
+    /// A file is known by the text it was made of: in the lead's language, as it was at that moment.
+    async fn who_took_a_file_of_which_text(db: Db) {
+        const PAPER: &str = "whitepapers/first-24-hours";
+        let rig = Rig::new(db).await;
+        rig.clock.set(EVE_MS + 90 * DAY_MS);
+        let folder = copied();
+        let form = "name=Ana+Ruiz&email=ana%40clinic.example&company=Harbor&consent=yes";
+        let mut taken = Vec::new();
+        for way in ["/p/northlight/whitepapers/first-24-hours", "/p/rheinbogen/whitepapers/first-24-hours?lang=de"] {
+            let (status, to, page) = ask(&rig, Method::POST, way, form).await;
+            assert_eq!(status, 303, "{page}");
+            let (status, file) = get(&rig, &format!("{to}/document.pdf")).await;
+            assert!(status == 200 && file.starts_with("%PDF"), "{status}");
+            taken.push(to);
+        }
+        track::write_batch(&rig.ctx).await.unwrap();
+        change(&rig, folder.path(), &format!("{PAPER}.md"), |text| format!("{text}
+A correction.
+")).await;
+        assert_eq!(get(&rig, &format!("{}/document.pdf", taken[0])).await.0, 200);
+        track::write_batch(&rig.ctx).await.unwrap();
+        let takers = async |path: String, no| {
+            let question = Question { path: &path, no, partner: None, after: None, limit: 10 };
+            let answer = holders::who(&rig.ctx.db, &question).await.unwrap();
+            assert!(!answer.takers_cut);
+            answer.takers.into_iter().map(|took| (took.taker.partner_slug, took.numbers)).collect::<Vec<_>>()
+        };
+        let (northlight, rheinbogen) = ("northlight".to_owned(), "rheinbogen".to_owned());
+        assert_eq!(takers(format!("{PAPER}.md"), Some(1)).await, [(northlight.clone(), vec![1])]);
+        assert_eq!(takers(format!("{PAPER}.md"), None).await, [(northlight.clone(), vec![1]), (northlight, vec![2])]);
+        assert_eq!(takers(format!("{PAPER}.de.md"), None).await, [(rheinbogen, vec![1])]);
+        rig.drain().await;
     }
 }
 
@@ -259,6 +301,11 @@ fn the_command_line_reads_beside_a_running_process() {
             (&"blog/restores-not-backups.de.md".into(), &1.into())
         );
         assert!(program.refuses("revisions blog/none").contains("write a reference such as"));
+        let says = program.refuses(&format!("revisions {ARTICLE} --locale nb"));
+        assert!(
+            says.contains("in nb was not found") && says.contains("blog/restores-not-backups.de.md"),
+            "{says}"
+        );
 
         let diff = program.does(&format!("diff {ARTICLE} 1 2 --partner northlight --role sales"));
         assert!(diff.contains("+A correction.") && !diff.contains('\u{1b}'), "{diff}");
@@ -282,6 +329,10 @@ fn the_command_line_reads_beside_a_running_process() {
         )
         .unwrap();
         assert_eq!(who["people"].as_array().unwrap().len(), 3);
+        let last = who["more"].as_str().unwrap();
+        let rest = program.does(&format!("who {ARTICLE} --limit 3 --partner northlight --after {last}"));
+        assert!(!rest.contains(who["people"][0]["email"].as_str().unwrap()), "{rest}");
+        assert!(program.does(&format!("who {ARTICLE} --limit 3")).contains("--after dlv_"));
         assert!(program.refuses(&format!("who {ARTICLE} --limit 0")).contains("--limit goes from 1"));
         let says = program.refuses(&format!("recall {ARTICLE} --because wrong"));
         assert!(says.contains(&format!("/console/revisions/{ARTICLE}")), "{says}");

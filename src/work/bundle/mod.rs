@@ -1,12 +1,15 @@
 //! Everything that a partner needs of an asset or a whole kit, ready to use: documents, pages, texts, posts, images and
 //! a mail for their own system, in their brand and with their links, in one archive.
 
+mod readme;
+
 use std::collections::{BTreeMap, BTreeSet};
 
+use self::readme::{About, readme};
 use super::{
     cobrand::{CoBrand, TALK_TO_US, no_content, no_value},
     context::Context,
-    documents,
+    documents, recall,
 };
 use crate::{
     domain::{
@@ -21,7 +24,7 @@ use crate::{
         partner::Partner,
     },
     render::{
-        Button, SlotTable, archive,
+        Button, SlotTable, Strings, archive,
         calendar::{self, Session},
         email::{self, NoticeInput},
         html::{self, Hooks, Profile},
@@ -29,7 +32,7 @@ use crate::{
         slots::escape_html,
         social,
     },
-    store::partners,
+    store::{partners, recalls::Recall},
 };
 
 /// Most tactics of a kit in one bundle.
@@ -67,6 +70,7 @@ pub async fn bundle(
         library: &library,
         partner: &partner,
         locale,
+        replaced: recall::replaced(&ctx.db).await?,
         with_documents: true,
         files: BTreeMap::new(),
     };
@@ -90,7 +94,8 @@ pub async fn bundle(
             };
             let mut entry = packed.asset(piece, &format!("{reference}/")).await?;
             if let Some((day, use_line)) = tactic {
-                entry.text = format!("Day {day}. {use_line}");
+                let day = day.to_string();
+                entry.text = packed.strings().fill("bundle_day", &[("day", &day), ("use", use_line)]);
             }
             contents.push(entry);
         }
@@ -118,8 +123,15 @@ pub(super) async fn texts(
         .find(reference, locale)
         .filter(|asset| asset.concerns(&Reader::insider(partner, locale)))
         .ok_or_else(|| Error::not_found("this asset"))?;
-    let mut packed =
-        Packed { ctx, library: &library, partner, locale, with_documents: false, files: BTreeMap::new() };
+    let mut packed = Packed {
+        ctx,
+        library: &library,
+        partner,
+        locale,
+        replaced: BTreeMap::new(),
+        with_documents: false,
+        files: BTreeMap::new(),
+    };
     packed.asset(asset, "").await?;
     Ok(packed.files)
 }
@@ -142,6 +154,8 @@ struct Packed<'p> {
     library: &'p Library,
     partner: &'p Partner,
     locale: &'p Locale,
+    /// Assets that are offered no more.
+    replaced: BTreeMap<String, Recall>,
     /// Whether documents are made too, which takes longer than all the rest.
     with_documents: bool,
     files: BTreeMap<String, Vec<u8>>,
@@ -150,6 +164,7 @@ struct Packed<'p> {
 impl Packed<'_> {
     /// Adds the files of `asset` under `folder`, which is empty or ends in `/`.
     async fn asset(&mut self, asset: &Asset, folder: &str) -> Result<Entry> {
+        recall::refuse_replaced(&self.replaced, &asset.reference)?;
         let media = self.ctx.media();
         let brand =
             CoBrand::new(self.library, &media, self.partner, self.locale, &self.ctx.settings.public_url)?;
@@ -190,8 +205,9 @@ impl Packed<'_> {
             self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
         }
         if self.with_documents && documents::has_pdf_for(asset, self.partner) {
-            let pdf =
-                documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale).await?;
+            let pdf = documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale)
+                .await?
+                .pdf;
             self.files.insert(format!("{folder}{}.pdf", asset.slug()), pdf.to_vec());
         }
         let files = self.files.keys().filter(|path| !before.contains(*path)).cloned().collect();
@@ -352,28 +368,24 @@ impl Packed<'_> {
         let media = self.ctx.media();
         let brand =
             CoBrand::new(self.library, &media, self.partner, self.locale, &self.ctx.settings.public_url)?;
-        let mut text = format!("# {}\n\n", brand.text(&asset.front.title)?);
-        text.push_str(&format!(
-            "Made for {} by {}. Every link in these files leads to your own pages, so what your customers do comes back \
-             to you as a lead.\n\n",
-            self.partner.name, brand.vendor.name
-        ));
-        for entry in contents {
-            text.push_str(&format!("## {}\n\n{}\n\n", entry.title, entry.text));
-            if let Some(url) = &entry.url {
-                text.push_str(&format!("Page: <{url}>\n\n"));
-            }
-            for file in &entry.files {
-                text.push_str(&format!("- `{file}`: {}\n", purpose(file, entry)));
-            }
-            text.push('\n');
-        }
-        if let Detail::Kit(kit) = &asset.detail {
-            text.push_str("## Checklist\n\n");
-            kit.checklist.iter().for_each(|line| text.push_str(&format!("- [ ] {line}\n")));
-        }
+        let title = brand.text(&asset.front.title)?;
+        let about = About {
+            title: &title,
+            partner: &self.partner.name,
+            vendor: &brand.vendor.name,
+            checklist: match &asset.detail {
+                Detail::Kit(kit) => &kit.checklist,
+                _ => &[],
+            },
+        };
+        let text = readme(&self.strings(), &about, contents)?;
         self.files.insert("README.md".to_owned(), text.into_bytes());
         Ok(())
+    }
+
+    /// The words around the content, in the partner's language where we have it.
+    fn strings(&self) -> Strings {
+        self.ctx.templates.strings(&self.ctx.templates.language(self.locale))
     }
 }
 
@@ -389,27 +401,4 @@ struct Piece<'p> {
 /// Whether it has a page of the partner's that anybody may open.
 pub(super) fn has_page(asset: &Asset) -> bool {
     asset.kind().is_for_customers() && (asset.kind() != AssetKind::Page || asset.reference == TALK_TO_US)
-}
-
-/// What a file is for.
-fn purpose(path: &str, entry: &Entry) -> &'static str {
-    let name = path.rsplit('/').next().unwrap_or_default();
-    match name.rsplit_once('.') {
-        _ if name == "mail.html" => {
-            "a mail for your own mailing system, which adds your address and your unsubscribe link"
-        }
-        Some((_, "pdf" | "html")) if !entry.for_customers => "to read; it is for your own people alone",
-        Some((_, "pdf")) => "the finished document, to send or to offer for download",
-        Some((_, "html")) if entry.is_gated => "the whole text, for a place behind a form of yours",
-        Some((_, "html")) => "for a page of your site",
-        Some((_, "md")) => "the same in Markdown",
-        Some((_, "ics")) => "the date for calendars",
-        Some((stem, "txt")) => match stem.rsplit_once('.').map(|(_, word)| word) {
-            Some("alt") => "what stands for the image, for people who cannot see it",
-            Some(_) => "a post, as long as this network lets it be",
-            None => "the text alone",
-        },
-        Some((_, "png")) => "an image",
-        _ => "a file",
-    }
 }
