@@ -36,7 +36,7 @@ pub struct NewArguments {
 /// Arguments of `guide`.
 #[derive(Debug, clap::Args)]
 pub struct GuideArguments {
-    /// One kind; all of them without.
+    /// One kind, or `brand` for a partner's brand.toml; all of them without.
     kind: Option<String>,
 }
 
@@ -107,23 +107,35 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
     Ok(guide::issue_example(newsletter, asset.front.title.as_str(), day))
 }
 
+/// What `guide` calls a partner's brand, which is no kind of content.
+const BRAND: &str = "brand";
+
 /// Prints the keys of one kind or of all, in Markdown.
 ///
 /// # Errors
 /// No such kind.
 pub fn guide(arguments: &GuideArguments) -> Result<()> {
-    let kinds = match &arguments.kind {
-        Some(word) => vec![kind(word)?],
-        None => AssetKind::WORDS.iter().map(|(_, kind)| *kind).collect(),
+    let pages: Vec<String> = match arguments.kind.as_deref() {
+        Some(BRAND) => vec![guide::brand_reference()],
+        Some(word) => vec![guide::reference(kind_or(word, &[BRAND])?)],
+        None => {
+            let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
+            kinds.chain([guide::brand_reference()]).collect()
+        }
     };
-    let pages: Vec<String> = kinds.into_iter().map(guide::reference).collect();
     say(pages.join("\n").trim_end());
     Ok(())
 }
 
 fn kind(word: &str) -> Result<AssetKind> {
+    kind_or(word, &[])
+}
+
+/// The kind called `word`; the refusal names `others` too, which the caller knows besides.
+fn kind_or(word: &str, others: &[&str]) -> Result<AssetKind> {
     AssetKind::parse(word).ok_or_else(|| {
-        let fix = did_you_mean(word, AssetKind::WORDS.iter().map(|(word, _)| *word));
+        let words = AssetKind::WORDS.iter().map(|(word, _)| *word).chain(others.iter().copied());
+        let fix = did_you_mean(word, words);
         Error::invalid(format!("`{word}` is no kind of content; {fix}"))
     })
 }
@@ -145,6 +157,10 @@ mod tests {
         assert!(refused("case-study", "wexley").contains("exists already"));
         assert!(new_file("blog", "../x").is_err());
         assert!(refused("blgo", "x").contains("did you mean `blog`?"));
+        assert!(!refused("brand", "x").contains("`brand`?"), "a brand is no content");
+        let told = |kind: &str| guide(&GuideArguments { kind: Some(kind.to_owned()) });
+        told("brand").unwrap();
+        assert!(told("brnad").unwrap_err().public().contains("did you mean `brand`?"));
         let nowhere = dir.path().join("nowhere");
         let nowhere = NewArguments { kind: "blog".to_owned(), name: "x".to_owned(), dir: nowhere };
         assert!(new(&nowhere).unwrap_err().public().contains("does not exist"));
@@ -154,7 +170,8 @@ mod tests {
     fn a_new_issue_is_right_from_the_beginning() {
         let dir = tempfile::tempdir().unwrap();
         let content = Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
-        for path in ["vendor.toml", "images/brackenfold.png", "newsletters/fold-forward.md"] {
+        let images = ["images/brackenfold.png", "images/brackenfold-dark.png"];
+        for path in images.into_iter().chain(["vendor.toml", "newsletters/fold-forward.md"]) {
             fs::create_dir_all(dir.path().join(path).parent().unwrap()).unwrap();
             fs::copy(content.join(path), dir.path().join(path)).unwrap();
         }

@@ -13,7 +13,7 @@ use crate::{
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// Folder with partners.csv, contacts.csv and brands/<partner>/brand.toml and logo.png or logo.svg.
+    /// Folder with partners.csv, contacts.csv and brands/<partner>/brand.toml, logo.png or logo.svg, and logo-dark.png or logo-dark.svg.
     roster: PathBuf,
     /// Check everything and say what would change; write nothing.
     #[arg(long)]

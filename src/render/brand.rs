@@ -2,7 +2,8 @@
 
 use serde::Serialize;
 
-use crate::domain::partner::brand::Colour;
+use super::typeface;
+use crate::domain::partner::{Typeface, brand::Colour};
 
 /// A button.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -24,8 +25,12 @@ pub struct PartnerBrand {
     pub accent: Colour,
     /// https address of the logo (PNG).
     pub logo_url: Option<String>,
+    /// https address of the one for dark grounds.
+    pub logo_dark_url: Option<String>,
     /// What a screen reader says for the logo; empty stands for the name.
     pub logo_alt: String,
+    /// Their typeface, or the vendor's.
+    pub typeface: Option<Typeface>,
     /// What they promise, in the reader's language.
     pub value_proposition: Option<String>,
     /// Why to believe them.
@@ -53,6 +58,10 @@ pub struct VendorBrand {
     pub postal_address: String,
     /// https address of the logo (PNG).
     pub logo_url: Option<String>,
+    /// https address of the one for dark grounds.
+    pub logo_dark_url: Option<String>,
+    /// Its typeface.
+    pub typeface: Option<Typeface>,
     /// Their site.
     pub website: String,
     /// One line under the name.
@@ -70,7 +79,14 @@ pub(in crate::render) struct PartnerView<'a> {
     button_text: String,
     link: String,
     logo_url: Option<&'a str>,
+    logo_dark_url: Option<&'a str>,
     logo_alt: &'a str,
+    /// Families for mail, as CSS writes them.
+    mail_families: &'static str,
+    /// Families for documents, the one that is meant first.
+    families: &'static [&'static str],
+    /// How large their running text is set.
+    text_scale: f64,
     value_proposition: Option<&'a str>,
     proof: Option<&'a str>,
     call_to_action: Option<&'a Button>,
@@ -91,6 +107,10 @@ impl<'a> From<&'a PartnerBrand> for PartnerView<'a> {
             button_text: brand.accent.text_on().to_string(),
             link: brand.accent.legible_on_white().to_string(),
             logo_url: brand.logo_url.as_deref(),
+            logo_dark_url: brand.logo_dark_url.as_deref(),
+            mail_families: typeface::mail(brand.typeface),
+            families: typeface::documents(brand.typeface),
+            text_scale: typeface::text_scale(brand.typeface),
             logo_alt: if brand.logo_alt.is_empty() { &brand.name } else { &brand.logo_alt },
             value_proposition: brand.value_proposition.as_deref(),
             proof: brand.proof.as_deref(),

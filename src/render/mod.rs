@@ -17,6 +17,7 @@ pub mod slots;
 pub mod social;
 pub mod strings;
 pub mod templates;
+mod typeface;
 
 pub use brand::{Button, PartnerBrand, VendorBrand};
 pub use slots::{Slot, SlotTable, SlotValues};

@@ -10,7 +10,9 @@ use axum::{
     routing::{get, post},
 };
 use tower_http::{
-    catch_panic::CatchPanicLayer, compression::CompressionLayer, limit::RequestBodyLimitLayer,
+    catch_panic::CatchPanicLayer,
+    compression::{CompressionLayer, DefaultPredicate, Predicate, predicate::NotForContentType},
+    limit::RequestBodyLimitLayer,
     timeout::TimeoutLayer,
 };
 
@@ -71,7 +73,11 @@ fn guarded(routes: Routes, long: Routes, ctx: Arc<Context>, readiness: Readiness
         .layer(CatchPanicLayer::new())
         .layer(from_fn_with_state(ctx.clone(), error::shown))
         .layer(from_fn_with_state(ctx.clone(), headers::add))
-        .layer(CompressionLayer::new())
+        // Typefaces are packed already.
+        .layer(
+            CompressionLayer::new()
+                .compress_when(DefaultPredicate::new().and(NotForContentType::const_new("font/"))),
+        )
         .layer(from_fn_with_state(ctx.clone(), metrics::count))
         .with_state(ctx)
 }
@@ -84,6 +90,7 @@ fn open() -> Routes {
         .route("/healthz", get(health::alive))
         .route("/readyz", get(health::ready))
         .route("/static/{name}", get(statics::file))
+        .route("/static/fonts/{name}", get(statics::font))
         .route("/media/{name}", get(public::media::file))
 }
 

@@ -32,6 +32,7 @@ async fn every_answer_carries_the_headers_that_protect() {
         "/p/northlight/talk-to-us",
         "/p/northlight/whitepapers/proof-of-recovery",
         "/static/partnercast.css",
+        "/static/fonts/literata-italic.woff2",
         "/healthz",
         "/no/such/page",
         "/o/forged",
@@ -73,6 +74,8 @@ async fn what_is_not_there_is_told_kindly_with_an_id_and_without_internals() {
         "/console/issues/none",
         "/inbox/none",
         "/static/none.css",
+        "/static/fonts/none.woff2",
+        "/static/fonts/LICENSE.txt",
     ] {
         let answer = site.get(path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");

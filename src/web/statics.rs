@@ -1,4 +1,4 @@
-//! Style sheet, script and icon: embedded in the binary, addressed by content so that browsers keep them.
+//! Style sheet, script, icon and typefaces: embedded in the binary, addressed by content so that browsers keep them.
 
 use axum::{
     extract::Path,
@@ -30,9 +30,15 @@ pub async fn file(Path(name): Path<String>) -> Answer {
         Some("css") => "text/css; charset=utf-8",
         Some("js") => "text/javascript; charset=utf-8",
         Some("svg") => "image/svg+xml",
+        Some("woff2") => "font/woff2",
         _ => return Err(Problem::no_page()),
     };
     Ok(kept(media_type, file.data.into_owned()))
+}
+
+/// `GET /static/fonts/{name}`
+pub async fn font(Path(name): Path<String>) -> Answer {
+    file(Path(format!("fonts/{name}"))).await
 }
 
 /// A file whose address changes with its content: kept for a year (RFC 8246).

@@ -12,7 +12,7 @@ use crate::{
             vendor::Vendor,
         },
         kernel::{Error, Locale, Result},
-        partner::Partner,
+        partner::{Partner, Typeface},
     },
     render::brand::{Button, PartnerBrand, VendorBrand},
 };
@@ -145,6 +145,11 @@ impl<'a> CoBrand<'a> {
         format!("{}/media/{hash}.png", self.base_url)
     }
 
+    /// The partner's typeface, else the vendor's.
+    pub fn typeface(&self) -> Option<Typeface> {
+        self.partner.brand.typeface.or(self.vendor.typeface)
+    }
+
     /// The partner's brand for mails and documents. `talk_to_us` is where their button leads.
     pub fn partner_brand(&self, talk_to_us: String, fallback_label: &str) -> PartnerBrand {
         let brand = &self.partner.brand;
@@ -153,6 +158,8 @@ impl<'a> CoBrand<'a> {
             primary: brand.primary,
             accent: brand.accent,
             logo_url: brand.logo.as_ref().map(|hash| self.media_url(hash)),
+            logo_dark_url: brand.logo_dark.as_ref().map(|hash| self.media_url(hash)),
+            typeface: self.typeface(),
             logo_alt: brand.logo_alt.clone().unwrap_or_default(),
             value_proposition: brand.value_proposition_in(self.locale).map(str::to_owned),
             proof: brand.proof_in(self.locale).map(str::to_owned),
@@ -174,6 +181,8 @@ impl<'a> CoBrand<'a> {
             legal_name: self.vendor.legal_name.clone(),
             postal_address: self.vendor.postal_address.clone(),
             logo_url: self.image(&self.vendor.logo),
+            logo_dark_url: self.vendor.logo_dark.as_ref().and_then(|path| self.image(path)),
+            typeface: self.vendor.typeface,
             website: self.vendor.website.clone(),
             tagline: (!self.vendor.tagline.is_empty()).then(|| self.vendor.tagline.clone()),
         }

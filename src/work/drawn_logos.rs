@@ -10,12 +10,14 @@ use crate::domain::{
     partner::svg,
 };
 
-/// Those of `files` that are a partner's `logo.svg` without a `logo.png` beside it, and the path of that.
+/// Those of `files` that are a partner's `logo.svg` or `logo-dark.svg` without a PNG of that name beside it, and the
+/// path of that.
 fn alone(files: &[SourceFile]) -> Vec<(&SourceFile, String)> {
     let paths: HashSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
     let png_of = |path: &str| {
-        let folder = path.strip_prefix("roster/brands/")?.strip_suffix("/logo.svg")?;
-        (!folder.contains('/')).then(|| format!("roster/brands/{folder}/logo.png"))
+        let (folder, name) = path.strip_prefix("roster/brands/")?.split_once('/')?;
+        let name = name.strip_suffix(".svg").filter(|name| matches!(*name, "logo" | "logo-dark"))?;
+        Some(format!("roster/brands/{folder}/{name}.png"))
     };
     files
         .iter()
@@ -36,10 +38,11 @@ pub(super) fn add(files: &mut Vec<SourceFile>) {
 /// Why some could not be drawn.
 pub(super) fn findings(files: &[SourceFile]) -> Vec<Finding> {
     let mut all = Vec::new();
-    for (file, _) in alone(files) {
+    for (file, png) in alone(files) {
         if let Err(error) = svg::drawn(&file.bytes) {
             let mut found = Findings::new(&file.path, "");
-            let fix = "mend the SVG, or add logo.png beside it";
+            let name = png.rsplit('/').next().unwrap_or_default();
+            let fix = format!("mend the SVG, or add {name} beside it");
             found.add(codes::BAD_IMAGE, Place::START, error.public(), fix);
             all.extend(found.finish());
         }
@@ -65,10 +68,12 @@ mod tests {
             file("roster/brands/b/logo.svg", GOOD),
             file("roster/brands/b/logo.png", "as it is"),
             file("images/logo.svg", GOOD),
+            file("roster/brands/b/logo-dark.svg", GOOD),
         ];
         add(&mut files);
-        assert_eq!(files.len(), 5);
-        assert!(files[4].path == "roster/brands/a/logo.png" && files[4].bytes.starts_with(b"\x89PNG"));
+        let drawn: Vec<&str> = files[5..].iter().map(|file| file.path.as_str()).collect();
+        assert_eq!(drawn, ["roster/brands/a/logo.png", "roster/brands/b/logo-dark.png"]);
+        assert!(files[5..].iter().all(|file| file.bytes.starts_with(b"\x89PNG")));
         assert!(findings(&files).is_empty());
     }
 

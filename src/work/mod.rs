@@ -14,6 +14,7 @@ pub mod doctor;
 pub mod documents;
 mod drawn_logos;
 pub mod explain;
+mod faint_logos;
 pub mod figures;
 pub mod folder;
 pub mod forms;

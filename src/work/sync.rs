@@ -12,7 +12,8 @@ use chrono_tz::Tz;
 use tokio::sync::watch;
 
 use super::{
-    cobrand::Media, context::Context, documents, drawn_logos, folder, git, images, tokens::sha256_hex,
+    cobrand::Media, context::Context, documents, drawn_logos, faint_logos, folder, git, images,
+    tokens::sha256_hex,
 };
 use crate::{
     domain::{
@@ -93,6 +94,7 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
         findings.extend(found.finish());
     }
     findings.extend(drawn_logos::findings(files));
+    findings.extend(faint_logos::findings(files, library.vendor.as_ref()));
     findings.extend(lint::newsletters(&library));
     findings.extend(reach::findings(&library, &partners));
     findings.extend(translations::findings(&library, &partners, &contacts));
@@ -355,7 +357,11 @@ pub fn roster_of(files: &[SourceFile], media: &Media) -> Result<Option<Roster>> 
     })?;
     let Some(mut roster) = parsed else { return Ok(None) };
     for partner in &mut roster.partners {
-        partner.brand.logo = media.get(&format!("roster/brands/{}/logo.png", partner.slug)).cloned();
+        let file = |name: &str| media.get(&format!("roster/brands/{}/{name}", partner.slug)).cloned();
+        let (logo, logo_dark) = (file("logo.png"), file("logo-dark.png"));
+        // It stands in for the other one, which is there for light grounds.
+        partner.brand.logo_dark = logo_dark.filter(|_| logo.is_some());
+        partner.brand.logo = logo;
     }
     Ok(Some(roster))
 }

@@ -19,6 +19,7 @@ const { chromium } = require(process.env.PLAYWRIGHT_CORE ?? "playwright-core");
 const ARTICLE = "blog/restores-not-backups";
 const ISSUE = "newsletters/fold-forward/2027-01-12";
 const faults = [];
+const seenLogos = new Map();
 
 /** Starts the preview of `folder` on a free port and waits until it says where it is. */
 async function startPreview(folder) {
@@ -81,6 +82,10 @@ try {
     await page.setViewportSize({ width, height: 1000 });
     await page.goto(`${base}/assets/${ISSUE}?partner=northlight&role=sales&beside=1&partner2=northlight&role2=executive&dark=1&width=360`);
     await inPanes("Hello Kim");
+    const logos = await pane().evaluate(() =>
+      ["on-light", "on-dark"].map((one) => [...document.querySelectorAll(`.${one}`)].map((logo) => logo.offsetWidth > 0)),
+    );
+    assert.deepEqual(logos, [[false, false], [true, true]], "logos for dark grounds stand in for the others");
     const wide = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     assert.ok(wide <= 0, `the page is ${wide} px too wide at ${width}`);
     await shot(`beside-${width}`);
@@ -90,6 +95,25 @@ try {
     await page.goto(`${base}${address}`);
     faults.push(...(await inaccessible(page, address, "dark")));
   }
+
+  // A page, by day and by night, in the partner's typeface alone.
+  for (const [query, ground, logo] of [["", "rgb(255, 255, 255)", "logo"], ["&dark=1", "rgb(20, 23, 26)", "logo-dark"]]) {
+    await page.goto(`${base}/assets/${ARTICLE}?partner=thornbury&channel=page${query}`);
+    await inPanes("Thornbury");
+    const seen = await pane().evaluate(async () => {
+      await document.fonts.ready;
+      const [header] = document.querySelectorAll("header.top img");
+      await header.decode();
+      const fonts = [...document.fonts].filter((font) => font.status === "loaded").map((font) => font.family);
+      return { fonts: [...new Set(fonts)].map((name) => name.replaceAll('"', "")), ground: getComputedStyle(document.body).backgroundColor, logo: header.currentSrc };
+    });
+    assert.deepEqual(seen.fonts, ["Literata"]);
+    assert.equal(seen.ground, ground);
+    const shown = Buffer.from(await (await page.request.get(seen.logo)).body());
+    seenLogos.set(logo, shown.toString("base64"));
+    await shot(`page${query ? "-dark" : ""}`);
+  }
+  assert.notEqual(seenLogos.get("logo"), seenLogos.get("logo-dark"), "each ground has its logo");
   assert.deepEqual(faults, []);
   console.log("the preview held");
 } finally {

@@ -250,7 +250,13 @@ impl Check<'_> {
                 continue;
             }
             let path = format!("roster/brands/{partner}/logo.png");
-            let message = format!("`{partner}` has no logo; its name is set in type instead");
+            let dark = ["png", "svg"].map(|ending| format!("roster/brands/{partner}/logo-dark.{ending}"));
+            let which = if dark.iter().any(|path| self.whole.paths.contains(path.as_str())) {
+                "has a logo for dark grounds alone, which is not used"
+            } else {
+                "has no logo"
+            };
+            let message = format!("`{partner}` {which}; its name is set in type instead");
             all.extend(single(&path, codes::NO_LOGO, message, "add the file, or leave it so".to_owned()));
         }
         for (partner, path) in self.whole.brands.iter().filter(|(partner, _)| !partners.contains(*partner)) {
@@ -264,7 +270,9 @@ impl Check<'_> {
         let mut f = Findings::new(VENDOR, "");
         let library = self.library;
         if let Some(vendor) = &library.vendor {
-            self.image(&vendor.logo, || Place::START, &mut f);
+            for logo in [Some(&vendor.logo), vendor.logo_dark.as_ref()].into_iter().flatten() {
+                self.image(logo, || Place::START, &mut f);
+            }
         }
         f.finish()
     }

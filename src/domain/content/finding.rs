@@ -128,6 +128,7 @@ pub mod codes {
     SOURCE_EXPIRED "C525" Warning "A source on which nobody may rely any more.";
     PROMOTIONAL_SHARE "C526" Warning "More than a fifth of the posts promote.";
     LONG_READ "C527" Warning "A text that takes its readers longer than they have.";
+    FAINT_LOGO "C528" Warning "A logo that is hard to see on the ground it stands on.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

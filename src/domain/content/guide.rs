@@ -136,6 +136,35 @@ const KIT: &[KeyGuide] = &[
     needed("playbook", "a playbook", "For following up."),
 ];
 
+/// What a partner's brand.toml may say.
+pub const BRAND: &[KeyGuide] = &[
+    needed("primary", "a colour, #rrggbb", "The band; text on it is chosen for contrast."),
+    needed("accent", "a colour, #rrggbb", "Buttons and links; made legible where it would not be."),
+    may(
+        "typeface",
+        "fira-sans, inter, jost, literata or zilla-slab",
+        "Of documents and pages; left out: the vendor's, else system fonts on pages, Inter and Libertinus in documents. \
+         Mail fetches no fonts, and names families near to it.",
+    ),
+    may("value_proposition", "one line, up to 160 characters", "What they promise."),
+    may("value_proposition_by_locale", "a table, text by language", "The same in other languages."),
+    may("proof", "one line", "Why to believe them."),
+    may("proof_by_locale", "a table, text by language", "The same in other languages."),
+    may("call_to_action", "one line, up to 40 characters", "Text of their button."),
+    may("call_to_action_by_locale", "a table, text by language", "The same in other languages."),
+    may("zones", "a table, text by zone", "Their own words for the zones of assets."),
+    may("zones_by_locale", "a table of tables, by language and zone", "The same in other languages."),
+    may("zones_by_asset", "a table of tables, by asset and zone", "The same for single assets."),
+    may("phone", "one line", "Telephone for customers."),
+    may("contact_name", "a name", "Person for customers."),
+    may("contact_email", "an address", "Address for customers."),
+    may("logo_alt", "one line", "What a screen reader says for the logo; left out: their name."),
+];
+
+const BRAND_FILES: &str = "\nBeside it lie their logos, each as PNG, or as SVG of plain shapes that is drawn as one: `logo` for \
+    white grounds, and `logo-dark` for dark ones (mail and pages of readers who like it dark). Without `logo-dark` the logo \
+    stands on a white plate there; without `logo` the name is set in type.\n";
+
 /// The keys that files of `kind` have besides those of all kinds.
 pub fn own_keys(kind: AssetKind) -> &'static [KeyGuide] {
     match kind {
@@ -214,11 +243,7 @@ pub fn issue_example(newsletter: &str, title: &str, date: NaiveDate) -> String {
 pub fn reference(kind: AssetKind) -> String {
     let mut page =
         format!("# {}\n\nFiles in `{}/`. Required keys are marked *.\n\n", kind.as_str(), kind.folder());
-    page.push_str("| Key | Write | Meaning |\n|---|---|---|\n");
-    for KeyGuide { key, wants, is_required, meaning } in keys(kind) {
-        let mark = if is_required { "*" } else { "" };
-        page.push_str(&format!("| `{key}`{mark} | {wants} | {meaning} |\n"));
-    }
+    page.push_str(&table(&keys(kind)));
     page.push_str(&format!("\nThe text below: {}\n", body(kind)));
     page.push_str("\nAn example:\n\n````markdown\n");
     page.push_str(example(kind));
@@ -226,12 +251,32 @@ pub fn reference(kind: AssetKind) -> String {
     page
 }
 
+/// The reference page of a partner's brand in Markdown.
+pub fn brand_reference() -> String {
+    let table = table(BRAND);
+    format!(
+        "# brand\n\nTOML, in `roster/brands/<partner>/brand.toml`. Required keys are marked *.\n\n{table}{BRAND_FILES}"
+    )
+}
+
+fn table(keys: &[KeyGuide]) -> String {
+    let mut table = "| Key | Write | Meaning |\n|---|---|---|\n".to_owned();
+    for KeyGuide { key, wants, is_required, meaning } in keys {
+        let mark = if *is_required { "*" } else { "" };
+        table.push_str(&format!("| `{key}`{mark} | {wants} | {meaning} |\n"));
+    }
+    table
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::domain::content::{Library, SourceFile, asset::known_keys, tests::VENDOR};
+    use crate::domain::{
+        content::{Library, SourceFile, asset::known_keys, tests::VENDOR},
+        partner::{BrandProfile, Typeface},
+    };
 
     fn path(kind: AssetKind) -> &'static str {
         match kind {
@@ -271,6 +316,25 @@ mod tests {
             let told: BTreeSet<&str> = keys(*kind).iter().map(|guide| guide.key).collect();
             assert_eq!(told, known_keys(*kind), "{word}");
         }
+    }
+
+    #[test]
+    fn the_guide_tells_of_every_key_of_a_brand_and_every_typeface() {
+        let told: BTreeSet<&str> = BRAND.iter().map(|guide| guide.key).collect();
+        let refused = toml::from_str::<BrandProfile>("no_such_key = 1").unwrap_err().message().to_owned();
+        let list = refused.split_once("expected one of ").unwrap().1;
+        let known: BTreeSet<&str> = list.split(", ").map(|key| key.trim_matches('`')).collect();
+        let by_hand = known.into_iter().filter(|key| !["logo", "logo_dark"].contains(key));
+        assert_eq!(told, by_hand.collect());
+        let page = brand_reference();
+        for (word, _) in Typeface::WORDS {
+            assert!(page.contains(word), "{word}");
+        }
+        let example: String = BRAND
+            .iter()
+            .filter(|guide| guide.is_required)
+            .fold(String::new(), |text, guide| text + &format!("{} = \"#123456\"\n", guide.key));
+        toml::from_str::<BrandProfile>(&example).unwrap();
     }
 
     #[test]

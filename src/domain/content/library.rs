@@ -173,6 +173,9 @@ pub(super) const VENDOR: &str = "vendor.toml";
 /// The file whose first column names the partners.
 const PARTNERS: &str = "roster/partners.csv";
 
+/// The files that a partner's folder under `roster/brands` may hold.
+const BRAND_FILES: [&str; 5] = ["brand.toml", "logo.png", "logo.svg", "logo-dark.png", "logo-dark.svg"];
+
 /// What a file is, by its path.
 enum Role {
     Vendor,
@@ -203,9 +206,15 @@ fn role(path: &str) -> Role {
         ["rules", "consent.toml"] => Role::Consent,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
-        ["roster", "contacts.csv"] | ["images", ..] | ["roster", "brands", _, "logo.svg"] => Role::Other,
+        ["roster", "contacts.csv"]
+        | ["images", ..]
+        | ["roster", "brands", _, "logo.svg" | "logo-dark.svg" | "logo-dark.png"] => Role::Other,
         ["roster", "brands", partner, "brand.toml"] => Role::Brand((*partner).to_owned()),
         ["roster", "brands", partner, "logo.png"] => Role::Logo((*partner).to_owned()),
+        ["roster", "brands", _, name] => {
+            let fix = did_you_mean(name, BRAND_FILES);
+            Role::Stray(format!("`{name}` has no meaning among a partner's brand"), fix)
+        }
         ["newsletters", newsletter, issue] => {
             asset(AssetKind::Issue, &format!("newsletters/{newsletter}"), issue)
         }
@@ -344,7 +353,9 @@ fn brand(text: &str, findings: &mut Findings<'_>) {
         Ok(brand) => brand,
         Err(error) => {
             let at = error.span().map_or(0, |span| span.start);
-            findings.add_at(codes::BAD_VALUE, at, error.message(), "correct the brand file");
+            let fix = "`partnercast guide brand` tells the keys";
+            let (what, fix) = error.message().split_once("; ").unwrap_or((error.message(), fix));
+            findings.add_at(codes::BAD_VALUE, at, what, fix);
             return;
         }
     };

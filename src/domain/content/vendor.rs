@@ -10,7 +10,7 @@ use super::{
 };
 use crate::domain::{
     kernel::{EmailAddress, Locale},
-    partner::{Region, brand::Colour},
+    partner::{Region, Typeface, brand::Colour},
 };
 
 /// Contrast that text needs on its ground (WCAG 2.2 SC 1.4.3).
@@ -33,12 +33,16 @@ pub struct Vendor {
     pub zone: chrono_tz::Tz,
     /// Path of its logo under the content folder.
     pub logo: String,
+    /// Path of the one for dark grounds, where there is one.
+    pub logo_dark: Option<String>,
     /// A few words under the name.
     pub tagline: String,
     /// Colour of header bands.
     pub primary: Colour,
     /// Colour of buttons and links.
     pub accent: Colour,
+    /// Its typeface, which partners wear who chose none.
+    pub typeface: Option<Typeface>,
     /// From whom mail comes, by name.
     pub senders: BTreeMap<String, Sender>,
     /// Who looks after partners, by region.
@@ -101,6 +105,7 @@ impl Vendor {
         let postal_address = keys.need("postal_address", f).and_then(|v| v.line(f));
         let default_locale = keys.need("default_locale", f).and_then(|v| v.locale(f));
         let zone = keys.need("zone", f).and_then(|v| v.zone(f));
+        let logo_dark = keys.get("logo_dark").and_then(|v| logo(v, f));
         let logo = keys.need("logo", f).and_then(|v| logo(v, f));
         let tagline = keys.need("tagline", f).and_then(|v| v.line_of(TITLE_CHARS_MAX, f));
         let brand = keys.need("brand", f).and_then(|v| brand(v, f));
@@ -111,7 +116,7 @@ impl Vendor {
         let avoid = keys.get("avoid").and_then(|v| v.map(f)).map(|keys| avoid(keys, f)).unwrap_or_default();
         let staff = staff.into_iter().filter_map(|v| person(v, f)).collect();
         keys.finish(f);
-        let (primary, accent) = brand?;
+        let (primary, accent, typeface) = brand?;
         Some(Self {
             name: name?,
             legal_name: legal_name?,
@@ -120,9 +125,11 @@ impl Vendor {
             default_locale: default_locale?,
             zone: zone?,
             logo: logo?,
+            logo_dark,
             tagline: tagline?,
             primary,
             accent,
+            typeface,
             senders: senders?,
             channel_managers,
             staff,
@@ -151,12 +158,13 @@ fn logo(found: Found, f: &mut Findings<'_>) -> Option<String> {
     }
 }
 
-fn brand(found: Found, f: &mut Findings<'_>) -> Option<(Colour, Colour)> {
+fn brand(found: Found, f: &mut Findings<'_>) -> Option<(Colour, Colour, Option<Typeface>)> {
     let mut keys = found.map(f)?;
     let primary = keys.need("primary", f).and_then(|v| colour(v, f));
     let accent = keys.need("accent", f).and_then(|v| colour(v, f));
+    let typeface = keys.get("typeface").and_then(|v| v.choice(Typeface::WORDS, f));
     keys.finish(f);
-    Some((primary?, accent?))
+    Some((primary?, accent?, typeface))
 }
 
 /// A colour that carries white text.
@@ -207,4 +215,38 @@ fn person(found: Found, f: &mut Findings<'_>) -> Option<Staff> {
     let email = keys.need("email", f).and_then(|v| v.email(f));
     keys.finish(f);
     Some(Staff { name: name?, title: title?, email: email? })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::content::{
+        Library,
+        tests::{VENDOR, file, folder, ids, one, with},
+    };
+
+    #[test]
+    fn a_typeface_is_one_of_the_set_for_the_vendor_and_for_partners() {
+        let vendor = |word: &str| {
+            with("vendor.toml", VENDOR.replace("[brand]", &format!("[brand]\ntypeface = \"{word}\"")))
+        };
+        assert_eq!(ids(&vendor("literata")), [""; 0]);
+        assert_eq!(one(&vendor("literate"), "C106", 11, 12).fix, "did you mean `literata`?");
+        let brand = "primary = \"#123456\"\naccent = \"#123456\"\ntypeface = \"Zilla Slab\"\n";
+        let finding = one(&with("roster/brands/northlight/brand.toml", brand), "C106", 3, 12);
+        assert!(finding.fix.starts_with("did you mean `zilla-slab`?"), "{finding}");
+    }
+
+    #[test]
+    fn a_logo_for_dark_grounds_lies_beside_the_other_one() {
+        let dark = VENDOR.replace("logo =", "logo_dark = \"images/night.png\"\nlogo =");
+        assert!(one(&with("vendor.toml", &dark), "C502", 1, 1).message.contains("`images/night.png`"));
+        assert_eq!(ids(&with("roster/brands/northlight/logo-dark.png", "png")), [""; 0]);
+        let finding = one(&with("roster/brands/northlight/logo_dark.png", "png"), "C504", 1, 1);
+        assert_eq!(finding.fix, "did you mean `logo-dark.png`?");
+        let mut alone = folder();
+        alone.retain(|file| file.path != "roster/brands/northlight/logo.png");
+        alone.push(file("roster/brands/northlight/logo-dark.svg", "<svg/>"));
+        let finding = one(&Library::build(alone).1, "C509", 1, 1);
+        assert!(finding.message.contains("for dark grounds alone, which is not used"), "{finding}");
+    }
 }

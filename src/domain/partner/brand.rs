@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt};
 
 use serde::{Deserialize, Serialize};
 
+use super::Typeface;
 use crate::domain::kernel::{Error, Locale, Result, text::LINE_CHARS_MAX};
 
 /// Longest value proposition, in characters.
@@ -23,8 +24,17 @@ pub struct Colour {
 impl Colour {
     /// White.
     pub const WHITE: Self = Self { red: 255, green: 255, blue: 255 };
+    /// Black.
+    pub const BLACK: Self = Self { red: 0, green: 0, blue: 0 };
     /// The near-black used for text.
     pub const INK: Self = Self { red: 0x1b, green: 0x1f, blue: 0x24 };
+    /// The dark ground that logos stand on where a reader likes it dark, in mail and on pages.
+    pub const NIGHT: Self = Self { red: 0x1f, green: 0x24, blue: 0x29 };
+
+    /// From its parts.
+    pub const fn rgb(red: u8, green: u8, blue: u8) -> Self {
+        Self { red, green, blue }
+    }
 
     /// Relative luminance, 0 to 1 (WCAG 2.2, definition "relative luminance").
     fn luminance(self) -> f64 {
@@ -41,9 +51,11 @@ impl Colour {
         (a.max(b) + 0.05) / (a.min(b) + 0.05)
     }
 
-    /// White or ink, whichever reads better on this colour.
+    /// White or ink, whichever reads better on this colour; black on those few on which neither has contrast 4.5.
     pub fn text_on(self) -> Self {
-        if self.contrast(Self::WHITE) >= self.contrast(Self::INK) { Self::WHITE } else { Self::INK }
+        let best =
+            if self.contrast(Self::WHITE) >= self.contrast(Self::INK) { Self::WHITE } else { Self::INK };
+        if self.contrast(best) >= 4.5 { best } else { Self::BLACK }
     }
 
     /// This colour, darkened step by step until it reads on white with contrast 4.5 (WCAG 2.2 SC 1.4.3).
@@ -53,6 +65,19 @@ impl Colour {
         let mut colour = self;
         while colour.contrast(Self::WHITE) < 4.5 {
             colour = Self { red: darker(colour.red), green: darker(colour.green), blue: darker(colour.blue) };
+        }
+        colour
+    }
+
+    /// This colour, lightened step by step until its contrast on [`Colour::NIGHT`] is `least`: 4.5 for text (WCAG 2.2
+    /// SC 1.4.3), 3 for buttons and lines (SC 1.4.11).
+    #[must_use]
+    pub fn legible_on_night(self, least: f64) -> Self {
+        let lighter = |channel: u8| channel.saturating_add((255 - channel) / 16 + 1);
+        let mut colour = self;
+        while colour.contrast(Self::NIGHT) < least && colour != Self::WHITE {
+            colour =
+                Self { red: lighter(colour.red), green: lighter(colour.green), blue: lighter(colour.blue) };
         }
         colour
     }
@@ -89,6 +114,10 @@ pub struct BrandProfile {
     pub primary: Colour,
     /// Colour of buttons and links.
     pub accent: Colour,
+    /// Their typeface; without one the vendor's, else the usual ones. Left out where there is none, so that a node of the
+    /// version before can read what this one stores.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub typeface: Option<Typeface>,
     /// What they promise, in their voice.
     #[serde(default)]
     pub value_proposition: Option<String>,
@@ -131,6 +160,9 @@ pub struct BrandProfile {
     /// Content hash of the logo (PNG) among the stored files; not written by hand.
     #[serde(default)]
     pub logo: Option<String>,
+    /// The same of the logo for dark grounds, where there are both.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub logo_dark: Option<String>,
 }
 
 impl BrandProfile {
@@ -193,7 +225,29 @@ mod tests {
         assert!((Colour::WHITE.contrast(colour("#767676")) - 4.54).abs() < 0.01);
         assert_eq!(colour("#ffee00").text_on(), Colour::INK);
         assert!(colour("#ffee00").legible_on_white().contrast(Colour::WHITE) >= 4.5);
+        for red in (0..=255).step_by(5) {
+            for green in (0..=255).step_by(5) {
+                let ground = Colour::rgb(red, green, 128);
+                assert!(ground.contrast(ground.text_on()) >= 4.5, "{ground}");
+            }
+        }
+        for dark in ["#000000", "#1a2f6b", "#16202e", "#7a1f3d"] {
+            let lighter = colour(dark).legible_on_night(4.5);
+            assert!((4.5..7.0).contains(&lighter.contrast(Colour::NIGHT)), "{dark}: {lighter}");
+        }
+        assert_eq!(colour("#ffee00").legible_on_night(4.5), colour("#ffee00"), "what can be read stays");
         assert!(Colour::try_from("red".to_owned()).is_err());
         assert!(Colour::try_from("#ééé".to_owned()).is_err());
+    }
+
+    #[test]
+    fn what_an_earlier_version_does_not_know_is_left_out_where_it_is_not_used() {
+        let plain: BrandProfile = toml::from_str("primary = \"#123456\"\naccent = \"#0a7d4b\"").unwrap();
+        let stored = serde_json::to_string(&plain).unwrap();
+        assert!(!stored.contains("typeface") && !stored.contains("logo_dark"), "{stored}");
+        let chosen = BrandProfile { typeface: Some(Typeface::Jost), logo_dark: Some("ab".into()), ..plain };
+        let stored = serde_json::to_string(&chosen).unwrap();
+        assert!(stored.contains("\"typeface\":\"jost\""), "{stored}");
+        assert_eq!(serde_json::from_str::<BrandProfile>(&stored).unwrap(), chosen);
     }
 }

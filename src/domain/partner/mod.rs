@@ -6,10 +6,12 @@ pub mod logo;
 pub mod role;
 pub mod roster;
 pub mod svg;
+pub mod typeface;
 
 pub use brand::BrandProfile;
 pub use contact::Contact;
 pub use role::{AudienceRole, Roles};
+pub use typeface::Typeface;
 
 use serde::{Deserialize, Serialize};
 

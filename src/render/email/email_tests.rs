@@ -1,7 +1,7 @@
 use super::*;
 use crate::domain::{
     content::tree::{Inline, Node},
-    partner::brand::Colour,
+    partner::{Typeface, brand::Colour},
 };
 use crate::render::{Button, PartnerBrand, Slot, Templates, VendorBrand};
 
@@ -15,6 +15,8 @@ fn partner(name: &str) -> PartnerBrand {
         primary: colour("#ffe14d"),
         accent: colour("#0f766e"),
         logo_url: Some("https://news.example/logo/northlight.png?a=1&b=2".into()),
+        logo_dark_url: None,
+        typeface: None,
         logo_alt: format!("{name} \\ logo ❤\u{fe0f}"),
         value_proposition: Some("We restore <one> system every month.".into()),
         proof: Some("412 test restores.".into()),
@@ -35,6 +37,8 @@ fn vendor() -> VendorBrand {
         legal_name: "Brackenfold AS".into(),
         postal_address: "Bregnebakken 12, 0199 Oslo, Norway".into(),
         logo_url: None,
+        logo_dark_url: None,
+        typeface: None,
         website: "https://brackenfold.example".into(),
         tagline: None,
     }
@@ -164,6 +168,60 @@ fn a_partner_without_logo_is_set_in_type_and_arabic_runs_from_the_right() {
     assert!(!html.contains("direction:ltr"), "columns run as the page does: {html}");
     assert!(!html.contains("letter-spacing"), "joined letters are not moved apart");
     assert!(html.contains("<pre dir=\"ltr\""), "code is read from the left");
+}
+
+/// How many images there are of each address.
+fn images_of(html: &str, url: &str) -> usize {
+    html.matches(&format!("src=\"{url}\"")).count()
+}
+
+#[test]
+fn a_logo_for_dark_grounds_hides_until_it_is_dark() {
+    let (light, dark) = ("https://news.example/n.png", "https://news.example/n-dark.png");
+    let with = |change: fn(&mut EmailInput)| {
+        let mut input = input("Northlight", "en");
+        input.partner.logo_url = Some("https://news.example/n.png".into());
+        input.vendor.logo_url = Some("https://news.example/v.png".into());
+        change(&mut input);
+        rendered(&input).html
+    };
+    let plain = with(|_| ());
+    assert!(!plain.contains("class=\"on-dark\"") && !plain.contains("data-ogsc"));
+    assert!(plain.contains(".logos > table { background-color: #ffffff"), "both stand on white, as ever");
+
+    let both = with(|input| {
+        input.partner.logo_dark_url = Some("https://news.example/n-dark.png".into());
+        input.vendor.logo_dark_url = Some("https://news.example/v-dark.png".into());
+    });
+    assert_eq!([images_of(&both, light), images_of(&both, dark)], [1, 1]);
+    assert_eq!(
+        both.matches("style=\"display:none;mso-hide:all").count(),
+        2,
+        "also where styles are taken away"
+    );
+    assert!(both.contains("[data-ogsc] .on-dark") && both.contains("#1f2429"));
+    assert!(both.len() < plain.len() + 3_000, "{} {}", both.len(), plain.len());
+    assert_eq!(both.matches("<img ").count(), both.matches("alt=\"").count());
+
+    let alone = with(|input| input.partner.logo_dark_url = Some("https://news.example/n-dark.png".into()));
+    assert!(alone.contains("logo-end plate\""), "{alone}");
+    assert_eq!(images_of(&alone, "https://news.example/v.png"), 1);
+    let other = with(|input| input.vendor.logo_dark_url = Some("https://news.example/v-dark.png".into()));
+    assert!(!other.contains("v-dark.png"), "beside a logo for white alone the strip stays white");
+}
+
+#[test]
+fn mail_names_families_that_are_there_and_fetches_none() {
+    let families = |typeface| {
+        let mut input = input("Northlight", "en");
+        input.partner.typeface = typeface;
+        let html = rendered(&input).html;
+        assert!(!html.contains("@font-face") && !html.contains("@import"));
+        html
+    };
+    assert!(families(Some(Typeface::Literata)).contains("font-family:Georgia, Cambria, 'Times New Roman'"));
+    assert!(families(Some(Typeface::ZillaSlab)).contains("font-family:Rockwell"));
+    assert!(families(None).contains("'Segoe UI', Roboto, Helvetica"));
 }
 
 #[test]

@@ -133,6 +133,8 @@ fn vendor_as_brand(input: &NoticeInput) -> PartnerBrand {
         primary: input.vendor_colours.0,
         accent: input.vendor_colours.1,
         logo_url: input.vendor.logo_url.clone(),
+        logo_dark_url: input.vendor.logo_dark_url.clone(),
+        typeface: input.vendor.typeface,
         logo_alt: input.vendor.name.clone(),
         value_proposition: None,
         proof: None,

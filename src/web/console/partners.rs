@@ -9,7 +9,7 @@ use super::leads::{self, Line as LeadLine};
 use crate::{
     domain::{
         kernel::Error,
-        partner::{Partner, PartnerType, Region, Tier},
+        partner::{Partner, PartnerType, Region, Tier, Typeface},
     },
     store::partners,
     web::{
@@ -69,6 +69,8 @@ pub struct View {
     pub leads: Vec<LeadLine>,
     /// Address of its logo.
     pub logo: Option<String>,
+    /// Address of the one for dark grounds.
+    pub logo_dark: Option<String>,
     /// What a screen reader says for it.
     pub logo_alt: String,
     /// Brand and more.
@@ -143,6 +145,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
             .collect(),
         leads: leads::of_partner(&ctx, &slug).await?,
         logo: partner.brand.logo.as_ref().map(|hash| format!("/media/{hash}.png")),
+        logo_dark: partner.brand.logo_dark.as_ref().map(|hash| format!("/media/{hash}.png")),
         logo_alt: partner.brand.logo_alt.clone().unwrap_or_else(|| partner.name.clone()),
         facts: facts(&partner, ctx.now_ms()),
         name: partner.name,
@@ -171,6 +174,7 @@ fn facts(partner: &Partner, now_ms: i64) -> Vec<Fact> {
         Fact::new("Proof", some(&brand.proof)),
         Fact::new("Button", some(&brand.call_to_action)),
         Fact::new("Colours", format!("{} and {}", brand.primary, brand.accent)),
+        Fact::new("Typeface", brand.typeface.map_or("none of its own", Typeface::family)),
     ];
     if let Some(parent) = &partner.parent {
         facts.push(Fact::new("Belongs to", parent.as_str()));
@@ -249,6 +253,7 @@ impl View {
             }],
             leads: vec![LeadLine::sample()],
             logo: Some("/media/northlight.png".into()),
+            logo_dark: Some("/media/northlight-dark.png".into()),
             logo_alt: "Northlight MSP".into(),
             facts: vec![Fact::new("Website", "https://northlight.example")],
         }

@@ -108,6 +108,7 @@ async fn rendered(ctx: &Context, preview: &Preview, reference: &str, asked: &Ask
             locale: eyes.locale.clone(),
             library: ctx.library(),
             media: ctx.media(),
+            is_dark: !asked.dark.is_empty(),
         };
         let page = public::asset::show(ctx, &setting, reference, &Wanted::default(), None);
         return page.map(framed).map_err(Problem::into_error);

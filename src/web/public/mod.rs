@@ -82,6 +82,8 @@ pub struct Setting {
     pub library: Arc<Library>,
     /// Its images.
     pub media: Arc<Media>,
+    /// Whether it is dark whatever the reader's device says, as the preview shows it.
+    pub is_dark: bool,
 }
 
 impl Setting {
@@ -93,7 +95,7 @@ impl Setting {
         let partner =
             partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this page"))?;
         let locale = lang.and_then(|lang| Locale::parse(lang).ok()).unwrap_or_else(|| partner.locale.clone());
-        Ok(Self { partner, locale, library: ctx.library(), media: ctx.media() })
+        Ok(Self { partner, locale, library: ctx.library(), media: ctx.media(), is_dark: false })
     }
 
     /// Content in the partner's voice.

@@ -93,7 +93,8 @@ impl Preview {
     pub async fn adopt_partners(&self, installation: &Db) -> Result<()> {
         let found = partners::all_partners(installation).await?;
         let mut logos = Vec::new();
-        for hash in found.iter().filter_map(|partner| partner.brand.logo.as_ref()) {
+        let brands = found.iter().map(|partner| &partner.brand);
+        for hash in brands.flat_map(|brand| [brand.logo.as_ref(), brand.logo_dark.as_ref()]).flatten() {
             if let Some(file) = contents::file(installation, hash).await? {
                 logos.push(contents::NewFile {
                     path: String::new(),

@@ -51,6 +51,8 @@ both_dbs! {
         let paper = &files["whitepapers/proof-of-recovery/proof-of-recovery.md"];
         assert!(paper.contains("38 clinics and hospitals"), "their own intro: {paper}");
         assert!(paper.contains("A clinic in our care, November 2026"));
+        let mail = &files["whitepapers/proof-of-recovery/mail.html"];
+        assert!(mail.contains("class=\"on-dark\" src=\"http://partnercast.test/media/"), "their logo for dark grounds: {mail}");
         assert!(!files.keys().any(|path| path.starts_with("playbooks/") && path.ends_with("mail.html")));
         for path in ["proof-of-recovery.pdf", "whitepapers/proof-of-recovery/proof-of-recovery.pdf"] {
             let pdf = files.get(path);

@@ -1,6 +1,7 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
 mod bounces;
+mod brands;
 mod bundles;
 mod clock_faults;
 mod clock_scene;

@@ -114,6 +114,17 @@ fn everything_is_seen_through_anybodys_eyes() {
         assert!(
             sales.contains("(prefers-color-scheme: dark)") && !dark.contains("(prefers-color-scheme: dark)")
         );
+        assert!(dark.contains("class=\"on-dark\"") && dark.matches("<img class=\"on-light\"").count() == 2);
+        let page = "/frames/blog/restores-not-backups?partner=northlight";
+        let (light, dark) = (author.get(page).await, author.get(&format!("{page}&dark=1")).await);
+        assert!(light.contains("media=\"screen and (prefers-color-scheme: dark)\""), "{light}");
+        assert!(dark.contains("media=\"all\"") && dark.contains("brand.css?scheme=dark&"), "{dark}");
+        assert!(
+            author
+                .get("/p/northlight/brand.css?scheme=dark")
+                .await
+                .contains("@media all{.public{color-scheme:dark")
+        );
         let text = author.get(&frame("partner=rheinbogen&channel=text")).await;
         assert!(text.contains("<pre>") && text.contains("Rheinbogen"));
         for (path, words) in [

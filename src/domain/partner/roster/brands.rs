@@ -51,12 +51,11 @@ fn brand(slug: &str, text: &str, faults: &mut Vec<RowFault>) -> Option<BrandProf
         Err(error) => {
             let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
             let line = u64::try_from(before.matches('\n').count() + 1).unwrap_or(0);
-            add(
-                line,
-                "",
-                error.message().replace('\n', " "),
-                "see the keys of brand.toml in the content guide",
-            );
+            let said = error.message().replace('\n', " ");
+            let (what, fix) = said
+                .split_once("; ")
+                .unwrap_or((&said, "`partnercast guide brand` tells the keys of brand.toml"));
+            add(line, "", what.to_owned(), fix);
             faults.append(&mut found);
             return None;
         }
@@ -104,9 +103,10 @@ fn brand(slug: &str, text: &str, faults: &mut Vec<RowFault>) -> Option<BrandProf
     if let Some(Err(error)) = brand.contact_email.as_deref().map(EmailAddress::parse) {
         add(line_of("contact_email"), "contact_email", error.public().to_owned(), "correct it");
     }
-    if brand.logo.is_some() {
-        let fix = "remove the key and put logo.png beside the file";
-        add(line_of("logo"), "logo", "it is not written by hand".to_owned(), fix);
+    let by_hand = [("logo", &brand.logo, "logo.png"), ("logo_dark", &brand.logo_dark, "logo-dark.png")];
+    for (key, _, file) in by_hand.into_iter().filter(|(_, value, _)| value.is_some()) {
+        let fix = format!("remove the key and put {file} beside the file");
+        add(line_of(key), key, "it is not written by hand".to_owned(), &fix);
     }
     let good = found.is_empty();
     faults.append(&mut found);

@@ -118,6 +118,13 @@ fn brands_keep_their_limits() {
         assert!(text.contains(expected), "{expected}\n--- not in\n{text}");
     }
     assert!(faults(PARTNERS, CONTACTS, "primary = \"red\"\n")[0].contains("brand.toml:1"));
+    let face = faults(PARTNERS, CONTACTS, &format!("{BRAND}typeface = \"jots\"\n"));
+    assert!(
+        face[0].contains("`jots` is no typeface of the set") && face[0].contains("did you mean `jost`?"),
+        "{face:?}"
+    );
+    let dark = faults(PARTNERS, CONTACTS, &format!("{BRAND}logo_dark = \"ab\"\n"));
+    assert!(dark[0].contains("(logo_dark)") && dark[0].contains("logo-dark.png"), "{dark:?}");
     assert!(
         faults(PARTNERS, CONTACTS, &format!("{BRAND}colour = 1\n"))[0]
             .contains("brand.toml:3: unknown field")
