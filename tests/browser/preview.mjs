@@ -96,7 +96,8 @@ try {
     faults.push(...(await inaccessible(page, address, "dark")));
   }
 
-  // A page, by day and by night, in the partner's typeface alone.
+  // A page, by day and by night, in the partner's typeface alone; the author's own screen is light.
+  await page.emulateMedia({ colorScheme: "light" });
   for (const [query, ground, logo] of [["", "rgb(255, 255, 255)", "logo"], ["&dark=1", "rgb(20, 23, 26)", "logo-dark"]]) {
     await page.goto(`${base}/assets/${ARTICLE}?partner=thornbury&channel=page${query}`);
     await inPanes("Thornbury");

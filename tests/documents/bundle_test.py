@@ -43,7 +43,7 @@ class Bundle:
         assert done.returncode == 0 and not done.stdout, done.stdout + done.stderr
         self.names()
         readme = self.archive.read("README.md").decode()
-        listed = re.findall(r"^- `([^`]+)`: \S", readme, re.M)
+        listed = re.findall(r"^- `([^`]+)` \u2013 \S", readme, re.M)
         files = set(self.archive.namelist()) - {"README.md"}
         assert set(listed) == files and len(listed) == len(files), f"{path}: {files ^ set(listed)} in files or README alone"
         for name in self.archive.namelist():

@@ -14,6 +14,7 @@ DEGRADES = {
     "@media": "without it the mail is as wide as its column and light, which every client can show",
     ":last-child": "a paragraph's space below the last one",
     "Class selector": "all that a reader needs is in `style` attributes; classes only adapt to telephones and to the dark",
+    "Attribute selector": "Outlook.com marks its dark mode with one; the rules stand in a style element of their own, so that nobody else loses more than them",
     "Chaining selectors": "as classes",
     "Descendant combinator": "as classes",
     "ID selector": "MJML's reset for Outlook, where it works",

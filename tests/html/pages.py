@@ -310,6 +310,9 @@ class Walk:
             two = "partner=northlight&role=sales&beside=1&partner2=dune-gate&role2=executive&dark=1&width=360"
             self.keep("preview/asset", preview.ask(f"/assets{issue}?{two}"))
             page = self.keep("preview/asset", preview.ask(f"/assets{issue}?partner=northlight"))
+            reference = self.keep("preview/reference", preview.ask("/reference"))
+            for path in links(reference, r"/reference/.+"):
+                self.keep("preview/reference", preview.ask(path))
             self.keep("problem", preview.ask("/assets/blog/not-there"), 404)
             self.keep("preview/sent", preview.send(form(page, "/send/"), to="me@brackenfold.example"))
         finally:
