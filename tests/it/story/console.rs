@@ -6,14 +6,14 @@ use axum::{
     http::{Method, Request},
 };
 use partnercast::{
-    domain::kernel::clock::DAY_MS,
+    domain::{content::Severity, kernel::clock::DAY_MS},
     store::{Db, deliveries, issues},
     web,
-    work::publish,
+    work::{publish, sync},
 };
 use tower::ServiceExt as _;
 
-use super::{Rig, rig::EVE_MS};
+use super::{Rig, copied, rig::EVE_MS};
 use crate::harness::{
     both_dbs,
     databases::{execute, number, rows, values},
@@ -62,6 +62,22 @@ async fn failed(db: &Db) -> i64 {
 }
 
 both_dbs! {
+    /// A content folder with errors is told where everybody looks first, and on the page of content with its findings.
+    async fn errors_in_the_content_folder_are_told_at_once(db: Db) {
+        let rig = Rig::new(db).await;
+        assert!(!get(&rig, "/console").await.1.contains("The content folder has"));
+        let folder = copied();
+        std::fs::write(folder.path().join("blog/wrong.md"), "no front matter").unwrap();
+        let synced = sync::sync(&rig.ctx, folder.path(), false).await.unwrap();
+        rig.ctx.set_refused_findings(synced.findings.into_iter().filter(|it| it.severity == Severity::Error).collect());
+        let (status, overview) = get(&rig, "/console").await;
+        assert!(status == 200 && overview.contains("The content folder has 1 error") && overview.contains("/console/content"), "{overview}");
+        let (_, content) = get(&rig, "/console/content").await;
+        assert!(content.contains("blog/wrong.md:1:1") && content.contains("the folder has errors"), "{content}");
+        rig.ctx.set_refused_findings(Vec::new());
+        assert!(!get(&rig, "/console").await.1.contains("The content folder has"));
+    }
+
     /// What failed is listed with its reason, escaped; it goes out again as many as the person saw, or not at all.
     async fn dead_letters_go_out_again_as_seen(db: Db) {
         let rig = Rig::new(db).await;
