@@ -21,6 +21,7 @@ use crate::{
         kernel::{Clock as _, clock::SystemClock},
         program::translations::{self, Gap},
     },
+    render::slots::escape_url_part,
     work::{
         folder,
         sync::{self, Read},
@@ -49,6 +50,10 @@ pub struct Arguments {
 pub fn main(arguments: &Arguments) -> ExitCode {
     let (mut out, mut err) = (io::stdout().lock(), io::stderr().lock());
     // Nobody reads the answer if it cannot be written; the code still tells.
+    if arguments.translations && matches!(arguments.format, Format::Sarif) {
+        let _ = writeln!(err, "--translations has no findings, and so no SARIF; take --format json");
+        return ExitCode::from(EXIT_UNREADABLE);
+    }
     let answer = match arguments {
         Arguments { translations: true, .. } => translations,
         Arguments { matrix: true, .. } => matrix::run,
@@ -86,7 +91,7 @@ pub fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn Write)
     match format {
         Format::Human => human(&findings, &files, library.assets.len(), out)?,
         Format::Json => writeln!(out, "{}", serde_json::to_string_pretty(&findings)?)?,
-        Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&sarif(&findings))?)?,
+        Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&sarif(&findings, dir))?)?,
     }
     out.flush()?;
     Ok(code_of(&findings))
@@ -164,7 +169,11 @@ fn human(findings: &[Finding], files: &[SourceFile], assets: usize, out: &mut dy
 }
 
 /// SARIF 2.1.0 (OASIS): one run, a rule per code that occurs, a result per finding.
-fn sarif(findings: &[Finding]) -> Value {
+/// Files as seen from where `check` runs, which code hosts take for the top of the repository; of a folder named by its whole
+/// path, below that folder.
+fn sarif(findings: &[Finding], dir: &Path) -> Value {
+    let below = if dir.is_relative() { dir } else { Path::new("") };
+    let base = if dir.is_relative() { "%SRCROOT%" } else { "CONTENT" };
     let occurs = |code: &&Code| findings.iter().any(|finding| finding.code == code.id);
     let rules: Vec<Value> = codes::CODES
         .iter()
@@ -185,21 +194,33 @@ fn sarif(findings: &[Finding]) -> Value {
                 "level": finding.severity.as_str(),
                 "message": { "text": format!("{} (fix: {})", finding.message, finding.fix) },
                 "locations": [{ "physicalLocation": {
-                    "artifactLocation": { "uri": finding.file, "uriBaseId": "CONTENT" },
+                    "artifactLocation": { "uri": uri(&below.join(&finding.file)), "uriBaseId": base },
                     "region": { "startLine": finding.line, "startColumn": finding.column },
                 }}],
             })
         })
         .collect();
+    let bases = match dir.is_relative() {
+        true => json!({}),
+        false => json!({ "CONTENT": { "uri": format!("file://{}/", uri(dir).trim_end_matches('/')) } }),
+    };
     json!({
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
         "version": "2.1.0",
         "runs": [{
             "tool": { "driver": { "name": "partnercast check", "version": env!("CARGO_PKG_VERSION"), "rules": rules } },
             "columnKind": "unicodeCodePoints",
+            "originalUriBaseIds": bases,
             "results": results,
         }],
     })
+}
+
+/// A path as a relative reference (RFC 3986 section 4.2), without `./`.
+fn uri(path: &Path) -> String {
+    let parts = path.components().filter(|part| !matches!(part, std::path::Component::CurDir));
+    let parts: Vec<String> = parts.map(|part| escape_url_part(&part.as_os_str().to_string_lossy())).collect();
+    parts.join("/").replace("%2F/", "/")
 }
 
 #[cfg(test)]
@@ -245,6 +266,23 @@ mod tests {
         let sarif: Value = serde_json::from_str(&text).unwrap();
         assert_eq!(sarif["version"], "2.1.0");
         assert_eq!(sarif["runs"][0]["results"].as_array().unwrap().len(), 3);
+        let place = |dir: &str| {
+            let found = Finding {
+                code: "C100",
+                severity: Severity::Error,
+                file: "blog/a b.md".into(),
+                line: 1,
+                column: 1,
+                message: String::new(),
+                fix: String::new(),
+            };
+            let run = super::sarif(&[found], Path::new(dir))["runs"][0].clone();
+            let at = &run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+            (at["uri"].as_str().unwrap().to_owned(), run["originalUriBaseIds"]["CONTENT"]["uri"].clone())
+        };
+        assert_eq!(place("./content"), ("content/blog/a%20b.md".to_owned(), Value::Null));
+        assert_eq!(place("."), ("blog/a%20b.md".to_owned(), Value::Null));
+        assert_eq!(place("/x/content"), ("blog/a%20b.md".to_owned(), "file:///x/content/".into()));
     }
 
     #[test]

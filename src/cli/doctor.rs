@@ -16,7 +16,7 @@ use crate::{
     channel::dns::Resolver,
     config::Config,
     domain::{
-        content::Severity,
+        content::{Memo, Severity},
         kernel::{Clock, EmailAddress, Result, clock::SystemClock, random::OsRandom},
     },
     store::{Db, lock::address_noted},
@@ -91,7 +91,9 @@ async fn subject(config: &Config, arguments: &Arguments) -> Result<Subject> {
         Err(error) => (None, Some(error.detail())),
     };
     let (library, found) = read.map(|read| (Arc::new(read.library), read.findings)).unzip();
-    let errors = found.unwrap_or_default().into_iter().filter(|it| it.severity == Severity::Error);
+    // What is stored was without errors when it was stored.
+    let found = found.filter(|_| config.content.dir.is_some()).unwrap_or_default();
+    let errors = found.into_iter().filter(|it| it.severity == Severity::Error);
     Ok(Subject {
         library,
         content_fault,
@@ -138,15 +140,15 @@ fn ways_back(config: &Config) -> WaysBack {
 /// The content of the folder, or as last synced; none where there is none yet.
 async fn content(dir: Option<&Path>, db: Option<&Db>) -> Result<Option<Read>> {
     let files = match (dir, db) {
-        (Some(dir), _) => folder::read(dir).await?,
+        (Some(dir), _) => return Ok(Some(sync::read(&folder::read(dir).await?, SystemClock.now_ms()))),
         // A database that cannot be read is told about by itself.
-        (None, Some(db)) => match sync::stored_texts(db).await {
-            Ok(files) => files,
+        (None, Some(db)) => match sync::stored_files(db).await {
+            Ok((files, _)) => files,
             Err(_) => return Ok(None),
         },
         (None, None) => return Ok(None),
     };
-    Ok(Some(sync::read(&files, SystemClock.now_ms())))
+    Ok(Some(sync::read_texts(&files, &mut Memo::default(), SystemClock.now_ms())))
 }
 
 fn secret_files(config: &Config) -> Vec<SecretFile> {

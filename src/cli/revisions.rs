@@ -342,6 +342,12 @@ fn who_lines(answer: &Answer) -> Vec<String> {
         lines.push("note       only the latest 500 issues with it were looked at".to_owned());
     }
     lines.extend(unrecorded(answer.issues_unrecorded));
+    if answer.files_unrecorded > 0 {
+        let files = answer.files_unrecorded;
+        lines.push(format!(
+            "note       {files} files were taken before it was noted of which text they were made"
+        ));
+    }
     lines
 }
 

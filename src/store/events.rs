@@ -22,7 +22,7 @@ pub struct Event {
     pub partner_slug: String,
     /// Which asset.
     pub asset: Option<String>,
-    /// The revision of it that was shown or taken, by hash.
+    /// The revision that the file was made of, by hash; of downloads alone.
     pub revision: Option<String>,
     /// Which link of the mail.
     pub link_no: Option<i64>,

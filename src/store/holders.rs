@@ -189,6 +189,21 @@ pub async fn takers(
     .await
 }
 
+/// Files of `asset` that people took before it was noted which text they were made of.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn files_unrecorded(db: &Db, asset: &str) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT COUNT(*) FROM engagement_event
+             WHERE kind = 'download' AND revision IS NULL AND asset = $1 AND human",
+            args![asset],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
 /// Issues that were frozen before it was noted which revisions went into them.
 ///
 /// # Errors

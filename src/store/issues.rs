@@ -143,6 +143,37 @@ pub async fn approve(tx: &mut Tx, id: &str, content_hash: &str, by: &str, now_ms
     Ok(done == 1)
 }
 
+/// Has issues with a card of the asset `reference`, in any language, wait for a person who has read `because`: what was
+/// frozen or approved wants an approval, beside what it waits for already; what was released and runs is paused. Returns
+/// how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn hold(tx: &mut Tx, reference: &str, because: &str) -> Result<u64> {
+    let plain = reference.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let (original, translations) = (format!("{reference}.md"), format!("{plain}.%.md"));
+    let paused = tx
+        .run(
+            "UPDATE issue SET control = 'paused', paused_because = $3
+             WHERE state IN ('released', 'sending') AND control = 'running' AND id IN (
+                 SELECT r.issue_id FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
+                 WHERE a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
+            args![&original, &translations, because],
+        )
+        .await?;
+    let held = tx
+        .run(
+            "UPDATE issue SET state = 'frozen', approved_by = NULL, approved_ms = NULL,
+             held_because = CASE WHEN held_because IS NULL THEN $3 ELSE held_because || '; ' || $3 END
+         WHERE state IN ('frozen', 'approved') AND control <> 'cancelled' AND id IN (
+             SELECT r.issue_id FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
+             WHERE a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
+            args![original, translations, because],
+        )
+        .await?;
+    Ok(paused + held)
+}
+
 /// Sets `running`, `paused` or `cancelled`; a cancelled issue stays cancelled. Cancelling also takes what has not
 /// started out of the queue, the first part of it at once and the rest by [`cancel_part`], and keeps the rows as
 /// evidence. False if nothing changed.

@@ -108,14 +108,14 @@ pub async fn references(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(reference,)| reference).collect())
 }
 
-/// The recalls in force that lead to another asset, the latest first, at most 1,000.
+/// The recalls in force that lead to another asset, one an asset, the latest first.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn with_target(db: &Db) -> Result<Vec<Recall>> {
     db.all(
         "SELECT id, reference, target, because, good_no, actor, recalled_ms, lifted_ms, lifted_by
-         FROM recall WHERE lifted_ms IS NULL AND target IS NOT NULL ORDER BY recalled_ms DESC, id DESC LIMIT 1000",
+         FROM recall WHERE lifted_ms IS NULL AND target IS NOT NULL ORDER BY recalled_ms DESC, id DESC",
         Vec::new(),
     )
     .await

@@ -24,7 +24,10 @@ pub(super) fn findings(files: &[SourceFile], vendor: Option<&Vendor>) -> Vec<Fin
         if !is_faint(&file.bytes, ground) {
             continue;
         }
-        let mut f = Findings::new(&file.path, "");
+        // One that was drawn is known to its author as what it was drawn from.
+        let drawn_from = file.path.strip_suffix(".png").map(|stem| format!("{stem}.svg"));
+        let drawn_from = drawn_from.filter(|svg| files.iter().any(|other| other.path == *svg));
+        let mut f = Findings::new(drawn_from.as_deref().unwrap_or(&file.path), "");
         let (ground_name, fix) = if is_for_dark {
             (
                 "the dark ground",

@@ -88,7 +88,8 @@ fn list(dir: &Path) -> Result<Vec<(String, PathBuf)>> {
                     path.display()
                 )));
             };
-            if name.starts_with('.') {
+            // Hidden ones, and what editors leave beside a file.
+            if name.starts_with('.') || name.ends_with('~') {
                 continue;
             }
             // The entry's own type: a link is neither a file nor a folder, and is not followed.

@@ -74,6 +74,8 @@ pub struct Answer {
     pub takers_cut: bool,
     /// Issues that were frozen before revisions were noted: nothing is known of them.
     pub issues_unrecorded: i64,
+    /// Files that people took before it was noted what they were made of.
+    pub files_unrecorded: i64,
     /// Whether there are more issues than were looked at.
     pub issues_cut: bool,
 }
@@ -121,6 +123,10 @@ pub async fn who(db: &Db, question: &Question<'_>) -> Result<Answer> {
         takers,
         takers_cut,
         issues_unrecorded: holders::unrecorded(db).await?,
+        files_unrecorded: match reference_of(path) {
+            Some(asset) => holders::files_unrecorded(db, asset).await?,
+            None => 0,
+        },
         issues_cut,
     })
 }

@@ -1,6 +1,6 @@
 //! What a rep needs to make the first call: who, why now, what they read, what to do.
 
-use super::{cobrand::CoBrand, context::Context, scoring};
+use super::{cobrand::CoBrand, context::Context, recall::Replaced, scoring};
 use crate::{
     domain::{
         content::{
@@ -73,7 +73,8 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         None => lead.asset.clone(),
     };
     let raised = events.iter().any(|event| event.kind == "talk_to_us");
-    let playbook = playbook_for(&library, if raised { None } else { Some(&lead.asset) }, &partner);
+    let replaced = Replaced::load(&ctx.db).await?;
+    let playbook = playbook_for(&library, &replaced, if raised { None } else { Some(&lead.asset) }, &partner);
     let offers = leads::offers_of(&ctx.db, lead_id).await?;
     // Whoever has the lead signs and speaks for themselves: not always the contact that the partner shows to all.
     let theirs = offers.iter().find(|offer| matches!(offer.answer.as_deref(), None | Some("accepted")));
@@ -119,6 +120,7 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
 /// The playbook of the kit that the asset belongs to; for a hand-raise, and where there is none, the general one.
 fn playbook_for<'a>(
     library: &'a Library,
+    replaced: &Replaced,
     asset: Option<&str>,
     partner: &Partner,
 ) -> Option<(&'a Asset, &'a Playbook)> {
@@ -130,7 +132,7 @@ fn playbook_for<'a>(
             _ => None,
         })
     });
-    let found = library.find(of_kit.unwrap_or(DEFAULT_PLAYBOOK), &partner.locale)?;
+    let found = library.find(replaced.present(of_kit.unwrap_or(DEFAULT_PLAYBOOK)), &partner.locale)?;
     match &found.detail {
         Detail::Playbook(playbook) => Some((found, playbook)),
         _ => None,

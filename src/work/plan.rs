@@ -10,7 +10,8 @@ use super::{
     audience::{Audience, VariantKey, key_of, page},
     compose::{self, Plan},
     context::Context,
-    publish, recall,
+    publish,
+    recall::Replaced,
 };
 use crate::{
     domain::{
@@ -251,7 +252,7 @@ async fn planned(ctx: &Context, plan: &Plan<'_>, nominal: NaiveDateTime, blank: 
         .collect();
     planned.left_out.sort_by(|a, b| (b.people, &a.because).cmp(&(a.people, &b.because)));
     planned.faults = survey.faults.into_iter().collect();
-    planned.held_because = recall::objections(&recall::replaced(&ctx.db).await?, plan.featured());
+    planned.held_because = Replaced::load(&ctx.db).await?.objections(plan.featured());
     planned.since = survey.since;
     Ok(planned)
 }

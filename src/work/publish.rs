@@ -12,7 +12,7 @@ use super::{
     compose::Plan,
     context::Context,
     freeze::{freeze, tidy_up},
-    recall,
+    recall::Replaced,
     set_back::ClockGuard,
 };
 use crate::{
@@ -187,7 +187,7 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
         format!("its time passed hours before it was frozen, at {read} UTC; is it still worth sending?")
     });
     let missed = if late.is_some() { due.len() } else { 0 };
-    let objections = recall::objections(&recall::replaced(&ctx.db).await?, plan.featured());
+    let objections = Replaced::load(&ctx.db).await?.objections(plan.featured());
     let held: Vec<String> = late.into_iter().chain(objections).collect();
     if freeze(ctx, plan, &due, (!held.is_empty()).then(|| held.join("; "))).await? {
         ctx.metrics.missed_occurrences(missed);

@@ -24,7 +24,7 @@ use crate::{
         },
     },
     store::{
-        Db, Tx, audit, contents, holders,
+        Db, Tx, audit, contents, holders, issues,
         recalls::{self, Recall},
         revisions,
     },
@@ -100,6 +100,10 @@ pub async fn recall(
     let to = order.to.map(|target| format!("; links lead to {target}")).unwrap_or_default();
     let detail = format!("{}{to}", recall.because);
     audit::record(&mut tx, now_ms, random, actor, "recall", reference, &detail).await?;
+    if recall.target.is_some() {
+        // What was approved before may still be waiting for its time.
+        issues::hold(&mut tx, reference, &objection(&recall)).await?;
+    }
     tx.commit().await?;
     Ok(recall)
 }
@@ -208,7 +212,7 @@ pub async fn lift(
     let reference = reference.trim().trim_end_matches(".md");
     let mut tx = db.begin().await?;
     let lifted = recalls::lift(&mut tx, now_ms, actor, reference).await?;
-    let lifted = lifted.ok_or_else(|| Error::not_found(format!("a recall of `{reference}` in force")))?;
+    let lifted = lifted.ok_or_else(|| Error::not_found(format!("a recall in force of `{reference}`")))?;
     audit::record(&mut tx, now_ms, random, actor, "lift-recall", reference, &lifted.because).await?;
     tx.commit().await?;
     Ok(lifted)
@@ -234,34 +238,62 @@ pub async fn leads(db: &Db, library: &Library, reference: &str) -> Result<Option
     Ok(Some(Leads::Nowhere))
 }
 
-/// Assets that another one replaces, which nobody is offered any more; by reference.
-///
-/// # Errors
-/// Those of the store.
-pub async fn replaced(db: &Db) -> Result<BTreeMap<String, Recall>> {
-    let all = recalls::with_target(db).await?;
-    Ok(all.into_iter().map(|recall| (recall.reference.clone(), recall)).collect())
+/// Assets that another one replaces, which nobody is offered any more.
+#[derive(Debug, Clone, Default)]
+pub struct Replaced {
+    by_reference: BTreeMap<String, Recall>,
 }
 
-/// Refuses what is made of a replaced asset.
-///
-/// # Errors
-/// `Conflict` that names the one that replaces it.
-pub fn refuse_replaced(replaced: &BTreeMap<String, Recall>, reference: &str) -> Result<()> {
-    match replaced.get(reference) {
-        None => Ok(()),
-        Some(recall) => Err(Error::conflict(format!("{}; take that one", told(recall)))),
+impl Replaced {
+    /// As of now.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub async fn load(db: &Db) -> Result<Self> {
+        let all = recalls::with_target(db).await?;
+        let by_reference = all.into_iter().map(|recall| (recall.reference.clone(), recall)).collect();
+        Ok(Self { by_reference })
+    }
+
+    /// Whether another one replaces it.
+    pub fn contains(&self, reference: &str) -> bool {
+        self.by_reference.contains_key(reference)
+    }
+
+    /// What stands in its place; itself where nothing replaces it.
+    pub fn present<'r>(&'r self, reference: &'r str) -> &'r str {
+        let mut at = reference;
+        for _ in 0..CHAIN_MAX {
+            match self.by_reference.get(at).and_then(|recall| recall.target.as_deref()) {
+                Some(target) => at = target,
+                None => break,
+            }
+        }
+        at
+    }
+
+    /// Refuses what is made of a replaced asset.
+    ///
+    /// # Errors
+    /// `Conflict` that names the one that replaces it.
+    pub fn refuse(&self, reference: &str) -> Result<()> {
+        match self.by_reference.get(reference) {
+            None => Ok(()),
+            Some(recall) => Err(Error::conflict(format!("{}; take that one", told(recall)))),
+        }
+    }
+
+    /// Why what has cards of `featured` assets should not leave by itself: one sentence for each that is replaced.
+    pub fn objections<'f>(&self, featured: impl IntoIterator<Item = &'f str>) -> Vec<String> {
+        let recalled: BTreeSet<&str> =
+            featured.into_iter().filter(|reference| self.contains(reference)).collect();
+        recalled.into_iter().map(|reference| objection(&self.by_reference[reference])).collect()
     }
 }
 
-/// Why what has cards of `featured` assets should not leave by itself: one sentence for each that is replaced.
-pub fn objections<'f>(
-    replaced: &BTreeMap<String, Recall>,
-    featured: impl IntoIterator<Item = &'f str>,
-) -> Vec<String> {
-    let recalls: BTreeSet<&str> =
-        featured.into_iter().filter(|reference| replaced.contains_key(*reference)).collect();
-    recalls.into_iter().map(|reference| format!("it features {}", told(&replaced[reference]))).collect()
+/// Why an issue with a card of the asset waits.
+fn objection(recall: &Recall) -> String {
+    format!("it features {}", told(recall))
 }
 
 /// `blog/a, which is recalled (the price is wrong) and leads to blog/b`

@@ -91,7 +91,11 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
             format!("{}: {}", fault.column, fault.message)
         };
         found.add(codes::BAD_VALUE, place, what, fault.fix);
-        findings.extend(found.finish());
+        // A brand's file is read by both.
+        let is_told = |known: &Finding| known.file == file && known.line == place.line;
+        if !findings.iter().any(is_told) {
+            findings.extend(found.finish());
+        }
     }
     findings.extend(drawn_logos::findings(files));
     findings.extend(faint_logos::findings(files, library.vendor.as_ref()));
@@ -143,10 +147,13 @@ pub async fn first(ctx: &Context, dir: Option<&Path>, import_roster: bool) -> St
 
 /// A text that changes when there is something to do.
 async fn seen(ctx: &Context, dir: Option<&Path>) -> Result<String> {
-    match dir {
-        Some(dir) => folder::fingerprint(dir).await,
-        None => heads_fingerprint(ctx).await,
-    }
+    // What ends with a day is looked for again on the next.
+    let today = utc(ctx.now_ms()).date_naive();
+    let seen = match dir {
+        Some(dir) => folder::fingerprint(dir).await?,
+        None => heads_fingerprint(ctx).await?,
+    };
+    Ok(format!("{today} {seen}"))
 }
 
 async fn step(ctx: &Context, dir: Option<&Path>, import_roster: bool) {
@@ -289,19 +296,28 @@ pub async fn show(ctx: &Context, dir: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Takes the content from the store: for nodes without a content folder.
+/// The content as stored: texts, and images by name alone, since they were decoded when they were stored.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn load(ctx: &Context) -> Result<Synced> {
-    let mut files = stored_texts(&ctx.db).await?;
+pub async fn stored_files(db: &Db) -> Result<(Vec<SourceFile>, Media)> {
+    let mut files = stored_texts(db).await?;
     let mut media = Media::new();
-    for head in contents::heads(&ctx.db).await? {
+    for head in contents::heads(db).await? {
         if is_image(&head.path) {
             files.push(SourceFile { path: head.path.clone(), bytes: Vec::new() });
             media.insert(head.path, head.hash);
         }
     }
+    Ok((files, media))
+}
+
+/// Takes the content from the store: for nodes without a content folder.
+///
+/// # Errors
+/// Those of the store.
+pub async fn load(ctx: &Context) -> Result<Synced> {
+    let (files, media) = stored_files(&ctx.db).await?;
     let Read { library, findings, .. } = read_texts(&files, &mut Memo::default(), ctx.now_ms());
     ctx.set_contents(library, media);
     Ok(Synced { findings, ..Synced::default() })

@@ -169,7 +169,7 @@ pub struct OnPage<'a> {
     pub partner: &'a str,
     /// Which asset.
     pub asset: &'a str,
-    /// The revision that was shown or taken, by hash.
+    /// The revision that the file was made of, by hash; of downloads alone.
     pub revision: Option<&'a str>,
     /// The delivery that led here.
     pub via: Option<DeliveryId>,

@@ -50,7 +50,7 @@ pub(super) fn run(dir: &Path, format: Format, out: &mut dyn Write, err: &mut dyn
             let whole = json!({ "findings": findings, "matrix": matrix });
             writeln!(out, "{}", serde_json::to_string_pretty(&whole)?)?;
         }
-        Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&sarif(&findings))?)?,
+        Format::Sarif => writeln!(out, "{}", serde_json::to_string_pretty(&sarif(&findings, dir))?)?,
     }
     out.flush()?;
     Ok(code_of(&findings))

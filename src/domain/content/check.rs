@@ -174,7 +174,7 @@ impl Check<'_> {
         }
         for (path, asset) in &used {
             if self.whole.paths.contains(*path) && licences.is_some_and(|known| !known.contains_key(*path)) {
-                let name = path.trim_start_matches("images/");
+                let name = path.strip_prefix("images/").unwrap_or(path);
                 let mut f = Findings::new(&asset.path, "");
                 f.add(
                     codes::UNLICENSED_IMAGE,

@@ -20,10 +20,12 @@ use super::{
 
 /// The file that says what images may be used for: a table a file name.
 pub const LICENCES: &str = "images/licences.toml";
-/// Words that make a number a share, in the languages that content is written in.
-const SHARE_WORDS: [&str; 10] = [
+/// What makes a number a share, in the languages of our interface.
+const SHARE_WORDS: [&str; 12] = [
     "%",
     "\u{ff05}",
+    "\u{66a}",
+    "\u{30d1}\u{30fc}\u{30bb}\u{30f3}\u{30c8}",
     "percent",
     "per cent",
     "prozent",
@@ -83,18 +85,21 @@ pub(super) fn nodes(evidence: &[Evidence]) -> Vec<Node> {
 /// The first share in `text`, such as `38 %` or `60 percent`.
 pub fn statistic(text: &str) -> Option<&str> {
     let mut from = 0;
-    while let Some(at) = text[from..].find(|c: char| c.is_ascii_digit()).map(|at| from + at) {
-        let is_part = |c: char| c.is_ascii_digit() || matches!(c, '.' | ',');
+    while let Some(at) = text[from..].find(char::is_numeric).map(|at| from + at) {
+        let is_part = |c: char| c.is_numeric() || matches!(c, '.' | ',' | '\u{66b}');
         let number = text[at..].find(|c| !is_part(c)).map_or(text.len(), |end| at + end);
         let rest = &text[number..];
         let word = rest.trim_start_matches([' ', '\u{a0}', '\u{202f}', '-']);
         let share = SHARE_WORDS.iter().find(|share| {
-            word.get(..share.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(share) || begin == **share)
+            let is_word = share.ends_with(|c: char| c.is_ascii_alphabetic());
+            let ends = |rest: &str| !(is_word && rest.starts_with(char::is_alphanumeric));
+            let begins = |begin: &str| begin.eq_ignore_ascii_case(share);
+            word.get(..share.len()).is_some_and(begins) && ends(&word[share.len()..])
         });
         if let Some(share) = share {
             return Some(&text[at..number + rest.len() - word.len() + share.len()]);
         }
-        from = number.max(at + 1);
+        from = number;
     }
     None
 }
@@ -153,6 +158,12 @@ mod tests {
             ("a 40% margin", Some("40%")),
             ("2027 tests in 15 minutes", None),
             ("the 10% or 20%", Some("10%")),
+            ("by 3 percentage points, of 38 percentiles", None),
+            ("\u{663}\u{668}\u{66a}", Some("\u{663}\u{668}\u{66a}")),
+            (
+                "38\u{30d1}\u{30fc}\u{30bb}\u{30f3}\u{30c8}\u{306e}",
+                Some("38\u{30d1}\u{30fc}\u{30bb}\u{30f3}\u{30c8}"),
+            ),
             ("", None),
             ("9", None),
         ] {

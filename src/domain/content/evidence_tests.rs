@@ -44,6 +44,10 @@ fn a_share_wants_a_source() {
         assert_eq!(found(&[article("", sound)]), Vec::<String>::new(), "{sound}");
     }
     assert_eq!(found(&[article(EVIDENCE, "Of all tests 38 % fail.")]), Vec::<String>::new());
+    let claims = EVIDENCE.replace("Restores fail", "38 % fail");
+    assert_eq!(found(&[article(&claims, "Of all tests 38 % fail.")]), Vec::<String>::new());
+    let both = found(&[article(&claims, "Of all 38 % fail, 12 % twice.\n\nAnd 3 % thrice, 12 % not.")]);
+    assert!(both.len() == 2 && both[0].contains("`12 %`") && both[1].contains("`3 %`"), "{both:?}");
     one(&[article("evidence:\n  - claim: Restores fail\n", "Text.")], "C104");
     one(&[article("evidence:\n  - claim: x\n    source: http://report.example\n", "Text.")], "https");
     one(
@@ -84,7 +88,7 @@ fn an_image_wants_a_licence() {
     assert_eq!(found(&[shown(), licences(sound)]), Vec::<String>::new());
     one(
         &[shown(), licences(&sound.replace("03-01", "02-01"))],
-        "C523 `images/logo.png` might be used until 2027-02-01 (own work)",
+        "C529 `images/logo.png` might be used until 2027-02-01 (own work)",
     );
     one(
         &[shown(), licences(&format!("{sound}[\"gone.png\"]\nlicence = \"CC BY 4.0\"\n"))],

@@ -123,12 +123,13 @@ pub mod codes {
         MAIL_TOO_LARGE "C520" Warning "A mail so long that a large provider shows it cut off.";
         NAME_TOO_WIDE "C521" Warning "A partner's name with a word wider than a phone.";
         NOT_RENDERED "C522" Error "An asset that cannot be rendered for some partner.";
-    UNLICENSED_IMAGE "C523" Warning "An image without a stated licence, or one whose licence has ended.";
-    NO_SOURCE "C524" Warning "A statistic without a source.";
-    SOURCE_EXPIRED "C525" Warning "A source on which nobody may rely any more.";
-    PROMOTIONAL_SHARE "C526" Warning "More than a fifth of the posts promote.";
-    LONG_READ "C527" Warning "A text that takes its readers longer than they have.";
-    FAINT_LOGO "C528" Warning "A logo that is hard to see on the ground it stands on.";
+        UNLICENSED_IMAGE "C523" Warning "An image without a stated licence.";
+        NO_SOURCE "C524" Warning "A statistic without a source.";
+        SOURCE_EXPIRED "C525" Warning "A source on which nobody may rely any more.";
+        PROMOTIONAL_SHARE "C526" Warning "More than a fifth of the posts promote.";
+        LONG_READ "C527" Warning "A text that takes its readers longer than they have.";
+        FAINT_LOGO "C528" Warning "A logo that is hard to see on the ground it stands on.";
+        LICENCE_ENDED "C529" Warning "An image whose licence has ended.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }
@@ -376,6 +377,18 @@ pub fn did_you_mean<'k>(word: &str, known: impl IntoIterator<Item = &'k str> + C
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn places_are_those_counted_from_the_first_byte() {
+        let lines: String =
+            (0..40).map(|line| format!("{}\u{e9}\u{5fa9} x\n", "a".repeat(line * 3))).collect();
+        for text in ["", "\n", "a", lines.as_str()] {
+            let places = Places::new(text);
+            for (at, _) in text.char_indices().chain([(text.len(), ' ')]) {
+                assert_eq!(places.of(at), Place::of(text, at), "{at}");
+            }
+        }
+    }
 
     #[test]
     fn codes_are_unique_and_in_order() {

@@ -43,7 +43,7 @@ const COMMON: &[KeyGuide] = &[
     may(
         "evidence",
         "a list of claim, source, until",
-        "Sources of its figures, shown below the text; `until` is the day after which somebody looks again.",
+        "Sources of its figures, shown below the text: a web address (https) or words. A claim with a figure is for that figure, one without for all. After the day `until` somebody looks again.",
     ),
 ];
 

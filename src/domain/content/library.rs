@@ -16,6 +16,7 @@ use super::{
     kinds::{Detail, Issue, Newsletter},
     lite,
     rules::{self, Routing, Rules, Scoring},
+    style,
     vendor::Vendor,
 };
 use crate::domain::{
@@ -283,7 +284,10 @@ impl Reading {
         if let Role::Asset(kind, name) = role {
             let is_same = |known: &Parsed| known.asset.revision == revision(&file.path, &file.bytes);
             let parsed = self.known.remove(&file.path).filter(is_same).unwrap_or_else(|| {
-                let (asset, findings) = Asset::parse(name, kind, &file.path, &file.bytes);
+                let (asset, mut findings) = Asset::parse(name, kind, &file.path, &file.bytes);
+                let mut f = Findings::new(&file.path, asset.source.as_str());
+                style::alone(&asset, &mut f);
+                findings.extend(f.finish());
                 Parsed { asset: Arc::new(asset), findings }
             });
             let findings = parsed.findings.clone();

@@ -174,7 +174,8 @@ fn condition(text: &str, at: At, findings: &mut Findings<'_>) -> Condition {
 }
 
 impl Test {
-    fn is_empty(&self) -> bool {
+    /// Whether it has no word that could be read.
+    pub fn is_empty(&self) -> bool {
         match self {
             Self::Role(roles) => roles.is_empty(),
             Self::Tier(list) => list.is_empty(),

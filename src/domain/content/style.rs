@@ -25,11 +25,15 @@ const POSTS_PER_PROMOTION: usize = 5;
 /// A usual length of what a field is filled with, in characters.
 const FIELD_CHARS: usize = 10;
 
-/// Findings on one asset, whose findings so far are `f`.
-pub(super) fn asset(asset: &Asset, vendor: Option<&Vendor>, f: &mut Findings<'_>) {
+/// Findings on one asset that no other file has a part in.
+pub(super) fn alone(asset: &Asset, f: &mut Findings<'_>) {
     headings(asset, f);
     figures(asset, f);
     length(asset, f);
+}
+
+/// Findings on one asset, whose findings so far are `f`.
+pub(super) fn asset(asset: &Asset, vendor: Option<&Vendor>, f: &mut Findings<'_>) {
     if let Detail::Issue(issue) = &asset.detail {
         let length = |part: &Part| match part {
             Part::Text(text) => text.chars().count(),
@@ -76,21 +80,32 @@ fn headings(asset: &Asset, f: &mut Findings<'_>) {
 
 /// A share that nobody vouches for: no `evidence`, and no link beside it. Tables and code show the author's own sums.
 fn figures(asset: &Asset, f: &mut Findings<'_>) {
-    if !asset.front.evidence.is_empty() {
+    // A claim without a figure is about the whole text.
+    let claims = || asset.front.evidence.iter().map(|evidence| evidence.claim.as_str());
+    if claims().any(|claim| statistic(claim).is_none()) {
         return;
     }
-    let mut found = None;
+    let mut found: Vec<String> = Vec::new();
     for section in &asset.body.sections {
         tree::each_node(&section.nodes, &mut |node| {
             let (Node::Paragraph(inlines) | Node::Heading { inlines, .. }) = node else { return };
+            if inlines.iter().any(|inline| matches!(inline, Inline::Link { .. })) {
+                return;
+            }
             let text = bare(inlines);
-            let has_link = inlines.iter().any(|inline| matches!(inline, Inline::Link { .. }));
-            if let (None, false, Some(share)) = (&found, has_link, statistic(&text)) {
-                found = Some(share.to_owned());
+            if text.is_ascii() && !text.bytes().any(|byte| byte == b'%' || byte.is_ascii_digit()) {
+                return;
+            }
+            let mut rest = text.as_str();
+            while let Some(share) = statistic(rest) {
+                if !found.iter().any(|known| known == share) && !claims().any(|claim| claim.contains(share)) {
+                    found.push(share.to_owned());
+                }
+                rest = rest.split_once(share).map_or("", |(_, after)| after);
             }
         });
     }
-    if let Some(share) = found {
+    for share in found {
         let body_at = asset.source.find("\n---\n").unwrap_or(0);
         let at = asset.source[body_at..].find(&share).map_or(0, |at| body_at + at);
         let fix = "say under `evidence` who found it, also where you worked it out yourselves, or link to it beside";
@@ -117,12 +132,16 @@ fn bare(inlines: &[Inline]) -> String {
 /// Whether a reader gets to the end: what one of them reads, at a usual pace.
 fn length(asset: &Asset, f: &mut Findings<'_>) {
     let Some(most) = minutes_max(asset.kind()) else { return };
+    let sections: Vec<(&Selection, u32)> = asset
+        .body
+        .sections
+        .iter()
+        .map(|section| (&section.selection, reading_seconds(&section.nodes)))
+        .collect();
     let one_reads = |role: AudienceRole| {
-        let theirs = move |selection: &Selection| {
-            selection.is_for_everyone() || selection.possible_roles().contains(role)
-        };
-        let sections = asset.body.sections.iter().filter(move |section| theirs(&section.selection));
-        sections.map(|section| reading_seconds(&section.nodes)).sum::<u32>()
+        let theirs =
+            |selection: &Selection| selection.is_for_everyone() || selection.possible_roles().contains(role);
+        sections.iter().filter(|(selection, _)| theirs(selection)).map(|(_, seconds)| seconds).sum::<u32>()
     };
     let longest = AudienceRole::ALL.iter().map(|role| one_reads(*role)).max().unwrap_or(0);
     let minutes = longest.div_ceil(60);
@@ -150,18 +169,25 @@ fn minutes_max(kind: AssetKind) -> Option<u32> {
 
 /// How long one reads `nodes`, in seconds.
 pub fn reading_seconds(nodes: &[Node]) -> u32 {
-    let mut text = String::new();
+    let (mut words, mut dense) = (0, 0);
     tree::each_inline(nodes, &mut |inline| {
-        if let Inline::Text(words) | Inline::Code(words) = inline {
-            text.push_str(words);
-            text.push(' ');
+        let (Inline::Text(text) | Inline::Code(text)) = inline else { return };
+        if text.is_ascii() {
+            words += text.split_ascii_whitespace().count();
+            return;
+        }
+        for word in text.split_whitespace() {
+            let chars = word.chars().filter(is_dense).count();
+            dense += chars;
+            words += usize::from(chars == 0);
         }
     });
-    // Scripts without blanks between words are counted by character.
-    let is_dense = |c: &char| matches!(u32::from(*c), 0x3040..=0x30ff | 0x3400..=0x9fff | 0xac00..=0xd7af | 0x0e00..=0x0e7f);
-    let dense = text.chars().filter(is_dense).count();
-    let words = text.split_whitespace().filter(|word| !word.chars().any(|c| is_dense(&c))).count();
     u32::try_from(words * 60 / WORDS_PER_MINUTE + dense * 60 / DENSE_CHARS_PER_MINUTE).unwrap_or(u32::MAX)
+}
+
+/// Whether it is of a script without blanks between words, whose length is counted by character.
+fn is_dense(c: &char) -> bool {
+    matches!(u32::from(*c), 0x3040..=0x30ff | 0x3400..=0x9fff | 0xac00..=0xd7af | 0x0e00..=0x0e7f)
 }
 
 /// Posts that promote drive readers away: of five, one may.

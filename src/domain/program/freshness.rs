@@ -25,7 +25,7 @@ pub fn findings(library: &Library, today: NaiveDate) -> Vec<Finding> {
     for (path, licence) in library.licences.iter().flatten() {
         if let Some(until) = licence.until.filter(|until| *until < today) {
             let message = format!("`{path}` might be used until {until} ({})", licence.licence);
-            f.add(codes::UNLICENSED_IMAGE, licence.place, message, "replace the image, or renew its licence");
+            f.add(codes::LICENCE_ENDED, licence.place, message, "replace the image, or renew its licence");
         }
     }
     all.extend(f.finish());

@@ -9,7 +9,7 @@ use crate::{
     domain::kernel::{Error, Locale},
     store::partners,
     web::respond::{self, Answer},
-    work::{Context, bundle, documents, recall},
+    work::{Context, bundle, documents, recall::Replaced},
 };
 
 /// In which language; the partner's own without.
@@ -38,7 +38,7 @@ pub async fn document(
     Query(wanted): Query<Wanted>,
 ) -> Answer {
     let reference = format!("{folder}/{slug}");
-    recall::refuse_replaced(&recall::replaced(&ctx.db).await?, &reference)?;
+    Replaced::load(&ctx.db).await?.refuse(&reference)?;
     let locale = match wanted.lang.as_deref() {
         Some(lang) => Locale::parse(lang)?,
         None => {

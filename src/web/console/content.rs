@@ -11,22 +11,23 @@ use serde::{Deserialize, Serialize};
 use super::revisions::{self, RecallView};
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Finding, Library, Reader, Severity, SourceFile},
+        content::{Asset, AssetKind, Finding, Library, Memo, Reader, Severity},
         kernel::{Error, Result},
         partner::{AudienceRole, Partner, Roles},
     },
-    store::{contents, partners, renditions},
+    store::{partners, renditions},
     web::{
         frame::{self, Area, Frame},
         headers::sandboxed,
         public::{Setting, click},
         respond::{self, Answer},
-        view::{chart::Badge, counted, form::Choice, when::Moment},
+        view::{chart::Badge, counted, form::Choice, when::Moment, with_code},
     },
     work::{
         self, Context, documents,
         recall::{self, Correction},
         revisions::Count,
+        sync,
     },
 };
 
@@ -74,9 +75,9 @@ pub struct FindingLine {
     pub place: String,
     /// Its code.
     pub badge: Badge,
-    /// What is wrong.
+    /// What is wrong, HTML.
     pub message: String,
-    /// What to do.
+    /// What to do, HTML.
     pub fix: String,
 }
 
@@ -171,11 +172,11 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let refused = ctx.refused_findings();
     let is_refused = !refused.is_empty();
     // What stands in the way of the next sync comes first.
-    found.splice(0..0, refused.into_iter().take(FINDINGS_MAX).map(finding));
+    found.splice(0..0, refused.iter().take(FINDINGS_MAX).map(finding));
     found.extend(ctx.publishing_faults().into_iter().map(|fault| FindingLine {
         place: "newsletters".to_owned(),
         badge: Badge::new("bad", "not frozen"),
-        message: fault,
+        message: with_code(&fault),
         fix: "mend it before the promise is due".to_owned(),
     }));
     let view = ListView {
@@ -233,26 +234,22 @@ async fn corrections(ctx: &Context) -> Result<Vec<CorrectionLine>> {
 
 /// What `check` says about the content as stored. Images are known to be good: they were decoded when stored.
 async fn findings(ctx: &Context) -> Result<Vec<FindingLine>> {
-    let texts = contents::head_texts(&ctx.db).await?;
-    let mut files: Vec<SourceFile> = texts
-        .into_iter()
-        .map(|text| SourceFile { path: text.path, bytes: text.source.into_bytes() })
-        .collect();
-    let images = contents::heads(&ctx.db).await?.into_iter().filter(|head| head.path.ends_with(".png"));
-    files.extend(images.map(|head| SourceFile { path: head.path, bytes: Vec::new() }));
-    let built = tokio::task::spawn_blocking(move || Library::build(files).1).await;
-    let found = built.map_err(|error| Error::internal("checking the content").because(error))?;
-    Ok(found.into_iter().take(FINDINGS_MAX).map(finding).collect())
+    let (files, _) = sync::stored_files(&ctx.db).await?;
+    let now_ms = ctx.now_ms();
+    let reading = tokio::task::spawn_blocking(move || sync::read_texts(&files, &mut Memo::default(), now_ms));
+    let read = reading.await.map_err(|error| Error::internal("checking the content").because(error))?;
+    let found = read.findings;
+    Ok(found.iter().take(FINDINGS_MAX).map(finding).collect())
 }
 
 /// A finding as pages show it.
-pub(in crate::web) fn finding(finding: Finding) -> FindingLine {
+pub(in crate::web) fn finding(finding: &Finding) -> FindingLine {
     let tone = if finding.severity == Severity::Error { "bad" } else { "warn" };
     FindingLine {
         place: format!("{}:{}:{}", finding.file, finding.line, finding.column),
         badge: Badge::new(tone, format!("{} {}", finding.severity.as_str(), finding.code)),
-        message: finding.message,
-        fix: finding.fix,
+        message: with_code(&finding.message),
+        fix: with_code(&finding.fix),
     }
 }
 
@@ -350,7 +347,7 @@ pub async fn preview(
             },
         ],
         frame: None,
-        recall: history.recall.as_ref().map(|recall| revisions::recall_view(recall, true, zone)),
+        recall: revisions::recall_view(&ctx, history.recall.as_ref(), true, zone).await?,
         bundle: Some(format!("/console/bundles/{}/{reference}", setting.partner.slug))
             .filter(|_| is_offered && !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
         pdf: (is_offered && documents::has_pdf_for(asset, &setting.partner)).then(|| {

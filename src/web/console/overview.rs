@@ -257,7 +257,7 @@ fn alarms(ctx: &Context) -> Vec<Alarm> {
     let refused = ctx.refused_findings().len();
     let folder = (refused > 0).then(|| Alarm {
         title: format!("The content folder has {}", counted(refused, "error", "errors")),
-        text: "Nothing new of it is taken until they are mended; the content before it is in use.".to_owned(),
+        text: "Nothing new of it is taken until that is mended; the content before it is in use.".to_owned(),
         href: HREF,
     });
     let faults = ctx.publishing_faults().into_iter().map(|fault| Alarm {
@@ -366,7 +366,7 @@ impl View {
             zone: "Europe/Oslo".into(),
             alarms: vec![Alarm {
                 title: "The content folder has 1 error".into(),
-                text: "Nothing new of it is taken until they are mended; the content before it is in use.".into(),
+                text: "Nothing new of it is taken until that is mended; the content before it is in use.".into(),
                 href: "/console/content",
             }],
             tiles: vec![

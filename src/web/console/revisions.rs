@@ -71,6 +71,8 @@ pub struct RecallView {
     pub actor: String,
     /// Since when.
     pub at: Moment,
+    /// Translations that may still say what was wrong.
+    pub unmended: Vec<String>,
 }
 
 /// A revision.
@@ -135,6 +137,8 @@ pub struct WhoView {
     pub takers: Vec<Person>,
     /// The next ones.
     pub more: Option<String>,
+    /// What is not known.
+    pub unknown: Option<String>,
 }
 
 /// Somebody who has it.
@@ -224,7 +228,7 @@ async fn show(ctx: &Context, file: &str, asked: &Asked, typed: &Typed, notice: O
         title: title.unwrap_or_else(|| path.clone()),
         asset: reference_of(&path).filter(|_| is_there).map(|it| format!("/console/content/{it}")),
         notice,
-        recall: history.recall.as_ref().map(|recall| recall_view(recall, is_there, zone)),
+        recall: recall_view(ctx, history.recall.as_ref(), is_there, zone).await?,
         older: history.older_than.map(|no| format!("{}?before={no}", address(&path))),
         siblings: history
             .siblings
@@ -301,14 +305,21 @@ pub(super) fn effect(recall: &Recall, is_there: bool) -> String {
 }
 
 /// The recall in force, for the page of its asset.
-pub(super) fn recall_view(recall: &Recall, is_there: bool, zone: Tz) -> RecallView {
-    RecallView {
+pub(super) async fn recall_view(
+    ctx: &Context,
+    recall: Option<&Recall>,
+    is_there: bool,
+    zone: Tz,
+) -> Result<Option<RecallView>> {
+    let Some(recall) = recall else { return Ok(None) };
+    Ok(Some(RecallView {
+        unmended: recall::unmended(&ctx.db, recall).await?,
         reference: recall.reference.clone(),
         effect: effect(recall, is_there),
         because: recall.because.clone(),
         actor: recall.actor.clone(),
         at: Moment::full(recall.recalled_ms, zone),
-    }
+    }))
 }
 
 async fn who(ctx: &Context, path: &str, no: i64, asked: &Asked, zone: Tz) -> Result<WhoView> {
@@ -321,6 +332,10 @@ async fn who(ctx: &Context, path: &str, no: i64, asked: &Asked, zone: Tz) -> Res
         more: answer.more.map(|last| format!("{}?who={no}&after={}#who", address(path), part(&last))),
         people: answer.people.into_iter().map(|held| person(held, zone)).collect(),
         takers: answer.takers.into_iter().map(|took| taker(took, zone)).collect(),
+        unknown: (answer.files_unrecorded > 0).then(|| {
+            let files = usize::try_from(answer.files_unrecorded).unwrap_or(usize::MAX);
+            format!("{} taken before it was noted of which text.", counted(files, "file was", "files were"))
+        }),
     })
 }
 

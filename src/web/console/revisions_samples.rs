@@ -49,6 +49,7 @@ impl View {
                 because: "the pilot's price was last year's".into(),
                 actor: "operator".into(),
                 at: Moment::full(AT_MS, zone),
+                unmended: vec!["whitepapers/first-24-hours.de.md".into()],
             }),
             lines: [3, 2, 1].into_iter().map(|no| line(path, &told(no), zone)).collect(),
             older: Some("#".into()),
@@ -69,6 +70,7 @@ impl View {
                 ],
                 takers: vec![person("took the file")],
                 more: Some("#".into()),
+                unknown: Some("2 files were taken before it was noted of which text.".into()),
             }),
             unknown: Some("2 issues were frozen before revisions were noted.".into()),
         }

@@ -29,6 +29,7 @@ use crate::{
         Context,
         cobrand::TALK_TO_US,
         preview::{Channel, Eyes, Preview, Rendition, theirs},
+        recall::Replaced,
     },
 };
 
@@ -104,6 +105,7 @@ async fn rendered(ctx: &Context, preview: &Preview, reference: &str, asked: &Ask
     if channel == Channel::Page {
         theirs(library.find(reference, &eyes.locale).unwrap_or(asset), &eyes)?;
         let setting = Setting {
+            replaced: Replaced::default(),
             partner: eyes.partner.clone(),
             locale: eyes.locale.clone(),
             library: ctx.library(),

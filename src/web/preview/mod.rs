@@ -178,7 +178,7 @@ impl Found {
         };
         Self {
             badge,
-            findings: listed.into_iter().take(FINDINGS_MAX).cloned().map(finding).collect(),
+            findings: listed.into_iter().take(FINDINGS_MAX).map(finding).collect(),
             elsewhere: (elsewhere > 0)
                 .then(|| format!("{} in other files", counted(elsewhere, "finding", "findings"))),
             reach: tried.map(|tried| tried.reach.clone()),
@@ -221,7 +221,7 @@ impl Found {
                 fix: "did you mean `partner.name`?".into(),
             }],
             elsewhere: Some("2 findings in other files".into()),
-            reach: Some("10 of 12 partners get it; dune-gate lacks a text for one of its zones".into()),
+            reach: Some("11 of 12 partners get it. Lacking a text for one of its zones: dune-gate.".into()),
             fault: Some("content/blog cannot be read".into()),
             took: "read in 23 ms".into(),
         }

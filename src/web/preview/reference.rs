@@ -19,12 +19,11 @@ use crate::{
         kernel::Error,
         partner::{AudienceRole, PartnerType, Region, Tier},
     },
-    render::slots::escape_html,
     web::{
         error::Problem,
         frame::{Area, Frame},
         respond::{self, Answer},
-        view::{chart::Badge, form::Choice},
+        view::{chart::Badge, form::Choice, with_code},
     },
     work::Context,
 };
@@ -194,12 +193,6 @@ fn policy_line(word: &str, policy: ZonePolicy) -> Line {
         ZonePolicy::Required => "The partner does not get the asset until they have one.",
     };
     Line { word: word.to_owned(), meaning: with_code(meaning) }
-}
-
-/// Our own words as HTML, what stands between backquotes as code.
-fn with_code(text: &str) -> String {
-    let parts = text.split('`').map(escape_html).enumerate();
-    parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part }).collect()
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     domain::{
-        content::{Asset, Finding},
+        content::{Asset, Finding, Severity},
         kernel::{Error, Result},
     },
     work::{
@@ -38,10 +38,13 @@ pub(super) async fn tried(ctx: &Arc<Context>, shown: &Shown, original: &Arc<Asse
         return Ok(Some(Tried { findings: Vec::new(), reach }));
     }
     let (ctx, original) = (ctx.clone(), original.clone());
+    let has_errors = shown.findings.iter().any(|finding| finding.severity == Severity::Error);
     let trying = tokio::task::spawn_blocking(move || {
         let (row, findings) = matrix::row(&ctx.templates, &library, &ctx.media(), &partners, &original);
         let slugs: Vec<&str> = partners.iter().map(|partner| partner.slug.as_str()).collect();
-        Tried { findings, reach: reach(&slugs, &row.cells) }
+        let reach = reach(&slugs, &row.cells);
+        let reach = if has_errors { format!("Once the errors are mended: {reach}") } else { reach };
+        Tried { findings, reach }
     });
     let tried = trying.await.map_err(|error| Error::internal("trying an asset for all").because(error))?;
     Ok(Some(tried))

@@ -24,6 +24,7 @@ use crate::{
     work::{
         Context, documents,
         forms::FormKind,
+        recall::Replaced,
         track::{self, OnPage, Visitor},
     },
 };
@@ -76,15 +77,17 @@ pub async fn page(
     Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
 ) -> Answer {
-    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let mut setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
     if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
         return Ok(instead);
     }
     let via = wanted.delivery(&ctx);
     admit(&ctx, &setting, &reference, via).await?;
-    let revision = &setting.asset(&reference)?.revision;
-    record(&ctx, &setting, (&reference, revision), (EventKind::PageView, via), &visitor);
+    if setting.asset(&reference)?.kind() == AssetKind::Kit {
+        setting.replaced = Replaced::load(&ctx.db).await?;
+    }
+    record(&ctx, &setting, (&reference, None), (EventKind::PageView, via), &visitor);
     show(&ctx, &setting, &reference, &wanted, None)
 }
 
@@ -119,12 +122,12 @@ pub async fn admit(
 pub fn record(
     ctx: &Context,
     setting: &Setting,
-    (asset, revision): (&str, &str),
+    (asset, revision): (&str, Option<&str>),
     (kind, via): (EventKind, Option<DeliveryId>),
     visitor: &Visitor,
 ) {
     let partner = setting.partner.slug.as_str();
-    let what = OnPage { kind, partner, asset, revision: Some(revision), via, lead: None };
+    let what = OnPage { kind, partner, asset, revision, via, lead: None };
     track::on_page(ctx, &what, visitor);
 }
 

@@ -13,7 +13,7 @@ use crate::{
         kernel::clock::{UtcMs, utc},
     },
     web::respond::Answer,
-    work::{Context, recall},
+    work::{Context, recall::Replaced},
 };
 
 /// The page.
@@ -63,7 +63,7 @@ pub async fn page(
     // That of the words around the cards, which may be other than the partner's, and than a card's.
     let language = ctx.templates.language(&setting.locale);
     let (voice, strings, now_ms) = (setting.voice()?, ctx.templates.strings(&language), ctx.now_ms());
-    let replaced = recall::replaced(&ctx.db).await?;
+    let replaced = Replaced::load(&ctx.db).await?;
     let mut shown: Vec<&Asset> = setting
         .library
         .assets
@@ -72,7 +72,7 @@ pub async fn page(
             asset.locale.is_none()
                 && is_public(asset.kind())
                 && is_published(&setting, asset, now_ms)
-                && !replaced.contains_key(&asset.reference)
+                && !replaced.contains(&asset.reference)
                 && asset.concerns(&setting.reader())
         })
         .map(|asset| setting.library.find(&asset.reference, &setting.locale).unwrap_or(asset))

@@ -195,7 +195,7 @@ fn lists(asset: &Asset, setting: &Setting, wanted: &Wanted) -> Vec<List> {
     match &asset.detail {
         Detail::Kit(kit) => {
             let tactic = |tactic: &Tactic| {
-                let reference = tactic.asset.as_str();
+                let reference = setting.replaced.present(tactic.asset.as_str());
                 let title =
                     setting.library.find(reference, &setting.locale).map(|asset| asset.front.title.as_str());
                 Item {

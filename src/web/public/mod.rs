@@ -39,7 +39,9 @@ use crate::{
     work::{
         Context,
         cobrand::{CoBrand, Media, no_value},
-        publish, track,
+        publish,
+        recall::Replaced,
+        track,
     },
 };
 use brand::BrandView;
@@ -84,6 +86,8 @@ pub struct Setting {
     pub media: Arc<Media>,
     /// Whether it is dark whatever the reader's device says, as the preview shows it.
     pub is_dark: bool,
+    /// What is offered no more; known where a page names other assets.
+    pub replaced: Replaced,
 }
 
 impl Setting {
@@ -95,7 +99,14 @@ impl Setting {
         let partner =
             partners::partner(&ctx.db, partner).await?.ok_or_else(|| Error::not_found("this page"))?;
         let locale = lang.and_then(|lang| Locale::parse(lang).ok()).unwrap_or_else(|| partner.locale.clone());
-        Ok(Self { partner, locale, library: ctx.library(), media: ctx.media(), is_dark: false })
+        Ok(Self {
+            partner,
+            locale,
+            library: ctx.library(),
+            media: ctx.media(),
+            replaced: Replaced::default(),
+            is_dark: false,
+        })
     }
 
     /// Content in the partner's voice.

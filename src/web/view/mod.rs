@@ -9,6 +9,8 @@ pub mod world;
 
 use serde::Serialize;
 
+use crate::render::slots::escape_html;
+
 /// A line `label: value`.
 #[derive(Debug, Clone, Serialize)]
 pub struct Fact {
@@ -54,6 +56,12 @@ pub fn authored(text: &str) -> String {
 /// A word of the database for people: `deal_registered` becomes `deal registered`.
 pub fn words(word: &str) -> String {
     word.replace(['_', '-'], " ")
+}
+
+/// Words as HTML, what stands between backquotes as code.
+pub fn with_code(text: &str) -> String {
+    let parts = text.split('`').map(escape_html).enumerate();
+    parts.map(|(at, part)| if at % 2 == 1 { format!("<code>{part}</code>") } else { part }).collect()
 }
 
 #[cfg(test)]

@@ -9,7 +9,8 @@ use self::readme::{About, readme};
 use super::{
     cobrand::{CoBrand, TALK_TO_US, no_content, no_value},
     context::Context,
-    documents, recall,
+    documents,
+    recall::Replaced,
 };
 use crate::{
     domain::{
@@ -32,7 +33,7 @@ use crate::{
         slots::escape_html,
         social,
     },
-    store::{partners, recalls::Recall},
+    store::partners,
 };
 
 /// Most tactics of a kit in one bundle.
@@ -65,12 +66,13 @@ pub async fn bundle(
     let reader = Reader::insider(&partner, locale);
     let theirs = |reference: &str| library.find(reference, locale).filter(|asset| asset.concerns(&reader));
     let asset = theirs(reference).ok_or_else(|| Error::not_found("this asset"))?;
+    let replaced = Replaced::load(&ctx.db).await?;
+    replaced.refuse(&asset.reference)?;
     let mut packed = Packed {
         ctx,
         library: &library,
         partner: &partner,
         locale,
-        replaced: recall::replaced(&ctx.db).await?,
         with_documents: true,
         files: BTreeMap::new(),
     };
@@ -89,6 +91,7 @@ pub async fn bundle(
             .map(|tactic| (tactic.asset.as_str(), Some((tactic.day, tactic.use_line.as_str()))));
         let playbook = kit.playbook.iter().map(|playbook| (playbook.as_str(), None));
         for (reference, tactic) in tactics.chain(playbook) {
+            let reference = replaced.present(reference);
             let Some(piece) = theirs(reference).filter(|piece| seen.insert(piece.reference.as_str())) else {
                 continue;
             };
@@ -123,15 +126,8 @@ pub(super) async fn texts(
         .find(reference, locale)
         .filter(|asset| asset.concerns(&Reader::insider(partner, locale)))
         .ok_or_else(|| Error::not_found("this asset"))?;
-    let mut packed = Packed {
-        ctx,
-        library: &library,
-        partner,
-        locale,
-        replaced: BTreeMap::new(),
-        with_documents: false,
-        files: BTreeMap::new(),
-    };
+    let mut packed =
+        Packed { ctx, library: &library, partner, locale, with_documents: false, files: BTreeMap::new() };
     packed.asset(asset, "").await?;
     Ok(packed.files)
 }
@@ -154,8 +150,6 @@ struct Packed<'p> {
     library: &'p Library,
     partner: &'p Partner,
     locale: &'p Locale,
-    /// Assets that are offered no more.
-    replaced: BTreeMap<String, Recall>,
     /// Whether documents are made too, which takes longer than all the rest.
     with_documents: bool,
     files: BTreeMap<String, Vec<u8>>,
@@ -164,7 +158,6 @@ struct Packed<'p> {
 impl Packed<'_> {
     /// Adds the files of `asset` under `folder`, which is empty or ends in `/`.
     async fn asset(&mut self, asset: &Asset, folder: &str) -> Result<Entry> {
-        recall::refuse_replaced(&self.replaced, &asset.reference)?;
         let media = self.ctx.media();
         let brand =
             CoBrand::new(self.library, &media, self.partner, self.locale, &self.ctx.settings.public_url)?;

@@ -15,6 +15,7 @@ use crate::{
     work::{
         cobrand::{CoBrand, TALK_TO_US, no_value},
         context::Context,
+        recall::Replaced,
     },
 };
 
@@ -36,7 +37,10 @@ pub(super) async fn of(
     let own = match &asset.detail {
         Detail::Whitepaper(paper) => Own::Whitepaper(whitepaper(ctx, partner, paper).await?),
         Detail::Datasheet(sheet) => Own::Datasheet(datasheet(sheet)),
-        Detail::Kit(one) => Own::Kit(kit(ctx, library, &brand, (asset, one), &strings)?),
+        Detail::Kit(one) => {
+            let replaced = Replaced::load(&ctx.db).await?;
+            Own::Kit(kit(ctx, library, &brand, (asset, one), &strings, &replaced)?)
+        }
         _ => return Err(no_document()),
     };
     let body = match own {
@@ -96,12 +100,14 @@ fn kit(
     brand: &CoBrand<'_>,
     (asset, kit): (&Asset, &kinds::Kit),
     strings: &Strings,
+    replaced: &Replaced,
 ) -> Result<Kit> {
     let (partner, locale) = (brand.partner, brand.locale);
     let reader = Reader::insider(partner, locale);
     let mut tactics = Vec::new();
     for kinds::Tactic { asset, use_line, day, .. } in &kit.tactics {
-        let found = library.find(asset.as_str(), locale).filter(|asset| asset.concerns(&reader));
+        let found =
+            library.find(replaced.present(asset.as_str()), locale).filter(|asset| asset.concerns(&reader));
         let Some(found) = found else { continue };
         let kind = found.kind();
         let has_page = kind.is_for_customers() && (kind != AssetKind::Page || found.reference == TALK_TO_US);

@@ -3,7 +3,7 @@
 use partnercast::store::{
     Db,
     events::{self, Event},
-    holders::{Holder, counts, issues, of_wrong_texts, page, place, takers, unrecorded},
+    holders::{Holder, counts, files_unrecorded, issues, of_wrong_texts, page, place, takers, unrecorded},
 };
 
 use super::leads::scene;
@@ -143,6 +143,10 @@ both_dbs! {
         assert_eq!(found.iter().map(|it| it.at_ms - START_MS).collect::<Vec<_>>(), [1, 3]);
         assert_eq!((found[0].email.as_str(), found[0].lead_id.as_str()), (lead.email.as_str(), lead.id.as_str()));
         assert!(found.iter().all(|it| it.hash == "a1"));
+        let mut early = vec![event(6, "download", None, true), event(7, "download", None, false)];
+        early.iter_mut().for_each(|event| event.revision = None);
+        in_tx!(db, tx => events::insert(tx, early));
+        assert_eq!((files_unrecorded(&db, "blog/a").await.unwrap(), files_unrecorded(&db, "blog/b").await.unwrap()), (1, 0));
         assert_eq!(takers(&db, ("blog/a.de.md", Some("d1")), None, (0, "")).await.unwrap().len(), 1);
         assert!(takers(&db, (CARD, Some("d1")), None, (0, "")).await.unwrap().is_empty());
         let rest = takers(&db, (CARD, Some("a1")), Some(&lead.partner_slug), (found[0].at_ms, &found[0].id)).await.unwrap();

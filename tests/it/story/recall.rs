@@ -6,13 +6,13 @@ use axum::http::Method;
 use partnercast::{
     domain::kernel::{
         Kind,
-        clock::DAY_MS,
+        clock::{DAY_MS, MINUTE_MS},
         id::{DeliveryId, LeadId},
         token::Purpose,
     },
     store::{Db, deliveries, issues, leads, recalls, renditions},
     work::{
-        plan, publish,
+        bundle, plan, publish,
         recall::{self, Leads, Order},
         revisions::Count,
         sync,
@@ -211,6 +211,35 @@ both_dbs! {
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
         assert_eq!((issue.state.as_str(), issue.held_because.as_deref()), ("frozen", Some(why)));
         assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM delivery", vec![]).await, 0);
+    }
+
+    /// What was approved and waits for its time is stopped until a person has looked; a kit is packed with what stands in the place of a tactic.
+    async fn a_recall_holds_what_was_approved_before(db: Db) {
+        let (rig, _folder) = ready(db).await;
+        rig.clock.set(EVE_MS + 40 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        assert_eq!((issue.control.as_str(), issue.done_ms), ("running", None), "it was released, and its time has not come");
+        order(&rig, NOTE, Some(NEXT)).await.unwrap();
+        let held = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        assert_eq!(held.control, "paused");
+        assert!(held.paused_because.unwrap().contains("it features blog/short-note, which is recalled"));
+        rig.clock.set(EVE_MS + DAY_MS);
+        rig.drain().await;
+        assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM delivery WHERE state = 'accepted'", vec![]).await, 0);
+
+        let kit = "kits/proof-of-recovery";
+        let packed = |at: &'static str| { let rig = &rig; async move { bundle::bundle(&rig.ctx, at, kit, None).await.unwrap().bytes } };
+        let names = |bytes: Vec<u8>| -> Vec<String> {
+            let archive = zip::ZipArchive::new(std::io::Cursor::new(bytes)).unwrap();
+            archive.file_names().map(|name| name.unwrap().into_owned()).collect()
+        };
+        let has = |names: &[String], folder: &str| names.iter().any(|name| name.starts_with(folder));
+        let before = names(packed("northlight").await);
+        assert!(has(&before, "blog/restores-not-backups/") && !has(&before, "blog/next-note/"));
+        order(&rig, "blog/restores-not-backups", Some(NEXT)).await.unwrap();
+        let after = names(packed("northlight").await);
+        assert!(!has(&after, "blog/restores-not-backups/") && has(&after, "blog/next-note/"), "{after:?}");
     }
 
     /// A recall may lead to what was recalled since, but never in a circle or a long way; faults are told at once.
