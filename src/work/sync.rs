@@ -104,7 +104,9 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
     findings.extend(translations::findings(&library, &partners, &contacts));
     findings.extend(documents::findings(&library));
     let zone = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
-    findings.extend(freshness::findings(&library, utc(now_ms).with_timezone(&zone).date_naive()));
+    let today = utc(now_ms).with_timezone(&zone).date_naive();
+    findings.extend(freshness::findings(&library, today));
+    freshness::forgive_the_past(&library, &mut findings, today);
     findings.sort();
     Read { library, partners, findings }
 }

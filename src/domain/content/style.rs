@@ -147,8 +147,7 @@ fn length(asset: &Asset, f: &mut Findings<'_>) {
     let minutes = longest.div_ceil(60);
     if minutes > most {
         let kind = asset.kind().as_str();
-        let message =
-            format!("it takes one reader about {minutes} minutes, and of a {kind} people read {most}");
+        let message = format!("it takes one reader about {minutes} minutes, and people give a {kind} {most}");
         let fix = "shorten it, give each role its own part, or link to the rest";
         f.add(codes::LONG_READ, place_of(asset, "title:"), message, fix);
     }
