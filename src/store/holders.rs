@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Db, sql::args};
+use super::{
+    Db,
+    sql::{args, like_plain},
+};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// People read in one page.
@@ -116,7 +119,7 @@ pub async fn counts(db: &Db, path: &str) -> Result<Vec<(String, i64)>> {
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn of_wrong_texts(db: &Db, reference: &str, good_since_ms: Option<UtcMs>) -> Result<i64> {
-    let plain = reference.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let plain = like_plain(reference);
     let row: Option<(i64,)> = db
         .opt(
             "WITH wrong AS (

@@ -3,7 +3,7 @@
 use super::{
     Db, Tx,
     audience::{self, Decision},
-    sql::args,
+    sql::{args, like_plain},
 };
 use crate::domain::kernel::{Result, clock::UtcMs};
 
@@ -150,7 +150,7 @@ pub async fn approve(tx: &mut Tx, id: &str, content_hash: &str, by: &str, now_ms
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn hold(tx: &mut Tx, reference: &str, because: &str) -> Result<u64> {
-    let plain = reference.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let plain = like_plain(reference);
     let (original, translations) = (format!("{reference}.md"), format!("{plain}.%.md"));
     let paused = tx
         .run(

@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::{Db, Tx, sql::args};
+use super::{
+    Db, Tx,
+    sql::{args, like_plain},
+};
 use crate::domain::{
     content::Commit,
     kernel::{Result, clock::UtcMs},
@@ -177,7 +180,7 @@ pub async fn text(db: &Db, hash: &str) -> Result<Option<String>> {
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn paths(db: &Db, prefix: &str, after: &str) -> Result<Vec<String>> {
-    let plain = prefix.replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let plain = like_plain(prefix);
     let rows: Vec<(String,)> = db
         .all(
             "SELECT path FROM content_history WHERE no = 1 AND path LIKE $1 ESCAPE '!' AND path > $2

@@ -29,6 +29,11 @@ macro_rules! skip_locked {
 }
 pub(crate) use skip_locked;
 
+/// `text` for a LIKE pattern with `ESCAPE '!'`: every letter of it stands for itself.
+pub(super) fn like_plain(text: &str) -> String {
+    text.replace('!', "!!").replace('%', "!%").replace('_', "!_")
+}
+
 /// A typed argument; a missing value keeps its type, which PostgreSQL wants to know.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Arg {

@@ -1,6 +1,9 @@
 //! Who must not be sent to, and for what. Entries go by the address without its tag, or by a whole domain.
 
-use super::{Db, Tx, sql::args};
+use super::{
+    Db, Tx,
+    sql::{args, like_plain},
+};
 use crate::domain::kernel::{
     Result,
     clock::UtcMs,
@@ -114,7 +117,7 @@ pub async fn count(db: &Db, now_ms: UtcMs, filter: &Filter) -> Result<i64> {
 }
 
 fn pattern(search: &str) -> String {
-    let plain = search.trim().to_lowercase().replace('!', "!!").replace('%', "!%").replace('_', "!_");
+    let plain = like_plain(&search.trim().to_lowercase());
     format!("%{plain}%")
 }
 

@@ -199,13 +199,26 @@ async fn heads_fingerprint(ctx: &Context) -> Result<String> {
 /// # Errors
 /// The folder or a file cannot be read.
 pub(super) async fn read_folder(ctx: &Context, dir: &Path) -> Result<(Vec<SourceFile>, Read)> {
-    let files = folder::read(dir).await?;
-    let (parsed, now_ms) = (ctx.parsed(), ctx.now_ms());
+    parsed(ctx, folder::read(dir).await?).await
+}
+
+/// What the texts of `files` hold, off the threads that serve.
+async fn parsed(ctx: &Context, files: Vec<SourceFile>) -> Result<(Vec<SourceFile>, Read)> {
+    let (memo, now_ms) = (ctx.parsed(), ctx.now_ms());
     let reading = tokio::task::spawn_blocking(move || {
-        let read = read_texts(&files, &mut parsed.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
+        let read = read_texts(&files, &mut memo.lock().unwrap_or_else(PoisonError::into_inner), now_ms);
         (files, read)
     });
     reading.await.map_err(|error| Error::internal("reading content").because(error))
+}
+
+/// What is found in the content as stored.
+///
+/// # Errors
+/// Those of the store.
+pub async fn stored_findings(ctx: &Context) -> Result<Vec<Finding>> {
+    let (files, _) = stored_files(&ctx.db).await?;
+    Ok(parsed(ctx, files).await?.1.findings)
 }
 
 /// Stores what `dir` holds, unless it has errors, and makes it the present content. With `import_roster`, its
@@ -216,8 +229,10 @@ pub(super) async fn read_folder(ctx: &Context, dir: &Path) -> Result<(Vec<Source
 /// this kind.
 pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Synced> {
     let (files, Read { library, mut findings, .. }) = read_folder(ctx, dir).await?;
-    let looking = tokio::task::spawn_blocking(move || (images::findings(&files), files));
-    let (faults, files) = looking.await.map_err(|error| Error::internal("reading images").because(error))?;
+    let encoding = tokio::task::spawn_blocking(move || (images::encoded(&files), files));
+    let (encoded, files) =
+        encoding.await.map_err(|error| Error::internal("reading images").because(error))?;
+    let (mut encoded, faults) = encoded;
     findings.extend(faults);
     findings.sort();
     if findings.iter().any(|finding| finding.severity == Severity::Error) {
@@ -227,7 +242,8 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
         contents::heads(&ctx.db).await?.into_iter().map(|head| (head.path, head.hash)).collect();
     let (mut media, mut new, mut present) = (Media::new(), Vec::new(), Vec::new());
     for file in &files {
-        let Some(stored) = to_store(file)? else { continue };
+        let stored = if is_image(&file.path) { encoded.remove(&file.path) } else { to_store(file)? };
+        let Some(stored) = stored else { continue };
         present.push(stored.path.clone());
         if matches!(stored.body, NewBody::Binary { .. }) {
             media.insert(stored.path.clone(), stored.hash.clone());
@@ -320,7 +336,7 @@ pub async fn stored_files(db: &Db) -> Result<(Vec<SourceFile>, Media)> {
 /// Those of the store.
 pub async fn load(ctx: &Context) -> Result<Synced> {
     let (files, media) = stored_files(&ctx.db).await?;
-    let Read { library, findings, .. } = read_texts(&files, &mut Memo::default(), ctx.now_ms());
+    let (_, Read { library, findings, .. }) = parsed(ctx, files).await?;
     ctx.set_contents(library, media);
     Ok(Synced { findings, ..Synced::default() })
 }

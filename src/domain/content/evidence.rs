@@ -12,8 +12,7 @@ use std::collections::BTreeMap;
 use chrono::NaiveDate;
 
 use super::{
-    document,
-    finding::{Findings, Place, codes},
+    finding::{Findings, Place},
     keys::{Found, Keys},
     tree::{Inline, Node, Target},
 };
@@ -118,18 +117,9 @@ pub struct Licence {
 }
 
 /// Reads [`LICENCES`], by path under the content folder.
-pub(super) fn licences(text: &str, f: &mut Findings<'_>) -> BTreeMap<String, Licence> {
-    let root = match document::toml(text) {
-        Ok(root) => root,
-        Err(faults) => {
-            for fault in faults {
-                f.add(codes::BAD_SYNTAX, fault.place, fault.message, "mend the TOML");
-            }
-            return BTreeMap::new();
-        }
-    };
-    let rest = Keys::root(root, f).rest();
-    rest.into_iter()
+pub(super) fn licences(mut keys: Keys, f: &mut Findings<'_>) -> BTreeMap<String, Licence> {
+    keys.rest()
+        .into_iter()
         .filter_map(|(name, found)| Some((format!("images/{name}"), licence(found, f)?)))
         .collect()
 }

@@ -317,7 +317,10 @@ impl Reading {
                 self.library.rules.consent =
                     keys(&text, &mut f).map(|keys| rules::consent(keys, &mut f)).unwrap_or_default();
             }
-            Role::Licences => self.library.licences = Some(evidence::licences(&text, &mut f)),
+            Role::Licences => {
+                let licences = keys(&text, &mut f).map(|keys| evidence::licences(keys, &mut f));
+                self.library.licences = Some(licences.unwrap_or_default());
+            }
             Role::Partners => self.partners = Some(first_column(&text)),
             Role::Brand(partner) => {
                 brand(&text, &mut f);

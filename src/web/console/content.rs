@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::revisions::{self, RecallView};
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Finding, Library, Memo, Reader, Severity},
+        content::{Asset, AssetKind, Finding, Library, Reader, Severity},
         kernel::{Error, Result},
         partner::{AudienceRole, Partner, Roles},
     },
@@ -234,11 +234,7 @@ async fn corrections(ctx: &Context) -> Result<Vec<CorrectionLine>> {
 
 /// What `check` says about the content as stored. Images are known to be good: they were decoded when stored.
 async fn findings(ctx: &Context) -> Result<Vec<FindingLine>> {
-    let (files, _) = sync::stored_files(&ctx.db).await?;
-    let now_ms = ctx.now_ms();
-    let reading = tokio::task::spawn_blocking(move || sync::read_texts(&files, &mut Memo::default(), now_ms));
-    let read = reading.await.map_err(|error| Error::internal("checking the content").because(error))?;
-    let found = read.findings;
+    let found = sync::stored_findings(ctx).await?;
     Ok(found.iter().take(FINDINGS_MAX).map(finding).collect())
 }
 
