@@ -17,7 +17,7 @@ use crate::{
         kernel::{Error, Result},
     },
     render::Templates,
-    store::{Db, dead_letters::Filter, deliveries, issues, issues::Issue},
+    store::{Db, dead_letters::Filter, deliveries, issues::Issue, promises},
     work::{Context, approve, lookup, replay},
 };
 
@@ -118,7 +118,7 @@ async fn question(db: &Db, lever: Lever, issue: &Issue, name: &str) -> Result<Op
             Err(Error::conflict(format!("{name} does not wait for approval: it is {state}")))
         }
         Lever::Release => {
-            let promises = issues::promises(db, &issue.id).await?;
+            let promises = promises::of_issue(db, &issue.id).await?;
             let readers: i64 = promises.iter().map(|promise| promise.recipients).sum();
             let why =
                 issue.held_because.as_ref().map(|why| format!("\nIt was held: {why}")).unwrap_or_default();

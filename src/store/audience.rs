@@ -12,8 +12,21 @@ pub struct Decision {
     pub zone: String,
     /// Why, in a sentence.
     pub because: String,
-    /// For those included: their rendition and their delivery's id.
-    pub included: Option<(String, DeliveryId)>,
+    /// For those left out: the rule that did it (`program::ExclusionReason`).
+    pub reason: &'static str,
+    /// For those included.
+    pub included: Option<Included>,
+}
+
+/// What somebody gets.
+#[derive(Debug, Clone)]
+pub struct Included {
+    /// Which text.
+    pub rendition_id: String,
+    /// Their copy.
+    pub delivery: DeliveryId,
+    /// Which promise it keeps.
+    pub promise_id: String,
 }
 
 /// Stores who was considered for an issue, or some of them.
@@ -28,12 +41,15 @@ pub async fn insert(tx: &mut Tx, issue_id: &str, decisions: &[Decision]) -> Resu
             decision.included.is_some(),
             &decision.because,
             &decision.zone,
-            decision.included.as_ref().map(|(rendition, _)| rendition.clone()),
-            decision.included.as_ref().map(|(_, delivery)| delivery.to_string()),
+            decision.included.as_ref().map(|included| included.rendition_id.clone()),
+            decision.included.as_ref().map(|included| included.delivery.to_string()),
+            decision.included.as_ref().map(|included| included.promise_id.clone()),
+            decision.reason,
         ]
     });
     tx.bulk(
-        "INSERT INTO audience_decision (issue_id, contact_id, included, because, zone, rendition_id, delivery_id)",
+        "INSERT INTO audience_decision (issue_id, contact_id, included, because, zone, rendition_id, delivery_id,
+                                        promise_id, reason)",
         rows.collect(),
         "",
     )
@@ -125,8 +141,8 @@ pub struct Decided {
 /// Those of [`Db::opt`].
 pub async fn decided(db: &Db, issue_id: &str, contact_id: &str) -> Result<Option<Decided>> {
     db.opt(
-        "SELECT a.included, a.because, a.zone, a.rendition_id, o.nominal_local, o.due_ms, o.note
-         FROM audience_decision a LEFT JOIN occurrence o ON o.issue_id = a.issue_id AND o.zone = a.zone
+        "SELECT a.included, a.because, a.zone, a.rendition_id, p.nominal_local, p.due_ms, p.note
+         FROM audience_decision a LEFT JOIN promise p ON p.id = a.promise_id
          WHERE a.issue_id = $1 AND a.contact_id = $2",
         args![issue_id, contact_id],
     )

@@ -1,8 +1,9 @@
-//! Issues and their occurrences. Who gets them is [`audience`]'s.
+//! Issues. Who gets them is [`audience`]'s, for when they are promised [`promises`]'.
 
 use super::{
     Db, Tx,
     audience::{self, Decision},
+    promises::{self, NewPromise},
     sql::{args, like_plain},
 };
 use crate::domain::kernel::{Result, clock::UtcMs};
@@ -45,19 +46,6 @@ pub struct Issue {
     pub done_ms: Option<UtcMs>,
 }
 
-/// A promise in one zone.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Occurrence {
-    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
-    pub nominal_local: String,
-    /// IANA zone.
-    pub zone: String,
-    /// The instant.
-    pub due_ms: UtcMs,
-    /// What a clock change did to it.
-    pub note: Option<String>,
-}
-
 /// A new, frozen issue.
 #[derive(Debug, Clone)]
 pub struct Frozen {
@@ -65,8 +53,8 @@ pub struct Frozen {
     pub issue: Issue,
     /// Hash of the plan's file.
     pub plan_hash: String,
-    /// One promise a zone.
-    pub occurrences: Vec<Occurrence>,
+    /// What is promised to whom.
+    pub promises: Vec<NewPromise>,
     /// Everybody considered.
     pub decisions: Vec<Decision>,
 }
@@ -108,24 +96,9 @@ pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn insert_audience(tx: &mut Tx, frozen: &Frozen) -> Result<()> {
-    let issue = &frozen.issue;
-    let rows = frozen.occurrences.iter().map(|occurrence| {
-        args![
-            &issue.newsletter,
-            &occurrence.nominal_local,
-            &occurrence.zone,
-            &issue.id,
-            occurrence.due_ms,
-            occurrence.note.clone(),
-        ]
-    });
-    tx.bulk(
-        "INSERT INTO occurrence (newsletter, nominal_local, zone, issue_id, due_ms, note)",
-        rows.collect(),
-        "",
-    )
-    .await?;
-    audience::insert(tx, &issue.id, &frozen.decisions).await
+    let issue = &frozen.issue.id;
+    promises::insert(tx, Some(issue), &frozen.promises).await?;
+    audience::insert(tx, issue, &frozen.decisions).await
 }
 
 /// Approves a frozen issue, if its content is still what the person saw. False if it was not.
@@ -269,6 +242,25 @@ pub async fn approved(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// An earlier issue of the same newsletter that is still under way: of which something was due and was not tried yet. What
+/// is tried again after a refusal holds up nobody.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn under_way_before(db: &Db, id: &str, now_ms: UtcMs) -> Result<Option<Issue>> {
+    db.opt(
+        "SELECT e.id, e.newsletter, e.nominal_date, e.title, e.content_hash, e.state, e.control, e.held_because,
+             e.paused_because, e.on_time_ms, e.frozen_ms, e.approved_by, e.approved_ms, e.released_ms, e.done_ms
+         FROM issue i JOIN issue e ON e.newsletter = i.newsletter AND e.nominal_date < i.nominal_date
+         WHERE i.id = $1 AND e.state = 'sending' AND EXISTS (
+             SELECT 1 FROM delivery d
+             WHERE d.issue_id = e.id AND d.live AND d.due_ms <= $2 AND d.attempt = 0 AND d.state = 'ready')
+         ORDER BY e.nominal_date LIMIT 1",
+        args![id, now_ms],
+    )
+    .await
+}
+
 /// Issues, latest promise first, at most 200.
 ///
 /// # Errors
@@ -330,46 +322,6 @@ pub async fn exists(db: &Db, newsletter: &str, nominal_date: &str) -> Result<boo
         )
         .await?;
     Ok(row.is_some())
-}
-
-/// A promise in one zone and how it went.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Promise {
-    /// Local date and time promised.
-    pub nominal_local: String,
-    /// IANA zone.
-    pub zone: String,
-    /// The instant.
-    pub due_ms: UtcMs,
-    /// What a clock change did to it.
-    pub note: Option<String>,
-    /// Recipients in this zone.
-    pub recipients: i64,
-    /// Accepted by the next hop.
-    pub accepted: i64,
-    /// Accepted within the on-time window.
-    pub on_time: i64,
-}
-
-/// How the promises of an issue went, by zone in order of time.
-///
-/// # Errors
-/// Those of [`Db::all`].
-pub async fn promises(db: &Db, issue_id: &str) -> Result<Vec<Promise>> {
-    db.all(
-        "SELECT o.nominal_local, o.zone, o.due_ms, o.note, COUNT(a.contact_id) AS recipients,
-             COUNT(d.accepted_ms) AS accepted,
-             COUNT(CASE WHEN d.accepted_ms <= o.due_ms + i.on_time_ms THEN 1 END) AS on_time
-         FROM occurrence o
-         JOIN issue i ON i.id = o.issue_id
-         LEFT JOIN audience_decision a ON a.issue_id = o.issue_id AND a.zone = o.zone AND a.included
-         LEFT JOIN delivery d ON d.id = a.delivery_id
-         WHERE o.issue_id = $1
-         GROUP BY o.nominal_local, o.zone, o.due_ms, o.note
-         ORDER BY o.due_ms, o.zone LIMIT 1000",
-        args![issue_id],
-    )
-    .await
 }
 
 /// Whether any issue is being sent, or has something waiting although it is over: a row that came back to the queue in

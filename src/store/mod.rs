@@ -22,6 +22,7 @@ pub mod nodes;
 pub mod outbox;
 pub mod partners;
 pub mod progress;
+pub mod promises;
 pub mod queue;
 pub mod quotas;
 pub mod read_only;

@@ -256,6 +256,20 @@ pub async fn zones(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(zone,)| zone).collect())
 }
 
+/// The partners and zones of readers, a contact's own or else the partner's, each pair once, at most 200,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn places(db: &Db) -> Result<Vec<(String, String)>> {
+    db.all(
+        "SELECT DISTINCT c.partner_slug, COALESCE(c.zone, p.zone) AS zone
+         FROM contact c JOIN partner p ON p.slug = c.partner_slug
+         WHERE c.active ORDER BY c.partner_slug, zone LIMIT 200000",
+        Vec::new(),
+    )
+    .await
+}
+
 /// Adds or updates partners and contacts. A contact keeps its id as long as its address stays; people of these partners
 /// who are not among `contacts` any more get nothing more.
 ///

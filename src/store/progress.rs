@@ -79,7 +79,7 @@ pub async fn lanes(db: &Db, now_ms: UtcMs) -> Result<Vec<Lane>> {
 pub async fn first_unreleased_ms(db: &Db) -> Result<Option<UtcMs>> {
     let row: Option<(Option<i64>,)> = db
         .opt(
-            "SELECT MIN(o.due_ms) FROM issue i JOIN occurrence o ON o.issue_id = i.id
+            "SELECT MIN(p.due_ms) FROM issue i JOIN promise p ON p.issue_id = i.id AND NOT p.skipped
              WHERE i.state IN ('frozen', 'approved') AND i.control <> 'cancelled'",
             Vec::new(),
         )

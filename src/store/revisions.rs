@@ -190,3 +190,18 @@ pub async fn paths(db: &Db, prefix: &str, after: &str) -> Result<Vec<String>> {
         .await?;
     Ok(rows.into_iter().map(|(path,)| path).collect())
 }
+
+/// Since when `path` has the text that it has, if it is there.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn head_since_ms(db: &Db, path: &str) -> Result<Option<UtcMs>> {
+    let row: Option<(Option<i64>,)> = db
+        .opt(
+            "SELECT MAX(y.since_ms) FROM content_history y JOIN content_head h ON h.path = y.path AND h.hash = y.hash
+             WHERE y.path = $1",
+            args![path],
+        )
+        .await?;
+    Ok(row.and_then(|(since_ms,)| since_ms))
+}

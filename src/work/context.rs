@@ -7,7 +7,9 @@ use std::{
 
 use tokio::sync::Notify;
 
-use super::{cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, track::Tracker};
+use super::{
+    cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, publish::Looks, track::Tracker,
+};
 use crate::{
     domain::{
         content::{Finding, Library, Memo},
@@ -91,6 +93,8 @@ pub struct Context {
     pub figures: Figures,
     /// What meters count.
     pub metrics: Metrics,
+    /// When publishing looks again at what was not due.
+    pub looks: Looks,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -128,6 +132,7 @@ impl Context {
             wake: Wake::default(),
             figures: Figures::default(),
             metrics,
+            looks: Looks::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

@@ -22,9 +22,10 @@ use crate::{
     store::{
         deliveries,
         events::{self, Clicks, Event},
-        issues::{self, Issue, Promise},
+        issues::{self, Issue},
         leads, partners,
         progress::{self, Site},
+        promises::{self, Promise},
     },
 };
 
@@ -108,7 +109,7 @@ impl Figures {
     /// Those of the store.
     pub async fn promises(&self, ctx: &Context, issue: &Issue) -> Result<Arc<Vec<Promise>>> {
         let over = matches!(issue.state.as_str(), "done" | "cancelled");
-        let ask = || issues::promises(&ctx.db, &issue.id);
+        let ask = || promises::of_issue(&ctx.db, &issue.id);
         self.promises.get(&issue.id, if over { OVER } else { MOMENT }, ask).await
     }
 

@@ -12,6 +12,7 @@ use super::{
     audience::{Audience, VariantKey, Verdict, key_of, page},
     compose::{self, Plan},
     context::Context,
+    promised::PromisedHours,
     tokens::sha256_hex,
 };
 use crate::{
@@ -22,12 +23,16 @@ use crate::{
             clock::{HOUR_MS, MINUTE_MS},
             id::{DeliveryId, IssueId},
         },
-        program::issue::{Control, IssueState},
+        program::{
+            ExclusionReason,
+            issue::{Control, IssueState},
+        },
     },
     store::{
         audience as stored, audit, freezing,
-        issues::{self, Frozen, Issue, Occurrence},
+        issues::{self, Frozen, Issue},
         partners::StoredContact,
+        promises::{self, NewPromise},
         renditions,
     },
 };
@@ -39,14 +44,14 @@ const BROKEN_OFF_MS: i64 = HOUR_MS;
 #[derive(Default)]
 struct Survey {
     variants: BTreeMap<VariantKey, renditions::NewRendition>,
-    zones: BTreeSet<&'static str>,
+    promises: BTreeMap<String, NewPromise>,
     recipients: usize,
     left_out: usize,
     faults: BTreeSet<String>,
     digest: Sha256,
 }
 
-/// Freezes the issue of `plan` whose zones are `due`. False if another node was first.
+/// Freezes the issue of `plan` for its promised `hours`. False if another node was first.
 ///
 /// # Errors
 /// Every fault in content that somebody would get; a roster that changed meanwhile; those of the store. Nothing is
@@ -54,25 +59,21 @@ struct Survey {
 pub(super) async fn freeze(
     ctx: &Context,
     plan: &Plan<'_>,
-    due: &BTreeMap<&'static str, Occurrence>,
+    hours: &PromisedHours<'_>,
     held_because: Option<String>,
 ) -> Result<bool> {
-    let audience = Audience::load(ctx, plan).await?;
+    let audience = Audience::load(ctx, hours, Some(plan)).await?;
     let id = IssueId::new(ctx.now_ms(), &*ctx.random).to_string();
     let mut survey = Survey::default();
     let mut after = String::new();
     while let Some(page) = page(ctx, &mut after).await? {
         for stored in &page {
-            audience.survey(ctx, &id, stored, &mut survey);
+            audience.survey(ctx, plan, &id, stored, &mut survey);
         }
     }
     if !survey.faults.is_empty() {
         return Err(Error::invalid(survey.faults.into_iter().collect::<Vec<_>>().join("\n")));
     }
-    if survey.zones.iter().any(|zone| !due.contains_key(zone)) {
-        return Err(roster_changed());
-    }
-    let occurrences = due.values().filter(|due| survey.zones.contains(due.zone.as_str())).cloned().collect();
     let decided = survey.digest.finalize();
     let mut hashed: Vec<String> = survey.variants.values().map(|variant| variant.id.clone()).collect();
     hashed.push(sha256_hex(&decided));
@@ -80,14 +81,16 @@ pub(super) async fn freeze(
     let frozen = Frozen {
         issue: head(ctx, plan, id, content_hash, held_because),
         plan_hash: plan.asset.revision.clone(),
-        occurrences,
+        promises: survey.promises.into_values().collect(),
         decisions: Vec::new(),
     };
     let ids: HashMap<VariantKey, String> =
         survey.variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
     let variants = survey.variants.into_values().collect();
     let stored = match audience.store(ctx, &frozen.issue.id, &ids).await {
-        Ok(stored) if stored == decided => count_from_now_on(ctx, &frozen, variants).await,
+        Ok(stored) if stored == decided => {
+            count_from_now_on(ctx, &frozen, &hours.nominal_local(), variants).await
+        }
         Ok(_) => Err(roster_changed()),
         Err(error) => Err(error),
     };
@@ -107,6 +110,7 @@ pub(super) async fn freeze(
 async fn count_from_now_on(
     ctx: &Context,
     frozen: &Frozen,
+    nominal_local: &str,
     variants: Vec<renditions::NewRendition>,
 ) -> Result<bool> {
     let mut tx = ctx.db.begin().await?;
@@ -114,6 +118,7 @@ async fn count_from_now_on(
         return Ok(false);
     }
     renditions::insert(&mut tx, ctx.now_ms(), variants).await?;
+    promises::remove_unwritten(&mut tx, &frozen.issue.newsletter, nominal_local).await?;
     issues::insert_audience(&mut tx, frozen).await?;
     let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
     if !freezing::end(&mut tx, issue).await? {
@@ -186,18 +191,25 @@ fn head(
 impl Audience<'_> {
     /// Takes note of one contact. A fault in one variant stops the issue as a whole: better nobody yet than half the
     /// list.
-    fn survey(&self, ctx: &Context, issue_id: &str, stored: &StoredContact, survey: &mut Survey) {
+    fn survey(
+        &self,
+        ctx: &Context,
+        plan: &Plan<'_>,
+        issue_id: &str,
+        stored: &StoredContact,
+        survey: &mut Survey,
+    ) {
         let Some(verdict) = self.decide(&stored.contact) else { return };
         note(&mut survey.digest, stored, &verdict);
+        count_promise(&mut survey.promises, &verdict);
         let Some(readers) = verdict.readers else {
             survey.left_out += 1;
             return;
         };
-        survey.zones.insert(verdict.zone);
         survey.recipients += 1;
         let key = key_of(&readers);
         if let Entry::Vacant(place) = survey.variants.entry(key) {
-            match compose::variant(&ctx.templates, self.plan, readers, issue_id) {
+            match compose::variant(&ctx.templates, plan, readers, issue_id) {
                 Ok(variant) => drop(place.insert(variant)),
                 Err(error) => drop(survey.faults.insert(error.detail())),
             }
@@ -226,10 +238,14 @@ impl Audience<'_> {
                 number += u32::from(variant.is_some());
                 decisions.push(stored::Decision {
                     contact_id: stored.id.to_string(),
-                    zone: verdict.zone.to_owned(),
+                    zone: verdict.promise.zone.clone(),
                     because: verdict.because,
-                    included: variant
-                        .map(|id| (id.clone(), DeliveryId::numbered(now_ms, number, &*ctx.random))),
+                    reason: verdict.reason.map_or("", ExclusionReason::as_str),
+                    included: variant.map(|rendition_id| stored::Included {
+                        rendition_id: rendition_id.clone(),
+                        delivery: DeliveryId::numbered(now_ms, number, &*ctx.random),
+                        promise_id: verdict.promise.id.clone(),
+                    }),
                 });
             }
             let mut tx = ctx.db.begin().await?;
@@ -243,13 +259,26 @@ impl Audience<'_> {
     }
 }
 
-/// Adds to the digest that approval is bound to: who, where, and what they get.
+/// Counts somebody among those to whom their hour was promised.
+pub(super) fn count_promise(promises: &mut BTreeMap<String, NewPromise>, verdict: &Verdict<'_>) {
+    if !verdict.is_promised() {
+        return;
+    }
+    if let Some(promise) = promises.get_mut(&verdict.promise.id) {
+        promise.eligible += 1;
+    } else {
+        let first = NewPromise { eligible: 1, ..(*verdict.promise).clone() };
+        promises.insert(first.id.clone(), first);
+    }
+}
+
+/// Adds to the digest that approval is bound to: who, when, and what they get.
 fn note(digest: &mut Sha256, stored: &StoredContact, verdict: &Verdict<'_>) {
     digest.update(stored.id.to_string());
-    digest.update(verdict.zone);
     if let Some(readers) = &verdict.readers {
         let (partner, roles, locale) = key_of(readers);
-        digest.update(format!(" {partner} {roles} {locale}"));
+        let NewPromise { reader_zone, due_ms, .. } = &*verdict.promise;
+        digest.update(format!(" {partner} {roles} {locale} {reader_zone} {due_ms}"));
     }
     digest.update("\n");
 }

@@ -35,6 +35,8 @@ pub mod notices;
 pub mod plan;
 pub mod preferences;
 pub mod preview;
+mod promised;
+mod promises;
 pub mod publish;
 pub mod recall;
 pub mod replay;

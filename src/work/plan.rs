@@ -10,7 +10,9 @@ use super::{
     audience::{Audience, VariantKey, key_of, page},
     compose::{self, Plan},
     context::Context,
-    publish,
+    freeze::count_promise,
+    promised::{Letter, PromisedHours},
+    promises::Places,
     recall::Replaced,
 };
 use crate::{
@@ -23,7 +25,8 @@ use crate::{
     },
     store::{
         audience as stored,
-        issues::{self, Issue, Occurrence},
+        issues::{self, Issue},
+        promises::NewPromise,
     },
 };
 
@@ -180,7 +183,8 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
                 asset: file,
                 issue,
             };
-            let planned = planned(ctx, &plan, next, blank).await?;
+            let hours = PromisedHours::new(Letter { library: &library, asset, newsletter }, next);
+            let planned = planned(ctx, &plan, &hours, blank).await?;
             if planned.has_ended() {
                 // Of the last day or the next, so there are few.
                 left += 1;
@@ -223,7 +227,12 @@ impl Planned {
     }
 }
 
-async fn planned(ctx: &Context, plan: &Plan<'_>, nominal: NaiveDateTime, blank: Planned) -> Result<Planned> {
+async fn planned(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    hours: &PromisedHours<'_>,
+    blank: Planned,
+) -> Result<Planned> {
     let issues = issues::named(&ctx.db, None, Some(&blank.newsletter), None).await?;
     let there = issues.iter().find(|issue| issue.nominal_date == blank.date);
     let mut planned = Planned {
@@ -238,11 +247,10 @@ async fn planned(ctx: &Context, plan: &Plan<'_>, nominal: NaiveDateTime, blank: 
         return Ok(planned);
     }
     let last = issues.iter().find(|issue| issue.nominal_date < planned.date && issue.state != "cancelled");
-    let survey = survey(ctx, plan, last).await?;
-    let due = publish::due(ctx, plan, nominal).await?;
-    let first_ms = due.values().map(|due| due.due_ms).min();
+    let survey = survey(ctx, plan, hours, last).await?;
+    let first_ms = Places::load(ctx).await?.span(hours).map(|span| span.first_ms);
     planned.freezes_ms = first_ms.map(|ms| ms - i64::from(plan.newsletter.freeze_minutes) * MINUTE_MS);
-    planned.promises = promises(due.into_values(), &survey.zones);
+    planned.promises = promises(survey.promises.into_values());
     planned.readers = survey.readers;
     planned.variants = survey.variants.into_values().collect();
     planned.left_out = survey
@@ -257,29 +265,29 @@ async fn planned(ctx: &Context, plan: &Plan<'_>, nominal: NaiveDateTime, blank: 
     Ok(planned)
 }
 
-fn promises(
-    due: impl Iterator<Item = Occurrence>,
-    readers: &BTreeMap<&'static str, usize>,
-) -> Vec<PlannedPromise> {
-    let promise = |due: Occurrence| {
-        let readers = *readers.get(due.zone.as_str())?;
-        Some(PlannedPromise {
-            zone: due.zone,
-            local: due.nominal_local,
-            due_ms: due.due_ms,
-            note: due.note,
-            readers,
-        })
-    };
-    let mut promises: Vec<PlannedPromise> = due.filter_map(promise).collect();
-    promises.sort_by(|a, b| (a.due_ms, &a.zone).cmp(&(b.due_ms, &b.zone)));
-    promises
+/// The promises by zone and instant, in order of time.
+fn promises(all: impl Iterator<Item = NewPromise>) -> Vec<PlannedPromise> {
+    let mut together: BTreeMap<(UtcMs, String, Option<String>), PlannedPromise> = BTreeMap::new();
+    for promise in all.filter(|promise| promise.because.is_none()) {
+        let readers = usize::try_from(promise.eligible).unwrap_or_default();
+        let planned = together
+            .entry((promise.due_ms, promise.zone.clone(), promise.note.clone()))
+            .or_insert_with(|| PlannedPromise {
+                zone: promise.zone,
+                local: promise.nominal_local,
+                due_ms: promise.due_ms,
+                note: promise.note,
+                readers: 0,
+            });
+        planned.readers += readers;
+    }
+    together.into_values().collect()
 }
 
 /// What a look at everybody found.
 #[derive(Default)]
 struct Survey {
-    zones: BTreeMap<&'static str, usize>,
+    promises: BTreeMap<String, NewPromise>,
     readers: usize,
     variants: BTreeMap<VariantKey, PlannedVariant>,
     left_out: BTreeMap<String, Change>,
@@ -288,8 +296,13 @@ struct Survey {
 }
 
 /// Looks at everybody, page by page, so that memory is that of the variants.
-async fn survey(ctx: &Context, plan: &Plan<'_>, last: Option<&Issue>) -> Result<Survey> {
-    let audience = Audience::load(ctx, plan).await?;
+async fn survey(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    hours: &PromisedHours<'_>,
+    last: Option<&Issue>,
+) -> Result<Survey> {
+    let audience = Audience::load(ctx, hours, Some(plan)).await?;
     let mut survey = Survey {
         since: last.map(|last| Since { date: last.nominal_date.clone(), ..Since::default() }),
         ..Survey::default()
@@ -308,6 +321,7 @@ async fn survey(ctx: &Context, plan: &Plan<'_>, last: Option<&Issue>) -> Result<
             let had = got_last.contains(&stored.id.to_string());
             known += usize::from(had);
             let gets = verdict.readers.is_some();
+            count_promise(&mut survey.promises, &verdict);
             if let Some(since) = &mut survey.since {
                 match (had, gets) {
                     (false, true) => since.joined.add(address),
@@ -320,7 +334,6 @@ async fn survey(ctx: &Context, plan: &Plan<'_>, last: Option<&Issue>) -> Result<
                 continue;
             };
             survey.readers += 1;
-            *survey.zones.entry(verdict.zone).or_default() += 1;
             let key = key_of(&readers);
             if faulty.contains(&key) {
                 continue;

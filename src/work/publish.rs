@@ -2,9 +2,13 @@
 //!
 //! Any node may try every step; unique keys decide who did it. Nothing here waits for the network.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
-use chrono::NaiveDateTime;
+use chrono::{NaiveDate, NaiveDateTime};
 use chrono_tz::Tz;
 use tokio::sync::watch;
 
@@ -12,12 +16,14 @@ use super::{
     compose::Plan,
     context::Context,
     freeze::{freeze, tidy_up},
+    promised::{Letter, PromisedHours},
+    promises::{Places, Span, ZONE_SPREAD_MS},
     recall::Replaced,
     set_back::ClockGuard,
 };
 use crate::{
     domain::{
-        content::kinds::IssueZone,
+        content::kinds::CatchUp,
         kernel::{
             Error, Locale, Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
@@ -25,19 +31,39 @@ use crate::{
         program::cadence::{Cadence, resolve},
     },
     store::{
-        audit, contents,
-        issues::{self, Occurrence},
+        audit, contents, issues,
         outbox::{self, Terms},
-        partners,
+        partners, promises,
     },
 };
 
-/// After this long a promise that nobody kept is not sent by itself any more: a person is asked.
-const CATCH_UP_MS: i64 = 6 * HOUR_MS;
 /// How long after its promise an issue is worth sending to somebody.
 const LIFETIME_MS: i64 = DAY_MS;
-/// No zone is further from UTC than this.
-const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
+/// The ledger, among what may rest.
+const LEDGER: &str = "the ledger";
+/// How often the ledger is looked through for windows that are over.
+const COUNT_MS: i64 = MINUTE_MS / 4;
+/// How long nothing is looked for again that is not due yet: people and content change meanwhile.
+const LOOK_AGAIN_MS: i64 = MINUTE_MS;
+
+/// When to look again at what was not due, so that waiting for it costs nothing.
+#[derive(Debug, Default)]
+pub struct Looks(Mutex<HashMap<String, (UtcMs, UtcMs)>>);
+
+impl Looks {
+    /// Whether `what` may rest at `now_ms`. A clock that was set back rests for nothing.
+    fn rests(&self, what: &str, now_ms: UtcMs) -> bool {
+        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.get(what).is_some_and(|(looked_ms, again_ms)| (*looked_ms..*again_ms).contains(&now_ms))
+    }
+
+    /// Lets `what` rest until `again_ms`, a minute at most.
+    fn rest(&self, what: String, now_ms: UtcMs, again_ms: UtcMs) {
+        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        looks.retain(|_, (_, again_ms)| *again_ms > now_ms);
+        looks.insert(what, (now_ms, again_ms.min(now_ms + LOOK_AGAIN_MS)));
+    }
+}
 
 /// Looks at every step each second (faster in a rehearsal) until `shutdown`.
 pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
@@ -76,13 +102,22 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     tidy_up(ctx).await?;
     let frozen = freeze_due(ctx).await;
     for issue_id in issues::approved(&ctx.db).await? {
-        release(ctx, &issue_id).await?;
+        // Issues of one newsletter leave one behind the other, never side by side to the same people.
+        if issues::under_way_before(&ctx.db, &issue_id, ctx.now_ms()).await?.is_none() {
+            release(ctx, &issue_id).await?;
+        }
     }
     if issues::any_sending(&ctx.db).await? {
         let mut tx = ctx.db.begin().await?;
-        outbox::reopen(&mut tx).await?;
+        if outbox::reopen(&mut tx).await? > 0 {
+            promises::reopen(&mut tx).await?;
+        }
         issues::finish(&mut tx, ctx.now_ms()).await?;
         tx.commit().await?;
+    }
+    if !ctx.looks.rests(LEDGER, ctx.now_ms()) {
+        super::promises::count(ctx).await?;
+        ctx.looks.rest(LEDGER.to_owned(), ctx.now_ms(), ctx.now_ms() + COUNT_MS);
     }
     frozen
 }
@@ -131,28 +166,35 @@ async fn freeze_due(ctx: &Context) -> Result<()> {
                 continue;
             }
         };
+        let letter = Letter { library: &library, asset: newsletter_asset, newsletter };
+        let mut by_date = BTreeMap::new();
         for (asset, issue) in library.issues_of(newsletter_asset.slug()) {
             let plan = Plan { library: &library, media: &media, newsletter_asset, newsletter, asset, issue };
-            if let Err(error) = freeze_if_due(ctx, &plan, &cadence).await {
+            if let Err(error) = freeze_if_due(ctx, &plan, letter, &cadence).await {
                 faults.push(format!("{}: {}", asset.path, error.detail()));
+                by_date.insert(issue.date.to_string(), error.detail());
             }
+        }
+        if !ctx.looks.rests(&newsletter_asset.path, ctx.now_ms()) {
+            super::promises::watch(ctx, letter, &cadence, &by_date).await?;
+            ctx.looks.rest(newsletter_asset.path.clone(), ctx.now_ms(), UtcMs::MAX);
         }
     }
     ctx.set_publishing_faults(&faults);
     if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults.join("\n"))) }
 }
 
-/// The nominal time that the cadence promises on the issue's date.
-fn nominal_on(cadence: &Cadence, plan: &Plan<'_>) -> Option<NaiveDateTime> {
-    let midnight = plan.issue.date.and_hms_opt(0, 0, 0)?;
+/// The nominal time that the cadence promises on a date.
+pub(super) fn nominal_on(cadence: &Cadence, date: NaiveDate) -> Option<NaiveDateTime> {
+    let midnight = date.and_hms_opt(0, 0, 0)?;
     let nominal = cadence.next_nominal(midnight - chrono::Duration::seconds(1))?;
-    (nominal.date() == plan.issue.date).then_some(nominal)
+    (nominal.date() == date).then_some(nominal)
 }
 
-async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Result<()> {
+async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, letter: Letter<'_>, cadence: &Cadence) -> Result<()> {
     let now_ms = ctx.now_ms();
     let freeze_ms = i64::from(plan.newsletter.freeze_minutes) * MINUTE_MS;
-    let nominal = nominal_on(cadence, plan).ok_or_else(|| {
+    let nominal = nominal_on(cadence, plan.issue.date).ok_or_else(|| {
         Error::invalid(format!(
             "{} is no day that the cadence promises ({}); correct `date`",
             plan.issue.date,
@@ -160,68 +202,99 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, cadence: &Cadence) -> Res
         ))
     })?;
     let about_ms = nominal.and_utc().timestamp_millis();
-    if now_ms < about_ms - ZONE_SPREAD_MS - freeze_ms {
+    let look = &plan.asset.path;
+    if now_ms < about_ms - ZONE_SPREAD_MS - freeze_ms || ctx.looks.rests(look, now_ms) {
         return Ok(());
     }
     let (slug, date) = (plan.newsletter_asset.slug(), plan.issue.date.to_string());
     if issues::exists(&ctx.db, slug, &date).await? {
         return Ok(());
     }
-    // Zones first: they tell whether anything is due without looking at every person.
-    let due = due(ctx, plan, nominal).await?;
-    let Some(first_ms) = due.values().map(|occurrence| occurrence.due_ms).min() else {
-        return Ok(());
-    };
-    let last_ms = due.values().map(|occurrence| occurrence.due_ms).max().unwrap_or(first_ms);
-    if now_ms < first_ms - freeze_ms {
+    // The hours first: they tell whether anything is due without looking at every person.
+    let places = Places::load(ctx).await?;
+    let hours = PromisedHours::new(letter, nominal);
+    let Some(span) = places.span(&hours) else { return Ok(()) };
+    if now_ms < span.first_ms - freeze_ms {
+        ctx.looks.rest(look.clone(), now_ms, span.first_ms - freeze_ms);
         return Ok(());
     }
     // A date that had passed before this installation knew of it was never promised by it. What seems to be stored in
     // the future was stored by a clock that has been set back since.
     let stored_ms = contents::first_stored_ms(&ctx.db, &plan.asset.path).await?;
-    if stored_ms.is_none_or(|stored_ms| stored_ms.min(now_ms) > last_ms) {
+    if stored_ms.is_none_or(|stored_ms| stored_ms.min(now_ms) > span.last_ms) {
         return Ok(());
     }
-    let late = (now_ms > last_ms + CATCH_UP_MS).then(|| {
-        let read = utc(now_ms).format("%Y-%m-%d %H:%M");
-        format!("its time passed hours before it was frozen, at {read} UTC; is it still worth sending?")
-    });
-    let missed = if late.is_some() { due.len() } else { 0 };
+    let late = match misfire(plan, &places, letter, cadence, span, now_ms) {
+        Misfire::InTime => None,
+        Misfire::Late { asks } => asks,
+        Misfire::GivenUp { because } => {
+            let missed = super::promises::enter(ctx, &hours, &because).await?;
+            ctx.looks.rest(look.clone(), now_ms, UtcMs::MAX);
+            ctx.metrics.missed_occurrences(missed);
+            return Ok(());
+        }
+    };
+    let hours = match plan.newsletter.catch_up {
+        CatchUp::None => hours.giving_up(now_ms, NO_CATCH_UP),
+        CatchUp::Latest | CatchUp::All => hours,
+    };
+    let missed = if late.is_some() { places.zones(&hours) } else { 0 };
     let objections = Replaced::load(&ctx.db).await?.objections(plan.featured());
     let held: Vec<String> = late.into_iter().chain(objections).collect();
-    if freeze(ctx, plan, &due, (!held.is_empty()).then(|| held.join("; "))).await? {
+    if freeze(ctx, plan, &hours, (!held.is_empty()).then(|| held.join("; "))).await? {
         ctx.metrics.missed_occurrences(missed);
     }
     Ok(())
 }
 
-/// The promises of an issue at `nominal`, by zone: those in which somebody may be.
-///
-/// # Errors
-/// Those of the store.
-pub(super) async fn due(
-    ctx: &Context,
-    plan: &Plan<'_>,
-    nominal: NaiveDateTime,
-) -> Result<BTreeMap<&'static str, Occurrence>> {
-    let zones = match plan.newsletter.zone {
-        IssueZone::Partner => {
-            partners::zones(&ctx.db).await?.iter().filter_map(|name| name.parse().ok()).collect()
-        }
-        IssueZone::Vendor => vec![plan.library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)],
-        IssueZone::Named(zone) => vec![zone],
-    };
-    Ok(zones.into_iter().map(|zone: Tz| (zone.name(), occurrence(nominal, zone))).collect())
+/// Why nothing is sent of what passed while nothing could send it.
+const NO_CATCH_UP: &str = "its time passed before it could be fixed, and this newsletter does not catch up";
+
+/// What is done with an issue whose time may have passed.
+enum Misfire {
+    /// It has not, for some at least.
+    InTime,
+    /// It has, and the issue is sent all the same, or asks a person for a reason.
+    Late { asks: Option<String> },
+    /// It has, and nothing is sent.
+    GivenUp { because: String },
 }
 
-fn occurrence(nominal: NaiveDateTime, zone: Tz) -> Occurrence {
-    let resolved = resolve(nominal, zone);
-    Occurrence {
-        nominal_local: nominal.format("%Y-%m-%dT%H:%M").to_string(),
-        zone: zone.name().to_owned(),
-        due_ms: resolved.at_ms,
-        note: resolved.note.map(|note| note.to_string()),
+fn misfire(
+    plan: &Plan<'_>,
+    places: &Places,
+    letter: Letter<'_>,
+    cadence: &Cadence,
+    span: Span,
+    now_ms: UtcMs,
+) -> Misfire {
+    let newsletter = plan.newsletter;
+    if now_ms <= span.last_ms + i64::from(newsletter.on_time_minutes) * MINUTE_MS {
+        return Misfire::InTime;
     }
+    // A later one whose time has come, too, takes its place.
+    let later = letter.library.issues_of(letter.asset.slug()).into_iter().find(|(_, other)| {
+        other.date > plan.issue.date
+            && nominal_on(cadence, other.date)
+                .and_then(|nominal| places.span(&PromisedHours::new(letter, nominal)))
+                .is_some_and(|other| other.first_ms <= now_ms)
+    });
+    match (newsletter.catch_up, later) {
+        (CatchUp::None, _) => return Misfire::GivenUp { because: NO_CATCH_UP.to_owned() },
+        (CatchUp::Latest, Some((_, later))) => {
+            let because = format!(
+                "its time passed before it could be fixed, and of several such issues only the latest is sent: {}",
+                later.date
+            );
+            return Misfire::GivenUp { because };
+        }
+        (CatchUp::Latest | CatchUp::All, _) => {}
+    }
+    let asks = (now_ms > span.last_ms + i64::from(newsletter.catch_up_hours) * HOUR_MS).then(|| {
+        let read = utc(now_ms).format("%Y-%m-%d %H:%M");
+        format!("its time passed hours before it was frozen, at {read} UTC; is it still worth sending?")
+    });
+    Misfire::Late { asks }
 }
 
 /// A promise ahead.

@@ -60,15 +60,27 @@ impl MailToken {
 
 /// The id of the rendition with this content: 64 bits of its SHA-256.
 pub fn rendition_id(parts: &[&str]) -> String {
+    let digest = digest_of(parts);
+    let mut first = [0; RENDITION_BYTES];
+    first.copy_from_slice(&digest[..RENDITION_BYTES]);
+    format!("rnd_{:016x}", u64::from_be_bytes(first))
+}
+
+/// A promise's id, made of its natural key: whoever enters it makes the same.
+pub fn promise_id(parts: &[&str]) -> String {
+    let mut first = [0; 16];
+    first.copy_from_slice(&digest_of(parts)[..16]);
+    format!("prm_{:032x}", u128::from_be_bytes(first))
+}
+
+/// SHA-256 of the parts, which can be told apart.
+fn digest_of(parts: &[&str]) -> [u8; 32] {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update(part.len().to_be_bytes());
         hash.update(part.as_bytes());
     }
-    let digest = hash.finalize();
-    let mut first = [0; RENDITION_BYTES];
-    first.copy_from_slice(&digest[..RENDITION_BYTES]);
-    format!("rnd_{:016x}", u64::from_be_bytes(first))
+    hash.finalize().into()
 }
 
 /// SHA-256 of `bytes`, hex.

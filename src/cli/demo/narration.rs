@@ -7,7 +7,10 @@ use chrono_tz::Tz;
 use super::say;
 use crate::{
     domain::kernel::{Result, clock::utc},
-    store::issues::{self, Promise},
+    store::{
+        issues,
+        promises::{self, Promise},
+    },
     work::Context,
 };
 
@@ -49,7 +52,7 @@ async fn look(ctx: &Context) -> Result<(Vec<Promise>, bool)> {
     let Some(issue) = issues::recent(&ctx.db).await?.into_iter().next() else {
         return Ok((Vec::new(), false));
     };
-    Ok((issues::promises(&ctx.db, &issue.id).await?, issue.done_ms.is_some()))
+    Ok((promises::of_issue(&ctx.db, &issue.id).await?, issue.done_ms.is_some()))
 }
 
 fn is_complete(promise: &Promise) -> bool {

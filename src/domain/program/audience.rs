@@ -60,6 +60,8 @@ pub struct Candidate<'a> {
     pub subscribed: Subscription,
     /// Whether their address must not be written to.
     pub suppressed: Option<SuppressionReason>,
+    /// Why nothing is sent at their hour, if so.
+    pub no_hour: Option<(ExclusionReason, &'a str)>,
 }
 
 /// Why somebody is left out.
@@ -81,6 +83,10 @@ pub enum ExclusionReason {
     Role,
     /// The issue has nothing for their roles.
     NoContent,
+    /// A rule of the calendar skips their hour.
+    Calendar,
+    /// Their hour had passed when the issue could be fixed, and the newsletter does not catch up.
+    Missed,
 }
 
 /// Whether somebody gets an issue, with a sentence that they and the marketer understand.
@@ -160,7 +166,7 @@ impl Subscription {
 
 impl ExclusionReason {
     /// All of them, in the order they are looked at.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 10] = [
         Self::Suppressed,
         Self::Unsubscribed,
         Self::Paused,
@@ -169,6 +175,8 @@ impl ExclusionReason {
         Self::Region,
         Self::Role,
         Self::NoContent,
+        Self::Calendar,
+        Self::Missed,
     ];
 
     /// The word in the database and on pages.
@@ -182,6 +190,8 @@ impl ExclusionReason {
             Self::Region => "region",
             Self::Role => "role",
             Self::NoContent => "no-content",
+            Self::Calendar => "calendar",
+            Self::Missed => "missed",
         }
     }
 
@@ -243,7 +253,7 @@ pub fn decide(
     candidate: &Candidate<'_>,
     has_content_for: &dyn Fn(&Reader<'_>) -> bool,
 ) -> Decision {
-    let Candidate { contact, partner, subscribed, suppressed } = *candidate;
+    let Candidate { contact, partner, subscribed, suppressed, no_hour } = *candidate;
     let out = |reason, because: String| Decision::Out { reason, because };
     if let Some(reason) = suppressed {
         return out(ExclusionReason::Suppressed, capitalised(reason.sentence()));
@@ -276,6 +286,9 @@ pub fn decide(
     if !has_content_for(&Reader { roles: Some(contact.roles), partner, locale }) {
         let because = format!("This issue holds nothing for {} readers", roles_in_words(contact.roles));
         return out(ExclusionReason::NoContent, because);
+    }
+    if let Some((reason, because)) = no_hour {
+        return out(reason, capitalised(because));
     }
     let asked = if asked { ". You asked for it" } else { "" };
     Decision::In { because: format!("{facts}{asked}") }
@@ -356,7 +369,7 @@ mod tests {
 
     fn candidate(roster: &Roster, at: usize, subscribed: Subscription) -> Candidate<'_> {
         let (contact, partner) = (&roster.contacts[at], &roster.partners[at]);
-        Candidate { contact, partner, subscribed, suppressed: None }
+        Candidate { contact, partner, subscribed, suppressed: None, no_hour: None }
     }
 
     #[test]

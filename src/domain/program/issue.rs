@@ -1,11 +1,8 @@
-//! Where an issue stands, and whether its promise was kept.
+//! Where an issue stands, and what a person said about it.
 
 use std::fmt;
 
-use crate::domain::kernel::{
-    Error, Result,
-    clock::{MINUTE_MS, UtcMs},
-};
+use crate::domain::kernel::{Error, Result};
 
 /// Where an issue stands. A released issue never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -120,89 +117,6 @@ impl Control {
     }
 }
 
-/// Eligible recipients that must be accepted for a promise to count as met, of a hundred.
-pub const KEPT_PERCENT: u64 = 99;
-
-/// How a promise went.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PromiseVerdict {
-    /// Accepted for 99 of 100 eligible recipients within the window.
-    Kept,
-    /// Accepted for 99 of 100, some after the window.
-    Late,
-    /// Accepted for some.
-    Partial,
-    /// Accepted for nobody.
-    Missed,
-}
-
-impl PromiseVerdict {
-    /// All of them, best first.
-    pub const ALL: [Self; 4] = [Self::Kept, Self::Late, Self::Partial, Self::Missed];
-
-    /// The word in the database and on pages.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Kept => "kept",
-            Self::Late => "late",
-            Self::Partial => "partial",
-            Self::Missed => "missed",
-        }
-    }
-
-    /// Reads the word.
-    pub fn parse(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|verdict| verdict.as_str() == word)
-    }
-}
-
-/// How many of an issue's eligible recipients the next hop accepted. Who was excluded, and why, is listed
-/// elsewhere: the denominator is what remains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct AcceptedShare {
-    /// Eligible recipients.
-    pub eligible: u64,
-    /// Accepted at or before the end of the window.
-    pub on_time: u64,
-    /// Accepted by now, those on time included.
-    pub in_all: u64,
-}
-
-/// A promised time and the window in which it counts as kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct OnTime {
-    /// The promised instant.
-    pub promised_ms: UtcMs,
-    /// Length of the window, in minutes.
-    pub on_time_minutes: u32,
-}
-
-impl OnTime {
-    /// The end of the window; an acceptance at this very instant is on time.
-    pub fn deadline_ms(self) -> UtcMs {
-        self.promised_ms.saturating_add(i64::from(self.on_time_minutes) * MINUTE_MS)
-    }
-
-    /// The verdict at `now_ms`; none while the window is open and the promise not yet kept. A verdict other than
-    /// kept may still improve, from missed to partial to late, as long as deliveries are under way.
-    pub fn judge(self, share: AcceptedShare, now_ms: UtcMs) -> Option<PromiseVerdict> {
-        let enough = |accepted: u64| {
-            u128::from(accepted) * 100 >= u128::from(share.eligible) * u128::from(KEPT_PERCENT)
-        };
-        if now_ms >= self.promised_ms && enough(share.on_time) {
-            return Some(PromiseVerdict::Kept);
-        }
-        if now_ms <= self.deadline_ms() {
-            return None;
-        }
-        Some(match share.in_all {
-            accepted if enough(accepted) => PromiseVerdict::Late,
-            0 => PromiseVerdict::Missed,
-            _ => PromiseVerdict::Partial,
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -216,22 +130,5 @@ mod tests {
         }
         assert!(!IssueState::Released.next().contains(&IssueState::Draft));
         assert!(IssueState::Done.is_final() && IssueState::Cancelled.is_final());
-    }
-
-    #[test]
-    fn promises_are_judged_by_what_was_accepted_when() {
-        let promise = OnTime { promised_ms: 1_000_000, on_time_minutes: 15 };
-        let (open, after) = (promise.deadline_ms(), promise.deadline_ms() + 1);
-        let judge =
-            |on_time, in_all, now_ms| promise.judge(AcceptedShare { eligible: 200, on_time, in_all }, now_ms);
-        assert_eq!(judge(198, 198, open), Some(PromiseVerdict::Kept));
-        assert_eq!(judge(197, 197, open), None);
-        assert_eq!(judge(197, 198, after), Some(PromiseVerdict::Late));
-        assert_eq!(judge(197, 197, after), Some(PromiseVerdict::Partial));
-        assert_eq!(judge(0, 1, after), Some(PromiseVerdict::Partial));
-        assert_eq!(judge(0, 0, after), Some(PromiseVerdict::Missed));
-        let nobody = AcceptedShare::default();
-        assert_eq!(promise.judge(nobody, 0), None, "before its time nothing is kept");
-        assert_eq!(promise.judge(nobody, after), Some(PromiseVerdict::Kept));
     }
 }

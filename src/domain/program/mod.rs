@@ -1,16 +1,19 @@
 //! Newsletters, issues, cadence, audience.
 //!
-//! When an issue is promised ([`cadence`]), who gets it and why ([`audience`]), and where it stands ([`issue`]).
+//! When an issue is promised ([`cadence`]), who gets it and why ([`audience`]), where it stands ([`issue`]) and whether
+//! it came in time ([`promise`]).
 
 pub mod audience;
 pub mod cadence;
 pub mod freshness;
 pub mod issue;
 pub mod lint;
+pub mod promise;
 pub mod reach;
 pub mod reference;
 pub mod translations;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};
 pub use cadence::Cadence;
-pub use issue::{AcceptedShare, Control, IssueState, OnTime, PromiseVerdict};
+pub use issue::{Control, IssueState};
+pub use promise::{AcceptedShare, KeptRate, OnTime, PromiseVerdict};

@@ -13,10 +13,7 @@ use crate::{
         kernel::{Result, clock::UtcMs},
         program::Control,
     },
-    store::{
-        issues::{Issue, Promise},
-        progress::Site,
-    },
+    store::{issues::Issue, progress::Site, promises::Promise},
     web::view::{
         Fact,
         chart::Bar,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::kernel::clock::{HOUR_MS, UtcMs},
-    store::issues::Promise,
+    store::promises::Promise,
 };
 
 /// The lines and their axis.

@@ -12,9 +12,10 @@ use partnercast::{
     },
     store::{
         Db,
-        audience::Decision,
-        issues::{self, Frozen, Issue, Occurrence},
+        audience::{Decision, Included},
+        issues::{self, Frozen, Issue},
         outbox, partners,
+        promises::NewPromise,
         queue::{self, Claimed, Settled},
         renditions::{self, NewLink, NewPart, NewRendition, Part},
         reports::MailReport,
@@ -116,6 +117,7 @@ impl Scene {
         let issue = IssueId::new(START_MS, &random).to_string();
         let rendition = rendition_id(newsletter);
         let mut deliveries = Vec::new();
+        let promise = promise_of(newsletter, readers);
         let decisions = contacts.iter().map(|contact| {
             let delivery = DeliveryId::new(START_MS, &random);
             deliveries.push(delivery.to_string());
@@ -123,7 +125,12 @@ impl Scene {
                 contact_id: contact.clone(),
                 zone: "Europe/Copenhagen".to_owned(),
                 because: "reads the newsletter".to_owned(),
-                included: Some((rendition.clone(), delivery)),
+                reason: "",
+                included: Some(Included {
+                    rendition_id: rendition.clone(),
+                    delivery,
+                    promise_id: promise.id.clone(),
+                }),
             }
         });
         let decisions = decisions.collect();
@@ -146,12 +153,7 @@ impl Scene {
                 done_ms: None,
             },
             plan_hash: "9".repeat(64),
-            occurrences: vec![Occurrence {
-                nominal_local: "2027-01-12T10:00".to_owned(),
-                zone: "Europe/Copenhagen".to_owned(),
-                due_ms: START_MS,
-                note: None,
-            }],
+            promises: vec![promise],
             decisions,
         };
         assert!(in_tx!(db, tx => issues::insert_head(tx, &frozen)));
@@ -171,6 +173,24 @@ impl Scene {
     /// A new node's id.
     pub fn node(&self) -> NodeId {
         NodeId::new(START_MS, &self.random)
+    }
+}
+
+/// The promise of a scene's issue, to all its readers.
+pub fn promise_of(newsletter: &str, readers: usize) -> NewPromise {
+    NewPromise {
+        id: format!("prm_{newsletter}"),
+        newsletter: newsletter.to_owned(),
+        nominal_local: "2027-01-12T10:00".to_owned(),
+        zone: "Europe/Copenhagen".to_owned(),
+        reader_zone: "Europe/Copenhagen".to_owned(),
+        partner_slug: "northlight".to_owned(),
+        due_ms: START_MS,
+        on_time_ms: 15 * 60_000,
+        note: None,
+        skipped: false,
+        because: None,
+        eligible: readers as i64,
     }
 }
 

@@ -4,11 +4,16 @@ use partnercast::{
     domain::kernel::Kind,
     store::{
         audience::{Decision, decided, included, included_count, insert, page},
-        issues::{Occurrence, insert_audience, insert_head, promises},
+        issues::{insert_audience, insert_head},
+        promises::{self, NewPromise},
     },
 };
 
-use crate::harness::{START_MS, both_dbs, databases::in_tx, outbox::Scene};
+use crate::harness::{
+    START_MS, both_dbs,
+    databases::in_tx,
+    outbox::{Scene, promise_of},
+};
 
 both_dbs! {
     /// The audience lists those left out first, with their reasons, in pages.
@@ -16,12 +21,15 @@ both_dbs! {
         let mut scene = Scene::frozen(&db, "fold-forward", 1_003).await;
         scene.frozen.issue.id = "iss_feb".to_owned();
         scene.frozen.issue.nominal_date = "2027-02-09".to_owned();
-        scene.frozen.occurrences = vec![Occurrence {
+        scene.frozen.promises = vec![NewPromise {
+            id: "prm_feb".to_owned(),
             nominal_local: "2027-02-09T10:00".to_owned(),
-            zone: "Europe/Copenhagen".to_owned(),
-            due_ms: START_MS,
             note: Some("moved by a clock change".to_owned()),
+            ..promise_of("fold-forward", 1_003)
         }];
+        for decision in &mut scene.frozen.decisions {
+            decision.included.as_mut().unwrap().promise_id = "prm_feb".to_owned();
+        }
         scene.frozen.decisions[5] = Decision { because: "unsubscribed".to_owned(), included: None, ..scene.frozen.decisions[5].clone() };
         assert!(in_tx!(db, tx => insert_head(tx, &scene.frozen)));
         in_tx!(db, tx => insert_audience(tx, &scene.frozen));
@@ -36,7 +44,7 @@ both_dbs! {
         let twice = &scene.frozen.decisions[..1];
         let mut tx = db.begin().await.unwrap();
         assert_eq!(insert(&mut tx, "iss_feb", twice).await.unwrap_err().kind(), Kind::Conflict, "once each");
-        let promise = promises(&db, "iss_feb").await.unwrap().remove(0);
+        let promise = promises::of_issue(&db, "iss_feb").await.unwrap().remove(0);
         assert_eq!((promise.recipients, promise.accepted, promise.on_time), (1_002, 0, 0));
         assert_eq!(promise.note.as_deref(), Some("moved by a clock change"));
     }
@@ -61,7 +69,7 @@ both_dbs! {
         assert!(included(&db, "iss_none", "", &keys[4]).await.unwrap().is_empty());
         scene.frozen.issue.id = "iss_feb".to_owned();
         scene.frozen.issue.nominal_date = "2027-02-09".to_owned();
-        scene.frozen.occurrences.clear();
+        scene.frozen.promises.clear();
         scene.frozen.decisions[0].included = None;
         assert!(in_tx!(db, tx => insert_head(tx, &scene.frozen)));
         in_tx!(db, tx => insert_audience(tx, &scene.frozen));

@@ -21,6 +21,7 @@ async fn decide(db: &Db, scene: &Scene, issue: &str) {
             contact_id: contact.clone(),
             zone: "UTC".to_owned(),
             because: "a sales contact".to_owned(),
+            reason: "role",
             included: None,
         })
         .collect();

@@ -4,7 +4,7 @@ use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::issues::{
         any_sending, approve, approved, cancel_part, control, exists, finish, hold, insert_audience,
-        insert_head, issue, named, pause_because, promises, recent, sender,
+        insert_head, issue, named, pause_because, recent, sender, under_way_before,
     },
 };
 
@@ -35,6 +35,23 @@ both_dbs! {
         let mut tx = db.begin().await.unwrap();
         let error = insert_audience(&mut tx, &scene.frozen).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
+    }
+
+    /// An issue waits for the one before it as long as something of that was due and not tried.
+    async fn under_way_before_names_what_comes_first(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let mut next = scene.frozen.clone();
+        (next.issue.id, next.issue.nominal_date) = ("iss_next".to_owned(), "2027-01-13".to_owned());
+        assert!(in_tx!(db, tx => insert_head(tx, &next)));
+        let first = |now_ms| { let db = db.clone(); async move {
+            under_way_before(&db, "iss_next", now_ms).await.unwrap().map(|issue| issue.id)
+        } };
+        assert_eq!(first(START_MS - 1).await, None, "nothing is due");
+        assert_eq!(first(START_MS).await, Some(scene.issue.clone()));
+        assert!(under_way_before(&db, &scene.issue, START_MS).await.unwrap().is_none());
+        let window = start(&db, scene.node(), START_MS, &scene.issue, 10).await;
+        assert_eq!(first(START_MS).await, None, "all of it was tried");
+        drop(window);
     }
 
     /// An issue is found by each of its names.
@@ -189,22 +206,5 @@ both_dbs! {
         let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.state.as_str(), stored.done_ms), ("done", Some(START_MS + 7)));
         assert!(!in_tx!(db, tx => control(tx, &scene.issue, "cancelled")), "what is done is done");
-        let promise = promises(&db, &scene.issue).await.unwrap().remove(0);
-        assert_eq!((promise.recipients, promise.accepted, promise.on_time), (2, 1, 1));
-        assert_eq!((promise.nominal_local.as_str(), promise.zone.as_str()), ("2027-01-12T10:00", "Europe/Copenhagen"));
-        assert_eq!(promise.due_ms, START_MS);
-    }
-
-    /// What is accepted after the on-time window is accepted and not on time.
-    async fn promises_know_late_from_on_time(db: Db) {
-        let scene = Scene::released(&db, "fold-forward", 2).await;
-        let node = scene.node();
-        let window = start(&db, node, START_MS, &scene.issue, 10).await;
-        let mut results = window.iter().map(|c| result(c, DeliveryState::Accepted, None)).collect::<Vec<_>>();
-        results[0].accepted_ms = Some(START_MS + 15 * 60_000);
-        results[1].accepted_ms = Some(START_MS + 15 * 60_000 + 1);
-        settle(&db, node, &results).await;
-        let promise = promises(&db, &scene.issue).await.unwrap().remove(0);
-        assert_eq!((promise.accepted, promise.on_time), (2, 1));
     }
 }

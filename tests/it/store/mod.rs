@@ -17,6 +17,7 @@ mod model;
 mod nodes;
 mod partners;
 mod progress;
+mod promises;
 mod queue;
 mod queue_crash;
 mod queue_start;

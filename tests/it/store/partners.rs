@@ -6,7 +6,8 @@ use partnercast::{
         partner::Tier,
     },
     store::partners::{
-        all_partners, channel_managers, contact_at, contacts, contacts_of, import, partner, partners, zones,
+        all_partners, channel_managers, contact_at, contacts, contacts_of, import, partner, partners, places,
+        zones,
     },
 };
 
@@ -61,6 +62,9 @@ both_dbs! {
         let both = [firm("northlight"), firm("thornbury")];
         let people = [person("northlight", "ana@x.example"), person("thornbury", "bo@x.example")];
         in_tx!(db, tx => import(tx, START_MS, &random, &both, &people));
+        let zone = zones(&db).await.unwrap().remove(0);
+        let at = |partner: &str| (partner.to_owned(), zone.clone());
+        assert_eq!(places(&db).await.unwrap(), [at("northlight"), at("thornbury")]);
         let zones_before = zones(&db).await.unwrap();
         assert!(!zones_before.is_empty());
         in_tx!(db, tx => import(tx, START_MS + 1, &random, &[firm("northlight")], &[]));

@@ -5,7 +5,7 @@ use partnercast::{
     store::{
         Db, Tx,
         contents::{NewBody, NewFile, replace},
-        revisions::{NewHead, advance, numbered, numbers, of_path, paths, removals, text},
+        revisions::{NewHead, advance, head_since_ms, numbered, numbers, of_path, paths, removals, text},
     },
 };
 
@@ -59,6 +59,18 @@ both_dbs! {
         assert_eq!(nos(&db, A).await[0], owned(4, "h1", 6), "it came back with the text that it left with");
         let all = numbers(&db, A).await.unwrap();
         assert_eq!(all.iter().filter(|it| it.hash == "h1").map(|it| it.no).collect::<Vec<_>>(), [4, 3, 1]);
+    }
+
+    /// A text's age is that of its last change, also when it went back to an older one.
+    async fn head_since_ms_is_when_it_changed(db: Db) {
+        assert_eq!(head_since_ms(&db, A).await.unwrap(), None);
+        in_tx!(db, tx => advance(tx, START_MS, None, &[head(A, "h1")], &[]));
+        in_tx!(db, tx => advance(tx, START_MS + 1, None, &[head(A, "h2")], &[]));
+        in_tx!(db, tx => advance(tx, START_MS + 2, None, &[head(A, "h1")], &[]));
+        in_tx!(db, tx => advance(tx, START_MS + 3, None, &[head(A, "h1")], &[]));
+        let at = "INSERT INTO content_head (path, hash, is_text, stored_ms) VALUES ($1, 'h1', TRUE, 0)";
+        execute(&db, at, values![A]).await;
+        assert_eq!(head_since_ms(&db, A).await.unwrap(), Some(START_MS + 2));
     }
 
     /// A long history is read in pages, and many files in one go.

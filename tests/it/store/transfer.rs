@@ -21,7 +21,7 @@ fn tables_stand_behind_those_they_refer_to() {
         let place = |name: &str| names.iter().position(|other| other == name).unwrap();
         for (first, then) in [
             ("partner", "contact"),
-            ("issue", "occurrence"),
+            ("issue", "rendition"),
             ("rendition", "delivery"),
             ("delivery", "mail_report"),
             ("lead", "offer"),

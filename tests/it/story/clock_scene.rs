@@ -291,7 +291,7 @@ impl Scene {
         let db = Db::open_read_only(&self.url).await.unwrap();
         let mut promises: Vec<(String, String, String, i64)> = rows(
             &db,
-            "SELECT i.newsletter, o.nominal_local, o.zone, o.due_ms FROM occurrence o JOIN issue i ON i.id = o.issue_id",
+            "SELECT DISTINCT newsletter, nominal_local, zone, due_ms FROM promise WHERE issue_id IS NOT NULL",
             vec![],
         )
         .await;

@@ -5,7 +5,7 @@ use partnercast::{
         delivery::DeliveryState,
         kernel::clock::{HOUR_MS, MINUTE_MS},
     },
-    store::{audience, deliveries, freezing, issues, partners},
+    store::{audience, deliveries, freezing, issues, partners, promises},
     work::{preferences, publish, sync, track::Visitor},
 };
 
@@ -33,6 +33,7 @@ both_dbs! {
             contact_id: person.id.to_string(),
             zone: "UTC".to_owned(),
             because: "so far".to_owned(),
+            reason: "role",
             included: None,
         }).collect();
         in_tx!(rig.ctx.db, tx => freezing::begin(tx, "iss_broken", began_ms));
@@ -42,7 +43,7 @@ both_dbs! {
         let left = "SELECT COUNT(*) FROM audience_decision WHERE issue_id <> $1";
         assert_eq!(number(&rig.ctx.db, left, values![&issue.id]).await, 0);
         assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM freezing", vec![]).await, 0);
-        let promises = issues::promises(&rig.ctx.db, &issue.id).await.unwrap();
+        let promises = promises::of_issue(&rig.ctx.db, &issue.id).await.unwrap();
         assert_eq!(promises.iter().map(|promise| promise.recipients).sum::<i64>(), 33);
     }
 
@@ -59,7 +60,7 @@ both_dbs! {
         assert_eq!((issue.nominal_date.as_str(), issue.state.as_str()), ("2027-01-12", "sending"));
         assert_eq!(rig.drain().await, 0, "nobody gets it early");
 
-        let promises = issues::promises(&rig.ctx.db, &issue.id).await.unwrap();
+        let promises = promises::of_issue(&rig.ctx.db, &issue.id).await.unwrap();
         assert_eq!(promises.len(), 12, "one promise a zone");
         assert_eq!(promises.iter().map(|promise| promise.recipients).sum::<i64>(), 33);
         // Berlin, Paris and Oslo share an instant, though not a promise.
@@ -74,7 +75,7 @@ both_dbs! {
         publish::tick(&rig.ctx).await.unwrap();
         let issue = issues::issue(&rig.ctx.db, &issue.id).await.unwrap().unwrap();
         assert_eq!(issue.state, "done");
-        for promise in issues::promises(&rig.ctx.db, &issue.id).await.unwrap() {
+        for promise in promises::of_issue(&rig.ctx.db, &issue.id).await.unwrap() {
             assert_eq!(promise.on_time, promise.recipients, "{}", promise.zone);
         }
         assert_eq!(rig.mailbox.count().await.unwrap(), 33);

@@ -15,6 +15,9 @@ use crate::domain::partner::{PartnerType, Region, Roles, Tier};
 const SUBJECT_CHARS_MAX: usize = 150;
 /// How long before an issue its content is fixed, unless the newsletter says otherwise.
 const FREEZE_MINUTES: u32 = 30;
+/// How long after its time an issue is sent without asking, unless the newsletter says otherwise: news of two days ago
+/// should not send itself.
+const CATCH_UP_HOURS: u32 = 6;
 /// How late an issue is still on time, unless the newsletter says otherwise.
 const ON_TIME_MINUTES: u32 = 15;
 
@@ -28,11 +31,25 @@ words! {
     }
 }
 
+words! {
+    /// What to do with issues whose time passed while nothing could send them.
+    CatchUp {
+        /// None of them is sent.
+        None "none",
+        /// The latest is sent.
+        Latest "latest",
+        /// All are sent, in their order.
+        All "all",
+    }
+}
+
 /// Whose clock the cadence goes by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IssueZone {
-    /// Each partner's own.
+    /// Each contact's own, or else their partner's.
     #[default]
+    Contact,
+    /// Their partner's.
     Partner,
     /// The vendor's.
     Vendor,
@@ -68,6 +85,10 @@ pub struct Newsletter {
     pub freeze_minutes: u32,
     /// How late it is still on time.
     pub on_time_minutes: u32,
+    /// What to do with issues whose time passed.
+    pub catch_up: CatchUp,
+    /// How long after its time an issue is still sent without asking a person.
+    pub catch_up_hours: u32,
     /// Whether somebody must release it.
     pub approval: Approval,
     /// Why the reader gets it.
@@ -78,11 +99,13 @@ impl Default for Newsletter {
     fn default() -> Self {
         Self {
             cadence: String::new(),
-            zone: IssueZone::Partner,
+            zone: IssueZone::Contact,
             audience: Audience::default(),
             sender: None,
             freeze_minutes: FREEZE_MINUTES,
             on_time_minutes: ON_TIME_MINUTES,
+            catch_up: CatchUp::Latest,
+            catch_up_hours: CATCH_UP_HOURS,
             approval: Approval::Required,
             why: Template::default(),
         }
@@ -101,6 +124,11 @@ impl Newsletter {
                 .get("on_time_minutes")
                 .and_then(|v| v.count(1, f))
                 .unwrap_or(ON_TIME_MINUTES),
+            catch_up: keys
+                .get("catch_up")
+                .and_then(|v| v.choice(CatchUp::WORDS, f))
+                .unwrap_or(CatchUp::Latest),
+            catch_up_hours: keys.get("catch_up_hours").and_then(|v| v.count(0, f)).unwrap_or(CATCH_UP_HOURS),
             approval: keys
                 .need("approval", f)
                 .and_then(|v| v.choice(Approval::WORDS, f))
@@ -112,6 +140,7 @@ impl Newsletter {
 
 fn issue_zone(found: Found, f: &mut Findings<'_>) -> Option<IssueZone> {
     match found.word() {
+        Some("contact") => Some(IssueZone::Contact),
         Some("partner") => Some(IssueZone::Partner),
         Some("vendor") => Some(IssueZone::Vendor),
         _ => found.zone(f).map(IssueZone::Named),

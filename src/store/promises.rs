@@ -1,0 +1,386 @@
+//! The promise ledger: what was promised to whom for when, and how it went. Lead clocks are read from where they run.
+
+use super::{Db, Tx, sql::args};
+use crate::domain::{
+    kernel::{Result, clock::UtcMs},
+    program::promise::{AcceptedShare, OnTime},
+};
+
+/// A promise that is entered: an issue's hour, to one partner's readers in one zone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewPromise {
+    /// The key, made of newsletter, nominal time, zones and partner.
+    pub id: String,
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub nominal_local: String,
+    /// IANA zone whose clock the cadence goes by.
+    pub zone: String,
+    /// IANA zone of the readers.
+    pub reader_zone: String,
+    /// Whose readers.
+    pub partner_slug: String,
+    /// The instant.
+    pub due_ms: UtcMs,
+    /// Within which time after it counts as kept.
+    pub on_time_ms: i64,
+    /// What a clock change or a rule of the calendar did to it.
+    pub note: Option<String>,
+    /// Whether a rule of the calendar took it back beforehand.
+    pub skipped: bool,
+    /// Why it was skipped, or why nothing could be sent.
+    pub because: Option<String>,
+    /// How many people it was promised to.
+    pub eligible: i64,
+}
+
+/// Enters promises. Those without an issue give way to what is entered already.
+///
+/// # Errors
+/// `Conflict` when an issue is to keep what is promised already. Else those of [`Tx::run`].
+pub async fn insert(tx: &mut Tx, issue_id: Option<&str>, promises: &[NewPromise]) -> Result<()> {
+    let rows = promises.iter().map(|promise| {
+        args![
+            &promise.id,
+            &promise.newsletter,
+            &promise.nominal_local,
+            &promise.zone,
+            &promise.reader_zone,
+            &promise.partner_slug,
+            issue_id,
+            promise.due_ms,
+            promise.on_time_ms,
+            promise.note.clone(),
+            promise.skipped,
+            promise.because.clone(),
+            promise.eligible,
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO promise (id, newsletter, nominal_local, zone, reader_zone, partner_slug, issue_id, due_ms, on_time_ms,
+                              note, skipped, because, eligible)",
+        rows.collect(),
+        if issue_id.is_some() { "" } else { "ON CONFLICT DO NOTHING" },
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Takes out the promises of a date for which nothing had been written, when an issue for it is stored. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn remove_unwritten(tx: &mut Tx, newsletter: &str, nominal_local: &str) -> Result<u64> {
+    tx.run(
+        "DELETE FROM promise WHERE newsletter = $1 AND nominal_local = $2 AND issue_id IS NULL",
+        args![newsletter, nominal_local],
+    )
+    .await
+}
+
+/// The nominal local times from `since_local` on for which something was promised, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn entered(db: &Db, newsletter: &str, since_local: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT nominal_local FROM promise WHERE newsletter = $1 AND nominal_local >= $2
+             ORDER BY nominal_local LIMIT 1000",
+            args![newsletter, since_local],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(nominal,)| nominal).collect())
+}
+
+/// Closes promises that nothing can keep any more: whose window is over, and that have no issue or were given up. Returns
+/// how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn close_hopeless(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
+    // What another node entered in the moment in which an issue for the date was stored.
+    tx.run(
+        "DELETE FROM promise WHERE NOT closed AND issue_id IS NULL AND EXISTS (
+             SELECT 1 FROM issue i
+             WHERE i.newsletter = promise.newsletter AND i.nominal_date = substr(promise.nominal_local, 1, 10))",
+        Vec::new(),
+    )
+    .await?;
+    tx.run(
+        "UPDATE promise SET closed = TRUE, counted_ms = $1
+         WHERE NOT closed AND due_ms < $1 AND due_ms + on_time_ms < $1 AND (issue_id IS NULL OR because IS NOT NULL)",
+        args![now_ms],
+    )
+    .await
+}
+
+/// Issues that have promises to be counted at `now_ms`: whose window is over and that were not counted since
+/// `counted_before_ms`, or whose issue has ended since. At most 20.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn uncounted(db: &Db, now_ms: UtcMs, counted_before_ms: UtcMs) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT i.id FROM promise p JOIN issue i ON i.id = p.issue_id
+             WHERE NOT p.closed AND p.because IS NULL AND p.due_ms < $1 AND p.due_ms + p.on_time_ms < $1
+               AND (p.counted_ms IS NULL OR p.counted_ms < $2 OR i.state IN ('done', 'cancelled'))
+             ORDER BY i.id LIMIT 20",
+            args![now_ms, counted_before_ms],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}
+
+/// How a promise stands.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Count {
+    /// Which.
+    pub id: String,
+    /// Recipients that must not be written to any more since it was fixed.
+    pub suppressed: i64,
+    /// Accepted within the window.
+    pub on_time: i64,
+    /// Accepted by now.
+    pub accepted: i64,
+}
+
+/// Counts the promises of an issue whose window is over at `now_ms`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn count(db: &Db, issue_id: &str, now_ms: UtcMs) -> Result<Vec<Count>> {
+    db.all(
+        "SELECT p.id, COUNT(CASE WHEN d.state = 'suppressed' THEN 1 END) AS suppressed,
+             COUNT(CASE WHEN d.accepted_ms <= p.due_ms + p.on_time_ms THEN 1 END) AS on_time,
+             COUNT(d.accepted_ms) AS accepted
+         FROM audience_decision a
+         JOIN promise p ON p.id = a.promise_id AND p.due_ms + p.on_time_ms < $2
+         LEFT JOIN delivery d ON d.id = a.delivery_id
+         WHERE a.issue_id = $1 AND a.included
+         GROUP BY p.id ORDER BY p.id",
+        args![issue_id, now_ms],
+    )
+    .await
+}
+
+/// Records counts, and closes the promises of issues that have ended.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn record(tx: &mut Tx, counts: &[Count], now_ms: UtcMs) -> Result<u64> {
+    let rows = counts
+        .iter()
+        .map(|count| args![count.id.as_str(), count.suppressed, count.on_time, count.accepted, now_ms]);
+    tx.bulk(
+        "WITH r (rid, rsuppressed, ron_time, raccepted, rnow_ms) AS (",
+        rows.collect(),
+        ") UPDATE promise SET suppressed = rsuppressed, on_time = ron_time, accepted = raccepted, counted_ms = rnow_ms,
+             closed = EXISTS (SELECT 1 FROM issue i WHERE i.id = promise.issue_id AND i.state IN ('done', 'cancelled'))
+         FROM r WHERE id = rid",
+    )
+    .await
+}
+
+/// Has the promises of issues that go on again counted anew.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn reopen(tx: &mut Tx) -> Result<u64> {
+    tx.run(
+        "UPDATE promise SET closed = FALSE
+         WHERE closed AND because IS NULL AND issue_id IN (SELECT id FROM issue WHERE state = 'sending')",
+        Vec::new(),
+    )
+    .await
+}
+
+/// Promises of one hour taken together, as counted last.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Hours {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub nominal_local: String,
+    /// The issue that was to keep it; none where nothing was written.
+    pub issue_id: Option<String>,
+    /// When the last of them was due.
+    pub due_ms: UtcMs,
+    /// When the last window ended.
+    pub deadline_ms: UtcMs,
+    /// People it was promised to, who may still be written to.
+    pub eligible: i64,
+    /// Left out since, because they must not be written to any more.
+    pub suppressed: i64,
+    /// People for whom a rule of the calendar took it back beforehand.
+    pub skipped: i64,
+    /// Accepted within the window.
+    pub on_time: i64,
+    /// Accepted by now.
+    pub accepted: i64,
+    /// Why some were skipped, or why nothing was sent.
+    pub because: Option<String>,
+}
+
+impl Hours {
+    /// The last hour and its window.
+    pub fn hour(&self) -> OnTime {
+        OnTime { promised_ms: self.due_ms, on_time_ms: self.deadline_ms - self.due_ms }
+    }
+
+    /// What is judged.
+    pub fn share(&self) -> AcceptedShare {
+        let count = |count: i64| u64::try_from(count).unwrap_or_default();
+        AcceptedShare {
+            eligible: count(self.eligible),
+            on_time: count(self.on_time),
+            in_all: count(self.accepted),
+        }
+    }
+}
+
+/// The promises of a newsletter, or all; to a partner, or to all; latest first, those due after `since_ms`, at most
+/// `limit`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn hours(
+    db: &Db,
+    newsletter: Option<&str>,
+    partner: Option<&str>,
+    since_ms: UtcMs,
+    limit: i64,
+) -> Result<Vec<Hours>> {
+    db.all(
+        "SELECT newsletter, nominal_local, MAX(issue_id) AS issue_id, MAX(due_ms) AS due_ms,
+             MAX(due_ms + on_time_ms) AS deadline_ms,
+             CAST(SUM(CASE WHEN skipped THEN 0 ELSE eligible - suppressed END) AS BIGINT) AS eligible,
+             CAST(SUM(suppressed) AS BIGINT) AS suppressed,
+             CAST(SUM(CASE WHEN skipped THEN eligible ELSE 0 END) AS BIGINT) AS skipped,
+             CAST(SUM(on_time) AS BIGINT) AS on_time, CAST(SUM(accepted) AS BIGINT) AS accepted,
+             MAX(because) AS because
+         FROM promise
+         WHERE ($1 IS NULL OR newsletter = $1) AND ($2 IS NULL OR partner_slug = $2) AND due_ms > $3
+         GROUP BY newsletter, nominal_local
+         ORDER BY nominal_local DESC, newsletter LIMIT $4",
+        args![newsletter, partner, since_ms, limit],
+    )
+    .await
+}
+
+/// A promise in one zone as it stands now, while it is being kept.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Promise {
+    /// Local date and time promised.
+    pub nominal_local: String,
+    /// IANA zone.
+    pub zone: String,
+    /// The instant.
+    pub due_ms: UtcMs,
+    /// What a clock change or a rule of the calendar did to it.
+    pub note: Option<String>,
+    /// Recipients in this zone.
+    pub recipients: i64,
+    /// Accepted by the next hop.
+    pub accepted: i64,
+    /// Accepted within the on-time window.
+    pub on_time: i64,
+}
+
+/// How the promises of an issue stand now, by zone in order of time; what was skipped is not among them.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn of_issue(db: &Db, issue_id: &str) -> Result<Vec<Promise>> {
+    db.all(
+        "SELECT p.nominal_local, p.zone, p.due_ms, p.note, COUNT(*) AS recipients, COUNT(d.accepted_ms) AS accepted,
+             COUNT(CASE WHEN d.accepted_ms <= p.due_ms + p.on_time_ms THEN 1 END) AS on_time
+         FROM audience_decision a
+         JOIN promise p ON p.id = a.promise_id
+         LEFT JOIN delivery d ON d.id = a.delivery_id
+         WHERE a.issue_id = $1 AND a.included
+         GROUP BY p.nominal_local, p.zone, p.due_ms, p.note
+         ORDER BY p.due_ms, p.zone LIMIT 1000",
+        args![issue_id],
+    )
+    .await
+}
+
+/// A partner to whom an issue's promise was not kept in full.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct LetDown {
+    /// The partner.
+    pub partner_slug: String,
+    /// IANA zone of the readers.
+    pub reader_zone: String,
+    /// When it was due.
+    pub due_ms: UtcMs,
+    /// People it was promised to.
+    pub eligible: i64,
+    /// Accepted within the window.
+    pub on_time: i64,
+    /// Accepted by now.
+    pub accepted: i64,
+}
+
+/// To whom a promise was not kept in full, most people first, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn let_down(db: &Db, newsletter: &str, nominal_local: &str) -> Result<Vec<LetDown>> {
+    db.all(
+        "SELECT partner_slug, reader_zone, due_ms, eligible - suppressed AS eligible, on_time, accepted FROM promise
+         WHERE newsletter = $1 AND nominal_local = $2 AND NOT skipped AND counted_ms IS NOT NULL
+           AND on_time < eligible - suppressed
+         ORDER BY eligible - suppressed - on_time DESC, partner_slug, reader_zone LIMIT 100",
+        args![newsletter, nominal_local],
+    )
+    .await
+}
+
+/// A lead's clock as a promise to the lead.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Clock {
+    /// The lead.
+    pub lead_id: String,
+    /// `accept`, `first_contact` or `next_step`.
+    pub kind: String,
+    /// Whose clock.
+    pub owner: String,
+    /// The lead's partner.
+    pub partner_slug: String,
+    /// When it had to be stopped.
+    pub due_ms: UtcMs,
+    /// When it was stopped.
+    pub stopped_ms: Option<UtcMs>,
+}
+
+/// Lead clocks of a partner, or of all, that were due after `since_ms`, latest first, at most `limit`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn clocks(db: &Db, partner: Option<&str>, since_ms: UtcMs, limit: i64) -> Result<Vec<Clock>> {
+    db.all(
+        "SELECT c.lead_id, c.kind, c.owner, l.partner_slug, c.due_ms, c.stopped_ms
+         FROM sla_clock c JOIN lead l ON l.id = c.lead_id
+         WHERE ($1 IS NULL OR l.partner_slug = $1) AND c.due_ms > $2
+         ORDER BY c.due_ms DESC, c.lead_id, c.kind LIMIT $3",
+        args![partner, since_ms, limit],
+    )
+    .await
+}
+
+/// Why people were left out of an issue, and how many for each reason, most first.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn left_out(db: &Db, issue_id: &str) -> Result<Vec<(String, i64)>> {
+    db.all(
+        "SELECT reason, COUNT(*) AS people FROM audience_decision WHERE issue_id = $1 AND NOT included
+         GROUP BY reason ORDER BY people DESC, reason LIMIT 50",
+        args![issue_id],
+    )
+    .await
+}

@@ -1,0 +1,108 @@
+//! The hours of one date of a newsletter: for when its issue is promised to whom, by the cadence and the calendar's rules.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use chrono::NaiveDateTime;
+use chrono_tz::Tz;
+
+use super::tokens;
+use crate::{
+    domain::{
+        content::{Asset, Library, kinds::IssueZone, kinds::Newsletter},
+        kernel::clock::{MINUTE_MS, UtcMs},
+        partner::Partner,
+        program::cadence::resolve,
+    },
+    store::promises::NewPromise,
+};
+
+/// A newsletter, whatever is written for it.
+#[derive(Clone, Copy)]
+pub(super) struct Letter<'a> {
+    /// All content.
+    pub(super) library: &'a Library,
+    /// Its file.
+    pub(super) asset: &'a Asset,
+    /// What it says about itself.
+    pub(super) newsletter: &'a Newsletter,
+}
+
+/// The hours of one date.
+pub(super) struct PromisedHours<'a> {
+    letter: Letter<'a>,
+    nominal: NaiveDateTime,
+    give_up: Option<(UtcMs, &'static str)>,
+    made: Mutex<HashMap<String, Vec<(Tz, Arc<NewPromise>)>>>,
+}
+
+impl<'a> PromisedHours<'a> {
+    /// Those of `nominal`, a time of the newsletter's cadence.
+    pub(super) fn new(letter: Letter<'a>, nominal: NaiveDateTime) -> Self {
+        Self { letter, nominal, give_up: None, made: Mutex::default() }
+    }
+
+    /// The same where hours whose window was over at `now_ms` are given up, for the reason `because`.
+    pub(super) fn giving_up(self, now_ms: UtcMs, because: &'static str) -> Self {
+        Self { give_up: Some((now_ms, because)), ..self }
+    }
+
+    /// The newsletter.
+    pub(super) fn letter(&self) -> Letter<'a> {
+        self.letter
+    }
+
+    /// The date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub(super) fn nominal_local(&self) -> String {
+        nominal_local(self.nominal)
+    }
+
+    /// What is promised to readers of `partner` in `zone`; made once.
+    pub(super) fn of(&self, partner: &Partner, zone: Tz) -> Arc<NewPromise> {
+        let mut made = self.made.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(of_partner) = made.get(partner.slug.as_str())
+            && let Some((_, promise)) = of_partner.iter().find(|(known, _)| *known == zone)
+        {
+            return promise.clone();
+        }
+        let promise = Arc::new(self.make(partner, zone));
+        made.entry(partner.slug.to_string()).or_default().push((zone, promise.clone()));
+        promise
+    }
+
+    fn make(&self, partner: &Partner, reader_zone: Tz) -> NewPromise {
+        let Letter { library, asset, newsletter } = self.letter;
+        let zone = match newsletter.zone {
+            IssueZone::Contact => reader_zone,
+            IssueZone::Partner => partner.zone,
+            IssueZone::Vendor => library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone),
+            IssueZone::Named(zone) => zone,
+        };
+        let resolved = resolve(self.nominal, zone);
+        let on_time_ms = i64::from(newsletter.on_time_minutes) * MINUTE_MS;
+        let given_up = self.give_up.filter(|(now_ms, _)| resolved.at_ms + on_time_ms < *now_ms);
+        let nominal_local = self.nominal_local();
+        let (slug, partner_slug) = (asset.slug(), partner.slug.as_str());
+        NewPromise {
+            id: tokens::promise_id(&[slug, &nominal_local, zone.name(), reader_zone.name(), partner_slug]),
+            newsletter: slug.to_owned(),
+            nominal_local,
+            zone: zone.name().to_owned(),
+            reader_zone: reader_zone.name().to_owned(),
+            partner_slug: partner_slug.to_owned(),
+            due_ms: resolved.at_ms,
+            on_time_ms,
+            note: resolved.note.map(|note| note.to_string()),
+            skipped: false,
+            because: given_up.map(|(_, because)| because.to_owned()),
+            eligible: 0,
+        }
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM`.
+pub(super) fn nominal_local(nominal: NaiveDateTime) -> String {
+    nominal.format("%Y-%m-%dT%H:%M").to_string()
+}

@@ -1,0 +1,195 @@
+//! The promise ledger is kept: what was promised is entered when its issue should be fixed, whether or not one was written,
+//! and counted when its window is over.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use chrono::NaiveDateTime;
+use chrono_tz::Tz;
+
+use super::{
+    audience::{Audience, page},
+    context::Context,
+    freeze::count_promise,
+    promised::{Letter, PromisedHours, nominal_local},
+};
+use crate::{
+    domain::{
+        kernel::{
+            Result,
+            clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
+        },
+        partner::Partner,
+        program::Cadence,
+    },
+    store::{contents, issues, partners, promises, revisions},
+};
+
+/// How far back a date is looked for that was promised while nothing ran.
+const LOOK_BACK_MS: i64 = 40 * DAY_MS;
+/// No zone is further from UTC than this.
+pub(super) const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
+/// How often promises whose window is over are counted anew, as long as their issue is on its way.
+const COUNT_AGAIN_MS: i64 = 15 * MINUTE_MS;
+
+/// Where readers are: their partners, and the zones of each.
+pub(super) struct Places {
+    partners: HashMap<String, Partner>,
+    pairs: Vec<(String, Tz)>,
+}
+
+/// From the first to the last hour that is due.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    pub(super) first_ms: UtcMs,
+    pub(super) last_ms: UtcMs,
+}
+
+impl Places {
+    pub(super) async fn load(ctx: &Context) -> Result<Self> {
+        let partners = partners::all_partners(&ctx.db).await?;
+        let pairs = partners::places(&ctx.db).await?.into_iter();
+        Ok(Self {
+            partners: partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect(),
+            pairs: pairs.filter_map(|(partner, zone)| Some((partner, zone.parse().ok()?))).collect(),
+        })
+    }
+
+    /// The span of what is due of `hours`; none where nobody is, or all of it is skipped.
+    pub(super) fn span(&self, hours: &PromisedHours<'_>) -> Option<Span> {
+        let due = self.pairs.iter().filter_map(|(partner, zone)| {
+            let promise = hours.of(self.partners.get(partner)?, *zone);
+            (!promise.skipped).then_some(promise.due_ms)
+        });
+        due.fold(None, |span, due_ms| {
+            let Span { first_ms, last_ms } = span.unwrap_or(Span { first_ms: due_ms, last_ms: due_ms });
+            Some(Span { first_ms: first_ms.min(due_ms), last_ms: last_ms.max(due_ms) })
+        })
+    }
+
+    /// In how many hours something is due of `hours`, each zone by itself.
+    pub(super) fn zones(&self, hours: &PromisedHours<'_>) -> usize {
+        let due = self.pairs.iter().filter_map(|(partner, zone)| {
+            let promise = hours.of(self.partners.get(partner)?, *zone);
+            (!promise.skipped).then(|| (promise.zone.clone(), promise.due_ms))
+        });
+        due.collect::<BTreeSet<_>>().len()
+    }
+
+    /// Whether there are readers at all.
+    pub(super) fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+}
+
+/// Enters the promises of `hours` without an issue, `because` nothing is there to keep them; what the calendar skipped
+/// says so itself. Returns in how many hours something was due.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn enter(ctx: &Context, hours: &PromisedHours<'_>, because: &str) -> Result<usize> {
+    let audience = Audience::load(ctx, hours, None).await?;
+    let (mut entered, mut after) = (BTreeMap::new(), String::new());
+    while let Some(page) = page(ctx, &mut after).await? {
+        for stored in &page {
+            if let Some(verdict) = audience.decide(&stored.contact) {
+                count_promise(&mut entered, &verdict);
+            }
+        }
+    }
+    let mut rows: Vec<promises::NewPromise> = entered.into_values().collect();
+    for row in rows.iter_mut().filter(|row| row.because.is_none()) {
+        row.because = Some(because.to_owned());
+    }
+    let due: BTreeSet<(&str, UtcMs)> =
+        rows.iter().filter(|row| !row.skipped).map(|row| (row.zone.as_str(), row.due_ms)).collect();
+    let mut tx = ctx.db.begin().await?;
+    promises::insert(&mut tx, None, &rows).await?;
+    tx.commit().await?;
+    Ok(due.len())
+}
+
+/// Enters what was promised by `letter` and has no issue: from the moment its issue should have been fixed, or, if one is
+/// written, from its first hour. `faults` say by date why an issue could not be fixed.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn watch(
+    ctx: &Context,
+    letter: Letter<'_>,
+    cadence: &Cadence,
+    faults: &BTreeMap<String, String>,
+) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    let slug = letter.asset.slug();
+    // What a file says now was promised from the moment it was stored, not before.
+    let Some(since_ms) = revisions::head_since_ms(&ctx.db, &letter.asset.path).await? else { return Ok(()) };
+    let freeze_ms = i64::from(letter.newsletter.freeze_minutes) * MINUTE_MS;
+    let from_ms = since_ms.min(now_ms).max(now_ms - LOOK_BACK_MS) - ZONE_SPREAD_MS;
+    let until_ms = now_ms + freeze_ms + ZONE_SPREAD_MS;
+    let known: BTreeSet<String> =
+        promises::entered(&ctx.db, slug, &nominal_local(naive(from_ms))).await?.into_iter().collect();
+    let mut nominal = naive(from_ms);
+    let mut places = None;
+    while let Some(next) = cadence.next_nominal(nominal).filter(|next| *next <= naive(until_ms)) {
+        nominal = next;
+        if known.contains(&nominal_local(next)) {
+            continue;
+        }
+        let date = next.date().to_string();
+        if issues::exists(&ctx.db, slug, &date).await? {
+            continue;
+        }
+        let hours = PromisedHours::new(letter, next);
+        if places.is_none() {
+            places = Some(Places::load(ctx).await?);
+        }
+        let span = places.as_ref().and_then(|places| places.span(&hours));
+        let written = letter.library.issues_of(slug).into_iter().find(|(_, issue)| issue.date == next.date());
+        let Some(span) = span else {
+            // Nobody is there, or the calendar skips it for all, whatever is written.
+            let all_skipped = places.as_ref().is_some_and(|places| !places.is_empty());
+            if all_skipped && naive(now_ms + freeze_ms) >= next {
+                enter(ctx, &hours, "").await?;
+            }
+            continue;
+        };
+        let (enter_ms, because) = match written {
+            None => (span.first_ms - freeze_ms, "nothing was written for this date".to_owned()),
+            Some((asset, _)) => {
+                let fault = faults.get(&date).map(|fault| format!("it could not be fixed: {fault}"));
+                let stored_ms = contents::first_stored_ms(&ctx.db, &asset.path).await?;
+                let late = stored_ms.is_some_and(|stored_ms| stored_ms > span.last_ms);
+                let why = if late { "it was written after its time" } else { "it was not fixed in time" };
+                (span.first_ms, fault.unwrap_or_else(|| why.to_owned()))
+            }
+        };
+        if span.first_ms > since_ms && now_ms >= enter_ms {
+            let due = enter(ctx, &hours, &because).await?;
+            tracing::warn!(newsletter = slug, date, because, "promised, and there is no issue to keep it");
+            ctx.metrics.missed_occurrences(due);
+        }
+    }
+    Ok(())
+}
+
+/// Counts what is over.
+///
+/// # Errors
+/// Those of the store; what was counted before stays counted.
+pub(super) async fn count(ctx: &Context) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    promises::close_hopeless(&mut tx, now_ms).await?;
+    tx.commit().await?;
+    for issue_id in promises::uncounted(&ctx.db, now_ms, now_ms - COUNT_AGAIN_MS).await? {
+        let counts = promises::count(&ctx.db, &issue_id, now_ms).await?;
+        let mut tx = ctx.db.begin().await?;
+        promises::record(&mut tx, &counts, now_ms).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+fn naive(ms: UtcMs) -> NaiveDateTime {
+    utc(ms).naive_utc()
+}

@@ -1,0 +1,149 @@
+//! The promise ledger.
+
+use partnercast::{
+    domain::{
+        delivery::DeliveryState,
+        kernel::{Kind, clock::MINUTE_MS},
+        program::PromiseVerdict,
+    },
+    store::{
+        issues, outbox,
+        promises::{
+            Count, NewPromise, clocks, close_hopeless, count, entered, hours, insert, left_out, let_down,
+            of_issue, record, remove_unwritten, reopen, uncounted,
+        },
+    },
+};
+
+use crate::harness::{
+    START_MS, both_dbs,
+    databases::{execute, in_tx, number, rows, values},
+    outbox::{Scene, promise_of, result, settle, start},
+};
+
+/// The end of a scene's window.
+const DEADLINE_MS: i64 = START_MS + 15 * MINUTE_MS;
+
+/// A promise of another partner in another zone, without an issue.
+fn unwritten(no: i64, skipped: bool) -> NewPromise {
+    NewPromise {
+        id: format!("prm_{no}"),
+        reader_zone: "Europe/Oslo".to_owned(),
+        partner_slug: format!("p{no}"),
+        nominal_local: "2027-02-09T10:00".to_owned(),
+        skipped,
+        because: Some("nothing was written for this date".to_owned()),
+        ..promise_of("fold-forward", 10)
+    }
+}
+
+both_dbs! {
+    /// What an issue promises stands once; what nobody keeps gives way to what is there, and to the issue when it comes.
+    async fn a_promise_stands_once(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        let again = NewPromise { id: "prm_again".to_owned(), ..promise_of("fold-forward", 1) };
+        let mut tx = db.begin().await.unwrap();
+        let error = insert(&mut tx, Some("iss_other"), std::slice::from_ref(&again)).await.unwrap_err();
+        assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
+        drop(tx);
+        in_tx!(db, tx => insert(tx, None, &[again]));
+        let of = "SELECT COUNT(*) FROM promise WHERE issue_id = $1";
+        assert_eq!(number(&db, of, values![&scene.issue]).await, 1, "it still belongs to its issue");
+        in_tx!(db, tx => insert(tx, None, &[unwritten(1, false), unwritten(2, true)]));
+        let known = |since: &'static str| { let db = db.clone(); async move { entered(&db, "fold-forward", since).await.unwrap() } };
+        assert_eq!(known("2027-01-01").await, ["2027-01-12T10:00", "2027-02-09T10:00"]);
+        assert_eq!(known("2027-01-13").await, ["2027-02-09T10:00"]);
+        assert_eq!(in_tx!(db, tx => remove_unwritten(tx, "fold-forward", "2027-02-09T10:00")), 2);
+        assert_eq!(in_tx!(db, tx => remove_unwritten(tx, "fold-forward", "2027-01-12T10:00")), 0);
+    }
+
+    /// What was accepted after the window is accepted and not on time; the ledger holds what was counted when the window
+    /// was over, and is closed when the issue has ended.
+    async fn counting_knows_late_from_on_time(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 3).await;
+        let node = scene.node();
+        let window = start(&db, node, START_MS, &scene.issue, 10).await;
+        let mut results: Vec<_> = window.iter().map(|c| result(c, DeliveryState::Accepted, None)).collect();
+        results[0].accepted_ms = Some(DEADLINE_MS);
+        results[1].accepted_ms = Some(DEADLINE_MS + 1);
+        settle(&db, node, &results[..2]).await;
+        let promise = of_issue(&db, &scene.issue).await.unwrap().remove(0);
+        assert_eq!((promise.recipients, promise.accepted, promise.on_time), (3, 2, 1));
+        assert_eq!((promise.nominal_local.as_str(), promise.zone.as_str()), ("2027-01-12T10:00", "Europe/Copenhagen"));
+        assert_eq!(promise.due_ms, START_MS);
+        assert!(uncounted(&db, DEADLINE_MS, DEADLINE_MS).await.unwrap().is_empty(), "the window is open");
+        assert!(count(&db, &scene.issue, DEADLINE_MS).await.unwrap().is_empty());
+        let over = DEADLINE_MS + 2;
+        assert_eq!(uncounted(&db, over, over).await.unwrap(), [scene.issue.as_str()]);
+        let counts = count(&db, &scene.issue, over).await.unwrap();
+        let counted = Count { id: "prm_fold-forward".to_owned(), suppressed: 0, on_time: 1, accepted: 2 };
+        assert_eq!(counts, [counted]);
+        assert_eq!(in_tx!(db, tx => record(tx, &counts, over)), 1);
+        assert!(uncounted(&db, over, over).await.unwrap().is_empty(), "just counted");
+        assert_eq!(uncounted(&db, over + 1, over + 1).await.unwrap().len(), 1, "and again while it is on its way");
+        let told = hours(&db, Some("fold-forward"), Some("northlight"), 0, 12).await.unwrap().remove(0);
+        assert_eq!(told.hour().judge(told.share(), over), Some(PromiseVerdict::Partial));
+        assert_eq!((told.eligible, told.on_time, told.accepted, told.deadline_ms), (3, 1, 2, DEADLINE_MS));
+        let down = let_down(&db, "fold-forward", "2027-01-12T10:00").await.unwrap();
+        assert_eq!((down.len(), down[0].partner_slug.as_str(), down[0].on_time), (1, "northlight", 1));
+
+        settle(&db, node, &[result(&window[2], DeliveryState::Suppressed, None)]).await;
+        in_tx!(db, tx => issues::finish(tx, over));
+        let counts = count(&db, &scene.issue, over).await.unwrap();
+        in_tx!(db, tx => record(tx, &counts, over));
+        assert!(uncounted(&db, over + 9, over + 9).await.unwrap().is_empty(), "closed");
+        let told = hours(&db, None, None, 0, 12).await.unwrap().remove(0);
+        assert_eq!((told.eligible, told.suppressed), (2, 1), "who wants no mail any more is no reader we let down");
+        assert_eq!(told.hour().judge(told.share(), over), Some(PromiseVerdict::Late));
+
+        execute(&db, "UPDATE delivery SET state = 'failed', accepted_ms = NULL WHERE id = $1", values![&window[1].id]).await;
+        assert!(in_tx!(db, tx => outbox::send_again(tx, &window[1].id, over, MINUTE_MS)));
+        assert_eq!(in_tx!(db, tx => reopen(tx)), 1);
+        assert_eq!(uncounted(&db, over + 9, over + 9).await.unwrap().len(), 1, "it goes on, and so does the count");
+    }
+
+    /// What no issue keeps is missed when its time is over, and what a rule skipped is no miss.
+    async fn what_nobody_keeps_is_closed(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        in_tx!(db, tx => insert(tx, None, &[unwritten(1, false), unwritten(2, true)]));
+        assert_eq!(in_tx!(db, tx => close_hopeless(tx, DEADLINE_MS)), 0);
+        assert_eq!(in_tx!(db, tx => close_hopeless(tx, DEADLINE_MS + 1)), 2);
+        let verdict = |partner: &'static str| { let db = db.clone(); async move {
+            let told = hours(&db, None, Some(partner), START_MS - 1, 1).await.unwrap().remove(0);
+            (told.hour().judge(told.share(), DEADLINE_MS + 1), told.because.is_some())
+        } };
+        assert_eq!(verdict("p1").await, (Some(PromiseVerdict::Missed), true));
+        assert_eq!(verdict("p2").await, (Some(PromiseVerdict::Skipped), true));
+        let all = hours(&db, Some("fold-forward"), None, 0, 12).await.unwrap();
+        let told: Vec<_> = all.iter().map(|it| (it.nominal_local.as_str(), it.eligible, it.skipped)).collect();
+        assert_eq!(told, [("2027-02-09T10:00", 10, 10), ("2027-01-12T10:00", 1, 0)]);
+        // What one node entered in the moment in which another stored the issue.
+        let stray = NewPromise { id: "prm_stray".to_owned(), partner_slug: "p9".to_owned(), ..promise_of("fold-forward", 3) };
+        in_tx!(db, tx => insert(tx, None, &[stray]));
+        in_tx!(db, tx => close_hopeless(tx, START_MS));
+        assert!(hours(&db, None, Some("p9"), 0, 9).await.unwrap().is_empty());
+        let left = left_out(&db, &scene.issue).await.unwrap();
+        assert!(left.is_empty());
+        execute(&db, "UPDATE audience_decision SET included = FALSE, reason = 'role'", vec![]).await;
+        assert_eq!(left_out(&db, &scene.issue).await.unwrap(), [("role".to_owned(), 1)]);
+    }
+
+    /// A lead's clock is a promise of its partner's, wherever it runs.
+    async fn clocks_are_promises_too(db: Db) {
+        assert!(clocks(&db, None, 0, 9).await.unwrap().is_empty());
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        drop(scene);
+        execute(&db, "INSERT INTO lead (id, partner_slug, email, email_key, name, company, locale, stage, score, fit, because,
+             asset, origin, created_ms, updated_ms)
+             VALUES ('led_1', 'northlight', 'a@b.example', 'a@b.example', 'A', 'B', 'en', 'offered', 1, 'A', '', '', '', 1, 1)", vec![]).await;
+        for (kind, due_ms) in [("accept", 100), ("next_step", 300)] {
+            execute(&db, "INSERT INTO sla_clock (lead_id, kind, started_ms, due_ms, owner) VALUES ('led_1', $1, 0, $2, 'Dana')",
+                values![kind, due_ms]).await;
+        }
+        let told = clocks(&db, Some("northlight"), 0, 9).await.unwrap();
+        assert_eq!(told.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>(), ["next_step", "accept"]);
+        assert!(clocks(&db, Some("thornbury"), 0, 9).await.unwrap().is_empty());
+        assert_eq!(clocks(&db, None, 100, 9).await.unwrap().len(), 1);
+        assert_eq!(rows::<(i64,)>(&db, "SELECT COUNT(*) FROM sla_clock", vec![]).await, [(2,)]);
+    }
+}
