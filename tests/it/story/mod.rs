@@ -23,6 +23,7 @@ mod post;
 mod preview;
 mod process_faults;
 mod processes;
+mod promises;
 mod recall;
 mod revisions;
 pub mod rig;

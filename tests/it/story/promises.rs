@@ -1,0 +1,222 @@
+//! Whether a cadence was kept: what was sent, what was late, what was never written.
+
+use std::{fs, path::Path};
+
+use partnercast::{
+    domain::{
+        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
+        program::PromiseVerdict,
+    },
+    store::{
+        Db, issues,
+        promises::{self, Hours},
+    },
+    work::{publish, sync},
+};
+
+use super::{
+    Rig,
+    rig::{EVE_MS, copied},
+};
+use crate::harness::{
+    both_dbs,
+    databases::{execute, values},
+};
+
+/// 2027-04-13 00:00 UTC, a second Tuesday for which the demo content has no issue.
+const APRIL_MS: UtcMs = EVE_MS + 91 * DAY_MS + 4 * HOUR_MS;
+
+/// How each date of `newsletter` went, as the ledger has it, latest first: date, verdict, eligible, accepted, and why.
+async fn ledger(rig: &Rig, newsletter: &str) -> Vec<(String, Option<PromiseVerdict>, i64, i64, String)> {
+    let all = promises::hours(&rig.ctx.db, Some(newsletter), None, 0, 40).await.unwrap();
+    let told = |it: Hours| {
+        let verdict = it.hour().judge(it.share(), rig.clock_ms());
+        (it.nominal_local[..10].to_owned(), verdict, it.eligible, it.accepted, it.because.unwrap_or_default())
+    };
+    all.into_iter().map(told).collect()
+}
+
+/// Lets time pass in steps of `step_ms` until `until_ms`, as running processes would.
+async fn pass(rig: &Rig, until_ms: UtcMs, step_ms: i64) {
+    while rig.clock_ms() < until_ms {
+        rig.clock.set((rig.clock_ms() + step_ms).min(until_ms));
+        _ = publish::tick(&rig.ctx).await;
+        rig.drain().await;
+    }
+}
+
+/// A daily newsletter at 09:00 in Oslo beside the demo's, with issues for `dates`.
+fn daily(content: &Path, catch_up: &str, dates: &[&str]) {
+    let folder = content.join("newsletters/daily-note");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(
+        content.join("newsletters/daily-note.md"),
+        format!(
+            "---\nkind: newsletter\ntitle: Daily Note\ncadence: daily at 09:00\nzone: vendor\naudience:\n  \
+             tiers: [platinum]\nsender: newsletter\nfreeze_minutes: 60\napproval: automatic\n\
+             catch_up: {catch_up}\nwhy: \"You are a contact.\"\n---\nEvery day.\n"
+        ),
+    )
+    .unwrap();
+    for date in dates {
+        fs::write(
+            folder.join(format!("{date}.md")),
+            format!(
+                "---\nkind: issue\ntitle: \"Note of {date}\"\nnewsletter: daily-note\ndate: {date}\n\
+                 subject: \"Note of {date}\"\npreheader: \"p\"\ntheme: \"t\"\n---\nHello.\n"
+            ),
+        )
+        .unwrap();
+    }
+}
+
+/// A rig whose content has such a newsletter, stored on the eve.
+async fn with_daily(db: Db, catch_up: &str, dates: &[&str]) -> (Rig, tempfile::TempDir) {
+    let rig = Rig::new(db).await;
+    let dir = tempfile::tempdir().unwrap();
+    copied(dir.path());
+    daily(dir.path(), catch_up, dates);
+    sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+    (rig, dir)
+}
+
+/// The dates of the daily newsletter that were frozen, first to last, with what each waits for.
+async fn frozen(rig: &Rig) -> Vec<(String, bool)> {
+    let mut found = issues::named(&rig.ctx.db, None, Some("daily-note"), None).await.unwrap();
+    found.reverse();
+    found.into_iter().map(|issue| (issue.nominal_date, issue.held_because.is_some())).collect()
+}
+
+both_dbs! {
+    /// An issue that reached everybody at their hour is a promise kept, to each partner.
+    async fn an_issue_on_time_is_kept(db: Db) {
+        let rig = Rig::new(db).await;
+        pass(&rig, EVE_MS + 32 * HOUR_MS, 10 * MINUTE_MS).await;
+        let told = ledger(&rig, "fold-forward").await;
+        assert_eq!(told, [("2027-01-12".to_owned(), Some(PromiseVerdict::Kept), 33, 33, String::new())]);
+        let of_partner = promises::hours(&rig.ctx.db, None, Some("northlight"), 0, 12).await.unwrap();
+        assert_eq!((of_partner.len(), of_partner[0].eligible, of_partner[0].on_time), (1, 4, 4));
+        let down = promises::let_down(&rig.ctx.db, "fold-forward", "2027-01-12T09:00").await.unwrap();
+        assert!(down.is_empty(), "{down:?}");
+    }
+
+    /// A date for which nothing was written is a promise broken, and stands as such; when the issue comes before the last
+    /// hour is over it is late for some and no longer missed.
+    async fn a_date_without_an_issue_is_missed(db: Db) {
+        let rig = Rig::new(db).await;
+        pass(&rig, APRIL_MS - DAY_MS, 7 * DAY_MS).await;
+        let april = |told: &[(String, Option<PromiseVerdict>, i64, i64, String)]| {
+            told.iter().find(|row| row.0 == "2027-04-13").cloned()
+        };
+        assert_eq!(april(&ledger(&rig, "fold-forward").await), None, "not yet");
+        pass(&rig, APRIL_MS, 10 * MINUTE_MS).await;
+        let row = april(&ledger(&rig, "fold-forward").await).unwrap();
+        assert_eq!((row.1, row.2), (None, 33), "promised to all, and open: {row:?}");
+        assert!(row.4.contains("nothing was written"), "{row:?}");
+        pass(&rig, APRIL_MS + 20 * HOUR_MS, 30 * MINUTE_MS).await;
+        let row = april(&ledger(&rig, "fold-forward").await).unwrap();
+        assert_eq!((row.1, row.2, row.3), (Some(PromiseVerdict::Missed), 33, 0));
+        assert_eq!(promises::entered(&rig.ctx.db, "fold-forward", "2027-04-01").await.unwrap().len(), 1, "once");
+    }
+
+    /// Written in the middle of the night, it is late where the hour had passed and in time elsewhere.
+    async fn an_issue_written_late_is_late(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        pass(&rig, APRIL_MS - DAY_MS, 7 * DAY_MS).await;
+        pass(&rig, APRIL_MS + 3 * HOUR_MS, 10 * MINUTE_MS).await;
+        let folder = dir.path().join("newsletters/fold-forward");
+        let text = fs::read_to_string(folder.join("2027-03-09.md")).unwrap();
+        fs::write(folder.join("2027-04-13.md"), text.replace("date: 2027-03-09", "date: 2027-04-13")).unwrap();
+        let synced = sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        assert_eq!(synced.changed, 1, "{:?}", synced.findings);
+        pass(&rig, APRIL_MS + 24 * HOUR_MS, 10 * MINUTE_MS).await;
+        let row = ledger(&rig, "fold-forward").await.remove(0);
+        assert_eq!((row.0.as_str(), row.1), ("2027-04-13", Some(PromiseVerdict::Late)), "{row:?}");
+        assert_eq!(row.2, row.3);
+        let of = |partner: &'static str| { let db = rig.ctx.db.clone(); async move {
+            promises::hours(&db, None, Some(partner), APRIL_MS - DAY_MS, 1).await.unwrap().remove(0)
+        } };
+        let (adelaide, brazil) = (of("wattlebird").await, of("ipe").await);
+        assert!(adelaide.on_time < adelaide.eligible, "{adelaide:?}");
+        assert_eq!(brazil.on_time, brazil.eligible);
+    }
+
+    /// What cannot be fixed keeps its promise open until its hour, and then says why it was missed.
+    async fn what_cannot_be_fixed_is_missed_and_says_why(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &["2027-01-12"]).await;
+        let path = dir.path().join("newsletters/daily-note/2027-01-12.md");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("Hello.", "{{ partner.proof }}")).unwrap();
+        sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        let bare = "{\"primary\":\"#000000\",\"accent\":\"#000000\"}";
+        execute(&rig.ctx.db, "UPDATE partner SET brand = $1", values![bare]).await;
+        pass(&rig, EVE_MS + 13 * HOUR_MS, 10 * MINUTE_MS).await;
+        let row = ledger(&rig, "daily-note").await.remove(0);
+        assert_eq!(row.1, Some(PromiseVerdict::Missed), "{row:?}");
+        assert!(row.2 > 0 && row.4.starts_with("it could not be fixed: for "), "{row:?}");
+    }
+
+    /// After an outage of days: the latest by default, all if the newsletter says so, none if it says that.
+    async fn an_outage_is_caught_up_as_the_newsletter_says(db: Db) {
+        let dates = ["2027-01-12", "2027-01-13", "2027-01-14"];
+        // 10:30 in Oslo on the 14th: two days and an hour and a half late.
+        let back = EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS;
+        let (rig, _dir) = with_daily(db, "latest", &dates).await;
+        pass(&rig, back, 3 * DAY_MS).await;
+        let of = |date: &str, held| (date.to_owned(), held);
+        assert_eq!(frozen(&rig).await, [of("2027-01-14", false)]);
+        pass(&rig, back + HOUR_MS, 10 * MINUTE_MS).await;
+        let told = ledger(&rig, "daily-note").await;
+        let verdicts: Vec<_> = told.iter().map(|row| (row.0.as_str(), row.1)).collect();
+        let missed = Some(PromiseVerdict::Missed);
+        assert_eq!(verdicts, [("2027-01-14", Some(PromiseVerdict::Late)), ("2027-01-13", missed), ("2027-01-12", missed)]);
+        assert!(told[1].4.contains("only the latest is sent: 2027-01-14"), "{told:?}");
+    }
+
+    /// All of them, the old ones not without asking.
+    async fn all_are_caught_up_in_their_order(db: Db) {
+        let (rig, _dir) = with_daily(db, "all", &["2027-01-12", "2027-01-13", "2027-01-14"]).await;
+        let back = EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS;
+        pass(&rig, back, 3 * DAY_MS).await;
+        let of = |date: &str, held| (date.to_owned(), held);
+        assert_eq!(frozen(&rig).await, [of("2027-01-12", true), of("2027-01-13", true), of("2027-01-14", false)]);
+    }
+
+    /// None of them, and neither today's whose hour has passed.
+    async fn none_is_caught_up(db: Db) {
+        let (rig, _dir) = with_daily(db, "none", &["2027-01-13", "2027-01-14", "2027-01-15"]).await;
+        pass(&rig, EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS, 3 * DAY_MS).await;
+        assert_eq!(frozen(&rig).await, []);
+        pass(&rig, EVE_MS + 85 * HOUR_MS, 10 * MINUTE_MS).await;
+        assert_eq!(frozen(&rig).await, [("2027-01-15".to_owned(), false)]);
+        let told = ledger(&rig, "daily-note").await;
+        let verdicts: Vec<_> = told.iter().map(|row| (row.0.as_str(), row.1)).collect();
+        let missed = Some(PromiseVerdict::Missed);
+        assert_eq!(verdicts[0], ("2027-01-15", Some(PromiseVerdict::Kept)));
+        assert_eq!(verdicts[1..], [("2027-01-14", missed), ("2027-01-13", missed), ("2027-01-12", missed)]);
+        assert!(told[1].4.contains("does not catch up"), "{told:?}");
+        assert!(told[3].4.contains("nothing was written"), "{told:?}");
+    }
+
+    /// Tomorrow's issue waits for what of today's was never tried.
+    async fn issues_of_a_newsletter_leave_one_behind_the_other(db: Db) {
+        let (rig, _dir) = with_daily(db, "latest", &["2027-01-12", "2027-01-13"]).await;
+        // Nothing is sent meanwhile, as behind a relay that hangs.
+        for ms in [EVE_MS + 12 * HOUR_MS + 30 * MINUTE_MS, EVE_MS + 36 * HOUR_MS + 30 * MINUTE_MS] {
+            rig.clock.set(ms);
+            publish::tick(&rig.ctx).await.unwrap();
+        }
+        let states = || async {
+            let mut found = issues::named(&rig.ctx.db, None, Some("daily-note"), None).await.unwrap();
+            found.reverse();
+            found.into_iter().map(|issue| issue.state).collect::<Vec<_>>()
+        };
+        assert_eq!(states().await, ["sending", "approved"]);
+        rig.drain().await;
+        publish::tick(&rig.ctx).await.unwrap();
+        assert_eq!(states().await, ["done", "sending"]);
+        pass(&rig, EVE_MS + 40 * HOUR_MS, HOUR_MS).await;
+    }
+}
