@@ -12,6 +12,7 @@ pub mod init;
 pub mod migrate_to;
 pub mod plan;
 pub mod preview;
+pub mod promises;
 pub mod recall;
 pub mod revisions;
 pub mod serve;
@@ -71,6 +72,9 @@ enum Command {
     /// Show the issues ahead: when each is fixed and leaves, to whom, in which variants, who is left out and why, and
     /// what changed since the last one.
     Plan(plan::Arguments),
+    /// Show how promises were kept: each newsletter's last dates, to whom they were not, lead clocks; or a note to readers
+    /// about one that was broken.
+    Promises(promises::Arguments),
     /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it.
     Explain(explain::Arguments),
     /// List what a file of the content folder said when: numbers, commits, sizes, how many people have each.
@@ -145,6 +149,7 @@ pub fn main() -> ExitCode {
         Command::Resume(arguments) => block_on(steer::main(Lever::Resume, arguments)),
         Command::Cancel(arguments) => block_on(steer::main(Lever::Cancel, arguments)),
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
+        Command::Promises(arguments) => block_on(promises::main(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),

@@ -185,6 +185,11 @@ impl Languages {
         Ok(Self(languages.into_iter().map(|(tag, texts)| (tag, Arc::new(texts))).collect()))
     }
 
+    /// The languages there are, as tags.
+    pub(super) fn tags(&self) -> Vec<String> {
+        self.0.keys().cloned().collect()
+    }
+
     /// The texts in `language`, most specific first, else English, as `reader` wants them dated and counted.
     pub(super) fn of(&self, language: &Locale, reader: &Locale) -> Strings {
         let found = language.fallbacks().into_iter().find_map(|tag| self.0.get(tag));

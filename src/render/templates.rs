@@ -81,6 +81,11 @@ impl Templates {
         if self.languages.have(locale) { locale.clone() } else { Locale::en() }
     }
 
+    /// The languages that the interface speaks, as tags in their order.
+    pub fn languages(&self) -> Vec<String> {
+        self.languages.tags()
+    }
+
     /// The Typst layouts of documents.
     #[cfg(feature = "pdf")]
     pub(super) fn layouts(&self) -> &super::document::Layouts {

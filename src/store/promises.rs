@@ -241,18 +241,24 @@ impl Hours {
     }
 }
 
-/// The promises of a newsletter, or all; to a partner, or to all; latest first, those due after `since_ms`, at most
-/// `limit`.
+/// Which promises are asked for; what is left out restricts nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Asked<'a> {
+    /// The newsletter's slug.
+    pub newsletter: Option<&'a str>,
+    /// To readers of this partner.
+    pub partner: Option<&'a str>,
+    /// Promised for this local date, `YYYY-MM-DD`.
+    pub date: Option<&'a str>,
+    /// Due after this.
+    pub since_ms: UtcMs,
+}
+
+/// Promises by newsletter and local time, the latest first, at most `limit`.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn hours(
-    db: &Db,
-    newsletter: Option<&str>,
-    partner: Option<&str>,
-    since_ms: UtcMs,
-    limit: i64,
-) -> Result<Vec<Hours>> {
+pub async fn hours(db: &Db, asked: Asked<'_>, limit: i64) -> Result<Vec<Hours>> {
     db.all(
         "SELECT newsletter, nominal_local, MAX(issue_id) AS issue_id, MAX(due_ms) AS due_ms,
              MAX(due_ms + on_time_ms) AS deadline_ms,
@@ -263,9 +269,10 @@ pub async fn hours(
              MAX(because) AS because
          FROM promise
          WHERE ($1 IS NULL OR newsletter = $1) AND ($2 IS NULL OR partner_slug = $2) AND due_ms > $3
+           AND ($4 IS NULL OR substr(nominal_local, 1, 10) = $4)
          GROUP BY newsletter, nominal_local
-         ORDER BY nominal_local DESC, newsletter LIMIT $4",
-        args![newsletter, partner, since_ms, limit],
+         ORDER BY nominal_local DESC, newsletter LIMIT $5",
+        args![asked.newsletter, asked.partner, asked.since_ms, asked.date, limit],
     )
     .await
 }

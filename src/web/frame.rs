@@ -72,8 +72,9 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 6] = [
+const CONSOLE: [(&str, &str); 7] = [
     ("Overview", "/console"),
+    ("Promises", "/console/promises"),
     ("Leads", "/console/leads"),
     ("Partners", "/console/partners"),
     ("Content", "/console/content"),
@@ -168,6 +169,7 @@ impl Frame {
                 CONSOLE[2],
                 CONSOLE[3],
                 CONSOLE[4],
+                CONSOLE[5],
             ],
             Area::Demo => {
                 &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")]

@@ -164,6 +164,8 @@ fn console_routes() -> Routes {
         .route("/console/issues/{id}/people/{contact}", get(console::person::page))
         .route("/console/issues/{id}/{action}", post(console::issue::steer))
         .route("/console/issues/{id}/deliveries/{delivery}/again", post(console::issue::send_again))
+        .route("/console/promises", get(console::promises::list))
+        .route("/console/promises/{newsletter}/{date}", get(console::promises::page))
         .route("/console/dead-letters", get(console::dead_letters::page))
         .route("/console/dead-letters/again", post(console::dead_letters::again))
         .route("/console/renditions/{id}", get(console::content::rendition))

@@ -89,6 +89,8 @@ fn every_page_renders_with_every_sample() {
             &console::dead_letters::View::sample(empty),
         );
     }
+    samples.app("promises", "console/promises", Area::Console, &console::promises::ListView::sample());
+    samples.app("promise", "console/promise", Area::Console, &console::promises::View::sample());
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());

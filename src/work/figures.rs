@@ -9,6 +9,7 @@ use std::{
 use super::{
     context::Context,
     fresh::{Fresh, MOMENT},
+    kept::{self, Occurrence},
     publish::{self, Upcoming},
 };
 use crate::{
@@ -33,6 +34,8 @@ use crate::{
 const OVER: Duration = Duration::from_secs(15);
 /// Issues whose pace is remembered at most.
 const PACES_MAX: usize = 64;
+/// For so many days a broken promise is an alarm.
+const BROKEN_DAYS: i64 = 7;
 /// Promises ahead that are shown, of each newsletter.
 const AHEAD: usize = 3;
 
@@ -72,6 +75,8 @@ pub struct Overview {
     pub unfinished: i64,
     /// Promises ahead.
     pub upcoming: Vec<Upcoming>,
+    /// Promises of the last days that were broken, or are about to be: newsletter and date.
+    pub broken: Vec<(String, Occurrence)>,
 }
 
 impl Figures {
@@ -141,6 +146,7 @@ impl Figures {
                 events: events::recent(&ctx.db).await?,
                 unfinished: deliveries::unfinished(&ctx.db).await?,
                 upcoming: publish::upcoming(ctx, AHEAD).await?,
+                broken: kept::broken(ctx, BROKEN_DAYS).await?,
             })
         };
         self.overview.get("", MOMENT, ask).await

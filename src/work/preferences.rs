@@ -1,6 +1,6 @@
 //! What a reader of newsletters wants: unsubscribe in one click, choose, come back.
 
-use super::{context::Context, tokens::MailToken};
+use super::{context::Context, kept, tokens::MailToken};
 use crate::{
     domain::{
         engagement::EventKind,
@@ -58,6 +58,8 @@ pub struct Subscription {
     pub cadence: Option<Cadence>,
     /// Whether they get it.
     pub subscribed: bool,
+    /// Of its last promises to their partner's readers, how many were kept, and how many are over.
+    pub kept: (u32, u32),
 }
 
 async fn mail_of(ctx: &Context, token: &str) -> Result<deliveries::Sent> {
@@ -80,15 +82,17 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let locale = rendition.and_then(|view| Locale::parse(&view.locale).ok()).unwrap_or_else(Locale::en);
     let library = ctx.library();
     let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
-    let newsletters = library
-        .newsletters()
-        .map(|(asset, newsletter)| Subscription {
+    let mut newsletters = Vec::new();
+    for (asset, newsletter) in library.newsletters() {
+        let record = kept::newsletter(ctx, asset.slug(), Some(partner.slug.as_str())).await?;
+        newsletters.push(Subscription {
             subscribed: !is_stopped(asset.slug()) && !is_stopped(ALL),
             slug: asset.slug().to_owned(),
             title: asset.front.title.as_str().to_owned(),
             cadence: Cadence::parse(&newsletter.cadence).ok(),
-        })
-        .collect();
+            kept: (record.kept, record.kept + record.broken),
+        });
+    }
     Ok(Preferences {
         name: mail.recipient_name,
         email_masked: masked(&mail.recipient_key),

@@ -30,12 +30,15 @@ pub(super) struct Letter<'a> {
     pub(super) newsletter: &'a Newsletter,
 }
 
+/// The hours of one partner's readers, by zone: few.
+type OfPartner = Vec<(Tz, Arc<NewPromise>)>;
+
 /// The hours of one date.
 pub(super) struct PromisedHours<'a> {
     letter: Letter<'a>,
     nominal: NaiveDateTime,
     give_up: Option<(UtcMs, &'static str)>,
-    made: Mutex<HashMap<String, Vec<(Tz, Arc<NewPromise>)>>>,
+    made: Mutex<HashMap<String, OfPartner>>,
 }
 
 impl<'a> PromisedHours<'a> {

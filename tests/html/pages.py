@@ -31,6 +31,8 @@ CONSOLE = [
     (r"/console/content/.+", "preview"),
     (r"/console/issues/[^/]+", "issue"),
     (r"/console/issues/.+/people/[^/]+", "person"),
+    (r"/console/promises", "promises"),
+    (r"/console/promises/.+", "promise"),
     (r"/console/dead-letters", "dead_letters"),
     (r"/console/leads", "leads"),
     (r"/console/leads/.+", "lead"),

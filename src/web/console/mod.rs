@@ -10,6 +10,7 @@ pub mod overview;
 pub mod partners;
 pub mod person;
 pub mod progress;
+pub mod promises;
 pub mod revisions;
 pub mod signin;
 pub mod suppressions;

@@ -25,7 +25,7 @@ use crate::{
             world::World,
         },
     },
-    work::{Context, publish},
+    work::{Context, kept::Occurrence, publish},
 };
 
 /// Issues listed.
@@ -66,7 +66,7 @@ pub struct Alarm {
     /// What follows.
     pub text: String,
     /// Where more is said.
-    pub href: &'static str,
+    pub href: String,
 }
 
 /// A figure.
@@ -203,7 +203,7 @@ async fn view(ctx: &Context) -> Result<View> {
     let late = clocks.iter().filter(|clock| clock.due_ms < ctx.now_ms()).count();
     Ok(View {
         zone: zone.name().replace('_', " "),
-        alarms: alarms(ctx),
+        alarms: alarms(ctx, &figures.broken),
         tiles: vec![
             Tile {
                 label: "Promises kept",
@@ -252,20 +252,37 @@ async fn view(ctx: &Context) -> Result<View> {
 }
 
 /// What is wrong with the content folder, and which issue cannot be frozen.
-fn alarms(ctx: &Context) -> Vec<Alarm> {
+fn alarms(ctx: &Context, broken: &[(String, Occurrence)]) -> Vec<Alarm> {
     const HREF: &str = "/console/content";
     let refused = ctx.refused_findings().len();
     let folder = (refused > 0).then(|| Alarm {
         title: format!("The content folder has {}", counted(refused, "error", "errors")),
         text: "Nothing new of it is taken until that is mended; the content before it is in use.".to_owned(),
-        href: HREF,
+        href: HREF.to_owned(),
     });
     let faults = ctx.publishing_faults().into_iter().map(|fault| Alarm {
         title: "An issue cannot be frozen".to_owned(),
         text: fault,
-        href: HREF,
+        href: HREF.to_owned(),
     });
-    folder.into_iter().chain(faults).collect()
+    folder.into_iter().chain(faults).chain(broken.iter().map(broken_alarm)).collect()
+}
+
+fn broken_alarm((newsletter, occurrence): &(String, Occurrence)) -> Alarm {
+    let date = occurrence.date();
+    let because = occurrence.because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+    let counts = format!(
+        "{} of {} readers had it in time, {} by now",
+        occurrence.on_time, occurrence.eligible, occurrence.accepted
+    );
+    let (title, text) = match occurrence.verdict {
+        Some(verdict) => (format!("{newsletter} of {date} is {verdict}"), format!("{counts}{because}")),
+        None => (
+            format!("{newsletter} of {date} is promised, and there is no issue"),
+            format!("{} readers wait for it{because}", occurrence.eligible),
+        ),
+    };
+    Alarm { title, text, href: format!("/console/promises/{newsletter}/{date}") }
 }
 
 /// An event for a short list.
@@ -367,7 +384,7 @@ impl View {
             alarms: vec![Alarm {
                 title: "The content folder has 1 error".into(),
                 text: "Nothing new of it is taken until that is mended; the content before it is in use.".into(),
-                href: "/console/content",
+                href: "/console/content".into(),
             }],
             tiles: vec![
                 Tile { label: "Promises kept", value: "16 of 17".into(), text: "mails due, accepted within the time allowed".into(), bar: Some(kept_bar(16, 17)) },

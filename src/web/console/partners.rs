@@ -5,7 +5,10 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use serde::Serialize;
 
-use super::leads::{self, Line as LeadLine};
+use super::{
+    leads::{self, Line as LeadLine},
+    promises::{self, Card},
+};
 use crate::{
     domain::{
         kernel::Error,
@@ -15,9 +18,9 @@ use crate::{
     web::{
         frame::{Area, Frame},
         respond::{self, Answer},
-        view::{Fact, counted, when::time_of_day},
+        view::{Fact, chart::Bar, counted, when::time_of_day},
     },
-    work::Context,
+    work::{Context, kept},
 };
 
 /// The list.
@@ -75,6 +78,10 @@ pub struct View {
     pub logo_alt: String,
     /// Brand and more.
     pub facts: Vec<Fact>,
+    /// How promises to its readers were kept.
+    pub promises: Vec<Card>,
+    /// How its reps keep lead clocks.
+    pub clocks: Bar,
 }
 
 /// A person there.
@@ -124,6 +131,7 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
 pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> Answer {
     let partner = partners::partner(&ctx.db, &slug).await?.ok_or_else(|| Error::not_found("this partner"))?;
     let contacts = partners::contacts_of(&ctx.db, &slug).await?;
+    let promised = kept::newsletters(&ctx, Some(&slug)).await?;
     let view = View {
         text: format!(
             "{}, {} tier, {}, {}",
@@ -148,6 +156,8 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
         logo_dark: partner.brand.logo_dark.as_ref().map(|hash| format!("/media/{hash}.png")),
         logo_alt: partner.brand.logo_alt.clone().unwrap_or_else(|| partner.name.clone()),
         facts: facts(&partner, ctx.now_ms()),
+        promises: promised.into_iter().map(promises::card).collect(),
+        clocks: promises::clocks_bar(&kept::clocks(&ctx, Some(&slug)).await?),
         name: partner.name,
     };
     respond::page(
@@ -256,6 +266,8 @@ impl View {
             logo_dark: Some("/media/northlight-dark.png".into()),
             logo_alt: "Northlight MSP".into(),
             facts: vec![Fact::new("Website", "https://northlight.example")],
+            promises: promises::ListView::sample().newsletters,
+            clocks: promises::ListView::sample().clocks,
         }
     }
 }

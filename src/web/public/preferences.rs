@@ -60,6 +60,8 @@ pub struct Line {
     pub description: String,
     /// Whether they get it.
     pub subscribed: bool,
+    /// How it kept its last promises.
+    pub kept: Option<String>,
 }
 
 /// What was just done, in the address.
@@ -107,6 +109,7 @@ pub async fn page(
             .newsletters
             .into_iter()
             .map(|newsletter| Line {
+                kept: kept(&strings, newsletter.kept),
                 slug: newsletter.slug,
                 title: newsletter.title,
                 description: newsletter.cadence.map(|cadence| strings.cadence(&cadence)).unwrap_or_default(),
@@ -180,6 +183,12 @@ pub async fn one_click(
     Ok((StatusCode::OK, "You are unsubscribed.\n").into_response())
 }
 
+/// `On time lately: 11 of 12`; nothing before the first is over.
+fn kept(strings: &Strings, (kept, over): (u32, u32)) -> Option<String> {
+    let number = |count: u32| strings.number(count.into());
+    (over > 0).then(|| strings.fill("kept_lately", &[("kept", &number(kept)), ("total", &number(over))]))
+}
+
 #[cfg(test)]
 impl View {
     /// Just unsubscribed.
@@ -199,6 +208,7 @@ impl View {
                 title: "Fold Forward".into(),
                 description: "second Tuesday at 09:00".into(),
                 subscribed: false,
+                kept: Some("On time lately: 11 of 12".into()),
             }],
         }
     }

@@ -2,13 +2,19 @@
 
 use super::{Finding, Group};
 use crate::{
-    domain::kernel::clock::{DAY_MS, MINUTE_MS},
+    domain::{
+        kernel::clock::{DAY_MS, MINUTE_MS},
+        program::PromiseVerdict,
+    },
     store::{
         Db,
         inspect::{self, PAUSED_MAX, Paused, Rates},
+        promises::{self, Asked},
     },
 };
 
+/// Promises are looked at for so many days.
+const PROMISED_DAYS: i64 = 7;
 /// A message that is due and waits longer is told about.
 const WAIT_MS_MAX: i64 = 10 * MINUTE_MS;
 /// Share of addresses that do not exist, from which providers take notice and action, per thousand.
@@ -70,7 +76,49 @@ pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
         ),
     ];
     findings.extend(paused(&queue.paused));
+    findings.extend(promised(db, now_ms).await);
     findings.extend(rates(db, now_ms).await);
+    findings
+}
+
+/// How promises of the last days were kept, each that was not with the way to see it.
+async fn promised(db: &Db, now_ms: i64) -> Vec<Finding> {
+    let finding = || Finding::new(Group::Queue, "promises", "promises");
+    let asked = Asked { since_ms: now_ms - PROMISED_DAYS * DAY_MS, ..Asked::default() };
+    let hours = match promises::hours(db, asked, 100).await {
+        Ok(hours) => hours,
+        Err(error) => {
+            let fix = "see the database's findings";
+            return vec![finding().unknown(format!("cannot be read: {}", error.public()), fix)];
+        }
+    };
+    let mut findings = Vec::new();
+    for hours in &hours {
+        let name =
+            format!("{}/{}", hours.newsletter, &hours.nominal_local[..10.min(hours.nominal_local.len())]);
+        let because = hours.because.as_ref().filter(|because| !because.is_empty());
+        let because = because.map(|because| format!(": {because}")).unwrap_or_default();
+        match hours.hour().judge(hours.share(), now_ms) {
+            None if hours.issue_id.is_none() && hours.eligible > 0 => {
+                let found =
+                    format!("{name} is promised to {} people and has no issue{because}", hours.eligible);
+                findings.push(finding().warn(found, "write it, or say that it comes late"));
+            }
+            Some(PromiseVerdict::Late | PromiseVerdict::Partial | PromiseVerdict::Missed) => {
+                let found = format!(
+                    "{name} was not kept: {} of {} had it in time, {} by now{because}",
+                    hours.on_time, hours.eligible, hours.accepted
+                );
+                let fix =
+                    format!("`partnercast promises {} --note` begins a note to readers", hours.newsletter);
+                findings.push(finding().warn(found, fix));
+            }
+            _ => {}
+        }
+    }
+    if findings.is_empty() {
+        findings.push(finding().pass(format!("none was broken in the last {PROMISED_DAYS} days")));
+    }
     findings
 }
 

@@ -9,8 +9,8 @@ use partnercast::{
     store::{
         issues, outbox,
         promises::{
-            Count, NewPromise, clocks, close_hopeless, count, entered, hours, insert, left_out, let_down,
-            of_issue, record, remove_unwritten, reopen, uncounted,
+            Asked, Count, NewPromise, clocks, close_hopeless, count, entered, hours, insert, left_out,
+            let_down, of_issue, record, remove_unwritten, reopen, uncounted,
         },
     },
 };
@@ -81,7 +81,7 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => record(tx, &counts, over)), 1);
         assert!(uncounted(&db, over, over).await.unwrap().is_empty(), "just counted");
         assert_eq!(uncounted(&db, over + 1, over + 1).await.unwrap().len(), 1, "and again while it is on its way");
-        let told = hours(&db, Some("fold-forward"), Some("northlight"), 0, 12).await.unwrap().remove(0);
+        let told = hours(&db, Asked { newsletter: Some("fold-forward"), partner: Some("northlight"), date: Some("2027-01-12"), since_ms: 0 }, 12).await.unwrap().remove(0);
         assert_eq!(told.hour().judge(told.share(), over), Some(PromiseVerdict::Partial));
         assert_eq!((told.eligible, told.on_time, told.accepted, told.deadline_ms), (3, 1, 2, DEADLINE_MS));
         let down = let_down(&db, "fold-forward", "2027-01-12T10:00").await.unwrap();
@@ -92,7 +92,7 @@ both_dbs! {
         let counts = count(&db, &scene.issue, over).await.unwrap();
         in_tx!(db, tx => record(tx, &counts, over));
         assert!(uncounted(&db, over + 9, over + 9).await.unwrap().is_empty(), "closed");
-        let told = hours(&db, None, None, 0, 12).await.unwrap().remove(0);
+        let told = hours(&db, Asked::default(), 12).await.unwrap().remove(0);
         assert_eq!((told.eligible, told.suppressed), (2, 1), "who wants no mail any more is no reader we let down");
         assert_eq!(told.hour().judge(told.share(), over), Some(PromiseVerdict::Late));
 
@@ -109,19 +109,19 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => close_hopeless(tx, DEADLINE_MS)), 0);
         assert_eq!(in_tx!(db, tx => close_hopeless(tx, DEADLINE_MS + 1)), 2);
         let verdict = |partner: &'static str| { let db = db.clone(); async move {
-            let told = hours(&db, None, Some(partner), START_MS - 1, 1).await.unwrap().remove(0);
+            let told = hours(&db, Asked { partner: Some(partner), since_ms: START_MS - 1, ..Asked::default() }, 1).await.unwrap().remove(0);
             (told.hour().judge(told.share(), DEADLINE_MS + 1), told.because.is_some())
         } };
         assert_eq!(verdict("p1").await, (Some(PromiseVerdict::Missed), true));
         assert_eq!(verdict("p2").await, (Some(PromiseVerdict::Skipped), true));
-        let all = hours(&db, Some("fold-forward"), None, 0, 12).await.unwrap();
+        let all = hours(&db, Asked { newsletter: Some("fold-forward"), ..Asked::default() }, 12).await.unwrap();
         let told: Vec<_> = all.iter().map(|it| (it.nominal_local.as_str(), it.eligible, it.skipped)).collect();
         assert_eq!(told, [("2027-02-09T10:00", 10, 10), ("2027-01-12T10:00", 1, 0)]);
         // What one node entered in the moment in which another stored the issue.
         let stray = NewPromise { id: "prm_stray".to_owned(), partner_slug: "p9".to_owned(), ..promise_of("fold-forward", 3) };
         in_tx!(db, tx => insert(tx, None, &[stray]));
         in_tx!(db, tx => close_hopeless(tx, START_MS));
-        assert!(hours(&db, None, Some("p9"), 0, 9).await.unwrap().is_empty());
+        assert!(hours(&db, Asked { partner: Some("p9"), ..Asked::default() }, 9).await.unwrap().is_empty());
         let left = left_out(&db, &scene.issue).await.unwrap();
         assert!(left.is_empty());
         execute(&db, "UPDATE audience_decision SET included = FALSE, reason = 'role'", vec![]).await;

@@ -9,7 +9,7 @@ use partnercast::{
     },
     store::{
         Db, issues,
-        promises::{self, Hours},
+        promises::{self, Asked, Hours},
     },
     work::{publish, sync},
 };
@@ -28,7 +28,9 @@ const APRIL_MS: UtcMs = EVE_MS + 91 * DAY_MS + 4 * HOUR_MS;
 
 /// How each date of `newsletter` went, as the ledger has it, latest first: date, verdict, eligible, accepted, and why.
 async fn ledger(rig: &Rig, newsletter: &str) -> Vec<(String, Option<PromiseVerdict>, i64, i64, String)> {
-    let all = promises::hours(&rig.ctx.db, Some(newsletter), None, 0, 40).await.unwrap();
+    let all = promises::hours(&rig.ctx.db, Asked { newsletter: Some(newsletter), ..Asked::default() }, 40)
+        .await
+        .unwrap();
     let told = |it: Hours| {
         let verdict = it.hour().judge(it.share(), rig.clock_ms());
         (it.nominal_local[..10].to_owned(), verdict, it.eligible, it.accepted, it.because.unwrap_or_default())
@@ -94,7 +96,7 @@ both_dbs! {
         pass(&rig, EVE_MS + 32 * HOUR_MS, 10 * MINUTE_MS).await;
         let told = ledger(&rig, "fold-forward").await;
         assert_eq!(told, [("2027-01-12".to_owned(), Some(PromiseVerdict::Kept), 33, 33, String::new())]);
-        let of_partner = promises::hours(&rig.ctx.db, None, Some("northlight"), 0, 12).await.unwrap();
+        let of_partner = promises::hours(&rig.ctx.db, Asked { partner: Some("northlight"), ..Asked::default() }, 12).await.unwrap();
         assert_eq!((of_partner.len(), of_partner[0].eligible, of_partner[0].on_time), (1, 4, 4));
         let down = promises::let_down(&rig.ctx.db, "fold-forward", "2027-01-12T09:00").await.unwrap();
         assert!(down.is_empty(), "{down:?}");
@@ -136,7 +138,7 @@ both_dbs! {
         assert_eq!((row.0.as_str(), row.1), ("2027-04-13", Some(PromiseVerdict::Late)), "{row:?}");
         assert_eq!(row.2, row.3);
         let of = |partner: &'static str| { let db = rig.ctx.db.clone(); async move {
-            promises::hours(&db, None, Some(partner), APRIL_MS - DAY_MS, 1).await.unwrap().remove(0)
+            promises::hours(&db, Asked { partner: Some(partner), since_ms: APRIL_MS - DAY_MS, ..Asked::default() }, 1).await.unwrap().remove(0)
         } };
         let (adelaide, brazil) = (of("wattlebird").await, of("ipe").await);
         assert!(adelaide.on_time < adelaide.eligible, "{adelaide:?}");

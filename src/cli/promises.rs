@@ -1,0 +1,151 @@
+//! `partnercast promises`
+
+use std::sync::Arc;
+
+use super::{ConfigArgument, load, say, start_log};
+use crate::{
+    app,
+    domain::kernel::{Error, Locale, Result},
+    render::Templates,
+    store::Db,
+    work::{
+        Context,
+        kept::{self, Occurrence, Record},
+        sync,
+    },
+};
+
+/// Arguments of `promises`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// A newsletter's slug; all of them if left out.
+    newsletter: Option<String>,
+    /// As kept to this partner's readers.
+    #[arg(long, conflicts_with = "note")]
+    partner: Option<String>,
+    /// Print a note for readers about the latest promise that was broken, to write the reason into.
+    #[arg(long, requires = "newsletter")]
+    note: bool,
+    /// The note is about this date instead.
+    #[arg(long, requires = "note")]
+    date: Option<String>,
+    /// The note's language.
+    #[arg(long, requires = "note", default_value = "en")]
+    locale: String,
+    /// JSON; times are UTC milliseconds.
+    #[arg(long, conflicts_with = "note")]
+    json: bool,
+}
+
+/// Prints how promises were kept. Only reads, so it works beside a running `serve` on both databases.
+///
+/// # Errors
+/// The database cannot be read, or there is no such newsletter or promise.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let db = Db::open_read_only(&config.database.url).await?;
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
+    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
+    sync::load(&ctx).await?;
+    let said = tell(&ctx, &arguments).await;
+    ctx.db.close().await;
+    said?.iter().for_each(|line| say(line));
+    Ok(())
+}
+
+async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
+    let partner = arguments.partner.as_deref();
+    let records = match &arguments.newsletter {
+        Some(slug) => {
+            let record = kept::newsletter(ctx, slug, partner).await?;
+            if record.cadence.is_none() && record.occurrences.is_empty() {
+                let known: Vec<String> =
+                    ctx.library().newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
+                let hint = format!("there is {}", known.join(", "));
+                return Err(Error::not_found_but(format!("newsletter {slug}"), hint));
+            }
+            vec![record]
+        }
+        None => kept::newsletters(ctx, partner).await?,
+    };
+    if arguments.note {
+        return note(ctx, arguments, &records).await;
+    }
+    let clocks = kept::clocks(ctx, partner).await?;
+    if arguments.json {
+        let all = serde_json::json!({ "newsletters": records, "lead_clocks": clocks });
+        let text =
+            serde_json::to_string_pretty(&all).map_err(|error| Error::internal("JSON").because(error))?;
+        return Ok(vec![text]);
+    }
+    let mut lines: Vec<String> = records.iter().flat_map(record_lines).collect();
+    lines.push(match clocks.kept_percent {
+        Some(percent) => format!(
+            "lead clocks: {} of {} stopped in time ({percent} %), {} running; last 90 days",
+            clocks.kept,
+            clocks.kept + clocks.broken,
+            clocks.open
+        ),
+        None => format!("lead clocks: none is over, {} running; last 90 days", clocks.open),
+    });
+    Ok(lines)
+}
+
+async fn note(ctx: &Context, arguments: &Arguments, records: &[Record]) -> Result<Vec<String>> {
+    let locale = Locale::parse(&arguments.locale)?;
+    let Some(record) = records.first() else { return Ok(Vec::new()) };
+    let occurrence = kept::to_own_up_to(ctx, &record.newsletter, arguments.date.as_deref()).await?;
+    let Some(occurrence) = occurrence else {
+        let what = arguments.date.as_ref().map_or_else(
+            || format!("a broken promise of {}", record.newsletter),
+            |date| format!("a promise of {} for {date}", record.newsletter),
+        );
+        return Err(Error::not_found(what));
+    };
+    let text = kept::note(ctx, &record.title, &occurrence, &locale).ok_or_else(|| {
+        Error::conflict(format!(
+            "{}/{} is {}; there is nothing to own up to",
+            record.newsletter,
+            occurrence.date(),
+            occurrence.verdict.unwrap_or("not over yet")
+        ))
+    })?;
+    Ok(vec![text.trim_end().to_owned()])
+}
+
+fn record_lines(record: &Record) -> Vec<String> {
+    let over = record.kept + record.broken;
+    let rate = match record.kept_percent {
+        Some(percent) => format!("{} of {over} kept ({percent} %)", record.kept),
+        None => "nothing is over yet".to_owned(),
+    };
+    let skipped = match record.skipped {
+        0 => String::new(),
+        many => format!(", {many} skipped by rule and not counted"),
+    };
+    let cadence = record.cadence.as_deref().unwrap_or("no longer in the content");
+    let mut lines = vec![format!("{}: {rate}{skipped}  ({cadence})", record.newsletter)];
+    lines.extend(record.occurrences.iter().map(line));
+    lines
+}
+
+fn line(occurrence: &Occurrence) -> String {
+    let mut counts =
+        format!("{} of {} on time, {} by now", occurrence.on_time, occurrence.eligible, occurrence.accepted);
+    if occurrence.suppressed > 0 {
+        counts.push_str(&format!(", {} stopped since", occurrence.suppressed));
+    }
+    if occurrence.skipped > 0 {
+        counts.push_str(&format!(", {} skipped by rule", occurrence.skipped));
+    }
+    let because = occurrence.because.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
+    format!(
+        "  {}  {:<8}{counts}{because}",
+        occurrence.nominal_local.replace('T', " "),
+        occurrence.verdict.unwrap_or("open")
+    )
+}

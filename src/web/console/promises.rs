@@ -1,0 +1,361 @@
+//! Promises: how often each cadence was kept, and what came of each date.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    domain::{
+        kernel::{Error, Locale},
+        program::{ExclusionReason, PromiseVerdict},
+    },
+    store::promises,
+    web::{
+        frame::{self, Area, Frame},
+        respond::{self, Answer},
+        view::{
+            Fact, authored,
+            chart::{Badge, Bar, Tone},
+            counted,
+            when::Moment,
+            world::nominal,
+        },
+    },
+    work::{
+        Context,
+        kept::{self, Clocks, Occurrence, Record},
+    },
+};
+
+/// The list.
+#[derive(Debug, Serialize)]
+pub struct ListView {
+    /// One card a newsletter.
+    pub newsletters: Vec<Card>,
+    /// How lead clocks are kept.
+    pub clocks: Bar,
+    /// The same in a sentence.
+    pub clocks_say: String,
+}
+
+/// A newsletter.
+#[derive(Debug, Serialize)]
+pub struct Card {
+    /// Its title.
+    pub title: String,
+    /// Its cadence in words.
+    pub cadence: String,
+    /// `11 of 12 kept`.
+    pub rate: String,
+    /// What stands beside it.
+    pub beside: String,
+    /// The first first.
+    pub marks: Vec<Mark>,
+}
+
+/// A date and how it went.
+#[derive(Debug, Serialize)]
+pub struct Mark {
+    /// More about it.
+    pub href: String,
+    /// `12 Jan 2027`.
+    pub date: String,
+    /// How it went.
+    pub badge: Badge,
+}
+
+/// One date of a newsletter.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// The newsletter's title.
+    pub title: String,
+    /// When it was promised.
+    pub promised: String,
+    /// How it went.
+    pub badge: Badge,
+    /// Why nothing was sent, or why it was skipped.
+    pub because: Option<String>,
+    /// Where its issue is.
+    pub issue: Option<String>,
+    /// Those it was promised to.
+    pub bar: Bar,
+    /// Counts.
+    pub facts: Vec<Fact>,
+    /// To whom it was not kept.
+    pub let_down: Vec<LetDown>,
+    /// Who was never promised anything, by reason.
+    pub left_out: Vec<Fact>,
+    /// What to say in the next issue.
+    pub note: Option<Note>,
+}
+
+/// A partner to whom it was not kept.
+#[derive(Debug, Serialize)]
+pub struct LetDown {
+    /// Its page.
+    pub href: String,
+    /// Its slug.
+    pub partner: String,
+    /// When it was due there.
+    pub due: Moment,
+    /// `2 of 3`.
+    pub on_time: String,
+    /// `3 of 3`.
+    pub accepted: String,
+}
+
+/// What to say in the next issue.
+#[derive(Debug, Serialize)]
+pub struct Note {
+    /// The text.
+    pub text: String,
+    /// Its language.
+    pub lang: String,
+    /// Which way it runs.
+    pub dir: &'static str,
+    /// The others it can be had in.
+    pub languages: Vec<String>,
+}
+
+/// `GET /console/promises`
+pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
+    let records = kept::newsletters(&ctx, None).await?;
+    let clocks = kept::clocks(&ctx, None).await?;
+    let view = ListView {
+        newsletters: records.into_iter().map(card).collect(),
+        clocks: clocks_bar(&clocks),
+        clocks_say: match clocks.kept_percent {
+            Some(percent) => format!("{percent} % of the clocks that are over were stopped in time"),
+            None => "No clock has run out or been stopped yet.".to_owned(),
+        },
+    };
+    let frame = Frame::new(&ctx, Area::Console, "Promises", "/console/promises");
+    respond::page(&ctx, "console/promises", &frame, &view)
+}
+
+/// Which language the note is in.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Wanted {
+    locale: Option<String>,
+}
+
+/// `GET /console/promises/{newsletter}/{date}`
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Path((newsletter, date)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+) -> Answer {
+    let occurrence = kept::occurrence(&ctx, &newsletter, &date).await?;
+    let occurrence = occurrence.ok_or_else(|| Error::not_found("this promise"))?;
+    let record = kept::newsletter(&ctx, &newsletter, None).await?;
+    let (_, zone) = frame::vendor(&ctx);
+    let let_down = promises::let_down(&ctx.db, &newsletter, &occurrence.nominal_local).await?;
+    let left_out = kept::left_out(&ctx, &occurrence).await?;
+    let title = authored(&record.title);
+    let locale = wanted.locale.as_deref().and_then(|tag| Locale::parse(tag).ok()).unwrap_or_else(Locale::en);
+    let view = View {
+        promised: nominal(&occurrence.nominal_local),
+        badge: badge(occurrence.verdict()),
+        because: occurrence.because.clone(),
+        issue: occurrence.issue_id.as_ref().map(|id| format!("/console/issues/{id}")),
+        bar: bar(&occurrence),
+        facts: facts(&occurrence),
+        let_down: let_down.into_iter().map(|line| let_down_line(line, zone)).collect(),
+        left_out: left_out
+            .into_iter()
+            .map(|(reason, people)| Fact::new(reason_words(&reason), people.to_string()))
+            .collect(),
+        note: note(&ctx, &title, &occurrence, &locale),
+        title,
+    };
+    let frame = Frame::new(&ctx, Area::Console, &view.title, "/console/promises");
+    respond::page(&ctx, "console/promise", &frame, &view)
+}
+
+/// A newsletter with its last dates.
+pub fn card(record: Record) -> Card {
+    let over = record.kept + record.broken;
+    let mut beside = Vec::new();
+    if let Some(percent) = record.kept_percent {
+        beside.push(format!("{percent} %"));
+    }
+    if record.skipped > 0 {
+        beside.push(format!("{} skipped by rule, not counted", record.skipped));
+    }
+    let slug = record.newsletter;
+    let mut marks: Vec<Mark> = record
+        .occurrences
+        .iter()
+        .map(|occurrence| Mark {
+            href: format!("/console/promises/{slug}/{}", occurrence.date()),
+            date: short_date(occurrence.date()),
+            badge: badge(occurrence.verdict()),
+        })
+        .collect();
+    marks.reverse();
+    Card {
+        title: authored(&record.title),
+        cadence: record.cadence.unwrap_or_default(),
+        rate: if over == 0 {
+            "Nothing is over yet".to_owned()
+        } else {
+            format!("{} of {over} kept", record.kept)
+        },
+        beside: beside.join(" · "),
+        marks,
+    }
+}
+
+fn short_date(date: &str) -> String {
+    chrono::NaiveDate::parse_from_str(date, "%Y-%m-%d")
+        .map_or_else(|_| date.to_owned(), |day| day.format("%-d %b %Y").to_string())
+}
+
+/// How a promise went, in a word.
+pub fn badge(verdict: Option<PromiseVerdict>) -> Badge {
+    let tone: Tone = match verdict {
+        Some(PromiseVerdict::Kept) => "good",
+        Some(PromiseVerdict::Late | PromiseVerdict::Partial) => "warn",
+        Some(PromiseVerdict::Missed) => "bad",
+        Some(PromiseVerdict::Skipped) => "",
+        None => "brand",
+    };
+    Badge::new(tone, verdict.map_or("open", PromiseVerdict::as_str))
+}
+
+fn bar(occurrence: &Occurrence) -> Bar {
+    let late = occurrence.accepted - occurrence.on_time;
+    let missing = occurrence.eligible - occurrence.accepted;
+    Bar::of(&[
+        ("good", "on time", occurrence.on_time),
+        ("warn", "late", late),
+        ("bad", "not accepted", missing),
+    ])
+}
+
+/// Of a partner's or everybody's clocks.
+pub fn clocks_bar(clocks: &Clocks) -> Bar {
+    Bar::of(&[
+        ("good", "stopped in time", clocks.kept.into()),
+        ("bad", "late or run out", clocks.broken.into()),
+        ("brand", "running", clocks.open.into()),
+    ])
+}
+
+fn facts(occurrence: &Occurrence) -> Vec<Fact> {
+    let people = |count: i64| counted(usize::try_from(count).unwrap_or_default(), "person", "people");
+    let mut facts = vec![Fact::new("Promised to", people(occurrence.eligible))];
+    if occurrence.suppressed > 0 {
+        facts
+            .push(Fact::new("Wrote no more, at their word or their server’s", people(occurrence.suppressed)));
+    }
+    if occurrence.skipped > 0 {
+        facts.push(Fact::new("Skipped by a rule of the calendar", people(occurrence.skipped)));
+    }
+    facts
+}
+
+fn let_down_line(line: promises::LetDown, zone: Tz) -> LetDown {
+    LetDown {
+        href: format!("/console/partners/{}", line.partner_slug),
+        due: Moment::full(line.due_ms, line.reader_zone.parse().unwrap_or(zone)),
+        on_time: format!("{} of {}", line.on_time, line.eligible),
+        accepted: format!("{} of {}", line.accepted, line.eligible),
+        partner: line.partner_slug,
+    }
+}
+
+/// Why somebody is left out, in a few words.
+fn reason_words(reason: &str) -> &'static str {
+    match ExclusionReason::parse(reason) {
+        Some(ExclusionReason::Suppressed) => "On the do-not-send list",
+        Some(ExclusionReason::Unsubscribed) => "Unsubscribed",
+        Some(ExclusionReason::Paused) => "Paused it",
+        Some(ExclusionReason::Tier) => "Not for their partner’s tier",
+        Some(ExclusionReason::Type) => "Not for their type of partner",
+        Some(ExclusionReason::Region) => "Not for their region",
+        Some(ExclusionReason::Role) => "Not for their role",
+        Some(ExclusionReason::NoContent) => "Nothing in it for them",
+        Some(ExclusionReason::Calendar) => "Skipped by the calendar",
+        Some(ExclusionReason::Missed) => "Their hour had passed",
+        None => "Not recorded",
+    }
+}
+
+fn note(ctx: &Context, title: &str, occurrence: &Occurrence, locale: &Locale) -> Option<Note> {
+    let text = kept::note(ctx, title, occurrence, locale)?;
+    Some(Note {
+        text,
+        lang: locale.to_string(),
+        dir: locale.direction(),
+        languages: ctx.templates.languages(),
+    })
+}
+
+#[cfg(test)]
+impl ListView {
+    /// Two newsletters.
+    pub fn sample() -> Self {
+        let mark = |date: &str, verdict| Mark { href: "#".into(), date: date.into(), badge: badge(verdict) };
+        Self {
+            newsletters: vec![
+                Card {
+                    title: "Fold Forward".into(),
+                    cadence: "the second Tuesday of each month at 09:00".into(),
+                    rate: "2 of 3 kept".into(),
+                    beside: "66 % · 1 skipped by rule, not counted".into(),
+                    marks: vec![
+                        mark("10 Nov 2026", Some(PromiseVerdict::Kept)),
+                        mark("8 Dec 2026", Some(PromiseVerdict::Late)),
+                        mark("22 Dec 2026", Some(PromiseVerdict::Skipped)),
+                        mark("12 Jan 2027", Some(PromiseVerdict::Kept)),
+                        mark("9 Feb 2027", None),
+                    ],
+                },
+                Card {
+                    title: "Quarterly brief".into(),
+                    cadence: "the first Monday of each quarter at 09:00".into(),
+                    rate: "Nothing is over yet".into(),
+                    beside: String::new(),
+                    marks: Vec::new(),
+                },
+            ],
+            clocks: clocks_bar(&Clocks { kept_percent: Some(66), kept: 4, broken: 2, open: 1 }),
+            clocks_say: "66 % of the clocks that are over were stopped in time".into(),
+        }
+    }
+}
+
+#[cfg(test)]
+impl View {
+    /// A late one.
+    pub fn sample() -> Self {
+        Self {
+            title: "Fold Forward".into(),
+            promised: "Tue 12 Jan 2027, 09:00 each reader’s own time".into(),
+            badge: badge(Some(PromiseVerdict::Late)),
+            because: Some("it was not fixed in time".into()),
+            issue: Some("#".into()),
+            bar: Bar::of(&[("good", "on time", 30), ("warn", "late", 3), ("bad", "not accepted", 0)]),
+            facts: vec![Fact::new("Promised to", "33 people")],
+            let_down: vec![LetDown {
+                href: "#".into(),
+                partner: "wattlebird".into(),
+                due: Moment::full(1_799_706_600_000, chrono_tz::Australia::Adelaide),
+                on_time: "0 of 3".into(),
+                accepted: "3 of 3".into(),
+            }],
+            left_out: vec![Fact::new(reason_words("role"), "4")],
+            note: Some(Note {
+                text: "We promised **Fold Forward** for 12 January 2027, 09:00. It came late to some of you."
+                    .into(),
+                lang: "en".into(),
+                dir: "ltr",
+                languages: vec!["de".into(), "en".into()],
+            }),
+        }
+    }
+}

@@ -1,0 +1,249 @@
+//! What the promise ledger says: how often a cadence was kept, to whom it was not, and a note that owns up to it.
+
+use serde::Serialize;
+
+use super::context::Context;
+use crate::{
+    domain::{
+        content::Library,
+        kernel::{
+            Locale, Result,
+            clock::{DAY_MS, UtcMs},
+        },
+        program::{Cadence, KeptRate, PromiseVerdict, promise::judge_clock},
+    },
+    store::promises::{self, Asked, Hours},
+};
+
+/// Occurrences that make a newsletter's kept-rate.
+pub const OCCURRENCES: usize = 12;
+/// How far back they are looked for.
+const SINCE_MS: i64 = 3 * 366 * DAY_MS;
+/// Lead clocks that are looked at, the latest first.
+const CLOCKS_MAX: i64 = 1_000;
+/// How far back lead clocks are looked at.
+const CLOCKS_SINCE_MS: i64 = 90 * DAY_MS;
+
+/// One date of a newsletter.
+#[derive(Debug, Clone, Serialize)]
+pub struct Occurrence {
+    /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
+    pub nominal_local: String,
+    /// `kept`, `late`, `partial`, `missed` or `skipped`; none while it is not over.
+    pub verdict: Option<&'static str>,
+    /// People it was promised to who may still be written to.
+    pub eligible: i64,
+    /// For whom the next hop accepted it within the window.
+    pub on_time: i64,
+    /// For whom it did by now.
+    pub accepted: i64,
+    /// People for whom a rule of the calendar took it back beforehand.
+    pub skipped: i64,
+    /// People who meanwhile must not be written to any more.
+    pub suppressed: i64,
+    /// Why it was skipped, or why nothing was sent.
+    pub because: Option<String>,
+    /// The issue that was to keep it.
+    pub issue_id: Option<String>,
+    /// When the last hour was due.
+    pub last_due_ms: UtcMs,
+}
+
+/// How a newsletter keeps its cadence.
+#[derive(Debug, Clone, Serialize)]
+pub struct Record {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// Its title, or its slug where it is no longer in the content.
+    pub title: String,
+    /// Its cadence in words.
+    pub cadence: Option<String>,
+    /// Of a hundred that are over, and not skipped, how many were kept; rounded down.
+    pub kept_percent: Option<u32>,
+    /// How many were kept.
+    pub kept: u32,
+    /// How many were late, partial or missed.
+    pub broken: u32,
+    /// How many a rule skipped.
+    pub skipped: u32,
+    /// The latest first.
+    pub occurrences: Vec<Occurrence>,
+}
+
+/// How lead clocks are kept, over the last 90 days.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Clocks {
+    /// Of a hundred that are over, how many were stopped in time; rounded down.
+    pub kept_percent: Option<u32>,
+    /// Stopped in time.
+    pub kept: u32,
+    /// Stopped late, or run out.
+    pub broken: u32,
+    /// Running.
+    pub open: u32,
+}
+
+impl Occurrence {
+    fn of(hours: Hours, now_ms: UtcMs) -> Self {
+        Self {
+            verdict: hours.hour().judge(hours.share(), now_ms).map(PromiseVerdict::as_str),
+            nominal_local: hours.nominal_local,
+            eligible: hours.eligible,
+            on_time: hours.on_time,
+            accepted: hours.accepted,
+            skipped: hours.skipped,
+            suppressed: hours.suppressed,
+            because: hours.because.filter(|because| !because.is_empty()),
+            issue_id: hours.issue_id,
+            last_due_ms: hours.due_ms,
+        }
+    }
+
+    /// The verdict, for those who go by it.
+    pub fn verdict(&self) -> Option<PromiseVerdict> {
+        self.verdict.and_then(PromiseVerdict::parse)
+    }
+
+    /// Whether it was late, partial or missed.
+    pub fn is_broken(&self) -> bool {
+        self.verdict()
+            .is_some_and(|verdict| !matches!(verdict, PromiseVerdict::Kept | PromiseVerdict::Skipped))
+    }
+
+    /// Whether nothing is there yet to keep it.
+    pub fn is_at_risk(&self) -> bool {
+        self.verdict.is_none() && self.issue_id.is_none() && self.eligible > 0
+    }
+
+    /// The promised date, `YYYY-MM-DD`.
+    pub fn date(&self) -> &str {
+        self.nominal_local.get(..10).unwrap_or_default()
+    }
+}
+
+impl Record {
+    fn of(library: &Library, newsletter: &str, occurrences: Vec<Occurrence>) -> Self {
+        let found = library.newsletters().find(|(asset, _)| asset.slug() == newsletter);
+        let mut rate = KeptRate::default();
+        occurrences.iter().for_each(|occurrence| rate.add(occurrence.verdict()));
+        Self {
+            newsletter: newsletter.to_owned(),
+            title: found
+                .map_or_else(|| newsletter.to_owned(), |(asset, _)| asset.front.title.as_str().to_owned()),
+            cadence: found.and_then(|(_, letter)| Cadence::parse(&letter.cadence).ok()).map(|c| c.describe()),
+            kept_percent: rate.percent(),
+            kept: rate.kept,
+            broken: rate.broken,
+            skipped: rate.skipped,
+            occurrences,
+        }
+    }
+}
+
+/// How each newsletter kept its last promises, to `partner` or to all; those of the content in its order, whether or not
+/// anything was promised yet.
+///
+/// # Errors
+/// Those of the store.
+pub async fn newsletters(ctx: &Context, partner: Option<&str>) -> Result<Vec<Record>> {
+    let library = ctx.library();
+    let mut records = Vec::new();
+    for (asset, _) in library.newsletters() {
+        records.push(newsletter(ctx, asset.slug(), partner).await?);
+    }
+    Ok(records)
+}
+
+/// How one newsletter kept its last promises, to `partner` or to all.
+///
+/// # Errors
+/// Those of the store.
+pub async fn newsletter(ctx: &Context, slug: &str, partner: Option<&str>) -> Result<Record> {
+    let now_ms = ctx.now_ms();
+    let since_ms = now_ms - SINCE_MS;
+    let count = i64::try_from(OCCURRENCES).unwrap_or(i64::MAX);
+    let asked = Asked { newsletter: Some(slug), partner, since_ms, date: None };
+    let hours = promises::hours(&ctx.db, asked, count).await?;
+    let occurrences = hours.into_iter().map(|hours| Occurrence::of(hours, now_ms)).collect();
+    Ok(Record::of(&ctx.library(), slug, occurrences))
+}
+
+/// One date of a newsletter; none if nothing was promised for it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn occurrence(ctx: &Context, newsletter: &str, date: &str) -> Result<Option<Occurrence>> {
+    let asked = Asked { newsletter: Some(newsletter), date: Some(date), ..Asked::default() };
+    let hours = promises::hours(&ctx.db, asked, 1).await?.pop();
+    Ok(hours.map(|hours| Occurrence::of(hours, ctx.now_ms())))
+}
+
+/// How lead clocks are kept at `partner`, or everywhere.
+///
+/// # Errors
+/// Those of the store.
+pub async fn clocks(ctx: &Context, partner: Option<&str>) -> Result<Clocks> {
+    let now_ms = ctx.now_ms();
+    let mut rate = KeptRate::default();
+    for clock in promises::clocks(&ctx.db, partner, now_ms - CLOCKS_SINCE_MS, CLOCKS_MAX).await? {
+        rate.add(judge_clock(clock.due_ms, clock.stopped_ms, now_ms));
+    }
+    let KeptRate { kept, broken, open, .. } = rate;
+    Ok(Clocks { kept_percent: rate.percent(), kept, broken, open })
+}
+
+/// Promises that were broken within the last `days`, the latest first, and those that are about to be: due soon, or now,
+/// without an issue. At most 100 are looked at.
+///
+/// # Errors
+/// Those of the store.
+pub async fn broken(ctx: &Context, days: i64) -> Result<Vec<(String, Occurrence)>> {
+    let now_ms = ctx.now_ms();
+    let asked = Asked { since_ms: now_ms - days * DAY_MS, ..Asked::default() };
+    let all = promises::hours(&ctx.db, asked, 100).await?.into_iter();
+    let told = all.map(|hours| (hours.newsletter.clone(), Occurrence::of(hours, now_ms)));
+    Ok(told.filter(|(_, occurrence)| occurrence.is_broken() || occurrence.is_at_risk()).collect())
+}
+
+/// Why people were left out of the issue of an occurrence, for each reason how many, most first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn left_out(ctx: &Context, occurrence: &Occurrence) -> Result<Vec<(String, i64)>> {
+    match &occurrence.issue_id {
+        Some(issue_id) => promises::left_out(&ctx.db, issue_id).await,
+        None => Ok(Vec::new()),
+    }
+}
+
+/// A note to readers about a promise that was broken, in the language of `locale`, as Markdown for the next issue: what was
+/// promised and what came of it, from the ledger, and a place for the reason. None for a promise that was kept, was
+/// skipped, or is not over.
+pub fn note(ctx: &Context, title: &str, occurrence: &Occurrence, locale: &Locale) -> Option<String> {
+    let strings = ctx.templates.strings(locale);
+    let key = match occurrence.verdict()? {
+        PromiseVerdict::Kept | PromiseVerdict::Skipped => return None,
+        PromiseVerdict::Late => "note_late",
+        PromiseVerdict::Partial => "note_partial",
+        PromiseVerdict::Missed => "note_missed",
+    };
+    let promised = chrono::NaiveDateTime::parse_from_str(&occurrence.nominal_local, "%Y-%m-%dT%H:%M").ok()?;
+    let date = strings.date(promised.date());
+    let time = promised.format("%H:%M").to_string();
+    let values = [("newsletter", title), ("date", date.as_str()), ("time", time.as_str())];
+    Some(format!("{}\n\n{}\n", strings.fill(key, &values), strings.get("note_reason")))
+}
+
+/// The occurrence of `newsletter` on `date`; without one the latest that was broken.
+///
+/// # Errors
+/// Those of the store.
+pub async fn to_own_up_to(ctx: &Context, newsletter: &str, date: Option<&str>) -> Result<Option<Occurrence>> {
+    match date {
+        Some(date) => occurrence(ctx, newsletter, date).await,
+        None => {
+            let record = self::newsletter(ctx, newsletter, None).await?;
+            Ok(record.occurrences.into_iter().find(Occurrence::is_broken))
+        }
+    }
+}
