@@ -2,7 +2,7 @@
 
 use super::{ConfigArgument, address_of, load, say};
 use crate::{
-    domain::kernel::{Clock, Error, Result, clock::SystemClock, random::OsRandom},
+    domain::kernel::{Clock, EmailAddress, Error, Result, clock::SystemClock, random::OsRandom},
     work::signin,
 };
 
@@ -11,6 +11,9 @@ use crate::{
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
+    /// Signs in as the member of staff with this address (vendor.toml) instead of as the operator.
+    #[arg(long = "as", value_name = "ADDRESS")]
+    member: Option<String>,
 }
 
 /// Prints the link. Works beside a running `serve`: nothing is written before the link is used.
@@ -19,7 +22,8 @@ pub struct Arguments {
 /// The configuration or its keys cannot be read; nobody knows the port.
 pub fn main(arguments: &Arguments) -> Result<()> {
     let config = load(&arguments.config)?;
-    let path = signin::console_path(&config.token_keys()?, &OsRandom, SystemClock.wall_ms());
+    let member = arguments.member.as_deref().map(EmailAddress::parse).transpose()?;
+    let path = signin::console_path(&config.token_keys()?, &OsRandom, SystemClock.wall_ms(), member.as_ref());
     let base = address_of(&config).ok_or_else(|| {
         Error::unavailable(format!(
             "server.listen is {}, which takes any free port, and nothing tells which: start `partnercast serve` first, or \

@@ -149,7 +149,7 @@ fn desk_routes() -> Routes {
         .route("/o/{token}/reject", post(desk::offer::reject))
         .route("/desk", get(desk::leads::page))
         .route("/desk/leads/{id}/contacted", post(desk::leads::contacted))
-        .route("/console/sign-in", get(console::signin::explain))
+        .route("/console/sign-in", get(console::signin::explain).post(console::signin::ask))
         .route("/console/sign-in/{token}", get(console::signin::page).post(console::signin::enter))
         .layer(map_response(async |response| headers::private(response)))
 }

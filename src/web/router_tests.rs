@@ -250,7 +250,7 @@ async fn the_console_opens_to_this_machine_or_to_those_signed_in() {
     }
     assert_eq!(closed.get("/inbox").await.status, StatusCode::NOT_FOUND, "no inbox outside the demo");
     assert_eq!(closed.get("/").await.header("location"), "/console");
-    let link = signin::console_path(&closed.ctx.keys, &*closed.ctx.random, closed.ctx.clock.wall_ms());
+    let link = signin::console_path(&closed.ctx.keys, &*closed.ctx.random, closed.ctx.clock.wall_ms(), None);
     assert_eq!(closed.get(&link).await.status, StatusCode::OK, "a scanner's GET uses nothing up");
     let entered = closed.post(&link, "").await;
     assert_eq!(entered.status, StatusCode::SEE_OTHER);

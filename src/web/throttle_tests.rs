@@ -128,6 +128,6 @@ async fn signing_in_is_slow_for_those_who_guess() {
         .await;
     assert_eq!((json.status, json.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "180"));
     site.clock.advance(3 * MINUTE_MS);
-    let link = signin::console_path(&site.ctx.keys, &*site.ctx.random, site.ctx.clock.wall_ms());
+    let link = signin::console_path(&site.ctx.keys, &*site.ctx.random, site.ctx.clock.wall_ms(), None);
     assert_eq!(site.post(&link, "").await.status, StatusCode::SEE_OTHER, "later it works again");
 }

@@ -138,11 +138,7 @@ impl<'a> CoBrand<'a> {
 
     /// The address of an image of the content folder.
     pub fn image(&self, path: &str) -> Option<String> {
-        self.media.get(path).map(|hash| self.media_url(hash))
-    }
-
-    fn media_url(&self, hash: &str) -> String {
-        format!("{}/media/{hash}.png", self.base_url)
+        image(self.media, path, self.base_url)
     }
 
     /// The partner's typeface, else the vendor's.
@@ -157,8 +153,8 @@ impl<'a> CoBrand<'a> {
             name: self.partner.name.clone(),
             primary: brand.primary,
             accent: brand.accent,
-            logo_url: brand.logo.as_ref().map(|hash| self.media_url(hash)),
-            logo_dark_url: brand.logo_dark.as_ref().map(|hash| self.media_url(hash)),
+            logo_url: brand.logo.as_ref().map(|hash| media_url(hash, self.base_url)),
+            logo_dark_url: brand.logo_dark.as_ref().map(|hash| media_url(hash, self.base_url)),
             typeface: self.typeface(),
             logo_alt: brand.logo_alt.clone().unwrap_or_default(),
             value_proposition: brand.value_proposition_in(self.locale).map(str::to_owned),
@@ -176,16 +172,29 @@ impl<'a> CoBrand<'a> {
 
     /// The vendor's brand for mails and documents.
     pub fn vendor_brand(&self) -> VendorBrand {
-        VendorBrand {
-            name: self.vendor.name.clone(),
-            legal_name: self.vendor.legal_name.clone(),
-            postal_address: self.vendor.postal_address.clone(),
-            logo_url: self.image(&self.vendor.logo),
-            logo_dark_url: self.vendor.logo_dark.as_ref().and_then(|path| self.image(path)),
-            typeface: self.vendor.typeface,
-            website: self.vendor.website.clone(),
-            tagline: (!self.vendor.tagline.is_empty()).then(|| self.vendor.tagline.clone()),
-        }
+        vendor_brand(self.vendor, self.media, self.base_url)
+    }
+}
+
+fn image(media: &Media, path: &str, base_url: &str) -> Option<String> {
+    media.get(path).map(|hash| media_url(hash, base_url))
+}
+
+fn media_url(hash: &str, base_url: &str) -> String {
+    format!("{base_url}/media/{hash}.png")
+}
+
+/// The vendor's brand for mails and documents, with images under `base`.
+pub fn vendor_brand(vendor: &Vendor, media: &Media, base: &str) -> VendorBrand {
+    VendorBrand {
+        name: vendor.name.clone(),
+        legal_name: vendor.legal_name.clone(),
+        postal_address: vendor.postal_address.clone(),
+        logo_url: image(media, &vendor.logo, base),
+        logo_dark_url: vendor.logo_dark.as_ref().and_then(|path| image(media, path, base)),
+        typeface: vendor.typeface,
+        website: vendor.website.clone(),
+        tagline: (!vendor.tagline.is_empty()).then(|| vendor.tagline.clone()),
     }
 }
 

@@ -1,20 +1,23 @@
 //! Single mails that somebody waits for: a lead offer, what a form promised.
 
 use super::{
-    cobrand::{CoBrand, TALK_TO_US},
+    cobrand::{CoBrand, TALK_TO_US, no_content, vendor_brand},
     context::Context,
     publish,
     tokens::{rendition_id, sha256_hex},
 };
 use crate::{
     domain::{
-        content::tree::{Inline, Node},
+        content::{
+            tree::{Inline, Node},
+            vendor::{Sender, Staff},
+        },
         kernel::{Error, Locale, Result, clock::DAY_MS, id::DeliveryId},
         partner::Partner,
     },
     render::{
         brand::Button,
-        email::{self, Fact, MessageHeaders, NoticeInput, WireTemplate},
+        email::{self, EmailRendition, Fact, MessageHeaders, NoticeInput, WireTemplate},
         slots::{Slot, SlotTable},
     },
     store::{
@@ -80,6 +83,157 @@ impl Ready {
     }
 }
 
+/// A single mail to somebody at the vendor, in words; English, as the console is.
+#[derive(Debug, Clone)]
+pub struct StaffNotice<'a> {
+    /// What makes it, and makes it once: such as `approval:iss_…`.
+    pub source: String,
+    /// To whom.
+    pub to: &'a Staff,
+    /// Subject.
+    pub subject: String,
+    /// First heading.
+    pub heading: String,
+    /// Paragraphs above the table.
+    pub paragraphs: Vec<String>,
+    /// The table: label and value.
+    pub facts: Vec<(String, String)>,
+    /// The one thing to do: words and path.
+    pub button: (String, String),
+    /// Why they get it.
+    pub why: String,
+}
+
+/// Renders and encodes a notice to somebody at the vendor, in the vendor's own brand.
+///
+/// # Errors
+/// No content yet, no sender in vendor.toml, or a template that does not fit.
+pub fn compose_for_staff(ctx: &Context, notice: &StaffNotice<'_>) -> Result<Ready> {
+    let (library, media) = (ctx.library(), ctx.media());
+    let mut slots = SlotTable::default();
+    let base = slots.marker(Slot::BaseUrl);
+    let vendor = library.vendor.as_ref().ok_or_else(no_content)?;
+    let sender =
+        vendor.senders.values().next().ok_or_else(|| Error::invalid("vendor.toml has no [sender.*]"))?;
+    let locale = Locale::en();
+    let input = NoticeInput {
+        locale: locale.clone(),
+        subject: notice.subject.clone(),
+        preheader: notice.paragraphs.first().cloned().unwrap_or_default(),
+        heading: notice.heading.clone(),
+        body: paragraphs(&notice.paragraphs),
+        facts: facts(&notice.facts),
+        button: Some(Button { label: notice.button.0.clone(), url: format!("{base}{}", notice.button.1) }),
+        after: Vec::new(),
+        partner: None,
+        vendor: vendor_brand(vendor, &media, &base),
+        vendor_colours: (vendor.primary, vendor.accent),
+        why: notice.why.clone(),
+        links: Vec::new(),
+        is_partners_own: false,
+        slots,
+    };
+    let rendition = email::notice(&ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?;
+    let headers = headers(sender, &notice.source, "staff", false);
+    finish(
+        ctx,
+        rendition,
+        &headers,
+        Addressed {
+            source: &notice.source,
+            lead_id: None,
+            partner_slug: "",
+            name: &notice.to.name,
+            email: notice.to.email.as_str(),
+            locale: &locale,
+            subject: &notice.subject,
+            sender: sender.email.as_str(),
+            scope: "",
+            why: &notice.why,
+        },
+    )
+}
+
+fn paragraphs(texts: &[String]) -> Vec<Node> {
+    texts.iter().map(|text| Node::Paragraph(vec![Inline::Text(text.clone())])).collect()
+}
+
+fn facts(lines: &[(String, String)]) -> Vec<Fact> {
+    lines.iter().map(|(label, value)| Fact { label: label.clone(), value: value.clone() }).collect()
+}
+
+/// The headers of a single mail about `about`, which is a partner or whom else it concerns.
+fn headers(sender: &Sender, source: &str, about: &str, stoppable: bool) -> MessageHeaders {
+    MessageHeaders {
+        from_name: sender.name.clone(),
+        from_email: sender.email.clone(),
+        reply_to: Some(sender.reply_to.clone()),
+        list_id: None,
+        feedback_id: Some(format!(
+            "{}:{about}:notice:partnercast",
+            source.split(':').next().unwrap_or_default()
+        )),
+        one_click_path: stoppable.then(|| "/one-click/".to_owned()),
+        auto_generated: true,
+        extra: Vec::new(),
+    }
+}
+
+/// From whom to whom a single mail goes, and why.
+struct Addressed<'a> {
+    source: &'a str,
+    lead_id: Option<String>,
+    partner_slug: &'a str,
+    name: &'a str,
+    email: &'a str,
+    locale: &'a Locale,
+    subject: &'a str,
+    sender: &'a str,
+    scope: &'static str,
+    why: &'a str,
+}
+
+fn finish(
+    ctx: &Context,
+    rendition: EmailRendition,
+    headers: &MessageHeaders,
+    to: Addressed<'_>,
+) -> Result<Ready> {
+    let wire = WireTemplate::build(&rendition, headers)?.to_text();
+    let now_ms = ctx.now_ms();
+    let id = rendition_id(&[to.source, to.email, &sha256_hex(wire.as_bytes())]);
+    let body =
+        serde_json::to_string(&rendition).map_err(|error| Error::internal("rendition").because(error))?;
+    Ok(Ready {
+        delivery: NewDelivery {
+            id: DeliveryId::new(now_ms, &*ctx.random),
+            source: to.source.to_owned(),
+            lead_id: to.lead_id,
+            partner_slug: to.partner_slug.to_owned(),
+            recipient_name: to.name.to_owned(),
+            email: to.email.to_owned(),
+            rendition_id: id.clone(),
+            scope: to.scope,
+            domain: publish::sender_domain(ctx),
+            because: to.why.to_owned(),
+            expires_ms: now_ms + LIFETIME_MS,
+        },
+        rendition: NewRendition {
+            id,
+            issue_id: None,
+            partner_slug: to.partner_slug.to_owned(),
+            roles: String::new(),
+            locale: to.locale.to_string(),
+            subject: to.subject.to_owned(),
+            sender: to.sender.to_owned(),
+            body,
+            wire,
+            links: Vec::new(),
+            assets: Vec::new(),
+        },
+    })
+}
+
 /// Renders and encodes a notice.
 ///
 /// # Errors
@@ -105,16 +259,8 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
         subject: notice.subject.clone(),
         preheader: notice.paragraphs.first().cloned().unwrap_or_default(),
         heading: notice.heading.clone(),
-        body: notice
-            .paragraphs
-            .iter()
-            .map(|paragraph| Node::Paragraph(vec![Inline::Text(paragraph.clone())]))
-            .collect(),
-        facts: notice
-            .facts
-            .iter()
-            .map(|(label, value)| Fact { label: label.clone(), value: value.clone() })
-            .collect(),
+        body: paragraphs(&notice.paragraphs),
+        facts: facts(&notice.facts),
         button: Some(Button { label: notice.button.0.clone(), url: format!("{base}{}", notice.button.1) }),
         after: Vec::new(),
         partner: Some(brand.partner_brand(talk_to_us, "")),
@@ -126,51 +272,22 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
         slots,
     };
     let rendition = email::notice(&ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?;
-    let headers = MessageHeaders {
-        from_name: sender.name.clone(),
-        from_email: sender.email.clone(),
-        reply_to: Some(sender.reply_to.clone()),
-        list_id: None,
-        feedback_id: Some(format!(
-            "{}:{}:notice:partnercast",
-            notice.source.split(':').next().unwrap_or_default(),
-            notice.partner.slug
-        )),
-        one_click_path: notice.stop.is_some().then(|| "/one-click/".to_owned()),
-        auto_generated: true,
-        extra: Vec::new(),
-    };
-    let wire = WireTemplate::build(&rendition, &headers)?.to_text();
-    let now_ms = ctx.now_ms();
-    let id = rendition_id(&[&notice.source, &notice.to_email, &sha256_hex(wire.as_bytes())]);
-    let body =
-        serde_json::to_string(&rendition).map_err(|error| Error::internal("rendition").because(error))?;
-    Ok(Ready {
-        delivery: NewDelivery {
-            id: DeliveryId::new(now_ms, &*ctx.random),
-            source: notice.source.clone(),
+    let headers = headers(sender, &notice.source, notice.partner.slug.as_str(), notice.stop.is_some());
+    finish(
+        ctx,
+        rendition,
+        &headers,
+        Addressed {
+            source: &notice.source,
             lead_id: Some(notice.lead_id.clone()),
-            partner_slug: notice.partner.slug.to_string(),
-            recipient_name: notice.to_name.clone(),
-            email: notice.to_email.clone(),
-            rendition_id: id.clone(),
+            partner_slug: notice.partner.slug.as_str(),
+            name: &notice.to_name,
+            email: &notice.to_email,
+            locale: notice.locale,
+            subject: &notice.subject,
+            sender: sender.email.as_str(),
             scope: if notice.stop.is_some() { FORMS } else { "" },
-            domain: publish::sender_domain(ctx),
-            because: notice.why.clone(),
-            expires_ms: now_ms + LIFETIME_MS,
+            why: &notice.why,
         },
-        rendition: NewRendition {
-            id,
-            issue_id: None,
-            partner_slug: notice.partner.slug.to_string(),
-            roles: String::new(),
-            locale: notice.locale.to_string(),
-            subject: notice.subject.clone(),
-            sender: sender.email.to_string(),
-            body,
-            wire,
-            links: Vec::new(),
-            assets: Vec::new(),
-        },
-    })
+    )
 }

@@ -4,14 +4,17 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 
+use sha2::{Digest as _, Sha256};
+
 use super::{
     context::Context,
     desk::{self, Rep},
+    notices::{self, StaffNotice},
     tokens::sha256_hex,
 };
 use crate::{
     domain::kernel::{
-        Error, Random, Result,
+        EmailAddress, Error, Random, Result,
         clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
         token::{Keys, Purpose},
     },
@@ -25,59 +28,122 @@ const CONSOLE_MS: i64 = 12 * HOUR_MS;
 /// How long a rep's browser stays at the desk.
 const DESK_MS: i64 = 7 * DAY_MS;
 
-/// A path that signs one browser in to the console, once, within ten minutes. Needs no database, so that the
-/// operator can make one beside a running process.
-pub fn console_path(keys: &Keys, random: &dyn Random, now_ms: UtcMs) -> String {
-    let mut payload = [0; 24];
+/// Bytes of a link's payload: until when, randomness, and whose it is.
+const LINK_BYTES: usize = 8 + 16 + 16;
+/// Who signs in with a link that names nobody.
+pub const OPERATOR: &str = "operator";
+
+/// A path that signs one browser in to the console, once, within ten minutes: as the member of staff with this address, or
+/// as the operator. Needs no database, so that the operator can make one beside a running process.
+pub fn console_path(
+    keys: &Keys,
+    random: &dyn Random,
+    now_ms: UtcMs,
+    member: Option<&EmailAddress>,
+) -> String {
+    let mut payload = [0; LINK_BYTES];
     payload[..8].copy_from_slice(&(now_ms + LINK_MS).to_be_bytes());
-    random.fill(&mut payload[8..]);
+    random.fill(&mut payload[8..24]);
+    if let Some(member) = member {
+        payload[24..].copy_from_slice(&of_address(member.as_str()));
+    }
     format!("/console/sign-in/{}", keys.sign(Purpose::SignIn, &payload))
+}
+
+/// Whose link it is, in 16 bytes; never all zero, which stands for the operator.
+fn of_address(address: &str) -> [u8; 16] {
+    let mut first = [0; 16];
+    first.copy_from_slice(&Sha256::digest(address.to_lowercase().as_bytes())[..16]);
+    first
 }
 
 fn expired() -> Error {
     Error::not_found(
-        "this sign-in link (it works once, for ten minutes; `partnercast sign-in` makes another)",
+        "this sign-in link (it works once, for ten minutes; ask for another, or have `partnercast sign-in` make one)",
     )
 }
 
 /// Uses up a sign-in link and returns the cookie of the new session.
 ///
 /// # Errors
-/// `NotFound` if it was used, has expired, or is not ours.
+/// `NotFound` if it was used, has expired, is not ours, or is somebody's who is no longer among the staff.
 pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
-    let payload: [u8; 24] = ctx.keys.verify(Purpose::SignIn, token)?;
+    let payload: [u8; LINK_BYTES] = ctx.keys.verify(Purpose::SignIn, token)?;
     let mut until = [0; 8];
     until.copy_from_slice(&payload[..8]);
     let wall_ms = ctx.clock.wall_ms();
     if i64::from_be_bytes(until) < wall_ms {
         return Err(expired());
     }
+    let subject = if payload[24..] == [0; 16] {
+        OPERATOR.to_owned()
+    } else {
+        let library = ctx.library();
+        let mut staff = library.vendor.iter().flat_map(|vendor| &vendor.staff);
+        let member = staff.find(|member| of_address(member.email.as_str()) == payload[24..]);
+        member.ok_or_else(expired)?.email.as_str().to_lowercase()
+    };
     let cookie = new_cookie(ctx);
     let mut tx = ctx.db.begin().await?;
     if !sessions::use_up(&mut tx, &sha256_hex(token.as_bytes()), wall_ms).await? {
         return Err(expired());
     }
-    sessions::open(
-        &mut tx,
-        &sha256_hex(cookie.as_bytes()),
-        "console",
-        "operator",
-        wall_ms,
-        wall_ms + CONSOLE_MS,
-    )
-    .await?;
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "operator", "sign-in", "console", "").await?;
+    let hash = sha256_hex(cookie.as_bytes());
+    sessions::open(&mut tx, &hash, "console", &subject, wall_ms, wall_ms + CONSOLE_MS).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &subject, "sign-in", "console", "").await?;
     tx.commit().await?;
     Ok(cookie)
 }
 
-/// Whether the cookie is that of a console session.
+/// Mails a sign-in link to the member of staff with this address. Whoever asks learns nothing: an address of nobody's is
+/// answered alike.
+///
+/// # Errors
+/// Those of the store, and of content without a sender.
+pub async fn send_link(ctx: &Context, address: &str) -> Result<()> {
+    let library = ctx.library();
+    let member = library.vendor.as_ref().and_then(|vendor| vendor.member(address.trim()));
+    let Some(member) = member else { return Ok(()) };
+    let path = console_path(&ctx.keys, &*ctx.random, ctx.clock.wall_ms(), Some(&member.email));
+    let made = sha256_hex(path.as_bytes());
+    let mail = notices::compose_for_staff(
+        ctx,
+        &StaffNotice {
+            source: format!("sign-in:{}", &made[..16]),
+            to: member,
+            subject: "Your link to the console".to_owned(),
+            heading: "Sign in to the console".to_owned(),
+            paragraphs: vec![
+                "You asked for this link. It works once, for ten minutes. If you did not ask, leave it: nothing \
+                 happens."
+                    .to_owned(),
+            ],
+            facts: Vec::new(),
+            button: ("Sign in".to_owned(), path),
+            why: "You are among the staff who may sign in to this console.".to_owned(),
+        },
+    )?;
+    let mut tx = ctx.db.begin().await?;
+    mail.enqueue(&mut tx, ctx.now_ms()).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, member.email.as_str(), "sign-in-link", "console", "")
+        .await?;
+    tx.commit().await?;
+    ctx.wake.deliver.notify_one();
+    Ok(())
+}
+
+/// Who is signed in to the console with this cookie: the operator, or the address of somebody who is still among the
+/// staff.
 ///
 /// # Errors
 /// Those of the store.
-pub async fn is_console(ctx: &Context, cookie: &str) -> Result<bool> {
+pub async fn console(ctx: &Context, cookie: &str) -> Result<Option<String>> {
     let hash = sha256_hex(cookie.as_bytes());
-    Ok(sessions::find(&ctx.db, &hash, "console", ctx.clock.wall_ms()).await?.is_some())
+    let session = sessions::find(&ctx.db, &hash, "console", ctx.clock.wall_ms()).await?;
+    let library = ctx.library();
+    let is_staff =
+        |subject: &String| library.vendor.as_ref().is_some_and(|vendor| vendor.member(subject).is_some());
+    Ok(session.map(|session| session.subject).filter(|subject| subject == OPERATOR || is_staff(subject)))
 }
 
 /// Opens the desk of the rep with this address and returns the cookie.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{
-    asset::TITLE_CHARS_MAX,
+    asset::{TITLE_CHARS_MAX, words},
     finding::{Findings, codes},
     image::{IMAGE_FIX, image_path},
     keys::{Found, Keys},
@@ -91,11 +91,26 @@ pub struct Staff {
     pub name: String,
     /// What they do.
     pub title: String,
-    /// Address.
+    /// Address; they sign in to the console by it.
     pub email: EmailAddress,
+    /// What they may do there beside what everybody may who signs in.
+    pub may: Vec<Duty>,
+}
+
+words! {
+    /// What only some of the staff may do.
+    Duty {
+        /// Approve issues.
+        Approve "approve",
+    }
 }
 
 impl Vendor {
+    /// The member of staff with this address, in whatever case.
+    pub fn member(&self, address: &str) -> Option<&Staff> {
+        self.staff.iter().find(|member| member.email.as_str().eq_ignore_ascii_case(address))
+    }
+
     /// Reads the keys of vendor.toml; nothing when a required one is missing or wrong.
     pub(super) fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Option<Self> {
         let mut line = |key, f: &mut Findings<'_>| keys.need(key, f).and_then(|v| v.line(f));
@@ -213,8 +228,9 @@ fn person(found: Found, f: &mut Findings<'_>) -> Option<Staff> {
     let name = keys.need("name", f).and_then(|v| v.line(f));
     let title = keys.need("title", f).and_then(|v| v.line(f));
     let email = keys.need("email", f).and_then(|v| v.email(f));
+    let may = keys.get("may").map(|v| v.choices(Duty::WORDS, f)).unwrap_or_default();
     keys.finish(f);
-    Some(Staff { name: name?, title: title?, email: email? })
+    Some(Staff { name: name?, title: title?, email: email?, may })
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{delivery_tone, signin::actor};
+use super::{delivery_tone, signin::Actor};
 use crate::{
     domain::{
         delivery::{
@@ -187,9 +187,9 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
 }
 
 /// `POST /console/dead-letters/again`
-pub async fn again(State(ctx): State<Arc<Context>>, Body(again): Body<Again>) -> Answer {
+pub async fn again(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Body(again): Body<Again>) -> Answer {
     let filter = filter(&again.issue, &again.state, &again.class, &again.delivery);
-    let count = replay::replay(&ctx, &filter, again.count, actor(&ctx)).await?;
+    let count = replay::replay(&ctx, &filter, again.count, &actor).await?;
     ctx.figures.forget();
     // One message is sent again from a filtered list, which is shown again.
     let wanted = Wanted { issue: again.issue, state: again.state, class: again.class, ..Wanted::default() };

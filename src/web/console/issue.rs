@@ -10,7 +10,7 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{delivery_bar, delivery_tone, issue_badge, progress::Progress, signin::actor, world};
+use super::{delivery_bar, delivery_tone, issue_badge, progress::Progress, signin::Actor, world};
 use crate::{
     domain::{
         delivery::DeliveryState,
@@ -217,9 +217,10 @@ pub struct Seen {
 pub async fn steer(
     State(ctx): State<Arc<Context>>,
     Path((id, action)): Path<(String, String)>,
+    Actor(actor): Actor,
     Body(seen): Body<Seen>,
 ) -> Answer {
-    let who = actor(&ctx);
+    let who = &actor;
     match action.as_str() {
         "approve" => approve::approve(&ctx, &id, &seen.content_hash, who).await?,
         "pause" => approve::pause(&ctx, &id, who).await?,
@@ -235,8 +236,9 @@ pub async fn steer(
 pub async fn send_again(
     State(ctx): State<Arc<Context>>,
     Path((id, delivery)): Path<(String, String)>,
+    Actor(actor): Actor,
 ) -> Answer {
-    approve::send_again(&ctx, &delivery, actor(&ctx)).await?;
+    approve::send_again(&ctx, &delivery, &actor).await?;
     ctx.figures.forget();
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }

@@ -9,7 +9,7 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{asset_title, signin::actor, suppressions::Notice};
+use super::{asset_title, signin::Actor, suppressions::Notice};
 use crate::{
     domain::kernel::{Kind, Result},
     store::{recalls::Recall, revisions::PAGE},
@@ -377,7 +377,11 @@ fn taker(took: Took, zone: Tz) -> Person {
 }
 
 /// `POST /console/recalls`
-pub async fn recall(State(ctx): State<Arc<Context>>, Body(typed): Body<Typed>) -> Answer {
+pub async fn recall(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Body(typed): Body<Typed>,
+) -> Answer {
     let to = typed.to.trim();
     let order = Order {
         reference: &typed.reference,
@@ -386,7 +390,7 @@ pub async fn recall(State(ctx): State<Arc<Context>>, Body(typed): Body<Typed>) -
     };
     let library = ctx.library();
     let done = if typed.sure == "yes" {
-        recall::recall(&ctx.db, &library, (ctx.now_ms(), &*ctx.random), actor(&ctx), &order).await
+        recall::recall(&ctx.db, &library, (ctx.now_ms(), &*ctx.random), &actor, &order).await
     } else {
         Err(crate::domain::kernel::Error::invalid("nothing was done: confirm that you want it"))
     };
@@ -394,8 +398,8 @@ pub async fn recall(State(ctx): State<Arc<Context>>, Body(typed): Body<Typed>) -
 }
 
 /// `POST /console/recalls/lift`
-pub async fn lift(State(ctx): State<Arc<Context>>, Body(typed): Body<Typed>) -> Answer {
-    let done = recall::lift(&ctx.db, (ctx.now_ms(), &*ctx.random), actor(&ctx), &typed.reference).await;
+pub async fn lift(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Body(typed): Body<Typed>) -> Answer {
+    let done = recall::lift(&ctx.db, (ctx.now_ms(), &*ctx.random), &actor, &typed.reference).await;
     after(&ctx, &typed, done, "lifted").await
 }
 

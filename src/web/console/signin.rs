@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use axum::{
-    Extension,
-    extract::{Path, Request, State},
-    http::{HeaderMap, header},
+    Extension, Form,
+    extract::{FromRequestParts, Path, Request, State},
+    http::{HeaderMap, header, request::Parts},
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::kernel::{Error, Result},
@@ -34,27 +34,45 @@ pub struct View {
     pub text: &'static str,
     /// The button.
     pub action: Option<String>,
+    /// Whether it asks for an address to mail a link to.
+    pub asks: bool,
 }
 
-/// Lets signed-in browsers pass; in a rehearsal, everybody on this machine.
+/// Who acts in the console, for the audit log and for what only some may do.
+#[derive(Debug, Clone)]
+pub struct Actor(pub String);
+
+/// Who acts in a rehearsal.
+const OPEN: &str = "console (open)";
+
+impl<S: Send + Sync> FromRequestParts<S> for Actor {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        parts.extensions.get::<Self>().cloned().ok_or_else(Problem::sign_in)
+    }
+}
+
+/// Lets signed-in browsers pass and says who they are; in a rehearsal, everybody on this machine.
 pub async fn gate(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
-    let (parts, body) = request.into_parts();
+    let (mut parts, body) = request.into_parts();
     let passed = if ctx.settings.console_open {
         let here = is_loopback_host(&parts.headers)
             && !is_forwarded(&parts.headers)
             && peer(&parts).is_some_and(|address| address.is_loopback());
         let text =
             "the console of a rehearsal opens on this machine alone, under the name 127.0.0.1 or localhost";
-        if here { Ok(()) } else { Err(Problem::from(Error::denied(text))) }
+        if here { Ok(Actor(OPEN.to_owned())) } else { Err(Problem::from(Error::denied(text))) }
     } else {
-        match is_signed_in(&ctx, &parts.headers).await {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(Problem::sign_in()),
+        match signed_in(&ctx, &parts.headers).await {
+            Ok(Some(subject)) => Ok(Actor(subject)),
+            Ok(None) => Err(Problem::sign_in()),
             Err(error) => Err(error.into()),
         }
     };
     match passed {
-        Ok(()) => {
+        Ok(actor) => {
+            parts.extensions.insert(actor);
             let response = next.run(Request::from_parts(parts, body)).await;
             if response.headers().contains_key(header::CACHE_CONTROL) { response } else { private(response) }
         }
@@ -62,31 +80,45 @@ pub async fn gate(State(ctx): State<Arc<Context>>, request: Request, next: Next)
     }
 }
 
-async fn is_signed_in(ctx: &Context, headers: &HeaderMap) -> Result<bool> {
+async fn signed_in(ctx: &Context, headers: &HeaderMap) -> Result<Option<String>> {
     match cookie(headers, &cookie_name(ctx, "console")) {
-        Some(cookie) => signin::is_console(ctx, &cookie).await,
-        None => Ok(false),
+        Some(cookie) => signin::console(ctx, &cookie).await,
+        None => Ok(None),
     }
-}
-
-/// Who acts, for the audit log.
-pub fn actor(ctx: &Context) -> &'static str {
-    if ctx.settings.console_open { "console (open)" } else { "operator" }
 }
 
 /// `GET /console/sign-in`
 pub async fn explain(State(ctx): State<Arc<Context>>) -> Answer {
-    let text = "Run `partnercast sign-in` on the machine that runs this service. It prints a link that works once, for ten minutes.";
-    show(&ctx, &View { title: "Sign in", text, action: None })
+    let text = "We mail you a link that works once, for ten minutes. The operator can also make one, with \
+                `partnercast sign-in` on the machine that runs this service.";
+    show(&ctx, &View { title: "Sign in", text, action: None, asks: true })
+}
+
+/// Whom to mail a link.
+#[derive(Debug, Deserialize)]
+pub struct Wanted {
+    email: String,
+}
+
+/// `POST /console/sign-in`: the answer is the same whether or not anybody is mailed.
+pub async fn ask(
+    State(ctx): State<Arc<Context>>,
+    Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
+    Form(wanted): Form<Wanted>,
+) -> Answer {
+    throttle.sign_in(&ctx, &visitor, &wanted.email.trim().to_lowercase()).map_err(Problem::too_often)?;
+    signin::send_link(&ctx, &wanted.email).await?;
+    let text = "If this is the address of somebody on the staff, a link is on its way to it. It works once, for \
+                ten minutes.";
+    show(&ctx, &View { title: "Look into your mail", text, action: None, asks: false })
 }
 
 /// `GET /console/sign-in/{token}`: changes nothing, so that a scanner of mails or chats uses no link up.
 pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>) -> Answer {
     let text = "This link works once. The button uses it and signs this browser in for twelve hours.";
-    show(
-        &ctx,
-        &View { title: "Sign in to the console", text, action: Some(format!("/console/sign-in/{token}")) },
-    )
+    let action = Some(format!("/console/sign-in/{token}"));
+    show(&ctx, &View { title: "Sign in to the console", text, action, asks: false })
 }
 
 fn show(ctx: &Context, view: &View) -> Answer {
@@ -118,7 +150,12 @@ pub async fn leave(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answe
 impl View {
     /// With its button.
     pub fn sample() -> Self {
-        Self { title: "Sign in to the console", text: "This link works once.", action: Some("#".into()) }
+        Self {
+            title: "Sign in to the console",
+            text: "This link works once.",
+            action: Some("#".into()),
+            asks: true,
+        }
     }
 }
 

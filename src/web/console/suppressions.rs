@@ -9,7 +9,7 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::signin::actor;
+use super::signin::Actor;
 use crate::{
     domain::{
         kernel::{Error, Kind, Result},
@@ -326,8 +326,8 @@ fn report_view(report: MailReport, zone: Tz) -> ReportView {
 }
 
 /// `POST /console/suppressions/add`
-pub async fn add(State(ctx): State<Arc<Context>>, Body(typed): Body<Typed>) -> Answer {
-    let added = try_add(&ctx, &typed).await;
+pub async fn add(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Body(typed): Body<Typed>) -> Answer {
+    let added = try_add(&ctx, &actor, &typed).await;
     match added {
         Ok(added) => Ok(respond::see_other(&format!("{PATH}?done={}", if added { "added" } else { "same" }))),
         Err(error) if error.kind() == Kind::Invalid => {
@@ -338,13 +338,13 @@ pub async fn add(State(ctx): State<Arc<Context>>, Body(typed): Body<Typed>) -> A
     }
 }
 
-async fn try_add(ctx: &Context, typed: &Typed) -> Result<bool> {
+async fn try_add(ctx: &Context, actor: &str, typed: &Typed) -> Result<bool> {
     let days = match typed.days.trim() {
         "" => None,
         days => Some(days.parse().map_err(|_| Error::invalid(format!("`{days}` is no number of days")))?),
     };
     let order = Order { address: &typed.address, scope: &typed.scope, detail: &typed.because, days };
-    suppress::add(&ctx.db, ctx.now_ms(), &*ctx.random, actor(ctx), &order).await
+    suppress::add(&ctx.db, ctx.now_ms(), &*ctx.random, actor, &order).await
 }
 
 /// Which entry to lift.
@@ -357,10 +357,14 @@ pub struct Lifted {
 }
 
 /// `POST /console/suppressions/lift`
-pub async fn lift(State(ctx): State<Arc<Context>>, Body(lifted): Body<Lifted>) -> Answer {
+pub async fn lift(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Body(lifted): Body<Lifted>,
+) -> Answer {
     let asked = lifted.they_asked == "yes";
     let Lifted { address, scope, .. } = &lifted;
-    let done = suppress::lift(&ctx.db, ctx.now_ms(), &*ctx.random, actor(&ctx), address, scope, asked).await;
+    let done = suppress::lift(&ctx.db, ctx.now_ms(), &*ctx.random, &actor, address, scope, asked).await;
     match done {
         Ok(_) => Ok(respond::see_other(&format!("{PATH}?done=lifted"))),
         Err(error) if matches!(error.kind(), Kind::Conflict | Kind::NotFound | Kind::Invalid) => {
