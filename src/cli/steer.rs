@@ -18,7 +18,11 @@ use crate::{
     },
     render::Templates,
     store::{Db, dead_letters::Filter, deliveries, issues::Issue, promises},
-    work::{Context, approve, lookup, replay},
+    work::{
+        Context,
+        approve::{self, Approved},
+        lookup, replay,
+    },
 };
 
 /// Who acts, for the audit log.
@@ -88,8 +92,15 @@ pub async fn main(lever: Lever, arguments: Arguments) -> Result<()> {
         say("nothing was done");
         return Ok(());
     }
+    let mut missing = 0;
     match lever {
-        Lever::Release => approve::approve(&ctx, &issue.id, &issue.content_hash, ACTOR).await?,
+        Lever::Release => {
+            if let Approved::Missing(more) =
+                approve::approve(&ctx, &issue.id, &issue.content_hash, ACTOR).await?
+            {
+                missing = more;
+            }
+        }
         Lever::Pause => approve::pause(&ctx, &issue.id, ACTOR).await?,
         Lever::Resume => approve::resume(&ctx, &issue.id, ACTOR).await?,
         Lever::Cancel => approve::cancel(&ctx, &issue.id, ACTOR).await?,
@@ -97,6 +108,9 @@ pub async fn main(lever: Lever, arguments: Arguments) -> Result<()> {
     let counts = deliveries::counts(&ctx.db, &issue.id).await?;
     ctx.db.close().await;
     say(&match lever {
+        Lever::Release if missing > 0 => format!(
+            "{name} has your approval, and needs {missing} more: somebody else who may approve, in the console"
+        ),
         Lever::Release => format!(
             "{name} is approved; its messages are made and leave at their promised hours while `serve` runs"
         ),

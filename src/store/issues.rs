@@ -4,7 +4,7 @@ use super::{
     Db, Tx,
     audience::{self, Decision},
     promises::{self, NewPromise},
-    sql::{args, like_plain},
+    sql::args,
 };
 use crate::domain::kernel::{Result, clock::UtcMs};
 
@@ -40,6 +40,8 @@ pub struct Issue {
     pub approved_by: Option<String>,
     /// When it was approved.
     pub approved_ms: Option<UtcMs>,
+    /// How many different people must approve it.
+    pub approvals_needed: i64,
     /// When the outbox was filled.
     pub released_ms: Option<UtcMs>,
     /// When the last delivery reached a final state.
@@ -68,8 +70,8 @@ pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
     let added = tx
         .run(
             "INSERT INTO issue (id, newsletter, nominal_date, title, plan_hash, content_hash, state, control,
-                 held_because, on_time_ms, frozen_ms, approved_by, approved_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                 held_because, on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
              ON CONFLICT (newsletter, nominal_date) DO NOTHING",
             args![
                 &issue.id,
@@ -85,6 +87,7 @@ pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
                 issue.frozen_ms,
                 issue.approved_by.clone(),
                 issue.approved_ms,
+                issue.approvals_needed,
             ],
         )
         .await?;
@@ -99,52 +102,6 @@ pub async fn insert_audience(tx: &mut Tx, frozen: &Frozen) -> Result<()> {
     let issue = &frozen.issue.id;
     promises::insert(tx, Some(issue), &frozen.promises).await?;
     audience::insert(tx, issue, &frozen.decisions).await
-}
-
-/// Approves a frozen issue, if its content is still what the person saw. False if it was not.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn approve(tx: &mut Tx, id: &str, content_hash: &str, by: &str, now_ms: UtcMs) -> Result<bool> {
-    let done = tx
-        .run(
-            "UPDATE issue SET state = 'approved', approved_by = $3, approved_ms = $4, held_because = NULL
-             WHERE id = $1 AND content_hash = $2 AND state = 'frozen' AND control <> 'cancelled'",
-            args![id, content_hash, by, now_ms],
-        )
-        .await?;
-    Ok(done == 1)
-}
-
-/// Has issues with a card of the asset `reference`, in any language, wait for a person who has read `because`: what was
-/// frozen or approved wants an approval, beside what it waits for already; what was released and runs is paused. Returns
-/// how many.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn hold(tx: &mut Tx, reference: &str, because: &str) -> Result<u64> {
-    let plain = like_plain(reference);
-    let (original, translations) = (format!("{reference}.md"), format!("{plain}.%.md"));
-    let paused = tx
-        .run(
-            "UPDATE issue SET control = 'paused', paused_because = $3
-             WHERE state IN ('released', 'sending') AND control = 'running' AND id IN (
-                 SELECT r.issue_id FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
-                 WHERE a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
-            args![&original, &translations, because],
-        )
-        .await?;
-    let held = tx
-        .run(
-            "UPDATE issue SET state = 'frozen', approved_by = NULL, approved_ms = NULL,
-             held_because = CASE WHEN held_because IS NULL THEN $3 ELSE held_because || '; ' || $3 END
-         WHERE state IN ('frozen', 'approved') AND control <> 'cancelled' AND id IN (
-             SELECT r.issue_id FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
-             WHERE a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
-            args![original, translations, because],
-        )
-        .await?;
-    Ok(paused + held)
 }
 
 /// Sets `running`, `paused` or `cancelled`; a cancelled issue stays cancelled. Cancelling also takes what has not
@@ -250,7 +207,8 @@ pub async fn approved(db: &Db) -> Result<Vec<String>> {
 pub async fn under_way_before(db: &Db, id: &str, now_ms: UtcMs) -> Result<Option<Issue>> {
     db.opt(
         "SELECT e.id, e.newsletter, e.nominal_date, e.title, e.content_hash, e.state, e.control, e.held_because,
-             e.paused_because, e.on_time_ms, e.frozen_ms, e.approved_by, e.approved_ms, e.released_ms, e.done_ms
+             e.paused_because, e.on_time_ms, e.frozen_ms, e.approved_by, e.approved_ms, e.approvals_needed,
+             e.released_ms, e.done_ms
          FROM issue i JOIN issue e ON e.newsletter = i.newsletter AND e.nominal_date < i.nominal_date
          WHERE i.id = $1 AND e.state = 'sending' AND EXISTS (
              SELECT 1 FROM delivery d
@@ -268,7 +226,7 @@ pub async fn under_way_before(db: &Db, id: &str, now_ms: UtcMs) -> Result<Option
 pub async fn recent(db: &Db) -> Result<Vec<Issue>> {
     db.all(
         "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because,
-             paused_because, on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms
+             paused_because, on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, released_ms, done_ms
          FROM issue ORDER BY nominal_date DESC, id LIMIT 200",
         Vec::new(),
     )
@@ -282,7 +240,7 @@ pub async fn recent(db: &Db) -> Result<Vec<Issue>> {
 pub async fn issue(db: &Db, id: &str) -> Result<Option<Issue>> {
     db.opt(
         "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because,
-             paused_because, on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms
+             paused_because, on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, released_ms, done_ms
          FROM issue WHERE id = $1",
         args![id],
     )
@@ -301,7 +259,7 @@ pub async fn named(
 ) -> Result<Vec<Issue>> {
     db.all(
         "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, paused_because,
-             on_time_ms, frozen_ms, approved_by, approved_ms, released_ms, done_ms
+             on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, released_ms, done_ms
          FROM issue
          WHERE ($1 IS NULL OR id = $1) AND ($2 IS NULL OR newsletter = $2) AND ($3 IS NULL OR nominal_date = $3)
          ORDER BY nominal_date DESC, id LIMIT 10",

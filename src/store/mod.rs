@@ -2,6 +2,7 @@
 //!
 //! Reads take `&Db`, writes take `&mut Tx`; only `work/` opens a `Tx`.
 
+pub mod approvals;
 pub mod attempts;
 pub mod audience;
 pub mod audit;

@@ -2,26 +2,68 @@
 
 use super::context::Context;
 use crate::{
-    domain::kernel::{Error, Result, clock::DAY_MS},
-    store::{audit, issues, outbox},
+    domain::{
+        content::vendor::Duty,
+        kernel::{Error, Result, clock::DAY_MS},
+    },
+    store::{approvals, audit, issues, outbox},
 };
 
-/// Approves the issue whose frozen content has this hash.
+/// What came of an approval.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Approved {
+    /// It leaves at its promised hours.
+    Whole,
+    /// So many more people must approve it.
+    Missing(i64),
+}
+
+/// Approves the issue whose frozen content has this hash, by the word of `actor`: the operator, or a member of staff who
+/// may approve.
 ///
 /// # Errors
-/// `Conflict` if the content is another one by now, or the issue no longer waits for approval.
-pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &str) -> Result<()> {
+/// `Denied` for somebody who may not; `Conflict` if the content is another one by now, the issue no longer waits for
+/// approval, or they have approved it before.
+pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &str) -> Result<Approved> {
+    if !may_approve(ctx, actor) {
+        return Err(Error::denied(format!(
+            "{actor} may not approve issues; `may = [\"approve\"]` under [[staff]] in vendor.toml says who may"
+        )));
+    }
     let now_ms = ctx.now_ms();
+    let before = approvals::of_issue(&ctx.db, issue_id).await?;
     let mut tx = ctx.db.begin().await?;
-    if !issues::approve(&mut tx, issue_id, content_hash, actor, now_ms).await? {
+    let Some(count) = approvals::give(&mut tx, issue_id, content_hash, actor, now_ms).await? else {
+        if before.iter().any(|approval| approval.approver == actor) {
+            return Err(Error::conflict("you have approved this issue already; somebody else must, too"));
+        }
         return Err(Error::conflict(
             "this issue no longer waits for approval, or it is not what you looked at; load the page again",
         ));
-    }
+    };
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "approve", issue_id, content_hash).await?;
+    let needed = issues::issue(&ctx.db, issue_id).await?.map_or(1, |issue| issue.approvals_needed);
+    let approved = if count >= needed {
+        let who: Vec<&str> =
+            before.iter().map(|approval| approval.approver.as_str()).chain([actor]).collect();
+        approvals::approve(&mut tx, issue_id, &who.join(" and "), now_ms).await?;
+        Approved::Whole
+    } else {
+        Approved::Missing(needed - count)
+    };
     tx.commit().await?;
     ctx.wake.publish.notify_one();
-    Ok(())
+    Ok(approved)
+}
+
+/// Whether `actor` may approve issues: the operator may, and of the staff whoever vendor.toml says.
+pub fn may_approve(ctx: &Context, actor: &str) -> bool {
+    let library = ctx.library();
+    match library.vendor.as_ref().and_then(|vendor| vendor.member(actor)) {
+        Some(member) => member.may.contains(&Duty::Approve),
+        // An address is of nobody who is on the staff any more.
+        None => !actor.contains('@'),
+    }
 }
 
 /// Stops starting deliveries of the issue; the open window is finished.

@@ -25,7 +25,7 @@ use crate::{
         },
         program::{
             ExclusionReason,
-            issue::{Control, IssueState},
+            issue::{Control, IssueState, approvals_needed},
         },
     },
     store::{
@@ -79,7 +79,7 @@ pub(super) async fn freeze(
     hashed.push(sha256_hex(&decided));
     let content_hash = sha256_hex(hashed.join("\n").as_bytes());
     let frozen = Frozen {
-        issue: head(ctx, plan, id, content_hash, held_because),
+        issue: head(ctx, plan, id, content_hash, held_because, survey.recipients),
         plan_hash: plan.asset.revision.clone(),
         promises: survey.promises.into_values().collect(),
         decisions: Vec::new(),
@@ -166,9 +166,16 @@ fn head(
     id: String,
     content_hash: String,
     held_because: Option<String>,
+    recipients: usize,
 ) -> Issue {
     let now_ms = ctx.now_ms();
-    let automatic = plan.newsletter.approval == Approval::Automatic && held_because.is_none();
+    let approvals_needed = approvals_needed(
+        plan.newsletter.approval == Approval::Automatic,
+        held_because.is_some(),
+        recipients,
+        plan.newsletter.second_approval_above,
+    );
+    let automatic = approvals_needed == 0;
     Issue {
         id,
         newsletter: plan.newsletter_asset.slug().to_owned(),
@@ -183,6 +190,7 @@ fn head(
         frozen_ms: now_ms,
         approved_by: automatic.then(|| "automatic".to_owned()),
         approved_ms: automatic.then_some(now_ms),
+        approvals_needed: approvals_needed.into(),
         released_ms: None,
         done_ms: None,
     }

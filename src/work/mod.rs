@@ -1,5 +1,6 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
+mod approvals;
 pub mod approve;
 mod audience;
 pub mod bounce;

@@ -24,7 +24,7 @@ use crate::{
         },
     },
     store::{
-        Db, Tx, audit, contents, holders, issues,
+        Db, Tx, approvals, audit, contents, holders,
         recalls::{self, Recall},
         revisions,
     },
@@ -102,7 +102,7 @@ pub async fn recall(
     audit::record(&mut tx, now_ms, random, actor, "recall", reference, &detail).await?;
     if recall.target.is_some() {
         // What was approved before may still be waiting for its time.
-        issues::hold(&mut tx, reference, &objection(&recall)).await?;
+        approvals::hold(&mut tx, reference, &objection(&recall)).await?;
     }
     tx.commit().await?;
     Ok(recall)

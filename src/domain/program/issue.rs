@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::domain::kernel::{Error, Result};
+use crate::domain::kernel::{Error, Result, clock::UtcMs};
 
 /// Where an issue stands. A released issue never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -90,6 +90,50 @@ impl fmt::Display for IssueState {
     }
 }
 
+/// How many people must approve an issue for `recipients`: none where approval is automatic and nothing `held` it, else
+/// one, and a second one where there are more recipients than `second_above`.
+pub fn approvals_needed(automatic: bool, held: bool, recipients: usize, second_above: Option<u32>) -> u32 {
+    let second = second_above.is_some_and(|above| recipients > usize::try_from(above).unwrap_or(usize::MAX));
+    match (automatic && !held, second) {
+        (true, _) => 0,
+        (false, false) => 1,
+        (false, true) => 2,
+    }
+}
+
+/// How urgently approvers are told that an issue waits for them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Urging {
+    /// It waits.
+    Asked,
+    /// Half of the time until its first hour has passed.
+    Reminded,
+    /// Its first hour has come: it is late.
+    Late,
+}
+
+impl Urging {
+    /// The number in the database; 0 is for nobody told yet.
+    pub fn number(self) -> i64 {
+        match self {
+            Self::Asked => 1,
+            Self::Reminded => 2,
+            Self::Late => 3,
+        }
+    }
+
+    /// What approvers should have been told by `now_ms` of an issue that waits since `frozen_ms` and is due first at
+    /// `first_due_ms`.
+    pub fn due(frozen_ms: UtcMs, first_due_ms: UtcMs, now_ms: UtcMs) -> Self {
+        let half_ms = frozen_ms + (first_due_ms - frozen_ms) / 2;
+        match now_ms {
+            now_ms if now_ms >= first_due_ms => Self::Late,
+            now_ms if now_ms >= half_ms => Self::Reminded,
+            _ => Self::Asked,
+        }
+    }
+}
+
 /// What a person said about the sending of an issue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Control {
@@ -120,6 +164,24 @@ impl Control {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn many_readers_need_a_second_person() {
+        assert_eq!(approvals_needed(true, false, 9_000, None), 0);
+        assert_eq!(approvals_needed(true, true, 9_000, None), 1);
+        assert_eq!(approvals_needed(false, false, 500, Some(500)), 1);
+        assert_eq!(approvals_needed(false, true, 501, Some(500)), 2);
+    }
+
+    #[test]
+    fn approvers_are_urged_as_the_hour_comes() {
+        let due = |now_ms| Urging::due(1_000, 2_000, now_ms);
+        assert_eq!(
+            [due(1_000), due(1_499), due(1_500), due(1_999), due(2_000)].map(Urging::number),
+            [1, 1, 2, 2, 3]
+        );
+        assert_eq!(Urging::due(3_000, 2_000, 3_000), Urging::Late, "frozen after its hour");
+    }
 
     #[test]
     fn an_issue_is_released_once_and_only_after_approval() {

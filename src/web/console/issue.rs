@@ -17,6 +17,7 @@ use crate::{
         kernel::{Error, Result},
     },
     store::{
+        approvals,
         audience::{self, Considered},
         deliveries,
         issues::{self, Issue},
@@ -163,7 +164,7 @@ async fn issue_of(ctx: &Context, id: &str) -> Result<Issue> {
 }
 
 /// `GET /console/issues/{id}`
-pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
+pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>, Actor(actor): Actor) -> Answer {
     let issue = issue_of(&ctx, &id).await?;
     let (_, zone) = frame::vendor(&ctx);
     let audience = audience::page(&ctx.db, &issue.id, 0).await?;
@@ -177,7 +178,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         ),
         paused_because: issue.paused_because.clone().filter(|_| issue.control == "paused"),
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
-        actions: actions(&issue),
+        actions: actions(&issue, approve::may_approve(&ctx, &actor)),
         live: live_view(&ctx, &issue, zone).await?,
         variants: variants(&ctx, &audience).await?,
         audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
@@ -222,7 +223,7 @@ pub async fn steer(
 ) -> Answer {
     let who = &actor;
     match action.as_str() {
-        "approve" => approve::approve(&ctx, &id, &seen.content_hash, who).await?,
+        "approve" => _ = approve::approve(&ctx, &id, &seen.content_hash, who).await?,
         "pause" => approve::pause(&ctx, &id, who).await?,
         "resume" => approve::resume(&ctx, &id, who).await?,
         "cancel" => approve::cancel(&ctx, &id, who).await?,
@@ -244,7 +245,7 @@ pub async fn send_again(
 }
 
 /// What can be done with it as it stands.
-fn actions(issue: &Issue) -> Vec<Action> {
+fn actions(issue: &Issue, may_approve: bool) -> Vec<Action> {
     let action = |label, name: &str, quiet, confirm| Action {
         label,
         href: format!("/console/issues/{}/{name}", issue.id),
@@ -256,7 +257,7 @@ fn actions(issue: &Issue) -> Vec<Action> {
     if issue.control == "cancelled" || matches!(issue.state.as_str(), "done" | "cancelled") {
         return actions;
     }
-    if issue.state == "frozen" {
+    if issue.state == "frozen" && may_approve {
         let approve = action("Approve what is shown here", "approve", false, None);
         actions.push(Action { hash: Some(issue.content_hash.clone()), ..approve });
     }
@@ -276,6 +277,19 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
     let mut facts = vec![Fact::new("Fixed", when(Some(issue.frozen_ms)))];
     if let Some(by) = &issue.approved_by {
         facts.push(Fact::new("Approved by", by));
+    } else if issue.approvals_needed > 0 {
+        let given = approvals::of_issue(&ctx.db, &issue.id).await?;
+        let who: Vec<String> = given.into_iter().map(|approval| approval.approver).collect();
+        let by = if who.is_empty() { String::new() } else { format!(": {}", who.join(", ")) };
+        facts.push(Fact::new("Approvals", format!("{} of {}{by}", who.len(), issue.approvals_needed)));
+    }
+    if issue.state == "approved"
+        && let Some(first) = issues::under_way_before(&ctx.db, &issue.id, ctx.now_ms()).await?
+    {
+        let waits = format!("{}, until all of it was tried", first.nominal_date);
+        facts.push(
+            Fact::new("Waits for the issue of", waits).leading(format!("/console/issues/{}", first.id)),
+        );
     }
     facts.extend([
         Fact::new("Approved", when(issue.approved_ms)),

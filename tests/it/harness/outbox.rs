@@ -11,7 +11,7 @@ use partnercast::{
         partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
     },
     store::{
-        Db,
+        Db, approvals,
         audience::{Decision, Included},
         issues::{self, Frozen, Issue},
         outbox, partners,
@@ -96,8 +96,7 @@ impl Scene {
     /// Stores an approved issue to `readers` people of the partner `northlight`, all promised `START_MS`.
     pub async fn approved(db: &Db, newsletter: &str, readers: usize) -> Self {
         let scene = Self::frozen(db, newsletter, readers).await;
-        let hash = scene.frozen.issue.content_hash.clone();
-        assert!(in_tx!(db, tx => issues::approve(tx, &scene.issue, &hash, "Ida", START_MS)));
+        assert!(in_tx!(db, tx => approvals::approve(tx, &scene.issue, "Ida", START_MS)));
         scene
     }
 
@@ -149,6 +148,7 @@ impl Scene {
                 frozen_ms: START_MS - HOUR_MS,
                 approved_by: None,
                 approved_ms: None,
+                approvals_needed: 1,
                 released_ms: None,
                 done_ms: None,
             },

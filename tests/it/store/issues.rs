@@ -2,9 +2,10 @@
 
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
+    store::approvals::approve,
     store::issues::{
-        any_sending, approve, approved, cancel_part, control, exists, finish, hold, insert_audience,
-        insert_head, issue, named, pause_because, recent, sender, under_way_before,
+        any_sending, cancel_part, control, exists, finish, insert_audience, insert_head, issue, named,
+        pause_because, recent, sender, under_way_before,
     },
 };
 
@@ -69,38 +70,6 @@ both_dbs! {
         assert!(named(&db, None, Some("fold-forward"), Some("2027-02-09")).await.unwrap().is_empty());
     }
 
-    /// What was approved waits again, with what it waits for; what is on its way is paused; what has no card of the asset, or is done, is let be.
-    async fn hold_takes_an_approval_back(db: Db) {
-        let scene = Scene::frozen(&db, "fold-forward", 1).await;
-        assert!(in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Ida", START_MS)));
-        assert_eq!(in_tx!(db, tx => hold(tx, "blog/_", "wrong")), 0);
-        assert_eq!(in_tx!(db, tx => hold(tx, "blog/a", "wrong")), 1);
-        assert_eq!(in_tx!(db, tx => hold(tx, "blog/a", "and old")), 1);
-        let held = issue(&db, &scene.issue).await.unwrap().unwrap();
-        assert_eq!((held.state.as_str(), held.approved_by, held.approved_ms), ("frozen", None, None));
-        assert_eq!(held.held_because.as_deref(), Some("wrong; and old"));
-        assert!(in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Ida", START_MS)));
-        execute(&db, "UPDATE issue SET state = 'released'", vec![]).await;
-        assert_eq!(in_tx!(db, tx => hold(tx, "blog/a", "late")), 1);
-        let paused = issue(&db, &scene.issue).await.unwrap().unwrap();
-        assert_eq!((paused.state.as_str(), paused.control.as_str(), paused.paused_because.as_deref()), ("released", "paused", Some("late")));
-        execute(&db, "UPDATE issue SET state = 'done', control = 'running'", vec![]).await;
-        assert_eq!(in_tx!(db, tx => hold(tx, "blog/a", "too late")), 0);
-    }
-
-    /// An approval is bound to what the person saw, counts once, and clears why it was held.
-    async fn approve_wants_the_same_content(db: Db) {
-        let scene = Scene::frozen(&db, "fold-forward", 1).await;
-        assert!(!in_tx!(db, tx => approve(tx, &scene.issue, "other", "Ida", START_MS)), "content has changed");
-        assert!(approved(&db).await.unwrap().is_empty());
-        assert!(in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Ida", START_MS)));
-        assert!(!in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Bo", START_MS + 1)), "once");
-        let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
-        assert_eq!((stored.approved_by.as_deref(), stored.approved_ms), (Some("Ida"), Some(START_MS)));
-        assert_eq!((stored.state.as_str(), stored.held_because), ("approved", None));
-        assert_eq!(approved(&db).await.unwrap(), [scene.issue]);
-    }
-
     /// Pausing and resuming say whether anything changed; a cancelled issue stays cancelled and cannot be approved.
     async fn control_steers_and_cancelling_is_for_good(db: Db) {
         let scene = Scene::frozen(&db, "fold-forward", 1).await;
@@ -109,7 +78,7 @@ both_dbs! {
         assert!(in_tx!(db, tx => control(tx, &scene.issue, "running")));
         assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
         assert!(!in_tx!(db, tx => control(tx, &scene.issue, "running")));
-        assert!(!in_tx!(db, tx => approve(tx, &scene.issue, "c0ffee", "Ida", START_MS)));
+        assert!(!in_tx!(db, tx => approve(tx, &scene.issue, "Ida", START_MS)));
         let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.state.as_str(), stored.control.as_str()), ("cancelled", "cancelled"));
         let mut tx = db.begin().await.unwrap();

@@ -1,5 +1,6 @@
 //! The conformance suite of the store: every public function, on both databases.
 
+mod approvals;
 mod attempts;
 mod audience;
 mod audit;

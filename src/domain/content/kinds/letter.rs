@@ -9,7 +9,10 @@ use super::super::{
     keys::{Found, Keys, Reference},
     merge::Template,
 };
-use crate::domain::partner::{PartnerType, Region, Roles, Tier};
+use crate::domain::{
+    kernel::EmailAddress,
+    partner::{PartnerType, Region, Roles, Tier},
+};
 
 /// Longest subject and preheader, in characters.
 const SUBJECT_CHARS_MAX: usize = 150;
@@ -91,6 +94,10 @@ pub struct Newsletter {
     pub catch_up_hours: u32,
     /// Whether somebody must release it.
     pub approval: Approval,
+    /// For more recipients than this a second person must approve it, too.
+    pub second_approval_above: Option<u32>,
+    /// Address of the member of staff who is told when its approval is late; without one all who may approve are.
+    pub escalate_to: Option<EmailAddress>,
     /// Why the reader gets it.
     pub why: Template,
 }
@@ -107,6 +114,8 @@ impl Default for Newsletter {
             catch_up: CatchUp::Latest,
             catch_up_hours: CATCH_UP_HOURS,
             approval: Approval::Required,
+            second_approval_above: None,
+            escalate_to: None,
             why: Template::default(),
         }
     }
@@ -133,6 +142,8 @@ impl Newsletter {
                 .need("approval", f)
                 .and_then(|v| v.choice(Approval::WORDS, f))
                 .unwrap_or(Approval::Required),
+            second_approval_above: keys.get("second_approval_above").and_then(|v| v.count(1, f)),
+            escalate_to: keys.get("escalate_to").and_then(|v| v.email(f)),
             why: keys.need("why", f).and_then(|v| v.template(400, Scope::Letter, f)).unwrap_or_default(),
         }
     }
