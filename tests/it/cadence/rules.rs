@@ -23,8 +23,8 @@ fn is_business(date: NaiveDate) -> bool {
 }
 
 /// Whether no other business day of the month comes before, or after.
-fn is_outermost(date: NaiveDate, others: std::ops::Range<u32>) -> bool {
-    is_business(date) && others.clone().all(|other| !is_business(date.with_day(other).unwrap()))
+fn is_outermost(date: NaiveDate, mut others: std::ops::Range<u32>) -> bool {
+    is_business(date) && others.all(|other| !is_business(date.with_day(other).unwrap()))
 }
 
 fn is_nth(date: NaiveDate, place: u32, weekday: Weekday) -> bool {

@@ -16,111 +16,124 @@ fn forms(text: &str, message: &str) -> Vec<String> {
     said.split('`').filter(|form| Cadence::parse(form).is_ok()).map(str::to_owned).collect()
 }
 
+/// The canonical text, and what else is read as it.
+const TAKEN: &[(&str, &[&str])] = &[
+    (
+        "weekly on Tuesday at 09:00",
+        &[
+            "every Tuesday at 09:00",
+            "Tuesdays at 9am",
+            "on Tuesdays at 9:00",
+            "each tue at 9 a.m.",
+            "every week on Tuesday at 09:00",
+            "weekly Tues at 09:00",
+            "once a week on Tuesday at 09:00",
+            "0 9 * * Tue",
+            "00 09 * * tuesday",
+            "0 9 * * Tues",
+        ],
+    ),
+    (
+        "every business day at 09:00",
+        &[
+            "weekdays at 09:00",
+            "every weekday at 9:00",
+            "every working day at 09:00",
+            "Mon-Fri at 09:00",
+            "Monday to Friday at 09:00",
+            "0 9 * * Mon-Fri",
+            "0 9 * * Mon,Tue,Wed,Thu,Fri",
+        ],
+    ),
+    (
+        "daily at 12:00",
+        &["every day at noon", "daily at 12:00", "once a day at noon", "0 12 * * *", "0 12 1-31 1-12 *"],
+    ),
+    (
+        "monthly on day 15 at 21:30",
+        &[
+            "monthly on the 15th at 9:30pm",
+            "on the 15th at 21:30",
+            "the 15th of each month at 21:30",
+            "every month on day 15 at 21:30",
+            "day 15 of the month at 9:30 p.m.",
+            "once a month on the 15th at 21:30",
+            "every 15th at 21:30",
+            "30 21 15 * *",
+        ],
+    ),
+    ("monthly on day 31 at 09:00", &["last day of the month at 09:00", "monthly on day 31 at 09:00"]),
+    (
+        "second Tuesday at 09:00",
+        &[
+            "2nd Tuesday of the month at 09:00",
+            "the second Tuesday of every month at 9am",
+            "every month on the second Tuesday at 09:00",
+            "monthly, second Tuesday at 09:00",
+            "every month on the 2nd tue at 09:00",
+        ],
+    ),
+    ("first Monday at 09:00", &["every first Monday at 09:00", "1st Monday at 09:00"]),
+    (
+        "last business day at 17:00",
+        &[
+            "last weekday of the month at 17:00",
+            "every last working day at 5pm",
+            "last business day of each month at 17:00",
+        ],
+    ),
+    (
+        "quarterly, first Monday at 09:00",
+        &[
+            "every quarter on the first Monday at 09:00",
+            "first Monday of the quarter at 09:00",
+            "first Monday of each quarter at 09:00",
+            "quarterly on the 1st Monday at 09:00",
+        ],
+    ),
+    (
+        "quarterly, on day 15 at 09:00",
+        &[
+            "quarterly on the 15th at 09:00",
+            "quarterly, day 15 at 09:00",
+            "0 9 15 1,4,7,10 *",
+            "0 9 15 jan,April,JUL,Oct *",
+            "0 9 15 */3 *",
+        ],
+    ),
+    (
+        "every 2 weeks from 2027-01-06 at 09:00",
+        &[
+            "every two weeks from 2027-01-06 at 09:00",
+            "every other week from 2027-01-06 at 09:00",
+            "fortnightly starting 2027-01-06 at 09:00",
+            "every 2 weeks on Wednesday from 2027-1-6 at 09:00",
+        ],
+    ),
+    (
+        "every week from 2027-01-06 at 09:00",
+        &["every 1 weeks from 2027-01-06 at 09:00", "every Wednesday from 2027-01-06 at 09:00"],
+    ),
+];
+
 #[test]
 fn what_can_be_read_in_one_way_is_taken() {
-    for (canonical, texts) in [
-        (
-            "weekly on Tuesday at 09:00",
-            &[
-                "every Tuesday at 09:00",
-                "Tuesdays at 9am",
-                "on Tuesdays at 9:00",
-                "each tue at 9 a.m.",
-                "every week on Tuesday at 09:00",
-                "weekly Tues at 09:00",
-                "once a week on Tuesday at 09:00",
-                "0 9 * * Tue",
-                "00 09 * * tuesday",
-                "0 9 * * Tues",
-            ][..],
-        ),
-        (
-            "every business day at 09:00",
-            &[
-                "weekdays at 09:00",
-                "every weekday at 9:00",
-                "every working day at 09:00",
-                "Mon-Fri at 09:00",
-                "Monday to Friday at 09:00",
-                "0 9 * * Mon-Fri",
-                "0 9 * * Mon,Tue,Wed,Thu,Fri",
-            ],
-        ),
-        (
-            "daily at 12:00",
-            &["every day at noon", "daily at 12:00", "once a day at noon", "0 12 * * *", "0 12 1-31 1-12 *"]
-                as &[&str],
-        ),
-        (
-            "monthly on day 15 at 21:30",
-            &[
-                "monthly on the 15th at 9:30pm",
-                "on the 15th at 21:30",
-                "the 15th of each month at 21:30",
-                "every month on day 15 at 21:30",
-                "day 15 of the month at 9:30 p.m.",
-                "once a month on the 15th at 21:30",
-                "every 15th at 21:30",
-                "30 21 15 * *",
-            ],
-        ),
-        ("monthly on day 31 at 09:00", &["last day of the month at 09:00", "monthly on day 31 at 09:00"]),
-        (
-            "second Tuesday at 09:00",
-            &[
-                "2nd Tuesday of the month at 09:00",
-                "the second Tuesday of every month at 9am",
-                "every month on the second Tuesday at 09:00",
-                "monthly, second Tuesday at 09:00",
-                "every month on the 2nd tue at 09:00",
-            ],
-        ),
-        ("first Monday at 09:00", &["every first Monday at 09:00", "1st Monday at 09:00"]),
-        (
-            "last business day at 17:00",
-            &[
-                "last weekday of the month at 17:00",
-                "every last working day at 5pm",
-                "last business day of each month at 17:00",
-            ],
-        ),
-        (
-            "quarterly, first Monday at 09:00",
-            &[
-                "every quarter on the first Monday at 09:00",
-                "first Monday of the quarter at 09:00",
-                "first Monday of each quarter at 09:00",
-                "quarterly on the 1st Monday at 09:00",
-            ],
-        ),
-        (
-            "quarterly, on day 15 at 09:00",
-            &[
-                "quarterly on the 15th at 09:00",
-                "quarterly, day 15 at 09:00",
-                "0 9 15 1,4,7,10 *",
-                "0 9 15 jan,April,JUL,Oct *",
-                "0 9 15 */3 *",
-            ],
-        ),
-        (
-            "every 2 weeks from 2027-01-06 at 09:00",
-            &[
-                "every two weeks from 2027-01-06 at 09:00",
-                "every other week from 2027-01-06 at 09:00",
-                "fortnightly starting 2027-01-06 at 09:00",
-                "every 2 weeks on Wednesday from 2027-1-6 at 09:00",
-            ],
-        ),
-        (
-            "every week from 2027-01-06 at 09:00",
-            &["every 1 weeks from 2027-01-06 at 09:00", "every Wednesday from 2027-01-06 at 09:00"],
-        ),
-    ] {
-        assert_eq!(read(canonical).as_deref(), Ok(canonical));
-        for text in texts {
-            assert_eq!(read(text).as_deref(), Ok(canonical), "{text}");
+    for (canonical, texts) in TAKEN {
+        assert_eq!(read(canonical).as_deref(), Ok(*canonical));
+        for text in *texts {
+            assert_eq!(read(text).as_deref(), Ok(*canonical), "{text}");
         }
+    }
+}
+
+#[test]
+fn the_guide_names_forms_as_they_are_written() {
+    use crate::domain::content::{AssetKind, guide};
+    for (form, _) in guide::cadences(AssetKind::Newsletter) {
+        assert_eq!(read(form).as_deref(), Ok(*form));
+    }
+    for form in forms("", &format!("` {}", parse::FORMS)) {
+        assert_eq!(read(&form).as_deref(), Ok(form.as_str()));
     }
 }
 
