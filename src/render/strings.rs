@@ -117,6 +117,7 @@ impl Strings {
         };
         match cadence.rule() {
             Rule::Daily(time) => self.fill("cadence_daily", &[("time", &hm(time))]),
+            Rule::BusinessDaily(time) => self.fill("cadence_business_daily", &[("time", &hm(time))]),
             Rule::Weekly(day, time) => {
                 self.fill("cadence_weekly", &[("weekday", &self.formats.weekday(*day)), ("time", &hm(time))])
             }

@@ -136,7 +136,12 @@ fn a_cadence_is_said_in_the_readers_language() {
     assert_eq!(say("de", "monthly on day 15 at 09:00"), "am 15. Tag im Monat um 09:00 Uhr");
     assert_eq!(say("es", "last business day at 17:00"), "el último día laborable de cada mes a las 17:00");
     assert_eq!(say("de", "quarterly, first Monday at 09:00"), "am ersten Montag im Quartal um 09:00 Uhr");
-    assert_eq!(say("de", "0 9 1 * *"), "nach einem eigenen Kalender");
+    assert_eq!(say("de", "0 9 1,15 * *"), "nach einem eigenen Kalender");
+    // A pattern that a form says is said as that form.
+    assert_eq!(say("de", "0 9 * * Mon-Fri"), "an jedem Arbeitstag um 09:00 Uhr");
+    assert_eq!(say("es", "every business day at 09:00"), "cada día laborable a las 09:00");
+    assert_eq!(say("ja", "every business day at 09:00"), "毎営業日9:00");
+    assert_eq!(say("de", "every week from 2027-01-06 at 09:00"), "jede Woche am Mittwoch um 09:00 Uhr");
 }
 
 #[test]

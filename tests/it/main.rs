@@ -1,6 +1,8 @@
 //! The one integration binary: the database suite, the tidy rules, and what needs the whole program.
 
 #[cfg(test)]
+mod cadence;
+#[cfg(test)]
 mod doctor;
 #[cfg(test)]
 mod fuzz;

@@ -48,7 +48,7 @@ const COMMON: &[KeyGuide] = &[
 ];
 
 const NEWSLETTER: &[KeyGuide] = &[
-    needed("cadence", "such as `second Tuesday at 09:00`", "When it is promised."),
+    needed("cadence", "such as `second Tuesday at 09:00`; see the forms", "When it is promised."),
     needed("zone", "partner, vendor or an IANA zone", "Whose clock the cadence goes by."),
     may("audience", "roles, tiers, types, regions", "Whom it is for; each left out: all."),
     needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
@@ -56,6 +56,35 @@ const NEWSLETTER: &[KeyGuide] = &[
     may("on_time_minutes", "minutes", "How late it is still on time; 15."),
     needed("approval", "automatic or required", "Whether a person releases each issue."),
     needed("why", "one line, fields allowed", "Why the reader gets it."),
+];
+
+/// The forms of a newsletter's cadence, each with what it means.
+const CADENCES: &[(&str, &str)] = &[
+    ("second Tuesday at 09:00", "Once a month; `first` to `fourth`, or `last`."),
+    (
+        "first business day at 09:00",
+        "The month's first day from Monday to Friday; public holidays are not known.",
+    ),
+    ("last business day at 17:00", "The month's last one."),
+    (
+        "monthly on day 15 at 09:00",
+        "By number. `day 29` to `day 31` is the last day of a month that lacks it.",
+    ),
+    ("weekly on Wednesday at 08:00", "Once a week; `every Wednesday` and `Wednesdays` are read too."),
+    ("every 2 weeks from 2027-01-06 at 09:00", "Every so many weeks, counted from a first day."),
+    ("every business day at 09:00", "Monday to Friday."),
+    ("daily at 09:00", "Every day."),
+    (
+        "quarterly, first Monday at 09:00",
+        "The quarter's first Monday, counted from its begin; `last` from its end.",
+    ),
+    ("quarterly, last business day at 17:00", "The quarter's last day from Monday to Friday."),
+    ("quarterly, on day 15 at 09:00", "A day of the quarter's first month."),
+    (
+        "0 9 1,15 * *",
+        "Cron, for the rest: minute, hour, days of the month, months, weekdays by name. One time of a day, and one of the \
+         two day fields `*`. A month that lacks the day is left out.",
+    ),
 ];
 
 const ISSUE: &[KeyGuide] = &[
@@ -188,6 +217,13 @@ pub fn keys(kind: AssetKind) -> Vec<KeyGuide> {
     COMMON.iter().chain(own_keys(kind)).copied().collect()
 }
 
+/// The forms of a cadence that files of `kind` may name, each with what it means; none but for newsletters.
+///
+/// Times are HH:MM on the 24-hour clock, in the newsletter's `zone`.
+pub fn cadences(kind: AssetKind) -> &'static [(&'static str, &'static str)] {
+    if kind == AssetKind::Newsletter { CADENCES } else { &[] }
+}
+
 /// What the text below the front matter is.
 pub fn body(kind: AssetKind) -> &'static str {
     match kind {
@@ -244,6 +280,15 @@ pub fn reference(kind: AssetKind) -> String {
     let mut page =
         format!("# {}\n\nFiles in `{}/`. Required keys are marked *.\n\n", kind.as_str(), kind.folder());
     page.push_str(&table(&keys(kind)));
+    if !cadences(kind).is_empty() {
+        page.push_str(
+            "\nForms of a cadence; the time is on the 24-hour clock, and the zone is in `zone`:\n\n",
+        );
+        page.push_str("| Cadence | When it is |\n|---|---|\n");
+        for (form, meaning) in cadences(kind) {
+            page.push_str(&format!("| `{form}` | {meaning} |\n"));
+        }
+    }
     page.push_str(&format!("\nThe text below: {}\n", body(kind)));
     page.push_str("\nAn example:\n\n````markdown\n");
     page.push_str(example(kind));

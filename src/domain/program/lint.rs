@@ -16,7 +16,7 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
         let cadence = match Cadence::parse(&newsletter.cadence) {
             Ok(cadence) => cadence,
             Err(error) => {
-                let fix = "write it such as `second Tuesday at 09:00`";
+                let fix = "its forms are in `partnercast guide newsletter`";
                 all.extend(finding(asset, "cadence", error.public(), fix));
                 continue;
             }

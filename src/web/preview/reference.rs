@@ -56,6 +56,8 @@ pub struct Kind {
     pub folder: &'static str,
     /// Its keys.
     pub keys: Vec<KeyLine>,
+    /// The forms of its cadence, if it has one, each with what it means.
+    pub cadences: Vec<Line>,
     /// What the text below the keys is, HTML.
     pub body: String,
     /// A whole file.
@@ -126,6 +128,7 @@ impl View {
                 word: kind.as_str(),
                 folder: kind.folder(),
                 keys: guide::keys(kind).into_iter().map(key_line).collect(),
+                cadences: guide::cadences(kind).iter().map(|form| cadence_line(*form)).collect(),
                 body: with_code(guide::body(kind)),
                 example: guide::example(kind),
             }),
@@ -184,6 +187,10 @@ fn field_line(field: Field) -> Line {
 
 fn key_line(KeyGuide { key, wants, is_required, meaning }: KeyGuide) -> KeyLine {
     KeyLine { key, wants: with_code(wants), is_required, meaning: with_code(meaning) }
+}
+
+fn cadence_line((form, meaning): (&str, &str)) -> Line {
+    Line { word: form.to_owned(), meaning: with_code(meaning) }
 }
 
 fn policy_line(word: &str, policy: ZonePolicy) -> Line {

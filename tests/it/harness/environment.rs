@@ -35,6 +35,11 @@ pub fn fuzz_from() -> Option<u64> {
     variable("TEST_FUZZ_FROM").map(|number| number.parse().expect("TEST_FUZZ_FROM is the number of an input"))
 }
 
+/// How much of the cadence's oracle is asked (`TEST_ORACLE=all`, or the seed of a part); none asks for a part of its own.
+pub fn oracle() -> Option<String> {
+    variable("TEST_ORACLE")
+}
+
 /// What a test needs, if this machine has it; a test without it ends at once, except where nothing may be skipped: there
 /// it fails.
 pub fn needed<T>(what: &str, found: Option<T>) -> Option<T> {

@@ -4,15 +4,22 @@
 //! Mapping a nominal time to an instant is a second, separate step ([`resolve`]). The occurrence's key is the
 //! nominal time and the zone, never the instant, so that a new tz database cannot make two of one.
 
+mod clock_time;
+mod crontab;
+mod days;
+mod describe;
+#[cfg(test)]
+mod forms_tests;
 mod nominal;
 mod parse;
 mod resolve;
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::fmt;
 
-use chrono::{Datelike, NaiveDate, NaiveDateTime, NaiveTime, Weekday};
+use chrono::{NaiveDate, NaiveDateTime, NaiveTime, Weekday};
 use chrono_tz::Tz;
 
 pub use resolve::{ClockNote, Resolved, resolve};
@@ -21,9 +28,6 @@ use crate::domain::kernel::{
     Result,
     clock::{UtcMs, utc},
 };
-
-/// How far back the search begins, so that a time moved out of a gap is found again after a restart.
-const LOOK_BACK: chrono::Duration = chrono::Duration::hours(25);
 
 /// When a newsletter is promised, in nominal local time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +38,8 @@ pub struct Cadence(Rule);
 pub enum Rule {
     /// Every day.
     Daily(NaiveTime),
+    /// Monday to Friday.
+    BusinessDaily(NaiveTime),
     /// Every week on a day.
     Weekly(Weekday, NaiveTime),
     /// Every so many weeks.
@@ -49,7 +55,7 @@ pub enum Rule {
     Monthly(MonthDay, NaiveTime),
     /// On a day of each quarter.
     Quarterly(MonthDay, NaiveTime),
-    /// Whatever five fields say.
+    /// Days that no other form says, at one time of the day.
     Cron(Box<cron::Schedule>),
 }
 
@@ -93,12 +99,16 @@ pub struct Occurrence {
 impl Cadence {
     /// Reads a readable form, such as `second Tuesday at 09:00`, or five-field cron.
     ///
-    /// Readable: `daily at 09:00`, `weekly on Wednesday at 08:00`, `every 2 weeks from 2027-01-06 at 09:00`,
-    /// `second Tuesday at 09:00` (first to fourth, last), `monthly on day 15 at 09:00`, `first business day at
-    /// 09:00`, `last business day at 17:00`, and the monthly ones after `quarterly,`.
+    /// Readable: `daily at 09:00`, `every business day at 09:00`, `weekly on Wednesday at 08:00`, `every 2 weeks from
+    /// 2027-01-06 at 09:00`, `second Tuesday at 09:00` (first to fourth, last), `monthly on day 15 at 09:00`, `first
+    /// business day at 09:00`, `last business day at 17:00`, and the monthly ones after `quarterly,`. What people write
+    /// for these and can be read in one way only is taken too (`Tuesdays at 9am`); the canonical text is the form.
+    ///
+    /// Cron as crontab(5) has it, at one time of the day, weekdays by name, and one of the two day fields `*`. A pattern
+    /// that a readable form says becomes that form.
     ///
     /// # Errors
-    /// Says which word is wrong and which form was probably meant.
+    /// Says what is wrong and the whole form that was probably meant.
     pub fn parse(text: &str) -> Result<Self> {
         parse::rule(text).map(Self)
     }
@@ -120,15 +130,18 @@ impl Cadence {
     }
 
     /// The next `count` occurrences in `zone` strictly after `after_ms`, in order, no instant twice.
+    ///
+    /// The search begins at the time that the clocks show, and not before it: a nominal time that they show or have
+    /// passed resolves to an instant that is over, whatever they skip, be it a day.
     pub fn next_instants(&self, zone: Tz, after_ms: UtcMs, count: usize) -> Vec<Occurrence> {
-        let local = utc(after_ms).with_timezone(&zone).naive_local();
-        let mut cursor = local.checked_sub_signed(LOOK_BACK).unwrap_or(local);
+        let mut cursor = utc(after_ms).with_timezone(&zone).naive_local();
         let (mut found, mut last_ms) = (Vec::new(), after_ms);
         while found.len() < count {
             let Some(nominal) = self.next_nominal(cursor) else { break };
             debug_assert!(nominal > cursor, "{self} does not advance after {cursor}");
             cursor = nominal;
             let resolved = resolve(nominal, zone);
+            // Shown twice and gone already, or moved out of a gap to where another one is.
             if resolved.at_ms > last_ms {
                 last_ms = resolved.at_ms;
                 found.push(Occurrence { nominal, resolved });
@@ -139,78 +152,36 @@ impl Cadence {
 
     /// The promise as a sentence, with what happens in months that lack the day.
     pub fn describe(&self) -> String {
-        match &self.0 {
-            Rule::Daily(time) => format!("every day at {}", hm(*time)),
-            Rule::Weekly(day, time) => format!("every {} at {}", weekday_name(*day), hm(*time)),
-            Rule::EveryWeeks { weeks, from, time } => {
-                let rhythm =
-                    if *weeks == 1 { "every week".to_owned() } else { format!("every {weeks} weeks") };
-                let day = weekday_name(from.weekday());
-                format!("{rhythm} on {day} at {}, counted from {from}", hm(*time))
-            }
-            Rule::Monthly(day, time) => format!("{} at {}{}", day.of("month"), hm(*time), day.clamp_note()),
-            Rule::Quarterly(day, time) => {
-                format!("{} at {}{}", day.of("quarter"), hm(*time), day.clamp_note())
-            }
-            Rule::Cron(schedule) => {
-                let days = schedule.source().split(' ').nth(3).unwrap_or("*");
-                let note = match days.parse::<u8>() {
-                    Ok(day) if day > 28 => format!(", and never in months without a day {day}"),
-                    _ => String::new(),
-                };
-                format!("on the cron pattern `{}`{note}", self.cron_fields(schedule))
-            }
-        }
-    }
-
-    /// The five fields as written, without the seconds we put before them.
-    fn cron_fields<'s>(&self, schedule: &'s cron::Schedule) -> &'s str {
-        schedule.source().split_once(' ').map_or("", |(_, fields)| fields)
+        describe::sentence(&self.0)
     }
 }
 
 /// The canonical text; reading it gives the same cadence.
 impl fmt::Display for Cadence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Rule::Daily(time) => write!(f, "daily at {}", hm(*time)),
-            Rule::Weekly(day, time) => write!(f, "weekly on {} at {}", weekday_name(*day), hm(*time)),
-            Rule::EveryWeeks { weeks, from, time } => {
-                write!(f, "every {weeks} weeks from {from} at {}", hm(*time))
-            }
-            Rule::Monthly(day @ MonthDay::Numbered(_), time) => {
-                write!(f, "monthly on {day} at {}", hm(*time))
-            }
-            Rule::Monthly(day, time) => write!(f, "{day} at {}", hm(*time)),
-            Rule::Quarterly(day @ MonthDay::Numbered(_), time) => {
-                write!(f, "quarterly, on {day} at {}", hm(*time))
-            }
-            Rule::Quarterly(day, time) => write!(f, "quarterly, {day} at {}", hm(*time)),
-            Rule::Cron(schedule) => f.write_str(self.cron_fields(schedule)),
-        }
+        self.0.fmt(f)
     }
 }
 
-impl MonthDay {
-    /// `the second Tuesday of each month`.
-    fn of(self, period: &str) -> String {
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Nth(..) => format!("the {self} of each {period}"),
-            Self::FirstBusinessDay | Self::LastBusinessDay => {
-                format!("the {self} (Monday to Friday) of each {period}")
+            Self::Daily(time) => write!(f, "daily at {}", hm(*time)),
+            Self::BusinessDaily(time) => write!(f, "every business day at {}", hm(*time)),
+            Self::Weekly(day, time) => write!(f, "weekly on {} at {}", weekday_name(*day), hm(*time)),
+            Self::EveryWeeks { weeks: 1, from, time } => write!(f, "every week from {from} at {}", hm(*time)),
+            Self::EveryWeeks { weeks, from, time } => {
+                write!(f, "every {weeks} weeks from {from} at {}", hm(*time))
             }
-            Self::Numbered(day) if period == "month" => format!("on day {day} of each month"),
-            Self::Numbered(day) => format!("on day {day} of each quarter's first month"),
-        }
-    }
-
-    /// What happens in months that lack the day.
-    fn clamp_note(self) -> String {
-        match self {
-            Self::Numbered(day) if day > 28 => {
-                format!(", or on the month's last day where there is no day {day}")
+            Self::Monthly(day @ MonthDay::Numbered(_), time) => {
+                write!(f, "monthly on {day} at {}", hm(*time))
             }
-            _ => String::new(),
+            Self::Monthly(day, time) => write!(f, "{day} at {}", hm(*time)),
+            Self::Quarterly(day @ MonthDay::Numbered(_), time) => {
+                write!(f, "quarterly, on {day} at {}", hm(*time))
+            }
+            Self::Quarterly(day, time) => write!(f, "quarterly, {day} at {}", hm(*time)),
+            Self::Cron(schedule) => f.write_str(crontab::fields(schedule)),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{MonthDay, Ordinal, Rule};
 pub(super) fn next(rule: &Rule, after: NaiveDateTime) -> Option<NaiveDateTime> {
     match rule {
         Rule::Daily(time) => on_or_after(after, *time, Some),
+        Rule::BusinessDaily(time) => on_or_after(after, *time, next_business_day),
         Rule::Weekly(day, time) => on_or_after(after, *time, |date| next_weekday(date, *day)),
         Rule::EveryWeeks { weeks, from, time } => {
             on_or_after(after, *time, |date| every_weeks(date, *weeks, *from))
@@ -26,6 +27,15 @@ fn on_or_after(
 ) -> Option<NaiveDateTime> {
     let today = first_day(after.date())?.and_time(time);
     if today > after { Some(today) } else { Some(first_day(after.date().succ_opt()?)?.and_time(time)) }
+}
+
+fn next_business_day(date: NaiveDate) -> Option<NaiveDate> {
+    let ahead = match date.weekday() {
+        Weekday::Sat => 2,
+        Weekday::Sun => 1,
+        _ => 0,
+    };
+    date.checked_add_days(Days::new(ahead))
 }
 
 fn next_weekday(date: NaiveDate, day: Weekday) -> Option<NaiveDate> {
@@ -69,14 +79,7 @@ fn day_in(start: NaiveDate, months: u32, day: MonthDay) -> Option<NaiveDate> {
             };
             next_weekday(start, weekday)?.checked_add_days(Days::new(7 * weeks))
         }
-        MonthDay::FirstBusinessDay => {
-            let ahead = match start.weekday() {
-                Weekday::Sat => 2,
-                Weekday::Sun => 1,
-                _ => 0,
-            };
-            start.checked_add_days(Days::new(ahead))
-        }
+        MonthDay::FirstBusinessDay => next_business_day(start),
         MonthDay::LastBusinessDay => {
             let back = match end.weekday() {
                 Weekday::Sat => 1,
