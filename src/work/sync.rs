@@ -363,7 +363,7 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     let is_text = Path::new(&path)
         .extension()
         .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| matches!(extension, "md" | "toml" | "csv"));
+        .is_some_and(|extension| matches!(extension, "md" | "toml" | "csv" | "ics"));
     if !is_text {
         return Ok(None);
     }

@@ -54,6 +54,16 @@ const NEWSLETTER: &[KeyGuide] = &[
     needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
     may("freeze_minutes", "minutes", "How long before the time content and audience are fixed; 30."),
     may("on_time_minutes", "minutes", "How late it is still on time; 15."),
+    may(
+        "send_window",
+        "days, start, end: `{days: [mon, fri], start: \"08:00\", end: \"18:00\"}`",
+        "The hours in which it may leave, in the reader's local time; left out: all.",
+    ),
+    may(
+        "when_blocked",
+        "move or skip",
+        "When the promised time is outside of them, or `rules/calendar.toml` forbids it: leave at the next allowed time, or not at all; move.",
+    ),
     needed("approval", "automatic or required", "Whether a person releases each issue."),
     needed("why", "one line, fields allowed", "Why the reader gets it."),
 ];

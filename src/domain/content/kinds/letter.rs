@@ -8,6 +8,7 @@ use super::super::{
     finding::Findings,
     keys::{Found, Keys, Reference},
     merge::Template,
+    rules::{BusinessHours, business_hours},
 };
 use crate::domain::partner::{PartnerType, Region, Roles, Tier};
 
@@ -25,6 +26,16 @@ words! {
         Automatic "automatic",
         /// Somebody must say yes.
         Required "required",
+    }
+}
+
+words! {
+    /// What becomes of an issue whose promised time falls into a blackout, a quiet window, or outside of its send window.
+    WhenBlocked {
+        /// It leaves at the next allowed time.
+        Move "move",
+        /// It does not leave for these readers.
+        Skip "skip",
     }
 }
 
@@ -68,6 +79,10 @@ pub struct Newsletter {
     pub freeze_minutes: u32,
     /// How late it is still on time.
     pub on_time_minutes: u32,
+    /// The hours in which it may leave, in the reader's local time; nothing for all.
+    pub send_window: Option<BusinessHours>,
+    /// What happens at times at which it may not leave.
+    pub when_blocked: WhenBlocked,
     /// Whether somebody must release it.
     pub approval: Approval,
     /// Why the reader gets it.
@@ -83,6 +98,8 @@ impl Default for Newsletter {
             sender: None,
             freeze_minutes: FREEZE_MINUTES,
             on_time_minutes: ON_TIME_MINUTES,
+            send_window: None,
+            when_blocked: WhenBlocked::Move,
             approval: Approval::Required,
             why: Template::default(),
         }
@@ -101,6 +118,11 @@ impl Newsletter {
                 .get("on_time_minutes")
                 .and_then(|v| v.count(1, f))
                 .unwrap_or(ON_TIME_MINUTES),
+            send_window: keys.get("send_window").and_then(|v| business_hours(v, f)),
+            when_blocked: keys
+                .get("when_blocked")
+                .and_then(|v| v.choice(WhenBlocked::WORDS, f))
+                .unwrap_or(WhenBlocked::Move),
             approval: keys
                 .need("approval", f)
                 .and_then(|v| v.choice(Approval::WORDS, f))
