@@ -111,7 +111,7 @@ impl Library {
             all.extend(findings.finish());
         }
         let Reading { mut library, partners, brands, logos, calendars, parsed, known: _ } = reading;
-        all.extend(library.rules.calendar.take(calendars));
+        all.extend(library.rules.calendar.take(&calendars));
         memo.parsed = parsed;
         library.assets.sort_by(|a, b| (&a.reference, &a.locale).cmp(&(&b.reference, &b.locale)));
         let paths = files.iter().map(|file| file.path.as_str()).collect();

@@ -31,8 +31,10 @@ words! {
 
 words! {
     /// What becomes of an issue whose promised time falls into a blackout, a quiet window, or outside of its send window.
+    #[derive(Default)]
     WhenBlocked {
         /// It leaves at the next allowed time.
+        #[default]
         Move "move",
         /// It does not leave for these readers.
         Skip "skip",
@@ -99,7 +101,7 @@ impl Default for Newsletter {
             freeze_minutes: FREEZE_MINUTES,
             on_time_minutes: ON_TIME_MINUTES,
             send_window: None,
-            when_blocked: WhenBlocked::Move,
+            when_blocked: WhenBlocked::default(),
             approval: Approval::Required,
             why: Template::default(),
         }
@@ -122,7 +124,7 @@ impl Newsletter {
             when_blocked: keys
                 .get("when_blocked")
                 .and_then(|v| v.choice(WhenBlocked::WORDS, f))
-                .unwrap_or(WhenBlocked::Move),
+                .unwrap_or_default(),
             approval: keys
                 .need("approval", f)
                 .and_then(|v| v.choice(Approval::WORDS, f))

@@ -29,6 +29,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{Datelike, NaiveDate};
 
+pub use super::quiet::{Quiet, Span};
 use super::{
     super::{
         finding::{Finding, Findings, Place, codes, did_you_mean},
@@ -36,7 +37,6 @@ use super::{
     },
     quiet::longest_open,
 };
-pub use super::quiet::{Quiet, Span};
 use crate::domain::partner::Region;
 
 /// The file.
@@ -118,14 +118,11 @@ impl Whose {
     pub(super) fn parse(keys: &mut Keys, f: &mut Findings<'_>) -> Self {
         let mut whose = Self::default();
         if let Some(found) = keys.get("regions") {
-            let place = found.place();
-            whose.regions = found.choices(Region::WORDS, f);
-            not_empty("regions", whose.regions.len(), place, f);
+            whose.regions = some_of(found, Region::WORDS, f);
         }
         if let Some(found) = keys.get("partners") {
             let place = found.place();
-            let items = found.list(f);
-            not_empty("partners", items.len(), place, f);
+            let items = some(found, f);
             if items.len() > PARTNERS_MAX {
                 let message = format!("`partners` has {} entries", items.len());
                 let fix = format!("name {PARTNERS_MAX} at most, or use `regions`");
@@ -141,11 +138,19 @@ impl Whose {
     }
 }
 
-/// An empty list would be read as everybody, which nobody means by it.
-pub(super) fn not_empty(key: &str, count: usize, place: Place, f: &mut Findings<'_>) {
-    if count == 0 {
-        f.add(codes::BAD_VALUE, place, format!("`{key}` names nobody"), "name one, or remove the key");
+/// The items of a list. An empty one would be read as all, which nobody means by it.
+fn some(found: Found, f: &mut Findings<'_>) -> Vec<Found> {
+    let (key, place) = (found.key().to_owned(), found.place());
+    let items = found.list(f);
+    if items.is_empty() {
+        f.add(codes::BAD_VALUE, place, format!("`{key}` names nothing"), "name one, or remove the key");
     }
+    items
+}
+
+/// A list of words of a fixed list, not empty.
+pub(super) fn some_of<T: Copy>(found: Found, words: &[(&'static str, T)], f: &mut Findings<'_>) -> Vec<T> {
+    some(found, f).into_iter().filter_map(|item| item.choice(words, f)).collect()
 }
 
 impl Blackout {
@@ -271,7 +276,7 @@ impl CalendarRules {
     }
 
     /// Takes the days of `calendars`, by path; finds calendars that are not there, and those that are for nothing.
-    pub(in super::super) fn take(&mut self, calendars: BTreeMap<String, Vec<Stretch>>) -> Vec<Finding> {
+    pub(in super::super) fn take(&mut self, calendars: &BTreeMap<String, Vec<Stretch>>) -> Vec<Finding> {
         let mut f = Findings::new(CALENDAR, "");
         let mut used = BTreeSet::new();
         for blackout in &mut self.blackouts {
@@ -290,6 +295,10 @@ impl CalendarRules {
             f.add(codes::MISSING_CALENDAR, calendar.place, message, fix);
         }
         let mut all = f.finish();
+        if !all.is_empty() {
+            // Once the right one is named, the others may be in use.
+            return all;
+        }
         for path in calendars.keys().filter(|path| !used.contains(path.as_str())) {
             let mut f = Findings::new(path, "");
             let message = "no blackout names this calendar, so its days are like any other";

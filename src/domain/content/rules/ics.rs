@@ -4,7 +4,7 @@
 //! exhaust the stack and each finding has a place; what a line says is read by the crate that writes our own calendars.
 //! Whatever might be a holiday and is not taken for one is named in a finding.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use chrono::{Datelike, Days, NaiveDate};
 use icalendar::parser::Property;
@@ -84,8 +84,8 @@ pub(in super::super) fn days(text: &str, f: &mut Findings<'_>) -> Vec<Stretch> {
         without.entry(&event.uid).or_default().extend(event.instead_of);
     }
     let (mut days, mut recurring) = (Vec::new(), 0);
-    // Warnings of one sort are one finding, with names: a calendar of meetings is told of once.
-    let mut left_out: BTreeMap<&str, (u32, Vec<String>)> = BTreeMap::new();
+    // Told of in one finding: a calendar of meetings has many.
+    let mut timed: Vec<&Event> = Vec::new();
     for event in events.iter().filter(|event| !event.is_cancelled) {
         for fault in &event.faults {
             event.finding(fault, f);
@@ -99,19 +99,16 @@ pub(in super::super) fn days(text: &str, f: &mut Findings<'_>) -> Vec<Stretch> {
                 }
                 event.days(start, without.get(event.uid.as_str()), &mut days, f);
             }
-            Some(When::Time(_)) => {
-                let (_, names) = left_out.entry("have a time of day").or_insert((event.line, Vec::new()));
-                names.push(event.title.clone());
-            }
+            Some(When::Time(_)) => timed.push(event),
             None if event.faults.is_empty() => event.finding("a beginning is missing", f),
             None => {}
         }
     }
-    for (what, (line, names)) in left_out {
-        let titles: Vec<&str> = names.iter().map(String::as_str).collect();
-        let message = format!("{} events {what}, so their days are no blackout: {}", names.len(), listed(&titles));
+    if let Some(first) = timed.first() {
+        let titles: Vec<&str> = timed.iter().map(|event| event.title.as_str()).collect();
+        let message = format!("events with a time of day are no blackouts: {}", listed(&titles));
         let fix = "make those that are holidays all-day events, and take the others out of the file";
-        f.add(codes::EVENT_NOT_READ, Place { line, column: 1 }, message, fix);
+        f.add(codes::EVENT_NOT_READ, Place { line: first.line, column: 1 }, message, fix);
     }
     if days.is_empty() {
         let fix = "name a calendar of holidays, whose events last all day";
@@ -131,7 +128,8 @@ impl Event {
     /// An event that may be a holiday, and of which something was not understood.
     fn finding(&self, what: &str, f: &mut Findings<'_>) {
         let message = format!("“{}” is not read as it is meant: {what}", self.title);
-        let fix = "say it in a simpler way, such as one event for each day, or add a [[blackout]] with its date";
+        let fix =
+            "say it in a simpler way, such as one event for each day, or add a [[blackout]] with its date";
         f.add(codes::EVENT_NOT_READ, Place { line: self.line, column: 1 }, message, fix);
     }
 
@@ -159,7 +157,9 @@ impl Event {
         for rule in &self.rules {
             match recurrence::days(rule, start) {
                 Ok(more) => starts.extend(more),
-                Err(what) => self.finding(&format!("{what} is not understood, so only its first day counts"), f),
+                Err(what) => {
+                    self.finding(&format!("{what} is not understood, so only its first day counts"), f);
+                }
             }
         }
         starts.extend(&self.extra);
@@ -182,7 +182,16 @@ impl Event {
     /// Takes a line of the event; which, by its name in capitals.
     fn take(&mut self, name: &str, line: &str) {
         const KNOWN: [&str; 10] = [
-            "DTSTART", "DTEND", "DURATION", "SUMMARY", "STATUS", "RRULE", "RDATE", "EXDATE", "RECURRENCE-ID", "UID",
+            "DTSTART",
+            "DTEND",
+            "DURATION",
+            "SUMMARY",
+            "STATUS",
+            "RRULE",
+            "RDATE",
+            "EXDATE",
+            "RECURRENCE-ID",
+            "UID",
         ];
         if name == "EXRULE" {
             self.faults.push("EXRULE is not understood".to_owned());
@@ -278,7 +287,8 @@ fn events(text: &str) -> Result<Vec<Event>, (u32, String)> {
                 inside.push(component());
                 let is_calendar = inside[0] == "VCALENDAR";
                 if !is_calendar || inside.len() > DEPTH_MAX {
-                    let what = if is_calendar { "it is nested too deep" } else { "this is no iCalendar file" };
+                    let what =
+                        if is_calendar { "it is nested too deep" } else { "this is no iCalendar file" };
                     return Err((number, what.to_owned()));
                 }
                 if is_event(&inside) {

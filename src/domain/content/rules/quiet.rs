@@ -9,7 +9,7 @@ use super::{
         finding::{Findings, Place, codes},
         keys::Found,
     },
-    calendar::{NAME_CHARS_MAX, Whose, not_empty},
+    calendar::{NAME_CHARS_MAX, Whose, some_of},
     routing::DAYS,
 };
 
@@ -69,14 +69,11 @@ impl Quiet {
         let place = keys.place();
         let name = keys.need("name", f).and_then(|v| v.line_of(NAME_CHARS_MAX, f));
         let whose = Whose::parse(&mut keys, f);
-        let days = keys.get("days").map(|v| (v.place(), v.choices(DAYS, f)));
+        let days = keys.get("days").map(|v| (v.place(), some_of(v, DAYS, f)));
         let from = keys.need("from", f).and_then(|v| week_time(v, f));
         let to = keys.need("to", f).and_then(|v| week_time(v, f));
         keys.finish(f);
         let ((from_day, from), (to_day, to)) = (from?, to?);
-        if let Some((place, days)) = &days {
-            not_empty("days", days.len(), *place, f);
-        }
         let spans = match (from_day, to_day, days) {
             (Some(from_day), Some(to_day), None) => {
                 let day = |day: Weekday| day.num_days_from_monday();
@@ -131,9 +128,8 @@ fn week_time(found: Found, f: &mut Findings<'_>) -> Option<(Option<Weekday>, u32
 
 /// The longest time in one piece that `spans` leave of a week, in minutes.
 pub(super) fn longest_open(spans: &[Span]) -> u32 {
-    let covered = |minute: u32, span: &Span| {
-        (minute + WEEK_MINUTES - span.from) % WEEK_MINUTES < span.minutes()
-    };
+    let covered =
+        |minute: u32, span: &Span| (minute + WEEK_MINUTES - span.from) % WEEK_MINUTES < span.minutes();
     // What is open begins where a quiet window ends, and runs until the next one begins.
     let open_from = |minute: u32| {
         if spans.iter().any(|span| covered(minute, span)) {

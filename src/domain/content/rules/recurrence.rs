@@ -107,7 +107,8 @@ impl Rule {
         let place = |at: u32, of: u32| (signed(at), -signed(of - at + 1));
         let length = u32::from(day.num_days_in_month());
         let (of_month, from_end) = place(day.day(), length);
-        if !self.month_days.is_empty() && !self.month_days.iter().any(|one| [of_month, from_end].contains(one))
+        if !self.month_days.is_empty()
+            && !self.month_days.iter().any(|one| [of_month, from_end].contains(one))
         {
             return false;
         }
@@ -115,9 +116,10 @@ impl Rule {
         let (at, of) = if by_year { (day.ordinal(), year_days) } else { (day.day(), length) };
         let weeks = [signed((at - 1) / 7 + 1), -signed((of - at) / 7 + 1)];
         self.days.is_empty()
-            || self.days.iter().any(|(nth, weekday)| {
-                *weekday == day.weekday() && (*nth == 0 || weeks.contains(nth))
-            })
+            || self
+                .days
+                .iter()
+                .any(|(nth, weekday)| *weekday == day.weekday() && (*nth == 0 || weeks.contains(nth)))
     }
 }
 
@@ -162,7 +164,8 @@ mod tests {
 
     fn first(rule: &str, start: &str, count: usize) -> String {
         let days = days(rule, date(start).unwrap()).unwrap();
-        let shown: Vec<String> = days.iter().take(count).map(|day| day.format("%Y%m%d").to_string()).collect();
+        let shown: Vec<String> =
+            days.iter().take(count).map(|day| day.format("%Y%m%d").to_string()).collect();
         shown.join(" ")
     }
 
