@@ -17,11 +17,11 @@ pub struct KeyGuide {
     pub meaning: &'static str,
 }
 
-const fn needed(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
+pub(super) const fn needed(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
     KeyGuide { key, wants, is_required: true, meaning }
 }
 
-const fn may(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
+pub(super) const fn may(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
     KeyGuide { key, wants, is_required: false, meaning }
 }
 
@@ -269,7 +269,7 @@ pub fn brand_reference() -> String {
     )
 }
 
-fn table(keys: &[KeyGuide]) -> String {
+pub(super) fn table(keys: &[KeyGuide]) -> String {
     let mut table = "| Key | Write | Meaning |\n|---|---|---|\n".to_owned();
     for KeyGuide { key, wants, is_required, meaning } in keys {
         let mark = if *is_required { "*" } else { "" };

@@ -221,6 +221,7 @@ fn calendars_that_nest_grow_or_lie_are_refused() {
         text
     });
     refused(rules, many, "C106", "there are 9000 of [[blackout]]");
-    let far = "version = 1\n[[blackout]]\nname = \"B\"\nfrom = 0001-01-01\nto = 9999-12-31\nevery_year = true\n";
+    let far =
+        "version = 1\n[[blackout]]\nname = \"B\"\nfrom = 0001-01-01\nto = 9999-12-31\nevery_year = true\n";
     refused(rules, far, "C106", "days long");
 }

@@ -2,6 +2,7 @@
 
 pub mod calendar;
 mod consent;
+pub mod guide;
 pub(super) mod ics;
 mod quiet;
 mod recurrence;
