@@ -25,6 +25,8 @@ use crate::domain::{
 /// Promised dates of which one must be left, and the days in which they lie.
 const DATES: usize = 12;
 const DATES_DAYS: u64 = 366;
+/// Zones all around the world, five hours and more apart.
+const ELSEWHERE: [Tz; 4] = [Tz::Pacific__Honolulu, Tz::America__New_York, Tz::Asia__Dubai, Tz::Asia__Tokyo];
 /// How many dates are looked at for the next one that leaves.
 const LOOK_DATES_MAX: usize = 500;
 
@@ -129,8 +131,13 @@ impl Checked<'_> {
             .collect();
         let mut silent: BTreeMap<String, Vec<&str>> = BTreeMap::new();
         for (word, region) in &regions {
-            let reader = LocalReader { zone, partner: "", region: *region };
-            if let Some(message) = self.silence(&promised, &reader) {
+            let reader = |zone| LocalReader { zone, partner: "", region: *region };
+            let silence = |zone| self.silence(&promised, &reader(zone));
+            // By another's clock it is another hour for each reader, so it must be true wherever they are.
+            let elsewhere = if self.newsletter.zone == IssueZone::Partner { &[][..] } else { &ELSEWHERE };
+            if let Some(message) = silence(zone)
+                && elsewhere.iter().all(|zone| silence(*zone).is_some())
+            {
                 silent.entry(message).or_default().push(*word);
             }
         }
@@ -286,8 +293,11 @@ mod tests {
     #[test]
     fn quiet_windows_may_swallow_all_too() {
         let friday = "[[quiet]]\nname = \"Weekend\"\nfrom = \"Fri 15:00\"\nto = \"Mon 08:00\"\n";
-        let weekly = "zone: Europe/Oslo\ncadence: weekly on Friday at 16:00\n";
+        let weekly = "zone: partner\ncadence: weekly on Friday at 16:00\n";
         assert_eq!(found(weekly, friday), [] as [String; 0], "it moves to Monday");
+        let oslo = "zone: Europe/Oslo\ncadence: weekly on Friday at 16:00\nwhen_blocked: skip\n";
+        assert_eq!(found(oslo, friday), [] as [String; 0], "it is Friday morning in America");
+        assert!(found(oslo, YEAR)[0].starts_with("C535 5: for everybody, nothing leaves"));
         let skipped = found(&format!("{weekly}when_blocked: skip\n"), friday);
         assert!(skipped[0].starts_with("C535 5: for everybody, nothing leaves on the 12 dates from 2027-01-01 to 2027-03-19 (Weekend until Mon 08:00: Fri 2027-01-01 16:00 is skipped); nor does any of the next 500"), "{skipped:?}");
     }
