@@ -11,7 +11,7 @@ use chrono::NaiveDate;
 use super::say;
 use crate::{
     domain::{
-        content::{AssetKind, finding::did_you_mean, guide},
+        content::{AssetKind, finding::did_you_mean, guide, rules::guide::calendar_reference},
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         program::Cadence,
     },
@@ -36,7 +36,7 @@ pub struct NewArguments {
 /// Arguments of `guide`.
 #[derive(Debug, clap::Args)]
 pub struct GuideArguments {
-    /// One kind, or `brand` for a partner's brand.toml; all of them without.
+    /// One kind, `brand` for a partner's brand.toml, or `calendar` for rules/calendar.toml; all of them without.
     kind: Option<String>,
 }
 
@@ -109,6 +109,8 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
 
 /// What `guide` calls a partner's brand, which is no kind of content.
 const BRAND: &str = "brand";
+/// And what it calls the calendar rules.
+const CALENDAR: &str = "calendar";
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -117,10 +119,11 @@ const BRAND: &str = "brand";
 pub fn guide(arguments: &GuideArguments) -> Result<()> {
     let pages: Vec<String> = match arguments.kind.as_deref() {
         Some(BRAND) => vec![guide::brand_reference()],
-        Some(word) => vec![guide::reference(kind_or(word, &[BRAND])?)],
+        Some(CALENDAR) => vec![calendar_reference()],
+        Some(word) => vec![guide::reference(kind_or(word, &[BRAND, CALENDAR])?)],
         None => {
             let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
-            kinds.chain([guide::brand_reference()]).collect()
+            kinds.chain([guide::brand_reference(), calendar_reference()]).collect()
         }
     };
     say(pages.join("\n").trim_end());
@@ -160,6 +163,7 @@ mod tests {
         assert!(!refused("brand", "x").contains("`brand`?"), "a brand is no content");
         let told = |kind: &str| guide(&GuideArguments { kind: Some(kind.to_owned()) });
         told("brand").unwrap();
+        told("calendar").unwrap();
         assert!(told("brnad").unwrap_err().public().contains("did you mean `brand`?"));
         let nowhere = dir.path().join("nowhere");
         let nowhere = NewArguments { kind: "blog".to_owned(), name: "x".to_owned(), dir: nowhere };

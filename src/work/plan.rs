@@ -183,7 +183,7 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
                 asset: file,
                 issue,
             };
-            let hours = PromisedHours::new(Letter { library: &library, asset, newsletter }, next);
+            let hours = PromisedHours::new(Letter { library: &library, asset, newsletter }, &cadence, next);
             let planned = planned(ctx, &plan, &hours, blank).await?;
             if planned.has_ended() {
                 // Of the last day or the next, so there are few.

@@ -14,7 +14,11 @@ use crate::{
         content::{Asset, Library, kinds::IssueZone, kinds::Newsletter},
         kernel::clock::{MINUTE_MS, UtcMs},
         partner::Partner,
-        program::cadence::resolve,
+        program::{
+            Cadence,
+            cadence::resolve,
+            calendar::{LocalReader, Placed, Terms, place},
+        },
     },
     store::promises::NewPromise,
 };
@@ -37,14 +41,16 @@ type OfPartner = Vec<(Tz, Arc<NewPromise>)>;
 pub(super) struct PromisedHours<'a> {
     letter: Letter<'a>,
     nominal: NaiveDateTime,
+    next: Option<NaiveDateTime>,
     give_up: Option<(UtcMs, &'static str)>,
     made: Mutex<HashMap<String, OfPartner>>,
 }
 
 impl<'a> PromisedHours<'a> {
-    /// Those of `nominal`, a time of the newsletter's cadence.
-    pub(super) fn new(letter: Letter<'a>, nominal: NaiveDateTime) -> Self {
-        Self { letter, nominal, give_up: None, made: Mutex::default() }
+    /// Those of `nominal`, a time of the newsletter's `cadence`.
+    pub(super) fn new(letter: Letter<'a>, cadence: &Cadence, nominal: NaiveDateTime) -> Self {
+        let next = cadence.next_nominal(nominal);
+        Self { letter, nominal, next, give_up: None, made: Mutex::default() }
     }
 
     /// The same where hours whose window was over at `now_ms` are given up, for the reason `because`.
@@ -85,7 +91,21 @@ impl<'a> PromisedHours<'a> {
         };
         let resolved = resolve(self.nominal, zone);
         let on_time_ms = i64::from(newsletter.on_time_minutes) * MINUTE_MS;
-        let given_up = self.give_up.filter(|(now_ms, _)| resolved.at_ms + on_time_ms < *now_ms);
+        let terms = Terms {
+            window: newsletter.send_window.as_ref(),
+            when_blocked: newsletter.when_blocked,
+            // Moved to where the next issue is, it would be no issue of its own.
+            before_ms: self.next.map(|next| resolve(next, zone).at_ms),
+        };
+        let reader =
+            LocalReader { zone: reader_zone, partner: partner.slug.as_str(), region: partner.region };
+        let placed = place(&library.rules.calendar, resolved.at_ms, &reader, &terms);
+        let (due_ms, moved, skipped) = match placed {
+            Placed::At { at_ms, because } => (at_ms, because, None),
+            Placed::Skipped { because } => (resolved.at_ms, None, Some(because)),
+        };
+        let given_up = self.give_up.filter(|(now_ms, _)| due_ms + on_time_ms < *now_ms);
+        let notes: Vec<String> = resolved.note.map(|note| note.to_string()).into_iter().chain(moved).collect();
         let nominal_local = self.nominal_local();
         let (slug, partner_slug) = (asset.slug(), partner.slug.as_str());
         NewPromise {
@@ -95,11 +115,11 @@ impl<'a> PromisedHours<'a> {
             zone: zone.name().to_owned(),
             reader_zone: reader_zone.name().to_owned(),
             partner_slug: partner_slug.to_owned(),
-            due_ms: resolved.at_ms,
+            due_ms,
             on_time_ms,
-            note: resolved.note.map(|note| note.to_string()),
-            skipped: false,
-            because: given_up.map(|(_, because)| because.to_owned()),
+            note: (!notes.is_empty()).then(|| notes.join("; ")),
+            skipped: skipped.is_some(),
+            because: skipped.or_else(|| given_up.map(|(_, because)| because.to_owned())),
             eligible: 0,
         }
     }

@@ -139,7 +139,7 @@ pub(super) async fn watch(
         if issues::exists(&ctx.db, slug, &date).await? {
             continue;
         }
-        let hours = PromisedHours::new(letter, next);
+        let hours = PromisedHours::new(letter, cadence, next);
         if places.is_none() {
             places = Some(Places::load(ctx).await?);
         }

@@ -213,7 +213,7 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, letter: Letter<'_>, caden
     }
     // The hours first: they tell whether anything is due without looking at every person.
     let places = Places::load(ctx).await?;
-    let hours = PromisedHours::new(letter, nominal);
+    let hours = PromisedHours::new(letter, cadence, nominal);
     let Some(span) = places.span(&hours) else { return Ok(()) };
     if now_ms < span.first_ms - freeze_ms {
         ctx.looks.rest(look.clone(), now_ms, span.first_ms - freeze_ms);
@@ -277,7 +277,7 @@ fn misfire(
     let later = letter.library.issues_of(letter.asset.slug()).into_iter().find(|(_, other)| {
         other.date > plan.issue.date
             && nominal_on(cadence, other.date)
-                .and_then(|nominal| places.span(&PromisedHours::new(letter, nominal)))
+                .and_then(|nominal| places.span(&PromisedHours::new(letter, cadence, nominal)))
                 .is_some_and(|other| other.first_ms <= now_ms)
     });
     match (newsletter.catch_up, later) {

@@ -100,6 +100,7 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
     findings.extend(drawn_logos::findings(files));
     findings.extend(faint_logos::findings(files, library.vendor.as_ref()));
     findings.extend(lint::newsletters(&library));
+    findings.extend(lint::calendar(&library, &partners, now_ms));
     findings.extend(reach::findings(&library, &partners));
     findings.extend(translations::findings(&library, &partners, &contacts));
     findings.extend(documents::findings(&library));
@@ -363,7 +364,7 @@ pub(super) fn to_store(file: &SourceFile) -> Result<Option<NewFile>> {
     let is_text = Path::new(&path)
         .extension()
         .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| matches!(extension, "md" | "toml" | "csv"));
+        .is_some_and(|extension| matches!(extension, "md" | "toml" | "csv" | "ics"));
     if !is_text {
         return Ok(None);
     }

@@ -9,6 +9,7 @@ use super::{
     keys::Reference,
     kinds::{Detail, Issue, Newsletter},
     library::{Library, ROSTER, VENDOR, partner_fix},
+    rules::calendar::CALENDAR,
     style,
     tree::Target,
 };
@@ -48,6 +49,7 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
     all.extend(check.licences());
     all.extend(check.brands());
     all.extend(check.vendor());
+    all.extend(check.calendar());
     all
 }
 
@@ -206,6 +208,13 @@ impl Check<'_> {
             let message = format!("there is no partner `{slug}` in {ROSTER}");
             f.add(codes::UNKNOWN_PARTNER, partner.place, message, partner_fix(slug, partners));
         }
+    }
+
+    /// Partners that the calendar rules name and the roster does not have.
+    fn calendar(&self) -> Vec<Finding> {
+        let mut f = Findings::new(CALENDAR, "");
+        self.library.rules.calendar.partners().for_each(|partner| self.partner(partner, &mut f));
+        f.finish()
     }
 
     fn newsletter(&self, newsletter: &Newsletter, f: &mut Findings<'_>) {

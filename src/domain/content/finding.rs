@@ -130,6 +130,13 @@ pub mod codes {
         LONG_READ "C527" Warning "A text that takes its readers longer than they have.";
         FAINT_LOGO "C528" Warning "A logo that is hard to see on the ground it stands on.";
         LICENCE_ENDED "C529" Warning "An image whose licence has ended.";
+        MISSING_CALENDAR "C530" Error "A blackout's calendar that does not exist.";
+        BAD_CALENDAR "C531" Error "A calendar file that cannot be read, or without an all-day event.";
+        EVENT_NOT_READ "C532" Warning "An event that may be a holiday and is not read as it is meant.";
+        UNUSED_CALENDAR "C533" Warning "A calendar file that no blackout names.";
+        ALWAYS_QUIET "C534" Error "Quiet windows that leave no hour of a week.";
+        ALWAYS_BLOCKED "C535" Warning "A newsletter whose every date the calendar rules swallow.";
+        NEVER_ON_TIME "C536" Warning "A send window that never holds the hour that the cadence promises.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

@@ -17,11 +17,11 @@ pub struct KeyGuide {
     pub meaning: &'static str,
 }
 
-const fn needed(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
+pub(super) const fn needed(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
     KeyGuide { key, wants, is_required: true, meaning }
 }
 
-const fn may(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
+pub(super) const fn may(key: &'static str, wants: &'static str, meaning: &'static str) -> KeyGuide {
     KeyGuide { key, wants, is_required: false, meaning }
 }
 
@@ -54,6 +54,16 @@ const NEWSLETTER: &[KeyGuide] = &[
     needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
     may("freeze_minutes", "minutes", "How long before the time content and audience are fixed; 30."),
     may("on_time_minutes", "minutes", "How late it is still on time; 15."),
+    may(
+        "send_window",
+        "days, start, end: `{days: [mon, fri], start: \"08:00\", end: \"18:00\"}`",
+        "The hours in which it may leave, in the reader's local time; left out: all.",
+    ),
+    may(
+        "when_blocked",
+        "move or skip",
+        "When the promised time is outside of them, or `rules/calendar.toml` forbids it: leave at the next allowed time, or not at all; move.",
+    ),
     needed("approval", "automatic or required", "Whether a person releases each issue."),
     needed("why", "one line, fields allowed", "Why the reader gets it."),
 ];
@@ -304,7 +314,7 @@ pub fn brand_reference() -> String {
     )
 }
 
-fn table(keys: &[KeyGuide]) -> String {
+pub(super) fn table(keys: &[KeyGuide]) -> String {
     let mut table = "| Key | Write | Meaning |\n|---|---|---|\n".to_owned();
     for KeyGuide { key, wants, is_required, meaning } in keys {
         let mark = if *is_required { "*" } else { "" };

@@ -236,6 +236,15 @@ impl Found {
         Some(Template::parse(&text, scope, place, findings))
     }
 
+    /// `true` or `false`.
+    pub fn flag(self, findings: &mut Findings<'_>) -> Option<bool> {
+        let Value::Bool(flag) = self.placed.value else {
+            self.wrong_type("true or false", findings);
+            return None;
+        };
+        Some(flag)
+    }
+
     /// A whole number in `range`.
     pub fn int(self, range: std::ops::RangeInclusive<i64>, findings: &mut Findings<'_>) -> Option<i64> {
         let Value::Int(number) = self.placed.value else {

@@ -15,7 +15,7 @@ use super::{
     keys::Keys,
     kinds::{Detail, Issue, Newsletter},
     lite,
-    rules::{self, Routing, Rules, Scoring},
+    rules::{self, CalendarRules, Routing, Rules, Scoring, calendar::Stretch, ics},
     style,
     vendor::Vendor,
 };
@@ -24,15 +24,18 @@ use crate::domain::{
     partner::{BrandProfile, roster},
 };
 
-/// Largest file, in bytes, but for a roster's tables.
+/// Largest file, in bytes, but for a roster's tables and for calendars.
 pub const FILE_BYTES_MAX: usize = 1024 * 1024;
 /// Most files in a folder.
 pub const FILES_MAX: usize = 20_000;
 
 /// The most bytes that the file at `path` of a content folder may have.
 pub fn bytes_max(path: &str) -> usize {
-    let is_table = path.starts_with("roster/") && path.ends_with(".csv");
-    if is_table { roster::FILE_BYTES_MAX } else { FILE_BYTES_MAX }
+    match path.rsplit_once('.') {
+        Some((rest, "csv")) if rest.starts_with("roster/") => roster::FILE_BYTES_MAX,
+        Some((_, "ics")) => ics::BYTES_MAX,
+        _ => FILE_BYTES_MAX,
+    }
 }
 
 /// A file as it comes from a disk or an upload.
@@ -107,7 +110,8 @@ impl Library {
             findings.add(codes::NO_VENDOR, Place::START, "there is no vendor.toml", fix);
             all.extend(findings.finish());
         }
-        let Reading { mut library, partners, brands, logos, parsed, known: _ } = reading;
+        let Reading { mut library, partners, brands, logos, calendars, parsed, known: _ } = reading;
+        all.extend(library.rules.calendar.take(&calendars));
         memo.parsed = parsed;
         library.assets.sort_by(|a, b| (&a.reference, &a.locale).cmp(&(&b.reference, &b.locale)));
         let paths = files.iter().map(|file| file.path.as_str()).collect();
@@ -183,6 +187,9 @@ enum Role {
     Scoring,
     Routing,
     Consent,
+    CalendarRules,
+    /// iCalendar.
+    Calendar,
     Licences,
     Asset(AssetKind, FileName),
     Partners,
@@ -205,6 +212,8 @@ fn role(path: &str) -> Role {
         ["rules", "scoring.toml"] => Role::Scoring,
         ["rules", "routing.toml"] => Role::Routing,
         ["rules", "consent.toml"] => Role::Consent,
+        ["rules", "calendar.toml"] => Role::CalendarRules,
+        ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
         ["roster", "contacts.csv"]
@@ -272,6 +281,8 @@ struct Reading {
     brands: BTreeMap<String, String>,
     /// Partners with a logo.
     logos: BTreeSet<String>,
+    /// The days that calendars name, by path.
+    calendars: BTreeMap<String, Vec<Stretch>>,
     /// What was parsed the last time, by path.
     known: HashMap<String, Parsed>,
     /// The same of this time.
@@ -316,6 +327,17 @@ impl Reading {
             Role::Consent => {
                 self.library.rules.consent =
                     keys(&text, &mut f).map(|keys| rules::consent(keys, &mut f)).unwrap_or_default();
+            }
+            Role::CalendarRules => {
+                let rules = keys(&text, &mut f).map(|keys| CalendarRules::parse(keys, &mut f));
+                self.library.rules.calendar = rules.unwrap_or_default();
+            }
+            Role::Calendar => {
+                if std::str::from_utf8(&file.bytes).is_err() {
+                    let fix = "export it anew, as UTF-8";
+                    f.add(codes::NOT_UTF8, Place::START, "the calendar is not UTF-8 text", fix);
+                }
+                self.calendars.insert(file.path.clone(), ics::days(&text, &mut f));
             }
             Role::Licences => {
                 let licences = keys(&text, &mut f).map(|keys| evidence::licences(keys, &mut f));

@@ -1,7 +1,7 @@
 //! Reading a folder again.
 
 use super::{
-    Library, Memo, SourceFile,
+    Library, Memo, Severity, SourceFile,
     tests::{BLOG, file},
 };
 
@@ -38,4 +38,17 @@ fn what_did_not_change_is_the_same_asset() {
     let (after, _) = Library::build_again(&files, &mut memo);
     let same = |at: usize| std::sync::Arc::ptr_eq(&before.assets[at], &after.assets[at]);
     assert_eq!([same(0), same(1)], [false, true]);
+}
+
+#[test]
+fn the_demo_content_has_no_errors() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("content");
+    if !root.exists() {
+        return;
+    }
+    let files = crate::work::folder::read_now(&root).unwrap();
+    let (_, findings) = Library::build(files);
+    let errors: Vec<String> =
+        findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();
+    assert!(errors.is_empty(), "{}", errors.join("\n"));
 }

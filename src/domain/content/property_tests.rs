@@ -42,6 +42,32 @@ proptest! {
             no_harm(&library.assets[0].body.for_reader("blog/x", &Reader::insider(&northlight(), &Locale::en())));
         }
         Library::build(vec![file("blog/x.md", &bytes), file("rules/consent.toml", &bytes)]);
+        Library::build(vec![file("rules/calendar.toml", &text), file("rules/x.ics", &bytes)]);
+    }
+
+    #[test]
+    fn calendar_soup_is_read_without_panic(
+        pieces in proptest::collection::vec(
+            prop::sample::select(vec![
+                "BEGIN:VCALENDAR\r\n", "END:VCALENDAR\r\n", "BEGIN:VEVENT\r\n", "END:VEVENT\n", "BEGIN:VALARM\n", "END:VALARM\n",
+                "DTSTART;VALUE=DATE:20280229\n", "DTSTART:21001231\n", "DTEND:20280301\n", "DTEND:99991231T000000Z\n", "DURATION:P1000W\n",
+                "DURATION:\u{e9}\n", "DURATION:P\n", "RRULE:FREQ=YEARLY\n", "RRULE:FREQ=YEARLY;BYMONTH=2;BYMONTHDAY=-29,30\n",
+                "RRULE:FREQ=YEARLY;BYDAY=-53MO;COUNT=3\n", "RRULE:FREQ=YEARLY;UNTIL=00010101\n", "RDATE:20270101,x\n", "EXDATE:20280229\n",
+                "RECURRENCE-ID:20280229\n", "UID:1\n", "STATUS:CANCELLED\n", "SUMMARY:a\\,b\u{202e}\n", " ", "\t", "\r", ";X=\"", ":", "\n", "\u{feff}",
+            ]),
+            0..60,
+        )
+    ) {
+        let rules = "version = 1\n[[blackout]]\nname = \"H\"\ncalendar = \"rules/h.ics\"\n";
+        for text in [pieces.concat(), format!("BEGIN:VCALENDAR\nBEGIN:VEVENT\n{}END:VEVENT\nEND:VCALENDAR\n", pieces.concat())] {
+            let (library, findings) = Library::build(vec![file("rules/calendar.toml", rules), file("rules/h.ics", &text)]);
+            let days = &library.rules.calendar.blackouts[0].days;
+            prop_assert!(days.iter().all(|days| days.first <= days.last));
+            prop_assert!(days.windows(2).all(|pair| pair[0].last < pair[1].first));
+            let lines = u32::try_from(text.lines().count()).unwrap() + 1;
+            let in_file = |f: &&super::Finding| f.file == "rules/h.ics";
+            prop_assert!(findings.iter().filter(in_file).all(|f| f.line >= 1 && f.line <= lines));
+        }
     }
 
     #[test]

@@ -1,13 +1,34 @@
-//! Checks of content that need the rules of the programme: cadences that can be read, issues on promised days.
+//! Checks of content that need the rules of the programme: cadences that can be read, issues on promised days, and
+//! calendar rules that leave a newsletter no day.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{Days, NaiveDateTime};
+use chrono_tz::Tz;
 
 use crate::domain::{
     content::{
         asset::Asset,
-        finding::{Finding, Findings, Place, codes},
+        finding::{Code, Finding, Findings, Place, codes, listed},
+        kinds::{IssueZone, Newsletter},
         library::Library,
+        rules::{BusinessHours, CalendarRules},
     },
-    program::cadence::Cadence,
+    kernel::clock::{UtcMs, utc},
+    partner::{Partner, Region},
+    program::{
+        cadence::{Cadence, Occurrence},
+        calendar::{LocalReader, Placed, Terms, place},
+    },
 };
+
+/// Promised dates of which one must be left, and the days in which they lie.
+const DATES: usize = 12;
+const DATES_DAYS: u64 = 366;
+/// Zones all around the world, five hours and more apart.
+const ELSEWHERE: [Tz; 4] = [Tz::Pacific__Honolulu, Tz::America__New_York, Tz::Asia__Dubai, Tz::Asia__Tokyo];
+/// How many dates are looked at for the next one that leaves.
+const LOOK_DATES_MAX: usize = 500;
 
 /// Findings on newsletters and their issues.
 pub fn newsletters(library: &Library) -> Vec<Finding> {
@@ -17,7 +38,7 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
             Ok(cadence) => cadence,
             Err(error) => {
                 let fix = "its forms are in `partnercast guide newsletter`";
-                all.extend(finding(asset, "cadence", error.public(), fix));
+                all.extend(finding(asset, codes::BAD_VALUE, "cadence", error.public(), fix));
                 continue;
             }
         };
@@ -30,19 +51,275 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
                     asset.slug(),
                     cadence.describe()
                 );
-                all.extend(finding(plan, "date", &message, &format!("the next one is {next}")));
+                let fix = format!("the next one is {next}");
+                all.extend(finding(plan, codes::BAD_VALUE, "date", &message, &fix));
             }
         }
     }
     all
 }
 
-/// An error at the line of `key` in the front matter.
-fn finding(asset: &Asset, key: &str, message: &str, fix: &str) -> Vec<Finding> {
+/// Findings on newsletters of which, from `now_ms` on, nothing would leave for a year, or nothing at the promised hour.
+/// Partners that the rules name are looked at where they are among `partners`.
+pub fn calendar(library: &Library, partners: &[Partner], now_ms: UtcMs) -> Vec<Finding> {
+    let rules = &library.rules.calendar;
+    let mut all = Vec::new();
+    for (asset, newsletter) in library.newsletters() {
+        let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
+        let checked = Checked { asset, newsletter, cadence, rules, now_ms };
+        all.extend(checked.late());
+        if !rules.is_empty() || newsletter.send_window.is_some() {
+            all.extend(checked.blocked(library, partners));
+        }
+    }
+    all
+}
+
+struct Checked<'c> {
+    asset: &'c Asset,
+    newsletter: &'c Newsletter,
+    cadence: Cadence,
+    rules: &'c CalendarRules,
+    now_ms: UtcMs,
+}
+
+impl Checked<'_> {
+    /// A send window that holds none of the hours promised in the reader's own zone.
+    fn late(&self) -> Vec<Finding> {
+        let Some(window) = self.newsletter.send_window.as_ref() else { return Vec::new() };
+        if !self.newsletter.zone.is_readers() {
+            return Vec::new();
+        }
+        let promised = self.nominal();
+        let Some(first) = promised.first() else { return Vec::new() };
+        if promised.iter().any(|nominal| is_within(window, *nominal)) {
+            return Vec::new();
+        }
+        let message = format!(
+            "none of the next {} times of `{}` is inside of the send window, such as {}",
+            promised.len(),
+            self.cadence,
+            first.format("%a %Y-%m-%d %H:%M")
+        );
+        let fix = "promise a day and an hour of the window, or widen it";
+        finding(self.asset, codes::NEVER_ON_TIME, "send_window", &message, fix)
+    }
+
+    /// The next promised times, without a zone.
+    fn nominal(&self) -> Vec<NaiveDateTime> {
+        let now = utc(self.now_ms).naive_utc();
+        let next = |after: &NaiveDateTime| self.cadence.next_nominal(*after);
+        std::iter::successors(next(&now), next).take(DATES).collect()
+    }
+
+    /// Readers for whom every date of a year is skipped: all of them, or those in a region, or those of a partner that
+    /// the rules name.
+    fn blocked(&self, library: &Library, partners: &[Partner]) -> Vec<Finding> {
+        let vendor = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+        // Where it is each reader's own clock, it does not matter which: the rules go by it too.
+        let zone = match self.newsletter.zone {
+            IssueZone::Contact | IssueZone::Partner => Tz::UTC,
+            IssueZone::Vendor => vendor,
+            IssueZone::Named(zone) => zone,
+        };
+        let promised = self.cadence.next_instants(zone, self.now_ms, LOOK_DATES_MAX);
+        let audience = &self.newsletter.audience.regions;
+        let regions: Vec<(&str, Region)> = Region::WORDS
+            .iter()
+            .filter(|(_, region)| audience.is_empty() || audience.contains(region))
+            .copied()
+            .collect();
+        let mut silent: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (word, region) in &regions {
+            let reader = |zone| LocalReader { zone, partner: "", region: *region };
+            let silence = |zone| self.silence(&promised, &reader(zone));
+            // By another's clock it is another hour for each reader, so it must be true wherever they are.
+            let elsewhere = if self.newsletter.zone.is_readers() { &[][..] } else { &ELSEWHERE };
+            if let Some(message) = silence(zone)
+                && elsewhere.iter().all(|zone| silence(*zone).is_some())
+            {
+                silent.entry(message).or_default().push(*word);
+            }
+        }
+        let mut all = Vec::new();
+        for (message, words) in &silent {
+            let who = if words.len() == regions.len() {
+                "everybody"
+            } else {
+                &format!("readers in {}", words.join(", "))
+            };
+            all.extend(self.silent(who, message));
+        }
+        if silent.values().flatten().count() == regions.len() {
+            return all;
+        }
+        let named: BTreeSet<&str> = self.rules.partners().map(|partner| partner.as_str()).collect();
+        let mut of_partners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for partner in partners.iter().filter(|partner| named.contains(partner.slug.as_str())) {
+            let is_told =
+                silent.values().flatten().any(|word| Region::WORDS.contains(&(*word, partner.region)));
+            if is_told || !regions.iter().any(|(_, region)| *region == partner.region) {
+                continue;
+            }
+            let zone = if self.newsletter.zone.is_readers() { zone } else { partner.zone };
+            let reader = LocalReader { zone, partner: partner.slug.as_str(), region: partner.region };
+            if let Some(message) = self.silence(&promised, &reader) {
+                of_partners.entry(message).or_default().push(partner.slug.as_str());
+            }
+        }
+        for (message, slugs) in &of_partners {
+            all.extend(self.silent(&format!("readers at {}", listed(slugs)), message));
+        }
+        all
+    }
+
+    fn silent(&self, who: &str, message: &str) -> Vec<Finding> {
+        let fix = "shorten what blocks them, or promise another day or hour";
+        finding(self.asset, codes::ALWAYS_BLOCKED, "cadence", &format!("for {who}, {message}"), fix)
+    }
+
+    /// What happens to the next dates if none of them leaves for `reader` until the last one.
+    fn silence(&self, promised: &[Occurrence], reader: &LocalReader<'_>) -> Option<String> {
+        let placed = |at: usize| {
+            let terms = Terms {
+                window: self.newsletter.send_window.as_ref(),
+                when_blocked: self.newsletter.when_blocked,
+                before_ms: promised.get(at + 1).map(|next| next.resolved.at_ms),
+            };
+            place(self.rules, promised[at].resolved.at_ms, reader, &terms)
+        };
+        let first = promised.first()?.nominal;
+        let year_end = first.checked_add_days(Days::new(DATES_DAYS))?;
+        let is_near = |occurrence: &&Occurrence| occurrence.nominal < year_end;
+        let dates = promised.iter().take_while(is_near).take(DATES).count();
+        let last = promised.get(dates.checked_sub(1)?)?;
+        let leaves_ms = |at: usize| match placed(at) {
+            Placed::At { at_ms, .. } => Some(at_ms),
+            Placed::Skipped { .. } => None,
+        };
+        // One that is moved behind the last of several dates leaves these without any.
+        let is_there = |at_ms: UtcMs| dates == 1 || at_ms <= last.resolved.at_ms;
+        if (0..dates).filter_map(leaves_ms).any(is_there) {
+            return None;
+        }
+        let because = match placed(0) {
+            Placed::Skipped { because } | Placed::At { because: Some(because), .. } => because,
+            Placed::At { because: None, .. } => return None,
+        };
+        let next = match (0..promised.len()).find_map(leaves_ms) {
+            Some(at_ms) => {
+                format!("the next one leaves on {}", utc(at_ms).with_timezone(&reader.zone).date_naive())
+            }
+            None => format!("nor does any of the next {}", promised.len()),
+        };
+        let days = match dates {
+            1 => format!("on the one promised date, {}", last.nominal.date()),
+            _ => format!("on the {dates} dates from {} to {}", first.date(), last.nominal.date()),
+        };
+        Some(format!("nothing leaves {days} ({because}); {next}"))
+    }
+}
+
+fn is_within(window: &BusinessHours, at: NaiveDateTime) -> bool {
+    use chrono::Datelike;
+    window.days.contains(&at.weekday()) && (window.start..window.end).contains(&at.time())
+}
+
+/// A finding at the line of `key` in the front matter.
+fn finding(asset: &Asset, code: Code, key: &str, message: &str, fix: &str) -> Vec<Finding> {
     let prefix = format!("{key}:");
     let line = asset.source.lines().position(|line| line.starts_with(&prefix)).unwrap_or(0);
     let mut findings = Findings::new(&asset.path, "");
     let place = Place { line: u32::try_from(line + 1).unwrap_or(1), column: 1 };
-    findings.add(codes::BAD_VALUE, place, message, fix);
+    findings.add(code, place, message, fix);
     findings.finish()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::content::{SourceFile, tests::VENDOR};
+
+    const YEAR: &str = "[[blackout]]\nname = \"Pause\"\nfrom = 2027-01-01\nto = 2027-12-31\n";
+
+    /// Code, line and message of each finding as of 1 January 2027, with these keys of the newsletter.
+    fn found(keys: &str, rules: &str) -> Vec<String> {
+        let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
+        let (library, _) = Library::build([
+            file("vendor.toml", VENDOR.to_owned()),
+            file("newsletters/n.md", format!("---\nkind: newsletter\ntitle: N\n{keys}---\nText.\n")),
+            file("rules/calendar.toml", format!("version = 1\n{rules}")),
+        ]);
+        let partners = [crate::domain::content::tests::northlight()];
+        let now_ms =
+            "2027-01-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
+        let findings = calendar(&library, &partners, now_ms);
+        findings.iter().map(|f| format!("{} {}: {}", f.code, f.line, f.message)).collect()
+    }
+
+    const MONTHLY: &str = "zone: partner\ncadence: second Tuesday at 09:00\n";
+
+    #[test]
+    fn a_blackout_that_swallows_a_year_is_told_with_the_next_real_date() {
+        let says = |who: &str, next: &str| {
+            [format!(
+                "C535 5: for {who}, nothing leaves on the 12 dates from 2027-01-12 to 2027-12-14 (Pause until 2027-12-31: \
+                 Tue 2027-01-12 09:00 is skipped, as the next allowed time is Sat 2028-01-01 09:00, and 31 days are the \
+                 most); the next one leaves on {next}"
+            )]
+        };
+        let none = [] as [String; 0];
+        assert_eq!(found(MONTHLY, YEAR), says("everybody", "2028-01-01"), "December's is moved");
+        assert_eq!(found(MONTHLY, &YEAR.replace("2027-12-31", "2027-12-13")), none, "December's leaves");
+        let skipping = format!("{MONTHLY}when_blocked: skip\n");
+        assert!(found(&skipping, YEAR)[0].ends_with("the next one leaves on 2028-01-11"));
+        let yearly = "zone: partner\ncadence: 0 9 1 6 *\n";
+        assert_eq!(found(yearly, &YEAR.replace("2027-12-31", "2027-06-02")), none, "it is moved by two days");
+        assert!(found(yearly, YEAR)[0].contains("on the one promised date, 2027-06-01 (Pause"));
+        let long = YEAR;
+        let apac = format!("{long}regions = [\"apac\"]\n");
+        assert!(found(MONTHLY, &apac)[0].starts_with("C535 5: for readers in apac, nothing"));
+        assert_eq!(found(&format!("{MONTHLY}audience:\n  regions: [emea]\n"), &apac), none);
+        let partner = format!("{long}partners = [\"northlight\"]\n");
+        assert!(found(MONTHLY, &partner)[0].starts_with("C535 5: for readers at northlight, nothing"));
+        let stranger = format!("{long}partners = [\"stranger\"]\n");
+        assert_eq!(found(MONTHLY, &stranger), none);
+        assert_eq!(
+            found(MONTHLY, &format!("{long}regions = [\"americas\"]\npartners = [\"northlight\"]\n")).len(),
+            1
+        );
+    }
+
+    #[test]
+    fn quiet_windows_may_swallow_all_too() {
+        let friday = "[[quiet]]\nname = \"Weekend\"\nfrom = \"Fri 15:00\"\nto = \"Mon 08:00\"\n";
+        let weekly = "zone: partner\ncadence: weekly on Friday at 16:00\n";
+        assert_eq!(found(weekly, friday), [] as [String; 0], "it moves to Monday");
+        let oslo = "zone: Europe/Oslo\ncadence: weekly on Friday at 16:00\nwhen_blocked: skip\n";
+        assert_eq!(found(oslo, friday), [] as [String; 0], "it is Friday morning in America");
+        assert!(found(oslo, YEAR)[0].starts_with("C535 5: for everybody, nothing leaves"));
+        let skipped = found(&format!("{weekly}when_blocked: skip\n"), friday);
+        assert!(skipped[0].starts_with("C535 5: for everybody, nothing leaves on the 12 dates from 2027-01-01 to 2027-03-19 (Weekend until Mon 08:00: Fri 2027-01-01 16:00 is skipped); nor does any of the next 500"), "{skipped:?}");
+    }
+
+    #[test]
+    fn a_window_that_never_holds_the_promised_hour_is_told_of() {
+        let keys = |zone: &str, start: &str| {
+            format!(
+                "zone: {zone}\ncadence: second Tuesday at 09:00\nsend_window: {{days: [mon, tue], start: \"{start}\", end: \"18:00\"}}\n"
+            )
+        };
+        assert_eq!(
+            found(&keys("partner", "10:00"), ""),
+            [
+                "C536 6: none of the next 12 times of `second Tuesday at 09:00` is inside of the send window, such as Tue 2027-01-12 09:00"
+            ]
+        );
+        assert_eq!(found(&keys("partner", "09:00"), ""), [] as [String; 0]);
+        assert_eq!(
+            found(&keys("Europe/Oslo", "10:00"), ""),
+            [] as [String; 0],
+            "it is another hour elsewhere"
+        );
+    }
 }

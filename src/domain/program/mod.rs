@@ -5,6 +5,7 @@
 
 pub mod audience;
 pub mod cadence;
+pub mod calendar;
 pub mod freshness;
 pub mod issue;
 pub mod lint;

@@ -195,3 +195,33 @@ fn names_words_and_languages_that_do_not_fit_are_named() {
         "{findings:?}"
     );
 }
+
+#[test]
+fn calendars_that_nest_grow_or_lie_are_refused() {
+    let path = "rules/norway.ics";
+    refused(path, "BEGIN:VCALENDAR\n".repeat(30_000), "C531", "nested too deep");
+    refused(path, "BEGIN:VEVENT\n".repeat(30_000), "C531", "no iCalendar file");
+    refused(path, "x".repeat(1024 * 1024), "C510", "more than");
+    refused(path, [0xff, 0xfe, 0x00], "C100", "UTF-8");
+    let event = |lines: &str| format!("BEGIN:VEVENT\nSUMMARY:Day\n{lines}\nEND:VEVENT\n");
+    let whole = |events: &str| format!("BEGIN:VCALENDAR\n{events}END:VCALENDAR\n");
+    let every_day = event("DTSTART:19700101\nRRULE:FREQ=YEARLY;BYDAY=MO,TU,WE,TH,FR,SA,SU");
+    refused(path, whole(&every_day.repeat(900)), "C531", "more than");
+    refused(path, whole(&event("DTSTART:20270517").repeat(5_000)), "C531", "more than 2000 events");
+    refused(path, whole(&event("DTSTART:20270517T090000Z")), "C531", "no all-day event");
+    // One long line, folded or not, is no event that counts.
+    let long = format!("DTSTART{}:20270517", ";X=\"y\"".repeat(60_000));
+    refused(path, whole(&event(&long)), "C532", "DTSTART cannot be read");
+    refused(path, format!("BEGIN:VCALENDAR{}", "\n x".repeat(170_000)), "C531", "");
+    let rules = "rules/calendar.toml";
+    let week = "version = 1\n[[quiet]]\nname = \"Q\"\nfrom = \"Mon 00:00\"\nto = \"Sun 23:59\"\n";
+    refused(rules, week, "C534", "no hour of the week");
+    let many: String = (0..9_000).fold(String::from("version = 1\n"), |mut text, at| {
+        let _ = write!(text, "[[blackout]]\nname = \"B{at}\"\ndate = 2027-05-17\nevery_year = true\n");
+        text
+    });
+    refused(rules, many, "C106", "there are 9000 of [[blackout]]");
+    let far =
+        "version = 1\n[[blackout]]\nname = \"B\"\nfrom = 0001-01-01\nto = 9999-12-31\nevery_year = true\n";
+    refused(rules, far, "C106", "days long");
+}

@@ -144,6 +144,22 @@ both_dbs! {
         assert_ne!(second.commit_id, Some(id));
     }
 
+    /// What the calendar rules say is stored with the content, calendars included, for processes without the folder.
+    async fn calendars_are_stored_and_read_again(db: Db) {
+        let rig = Rig::new(db).await;
+        let folder = copied();
+        let one = "BEGIN:VCALENDAR\nBEGIN:VEVENT\nUID:1\nDTSTART;VALUE=DATE:20270602\nSUMMARY:Moving day\nEND:VEVENT\nEND:VCALENDAR\n";
+        change(&rig, folder.path(), "rules/norway.ics", |_| one.to_owned()).await;
+        let rules = rig.ctx.library().rules.calendar.clone();
+        let holidays = rules.blackouts.iter().find(|blackout| blackout.calendar.is_some()).unwrap();
+        assert_eq!(holidays.days.iter().map(|days| days.title.as_deref()).collect::<Vec<_>>(), [Some("Moving day")]);
+        let other = rig.another(rig.clock.clone(), 7);
+        let loaded = sync::load(&other).await.unwrap();
+        assert_eq!((&other.library().rules.calendar, loaded.changed), (&rules, 0));
+        let held = told(&rig, "rules/norway.ics").await;
+        assert_eq!(held.len(), 2, "it has a history like any text");
+    }
+
     /// Two texts are compared as a reader gets them: by word, in a partner's voice, for a role.
     async fn two_revisions_are_compared_as_they_are_read(db: Db) {
         let rig = Rig::new(db).await;

@@ -8,6 +8,7 @@ use super::super::{
     finding::Findings,
     keys::{Found, Keys, Reference},
     merge::Template,
+    rules::{BusinessHours, business_hours},
 };
 use crate::domain::{
     kernel::EmailAddress,
@@ -46,6 +47,18 @@ words! {
     }
 }
 
+words! {
+    /// What becomes of an issue whose promised time falls into a blackout, a quiet window, or outside of its send window.
+    #[derive(Default)]
+    WhenBlocked {
+        /// It leaves at the next allowed time.
+        #[default]
+        Move "move",
+        /// It does not leave for these readers.
+        Skip "skip",
+    }
+}
+
 /// Whose clock the cadence goes by.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IssueZone {
@@ -58,6 +71,13 @@ pub enum IssueZone {
     Vendor,
     /// This one, for all.
     Named(chrono_tz::Tz),
+}
+
+impl IssueZone {
+    /// Whether readers around the world are promised it at different instants.
+    pub fn is_readers(self) -> bool {
+        matches!(self, Self::Contact | Self::Partner)
+    }
 }
 
 /// Whom a newsletter is for. An empty list or set stands for all.
@@ -92,6 +112,10 @@ pub struct Newsletter {
     pub catch_up: CatchUp,
     /// How long after its time an issue is still sent without asking a person.
     pub catch_up_hours: u32,
+    /// The hours in which it may leave, in the reader's local time; nothing for all.
+    pub send_window: Option<BusinessHours>,
+    /// What happens at times at which it may not leave.
+    pub when_blocked: WhenBlocked,
     /// Whether somebody must release it.
     pub approval: Approval,
     /// For more recipients than this a second person must approve it, too.
@@ -113,6 +137,8 @@ impl Default for Newsletter {
             on_time_minutes: ON_TIME_MINUTES,
             catch_up: CatchUp::Latest,
             catch_up_hours: CATCH_UP_HOURS,
+            send_window: None,
+            when_blocked: WhenBlocked::default(),
             approval: Approval::Required,
             second_approval_above: None,
             escalate_to: None,
@@ -138,6 +164,11 @@ impl Newsletter {
                 .and_then(|v| v.choice(CatchUp::WORDS, f))
                 .unwrap_or(CatchUp::Latest),
             catch_up_hours: keys.get("catch_up_hours").and_then(|v| v.count(0, f)).unwrap_or(CATCH_UP_HOURS),
+            send_window: keys.get("send_window").and_then(|v| business_hours(v, f)),
+            when_blocked: keys
+                .get("when_blocked")
+                .and_then(|v| v.choice(WhenBlocked::WORDS, f))
+                .unwrap_or_default(),
             approval: keys
                 .need("approval", f)
                 .and_then(|v| v.choice(Approval::WORDS, f))

@@ -1,0 +1,109 @@
+//! What calendar.toml may say.
+
+use super::{
+    super::guide::{KeyGuide, may, needed, table},
+    calendar::CALENDAR,
+};
+
+const WHOSE: [KeyGuide; 2] = [
+    may(
+        "regions",
+        "a list of americas, emea, apac",
+        "Whose readers; with `partners` any of both, without either everybody.",
+    ),
+    may("partners", "a list of partners' slugs", "Whose readers."),
+];
+
+/// The keys of a `[[blackout]]`.
+const BLACKOUT: [KeyGuide; 8] = [
+    needed("name", "one line, up to 80 characters", "What people are told; no two have the same."),
+    may("date", "a date, 2027-05-17", "One day."),
+    may("from", "a date", "The first day; with `to`, in place of `date`."),
+    may("to", "a date", "The last day, at most 366 days in all."),
+    may("every_year", "true or false", "Whether these days come every year from then on."),
+    may(
+        "calendar",
+        "a path, `rules/norway.ics`",
+        "An iCalendar file whose all-day events are the days, in place of dates. Events recur yearly or not at all.",
+    ),
+    WHOSE[0],
+    WHOSE[1],
+];
+
+/// The keys of a `[[quiet]]`.
+const QUIET: [KeyGuide; 6] = [
+    needed("name", "one line, up to 80 characters", "What people are told; no two have the same."),
+    needed("from", "`Fri 15:00` or `20:00`", "When it begins, each week or each day."),
+    needed("to", "`Mon 08:00` or `07:00`", "When it ends."),
+    may(
+        "days",
+        "a list of mon, tue, wed, thu, fri, sat, sun",
+        "On which days one of each day begins; left out: all.",
+    ),
+    WHOSE[0],
+    WHOSE[1],
+];
+
+const EXAMPLE: &str = "version = 1
+
+[[blackout]]
+name = \"Year-end days\"
+from = 2027-12-24
+to = 2028-01-01
+every_year = true
+
+[[blackout]]
+name = \"Golden Week\"
+from = 2027-04-29
+to = 2027-05-05
+regions = [\"apac\"]
+
+[[quiet]]
+name = \"Weekend\"
+from = \"Fri 15:00\"
+to = \"Mon 08:00\"
+
+[[quiet]]
+name = \"Night\"
+from = \"20:00\"
+to = \"07:00\"
+";
+
+/// The reference page of calendar.toml in Markdown.
+pub fn calendar_reference() -> String {
+    format!(
+        "# calendar\n\nTOML, in `{CALENDAR}`: when no newsletter leaves, by the reader's own clock. It has a `version`, raised with \
+         every change, and any number of two sorts of tables. Required keys are marked *. A newsletter's `when_blocked` says \
+         whether a promised time moves or is skipped.\n\n`[[blackout]]`: whole days.\n\n{}\n`[[quiet]]`: a part of each week, \
+         or of each day.\n\n{}\nAn example:\n\n```toml\n{EXAMPLE}```\n",
+        table(&BLACKOUT),
+        table(&QUIET)
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::content::{Library, SourceFile};
+
+    fn found(text: &str) -> Vec<String> {
+        let file = SourceFile { path: CALENDAR.to_owned(), bytes: text.as_bytes().to_vec() };
+        let findings = Library::build([file]).1.into_iter().filter(|finding| finding.file == CALENDAR);
+        findings.map(|finding| format!("{}; {}", finding.message, finding.fix)).collect()
+    }
+
+    #[test]
+    fn the_guide_tells_of_every_key_and_its_example_is_right() {
+        assert_eq!(found(EXAMPLE), [] as [String; 0]);
+        for (table, keys) in [("blackout", &BLACKOUT[..]), ("quiet", &QUIET[..])] {
+            let said = found(&format!("version = 1\n[[{table}]]\nzzzzzzzzzzzz = 1\n"));
+            let told = said.iter().find(|text| text.contains("zzzz")).unwrap();
+            let known: Vec<&str> = told.split('`').skip(3).step_by(2).collect();
+            let mut guided: Vec<&str> = keys.iter().map(|guide| guide.key).collect();
+            let mut known_sorted = known;
+            known_sorted.sort_unstable();
+            guided.sort_unstable();
+            assert_eq!(known_sorted, guided, "{told}");
+        }
+    }
+}
