@@ -10,7 +10,7 @@ use super::{
     context::Context,
     fresh::{Fresh, MOMENT},
     kept::{self, Occurrence},
-    publish::{self, Upcoming},
+    upcoming::{self, Upcoming},
 };
 use crate::{
     domain::{
@@ -145,7 +145,7 @@ impl Figures {
                 clocks: leads::running_clocks(&ctx.db).await?,
                 events: events::recent(&ctx.db).await?,
                 unfinished: deliveries::unfinished(&ctx.db).await?,
-                upcoming: publish::upcoming(ctx, AHEAD).await?,
+                upcoming: upcoming::upcoming(ctx, AHEAD).await?,
                 broken: kept::broken(ctx, BROKEN_DAYS).await?,
             })
         };

@@ -50,5 +50,6 @@ pub mod suppress;
 pub mod sync;
 pub mod tokens;
 pub mod track;
+pub mod upcoming;
 
 pub use context::Context;

@@ -105,7 +105,8 @@ impl<'a> PromisedHours<'a> {
             Placed::Skipped { because } => (resolved.at_ms, None, Some(because)),
         };
         let given_up = self.give_up.filter(|(now_ms, _)| due_ms + on_time_ms < *now_ms);
-        let notes: Vec<String> = resolved.note.map(|note| note.to_string()).into_iter().chain(moved).collect();
+        let notes: Vec<String> =
+            resolved.note.map(|note| note.to_string()).into_iter().chain(moved).collect();
         let nominal_local = self.nominal_local();
         let (slug, partner_slug) = (asset.slug(), partner.slug.as_str());
         NewPromise {

@@ -1,7 +1,10 @@
 //! The promise ledger is kept: what was promised is entered when its issue should be fixed, whether or not one was written,
 //! and counted when its window is over.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 use chrono::NaiveDateTime;
 use chrono_tz::Tz;
@@ -21,7 +24,11 @@ use crate::{
         partner::Partner,
         program::Cadence,
     },
-    store::{contents, issues, partners, promises, revisions},
+    store::{
+        contents, issues, partners,
+        promises::{self, NewPromise},
+        revisions,
+    },
 };
 
 /// How far back a date is looked for that was promised while nothing ran.
@@ -54,13 +61,16 @@ impl Places {
         })
     }
 
+    /// What is promised of `hours`, to each partner's readers in each zone, in the order of partners.
+    pub(super) fn promised(&self, hours: &PromisedHours<'_>) -> Vec<Arc<NewPromise>> {
+        let all = self.pairs.iter();
+        all.filter_map(|(partner, zone)| Some(hours.of(self.partners.get(partner)?, *zone))).collect()
+    }
+
     /// The span of what is due of `hours`; none where nobody is, or all of it is skipped.
     pub(super) fn span(&self, hours: &PromisedHours<'_>) -> Option<Span> {
-        let due = self.pairs.iter().filter_map(|(partner, zone)| {
-            let promise = hours.of(self.partners.get(partner)?, *zone);
-            (!promise.skipped).then_some(promise.due_ms)
-        });
-        due.fold(None, |span, due_ms| {
+        let due = self.promised(hours).into_iter().filter(|promise| !promise.skipped);
+        due.map(|promise| promise.due_ms).fold(None, |span, due_ms| {
             let Span { first_ms, last_ms } = span.unwrap_or(Span { first_ms: due_ms, last_ms: due_ms });
             Some(Span { first_ms: first_ms.min(due_ms), last_ms: last_ms.max(due_ms) })
         })
@@ -68,11 +78,8 @@ impl Places {
 
     /// In how many hours something is due of `hours`, each zone by itself.
     pub(super) fn zones(&self, hours: &PromisedHours<'_>) -> usize {
-        let due = self.pairs.iter().filter_map(|(partner, zone)| {
-            let promise = hours.of(self.partners.get(partner)?, *zone);
-            (!promise.skipped).then(|| (promise.zone.clone(), promise.due_ms))
-        });
-        due.collect::<BTreeSet<_>>().len()
+        let due = self.promised(hours).into_iter().filter(|promise| !promise.skipped);
+        due.map(|promise| (promise.zone.clone(), promise.due_ms)).collect::<BTreeSet<_>>().len()
     }
 
     /// Whether there are readers at all.
@@ -96,7 +103,7 @@ pub(super) async fn enter(ctx: &Context, hours: &PromisedHours<'_>, because: &st
             }
         }
     }
-    let mut rows: Vec<promises::NewPromise> = entered.into_values().collect();
+    let mut rows: Vec<NewPromise> = entered.into_values().collect();
     for row in rows.iter_mut().filter(|row| row.because.is_none()) {
         row.because = Some(because.to_owned());
     }

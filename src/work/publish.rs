@@ -9,7 +9,6 @@ use std::{
 };
 
 use chrono::{NaiveDate, NaiveDateTime};
-use chrono_tz::Tz;
 use tokio::sync::watch;
 
 use super::{
@@ -28,12 +27,12 @@ use crate::{
             Error, Locale, Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
         },
-        program::cadence::{Cadence, resolve},
+        program::Cadence,
     },
     store::{
         audit, contents, issues,
         outbox::{self, Terms},
-        partners, promises,
+        promises,
     },
 };
 
@@ -296,70 +295,6 @@ fn misfire(
         format!("its time passed hours before it was frozen, at {read} UTC; is it still worth sending?")
     });
     Misfire::Late { asks }
-}
-
-/// A promise ahead.
-#[derive(Debug, Clone)]
-pub struct Upcoming {
-    /// The newsletter's slug.
-    pub newsletter: String,
-    /// Its title.
-    pub title: String,
-    /// The cadence in words.
-    pub cadence: String,
-    /// The promised date.
-    pub nominal_date: String,
-    /// When the first zone gets it.
-    pub first_due_ms: UtcMs,
-    /// When the last zone gets it.
-    pub last_due_ms: UtcMs,
-    /// In how many zones.
-    pub zones: usize,
-    /// Subject of the issue written for it, as authored.
-    pub plan: Option<String>,
-    /// What stands in the way.
-    pub warning: Option<String>,
-}
-
-/// The next `count` promises of every newsletter, in order of time.
-///
-/// # Errors
-/// Those of the store.
-pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
-    let library = ctx.library();
-    let partners = partners::all_partners(&ctx.db).await?;
-    let mut zones: Vec<Tz> = partners.iter().map(|partner| partner.zone).collect();
-    zones.sort_by_key(|zone| zone.name());
-    zones.dedup();
-    if zones.is_empty() {
-        zones.push(library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone));
-    }
-    let now_ms = ctx.now_ms();
-    let mut ahead = Vec::new();
-    for (asset, newsletter) in library.newsletters() {
-        let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
-        let mut nominal = utc(now_ms).naive_utc();
-        for _ in 0..count {
-            let Some(next) = cadence.next_nominal(nominal) else { break };
-            nominal = next;
-            let instants: Vec<UtcMs> = zones.iter().map(|zone| resolve(next, *zone).at_ms).collect();
-            let written = library.issues_of(asset.slug());
-            let plan = written.iter().find(|(_, issue)| issue.date == next.date());
-            ahead.push(Upcoming {
-                newsletter: asset.slug().to_owned(),
-                title: asset.front.title.as_str().to_owned(),
-                cadence: cadence.describe(),
-                nominal_date: next.date().to_string(),
-                first_due_ms: instants.iter().copied().min().unwrap_or(now_ms),
-                last_due_ms: instants.iter().copied().max().unwrap_or(now_ms),
-                zones: zones.len(),
-                plan: plan.map(|(_, issue)| issue.subject.as_str().to_owned()),
-                warning: plan.is_none().then(|| "promised, and nothing is written for it yet".to_owned()),
-            });
-        }
-    }
-    ahead.sort_by(|a, b| (a.first_due_ms, &a.newsletter).cmp(&(b.first_due_ms, &b.newsletter)));
-    Ok(ahead)
 }
 
 /// The language of last resort for pages without a reader.

@@ -49,7 +49,11 @@ const COMMON: &[KeyGuide] = &[
 
 const NEWSLETTER: &[KeyGuide] = &[
     needed("cadence", "such as `second Tuesday at 09:00`; see the forms", "When it is promised."),
-    needed("zone", "partner, vendor or an IANA zone", "Whose clock the cadence goes by."),
+    needed(
+        "zone",
+        "contact, partner, vendor or an IANA zone",
+        "Whose clock the cadence goes by: `contact` is each reader's own, or else their partner's.",
+    ),
     may("audience", "roles, tiers, types, regions", "Whom it is for; each left out: all."),
     needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
     may("freeze_minutes", "minutes", "How long before the time content and audience are fixed; 30."),
@@ -64,7 +68,23 @@ const NEWSLETTER: &[KeyGuide] = &[
         "move or skip",
         "When the promised time is outside of them, or `rules/calendar.toml` forbids it: leave at the next allowed time, or not at all; move.",
     ),
+    may(
+        "catch_up",
+        "none, latest or all",
+        "Which issues are still sent whose time passed while nothing could send them; latest.",
+    ),
+    may(
+        "catch_up_hours",
+        "hours",
+        "How long after its time such an issue is sent without asking a person; 6.",
+    ),
     needed("approval", "automatic or required", "Whether a person releases each issue."),
+    may(
+        "second_approval_above",
+        "a number of people",
+        "For more recipients a second person must approve it, too; with `approval: required`.",
+    ),
+    may("escalate_to", "an address of the staff", "Who else is told when nobody approved it in time."),
     needed("why", "one line, fields allowed", "Why the reader gets it."),
 ];
 

@@ -10,9 +10,10 @@ use crate::domain::{
     content::{
         asset::Asset,
         finding::{Code, Finding, Findings, Place, codes, listed},
-        kinds::{IssueZone, Newsletter},
+        kinds::{Approval, IssueZone, Newsletter},
         library::Library,
         rules::{BusinessHours, CalendarRules},
+        vendor::Duty,
     },
     kernel::clock::{UtcMs, utc},
     partner::{Partner, Region},
@@ -42,6 +43,7 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
                 continue;
             }
         };
+        all.extend(approval(library, asset, newsletter));
         for (plan, issue) in library.issues_of(asset.slug()) {
             let Some(next) = cadence.next_day(issue.date) else { continue };
             if next != issue.date {
@@ -54,6 +56,32 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
                 let fix = format!("the next one is {next}");
                 all.extend(finding(plan, codes::BAD_VALUE, "date", &message, &fix));
             }
+        }
+    }
+    all
+}
+
+/// Findings on who approves a newsletter's issues.
+fn approval(library: &Library, asset: &Asset, newsletter: &Newsletter) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let Some(vendor) = &library.vendor else { return all };
+    if let Some(address) = &newsletter.escalate_to
+        && vendor.member(address.as_str()).is_none()
+    {
+        let message = format!("{address} is of nobody under [[staff]] in vendor.toml");
+        let fix = "name somebody of the staff, or add them there";
+        all.extend(finding(asset, codes::BAD_VALUE, "escalate_to", &message, fix));
+    }
+    if newsletter.second_approval_above.is_some() {
+        let may = vendor.staff.iter().filter(|member| member.may.contains(&Duty::Approve)).count();
+        if newsletter.approval == Approval::Automatic {
+            let message = "a second approval is wanted of issues that need no first one";
+            let fix = "write `approval: required`, or leave it out";
+            all.extend(finding(asset, codes::BAD_VALUE, "second_approval_above", message, fix));
+        } else if may == 0 {
+            let message = "a second approval is wanted, and nobody of the staff may approve";
+            let fix = "add `may = [\"approve\"]` to somebody under [[staff]] in vendor.toml";
+            all.extend(finding(asset, codes::BAD_VALUE, "second_approval_above", message, fix));
         }
     }
     all

@@ -25,7 +25,7 @@ use crate::{
             world::World,
         },
     },
-    work::{Context, kept::Occurrence, publish},
+    work::{Context, kept::Occurrence, upcoming::Upcoming},
 };
 
 /// Issues listed.
@@ -127,6 +127,8 @@ pub struct Ahead {
     pub text: String,
     /// What stands in the way.
     pub warning: Option<String>,
+    /// What clock changes and the calendar's rules do to it.
+    pub notes: Vec<String>,
 }
 
 /// A stage with its leads.
@@ -318,7 +320,7 @@ async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, 
     Ok((line, on_time, recipients))
 }
 
-fn upcoming(ahead: &[publish::Upcoming], zone: Tz) -> Vec<Ahead> {
+fn upcoming(ahead: &[Upcoming], zone: Tz) -> Vec<Ahead> {
     let ahead = ahead.iter().take(6).cloned().map(|promise| {
         let date = chrono::NaiveDate::parse_from_str(&promise.nominal_date, "%Y-%m-%d").ok();
         let part = |format: &str| date.map(|date| date.format(format).to_string()).unwrap_or_default();
@@ -327,13 +329,18 @@ fn upcoming(ahead: &[publish::Upcoming], zone: Tz) -> Vec<Ahead> {
             month: part("%b"),
             day: part("%-d"),
             title: promise.title,
-            text: format!(
-                "{} · {plan} · leaves from {} in {}",
-                promise.cadence,
-                Moment::short(promise.first_due_ms, zone).text,
-                counted(promise.zones, "zone", "zones"),
-            ),
+            text: if promise.skipped {
+                format!("{} · {plan}", promise.cadence)
+            } else {
+                format!(
+                    "{} · {plan} · leaves from {} in {}",
+                    promise.cadence,
+                    Moment::short(promise.first_due_ms, zone).text,
+                    counted(promise.zones, "zone", "zones"),
+                )
+            },
             warning: promise.warning,
+            notes: promise.notes,
         }
     });
     ahead.collect()
@@ -404,8 +411,8 @@ impl View {
                 issue("A quiet December, and what to check", "2026-12-08", Badge::new("good", "done"), 33, 33),
             ],
             upcoming: vec![
-                Ahead { month: "Feb".into(), day: "9".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00 · The first 24 hours · leaves from Mon 8 Feb, 23:30 in 11 zones".into(), warning: None },
-                Ahead { month: "Apr".into(), day: "13".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00".into(), warning: Some("promised, and nothing is written for it yet".into()) },
+                Ahead { month: "Feb".into(), day: "9".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00 · The first 24 hours · leaves from Mon 8 Feb, 23:30 in 11 zones".into(), warning: None, notes: vec!["Year-end freeze: moved from Mon 2027-12-20 09:00 to Mon 2028-01-03 09:00".into()] },
+                Ahead { month: "Apr".into(), day: "13".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00".into(), warning: Some("promised, and nothing is written for it yet".into()), notes: Vec::new() },
             ],
             leads_total: "12 leads".into(),
             pipeline: vec![stage(LeadStage::Inquiry, 3), stage(LeadStage::Offered, 1), stage(LeadStage::Sal, 6), stage(LeadStage::Won, 2)],

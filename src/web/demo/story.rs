@@ -38,7 +38,7 @@ use crate::{
             world::World,
         },
     },
-    work::{Context, publish},
+    work::{Context, upcoming},
 };
 
 /// The partner whose readers the story follows, where it is there.
@@ -166,7 +166,7 @@ async fn view(ctx: &Context, Mail(mail): &Mail) -> Result<View> {
 /// Before anything is fixed: what is promised.
 async fn not_yet(ctx: &Context) -> Result<World> {
     let (_, zone) = frame::vendor(ctx);
-    let next = publish::upcoming(ctx, 1).await?.into_iter().next();
+    let next = upcoming::upcoming(ctx, 1).await?.into_iter().next();
     let mut world = World::of("No issue is planned", &[], &Default::default(), zone, ctx.now_ms());
     world.says = "Write one under content/newsletters; it is sent at the promised time.".to_owned();
     if let Some(next) = next {

@@ -1,0 +1,104 @@
+//! The promises ahead, for those who look on: when each leaves for the first and the last readers, and what stands in the
+//! way.
+
+use std::collections::BTreeSet;
+
+use super::{
+    context::Context,
+    promised::{Letter, PromisedHours},
+    promises::Places,
+};
+use crate::{
+    domain::{
+        kernel::{
+            Result,
+            clock::{DAY_MS, UtcMs, utc},
+        },
+        program::Cadence,
+    },
+    store::promises::NewPromise,
+};
+
+/// A promise ahead.
+#[derive(Debug, Clone)]
+pub struct Upcoming {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// Its title.
+    pub title: String,
+    /// The cadence in words.
+    pub cadence: String,
+    /// The promised date.
+    pub nominal_date: String,
+    /// When the first readers get it.
+    pub first_due_ms: UtcMs,
+    /// When the last ones get it.
+    pub last_due_ms: UtcMs,
+    /// In how many zones.
+    pub zones: usize,
+    /// What clock changes and the calendar's rules do to it, each once.
+    pub notes: Vec<String>,
+    /// Whether the calendar's rules skip it for everybody.
+    pub skipped: bool,
+    /// Subject of the issue written for it, as authored.
+    pub plan: Option<String>,
+    /// What stands in the way.
+    pub warning: Option<String>,
+}
+
+/// The next `count` promises of every newsletter, in order of time.
+///
+/// # Errors
+/// Those of the store.
+pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
+    let library = ctx.library();
+    let places = Places::load(ctx).await?;
+    let now_ms = ctx.now_ms();
+    let mut ahead = Vec::new();
+    for (asset, newsletter) in library.newsletters() {
+        let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
+        let letter = Letter { library: &library, asset, newsletter };
+        // Somewhere it may still be yesterday.
+        let mut nominal = utc(now_ms - DAY_MS).naive_utc();
+        let mut left = count;
+        while left > 0 {
+            let Some(next) = cadence.next_nominal(nominal) else { break };
+            nominal = next;
+            let hours = PromisedHours::new(letter, &cadence, next);
+            let promised = places.promised(&hours);
+            let Some(last_due_ms) = promised.iter().map(|promise| promise.due_ms).max() else { break };
+            if last_due_ms <= now_ms {
+                continue;
+            }
+            left -= 1;
+            let due = promised.iter().filter(|promise| !promise.skipped);
+            let zones: BTreeSet<&str> = due.clone().map(|promise| promise.reader_zone.as_str()).collect();
+            let written = library.issues_of(asset.slug());
+            let plan = written.iter().find(|(_, issue)| issue.date == next.date());
+            let skipped = zones.is_empty();
+            ahead.push(Upcoming {
+                newsletter: asset.slug().to_owned(),
+                title: asset.front.title.as_str().to_owned(),
+                cadence: cadence.describe(),
+                nominal_date: next.date().to_string(),
+                first_due_ms: due.map(|promise| promise.due_ms).min().unwrap_or(last_due_ms),
+                last_due_ms,
+                zones: zones.len(),
+                notes: notes(promised.iter().map(AsRef::as_ref)),
+                skipped,
+                plan: plan.map(|(_, issue)| issue.subject.as_str().to_owned()),
+                warning: (plan.is_none() && !skipped)
+                    .then(|| "promised, and nothing is written for it yet".to_owned()),
+            });
+        }
+    }
+    ahead.sort_by(|a, b| (a.first_due_ms, &a.newsletter).cmp(&(b.first_due_ms, &b.newsletter)));
+    Ok(ahead)
+}
+
+/// What is said about some of the promises, each sentence once.
+fn notes<'p>(promised: impl Iterator<Item = &'p NewPromise>) -> Vec<String> {
+    let said: BTreeSet<&String> =
+        promised.flat_map(|promise| promise.note.iter().chain(&promise.because)).collect();
+    said.into_iter().cloned().collect()
+}
