@@ -14,7 +14,7 @@ use crate::{
     render::Templates,
     store::Db,
     work::{
-        plan::{self, AHEAD_MAX, Planned, PlannedVariant, Since},
+        plan::{self, AHEAD_MAX, LeftOut, Planned, PlannedPromise, PlannedVariant, Since},
         sync,
     },
 };
@@ -84,11 +84,12 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
     let subject = subject.or(issue.subject.as_ref());
     let subject = subject.map(|subject| format!("  “{subject}”")).unwrap_or_default();
     let mut lines = vec![format!("{}/{}{subject}  ({})", issue.newsletter, issue.date, issue.cadence)];
-    let Some(file) = &issue.file else {
-        lines.push("  promised, and nothing is written for it yet: `partnercast new` begins it".to_owned());
-        return lines;
-    };
-    lines.push(format!("  file      {file}"));
+    match &issue.file {
+        Some(file) => lines.push(format!("  file      {file}")),
+        None => lines.push(
+            "  file      promised, and nothing is written for it yet: `partnercast new` begins it".to_owned(),
+        ),
+    }
     if let Some(state) = &issue.state {
         let when = issue.freezes_ms.map(|ms| format!(", fixed {}", at(ms))).unwrap_or_default();
         lines.push(format!("  state     {state}{when}: see the console or `partnercast explain`"));
@@ -109,15 +110,18 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
             &first.local[11..]
         ));
     }
-    for promise in issue.promises.iter().filter(|promise| promise.note.is_some()) {
-        lines.push(format!("            {}: {}", promise.zone, promise.note.as_deref().unwrap_or_default()));
+    lines.extend(instants(&issue.promises));
+    for skipped in &issue.skipped {
+        lines.push(format!("  skipped   for {}: {}", people(skipped.readers), skipped.because));
+    }
+    if issue.file.is_none() {
+        lines.push(format!("  readers   {}, by the newsletter's rule", issue.readers));
+        lines.extend(issue.left_out.iter().map(left_out));
+        return lines;
     }
     lines.push(format!("  readers   {} in {} variants", issue.readers, issue.variants.len()));
     lines.extend(issue.since.as_ref().map(since));
-    for out in &issue.left_out {
-        let more = if out.people > out.named.len() { ", …" } else { "" };
-        lines.push(format!("  left out  {}: {}  {}{more}", out.people, out.because, out.named.join(", ")));
-    }
+    lines.extend(issue.left_out.iter().map(left_out));
     lines.extend(
         issue.held_because.iter().map(|why| format!("  held      until a person approves it: {why}")),
     );
@@ -126,6 +130,33 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
         lines.extend(issue.variants.iter().map(variant));
     }
     lines
+}
+
+/// The zones that share an instant in one line, with what was done to it.
+fn instants(promises: &[PlannedPromise]) -> Vec<String> {
+    let mut lines = Vec::new();
+    for together in promises.chunk_by(|a, b| a.due_ms == b.due_ms && a.note == b.note) {
+        let zones: Vec<&str> = together.iter().map(|promise| promise.zone.as_str()).collect();
+        let readers = together.iter().map(|promise| promise.readers).sum();
+        let note = together[0].note.as_ref().map(|note| format!("  {note}")).unwrap_or_default();
+        lines.push(format!(
+            "            {}  {}  {}{note}",
+            utc(together[0].due_ms).format("%Y-%m-%d %H:%MZ"),
+            people(readers),
+            zones.join(", "),
+        ));
+    }
+    lines
+}
+
+/// `1 person`, `12 people`.
+fn people(count: usize) -> String {
+    format!("{count} {}", if count == 1 { "person" } else { "people" })
+}
+
+fn left_out(out: &LeftOut) -> String {
+    let more = if out.people > out.named.len() { ", …" } else { "" };
+    format!("  left out  {}: {}  {}{more}", out.people, out.because, out.named.join(", "))
 }
 
 fn since(since: &Since) -> String {

@@ -34,6 +34,13 @@ pub(super) struct Letter<'a> {
     pub(super) newsletter: &'a Newsletter,
 }
 
+impl Letter<'_> {
+    /// How long before the first hour content and audience are fixed.
+    pub(super) fn freeze_ms(&self) -> i64 {
+        i64::from(self.newsletter.freeze_minutes) * MINUTE_MS
+    }
+}
+
 /// The hours of one partner's readers, by zone: few.
 type OfPartner = Vec<(Tz, Arc<NewPromise>)>;
 

@@ -1,16 +1,17 @@
-//! The issues ahead: when each is fixed and leaves, to whom, in which variants, who is left out and why, and what changed
-//! since the last one. Decided and rendered as freezing will do it, and nothing of it is stored.
+//! The dates ahead: when each issue is fixed and leaves, to whom, in which variants, who is left out and why, and what
+//! changed since the last one. Decided and rendered as freezing will do it, and nothing of it is stored.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet, btree_map::Entry};
+mod survey;
+
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
+use self::survey::{Crowd, of_issue, of_newsletter};
 use super::{
-    audience::{Audience, VariantKey, key_of, page},
-    compose::{self, Plan},
+    compose::Plan,
     context::Context,
-    freeze::count_promise,
     promised::{Letter, PromisedHours},
     promises::Places,
     recall::Replaced,
@@ -19,15 +20,11 @@ use crate::{
     domain::{
         kernel::{
             Error, Result,
-            clock::{MINUTE_MS, UtcMs, utc},
+            clock::{UtcMs, utc},
         },
         program::{cadence::Cadence, issue::IssueState},
     },
-    store::{
-        audience as stored,
-        issues::{self, Issue},
-        promises::NewPromise,
-    },
+    store::{issues, promises::NewPromise},
 };
 
 /// People named for each reason to be left out, and for each change.
@@ -54,6 +51,8 @@ pub struct Planned {
     pub freezes_ms: Option<UtcMs>,
     /// The promises, in order of time.
     pub promises: Vec<PlannedPromise>,
+    /// What the calendar's rules skip.
+    pub skipped: Vec<Skipped>,
     /// How many people get it.
     pub readers: usize,
     /// What they get.
@@ -80,6 +79,15 @@ pub struct PlannedPromise {
     /// What a clock change does to it.
     pub note: Option<String>,
     /// To how many people.
+    pub readers: usize,
+}
+
+/// Hours that a rule of the calendar takes back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Skipped {
+    /// The rule, and what it does.
+    pub because: String,
+    /// For how many people.
     pub readers: usize,
 }
 
@@ -155,37 +163,46 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
         };
         return Err(Error::not_found_but(format!("newsletter {only}"), hint));
     }
+    let places = Places::load(ctx).await?;
     let mut all = Vec::new();
     for (asset, newsletter) in library.newsletters() {
         if only.is_some_and(|only| only != asset.slug()) {
             continue;
         }
         let cadence = Cadence::parse(&newsletter.cadence)?;
+        let letter = Letter { library: &library, asset, newsletter };
         let written = library.issues_of(asset.slug());
         let mut nominal = utc(ctx.now_ms()).naive_utc() - chrono::Duration::days(1);
         let mut left = count.min(AHEAD_MAX);
+        let mut crowd = None;
         while left > 0 {
             let Some(next) = cadence.next_nominal(nominal) else { break };
             left -= 1;
             nominal = next;
             let blank = Planned::blank(asset.slug(), next, &cadence);
+            let hours = PromisedHours::new(letter, &cadence, next);
             let found = written.iter().find(|(_, issue)| issue.date == next.date());
-            let Some((file, issue)) = found else {
-                all.push((next, blank));
-                continue;
+            let planned = match found {
+                Some((file, issue)) => {
+                    let media = ctx.media();
+                    let plan = Plan {
+                        library: &library,
+                        media: &media,
+                        newsletter_asset: asset,
+                        newsletter,
+                        asset: file,
+                        issue,
+                    };
+                    written_for(ctx, &plan, &hours, &places, blank).await?
+                }
+                None => {
+                    if crowd.is_none() {
+                        crowd = Some(of_newsletter(ctx, &hours).await?);
+                    }
+                    unwritten(&hours, &places, crowd.as_ref(), blank)
+                }
             };
-            let media = ctx.media();
-            let plan = Plan {
-                library: &library,
-                media: &media,
-                newsletter_asset: asset,
-                newsletter,
-                asset: file,
-                issue,
-            };
-            let hours = PromisedHours::new(Letter { library: &library, asset, newsletter }, &cadence, next);
-            let planned = planned(ctx, &plan, &hours, blank).await?;
-            if planned.has_ended() {
+            if planned.has_ended(ctx.now_ms()) {
                 // Of the last day or the next, so there are few.
                 left += 1;
             } else {
@@ -198,12 +215,16 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
 }
 
 impl Planned {
-    /// Whether nothing more comes of it.
-    fn has_ended(&self) -> bool {
-        self.state
-            .as_deref()
-            .and_then(IssueState::parse)
-            .is_some_and(|state| matches!(state, IssueState::Done | IssueState::Cancelled))
+    /// Whether nothing more comes of it: its issue is over, or nothing was written and the last hour has passed.
+    fn has_ended(&self, now_ms: UtcMs) -> bool {
+        match self.state.as_deref().and_then(IssueState::parse) {
+            Some(state) => matches!(state, IssueState::Done | IssueState::Cancelled),
+            None => {
+                self.file.is_none()
+                    && !self.promises.is_empty()
+                    && self.promises.iter().all(|promise| promise.due_ms <= now_ms)
+            }
+        }
     }
 
     /// A date that is promised, before anything is known of it.
@@ -217,6 +238,7 @@ impl Planned {
             state: None,
             freezes_ms: None,
             promises: Vec::new(),
+            skipped: Vec::new(),
             readers: 0,
             variants: Vec::new(),
             left_out: Vec::new(),
@@ -227,10 +249,30 @@ impl Planned {
     }
 }
 
-async fn planned(
+/// A date for which nothing is written yet: to whom it is promised, by the newsletter's rule.
+fn unwritten(hours: &PromisedHours<'_>, places: &Places, crowd: Option<&Crowd>, blank: Planned) -> Planned {
+    let Some(crowd) = crowd else { return blank };
+    let promised = places.promised(hours).into_iter().map(|promise| {
+        let readers = crowd.at(&promise.partner_slug, &promise.reader_zone);
+        NewPromise { eligible: i64::try_from(readers).unwrap_or(i64::MAX), ..Arc::unwrap_or_clone(promise) }
+    });
+    let promised: Vec<NewPromise> = promised.filter(|promise| promise.eligible > 0).collect();
+    let first_ms = places.span(hours).map(|span| span.first_ms);
+    Planned {
+        freezes_ms: first_ms.map(|ms| ms - hours.letter().freeze_ms()),
+        readers: readers(&promised),
+        skipped: skipped(&promised),
+        promises: promises(promised.into_iter()),
+        left_out: crowd.left_out(),
+        ..blank
+    }
+}
+
+async fn written_for(
     ctx: &Context,
     plan: &Plan<'_>,
     hours: &PromisedHours<'_>,
+    places: &Places,
     blank: Planned,
 ) -> Result<Planned> {
     let issues = issues::named(&ctx.db, None, Some(&blank.newsletter), None).await?;
@@ -247,22 +289,40 @@ async fn planned(
         return Ok(planned);
     }
     let last = issues.iter().find(|issue| issue.nominal_date < planned.date && issue.state != "cancelled");
-    let survey = survey(ctx, plan, hours, last).await?;
-    let first_ms = Places::load(ctx).await?.span(hours).map(|span| span.first_ms);
-    planned.freezes_ms = first_ms.map(|ms| ms - i64::from(plan.newsletter.freeze_minutes) * MINUTE_MS);
-    planned.promises = promises(survey.promises.into_values());
+    let survey = of_issue(ctx, plan, hours, last).await?;
+    let first_ms = places.span(hours).map(|span| span.first_ms);
+    planned.freezes_ms = first_ms.map(|ms| ms - hours.letter().freeze_ms());
+    let promised: Vec<NewPromise> = survey.promises.into_values().collect();
+    planned.skipped = skipped(&promised);
+    planned.promises = promises(promised.into_iter());
     planned.readers = survey.readers;
     planned.variants = survey.variants.into_values().collect();
-    planned.left_out = survey
-        .left_out
-        .into_iter()
-        .map(|(because, change)| LeftOut { because, people: change.people, named: change.named })
-        .collect();
-    planned.left_out.sort_by(|a, b| (b.people, &a.because).cmp(&(a.people, &b.because)));
+    planned.left_out = survey.left_out.into_sorted();
     planned.faults = survey.faults.into_iter().collect();
     planned.held_because = Replaced::load(&ctx.db).await?.objections(plan.featured());
     planned.since = survey.since;
     Ok(planned)
+}
+
+/// For how many people something is due.
+fn readers(promised: &[NewPromise]) -> usize {
+    let due = promised.iter().filter(|promise| !promise.skipped);
+    due.map(|promise| usize::try_from(promise.eligible).unwrap_or_default()).sum()
+}
+
+/// What is skipped, most people first.
+fn skipped(promised: &[NewPromise]) -> Vec<Skipped> {
+    let mut together: BTreeMap<&str, usize> = BTreeMap::new();
+    for promise in promised.iter().filter(|promise| promise.skipped) {
+        let because = promise.because.as_deref().unwrap_or_default();
+        *together.entry(because).or_default() += usize::try_from(promise.eligible).unwrap_or_default();
+    }
+    let mut skipped: Vec<Skipped> = together
+        .into_iter()
+        .map(|(because, readers)| Skipped { because: because.to_owned(), readers })
+        .collect();
+    skipped.sort_by(|a, b| (b.readers, &a.because).cmp(&(a.readers, &b.because)));
+    skipped
 }
 
 /// The promises by zone and instant, in order of time.
@@ -282,85 +342,4 @@ fn promises(all: impl Iterator<Item = NewPromise>) -> Vec<PlannedPromise> {
         planned.readers += readers;
     }
     together.into_values().collect()
-}
-
-/// What a look at everybody found.
-#[derive(Default)]
-struct Survey {
-    promises: BTreeMap<String, NewPromise>,
-    readers: usize,
-    variants: BTreeMap<VariantKey, PlannedVariant>,
-    left_out: BTreeMap<String, Change>,
-    faults: BTreeSet<String>,
-    since: Option<Since>,
-}
-
-/// Looks at everybody, page by page, so that memory is that of the variants.
-async fn survey(
-    ctx: &Context,
-    plan: &Plan<'_>,
-    hours: &PromisedHours<'_>,
-    last: Option<&Issue>,
-) -> Result<Survey> {
-    let audience = Audience::load(ctx, hours, Some(plan)).await?;
-    let mut survey = Survey {
-        since: last.map(|last| Since { date: last.nominal_date.clone(), ..Since::default() }),
-        ..Survey::default()
-    };
-    let (mut after, mut before) = (String::new(), String::new());
-    let (mut known, mut faulty) = (0, HashSet::new());
-    while let Some(page) = page(ctx, &mut after).await? {
-        let got_last: HashSet<String> = match last {
-            Some(last) => stored::included(&ctx.db, &last.id, &before, &after).await?.into_iter().collect(),
-            None => HashSet::new(),
-        };
-        before.clone_from(&after);
-        for stored in &page {
-            let Some(verdict) = audience.decide(&stored.contact) else { continue };
-            let address = stored.contact.email.as_str();
-            let had = got_last.contains(&stored.id.to_string());
-            known += usize::from(had);
-            let gets = verdict.readers.is_some();
-            count_promise(&mut survey.promises, &verdict);
-            if let Some(since) = &mut survey.since {
-                match (had, gets) {
-                    (false, true) => since.joined.add(address),
-                    (true, false) => since.left.add(address),
-                    _ => {}
-                }
-            }
-            let Some(readers) = verdict.readers else {
-                survey.left_out.entry(verdict.because).or_default().add(address);
-                continue;
-            };
-            survey.readers += 1;
-            let key = key_of(&readers);
-            if faulty.contains(&key) {
-                continue;
-            }
-            match survey.variants.entry(key) {
-                Entry::Occupied(mut place) => place.get_mut().readers += 1,
-                Entry::Vacant(place) => match compose::variant(&ctx.templates, plan, readers, "plan") {
-                    Ok(variant) => {
-                        place.insert(PlannedVariant {
-                            partner: variant.partner_slug,
-                            roles: variant.roles,
-                            locale: variant.locale,
-                            subject: variant.subject,
-                            readers: 1,
-                        });
-                    }
-                    Err(error) => {
-                        faulty.insert(key_of(&readers));
-                        survey.faults.insert(error.detail());
-                    }
-                },
-            }
-        }
-    }
-    if let (Some(since), Some(last)) = (&mut survey.since, last) {
-        let all = usize::try_from(stored::included_count(&ctx.db, &last.id).await?).unwrap_or(usize::MAX);
-        since.gone = all.saturating_sub(known);
-    }
-    Ok(survey)
 }
