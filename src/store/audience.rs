@@ -27,6 +27,10 @@ pub struct Included {
     pub delivery: DeliveryId,
     /// Which promise it keeps.
     pub promise_id: String,
+    /// Of which stage they are (`program::stage::Stage`); empty where the issue has none.
+    pub stage: &'static str,
+    /// When it leaves, if that is not the promised instant.
+    pub leaves_ms: Option<UtcMs>,
 }
 
 /// Stores who was considered for an issue, or some of them.
@@ -45,11 +49,13 @@ pub async fn insert(tx: &mut Tx, issue_id: &str, decisions: &[Decision]) -> Resu
             decision.included.as_ref().map(|included| included.delivery.to_string()),
             decision.included.as_ref().map(|included| included.promise_id.clone()),
             decision.reason,
+            decision.included.as_ref().map_or("", |included| included.stage),
+            decision.included.as_ref().and_then(|included| included.leaves_ms),
         ]
     });
     tx.bulk(
         "INSERT INTO audience_decision (issue_id, contact_id, included, because, zone, rendition_id, delivery_id,
-                                        promise_id, reason)",
+                                        promise_id, reason, stage, leaves_ms)",
         rows.collect(),
         "",
     )
@@ -145,6 +151,34 @@ pub async fn decided(db: &Db, issue_id: &str, contact_id: &str) -> Result<Option
          FROM audience_decision a LEFT JOIN promise p ON p.id = a.promise_id
          WHERE a.issue_id = $1 AND a.contact_id = $2",
         args![issue_id, contact_id],
+    )
+    .await
+}
+
+/// How far a stage of an issue has come.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct StageCount {
+    /// `pilot`, `first` or `rest`.
+    pub stage: String,
+    /// People of it.
+    pub people: i64,
+    /// Accepted by the next hop.
+    pub accepted: i64,
+    /// Ended without being accepted.
+    pub failed: i64,
+}
+
+/// How far the stages of an issue have come; nothing for one without stages.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn stages(db: &Db, issue_id: &str) -> Result<Vec<StageCount>> {
+    db.all(
+        "SELECT a.stage, COUNT(*) AS people, COUNT(d.accepted_ms) AS accepted,
+             COUNT(CASE WHEN NOT d.live AND d.accepted_ms IS NULL THEN 1 END) AS failed
+         FROM audience_decision a LEFT JOIN delivery d ON d.id = a.delivery_id
+         WHERE a.issue_id = $1 AND a.included AND a.stage <> '' GROUP BY a.stage ORDER BY a.stage",
+        args![issue_id],
     )
     .await
 }

@@ -174,6 +174,36 @@ pub async fn clicks_of_issue(db: &Db, issue_id: &str) -> Result<Clicks> {
     Ok(row.unwrap_or_default())
 }
 
+/// What one of an issue's two subjects came to.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct OfSubject {
+    /// `a` or `b`.
+    pub arm: String,
+    /// The subject, as most of its readers see it.
+    pub subject: String,
+    /// To whom the next hop accepted it.
+    pub readers: i64,
+    /// People of them who followed a link.
+    pub people: i64,
+}
+
+/// What an issue's two subjects came to; nothing for one with a single subject.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn of_subjects(db: &Db, issue_id: &str) -> Result<Vec<OfSubject>> {
+    db.all(
+        "SELECT r.arm, MIN(r.subject) AS subject, COUNT(d.accepted_ms) AS readers,
+             COUNT(CASE WHEN d.accepted_ms IS NOT NULL AND EXISTS (
+                 SELECT 1 FROM engagement_event e WHERE e.delivery_id = d.id AND e.kind = 'click' AND e.human) THEN 1 END)
+                 AS people
+         FROM delivery d JOIN rendition r ON r.id = d.rendition_id
+         WHERE d.source = $1 AND r.arm <> '' GROUP BY r.arm ORDER BY r.arm",
+        args![issue_id],
+    )
+    .await
+}
+
 /// Calls the clicks of a delivery since `since_ms` a machine's: they turned out to be the beginning of a burst.
 ///
 /// # Errors

@@ -163,7 +163,7 @@ async fn insert(
          SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.base_key, c.name, c.email,
              -- What follows the last @, in words that both databases know.
              replace(c.email_key, rtrim(c.email_key, replace(c.email_key, '@', '')), ''), 'email', 1, $2,
-             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', p.due_ms, p.due_ms,
+             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', COALESCE(a.leaves_ms, p.due_ms), p.due_ms,
              CASE WHEN p.due_ms > $4 THEN p.due_ms ELSE $4 END + $3, $4
          FROM audience_decision a
          JOIN issue i ON i.id = a.issue_id
@@ -171,7 +171,7 @@ async fn insert(
          JOIN promise p ON p.id = a.promise_id
          WHERE a.issue_id = $1 AND a.included AND a.contact_id > $6 AND ($7 IS NULL OR a.contact_id <= $7)
          -- In the order in which they will leave, so that a window's rows lie together.
-         ORDER BY p.due_ms, a.contact_id
+         ORDER BY COALESCE(a.leaves_ms, p.due_ms), a.contact_id
          ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
         args![issue_id, LANE_ISSUE, terms.lifetime_ms, terms.now_ms, terms.domain, after, last],
     )

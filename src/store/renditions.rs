@@ -10,6 +10,8 @@ pub struct NewRendition {
     pub id: String,
     /// The issue it belongs to; none for single mails.
     pub issue_id: Option<String>,
+    /// Which of two subjects it has, `a` or `b`; empty where there is one.
+    pub arm: &'static str,
     /// Whose brand it wears.
     pub partner_slug: String,
     /// The readers' roles.
@@ -91,6 +93,7 @@ pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -
         rows.push(args![
             rendition.id,
             rendition.issue_id,
+            rendition.arm,
             rendition.partner_slug,
             rendition.roles,
             rendition.locale,
@@ -102,7 +105,7 @@ pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -
         ]);
     }
     tx.bulk(
-        "INSERT INTO rendition (id, issue_id, partner_slug, roles, locale, subject, sender, body, wire, created_ms)",
+        "INSERT INTO rendition (id, issue_id, arm, partner_slug, roles, locale, subject, sender, body, wire, created_ms)",
         rows,
         "ON CONFLICT (id) DO NOTHING",
     )
@@ -144,6 +147,8 @@ pub async fn wire(db: &Db, id: &str) -> Result<Option<Wire>> {
 pub struct View {
     /// The key.
     pub id: String,
+    /// The issue it belongs to; none for single mails.
+    pub issue_id: Option<String>,
     /// Whose brand it wears.
     pub partner_slug: String,
     /// The readers' roles.
@@ -161,8 +166,11 @@ pub struct View {
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn view(db: &Db, id: &str) -> Result<Option<View>> {
-    db.opt("SELECT id, partner_slug, roles, locale, subject, body FROM rendition WHERE id = $1", args![id])
-        .await
+    db.opt(
+        "SELECT id, issue_id, partner_slug, roles, locale, subject, body FROM rendition WHERE id = $1",
+        args![id],
+    )
+    .await
 }
 
 /// A tracked link as stored.

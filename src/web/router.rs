@@ -162,6 +162,7 @@ fn console_routes() -> Routes {
         .route("/console/issues/{id}", get(console::issue::page))
         .route("/console/issues/{id}/live.json", get(console::issue::live))
         .route("/console/issues/{id}/people/{contact}", get(console::person::page))
+        .route("/console/issues/{id}/tests", post(console::issue::test))
         .route("/console/issues/{id}/{action}", post(console::issue::steer))
         .route("/console/issues/{id}/deliveries/{delivery}/again", post(console::issue::send_again))
         .route("/console/promises", get(console::promises::list))

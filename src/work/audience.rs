@@ -3,6 +3,8 @@
 
 use std::{collections::HashMap, sync::Arc};
 
+use sha2::{Digest as _, Sha256};
+
 use super::{
     compose::{Plan, Readers},
     context::Context,
@@ -11,10 +13,14 @@ use super::{
 use crate::{
     domain::{
         content::Reader,
-        kernel::{EmailAddress, Result, text::domain_key},
+        kernel::{EmailAddress, Result, clock::UtcMs, text::domain_key},
         partner::{Contact, Partner},
-        program::audience::{
-            self, AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason,
+        program::{
+            audience::{
+                self, AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason,
+            },
+            stage::Stage,
+            subject_test::Arm,
         },
     },
     store::{
@@ -24,8 +30,8 @@ use crate::{
     },
 };
 
-/// Readers who get the same: partner, roles, language.
-pub(super) type VariantKey = (String, String, String);
+/// Readers who get the same: partner, roles, language, and which of two subjects.
+pub(super) type VariantKey = (String, String, String, Arm);
 
 /// What decides who gets an issue.
 pub(super) struct Audience<'a> {
@@ -113,10 +119,42 @@ impl<'a> Audience<'a> {
             }
             Decision::In { because } => {
                 let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
-                let readers = Some(Readers { partner, roles: contact.roles, locale });
+                let arm = if self.has_two_subjects() { Arm::of(self.draw(contact)) } else { Arm::A };
+                let readers = Some(Readers { partner, roles: contact.roles, locale, arm });
                 Verdict { promise, because, reason: None, readers }
             }
         })
+    }
+}
+
+impl Audience<'_> {
+    fn has_two_subjects(&self) -> bool {
+        self.plan.is_some_and(|plan| plan.issue.subject_b.is_some())
+    }
+
+    /// The contact's number for this date, 0 to 99: whoever asks gets the same.
+    fn draw(&self, contact: &Contact) -> u8 {
+        let mut hash = Sha256::new();
+        for part in [self.hours.letter().asset.slug(), &self.hours.nominal_local(), &contact.email.key()] {
+            hash.update(part);
+            hash.update([0]);
+        }
+        let digest = hash.finalize();
+        // Of 65,536 values a hundredth is a hundredth but for a thousandth of it.
+        (u16::from_be_bytes([digest[0], digest[1]]) % 100) as u8
+    }
+
+    /// Of which stage a reader is, and when their copy leaves, if the newsletter has stages.
+    pub(super) fn stage(
+        &self,
+        contact: &Contact,
+        promise: &NewPromise,
+        frozen_ms: UtcMs,
+    ) -> Option<(Stage, Option<UtcMs>)> {
+        let staged = self.hours.letter().newsletter.staged.as_ref()?;
+        let draw = self.draw(contact);
+        let stage = Stage::of(staged, contact.partner.as_str(), contact.email.as_str(), draw);
+        Some((stage, stage.leaves_ms(staged, promise.due_ms, frozen_ms)))
     }
 }
 
@@ -129,5 +167,5 @@ impl Verdict<'_> {
 }
 
 pub(super) fn key_of(readers: &Readers<'_>) -> VariantKey {
-    (readers.partner.slug.to_string(), readers.roles.to_string(), readers.locale.to_string())
+    (readers.partner.slug.to_string(), readers.roles.to_string(), readers.locale.to_string(), readers.arm)
 }

@@ -19,6 +19,7 @@ use crate::{
         },
         kernel::{Error, Locale, Result},
         partner::{Partner, Roles},
+        program::subject_test::Arm,
     },
     render::{
         Strings, Templates,
@@ -54,6 +55,8 @@ pub struct Readers<'a> {
     pub roles: Roles,
     /// What they read.
     pub locale: &'a Locale,
+    /// Which of two subjects they get.
+    pub arm: Arm,
 }
 
 impl<'a> Readers<'a> {
@@ -168,6 +171,7 @@ pub fn variant(
     Ok(NewRendition {
         id: tokens::rendition_id(&[issue_id, partner, &roles, locale, &wire]),
         issue_id: Some(issue_id.to_owned()),
+        arm: if plan.issue.subject_b.is_some() { readers.arm.as_str() } else { "" },
         partner_slug: partner.to_owned(),
         subject: shown(&rendition.subject),
         roles,
@@ -236,7 +240,11 @@ fn render(
     let line = |template: &Template| -> Result<String> {
         Ok(book.borrow_mut().slots().parts(&brand.parts(template).map_err(wrong)?))
     };
-    let (subject, preheader) = (line(&issue.subject)?, line(&issue.preheader)?);
+    let subject = match (readers.arm, &issue.subject_b) {
+        (Arm::B, Some(subject)) => subject,
+        _ => &issue.subject,
+    };
+    let (subject, preheader) = (line(subject)?, line(&issue.preheader)?);
     let (letter, why) = plan.letter(&language);
     let (why, title) = (line(why)?, line(&letter.front.title)?);
     let reader = readers.reader();

@@ -21,8 +21,9 @@ use crate::{
         kernel::Result,
     },
     store::{
+        audience::{self, StageCount},
         deliveries,
-        events::{self, Clicks, Event},
+        events::{self, Clicks, Event, OfSubject},
         issues::{self, Issue},
         leads, partners,
         progress::{self, Site},
@@ -59,6 +60,10 @@ pub struct Details {
     pub classes: Vec<(String, i64)>,
     /// The sites with most messages.
     pub sites: Vec<Site>,
+    /// How far its stages have come, if it has any.
+    pub stages: Vec<StageCount>,
+    /// What its two subjects came to, if it has two.
+    pub subjects: Vec<OfSubject>,
 }
 
 /// What the overview shows beside the issues' own figures.
@@ -128,6 +133,8 @@ impl Figures {
                 clicks: events::clicks_of_issue(&ctx.db, issue_id).await?,
                 classes: progress::classes(&ctx.db, issue_id).await?,
                 sites: progress::sites(&ctx.db, issue_id).await?,
+                stages: audience::stages(&ctx.db, issue_id).await?,
+                subjects: events::of_subjects(&ctx.db, issue_id).await?,
             })
         };
         self.details.get(issue_id, MOMENT, ask).await

@@ -26,6 +26,7 @@ use crate::{
         program::{
             ExclusionReason,
             issue::{Control, IssueState, approvals_needed},
+            subject_test::{Arm, READERS_MIN},
         },
     },
     store::{
@@ -46,6 +47,7 @@ struct Survey {
     variants: BTreeMap<VariantKey, renditions::NewRendition>,
     promises: BTreeMap<String, NewPromise>,
     recipients: usize,
+    arms: [usize; 2],
     left_out: usize,
     faults: BTreeSet<String>,
     digest: Sha256,
@@ -71,6 +73,7 @@ pub(super) async fn freeze(
             audience.survey(ctx, plan, &id, stored, &mut survey);
         }
     }
+    survey.faults.extend(too_few(plan, survey.arms));
     if !survey.faults.is_empty() {
         return Err(Error::invalid(survey.faults.into_iter().collect::<Vec<_>>().join("\n")));
     }
@@ -215,6 +218,7 @@ impl Audience<'_> {
             return;
         };
         survey.recipients += 1;
+        survey.arms[usize::from(readers.arm == Arm::B)] += 1;
         let key = key_of(&readers);
         if let Entry::Vacant(place) = survey.variants.entry(key) {
             match compose::variant(&ctx.templates, plan, readers, issue_id) {
@@ -244,6 +248,7 @@ impl Audience<'_> {
                 // Somebody new since the first look has no variant; the digest will tell.
                 let variant = verdict.readers.and_then(|readers| variants.get(&key_of(&readers)));
                 number += u32::from(variant.is_some());
+                let staged = self.stage(&stored.contact, &verdict.promise, now_ms);
                 decisions.push(stored::Decision {
                     contact_id: stored.id.to_string(),
                     zone: verdict.promise.zone.clone(),
@@ -253,6 +258,8 @@ impl Audience<'_> {
                         rendition_id: rendition_id.clone(),
                         delivery: DeliveryId::numbered(now_ms, number, &*ctx.random),
                         promise_id: verdict.promise.id.clone(),
+                        stage: staged.map_or("", |(stage, _)| stage.as_str()),
+                        leaves_ms: staged.and_then(|(_, leaves_ms)| leaves_ms),
                     }),
                 });
             }
@@ -265,6 +272,17 @@ impl Audience<'_> {
         }
         Ok(digest.finalize())
     }
+}
+
+/// Why an issue cannot have two subjects for so many readers of each.
+pub(super) fn too_few(plan: &Plan<'_>, [a, b]: [usize; 2]) -> Option<String> {
+    let is_short = plan.issue.subject_b.is_some() && a.min(b) < READERS_MIN;
+    is_short.then(|| {
+        format!(
+            "{}: two subjects want {READERS_MIN} readers of each, and there are {a} and {b}; leave out `subject_b`",
+            plan.asset.path
+        )
+    })
 }
 
 /// Counts somebody among those to whom their hour was promised.
@@ -284,9 +302,9 @@ pub(super) fn count_promise(promises: &mut BTreeMap<String, NewPromise>, verdict
 fn note(digest: &mut Sha256, stored: &StoredContact, verdict: &Verdict<'_>) {
     digest.update(stored.id.to_string());
     if let Some(readers) = &verdict.readers {
-        let (partner, roles, locale) = key_of(readers);
+        let (partner, roles, locale, arm) = key_of(readers);
         let NewPromise { reader_zone, due_ms, .. } = &*verdict.promise;
-        digest.update(format!(" {partner} {roles} {locale} {reader_zone} {due_ms}"));
+        digest.update(format!(" {partner} {roles} {locale} {} {reader_zone} {due_ms}", arm.as_str()));
     }
     digest.update("\n");
 }

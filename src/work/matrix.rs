@@ -22,7 +22,7 @@ use crate::{
         },
         kernel::Result,
         partner::{AudienceRole, Partner},
-        program::AudienceRule,
+        program::{AudienceRule, subject_test::Arm},
     },
     render::{Templates, email::HTML_BYTES_WARN},
 };
@@ -206,11 +206,15 @@ impl Tried<'_> {
             if !plan.has_content_for(&reader) {
                 continue;
             }
-            let readers = Readers { partner, roles, locale: &partner.locale };
-            match compose::mail(self.templates, &plan, readers) {
-                Ok((mail, _)) => {
+            let arms: &[Arm] = if issue.subject_b.is_some() { &[Arm::A, Arm::B] } else { &[Arm::A] };
+            let largest = arms.iter().try_fold(0, |largest, arm| {
+                let readers = Readers { partner, roles, locale: &partner.locale, arm: *arm };
+                compose::mail(self.templates, &plan, readers).map(|(mail, _)| mail.html.len().max(largest))
+            });
+            match largest {
+                Ok(bytes) => {
                     rendered += 1;
-                    self.size(asset, mail.html.len(), partner);
+                    self.size(asset, bytes, partner);
                 }
                 Err(error) => {
                     let fix = "mend what it says; the issue would not be frozen as it is";

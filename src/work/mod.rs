@@ -48,6 +48,7 @@ pub mod set_back;
 pub mod signin;
 pub mod suppress;
 pub mod sync;
+pub mod test_send;
 pub mod tokens;
 pub mod track;
 pub mod upcoming;

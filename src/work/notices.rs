@@ -221,6 +221,7 @@ fn finish(
         rendition: NewRendition {
             id,
             issue_id: None,
+            arm: "",
             partner_slug: to.partner_slug.to_owned(),
             roles: String::new(),
             locale: to.locale.to_string(),

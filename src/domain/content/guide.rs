@@ -78,6 +78,11 @@ const NEWSLETTER: &[KeyGuide] = &[
         "hours",
         "How long after its time such an issue is sent without asking a person; 6.",
     ),
+    may(
+        "staged",
+        "pilot, share, wait_minutes: `{pilot: [northlight], share: 10, wait_minutes: 5}`",
+        "To whom it goes first: the pilot's partners and addresses as soon as it is approved, a share of a hundred at the hour, the rest so many minutes later.",
+    ),
     needed("approval", "automatic or required", "Whether a person releases each issue."),
     may(
         "second_approval_above",
@@ -121,6 +126,11 @@ const ISSUE: &[KeyGuide] = &[
     needed("newsletter", "a slug", "Its newsletter."),
     needed("date", "a date that the cadence promises", "The promised day."),
     needed("subject", "one line, fields allowed, up to 150 characters", "The mail's subject."),
+    may(
+        "subject_b",
+        "one line, fields allowed, up to 150 characters",
+        "Another subject, for half of the readers; wants 500 readers of each. People's clicks tell which did better.",
+    ),
     needed(
         "preheader",
         "one line, fields allowed, up to 150 characters",

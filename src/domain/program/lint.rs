@@ -10,7 +10,7 @@ use crate::domain::{
     content::{
         asset::Asset,
         finding::{Code, Finding, Findings, Place, codes, listed},
-        kinds::{Approval, IssueZone, Newsletter},
+        kinds::{Approval, Detail, IssueZone, Newsletter},
         library::Library,
         rules::{BusinessHours, CalendarRules},
         vendor::Duty,
@@ -44,7 +44,9 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
             }
         };
         all.extend(approval(library, asset, newsletter));
+        all.extend(staged(asset, newsletter));
         for (plan, issue) in library.issues_of(asset.slug()) {
+            all.extend(subjects(library, plan));
             let Some(next) = cadence.next_day(issue.date) else { continue };
             if next != issue.date {
                 let message = format!(
@@ -85,6 +87,34 @@ fn approval(library: &Library, asset: &Asset, newsletter: &Newsletter) -> Vec<Fi
         }
     }
     all
+}
+
+/// Findings on a newsletter's stages.
+fn staged(asset: &Asset, newsletter: &Newsletter) -> Vec<Finding> {
+    let Some(staged) = &newsletter.staged else { return Vec::new() };
+    if staged.wait_minutes < newsletter.on_time_minutes {
+        return Vec::new();
+    }
+    let message = format!(
+        "the rest would get it {} minutes after the hour, when it is on time for {} minutes only",
+        staged.wait_minutes, newsletter.on_time_minutes
+    );
+    finding(asset, codes::BAD_VALUE, "staged", &message, "wait less, or raise `on_time_minutes`")
+}
+
+/// Findings on translations that one of two subjects is missing from.
+fn subjects(library: &Library, plan: &Asset) -> Vec<Finding> {
+    let has_two = |asset: &Asset| matches!(&asset.detail, Detail::Issue(issue) if issue.subject_b.is_some());
+    if !has_two(plan) {
+        return Vec::new();
+    }
+    let versions = library.versions(&plan.reference).iter().filter(|asset| !has_two(asset));
+    let message = format!("{} has a second subject, and this translation has none", plan.path);
+    versions
+        .flat_map(|asset| {
+            finding(asset, codes::BAD_VALUE, "subject", &message, "add `subject_b`, or leave it out there")
+        })
+        .collect()
 }
 
 /// Findings on newsletters of which, from `now_ms` on, nothing would leave for a year, or nothing at the promised hour.

@@ -12,6 +12,8 @@ pub mod lint;
 pub mod promise;
 pub mod reach;
 pub mod reference;
+pub mod stage;
+pub mod subject_test;
 pub mod translations;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};

@@ -4,13 +4,19 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Form as Body,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::{IntoResponse, Response},
 };
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{delivery_bar, delivery_tone, issue_badge, progress::Progress, signin::Actor, world};
+use super::{
+    delivery_bar, delivery_tone, issue_badge,
+    progress::Progress,
+    signin::Actor,
+    trial::{self, StageLine, Subjects, TestForm},
+    world,
+};
 use crate::{
     domain::{
         delivery::DeliveryState,
@@ -35,7 +41,7 @@ use crate::{
             world::World,
         },
     },
-    work::{Context, approve},
+    work::{Context, approve, test_send},
 };
 
 /// The page.
@@ -54,6 +60,10 @@ pub struct View {
     /// What changes while it runs.
     #[serde(flatten)]
     pub live: LiveView,
+    /// A form that sends somebody at the vendor one of its texts.
+    pub test: Option<TestForm>,
+    /// What was just done.
+    pub done: Option<&'static str>,
     /// One text for each group of readers.
     pub variants: Vec<Variant>,
     /// `33 in, 4 out`
@@ -83,6 +93,10 @@ pub struct LiveView {
     pub clicks_says: String,
     /// Frozen, approved, released.
     pub facts: Vec<Fact>,
+    /// How far its stages have come.
+    pub stages: Vec<StageLine>,
+    /// What its two subjects came to.
+    pub subjects: Option<Subjects>,
 }
 
 /// A lever.
@@ -115,6 +129,14 @@ pub struct Variant {
     pub readers: usize,
     /// To look at it.
     pub href: String,
+}
+
+impl Variant {
+    /// Its rendition, and what it is, to choose by.
+    fn choice(&self) -> (String, String) {
+        let id = self.href.rsplit('/').next().unwrap_or_default();
+        (id.to_owned(), format!("{}, {}, {}", self.partner, self.roles, self.locale))
+    }
 }
 
 /// Somebody considered.
@@ -164,12 +186,18 @@ async fn issue_of(ctx: &Context, id: &str) -> Result<Issue> {
 }
 
 /// `GET /console/issues/{id}`
-pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>, Actor(actor): Actor) -> Answer {
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Path(id): Path<String>,
+    Query(after): Query<After>,
+    Actor(actor): Actor,
+) -> Answer {
     let issue = issue_of(&ctx, &id).await?;
     let (_, zone) = frame::vendor(&ctx);
     let audience = audience::page(&ctx.db, &issue.id, 0).await?;
     let lines = deliveries::of_issue(&ctx.db, &issue.id, 0).await?;
     let returned = returned(&ctx, &issue.id).await?;
+    let variants = variants(&ctx, &audience).await?;
     let included = audience.iter().filter(|person| person.included).count();
     let view = View {
         subtitle: format!(
@@ -180,7 +208,9 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>, Actor
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
         actions: actions(&issue, approve::may_approve(&ctx, &actor)),
         live: live_view(&ctx, &issue, zone).await?,
-        variants: variants(&ctx, &audience).await?,
+        test: trial::form(&ctx, &issue.id, variants.iter().map(Variant::choice).collect()),
+        done: (after.tested == "yes").then_some("The test is on its way."),
+        variants,
         audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
         audience: audience.into_iter().map(|considered| person(considered, &issue.id)).collect(),
         deliveries: lines
@@ -205,6 +235,33 @@ pub async fn live(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Re
     let view = live_view(&ctx, &issue, frame::vendor(&ctx).1).await?;
     live.add(&ctx, "issue", "console/issue_live", &frame, &view)?;
     Ok(live.into_response())
+}
+
+/// What was just done, in the address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct After {
+    tested: String,
+}
+
+/// Which text to whom.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Tested {
+    rendition: String,
+    to: String,
+}
+
+/// `POST /console/issues/{id}/tests`
+pub async fn test(
+    State(ctx): State<Arc<Context>>,
+    Path(id): Path<String>,
+    Actor(actor): Actor,
+    Body(tested): Body<Tested>,
+) -> Answer {
+    let order = test_send::Order { issue_id: &id, rendition_id: &tested.rendition, to: &tested.to };
+    test_send::send(&ctx, order, &actor).await?;
+    Ok(respond::see_other(&format!("/console/issues/{id}?tested=yes")))
 }
 
 /// What was approved.
@@ -272,7 +329,8 @@ fn actions(issue: &Issue, may_approve: bool) -> Vec<Action> {
 }
 
 async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
-    let clicks = ctx.figures.details(ctx, &issue.id).await?.clicks;
+    let details = ctx.figures.details(ctx, &issue.id).await?;
+    let clicks = details.clicks;
     let when = |ms: Option<i64>| ms.map_or("not yet".to_owned(), |ms| Moment::full(ms, zone).text);
     let mut facts = vec![Fact::new("Fixed", when(Some(issue.frozen_ms)))];
     if let Some(by) = &issue.approved_by {
@@ -314,6 +372,8 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
             counted(usize::try_from(clicks.people).unwrap_or(0), "person", "people")
         ),
         facts,
+        stages: trial::stages(&details.stages),
+        subjects: trial::subjects(&details.subjects),
     })
 }
 
@@ -384,95 +444,5 @@ fn delivery(line: deliveries::Line, returned: Option<&String>, issue_id: &str, z
 }
 
 #[cfg(test)]
-impl View {
-    /// Frozen with one person out, and half-way.
-    pub fn sample() -> Self {
-        let delivery = |name: &str, tone, state: &str, reply: &str| Delivery {
-            name: name.into(),
-            href: Some("#".into()),
-            email: format!("{}@northlight.example", name.to_lowercase().replace(' ', ".")),
-            promised: "Tue 12 Jan, 16:00".into(),
-            badge: Badge::new(tone, state),
-            returned: (name == "Luis Ortega").then(|| Badge::new("bad", "came back: mailbox full")),
-            accepted: "Tue 12 Jan, 16:00".into(),
-            tries: 1,
-            reply: reply.into(),
-            again: (state == "failed").then(|| "/console/issues/iss_1/deliveries/dlv_1/again".into()),
-        };
-        Self {
-            title: "Restores, not backups: your part in January".into(),
-            subtitle: "fold-forward, promised for 2027-01-12 at each reader’s own time".into(),
-            paused_because: Some(
-                "20 messages in a row were refused for a reason that lies with us: 550 5.7.26".into(),
-            ),
-            held: Some("the audience is twice the last one".into()),
-            actions: vec![
-                Action {
-                    label: "Approve what is shown here",
-                    href: "#".into(),
-                    confirm: None,
-                    quiet: false,
-                    hash: Some("x".into()),
-                },
-                Action { label: "Pause", href: "#".into(), confirm: None, quiet: true, hash: None },
-                Action {
-                    label: "Cancel the issue",
-                    href: "#".into(),
-                    confirm: Some("What has not left does not leave, for good."),
-                    quiet: true,
-                    hash: None,
-                },
-            ],
-            live: LiveView {
-                badge: Badge::new("brand", "on its way"),
-                relay_faults: vec!["relay.example, for 3 min: connection refused".into()],
-                world: World::sample(),
-                progress: Progress::sample(),
-                bar: Bar::of(&[
-                    ("good", "accepted", 17),
-                    ("brand", "sending", 2),
-                    ("", "ready", 14),
-                    ("bad", "failed", 1),
-                ]),
-                clicks: Bar::of(&[("brand", "by people", 11), ("", "by machines", 7)]),
-                clicks_says: "6 people followed a link. Scanners and prefetching programs are counted apart."
-                    .into(),
-                facts: vec![
-                    Fact::new("Fixed", "Tue 12 Jan 2027, 08:30 CET"),
-                    Fact::new("Content", "8f31c2aa09bd"),
-                ],
-            },
-            variants: vec![Variant {
-                partner: "northlight".into(),
-                roles: "sales".into(),
-                locale: "en-US".into(),
-                subject: "Restores, not backups: your part in January".into(),
-                readers: 1,
-                href: "#".into(),
-            }],
-            audience_says: "33 in, 1 out, everybody with the reason".into(),
-            audience: vec![
-                Person {
-                    name: "Kara Boyd".into(),
-                    href: "#".into(),
-                    partner: "northlight".into(),
-                    roles: "marketing".into(),
-                    badge: Badge::new("bad", "out"),
-                    because: "unsubscribed from Fold Forward on 4 December".into(),
-                },
-                Person {
-                    name: "Luis Ortega".into(),
-                    href: "#".into(),
-                    partner: "northlight".into(),
-                    roles: "sales".into(),
-                    badge: Badge::new("good", "in"),
-                    because: "sales at a platinum partner in the Americas".into(),
-                },
-            ],
-            deliveries: vec![
-                delivery("Luis Ortega", "good", "accepted", "250 2.0.0 Ok: queued"),
-                delivery("Mei Tran", "bad", "failed", "550 5.1.1 no such user"),
-            ],
-        }
-    }
-}
+#[path = "issue_samples.rs"]
+mod samples;

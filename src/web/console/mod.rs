@@ -14,6 +14,7 @@ pub mod promises;
 pub mod revisions;
 pub mod signin;
 pub mod suppressions;
+pub mod trial;
 
 use axum::response::Response;
 

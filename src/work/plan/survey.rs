@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
 
 use super::{Change, LeftOut, PlannedVariant, Since};
 use crate::{
-    domain::kernel::Result,
+    domain::{kernel::Result, program::subject_test::Arm},
     store::{audience as stored, issues::Issue, promises::NewPromise},
     work::{
         audience::{Audience, VariantKey, key_of, page},
         compose::{self, Plan},
         context::Context,
-        freeze::count_promise,
+        freeze::{count_promise, too_few},
         promised::PromisedHours,
     },
 };
@@ -104,7 +104,7 @@ pub(super) async fn of_issue(
         ..Survey::default()
     };
     let (mut after, mut before) = (String::new(), String::new());
-    let (mut known, mut faulty) = (0, HashSet::new());
+    let (mut known, mut faulty, mut arms) = (0, HashSet::new(), [0, 0]);
     while let Some(page) = page(ctx, &mut after).await? {
         let got_last: HashSet<String> = match last {
             Some(last) => stored::included(&ctx.db, &last.id, &before, &after).await?.into_iter().collect(),
@@ -130,6 +130,7 @@ pub(super) async fn of_issue(
                 continue;
             };
             survey.readers += 1;
+            arms[usize::from(readers.arm == Arm::B)] += 1;
             let key = key_of(&readers);
             if faulty.contains(&key) {
                 continue;
@@ -154,6 +155,7 @@ pub(super) async fn of_issue(
             }
         }
     }
+    survey.faults.extend(too_few(plan, arms));
     if let (Some(since), Some(last)) = (&mut survey.since, last) {
         let all = usize::try_from(stored::included_count(&ctx.db, &last.id).await?).unwrap_or(usize::MAX);
         since.gone = all.saturating_sub(known);

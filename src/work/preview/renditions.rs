@@ -5,6 +5,7 @@ use crate::{
         content::{Asset, AssetKind, Detail, Reader},
         kernel::{Error, Locale, Result},
         partner::{AudienceRole, Partner, Roles},
+        program::subject_test::Arm,
     },
     render::{SlotValues, email::EmailRendition, slots::escape_html},
     store::{partners, renditions::NewLink},
@@ -194,7 +195,7 @@ impl Preview {
             Error::not_found_but("its newsletter", "name one of the folder under `newsletter:`")
         })?;
         let roles = eyes.role.map_or(Roles::ALL, |role| [role].into_iter().collect());
-        let readers = Readers { partner: &eyes.partner, roles, locale: &eyes.locale };
+        let readers = Readers { partner: &eyes.partner, roles, locale: &eyes.locale, arm: Arm::A };
         let (mail, links) = compose::mail(&self.ctx.templates, &plan, readers)?;
         Ok(Mail::filled(&mail, &links, &self.ctx.settings.public_url))
     }

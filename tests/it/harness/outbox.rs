@@ -129,6 +129,8 @@ impl Scene {
                     rendition_id: rendition.clone(),
                     delivery,
                     promise_id: promise.id.clone(),
+                    stage: "",
+                    leaves_ms: None,
                 }),
             }
         });
@@ -205,6 +207,7 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
     NewRendition {
         id: id.to_owned(),
         issue_id: issue.map(str::to_owned),
+        arm: "",
         partner_slug: "northlight".to_owned(),
         roles: "sales;executive".to_owned(),
         locale: "en".to_owned(),

@@ -3,7 +3,7 @@
 use partnercast::{
     domain::kernel::Kind,
     store::{
-        audience::{Decision, decided, included, included_count, insert, page},
+        audience::{Decision, decided, included, included_count, insert, page, stages},
         issues::{insert_audience, insert_head},
         promises::{self, NewPromise},
     },
@@ -11,7 +11,7 @@ use partnercast::{
 
 use crate::harness::{
     START_MS, both_dbs,
-    databases::in_tx,
+    databases::{execute, in_tx, values},
     outbox::{Scene, promise_of},
 };
 
@@ -75,5 +75,17 @@ both_dbs! {
         in_tx!(db, tx => insert_audience(tx, &scene.frozen));
         assert_eq!(included_count(&db, &scene.issue).await.unwrap(), 5);
         assert_eq!(included_count(&db, "iss_feb").await.unwrap(), 4);
+    }
+
+    /// How far each stage has come; an issue without stages has none.
+    async fn stages_count_people_by_stage(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 4).await;
+        assert!(stages(&db, &scene.issue).await.unwrap().is_empty());
+        let rest = "UPDATE audience_decision SET stage = 'rest'";
+        execute(&db, rest, vec![]).await;
+        execute(&db, "UPDATE audience_decision SET stage = 'pilot' WHERE contact_id = $1", values![&scene.contacts[0]]).await;
+        let counts = stages(&db, &scene.issue).await.unwrap();
+        assert_eq!(counts.iter().map(|it| (it.stage.as_str(), it.people)).collect::<Vec<_>>(), [("pilot", 1), ("rest", 3)]);
+        assert!(counts.iter().all(|it| (it.accepted, it.failed) == (0, 0)));
     }
 }

@@ -4,13 +4,17 @@ use partnercast::{
     domain::kernel::id::EventId,
     store::events::{
         Event, clicks_of_issue, insert, judge_burst, of_delivery, of_lead, of_lead_in, of_recent_leads,
-        recent,
+        of_subjects, recent,
     },
     store::leads::{self, Lead},
 };
 
 use super::leads::{new_lead, scene};
-use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::Scene};
+use crate::harness::{
+    START_MS, SeededRandom, both_dbs,
+    databases::{execute, in_tx, values},
+    outbox::Scene,
+};
 
 fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Event {
     Event {
@@ -120,5 +124,22 @@ both_dbs! {
         let told: Vec<i64> = of_delivery(&db, "dlv_1").await.unwrap().iter().map(|event| event.at_ms - START_MS).collect();
         assert_eq!(told, [0, 10, 11, 12], "what came of one mail, oldest first");
         assert!(machine[0].verdict.contains("two seconds"), "{}", machine[0].verdict);
+    }
+
+    /// What each of two subjects came to, people alone; an issue with one subject has nothing to compare.
+    async fn of_subjects_counts_people_by_subject(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        assert!(of_subjects(&db, &scene.issue).await.unwrap().is_empty());
+        execute(&db, "UPDATE rendition SET arm = 'b'", vec![]).await;
+        execute(&db, "UPDATE delivery SET state = 'accepted', live = FALSE, accepted_ms = 1 WHERE id = $1", values![&scene.deliveries[0]]).await;
+        let random = SeededRandom::new(5);
+        let click = |no: i64, human| Event {
+            delivery_id: Some(scene.deliveries[0].clone()), lead_id: None, ..event(&random, START_MS + no, "click", human)
+        };
+        in_tx!(db, tx => insert(tx, vec![click(1, false)]));
+        let of = async || { let found = of_subjects(&db, &scene.issue).await.unwrap().remove(0); (found.arm, found.readers, found.people) };
+        assert_eq!(of().await, ("b".to_owned(), 1, 0));
+        in_tx!(db, tx => insert(tx, vec![click(2, true), click(3, true)]));
+        assert_eq!(of().await, ("b".to_owned(), 1, 1), "one person, however often");
     }
 }

@@ -3,6 +3,7 @@
 mod bounces;
 mod brands;
 mod bundles;
+mod clock_changes;
 mod clock_faults;
 mod clock_scene;
 mod console;
@@ -25,6 +26,7 @@ mod process_faults;
 mod processes;
 mod promises;
 mod recall;
+mod release;
 mod revisions;
 pub mod rig;
 mod scale_out;

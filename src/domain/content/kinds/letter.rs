@@ -15,6 +15,8 @@ use crate::domain::{
     partner::{PartnerType, Region, Roles, Tier},
 };
 
+/// Longest address of a pilot reader, in characters.
+const PILOT_CHARS_MAX: usize = 254;
 /// Longest subject and preheader, in characters.
 const SUBJECT_CHARS_MAX: usize = 150;
 /// How long before an issue its content is fixed, unless the newsletter says otherwise.
@@ -93,6 +95,17 @@ pub struct Audience {
     pub regions: Vec<Region>,
 }
 
+/// To whom an issue goes first, so that a mistake reaches few.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Staged {
+    /// Partners' slugs and contacts' addresses: who has agreed to get issues as soon as they are approved.
+    pub pilot: Vec<String>,
+    /// Of a hundred others, how many get it at the promised hour; 1 to 99.
+    pub share: u32,
+    /// How many minutes after that the rest gets it: fewer than it may be late.
+    pub wait_minutes: u32,
+}
+
 /// A series of mails that come at a promised time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newsletter {
@@ -116,6 +129,8 @@ pub struct Newsletter {
     pub send_window: Option<BusinessHours>,
     /// What happens at times at which it may not leave.
     pub when_blocked: WhenBlocked,
+    /// To whom it goes first.
+    pub staged: Option<Staged>,
     /// Whether somebody must release it.
     pub approval: Approval,
     /// For more recipients than this a second person must approve it, too.
@@ -139,6 +154,7 @@ impl Default for Newsletter {
             catch_up_hours: CATCH_UP_HOURS,
             send_window: None,
             when_blocked: WhenBlocked::default(),
+            staged: None,
             approval: Approval::Required,
             second_approval_above: None,
             escalate_to: None,
@@ -169,6 +185,7 @@ impl Newsletter {
                 .get("when_blocked")
                 .and_then(|v| v.choice(WhenBlocked::WORDS, f))
                 .unwrap_or_default(),
+            staged: keys.get("staged").and_then(|v| staged(v, f)),
             approval: keys
                 .need("approval", f)
                 .and_then(|v| v.choice(Approval::WORDS, f))
@@ -201,6 +218,19 @@ fn audience(found: Found, f: &mut Findings<'_>) -> Option<Audience> {
     Some(audience)
 }
 
+fn staged(found: Found, f: &mut Findings<'_>) -> Option<Staged> {
+    let mut keys = found.map(f)?;
+    let pilot = keys.get("pilot").map(|v| v.lines_of(PILOT_CHARS_MAX, f)).unwrap_or_default();
+    let share = keys.need("share", f).and_then(|v| v.int(1..=99, f));
+    let wait_minutes = keys.need("wait_minutes", f).and_then(|v| v.count(1, f));
+    keys.finish(f);
+    Some(Staged {
+        pilot,
+        share: share.and_then(|share| u32::try_from(share).ok())?,
+        wait_minutes: wait_minutes?,
+    })
+}
+
 /// One edition of a newsletter.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Issue {
@@ -210,6 +240,8 @@ pub struct Issue {
     pub date: NaiveDate,
     /// The mail's subject.
     pub subject: Template,
+    /// Another one, which half of the readers get.
+    pub subject_b: Option<Template>,
     /// What mail programs show after the subject.
     pub preheader: Template,
     /// What it is about, in a few words.
@@ -226,11 +258,13 @@ impl Issue {
                 .unwrap_or_default()
         };
         let (subject, preheader) = (line("subject", f), line("preheader", f));
+        let subject_b = keys.get("subject_b").and_then(|v| v.template(SUBJECT_CHARS_MAX, Scope::Letter, f));
         let features = keys.get("features").map(|v| v.list(f)).unwrap_or_default();
         Self {
             newsletter: keys.need("newsletter", f).and_then(|v| v.reference(f)),
             date: keys.need("date", f).and_then(|v| v.date(f)).unwrap_or_default(),
             subject,
+            subject_b,
             preheader,
             theme: keys.need("theme", f).and_then(|v| v.line(f)).unwrap_or_default(),
             features: features.into_iter().filter_map(|v| v.reference(f)).collect(),

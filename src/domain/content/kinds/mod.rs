@@ -7,7 +7,7 @@ mod proof;
 mod social;
 
 pub use campaign::{Kit, Objection, Playbook, Tactic};
-pub use letter::{Approval, Audience, CatchUp, Issue, IssueZone, Newsletter, WhenBlocked};
+pub use letter::{Approval, Audience, CatchUp, Issue, IssueZone, Newsletter, Staged, WhenBlocked};
 pub use piece::{Blog, Gate, Speaker, Webinar, Whitepaper};
 pub use proof::{CaseResult, CaseStudy, Datasheet, Quote, Specification, Video};
 pub use social::{Network, Social};

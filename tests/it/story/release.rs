@@ -1,0 +1,211 @@
+//! How an issue comes to leave: approved by whom, tried on whom first, with which subject.
+
+use std::fs;
+
+use partnercast::{
+    domain::{
+        content::{Severity, vendor::Duty},
+        kernel::{
+            EmailAddress, Kind, Slug,
+            clock::{HOUR_MS, MINUTE_MS, UtcMs},
+            random::SeededRandom,
+        },
+        partner::{Contact, Roles},
+    },
+    store::{audience, deliveries, events, issues, partners},
+    work::{
+        approve::{self, Approved},
+        kept, plan, publish, sync, test_send,
+    },
+};
+
+use super::{
+    Rig,
+    rig::{EVE_MS, copied},
+};
+use crate::harness::{
+    both_dbs,
+    databases::{execute, in_tx, rows, values},
+};
+
+const MARCUS: &str = "marcus.adeyemi@brackenfold.example";
+const INGRID: &str = "ingrid.solheim@brackenfold.example";
+/// 2027-01-12 08:00 UTC: 09:00 in Oslo.
+const DUE_MS: UtcMs = EVE_MS + 12 * HOUR_MS;
+
+/// A rig whose content has a newsletter for 12 January at 09:00 in Oslo with these keys, to everybody, and its issue.
+async fn with_letter(db: partnercast::store::Db, keys: &str, issue_keys: &str) -> Rig {
+    let rig = Rig::new(db).await;
+    let dir = tempfile::tempdir().unwrap();
+    copied(dir.path());
+    let folder = dir.path().join("newsletters");
+    fs::create_dir(folder.join("note")).unwrap();
+    let letter = format!(
+        "---\nkind: newsletter\ntitle: Note\ncadence: second Tuesday at 09:00\nzone: vendor\nsender: newsletter\n\
+         freeze_minutes: 60\n{keys}why: \"You are a contact.\"\n---\nEvery month.\n"
+    );
+    fs::write(folder.join("note.md"), letter).unwrap();
+    let issue = format!(
+        "---\nkind: issue\ntitle: Note\nnewsletter: note\ndate: 2027-01-12\nsubject: Note A\n{issue_keys}preheader: p\n\
+         theme: t\n---\nHello. [Read it](asset:blog/restores-not-backups)\n"
+    );
+    fs::write(folder.join("note/2027-01-12.md"), issue).unwrap();
+    let synced = sync::sync(&rig.ctx, dir.path(), false).await.unwrap();
+    let errors: Vec<_> = synced.findings.iter().filter(|it| it.severity == Severity::Error).collect();
+    assert!(synced.changed > 0, "{errors:?}");
+    rig
+}
+
+async fn note(rig: &Rig) -> issues::Issue {
+    issues::named(&rig.ctx.db, None, Some("note"), None).await.unwrap().remove(0)
+}
+
+/// Lets time pass until `until_ms`.
+async fn pass(rig: &Rig, until_ms: UtcMs) {
+    while rig.clock_ms() < until_ms {
+        rig.clock.set((rig.clock_ms() + MINUTE_MS).min(until_ms));
+        publish::tick(&rig.ctx).await.unwrap();
+        rig.drain().await;
+    }
+}
+
+/// Subjects of the mails to somebody, the oldest first.
+async fn mails_to(rig: &Rig, address: &str) -> Vec<String> {
+    let mut mails = rig.mailbox.list(10_000).await.unwrap();
+    mails.reverse();
+    mails.into_iter().filter(|mail| mail.to.contains(address)).map(|mail| mail.subject).collect()
+}
+
+both_dbs! {
+    /// Above so many readers two different people must approve the same; who may not is refused; the hash binds both.
+    async fn a_second_person_approves_many_readers(db: Db) {
+        let rig = with_letter(db, "approval: required\nsecond_approval_above: 20\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = note(&rig).await;
+        assert_eq!((issue.state.as_str(), issue.approvals_needed), ("frozen", 2));
+        let says = async |who: &str, hash: &str| approve::approve(&rig.ctx, &issue.id, hash, who).await;
+        let error = says("priya.raman@brackenfold.example", &issue.content_hash).await.unwrap_err();
+        assert!(error.kind() == Kind::Denied && error.public().contains("may not approve"), "{error}");
+        assert_eq!(says("someone@gone.example", &issue.content_hash).await.unwrap_err().kind(), Kind::Denied);
+        assert_eq!(says(MARCUS, "0000").await.unwrap_err().kind(), Kind::Conflict, "a stale hash");
+        assert_eq!(says(MARCUS, &issue.content_hash).await.unwrap(), Approved::Missing(1));
+        let again = says(MARCUS, &issue.content_hash).await.unwrap_err();
+        assert!(again.public().contains("somebody else must"), "{again}");
+        assert_eq!(note(&rig).await.state, "frozen");
+        assert_eq!(says(INGRID, &issue.content_hash).await.unwrap(), Approved::Whole);
+        let approved = note(&rig).await;
+        assert_eq!(approved.approved_by.as_deref(), Some(&*format!("{MARCUS} and {INGRID}")));
+        pass(&rig, DUE_MS + 17 * MINUTE_MS).await;
+        assert_eq!(kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap().verdict, Some("kept"));
+    }
+
+    /// Whoever may approve is told, reminded, and told that it is late, each once; with them whom the newsletter names.
+    async fn approvers_are_urged(db: Db) {
+        let rig = with_letter(db, "approval: required\nescalate_to: priya.raman@brackenfold.example\n", "").await;
+        let library = rig.ctx.library();
+        let may: Vec<&str> = library.vendor.iter().flat_map(|vendor| &vendor.staff)
+            .filter(|member| member.may.contains(&Duty::Approve)).map(|member| member.email.as_str()).collect();
+        assert_eq!(may, [INGRID, MARCUS]);
+        pass(&rig, DUE_MS - 59 * MINUTE_MS).await;
+        assert_eq!(mails_to(&rig, MARCUS).await, ["note of 2027-01-12 waits for your approval"]);
+        pass(&rig, DUE_MS - 20 * MINUTE_MS).await;
+        assert_eq!(mails_to(&rig, MARCUS).await.len(), 2);
+        assert!(mails_to(&rig, "priya.raman").await.is_empty());
+        pass(&rig, DUE_MS + 20 * MINUTE_MS).await;
+        let told = mails_to(&rig, INGRID).await;
+        assert_eq!(told.len(), 3, "{told:?}");
+        assert_eq!(told[2], "note of 2027-01-12 is late: nobody approved it");
+        assert_eq!(mails_to(&rig, "priya.raman").await, told[2..]);
+        let issue = note(&rig).await;
+        approve::approve(&rig.ctx, &issue.id, &issue.content_hash, MARCUS).await.unwrap();
+        pass(&rig, DUE_MS + 22 * MINUTE_MS).await;
+        let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
+        assert_eq!((told.verdict, told.eligible, told.accepted), (Some("late"), 33, 33), "late is shown as late");
+    }
+
+    /// The pilot gets it when it is approved, a share at the hour, the rest some minutes later and still in time; what is
+    /// stopped in between reaches nobody else.
+    async fn few_get_it_before_many(db: Db) {
+        let staged = "approval: automatic\nstaged: {pilot: [fjellvakt, dana.whitlock@northlight.example], share: 30, wait_minutes: 10}\n";
+        let rig = with_letter(db, staged, "").await;
+        pass(&rig, DUE_MS - 58 * MINUTE_MS).await;
+        let issue = note(&rig).await;
+        let stages = async || {
+            let counts = audience::stages(&rig.ctx.db, &issue.id).await.unwrap();
+            counts.into_iter().map(|count| (count.stage, count.people, count.accepted)).collect::<Vec<_>>()
+        };
+        let [first, pilot, rest]: [(String, i64, i64); 3] = stages().await.try_into().unwrap();
+        assert_eq!((pilot.1, pilot.2), (3, 3), "two at Fjellvakt and Dana, before the hour");
+        assert!(first.1 > 0 && first.1 < rest.1 && first.2 == 0 && rest.2 == 0, "{first:?} {rest:?}");
+        pass(&rig, DUE_MS + MINUTE_MS).await;
+        let counts = stages().await;
+        assert_eq!((counts[0].2, counts[2].2), (first.1, 0), "the share, and nobody of the rest");
+        approve::pause(&rig.ctx, &issue.id, MARCUS).await.unwrap();
+        pass(&rig, DUE_MS + 12 * MINUTE_MS).await;
+        assert_eq!(stages().await[2].2, 0, "stopped");
+        approve::resume(&rig.ctx, &issue.id, MARCUS).await.unwrap();
+        pass(&rig, DUE_MS + 13 * MINUTE_MS).await;
+        assert_eq!(stages().await[2].2, rest.1);
+        pass(&rig, DUE_MS + 16 * MINUTE_MS).await;
+        let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
+        assert_eq!((told.verdict, told.on_time), (Some("kept"), 33));
+    }
+
+    /// Two subjects want many readers; with too few the issue is refused, in the plan already.
+    async fn two_subjects_want_enough_readers(db: Db) {
+        let rig = with_letter(db, "approval: automatic\n", "subject_b: Note B\n").await;
+        let planned = plan::ahead(&rig.ctx, Some("note"), 1).await.unwrap();
+        assert!(planned[0].faults[0].contains("two subjects want 500 readers of each"), "{:?}", planned[0].faults);
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        let error = publish::tick(&rig.ctx).await.unwrap_err();
+        assert!(error.detail().contains("leave out `subject_b`"), "{}", error.detail());
+        let people: Vec<Contact> = (0..1_100).map(|no| Contact {
+            partner: Slug::parse("northlight").unwrap(),
+            name: format!("Reader {no}"),
+            email: EmailAddress::parse(&format!("reader{no}@northlight.example")).unwrap(),
+            roles: Roles::parse("sales").unwrap(),
+            locale: None,
+            zone: None,
+            lead_contact: false,
+        }).collect();
+        let random = SeededRandom::new(3);
+        in_tx!(rig.ctx.db, tx => partners::import(tx, rig.clock_ms(), &random, &[], &people));
+        // A minute later it is looked at again.
+        pass(&rig, DUE_MS + 5 * MINUTE_MS).await;
+        let issue = note(&rig).await;
+        let found = events::of_subjects(&rig.ctx.db, &issue.id).await.unwrap();
+        assert_eq!(found.len(), 2);
+        assert_eq!(found.iter().map(|it| it.readers).sum::<i64>(), 1_133);
+        assert!(found.iter().all(|it| it.readers > 500), "{found:?}");
+        assert_eq!((found[0].subject.as_str(), found[1].subject.as_str()), ("Note A", "Note B"));
+        let of_b: Vec<(String,)> = rows(&rig.ctx.db,
+            "SELECT d.id FROM delivery d JOIN rendition r ON r.id = d.rendition_id WHERE d.issue_id = $1 AND r.arm = 'b' ORDER BY d.id LIMIT 3",
+            values![&issue.id]).await;
+        for (no, (id,)) in of_b.iter().enumerate() {
+            execute(&rig.ctx.db, "INSERT INTO engagement_event (id, kind, at_ms, delivery_id, partner_slug, method, agent, network, human, verdict)
+                 VALUES ($1, 'click', 1, $2, 'northlight', 'GET', '', '', $3, '')", values![format!("evt_{no}"), id, no > 0]).await;
+        }
+        let found = events::of_subjects(&rig.ctx.db, &issue.id).await.unwrap();
+        assert_eq!((found[0].people, found[1].people), (0, 2), "people alone");
+    }
+
+    /// A test of a frozen text goes to somebody at the vendor as its readers will get it, and to nobody else.
+    async fn a_test_goes_to_the_vendors_people_alone(db: Db) {
+        let rig = with_letter(db, "approval: required\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = note(&rig).await;
+        let text: (String,) = rows(&rig.ctx.db, "SELECT id FROM rendition WHERE issue_id = $1 ORDER BY id LIMIT 1", values![&issue.id]).await.remove(0);
+        let order = |to| test_send::Order { issue_id: &issue.id, rendition_id: &text.0, to };
+        let error = test_send::send(&rig.ctx, order("eve@elsewhere.example"), MARCUS).await.unwrap_err();
+        assert!(error.kind() == Kind::Invalid && error.public().contains("of nobody in vendor.toml"), "{error}");
+        let stray = test_send::Order { issue_id: "iss_none", ..order(MARCUS) };
+        assert_eq!(test_send::send(&rig.ctx, stray, MARCUS).await.unwrap_err().kind(), Kind::NotFound);
+        test_send::send(&rig.ctx, order("Priya.Raman@brackenfold.example"), MARCUS).await.unwrap();
+        rig.drain().await;
+        assert_eq!(mails_to(&rig, "priya.raman").await, ["Note A"]);
+        assert_eq!(note(&rig).await.state, "frozen");
+        assert!(deliveries::counts(&rig.ctx.db, &issue.id).await.unwrap().is_empty(), "no reader has it");
+    }
+}
