@@ -1,5 +1,6 @@
 //! The command line: what the operator and the marketer type.
 
+pub mod audience;
 pub mod bounce;
 pub mod check;
 pub mod content;
@@ -72,6 +73,8 @@ enum Command {
     /// Show the issues ahead: when each is fixed and leaves, to whom, in which variants, who is left out and why, and
     /// what changed since the last one.
     Plan(plan::Arguments),
+    /// List everybody considered for a date with the reason in or out, and what changed since the issue before; as CSV, too.
+    Audience(audience::Arguments),
     /// Show how promises were kept: each newsletter's last dates, to whom they were not, lead clocks; or a note to readers
     /// about one that was broken.
     Promises(promises::Arguments),
@@ -149,6 +152,7 @@ pub fn main() -> ExitCode {
         Command::Resume(arguments) => block_on(steer::main(Lever::Resume, arguments)),
         Command::Cancel(arguments) => block_on(steer::main(Lever::Cancel, arguments)),
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
+        Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),

@@ -16,6 +16,7 @@ pub mod markdown;
 pub mod slots;
 pub mod social;
 pub mod strings;
+pub mod table;
 pub mod templates;
 mod typeface;
 

@@ -96,6 +96,45 @@ pub async fn page(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Considered
     .await
 }
 
+/// Somebody considered for an issue, as it is listed.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Listed {
+    /// The contact's id.
+    pub contact_id: String,
+    /// Their partner.
+    pub partner_slug: String,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Their roles.
+    pub roles: String,
+    /// Whether they get it.
+    pub included: bool,
+    /// The rule that left them out.
+    pub reason: String,
+    /// Why, or why not.
+    pub because: String,
+    /// IANA zone of the promise.
+    pub zone: String,
+    /// When it is due for them.
+    pub due_ms: Option<UtcMs>,
+}
+
+/// Everybody considered for an issue by key, at most 1,000 after `after`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn listed(db: &Db, issue_id: &str, after: &str) -> Result<Vec<Listed>> {
+    db.all(
+        "SELECT a.contact_id, c.partner_slug, c.name, c.email, c.roles, a.included, a.reason, a.because, a.zone, p.due_ms
+         FROM audience_decision a JOIN contact c ON c.id = a.contact_id LEFT JOIN promise p ON p.id = a.promise_id
+         WHERE a.issue_id = $1 AND a.contact_id > $2 ORDER BY a.contact_id LIMIT 1000",
+        args![issue_id, after],
+    )
+    .await
+}
+
 /// The contacts with keys after `after` and up to `through` who got an issue; ask for as many as a page of contacts has.
 ///
 /// # Errors

@@ -165,6 +165,7 @@ fn console_routes() -> Routes {
         .route("/console/issues/{id}/tests", post(console::issue::test))
         .route("/console/issues/{id}/{action}", post(console::issue::steer))
         .route("/console/issues/{id}/deliveries/{delivery}/again", post(console::issue::send_again))
+        .route("/console/audience/{newsletter}/{date}", get(console::audience::page))
         .route("/console/promises", get(console::promises::list))
         .route("/console/promises/{newsletter}/{date}", get(console::promises::page))
         .route("/console/dead-letters", get(console::dead_letters::page))

@@ -89,6 +89,7 @@ fn every_page_renders_with_every_sample() {
             &console::dead_letters::View::sample(empty),
         );
     }
+    samples.app("audience", "console/audience", Area::Console, &console::audience::View::sample());
     samples.app("promises", "console/promises", Area::Console, &console::promises::ListView::sample());
     samples.app("promise", "console/promise", Area::Console, &console::promises::View::sample());
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());

@@ -17,7 +17,8 @@ use crate::{
         partner::{Contact, Partner},
         program::{
             audience::{
-                self, AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason,
+                self, AudienceRule, Candidate, Decision, ExclusionReason, SpokenRule, Subscription,
+                SuppressionReason,
             },
             stage::Stage,
             subject_test::Arm,
@@ -37,7 +38,7 @@ pub(super) type VariantKey = (String, String, String, Arm);
 pub(super) struct Audience<'a> {
     hours: &'a PromisedHours<'a>,
     plan: Option<&'a Plan<'a>>,
-    rule: AudienceRule,
+    rule: SpokenRule,
     partners: HashMap<String, Partner>,
     stopped: HashMap<String, Suppression>,
 }
@@ -82,7 +83,7 @@ impl<'a> Audience<'a> {
             after.clone_from(&last.email_key);
             stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
         }
-        let rule = AudienceRule::from(&hours.letter().newsletter.audience);
+        let rule = AudienceRule::from(&hours.letter().newsletter.audience).into();
         Ok(Self { hours, plan, rule, partners, stopped })
     }
 

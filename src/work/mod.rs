@@ -43,6 +43,7 @@ pub mod publish;
 pub mod recall;
 pub mod replay;
 pub mod revisions;
+pub mod roll;
 pub mod scoring;
 pub mod set_back;
 pub mod signin;

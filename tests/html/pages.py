@@ -31,6 +31,7 @@ CONSOLE = [
     (r"/console/content/.+", "preview"),
     (r"/console/issues/[^/]+", "issue"),
     (r"/console/issues/.+/people/[^/]+", "person"),
+    (r"/console/audience/[^.]+", "audience"),
     (r"/console/promises", "promises"),
     (r"/console/promises/.+", "promise"),
     (r"/console/dead-letters", "dead_letters"),

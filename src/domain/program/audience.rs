@@ -244,12 +244,25 @@ impl AudienceRule {
     }
 }
 
+/// A rule with its words, which are the same for everybody.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SpokenRule {
+    rule: AudienceRule,
+    words: String,
+}
+
+impl From<AudienceRule> for SpokenRule {
+    fn from(rule: AudienceRule) -> Self {
+        Self { words: capitalised(&rule.describe()), rule }
+    }
+}
+
 /// Decides. `has_content_for` says whether the issue holds anything for this reader.
 ///
 /// What the person or their address says comes first. Somebody who asked for the newsletter gets it whatever
 /// their role is; tier, type and region are the vendor's to decide and always hold.
 pub fn decide(
-    rule: &AudienceRule,
+    SpokenRule { rule, words }: &SpokenRule,
     candidate: &Candidate<'_>,
     has_content_for: &dyn Fn(&Reader<'_>) -> bool,
 ) -> Decision {
@@ -267,7 +280,7 @@ pub fn decide(
         }
         Subscription::Default | Subscription::In => {}
     }
-    let facts = capitalised(&format!("{}; you are: {}", rule.describe(), you_are(contact, partner)));
+    let facts = format!("{words}; you are: {}", you_are(contact, partner));
     let misses = |reason, what: String| out(reason, format!("{facts} ({what})"));
     if !allows(&rule.tiers, partner.tier) {
         return misses(ExclusionReason::Tier, format!("not for {} partners", partner.tier.as_str()));
@@ -382,12 +395,14 @@ mod tests {
             types: vec![],
         };
         let dev = candidate(&roster, 0, Subscription::Default);
-        let decision = decide(&rule, &dev, &|_| true);
+        let decision = decide(&rule.clone().into(), &dev, &|_| true);
         let because = "Sales and executive readers of gold and platinum partners in EMEA; you are: sales, \
                        Thornbury Hosting, platinum, EMEA";
         assert_eq!(decision, Decision::In { because: because.to_owned() });
         let caio = candidate(&roster, 1, Subscription::In);
-        let Decision::Out { reason, because } = decide(&rule, &caio, &|_| true) else { panic!() };
+        let Decision::Out { reason, because } = decide(&rule.clone().into(), &caio, &|_| true) else {
+            panic!()
+        };
         assert_eq!(reason, ExclusionReason::Region);
         assert!(because.ends_with("(not for the Americas)"), "{because}");
         assert_eq!(AudienceRule::default().describe(), "readers of all partners");
@@ -399,7 +414,7 @@ mod tests {
         let technical = AudienceRule { roles: Roles::parse("technical").unwrap(), ..AudienceRule::default() };
         let reason = |subscribed, suppressed| {
             let candidate = Candidate { suppressed, ..candidate(&roster, 0, subscribed) };
-            match decide(&technical, &candidate, &|_| true) {
+            match decide(&technical.clone().into(), &candidate, &|_| true) {
                 Decision::In { .. } => None,
                 Decision::Out { reason, .. } => Some(reason),
             }
@@ -410,7 +425,8 @@ mod tests {
         assert_eq!(reason(Subscription::Paused, None), Some(ExclusionReason::Paused));
         let bounced = Some(SuppressionReason::BadAddress);
         assert_eq!(reason(Subscription::In, bounced), Some(ExclusionReason::Suppressed));
-        let nothing = decide(&AudienceRule::default(), &candidate(&roster, 0, Subscription::In), &|_| false);
+        let nothing =
+            decide(&AudienceRule::default().into(), &candidate(&roster, 0, Subscription::In), &|_| false);
         assert!(matches!(nothing, Decision::Out { reason: ExclusionReason::NoContent, .. }));
     }
 
@@ -444,7 +460,7 @@ mod tests {
                 types: if wide[2] { vec![] } else { types },
                 regions: if wide[3] { vec![] } else { regions },
             };
-            let is_in = |rule| matches!(decide(rule, &person, &|_| true), Decision::In { .. });
+            let is_in = |rule: &AudienceRule| matches!(decide(&rule.clone().into(), &person, &|_| true), Decision::In { .. });
             prop_assert!(!is_in(&narrow) || is_in(&wide));
         }
     }

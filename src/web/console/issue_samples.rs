@@ -104,7 +104,7 @@ impl LiveView {
                 Fact::new("Fixed", "Tue 12 Jan 2027, 08:30 CET"),
                 Fact::new("Content", "8f31c2aa09bd"),
             ],
-            stages: trial::stages(&[crate::store::audience::StageCount {
+            stages: trial::stages(&[audience::StageCount {
                 stage: "pilot".into(),
                 people: 3,
                 accepted: 3,

@@ -123,6 +123,8 @@ pub struct Ahead {
     pub day: String,
     /// The newsletter.
     pub title: String,
+    /// Who would get it.
+    pub href: String,
     /// Cadence and plan.
     pub text: String,
     /// What stands in the way.
@@ -328,6 +330,7 @@ fn upcoming(ahead: &[Upcoming], zone: Tz) -> Vec<Ahead> {
         Ahead {
             month: part("%b"),
             day: part("%-d"),
+            href: format!("/console/audience/{}/{}", promise.newsletter, promise.nominal_date),
             title: promise.title,
             text: if promise.skipped {
                 format!("{} · {plan}", promise.cadence)
@@ -411,8 +414,8 @@ impl View {
                 issue("A quiet December, and what to check", "2026-12-08", Badge::new("good", "done"), 33, 33),
             ],
             upcoming: vec![
-                Ahead { month: "Feb".into(), day: "9".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00 · The first 24 hours · leaves from Mon 8 Feb, 23:30 in 11 zones".into(), warning: None, notes: vec!["Year-end freeze: moved from Mon 2027-12-20 09:00 to Mon 2028-01-03 09:00".into()] },
-                Ahead { month: "Apr".into(), day: "13".into(), title: "Fold Forward".into(), text: "second Tuesday at 09:00".into(), warning: Some("promised, and nothing is written for it yet".into()), notes: Vec::new() },
+                Ahead { month: "Feb".into(), day: "9".into(), title: "Fold Forward".into(), href: "#".into(), text: "second Tuesday at 09:00 · The first 24 hours · leaves from Mon 8 Feb, 23:30 in 11 zones".into(), warning: None, notes: vec!["Year-end freeze: moved from Mon 2027-12-20 09:00 to Mon 2028-01-03 09:00".into()] },
+                Ahead { month: "Apr".into(), day: "13".into(), title: "Fold Forward".into(), href: "#".into(), text: "second Tuesday at 09:00".into(), warning: Some("promised, and nothing is written for it yet".into()), notes: Vec::new() },
             ],
             leads_total: "12 leads".into(),
             pipeline: vec![stage(LeadStage::Inquiry, 3), stage(LeadStage::Offered, 1), stage(LeadStage::Sal, 6), stage(LeadStage::Won, 2)],

@@ -269,7 +269,7 @@ fn let_down_line(line: promises::LetDown, zone: Tz) -> LetDown {
 }
 
 /// Why somebody is left out, in a few words.
-fn reason_words(reason: &str) -> &'static str {
+pub fn reason_words(reason: &str) -> &'static str {
     match ExclusionReason::parse(reason) {
         Some(ExclusionReason::Suppressed) => "On the do-not-send list",
         Some(ExclusionReason::Unsubscribed) => "Unsubscribed",

@@ -8,8 +8,9 @@ use std::{collections::BTreeMap, sync::Arc};
 use chrono::NaiveDateTime;
 use serde::Serialize;
 
-use self::survey::{Crowd, of_issue, of_newsletter};
+use self::survey::{Crowd, IssueLook, RuleLook, Survey, everybody};
 use super::{
+    cobrand::Media,
     compose::Plan,
     context::Context,
     promised::{Letter, PromisedHours},
@@ -24,7 +25,10 @@ use crate::{
         },
         program::{cadence::Cadence, issue::IssueState},
     },
-    store::{issues, promises::NewPromise},
+    store::{
+        issues::{self, Issue},
+        promises::NewPromise,
+    },
 };
 
 /// People named for each reason to be left out, and for each change.
@@ -164,69 +168,121 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
         return Err(Error::not_found_but(format!("newsletter {only}"), hint));
     }
     let places = Places::load(ctx).await?;
-    let mut all = Vec::new();
+    let media = ctx.media();
+    let mut dates = Vec::new();
     for (asset, newsletter) in library.newsletters() {
-        if only.is_some_and(|only| only != asset.slug()) {
-            continue;
+        if only.is_none_or(|only| only == asset.slug()) {
+            let letter = Letter { library: &library, asset, newsletter };
+            dates.extend(dates_of(ctx, letter, &media, &places, count).await?);
         }
-        let cadence = Cadence::parse(&newsletter.cadence)?;
-        let letter = Letter { library: &library, asset, newsletter };
-        let written = library.issues_of(asset.slug());
-        let mut nominal = utc(ctx.now_ms()).naive_utc() - chrono::Duration::days(1);
-        let mut left = count.min(AHEAD_MAX);
-        let mut crowd = None;
-        while left > 0 {
-            let Some(next) = cadence.next_nominal(nominal) else { break };
-            left -= 1;
-            nominal = next;
-            let blank = Planned::blank(asset.slug(), next, &cadence);
-            let hours = PromisedHours::new(letter, &cadence, next);
-            let found = written.iter().find(|(_, issue)| issue.date == next.date());
-            let planned = match found {
-                Some((file, issue)) => {
-                    let media = ctx.media();
-                    let plan = Plan {
-                        library: &library,
-                        media: &media,
-                        newsletter_asset: asset,
-                        newsletter,
-                        asset: file,
-                        issue,
-                    };
-                    written_for(ctx, &plan, &hours, &places, blank).await?
+    }
+    let (mut issue_looks, mut rule_looks, mut rule_of) = (Vec::new(), Vec::new(), BTreeMap::new());
+    for date in dates.iter().filter(|date| date.planned.state.is_none()) {
+        let slug = date.hours.letter().asset.slug();
+        match &date.plan {
+            Some(plan) => {
+                issue_looks.push(IssueLook::begin(ctx, &date.hours, plan, date.last.clone()).await?);
+            }
+            None if !rule_of.contains_key(slug) => {
+                rule_of.insert(slug, rule_looks.len());
+                rule_looks.push(RuleLook::begin(ctx, &date.hours).await?);
+            }
+            None => {}
+        }
+    }
+    everybody(ctx, &mut issue_looks, &mut rule_looks).await?;
+    let crowds: Vec<Crowd> = rule_looks.into_iter().map(RuleLook::end).collect();
+    let replaced = Replaced::load(&ctx.db).await?;
+    let mut looks = issue_looks.into_iter();
+    let mut all = Vec::new();
+    for date in &dates {
+        let mut planned = date.planned.clone();
+        if planned.state.is_none() {
+            planned.freezes_ms =
+                places.span(&date.hours).map(|span| span.first_ms - date.hours.letter().freeze_ms());
+            match &date.plan {
+                Some(plan) => {
+                    let Some(look) = looks.next() else { continue };
+                    written(&mut planned, look.end(ctx).await?);
+                    planned.held_because = replaced.objections(plan.featured());
                 }
                 None => {
-                    if crowd.is_none() {
-                        crowd = Some(of_newsletter(ctx, &hours).await?);
-                    }
-                    unwritten(&hours, &places, crowd.as_ref(), blank)
+                    let crowd = rule_of.get(date.hours.letter().asset.slug()).and_then(|at| crowds.get(*at));
+                    unwritten(&mut planned, &date.hours, &places, crowd);
                 }
-            };
-            if planned.has_ended(ctx.now_ms()) {
-                // Of the last day or the next, so there are few.
-                left += 1;
-            } else {
-                all.push((next, planned));
             }
         }
+        all.push((date.nominal, planned));
     }
     all.sort_by_key(|(nominal, _)| *nominal);
     Ok(all.into_iter().map(|(_, planned)| planned).collect())
 }
 
-impl Planned {
-    /// Whether nothing more comes of it: its issue is over, or nothing was written and the last hour has passed.
-    fn has_ended(&self, now_ms: UtcMs) -> bool {
-        match self.state.as_deref().and_then(IssueState::parse) {
-            Some(state) => matches!(state, IssueState::Done | IssueState::Cancelled),
-            None => {
-                self.file.is_none()
-                    && !self.promises.is_empty()
-                    && self.promises.iter().all(|promise| promise.due_ms <= now_ms)
-            }
-        }
-    }
+/// A date of a newsletter, before anybody was looked at.
+struct Ahead<'a> {
+    nominal: NaiveDateTime,
+    hours: PromisedHours<'a>,
+    plan: Option<Plan<'a>>,
+    /// The last issue that was fixed.
+    last: Option<Issue>,
+    planned: Planned,
+}
 
+/// The next `count` dates of a newsletter that are not over.
+async fn dates_of<'a>(
+    ctx: &Context,
+    letter: Letter<'a>,
+    media: &'a Media,
+    places: &Places,
+    count: usize,
+) -> Result<Vec<Ahead<'a>>> {
+    let Letter { library, asset, newsletter } = letter;
+    let cadence = Cadence::parse(&newsletter.cadence)?;
+    let written = library.issues_of(asset.slug());
+    let issues = issues::named(&ctx.db, None, Some(asset.slug()), None).await?;
+    let mut nominal = utc(ctx.now_ms()).naive_utc() - chrono::Duration::days(1);
+    let mut dates = Vec::new();
+    while dates.len() < count.min(AHEAD_MAX) {
+        let Some(next) = cadence.next_nominal(nominal) else { break };
+        nominal = next;
+        let hours = PromisedHours::new(letter, &cadence, next);
+        let found = written.iter().find(|(_, issue)| issue.date == next.date());
+        let date = next.date().to_string();
+        let there = issues.iter().find(|issue| issue.nominal_date == date);
+        let is_over = match there.and_then(|issue| IssueState::parse(&issue.state)) {
+            Some(state) => matches!(state, IssueState::Done | IssueState::Cancelled),
+            None => found.is_none() && places.span(&hours).is_some_and(|span| span.last_ms <= ctx.now_ms()),
+        };
+        if is_over {
+            // Of the last day or the next, so there are few.
+            continue;
+        }
+        let mut planned = Planned::blank(asset.slug(), next, &cadence);
+        if let Some((file, issue)) = found {
+            planned.file = Some(file.path.clone());
+            planned.subject = Some(issue.subject.as_str().to_owned());
+        }
+        if let Some(there) = there {
+            // What is fixed is no plan any more; the ledger tells it.
+            planned.state = Some(there.state.clone());
+            planned.freezes_ms = Some(there.frozen_ms);
+        }
+        let last =
+            issues.iter().find(|issue| issue.nominal_date < date && issue.state != "cancelled").cloned();
+        let plan = found.map(|(file, issue)| Plan {
+            library,
+            media,
+            newsletter_asset: asset,
+            newsletter,
+            asset: file,
+            issue,
+        });
+        dates.push(Ahead { nominal: next, hours, plan, last, planned });
+    }
+    Ok(dates)
+}
+
+impl Planned {
     /// A date that is promised, before anything is known of it.
     fn blank(newsletter: &str, nominal: NaiveDateTime, cadence: &Cadence) -> Self {
         Self {
@@ -250,58 +306,29 @@ impl Planned {
 }
 
 /// A date for which nothing is written yet: to whom it is promised, by the newsletter's rule.
-fn unwritten(hours: &PromisedHours<'_>, places: &Places, crowd: Option<&Crowd>, blank: Planned) -> Planned {
-    let Some(crowd) = crowd else { return blank };
+fn unwritten(planned: &mut Planned, hours: &PromisedHours<'_>, places: &Places, crowd: Option<&Crowd>) {
+    let Some(crowd) = crowd else { return };
     let promised = places.promised(hours).into_iter().map(|promise| {
         let readers = crowd.at(&promise.partner_slug, &promise.reader_zone);
         NewPromise { eligible: i64::try_from(readers).unwrap_or(i64::MAX), ..Arc::unwrap_or_clone(promise) }
     });
     let promised: Vec<NewPromise> = promised.filter(|promise| promise.eligible > 0).collect();
-    let first_ms = places.span(hours).map(|span| span.first_ms);
-    Planned {
-        freezes_ms: first_ms.map(|ms| ms - hours.letter().freeze_ms()),
-        readers: readers(&promised),
-        skipped: skipped(&promised),
-        promises: promises(promised.into_iter()),
-        left_out: crowd.left_out(),
-        ..blank
-    }
+    planned.readers = readers(&promised);
+    planned.skipped = skipped(&promised);
+    planned.promises = promises(promised.into_iter());
+    planned.left_out = crowd.left_out.sorted();
 }
 
-async fn written_for(
-    ctx: &Context,
-    plan: &Plan<'_>,
-    hours: &PromisedHours<'_>,
-    places: &Places,
-    blank: Planned,
-) -> Result<Planned> {
-    let issues = issues::named(&ctx.db, None, Some(&blank.newsletter), None).await?;
-    let there = issues.iter().find(|issue| issue.nominal_date == blank.date);
-    let mut planned = Planned {
-        file: Some(plan.asset.path.clone()),
-        subject: Some(plan.issue.subject.as_str().to_owned()),
-        state: there.map(|issue| issue.state.clone()),
-        ..blank
-    };
-    if let Some(there) = there {
-        // What is fixed is no plan any more; the ledger tells it.
-        planned.freezes_ms = Some(there.frozen_ms);
-        return Ok(planned);
-    }
-    let last = issues.iter().find(|issue| issue.nominal_date < planned.date && issue.state != "cancelled");
-    let survey = of_issue(ctx, plan, hours, last).await?;
-    let first_ms = places.span(hours).map(|span| span.first_ms);
-    planned.freezes_ms = first_ms.map(|ms| ms - hours.letter().freeze_ms());
+/// A date for which an issue is written.
+fn written(planned: &mut Planned, survey: Survey) {
     let promised: Vec<NewPromise> = survey.promises.into_values().collect();
     planned.skipped = skipped(&promised);
     planned.promises = promises(promised.into_iter());
     planned.readers = survey.readers;
     planned.variants = survey.variants.into_values().collect();
-    planned.left_out = survey.left_out.into_sorted();
+    planned.left_out = survey.left_out.sorted();
     planned.faults = survey.faults.into_iter().collect();
-    planned.held_because = Replaced::load(&ctx.db).await?.objections(plan.featured());
     planned.since = survey.since;
-    Ok(planned)
 }
 
 /// For how many people something is due.

@@ -2,12 +2,22 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
 
+use tokio::task::JoinHandle;
+
 use super::{Change, LeftOut, PlannedVariant, Since};
 use crate::{
-    domain::{kernel::Result, program::subject_test::Arm},
-    store::{audience as stored, issues::Issue, promises::NewPromise},
+    domain::{
+        kernel::{Error, Result},
+        program::subject_test::Arm,
+    },
+    store::{
+        audience as stored,
+        issues::Issue,
+        partners::{self, StoredContact},
+        promises::NewPromise,
+    },
     work::{
-        audience::{Audience, VariantKey, key_of, page},
+        audience::{Audience, VariantKey, key_of},
         compose::{self, Plan},
         context::Context,
         freeze::{count_promise, too_few},
@@ -25,11 +35,15 @@ impl Reasons {
     }
 
     /// Most people first.
-    pub(super) fn into_sorted(self) -> Vec<LeftOut> {
+    pub(super) fn sorted(&self) -> Vec<LeftOut> {
         let mut left_out: Vec<LeftOut> = self
             .0
-            .into_iter()
-            .map(|(because, change)| LeftOut { because, people: change.people, named: change.named })
+            .iter()
+            .map(|(because, change)| LeftOut {
+                because: because.clone(),
+                people: change.people,
+                named: change.named.clone(),
+            })
             .collect();
         left_out.sort_by(|a, b| (b.people, &a.because).cmp(&(a.people, &b.because)));
         left_out
@@ -48,9 +62,10 @@ pub(super) struct Survey {
 }
 
 /// Whom a newsletter is for, whatever is in its issues: how many people of which partner in which zone.
+#[derive(Default)]
 pub(super) struct Crowd {
     at: HashMap<String, HashMap<String, usize>>,
-    left_out: Vec<LeftOut>,
+    pub(super) left_out: Reasons,
 }
 
 impl Crowd {
@@ -59,106 +74,172 @@ impl Crowd {
         self.at.get(partner).and_then(|zones| zones.get(zone)).copied().unwrap_or_default()
     }
 
-    /// Who is not among them.
-    pub(super) fn left_out(&self) -> Vec<LeftOut> {
-        self.left_out.clone()
-    }
-}
-
-/// Looks at everybody for whom a newsletter might be.
-pub(super) async fn of_newsletter(ctx: &Context, hours: &PromisedHours<'_>) -> Result<Crowd> {
-    let audience = Audience::load(ctx, hours, None).await?;
-    let (mut at, mut left_out): (HashMap<String, HashMap<String, usize>>, _) =
-        (HashMap::new(), Reasons::default());
-    let mut after = String::new();
-    while let Some(page) = page(ctx, &mut after).await? {
-        for stored in &page {
-            let Some(verdict) = audience.decide(&stored.contact) else { continue };
-            if !verdict.is_promised() {
-                left_out.add(verdict.because, stored.contact.email.as_str());
-                continue;
-            }
-            let NewPromise { partner_slug, reader_zone, .. } = &*verdict.promise;
-            // Without a new key for each of a hundred thousand.
-            match at.get_mut(partner_slug).and_then(|zones| zones.get_mut(reader_zone)) {
-                Some(count) => *count += 1,
-                None => {
-                    at.entry(partner_slug.clone()).or_default().insert(reader_zone.clone(), 1);
-                }
-            }
+    fn take(&mut self, audience: &Audience<'_>, stored: &StoredContact) {
+        let Some(verdict) = audience.decide(&stored.contact) else { return };
+        if !verdict.is_promised() {
+            self.left_out.add(verdict.because, stored.contact.email.as_str());
+            return;
+        }
+        let NewPromise { partner_slug, reader_zone, .. } = &*verdict.promise;
+        // Without a new key for each of a hundred thousand.
+        match self.at.get_mut(partner_slug).and_then(|zones| zones.get_mut(reader_zone)) {
+            Some(count) => *count += 1,
+            None => _ = self.at.entry(partner_slug.clone()).or_default().insert(reader_zone.clone(), 1),
         }
     }
-    Ok(Crowd { at, left_out: left_out.into_sorted() })
 }
 
-/// Looks at everybody, page by page, so that memory is that of the variants.
-pub(super) async fn of_issue(
-    ctx: &Context,
-    plan: &Plan<'_>,
-    hours: &PromisedHours<'_>,
-    last: Option<&Issue>,
-) -> Result<Survey> {
-    let audience = Audience::load(ctx, hours, Some(plan)).await?;
-    let mut survey = Survey {
-        since: last.map(|last| Since { date: last.nominal_date.clone(), ..Since::default() }),
-        ..Survey::default()
-    };
-    let (mut after, mut before) = (String::new(), String::new());
-    let (mut known, mut faulty, mut arms) = (0, HashSet::new(), [0, 0]);
-    while let Some(page) = page(ctx, &mut after).await? {
-        let got_last: HashSet<String> = match last {
-            Some(last) => stored::included(&ctx.db, &last.id, &before, &after).await?.into_iter().collect(),
-            None => HashSet::new(),
+/// A look at everybody for one issue, as far as it has come.
+pub(super) struct IssueLook<'a> {
+    plan: &'a Plan<'a>,
+    audience: Audience<'a>,
+    last: Option<Issue>,
+    survey: Survey,
+    got_last: HashSet<String>,
+    known: usize,
+    faulty: HashSet<VariantKey>,
+    arms: [usize; 2],
+}
+
+impl<'a> IssueLook<'a> {
+    /// Begins one; what changed is told against `last`.
+    pub(super) async fn begin(
+        ctx: &Context,
+        hours: &'a PromisedHours<'a>,
+        plan: &'a Plan<'a>,
+        last: Option<Issue>,
+    ) -> Result<Self> {
+        let since = last.as_ref().map(|last| Since { date: last.nominal_date.clone(), ..Since::default() });
+        Ok(Self {
+            plan,
+            audience: Audience::load(ctx, hours, Some(plan)).await?,
+            last,
+            survey: Survey { since, ..Survey::default() },
+            got_last: HashSet::new(),
+            known: 0,
+            faulty: HashSet::new(),
+            arms: [0, 0],
+        })
+    }
+
+    /// What is known of a page's people from the last issue, before they are taken.
+    async fn turn_to(&mut self, ctx: &Context, page: &Page) -> Result<()> {
+        if let Some(last) = &self.last {
+            let got = stored::included(&ctx.db, &last.id, &page.after, &page.through).await?;
+            self.got_last = got.into_iter().collect();
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, ctx: &Context, stored: &StoredContact) {
+        let Some(verdict) = self.audience.decide(&stored.contact) else { return };
+        let survey = &mut self.survey;
+        let address = stored.contact.email.as_str();
+        count_promise(&mut survey.promises, &verdict);
+        if let Some(since) = &mut survey.since {
+            let had = self.got_last.contains(&stored.id.to_string());
+            self.known += usize::from(had);
+            match (had, verdict.readers.is_some()) {
+                (false, true) => since.joined.add(address),
+                (true, false) => since.left.add(address),
+                _ => {}
+            }
+        }
+        let Some(readers) = verdict.readers else {
+            survey.left_out.add(verdict.because, address);
+            return;
         };
-        before.clone_from(&after);
-        for stored in &page {
-            let Some(verdict) = audience.decide(&stored.contact) else { continue };
-            let address = stored.contact.email.as_str();
-            let had = got_last.contains(&stored.id.to_string());
-            known += usize::from(had);
-            let gets = verdict.readers.is_some();
-            count_promise(&mut survey.promises, &verdict);
-            if let Some(since) = &mut survey.since {
-                match (had, gets) {
-                    (false, true) => since.joined.add(address),
-                    (true, false) => since.left.add(address),
-                    _ => {}
+        survey.readers += 1;
+        self.arms[usize::from(readers.arm == Arm::B)] += 1;
+        let key = key_of(&readers);
+        if self.faulty.contains(&key) {
+            return;
+        }
+        match survey.variants.entry(key) {
+            Entry::Occupied(mut place) => place.get_mut().readers += 1,
+            Entry::Vacant(place) => match compose::variant(&ctx.templates, self.plan, readers, "plan") {
+                Ok(variant) => {
+                    place.insert(PlannedVariant {
+                        partner: variant.partner_slug,
+                        roles: variant.roles,
+                        locale: variant.locale,
+                        subject: variant.subject,
+                        readers: 1,
+                    });
                 }
-            }
-            let Some(readers) = verdict.readers else {
-                survey.left_out.add(verdict.because, address);
-                continue;
-            };
-            survey.readers += 1;
-            arms[usize::from(readers.arm == Arm::B)] += 1;
-            let key = key_of(&readers);
-            if faulty.contains(&key) {
-                continue;
-            }
-            match survey.variants.entry(key) {
-                Entry::Occupied(mut place) => place.get_mut().readers += 1,
-                Entry::Vacant(place) => match compose::variant(&ctx.templates, plan, readers, "plan") {
-                    Ok(variant) => {
-                        place.insert(PlannedVariant {
-                            partner: variant.partner_slug,
-                            roles: variant.roles,
-                            locale: variant.locale,
-                            subject: variant.subject,
-                            readers: 1,
-                        });
-                    }
-                    Err(error) => {
-                        faulty.insert(key_of(&readers));
-                        survey.faults.insert(error.detail());
-                    }
-                },
-            }
+                Err(error) => {
+                    self.faulty.insert(key_of(&readers));
+                    survey.faults.insert(error.detail());
+                }
+            },
         }
     }
-    survey.faults.extend(too_few(plan, arms));
-    if let (Some(since), Some(last)) = (&mut survey.since, last) {
-        let all = usize::try_from(stored::included_count(&ctx.db, &last.id).await?).unwrap_or(usize::MAX);
-        since.gone = all.saturating_sub(known);
+
+    /// What was found, when everybody was looked at.
+    pub(super) async fn end(mut self, ctx: &Context) -> Result<Survey> {
+        self.survey.faults.extend(too_few(self.plan, self.arms));
+        if let (Some(since), Some(last)) = (&mut self.survey.since, &self.last) {
+            let all = usize::try_from(stored::included_count(&ctx.db, &last.id).await?).unwrap_or(usize::MAX);
+            since.gone = all.saturating_sub(self.known);
+        }
+        Ok(self.survey)
     }
-    Ok(survey)
+}
+
+/// A look at everybody by a newsletter's rule alone.
+pub(super) struct RuleLook<'a> {
+    audience: Audience<'a>,
+    crowd: Crowd,
+}
+
+impl<'a> RuleLook<'a> {
+    /// Begins one, for any of the newsletter's dates.
+    pub(super) async fn begin(ctx: &Context, hours: &'a PromisedHours<'a>) -> Result<Self> {
+        Ok(Self { audience: Audience::load(ctx, hours, None).await?, crowd: Crowd::default() })
+    }
+
+    /// What was found, when everybody was looked at.
+    pub(super) fn end(self) -> Crowd {
+        self.crowd
+    }
+}
+
+/// Some people, and the keys between which they lie.
+struct Page {
+    people: Vec<StoredContact>,
+    after: String,
+    through: String,
+}
+
+/// Shows everybody to all looks, page by page. The next page is fetched while one is looked at.
+pub(super) async fn everybody(
+    ctx: &Context,
+    issues: &mut [IssueLook<'_>],
+    rules: &mut [RuleLook<'_>],
+) -> Result<()> {
+    if issues.is_empty() && rules.is_empty() {
+        return Ok(());
+    }
+    let mut coming = fetch(ctx, String::new());
+    loop {
+        let page = coming.await.map_err(|error| Error::internal("a page of contacts").because(error))??;
+        let Some(page) = page else { return Ok(()) };
+        coming = fetch(ctx, page.through.clone());
+        for look in issues.iter_mut() {
+            look.turn_to(ctx, &page).await?;
+        }
+        for stored in &page.people {
+            issues.iter_mut().for_each(|look| look.take(ctx, stored));
+            rules.iter_mut().for_each(|look| look.crowd.take(&look.audience, stored));
+        }
+    }
+}
+
+fn fetch(ctx: &Context, after: String) -> JoinHandle<Result<Option<Page>>> {
+    let db = ctx.db.clone();
+    tokio::spawn(async move {
+        let people = partners::contacts(&db, &after).await?;
+        let through = people.last().map(|last| last.id.to_string());
+        Ok(through.map(|through| Page { people, after, through }))
+    })
 }

@@ -3,7 +3,7 @@
 use partnercast::{
     domain::kernel::Kind,
     store::{
-        audience::{Decision, decided, included, included_count, insert, page, stages},
+        audience::{Decision, decided, included, included_count, insert, listed, page, stages},
         issues::{insert_audience, insert_head},
         promises::{self, NewPromise},
     },
@@ -87,5 +87,19 @@ both_dbs! {
         let counts = stages(&db, &scene.issue).await.unwrap();
         assert_eq!(counts.iter().map(|it| (it.stage.as_str(), it.people)).collect::<Vec<_>>(), [("pilot", 1), ("rest", 3)]);
         assert!(counts.iter().all(|it| (it.accepted, it.failed) == (0, 0)));
+    }
+
+    /// Everybody considered, by key, with the hour of those who get it.
+    async fn listed_goes_on_behind_a_key(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 3).await;
+        execute(&db, "UPDATE audience_decision SET included = FALSE, reason = 'role', promise_id = NULL WHERE contact_id = $1", values![&scene.contacts[0]]).await;
+        let mut keys = scene.contacts.clone();
+        keys.sort();
+        let all = listed(&db, &scene.issue, "").await.unwrap();
+        assert_eq!(all.iter().map(|it| it.contact_id.clone()).collect::<Vec<_>>(), keys);
+        let out = all.iter().find(|it| it.contact_id == scene.contacts[0]).unwrap();
+        assert_eq!((out.included, out.reason.as_str(), out.due_ms), (false, "role", None));
+        assert!(all.iter().filter(|it| it.included).all(|it| it.due_ms == Some(START_MS) && it.email.contains('@')));
+        assert_eq!(listed(&db, &scene.issue, &keys[1]).await.unwrap().len(), 1);
     }
 }

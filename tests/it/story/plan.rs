@@ -6,7 +6,7 @@ use partnercast::{
         clock::{DAY_MS, HOUR_MS},
     },
     store::{Db, suppressions},
-    work::{plan, publish, sync},
+    work::{plan, publish, roll, sync},
 };
 
 use super::{
@@ -74,6 +74,45 @@ both_dbs! {
         publish::tick(ctx).await.unwrap();
         let fixed = plan::ahead(ctx, None, 1).await.unwrap();
         assert!(fixed[0].state.is_some() && fixed[0].variants.is_empty(), "what is fixed is no plan any more");
+    }
+
+    /// The roll of a date names everybody with the reason: as it would be decided now, and once it is fixed as it was; a date
+    /// for which nothing is written has one, too, and a date that the cadence does not promise has none.
+    async fn the_roll_of_a_date_names_everybody(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = &rig.ctx;
+        let call = async |date: &str| {
+            let heading = roll::heading(ctx, "fold-forward", date).await.unwrap();
+            let (pages, mut coming) = tokio::sync::mpsc::channel(2);
+            roll::call(ctx, &heading, &pages).await.unwrap();
+            drop(pages);
+            let mut all = Vec::new();
+            while let Some(page) = coming.recv().await {
+                all.extend(page.unwrap());
+            }
+            (heading, all)
+        };
+        in_tx!(ctx.db, tx => suppressions::add(tx, rig.clock_ms(), "luis.ortega@northlight.example", "all", "on leave"));
+        let (heading, before) = call("2027-01-12").await;
+        assert!(heading.issue_id.is_none() && heading.since.is_none() && before.len() == 33);
+        let luis = before.iter().find(|it| it.email.starts_with("luis.")).unwrap();
+        assert_eq!((luis.verdict, luis.reason.as_str(), luis.due.is_none(), luis.change), ("out", "suppressed", true, ""));
+        let dana = before.iter().find(|it| it.email.starts_with("dana.")).unwrap();
+        assert_eq!((dana.verdict, dana.due.as_deref(), dana.zone.as_str()), ("in", Some("2027-01-12T15:00:00Z"), "America/Chicago"));
+        rig.send_january().await;
+        let (heading, fixed) = call("2027-01-12").await;
+        assert!(heading.issue_id.is_some());
+        assert_eq!(fixed, before, "what was planned is what was fixed");
+        execute(&ctx.db, "DELETE FROM suppression", vec![]).await;
+        in_tx!(ctx.db, tx => suppressions::add(tx, rig.clock_ms(), "mei.tran@northlight.example", "fold-forward", "asked"));
+        let (heading, april) = call("2027-04-13").await;
+        assert_eq!(heading.since.as_deref(), Some("2027-01-12"));
+        let change = |who: &str| april.iter().find(|it| it.email.starts_with(who)).unwrap().change;
+        assert_eq!((change("luis."), change("mei."), change("dana.")), ("new", "left", "again"));
+        let error = roll::heading(ctx, "fold-forward", "2027-04-14").await.unwrap_err();
+        assert!(error.kind() == Kind::Invalid && error.public().contains("the next one is 2027-05-11"), "{error}");
+        assert!(roll::heading(ctx, "fold-forward", "soon").await.unwrap_err().public().contains("is not a date"));
+        assert!(roll::heading(ctx, "nonsense", "2027-04-13").await.unwrap_err().public().contains("there is fold-forward"));
     }
 
     /// A newsletter that is not there is told with those that are, and a fault in a text with the text.

@@ -1,0 +1,169 @@
+//! `partnercast audience`
+
+use std::{
+    io::{BufWriter, Write as _},
+    path::PathBuf,
+    sync::Arc,
+};
+
+use tokio::sync::mpsc;
+
+use super::{ConfigArgument, load, say, start_log};
+use crate::{
+    app,
+    domain::kernel::{Error, Result},
+    render::{Templates, table},
+    store::Db,
+    work::{
+        Context,
+        roll::{self, Entry, Heading, PAGES_MAX, Totals},
+        sync,
+    },
+};
+
+/// Arguments of `audience`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// The date: `newsletter/2027-02-09`, written or not, fixed or not.
+    issue: String,
+    /// Decide with this content folder instead of the content as last synced.
+    #[arg(long)]
+    content: Option<PathBuf>,
+    /// Only those whose change against the issue before is `new` or `left`.
+    #[arg(long)]
+    changes: bool,
+    /// CSV, safe to open in a spreadsheet.
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// One JSON object a line; times are RFC 3339.
+    #[arg(long)]
+    json: bool,
+    /// Write to this file instead of the terminal.
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+}
+
+/// Lists everybody considered for a date, with the reason in or out. Only reads, so it works beside a running `serve` on both
+/// databases.
+///
+/// # Errors
+/// The database or the folder cannot be read, there is no such newsletter or date, or the file cannot be written.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let Some((newsletter, date)) = arguments.issue.split_once('/') else {
+        let text = format!("`{}` names no date: write newsletter/2027-02-09", arguments.issue);
+        return Err(Error::invalid(text));
+    };
+    let db = Db::open_read_only(&config.database.url).await?;
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
+    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
+    match &arguments.content {
+        Some(dir) => sync::show(&ctx, dir).await?,
+        None => drop(sync::load(&ctx).await?),
+    }
+    let heading = roll::heading(&ctx, newsletter, date).await?;
+    let totals = list(&ctx, &heading, &arguments).await;
+    ctx.db.close().await;
+    let totals = totals?;
+    if !(arguments.json || arguments.csv) || arguments.output.is_some() {
+        say(&summary(&heading, &totals));
+    }
+    Ok(())
+}
+
+async fn list(ctx: &Context, heading: &Heading, arguments: &Arguments) -> Result<Totals> {
+    let (pages, mut coming) = mpsc::channel(PAGES_MAX);
+    let out: Box<dyn std::io::Write + Send> = match &arguments.output {
+        Some(path) => Box::new(std::fs::File::create(path).map_err(|error| {
+            Error::invalid(format!("{} cannot be written", path.display())).because(error)
+        })?),
+        None => Box::new(std::io::stdout()),
+    };
+    let mut out = BufWriter::new(out);
+    let calling = async {
+        let called = roll::call(ctx, heading, &pages).await;
+        drop(pages);
+        called
+    };
+    let writing = async {
+        let mut totals = Totals::default();
+        if arguments.csv {
+            write(&mut out, &table::csv([Entry::COLUMNS])?)?;
+        }
+        while let Some(page) = coming.recv().await {
+            let page = page?;
+            page.iter().for_each(|entry| totals.add(entry));
+            let chosen: Vec<&Entry> = page
+                .iter()
+                .filter(|entry| !arguments.changes || matches!(entry.change, "new" | "left"))
+                .collect();
+            write(&mut out, &text(&chosen, arguments)?)?;
+        }
+        out.flush().map_err(|error| Error::unavailable("the list cannot be written").because(error))?;
+        Ok(totals)
+    };
+    let (called, totals) = tokio::join!(calling, writing);
+    called?;
+    totals
+}
+
+fn write(out: &mut impl std::io::Write, text: &str) -> Result<()> {
+    out.write_all(text.as_bytes())
+        .map_err(|error| Error::unavailable("the list cannot be written").because(error))
+}
+
+fn text(entries: &[&Entry], arguments: &Arguments) -> Result<String> {
+    if arguments.csv {
+        return table::csv(entries.iter().map(|entry| entry.cells()));
+    }
+    let mut text = String::new();
+    for entry in entries {
+        if arguments.json {
+            text += &serde_json::to_string(entry).map_err(|error| Error::internal("JSON").because(error))?;
+        } else {
+            text += &line(entry);
+        }
+        text.push('\n');
+    }
+    Ok(text)
+}
+
+fn line(entry: &Entry) -> String {
+    let due = entry.due.as_ref().map(|due| format!("  {due}")).unwrap_or_default();
+    let change = if entry.change.is_empty() { String::new() } else { format!("  [{}]", entry.change) };
+    format!(
+        "{:<3}  {}  {} <{}>  {}{due}{change}  {}",
+        entry.verdict,
+        entry.partner,
+        entry.name,
+        entry.email,
+        entry.roles.replace(';', " and "),
+        entry.because
+    )
+}
+
+fn summary(heading: &Heading, totals: &Totals) -> String {
+    let out: Vec<String> =
+        totals.left_out.iter().map(|(reason, people)| format!("{people} {reason}")).collect();
+    let out = if out.is_empty() {
+        "nobody is left out".to_owned()
+    } else {
+        format!("left out: {}", out.join(", "))
+    };
+    let since = heading
+        .since
+        .as_ref()
+        .map(|date| format!("; since {date}: {} new, {} no longer among them", totals.joined, totals.left));
+    let state = if heading.issue_id.is_some() { "as it was fixed" } else { "as it would be fixed now" };
+    format!(
+        "{}/{}, {state}: {} readers, {out}{}",
+        heading.newsletter,
+        heading.date,
+        totals.readers,
+        since.unwrap_or_default()
+    )
+}
