@@ -11,7 +11,12 @@ use chrono::NaiveDate;
 use super::say;
 use crate::{
     domain::{
-        content::{AssetKind, finding::did_you_mean, guide, rules::guide::calendar_reference},
+        content::{
+            AssetKind,
+            finding::did_you_mean,
+            guide,
+            rules::guide::{calendar_reference, frequency_reference},
+        },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         program::Cadence,
     },
@@ -111,6 +116,8 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
 const BRAND: &str = "brand";
 /// And what it calls the calendar rules.
 const CALENDAR: &str = "calendar";
+/// And the budget of messages.
+const FREQUENCY: &str = "frequency";
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -120,10 +127,11 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
     let pages: Vec<String> = match arguments.kind.as_deref() {
         Some(BRAND) => vec![guide::brand_reference()],
         Some(CALENDAR) => vec![calendar_reference()],
-        Some(word) => vec![guide::reference(kind_or(word, &[BRAND, CALENDAR])?)],
+        Some(FREQUENCY) => vec![frequency_reference()],
+        Some(word) => vec![guide::reference(kind_or(word, &[BRAND, CALENDAR, FREQUENCY])?)],
         None => {
             let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
-            kinds.chain([guide::brand_reference(), calendar_reference()]).collect()
+            kinds.chain([guide::brand_reference(), calendar_reference(), frequency_reference()]).collect()
         }
     };
     say(pages.join("\n").trim_end());

@@ -150,6 +150,25 @@ pub async fn included(db: &Db, issue_id: &str, after: &str, through: &str) -> Re
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
+/// When an issue is due for the contacts with keys after `after` and up to `through` who get it; ask for as many as a page of
+/// contacts has.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn due_between(
+    db: &Db,
+    issue_id: &str,
+    after: &str,
+    through: &str,
+) -> Result<Vec<(String, UtcMs)>> {
+    db.all(
+        "SELECT a.contact_id, p.due_ms FROM audience_decision a JOIN promise p ON p.id = a.promise_id
+         WHERE a.issue_id = $1 AND a.contact_id > $2 AND a.contact_id <= $3 AND a.included ORDER BY a.contact_id",
+        args![issue_id, after, through],
+    )
+    .await
+}
+
 /// How many people got an issue.
 ///
 /// # Errors

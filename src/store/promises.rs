@@ -277,6 +277,25 @@ pub async fn hours(db: &Db, asked: Asked<'_>, limit: i64) -> Result<Vec<Hours>> 
     .await
 }
 
+/// Fixed issues with a promise between two instants, and not cancelled: key, newsletter and date, at most 500.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn issues_between(
+    db: &Db,
+    from_ms: UtcMs,
+    until_ms: UtcMs,
+) -> Result<Vec<(String, String, String)>> {
+    db.all(
+        "SELECT id, newsletter, nominal_date FROM issue i
+         WHERE control <> 'cancelled' AND EXISTS (
+             SELECT 1 FROM promise p WHERE p.issue_id = i.id AND p.due_ms >= $1 AND p.due_ms < $2)
+         ORDER BY nominal_date DESC, id LIMIT 500",
+        args![from_ms, until_ms],
+    )
+    .await
+}
+
 /// A promise in one zone as it stands now, while it is being kept.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Promise {

@@ -6,6 +6,7 @@ use std::{collections::HashMap, sync::Arc};
 use sha2::{Digest as _, Sha256};
 
 use super::{
+    budget::Budget,
     compose::{Plan, Readers},
     context::Context,
     promised::PromisedHours,
@@ -41,6 +42,7 @@ pub(super) struct Audience<'a> {
     rule: SpokenRule,
     partners: HashMap<String, Partner>,
     stopped: HashMap<String, Suppression>,
+    budget: Option<Budget<'a>>,
 }
 
 /// What one contact gets, and why.
@@ -52,14 +54,6 @@ pub(super) struct Verdict<'a> {
     pub(super) reason: Option<ExclusionReason>,
     /// For those included.
     pub(super) readers: Option<Readers<'a>>,
-}
-
-/// The next contacts after `after`, which moves on; none at the end.
-pub(super) async fn page(ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
-    let page = partners::contacts(&ctx.db, after).await?;
-    let Some(last) = page.last() else { return Ok(None) };
-    *after = last.id.to_string();
-    Ok(Some(page))
 }
 
 impl<'a> Audience<'a> {
@@ -84,7 +78,36 @@ impl<'a> Audience<'a> {
             stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
         }
         let rule = AudienceRule::from(&hours.letter().newsletter.audience).into();
-        Ok(Self { hours, plan, rule, partners, stopped })
+        // Without an issue nobody can tell yet what else there will be.
+        let budget = match plan {
+            Some(_) => Budget::load(ctx, hours.letter(), hours.nominal()).await?,
+            None => None,
+        };
+        Ok(Self { hours, plan, rule, partners, stopped, budget })
+    }
+
+    /// The next contacts after `after`, which moves on; none at the end.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn page(&self, ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
+        let page = partners::contacts(&ctx.db, after).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        let through = last.id.to_string();
+        self.turn_to(ctx, after, &through).await?;
+        *after = through;
+        Ok(Some(page))
+    }
+
+    /// Looks up what bears on the contacts between two keys, before they are decided on.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn turn_to(&self, ctx: &Context, after: &str, through: &str) -> Result<()> {
+        match &self.budget {
+            Some(budget) => budget.turn_to(ctx, after, through).await,
+            None => Ok(()),
+        }
     }
 
     /// What the do-not-send list says of an address, or else of its domain.
@@ -104,14 +127,22 @@ impl<'a> Audience<'a> {
     }
 
     /// What a contact gets; `None` for one whose partner is gone.
-    pub(super) fn decide<'b>(&'b self, contact: &'b Contact) -> Option<Verdict<'b>> {
+    pub(super) fn decide<'b>(&'b self, stored: &'b StoredContact) -> Option<Verdict<'b>> {
+        let contact = &stored.contact;
         let partner = self.partners.get(contact.partner.as_str())?;
         let (subscribed, suppressed) = self.said_no(&contact.email);
         let promise = self.hours.of(partner, contact.zone.unwrap_or(partner.zone));
-        let no_hour = promise.because.as_deref().map(|because| {
-            let reason = if promise.skipped { ExclusionReason::Calendar } else { ExclusionReason::Missed };
-            (reason, because)
+        let spent = self.budget.as_ref().and_then(|budget| {
+            budget
+                .spent(&stored.id.to_string(), contact, partner, promise.due_ms)
+                .map(|spent| spent.because())
         });
+        let no_hour = match (&promise.because, &spent) {
+            (Some(because), _) if promise.skipped => Some((ExclusionReason::Calendar, because.as_str())),
+            (Some(because), _) => Some((ExclusionReason::Missed, because.as_str())),
+            (None, Some(because)) => Some((ExclusionReason::Frequency, because.as_str())),
+            (None, None) => None,
+        };
         let candidate = Candidate { contact, partner, subscribed, suppressed, no_hour };
         let has_content = |reader: &Reader<'_>| self.plan.is_none_or(|plan| plan.has_content_for(reader));
         Some(match audience::decide(&self.rule, &candidate, &has_content) {

@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    audience::{Audience, VariantKey, Verdict, key_of, page},
+    audience::{Audience, VariantKey, Verdict, key_of},
     compose::{self, Plan},
     context::Context,
     promised::PromisedHours,
@@ -68,7 +68,7 @@ pub(super) async fn freeze(
     let id = IssueId::new(ctx.now_ms(), &*ctx.random).to_string();
     let mut survey = Survey::default();
     let mut after = String::new();
-    while let Some(page) = page(ctx, &mut after).await? {
+    while let Some(page) = audience.page(ctx, &mut after).await? {
         for stored in &page {
             audience.survey(ctx, plan, &id, stored, &mut survey);
         }
@@ -210,7 +210,7 @@ impl Audience<'_> {
         stored: &StoredContact,
         survey: &mut Survey,
     ) {
-        let Some(verdict) = self.decide(&stored.contact) else { return };
+        let Some(verdict) = self.decide(stored) else { return };
         note(&mut survey.digest, stored, &verdict);
         count_promise(&mut survey.promises, &verdict);
         let Some(readers) = verdict.readers else {
@@ -240,10 +240,10 @@ impl Audience<'_> {
         tx.commit().await?;
         let (mut digest, mut after) = (Sha256::new(), String::new());
         let (now_ms, mut number) = (ctx.now_ms(), 0);
-        while let Some(page) = page(ctx, &mut after).await? {
+        while let Some(page) = self.page(ctx, &mut after).await? {
             let mut decisions = Vec::with_capacity(page.len());
             for stored in &page {
-                let Some(verdict) = self.decide(&stored.contact) else { continue };
+                let Some(verdict) = self.decide(stored) else { continue };
                 note(&mut digest, stored, &verdict);
                 // Somebody new since the first look has no variant; the digest will tell.
                 let variant = verdict.readers.and_then(|readers| variants.get(&key_of(&readers)));

@@ -4,6 +4,7 @@ mod approvals;
 pub mod approve;
 mod audience;
 pub mod bounce;
+mod budget;
 pub mod bundle;
 pub mod cache;
 pub mod cobrand;

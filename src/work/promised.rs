@@ -70,6 +70,11 @@ impl<'a> PromisedHours<'a> {
         self.letter
     }
 
+    /// The date and time promised.
+    pub(super) fn nominal(&self) -> NaiveDateTime {
+        self.nominal
+    }
+
     /// The date and time promised, `YYYY-MM-DDTHH:MM`.
     pub(super) fn nominal_local(&self) -> String {
         nominal_local(self.nominal)

@@ -10,7 +10,7 @@ use chrono::NaiveDateTime;
 use chrono_tz::Tz;
 
 use super::{
-    audience::{Audience, page},
+    audience::Audience,
     context::Context,
     freeze::count_promise,
     promised::{Letter, PromisedHours, nominal_local},
@@ -96,9 +96,9 @@ impl Places {
 pub(super) async fn enter(ctx: &Context, hours: &PromisedHours<'_>, because: &str) -> Result<usize> {
     let audience = Audience::load(ctx, hours, None).await?;
     let (mut entered, mut after) = (BTreeMap::new(), String::new());
-    while let Some(page) = page(ctx, &mut after).await? {
+    while let Some(page) = audience.page(ctx, &mut after).await? {
         for stored in &page {
-            if let Some(verdict) = audience.decide(&stored.contact) {
+            if let Some(verdict) = audience.decide(stored) {
                 count_promise(&mut entered, &verdict);
             }
         }

@@ -7,7 +7,7 @@ use serde::Serialize;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    audience::{Audience, page},
+    audience::Audience,
     compose::Plan,
     context::Context,
     promised::{Letter, PromisedHours},
@@ -195,11 +195,11 @@ async fn ahead(
     });
     let audience = Audience::load(ctx, &hours, plan.as_ref()).await?;
     let (mut after, mut from) = (String::new(), String::new());
-    while let Some(people) = page(ctx, &mut after).await? {
+    while let Some(people) = audience.page(ctx, &mut after).await? {
         let had = had(ctx, before, &from, &after).await?;
         from.clone_from(&after);
         let entries = people.iter().filter_map(|stored| {
-            let verdict = audience.decide(&stored.contact)?;
+            let verdict = audience.decide(stored)?;
             let gets = verdict.readers.is_some();
             Some(Entry {
                 partner: stored.contact.partner.to_string(),

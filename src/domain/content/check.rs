@@ -9,7 +9,7 @@ use super::{
     keys::Reference,
     kinds::{Detail, Issue, Newsletter},
     library::{Library, ROSTER, VENDOR, partner_fix},
-    rules::calendar::CALENDAR,
+    rules::{calendar::CALENDAR, frequency::FREQUENCY},
     style,
     tree::Target,
 };
@@ -50,6 +50,7 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
     all.extend(check.brands());
     all.extend(check.vendor());
     all.extend(check.calendar());
+    all.extend(check.frequency());
     all
 }
 
@@ -214,6 +215,20 @@ impl Check<'_> {
     fn calendar(&self) -> Vec<Finding> {
         let mut f = Findings::new(CALENDAR, "");
         self.library.rules.calendar.partners().for_each(|partner| self.partner(partner, &mut f));
+        f.finish()
+    }
+
+    /// Newsletters that the frequency rules name and that are not there.
+    fn frequency(&self) -> Vec<Finding> {
+        let mut f = Findings::new(FREQUENCY, "");
+        for named in &self.library.rules.frequency.priority {
+            let slug = named.as_str();
+            if !self.library.newsletters().any(|(asset, _)| asset.slug() == slug) {
+                let known: Vec<&str> = self.library.newsletters().map(|(asset, _)| asset.slug()).collect();
+                let fix = did_you_mean(slug, known);
+                f.add(codes::BAD_VALUE, named.place, format!("there is no newsletter `{slug}`"), fix);
+            }
+        }
         f.finish()
     }
 

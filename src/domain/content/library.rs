@@ -15,7 +15,7 @@ use super::{
     keys::Keys,
     kinds::{Detail, Issue, Newsletter},
     lite,
-    rules::{self, CalendarRules, Routing, Rules, Scoring, calendar::Stretch, ics},
+    rules::{self, CalendarRules, FrequencyRules, Routing, Rules, Scoring, calendar::Stretch, ics},
     style,
     vendor::Vendor,
 };
@@ -188,6 +188,7 @@ enum Role {
     Routing,
     Consent,
     CalendarRules,
+    Frequency,
     /// iCalendar.
     Calendar,
     Licences,
@@ -213,6 +214,7 @@ fn role(path: &str) -> Role {
         ["rules", "routing.toml"] => Role::Routing,
         ["rules", "consent.toml"] => Role::Consent,
         ["rules", "calendar.toml"] => Role::CalendarRules,
+        ["rules", "frequency.toml"] => Role::Frequency,
         ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
@@ -331,6 +333,10 @@ impl Reading {
             Role::CalendarRules => {
                 let rules = keys(&text, &mut f).map(|keys| CalendarRules::parse(keys, &mut f));
                 self.library.rules.calendar = rules.unwrap_or_default();
+            }
+            Role::Frequency => {
+                let rules = keys(&text, &mut f).map(|keys| FrequencyRules::parse(keys, &mut f));
+                self.library.rules.frequency = rules.unwrap_or_default();
             }
             Role::Calendar => {
                 if std::str::from_utf8(&file.bytes).is_err() {

@@ -83,6 +83,8 @@ pub enum ExclusionReason {
     Role,
     /// The issue has nothing for their roles.
     NoContent,
+    /// They have had, or are promised, as many messages as a person gets at most.
+    Frequency,
     /// A rule of the calendar skips their hour.
     Calendar,
     /// Their hour had passed when the issue could be fixed, and the newsletter does not catch up.
@@ -166,7 +168,7 @@ impl Subscription {
 
 impl ExclusionReason {
     /// All of them, in the order they are looked at.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Suppressed,
         Self::Unsubscribed,
         Self::Paused,
@@ -175,6 +177,7 @@ impl ExclusionReason {
         Self::Region,
         Self::Role,
         Self::NoContent,
+        Self::Frequency,
         Self::Calendar,
         Self::Missed,
     ];
@@ -190,6 +193,7 @@ impl ExclusionReason {
             Self::Region => "region",
             Self::Role => "role",
             Self::NoContent => "no-content",
+            Self::Frequency => "frequency",
             Self::Calendar => "calendar",
             Self::Missed => "missed",
         }

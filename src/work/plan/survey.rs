@@ -75,7 +75,7 @@ impl Crowd {
     }
 
     fn take(&mut self, audience: &Audience<'_>, stored: &StoredContact) {
-        let Some(verdict) = audience.decide(&stored.contact) else { return };
+        let Some(verdict) = audience.decide(stored) else { return };
         if !verdict.is_promised() {
             self.left_out.add(verdict.because, stored.contact.email.as_str());
             return;
@@ -124,6 +124,7 @@ impl<'a> IssueLook<'a> {
 
     /// What is known of a page's people from the last issue, before they are taken.
     async fn turn_to(&mut self, ctx: &Context, page: &Page) -> Result<()> {
+        self.audience.turn_to(ctx, &page.after, &page.through).await?;
         if let Some(last) = &self.last {
             let got = stored::included(&ctx.db, &last.id, &page.after, &page.through).await?;
             self.got_last = got.into_iter().collect();
@@ -132,7 +133,7 @@ impl<'a> IssueLook<'a> {
     }
 
     fn take(&mut self, ctx: &Context, stored: &StoredContact) {
-        let Some(verdict) = self.audience.decide(&stored.contact) else { return };
+        let Some(verdict) = self.audience.decide(stored) else { return };
         let survey = &mut self.survey;
         let address = stored.contact.email.as_str();
         count_promise(&mut survey.promises, &verdict);
@@ -227,6 +228,9 @@ pub(super) async fn everybody(
         coming = fetch(ctx, page.through.clone());
         for look in issues.iter_mut() {
             look.turn_to(ctx, &page).await?;
+        }
+        for look in rules.iter() {
+            look.audience.turn_to(ctx, &page.after, &page.through).await?;
         }
         for stored in &page.people {
             issues.iter_mut().for_each(|look| look.take(ctx, stored));

@@ -3,7 +3,7 @@
 use partnercast::{
     domain::kernel::Kind,
     store::{
-        audience::{Decision, decided, included, included_count, insert, listed, page, stages},
+        audience::{Decision, decided, due_between, included, included_count, insert, listed, page, stages},
         issues::{insert_audience, insert_head},
         promises::{self, NewPromise},
     },
@@ -101,5 +101,9 @@ both_dbs! {
         assert_eq!((out.included, out.reason.as_str(), out.due_ms), (false, "role", None));
         assert!(all.iter().filter(|it| it.included).all(|it| it.due_ms == Some(START_MS) && it.email.contains('@')));
         assert_eq!(listed(&db, &scene.issue, &keys[1]).await.unwrap().len(), 1);
+        let due = due_between(&db, &scene.issue, "", &keys[2]).await.unwrap();
+        assert_eq!(due.len(), 2, "of those who get it");
+        assert!(due.iter().all(|(id, due_ms)| *due_ms == START_MS && *id != scene.contacts[0]));
+        assert_eq!(due_between(&db, &scene.issue, &keys[0], &keys[1]).await.unwrap().len(), usize::from(keys[1] != scene.contacts[0]));
     }
 }

@@ -9,8 +9,8 @@ use partnercast::{
     store::{
         issues, outbox,
         promises::{
-            Asked, Count, NewPromise, clocks, close_hopeless, count, entered, hours, insert, left_out,
-            let_down, of_issue, record, remove_unwritten, reopen, uncounted,
+            Asked, Count, NewPromise, clocks, close_hopeless, count, entered, hours, insert, issues_between,
+            left_out, let_down, of_issue, record, remove_unwritten, reopen, uncounted,
         },
     },
 };
@@ -55,6 +55,10 @@ both_dbs! {
         assert_eq!(known("2027-01-13").await, ["2027-02-09T10:00"]);
         assert_eq!(in_tx!(db, tx => remove_unwritten(tx, "fold-forward", "2027-02-09T10:00")), 2);
         assert_eq!(in_tx!(db, tx => remove_unwritten(tx, "fold-forward", "2027-01-12T10:00")), 0);
+        let between = async |from_ms, until_ms| issues_between(&db, from_ms, until_ms).await.unwrap().len();
+        assert_eq!((between(START_MS, START_MS + 1).await, between(0, START_MS).await), (1, 0));
+        execute(&db, "UPDATE issue SET control = 'cancelled'", vec![]).await;
+        assert_eq!(between(START_MS, START_MS + 1).await, 0);
     }
 
     /// What was accepted after the window is accepted and not on time; the ledger holds what was counted when the window

@@ -13,6 +13,7 @@ mod delivery_relays;
 mod explain;
 mod exposition;
 mod faults;
+mod frequency;
 mod hand_off;
 mod hello;
 mod issue;

@@ -1,8 +1,9 @@
-//! What calendar.toml may say.
+//! What calendar.toml and frequency.toml may say.
 
 use super::{
     super::guide::{KeyGuide, may, needed, table},
     calendar::CALENDAR,
+    frequency::FREQUENCY,
 };
 
 const WHOSE: [KeyGuide; 2] = [
@@ -69,6 +70,35 @@ from = \"20:00\"
 to = \"07:00\"
 ";
 
+/// The keys of a `[[limit]]`.
+const LIMIT: [KeyGuide; 2] = [
+    needed("messages", "a number, 1 to 1,000", "How many messages one person gets at most."),
+    needed("days", "days, 1 to 366", "In any so many days."),
+];
+
+const LIMITS: &str = "version = 1
+priority = [\"fold-forward\"]
+
+[[limit]]
+messages = 2
+days = 7
+
+[[limit]]
+messages = 6
+days = 30
+";
+
+/// The reference page of frequency.toml in Markdown.
+pub fn frequency_reference() -> String {
+    format!(
+        "# frequency\n\nTOML, in `{FREQUENCY}`: how many issues of newsletters one person gets at most, over all of them. It has \
+         a `version`, raised with every change, any number of `[[limit]]`, which all hold, and `priority`, a list of \
+         newsletters: the others leave room for what those promise. Who would get more is left out, with the reason; mail \
+         that somebody waits for is neither counted nor stopped.\n\n{}\nAn example:\n\n```toml\n{LIMITS}```\n",
+        table(&LIMIT)
+    )
+}
+
 /// The reference page of calendar.toml in Markdown.
 pub fn calendar_reference() -> String {
     format!(
@@ -87,8 +117,12 @@ mod tests {
     use crate::domain::content::{Library, SourceFile};
 
     fn found(text: &str) -> Vec<String> {
-        let file = SourceFile { path: CALENDAR.to_owned(), bytes: text.as_bytes().to_vec() };
-        let findings = Library::build([file]).1.into_iter().filter(|finding| finding.file == CALENDAR);
+        found_in(CALENDAR, text)
+    }
+
+    fn found_in(path: &str, text: &str) -> Vec<String> {
+        let file = SourceFile { path: path.to_owned(), bytes: text.as_bytes().to_vec() };
+        let findings = Library::build([file]).1.into_iter().filter(|finding| finding.file == path);
         findings.map(|finding| format!("{}; {}", finding.message, finding.fix)).collect()
     }
 
@@ -105,5 +139,10 @@ mod tests {
             guided.sort_unstable();
             assert_eq!(known_sorted, guided, "{told}");
         }
+    }
+    #[test]
+    fn the_example_of_limits_is_right_but_for_its_newsletter() {
+        let said = found_in(FREQUENCY, LIMITS);
+        assert!(said.len() == 1 && said[0].contains("there is no newsletter"), "{said:?}");
     }
 }

@@ -1,7 +1,9 @@
-//! The rules that marketers may change: scoring, routing, consent, the calendar. A file each in the folder `rules`.
+//! The rules that marketers may change: scoring, routing, consent, the calendar, the
+//! frequency of messages. A file each in the folder `rules`.
 
 pub mod calendar;
 mod consent;
+pub mod frequency;
 pub mod guide;
 pub(super) mod ics;
 mod quiet;
@@ -13,6 +15,7 @@ use super::{finding::Findings, keys::Found};
 
 pub use calendar::CalendarRules;
 pub use consent::ConsentText;
+pub use frequency::{FrequencyLimit, FrequencyRules};
 pub use routing::{BusinessHours, LeadClock, Routing};
 pub use scoring::{Fit, FitGrade, ScoreEvent, Scoring};
 
@@ -30,6 +33,8 @@ pub struct Rules {
     pub consent: Vec<ConsentText>,
     /// calendar.toml, with the calendars that it names.
     pub calendar: CalendarRules,
+    /// frequency.toml.
+    pub frequency: FrequencyRules,
 }
 
 impl Rules {

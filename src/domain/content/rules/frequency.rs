@@ -1,0 +1,100 @@
+//! frequency.toml: how many messages one person gets at most, and which newsletters come first.
+
+use super::{
+    super::{
+        finding::{Findings, codes},
+        keys::{Found, Keys, Reference},
+    },
+    whole,
+};
+
+/// Where it lies.
+pub const FREQUENCY: &str = "rules/frequency.toml";
+/// Most limits.
+const LIMITS_MAX: usize = 10;
+/// Longest span of a limit, in days.
+const DAYS_MAX: u32 = 366;
+
+/// At most so many messages to one person in any so many days.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FrequencyLimit {
+    /// Messages; 1 to 1,000.
+    pub messages: u32,
+    /// Days; 1 to 366.
+    pub days: u32,
+}
+
+/// The budget of each person over all newsletters.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct FrequencyRules {
+    /// All of them hold.
+    pub limits: Vec<FrequencyLimit>,
+    /// Newsletters that others leave room for, the first before the second.
+    pub priority: Vec<Reference>,
+}
+
+impl FrequencyRules {
+    /// Whether nothing is limited.
+    pub fn is_empty(&self) -> bool {
+        self.limits.is_empty()
+    }
+
+    /// The place of a newsletter: 0 is first, those that are not named come last, all alike.
+    pub fn rank(&self, newsletter: &str) -> usize {
+        self.priority.iter().position(|named| named.as_str() == newsletter).unwrap_or(self.priority.len())
+    }
+
+    /// The longest span that is looked at, in days.
+    pub fn days(&self) -> u32 {
+        self.limits.iter().map(|limit| limit.days).max().unwrap_or_default()
+    }
+
+    pub(in crate::domain::content) fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Self {
+        keys.need("version", f).and_then(|v| v.count(1, f));
+        let found = keys.need("limit", f);
+        let place = found.as_ref().map(Found::place);
+        let found = found.map(|v| v.list(f)).unwrap_or_default();
+        if let Some(place) = place.filter(|_| found.len() > LIMITS_MAX) {
+            let message = format!("there are {} limits", found.len());
+            f.add(codes::BAD_VALUE, place, message, format!("keep the {LIMITS_MAX} that matter"));
+        }
+        let limits = found.into_iter().take(LIMITS_MAX).filter_map(|v| limit(v, f)).collect();
+        let priority = keys.get("priority").map(|v| v.list(f)).unwrap_or_default();
+        let priority = priority.into_iter().filter_map(|v| v.reference(f)).collect();
+        keys.finish(f);
+        Self { limits, priority }
+    }
+}
+
+fn limit(found: Found, f: &mut Findings<'_>) -> Option<FrequencyLimit> {
+    let mut keys = found.map(f)?;
+    let messages = keys.need("messages", f).and_then(|v| whole(v, 1, 1_000, f));
+    let days = keys.need("days", f).and_then(|v| whole(v, 1, DAYS_MAX, f));
+    keys.finish(f);
+    Some(FrequencyLimit { messages: messages?, days: days? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::content::{Library, SourceFile};
+
+    fn read(text: &str) -> (FrequencyRules, Vec<String>) {
+        let file = SourceFile { path: FREQUENCY.to_owned(), bytes: text.as_bytes().to_vec() };
+        let (library, findings) = Library::build([file]);
+        let said = findings.into_iter().filter(|finding| finding.file == FREQUENCY);
+        (library.rules.frequency, said.map(|finding| finding.message).collect())
+    }
+
+    #[test]
+    fn limits_and_priorities_are_read() {
+        let (rules, said) =
+            read("version = 1\n[[limit]]\nmessages = 2\ndays = 7\n[[limit]]\nmessages = 5\ndays = 30\n");
+        assert_eq!(said, [] as [String; 0]);
+        assert_eq!((rules.limits.len(), rules.days(), rules.rank("any")), (2, 30, 0));
+        let (_, said) = read("version = 1\n[[limit]]\nmessages = 0\ndays = 400\n");
+        assert_eq!(said.len(), 2, "{said:?}");
+        let (_, said) = read("version = 1\npriority = [\"nothing\"]\n[[limit]]\nmessages = 1\ndays = 1\n");
+        assert!(said[0].contains("no newsletter `nothing`"), "{said:?}");
+    }
+}
