@@ -96,6 +96,8 @@ enum Command {
     Resume(steer::Arguments),
     /// End an issue for good: what has not left does not leave.
     Cancel(steer::Arguments),
+    /// Take an issue that waits for approval back to draft: it is fixed anew from the content as it is now.
+    ReturnToDraft(steer::Arguments),
     /// Send again what failed, expired, is uncertain or dead: of an issue, or one message.
     Retry(steer::RetryArguments),
     /// List the messages that wait for a person, with class and reply.
@@ -151,6 +153,7 @@ pub fn main() -> ExitCode {
         Command::Pause(arguments) => block_on(steer::main(Lever::Pause, arguments)),
         Command::Resume(arguments) => block_on(steer::main(Lever::Resume, arguments)),
         Command::Cancel(arguments) => block_on(steer::main(Lever::Cancel, arguments)),
+        Command::ReturnToDraft(arguments) => block_on(steer::main(Lever::ReturnToDraft, arguments)),
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),

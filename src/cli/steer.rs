@@ -69,6 +69,8 @@ pub enum Lever {
     Resume,
     /// Start nothing new ever.
     Cancel,
+    /// Fix it anew from the content as it is now.
+    ReturnToDraft,
 }
 
 /// Moves the lever.
@@ -104,6 +106,7 @@ pub async fn main(lever: Lever, arguments: Arguments) -> Result<()> {
         Lever::Pause => approve::pause(&ctx, &issue.id, ACTOR).await?,
         Lever::Resume => approve::resume(&ctx, &issue.id, ACTOR).await?,
         Lever::Cancel => approve::cancel(&ctx, &issue.id, ACTOR).await?,
+        Lever::ReturnToDraft => approve::return_to_draft(&ctx, &issue.id, ACTOR).await?,
     }
     let counts = deliveries::counts(&ctx.db, &issue.id).await?;
     ctx.db.close().await;
@@ -120,6 +123,9 @@ pub async fn main(lever: Lever, arguments: Arguments) -> Result<()> {
         ),
         Lever::Resume => format!("{name} goes on ({})", standing(&counts)),
         Lever::Cancel => format!("{name} is cancelled for good; the evidence stays ({})", standing(&counts)),
+        Lever::ReturnToDraft => {
+            format!("{name} is a draft again; `serve` fixes it anew from the content as it is now")
+        }
     });
     Ok(())
 }
@@ -146,6 +152,9 @@ async fn question(db: &Db, lever: Lever, issue: &Issue, name: &str) -> Result<Op
             let counts = standing(&deliveries::counts(db, &issue.id).await?);
             Ok(Some(format!("What has not left of {name} will never leave ({counts}). Cancel it?")))
         }
+        Lever::ReturnToDraft => Ok(Some(format!(
+            "{name} is fixed anew from the content as it is now, and approvals are void. Return it to draft?"
+        ))),
         Lever::Pause | Lever::Resume => Ok(None),
     }
 }

@@ -90,3 +90,33 @@ pub async fn clear(tx: &mut Tx, issue_id: &str, rows: i64) -> Result<u64> {
     }
     Ok(gone)
 }
+
+/// Takes a frozen issue that waits for approval back to draft: its row, its promises and its approvals go, its texts stay for
+/// whoever was sent a test of them, and what was decided about people is taken away later, in parts. False if it does not
+/// wait.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn thaw(tx: &mut Tx, issue_id: &str) -> Result<bool> {
+    // Holds the row: whoever approves it in this moment is first, or finds it gone.
+    let waits = tx
+        .run(
+            "UPDATE issue SET state = 'frozen' WHERE id = $1 AND state = 'frozen' AND control <> 'cancelled'",
+            args![issue_id],
+        )
+        .await?;
+    if waits == 0 {
+        return Ok(false);
+    }
+    for text in [
+        "DELETE FROM issue_approval WHERE issue_id = $1",
+        "DELETE FROM promise WHERE issue_id = $1",
+        "UPDATE rendition SET issue_id = NULL WHERE issue_id = $1",
+        "DELETE FROM issue WHERE id = $1",
+    ] {
+        tx.run(text, args![issue_id]).await?;
+    }
+    tx.run("INSERT INTO freezing (issue_id, alive_ms) VALUES ($1, $2)", args![issue_id, ABANDONED_MS])
+        .await?;
+    Ok(true)
+}

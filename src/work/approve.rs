@@ -6,7 +6,7 @@ use crate::{
         content::vendor::Duty,
         kernel::{Error, Result, clock::DAY_MS},
     },
-    store::{approvals, audit, issues, outbox},
+    store::{approvals, audit, freezing, issues, outbox},
 };
 
 /// What came of an approval.
@@ -54,6 +54,30 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     tx.commit().await?;
     ctx.wake.publish.notify_one();
     Ok(approved)
+}
+
+/// Takes an issue that waits for approval back to draft, so that it is fixed anew from the content as it is now; approvals are
+/// void.
+///
+/// # Errors
+/// `Conflict` if it does not wait for approval.
+pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
+        return Err(Error::not_found("this issue"));
+    };
+    let mut tx = ctx.db.begin().await?;
+    if !freezing::thaw(&mut tx, issue_id).await? {
+        return Err(Error::conflict(format!(
+            "only an issue that waits for approval can be taken back to draft, and this one is {}",
+            issue.state
+        )));
+    }
+    let detail = format!("{}/{} {}", issue.newsletter, issue.nominal_date, issue.content_hash);
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, "return-to-draft", issue_id, &detail).await?;
+    tx.commit().await?;
+    ctx.looks.forget();
+    ctx.wake.publish.notify_one();
+    Ok(())
 }
 
 /// Whether `actor` may approve issues: the operator may, and of the staff whoever vendor.toml says.

@@ -56,6 +56,11 @@ impl Looks {
         looks.get(what).is_some_and(|(looked_ms, again_ms)| (*looked_ms..*again_ms).contains(&now_ms))
     }
 
+    /// Lets nothing rest, after something was changed by hand.
+    pub(super) fn forget(&self) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
     /// Lets `what` rest until `again_ms`, a minute at most.
     fn rest(&self, what: String, now_ms: UtcMs, again_ms: UtcMs) {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -284,6 +284,11 @@ pub async fn steer(
         "pause" => approve::pause(&ctx, &id, who).await?,
         "resume" => approve::resume(&ctx, &id, who).await?,
         "cancel" => approve::cancel(&ctx, &id, who).await?,
+        "return-to-draft" => {
+            approve::return_to_draft(&ctx, &id, who).await?;
+            ctx.figures.forget();
+            return Ok(respond::see_other("/console"));
+        }
         _ => return Err(Problem::no_page()),
     }
     ctx.figures.forget();
@@ -317,6 +322,10 @@ fn actions(issue: &Issue, may_approve: bool) -> Vec<Action> {
     if issue.state == "frozen" && may_approve {
         let approve = action("Approve what is shown here", "approve", false, None);
         actions.push(Action { hash: Some(issue.content_hash.clone()), ..approve });
+    }
+    if issue.state == "frozen" {
+        let again = "It is fixed anew at once, from the content as it is now. Approvals of what is shown here are void.";
+        actions.push(action("Return to draft", "return-to-draft", true, Some(again)));
     }
     actions.push(if issue.control == "paused" {
         action("Resume", "resume", false, None)

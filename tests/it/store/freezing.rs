@@ -1,14 +1,14 @@
 //! Audiences that are stored in parts, and what is taken away of those that did not come to be.
 
 use partnercast::store::{
-    Db,
+    Db, approvals,
     audience::{Decision, insert},
-    freezing::{abandoned, begin, clear, end, give_up, go_on},
+    freezing::{abandoned, begin, clear, end, give_up, go_on, thaw},
 };
 
 use crate::harness::{
     START_MS, both_dbs,
-    databases::{in_tx, number},
+    databases::{execute, in_tx, number},
     outbox::Scene,
 };
 
@@ -68,5 +68,21 @@ both_dbs! {
         assert_eq!(abandoned(&db, START_MS + 50).await.unwrap(), None, "and says so");
         assert!(in_tx!(db, tx => end(tx, "iss_new2")));
         in_tx!(db, tx => give_up(tx, "iss_none"));
+    }
+
+    /// A frozen issue goes back to draft whole; one that is approved stays.
+    async fn thaw_takes_back_what_waits(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 3).await;
+        in_tx!(db, tx => approvals::approve(tx, &scene.issue, "Ida", START_MS));
+        assert!(!in_tx!(db, tx => thaw(tx, &scene.issue)), "approved");
+        execute(&db, "UPDATE issue SET state = 'frozen'", vec![]).await;
+        in_tx!(db, tx => approvals::give(tx, &scene.issue, "c0ffee", "Ida", START_MS));
+        assert!(in_tx!(db, tx => thaw(tx, &scene.issue)));
+        assert!(!in_tx!(db, tx => thaw(tx, &scene.issue)), "once");
+        for text in ["SELECT COUNT(*) FROM issue", "SELECT COUNT(*) FROM promise", "SELECT COUNT(*) FROM issue_approval"] {
+            assert_eq!(number(&db, text, vec![]).await, 0, "{text}");
+        }
+        assert_eq!(abandoned(&db, 0).await.unwrap().as_deref(), Some(scene.issue.as_str()));
+        assert_eq!(in_tx!(db, tx => clear(tx, &scene.issue, 100)), 3);
     }
 }

@@ -25,7 +25,7 @@ use super::{
 };
 use crate::harness::{
     both_dbs,
-    databases::{execute, in_tx, rows, values},
+    databases::{execute, in_tx, number, rows, values},
 };
 
 const MARCUS: &str = "marcus.adeyemi@brackenfold.example";
@@ -150,6 +150,31 @@ both_dbs! {
         pass(&rig, DUE_MS + 16 * MINUTE_MS).await;
         let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
         assert_eq!((told.verdict, told.on_time), (Some("kept"), 33));
+    }
+
+    /// A mistake found in time: back to draft, mended, fixed anew with another hash, and what was approved before is void.
+    async fn an_issue_returns_to_draft(db: Db) {
+        let rig = with_letter(db, "approval: required\nsecond_approval_above: 5\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let first = note(&rig).await;
+        approve::approve(&rig.ctx, &first.id, &first.content_hash, MARCUS).await.unwrap();
+        execute(&rig.ctx.db, "UPDATE partner SET name = 'Northlight Mended' WHERE slug = 'northlight'", vec![]).await;
+        approve::return_to_draft(&rig.ctx, &first.id, MARCUS).await.unwrap();
+        publish::tick(&rig.ctx).await.unwrap();
+        let again = note(&rig).await;
+        assert!(again.id != first.id && again.content_hash != first.content_hash && again.state == "frozen");
+        let stale = approve::approve(&rig.ctx, &again.id, &first.content_hash, INGRID).await.unwrap_err();
+        assert_eq!(stale.kind(), Kind::Conflict);
+        assert_eq!(approve::approve(&rig.ctx, &again.id, &again.content_hash, INGRID).await.unwrap(), Approved::Missing(1));
+        approve::approve(&rig.ctx, &again.id, &again.content_hash, MARCUS).await.unwrap();
+        let error = approve::return_to_draft(&rig.ctx, &again.id, MARCUS).await.unwrap_err();
+        assert!(error.public().contains("this one is approved"), "{error}");
+        pass(&rig, DUE_MS + 17 * MINUTE_MS).await;
+        let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
+        assert_eq!((told.verdict, told.eligible), (Some("kept"), 33), "each once");
+        let stray = "SELECT COUNT(*) FROM audience_decision WHERE issue_id = $1";
+        assert_eq!(number(&rig.ctx.db, stray, values![&first.id]).await, 0);
     }
 
     /// Two subjects want many readers; with too few the issue is refused, in the plan already.
