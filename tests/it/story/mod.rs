@@ -26,6 +26,7 @@ mod preview;
 mod process_faults;
 mod processes;
 mod promises;
+mod real_time;
 mod recall;
 mod release;
 mod revisions;
