@@ -6,6 +6,7 @@ mod audience;
 pub mod bounce;
 pub mod bundle;
 pub mod cache;
+pub mod calendars;
 pub mod cobrand;
 pub mod compose;
 pub mod context;

@@ -1,6 +1,7 @@
 //! The console: what is promised, what is on its way, and how it went; for marketers and channel managers.
 
 pub mod bundle;
+pub mod calendar;
 pub mod content;
 pub mod dead_letters;
 pub mod diff;
