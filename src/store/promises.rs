@@ -282,6 +282,8 @@ pub async fn hours(db: &Db, asked: Asked<'_>, limit: i64) -> Result<Vec<Hours>> 
 pub struct ZoneHours {
     /// IANA zone of the readers.
     pub reader_zone: String,
+    /// When the first of them is due; where all are skipped, when it would have been.
+    pub first_due_ms: UtcMs,
     /// What a clock change or a rule of the calendar did to it.
     pub note: Option<String>,
     /// Whether a rule of the calendar took it back beforehand.
@@ -305,7 +307,7 @@ pub struct Readers<'a> {
 }
 
 /// Promises by local time and zone of the readers, from the local time `from_local` to `until_local`
-/// (`YYYY-MM-DDTHH:MM`), at most 20,000. Those of several partners in a zone are one, due when the last of them is.
+/// (`YYYY-MM-DDTHH:MM`), at most 20,000. Those of several partners in a zone are one.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -316,7 +318,9 @@ pub async fn by_zone(
     until_local: &str,
 ) -> Result<Vec<ZoneHours>> {
     db.all(
-        "SELECT newsletter, nominal_local, reader_zone, MAX(issue_id) AS issue_id, MAX(due_ms) AS due_ms,
+        "SELECT newsletter, nominal_local, reader_zone, MAX(issue_id) AS issue_id,
+             COALESCE(MIN(CASE WHEN skipped THEN NULL ELSE due_ms END), MIN(due_ms)) AS first_due_ms,
+             COALESCE(MAX(CASE WHEN skipped THEN NULL ELSE due_ms END), MAX(due_ms)) AS due_ms,
              MAX(due_ms + on_time_ms) AS deadline_ms,
              CAST(SUM(CASE WHEN skipped THEN 0 ELSE eligible - suppressed END) AS BIGINT) AS eligible,
              CAST(SUM(suppressed) AS BIGINT) AS suppressed,

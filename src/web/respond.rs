@@ -166,3 +166,19 @@ pub fn redirect(status: StatusCode, to: &str) -> Response {
         Err(_) => StatusCode::NOT_FOUND.into_response(),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_known_however_it_is_named() {
+        let named = |value: &'static str| names(&HeaderValue::from_static(value), "W/\"ab\"");
+        for known in ["W/\"ab\"", "\"ab\"", "*", " * ", "\"x\", W/\"ab\"", "\"x\",\"ab\""] {
+            assert!(named(known), "{known}");
+        }
+        for other in ["", "ab", "W/ab", "\"abc\"", "W/\"a\"", "\"x\", *"] {
+            assert!(!named(other), "{other}");
+        }
+    }
+}

@@ -274,9 +274,9 @@ fn of_date(OnDay { day, title, date }: &OnDay, month: &Month) -> Line {
             Some(format!("{first} to {last_day}, {last}"))
         }
     };
-    let is_moved = date.notes.iter().any(|note| note.contains(": moved from "));
     let mut badges = vec![standing(date)];
-    badges.extend((is_moved && !date.state.is_off()).then(|| Badge::new("warn", "moved")));
+    let is_usual = date.notes.is_empty() || date.state.is_off();
+    badges.extend((!is_usual).then(|| Badge::new("warn", "not as usual")));
     let written = date.written.as_ref().map(|reference| format!("/console/content/{reference}"));
     let href = match written {
         Some(href) if date.issue.is_none() && date.verdict.is_none() => href,

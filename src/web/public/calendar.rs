@@ -76,6 +76,8 @@ pub struct Series {
     pub cadence: String,
     /// How it kept its last promises.
     pub kept: Option<String>,
+    /// The calendar of it alone, where this one holds more.
+    pub href: Option<String>,
 }
 
 /// An entry.
@@ -235,6 +237,9 @@ fn view(
         title: authored(&series.title),
         cadence: series.cadence.as_ref().map(|cadence| strings.cadence(cadence)).unwrap_or_default(),
         kept: kept_words(strings, series.kept),
+        href: calendar.partner.as_ref().filter(|_| !calendar.is_one).map(|partner| {
+            calendars::path(ctx, Some(&series.slug), Some((partner.slug.as_str(), calendar.zone)))
+        }),
     });
     let zone = calendar.zone.name().replace('_', " ");
     let (behind, ahead): (Vec<Item>, Vec<Item>) =
@@ -285,6 +290,7 @@ impl View {
                 title: "Fold Forward".into(),
                 cadence: "on the second Tuesday of the month at 09:00".into(),
                 kept: Some("On time lately: 11 of 12".into()),
+                href: Some("/calendars/def".into()),
             }],
             ahead: vec![
                 line(1_802_185_200_000, "Fold Forward", Some("The first 24 hours"), None, &[]),

@@ -9,17 +9,22 @@ use crate::{
     store::{Db, revisions},
 };
 
-/// The vendor's own file, which says in which zone the vendor is.
-const VENDOR: &str = "vendor.toml";
+/// The files that say where the vendor and partners are, and what kind of partners they are.
+const PLACES: [&str; 2] = ["vendor.toml", "roster/partners.csv"];
+/// The file that says where people are.
+const PEOPLE: &str = "roster/contacts.csv";
 
-/// The latest change of what decides about every newsletter: the calendar's rules with their calendars, and the vendor.
+/// The latest change of what decides about every newsletter: the calendar's rules with their calendars, and who is where;
+/// for `several` zones at once also the people, who say which zones there are.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn of_rules(db: &Db) -> Result<UtcMs> {
+pub(super) async fn of_rules(db: &Db, several: bool) -> Result<UtcMs> {
     let mut files = revisions::last_changes(db, "rules/").await?;
     files.retain(|(path, _)| path == CALENDAR || path.ends_with(".ics"));
-    files.extend(revisions::last_changes(db, VENDOR).await?);
+    for path in PLACES.into_iter().chain(several.then_some(PEOPLE)) {
+        files.extend(revisions::last_changes(db, path).await?);
+    }
     Ok(latest(&files))
 }
 

@@ -15,9 +15,10 @@ use crate::{
         program::{Cadence, PromiseVerdict, calendar::DAYS_MAX},
     },
     store::{
-        audit, contents,
+        audit,
         issues::{self, Issue},
         promises::{self, NewPromise, ZoneHours},
+        revisions,
     },
     work::{
         context::Context,
@@ -133,7 +134,7 @@ pub(super) async fn dates(ctx: &Context, ask: &Ask<'_>) -> Result<Vec<Date>> {
     }
     let stored = issues::between(&ctx.db, slug, &from_local[..10], &until_local[..10]).await?;
     let changes = Changes::load(&ctx.db, ask.rules_ms, &asset.reference).await?;
-    let since_ms = contents::first_stored_ms(&ctx.db, &asset.path).await?.unwrap_or(UtcMs::MAX);
+    let since_ms = revisions::head_since_ms(&ctx.db, &asset.path).await?.unwrap_or(UtcMs::MAX);
     let kinds = ask.readers.kinds(newsletter, &library.rules.calendar);
     let now_ms = ctx.now_ms();
     let entered = ledger.keys().filter_map(|local| parse(local));
@@ -149,7 +150,7 @@ pub(super) async fn dates(ctx: &Context, ask: &Ask<'_>) -> Result<Vec<Date>> {
                 Told::of_rules(promised.iter().map(AsRef::as_ref))
             }
         };
-        // What was over before the newsletter was there was never promised.
+        // What a file says now was promised from the moment it was stored, not before.
         let Some(told) = told.filter(|told| told.is_entered || told.last_due_ms >= since_ms) else {
             continue;
         };

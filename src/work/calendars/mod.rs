@@ -57,6 +57,8 @@ pub struct Calendar {
 
 /// A newsletter in a calendar.
 pub struct Series {
+    /// Its slug.
+    pub slug: String,
     /// Its title as authored.
     pub title: String,
     /// When it comes; none for a cadence that nobody can read.
@@ -148,7 +150,7 @@ async fn all_series(
     locale: &Locale,
     partner: Option<&Partner>,
 ) -> Result<Vec<Series>> {
-    let rules_ms = changes::of_rules(&ctx.db).await?;
+    let rules_ms = changes::of_rules(&ctx.db, partner.is_none()).await?;
     let now_ms = ctx.now_ms();
     let window = Window { from_ms: now_ms - BACK_MS, until_ms: now_ms + AHEAD_MS, ahead_max: AHEAD_MAX };
     let mut all = Vec::new();
@@ -158,6 +160,7 @@ async fn all_series(
         let record =
             kept::newsletter(ctx, asset.slug(), partner.map(|partner| partner.slug.as_str())).await?;
         all.push(Series {
+            slug: asset.slug().to_owned(),
             title: title_in(library, asset, locale),
             cadence: Cadence::parse(&newsletter.cadence).ok(),
             kept: (record.kept, record.kept + record.broken),

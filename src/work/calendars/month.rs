@@ -122,7 +122,7 @@ pub async fn month(ctx: &Context, asked: Asked<'_>) -> Result<Month> {
         return Err(Error::not_found(format!("a newsletter `{slug}`")));
     }
     let readers = Readers::all(&ctx.db, asked.partner).await?;
-    let rules_ms = changes::of_rules(&ctx.db).await?;
+    let rules_ms = changes::of_rules(&ctx.db, true).await?;
     let start = |day: NaiveDate| resolve(day.and_time(chrono::NaiveTime::MIN), zone).at_ms;
     let window = Window { from_ms: start(first) - DAY_MS, until_ms: start(next), ahead_max: usize::MAX };
     let locale = &vendor.default_locale;

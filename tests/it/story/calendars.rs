@@ -248,4 +248,24 @@ both_dbs! {
             assert_eq!(get(&rig, &format!("/console/calendar.json?{query}")).await.0, status, "{query}");
         }
     }
+
+    /// A webinar that is held at another hour is the same entry at a higher number; so is the one in its bundle.
+    async fn a_webinar_keeps_its_entry(db: Db) {
+        let rig = Rig::new(db).await;
+        let folder = Folder::new();
+        let reference = "webinars/live-restore-in-20-minutes";
+        let alone = format!("/p/northlight/{reference}/calendar.ics");
+        let before = entries(&get(&rig, &alone).await.1).remove(0);
+        let text = fs::read_to_string(folder.0.path().join(format!("{reference}.md"))).unwrap();
+        folder.write(&format!("{reference}.md"), &text.replace("start: 2027-01-21", "start: 2027-01-22"));
+        folder.sync(&rig).await;
+        let after = entries(&get(&rig, &alone).await.1).remove(0);
+        assert_eq!(after.uid, before.uid);
+        assert!(after.sequence > before.sequence && after.start.starts_with("20270122"), "{before:?} {after:?}");
+        let all = feed(&rig, &path_of(&rig, None, Some(CHICAGO))).await;
+        assert!(all.contains(&after), "{all:#?}");
+        let one = get(&rig, &path_of(&rig, None, Some(CHICAGO))).await.1;
+        let own = path_of(&rig, Some("fold-forward"), Some(CHICAGO));
+        assert!(one.contains(&format!("href=\"{own}\"")), "each newsletter's own calendar is linked: {one}");
+    }
 }
