@@ -1,6 +1,6 @@
 //! Who did what. Append-only.
 
-use super::{Tx, sql::args};
+use super::{Db, Tx, sql::args};
 use crate::domain::kernel::{Random, Result, clock::UtcMs, id::EventId};
 
 /// Writes one entry.
@@ -22,4 +22,19 @@ pub async fn record(
     )
     .await
     .map(|_| ())
+}
+
+/// When `action` was last done to `subject` since `since_ms`, in milliseconds; none where it was not.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn last_ms(db: &Db, action: &str, subject: &str, since_ms: UtcMs) -> Result<Option<UtcMs>> {
+    // Keys begin with the time, so that nothing before it is looked at.
+    let row: Option<(Option<i64>,)> = db
+        .opt(
+            "SELECT MAX(at_ms) FROM audit WHERE id >= $1 AND action = $2 AND subject = $3",
+            args![EventId::since(since_ms).to_string(), action, subject],
+        )
+        .await?;
+    Ok(row.and_then(|(at_ms,)| at_ms))
 }

@@ -268,6 +268,21 @@ pub async fn named(
     .await
 }
 
+/// Issues of a newsletter that are promised for the dates `first` to `last`, `YYYY-MM-DD`, by date, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn between(db: &Db, newsletter: &str, first: &str, last: &str) -> Result<Vec<Issue>> {
+    db.all(
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, paused_because,
+             on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, released_ms, done_ms
+         FROM issue WHERE newsletter = $1 AND nominal_date >= $2 AND nominal_date <= $3
+         ORDER BY nominal_date LIMIT 1000",
+        args![newsletter, first, last],
+    )
+    .await
+}
+
 /// Whether an issue of this newsletter and date is there already.
 ///
 /// # Errors

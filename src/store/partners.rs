@@ -256,6 +256,16 @@ pub async fn zones(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(zone,)| zone).collect())
 }
 
+/// The slugs of all partners, in their order, at most 200,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn slugs(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> =
+        db.all("SELECT slug FROM partner ORDER BY slug LIMIT 200000", Vec::new()).await?;
+    Ok(rows.into_iter().map(|(slug,)| slug).collect())
+}
+
 /// The partners and zones of readers, a contact's own or else the partner's, each pair once, at most 200,000.
 ///
 /// # Errors

@@ -296,6 +296,67 @@ pub async fn issues_between(
     .await
 }
 
+/// Promises of one local time to readers in one zone taken together, as counted last.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct ZoneHours {
+    /// IANA zone of the readers.
+    pub reader_zone: String,
+    /// When the first of them is due; where all are skipped, when it would have been.
+    pub first_due_ms: UtcMs,
+    /// What a clock change or a rule of the calendar did to it.
+    pub note: Option<String>,
+    /// Whether a rule of the calendar took it back beforehand.
+    pub skipped_whole: bool,
+    /// When it was counted last.
+    pub counted_ms: Option<UtcMs>,
+    /// Where and how it stands.
+    #[sqlx(flatten)]
+    pub hours: Hours,
+}
+
+/// Whose promises are asked for; what is left out restricts nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Readers<'a> {
+    /// The newsletter's slug.
+    pub newsletter: &'a str,
+    /// To readers of this partner.
+    pub partner: Option<&'a str>,
+    /// To readers in this IANA zone.
+    pub zone: Option<&'a str>,
+}
+
+/// Promises by local time and zone of the readers, from the local time `from_local` to `until_local`
+/// (`YYYY-MM-DDTHH:MM`), at most 20,000. Those of several partners in a zone are one.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn by_zone(
+    db: &Db,
+    readers: Readers<'_>,
+    from_local: &str,
+    until_local: &str,
+) -> Result<Vec<ZoneHours>> {
+    db.all(
+        "SELECT newsletter, nominal_local, reader_zone, MAX(issue_id) AS issue_id,
+             COALESCE(MIN(CASE WHEN skipped THEN NULL ELSE due_ms END), MIN(due_ms)) AS first_due_ms,
+             COALESCE(MAX(CASE WHEN skipped THEN NULL ELSE due_ms END), MAX(due_ms)) AS due_ms,
+             MAX(due_ms + on_time_ms) AS deadline_ms,
+             CAST(SUM(CASE WHEN skipped THEN 0 ELSE eligible - suppressed END) AS BIGINT) AS eligible,
+             CAST(SUM(suppressed) AS BIGINT) AS suppressed,
+             CAST(SUM(CASE WHEN skipped THEN eligible ELSE 0 END) AS BIGINT) AS skipped,
+             CAST(SUM(on_time) AS BIGINT) AS on_time, CAST(SUM(accepted) AS BIGINT) AS accepted,
+             MAX(because) AS because, MAX(note) AS note, MAX(counted_ms) AS counted_ms,
+             MIN(CASE WHEN skipped THEN 1 ELSE 0 END) = 1 AS skipped_whole
+         FROM promise
+         WHERE newsletter = $1 AND nominal_local >= $4 AND nominal_local <= $5
+           AND ($2 IS NULL OR partner_slug = $2) AND ($3 IS NULL OR reader_zone = $3)
+         GROUP BY newsletter, nominal_local, reader_zone
+         ORDER BY nominal_local, reader_zone LIMIT 20000",
+        args![readers.newsletter, readers.partner, readers.zone, from_local, until_local],
+    )
+    .await
+}
+
 /// A promise in one zone as it stands now, while it is being kept.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Promise {

@@ -205,3 +205,21 @@ pub async fn head_since_ms(db: &Db, path: &str) -> Result<Option<UtcMs>> {
         .await?;
     Ok(row.and_then(|(since_ms,)| since_ms))
 }
+
+/// When each path that begins with `prefix` was last given a text or taken away, the last path first, at most 1,000. Grows
+/// with every change, whichever it is, and never shrinks.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn last_changes(db: &Db, prefix: &str) -> Result<Vec<(String, UtcMs)>> {
+    let plain = like_plain(prefix);
+    db.all(
+        "SELECT path, MAX(at_ms) AS at_ms FROM (
+             SELECT path, since_ms AS at_ms FROM content_history WHERE path LIKE $1 ESCAPE '!'
+             UNION ALL
+             SELECT path, at_ms FROM content_removal WHERE path LIKE $1 ESCAPE '!') c
+         GROUP BY path ORDER BY path DESC LIMIT $2",
+        args![format!("{plain}%"), FEW],
+    )
+    .await
+}

@@ -62,6 +62,11 @@ impl Problem {
         Self { status: StatusCode::TOO_MANY_REQUESTS, error: Error::conflict(text), wait: Some(wait) }
     }
 
+    /// It was there, and is no more.
+    pub fn gone(why: &str) -> Self {
+        Self { status: StatusCode::GONE, error: Error::conflict(why), wait: None }
+    }
+
     /// The asker must sign in first.
     pub fn sign_in() -> Self {
         let text = "Sign in first: `partnercast sign-in` prints a link that works once, for ten minutes.";
@@ -206,6 +211,7 @@ fn sentence(text: &str) -> String {
 fn title(status: StatusCode) -> &'static str {
     match status {
         StatusCode::NOT_FOUND => "There is nothing here",
+        StatusCode::GONE => "This is no longer available",
         StatusCode::UNAUTHORIZED => "You are not signed in",
         StatusCode::FORBIDDEN => "That is not allowed",
         StatusCode::CONFLICT => "It has changed meanwhile",

@@ -62,6 +62,13 @@ pub fn untraced(response: Response) -> Response {
     response
 }
 
+/// What an address shows that nobody can guess: search engines leave it alone, and it is told to no other site.
+pub fn by_capability(mut response: Response) -> Response {
+    set(response.headers_mut(), header::REFERRER_POLICY, "no-referrer");
+    set(response.headers_mut(), HeaderName::from_static("x-robots-tag"), "noindex");
+    response
+}
+
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.insert(name, HeaderValue::from_static(value));
 }

@@ -4,16 +4,19 @@ use std::collections::BTreeMap;
 
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{Html, IntoResponse, Response},
 };
 use serde::Serialize;
 
 use super::{error::Problem, frame::Frame, headers::private};
 use crate::{
-    domain::kernel::{Result, clock::UtcMs},
+    domain::kernel::{
+        Result,
+        clock::{UtcMs, utc},
+    },
     render::Templates,
-    work::Context,
+    work::{Context, tokens::sha256_hex},
 };
 
 /// What a handler answers with.
@@ -51,6 +54,51 @@ pub fn attachment(media_type: &'static str, name: &str, bytes: Vec<u8>) -> Respo
         (header::CONTENT_DISPOSITION, format!("attachment; filename=\"{name}\"")),
     ];
     private((headers, bytes).into_response())
+}
+
+/// The media type of calendars (RFC 5545 section 8.1).
+pub const CALENDAR: &str = "text/calendar; charset=utf-8";
+
+/// How an answer is kept by whoever asked.
+#[derive(Debug, Clone, Copy)]
+pub struct Kept {
+    /// When it last changed.
+    pub changed_ms: UtcMs,
+    /// How long it need not be asked for again, in seconds.
+    pub seconds: u32,
+}
+
+/// What programs ask for again and again: with what they need to ask whether it has changed, and nothing where it has not
+/// (RFC 9110 section 13.1.2).
+pub fn revalidated(
+    ctx: &Context,
+    asked: &HeaderMap,
+    media_type: &'static str,
+    bytes: Vec<u8>,
+    kept: Kept,
+) -> Response {
+    // A weak one: the bytes may be packed on their way.
+    let tag = format!("W/\"{}\"", &sha256_hex(&bytes)[..32]);
+    // The demo's calendar runs ahead, and nothing may have changed in the future (RFC 9110 section 8.8.2.1).
+    let changed =
+        utc(kept.changed_ms.min(ctx.clock.wall_ms())).format("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let is_known = asked.get_all(header::IF_NONE_MATCH).iter().any(|value| names(value, &tag));
+    let headers = [
+        (header::ETAG, tag),
+        (header::LAST_MODIFIED, changed),
+        (header::CACHE_CONTROL, format!("private, max-age={}", kept.seconds)),
+    ];
+    if is_known {
+        return (StatusCode::NOT_MODIFIED, headers).into_response();
+    }
+    (headers, [(header::CONTENT_TYPE, media_type)], bytes).into_response()
+}
+
+/// Whether `If-None-Match` names the tag, as weak tags are compared (RFC 9110 section 8.8.3.2).
+fn names(value: &HeaderValue, tag: &str) -> bool {
+    let opaque = |tag: &str| tag.trim().trim_start_matches("W/").to_owned();
+    let value = value.to_str().unwrap_or_default();
+    value.trim() == "*" || value.split(',').any(|one| opaque(one) == opaque(tag))
 }
 
 /// Live parts of a page: their HTML by element id.
@@ -116,5 +164,21 @@ pub fn redirect(status: StatusCode, to: &str) -> Response {
         Ok(location) => (status, [(header::LOCATION, location)]).into_response(),
         // Only a target with control characters comes here; none is stored.
         Err(_) => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_is_known_however_it_is_named() {
+        let named = |value: &'static str| names(&HeaderValue::from_static(value), "W/\"ab\"");
+        for known in ["W/\"ab\"", "\"ab\"", "*", " * ", "\"x\", W/\"ab\"", "\"x\",\"ab\""] {
+            assert!(named(known), "{known}");
+        }
+        for other in ["", "ab", "W/ab", "\"abc\"", "W/\"a\"", "\"x\", *"] {
+            assert!(!named(other), "{other}");
+        }
     }
 }

@@ -136,6 +136,8 @@ fn pages() -> Routes {
         .route("/p/{partner}/talk-to-us", get(public::form::talk).post(public::form::talk_sent))
         .route("/p/{partner}/{folder}/{slug}", get(public::asset::page).post(public::form::asset_sent))
         .route("/p/{partner}/{folder}/{slug}/document.pdf", get(public::document::download))
+        .route("/p/{partner}/{folder}/{slug}/calendar.ics", get(public::calendar::session))
+        .route("/calendars/{name}", get(public::calendar::show))
         .route("/r/{access}", get(public::thanks::page).post(public::thanks::talk))
         .route("/r/{access}/document.pdf", get(public::thanks::document))
 }
@@ -168,6 +170,8 @@ fn console_routes() -> Routes {
         .route("/console/audience/{newsletter}/{date}", get(console::audience::page))
         .route("/console/promises", get(console::promises::list))
         .route("/console/promises/{newsletter}/{date}", get(console::promises::page))
+        .route("/console/calendar", get(console::calendar::page))
+        .route("/console/calendar.json", get(console::calendar::document))
         .route("/console/dead-letters", get(console::dead_letters::page))
         .route("/console/dead-letters/again", post(console::dead_letters::again))
         .route("/console/renditions/{id}", get(console::content::rendition))

@@ -75,6 +75,8 @@ fn every_page_renders_with_every_sample() {
     samples.public("home", "public/home", &public::home::View::sample());
     samples.public("thanks", "public/thanks", &public::thanks::View::sample());
     samples.public("preferences", "public/preferences", &public::preferences::View::sample());
+    samples.public("calendar-feed", "public/calendar", &public::calendar::View::sample());
+    samples.public("calendar-vendor", "public/calendar_vendor", &public::calendar::View::sample());
     samples.app("teaser", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample());
     samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
@@ -92,6 +94,14 @@ fn every_page_renders_with_every_sample() {
     samples.app("audience", "console/audience", Area::Console, &console::audience::View::sample());
     samples.app("promises", "console/promises", Area::Console, &console::promises::ListView::sample());
     samples.app("promise", "console/promise", Area::Console, &console::promises::View::sample());
+    for empty in [false, true] {
+        samples.app(
+            &format!("calendar-{empty}"),
+            "console/calendar",
+            Area::Console,
+            &console::calendar::View::sample(empty),
+        );
+    }
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());

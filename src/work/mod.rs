@@ -7,6 +7,7 @@ pub mod bounce;
 mod budget;
 pub mod bundle;
 pub mod cache;
+pub mod calendars;
 pub mod cobrand;
 pub mod compose;
 pub mod context;

@@ -36,6 +36,8 @@ pub struct Preferences {
     pub this_newsletter: Option<String>,
     /// The language of that mail.
     pub locale: Locale,
+    /// The zone whose clocks they go by, for readers of newsletters.
+    pub zone: Option<chrono_tz::Tz>,
 }
 
 /// Why somebody got a mail.
@@ -93,7 +95,14 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
             kept: (record.kept, record.kept + record.broken),
         });
     }
+    let zone = if is_newsletter {
+        let contact = partners::contact_at(&ctx.db, &mail.recipient_key).await?;
+        Some(contact.and_then(|stored| stored.contact.zone).unwrap_or(partner.zone))
+    } else {
+        None
+    };
     Ok(Preferences {
+        zone,
         name: mail.recipient_name,
         email_masked: masked(&mail.recipient_key),
         partner,

@@ -133,6 +133,89 @@ impl AccessToken {
     }
 }
 
+/// Bytes of a zone's key in a token.
+const ZONE_BYTES: usize = 8;
+
+/// Which calendar a link shows: that of a newsletter or of a partner, or of a newsletter for a partner. It holds keys made
+/// of slugs and the reader's zone, so it says nothing to whoever does not know what there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct CalendarToken {
+    newsletter: [u8; 16],
+    partner: [u8; 16],
+    zone: [u8; ZONE_BYTES],
+}
+
+impl CalendarToken {
+    /// For `newsletter`, or all that the partner gets; as promised to readers of `partner` in `zone`, or for the vendor's
+    /// own people. One of the two slugs must be given.
+    pub fn new(newsletter: Option<&str>, partner: Option<(&str, &str)>) -> Self {
+        let mut token = Self { newsletter: [0; 16], partner: [0; 16], zone: [0; ZONE_BYTES] };
+        if let Some(newsletter) = newsletter {
+            token.newsletter = key("newsletter", newsletter);
+        }
+        if let Some((partner, zone)) = partner {
+            token.partner = key("partner", partner);
+            token.zone = key("zone", zone);
+        }
+        token
+    }
+
+    /// Whether it is about one newsletter.
+    pub fn names_newsletter(&self) -> bool {
+        self.newsletter != [0; 16]
+    }
+
+    /// Whether it is for a partner's readers.
+    pub fn names_partner(&self) -> bool {
+        self.partner != [0; 16]
+    }
+
+    /// Whether it is about the newsletter with this slug.
+    pub fn is_newsletter(&self, slug: &str) -> bool {
+        self.newsletter == key("newsletter", slug)
+    }
+
+    /// Whether it is for readers of the partner with this slug.
+    pub fn is_partner(&self, slug: &str) -> bool {
+        self.partner == key("partner", slug)
+    }
+
+    /// Whether it is for readers in the zone with this name.
+    pub fn is_zone(&self, name: &str) -> bool {
+        self.zone == key("zone", name)
+    }
+
+    /// Signs it.
+    pub fn sign(&self, keys: &Keys) -> String {
+        keys.sign(Purpose::Calendar, &[&self.newsletter[..], &self.partner, &self.zone].concat())
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// `NotFound` if we did not sign it, or it is about nothing.
+    pub fn verify(keys: &Keys, token: &str) -> Result<Self> {
+        let payload: [u8; 32 + ZONE_BYTES] = keys.verify(Purpose::Calendar, token)?;
+        let (newsletter, rest) = payload.split_at(16);
+        let (partner, zone) = rest.split_at(16);
+        let wrong = |_| Error::not_found("this link");
+        let token = Self {
+            newsletter: newsletter.try_into().map_err(wrong)?,
+            partner: partner.try_into().map_err(wrong)?,
+            zone: zone.try_into().map_err(wrong)?,
+        };
+        let about_something = token.names_newsletter() || token.names_partner();
+        about_something.then_some(token).ok_or_else(|| Error::not_found("this link"))
+    }
+}
+
+/// The first bytes of SHA-256 of a word of its kind.
+fn key<const N: usize>(kind: &str, word: &str) -> [u8; N] {
+    let mut first = [0; N];
+    first.copy_from_slice(&digest_of(&[kind, word])[..N]);
+    first
+}
+
 /// The token of an offer's link.
 pub fn offer_token(keys: &Keys, offer: OfferId) -> String {
     keys.sign(Purpose::Offer, &offer.to_bytes())
@@ -160,6 +243,23 @@ mod tests {
         let read = MailToken::verify(&keys, Purpose::Click, &token).unwrap();
         assert_eq!((read.delivery, read.rendition_id()), (delivery, rendition));
         assert!(MailToken::verify(&keys, Purpose::Preferences, &token).is_err());
+    }
+
+    #[test]
+    fn a_calendar_token_says_whose_it_is_and_no_more() {
+        let keys = Keys::new(&[vec![7; 32]]).unwrap();
+        let made = CalendarToken::new(Some("fold-forward"), Some(("northlight", "America/Chicago")));
+        let signed = made.sign(&keys);
+        let read = CalendarToken::verify(&keys, &signed).unwrap();
+        assert_eq!(read, made);
+        assert!(read.is_newsletter("fold-forward") && !read.is_newsletter("northlight"));
+        assert!(read.is_partner("northlight") && read.is_zone("America/Chicago") && !read.is_zone("UTC"));
+        let all = CalendarToken::new(None, Some(("northlight", "UTC")));
+        assert!(all.names_partner() && !all.names_newsletter() && all.sign(&keys) != signed);
+        let vendor = CalendarToken::new(Some("fold-forward"), None);
+        assert!(!vendor.names_partner() && vendor.names_newsletter());
+        assert!(CalendarToken::verify(&keys, &CalendarToken::new(None, None).sign(&keys)).is_err());
+        assert!(MailToken::verify(&keys, Purpose::Preferences, &signed).is_err());
     }
 
     #[test]

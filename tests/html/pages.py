@@ -22,7 +22,7 @@ TEMPLATES = ROOT / "templates/pages"
 # A partner a language: their pages and their mail.
 PARTNERS = {"en": "northlight", "ar": "dune-gate", "ja": "hoshikawa"}
 # Templates that are shown in the reader's language.
-PUBLIC = ["home", "asset", "talk", "thanks", "problem", "withdrawn", "preferences"]
+PUBLIC = ["home", "asset", "talk", "thanks", "problem", "withdrawn", "preferences", "calendar"]
 # Kinds of content that customers may open.
 FOLDERS = {"blog", "whitepapers", "webinars", "case-studies", "videos", "datasheets"}
 CONSOLE = [
@@ -33,6 +33,7 @@ CONSOLE = [
     (r"/console/issues/.+/people/[^/]+", "person"),
     (r"/console/audience/[^.]+", "audience"),
     (r"/console/promises", "promises"),
+    (r"/console/calendar", "calendar"),
     (r"/console/promises/.+", "promise"),
     (r"/console/dead-letters", "dead_letters"),
     (r"/console/leads", "leads"),
@@ -244,6 +245,12 @@ class Walk:
         path = "whitepapers/proof-of-recovery"
         for lang in PARTNERS:
             self.keep("console/preview", demo.ask(f"/console/content/{path}?lang={lang}"))
+        for slug in PARTNERS.values():
+            [calendar] = links(demo.ask(f"/console/partners/{slug}"), r"/calendars/.+")
+            self.keep("public/calendar", demo.ask(calendar))
+        [calendar, *_] = links(demo.ask("/console/promises"), r"/calendars/.+")
+        self.keep("public/calendar_vendor", demo.ask(calendar))
+        self.keep("console/calendar", demo.ask("/console/calendar?month=2028-01&partner=northlight"))
         self.keep("problem", demo.ask("/console/issues/none"), 404)
         listed = self.keep("console/suppressions", demo.ask("/console/suppressions"))
         add = form(listed, "/add")

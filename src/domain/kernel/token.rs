@@ -36,6 +36,8 @@ pub enum Purpose {
     ReturnPath,
     /// Unsubscribe by writing to an address.
     UnsubscribeMail,
+    /// Look into a calendar of newsletters and webinars, and nothing else.
+    Calendar,
 }
 
 impl Purpose {
@@ -50,6 +52,7 @@ impl Purpose {
             Self::Doctor => b"doctor",
             Self::ReturnPath => b"return-path",
             Self::UnsubscribeMail => b"unsubscribe-mail",
+            Self::Calendar => b"calendar",
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod audience;
 pub mod bundle;
+pub mod calendar;
 pub mod content;
 pub mod dead_letters;
 pub mod diff;

@@ -20,7 +20,7 @@ use crate::{
         respond::{self, Answer},
         view::{Fact, chart::Bar, counted, when::time_of_day},
     },
-    work::{Context, kept},
+    work::{Context, calendars, kept},
 };
 
 /// The list.
@@ -66,6 +66,8 @@ pub struct View {
     pub text: String,
     /// Its page for customers.
     pub home: String,
+    /// The calendar of all that it gets, to subscribe to.
+    pub calendar: String,
     /// Who works there.
     pub contacts: Vec<Contact>,
     /// Its leads.
@@ -141,6 +143,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
             region_label(partner.region)
         ),
         home: format!("/p/{slug}"),
+        calendar: calendars::path(&ctx, None, Some((&slug, partner.zone))),
         contacts: contacts
             .into_iter()
             .map(|stored| Contact {
@@ -254,6 +257,7 @@ impl View {
             name: "Northlight MSP".into(),
             text: "Managed service provider, platinum tier, Minneapolis, Americas".into(),
             home: "/p/northlight".into(),
+            calendar: "/calendars/abc".into(),
             contacts: vec![Contact {
                 name: "Luis Ortega".into(),
                 roles: "sales".into(),

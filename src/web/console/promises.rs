@@ -24,7 +24,7 @@ use crate::{
         },
     },
     work::{
-        Context,
+        Context, calendars,
         kept::{self, Clocks, Occurrence, Record},
     },
 };
@@ -53,6 +53,8 @@ pub struct Card {
     pub beside: String,
     /// The first first.
     pub marks: Vec<Mark>,
+    /// Its calendar, to subscribe to.
+    pub calendar: Option<String>,
 }
 
 /// A date and how it went.
@@ -124,7 +126,7 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let records = kept::newsletters(&ctx, None).await?;
     let clocks = kept::clocks(&ctx, None).await?;
     let view = ListView {
-        newsletters: records.into_iter().map(card).collect(),
+        newsletters: records.into_iter().map(|record| with_calendar(&ctx, record)).collect(),
         clocks: clocks_bar(&clocks),
         clocks_say: match clocks.kept_percent {
             Some(percent) => format!("{percent} % of the clocks that are over were stopped in time"),
@@ -175,6 +177,11 @@ pub async fn page(
     respond::page(&ctx, "console/promise", &frame, &view)
 }
 
+fn with_calendar(ctx: &Context, record: Record) -> Card {
+    let calendar = calendars::path(ctx, Some(&record.newsletter), None);
+    Card { calendar: Some(calendar), ..card(record) }
+}
+
 /// A newsletter with its last dates.
 pub fn card(record: Record) -> Card {
     let over = record.kept + record.broken;
@@ -206,6 +213,7 @@ pub fn card(record: Record) -> Card {
         },
         beside: beside.join(" · "),
         marks,
+        calendar: None,
     }
 }
 
@@ -315,6 +323,7 @@ impl ListView {
                         mark("12 Jan 2027", Some(PromiseVerdict::Kept)),
                         mark("9 Feb 2027", None),
                     ],
+                    calendar: Some("/calendars/abc".into()),
                 },
                 Card {
                     title: "Quarterly brief".into(),
@@ -322,6 +331,7 @@ impl ListView {
                     rate: "Nothing is over yet".into(),
                     beside: String::new(),
                     marks: Vec::new(),
+                    calendar: None,
                 },
             ],
             clocks: clocks_bar(&Clocks { kept_percent: Some(66), kept: 4, broken: 2, open: 1 }),

@@ -79,6 +79,8 @@ pub struct Event {
     pub length: String,
     /// Who speaks.
     pub people: String,
+    /// Its date for calendar programs, while it is ahead.
+    pub calendar: Option<String>,
 }
 
 /// A list with a title.
@@ -108,9 +110,11 @@ impl KindPart {
         let row = |name: &str, value: &str| Row { name: name.to_owned(), value: value.to_owned() };
         match &asset.detail {
             Detail::Webinar(webinar) => {
-                part.event = Some(event(webinar, setting, strings));
                 let begins = webinar.begins();
                 let is_ahead = begins.is_some_and(|begins| begins.timestamp_millis() > now_ms);
+                let path = format!("/p/{}/{}", setting.partner.slug, asset.reference);
+                let calendar = is_ahead.then(|| format!("{path}/calendar.ics{}", wanted.query()));
+                part.event = Some(Event { calendar, ..event(webinar, setting, strings) });
                 let (key, href) = if is_ahead {
                     ("register", &webinar.registration)
                 } else {
@@ -186,6 +190,7 @@ fn event(webinar: &Webinar, setting: &Setting, strings: &Strings) -> Event {
         at: at.unwrap_or_else(|| Moment { iso: String::new(), text: webinar.start.to_string() }),
         length: strings.count("minutes", ("minutes", webinar.duration_minutes.into()), &[]),
         people: people.join(" · "),
+        calendar: None,
     }
 }
 

@@ -2,6 +2,8 @@
 
 pub mod asset;
 pub mod brand;
+pub mod calendar;
+pub mod calendar_words;
 pub mod card;
 pub mod click;
 pub mod document;

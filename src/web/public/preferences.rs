@@ -10,7 +10,7 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{Head, Setting};
+use super::{Head, Setting, calendar::kept_words};
 use crate::{
     domain::{kernel::Error, partner::AudienceRole},
     render::Strings,
@@ -19,7 +19,7 @@ use crate::{
         visitor::Asking,
     },
     work::{
-        Context,
+        Context, calendars,
         preferences::{self, Because},
     },
 };
@@ -47,6 +47,19 @@ pub struct View {
     pub all_stopped: bool,
     /// All of them.
     pub newsletters: Vec<Line>,
+    /// The calendar of what they get.
+    pub calendar: Option<Calendar>,
+}
+
+/// Where a calendar is.
+#[derive(Debug, Serialize)]
+pub struct Calendar {
+    /// Its page.
+    pub href: String,
+    /// Where calendar programs subscribe, as their own kind of link.
+    pub webcal: String,
+    /// The same for any program.
+    pub https: String,
 }
 
 /// A newsletter.
@@ -105,11 +118,15 @@ pub async fn page(
             .map(|newsletter| newsletter.slug.clone()),
         stop_title: strings.fill("stop_title", &[("newsletter", &title)]),
         all_stopped: state.all_stopped,
+        calendar: state.zone.map(|zone| {
+            let slug = state.partner.slug.as_str();
+            Calendar::of(&ctx, &calendars::path(&ctx, None, Some((slug, zone))))
+        }),
         newsletters: state
             .newsletters
             .into_iter()
             .map(|newsletter| Line {
-                kept: kept(&strings, newsletter.kept),
+                kept: kept_words(&strings, newsletter.kept),
                 slug: newsletter.slug,
                 title: newsletter.title,
                 description: newsletter.cadence.map(|cadence| strings.cadence(&cadence)).unwrap_or_default(),
@@ -121,6 +138,15 @@ pub async fn page(
     let language = ctx.templates.language(&state.locale);
     let head = Head::new(&view.title, "", &language);
     setting.page(&ctx, "public/preferences", head, &view)
+}
+
+impl Calendar {
+    /// The one at `path`.
+    pub fn of(ctx: &Context, path: &str) -> Self {
+        let https = format!("{}{path}.ics", ctx.settings.public_url);
+        let webcal = format!("webcal://{}", https.split_once("://").map_or("", |(_, rest)| rest));
+        Self { href: path.to_owned(), webcal, https }
+    }
 }
 
 fn because(strings: &Strings, because: &Because, partner: &str) -> String {
@@ -183,12 +209,6 @@ pub async fn one_click(
     Ok((StatusCode::OK, "You are unsubscribed.\n").into_response())
 }
 
-/// `On time lately: 11 of 12`; nothing before the first is over.
-fn kept(strings: &Strings, (kept, over): (u32, u32)) -> Option<String> {
-    let number = |count: u32| strings.number(count.into());
-    (over > 0).then(|| strings.fill("kept_lately", &[("kept", &number(kept)), ("total", &number(over))]))
-}
-
 #[cfg(test)]
 impl View {
     /// Just unsubscribed.
@@ -203,6 +223,11 @@ impl View {
             this_newsletter: Some("executive-brief".into()),
             stop_title: "Stop Executive brief".into(),
             all_stopped: false,
+            calendar: Some(Calendar {
+                href: "/calendars/abc".into(),
+                webcal: "webcal://cast.example/calendars/abc.ics".into(),
+                https: "https://cast.example/calendars/abc.ics".into(),
+            }),
             newsletters: vec![Line {
                 slug: "fold-forward".into(),
                 title: "Fold Forward".into(),

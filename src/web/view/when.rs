@@ -1,6 +1,5 @@
 //! Dates and times for people: in their zone, with the zone named.
 
-use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
@@ -28,17 +27,18 @@ impl Moment {
 
     /// In the reader's own words.
     pub fn worded(ms: UtcMs, text: String) -> Self {
-        Self { iso: iso(utc(ms)), text }
+        Self { iso: iso(ms), text }
     }
 
     fn of(ms: UtcMs, zone: Tz, format: &str) -> Self {
         let at = utc(ms);
-        Self { iso: iso(at), text: at.with_timezone(&zone).format(format).to_string() }
+        Self { iso: iso(ms), text: at.with_timezone(&zone).format(format).to_string() }
     }
 }
 
-fn iso(at: DateTime<Utc>) -> String {
-    at.format("%Y-%m-%dT%H:%M:%SZ").to_string()
+/// RFC 3339 in UTC, to the second.
+pub fn iso(ms: UtcMs) -> String {
+    utc(ms).format("%Y-%m-%dT%H:%M:%SZ").to_string()
 }
 
 /// `09:00 CST`.

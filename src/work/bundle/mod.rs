@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::readme::{About, readme};
 use super::{
+    calendars,
     cobrand::{CoBrand, TALK_TO_US, no_content, no_value},
     context::Context,
     documents,
@@ -16,7 +17,7 @@ use crate::{
     domain::{
         content::{
             Asset, AssetKind, Detail, Library, Reader,
-            kinds::{Gate, Social, Webinar},
+            kinds::{Gate, Social},
             merge,
             text::{Plain, plain_text},
             tree::{self, Node, Target},
@@ -25,8 +26,7 @@ use crate::{
         partner::Partner,
     },
     render::{
-        Button, SlotTable, Strings, archive,
-        calendar::{self, Session},
+        Button, SlotTable, Strings, archive, calendar,
         email::{self, NoticeInput},
         html::{self, Hooks, Profile},
         markdown::{self, MarkdownHooks},
@@ -191,7 +191,12 @@ impl Packed<'_> {
             ),
         }
         if let Detail::Webinar(webinar) = &asset.detail {
-            self.session(&brand, asset, webinar, (&title, &summary, &url), folder);
+            let entry =
+                calendars::entry(self.ctx, &brand, (asset, webinar), (&title, &summary, &url)).await?;
+            if let Some(entry) = entry {
+                let name = format!("{folder}{}.ics", asset.slug());
+                self.files.insert(name, calendar::calendar(&entry).into_bytes());
+            }
         }
         if has_page(asset) {
             let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
@@ -278,34 +283,6 @@ impl Packed<'_> {
                 .insert(format!("{folder}{}.alt.txt", asset.slug()), format!("{}\n", image.alt).into_bytes());
         }
         Ok(())
-    }
-
-    fn session(
-        &mut self,
-        brand: &CoBrand<'_>,
-        asset: &Asset,
-        webinar: &Webinar,
-        (title, text, url): (&str, &str, &str),
-        folder: &str,
-    ) {
-        let Some((start, end)) = webinar.begins().zip(webinar.ends()) else { return };
-        let changed = asset.front.publish.unwrap_or_default().and_time(chrono::NaiveTime::MIN).and_utc();
-        let session = Session {
-            uid: &format!("{}@{}", asset.reference, self.partner.slug),
-            changed,
-            start: start.to_utc(),
-            end: end.to_utc(),
-            title,
-            text,
-            url,
-            organizer: brand
-                .partner
-                .brand
-                .contact_email
-                .as_deref()
-                .map(|address| (self.partner.name.as_str(), address)),
-        };
-        self.files.insert(format!("{folder}{}.ics", asset.slug()), calendar::calendar(&session).into_bytes());
     }
 
     /// A mail that the partner sends from their own system, to people of their own.

@@ -23,4 +23,17 @@ both_dbs! {
         assert_eq!((*at_ms, actor.as_str(), action.as_str()), (START_MS, "operator", "approve"));
         assert_eq!((subject.as_str(), stored.as_str()), ("iss_1", detail));
     }
+
+    /// The last time counts, of this action on this subject, and nothing before the moment asked for.
+    async fn last_ms_is_that_of_the_action(db: Db) {
+        let random = SeededRandom::new(2);
+        for (ms, action, subject) in [(1, "cancel", "iss_1"), (5, "cancel", "iss_1"), (7, "pause", "iss_1"), (9, "cancel", "iss_2")] {
+            in_tx!(db, tx => audit::record(tx, START_MS + ms, &random, "operator", action, subject, ""));
+        }
+        let last = |subject: &'static str, since| { let db = db.clone(); async move { audit::last_ms(&db, "cancel", subject, START_MS + since).await.unwrap() } };
+        assert_eq!(last("iss_1", 0).await, Some(START_MS + 5));
+        assert_eq!(last("iss_1", 5).await, Some(START_MS + 5));
+        assert_eq!(last("iss_1", 6).await, None);
+        assert_eq!(last("iss_3", 0).await, None);
+    }
 }

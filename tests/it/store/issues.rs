@@ -4,8 +4,8 @@ use partnercast::{
     domain::{delivery::DeliveryState, kernel::Kind},
     store::approvals::approve,
     store::issues::{
-        any_sending, cancel_part, control, exists, finish, insert_audience, insert_head, issue, named,
-        pause_because, recent, sender, under_way_before,
+        any_sending, between, cancel_part, control, exists, finish, insert_audience, insert_head, issue,
+        named, pause_because, recent, sender, under_way_before,
     },
 };
 
@@ -68,6 +68,10 @@ both_dbs! {
             assert_eq!(ids(named(&db, id, newsletter, date).await.unwrap()), [scene.issue.as_str()]);
         }
         assert!(named(&db, None, Some("fold-forward"), Some("2027-02-09")).await.unwrap().is_empty());
+        for (first, last, count) in [("2027-01-12", "2027-01-12", 1), ("2027-01-01", "2027-01-11", 0), ("2027-01-13", "2028-01-01", 0)] {
+            assert_eq!(between(&db, "fold-forward", first, last).await.unwrap().len(), count, "{first} to {last}");
+        }
+        assert!(between(&db, "other", "2027-01-01", "2028-01-01").await.unwrap().is_empty());
     }
 
     /// Pausing and resuming say whether anything changed; a cancelled issue stays cancelled and cannot be approved.

@@ -7,7 +7,7 @@ use partnercast::{
     },
     store::partners::{
         all_partners, channel_managers, contact_at, contacts, contacts_of, import, partner, partners, places,
-        zones,
+        slugs, zones,
     },
 };
 
@@ -65,6 +65,7 @@ both_dbs! {
         let zone = zones(&db).await.unwrap().remove(0);
         let at = |partner: &str| (partner.to_owned(), zone.clone());
         assert_eq!(places(&db).await.unwrap(), [at("northlight"), at("thornbury")]);
+        assert_eq!(slugs(&db).await.unwrap(), ["northlight", "thornbury"]);
         let zones_before = zones(&db).await.unwrap();
         assert!(!zones_before.is_empty());
         in_tx!(db, tx => import(tx, START_MS + 1, &random, &[firm("northlight")], &[]));

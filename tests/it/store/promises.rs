@@ -9,8 +9,9 @@ use partnercast::{
     store::{
         issues, outbox,
         promises::{
-            Asked, Count, NewPromise, clocks, close_hopeless, count, entered, hours, insert, issues_between,
-            left_out, let_down, of_issue, record, remove_unwritten, reopen, uncounted,
+            Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, hours,
+            insert, issues_between, left_out, let_down, of_issue, record, remove_unwritten, reopen,
+            uncounted,
         },
     },
 };
@@ -149,5 +150,24 @@ both_dbs! {
         assert!(clocks(&db, Some("thornbury"), 0, 9).await.unwrap().is_empty());
         assert_eq!(clocks(&db, None, 100, 9).await.unwrap().len(), 1);
         assert_eq!(rows::<(i64,)>(&db, "SELECT COUNT(*) FROM sla_clock", vec![]).await, [(2,)]);
+    }
+
+    /// The ledger by zone of the readers, of whomever is asked for and of no other time; what is skipped for some and not
+    /// for others in a zone is not skipped whole.
+    async fn by_zone_tells_readers_apart(db: Db) {
+        Scene::frozen(&db, "fold-forward", 2).await;
+        let (one, other) = (unwritten(1, true), NewPromise { note: Some("moved".to_owned()), ..unwritten(2, false) });
+        in_tx!(db, tx => insert(tx, None, &[one, other]));
+        let of = |partner, zone| Readers { newsletter: "fold-forward", partner, zone };
+        let ask = |readers, from, until| { let db = db.clone(); async move { by_zone(&db, readers, from, until).await.unwrap() } };
+        let all = ask(of(None, None), "2027-01-01T00:00", "2027-12-31T00:00").await;
+        let told: Vec<_> = all.iter().map(|row| (row.hours.nominal_local.as_str(), row.reader_zone.as_str(), row.hours.eligible, row.skipped_whole)).collect();
+        assert_eq!(told, [("2027-01-12T10:00", "Europe/Copenhagen", 2, false), ("2027-02-09T10:00", "Europe/Oslo", 10, false)]);
+        assert_eq!((all[1].hours.skipped, all[1].note.as_deref(), all[1].counted_ms), (10, Some("moved"), None));
+        assert_eq!((all[0].hours.due_ms, all[0].hours.deadline_ms), (START_MS, DEADLINE_MS));
+        let [row] = &ask(of(Some("p1"), None), "2027-02-09T10:00", "2027-02-09T10:00").await[..] else { panic!("one") };
+        assert!(row.skipped_whole && row.hours.eligible == 0);
+        assert!(ask(of(Some("p1"), Some("UTC")), "2027-01-01T00:00", "2027-12-31T00:00").await.is_empty());
+        assert!(ask(of(None, None), "2027-02-09T10:01", "2027-12-31T00:00").await.is_empty());
     }
 }

@@ -5,7 +5,9 @@ use partnercast::{
     store::{
         Db, Tx,
         contents::{NewBody, NewFile, replace},
-        revisions::{NewHead, advance, head_since_ms, numbered, numbers, of_path, paths, removals, text},
+        revisions::{
+            NewHead, advance, head_since_ms, last_changes, numbered, numbers, of_path, paths, removals, text,
+        },
     },
 };
 
@@ -130,5 +132,22 @@ both_dbs! {
         execute(&db, add, values!["h1", A, "one\n", START_MS]).await;
         assert_eq!(text(&db, "h1").await.unwrap().as_deref(), Some("one\n"));
         assert_eq!(text(&db, "h2").await.unwrap(), None);
+    }
+
+    /// The time of the last change of a path grows with every one: a new text, one that comes back, and its removal.
+    async fn last_changes_never_go_back(db: Db) {
+        let (other, odd) = ("blog/a_b.md", "blog/aXb.md");
+        in_tx!(db, tx => advance(tx, START_MS, None, &[head(A, "h1"), head(other, "o"), head(odd, "o")], &[]));
+        let of = |prefix: &'static str| { let db = db.clone(); async move { last_changes(&db, prefix).await.unwrap() } };
+        let at = |path: &str, ms| (path.to_owned(), START_MS + ms);
+        assert_eq!(of("blog/a_").await, [at(other, 0)], "an underscore is an underscore");
+        in_tx!(db, tx => advance(tx, START_MS + 5, None, &[head(A, "h2")], &[]));
+        in_tx!(db, tx => advance(tx, START_MS + 9, None, &[], &[A.to_owned()]));
+        assert_eq!(of(A).await, [at(A, 9)], "it is gone");
+        in_tx!(db, tx => advance(tx, START_MS + 11, None, &[head(A, "h1")], &[]));
+        let mut all = of("blog/").await;
+        all.sort();
+        assert_eq!(all, [at(A, 11), at(odd, 0), at(other, 0)]);
+        assert!(of("none").await.is_empty());
     }
 }

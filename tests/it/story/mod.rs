@@ -3,6 +3,7 @@
 mod bounces;
 mod brands;
 mod bundles;
+mod calendars;
 mod clock_changes;
 mod clock_faults;
 mod clock_scene;
