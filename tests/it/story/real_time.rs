@@ -37,7 +37,7 @@ fn a_newsletter_due_in_two_minutes_is_kept_through_kills() {
             content.join("newsletters/soon.md"),
             format!(
                 "---\nkind: newsletter\ntitle: Soon\ncadence: daily at {time}\nzone: UTC\nsender: newsletter\n\
-                 freeze_minutes: 1\non_time_minutes: 2\napproval: automatic\nwhy: \"You are a contact.\"\n---\nSoon.\n"
+                 freeze_minutes: 1\non_time_minutes: 4\napproval: automatic\nwhy: \"You are a contact.\"\n---\nSoon.\n"
             ),
         )
         .unwrap();
@@ -68,7 +68,7 @@ fn a_newsletter_due_in_two_minutes_is_kept_through_kills() {
         at(due_ms + 150).await;
         b.kill();
         let mut b = start("b-again");
-        until("everybody has it", Duration::from_secs(110), || async { accepted(&rig.ctx.db).await == 33 })
+        until("everybody has it", Duration::from_secs(220), || async { accepted(&rig.ctx.db).await == 33 })
             .await;
         let early = "SELECT COUNT(*) FROM delivery WHERE accepted_ms < promised_ms OR promised_ms <> $1";
         assert_eq!(number(&rig.ctx.db, early, values![due_ms]).await, 0);
@@ -77,7 +77,7 @@ fn a_newsletter_due_in_two_minutes_is_kept_through_kills() {
         let all = "SELECT COUNT(*) FROM promise WHERE newsletter = 'soon'";
         let promises = number(&rig.ctx.db, all, vec![]).await;
         assert_eq!(promises, 12, "to each partner");
-        until("the promise is counted", Duration::from_secs(180), || async {
+        until("the promise is counted", Duration::from_secs(400), || async {
             number(&rig.ctx.db, counted, vec![]).await == promises
         })
         .await;
