@@ -113,7 +113,7 @@ impl<'a> Audience<'a> {
             }
             Decision::In { because } => {
                 let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
-                let readers = Some(Readers { partner, roles: contact.roles, locale });
+                let readers = Some(Readers { partner, roles: Some(contact.roles), locale });
                 Verdict { promise, because, reason: None, readers }
             }
         })
@@ -129,5 +129,5 @@ impl Verdict<'_> {
 }
 
 pub(super) fn key_of(readers: &Readers<'_>) -> VariantKey {
-    (readers.partner.slug.to_string(), readers.roles.to_string(), readers.locale.to_string())
+    (readers.partner.slug.to_string(), readers.roles_text(), readers.locale.to_string())
 }
