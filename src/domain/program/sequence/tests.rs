@@ -111,7 +111,7 @@ fn an_edit_says_what_it_does() {
             "1 person waits for `y` as before",
             "1 person who waited for `w`, which is gone, finishes, since nothing follows",
             "4 people who waited for `x`, which is gone, go on with `z`",
-            "1 person is past the new step `z` and does not get it",
+            "2 people are past the new step `z` and do not get it",
         ][..]
             .iter()
             .map(ToString::to_string)
