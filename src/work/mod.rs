@@ -43,6 +43,7 @@ pub mod recall;
 pub mod replay;
 pub mod revisions;
 pub mod scoring;
+pub mod sequences;
 pub mod set_back;
 pub mod signin;
 pub mod suppress;

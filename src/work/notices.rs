@@ -19,7 +19,7 @@ use crate::{
     },
     store::{
         Tx,
-        outbox::{self, NewDelivery},
+        outbox::{self, LANE_URGENT, NewDelivery},
         renditions::{self, NewRendition},
     },
 };
@@ -149,14 +149,17 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
         delivery: NewDelivery {
             id: DeliveryId::new(now_ms, &*ctx.random),
             source: notice.source.clone(),
+            lane: LANE_URGENT,
             lead_id: Some(notice.lead_id.clone()),
+            contact_id: None,
             partner_slug: notice.partner.slug.to_string(),
             recipient_name: notice.to_name.clone(),
             email: notice.to_email.clone(),
             rendition_id: id.clone(),
-            scope: if notice.stop.is_some() { FORMS } else { "" },
+            scope: if notice.stop.is_some() { FORMS } else { "" }.to_owned(),
             domain: publish::sender_domain(ctx),
             because: notice.why.clone(),
+            due_ms: now_ms,
             expires_ms: now_ms + LIFETIME_MS,
         },
         rendition: NewRendition {

@@ -7,7 +7,7 @@ use super::{
     evidence::LICENCES,
     finding::{Code, Finding, Findings, Place, codes, did_you_mean, suggestion},
     keys::Reference,
-    kinds::{Detail, Issue, Sequence},
+    kinds::{Detail, Issue, People, Sequence},
     library::{Library, ROSTER, VENDOR, partner_fix},
     style,
     tree::Target,
@@ -260,6 +260,17 @@ impl Check<'_> {
                 message,
                 "rename the sequence, and the folder of its messages",
             );
+        }
+        let purposes: BTreeSet<&str> =
+            self.library.rules.consent.iter().map(|text| text.purpose.as_str()).collect();
+        if sequence.who == Some(People::Leads)
+            && !purposes.is_empty()
+            && !purposes.contains(sequence.purpose())
+        {
+            let place = sequence.consent.as_ref().map_or(Place::START, |consent| consent.place);
+            let message =
+                format!("no form asks for the consent `{}`, so nobody could enter", sequence.purpose());
+            f.add(codes::NO_CONSENT, place, message, did_you_mean(sequence.purpose(), purposes));
         }
         for step in &sequence.steps {
             let message = format!("{}/{}", asset.reference, step.id);

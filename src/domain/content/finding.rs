@@ -141,6 +141,7 @@ pub mod codes {
         TOO_MANY_STEPS "C548" Error "A sequence of more steps than are read.";
         WRONG_PEOPLE "C549" Error "Something in a sequence that does not go with the people it is for.";
         NAME_TAKEN "C550" Error "A sequence whose name stands for something else that readers can stop.";
+        NO_CONSENT "C551" Error "A sequence for leads whose consent no form asks for.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

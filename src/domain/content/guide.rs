@@ -84,6 +84,11 @@ const SEQUENCE: &[KeyGuide] = &[
         "roles, tiers, types, regions",
         "Whom it is for; each left out: all. Leads have no roles.",
     ),
+    may(
+        "consent",
+        "a purpose of rules/consent.toml",
+        "What leads must have agreed to, and not taken back; `follow_up` if left out.",
+    ),
     needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
     needed("why", "one line, fields allowed", "Why the reader gets it."),
     needed(

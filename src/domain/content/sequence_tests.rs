@@ -97,6 +97,9 @@ fn faults_between_files() {
     assert!(one(&stray, "C544", 1, 1).fix.contains("did you mean `video`?"));
     one(&and(HEAD, "sequences/t/video.md", MESSAGE), "C544", 1, 1);
     assert_eq!(ids(&found(&HEAD.replace("sender: newsletter", "sender: news"))), ["C506"]);
+    let texts = "[[text]]\nid = \"w\"\nversion = 1\npurpose = \"calls\"\nen = \"Yes.\"\n";
+    one(&and(HEAD, "rules/consent.toml", texts), "C551", 1, 1);
+    assert_eq!(and(&format!("{HEAD}consent: calls\n"), "rules/consent.toml", texts), []);
     let newsletter = format!("{}---\n", HEAD);
     assert!(ids(&and(HEAD, "sequences/n.md", &newsletter)).contains(&"C550"));
     assert!(ids(&and(HEAD, "sequences/all.md", &newsletter)).contains(&"C550"));

@@ -28,6 +28,7 @@ mod recall;
 mod revisions;
 pub mod rig;
 mod scale_out;
+mod sequences;
 mod serving;
 mod set_back;
 mod signed;

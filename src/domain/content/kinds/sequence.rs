@@ -16,6 +16,8 @@ use super::{
 };
 use crate::domain::{kernel::Slug, partner::Roles};
 
+/// The purpose that covers mail to leads, unless a sequence names another.
+const FOLLOW_UP: &str = "follow_up";
 /// Longest delay before a step, in days.
 pub const DELAY_DAYS_MAX: u16 = 366;
 /// Most steps of a sequence.
@@ -102,6 +104,8 @@ pub struct Sequence {
     pub came_through: CameThrough,
     /// Whom of them, by their partner and, for contacts, by role.
     pub audience: Audience,
+    /// For leads, the purpose (`rules/consent.toml`) that they must have agreed to.
+    pub consent: Option<Reference>,
     /// Name of a `[sender.*]` in vendor.toml.
     pub sender: Option<Reference>,
     /// Why the reader gets it.
@@ -229,6 +233,11 @@ impl Sequence {
                 "remove `roles` from `audience`, or write `who: contacts`",
             );
         }
+        let consent = keys.get("consent").and_then(|v| v.reference(f));
+        if let (Some(People::Contacts), Some(found)) = (who, &consent) {
+            let message = "`consent` is for leads, and this is for contacts";
+            f.add(codes::WRONG_PEOPLE, found.place, message, "remove it, or write `who: leads`");
+        }
         let sender = keys.need("sender", f).and_then(|v| v.reference(f));
         let why = keys.need("why", f).and_then(|v| v.template(400, Scope::Letter, f)).unwrap_or_default();
         let steps = keys.need("steps", f).map(|v| steps(v, f)).unwrap_or_default();
@@ -240,6 +249,7 @@ impl Sequence {
             stages,
             came_through: came_through.and_then(|v| came_through_keys(v, f)).unwrap_or_default(),
             audience,
+            consent,
             sender,
             why,
             steps,
@@ -248,6 +258,11 @@ impl Sequence {
         };
         sequence.check_steps(f);
         sequence
+    }
+
+    /// The purpose that leads must have agreed to.
+    pub fn purpose(&self) -> &str {
+        self.consent.as_ref().map_or(FOLLOW_UP, Reference::as_str)
     }
 
     /// The step of this name, and its place in the order.

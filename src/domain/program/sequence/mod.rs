@@ -4,6 +4,7 @@
 //! never sent to them again, and the order is the one that is written now.
 
 mod edit;
+mod reason;
 #[cfg(test)]
 mod tests;
 
@@ -11,6 +12,7 @@ use chrono::{NaiveTime, TimeDelta};
 use chrono_tz::Tz;
 
 pub use edit::{Effect, Inside, effect, sentences};
+pub use reason::LeaveReason;
 
 use super::cadence::resolve;
 use crate::domain::{

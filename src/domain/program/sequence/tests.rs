@@ -173,7 +173,7 @@ proptest! {
         let time = NaiveTime::from_hms_opt(hour, 0, 0).unwrap();
         let due = utc(due_ms(from, days, time, zone)).with_timezone(&zone);
         let nominal = due.date_naive().and_time(time);
-        prop_assert!(due.time() == time || super::super::cadence::resolve(nominal, zone).note.is_some()
-            || super::super::cadence::resolve(nominal - chrono::TimeDelta::days(1), zone).note.is_some(), "{due}");
+        prop_assert!(due.time() == time || resolve(nominal, zone).note.is_some()
+            || resolve(nominal - chrono::TimeDelta::days(1), zone).note.is_some(), "{due}");
     }
 }
