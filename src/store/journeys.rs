@@ -46,7 +46,7 @@ pub async fn had(db: &Db, sequence: &str) -> Result<Vec<(String, String, i64)>> 
 }
 
 /// Somebody in a sequence, with their name.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, sqlx::FromRow)]
 pub struct Traveller {
     /// The enrolment.
     pub id: String,

@@ -91,6 +91,8 @@ fn every_page_renders_with_every_sample() {
     }
     samples.app("promises", "console/promises", Area::Console, &console::promises::ListView::sample());
     samples.app("promise", "console/promise", Area::Console, &console::promises::View::sample());
+    samples.app("sequences", "console/sequences", Area::Console, &console::sequences::ListView::sample());
+    samples.app("sequence", "console/sequence", Area::Console, &console::sequences::View::sample());
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());

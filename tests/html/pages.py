@@ -33,6 +33,8 @@ CONSOLE = [
     (r"/console/issues/.+/people/[^/]+", "person"),
     (r"/console/promises", "promises"),
     (r"/console/promises/.+", "promise"),
+    (r"/console/sequences", "sequences"),
+    (r"/console/sequences/.+", "sequence"),
     (r"/console/dead-letters", "dead_letters"),
     (r"/console/leads", "leads"),
     (r"/console/leads/.+", "lead"),

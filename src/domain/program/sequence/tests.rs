@@ -174,6 +174,6 @@ proptest! {
         let due = utc(due_ms(from, days, time, zone)).with_timezone(&zone);
         let nominal = due.date_naive().and_time(time);
         prop_assert!(due.time() == time || resolve(nominal, zone).note.is_some()
-            || resolve(nominal - chrono::TimeDelta::days(1), zone).note.is_some(), "{due}");
+            || resolve(nominal - TimeDelta::days(1), zone).note.is_some(), "{due}");
     }
 }
