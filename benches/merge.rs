@@ -78,7 +78,7 @@ fn variants(
     for _ in 0..rounds {
         for partner in partners {
             for role in AudienceRole::ALL {
-                let roles = [role].into_iter().collect();
+                let roles = Some([role].into_iter().collect());
                 let readers = Readers { partner, roles, locale: &partner.locale };
                 let variant =
                     compose::variant(templates, &plan, readers, "iss_bench").expect("it is rendered");

@@ -27,7 +27,7 @@ use crate::{
         Context,
         bounce::collect::{self, Inbound},
         deliver::Deliverer,
-        publish, sync, track,
+        publish, sequences, sync, track,
     },
 };
 use parts::dialers_of;
@@ -121,6 +121,7 @@ impl App {
             stopped.clone(),
         ));
         loops.spawn(publish::run(ctx.clone(), stopped.clone()));
+        loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), dialers).run(stopped.clone()));
         let handed = lmtp.map(|listener| {
             let (to, handed) = mpsc::channel(HANDED_MAX);

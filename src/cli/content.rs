@@ -31,7 +31,8 @@ use crate::{
 pub struct NewArguments {
     /// What it is: blog, whitepaper, webinar, kit, ...
     kind: String,
-    /// Its file's name without ending; for an issue the newsletter's and the date: fold-forward/2027-02-09.
+    /// Its file's name without ending; for an issue the newsletter's and the date, fold-forward/2027-02-09; for a
+    /// message the sequence's and the step's, welcome/hello.
     name: String,
     /// The content folder.
     #[arg(long, default_value = "content")]
@@ -57,6 +58,17 @@ pub fn new(arguments: &NewArguments) -> Result<()> {
         (AssetKind::Issue, None) => {
             return Err(Error::invalid(format!(
                 "`{}` names no issue; write newsletter/2027-02-09",
+                arguments.name
+            )));
+        }
+        (AssetKind::Message, Some((sequence, step))) => {
+            Slug::parse(sequence)?;
+            Slug::parse(step)?;
+            guide::message_example()
+        }
+        (AssetKind::Message, None) => {
+            return Err(Error::invalid(format!(
+                "`{}` names no message; write sequence/step",
                 arguments.name
             )));
         }
@@ -167,6 +179,10 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).unwrap(), guide::example(AssetKind::CaseStudy));
         assert!(refused("case-study", "wexley").contains("exists already"));
         assert!(new_file("blog", "../x").is_err());
+        new_file("sequence", "welcome").unwrap();
+        assert!(refused("message", "hello").contains("sequence/step"));
+        new_file("message", "welcome/hello").unwrap();
+        assert!(dir.path().join("sequences/welcome/hello.md").exists());
         assert!(refused("blgo", "x").contains("did you mean `blog`?"));
         assert!(!refused("brand", "x").contains("`brand`?"), "a brand is no content");
         let told = |kind: &str| guide(&GuideArguments { kind: Some(kind.to_owned()) });

@@ -16,6 +16,7 @@ pub mod preview;
 pub mod promises;
 pub mod recall;
 pub mod revisions;
+pub mod sequences;
 pub mod serve;
 pub mod sign_in;
 pub mod steer;
@@ -78,6 +79,9 @@ enum Command {
     /// Show how promises were kept: each newsletter's last dates, to whom they were not, lead clocks; or a note to readers
     /// about one that was broken.
     Promises(promises::Arguments),
+    /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
+    /// would do to those inside.
+    Sequences(sequences::Arguments),
     /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it.
     Explain(explain::Arguments),
     /// List what a file of the content folder said when: numbers, commits, sizes, how many people have each.
@@ -157,6 +161,7 @@ pub fn main() -> ExitCode {
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
+        Command::Sequences(arguments) => block_on(sequences::main(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),

@@ -5,6 +5,8 @@ use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId, text::base_key
 
 /// Mail somebody waits for: hand-offs, sign-in, what a form promised.
 pub const LANE_URGENT: i64 = 0;
+/// Messages of sequences: single mails that nobody waits for.
+pub const LANE_SEQUENCE: i64 = 5;
 /// Newsletter issues.
 pub const LANE_ISSUE: i64 = 10;
 
@@ -185,8 +187,12 @@ pub struct NewDelivery {
     pub id: DeliveryId,
     /// What makes it, and makes it once: such as `offer:off_…`.
     pub source: String,
-    /// The lead it is about.
+    /// [`LANE_URGENT`] or [`LANE_SEQUENCE`].
+    pub lane: i64,
+    /// The lead it is about, or goes to.
     pub lead_id: Option<String>,
+    /// The partner's person it goes to, where the message is for them as a reader.
+    pub contact_id: Option<String>,
     /// Whose partner.
     pub partner_slug: String,
     /// To whom.
@@ -196,27 +202,29 @@ pub struct NewDelivery {
     /// Which rendition.
     pub rendition_id: String,
     /// Empty for mail that goes out whatever the recipient stopped; else the scope that stops it, beside `all`.
-    pub scope: &'static str,
+    pub scope: String,
     /// The part of the Message-ID after the @.
     pub domain: String,
     /// Why they get it.
     pub because: String,
+    /// When it is promised for, and may leave.
+    pub due_ms: UtcMs,
     /// After which it is worthless.
     pub expires_ms: UtcMs,
 }
 
-/// Puts a single urgent mail into the outbox, due now; once per source and recipient.
+/// Puts a single mail into the outbox; once per source and recipient.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<bool> {
     let added = tx
         .run(
-            "INSERT INTO delivery (id, source, lead_id, partner_slug, recipient_key, base_key, recipient_name, email, site,
-                 channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms,
+            "INSERT INTO delivery (id, source, lead_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
+                 email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms, promised_ms,
                  expires_ms, created_ms)
-             VALUES ($1, $2, $3, $4, $5, $16, $6, $7, $15, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready', $11, $11,
-                 $12, $11)
+             VALUES ($1, $2, $3, $17, $4, $5, $16, $6, $7, $15, 'email', 1, $8, $14, $9, $1 || '.g1@' || $13, $10, 'ready',
+                 $18, $18, $12, $11)
              ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",
             args![
                 mail.id.to_string(),
@@ -226,15 +234,17 @@ pub async fn enqueue(tx: &mut Tx, now_ms: UtcMs, mail: &NewDelivery) -> Result<b
                 mail.email.to_lowercase(),
                 &mail.recipient_name,
                 &mail.email,
-                LANE_URGENT,
+                mail.lane,
                 &mail.rendition_id,
                 &mail.because,
                 now_ms,
                 mail.expires_ms,
                 &mail.domain,
-                mail.scope,
+                &mail.scope,
                 mail.email.rsplit_once('@').map_or("", |(_, domain)| domain).to_lowercase(),
                 base_key(&mail.email),
+                mail.contact_id.clone(),
+                mail.due_ms,
             ],
         )
         .await?;

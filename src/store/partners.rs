@@ -197,6 +197,65 @@ pub async fn contacts(db: &Db, after: &str) -> Result<Vec<StoredContact>> {
     rows.into_iter().map(StoredContact::try_from).collect()
 }
 
+/// An active contact who was none before a moment, and since when they are.
+#[derive(Debug, Clone)]
+pub struct NewContact {
+    /// Who.
+    pub stored: StoredContact,
+    /// Since when.
+    pub active_since_ms: UtcMs,
+}
+
+/// Active contacts since a moment after `since_ms` who never entered `sequence`, in that order: at most `rows` behind
+/// `after`.
+///
+/// # Errors
+/// Those of [`contacts`].
+pub async fn new_contacts(
+    db: &Db,
+    sequence: &str,
+    since_ms: UtcMs,
+    after: (UtcMs, &str),
+    rows: i64,
+) -> Result<Vec<NewContact>> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        active_since_ms: UtcMs,
+        #[sqlx(flatten)]
+        contact: ContactRow,
+    }
+    let rows: Vec<Row> = db
+        .all(
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact, active_since_ms
+             FROM contact c
+             WHERE active AND active_since_ms > 0 AND active_since_ms > $1 AND (active_since_ms, id) > ($2, $3)
+               AND NOT EXISTS (SELECT 1 FROM enrolment e WHERE e.sequence = $4 AND e.person = c.id)
+             ORDER BY active_since_ms, id LIMIT $5",
+            args![since_ms, after.0, after.1, sequence, rows],
+        )
+        .await?;
+    let read = |row: Row| {
+        let stored = StoredContact::try_from(row.contact)?;
+        Ok(NewContact { stored, active_since_ms: row.active_since_ms })
+    };
+    rows.into_iter().map(read).collect()
+}
+
+/// The active contact with this key.
+///
+/// # Errors
+/// Those of [`contacts`].
+pub async fn contact(db: &Db, id: &str) -> Result<Option<StoredContact>> {
+    let row: Option<ContactRow> = db
+        .opt(
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
+             FROM contact WHERE id = $1 AND active",
+            args![id],
+        )
+        .await?;
+    row.map(StoredContact::try_from).transpose()
+}
+
 /// Active contacts of one partner, by name.
 ///
 /// # Errors
@@ -336,9 +395,9 @@ pub async fn import(
     )
     .await?;
     tx.bulk(
-        "WITH r (rslug) AS (",
-        partners.iter().map(|partner| args![partner.slug.as_str()]).collect(),
-        ") UPDATE contact SET active = FALSE FROM r WHERE partner_slug = rslug AND active",
+        "WITH r (rslug, rnow_ms) AS (",
+        partners.iter().map(|partner| args![partner.slug.as_str(), now_ms]).collect(),
+        ") UPDATE contact SET active = FALSE, left_ms = rnow_ms FROM r WHERE partner_slug = rslug AND active",
     )
     .await?;
     let rows = contacts.iter().map(|contact| {
@@ -355,15 +414,19 @@ pub async fn import(
             contact.lead_contact,
             true,
             now_ms,
+            now_ms,
         ]
     });
     tx.bulk(
         "INSERT INTO contact (id, partner_slug, name, email, email_key, base_key, roles, locale, zone, lead_contact,
-                              active, updated_ms)",
+                              active, updated_ms, active_since_ms)",
         rows.collect(),
         "ON CONFLICT (email_key) DO UPDATE SET partner_slug = excluded.partner_slug, name = excluded.name,
              email = excluded.email, roles = excluded.roles, locale = excluded.locale, zone = excluded.zone,
-             lead_contact = excluded.lead_contact, active = excluded.active, updated_ms = excluded.updated_ms",
+             lead_contact = excluded.lead_contact, active = excluded.active, updated_ms = excluded.updated_ms,
+             -- Who was active until this import has not left.
+             active_since_ms = CASE WHEN contact.active OR contact.left_ms = excluded.updated_ms
+                 THEN contact.active_since_ms ELSE excluded.active_since_ms END",
     )
     .await
     .map(|_| ())

@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 
 use super::{
     Db, Tx,
+    outbox::{LANE_SEQUENCE, LANE_URGENT},
     sql::{args, skip_locked},
 };
 use crate::domain::{
@@ -27,7 +28,7 @@ macro_rules! start_picked {
              state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END,
              live = NOT (unwanted OR expires_ms < $1)
          FROM pick WHERE id = pick_id
-         RETURNING id, token, attempt, tries, issue_id, site, message_id, due_ms, promised_ms, email, recipient_name,
+         RETURNING id, token, attempt, tries, issue_id, lane, site, message_id, due_ms, promised_ms, email, recipient_name,
              rendition_id, expires_ms, state"
     };
 }
@@ -45,6 +46,8 @@ pub struct Claimed {
     pub tries: i64,
     /// The issue; none for single mails.
     pub issue_id: Option<String>,
+    /// Its lane (`outbox::LANE_URGENT` and others).
+    pub lane: i64,
     /// The recipient's domain.
     pub site: String,
     /// Message-ID without angle brackets, the same for every try.
@@ -68,7 +71,7 @@ pub struct Claimed {
 impl Claimed {
     /// Whether somebody waits for it: a hand-off, a sign-in, what a form promised.
     pub fn is_urgent(&self) -> bool {
-        self.issue_id.is_none()
+        self.lane == LANE_URGENT
     }
 
     /// What tells this start from all others: id and token.
@@ -176,11 +179,17 @@ pub async fn start_issue(
     Ok(Started::of(rows))
 }
 
-/// The same for single mails, which somebody waits for.
+/// The same for the single mails of a lane.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn start_single(tx: &mut Tx, node: NodeId, now_ms: UtcMs, limit: i64) -> Result<Started> {
+pub async fn start_single(
+    tx: &mut Tx,
+    node: NodeId,
+    now_ms: UtcMs,
+    lane: i64,
+    limit: i64,
+) -> Result<Started> {
     let rows = tx
         .all(
             skip_locked!(
@@ -190,11 +199,11 @@ pub async fn start_single(tx: &mut Tx, node: NodeId, now_ms: UtcMs, limit: i64) 
                                AND s.scope IN (delivery.scope, 'all')
                                AND (s.expires_ms IS NULL OR s.expires_ms > $1)) AS unwanted
                      FROM delivery
-                     WHERE live AND issue_id IS NULL AND due_ms <= $1 AND state = 'ready'
+                     WHERE live AND issue_id IS NULL AND lane = $4 AND due_ms <= $1 AND state = 'ready'
                      ORDER BY due_ms, id LIMIT $2",
                 start_picked!()
             ),
-            args![now_ms, limit, node.to_string()],
+            args![now_ms, limit, node.to_string(), lane],
         )
         .await?;
     Ok(Started::of(rows))
@@ -235,7 +244,7 @@ pub(super) async fn return_to_queue<'a>(
 /// Those of [`Db::opt`].
 pub async fn peek(db: &Db, id: &str) -> Result<Option<Claimed>> {
     db.opt(
-        "SELECT id, token, attempt, tries, issue_id, site, message_id, due_ms, promised_ms, email, recipient_name,
+        "SELECT id, token, attempt, tries, issue_id, lane, site, message_id, due_ms, promised_ms, email, recipient_name,
              rendition_id, expires_ms, state
          FROM delivery WHERE id = $1",
         args![id],
@@ -387,13 +396,16 @@ async fn cancel_returned(tx: &mut Tx, ids: impl Iterator<Item = &String>) -> Res
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn next_due_ms(db: &Db, issues: &[String]) -> Result<Option<UtcMs>> {
-    let single: Option<(Option<i64>,)> = db
-        .opt(
-            "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id IS NULL AND state = 'ready'",
-            Vec::new(),
-        )
-        .await?;
-    let mut next = single.and_then(|(due_ms,)| due_ms);
+    let mut next = None;
+    for lane in [LANE_URGENT, LANE_SEQUENCE] {
+        let first: Option<(Option<i64>,)> = db
+            .opt(
+                "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id IS NULL AND lane = $1 AND state = 'ready'",
+                args![lane],
+            )
+            .await?;
+        next = [next, first.and_then(|(due_ms,)| due_ms)].into_iter().flatten().min();
+    }
     for issue in issues {
         let first: Option<(Option<i64>,)> = db
             .opt(

@@ -102,6 +102,8 @@ fn every_page_renders_with_every_sample() {
             &console::calendar::View::sample(empty),
         );
     }
+    samples.app("sequences", "console/sequences", Area::Console, &console::sequences::ListView::sample());
+    samples.app("sequence", "console/sequence", Area::Console, &console::sequences::View::sample());
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());

@@ -152,7 +152,7 @@ impl<'a> Audience<'a> {
             Decision::In { because } => {
                 let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
                 let arm = if self.has_two_subjects() { Arm::of(self.draw(contact)) } else { Arm::A };
-                let readers = Some(Readers { partner, roles: contact.roles, locale, arm });
+                let readers = Some(Readers { partner, roles: Some(contact.roles), locale, arm });
                 Verdict { promise, because, reason: None, readers }
             }
         })
@@ -199,5 +199,5 @@ impl Verdict<'_> {
 }
 
 pub(super) fn key_of(readers: &Readers<'_>) -> VariantKey {
-    (readers.partner.slug.to_string(), readers.roles.to_string(), readers.locale.to_string(), readers.arm)
+    (readers.partner.slug.to_string(), readers.roles_text(), readers.locale.to_string(), readers.arm)
 }

@@ -1,4 +1,5 @@
-//! One variant of an issue: partner, roles and language in, finished rendition with its links out.
+//! One variant of an issue, or of a sequence's message: partner, roles and language in, finished rendition with its links
+//! out.
 
 use std::cell::RefCell;
 
@@ -11,7 +12,7 @@ use crate::{
     domain::{
         content::{
             asset::{Asset, AssetKind},
-            kinds::{Detail, Issue, Newsletter},
+            kinds::{Detail, Issue, Letter, Newsletter},
             library::Library,
             merge::Template,
             selection::Reader,
@@ -51,8 +52,8 @@ pub struct Plan<'a> {
 pub struct Readers<'a> {
     /// Their partner.
     pub partner: &'a Partner,
-    /// What they do there.
-    pub roles: Roles,
+    /// What they do there; nothing for leads, who are no people of the partner's.
+    pub roles: Option<Roles>,
     /// What they read.
     pub locale: &'a Locale,
     /// Which of two subjects they get.
@@ -60,9 +61,14 @@ pub struct Readers<'a> {
 }
 
 impl<'a> Readers<'a> {
+    /// Their roles as rows and keys hold them; empty for leads.
+    pub(super) fn roles_text(&self) -> String {
+        self.roles.map(|roles| roles.to_string()).unwrap_or_default()
+    }
+
     /// For what concerns them.
     fn reader(&self) -> Reader<'a> {
-        Reader { roles: Some(self.roles), partner: self.partner, locale: self.locale }
+        Reader { roles: self.roles, partner: self.partner, locale: self.locale }
     }
 }
 
@@ -75,65 +81,105 @@ impl<'a> Plan<'a> {
         Some(Self { library, media, newsletter_asset, newsletter, asset, issue })
     }
 
-    /// What `issue` features of what concerns `reader`, in its order.
+    /// Whether the issue holds anything for such a reader: a block or card of theirs, or text for everyone alone.
+    pub fn has_content_for(&self, reader: &Reader<'_>) -> bool {
+        self.mailing().has_content_for(reader)
+    }
+
+    /// The assets that the issue has cards of, in any language.
+    pub(super) fn featured(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        self.mailing().featured()
+    }
+
+    /// As the letter that it is.
+    pub fn mailing(&self) -> Mailing<'a> {
+        let Self { library, media, newsletter_asset, asset, .. } = *self;
+        Mailing { library, media, series: newsletter_asset, asset }
+    }
+}
+
+/// A letter that is to be composed: an issue of a newsletter, or a message of a sequence.
+#[derive(Clone, Copy)]
+pub struct Mailing<'a> {
+    /// All content.
+    pub library: &'a Library,
+    /// Images and logos.
+    pub media: &'a Media,
+    /// The file of its newsletter or sequence.
+    pub series: &'a Asset,
+    /// Its own file, an original.
+    pub asset: &'a Asset,
+}
+
+impl<'a> Mailing<'a> {
+    /// The letter of `asset`, which is an original; none if it is no letter, or its series is not there.
+    pub fn of(library: &'a Library, media: &'a Media, asset: &'a Asset) -> Option<Self> {
+        if let Some(plan) = Plan::of(library, media, asset) {
+            return Some(plan.mailing());
+        }
+        let Detail::Message(_) = &asset.detail else { return None };
+        let (folder, _) = asset.reference.rsplit_once('/')?;
+        let (series, _) = library.sequence(folder.strip_prefix("sequences/")?)?;
+        Some(Self { library, media, series, asset })
+    }
+
+    /// What `letter` features of what concerns `reader`, in its order.
     fn cards<'p>(
         &self,
-        issue: &'p Issue,
+        letter: Letter<'p>,
         reader: &'p Reader<'p>,
     ) -> impl Iterator<Item = &'a Asset> + use<'p, 'a> {
         let library = self.library;
-        let found = issue.features.iter().filter_map(move |it| library.find(it.as_str(), reader.locale));
+        let found = letter.features.iter().filter_map(move |it| library.find(it.as_str(), reader.locale));
         found.filter(move |asset| asset.concerns(reader))
     }
-}
 
-impl Plan<'_> {
-    /// The assets that the issue has cards of, in any language.
-    pub(super) fn featured(&self) -> impl Iterator<Item = &str> {
-        self.library.versions(&self.asset.reference).iter().flat_map(|asset| {
-            match &asset.detail {
-                Detail::Issue(issue) => issue.features.as_slice(),
-                _ => &[],
-            }
-            .iter()
-            .map(|it| it.as_str())
-        })
+    /// The assets that it has cards of, in any language.
+    pub(super) fn featured(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        let versions = self.library.versions(&self.asset.reference).iter();
+        let features = versions.filter_map(|asset| Some(asset.detail.letter()?.features));
+        features.flatten().map(|feature| feature.as_str())
     }
 
-    /// The issue in the readers' language, and that language.
-    fn localised(&self, locale: &Locale) -> (&Asset, &Issue, Locale) {
+    /// The letter in the readers' language, and that language.
+    fn localised(&self, locale: &Locale) -> Result<(&'a Asset, Letter<'a>, Locale)> {
         let found = self.library.find(&self.asset.reference, locale).unwrap_or(self.asset);
         let default = self.library.vendor.as_ref().map(|vendor| vendor.default_locale.clone());
         let language = found.locale.clone().or(default).unwrap_or_else(Locale::en);
-        match &found.detail {
-            Detail::Issue(issue) => (found, issue, language),
-            _ => (self.asset, self.issue, language),
-        }
+        let letter =
+            found.detail.letter().ok_or_else(|| Error::invalid(format!("{} is no mail", found.path)))?;
+        Ok((found, letter, language))
     }
 
-    /// The newsletter's own texts in the language of the issue, and the sentence why somebody gets it.
-    fn letter(&self, language: &Locale) -> (&Asset, &Template) {
-        let found = self.library.find(&self.newsletter_asset.reference, language);
-        match found.map(|asset| (asset, &asset.detail)) {
-            Some((asset, Detail::Newsletter(newsletter))) => (asset, &newsletter.why),
-            _ => (self.newsletter_asset, &self.newsletter.why),
-        }
+    /// The series' own texts in the language of the letter, and the sentence why somebody gets it.
+    fn standing(&self, language: &Locale) -> Result<(&'a Asset, &'a Template)> {
+        let found = self.library.find(&self.series.reference, language).unwrap_or(self.series);
+        let series = found.detail.series();
+        let series = series.ok_or_else(|| Error::invalid(format!("{} sends no mails", found.path)))?;
+        Ok((found, series.why))
     }
 
-    /// Whether the issue holds anything for such a reader: a block or card of theirs, or text for everyone alone.
+    /// Whether it holds anything for such a reader: a block or card of theirs, or text for everyone alone.
     pub fn has_content_for(&self, reader: &Reader<'_>) -> bool {
-        let features = self
-            .issue
-            .features
-            .iter()
-            .filter_map(|feature| self.library.find(feature.as_str(), reader.locale));
-        let (asset, ..) = self.localised(reader.locale);
+        let Ok((asset, ..)) = self.localised(reader.locale) else { return false };
+        let features = self.asset.detail.letter().map_or(&[][..], |letter| letter.features);
+        let mut features =
+            features.iter().filter_map(|feature| self.library.find(feature.as_str(), reader.locale));
         asset.body.sections.iter().any(|section| section.selection.concerns(reader))
-            || features.into_iter().any(|asset| asset.concerns(reader))
+            || features.any(|asset| asset.concerns(reader))
+    }
+
+    /// What receivers are told to count complaints by.
+    fn feedback_id(&self, letter: &Letter<'_>) -> String {
+        let slug = self.series.slug();
+        match letter.edition {
+            Some((_, date)) => format!("{date}:{slug}:newsletter:partnercast"),
+            None => format!("{}:{slug}:sequence:partnercast", self.asset.slug()),
+        }
     }
 }
 
-/// Renders and encodes the variant for `readers`. `issue_id` becomes part of the rendition's id.
+/// Renders and encodes the variant of an issue for `readers`. `issue_id` becomes part of the rendition's id.
 ///
 /// # Errors
 /// `Invalid` with every merge field that has neither value nor default, or whatever else is wrong with the content.
@@ -143,35 +189,47 @@ pub fn variant(
     readers: Readers<'_>,
     issue_id: &str,
 ) -> Result<NewRendition> {
-    let vendor = plan.library.vendor.as_ref().ok_or_else(no_content)?;
-    let sender_name = plan.newsletter.sender.as_ref().map(|name| name.as_str()).unwrap_or_default();
+    let rendition = variant_of(templates, &plan.mailing(), readers, issue_id)?;
+    Ok(NewRendition { issue_id: Some(issue_id.to_owned()), ..rendition })
+}
+
+/// The same of any letter; `of` keeps the ids of renditions of different letters apart.
+///
+/// # Errors
+/// As [`variant`].
+pub(super) fn variant_of(
+    templates: &Templates,
+    mailing: &Mailing<'_>,
+    readers: Readers<'_>,
+    of: &str,
+) -> Result<NewRendition> {
+    let vendor = mailing.library.vendor.as_ref().ok_or_else(no_content)?;
+    let sender_name = mailing.series.detail.series().and_then(|series| series.sender);
+    let sender_name = sender_name.map(|name| name.as_str()).unwrap_or_default();
     let sender = vendor
         .senders
         .get(sender_name)
         .ok_or_else(|| Error::invalid(format!("vendor.toml has no [sender.{sender_name}]")))?;
-    let (rendition, links) = render(templates, plan, readers)?;
+    let (_, letter, _) = mailing.localised(readers.locale)?;
+    let (rendition, links) = mail(templates, mailing, readers)?;
     let headers = MessageHeaders {
         from_name: sender.name.clone(),
         from_email: sender.email.clone(),
         reply_to: Some(sender.reply_to.clone()),
-        list_id: Some(format!("{}.{}", plan.newsletter_asset.slug(), sender.email.domain())),
-        feedback_id: Some(format!(
-            "{}:{}:newsletter:partnercast",
-            plan.issue.date,
-            plan.newsletter_asset.slug()
-        )),
+        list_id: Some(format!("{}.{}", mailing.series.slug(), sender.email.domain())),
+        feedback_id: Some(mailing.feedback_id(&letter)),
         one_click_path: Some("/one-click/".to_owned()),
         auto_generated: false,
         extra: Vec::new(),
     };
     let wire = WireTemplate::build(&rendition, &headers)?.to_text();
-    let roles = readers.roles.to_string();
+    let roles = readers.roles_text();
     let partner = readers.partner.slug.as_str();
     let locale = readers.locale.as_str();
     Ok(NewRendition {
-        id: tokens::rendition_id(&[issue_id, partner, &roles, locale, &wire]),
-        issue_id: Some(issue_id.to_owned()),
-        arm: if plan.issue.subject_b.is_some() { readers.arm.as_str() } else { "" },
+        id: tokens::rendition_id(&[of, partner, &roles, locale, &wire]),
+        issue_id: None,
+        arm: if letter.subject_b.is_some() { readers.arm.as_str() } else { "" },
         partner_slug: partner.to_owned(),
         subject: shown(&rendition.subject),
         roles,
@@ -181,19 +239,19 @@ pub fn variant(
             .map_err(|error| Error::internal("rendition").because(error))?,
         wire,
         links,
-        assets: parts(plan, readers),
+        assets: parts(mailing, readers)?,
     })
 }
 
 /// The files that the variant is made of, as they are now.
-fn parts(plan: &Plan<'_>, readers: Readers<'_>) -> Vec<NewPart> {
+fn parts(mailing: &Mailing<'_>, readers: Readers<'_>) -> Result<Vec<NewPart>> {
     let reader = readers.reader();
-    let (asset, issue, language) = plan.localised(readers.locale);
-    let (letter, _) = plan.letter(&language);
+    let (asset, letter, language) = mailing.localised(readers.locale)?;
+    let (standing, _) = mailing.standing(&language)?;
     let part =
         |asset: &Asset, part: Part| NewPart { path: asset.path.clone(), hash: asset.revision.clone(), part };
-    let cards = plan.cards(issue, &reader).map(|card| part(card, Part::Card));
-    [part(asset, Part::Text), part(letter, Part::Standing)].into_iter().chain(cards).collect()
+    let cards = mailing.cards(letter, &reader).map(|card| part(card, Part::Card));
+    Ok([part(asset, Part::Text), part(standing, Part::Standing)].into_iter().chain(cards).collect())
 }
 
 /// A subject for lists: recipient slots shown as an ellipsis.
@@ -214,39 +272,35 @@ fn shown(subject: &str) -> String {
     text
 }
 
-/// The mail that `readers` get, and its tracked links.
+/// The mail that `readers` get of a letter, and its tracked links.
 ///
 /// # Errors
 /// As [`variant`].
 pub(super) fn mail(
     templates: &Templates,
-    plan: &Plan<'_>,
+    mailing: &Mailing<'_>,
     readers: Readers<'_>,
 ) -> Result<(email::EmailRendition, Vec<NewLink>)> {
-    render(templates, plan, readers)
-}
-
-fn render(
-    templates: &Templates,
-    plan: &Plan<'_>,
-    readers: Readers<'_>,
-) -> Result<(email::EmailRendition, Vec<NewLink>)> {
-    let (asset, issue, language) = plan.localised(readers.locale);
+    let (asset, letter, language) = mailing.localised(readers.locale)?;
     let strings = templates.strings_for(&language, readers.locale);
     let book = RefCell::new(LinkBook::default());
     let base = book.borrow_mut().slots().marker(Slot::BaseUrl);
-    let brand = CoBrand::new(plan.library, plan.media, readers.partner, readers.locale, &base)?;
+    let brand = CoBrand::new(mailing.library, mailing.media, readers.partner, readers.locale, &base)?;
     let wrong = |missing: Vec<_>| no_value(readers.partner, &missing);
     let line = |template: &Template| -> Result<String> {
         Ok(book.borrow_mut().slots().parts(&brand.parts(template).map_err(wrong)?))
     };
-    let subject = match (readers.arm, &issue.subject_b) {
+    let subject = match (readers.arm, letter.subject_b) {
         (Arm::B, Some(subject)) => subject,
-        _ => &issue.subject,
+        _ => letter.subject,
     };
-    let (subject, preheader) = (line(subject)?, line(&issue.preheader)?);
-    let (letter, why) = plan.letter(&language);
-    let (why, title) = (line(why)?, line(&letter.front.title)?);
+    let (subject, preheader) = (line(subject)?, line(letter.preheader)?);
+    let (series, why) = mailing.standing(&language)?;
+    let (why, title) = (line(why)?, line(&series.front.title)?);
+    let (headline, edition) = match letter.edition {
+        Some((theme, date)) => (theme.to_owned(), strings.date(date)),
+        None => (line(&asset.front.title)?, String::new()),
+    };
     let reader = readers.reader();
     let unfilled = asset.body.missing_zones(&asset.reference, &reader);
     if !unfilled.is_empty() {
@@ -259,9 +313,9 @@ fn render(
         )));
     }
     let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
-    let standing = brand.nodes(&letter.text_for(&reader)).map_err(wrong)?;
-    let cards = plan
-        .cards(issue, &reader)
+    let standing = brand.nodes(&series.text_for(&reader)).map_err(wrong)?;
+    let cards = mailing
+        .cards(letter, &reader)
         .map(|feature| card(feature, &brand, &strings, &book))
         .collect::<Result<Vec<_>>>()?;
     let talk_to_us =
@@ -273,8 +327,8 @@ fn render(
         subject,
         preheader,
         newsletter: title,
-        edition: strings.date(issue.date),
-        headline: issue.theme.clone(),
+        edition,
+        headline,
         sections,
         cards,
         standing,
@@ -286,7 +340,7 @@ fn render(
     };
     let mut link = |target: &Target| {
         let asset = if let Target::Asset(reference) = target { Some(reference.as_str()) } else { None };
-        let title = asset.and_then(|reference| plan.library.find(reference, readers.locale));
+        let title = asset.and_then(|reference| mailing.library.find(reference, readers.locale));
         let label = title.map_or_else(String::new, |asset| asset.front.title.as_str().to_owned());
         book.borrow_mut().tracked(&brand.target(target), &label, asset)
     };

@@ -8,7 +8,8 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, publish::Looks, track::Tracker,
+    cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, publish::Looks,
+    sequences::Cursors, track::Tracker,
 };
 use crate::{
     domain::{
@@ -95,6 +96,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// When publishing looks again at what was not due.
     pub looks: Looks,
+    /// How far each sequence has looked for people who may enter.
+    pub cursors: Cursors,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -133,6 +136,7 @@ impl Context {
             figures: Figures::default(),
             metrics,
             looks: Looks::default(),
+            cursors: Cursors::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

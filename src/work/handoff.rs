@@ -200,6 +200,7 @@ impl HandOff {
         let what = format!("Offered to {}. {}", self.offer.rep_name, self.routed);
         advance(ctx, tx, lead, LeadStage::Offered, "partnercast", &what).await?;
         leads::add_offer(tx, &self.offer).await?;
+        super::sequences::hand_over(tx, &lead.id, ctx.now_ms()).await?;
         leads::start_clock(tx, &self.clock).await?;
         self.mail.enqueue(tx, ctx.now_ms()).await?;
         tracing::info!(lead = lead.id, offer = self.offer.id, "lead offered");

@@ -8,20 +8,20 @@ use unicode_segmentation::UnicodeSegmentation as _;
 
 use super::{
     cobrand::{CoBrand, Media, no_content},
-    compose::{self, Plan, Readers},
+    compose::{self, Mailing, Readers},
 };
 use crate::{
     domain::{
         content::{
             Asset, Detail, Finding, Library, Missing, Reader,
             finding::{Code, Findings, Place, codes, listed},
-            kinds::{Issue, Social},
+            kinds::{Letter, People, Sequence, Social},
             merge,
             style::SUBJECT_CHARS_SHOWN,
             text::{Plain, plain_text},
         },
         kernel::Result,
-        partner::{AudienceRole, Partner},
+        partner::{AudienceRole, Partner, Roles},
         program::{AudienceRule, subject_test::Arm},
     },
     render::{Templates, email::HTML_BYTES_WARN},
@@ -66,7 +66,7 @@ pub struct Matrix {
 }
 
 /// Puts every asset of `library` together for every one of `partners`, whose images are `media`, and renders each issue
-/// for every role.
+/// and message for every role.
 ///
 /// # Errors
 /// There is no vendor.toml.
@@ -83,7 +83,7 @@ pub fn matrix(
         findings: partners.iter().filter_map(wide_name).collect(),
     };
     let originals = library.assets.iter().filter(|asset| asset.locale.is_none());
-    for original in originals.filter(|asset| !matches!(asset.detail, Detail::Newsletter(_))) {
+    for original in originals.filter(|asset| asset.detail.series().is_none()) {
         let (row, findings) = row(templates, library, media, partners, original);
         all.findings.extend(findings);
         all.rows.push(row);
@@ -167,7 +167,7 @@ impl Tried<'_> {
             return Cell::Faulty;
         }
         match &asset.detail {
-            Detail::Issue(issue) => self.issue(original, asset, issue, partner),
+            Detail::Issue(_) | Detail::Message(_) => self.letter(original, asset, partner),
             Detail::Social(post) => self.posts(asset, post, &brand, &reader),
             // Its texts are put together above; there is nothing else that could go wrong with a page.
             _ => Cell::Rendered(1),
@@ -179,8 +179,8 @@ impl Tried<'_> {
         let mut missing = BTreeSet::new();
         let mut lines = vec![&asset.front.title];
         lines.extend(&asset.front.summary);
-        if let Detail::Issue(issue) = &asset.detail {
-            lines.extend([&issue.subject, &issue.preheader]);
+        if let Some(letter) = asset.detail.letter() {
+            lines.extend([letter.subject, letter.preheader]);
         }
         for line in lines {
             missing.extend(line.merge(&|field| brand.value_or_name(field)).err().unwrap_or_default());
@@ -190,26 +190,24 @@ impl Tried<'_> {
         missing
     }
 
-    /// The mail for each role in the audience.
-    fn issue(&mut self, original: &Asset, asset: &Asset, issue: &Issue, partner: &Partner) -> Cell {
-        let Some(plan) = Plan::of(self.library, self.media, original) else { return Cell::Faulty };
-        let rule = AudienceRule::from(&plan.newsletter.audience);
+    /// The mail for each role in the audience; leads have none.
+    fn letter(&mut self, original: &Asset, asset: &Asset, partner: &Partner) -> Cell {
+        let Some(mailing) = Mailing::of(self.library, self.media, original) else { return Cell::Faulty };
+        let Some(letter) = asset.detail.letter() else { return Cell::Faulty };
+        let rule = rule_of(mailing.series);
         if !rule.admits(partner) {
             return Cell::NotTheirs;
         }
         let mut rendered = 0;
-        for role in
-            AudienceRole::ALL.iter().filter(|role| rule.roles.is_empty() || rule.roles.contains(**role))
-        {
-            let roles = [*role].into_iter().collect();
-            let reader = Reader { roles: Some(roles), partner, locale: &partner.locale };
-            if !plan.has_content_for(&reader) {
+        for roles in readers_of(mailing.series, &rule) {
+            let reader = Reader { roles, partner, locale: &partner.locale };
+            if !mailing.has_content_for(&reader) {
                 continue;
             }
-            let arms: &[Arm] = if issue.subject_b.is_some() { &[Arm::A, Arm::B] } else { &[Arm::A] };
+            let arms: &[Arm] = if letter.subject_b.is_some() { &[Arm::A, Arm::B] } else { &[Arm::A] };
             let largest = arms.iter().try_fold(0, |largest, arm| {
                 let readers = Readers { partner, roles, locale: &partner.locale, arm: *arm };
-                compose::mail(self.templates, &plan, readers).map(|(mail, _)| mail.html.len().max(largest))
+                compose::mail(self.templates, &mailing, readers).map(|(mail, _)| mail.html.len().max(largest))
             });
             match largest {
                 Ok(bytes) => {
@@ -217,7 +215,7 @@ impl Tried<'_> {
                     self.size(asset, bytes, partner);
                 }
                 Err(error) => {
-                    let fix = "mend what it says; the issue would not be frozen as it is";
+                    let fix = "mend what it says; it would not be sent as it is";
                     self.fault(
                         (asset, "subject:"),
                         codes::NOT_RENDERED,
@@ -229,7 +227,7 @@ impl Tried<'_> {
                 }
             }
         }
-        self.subject(asset, issue, partner);
+        self.subject(asset, letter, partner);
         if rendered == 0 { Cell::NotTheirs } else { Cell::Rendered(rendered) }
     }
 
@@ -243,11 +241,11 @@ impl Tried<'_> {
     }
 
     /// A subject that is short enough for most may outgrow its place with a long name.
-    fn subject(&mut self, asset: &Asset, issue: &Issue, partner: &Partner) {
+    fn subject(&mut self, asset: &Asset, letter: Letter<'_>, partner: &Partner) {
         let Ok(brand) = CoBrand::new(self.library, self.media, partner, &partner.locale, "") else { return };
-        let Ok(subject) = issue.subject.merge_text(&|field| brand.value(field)) else { return };
+        let Ok(subject) = letter.subject.merge_text(&|field| brand.value(field)) else { return };
         let chars = subject.chars().count();
-        if issue.subject.fields().next().is_some() && chars > SUBJECT_CHARS_SHOWN {
+        if letter.subject.fields().next().is_some() && chars > SUBJECT_CHARS_SHOWN {
             let message = format!(
                 "with their names the subject is longer than the {SUBJECT_CHARS_SHOWN} characters that telephones show"
             );
@@ -287,6 +285,25 @@ impl Tried<'_> {
         }
         all
     }
+}
+
+/// Whom a series is for.
+fn rule_of(series: &Asset) -> AudienceRule {
+    match &series.detail {
+        Detail::Newsletter(newsletter) => AudienceRule::from(&newsletter.audience),
+        Detail::Sequence(sequence) => AudienceRule::from(&sequence.audience),
+        _ => AudienceRule::default(),
+    }
+}
+
+/// One reader of each role that `rule` names, or the one lead for whom a sequence is.
+fn readers_of(series: &Asset, rule: &AudienceRule) -> Vec<Option<Roles>> {
+    if matches!(&series.detail, Detail::Sequence(Sequence { who: Some(People::Leads), .. })) {
+        return vec![None];
+    }
+    let roles = AudienceRole::ALL.into_iter();
+    let admitted = roles.filter(|role| rule.roles.is_empty() || rule.roles.contains(*role));
+    admitted.map(|role| Some([role].into_iter().collect())).collect()
 }
 
 #[cfg(test)]

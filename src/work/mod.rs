@@ -47,6 +47,7 @@ pub mod replay;
 pub mod revisions;
 pub mod roll;
 pub mod scoring;
+pub mod sequences;
 pub mod set_back;
 pub mod signin;
 pub mod suppress;

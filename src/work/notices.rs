@@ -22,7 +22,7 @@ use crate::{
     },
     store::{
         Tx,
-        outbox::{self, NewDelivery},
+        outbox::{self, LANE_URGENT, NewDelivery},
         renditions::{self, NewRendition},
     },
 };
@@ -208,14 +208,17 @@ fn finish(
         delivery: NewDelivery {
             id: DeliveryId::new(now_ms, &*ctx.random),
             source: to.source.to_owned(),
+            lane: LANE_URGENT,
             lead_id: to.lead_id,
+            contact_id: None,
             partner_slug: to.partner_slug.to_owned(),
             recipient_name: to.name.to_owned(),
             email: to.email.to_owned(),
             rendition_id: id.clone(),
-            scope: to.scope,
+            scope: to.scope.to_owned(),
             domain: publish::sender_domain(ctx),
             because: to.why.to_owned(),
+            due_ms: now_ms,
             expires_ms: now_ms + LIFETIME_MS,
         },
         rendition: NewRendition {

@@ -1,8 +1,9 @@
 //! What a reader of newsletters wants: unsubscribe in one click, choose, come back.
 
-use super::{context::Context, kept, tokens::MailToken};
+use super::{context::Context, kept, sequences, tokens::MailToken};
 use crate::{
     domain::{
+        content::Library,
         engagement::EventKind,
         kernel::{Error, Locale, Result, clock::UtcMs, token::Purpose},
         partner::{Partner, Roles},
@@ -26,13 +27,13 @@ pub struct Preferences {
     pub email_masked: String,
     /// Their partner.
     pub partner: Partner,
-    /// Every newsletter: slug, title, description, whether they get it.
+    /// Every newsletter, and the sequences that they are or were in: slug, title, description, whether they get it.
     pub newsletters: Vec<Subscription>,
     /// Whether everything is stopped.
     pub all_stopped: bool,
     /// Why they got the mail they came from.
     pub because: Because,
-    /// The newsletter of that mail.
+    /// The newsletter or sequence of that mail.
     pub this_newsletter: Option<String>,
     /// The language of that mail.
     pub locale: Locale,
@@ -49,14 +50,14 @@ pub enum Because {
     Said(String),
 }
 
-/// One newsletter on the preference page.
+/// One newsletter or sequence on the preference page.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Subscription {
     /// Its slug.
     pub slug: String,
     /// Its title.
     pub title: String,
-    /// When it comes; none for one that nobody can read.
+    /// When it comes; none for a cadence that nobody can read, and for sequences.
     pub cadence: Option<Cadence>,
     /// Whether they get it.
     pub subscribed: bool,
@@ -84,6 +85,8 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let locale = rendition.and_then(|view| Locale::parse(&view.locale).ok()).unwrap_or_else(Locale::en);
     let library = ctx.library();
     let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
+    let own = own_sequences(ctx, &library, &mail).await?;
+    let is_sequence = own.iter().any(|(slug, _)| *slug == mail.scope);
     let mut newsletters = Vec::new();
     for (asset, newsletter) in library.newsletters() {
         let record = kept::newsletter(ctx, asset.slug(), Some(partner.slug.as_str())).await?;
@@ -95,6 +98,13 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
             kept: (record.kept, record.kept + record.broken),
         });
     }
+    newsletters.extend(own.into_iter().map(|(slug, title)| Subscription {
+        subscribed: !is_stopped(&slug) && !is_stopped(ALL),
+        slug,
+        title,
+        cadence: None,
+        kept: (0, 0),
+    }));
     let zone = if is_newsletter {
         let contact = partners::contact_at(&ctx.db, &mail.recipient_key).await?;
         Some(contact.and_then(|stored| stored.contact.zone).unwrap_or(partner.zone))
@@ -112,9 +122,31 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
             Some(roles) => Because::Reader(roles),
             None => Because::Said(mail.because),
         },
-        this_newsletter: is_newsletter.then_some(mail.scope),
+        this_newsletter: (is_newsletter || is_sequence).then_some(mail.scope),
         locale,
     })
+}
+
+/// The sequences that the reader of `mail` is or was in, and that of the mail: slug and title. Others are no business of
+/// theirs.
+async fn own_sequences(
+    ctx: &Context,
+    library: &Library,
+    mail: &deliveries::Sent,
+) -> Result<Vec<(String, String)>> {
+    let mut slugs = vec![mail.scope.clone()];
+    for person in [&mail.contact_id, &mail.lead_id].into_iter().flatten() {
+        let journeys = crate::store::sequences::of_person(&ctx.db, person).await?;
+        slugs.extend(journeys.into_iter().map(|journey| journey.sequence));
+    }
+    slugs.sort();
+    slugs.dedup();
+    let known = |slug: String| {
+        let (asset, _) = library.sequence(&slug)?;
+        let title = asset.front.title.as_str().to_owned();
+        Some((slug, title))
+    };
+    Ok(slugs.into_iter().filter_map(known).collect())
 }
 
 /// `d…@northlight.example` of `dana.whitlock@northlight.example`.
@@ -125,7 +157,7 @@ fn masked(address: &str) -> String {
     }
 }
 
-/// Stops the newsletter of this mail, at once. Doing it again changes nothing (RFC 8058 asks for that), and neither does
+/// Stops the newsletter or sequence of this mail, at once. Doing it again changes nothing (RFC 8058 asks for that), and neither does
 /// the token with which `doctor` asks whether the way is open.
 ///
 /// # Errors
@@ -154,9 +186,10 @@ pub(super) async fn stop(
     let changed = suppressions::add(tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await?;
     if changed {
         let mut event = event_of(ctx, EventKind::Unsubscribe, mail, visitor);
-        event.asset = Some(format!("newsletters/{scope}"));
+        event.asset = Some(reference_of(ctx, scope));
         events::insert(tx, vec![event]).await?;
         withdraw(tx, now_ms, mail).await?;
+        end_sequences(tx, now_ms, mail, scope).await?;
         audit::record(tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope).await?;
     }
     Ok(changed)
@@ -172,14 +205,30 @@ pub(super) async fn would_stop(ctx: &Context, tx: &mut Tx, mail: &deliveries::Se
     suppressions::is_new(tx, &wish).await
 }
 
-/// What unsubscribing from a mail stops: its newsletter, or everything where it belongs to none.
+/// Ends what the reader of `mail` is inside and stopped with `scope`.
+async fn end_sequences(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent, scope: &str) -> Result<()> {
+    let sequence = (scope != ALL).then_some(scope);
+    for person in [&mail.contact_id, &mail.lead_id].into_iter().flatten() {
+        sequences::unsubscribed(tx, person, sequence, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// What `scope` names, for events.
+fn reference_of(ctx: &Context, scope: &str) -> String {
+    let folder = if ctx.library().sequence(scope).is_some() { "sequences" } else { "newsletters" };
+    format!("{folder}/{scope}")
+}
+
+/// What unsubscribing from a mail stops: its newsletter or sequence, or everything where it belongs to none.
 fn scope_of<'a>(ctx: &Context, mail: &'a deliveries::Sent) -> &'a str {
     let library = ctx.library();
     let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
-    if is_newsletter { mail.scope.as_str() } else { ALL }
+    let is_own = is_newsletter || library.sequence(&mail.scope).is_some();
+    if is_own { mail.scope.as_str() } else { ALL }
 }
 
-/// Sets exactly the `wanted` newsletters; `stop_all` stops everything whatever is wanted.
+/// Sets exactly the `wanted` newsletters and sequences of those on the page; `stop_all` stops everything whatever is wanted.
 ///
 /// # Errors
 /// `NotFound` for a token we did not sign, `Invalid` for a newsletter that does not exist.
@@ -191,7 +240,9 @@ pub async fn choose(
     visitor: &Visitor,
 ) -> Result<()> {
     let mail = mail_of(ctx, token).await?;
-    let known: Vec<String> = ctx.library().newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
+    let library = ctx.library();
+    let mut known: Vec<String> = library.newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
+    known.extend(own_sequences(ctx, &library, &mail).await?.into_iter().map(|(slug, _)| slug));
     if let Some(unknown) = wanted.iter().find(|slug| !known.contains(slug)) {
         return Err(Error::invalid(format!("there is no newsletter `{unknown}`")));
     }
@@ -201,6 +252,7 @@ pub async fn choose(
     if stop_all {
         if suppressions::add(&mut tx, now_ms, key, ALL, "unsubscribed").await? {
             withdraw(&mut tx, now_ms, &mail).await?;
+            end_sequences(&mut tx, now_ms, &mail, ALL).await?;
             changes.push((EventKind::Unsubscribe, ALL.to_owned()));
         }
     } else {
@@ -215,13 +267,16 @@ pub async fn choose(
                 )
             };
             if changed {
+                if kind == EventKind::Unsubscribe {
+                    end_sequences(&mut tx, now_ms, &mail, &slug).await?;
+                }
                 changes.push((kind, slug));
             }
         }
     }
     for (kind, scope) in changes {
         let mut event = event_of(ctx, kind, &mail, visitor);
-        event.asset = Some(format!("newsletters/{scope}"));
+        event.asset = Some(reference_of(ctx, &scope));
         events::insert(&mut tx, vec![event]).await?;
         audit::record(&mut tx, now_ms, &*ctx.random, "reader", kind.as_str(), key, &scope).await?;
     }

@@ -51,7 +51,7 @@ pub struct Looks(Mutex<HashMap<String, (UtcMs, UtcMs)>>);
 
 impl Looks {
     /// Whether `what` may rest at `now_ms`. A clock that was set back rests for nothing.
-    fn rests(&self, what: &str, now_ms: UtcMs) -> bool {
+    pub(super) fn rests(&self, what: &str, now_ms: UtcMs) -> bool {
         let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         looks.get(what).is_some_and(|(looked_ms, again_ms)| (*looked_ms..*again_ms).contains(&now_ms))
     }
@@ -62,7 +62,7 @@ impl Looks {
     }
 
     /// Lets `what` rest until `again_ms`, a minute at most.
-    fn rest(&self, what: String, now_ms: UtcMs, again_ms: UtcMs) {
+    pub(super) fn rest(&self, what: String, now_ms: UtcMs, again_ms: UtcMs) {
         let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         looks.retain(|_, (_, again_ms)| *again_ms > now_ms);
         looks.insert(what, (now_ms, again_ms.min(now_ms + LOOK_AGAIN_MS)));

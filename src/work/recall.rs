@@ -118,7 +118,7 @@ fn checked(library: &Library, reference: &str, order: &Order<'_>, now_ms: UtcMs)
         faults.push("say why: colleagues will ask".to_owned());
     }
     match kind_of(reference) {
-        Some(AssetKind::Newsletter) => faults.push(
+        Some(AssetKind::Newsletter | AssetKind::Sequence) => faults.push(
             "mail that has left cannot be taken back: `partnercast cancel` ends an issue that is on its way, and what it \
              leads to can be recalled"
                 .to_owned(),
@@ -133,7 +133,7 @@ fn checked(library: &Library, reference: &str, order: &Order<'_>, now_ms: UtcMs)
             _ if target == reference => faults.push(format!("{target} would lead to itself")),
             None => faults.push(format!("`{target}` is not in the content folder now; name an asset that is")),
             Some(asset)
-                if matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)
+                if asset.kind().is_mail()
                     || (asset.kind().is_for_customers() && !bundle::has_page(asset)) =>
             {
                 faults.push(format!("{target} has no page of its own"));

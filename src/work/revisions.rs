@@ -7,7 +7,7 @@ use crate::{
     domain::{
         content::{
             Asset, FieldUse, Library, Node, Part, Reader, SourceFile, Target, Template, Value, commit,
-            finding::suggestion, kinds::Detail, merge::merge, text,
+            finding::suggestion, merge::merge, text,
         },
         kernel::{Error, Locale, Result, clock::UtcMs},
         partner::{AudienceRole, Partner},
@@ -340,10 +340,10 @@ fn front(asset: &Asset, voice: Option<&CoBrand<'_>>) -> Vec<String> {
     let line = |template: &Template| said(template, voice);
     let mut lines = vec![line(&asset.front.title)];
     lines.extend(asset.front.summary.as_ref().map(line));
-    if let Detail::Issue(issue) = &asset.detail {
-        lines.push(format!("Subject: {}", line(&issue.subject)));
-        lines.push(format!("Preheader: {}", line(&issue.preheader)));
-        lines.extend(issue.features.iter().map(|feature| format!("Card: {}", feature.as_str())));
+    if let Some(letter) = asset.detail.letter() {
+        lines.push(format!("Subject: {}", line(letter.subject)));
+        lines.push(format!("Preheader: {}", line(letter.preheader)));
+        lines.extend(letter.features.iter().map(|feature| format!("Card: {}", feature.as_str())));
     }
     lines
 }

@@ -5,7 +5,7 @@ use crate::{
     domain::kernel::{EmailAddress, Error, Result, clock::DAY_MS, id::DeliveryId},
     store::{
         audit,
-        outbox::{self, NewDelivery},
+        outbox::{self, LANE_URGENT, NewDelivery},
         renditions::{self, View},
     },
 };
@@ -35,14 +35,17 @@ pub async fn send(ctx: &Context, order: Order<'_>, actor: &str) -> Result<()> {
     let mail = NewDelivery {
         source: format!("test:{id}"),
         id,
+        lane: LANE_URGENT,
         lead_id: None,
+        contact_id: None,
         partner_slug,
         recipient_name: name,
         email: email.to_string(),
         rendition_id: order.rendition_id.to_owned(),
-        scope: "",
+        scope: String::new(),
         domain: publish::sender_domain(ctx),
         because: format!("a test that {actor} asked for"),
+        due_ms: now_ms,
         expires_ms: now_ms + DAY_MS,
     };
     let mut tx = ctx.db.begin().await?;

@@ -35,6 +35,8 @@ CONSOLE = [
     (r"/console/promises", "promises"),
     (r"/console/calendar", "calendar"),
     (r"/console/promises/.+", "promise"),
+    (r"/console/sequences", "sequences"),
+    (r"/console/sequences/.+", "sequence"),
     (r"/console/dead-letters", "dead_letters"),
     (r"/console/leads", "leads"),
     (r"/console/leads/.+", "lead"),

@@ -60,6 +60,10 @@ words! {
         Newsletter "newsletter",
         /// One edition of it.
         Issue "issue",
+        /// Messages that follow each other at each reader's own pace.
+        Sequence "sequence",
+        /// A message of a sequence.
+        Message "message",
         /// A paper for the partner's customer.
         Whitepaper "whitepaper",
         /// A blog post.
@@ -88,6 +92,7 @@ impl AssetKind {
     pub fn folder(self) -> &'static str {
         match self {
             Self::Newsletter | Self::Issue => "newsletters",
+            Self::Sequence | Self::Message => "sequences",
             Self::Whitepaper => "whitepapers",
             Self::Blog => "blog",
             Self::Webinar => "webinars",
@@ -103,6 +108,11 @@ impl AssetKind {
 }
 
 impl AssetKind {
+    /// Whether it is mail, or a series of mails: it has no page of its own.
+    pub fn is_mail(self) -> bool {
+        matches!(self, Self::Newsletter | Self::Issue | Self::Sequence | Self::Message)
+    }
+
     /// Whether partners pass it on to their customers; the rest is for their own people.
     pub fn is_for_customers(self) -> bool {
         matches!(
@@ -162,7 +172,7 @@ pub struct Picture {
 pub struct Common {
     /// The title; merge fields allowed.
     pub title: Template,
-    /// One sentence that a partner can paste; merge fields allowed. Newsletters and issues may have none.
+    /// One sentence that a partner can paste; merge fields allowed. Mails and their series may have none.
     pub summary: Option<Template>,
     /// Who reads it; empty: everyone.
     pub roles: Roles,
@@ -361,11 +371,10 @@ fn check_kind(keys: &mut Keys, expected: AssetKind, findings: &mut Findings<'_>)
 }
 
 fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
-    use AssetKind::{Blog, CaseStudy, Datasheet, Issue, Kit, Newsletter, Social, Video, Webinar, Whitepaper};
+    use AssetKind::{Blog, CaseStudy, Datasheet, Kit, Social, Video, Webinar, Whitepaper};
     let scope = Scope::from(kind);
     let title = keys.need("title", f).and_then(|v| v.template(TITLE_CHARS_MAX, scope, f)).unwrap_or_default();
-    let summary =
-        if matches!(kind, Newsletter | Issue) { keys.get("summary") } else { keys.need("summary", f) };
+    let summary = if kind.is_mail() { keys.get("summary") } else { keys.need("summary", f) };
     let summary = summary.and_then(|v| v.template(SUMMARY_CHARS_MAX, scope, f));
     let roles = keys.get("roles").map(|v| v.roles(f)).unwrap_or_default();
     let topics = keys.get("topics").map(|v| v.list(f)).unwrap_or_default();

@@ -7,7 +7,7 @@ use super::{
     evidence::LICENCES,
     finding::{Code, Finding, Findings, Place, codes, did_you_mean, suggestion},
     keys::Reference,
-    kinds::{Detail, Issue, Newsletter},
+    kinds::{Detail, Issue, People, Sequence},
     library::{Library, ROSTER, VENDOR, partner_fix},
     rules::{calendar::CALENDAR, frequency::FREQUENCY},
     style,
@@ -87,8 +87,10 @@ impl Check<'_> {
         for partner in asset.detail.partners() {
             self.partner(partner, &mut f);
         }
+        self.sender(asset, &mut f);
         match &asset.detail {
-            Detail::Newsletter(newsletter) => self.newsletter(newsletter, &mut f),
+            Detail::Sequence(sequence) => self.sequence(asset, sequence, &mut f),
+            Detail::Message(_) => self.message(asset, &mut f),
             Detail::Issue(issue) => self.issue(asset, issue, &mut f),
             _ => {}
         }
@@ -232,8 +234,9 @@ impl Check<'_> {
         f.finish()
     }
 
-    fn newsletter(&self, newsletter: &Newsletter, f: &mut Findings<'_>) {
-        let (Some(vendor), Some(sender)) = (&self.library.vendor, &newsletter.sender) else { return };
+    fn sender(&self, asset: &Asset, f: &mut Findings<'_>) {
+        let sender = asset.detail.series().and_then(|series| series.sender);
+        let (Some(vendor), Some(sender)) = (&self.library.vendor, sender) else { return };
         if !vendor.senders.contains_key(sender.as_str()) {
             let message = format!("there is no [sender.{}] in {VENDOR}", sender.as_str());
             let fix = did_you_mean(sender.as_str(), vendor.senders.keys().map(String::as_str));
@@ -262,6 +265,103 @@ impl Check<'_> {
             let message = format!("the issue has no block for {role}, who are in the audience");
             let fix = format!("add a block `::: {role}`, or take the role out of the audience");
             f.add(codes::ROLE_WITHOUT_CONTENT, Place::START, message, fix);
+        }
+    }
+
+    /// What the whole folder has to say about a sequence; translations say nothing of its course.
+    fn sequence(&mut self, asset: &Asset, sequence: &Sequence, f: &mut Findings<'_>) {
+        if asset.locale.is_some() {
+            return;
+        }
+        let slug = asset.slug();
+        if ["all", "forms"].contains(&slug)
+            || self.originals.contains_key(format!("newsletters/{slug}").as_str())
+        {
+            let message = format!("`{slug}` is something else that readers can stop");
+            f.add(
+                codes::NAME_TAKEN,
+                Place::START,
+                message,
+                "rename the sequence, and the folder of its messages",
+            );
+        }
+        let purposes: BTreeSet<&str> =
+            self.library.rules.consent.iter().map(|text| text.purpose.as_str()).collect();
+        if sequence.who == Some(People::Leads)
+            && !purposes.is_empty()
+            && !purposes.contains(sequence.purpose())
+        {
+            let place = sequence.consent.as_ref().map_or(Place::START, |consent| consent.place);
+            let message =
+                format!("no form asks for the consent `{}`, so nobody could enter", sequence.purpose());
+            f.add(codes::NO_CONSENT, place, message, did_you_mean(sequence.purpose(), purposes));
+        }
+        for step in &sequence.steps {
+            let message = format!("{}/{}", asset.reference, step.id);
+            if !self.originals.contains_key(message.as_str()) {
+                let fix = format!("add {message}.md; `partnercast new message {slug}/{}` begins it", step.id);
+                f.add(
+                    codes::NO_MESSAGE,
+                    step.place,
+                    format!("nothing is written for the step `{}`", step.id),
+                    fix,
+                );
+            }
+        }
+        let Some(then) = &sequence.then else { return };
+        let next = format!("sequences/{}", then.as_str());
+        self.reference(&next, || then.place, &[AssetKind::Sequence], f);
+        if let Some((_, other)) = self.library.sequence(then.as_str())
+            && other.who.is_some()
+            && sequence.who.is_some()
+            && other.who != sequence.who
+        {
+            let message = format!("`{}` is for other people", then.as_str());
+            f.add(codes::WRONG_PEOPLE, then.place, message, "go on with a sequence for the same people");
+        }
+        if let Some(way) = self.way_back(slug, sequence) {
+            let message = format!("whoever finishes it comes back to it: {}", way.join(", then "));
+            f.add(codes::SEQUENCE_LOOP, then.place, message, "remove `then` from one of them");
+        }
+    }
+
+    /// The sequences from `slug` back to itself, if they lead there.
+    fn way_back<'s>(&'s self, slug: &'s str, from: &'s Sequence) -> Option<Vec<&'s str>> {
+        let (mut way, mut at) = (vec![slug], from);
+        while let Some(next) = &at.then {
+            let next = next.as_str();
+            if next == slug {
+                way.push(slug);
+                return Some(way);
+            }
+            // One that others lead round in is told about there.
+            if way.contains(&next) {
+                return None;
+            }
+            way.push(next);
+            at = self.library.sequence(next)?.1;
+        }
+        None
+    }
+
+    fn message(&self, asset: &Asset, f: &mut Findings<'_>) {
+        if asset.locale.is_some() {
+            return;
+        }
+        let Some((folder, step)) = asset.reference.rsplit_once('/') else { return };
+        let slug = folder.strip_prefix("sequences/").unwrap_or(folder);
+        let Some((_, sequence)) = self.library.sequence(slug) else {
+            let message = format!("there is no sequence `{slug}`");
+            f.add(codes::STRAY_MESSAGE, Place::START, message, format!("add {folder}.md, or move the file"));
+            return;
+        };
+        if sequence.step(step).is_none() {
+            let message = format!("no step of `{slug}` is called `{step}`");
+            let fix = match suggestion(step, sequence.steps.iter().map(|step| step.id.as_str())) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("add the step to {folder}.md, or remove the file"),
+            };
+            f.add(codes::STRAY_MESSAGE, Place::START, message, fix);
         }
     }
 

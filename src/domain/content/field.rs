@@ -107,7 +107,7 @@ impl Serialize for Field {
 pub enum Scope {
     /// Assets that customers see, and consent texts: partner, vendor and channel manager.
     Common,
-    /// Newsletters and issues: the reader too.
+    /// Newsletters, sequences and their mails: the reader too.
     Letter,
     /// Playbooks: the lead too.
     Playbook,
@@ -116,7 +116,7 @@ pub enum Scope {
 impl From<AssetKind> for Scope {
     fn from(kind: AssetKind) -> Self {
         match kind {
-            AssetKind::Newsletter | AssetKind::Issue => Self::Letter,
+            kind if kind.is_mail() => Self::Letter,
             AssetKind::Playbook => Self::Playbook,
             _ => Self::Common,
         }

@@ -137,6 +137,18 @@ pub mod codes {
         ALWAYS_QUIET "C534" Error "Quiet windows that leave no hour of a week.";
         ALWAYS_BLOCKED "C535" Warning "A newsletter whose every date the calendar rules swallow.";
         NEVER_ON_TIME "C536" Warning "A send window that never holds the hour that the cadence promises.";
+        UNKNOWN_STEP "C540" Error "A condition on a step that the sequence does not have.";
+        LATER_STEP "C541" Error "A condition on a step that is not sent before.";
+        DUPLICATE_STEP "C542" Error "Two steps of one name.";
+        NO_MESSAGE "C543" Error "A step without the message that it sends.";
+        STRAY_MESSAGE "C544" Error "A message that no step sends.";
+        BAD_DELAY "C545" Error "A delay that cannot be read, or is longer than a year.";
+        SEQUENCE_LOOP "C546" Error "Sequences that lead to each other without end.";
+        NO_STEPS "C547" Error "A sequence without steps.";
+        TOO_MANY_STEPS "C548" Error "A sequence of more steps than are read.";
+        WRONG_PEOPLE "C549" Error "Something in a sequence that does not go with the people it is for.";
+        NAME_TAKEN "C550" Error "A sequence whose name stands for something else that readers can stop.";
+        NO_CONSENT "C551" Error "A sequence for leads whose consent no form asks for.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

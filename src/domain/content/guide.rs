@@ -140,6 +140,53 @@ const ISSUE: &[KeyGuide] = &[
     may("features", "a list of assets", "Cards for the readers that each asset concerns, in order."),
 ];
 
+const SEQUENCE: &[KeyGuide] = &[
+    needed("who", "contacts or leads", "Whom it is for: partners' people, or people who filled in a form."),
+    needed(
+        "enter",
+        "`new`, or a list of inquiry, nurturing, recycled",
+        "Who enters: contacts who are new since the sequence was first stored; leads in one of these stages.",
+    ),
+    may("came_through", "kinds, topics", "Of leads, only those whom such an asset brought."),
+    may(
+        "audience",
+        "roles, tiers, types, regions",
+        "Whom it is for; each left out: all. Leads have no roles.",
+    ),
+    may(
+        "consent",
+        "a purpose of rules/consent.toml",
+        "What leads must have agreed to, and not taken back; `follow_up` if left out.",
+    ),
+    needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
+    needed("why", "one line, fields allowed", "Why the reader gets it."),
+    needed(
+        "steps",
+        "a list of id, after, at, if",
+        "What is sent when, up to 50. `id` is the file beside that holds the message: `<sequence>/<id>.md`. `after`: such as \
+         `3 days` or `2 weeks`, counted from the step before or from entering, in the reader's calendar. `at`: their time, \
+         09:00 if left out. `if`: one of `clicked: <step>`, `not_clicked: <step>`, `took: <asset>`, `not_took: <asset>`; else \
+         the step is left out. What machines do does not count.",
+    ),
+    may(
+        "exit",
+        "a list of asked-to-talk, clicked: <step>, took: <asset>",
+        "What ends it early, looked at before each step. Whoever unsubscribed, must not be written to, left the partner, took \
+         back their consent, or is a lead that a partner works gets no more in any case.",
+    ),
+    may("then", "a sequence's slug", "What who finishes it enters."),
+];
+
+const MESSAGE: &[KeyGuide] = &[
+    needed("subject", "one line, fields allowed, up to 150 characters", "The mail's subject."),
+    needed(
+        "preheader",
+        "one line, fields allowed, up to 150 characters",
+        "What mail programs show after the subject.",
+    ),
+    may("features", "a list of assets", "Cards for the readers that each asset concerns, in order."),
+];
+
 const WHITEPAPER: &[KeyGuide] = &[
     needed("authors", "a list of names", "Who wrote it."),
     may("co_author", "a partner's slug", "The partner who helped; shown on the cover."),
@@ -239,6 +286,8 @@ pub fn own_keys(kind: AssetKind) -> &'static [KeyGuide] {
     match kind {
         AssetKind::Newsletter => NEWSLETTER,
         AssetKind::Issue => ISSUE,
+        AssetKind::Sequence => SEQUENCE,
+        AssetKind::Message => MESSAGE,
         AssetKind::Whitepaper => WHITEPAPER,
         AssetKind::Blog => BLOG,
         AssetKind::Webinar => WEBINAR,
@@ -269,6 +318,8 @@ pub fn body(kind: AssetKind) -> &'static str {
     match kind {
         AssetKind::Newsletter => "What readers are told about the newsletter; it may be left out.",
         AssetKind::Issue => "The letter: blocks for the roles, and what everyone reads.",
+        AssetKind::Sequence => "What stands below every message of it; it may be left out.",
+        AssetKind::Message => "The letter; its title is the headline.",
         AssetKind::Whitepaper => "The paper; up to its second section it is read before the form.",
         AssetKind::Blog | AssetKind::Page => "The text of the page.",
         AssetKind::Webinar => "What the session is about, and for whom.",
@@ -286,6 +337,8 @@ pub fn example(kind: AssetKind) -> &'static str {
     match kind {
         AssetKind::Newsletter => include_str!("examples/newsletter.md"),
         AssetKind::Issue => include_str!("examples/issue.md"),
+        AssetKind::Sequence => include_str!("examples/sequence.md"),
+        AssetKind::Message => include_str!("examples/message.md"),
         AssetKind::Whitepaper => include_str!("examples/whitepaper.md"),
         AssetKind::Blog => include_str!("examples/blog.md"),
         AssetKind::Webinar => include_str!("examples/webinar.md"),
@@ -315,10 +368,35 @@ pub fn issue_example(newsletter: &str, title: &str, date: NaiveDate) -> String {
     text
 }
 
+/// The first file of a sequence's message: the example without what it names elsewhere.
+pub fn message_example() -> String {
+    let mut text = String::new();
+    let mut lines = example(AssetKind::Message).split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        if line.starts_with("features:") {
+            while lines.next_if(|item| item.starts_with(' ')).is_some() {}
+        } else {
+            text.push_str(line);
+        }
+    }
+    text
+}
+
+/// Where files of `kind` lie under the content folder.
+fn place(kind: AssetKind) -> String {
+    match kind {
+        AssetKind::Issue | AssetKind::Message => {
+            let series = if kind == AssetKind::Issue { "newsletter" } else { "sequence" };
+            format!("{}/<{series}>", kind.folder())
+        }
+        _ => kind.folder().to_owned(),
+    }
+}
+
 /// The reference page of `kind` in Markdown.
 pub fn reference(kind: AssetKind) -> String {
     let mut page =
-        format!("# {}\n\nFiles in `{}/`. Required keys are marked *.\n\n", kind.as_str(), kind.folder());
+        format!("# {}\n\nFiles in `{}/`. Required keys are marked *.\n\n", kind.as_str(), place(kind));
     page.push_str(&table(&keys(kind)));
     if !cadences(kind).is_empty() {
         page.push_str(
@@ -367,6 +445,8 @@ mod tests {
         match kind {
             AssetKind::Newsletter => "newsletters/restore-notes.md",
             AssetKind::Issue => "newsletters/restore-notes/2027-02-09.md",
+            AssetKind::Sequence => "sequences/first-steps.md",
+            AssetKind::Message => "sequences/first-steps/hello.md",
             AssetKind::Whitepaper => "whitepapers/one-question.md",
             AssetKind::Blog => "blog/one-question.md",
             AssetKind::Webinar => "webinars/one-restore-live.md",

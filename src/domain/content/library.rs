@@ -13,7 +13,7 @@ use super::{
     evidence::{self, Licence},
     finding::{Finding, Findings, Place, codes, did_you_mean},
     keys::Keys,
-    kinds::{Detail, Issue, Newsletter},
+    kinds::{Detail, Issue, Newsletter, Sequence},
     lite,
     rules::{self, CalendarRules, FrequencyRules, Routing, Rules, Scoring, calendar::Stretch, ics},
     style,
@@ -158,6 +158,19 @@ impl Library {
         })
     }
 
+    /// The sequences.
+    pub fn sequences(&self) -> impl Iterator<Item = (&Asset, &Sequence)> {
+        self.by_kind(AssetKind::Sequence).filter_map(|asset| match &asset.detail {
+            Detail::Sequence(sequence) => Some((asset, sequence)),
+            _ => None,
+        })
+    }
+
+    /// The sequence with this slug.
+    pub fn sequence(&self, slug: &str) -> Option<(&Asset, &Sequence)> {
+        self.sequences().find(|(asset, _)| asset.slug() == slug)
+    }
+
     /// The issues of the newsletter with this slug, by date.
     pub fn issues_of(&self, newsletter: &str) -> Vec<(&Asset, &Issue)> {
         let mut issues: Vec<(&Asset, &Issue)> = self
@@ -230,11 +243,13 @@ fn role(path: &str) -> Role {
         ["newsletters", newsletter, issue] => {
             asset(AssetKind::Issue, &format!("newsletters/{newsletter}"), issue)
         }
+        ["sequences", sequence, message] => {
+            asset(AssetKind::Message, &format!("sequences/{sequence}"), message)
+        }
         [folder, name] => {
-            let kind = AssetKind::WORDS
-                .iter()
-                .map(|(_, kind)| *kind)
-                .find(|kind| kind.folder() == *folder && *kind != AssetKind::Issue);
+            let kind = AssetKind::WORDS.iter().map(|(_, kind)| *kind).find(|kind| {
+                kind.folder() == *folder && !matches!(kind, AssetKind::Issue | AssetKind::Message)
+            });
             match kind {
                 Some(kind) => asset(kind, folder, name),
                 None => stray(path, folder),

@@ -53,4 +53,6 @@ mod library_tests;
 #[cfg(test)]
 mod property_tests;
 #[cfg(test)]
+mod sequence_tests;
+#[cfg(test)]
 pub(crate) mod tests;

@@ -34,12 +34,12 @@ pub(super) fn alone(asset: &Asset, f: &mut Findings<'_>) {
 
 /// Findings on one asset, whose findings so far are `f`.
 pub(super) fn asset(asset: &Asset, vendor: Option<&Vendor>, f: &mut Findings<'_>) {
-    if let Detail::Issue(issue) = &asset.detail {
+    if let Some(letter) = asset.detail.letter() {
         let length = |part: &Part| match part {
             Part::Text(text) => text.chars().count(),
             Part::Field(_) => FIELD_CHARS,
         };
-        let chars: usize = issue.subject.parts().iter().map(length).sum();
+        let chars: usize = letter.subject.parts().iter().map(length).sum();
         if chars > SUBJECT_CHARS_SHOWN {
             let message = format!(
                 "the subject has about {chars} characters, and telephones show {SUBJECT_CHARS_SHOWN}"
@@ -157,6 +157,7 @@ fn length(asset: &Asset, f: &mut Findings<'_>) {
 fn minutes_max(kind: AssetKind) -> Option<u32> {
     match kind {
         AssetKind::Issue => Some(5),
+        AssetKind::Message => Some(3),
         AssetKind::Playbook => Some(6),
         AssetKind::Datasheet => Some(6),
         AssetKind::CaseStudy => Some(8),

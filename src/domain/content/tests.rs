@@ -338,7 +338,8 @@ fn every_code_has_a_test() {
     let here = concat!(
         include_str!("tests.rs"),
         include_str!("evidence_tests.rs"),
-        include_str!("rules/calendar_tests.rs")
+        include_str!("rules/calendar_tests.rs"),
+        include_str!("sequence_tests.rs")
     );
     // Some take partners, and are tested in program/reach.rs, program/translations.rs and work/matrix.rs; one takes fonts,
     // and is tested in work/documents.rs, one pixels, in work/faint_logos.rs; two take a cadence, in program/lint.rs; the

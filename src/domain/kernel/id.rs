@@ -98,6 +98,8 @@ ids! {
     EventId "evt";
     /// An asset taken back.
     RecallId "rcl";
+    /// One person's journey through one sequence.
+    EnrolmentId "enr";
     /// Something that came back by mail.
     ReportId "rpt";
     /// One running `partnercast serve`.

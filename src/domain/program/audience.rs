@@ -255,6 +255,13 @@ pub struct SpokenRule {
     words: String,
 }
 
+impl SpokenRule {
+    /// The rule.
+    pub fn rule(&self) -> &AudienceRule {
+        &self.rule
+    }
+}
+
 impl From<AudienceRule> for SpokenRule {
     fn from(rule: AudienceRule) -> Self {
         Self { words: capitalised(&rule.describe()), rule }

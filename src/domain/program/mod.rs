@@ -1,7 +1,7 @@
-//! Newsletters, issues, cadence, audience.
+//! Newsletters, issues, sequences, cadence, audience.
 //!
 //! When an issue is promised ([`cadence`]), who gets it and why ([`audience`]), where it stands ([`issue`]) and whether
-//! it came in time ([`promise`]).
+//! it came in time ([`promise`]). What a sequence sends next, and when ([`sequence`]).
 
 pub mod audience;
 pub mod cadence;
@@ -13,6 +13,7 @@ pub mod lint;
 pub mod promise;
 pub mod reach;
 pub mod reference;
+pub mod sequence;
 pub mod stage;
 pub mod subject_test;
 pub mod translations;

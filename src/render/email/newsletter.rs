@@ -69,11 +69,11 @@ pub struct EmailInput {
     pub subject: String,
     /// The line mail clients show beside the subject, may hold slots.
     pub preheader: String,
-    /// Title of the newsletter.
+    /// Title of the newsletter or sequence.
     pub newsletter: String,
-    /// Which issue, such as its date in words.
+    /// Which issue, such as its date in words; empty for messages of sequences.
     pub edition: String,
-    /// The issue's theme, the first heading.
+    /// The issue's theme or the message's title, the first heading.
     pub headline: String,
     /// The editorial, already selected for the reader's roles.
     pub sections: Vec<Vec<Node>>,
@@ -161,7 +161,9 @@ pub fn newsletter(
 }
 
 fn plain(input: &EmailInput, strings: &Strings, hooks: &mut Hooks<'_>) -> String {
-    let mut blocks = vec![format!("{} | {}\n{}\n", input.newsletter, input.edition, input.headline)];
+    let first = [input.newsletter.as_str(), input.edition.as_str()];
+    let first: Vec<&str> = first.into_iter().filter(|part| !part.is_empty()).collect();
+    let mut blocks = vec![format!("{}\n{}\n", first.join(" | "), input.headline)];
     blocks.extend(input.sections.iter().map(|nodes| text::plain_text(nodes, hooks)));
     if !input.cards.is_empty() {
         blocks.push(text::underlined(strings.get("for_you"), '='));

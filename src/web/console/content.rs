@@ -150,9 +150,11 @@ pub struct Select {
 }
 
 /// The folders in the order people look for them.
-pub(in crate::web) const KINDS: [(AssetKind, &str); 12] = [
+pub(in crate::web) const KINDS: [(AssetKind, &str); 14] = [
     (AssetKind::Newsletter, "Newsletters"),
     (AssetKind::Issue, "Issues"),
+    (AssetKind::Sequence, "Sequences"),
+    (AssetKind::Message, "Messages of sequences"),
     (AssetKind::Whitepaper, "Whitepapers"),
     (AssetKind::Blog, "Articles"),
     (AssetKind::Webinar, "Webinars"),
@@ -345,7 +347,7 @@ pub async fn preview(
         frame: None,
         recall: revisions::recall_view(&ctx, history.recall.as_ref(), true, zone).await?,
         bundle: Some(format!("/console/bundles/{}/{reference}", setting.partner.slug))
-            .filter(|_| is_offered && !matches!(asset.kind(), AssetKind::Newsletter | AssetKind::Issue)),
+            .filter(|_| is_offered && !asset.kind().is_mail()),
         pdf: (is_offered && documents::has_pdf_for(asset, &setting.partner)).then(|| {
             format!("/console/documents/{}/{reference}?lang={}", setting.partner.slug, setting.locale)
         }),

@@ -14,6 +14,7 @@ pub mod person;
 pub mod progress;
 pub mod promises;
 pub mod revisions;
+pub mod sequences;
 pub mod signin;
 pub mod suppressions;
 pub mod trial;

@@ -230,6 +230,7 @@ fn scopes(ctx: &Context, chosen: &str) -> Vec<Choice> {
     let newsletters = library.newsletters();
     std::iter::once(one(ALL, "everything".to_owned()))
         .chain(newsletters.map(|(asset, _)| one(asset.slug(), authored(asset.front.title.as_str()))))
+        .chain(library.sequences().map(|(asset, _)| one(asset.slug(), authored(asset.front.title.as_str()))))
         .collect()
 }
 

@@ -1,5 +1,8 @@
 use super::*;
-use crate::domain::delivery::Reply;
+use crate::{
+    domain::delivery::Reply,
+    store::outbox::{LANE_ISSUE, LANE_URGENT},
+};
 
 const START: Now = Now { calendar_ms: 0, machine_ms: 0 };
 const WINDOW: usize = 128;
@@ -16,6 +19,7 @@ fn message(number: usize, site: &str) -> Claimed {
         attempt: 1,
         tries: 0,
         issue_id: Some("iss_1".to_owned()),
+        lane: LANE_ISSUE,
         site: site.to_owned(),
         message_id: format!("dlv_{number}.g1@vendor.example"),
         due_ms: 0,
@@ -29,7 +33,7 @@ fn message(number: usize, site: &str) -> Claimed {
 }
 
 fn urgent(number: usize) -> Claimed {
-    Claimed { issue_id: None, ..message(number, "partner.example") }
+    Claimed { issue_id: None, lane: LANE_URGENT, ..message(number, "partner.example") }
 }
 
 fn relay(name: &str, weight: u32, connections_max: usize) -> RelayTerms {

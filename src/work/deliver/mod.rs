@@ -90,6 +90,8 @@ pub struct Deliverer {
     steps: StepTimes,
     /// Issues that may be started, as last read.
     running: Vec<String>,
+    /// Until when it is not asked for messages of sequences, of which there were none.
+    no_sequences_until: Option<Instant>,
 }
 
 impl Deliverer {
@@ -126,6 +128,7 @@ impl Deliverer {
             last_step: Instant::now(),
             steps: StepTimes::default(),
             running: Vec::new(),
+            no_sequences_until: None,
         }
     }
 

@@ -18,6 +18,7 @@ use crate::{
     },
     store::{
         Tx, nodes,
+        outbox::{LANE_SEQUENCE, LANE_URGENT},
         queue::{self, Claimed},
         takeover,
     },
@@ -26,6 +27,11 @@ use crate::{
 /// After a fault it is looked once more for what we hold without knowing: a commit that was under way when the
 /// connection broke may be done by the server a moment later.
 const LOOK_AGAIN: Duration = Duration::from_secs(60);
+
+/// The part of the room that messages of sequences get while issues run.
+const SEQUENCES_SHARE: usize = 8;
+/// How long it is not asked for messages of sequences where there were none, while there is other work.
+const SEQUENCES_REST: Duration = Duration::from_millis(250);
 
 impl Deliverer {
     /// Records what is finished and starts what there is room for, in one transaction. Returns how many were started.
@@ -176,7 +182,7 @@ impl Deliverer {
         let mut started = Vec::new();
         if room > 0 {
             let now_ms = self.ctx.now_ms();
-            let single = queue::start_single(&mut tx, self.node, now_ms, as_i64(room)).await?;
+            let single = queue::start_single(&mut tx, self.node, now_ms, LANE_URGENT, as_i64(room)).await?;
             started.extend(single.leaving);
             let left = room.saturating_sub(single.seen);
             if self.desk.dispatch().may_start_issues(self.desk.now()) {
@@ -205,8 +211,9 @@ impl Deliverer {
             self.running.rotate_left(1);
         }
         let had_room = left > 0;
+        let (seen, mut may_have_more) = self.start_sequences(tx, now_ms, left, started).await?;
+        left -= seen;
         self.passed.leave_out(self.desk.dispatch().stuck_sites(self.desk.now()));
-        let mut may_have_more = false;
         for issue in &self.running {
             if left == 0 {
                 break;
@@ -221,6 +228,28 @@ impl Deliverer {
         }
         self.is_dry = had_room && left > 0 && !may_have_more;
         Ok(())
+    }
+
+    /// Starts messages of sequences, and tells how many rows were looked at and whether there may be more. While issues run
+    /// they get a part of the room, so that neither makes the other late; while there are none, nobody asks all the time.
+    async fn start_sequences(
+        &mut self,
+        tx: &mut Tx,
+        now_ms: UtcMs,
+        room: usize,
+        started: &mut Vec<Claimed>,
+    ) -> Result<(usize, bool)> {
+        let is_busy = self.desk.dispatch().open() > 0 || !started.is_empty();
+        let rests = is_busy && self.no_sequences_until.is_some_and(|until| self.last_step < until);
+        if room == 0 || rests {
+            return Ok((0, false));
+        }
+        let limit = if self.running.is_empty() { room } else { room.div_ceil(SEQUENCES_SHARE) };
+        let start = queue::start_single(tx, self.node, now_ms, LANE_SEQUENCE, as_i64(limit)).await?;
+        let is_full = start.seen == limit;
+        self.no_sequences_until = (!is_full).then(|| self.last_step + SEQUENCES_REST);
+        started.extend(start.leaving);
+        Ok((start.seen, is_full))
     }
 
     /// Puts back what did not leave, and the share of a warm-up that it had.

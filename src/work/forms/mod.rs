@@ -239,8 +239,9 @@ async fn origin(ctx: &Context, form: &Submission, title: &str) -> Result<String>
         Some(sent) if !sent.scope.is_empty() => {
             let library = ctx.library();
             let newsletter = library.newsletters().find(|(asset, _)| asset.slug() == sent.scope);
-            let newsletter =
-                newsletter.map_or(sent.scope.clone(), |(asset, _)| asset.front.title.as_str().to_owned());
+            let series = newsletter.map(|(asset, _)| asset);
+            let series = series.or_else(|| library.sequence(&sent.scope).map(|(asset, _)| asset));
+            let newsletter = series.map_or(sent.scope.clone(), |asset| asset.front.title.as_str().to_owned());
             format!("{how}: “{title}”, by a link in {newsletter} to {}", sent.recipient_name)
         }
         _ => format!("{how}: “{title}”"),

@@ -2,7 +2,7 @@
 
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Detail, Reader},
+        content::{Asset, AssetKind, Detail, Reader, kinds::People},
         kernel::{Error, Locale, Result},
         partner::{AudienceRole, Partner, Roles},
         program::subject_test::Arm,
@@ -12,7 +12,7 @@ use crate::{
     work::{
         bundle,
         cobrand::CoBrand,
-        compose::{self, Plan, Readers},
+        compose::{self, Mailing, Readers},
         documents,
     },
 };
@@ -50,11 +50,11 @@ impl Channel {
     }
 }
 
-/// The channels that an asset is for, the usual one first; none for a newsletter, whose issues are shown.
+/// The channels that an asset is for, the usual one first; none for a newsletter or sequence, whose mails are shown.
 pub fn channels(asset: &Asset) -> Vec<Channel> {
     match &asset.detail {
-        Detail::Newsletter(_) => Vec::new(),
-        Detail::Issue(_) => vec![Channel::Mail, Channel::Text],
+        Detail::Newsletter(_) | Detail::Sequence(_) => Vec::new(),
+        Detail::Issue(_) | Detail::Message(_) => vec![Channel::Mail, Channel::Text],
         Detail::Social(post) => post.networks.iter().map(|network| Channel::Post(network.as_str())).collect(),
         _ => {
             let mut channels = vec![Channel::Page, Channel::Text];
@@ -150,8 +150,8 @@ impl Preview {
             .find(reference, &eyes.locale)
             .ok_or_else(|| Error::not_found(format!("the asset {reference}")))?;
         theirs(asset, eyes)?;
-        if let Detail::Issue(_) = &asset.detail {
-            let mail = self.issue(asset, eyes)?;
+        if asset.detail.letter().is_some() {
+            let mail = self.letter(asset, eyes)?;
             return Ok(match channel {
                 Channel::Text => Rendition::Text(mail.text),
                 _ => Rendition::Mail(mail),
@@ -187,16 +187,20 @@ impl Preview {
         }))
     }
 
-    fn issue(&self, asset: &Asset, eyes: &Eyes) -> Result<Mail> {
+    fn letter(&self, asset: &Asset, eyes: &Eyes) -> Result<Mail> {
         let (library, media) = (self.ctx.library(), self.ctx.media());
-        // The original is what a plan is made of; it looks for the translation itself.
+        // The original is what a letter is made of; it looks for the translation itself.
         let asset = library.versions(&asset.reference).first().map_or(asset, |original| &**original);
-        let plan = Plan::of(&library, &media, asset).ok_or_else(|| {
-            Error::not_found_but("its newsletter", "name one of the folder under `newsletter:`")
+        let mailing = Mailing::of(&library, &media, asset).ok_or_else(|| match &asset.detail {
+            Detail::Message(_) => Error::not_found_but("its sequence", "its folder has the sequence's name"),
+            _ => Error::not_found_but("its newsletter", "name one of the folder under `newsletter:`"),
         })?;
+        let is_for_leads =
+            matches!(&mailing.series.detail, Detail::Sequence(it) if it.who == Some(People::Leads));
         let roles = eyes.role.map_or(Roles::ALL, |role| [role].into_iter().collect());
+        let roles = (!is_for_leads).then_some(roles);
         let readers = Readers { partner: &eyes.partner, roles, locale: &eyes.locale, arm: Arm::A };
-        let (mail, links) = compose::mail(&self.ctx.templates, &plan, readers)?;
+        let (mail, links) = compose::mail(&self.ctx.templates, &mailing, readers)?;
         Ok(Mail::filled(&mail, &links, &self.ctx.settings.public_url))
     }
 }

@@ -6,7 +6,6 @@ use std::time::Duration;
 use crate::{
     channel::smtp::{Mail as Message, send_once},
     domain::{
-        content::Detail,
         delivery::Outcome,
         kernel::{EmailAddress, Error, Result, id::DeliveryId},
     },
@@ -17,7 +16,7 @@ use crate::{
     },
 };
 
-use super::{Channel, Eyes, Mail, Preview, Rendition};
+use super::{super::compose::Mailing, Channel, Eyes, Mail, Preview, Rendition};
 
 /// Longest wait for the relay; shorter than a request may take.
 const PATIENCE: Duration = Duration::from_secs(12);
@@ -36,7 +35,7 @@ impl Preview {
         let Rendition::Mail(mail) = self.rendition(reference, &Channel::Mail, eyes).await? else {
             return Err(Error::invalid(format!("{reference} is no mail")));
         };
-        let (envelope_from, bytes) = self.message(reference, eyes, &mail, to)?;
+        let (envelope_from, bytes) = self.message(reference, &mail, to)?;
         let mail = Message { envelope_from, envelope_to: on_the_wire(to.as_str()).into_owned(), bytes };
         let outcome = tokio::time::timeout(PATIENCE, send_once(relay, &mail)).await.unwrap_or_else(|_| {
             Outcome::Uncertain {
@@ -55,23 +54,14 @@ impl Preview {
     }
 
     /// The envelope's sender and the finished message.
-    fn message(
-        &self,
-        reference: &str,
-        eyes: &Eyes,
-        mail: &Mail,
-        to: &EmailAddress,
-    ) -> Result<(String, Vec<u8>)> {
+    fn message(&self, reference: &str, mail: &Mail, to: &EmailAddress) -> Result<(String, Vec<u8>)> {
         let (ctx, library) = (&self.ctx, self.ctx.library());
         let vendor = library.vendor.as_ref().ok_or_else(crate::work::cobrand::no_content)?;
-        let named = match library.find(reference, &eyes.locale).map(|asset| &asset.detail) {
-            Some(Detail::Issue(issue)) => issue.newsletter.as_ref().and_then(|name| {
-                let (_, newsletter) =
-                    library.newsletters().find(|(asset, _)| asset.slug() == name.as_str())?;
-                vendor.senders.get(newsletter.sender.as_ref()?.as_str())
-            }),
-            _ => None,
-        };
+        let media = ctx.media();
+        let original = library.versions(reference).first();
+        let mailing = original.and_then(|asset| Mailing::of(&library, &media, asset));
+        let series = mailing.and_then(|mailing| mailing.series.detail.series());
+        let named = series.and_then(|series| vendor.senders.get(series.sender?.as_str()));
         let sender = named.or_else(|| vendor.senders.values().next()).ok_or_else(|| {
             Error::invalid("vendor.toml names no sender; add a [sender.newsletter] with name and email")
         })?;

@@ -234,8 +234,8 @@ fn starts_read_their_partial_indexes_and_sort_nothing() {
             ),
             (
                 "EXPLAIN QUERY PLAN SELECT id AS pick_id, scope FROM delivery
-                 WHERE live AND issue_id IS NULL AND due_ms <= $1 AND state = 'ready' ORDER BY due_ms, id LIMIT $2",
-                values![START_MS, 100_i64],
+                 WHERE live AND issue_id IS NULL AND lane = $3 AND due_ms <= $1 AND state = 'ready' ORDER BY due_ms, id LIMIT $2",
+                values![START_MS, 100_i64, 0_i64],
             ),
         ];
         for (statement, arguments) in plans {

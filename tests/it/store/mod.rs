@@ -28,6 +28,7 @@ mod recalls;
 mod renditions;
 mod reports;
 mod revisions;
+mod sequences;
 mod sessions;
 mod set_back;
 mod suppressions;

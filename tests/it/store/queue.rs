@@ -31,14 +31,17 @@ pub fn mail(random: &SeededRandom, source: &str) -> NewDelivery {
     NewDelivery {
         id: DeliveryId::new(START_MS, random),
         source: source.to_owned(),
+        lane: LANE_URGENT,
+        contact_id: None,
         lead_id: Some(LeadId::new(START_MS, random).to_string()),
         partner_slug: "northlight".to_owned(),
         recipient_name: "Rae".to_owned(),
         email: "Rae@Northlight.example".to_owned(),
         rendition_id: "rnd_offer".to_owned(),
-        scope: "",
+        scope: String::new(),
         domain: DOMAIN.to_owned(),
         because: "a lead is offered".to_owned(),
+        due_ms: START_MS,
         expires_ms: START_MS + LIFETIME_MS,
     }
 }
@@ -344,7 +347,8 @@ both_dbs! {
         let both = [one.issue.clone(), two.issue.clone()];
         assert_eq!(next_due_ms(&db, &both).await.unwrap(), Some(START_MS + 50));
         in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
-        in_tx!(db, tx => enqueue(tx, START_MS + 60, &mail(&one.random, "offer:off_1")));
+        let single = NewDelivery { due_ms: START_MS + 60, ..mail(&one.random, "offer:off_1") };
+        in_tx!(db, tx => enqueue(tx, START_MS, &single));
         assert_eq!(next_due_ms(&db, &both).await.unwrap(), Some(START_MS + 50));
         assert_eq!(next_due_ms(&db, &both[..1]).await.unwrap(), Some(START_MS + 60));
         start(&db, two.node(), START_MS + 50, &two.issue, 1).await;

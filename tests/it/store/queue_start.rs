@@ -8,7 +8,7 @@ use partnercast::{
         Db,
         deliveries::unfinished,
         issues,
-        outbox::enqueue,
+        outbox::{LANE_SEQUENCE, LANE_URGENT, enqueue},
         queue::{EXCEPT_MAX, Part, Place, Started, peek, put_back, running, start_issue, start_single},
         renditions, suppressions,
     },
@@ -31,8 +31,10 @@ const AT_ONCE: i64 = i64::MIN;
 async fn two_single_mails(db: &Db, random: &SeededRandom) -> [String; 2] {
     in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
     let always = mail(random, "offer:off_1");
-    let stoppable =
-        partnercast::store::outbox::NewDelivery { scope: "nurture", ..mail(random, "follow-up:1") };
+    let stoppable = partnercast::store::outbox::NewDelivery {
+        scope: "nurture".to_owned(),
+        ..mail(random, "follow-up:1")
+    };
     in_tx!(db, tx => enqueue(tx, START_MS, &always));
     in_tx!(db, tx => enqueue(tx, START_MS, &stoppable));
     [always.id.to_string(), stoppable.id.to_string()]
@@ -214,8 +216,8 @@ both_dbs! {
         let second = start_issue(&mut two, scene.node(), START_MS, &scene.issue, Part::default(), 10).await.unwrap().leaving;
         assert_eq!((first.len(), second.len()), (2, 2));
         assert!(first.iter().all(|a| second.iter().all(|b| a.id != b.id)));
-        let first = start_single(&mut one, scene.node(), START_MS, 1).await.unwrap().leaving;
-        let second = start_single(&mut two, scene.node(), START_MS, 10).await.unwrap().leaving;
+        let first = start_single(&mut one, scene.node(), START_MS, LANE_URGENT, 1).await.unwrap().leaving;
+        let second = start_single(&mut two, scene.node(), START_MS, LANE_URGENT, 10).await.unwrap().leaving;
         assert_eq!((first.len(), second.len()), (1, 1));
         assert_ne!(first[0].id, second[0].id);
     }
@@ -227,14 +229,28 @@ both_dbs! {
         execute(&db, "UPDATE delivery SET due_ms = due_ms + 10 WHERE id = $1", values![&ids[0]]).await;
         in_tx!(db, tx => issues::control(tx, &scene.issue, "paused"));
         let node = scene.node();
-        assert_eq!(in_tx!(db, tx => start_single(tx, node, START_MS - 1, 10)).seen, 0, "nothing is due yet");
-        let Started { seen, leaving: first, .. } = in_tx!(db, tx => start_single(tx, node, START_MS + 10, 1));
+        assert_eq!(in_tx!(db, tx => start_single(tx, node, START_MS - 1, LANE_URGENT, 10)).seen, 0, "nothing is due yet");
+        let Started { seen, leaving: first, .. } = in_tx!(db, tx => start_single(tx, node, START_MS + 10, LANE_URGENT, 1));
         assert_eq!((seen, first[0].id.as_str()), (1, ids[1].as_str()));
-        let second = in_tx!(db, tx => start_single(tx, node, START_MS + 10, 10)).leaving;
+        let second = in_tx!(db, tx => start_single(tx, node, START_MS + 10, LANE_URGENT, 10)).leaving;
         assert_eq!(second.iter().map(|claimed| claimed.id.as_str()).collect::<Vec<_>>(), [ids[0].as_str()]);
         assert!(second[0].is_urgent() && second[0].issue_id.is_none());
         assert_eq!((second[0].site.as_str(), second[0].attempt, second[0].token), ("northlight.example", 1, 1));
         assert_eq!(row(&db, &scene.deliveries[0]).await.state, "ready");
+    }
+
+    /// Messages of sequences are started by themselves, and are not urgent.
+    async fn start_single_keeps_the_lanes_apart(db: Db) {
+        let random = SeededRandom::new(1);
+        let ids = two_single_mails(&db, &random).await;
+        let welcome = partnercast::store::outbox::NewDelivery { lane: LANE_SEQUENCE, ..mail(&random, "sequence:welcome") };
+        in_tx!(db, tx => enqueue(tx, START_MS, &welcome));
+        let node = NodeId::new(START_MS, &random);
+        let urgent = in_tx!(db, tx => start_single(tx, node, START_MS, LANE_URGENT, 10)).leaving;
+        assert_eq!(urgent.len(), ids.len());
+        let other = in_tx!(db, tx => start_single(tx, node, START_MS, LANE_SEQUENCE, 10)).leaving;
+        assert_eq!(other.iter().map(|claimed| &claimed.id).collect::<Vec<_>>(), [&welcome.id.to_string()]);
+        assert!(!other[0].is_urgent() && other[0].issue_id.is_none());
     }
 
     /// A mail that a person asked for at that moment goes out whatever they unsubscribed from; one with a scope does
@@ -244,13 +260,13 @@ both_dbs! {
         let ids = two_single_mails(&db, &random).await;
         in_tx!(db, tx => suppressions::add(tx, START_MS, "rae@northlight.example", suppressions::ALL, "asked to"));
         let node = NodeId::new(START_MS, &random);
-        let Started { seen, leaving, .. } = in_tx!(db, tx => start_single(tx, node, START_MS, 10));
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_single(tx, node, START_MS, LANE_URGENT, 10));
         assert_eq!((seen, leaving.len(), leaving[0].id.as_str()), (2, 1, ids[0].as_str()));
         let stored = row(&db, &ids[1]).await;
         assert_eq!((stored.state.as_str(), stored.node_id, stored.attempt), ("suppressed", None, 0));
         let late = mail(&random, "offer:off_2");
         in_tx!(db, tx => enqueue(tx, START_MS, &late));
-        let Started { seen, leaving, .. } = in_tx!(db, tx => start_single(tx, node, late.expires_ms + 1, 10));
+        let Started { seen, leaving, .. } = in_tx!(db, tx => start_single(tx, node, late.expires_ms + 1, LANE_URGENT, 10));
         assert_eq!((seen, leaving.len()), (1, 0));
         assert_eq!(row(&db, &late.id.to_string()).await.state, "expired");
     }

@@ -26,7 +26,7 @@ use crate::harness::both_dbs;
 
 const PAPER: &str = "whitepapers/proof-of-recovery";
 
-fn person() -> Visitor {
+pub fn person() -> Visitor {
     Visitor {
         method: "GET".into(),
         agent: "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0".into(),
@@ -35,7 +35,7 @@ fn person() -> Visitor {
     }
 }
 
-fn ada(kind: FormKind, asset: &str) -> Submission {
+pub fn ada(kind: FormKind, asset: &str) -> Submission {
     Submission {
         partner: "northlight".into(),
         asset: asset.into(),
@@ -55,7 +55,7 @@ fn ada(kind: FormKind, asset: &str) -> Submission {
 }
 
 /// The click token and a link's number out of a mail's text: the first tracked link to `path`.
-async fn follow(rig: &Rig, to: &str, path: &str) -> (String, String) {
+pub async fn follow(rig: &Rig, to: &str, path: &str) -> (String, String) {
     let text = rig.mail_to(to).await.text.unwrap();
     let links: Vec<(String, i64)> = text
         .split("http://partnercast.test/c/")

@@ -180,14 +180,17 @@ impl Post {
         let mail = NewDelivery {
             id: DeliveryId::new(self.ctx.now_ms(), &self.scene.random),
             source: format!("sign-in:{number}"),
+            lane: outbox::LANE_URGENT,
             lead_id: None,
+            contact_id: None,
             partner_slug: "northlight".to_owned(),
             recipient_name: "Rep".to_owned(),
             email: "rep@one.example".to_owned(),
             rendition_id: rendition_id(&self.name),
-            scope: "",
+            scope: String::new(),
             domain: DOMAIN.to_owned(),
             because: "asked for it".to_owned(),
+            due_ms: self.ctx.now_ms(),
             expires_ms: self.ctx.now_ms() + DAY_MS,
         };
         let now_ms = self.ctx.now_ms();

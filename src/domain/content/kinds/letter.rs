@@ -18,7 +18,7 @@ use crate::domain::{
 /// Longest address of a pilot reader, in characters.
 const PILOT_CHARS_MAX: usize = 254;
 /// Longest subject and preheader, in characters.
-const SUBJECT_CHARS_MAX: usize = 150;
+pub(super) const SUBJECT_CHARS_MAX: usize = 150;
 /// How long before an issue its content is fixed, unless the newsletter says otherwise.
 const FREEZE_MINUTES: u32 = 30;
 /// How long after its time an issue is sent without asking, unless the newsletter says otherwise: news of two days ago
@@ -206,7 +206,7 @@ fn issue_zone(found: Found, f: &mut Findings<'_>) -> Option<IssueZone> {
     }
 }
 
-fn audience(found: Found, f: &mut Findings<'_>) -> Option<Audience> {
+pub(super) fn audience(found: Found, f: &mut Findings<'_>) -> Option<Audience> {
     let mut keys = found.map(f)?;
     let audience = Audience {
         roles: keys.get("roles").map(|v| v.roles(f)).unwrap_or_default(),

@@ -4,19 +4,26 @@ mod campaign;
 mod letter;
 mod piece;
 mod proof;
+mod sequence;
 mod social;
 
 pub use campaign::{Kit, Objection, Playbook, Tactic};
 pub use letter::{Approval, Audience, CatchUp, Issue, IssueZone, Newsletter, Staged, WhenBlocked};
 pub use piece::{Blog, Gate, Speaker, Webinar, Whitepaper};
 pub use proof::{CaseResult, CaseStudy, Datasheet, Quote, Specification, Video};
+pub use sequence::{
+    CameThrough, Condition, DELAY_DAYS_MAX, EntryStage, ExitRule, Message, People, STEPS_MAX, Sequence, Step,
+};
 pub use social::{Network, Social};
+
+use chrono::NaiveDate;
 
 use super::{
     asset::AssetKind,
     body::Body,
     finding::{Findings, codes},
     keys::{Keys, Reference},
+    merge::Template,
 };
 
 /// What an asset's kind has of its own.
@@ -26,6 +33,10 @@ pub enum Detail {
     Newsletter(Newsletter),
     /// An issue.
     Issue(Issue),
+    /// A sequence.
+    Sequence(Sequence),
+    /// A message of a sequence.
+    Message(Message),
     /// A whitepaper.
     Whitepaper(Whitepaper),
     /// A blog post.
@@ -48,12 +59,61 @@ pub enum Detail {
     Kit(Kit),
 }
 
+/// What issues and messages have in common: what a mail is made of, beside its text.
+#[derive(Debug, Clone, Copy)]
+pub struct Letter<'a> {
+    /// The mail's subject.
+    pub subject: &'a Template,
+    /// Another one, which half of the readers get.
+    pub subject_b: Option<&'a Template>,
+    /// What mail programs show after the subject.
+    pub preheader: &'a Template,
+    /// Assets shown as cards, in order.
+    pub features: &'a [Reference],
+    /// An issue's own headline and date; none for messages, whose title is the headline.
+    pub edition: Option<(&'a str, NaiveDate)>,
+}
+
+/// What newsletters and sequences have in common, beside their text.
+#[derive(Debug, Clone, Copy)]
+pub struct Series<'a> {
+    /// Name of a `[sender.*]` in vendor.toml.
+    pub sender: Option<&'a Reference>,
+    /// Why the reader gets it.
+    pub why: &'a Template,
+}
+
 impl Detail {
+    /// What a mail is made of, where this is one.
+    pub fn letter(&self) -> Option<Letter<'_>> {
+        match self {
+            Self::Issue(Issue { subject, subject_b, preheader, features, theme, date, .. }) => {
+                let subject_b = subject_b.as_ref();
+                Some(Letter { subject, subject_b, preheader, features, edition: Some((theme, *date)) })
+            }
+            Self::Message(Message { subject, preheader, features }) => {
+                Some(Letter { subject, subject_b: None, preheader, features, edition: None })
+            }
+            _ => None,
+        }
+    }
+
+    /// What mails of a series have in common, where this is one.
+    pub fn series(&self) -> Option<Series<'_>> {
+        match self {
+            Self::Newsletter(Newsletter { sender, why, .. })
+            | Self::Sequence(Sequence { sender, why, .. }) => Some(Series { sender: sender.as_ref(), why }),
+            _ => None,
+        }
+    }
+
     /// Which kind it is.
     pub fn kind(&self) -> AssetKind {
         match self {
             Self::Newsletter(_) => AssetKind::Newsletter,
             Self::Issue(_) => AssetKind::Issue,
+            Self::Sequence(_) => AssetKind::Sequence,
+            Self::Message(_) => AssetKind::Message,
             Self::Whitepaper(_) => AssetKind::Whitepaper,
             Self::Blog(_) => AssetKind::Blog,
             Self::Webinar(_) => AssetKind::Webinar,
@@ -72,6 +132,8 @@ impl Detail {
         match kind {
             AssetKind::Newsletter => Self::Newsletter(Newsletter::parse(keys, f)),
             AssetKind::Issue => Self::Issue(Issue::parse(keys, f)),
+            AssetKind::Sequence => Self::Sequence(Sequence::parse(keys, f)),
+            AssetKind::Message => Self::Message(Message::parse(keys, f)),
             AssetKind::Whitepaper => Self::Whitepaper(Whitepaper::parse(keys, f)),
             AssetKind::Blog => Self::Blog(Blog::parse(keys, f)),
             AssetKind::Webinar => Self::Webinar(Webinar::parse(keys, f)),
@@ -90,6 +152,8 @@ impl Detail {
         match kind {
             AssetKind::Newsletter => Self::Newsletter(Newsletter::default()),
             AssetKind::Issue => Self::Issue(Issue::default()),
+            AssetKind::Sequence => Self::Sequence(Sequence::default()),
+            AssetKind::Message => Self::Message(Message::default()),
             AssetKind::Whitepaper => Self::Whitepaper(Whitepaper::default()),
             AssetKind::Blog => Self::Blog(Blog::default()),
             AssetKind::Webinar => Self::Webinar(Webinar::default()),
@@ -105,7 +169,7 @@ impl Detail {
 
     /// Checks the body against what the kind allows; it begins at byte `at`.
     pub(super) fn check_body(&self, body: &Body, at: usize, f: &mut Findings<'_>) {
-        let may_be_empty = matches!(self, Self::Newsletter(_) | Self::Kit(_));
+        let may_be_empty = matches!(self, Self::Newsletter(_) | Self::Sequence(_) | Self::Kit(_));
         if !may_be_empty && f.text()[at..].trim().is_empty() {
             f.add_at(codes::EMPTY_BODY, at, "there is no text below the front matter", "write it");
         }
@@ -118,6 +182,10 @@ impl Detail {
     pub(super) fn references(&self) -> Vec<(&Reference, &'static [AssetKind])> {
         match self {
             Self::Issue(issue) => issue.features.iter().map(|feature| (feature, [].as_slice())).collect(),
+            Self::Message(message) => {
+                message.features.iter().map(|feature| (feature, [].as_slice())).collect()
+            }
+            Self::Sequence(sequence) => sequence.assets().map(|asset| (asset, [].as_slice())).collect(),
             Self::Social(social) => social.link.iter().map(|link| (link, [].as_slice())).collect(),
             Self::Kit(kit) => {
                 let tactics = kit.tactics.iter().map(|tactic| (&tactic.asset, [].as_slice()));

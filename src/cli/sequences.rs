@@ -1,0 +1,128 @@
+//! `partnercast sequences`
+
+use std::{path::PathBuf, sync::Arc};
+
+use super::{ConfigArgument, load, say, start_log};
+use crate::{
+    app,
+    domain::{
+        kernel::{Error, Result, clock::utc},
+        program::sequence::LeaveReason,
+    },
+    render::Templates,
+    store::{Db, journeys::Traveller},
+    work::{
+        Context, folder,
+        sequences::{self, Overview},
+        sync,
+    },
+};
+
+/// Arguments of `sequences`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// A sequence's slug, with its people; all of them if left out.
+    sequence: Option<String>,
+    /// A content folder that was edited: say what it would do to those inside, and change nothing.
+    #[arg(long, value_name = "DIR")]
+    content: Option<PathBuf>,
+    /// JSON; times are UTC milliseconds.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Prints where people are in sequences, or what an edit would do to them. Only reads, so it works beside a running
+/// `serve` on both databases.
+///
+/// # Errors
+/// The database or the folder cannot be read, or there is no such sequence.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let db = Db::open_read_only(&config.database.url).await?;
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
+    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
+    sync::load(&ctx).await?;
+    let said = tell(&ctx, &arguments).await;
+    ctx.db.close().await;
+    said?.iter().for_each(|line| say(line));
+    Ok(())
+}
+
+async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
+    let slug = arguments.sequence.as_deref();
+    if let Some(dir) = &arguments.content {
+        let edited = sync::read(&folder::read_now(dir)?, ctx.now_ms());
+        let effects = sequences::effects(ctx, &edited.library, slug).await?;
+        if arguments.json {
+            return json(&effects);
+        }
+        if effects.is_empty() {
+            return Ok(vec!["nobody is inside".to_owned()]);
+        }
+        let lines = effects.iter().map(|one| format!("{}: {}", one.sequence, one.sentences.join("; ")));
+        return Ok(lines.collect());
+    }
+    let Some(slug) = slug else {
+        let all = sequences::overviews(ctx).await?;
+        if arguments.json {
+            return json(&all);
+        }
+        if all.is_empty() {
+            return Ok(vec![
+                "there is no sequence; `partnercast new sequence welcome` begins one".to_owned(),
+            ]);
+        }
+        return Ok(all.iter().flat_map(overview_lines).collect());
+    };
+    let one = sequences::overview(ctx, slug).await?;
+    let people = sequences::travellers(ctx, slug).await?;
+    if arguments.json {
+        return json(&serde_json::json!({ "sequence": one, "inside": people.inside, "ended": people.ended }));
+    }
+    let mut lines = overview_lines(&one);
+    let zone = ctx.library().vendor.as_ref().map_or(chrono_tz::Tz::UTC, |vendor| vendor.zone);
+    let person = |who: &Traveller, what: &str, at_ms: i64| {
+        let detail = if who.detail.is_empty() { String::new() } else { format!("  {}", who.detail) };
+        let at = utc(at_ms).with_timezone(&zone).format("%a %-d %b %Y, %H:%M %Z");
+        format!("  {} <{}> at {}: {what}, {at}{detail}", who.name, who.email, who.partner_slug)
+    };
+    lines.extend(people.inside.iter().map(|who| {
+        let next = format!("waits for {}", who.waiting.as_deref().unwrap_or("nothing"));
+        person(who, &next, who.due_ms)
+    }));
+    lines.extend(people.ended.iter().map(|who| {
+        let how = LeaveReason::parse(&who.reason).map_or("finished", LeaveReason::label);
+        person(who, how, who.ended_ms.unwrap_or(who.due_ms))
+    }));
+    Ok(lines)
+}
+
+fn json(value: &impl serde::Serialize) -> Result<Vec<String>> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::internal("JSON").because(error))?;
+    Ok(vec![text])
+}
+
+fn overview_lines(one: &Overview) -> Vec<String> {
+    let whom = one.who.map_or("gone from the content".to_owned(), |who| format!("for {who}"));
+    let exits: Vec<String> = one.exits.iter().map(|exit| format!("{} {}", exit.people, exit.label)).collect();
+    let left =
+        if exits.is_empty() { "nobody left".to_owned() } else { format!("left: {}", exits.join(", ")) };
+    let mut lines =
+        vec![format!("{}: {} inside, {} finished, {left}  ({whom})", one.slug, one.inside, one.finished)];
+    lines.extend(one.steps.iter().map(|step| {
+        let when = if step.is_gone { "gone" } else { &step.when };
+        let condition = step.condition.as_ref().map(|what| format!(", {what}")).unwrap_or_default();
+        format!(
+            "  {:<20} {} waiting, {} sent, {} left out  ({when}{condition})",
+            step.id, step.waiting, step.sent, step.skipped
+        )
+    }));
+    if let Some(then) = &one.then {
+        lines.push(format!("  then {then}"));
+    }
+    lines
+}

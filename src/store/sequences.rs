@@ -1,0 +1,427 @@
+//! Who is inside a sequence, what they had, and how they left.
+
+use super::{Db, Tx, leads::Lead, sql::args};
+use crate::domain::kernel::{Result, clock::UtcMs};
+
+/// One person's journey through one sequence.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Enrolment {
+    /// The key.
+    pub id: String,
+    /// The sequence's slug.
+    pub sequence: String,
+    /// The partner's person; none for a lead.
+    pub contact_id: Option<String>,
+    /// The lead; none for a partner's person.
+    pub lead_id: Option<String>,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// Why they entered.
+    pub because: String,
+    /// When.
+    pub entered_ms: UtcMs,
+    /// `inside`, `finished` or `left`.
+    pub state: String,
+    /// The step that comes next; none at the end.
+    pub waiting: Option<String>,
+    /// When it is due.
+    pub due_ms: UtcMs,
+    /// What its delay counts from: entering, or the step before.
+    pub from_ms: UtcMs,
+    /// The revision of the sequence that decided this.
+    pub plan_hash: String,
+    /// Goes up with every change.
+    pub moves: i64,
+    /// When they finished or left.
+    pub ended_ms: Option<UtcMs>,
+    /// `program::sequence::LeaveReason`'s word; empty while they are inside, and when they finished.
+    pub reason: String,
+    /// The same in a sentence, or why they wait.
+    pub detail: String,
+}
+
+/// Somebody who enters.
+#[derive(Debug, Clone)]
+pub struct NewEnrolment {
+    /// The key.
+    pub id: String,
+    /// The sequence's slug.
+    pub sequence: String,
+    /// The partner's person; none for a lead.
+    pub contact_id: Option<String>,
+    /// The lead; none for a partner's person.
+    pub lead_id: Option<String>,
+    /// Whose partner.
+    pub partner_slug: String,
+    /// Why.
+    pub because: String,
+    /// When.
+    pub entered_ms: UtcMs,
+    /// The first step.
+    pub waiting: String,
+    /// When it is due.
+    pub due_ms: UtcMs,
+    /// The revision of the sequence that says so.
+    pub plan_hash: String,
+}
+
+/// What somebody had of a sequence.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Done {
+    /// The step's name.
+    pub step: String,
+    /// When.
+    pub at_ms: UtcMs,
+    /// `sent` or `skipped`.
+    pub outcome: String,
+    /// Why.
+    pub because: String,
+    /// The message.
+    pub delivery_id: Option<String>,
+}
+
+/// The original files of sequences as they are stored: slug, hash, since when.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn stored(db: &Db) -> Result<Vec<(String, String, UtcMs)>> {
+    let heads: Vec<(String, String, i64)> = db
+        .all(
+            "SELECT path, hash, stored_ms FROM content_head WHERE path LIKE 'sequences/%.md'
+             ORDER BY path LIMIT 20000",
+            Vec::new(),
+        )
+        .await?;
+    let slug = |path: &str| {
+        let slug = path.strip_prefix("sequences/")?.strip_suffix(".md")?;
+        (!slug.contains(['/', '.'])).then(|| slug.to_owned())
+    };
+    Ok(heads.into_iter().filter_map(|(path, hash, ms)| Some((slug(&path)?, hash, ms))).collect())
+}
+
+/// Leads in one of three `stages`, who agreed to `purpose` and never entered `sequence`, by key: at most `rows` behind
+/// `after`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn leads_outside(
+    db: &Db,
+    sequence: &str,
+    stages: [&str; 3],
+    purpose: &str,
+    after: &str,
+    rows: i64,
+) -> Result<Vec<Lead>> {
+    let [first, second, third] = stages;
+    db.all(
+        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms
+         FROM lead l
+         WHERE l.id > $1 AND l.stage IN ($2, $3, $4)
+           AND NOT EXISTS (SELECT 1 FROM enrolment e WHERE e.sequence = $5 AND e.person = l.id)
+           AND EXISTS (SELECT 1 FROM consent c WHERE c.lead_id = l.id AND c.purpose = $6 AND c.granted
+                         AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
+                                           AND w.text_version = c.text_version AND w.at_ms > c.at_ms
+                                           AND NOT w.granted))
+         ORDER BY l.id LIMIT $7",
+        args![after, first, second, third, sequence, purpose, rows],
+    )
+    .await
+}
+
+/// Whether a lead agreed to `purpose`, in a text whose consent was not taken back.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn has_consent(db: &Db, lead_id: &str, purpose: &str) -> Result<bool> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT COUNT(*) FROM consent c WHERE c.lead_id = $1 AND c.purpose = $2 AND c.granted
+               AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
+                                 AND w.text_version = c.text_version AND w.at_ms > c.at_ms AND NOT w.granted)",
+            args![lead_id, purpose],
+        )
+        .await?;
+    Ok(row.is_some_and(|(count,)| count > 0))
+}
+
+/// Lets people enter, each once a sequence. Returns how many did.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn enter(tx: &mut Tx, people: Vec<NewEnrolment>) -> Result<u64> {
+    let rows = people.into_iter().map(|new| {
+        let person = new.contact_id.clone().or_else(|| new.lead_id.clone()).unwrap_or_default();
+        args![
+            new.id,
+            new.sequence,
+            person,
+            new.contact_id,
+            new.lead_id,
+            new.partner_slug,
+            new.because,
+            new.entered_ms,
+            "inside",
+            new.waiting,
+            new.due_ms,
+            new.entered_ms,
+            new.plan_hash,
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO enrolment (id, sequence, person, contact_id, lead_id, partner_slug, because, entered_ms, state,
+             waiting, due_ms, from_ms, plan_hash)",
+        rows.collect(),
+        "ON CONFLICT (sequence, person) DO NOTHING",
+    )
+    .await
+}
+
+/// Who is due in `sequence`, the longest waiting first: at most `rows`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn due(db: &Db, sequence: &str, now_ms: UtcMs, rows: i64) -> Result<Vec<Enrolment>> {
+    db.all(
+        "SELECT id, sequence, contact_id, lead_id, partner_slug, because, entered_ms, state, waiting, due_ms, from_ms,
+             plan_hash, moves, ended_ms, reason, detail
+         FROM enrolment WHERE sequence = $1 AND state = 'inside' AND due_ms <= $2 ORDER BY due_ms, id LIMIT $3",
+        args![sequence, now_ms, rows],
+    )
+    .await
+}
+
+/// Who is inside `sequence` and was last decided about by another revision than `plan_hash`: at most `rows`.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn outdated(db: &Db, sequence: &str, plan_hash: &str, rows: i64) -> Result<Vec<Enrolment>> {
+    db.all(
+        "SELECT id, sequence, contact_id, lead_id, partner_slug, because, entered_ms, state, waiting, due_ms, from_ms,
+             plan_hash, moves, ended_ms, reason, detail
+         FROM enrolment WHERE sequence = $1 AND state = 'inside' AND plan_hash <> $2 ORDER BY due_ms, id LIMIT $3",
+        args![sequence, plan_hash, rows],
+    )
+    .await
+}
+
+/// One journey.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn enrolment(db: &Db, id: &str) -> Result<Option<Enrolment>> {
+    db.opt(
+        "SELECT id, sequence, contact_id, lead_id, partner_slug, because, entered_ms, state, waiting, due_ms, from_ms,
+             plan_hash, moves, ended_ms, reason, detail
+         FROM enrolment WHERE id = $1",
+        args![id],
+    )
+    .await
+}
+
+/// The journeys of a person (a contact's or a lead's key), oldest first, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn of_person(db: &Db, person: &str) -> Result<Vec<Enrolment>> {
+    db.all(
+        "SELECT id, sequence, contact_id, lead_id, partner_slug, because, entered_ms, state, waiting, due_ms, from_ms,
+             plan_hash, moves, ended_ms, reason, detail
+         FROM enrolment WHERE person = $1 ORDER BY entered_ms, id LIMIT 100",
+        args![person],
+    )
+    .await
+}
+
+/// What somebody had, oldest first.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn steps(db: &Db, enrolment_id: &str) -> Result<Vec<Done>> {
+    db.all(
+        "SELECT step, at_ms, outcome, because, delivery_id FROM enrolment_step WHERE enrolment_id = $1
+         ORDER BY no, step LIMIT 1000",
+        args![enrolment_id],
+    )
+    .await
+}
+
+/// What comes next for somebody.
+#[derive(Debug, Clone)]
+pub struct Move<'a> {
+    /// Who, as they were read.
+    pub of: &'a Enrolment,
+    /// The step that comes next.
+    pub waiting: &'a str,
+    /// When it is due.
+    pub due_ms: UtcMs,
+    /// What its delay counts from.
+    pub from_ms: UtcMs,
+    /// The revision of the sequence that says so.
+    pub plan_hash: &'a str,
+    /// Why they wait, where something stands in the way.
+    pub detail: &'a str,
+}
+
+/// Lets somebody go on. False if they were moved by another since they were read: nothing changed then.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn go_on(tx: &mut Tx, next: &Move<'_>) -> Result<bool> {
+    let moved = tx
+        .run(
+            "UPDATE enrolment SET waiting = $3, due_ms = $4, from_ms = $5, plan_hash = $6, detail = $7,
+                 moves = moves + 1
+             WHERE id = $1 AND moves = $2 AND state = 'inside'",
+            args![
+                &next.of.id,
+                next.of.moves,
+                next.waiting,
+                next.due_ms,
+                next.from_ms,
+                next.plan_hash,
+                next.detail,
+            ],
+        )
+        .await?;
+    Ok(moved == 1)
+}
+
+/// How a journey ends.
+#[derive(Debug, Clone, Copy)]
+pub struct End<'a> {
+    /// `finished` or `left`.
+    pub state: &'a str,
+    /// `program::sequence::LeaveReason`'s word; empty for who finished.
+    pub reason: &'a str,
+    /// The same in a sentence.
+    pub detail: &'a str,
+    /// When.
+    pub now_ms: UtcMs,
+}
+
+/// Ends somebody's journey. False if they were moved by another since they were read: nothing changed then.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn end(tx: &mut Tx, of: &Enrolment, how: &End<'_>) -> Result<bool> {
+    let ended = tx
+        .run(
+            "UPDATE enrolment SET state = $3, reason = $4, detail = $5, ended_ms = $6, waiting = NULL, moves = moves + 1
+             WHERE id = $1 AND moves = $2 AND state = 'inside'",
+            args![&of.id, of.moves, how.state, how.reason, how.detail, how.now_ms],
+        )
+        .await?;
+    Ok(ended == 1)
+}
+
+/// Ends what a person is inside: one sequence, or all of them. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn leave(tx: &mut Tx, person: &str, sequence: Option<&str>, how: &End<'_>) -> Result<u64> {
+    tx.run(
+        "UPDATE enrolment SET state = $3, reason = $4, detail = $5, ended_ms = $6, waiting = NULL, moves = moves + 1
+         WHERE person = $1 AND ($2 IS NULL OR sequence = $2) AND state = 'inside'",
+        args![person, sequence, how.state, how.reason, how.detail, how.now_ms],
+    )
+    .await
+}
+
+/// Ends the journeys of all who are inside a sequence, at most `rows` of them. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn close(tx: &mut Tx, sequence: &str, how: &End<'_>, rows: i64) -> Result<u64> {
+    tx.run(
+        "UPDATE enrolment SET state = $2, reason = $3, detail = $4, ended_ms = $5, waiting = NULL, moves = moves + 1
+         WHERE id IN (SELECT id FROM enrolment WHERE sequence = $1 AND state = 'inside' ORDER BY due_ms, id LIMIT $6)
+           AND state = 'inside'",
+        args![sequence, how.state, how.reason, how.detail, how.now_ms, rows],
+    )
+    .await
+}
+
+/// Records that somebody had a step. False if they had it before.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn add_step(tx: &mut Tx, enrolment_id: &str, done: &Done) -> Result<bool> {
+    let added = tx
+        .run(
+            "INSERT INTO enrolment_step (enrolment_id, step, no, at_ms, outcome, because, delivery_id)
+             SELECT $1, $2, COALESCE(MAX(no), 0) + 1, $3, $4, $5, $6 FROM enrolment_step WHERE enrolment_id = $1
+             ON CONFLICT (enrolment_id, step) DO NOTHING",
+            args![
+                enrolment_id,
+                &done.step,
+                done.at_ms,
+                &done.outcome,
+                &done.because,
+                done.delivery_id.clone(),
+            ],
+        )
+        .await?;
+    Ok(added == 1)
+}
+
+/// The steps in whose messages a person followed a link.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn clicked(db: &Db, enrolment_id: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT s.step FROM enrolment_step s JOIN engagement_event v ON v.delivery_id = s.delivery_id
+             WHERE s.enrolment_id = $1 AND v.kind = 'click' AND v.human ORDER BY s.step LIMIT 1000",
+            args![enrolment_id],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(step,)| step).collect())
+}
+
+/// What a person took or asked for.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Taken {
+    /// `engagement::EventKind`'s word.
+    pub kind: String,
+    /// The asset.
+    pub asset: Option<String>,
+    /// When, the last time.
+    pub at_ms: UtcMs,
+}
+
+/// What the person of an enrolment took or asked for, ever, as a person and not a machine; also by a link in one of its
+/// messages. At most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn taken(db: &Db, of: &Enrolment) -> Result<Vec<Taken>> {
+    db.all(
+        "SELECT kind, asset, MAX(at_ms) AS at_ms FROM (
+             SELECT kind, asset, at_ms FROM engagement_event WHERE lead_id = $1 AND human
+               AND kind IN ('download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+             UNION ALL
+             SELECT kind, asset, at_ms FROM engagement_event WHERE contact_id = $2 AND human
+               AND kind IN ('download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+             UNION ALL
+             SELECT v.kind, v.asset, v.at_ms FROM enrolment_step s
+             JOIN engagement_event v ON v.delivery_id = s.delivery_id
+             WHERE s.enrolment_id = $3 AND v.human
+               AND v.kind IN ('download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+         ) AS deed GROUP BY kind, asset ORDER BY kind, asset LIMIT 1000",
+        args![of.lead_id.clone(), of.contact_id.clone(), &of.id],
+    )
+    .await
+}
+
+/// Holds a lead until the end of the transaction, and returns its stage; none for one that is not there.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn hold_lead(tx: &mut Tx, lead_id: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = tx
+        .opt("UPDATE lead SET updated_ms = updated_ms WHERE id = $1 RETURNING stage", args![lead_id])
+        .await?;
+    Ok(row.map(|(stage,)| stage))
+}

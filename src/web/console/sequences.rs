@@ -1,0 +1,301 @@
+//! Sequences: how many people are at which step, who they are, how they left.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, Query, State};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::signin::Actor;
+use crate::{
+    domain::{kernel::id::EnrolmentId, program::sequence::LeaveReason},
+    store::journeys::Traveller,
+    web::{
+        frame::{self, Area, Frame},
+        respond::{self, Answer},
+        view::{
+            Fact, authored,
+            chart::{Badge, Bar},
+            counted,
+            when::Moment,
+        },
+    },
+    work::{
+        Context,
+        sequences::{self, Overview, StepView},
+    },
+};
+
+/// Where the pages are.
+const PATH: &str = "/console/sequences";
+/// They belong to the content.
+const NAV: &str = "/console/content";
+
+/// The list.
+#[derive(Debug, Serialize)]
+pub struct ListView {
+    /// By slug.
+    pub sequences: Vec<Card>,
+}
+
+/// A sequence.
+#[derive(Debug, Serialize)]
+pub struct Card {
+    /// Its page.
+    pub href: String,
+    /// Its title.
+    pub title: String,
+    /// `3 steps, for contacts`.
+    pub text: String,
+    /// Where its people are.
+    pub bar: Bar,
+}
+
+/// One sequence.
+#[derive(Debug, Serialize)]
+pub struct View {
+    /// Its title.
+    pub title: String,
+    /// `3 steps, for contacts`.
+    pub text: String,
+    /// What was just done.
+    pub done: Option<&'static str>,
+    /// Where its people are.
+    pub bar: Bar,
+    /// Its steps, in order.
+    pub steps: Vec<StepLine>,
+    /// Why people left.
+    pub exits: Vec<Fact>,
+    /// Who is inside.
+    pub inside: Vec<Person>,
+    /// `the next 200 of 512`, where not all are shown.
+    pub inside_text: String,
+    /// Who finished or left, the latest first.
+    pub ended: Vec<Person>,
+}
+
+/// A step.
+#[derive(Debug, Serialize)]
+pub struct StepLine {
+    /// Its name.
+    pub id: String,
+    /// Its message.
+    pub href: Option<String>,
+    /// When it comes, and to whom.
+    pub text: String,
+    /// `12 wait`.
+    pub badge: Badge,
+    /// `40 were sent it, 3 were passed over`.
+    pub counts: String,
+}
+
+/// Somebody.
+#[derive(Debug, Serialize)]
+pub struct Person {
+    /// More about them.
+    pub href: Option<String>,
+    /// Their name.
+    pub name: String,
+    /// Their address.
+    pub email: String,
+    /// Their partner.
+    pub partner: String,
+    /// The step that comes next, or how it ended.
+    pub badge: Badge,
+    /// When it is due, or ended.
+    pub at: Moment,
+    /// Why they wait, or left.
+    pub detail: String,
+    /// Where the button that takes them out leads.
+    pub out: Option<String>,
+}
+
+/// `GET /console/sequences`
+pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
+    let all = sequences::overviews(&ctx).await?;
+    let view = ListView {
+        sequences: all
+            .into_iter()
+            .map(|one| Card {
+                href: format!("{PATH}/{}", one.slug),
+                title: authored(&one.title),
+                text: text(&one),
+                bar: bar(&one),
+            })
+            .collect(),
+    };
+    respond::page(&ctx, "console/sequences", &Frame::new(&ctx, Area::Console, "Sequences", NAV), &view)
+}
+
+/// What was just done, in the address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct After {
+    done: Option<String>,
+}
+
+/// `GET /console/sequences/{slug}`
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Path(slug): Path<String>,
+    Query(after): Query<After>,
+) -> Answer {
+    let one = sequences::overview(&ctx, &slug).await?;
+    let people = sequences::travellers(&ctx, &slug).await?;
+    let (_, zone) = frame::vendor(&ctx);
+    let shown = people.inside.len();
+    let view = View {
+        text: text(&one),
+        done: match after.done.as_deref() {
+            Some("out") => Some("They are out, and get no more of it."),
+            Some("same") => Some("They were not inside any more; nothing changed."),
+            _ => None,
+        },
+        bar: bar(&one),
+        exits: one.exits.iter().map(|exit| Fact::new(&exit.label, exit.people.to_string())).collect(),
+        inside_text: if usize::try_from(one.inside).unwrap_or(shown) > shown {
+            format!("the next {shown} of {}", one.inside)
+        } else {
+            counted(shown, "person", "people")
+        },
+        steps: one.steps.iter().map(|step| step_line(&slug, step)).collect(),
+        inside: people.inside.into_iter().map(|who| inside(&slug, who, zone)).collect(),
+        ended: people.ended.into_iter().map(|who| ended(who, zone)).collect(),
+        title: authored(&one.title),
+    };
+    respond::page(&ctx, "console/sequence", &Frame::new(&ctx, Area::Console, &view.title, NAV), &view)
+}
+
+/// `POST /console/sequences/{slug}/people/{enrolment}/out`
+pub async fn take_out(
+    State(ctx): State<Arc<Context>>,
+    Path((slug, id)): Path<(String, String)>,
+    Actor(actor): Actor,
+) -> Answer {
+    let done = sequences::take_out(&ctx, EnrolmentId::parse(&id)?, &actor).await?;
+    Ok(respond::see_other(&format!("{PATH}/{slug}?done={}", if done { "out" } else { "same" })))
+}
+
+fn text(one: &Overview) -> String {
+    let steps = one.steps.iter().filter(|step| !step.is_gone).count();
+    match one.who {
+        Some(who) => format!("{}, for {who}", counted(steps, "step", "steps")),
+        None => "It is gone from the content.".to_owned(),
+    }
+}
+
+fn bar(one: &Overview) -> Bar {
+    let left = one.exits.iter().map(|exit| exit.people).sum();
+    Bar::of(&[("brand", "inside", one.inside), ("good", "finished", one.finished), ("", "left", left)])
+}
+
+fn step_line(slug: &str, step: &StepView) -> StepLine {
+    let mut parts = vec![step.when.clone()];
+    parts.extend(step.condition.clone());
+    if step.is_gone {
+        parts = vec!["It is gone from the sequence.".to_owned()];
+    }
+    let people = |count: i64| counted(usize::try_from(count).unwrap_or(0), "person", "people");
+    let mut counts = format!("sent to {}", people(step.sent));
+    if step.skipped > 0 {
+        counts.push_str(&format!(", left out for {}", people(step.skipped)));
+    }
+    StepLine {
+        id: step.id.clone(),
+        href: (!step.is_gone).then(|| format!("/console/content/sequences/{slug}/{}", step.id)),
+        text: parts.join(", "),
+        badge: Badge::new(if step.waiting > 0 { "brand" } else { "" }, format!("{} waiting", step.waiting)),
+        counts,
+    }
+}
+
+fn inside(slug: &str, who: Traveller, zone: Tz) -> Person {
+    let tone = if who.detail.is_empty() { "" } else { "warn" };
+    Person {
+        badge: Badge::new(tone, who.waiting.clone().unwrap_or_default()),
+        at: Moment::full(who.due_ms, zone),
+        out: Some(format!("{PATH}/{slug}/people/{}/out", who.id)),
+        ..person(who)
+    }
+}
+
+fn ended(who: Traveller, zone: Tz) -> Person {
+    let reason = LeaveReason::parse(&who.reason);
+    let word = reason.map_or("finished", LeaveReason::label);
+    Person {
+        badge: Badge::new(if reason.is_none() { "good" } else { "" }, word),
+        at: Moment::full(who.ended_ms.unwrap_or(who.due_ms), zone),
+        ..person(who)
+    }
+}
+
+fn person(who: Traveller) -> Person {
+    Person {
+        href: who.is_lead.then(|| format!("/console/leads/{}", who.person)),
+        name: who.name,
+        email: who.email,
+        partner: who.partner_slug,
+        badge: Badge::new("", ""),
+        at: Moment::full(who.due_ms, Tz::UTC),
+        detail: who.detail,
+        out: None,
+    }
+}
+
+#[cfg(test)]
+impl ListView {
+    /// One of two.
+    pub fn sample() -> Self {
+        let card = |title: &str, inside| Card {
+            href: "#".into(),
+            title: title.into(),
+            text: "3 steps, for contacts".into(),
+            bar: Bar::of(&[("brand", "inside", inside), ("good", "finished", 40), ("", "left", 3)]),
+        };
+        Self { sequences: vec![card("Welcome to Brackenfold", 12), card("After the paper", 0)] }
+    }
+}
+
+#[cfg(test)]
+impl View {
+    /// A welcome on its way.
+    pub fn sample() -> Self {
+        let at = || Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo);
+        let step = |id: &str, waiting: i64| StepLine {
+            id: id.into(),
+            href: Some("#".into()),
+            text: "after 6 days at 09:00, if they followed a link in hello".into(),
+            badge: Badge::new("brand", format!("{waiting} waiting")),
+            counts: "sent to 40 people, left out for 3 people".into(),
+        };
+        let person = |name: &str, badge: Badge, detail: &str, out: Option<&str>| Person {
+            href: Some("#".into()),
+            name: name.into(),
+            email: "dana.whitlock@northlight.example".into(),
+            partner: "northlight".into(),
+            badge,
+            at: at(),
+            detail: detail.into(),
+            out: out.map(str::to_owned),
+        };
+        Self {
+            title: "Welcome to Brackenfold".into(),
+            text: "3 steps, for contacts".into(),
+            done: Some("They are out, and get no more of it."),
+            bar: Bar::of(&[("brand", "inside", 12), ("good", "finished", 40), ("", "left", 3)]),
+            steps: vec![step("hello", 4), step("one-restore", 8)],
+            exits: vec![Fact::new("unsubscribed", "2"), Fact::new("a partner works the lead", "1")],
+            inside: vec![
+                person("Dana Whitlock", Badge::new("", "hello"), "", Some("#")),
+                person(
+                    "Mei Tran",
+                    Badge::new("warn", "one-restore"),
+                    "no value for `partner.phone`",
+                    Some("#"),
+                ),
+            ],
+            inside_text: "the next 200 of 512".into(),
+            ended: vec![person("Luis Ortega", Badge::new("", "unsubscribed"), "they unsubscribed", None)],
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! What an edited sequence means for those inside: everybody is put where the new text says, without a step twice.
+
+use super::{PART_ROWS, PARTS_MAX, Tour};
+use crate::{
+    domain::{
+        kernel::Result,
+        program::sequence::{next_step, order, step_due_ms},
+    },
+    store::sequences::{self, End, Enrolment, Move},
+};
+
+impl Tour<'_> {
+    /// Puts those who were last decided about by another revision where this one says.
+    pub(super) async fn follow_edit(&mut self) -> Result<()> {
+        let (slug, hash) = (self.asset.slug(), self.asset.revision.as_str());
+        let mut moved = 0;
+        for _ in 0..PARTS_MAX {
+            let page = sequences::outdated(&self.ctx.db, slug, hash, PART_ROWS).await?;
+            if page.is_empty() {
+                break;
+            }
+            let mut placed = Vec::with_capacity(page.len());
+            for of in page {
+                let place = self.place(&of).await?;
+                placed.push((of, place));
+            }
+            let mut tx = self.ctx.db.begin().await?;
+            let mut changed = 0;
+            for (of, place) in &placed {
+                let done = match place {
+                    Some((waiting, due_ms)) => {
+                        let (from_ms, plan_hash) = (of.from_ms, hash);
+                        let next = Move { of, waiting, due_ms: *due_ms, from_ms, plan_hash, detail: "" };
+                        sequences::go_on(&mut tx, &next).await?
+                    }
+                    None => {
+                        let detail = "nothing follows since the sequence was edited";
+                        let now_ms = self.ctx.now_ms();
+                        let how = End { state: "finished", reason: "", detail, now_ms };
+                        sequences::end(&mut tx, of, &how).await?
+                    }
+                };
+                changed += u64::from(done);
+            }
+            tx.commit().await?;
+            moved += changed;
+            if changed == 0 {
+                // Others are at it.
+                break;
+            }
+        }
+        if moved > 0 {
+            tracing::info!(sequence = slug, people = moved, "people inside follow the edited sequence");
+        }
+        Ok(())
+    }
+
+    /// What comes next for somebody, and when; nothing at the end.
+    async fn place(&mut self, of: &Enrolment) -> Result<Option<(String, i64)>> {
+        let done = sequences::steps(&self.ctx.db, &of.id).await?;
+        let done: Vec<&str> = done.iter().map(|done| done.step.as_str()).collect();
+        let Some(at) = next_step(&order(self.sequence), &done, of.waiting.as_deref()) else {
+            return Ok(None);
+        };
+        let step = &self.sequence.steps[at];
+        // Whoever is not there any more leaves when it is due.
+        let due_ms = match self.person(of).await? {
+            Some(person) => step_due_ms(step, of.from_ms, person.zone()),
+            None => self.ctx.now_ms(),
+        };
+        Ok(Some((step.id.to_string(), due_ms)))
+    }
+}
