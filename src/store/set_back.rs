@@ -86,21 +86,21 @@ async fn deliveries(tx: &mut Tx, now_ms: UtcMs, by_ms: i64, after: &str, last: &
     let sooner = tx
         .run(
             "UPDATE delivery SET due_ms = CASE
-                 WHEN issue_id IS NOT NULL AND due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
+                 WHEN lane <> $5 AND due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
              WHERE id > $3 AND id <= $4 AND live AND state = 'ready' AND due_ms > $1
-               AND (issue_id IS NULL OR due_ms > promised_ms)",
-            args![now_ms, by_ms, after, last],
+               AND (lane = $5 OR due_ms > promised_ms)",
+            args![now_ms, by_ms, after, last, outbox::LANE_URGENT],
         )
         .await?;
     let again = tx
         .run(
             "UPDATE delivery SET state = 'ready', live = TRUE, detail = 'it had expired by a clock that was set back',
                  due_ms = CASE
-                     WHEN issue_id IS NOT NULL AND due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
+                     WHEN lane <> $5 AND due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
              WHERE id > $3 AND id <= $4 AND NOT live AND accepted_ms IS NULL AND state = 'expired' AND expires_ms > $1
                AND NOT EXISTS (
                    SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
-            args![now_ms, by_ms, after, last],
+            args![now_ms, by_ms, after, last, outbox::LANE_URGENT],
         )
         .await?;
     if again > 0 {

@@ -9,7 +9,8 @@ use partnercast::{
         },
     },
     store::{
-        Db, issues, nodes, outbox,
+        Db, issues, nodes,
+        outbox::{self, NewDelivery},
         quotas::take,
         renditions,
         set_back::{self, Change, begin, is_open, last_seen_ms, part, see},
@@ -102,7 +103,7 @@ both_dbs! {
             result(&started[done], DeliveryState::Accepted, None),
         ]).await;
         in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
-        let single = mail(&scene.random, "offer:off_1");
+        let single = NewDelivery { due_ms: START_MS + AHEAD_MS, ..mail(&scene.random, "offer:off_1") };
         assert!(in_tx!(db, tx => outbox::enqueue(tx, START_MS + AHEAD_MS, &single)));
 
         assert_eq!(undo(&db, START_MS, AHEAD_MS).await, 3);
