@@ -301,6 +301,8 @@ pub async fn issues_between(
 pub struct ZoneHours {
     /// IANA zone of the readers.
     pub reader_zone: String,
+    /// IANA zone whose clock the cadence goes by.
+    pub zone: String,
     /// When the first of them is due; where all are skipped, when it would have been.
     pub first_due_ms: UtcMs,
     /// What a clock change or a rule of the calendar did to it.
@@ -337,7 +339,7 @@ pub async fn by_zone(
     until_local: &str,
 ) -> Result<Vec<ZoneHours>> {
     db.all(
-        "SELECT newsletter, nominal_local, reader_zone, MAX(issue_id) AS issue_id,
+        "SELECT newsletter, nominal_local, reader_zone, MIN(zone) AS zone, MAX(issue_id) AS issue_id,
              COALESCE(MIN(CASE WHEN skipped THEN NULL ELSE due_ms END), MIN(due_ms)) AS first_due_ms,
              COALESCE(MAX(CASE WHEN skipped THEN NULL ELSE due_ms END), MAX(due_ms)) AS due_ms,
              MAX(due_ms + on_time_ms) AS deadline_ms,

@@ -275,8 +275,8 @@ fn of_date(OnDay { day, title, date }: &OnDay, month: &Month) -> Line {
         }
     };
     let mut badges = vec![standing(date)];
-    let is_usual = date.notes.is_empty() || date.state.is_off();
-    badges.extend((!is_usual).then(|| Badge::new("warn", "not as usual")));
+    let is_moved = date.is_moved && !date.state.is_off();
+    badges.extend(is_moved.then(|| Badge::new("warn", "moved")));
     let written = date.written.as_ref().map(|reference| format!("/console/content/{reference}"));
     let href = match written {
         Some(href) if date.issue.is_none() && date.verdict.is_none() => href,

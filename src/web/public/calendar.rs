@@ -85,6 +85,8 @@ pub struct Series {
 pub struct Line {
     /// When it begins.
     pub at: Moment,
+    /// When the last readers get it, where that is at another time.
+    pub until: Option<Moment>,
     /// What it is.
     pub title: String,
     /// What it is about.
@@ -274,6 +276,7 @@ impl View {
         let at = |ms| Moment::full(ms, chrono_tz::America::Chicago);
         let line = |ms, title: &str, text: Option<&str>, badge, notes: &[&str]| Line {
             at: at(ms),
+            until: None,
             title: title.into(),
             text: text.map(Into::into),
             badge,

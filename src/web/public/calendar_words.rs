@@ -1,10 +1,10 @@
 //! What a calendar says of each of its entries, in the reader's words.
 
-use chrono::{DateTime, TimeZone as _, Utc};
+use chrono::{DateTime, Utc};
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::calendar::{Line, ends_ms};
+use super::calendar::{Line, NEWSLETTER_MS, ends_ms};
 use crate::{
     domain::{
         kernel::clock::{UtcMs, utc},
@@ -207,10 +207,12 @@ impl Item {
 
     /// As a line of a page whose times are those of `zone`.
     pub fn line(self, strings: &Strings, zone: Tz) -> Line {
-        let at = zone.from_utc_datetime(&utc(self.starts_ms).naive_utc());
+        let moment = |ms: UtcMs| Moment::worded(ms, strings.date_time(&utc(ms).with_timezone(&zone)));
         let is_session = self.kind == "webinar";
+        let last_ms = self.ends_ms - NEWSLETTER_MS;
         Line {
-            at: Moment::worded(self.starts_ms, strings.date_time(&at)),
+            at: moment(self.starts_ms),
+            until: (!is_session && last_ms > self.starts_ms).then(|| moment(last_ms)),
             title: self.title,
             text: if is_session { Some(self.text) } else { self.subject },
             badge: self

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::NaiveDateTime;
+use chrono_tz::Tz;
 
 use super::{changes::Changes, readers::Readers};
 use crate::{
@@ -77,6 +78,8 @@ pub struct Date {
     pub hours: Vec<(String, UtcMs)>,
     /// What clock changes and the calendar's rules did to it, each sentence once.
     pub notes: Vec<String>,
+    /// Whether any of the readers' clocks show another time than the nominal one when it is due.
+    pub is_moved: bool,
     /// How it stands.
     pub state: State,
     /// How it went; none before it is over, and where nothing was entered for these readers.
@@ -143,11 +146,11 @@ pub(super) async fn dates(ctx: &Context, ask: &Ask<'_>) -> Result<Vec<Date>> {
     let mut found = Vec::new();
     for nominal in nominals {
         let told = match ledger.get(&nominal_local(nominal)) {
-            Some(rows) => Told::of_ledger(rows, now_ms),
+            Some(rows) => Told::of_ledger(rows, nominal, now_ms),
             None => {
                 let hours = PromisedHours::new(ask.letter, &cadence, nominal);
                 let promised: Vec<_> = kinds.iter().map(|(partner, zone)| hours.of(partner, *zone)).collect();
-                Told::of_rules(promised.iter().map(AsRef::as_ref))
+                Told::of_rules(promised.iter().map(AsRef::as_ref), nominal)
             }
         };
         // What a file says now was promised from the moment it was stored, not before.
@@ -191,6 +194,7 @@ struct Told {
     hours: Vec<(String, UtcMs)>,
     notes: BTreeSet<String>,
     is_skipped: bool,
+    is_moved: bool,
     is_entered: bool,
     verdict: Option<PromiseVerdict>,
     counted_ms: UtcMs,
@@ -198,7 +202,7 @@ struct Told {
 
 impl Told {
     /// By the ledger, whose rows are of this one date.
-    fn of_ledger(rows: &[ZoneHours], now_ms: UtcMs) -> Option<Self> {
+    fn of_ledger(rows: &[ZoneHours], nominal: NaiveDateTime, now_ms: UtcMs) -> Option<Self> {
         let mut all = rows.first()?.hours.clone();
         for ZoneHours { hours, .. } in &rows[1..] {
             all.due_ms = all.due_ms.max(hours.due_ms);
@@ -211,6 +215,9 @@ impl Told {
             Self::of(rows.iter().map(|row| (row.reader_zone.as_str(), row.hours.due_ms, row.skipped_whole)))?;
         told.verdict = all.hour().judge(all.share(), now_ms);
         told.is_entered = true;
+        told.is_moved = rows.iter().filter(|row| !row.skipped_whole).any(|row| {
+            [row.first_due_ms, row.hours.due_ms].iter().any(|due_ms| shown(*due_ms, &row.zone) != nominal)
+        });
         told.counted_ms = rows.iter().filter_map(|row| row.counted_ms).max().unwrap_or_default();
         let because = rows.iter().filter(|row| row.skipped_whole).filter_map(|row| row.hours.because.clone());
         told.notes = rows.iter().filter_map(|row| row.note.clone()).chain(because).collect();
@@ -218,10 +225,15 @@ impl Told {
     }
 
     /// By cadence and rules.
-    fn of_rules<'p>(promised: impl Iterator<Item = &'p NewPromise> + Clone) -> Option<Self> {
+    fn of_rules<'p>(
+        promised: impl Iterator<Item = &'p NewPromise> + Clone,
+        nominal: NaiveDateTime,
+    ) -> Option<Self> {
         let hours = promised.clone();
         let mut told =
             Self::of(hours.map(|promise| (promise.reader_zone.as_str(), promise.due_ms, promise.skipped)))?;
+        let mut due = promised.clone().filter(|promise| !promise.skipped);
+        told.is_moved = due.any(|promise| shown(promise.due_ms, &promise.zone) != nominal);
         let notes = promised.flat_map(|promise| promise.note.iter().chain(&promise.because));
         told.notes = notes.cloned().collect();
         Some(told)
@@ -242,6 +254,7 @@ impl Told {
             hours: due.into_iter().map(|(due_ms, zone)| (zone.to_owned(), due_ms)).collect(),
             notes: BTreeSet::new(),
             is_skipped,
+            is_moved: false,
             is_entered: false,
             verdict: None,
             counted_ms: 0,
@@ -277,6 +290,7 @@ async fn date(
         last_due_ms: told.last_due_ms,
         hours: told.hours,
         notes: told.notes.into_iter().collect(),
+        is_moved: told.is_moved,
         state: match (cancelled, issue) {
             (Some(_), _) => State::Cancelled,
             (None, _) if told.is_skipped => State::Skipped,
@@ -301,6 +315,11 @@ fn subject(library: &Library, reference: &str, locale: &Locale) -> Option<String
 
 fn naive(ms: UtcMs) -> NaiveDateTime {
     utc(ms).naive_utc()
+}
+
+/// What clocks show then in the IANA zone `zone`.
+fn shown(ms: UtcMs, zone: &str) -> NaiveDateTime {
+    utc(ms).with_timezone(&zone.parse().unwrap_or(Tz::UTC)).naive_local()
 }
 
 fn parse(local: &str) -> Option<NaiveDateTime> {

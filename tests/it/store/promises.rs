@@ -165,6 +165,7 @@ both_dbs! {
         assert_eq!(told, [("2027-01-12T10:00", "Europe/Copenhagen", 2, false), ("2027-02-09T10:00", "Europe/Oslo", 10, false)]);
         assert_eq!((all[1].hours.skipped, all[1].note.as_deref(), all[1].counted_ms), (10, Some("moved"), None));
         assert_eq!((all[0].hours.due_ms, all[0].hours.deadline_ms), (START_MS, DEADLINE_MS));
+        assert_eq!((all[0].first_due_ms, all[0].zone.as_str()), (START_MS, "Europe/Copenhagen"));
         let [row] = &ask(of(Some("p1"), None), "2027-02-09T10:00", "2027-02-09T10:00").await[..] else { panic!("one") };
         assert!(row.skipped_whole && row.hours.eligible == 0);
         assert!(ask(of(Some("p1"), Some("UTC")), "2027-01-01T00:00", "2027-12-31T00:00").await.is_empty());

@@ -113,6 +113,8 @@ both_dbs! {
         let moved = of_date(&feed(&rig, &path).await, "20270209");
         assert_eq!((moved.uid.as_str(), moved.start.as_str()), (february.uid.as_str(), "20270211T150000Z"));
         assert!(moved.sequence > february.sequence && moved.text.contains("moved from Tue 2027-02-09"), "{moved:?}");
+        let (_, json) = get(&rig, "/console/calendar.json?month=2027-02&partner=northlight").await;
+        assert!(json.contains("\"text\":\"moved\"") && json.contains("\"iso\":\"2027-02-11\""), "{json}");
         folder.write("rules/calendar.toml", &format!("{rule}2027-03-25\n"));
         folder.sync(&rig).await;
         let skipped = feed(&rig, &path).await;
