@@ -9,7 +9,11 @@ use super::{
 use crate::{
     domain::{
         content::tree::{Inline, Node},
-        kernel::{Error, Locale, Result, clock::DAY_MS, id::DeliveryId},
+        kernel::{
+            Error, Locale, Result,
+            clock::{DAY_MS, UtcMs},
+            id::DeliveryId,
+        },
         partner::Partner,
     },
     render::{
@@ -146,22 +150,7 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
     let body =
         serde_json::to_string(&rendition).map_err(|error| Error::internal("rendition").because(error))?;
     Ok(Ready {
-        delivery: NewDelivery {
-            id: DeliveryId::new(now_ms, &*ctx.random),
-            source: notice.source.clone(),
-            lane: LANE_URGENT,
-            lead_id: Some(notice.lead_id.clone()),
-            contact_id: None,
-            partner_slug: notice.partner.slug.to_string(),
-            recipient_name: notice.to_name.clone(),
-            email: notice.to_email.clone(),
-            rendition_id: id.clone(),
-            scope: if notice.stop.is_some() { FORMS } else { "" }.to_owned(),
-            domain: publish::sender_domain(ctx),
-            because: notice.why.clone(),
-            due_ms: now_ms,
-            expires_ms: now_ms + LIFETIME_MS,
-        },
+        delivery: delivery_of(ctx, notice, &id, now_ms),
         rendition: NewRendition {
             id,
             issue_id: None,
@@ -176,4 +165,24 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
             assets: Vec::new(),
         },
     })
+}
+
+/// The row of a notice whose rendition is `rendition_id`.
+fn delivery_of(ctx: &Context, notice: &Notice<'_>, rendition_id: &str, now_ms: UtcMs) -> NewDelivery {
+    NewDelivery {
+        id: DeliveryId::new(now_ms, &*ctx.random),
+        source: notice.source.clone(),
+        lane: LANE_URGENT,
+        lead_id: Some(notice.lead_id.clone()),
+        contact_id: None,
+        partner_slug: notice.partner.slug.to_string(),
+        recipient_name: notice.to_name.clone(),
+        email: notice.to_email.clone(),
+        rendition_id: rendition_id.to_owned(),
+        scope: if notice.stop.is_some() { FORMS } else { "" }.to_owned(),
+        domain: publish::sender_domain(ctx),
+        because: notice.why.clone(),
+        due_ms: now_ms,
+        expires_ms: now_ms + LIFETIME_MS,
+    }
 }
