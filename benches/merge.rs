@@ -18,6 +18,7 @@ use partnercast::{
     domain::{
         content::Library,
         partner::{AudienceRole, Partner},
+        program::subject_test::Arm,
     },
     render::{
         SlotValues, Templates,
@@ -79,7 +80,7 @@ fn variants(
         for partner in partners {
             for role in AudienceRole::ALL {
                 let roles = Some([role].into_iter().collect());
-                let readers = Readers { partner, roles, locale: &partner.locale };
+                let readers = Readers { partner, roles: Some(roles), locale: &partner.locale, arm: Arm::A };
                 let variant =
                     compose::variant(templates, &plan, readers, "iss_bench").expect("it is rendered");
                 (made, last) = (made + 1, variant.wire);

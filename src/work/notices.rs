@@ -137,7 +137,7 @@ pub fn compose_for_staff(ctx: &Context, notice: &StaffNotice<'_>) -> Result<Read
     let headers = headers(sender, &notice.source, "staff", false);
     finish(
         ctx,
-        rendition,
+        &rendition,
         &headers,
         Addressed {
             source: &notice.source,
@@ -195,15 +195,15 @@ struct Addressed<'a> {
 
 fn finish(
     ctx: &Context,
-    rendition: EmailRendition,
+    rendition: &EmailRendition,
     headers: &MessageHeaders,
     to: Addressed<'_>,
 ) -> Result<Ready> {
-    let wire = WireTemplate::build(&rendition, headers)?.to_text();
+    let wire = WireTemplate::build(rendition, headers)?.to_text();
     let now_ms = ctx.now_ms();
     let id = rendition_id(&[to.source, to.email, &sha256_hex(wire.as_bytes())]);
     let body =
-        serde_json::to_string(&rendition).map_err(|error| Error::internal("rendition").because(error))?;
+        serde_json::to_string(rendition).map_err(|error| Error::internal("rendition").because(error))?;
     Ok(Ready {
         delivery: NewDelivery {
             id: DeliveryId::new(now_ms, &*ctx.random),
@@ -279,7 +279,7 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
     let headers = headers(sender, &notice.source, notice.partner.slug.as_str(), notice.stop.is_some());
     finish(
         ctx,
-        rendition,
+        &rendition,
         &headers,
         Addressed {
             source: &notice.source,

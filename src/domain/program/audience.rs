@@ -411,9 +411,7 @@ mod tests {
                        Thornbury Hosting, platinum, EMEA";
         assert_eq!(decision, Decision::In { because: because.to_owned() });
         let caio = candidate(&roster, 1, Subscription::In);
-        let Decision::Out { reason, because } = decide(&rule.clone().into(), &caio, &|_| true) else {
-            panic!()
-        };
+        let Decision::Out { reason, because } = decide(&rule.into(), &caio, &|_| true) else { panic!() };
         assert_eq!(reason, ExclusionReason::Region);
         assert!(because.ends_with("(not for the Americas)"), "{because}");
         assert_eq!(AudienceRule::default().describe(), "readers of all partners");

@@ -28,7 +28,7 @@ impl Arm {
 
     /// Which one a reader gets. `draw` is theirs alone and the same whenever it is asked for, 0 to 99.
     pub fn of(draw: u8) -> Self {
-        if draw % 2 == 0 { Self::A } else { Self::B }
+        if draw.is_multiple_of(2) { Self::A } else { Self::B }
     }
 }
 

@@ -165,7 +165,8 @@ fn plain(input: &EmailInput, strings: &Strings, hooks: &mut Hooks<'_>) -> String
     let first: Vec<&str> = first.into_iter().filter(|part| !part.is_empty()).collect();
     let mut blocks = vec![format!("{}\n{}\n", first.join(" | "), input.headline)];
     blocks.extend(input.sections.iter().map(|nodes| text::plain_text(nodes, hooks)));
-    if !input.cards.is_empty() {
+    // "For you this month" is said of issues.
+    if !input.cards.is_empty() && !input.edition.is_empty() {
         blocks.push(text::underlined(strings.get("for_you"), '='));
     }
     for card in &input.cards {

@@ -133,7 +133,7 @@ pub async fn page(
     }
     let view = view(heading, &totals, people, fitting, &wanted);
     let frame = Frame::new(&ctx, Area::Console, &view.title, "/console/promises");
-    Ok(respond::page(&ctx, "console/audience", &frame, &view)?)
+    respond::page(&ctx, "console/audience", &frame, &view)
 }
 
 /// The pages of a roll that is called beside.
