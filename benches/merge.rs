@@ -80,7 +80,7 @@ fn variants(
         for partner in partners {
             for role in AudienceRole::ALL {
                 let roles = Some([role].into_iter().collect());
-                let readers = Readers { partner, roles: Some(roles), locale: &partner.locale, arm: Arm::A };
+                let readers = Readers { partner, roles, locale: &partner.locale, arm: Arm::A };
                 let variant =
                     compose::variant(templates, &plan, readers, "iss_bench").expect("it is rendered");
                 (made, last) = (made + 1, variant.wire);

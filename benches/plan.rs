@@ -221,7 +221,7 @@ fn partner(at: usize, zone: &str) -> Partner {
         region: Region::WORDS[word(at, Region::WORDS.len())].1,
         city: "Somewhere".to_owned(),
         zone: zone.parse().expect("a zone"),
-        locale: Locale::parse(if at % 4 == 0 { "de" } else { "en" }).expect("a locale"),
+        locale: Locale::parse(if at.is_multiple_of(4) { "de" } else { "en" }).expect("a locale"),
         verticals: Vec::new(),
         solutions: Vec::new(),
         parent: None,
