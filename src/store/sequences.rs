@@ -191,16 +191,24 @@ pub async fn due(db: &Db, sequence: &str, now_ms: UtcMs, rows: i64) -> Result<Ve
     .await
 }
 
-/// Who is inside `sequence` and was last decided about by another revision than `plan_hash`: at most `rows`.
+/// Who is inside `sequence` and was last decided about by another revision than `plan_hash`, or counts from a moment after
+/// `future_ms`, which a clock that was wrong has shown: at most `rows`.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn outdated(db: &Db, sequence: &str, plan_hash: &str, rows: i64) -> Result<Vec<Enrolment>> {
+pub async fn outdated(
+    db: &Db,
+    sequence: &str,
+    plan_hash: &str,
+    future_ms: UtcMs,
+    rows: i64,
+) -> Result<Vec<Enrolment>> {
     db.all(
         "SELECT id, sequence, contact_id, lead_id, partner_slug, because, entered_ms, state, waiting, due_ms, from_ms,
              plan_hash, moves, ended_ms, reason, detail
-         FROM enrolment WHERE sequence = $1 AND state = 'inside' AND plan_hash <> $2 ORDER BY due_ms, id LIMIT $3",
-        args![sequence, plan_hash, rows],
+         FROM enrolment WHERE sequence = $1 AND state = 'inside' AND (plan_hash <> $2 OR from_ms > $4)
+         ORDER BY due_ms, id LIMIT $3",
+        args![sequence, plan_hash, rows, future_ms],
     )
     .await
 }

@@ -51,6 +51,15 @@ impl Samples {
     }
 }
 
+/// What whoever writes content sees.
+fn previews(samples: &mut Samples) {
+    samples.app("preview-list", "preview/list", Area::Preview, &preview::list::View::sample());
+    samples.app("preview-asset", "preview/asset", Area::Preview, &preview::asset::View::sample());
+    samples.app("preview-reference", "preview/reference", Area::Preview, &preview::reference::View::sample());
+    samples.app("preview-text", "preview/text", Area::Preview, &preview::frame::TextView::sample());
+    samples.app("preview-sent", "preview/sent", Area::Preview, &preview::sent::View::sample());
+}
+
 #[test]
 fn every_page_renders_with_every_sample() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
@@ -126,11 +135,7 @@ fn every_page_renders_with_every_sample() {
     }
     samples.app("diff", "console/diff", Area::Console, &console::diff::View::sample());
     samples.app("preview", "console/preview", Area::Console, &console::content::PreviewView::sample());
-    samples.app("preview-list", "preview/list", Area::Preview, &preview::list::View::sample());
-    samples.app("preview-asset", "preview/asset", Area::Preview, &preview::asset::View::sample());
-    samples.app("preview-reference", "preview/reference", Area::Preview, &preview::reference::View::sample());
-    samples.app("preview-text", "preview/text", Area::Preview, &preview::frame::TextView::sample());
-    samples.app("preview-sent", "preview/sent", Area::Preview, &preview::sent::View::sample());
+    previews(&mut samples);
     samples.app("sign-in", "console/sign_in", Area::Public, &console::signin::View::sample());
     samples.app("problem", "problem", Area::Public, &error::View::sample());
     for entry in walk(&folder.join("pages")) {

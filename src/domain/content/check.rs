@@ -10,6 +10,7 @@ use super::{
     kinds::{Detail, Issue, People, Sequence},
     library::{Library, ROSTER, VENDOR, partner_fix},
     rules::{calendar::CALENDAR, frequency::FREQUENCY},
+    selection::{Condition, Test},
     style,
     tree::Target,
 };
@@ -345,11 +346,14 @@ impl Check<'_> {
     }
 
     fn message(&self, asset: &Asset, f: &mut Findings<'_>) {
+        let Some((folder, step)) = asset.reference.rsplit_once('/') else { return };
+        let slug = folder.strip_prefix("sequences/").unwrap_or(folder);
+        if self.library.sequence(slug).is_some_and(|(_, sequence)| sequence.who == Some(People::Leads)) {
+            Self::blocks_for_leads(asset, f);
+        }
         if asset.locale.is_some() {
             return;
         }
-        let Some((folder, step)) = asset.reference.rsplit_once('/') else { return };
-        let slug = folder.strip_prefix("sequences/").unwrap_or(folder);
         let Some((_, sequence)) = self.library.sequence(slug) else {
             let message = format!("there is no sequence `{slug}`");
             f.add(codes::STRAY_MESSAGE, Place::START, message, format!("add {folder}.md, or move the file"));
@@ -362,6 +366,18 @@ impl Check<'_> {
                 None => format!("add the step to {folder}.md, or remove the file"),
             };
             f.add(codes::STRAY_MESSAGE, Place::START, message, fix);
+        }
+    }
+
+    /// Leads do nothing at a partner: a block for a role reaches none of them.
+    fn blocks_for_leads(asset: &Asset, f: &mut Findings<'_>) {
+        for section in &asset.body.sections {
+            let names_role = |condition: &Condition| matches!(condition.test, Test::Role(_));
+            if section.selection.conditions.iter().any(names_role) {
+                let place = Place { line: section.line.saturating_sub(1).max(1), column: 1 };
+                let message = "no lead reads a block for a role at the partner";
+                f.add(codes::WRONG_PEOPLE, place, message, "take the role out of its conditions");
+            }
         }
     }
 

@@ -140,4 +140,8 @@ fn what_does_not_go_with_the_people() {
     assert_eq!(found(&format!("{contacts}audience: {{roles: [sales]}}\n")), []);
     assert_eq!(ids(&found(&format!("{contacts}came_through: {{kinds: [webinar]}}\n"))), ["C549"]);
     assert_eq!(ids(&found(&HEAD.replace("recycled", "won"))), ["C106"]);
+    let mut files = files(HEAD);
+    files.retain(|file| file.path != "sequences/s/video.md");
+    files.push(file("sequences/s/video.md", format!("{MESSAGE}\n::: sales and tier gold+\nSell.\n:::\n")));
+    one(&Library::build(files).1, "C549", 10, 1);
 }

@@ -221,7 +221,10 @@ impl Tour<'_> {
             partners: self.partners,
             variants: std::collections::HashMap::new(),
         };
-        (onward.new_enrolment(person, because), format!("went on with {}", asset.front.title.as_str()))
+        (
+            onward.new_enrolment(person, because),
+            format!("{} follows, unless they had it before", asset.front.title.as_str()),
+        )
     }
 
     /// Everybody's turn, in one transaction. Returns how many were moved, and how many messages were made.

@@ -101,15 +101,16 @@ both_dbs! {
     /// Of two who move somebody one does; who was edited past is found until they are moved.
     async fn a_move_is_made_once(db: Db) {
         let all = three(&db).await;
-        assert_eq!(outdated(&db, "s", "plan1", 10).await.unwrap().len(), 0);
-        assert_eq!(outdated(&db, "s", "plan2", 2).await.unwrap().len(), 2);
+        assert_eq!(outdated(&db, "s", "plan1", START_MS + 99, 10).await.unwrap().len(), 0);
+        assert_eq!(outdated(&db, "s", "plan2", START_MS + 99, 2).await.unwrap().len(), 2);
+        assert_eq!(outdated(&db, "s", "plan1", START_MS - 1, 10).await.unwrap().len(), 3, "they count from a future");
         let next = Move { of: &all[0], waiting: "b", due_ms: START_MS + 50, from_ms: START_MS + 10, plan_hash: "plan2", detail: "" };
         assert!(in_tx!(db, tx => go_on(tx, &next)));
         assert!(!in_tx!(db, tx => go_on(tx, &next)), "another did");
         assert!(!in_tx!(db, tx => end(tx, &all[0], &LEFT)), "another did");
         let moved = enrolment(&db, "enr_2").await.unwrap().unwrap();
         assert_eq!((moved.waiting.as_deref(), moved.due_ms, moved.from_ms, moved.moves), (Some("b"), START_MS + 50, START_MS + 10, 1));
-        assert_eq!(outdated(&db, "s", "plan2", 10).await.unwrap().len(), 2);
+        assert_eq!(outdated(&db, "s", "plan2", START_MS + 99, 10).await.unwrap().len(), 2);
         assert!(in_tx!(db, tx => end(tx, &moved, &LEFT)));
         let gone = enrolment(&db, "enr_2").await.unwrap().unwrap();
         assert_eq!((gone.state.as_str(), gone.reason.as_str(), gone.waiting, gone.ended_ms), ("left", "rule", None, Some(START_MS + 9)));

@@ -371,6 +371,11 @@ fn write_content(folder: &Path, nights: &[Night], readers: usize) {
     }
     for part in ["images", "rules"] {
         for file in fs::read_dir(content().join(part)).unwrap().flatten() {
+            // The demo's partners and newsletters are not here, and their rules are no part of this.
+            if ["calendar.toml", "frequency.toml", "norway.ics"].iter().any(|name| file.file_name() == *name)
+            {
+                continue;
+            }
             fs::copy(file.path(), folder.join(part).join(file.file_name())).unwrap();
         }
     }

@@ -258,6 +258,22 @@ both_dbs! {
         assert_eq!((nia.state.as_str(), nia.reason.as_str()), ("left", "gone"));
     }
 
+    /// What a wrong clock decided in a future that did not come is decided again when it is set back.
+    async fn a_clock_that_is_set_back_keeps_nobody_waiting_for_years(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        rig.clock.set(ms("2027-02-01T12:00:00+01:00"));
+        hire(&rig, dir.path(), NIA).await;
+        at(&rig, ms("2027-02-01T12:01:00+01:00")).await;
+        assert_eq!(at(&rig, ms("2030-02-01T12:00:00+01:00")).await, 1);
+        at(&rig, ms("2027-02-02T12:00:00+01:00")).await;
+        let nia = journey(&rig.ctx.db, "welcome").await;
+        assert_eq!((nia.waiting.as_deref(), nia.due_ms), (Some("one-restore"), ms("2027-02-08T09:00:00+01:00")));
+        assert_eq!(at(&rig, ms("2027-02-08T09:00:00+01:00")).await, 1);
+        assert_eq!(had(&rig.ctx.db, &nia).await, ["hello sent", "one-restore sent"]);
+    }
+
     /// Two nodes at once make one message; one whose content is a moment behind makes none.
     async fn nodes_that_race_make_one_message(db: Db) {
         let rig = Rig::new(db).await;
