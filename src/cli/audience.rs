@@ -3,21 +3,17 @@
 use std::{
     io::{BufWriter, Write as _},
     path::PathBuf,
-    sync::Arc,
 };
 
 use tokio::sync::mpsc;
 
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, looking, say};
 use crate::{
-    app,
     domain::kernel::{Error, Result},
-    render::{Templates, table},
-    store::Db,
+    render::table,
     work::{
         Context,
         roll::{self, Entry, Heading, PAGES_MAX, Totals},
-        sync,
     },
 };
 
@@ -51,20 +47,11 @@ pub struct Arguments {
 /// # Errors
 /// The database or the folder cannot be read, there is no such newsletter or date, or the file cannot be written.
 pub async fn main(arguments: Arguments) -> Result<()> {
-    let config = load(&arguments.config)?;
-    start_log(&config.log)?;
     let Some((newsletter, date)) = arguments.issue.split_once('/') else {
         let text = format!("`{}` names no date: write newsletter/2027-02-09", arguments.issue);
         return Err(Error::invalid(text));
     };
-    let db = Db::open_read_only(&config.database.url).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
-    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
-    match &arguments.content {
-        Some(dir) => sync::show(&ctx, dir).await?,
-        None => drop(sync::load(&ctx).await?),
-    }
+    let ctx = looking::context(&arguments.config, arguments.content.as_deref()).await?;
     let heading = roll::heading(&ctx, newsletter, date).await?;
     let totals = list(&ctx, &heading, &arguments).await;
     ctx.db.close().await;

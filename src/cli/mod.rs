@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod explain;
 pub mod import;
 pub mod init;
+mod looking;
 pub mod migrate_to;
 pub mod plan;
 pub mod preview;

@@ -1,22 +1,16 @@
 //! `partnercast plan`
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
 use chrono_tz::Tz;
 
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, looking, say};
 use crate::{
-    app,
     domain::kernel::{
         Error, Result,
         clock::{UtcMs, utc},
     },
-    render::Templates,
-    store::Db,
-    work::{
-        plan::{self, AHEAD_MAX, LeftOut, Planned, PlannedPromise, PlannedVariant, Since},
-        sync,
-    },
+    work::plan::{self, AHEAD_MAX, LeftOut, Planned, PlannedPromise, PlannedVariant, Since},
 };
 
 /// Arguments of `plan`.
@@ -45,16 +39,7 @@ pub struct Arguments {
 /// # Errors
 /// The database or the folder cannot be read, or there is no such newsletter.
 pub async fn main(arguments: Arguments) -> Result<()> {
-    let config = load(&arguments.config)?;
-    start_log(&config.log)?;
-    let db = Db::open_read_only(&config.database.url).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
-    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
-    match &arguments.content {
-        Some(dir) => sync::show(&ctx, dir).await?,
-        None => drop(sync::load(&ctx).await?),
-    }
+    let ctx = looking::context(&arguments.config, arguments.content.as_deref()).await?;
     let count = usize::from(arguments.next).min(AHEAD_MAX);
     let planned = plan::ahead(&ctx, arguments.newsletter.as_deref(), count).await?;
     let zone = ctx.library().vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);

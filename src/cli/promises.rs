@@ -1,17 +1,11 @@
 //! `partnercast promises`
 
-use std::sync::Arc;
-
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, looking, say};
 use crate::{
-    app,
     domain::kernel::{Error, Locale, Result},
-    render::Templates,
-    store::Db,
     work::{
         Context,
         kept::{self, Occurrence, Record},
-        sync,
     },
 };
 
@@ -44,13 +38,7 @@ pub struct Arguments {
 /// # Errors
 /// The database cannot be read, or there is no such newsletter or promise.
 pub async fn main(arguments: Arguments) -> Result<()> {
-    let config = load(&arguments.config)?;
-    start_log(&config.log)?;
-    let db = Db::open_read_only(&config.database.url).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
-    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
-    sync::load(&ctx).await?;
+    let ctx = looking::context(&arguments.config, None).await?;
     let said = tell(&ctx, &arguments).await;
     ctx.db.close().await;
     said?.iter().for_each(|line| say(line));

@@ -1,16 +1,14 @@
 //! `partnercast sequences`
 
-use std::{path::PathBuf, sync::Arc};
+use std::path::PathBuf;
 
-use super::{ConfigArgument, load, say, start_log};
+use super::{ConfigArgument, looking, say};
 use crate::{
-    app,
     domain::{
         kernel::{Error, Result, clock::utc},
         program::sequence::LeaveReason,
     },
-    render::Templates,
-    store::{Db, journeys::Traveller},
+    store::journeys::Traveller,
     work::{
         Context, folder,
         sequences::{self, Overview},
@@ -39,13 +37,7 @@ pub struct Arguments {
 /// # Errors
 /// The database or the folder cannot be read, or there is no such sequence.
 pub async fn main(arguments: Arguments) -> Result<()> {
-    let config = load(&arguments.config)?;
-    start_log(&config.log)?;
-    let db = Db::open_read_only(&config.database.url).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    let public_url = config.server.public_url.trim_end_matches('/').to_owned();
-    let ctx = app::context(&config, db, app::clock_of(&config)?, templates, public_url)?;
-    sync::load(&ctx).await?;
+    let ctx = looking::context(&arguments.config, None).await?;
     let said = tell(&ctx, &arguments).await;
     ctx.db.close().await;
     said?.iter().for_each(|line| say(line));

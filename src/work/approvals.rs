@@ -2,7 +2,7 @@
 
 use super::{
     context::Context,
-    notices::{self, StaffNotice},
+    notices::{self, StaffNotice, Words},
 };
 use crate::{
     domain::{
@@ -83,11 +83,13 @@ fn notice<'a>(vendor: &Vendor, issue: &Waiting, urging: Urging, to: &'a Staff) -
     StaffNotice {
         source: format!("approval:{}:{}:{}", issue.id, issue.frozen_ms, urging.number()),
         to,
-        subject,
-        heading: heading.to_owned(),
-        paragraphs: vec![when],
-        facts,
-        button: ("See the issue".to_owned(), format!("/console/issues/{}", issue.id)),
-        why: "You may approve issues, or are told when an approval is late.".to_owned(),
+        words: Words {
+            subject,
+            heading: heading.to_owned(),
+            paragraphs: vec![when],
+            facts,
+            button: ("See the issue".to_owned(), format!("/console/issues/{}", issue.id)),
+            why: "You may approve issues, or are told when an approval is late.".to_owned(),
+        },
     }
 }

@@ -56,6 +56,20 @@ pub(super) struct Verdict<'a> {
     pub(super) readers: Option<Readers<'a>>,
 }
 
+/// What the do-not-send list says that concerns a newsletter, by address or domain.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn stopped(ctx: &Context, newsletter: &str) -> Result<HashMap<String, Suppression>> {
+    let (mut stopped, mut after) = (HashMap::new(), String::new());
+    loop {
+        let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
+        let Some(last) = page.last() else { return Ok(stopped) };
+        after.clone_from(&last.email_key);
+        stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
+    }
+}
+
 impl<'a> Audience<'a> {
     /// Loads what decides about the promises of `hours`, kept by the issue of `plan`; without one, as if an issue had
     /// something for everybody.
@@ -69,14 +83,7 @@ impl<'a> Audience<'a> {
     ) -> Result<Self> {
         let partners = partners::all_partners(&ctx.db).await?;
         let partners = partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect();
-        let (mut stopped, mut after) = (HashMap::new(), String::new());
-        loop {
-            let newsletter = hours.letter().asset.slug();
-            let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
-            let Some(last) = page.last() else { break };
-            after.clone_from(&last.email_key);
-            stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
-        }
+        let stopped = stopped(ctx, hours.letter().asset.slug()).await?;
         let rule = AudienceRule::from(&hours.letter().newsletter.audience).into();
         // Without an issue nobody can tell yet what else there will be.
         let budget = match plan {

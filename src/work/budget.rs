@@ -1,11 +1,12 @@
 //! What a person had and is promised, against the budget of `rules/frequency.toml`.
 
 use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    sync::{Mutex, PoisonError},
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use super::{
+    audience::stopped,
     context::Context,
     promised::{Letter, PromisedHours},
 };
@@ -20,8 +21,9 @@ use crate::{
         program::{AudienceRule, Cadence, frequency},
     },
     store::{
-        audience as stored, issues, promises,
-        suppressions::{self, ALL},
+        audience as stored, issues,
+        promises::{self, NewPromise},
+        suppressions::Suppression,
     },
 };
 
@@ -43,7 +45,7 @@ struct Before<'a> {
     title: String,
     rule: AudienceRule,
     dates: Vec<PromisedHours<'a>>,
-    stopped: HashSet<String>,
+    stopped: HashMap<String, Suppression>,
 }
 
 /// Why somebody gets nothing more.
@@ -140,30 +142,44 @@ impl<'a> Budget<'a> {
         due_ms: UtcMs,
     ) -> Option<Spent> {
         let had = self.had.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut others: Vec<(UtcMs, String)> = had
+        let mut others: Vec<(UtcMs, Other<'_>)> = had
             .get(contact_id)
             .into_iter()
             .flatten()
-            .filter_map(|(due_ms, at)| Some((*due_ms, self.issues.get(*at)?.1.clone())))
+            .filter_map(|(due_ms, at)| Some((*due_ms, Other::Fixed(&self.issues.get(*at)?.1))))
             .collect();
         drop(had);
-        for before in &self.before {
-            if before.wants(contact, partner) {
-                let zone = contact.zone.unwrap_or(partner.zone);
-                others.extend(before.dates.iter().filter_map(|hours| {
-                    let promise = hours.of(partner, zone);
-                    let title = format!("{} of {}", before.title, &promise.nominal_local[..10]);
-                    (!promise.skipped).then_some((promise.due_ms, title))
-                }));
-            }
+        for before in self.before.iter().filter(|before| before.wants(contact, partner)) {
+            let zone = contact.zone.unwrap_or(partner.zone);
+            let promises = before.dates.iter().map(|hours| hours.of(partner, zone));
+            let due = promises.filter(|promise| !promise.skipped);
+            others.extend(due.map(|promise| (promise.due_ms, Other::Promised(&before.title, promise))));
         }
         let times: Vec<UtcMs> = others.iter().map(|(due_ms, _)| *due_ms).collect();
         let (limit, _) = frequency::broken(&self.rules.limits, due_ms, &times)?;
         let span_ms = i64::from(limit.days) * DAY_MS;
-        let mut near: Vec<(UtcMs, String)> =
-            others.into_iter().filter(|(at_ms, _)| (at_ms - due_ms).abs() < span_ms).collect();
-        near.sort();
-        Some(Spent { limit, titles: near.into_iter().map(|(_, title)| title).collect() })
+        others.retain(|(at_ms, _)| (at_ms - due_ms).abs() < span_ms);
+        others.sort_by_key(|(at_ms, _)| *at_ms);
+        Some(Spent { limit, titles: others.iter().map(|(_, other)| other.title()).collect() })
+    }
+}
+
+/// Another message of somebody's; put into words only for whoever gets no more.
+enum Other<'b> {
+    /// A fixed issue, by newsletter and date.
+    Fixed(&'b str),
+    /// A promise of a newsletter that comes first.
+    Promised(&'b str, Arc<NewPromise>),
+}
+
+impl Other<'_> {
+    fn title(&self) -> String {
+        match self {
+            Self::Fixed(title) => (*title).to_owned(),
+            Self::Promised(title, promise) => {
+                format!("{title} of {}", promise.nominal_local.get(..10).unwrap_or_default())
+            }
+        }
     }
 }
 
@@ -171,7 +187,7 @@ impl Before<'_> {
     fn wants(&self, contact: &Contact, partner: &Partner) -> bool {
         self.rule.admits(partner)
             && self.rule.roles.concern(contact.roles)
-            && !self.stopped.contains(&contact.email.base_key())
+            && !self.stopped.contains_key(&contact.email.base_key())
     }
 }
 
@@ -184,29 +200,13 @@ async fn dates<'a>(
     until_ms: UtcMs,
 ) -> Result<Vec<PromisedHours<'a>>> {
     // What is over and was not fixed reached nobody.
-    let mut nominal = utc(from_ms.max(ctx.now_ms() - DAY_MS)).naive_utc();
+    let from = utc(from_ms.max(ctx.now_ms() - DAY_MS)).naive_utc();
     let until = utc(until_ms).naive_utc();
     let mut dates = Vec::new();
-    while let Some(next) = cadence.next_nominal(nominal).filter(|next| *next < until) {
-        nominal = next;
-        if dates.len() == DATES_MAX {
-            break;
-        }
+    for next in cadence.nominals(from).take_while(|next| *next < until).take(DATES_MAX) {
         if !issues::exists(&ctx.db, letter.asset.slug(), &next.date().to_string()).await? {
             dates.push(PromisedHours::new(letter, cadence, next));
         }
     }
     Ok(dates)
-}
-
-/// Who wants nothing of a newsletter, or nothing at all.
-async fn stopped(ctx: &Context, newsletter: &str) -> Result<HashSet<String>> {
-    let (mut stopped, mut after) = (HashSet::new(), String::new());
-    loop {
-        let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
-        let Some(last) = page.last() else { return Ok(stopped) };
-        after.clone_from(&last.email_key);
-        let ours = page.into_iter().filter(|entry| entry.scope == newsletter || entry.scope == ALL);
-        stopped.extend(ours.map(|entry| entry.email_key));
-    }
 }

@@ -6,7 +6,7 @@ use super::{
     cobrand::CoBrand,
     context::Context,
     desk::Rep,
-    notices::{self, Notice},
+    notices::{self, Notice, Words},
     tokens::offer_token,
 };
 use crate::{
@@ -173,12 +173,17 @@ fn offer_mail(
         partner,
         locale,
         sender: "leads",
-        subject: strings.fill(if hot { "offer_subject_hot" } else { "offer_subject" }, &values),
-        heading: strings.fill(if hot { "offer_heading_hot" } else { "offer_heading" }, &values),
-        paragraphs,
-        facts,
-        button: (strings.get("offer_button").to_owned(), format!("/o/{}", offer_token(&ctx.keys, offer_id))),
-        why: strings.fill(if is_managers { "offer_why_manager" } else { "offer_why" }, &values),
+        words: Words {
+            subject: strings.fill(if hot { "offer_subject_hot" } else { "offer_subject" }, &values),
+            heading: strings.fill(if hot { "offer_heading_hot" } else { "offer_heading" }, &values),
+            paragraphs,
+            facts,
+            button: (
+                strings.get("offer_button").to_owned(),
+                format!("/o/{}", offer_token(&ctx.keys, offer_id)),
+            ),
+            why: strings.fill(if is_managers { "offer_why_manager" } else { "offer_why" }, &values),
+        },
         stop: None,
     };
     notices::compose(ctx, &notice)

@@ -13,10 +13,10 @@ use crate::{
             vendor::{Sender, Staff},
         },
         kernel::{Error, Locale, Result, clock::DAY_MS, id::DeliveryId},
-        partner::Partner,
+        partner::{Partner, brand::Colour},
     },
     render::{
-        brand::Button,
+        brand::{Button, PartnerBrand, VendorBrand},
         email::{self, EmailRendition, Fact, MessageHeaders, NoticeInput, WireTemplate},
         slots::{Slot, SlotTable},
     },
@@ -32,7 +32,24 @@ pub const FORMS: &str = "forms";
 /// How long a notice is worth sending.
 const LIFETIME_MS: i64 = 3 * DAY_MS;
 
-/// A single mail, in words.
+/// What a single mail says.
+#[derive(Debug, Clone)]
+pub struct Words {
+    /// Subject.
+    pub subject: String,
+    /// First heading.
+    pub heading: String,
+    /// Paragraphs above the table.
+    pub paragraphs: Vec<String>,
+    /// The table: label and value.
+    pub facts: Vec<(String, String)>,
+    /// The one thing to do: words and path.
+    pub button: (String, String),
+    /// Why they get it.
+    pub why: String,
+}
+
+/// A single mail.
 #[derive(Debug, Clone)]
 pub struct Notice<'a> {
     /// What makes it, and makes it once: such as `offer:off_…`.
@@ -49,18 +66,8 @@ pub struct Notice<'a> {
     pub locale: &'a Locale,
     /// Name of the `[sender.*]` of vendor.toml.
     pub sender: &'a str,
-    /// Subject.
-    pub subject: String,
-    /// First heading.
-    pub heading: String,
-    /// Paragraphs above the table.
-    pub paragraphs: Vec<String>,
-    /// The table: label and value.
-    pub facts: Vec<(String, String)>,
-    /// The one thing to do: words and path.
-    pub button: (String, String),
-    /// Why they get it.
-    pub why: String,
+    /// What it says.
+    pub words: Words,
     /// Words of a link with which the reader stops all further mail, where that makes sense.
     pub stop: Option<String>,
 }
@@ -83,25 +90,15 @@ impl Ready {
     }
 }
 
-/// A single mail to somebody at the vendor, in words; English, as the console is.
+/// A single mail to somebody at the vendor; English, as the console is.
 #[derive(Debug, Clone)]
 pub struct StaffNotice<'a> {
     /// What makes it, and makes it once: such as `approval:iss_…`.
     pub source: String,
     /// To whom.
     pub to: &'a Staff,
-    /// Subject.
-    pub subject: String,
-    /// First heading.
-    pub heading: String,
-    /// Paragraphs above the table.
-    pub paragraphs: Vec<String>,
-    /// The table: label and value.
-    pub facts: Vec<(String, String)>,
-    /// The one thing to do: words and path.
-    pub button: (String, String),
-    /// Why they get it.
-    pub why: String,
+    /// What it says.
+    pub words: Words,
 }
 
 /// Renders and encodes a notice to somebody at the vendor, in the vendor's own brand.
@@ -116,23 +113,8 @@ pub fn compose_for_staff(ctx: &Context, notice: &StaffNotice<'_>) -> Result<Read
     let sender =
         vendor.senders.values().next().ok_or_else(|| Error::invalid("vendor.toml has no [sender.*]"))?;
     let locale = Locale::en();
-    let input = NoticeInput {
-        locale: locale.clone(),
-        subject: notice.subject.clone(),
-        preheader: notice.paragraphs.first().cloned().unwrap_or_default(),
-        heading: notice.heading.clone(),
-        body: paragraphs(&notice.paragraphs),
-        facts: facts(&notice.facts),
-        button: Some(Button { label: notice.button.0.clone(), url: format!("{base}{}", notice.button.1) }),
-        after: Vec::new(),
-        partner: None,
-        vendor: vendor_brand(vendor, &media, &base),
-        vendor_colours: (vendor.primary, vendor.accent),
-        why: notice.why.clone(),
-        links: Vec::new(),
-        is_partners_own: false,
-        slots,
-    };
+    let vendor_wears = (vendor_brand(vendor, &media, &base), vendor.primary, vendor.accent);
+    let input = input(&notice.words, &locale, &base, None, vendor_wears, Vec::new(), slots);
     let rendition = email::notice(&ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?;
     let headers = headers(sender, &notice.source, "staff", false);
     finish(
@@ -146,20 +128,43 @@ pub fn compose_for_staff(ctx: &Context, notice: &StaffNotice<'_>) -> Result<Read
             name: &notice.to.name,
             email: notice.to.email.as_str(),
             locale: &locale,
-            subject: &notice.subject,
+            subject: &notice.words.subject,
             sender: sender.email.as_str(),
             scope: "",
-            why: &notice.why,
+            why: &notice.words.why,
         },
     )
 }
 
-fn paragraphs(texts: &[String]) -> Vec<Node> {
-    texts.iter().map(|text| Node::Paragraph(vec![Inline::Text(text.clone())])).collect()
-}
-
-fn facts(lines: &[(String, String)]) -> Vec<Fact> {
-    lines.iter().map(|(label, value)| Fact { label: label.clone(), value: value.clone() }).collect()
+/// What the template is given; `base` begins the button's address.
+fn input(
+    words: &Words,
+    locale: &Locale,
+    base: &str,
+    partner: Option<PartnerBrand>,
+    (vendor, primary, accent): (VendorBrand, Colour, Colour),
+    links: Vec<Button>,
+    slots: SlotTable,
+) -> NoticeInput {
+    let paragraph = |text: &String| Node::Paragraph(vec![Inline::Text(text.clone())]);
+    let fact = |(label, value): &(String, String)| Fact { label: label.clone(), value: value.clone() };
+    NoticeInput {
+        locale: locale.clone(),
+        subject: words.subject.clone(),
+        preheader: words.paragraphs.first().cloned().unwrap_or_default(),
+        heading: words.heading.clone(),
+        body: words.paragraphs.iter().map(paragraph).collect(),
+        facts: words.facts.iter().map(fact).collect(),
+        button: Some(Button { label: words.button.0.clone(), url: format!("{base}{}", words.button.1) }),
+        after: Vec::new(),
+        partner,
+        vendor,
+        vendor_colours: (primary, accent),
+        why: words.why.clone(),
+        links,
+        is_partners_own: false,
+        slots,
+    }
 }
 
 /// The headers of a single mail about `about`, which is a partner or whom else it concerns.
@@ -258,23 +263,9 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
     });
     let links = links.collect();
     let talk_to_us = format!("{base}{}", brand.path(TALK_TO_US));
-    let input = NoticeInput {
-        locale: notice.locale.clone(),
-        subject: notice.subject.clone(),
-        preheader: notice.paragraphs.first().cloned().unwrap_or_default(),
-        heading: notice.heading.clone(),
-        body: paragraphs(&notice.paragraphs),
-        facts: facts(&notice.facts),
-        button: Some(Button { label: notice.button.0.clone(), url: format!("{base}{}", notice.button.1) }),
-        after: Vec::new(),
-        partner: Some(brand.partner_brand(talk_to_us, "")),
-        vendor: brand.vendor_brand(),
-        vendor_colours: (brand.vendor.primary, brand.vendor.accent),
-        why: notice.why.clone(),
-        links,
-        is_partners_own: false,
-        slots,
-    };
+    let vendor_wears = (brand.vendor_brand(), brand.vendor.primary, brand.vendor.accent);
+    let wears = Some(brand.partner_brand(talk_to_us, ""));
+    let input = input(&notice.words, notice.locale, &base, wears, vendor_wears, links, slots);
     let rendition = email::notice(&ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?;
     let headers = headers(sender, &notice.source, notice.partner.slug.as_str(), notice.stop.is_some());
     finish(
@@ -288,10 +279,10 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
             name: &notice.to_name,
             email: &notice.to_email,
             locale: notice.locale,
-            subject: &notice.subject,
+            subject: &notice.words.subject,
             sender: sender.email.as_str(),
             scope: if notice.stop.is_some() { FORMS } else { "" },
-            why: &notice.why,
+            why: &notice.words.why,
         },
     )
 }

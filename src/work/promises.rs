@@ -130,15 +130,13 @@ pub(super) async fn watch(
     let slug = letter.asset.slug();
     // What a file says now was promised from the moment it was stored, not before.
     let Some(since_ms) = revisions::head_since_ms(&ctx.db, &letter.asset.path).await? else { return Ok(()) };
-    let freeze_ms = i64::from(letter.newsletter.freeze_minutes) * MINUTE_MS;
+    let freeze_ms = letter.freeze_ms();
     let from_ms = since_ms.min(now_ms).max(now_ms - LOOK_BACK_MS) - ZONE_SPREAD_MS;
     let until_ms = now_ms + freeze_ms + ZONE_SPREAD_MS;
     let known: BTreeSet<String> =
         promises::entered(&ctx.db, slug, &nominal_local(naive(from_ms))).await?.into_iter().collect();
-    let mut nominal = naive(from_ms);
     let mut places = None;
-    while let Some(next) = cadence.next_nominal(nominal).filter(|next| *next <= naive(until_ms)) {
-        nominal = next;
+    for next in cadence.nominals(naive(from_ms)).take_while(|next| *next <= naive(until_ms)) {
         if known.contains(&nominal_local(next)) {
             continue;
         }

@@ -198,7 +198,7 @@ pub(super) fn nominal_on(cadence: &Cadence, date: NaiveDate) -> Option<NaiveDate
 
 async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, letter: Letter<'_>, cadence: &Cadence) -> Result<()> {
     let now_ms = ctx.now_ms();
-    let freeze_ms = i64::from(plan.newsletter.freeze_minutes) * MINUTE_MS;
+    let freeze_ms = letter.freeze_ms();
     let nominal = nominal_on(cadence, plan.issue.date).ok_or_else(|| {
         Error::invalid(format!(
             "{} is no day that the cadence promises ({}); correct `date`",

@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 use super::{
     context::Context,
     desk::{self, Rep},
-    notices::{self, StaffNotice},
+    notices::{self, StaffNotice, Words},
     tokens::sha256_hex,
 };
 use crate::{
@@ -111,6 +111,7 @@ pub async fn send_link(ctx: &Context, address: &str) -> Result<()> {
         &StaffNotice {
             source: format!("sign-in:{}", &made[..16]),
             to: member,
+            words: Words {
             subject: "Your link to the console".to_owned(),
             heading: "Sign in to the console".to_owned(),
             paragraphs: vec![
@@ -121,6 +122,7 @@ pub async fn send_link(ctx: &Context, address: &str) -> Result<()> {
             facts: Vec::new(),
             button: ("Sign in".to_owned(), path),
             why: "You are among the staff who may sign in to this console.".to_owned(),
+            },
         },
     )?;
     let mut tx = ctx.db.begin().await?;

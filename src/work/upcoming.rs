@@ -3,6 +3,8 @@
 
 use std::collections::BTreeSet;
 
+use chrono_tz::Tz;
+
 use super::{
     context::Context,
     promised::{Letter, PromisedHours},
@@ -14,7 +16,7 @@ use crate::{
             Result,
             clock::{DAY_MS, UtcMs, utc},
         },
-        program::Cadence,
+        program::cadence::{Cadence, resolve},
     },
     store::promises::NewPromise,
 };
@@ -58,15 +60,18 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
     for (asset, newsletter) in library.newsletters() {
         let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
         let letter = Letter { library: &library, asset, newsletter };
-        // Somewhere it may still be yesterday.
-        let mut nominal = utc(now_ms - DAY_MS).naive_utc();
         let mut left = count;
-        while left > 0 {
-            let Some(next) = cadence.next_nominal(nominal) else { break };
-            nominal = next;
+        // Somewhere it may still be yesterday.
+        for next in cadence.nominals(utc(now_ms - DAY_MS).naive_utc()) {
+            if left == 0 {
+                break;
+            }
             let hours = PromisedHours::new(letter, &cadence, next);
             let promised = places.promised(&hours);
-            let Some(last_due_ms) = promised.iter().map(|promise| promise.due_ms).max() else { break };
+            // Before there are readers it is told by the vendor's own clock.
+            let own_ms =
+                || resolve(next, library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)).at_ms;
+            let last_due_ms = promised.iter().map(|promise| promise.due_ms).max().unwrap_or_else(own_ms);
             if last_due_ms <= now_ms {
                 continue;
             }
@@ -75,7 +80,7 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
             let zones: BTreeSet<&str> = due.clone().map(|promise| promise.reader_zone.as_str()).collect();
             let written = library.issues_of(asset.slug());
             let plan = written.iter().find(|(_, issue)| issue.date == next.date());
-            let skipped = zones.is_empty();
+            let skipped = zones.is_empty() && !promised.is_empty();
             ahead.push(Upcoming {
                 newsletter: asset.slug().to_owned(),
                 title: asset.front.title.as_str().to_owned(),

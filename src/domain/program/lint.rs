@@ -165,9 +165,7 @@ impl Checked<'_> {
 
     /// The next promised times, without a zone.
     fn nominal(&self) -> Vec<NaiveDateTime> {
-        let now = utc(self.now_ms).naive_utc();
-        let next = |after: &NaiveDateTime| self.cadence.next_nominal(*after);
-        std::iter::successors(next(&now), next).take(DATES).collect()
+        self.cadence.nominals(utc(self.now_ms).naive_utc()).take(DATES).collect()
     }
 
     /// Readers for whom every date of a year is skipped: all of them, or those in a region, or those of a partner that

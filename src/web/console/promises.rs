@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     domain::{
+        content::kinds::IssueZone,
         kernel::{Error, Locale},
         program::{ExclusionReason, PromiseVerdict},
     },
@@ -159,7 +160,7 @@ pub async fn page(
     let title = authored(&record.title);
     let locale = wanted.locale.as_deref().and_then(|tag| Locale::parse(tag).ok()).unwrap_or_else(Locale::en);
     let view = View {
-        promised: nominal(&occurrence.nominal_local),
+        promised: nominal(&occurrence.nominal_local, own_zone(&ctx, &newsletter)),
         badge: badge(occurrence.verdict()),
         because: occurrence.because.clone(),
         issue: occurrence.issue_id.as_ref().map(|id| format!("/console/issues/{id}")),
@@ -180,6 +181,17 @@ pub async fn page(
 fn with_calendar(ctx: &Context, record: Record) -> Card {
     let calendar = calendars::path(ctx, Some(&record.newsletter), None);
     Card { calendar: Some(calendar), ..card(record) }
+}
+
+/// The zone that a newsletter's cadence goes by, where it is one for all readers.
+fn own_zone(ctx: &Context, newsletter: &str) -> Option<&'static str> {
+    let library = ctx.library();
+    let (_, letter) = library.newsletters().find(|(asset, _)| asset.slug() == newsletter)?;
+    match letter.zone {
+        IssueZone::Contact | IssueZone::Partner => None,
+        IssueZone::Vendor => library.vendor.as_ref().map(|vendor| vendor.zone.name()),
+        IssueZone::Named(zone) => Some(zone.name()),
+    }
 }
 
 /// A newsletter with its last dates.

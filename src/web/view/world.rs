@@ -82,7 +82,10 @@ impl World {
         let accepted = promises.iter().map(|promise| promise.accepted).sum();
         Self {
             title: title.to_owned(),
-            promise: promises.first().map(|promise| nominal(&promise.nominal_local)).unwrap_or_default(),
+            promise: promises
+                .first()
+                .map(|promise| nominal(&promise.nominal_local, one_zone(promises)))
+                .unwrap_or_default(),
             accepted,
             recipients,
             now: at(now_ms),
@@ -98,12 +101,19 @@ impl World {
     }
 }
 
-/// `2027-01-12T09:00` as `Tue 12 Jan 2027, 09:00 local time`.
-pub fn nominal(local: &str) -> String {
-    chrono::NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M").map_or_else(
-        |_| local.to_owned(),
-        |at| at.format("%a %-d %b %Y, %H:%M each reader’s own time").to_string(),
-    )
+/// The zone that all promises go by, where it is one.
+fn one_zone(promises: &[Promise]) -> Option<&str> {
+    let first = promises.first()?.zone.as_str();
+    promises.iter().all(|promise| promise.zone == first).then_some(first)
+}
+
+/// `2027-01-12T09:00` as `Tue 12 Jan 2027, 09:00 each reader’s own time`, or, where one IANA zone is everybody's, `09:00 in
+/// Europe/Oslo`.
+pub fn nominal(local: &str, zone: Option<&str>) -> String {
+    let whose = zone
+        .map_or_else(|| "each reader’s own time".to_owned(), |zone| format!("in {}", zone.replace('_', " ")));
+    chrono::NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M")
+        .map_or_else(|_| local.to_owned(), |at| format!("{} {whose}", at.format("%a %-d %b %Y, %H:%M")))
 }
 
 fn ticks(from: UtcMs, to: UtcMs, own: Tz, at: &dyn Fn(UtcMs) -> f64) -> Vec<Tick> {
@@ -204,6 +214,7 @@ mod tests {
         assert_eq!(&said[..7], ["kept", "1 late", "kept", "kept", "kept", "3 of 5", "in 2 h 55 min"]);
         assert!(world.zones.windows(2).all(|pair| pair[0].at <= pair[1].at));
         assert!(world.zones.iter().all(|zone| (0.0..=100.0).contains(&zone.at)));
-        assert_eq!(nominal("2027-01-12T09:00"), "Tue 12 Jan 2027, 09:00 each reader’s own time");
+        assert_eq!(nominal("2027-01-12T09:00", Some("Europe/Oslo")), "Tue 12 Jan 2027, 09:00 in Europe/Oslo");
+        assert_eq!(nominal("2027-01-12T09:00", None), "Tue 12 Jan 2027, 09:00 each reader’s own time");
     }
 }

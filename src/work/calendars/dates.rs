@@ -175,16 +175,12 @@ fn of_cadence(
     now: NaiveDateTime,
     ahead_max: usize,
 ) -> Vec<NaiveDateTime> {
-    let (mut times, mut ahead, mut at) = (Vec::new(), 0, first);
-    while let Some(next) = cadence.next_nominal(at).filter(|next| *next <= last) {
-        at = next;
-        ahead += usize::from(next > now);
-        if ahead > ahead_max {
-            break;
-        }
-        times.push(next);
-    }
-    times
+    let mut ahead = 0;
+    let times = cadence.nominals(first).take_while(|next| {
+        ahead += usize::from(*next > now);
+        *next <= last && ahead <= ahead_max
+    });
+    times.collect()
 }
 
 /// What is known of a date.

@@ -21,7 +21,7 @@ use crate::{
     domain::{
         kernel::{
             Error, Result,
-            clock::{UtcMs, utc},
+            clock::{DAY_MS, UtcMs, utc},
         },
         program::{cadence::Cadence, issue::IssueState},
     },
@@ -240,11 +240,12 @@ async fn dates_of<'a>(
     let cadence = Cadence::parse(&newsletter.cadence)?;
     let written = library.issues_of(asset.slug());
     let issues = issues::named(&ctx.db, None, Some(asset.slug()), None).await?;
-    let mut nominal = utc(ctx.now_ms()).naive_utc() - chrono::Duration::days(1);
+    let yesterday = utc(ctx.now_ms() - DAY_MS).naive_utc();
     let mut dates = Vec::new();
-    while dates.len() < count.min(AHEAD_MAX) {
-        let Some(next) = cadence.next_nominal(nominal) else { break };
-        nominal = next;
+    for next in cadence.nominals(yesterday) {
+        if dates.len() == count.min(AHEAD_MAX) {
+            break;
+        }
         let hours = PromisedHours::new(letter, &cadence, next);
         let found = written.iter().find(|(_, issue)| issue.date == next.date());
         let date = next.date().to_string();

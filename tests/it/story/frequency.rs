@@ -5,10 +5,10 @@ use std::fs;
 use partnercast::{
     domain::{
         content::Severity,
-        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
+        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
     },
     store::{audience, issues},
-    work::{plan, publish, sync},
+    work::{plan, sync},
 };
 
 use super::{
@@ -50,14 +50,6 @@ async fn with_letters(
     rig
 }
 
-async fn pass(rig: &Rig, until_ms: UtcMs) {
-    while rig.clock_ms() < until_ms {
-        rig.clock.set((rig.clock_ms() + 30 * MINUTE_MS).min(until_ms));
-        publish::tick(&rig.ctx).await.unwrap();
-        rig.drain().await;
-    }
-}
-
 /// How many got an issue, and why somebody did not.
 async fn of_issue(rig: &Rig, newsletter: &str, date: &str) -> (i64, Option<String>) {
     let issue = issues::named(&rig.ctx.db, None, Some(newsletter), Some(date)).await.unwrap().remove(0);
@@ -71,7 +63,7 @@ both_dbs! {
     async fn who_had_enough_gets_no_more(db: Db) {
         let daily = ["2027-01-13", "2027-01-14", "2027-01-15", "2027-01-21"];
         let rig = with_letters(db, "[[limit]]\nmessages = 3\ndays = 7\n", &[("note", "daily at 09:00", "", &daily)]).await;
-        pass(&rig, EVE_MS + 4 * DAY_MS).await;
+        rig.pass(EVE_MS + 4 * DAY_MS, 30 * MINUTE_MS).await;
         // Fold Forward on the 12th, then two notes.
         assert_eq!(of_issue(&rig, "note", "2027-01-14").await, (33, None));
         let (got, because) = of_issue(&rig, "note", "2027-01-15").await;
@@ -80,7 +72,7 @@ both_dbs! {
             "3 messages in 7 days are the most, and there would be 4: Fold Forward of 2027-01-12, note of 2027-01-13, \
              note of 2027-01-14"
         ));
-        pass(&rig, EVE_MS + 10 * DAY_MS).await;
+        rig.pass(EVE_MS + 10 * DAY_MS, 30 * MINUTE_MS).await;
         assert_eq!(of_issue(&rig, "note", "2027-01-21").await, (33, None));
     }
 
@@ -92,11 +84,11 @@ both_dbs! {
             ("other", "weekly on Wednesday at 09:00", "", &["2027-01-20"]),
         ];
         let rig = with_letters(db, limits, &letters).await;
-        pass(&rig, EVE_MS + 8 * DAY_MS).await;
+        rig.pass(EVE_MS + 8 * DAY_MS, 30 * MINUTE_MS).await;
         let planned = plan::ahead(&rig.ctx, Some("other"), 1).await.unwrap();
         let left_out = &planned[0].left_out[0];
         assert!(left_out.because.ends_with("there would be 2: first of 2027-01-21"), "{left_out:?}");
-        pass(&rig, EVE_MS + 10 * DAY_MS + 12 * HOUR_MS).await;
+        rig.pass(EVE_MS + 10 * DAY_MS + 12 * HOUR_MS, 30 * MINUTE_MS).await;
         let ((other, _), (first, _)) = (of_issue(&rig, "other", "2027-01-20").await, of_issue(&rig, "first", "2027-01-21").await);
         assert!(first > 0 && Ok(left_out.people) == usize::try_from(first), "platinum readers got the first one");
         assert_eq!(other + first, 33, "and everybody else the other one: each person one of the two");

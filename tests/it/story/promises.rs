@@ -38,15 +38,6 @@ async fn ledger(rig: &Rig, newsletter: &str) -> Vec<(String, Option<PromiseVerdi
     all.into_iter().map(told).collect()
 }
 
-/// Lets time pass in steps of `step_ms` until `until_ms`, as running processes would.
-async fn pass(rig: &Rig, until_ms: UtcMs, step_ms: i64) {
-    while rig.clock_ms() < until_ms {
-        rig.clock.set((rig.clock_ms() + step_ms).min(until_ms));
-        _ = publish::tick(&rig.ctx).await;
-        rig.drain().await;
-    }
-}
-
 /// A daily newsletter at 09:00 in Oslo beside the demo's, with issues for `dates`.
 fn daily(content: &Path, catch_up: &str, dates: &[&str]) {
     let folder = content.join("newsletters/daily-note");
@@ -95,7 +86,7 @@ both_dbs! {
     /// An issue that reached everybody at their hour is a promise kept, to each partner.
     async fn an_issue_on_time_is_kept(db: Db) {
         let rig = Rig::new(db).await;
-        pass(&rig, EVE_MS + 32 * HOUR_MS, 10 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 32 * HOUR_MS, 10 * MINUTE_MS).await;
         let told = ledger(&rig, "fold-forward").await;
         assert_eq!(told, [("2027-01-12".to_owned(), Some(PromiseVerdict::Kept), 33, 33, String::new())]);
         let of_partner = promises::hours(&rig.ctx.db, Asked { partner: Some("northlight"), ..Asked::default() }, 12).await.unwrap();
@@ -108,16 +99,16 @@ both_dbs! {
     /// hour is over it is late for some and no longer missed.
     async fn a_date_without_an_issue_is_missed(db: Db) {
         let rig = Rig::new(db).await;
-        pass(&rig, APRIL_MS - DAY_MS, 7 * DAY_MS).await;
+        rig.pass(APRIL_MS - DAY_MS, 7 * DAY_MS).await;
         let april = |told: &[(String, Option<PromiseVerdict>, i64, i64, String)]| {
             told.iter().find(|row| row.0 == "2027-04-13").cloned()
         };
         assert_eq!(april(&ledger(&rig, "fold-forward").await), None, "not yet");
-        pass(&rig, APRIL_MS, 10 * MINUTE_MS).await;
+        rig.pass(APRIL_MS, 10 * MINUTE_MS).await;
         let row = april(&ledger(&rig, "fold-forward").await).unwrap();
         assert_eq!((row.1, row.2), (None, 33), "promised to all, and open: {row:?}");
         assert!(row.4.contains("nothing was written"), "{row:?}");
-        pass(&rig, APRIL_MS + 20 * HOUR_MS, 30 * MINUTE_MS).await;
+        rig.pass(APRIL_MS + 20 * HOUR_MS, 30 * MINUTE_MS).await;
         let row = april(&ledger(&rig, "fold-forward").await).unwrap();
         assert_eq!((row.1, row.2, row.3), (Some(PromiseVerdict::Missed), 33, 0));
         assert_eq!(promises::entered(&rig.ctx.db, "fold-forward", "2027-04-01").await.unwrap().len(), 1, "once");
@@ -128,14 +119,14 @@ both_dbs! {
         let rig = Rig::new(db).await;
         let dir = tempfile::tempdir().unwrap();
         copied(dir.path());
-        pass(&rig, APRIL_MS - DAY_MS, 7 * DAY_MS).await;
-        pass(&rig, APRIL_MS + 3 * HOUR_MS, 10 * MINUTE_MS).await;
+        rig.pass(APRIL_MS - DAY_MS, 7 * DAY_MS).await;
+        rig.pass(APRIL_MS + 3 * HOUR_MS, 10 * MINUTE_MS).await;
         let folder = dir.path().join("newsletters/fold-forward");
         let text = fs::read_to_string(folder.join("2027-03-09.md")).unwrap();
         fs::write(folder.join("2027-04-13.md"), text.replace("date: 2027-03-09", "date: 2027-04-13")).unwrap();
         let synced = sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
         assert_eq!(synced.changed, 1, "{:?}", synced.findings);
-        pass(&rig, APRIL_MS + 24 * HOUR_MS, 10 * MINUTE_MS).await;
+        rig.pass(APRIL_MS + 24 * HOUR_MS, 10 * MINUTE_MS).await;
         let row = ledger(&rig, "fold-forward").await.remove(0);
         assert_eq!((row.0.as_str(), row.1), ("2027-04-13", Some(PromiseVerdict::Late)), "{row:?}");
         assert_eq!(row.2, row.3);
@@ -156,7 +147,7 @@ both_dbs! {
         sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
         let bare = "{\"primary\":\"#000000\",\"accent\":\"#000000\"}";
         execute(&rig.ctx.db, "UPDATE partner SET brand = $1", values![bare]).await;
-        pass(&rig, EVE_MS + 13 * HOUR_MS, 10 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 13 * HOUR_MS, 10 * MINUTE_MS).await;
         let row = ledger(&rig, "daily-note").await.remove(0);
         assert_eq!(row.1, Some(PromiseVerdict::Missed), "{row:?}");
         assert!(row.2 > 0 && row.4.starts_with("it could not be fixed: for "), "{row:?}");
@@ -168,10 +159,10 @@ both_dbs! {
         // 10:30 in Oslo on the 14th: two days and an hour and a half late.
         let back = EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS;
         let (rig, _dir) = with_daily(db, "latest", &dates).await;
-        pass(&rig, back, 3 * DAY_MS).await;
+        rig.pass(back, 3 * DAY_MS).await;
         let of = |date: &str, held| (date.to_owned(), held);
         assert_eq!(frozen(&rig).await, [of("2027-01-14", false)]);
-        pass(&rig, back + HOUR_MS, 10 * MINUTE_MS).await;
+        rig.pass(back + HOUR_MS, 10 * MINUTE_MS).await;
         let told = ledger(&rig, "daily-note").await;
         let verdicts: Vec<_> = told.iter().map(|row| (row.0.as_str(), row.1)).collect();
         let missed = Some(PromiseVerdict::Missed);
@@ -183,7 +174,7 @@ both_dbs! {
     async fn all_are_caught_up_in_their_order(db: Db) {
         let (rig, _dir) = with_daily(db, "all", &["2027-01-12", "2027-01-13", "2027-01-14"]).await;
         let back = EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS;
-        pass(&rig, back, 3 * DAY_MS).await;
+        rig.pass(back, 3 * DAY_MS).await;
         let of = |date: &str, held| (date.to_owned(), held);
         assert_eq!(frozen(&rig).await, [of("2027-01-12", true), of("2027-01-13", true), of("2027-01-14", false)]);
     }
@@ -191,9 +182,9 @@ both_dbs! {
     /// None of them, and neither today's whose hour has passed.
     async fn none_is_caught_up(db: Db) {
         let (rig, _dir) = with_daily(db, "none", &["2027-01-13", "2027-01-14", "2027-01-15"]).await;
-        pass(&rig, EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS, 3 * DAY_MS).await;
+        rig.pass(EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS, 3 * DAY_MS).await;
         assert_eq!(frozen(&rig).await, []);
-        pass(&rig, EVE_MS + 85 * HOUR_MS, 10 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 85 * HOUR_MS, 10 * MINUTE_MS).await;
         assert_eq!(frozen(&rig).await, [("2027-01-15".to_owned(), false)]);
         let told = ledger(&rig, "daily-note").await;
         let verdicts: Vec<_> = told.iter().map(|row| (row.0.as_str(), row.1)).collect();
@@ -221,6 +212,6 @@ both_dbs! {
         rig.drain().await;
         publish::tick(&rig.ctx).await.unwrap();
         assert_eq!(states().await, ["done", "sending"]);
-        pass(&rig, EVE_MS + 40 * HOUR_MS, HOUR_MS).await;
+        rig.pass(EVE_MS + 40 * HOUR_MS, HOUR_MS).await;
     }
 }

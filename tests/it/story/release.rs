@@ -60,15 +60,6 @@ async fn note(rig: &Rig) -> issues::Issue {
     issues::named(&rig.ctx.db, None, Some("note"), None).await.unwrap().remove(0)
 }
 
-/// Lets time pass until `until_ms`.
-async fn pass(rig: &Rig, until_ms: UtcMs) {
-    while rig.clock_ms() < until_ms {
-        rig.clock.set((rig.clock_ms() + MINUTE_MS).min(until_ms));
-        publish::tick(&rig.ctx).await.unwrap();
-        rig.drain().await;
-    }
-}
-
 /// Subjects of the mails to somebody, the oldest first.
 async fn mails_to(rig: &Rig, address: &str) -> Vec<String> {
     let mut mails = rig.mailbox.list(10_000).await.unwrap();
@@ -96,7 +87,7 @@ both_dbs! {
         assert_eq!(says(INGRID, &issue.content_hash).await.unwrap(), Approved::Whole);
         let approved = note(&rig).await;
         assert_eq!(approved.approved_by.as_deref(), Some(&*format!("{MARCUS} and {INGRID}")));
-        pass(&rig, DUE_MS + 17 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap().verdict, Some("kept"));
     }
 
@@ -107,19 +98,19 @@ both_dbs! {
         let may: Vec<&str> = library.vendor.iter().flat_map(|vendor| &vendor.staff)
             .filter(|member| member.may.contains(&Duty::Approve)).map(|member| member.email.as_str()).collect();
         assert_eq!(may, [INGRID, MARCUS]);
-        pass(&rig, DUE_MS - 59 * MINUTE_MS).await;
+        rig.pass(DUE_MS - 59 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(mails_to(&rig, MARCUS).await, ["note of 2027-01-12 waits for your approval"]);
-        pass(&rig, DUE_MS - 20 * MINUTE_MS).await;
+        rig.pass(DUE_MS - 20 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(mails_to(&rig, MARCUS).await.len(), 2);
         assert!(mails_to(&rig, "priya.raman").await.is_empty());
-        pass(&rig, DUE_MS + 20 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 20 * MINUTE_MS, MINUTE_MS).await;
         let told = mails_to(&rig, INGRID).await;
         assert_eq!(told.len(), 3, "{told:?}");
         assert_eq!(told[2], "note of 2027-01-12 is late: nobody approved it");
         assert_eq!(mails_to(&rig, "priya.raman").await, told[2..]);
         let issue = note(&rig).await;
         approve::approve(&rig.ctx, &issue.id, &issue.content_hash, MARCUS).await.unwrap();
-        pass(&rig, DUE_MS + 22 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 22 * MINUTE_MS, MINUTE_MS).await;
         let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
         assert_eq!((told.verdict, told.eligible, told.accepted), (Some("late"), 33, 33), "late is shown as late");
     }
@@ -129,7 +120,7 @@ both_dbs! {
     async fn few_get_it_before_many(db: Db) {
         let staged = "approval: automatic\nstaged: {pilot: [fjellvakt, dana.whitlock@northlight.example], share: 30, wait_minutes: 10}\n";
         let rig = with_letter(db, staged, "").await;
-        pass(&rig, DUE_MS - 58 * MINUTE_MS).await;
+        rig.pass(DUE_MS - 58 * MINUTE_MS, MINUTE_MS).await;
         let issue = note(&rig).await;
         let stages = async || {
             let counts = audience::stages(&rig.ctx.db, &issue.id).await.unwrap();
@@ -138,16 +129,16 @@ both_dbs! {
         let [first, pilot, rest]: [(String, i64, i64); 3] = stages().await.try_into().unwrap();
         assert_eq!((pilot.1, pilot.2), (3, 3), "two at Fjellvakt and Dana, before the hour");
         assert!(first.1 > 0 && first.1 < rest.1 && first.2 == 0 && rest.2 == 0, "{first:?} {rest:?}");
-        pass(&rig, DUE_MS + MINUTE_MS).await;
+        rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
         let counts = stages().await;
         assert_eq!((counts[0].2, counts[2].2), (first.1, 0), "the share, and nobody of the rest");
         approve::pause(&rig.ctx, &issue.id, MARCUS).await.unwrap();
-        pass(&rig, DUE_MS + 12 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 12 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(stages().await[2].2, 0, "stopped");
         approve::resume(&rig.ctx, &issue.id, MARCUS).await.unwrap();
-        pass(&rig, DUE_MS + 13 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 13 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(stages().await[2].2, rest.1);
-        pass(&rig, DUE_MS + 16 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 16 * MINUTE_MS, MINUTE_MS).await;
         let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
         assert_eq!((told.verdict, told.on_time), (Some("kept"), 33));
     }
@@ -170,7 +161,7 @@ both_dbs! {
         approve::approve(&rig.ctx, &again.id, &again.content_hash, MARCUS).await.unwrap();
         let error = approve::return_to_draft(&rig.ctx, &again.id, MARCUS).await.unwrap_err();
         assert!(error.public().contains("this one is approved"), "{error}");
-        pass(&rig, DUE_MS + 17 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
         assert_eq!((told.verdict, told.eligible), (Some("kept"), 33), "each once");
         let stray = "SELECT COUNT(*) FROM audience_decision WHERE issue_id = $1";
@@ -197,7 +188,7 @@ both_dbs! {
         let random = SeededRandom::new(3);
         in_tx!(rig.ctx.db, tx => partners::import(tx, rig.clock_ms(), &random, &[], &people));
         // A minute later it is looked at again.
-        pass(&rig, DUE_MS + 5 * MINUTE_MS).await;
+        rig.pass(DUE_MS + 5 * MINUTE_MS, MINUTE_MS).await;
         let issue = note(&rig).await;
         let found = events::of_subjects(&rig.ctx.db, &issue.id).await.unwrap();
         assert_eq!(found.len(), 2);

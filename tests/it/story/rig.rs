@@ -124,6 +124,16 @@ impl Rig {
         self.deliverer().drain().await.unwrap()
     }
 
+    /// Lets time pass in steps of `step_ms` until `until_ms`, as running processes would: what is due is published and sent.
+    /// Faults in content stand in the way of nothing else.
+    pub async fn pass(&self, until_ms: UtcMs, step_ms: i64) {
+        while self.clock_ms() < until_ms {
+            self.clock.set((self.clock_ms() + step_ms).min(until_ms));
+            _ = publish::tick(&self.ctx).await;
+            self.drain().await;
+        }
+    }
+
     /// Freezes and releases the January issue and lets every zone's time come.
     pub async fn send_january(&self) -> String {
         self.clock.set(EVE_MS + DAY_MS);

@@ -123,6 +123,11 @@ impl Cadence {
         nominal::next(&self.0, after)
     }
 
+    /// The nominal times strictly after `after`, in their order, until the calendar ends.
+    pub fn nominals(&self, after: NaiveDateTime) -> impl Iterator<Item = NaiveDateTime> {
+        std::iter::successors(self.next_nominal(after), |last| self.next_nominal(*last))
+    }
+
     /// The first promised day from `day` on; none where the calendar ends.
     pub fn next_day(&self, day: NaiveDate) -> Option<NaiveDate> {
         let before = day.and_time(NaiveTime::MIN) - chrono::Duration::seconds(1);
