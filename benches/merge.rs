@@ -18,7 +18,7 @@ use partnercast::{
     domain::{
         content::Library,
         partner::{AudienceRole, Partner},
-        program::subject_test::Arm,
+        program::{subject_test::Arm, touch::Withheld},
     },
     render::{
         SlotValues, Templates,
@@ -80,7 +80,13 @@ fn variants(
         for partner in partners {
             for role in AudienceRole::ALL {
                 let roles = Some([role].into_iter().collect());
-                let readers = Readers { partner, roles, locale: &partner.locale, arm: Arm::A };
+                let readers = Readers {
+                    partner,
+                    roles,
+                    locale: &partner.locale,
+                    arm: Arm::A,
+                    withheld: Withheld::NOTHING,
+                };
                 let variant =
                     compose::variant(templates, &plan, readers, "iss_bench").expect("it is rendered");
                 (made, last) = (made + 1, variant.wire);

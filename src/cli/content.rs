@@ -15,7 +15,7 @@ use crate::{
             AssetKind,
             finding::did_you_mean,
             guide,
-            rules::guide::{calendar_reference, frequency_reference},
+            rules::guide::{calendar_reference, frequency_reference, messages_reference},
         },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         program::Cadence,
@@ -130,6 +130,8 @@ const BRAND: &str = "brand";
 const CALENDAR: &str = "calendar";
 /// And the budget of messages.
 const FREQUENCY: &str = "frequency";
+/// And the key messages.
+const MESSAGES: &str = "messages";
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -140,10 +142,13 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
         Some(BRAND) => vec![guide::brand_reference()],
         Some(CALENDAR) => vec![calendar_reference()],
         Some(FREQUENCY) => vec![frequency_reference()],
-        Some(word) => vec![guide::reference(kind_or(word, &[BRAND, CALENDAR, FREQUENCY])?)],
+        Some(MESSAGES) => vec![messages_reference()],
+        Some(word) => vec![guide::reference(kind_or(word, &[BRAND, CALENDAR, FREQUENCY, MESSAGES])?)],
         None => {
             let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
-            kinds.chain([guide::brand_reference(), calendar_reference(), frequency_reference()]).collect()
+            let others =
+                [guide::brand_reference(), calendar_reference(), frequency_reference(), messages_reference()];
+            kinds.chain(others).collect()
         }
     };
     say(pages.join("\n").trim_end());

@@ -59,6 +59,8 @@ pub struct Frozen {
     pub promises: Vec<NewPromise>,
     /// Everybody considered.
     pub decisions: Vec<Decision>,
+    /// Whether any of its texts tells a key message.
+    pub tells_messages: bool,
 }
 
 /// Stores a frozen issue; false if another node was first, in which case nothing else may be written for it.
@@ -70,8 +72,8 @@ pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
     let added = tx
         .run(
             "INSERT INTO issue (id, newsletter, nominal_date, title, plan_hash, content_hash, state, control,
-                 held_because, on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 held_because, on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, touches_noted)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT (newsletter, nominal_date) DO NOTHING",
             args![
                 &issue.id,
@@ -88,6 +90,7 @@ pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
                 issue.approved_by.clone(),
                 issue.approved_ms,
                 issue.approvals_needed,
+                !frozen.tells_messages,
             ],
         )
         .await?;

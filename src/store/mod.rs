@@ -38,6 +38,7 @@ pub mod set_back;
 pub mod sql;
 pub mod suppressions;
 pub mod takeover;
+pub mod touches;
 pub mod transfer;
 
 pub use db::{Db, Tx};

@@ -63,7 +63,7 @@ pub async fn renew(
 /// Those of [`Tx::run`].
 pub async fn reopen(tx: &mut Tx) -> Result<u64> {
     tx.run(
-        "UPDATE issue SET state = 'sending', done_ms = NULL
+        "UPDATE issue SET state = 'sending', done_ms = NULL, touches_noted = FALSE
          WHERE state = 'done' AND EXISTS (
              SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $1)",
         args![UtcMs::MAX],

@@ -30,6 +30,8 @@ pub struct NewRendition {
     pub links: Vec<NewLink>,
     /// The files that went into it.
     pub assets: Vec<NewPart>,
+    /// The key messages that it tells, with the forms in which it does, the last met last: `read watch`.
+    pub messages: Vec<(String, String)>,
 }
 
 /// A file that went into a rendition, as it was then.
@@ -81,7 +83,7 @@ pub struct NewLink {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -> Result<()> {
-    let (mut links, mut parts) = (Vec::new(), Vec::new());
+    let (mut links, mut parts, mut messages) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows = Vec::with_capacity(renditions.len());
     for rendition in renditions {
         for (no, link) in (0_i64..).zip(rendition.links) {
@@ -89,6 +91,9 @@ pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -
         }
         for part in rendition.assets {
             parts.push(args![&rendition.id, part.path, part.hash, part.part.as_str()]);
+        }
+        for (key_message, forms) in rendition.messages {
+            messages.push(args![&rendition.id, key_message, forms]);
         }
         rows.push(args![
             rendition.id,
@@ -120,6 +125,12 @@ pub async fn insert(tx: &mut Tx, now_ms: UtcMs, renditions: Vec<NewRendition>) -
         "INSERT INTO rendition_asset (rendition_id, path, hash, part)",
         parts,
         "ON CONFLICT (rendition_id, path) DO NOTHING",
+    )
+    .await?;
+    tx.bulk(
+        "INSERT INTO rendition_message (rendition_id, key_message, forms)",
+        messages,
+        "ON CONFLICT (rendition_id, key_message) DO NOTHING",
     )
     .await
     .map(|_| ())

@@ -10,6 +10,7 @@ use super::{
     compose::{Plan, Readers},
     context::Context,
     promised::PromisedHours,
+    touches::Telling,
 };
 use crate::{
     domain::{
@@ -23,6 +24,7 @@ use crate::{
             },
             stage::Stage,
             subject_test::Arm,
+            touch::Withheld,
         },
     },
     store::{
@@ -32,8 +34,8 @@ use crate::{
     },
 };
 
-/// Readers who get the same: partner, roles, language, and which of two subjects.
-pub(super) type VariantKey = (String, String, String, Arm);
+/// Readers who get the same: partner, roles, language, which of two subjects, and without which cards.
+pub(super) type VariantKey = (String, String, String, Arm, Withheld);
 
 /// What decides who gets an issue.
 pub(super) struct Audience<'a> {
@@ -43,6 +45,7 @@ pub(super) struct Audience<'a> {
     partners: HashMap<String, Partner>,
     stopped: HashMap<String, Suppression>,
     budget: Option<Budget<'a>>,
+    telling: Option<Telling<'a>>,
 }
 
 /// What one contact gets, and why.
@@ -90,7 +93,11 @@ impl<'a> Audience<'a> {
             Some(_) => Budget::load(ctx, hours.letter(), hours.nominal()).await?,
             None => None,
         };
-        Ok(Self { hours, plan, rule, partners, stopped, budget })
+        let telling = match plan {
+            Some(plan) => Telling::load(ctx, plan.mailing()).await?,
+            None => None,
+        };
+        Ok(Self { hours, plan, rule, partners, stopped, budget, telling })
     }
 
     /// The next contacts after `after`, which moves on; none at the end.
@@ -111,10 +118,13 @@ impl<'a> Audience<'a> {
     /// # Errors
     /// Those of the store.
     pub(super) async fn turn_to(&self, ctx: &Context, after: &str, through: &str) -> Result<()> {
-        match &self.budget {
-            Some(budget) => budget.turn_to(ctx, after, through).await,
-            None => Ok(()),
+        if let Some(budget) = &self.budget {
+            budget.turn_to(ctx, after, through).await?;
         }
+        if let Some(telling) = &self.telling {
+            telling.turn_to(ctx, after, through).await?;
+        }
+        Ok(())
     }
 
     /// What the do-not-send list says of an address, or else of its domain.
@@ -144,22 +154,29 @@ impl<'a> Audience<'a> {
                 .spent(&stored.id.to_string(), contact, partner, promise.due_ms)
                 .map(|spent| spent.because())
         });
-        let no_hour = match (&promise.because, &spent) {
-            (Some(because), _) if promise.skipped => Some((ExclusionReason::Calendar, because.as_str())),
-            (Some(because), _) => Some((ExclusionReason::Missed, because.as_str())),
-            (None, Some(because)) => Some((ExclusionReason::Frequency, because.as_str())),
-            (None, None) => None,
+        let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
+        let reader = Reader { roles: Some(contact.roles), partner, locale };
+        let telling = self.telling.as_ref();
+        let left = telling.map(|telling| telling.left(&stored.id.to_string(), &reader)).unwrap_or_default();
+        let no_hour = match (&promise.because, &spent, &left.all) {
+            (Some(because), ..) if promise.skipped => Some((ExclusionReason::Calendar, because.as_str())),
+            (Some(because), ..) => Some((ExclusionReason::Missed, because.as_str())),
+            (None, Some(because), _) => Some((ExclusionReason::Frequency, because.as_str())),
+            (None, None, Some(because)) => Some((ExclusionReason::Touches, because.as_str())),
+            (None, None, None) => None,
         };
         let candidate = Candidate { contact, partner, subscribed, suppressed, no_hour };
-        let has_content = |reader: &Reader<'_>| self.plan.is_none_or(|plan| plan.has_content_for(reader));
+        let has_content = |reader: &Reader<'_>| {
+            self.plan.is_none_or(|plan| plan.has_content_for(reader, Withheld::NOTHING))
+        };
         Some(match audience::decide(&self.rule, &candidate, &has_content) {
             Decision::Out { because, reason } => {
                 Verdict { promise, because, reason: Some(reason), readers: None }
             }
             Decision::In { because } => {
-                let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
                 let arm = if self.has_two_subjects() { Arm::of(self.draw(contact)) } else { Arm::A };
-                let readers = Some(Readers { partner, roles: Some(contact.roles), locale, arm });
+                let withheld = left.withheld;
+                let readers = Some(Readers { partner, roles: Some(contact.roles), locale, arm, withheld });
                 Verdict { promise, because, reason: None, readers }
             }
         })
@@ -206,5 +223,6 @@ impl Verdict<'_> {
 }
 
 pub(super) fn key_of(readers: &Readers<'_>) -> VariantKey {
-    (readers.partner.slug.to_string(), readers.roles_text(), readers.locale.to_string(), readers.arm)
+    let Readers { partner, locale, arm, withheld, .. } = readers;
+    (partner.slug.to_string(), readers.roles_text(), locale.to_string(), *arm, *withheld)
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     domain::{
         content::{
-            asset::{Asset, AssetKind},
+            asset::{Asset, AssetKind, Form},
             kinds::{Detail, Issue, Letter, Newsletter},
             library::Library,
             merge::Template,
@@ -20,7 +20,10 @@ use crate::{
         },
         kernel::{Error, Locale, Result},
         partner::{Partner, Roles},
-        program::subject_test::Arm,
+        program::{
+            subject_test::Arm,
+            touch::{FORM_OF_MAIL, Withheld, forms_met},
+        },
     },
     render::{
         Strings, Templates,
@@ -58,6 +61,8 @@ pub struct Readers<'a> {
     pub locale: &'a Locale,
     /// Which of two subjects they get.
     pub arm: Arm,
+    /// Cards that they get no more.
+    pub withheld: Withheld,
 }
 
 impl<'a> Readers<'a> {
@@ -81,9 +86,10 @@ impl<'a> Plan<'a> {
         Some(Self { library, media, newsletter_asset, newsletter, asset, issue })
     }
 
-    /// Whether the issue holds anything for such a reader: a block or card of theirs, or text for everyone alone.
-    pub fn has_content_for(&self, reader: &Reader<'_>) -> bool {
-        self.mailing().has_content_for(reader)
+    /// Whether the issue holds anything for such a reader, but for what is `withheld`: a block or card of theirs, or text for
+    /// everyone alone.
+    pub fn has_content_for(&self, reader: &Reader<'_>, withheld: Withheld) -> bool {
+        self.mailing().has_content_for(reader, withheld)
     }
 
     /// The assets that the issue has cards of, in any language.
@@ -123,15 +129,54 @@ impl<'a> Mailing<'a> {
         Some(Self { library, media, series, asset })
     }
 
-    /// What `letter` features of what concerns `reader`, in its order.
+    /// What `letter` features of what concerns `reader` and is not `withheld`, in its order.
     fn cards<'p>(
         &self,
         letter: Letter<'p>,
         reader: &'p Reader<'p>,
+        withheld: Withheld,
     ) -> impl Iterator<Item = &'a Asset> + use<'p, 'a> {
-        let library = self.library;
-        let found = letter.features.iter().filter_map(move |it| library.find(it.as_str(), reader.locale));
+        let (library, pieces) = (self.library, self.pieces());
+        let left = letter.features.iter().filter(move |it| {
+            let place = pieces.iter().position(|piece| *piece == it.as_str());
+            !place.is_some_and(|place| withheld.holds(place))
+        });
+        let found = left.filter_map(move |it| library.find(it.as_str(), reader.locale));
         found.filter(move |asset| asset.concerns(reader))
+    }
+
+    /// What it features in any language, each once; [`Withheld`] goes by their places.
+    pub(super) fn pieces(&self) -> Vec<&'a str> {
+        let mut pieces = Vec::new();
+        for piece in self.featured() {
+            if !pieces.contains(&piece) {
+                pieces.push(piece);
+            }
+        }
+        pieces
+    }
+
+    /// The key messages that its own text and its cards tell to `readers`, each with its forms, the last met last.
+    fn messages(&self, readers: Readers<'_>) -> Result<Vec<(String, String)>> {
+        let (_, letter, _) = self.localised(readers.locale)?;
+        let reader = readers.reader();
+        let own = self.asset.front.key_message.as_ref();
+        let own = own.map(|message| (message.as_str(), self.asset.front.form.or(Some(FORM_OF_MAIL))));
+        let cards = self.cards(letter, &reader, readers.withheld);
+        let cards =
+            cards.filter_map(|card| Some((card.front.key_message.as_ref()?.as_str(), card.front.form)));
+        let mut told: Vec<(&str, Vec<Form>)> = Vec::new();
+        for (message, form) in own.into_iter().chain(cards) {
+            match told.iter_mut().find(|(known, _)| *known == message) {
+                Some((_, forms)) => forms.extend(form),
+                None => told.push((message, form.into_iter().collect())),
+            }
+        }
+        let words = |forms: Vec<Form>| {
+            let words: Vec<&str> = forms_met(forms).into_iter().map(Form::as_str).collect();
+            words.join(" ")
+        };
+        Ok(told.into_iter().map(|(message, forms)| (message.to_owned(), words(forms))).collect())
     }
 
     /// The assets that it has cards of, in any language.
@@ -159,14 +204,16 @@ impl<'a> Mailing<'a> {
         Ok((found, series.why))
     }
 
-    /// Whether it holds anything for such a reader: a block or card of theirs, or text for everyone alone.
-    pub fn has_content_for(&self, reader: &Reader<'_>) -> bool {
+    /// Whether it holds anything for such a reader, but for what is `withheld`: a block or card of theirs, or text for everyone
+    /// alone.
+    pub fn has_content_for(&self, reader: &Reader<'_>, withheld: Withheld) -> bool {
         let Ok((asset, ..)) = self.localised(reader.locale) else { return false };
-        let features = self.asset.detail.letter().map_or(&[][..], |letter| letter.features);
-        let mut features =
-            features.iter().filter_map(|feature| self.library.find(feature.as_str(), reader.locale));
         asset.body.sections.iter().any(|section| section.selection.concerns(reader))
-            || features.any(|asset| asset.concerns(reader))
+            || self
+                .asset
+                .detail
+                .letter()
+                .is_some_and(|letter| self.cards(letter, reader, withheld).next().is_some())
     }
 
     /// What receivers are told to count complaints by.
@@ -240,6 +287,7 @@ pub(super) fn variant_of(
         wire,
         links,
         assets: parts(mailing, readers)?,
+        messages: mailing.messages(readers)?,
     })
 }
 
@@ -250,7 +298,7 @@ fn parts(mailing: &Mailing<'_>, readers: Readers<'_>) -> Result<Vec<NewPart>> {
     let (standing, _) = mailing.standing(&language)?;
     let part =
         |asset: &Asset, part: Part| NewPart { path: asset.path.clone(), hash: asset.revision.clone(), part };
-    let cards = mailing.cards(letter, &reader).map(|card| part(card, Part::Card));
+    let cards = mailing.cards(letter, &reader, readers.withheld).map(|card| part(card, Part::Card));
     Ok([part(asset, Part::Text), part(standing, Part::Standing)].into_iter().chain(cards).collect())
 }
 
@@ -315,7 +363,7 @@ pub(super) fn mail(
     let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
     let standing = brand.nodes(&series.text_for(&reader)).map_err(wrong)?;
     let cards = mailing
-        .cards(letter, &reader)
+        .cards(letter, &reader, readers.withheld)
         .map(|feature| card(feature, &brand, &strings, &book))
         .collect::<Result<Vec<_>>>()?;
     let talk_to_us =

@@ -86,10 +86,11 @@ pub(super) async fn freeze(
         plan_hash: plan.asset.revision.clone(),
         promises: survey.promises.into_values().collect(),
         decisions: Vec::new(),
+        tells_messages: survey.variants.values().any(|variant| !variant.messages.is_empty()),
     };
     let ids: HashMap<VariantKey, String> =
         survey.variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
-    let variants = survey.variants.into_values().collect();
+    let variants: Vec<_> = survey.variants.into_values().collect();
     let stored = match audience.store(ctx, &frozen.issue.id, &ids).await {
         Ok(stored) if stored == decided => {
             count_from_now_on(ctx, &frozen, &hours.nominal_local(), variants).await
@@ -302,9 +303,12 @@ pub(super) fn count_promise(promises: &mut BTreeMap<String, NewPromise>, verdict
 fn note(digest: &mut Sha256, stored: &StoredContact, verdict: &Verdict<'_>) {
     digest.update(stored.id.to_string());
     if let Some(readers) = &verdict.readers {
-        let (partner, roles, locale, arm) = key_of(readers);
+        let (partner, roles, locale, arm, withheld) = key_of(readers);
         let NewPromise { reader_zone, due_ms, .. } = &*verdict.promise;
-        digest.update(format!(" {partner} {roles} {locale} {} {reader_zone} {due_ms}", arm.as_str()));
+        digest.update(format!(
+            " {partner} {roles} {locale} {} {withheld} {reader_zone} {due_ms}",
+            arm.as_str()
+        ));
     }
     digest.update("\n");
 }

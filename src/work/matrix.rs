@@ -22,7 +22,7 @@ use crate::{
         },
         kernel::Result,
         partner::{AudienceRole, Partner, Roles},
-        program::{AudienceRule, subject_test::Arm},
+        program::{AudienceRule, subject_test::Arm, touch::Withheld},
     },
     render::{Templates, email::HTML_BYTES_WARN},
 };
@@ -201,12 +201,18 @@ impl Tried<'_> {
         let mut rendered = 0;
         for roles in readers_of(mailing.series, &rule) {
             let reader = Reader { roles, partner, locale: &partner.locale };
-            if !mailing.has_content_for(&reader) {
+            if !mailing.has_content_for(&reader, Withheld::NOTHING) {
                 continue;
             }
             let arms: &[Arm] = if letter.subject_b.is_some() { &[Arm::A, Arm::B] } else { &[Arm::A] };
             let largest = arms.iter().try_fold(0, |largest, arm| {
-                let readers = Readers { partner, roles, locale: &partner.locale, arm: *arm };
+                let readers = Readers {
+                    partner,
+                    roles,
+                    locale: &partner.locale,
+                    arm: *arm,
+                    withheld: Withheld::NOTHING,
+                };
                 compose::mail(self.templates, &mailing, readers).map(|(mail, _)| mail.html.len().max(largest))
             });
             match largest {

@@ -54,6 +54,7 @@ pub mod suppress;
 pub mod sync;
 pub mod test_send;
 pub mod tokens;
+pub mod touches;
 pub mod track;
 pub mod upcoming;
 

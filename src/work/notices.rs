@@ -238,6 +238,7 @@ fn finish(
             body,
             wire,
             links: Vec::new(),
+            messages: Vec::new(),
             assets: Vec::new(),
         },
     })

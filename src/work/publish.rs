@@ -38,8 +38,8 @@ use crate::{
 
 /// How long after its promise an issue is worth sending to somebody.
 const LIFETIME_MS: i64 = DAY_MS;
-/// The ledger and what waits for approval, among what may rest.
-const LEDGER: &str = "the ledger";
+/// The ledgers and what waits for approval, among what may rest.
+const LEDGER: &str = "the ledgers";
 /// How often they are looked through.
 const COUNT_MS: i64 = MINUTE_MS / 4;
 /// How long nothing is looked for again that is not due yet: people and content change meanwhile.
@@ -122,6 +122,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     if !ctx.looks.rests(LEDGER, ctx.now_ms()) {
         super::promises::count(ctx).await?;
         super::approvals::urge(ctx).await?;
+        super::touches::note(ctx).await?;
         ctx.looks.rest(LEDGER.to_owned(), ctx.now_ms(), ctx.now_ms() + COUNT_MS);
     }
     frozen

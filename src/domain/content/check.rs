@@ -9,12 +9,15 @@ use super::{
     keys::Reference,
     kinds::{Detail, Issue, People, Sequence},
     library::{Library, ROSTER, VENDOR, partner_fix},
-    rules::{calendar::CALENDAR, frequency::FREQUENCY},
+    rules::{calendar::CALENDAR, frequency::FREQUENCY, messages::MESSAGES},
     selection::{Condition, Test},
     style,
     tree::Target,
 };
-use crate::domain::partner::{AudienceRole, Roles};
+use crate::domain::{
+    kernel::Slug,
+    partner::{AudienceRole, Roles},
+};
 
 /// How many dangling references get a suggestion: each is compared with all that exist.
 const SUGGESTIONS_MAX: usize = 100;
@@ -52,6 +55,7 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
     all.extend(check.vendor());
     all.extend(check.calendar());
     all.extend(check.frequency());
+    all.extend(check.messages());
     all
 }
 
@@ -72,6 +76,7 @@ impl Check<'_> {
         self.translation(asset, &mut f);
         zones(asset, &mut f);
         style::asset(asset, self.library.vendor.as_ref(), &mut f);
+        self.key_message(asset, &mut f);
         for (reference, kinds) in asset.detail.references() {
             self.reference(reference.as_str(), || reference.place, kinds, &mut f);
         }
@@ -230,6 +235,33 @@ impl Check<'_> {
                 let known: Vec<&str> = self.library.newsletters().map(|(asset, _)| asset.slug()).collect();
                 let fix = did_you_mean(slug, known);
                 f.add(codes::BAD_VALUE, named.place, format!("there is no newsletter `{slug}`"), fix);
+            }
+        }
+        f.finish()
+    }
+
+    /// A key message that the rules do not name.
+    fn key_message(&self, asset: &Asset, f: &mut Findings<'_>) {
+        let known = &self.library.rules.messages.messages;
+        let Some(named) = &asset.front.key_message else { return };
+        if known.is_empty() || known.iter().any(|message| message.slug == *named) {
+            return;
+        }
+        let message = format!("{MESSAGES} has no message `{named}`");
+        let fix = did_you_mean(named.as_str(), known.iter().map(|message| message.slug.as_str()));
+        f.add(codes::UNKNOWN_MESSAGE, place_of(asset, "key_message:"), message, fix);
+    }
+
+    /// Key messages that nothing tells.
+    fn messages(&self) -> Vec<Finding> {
+        let mut f = Findings::new(MESSAGES, "");
+        let told: HashSet<&Slug> =
+            self.library.assets.iter().filter_map(|asset| asset.front.key_message.as_ref()).collect();
+        for message in &self.library.rules.messages.messages {
+            if !told.contains(&message.slug) {
+                let text = format!("no asset tells `{}`", message.slug);
+                let fix = format!("write `key_message: {}` in one that does, or remove it", message.slug);
+                f.add(codes::UNTOLD_MESSAGE, Place::START, text, fix);
             }
         }
         f.finish()

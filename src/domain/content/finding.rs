@@ -149,6 +149,9 @@ pub mod codes {
         WRONG_PEOPLE "C549" Error "Something in a sequence that does not go with the people it is for.";
         NAME_TAKEN "C550" Error "A sequence whose name stands for something else that readers can stop.";
         NO_CONSENT "C551" Error "A sequence for leads whose consent no form asks for.";
+        UNKNOWN_MESSAGE "C552" Error "A key message that messages.toml does not name.";
+        UNTOLD_MESSAGE "C553" Warning "A key message that no asset tells.";
+        SAME_FORM "C554" Warning "Two issues in a row that tell a message in the same form.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

@@ -15,7 +15,9 @@ use super::{
     keys::Keys,
     kinds::{Detail, Issue, Newsletter, Sequence},
     lite,
-    rules::{self, CalendarRules, FrequencyRules, Routing, Rules, Scoring, calendar::Stretch, ics},
+    rules::{
+        self, CalendarRules, FrequencyRules, MessageRules, Routing, Rules, Scoring, calendar::Stretch, ics,
+    },
     style,
     vendor::Vendor,
 };
@@ -202,6 +204,7 @@ enum Role {
     Consent,
     CalendarRules,
     Frequency,
+    Messages,
     /// iCalendar.
     Calendar,
     Licences,
@@ -228,6 +231,7 @@ fn role(path: &str) -> Role {
         ["rules", "consent.toml"] => Role::Consent,
         ["rules", "calendar.toml"] => Role::CalendarRules,
         ["rules", "frequency.toml"] => Role::Frequency,
+        ["rules", "messages.toml"] => Role::Messages,
         ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
@@ -352,6 +356,10 @@ impl Reading {
             Role::Frequency => {
                 let rules = keys(&text, &mut f).map(|keys| FrequencyRules::parse(keys, &mut f));
                 self.library.rules.frequency = rules.unwrap_or_default();
+            }
+            Role::Messages => {
+                let rules = keys(&text, &mut f).map(|keys| MessageRules::parse(keys, &mut f));
+                self.library.rules.messages = rules.unwrap_or_default();
             }
             Role::Calendar => {
                 if std::str::from_utf8(&file.bytes).is_err() {

@@ -85,6 +85,8 @@ pub enum ExclusionReason {
     NoContent,
     /// They have had, or are promised, as many messages as a person gets at most.
     Frequency,
+    /// They have been told the issue's key message as often as one is, or met it in its form the time before.
+    Touches,
     /// A rule of the calendar skips their hour.
     Calendar,
     /// Their hour had passed when the issue could be fixed, and the newsletter does not catch up.
@@ -168,7 +170,7 @@ impl Subscription {
 
 impl ExclusionReason {
     /// All of them, in the order they are looked at.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Suppressed,
         Self::Unsubscribed,
         Self::Paused,
@@ -178,6 +180,7 @@ impl ExclusionReason {
         Self::Role,
         Self::NoContent,
         Self::Frequency,
+        Self::Touches,
         Self::Calendar,
         Self::Missed,
     ];
@@ -194,6 +197,7 @@ impl ExclusionReason {
             Self::Role => "role",
             Self::NoContent => "no-content",
             Self::Frequency => "frequency",
+            Self::Touches => "touches",
             Self::Calendar => "calendar",
             Self::Missed => "missed",
         }

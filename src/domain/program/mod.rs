@@ -16,6 +16,7 @@ pub mod reference;
 pub mod sequence;
 pub mod stage;
 pub mod subject_test;
+pub mod touch;
 pub mod translations;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};

@@ -300,6 +300,7 @@ pub fn reason_words(reason: &str) -> &'static str {
         Some(ExclusionReason::Role) => "Not for their role",
         Some(ExclusionReason::NoContent) => "Nothing in it for them",
         Some(ExclusionReason::Frequency) => "Had as many messages as one gets",
+        Some(ExclusionReason::Touches) => "Has been told its message",
         Some(ExclusionReason::Calendar) => "Skipped by the calendar",
         Some(ExclusionReason::Missed) => "Their hour had passed",
         None => "Not recorded",

@@ -19,7 +19,7 @@ use crate::{
     store::{
         Tx, audit, issues,
         queue::{self, Settled},
-        quotas,
+        quotas, touches,
     },
     work::{context::Context, metrics::Metrics},
 };
@@ -67,6 +67,11 @@ pub(super) async fn record(
     }
     let results: Vec<Settled> = finished.iter().map(|finished| settled(ctx, finished)).collect();
     let fenced = queue::settle(tx, node, &results).await?.fenced;
+    let singles = finished.iter().zip(&results).filter(|(finished, _)| finished.claimed.issue_id.is_none());
+    let accepted =
+        singles.filter(|(_, result)| result.accepted_ms.is_some() && !fenced.contains(&result.start()));
+    let accepted: Vec<&str> = accepted.map(|(_, result)| result.id.as_str()).collect();
+    touches::note_singles(tx, &accepted).await?;
     let mut recorded = Recorded { settled: Vec::new(), fenced: fenced.len() as u64 };
     for (finished, result) in finished.iter().zip(&results) {
         if !fenced.contains(&result.start()) {

@@ -5,7 +5,7 @@ use crate::{
         content::{Asset, AssetKind, Detail, Reader, kinds::People},
         kernel::{Error, Locale, Result},
         partner::{AudienceRole, Partner, Roles},
-        program::subject_test::Arm,
+        program::{subject_test::Arm, touch::Withheld},
     },
     render::{SlotValues, email::EmailRendition, slots::escape_html},
     store::{partners, renditions::NewLink},
@@ -199,7 +199,13 @@ impl Preview {
             matches!(&mailing.series.detail, Detail::Sequence(it) if it.who == Some(People::Leads));
         let roles = eyes.role.map_or(Roles::ALL, |role| [role].into_iter().collect());
         let roles = (!is_for_leads).then_some(roles);
-        let readers = Readers { partner: &eyes.partner, roles, locale: &eyes.locale, arm: Arm::A };
+        let readers = Readers {
+            partner: &eyes.partner,
+            roles,
+            locale: &eyes.locale,
+            arm: Arm::A,
+            withheld: Withheld::NOTHING,
+        };
         let (mail, links) = compose::mail(&self.ctx.templates, &mailing, readers)?;
         Ok(Mail::filled(&mail, &links, &self.ctx.settings.public_url))
     }

@@ -5,7 +5,10 @@ use std::collections::HashSet;
 use super::{PART_ROWS, PARTS_MAX, Tour, end_of, people::Person};
 use crate::{
     domain::{
-        content::kinds::{EntryStage, Step},
+        content::{
+            Reader,
+            kinds::{EntryStage, Step},
+        },
         kernel::{
             Error, Result,
             clock::{DAY_MS, HOUR_MS, UtcMs},
@@ -15,6 +18,7 @@ use crate::{
             audience::AudienceRule,
             sequence::{self, LeaveReason, next_step, step_due_ms},
             subject_test::Arm,
+            touch::Withheld,
         },
     },
     store::{
@@ -26,6 +30,7 @@ use crate::{
     work::{
         compose::{self, Mailing, Readers},
         publish,
+        touches::{Left, Telling},
     },
 };
 
@@ -62,7 +67,7 @@ struct Had {
     then_detail: String,
 }
 
-impl Tour<'_> {
+impl<'a> Tour<'a> {
     /// Goes on with everybody who is due, part by part.
     pub(super) async fn send_due(&mut self) -> Result<()> {
         let mut faults = Vec::new();
@@ -122,10 +127,12 @@ impl Tour<'_> {
             // They live in another zone than before.
             return Ok(Turn::Wait { step: step.id.to_string(), due_ms, detail: String::new() });
         }
-        let skipped = step.condition.as_ref().and_then(|condition| sequence::unmet(condition, &deeds));
+        let unmet = step.condition.as_ref().and_then(|condition| sequence::unmet(condition, &deeds));
+        let left = self.left(&person, step).await?;
+        let skipped = unmet.or(left.all);
         let mail = match &skipped {
             Some(_) => None,
-            None => match self.mail(of, &person, step, due_ms) {
+            None => match self.mail(of, &person, step, due_ms, left.withheld) {
                 Ok(mail) => Some(mail),
                 Err(error) => {
                     // It waits for a better text, and holds up nobody else.
@@ -152,6 +159,31 @@ impl Tour<'_> {
         Ok(Turn::Had(Box::new(Had { done, mail, told, next, then, then_detail })))
     }
 
+    /// The letter that `step` sends.
+    fn mailing(&self, step: &Step) -> Result<Mailing<'a>> {
+        let reference = format!("{}/{}", self.asset.reference, step.id);
+        let message = self.library.versions(&reference).first();
+        let asset = message.ok_or_else(|| Error::not_found(format!("the message {reference}")))?;
+        Ok(Mailing { library: self.library, media: self.media, series: self.asset, asset })
+    }
+
+    /// What of the message of `step` is not told to somebody any more.
+    async fn left(&mut self, person: &Person, step: &Step) -> Result<Left> {
+        let id = step.id.to_string();
+        if !self.tellings.contains_key(&id) {
+            let telling = match self.mailing(step) {
+                Ok(mailing) => Telling::load(self.ctx, mailing).await?,
+                Err(_) => None,
+            };
+            self.tellings.insert(id.clone(), telling);
+        }
+        let Some(Some(telling)) = self.tellings.get(&id) else { return Ok(Left::default()) };
+        let key = person.key();
+        telling.turn_to(self.ctx, &key, &key).await?;
+        let reader = Reader { roles: person.roles(), partner: &person.partner, locale: &person.locale() };
+        Ok(telling.left(&key, &reader))
+    }
+
     /// The message of `step` for somebody, rendered once for all who get the same.
     fn mail(
         &mut self,
@@ -159,17 +191,15 @@ impl Tour<'_> {
         person: &Person,
         step: &Step,
         due_ms: UtcMs,
+        withheld: Withheld,
     ) -> Result<(NewDelivery, NewRendition)> {
         let (slug, locale) = (self.asset.slug(), person.locale());
-        let reference = format!("{}/{}", self.asset.reference, step.id);
-        let message = self.library.versions(&reference).first();
-        let message = message.ok_or_else(|| Error::not_found(format!("the message {reference}")))?;
-        let mailing =
-            Mailing { library: self.library, media: self.media, series: self.asset, asset: message };
-        let readers =
-            Readers { partner: &person.partner, roles: person.roles(), locale: &locale, arm: Arm::A };
+        let mailing = self.mailing(step)?;
+        let (partner, roles) = (&person.partner, person.roles());
+        let readers = Readers { partner, roles, locale: &locale, arm: Arm::A, withheld };
         let partner = person.partner.slug.to_string();
-        let key = [step.id.to_string(), partner.clone(), readers.roles_text(), locale.to_string()];
+        let step_id = step.id.to_string();
+        let key = [step_id, partner.clone(), readers.roles_text(), locale.to_string(), withheld.to_string()];
         if self.variants.len() >= VARIANTS_MAX && !self.variants.contains_key(&key) {
             self.variants.clear();
         }
@@ -220,6 +250,7 @@ impl Tour<'_> {
             sequence,
             partners: self.partners,
             variants: std::collections::HashMap::new(),
+            tellings: std::collections::HashMap::new(),
         };
         (
             onward.new_enrolment(person, because),

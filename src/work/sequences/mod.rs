@@ -13,7 +13,7 @@ use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context};
+use super::{cobrand::Media, context::Context, touches::Telling};
 use crate::{
     domain::{
         content::{Asset, Library, kinds::Sequence},
@@ -93,6 +93,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
             sequence,
             partners: &mut partners,
             variants: HashMap::new(),
+            tellings: HashMap::new(),
         };
         let done = tour.step(*stored_ms, looks).await;
         faults.extend(done.err().map(|error| format!("{}: {}", asset.path, error.detail())));
@@ -136,8 +137,10 @@ struct Tour<'a> {
     asset: &'a Asset,
     sequence: &'a Sequence,
     partners: &'a mut HashMap<String, Option<Partner>>,
-    /// What was rendered already, by step, partner, roles and language.
-    variants: HashMap<[String; 4], NewRendition>,
+    /// What was rendered already, by step, partner, roles, language and cards left out.
+    variants: HashMap<[String; 5], NewRendition>,
+    /// What the steps' messages tell.
+    tellings: HashMap<String, Option<Telling<'a>>>,
 }
 
 impl Tour<'_> {

@@ -157,6 +157,7 @@ impl Scene {
             plan_hash: "9".repeat(64),
             promises: vec![promise],
             decisions,
+            tells_messages: true,
         };
         assert!(in_tx!(db, tx => issues::insert_head(tx, &frozen)));
         in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of(&rendition, Some(&issue))]));
@@ -227,6 +228,7 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
             NewPart { path: "newsletters/n/i.md".to_owned(), hash: "h1".to_owned(), part: Part::Text },
             NewPart { path: "blog/a.md".to_owned(), hash: "a1".to_owned(), part: Part::Card },
         ],
+        messages: vec![("restores-not-backups".to_owned(), "read watch".to_owned())],
     }
 }
 

@@ -19,6 +19,7 @@ mod hand_off;
 mod hello;
 mod issue;
 mod languages;
+mod letters;
 mod metrics;
 mod migrate;
 mod plan;
@@ -38,6 +39,7 @@ mod serving;
 mod set_back;
 mod signed;
 mod steering;
+mod touches;
 
 pub use revisions::copied;
 pub use rig::{Rig, content};

@@ -92,7 +92,7 @@ pub(super) const ISSUE: &[KeyGuide] = &[
         "What mail programs show after the subject.",
     ),
     needed("theme", "one line", "What it is about, in a few words."),
-    may("features", "a list of assets", "Cards for the readers that each asset concerns, in order."),
+    may("features", "a list of up to 32 assets", "Cards for the readers that each asset concerns, in order."),
 ];
 
 pub(super) const SEQUENCE: &[KeyGuide] = &[
@@ -139,5 +139,5 @@ pub(super) const MESSAGE: &[KeyGuide] = &[
         "one line, fields allowed, up to 150 characters",
         "What mail programs show after the subject.",
     ),
-    may("features", "a list of assets", "Cards for the readers that each asset concerns, in order."),
+    may("features", "a list of up to 32 assets", "Cards for the readers that each asset concerns, in order."),
 ];

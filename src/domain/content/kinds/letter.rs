@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use super::super::{
     asset::words,
     field::Scope,
-    finding::Findings,
+    finding::{Findings, codes},
     keys::{Found, Keys, Reference},
     merge::Template,
     rules::{BusinessHours, business_hours},
@@ -24,6 +24,8 @@ const FREEZE_MINUTES: u32 = 30;
 /// How long after its time an issue is sent without asking, unless the newsletter says otherwise: news of two days ago
 /// should not send itself.
 const CATCH_UP_HOURS: u32 = 6;
+/// Most cards of a letter.
+pub const CARDS_MAX: usize = 32;
 /// How late an issue is still on time, unless the newsletter says otherwise.
 const ON_TIME_MINUTES: u32 = 15;
 
@@ -197,6 +199,18 @@ impl Newsletter {
     }
 }
 
+/// The cards of a letter.
+pub(super) fn features(keys: &mut Keys, f: &mut Findings<'_>) -> Vec<Reference> {
+    let Some(found) = keys.get("features") else { return Vec::new() };
+    let place = found.place();
+    let found = found.list(f);
+    if found.len() > CARDS_MAX {
+        let message = format!("`features` names {} assets", found.len());
+        f.add(codes::BAD_VALUE, place, message, format!("keep the {CARDS_MAX} that matter"));
+    }
+    found.into_iter().take(CARDS_MAX).filter_map(|v| v.reference(f)).collect()
+}
+
 fn issue_zone(found: Found, f: &mut Findings<'_>) -> Option<IssueZone> {
     match found.word() {
         Some("contact") => Some(IssueZone::Contact),
@@ -259,7 +273,6 @@ impl Issue {
         };
         let (subject, preheader) = (line("subject", f), line("preheader", f));
         let subject_b = keys.get("subject_b").and_then(|v| v.template(SUBJECT_CHARS_MAX, Scope::Letter, f));
-        let features = keys.get("features").map(|v| v.list(f)).unwrap_or_default();
         Self {
             newsletter: keys.need("newsletter", f).and_then(|v| v.reference(f)),
             date: keys.need("date", f).and_then(|v| v.date(f)).unwrap_or_default(),
@@ -267,7 +280,7 @@ impl Issue {
             subject_b,
             preheader,
             theme: keys.need("theme", f).and_then(|v| v.line(f)).unwrap_or_default(),
-            features: features.into_iter().filter_map(|v| v.reference(f)).collect(),
+            features: features(keys, f),
         }
     }
 }

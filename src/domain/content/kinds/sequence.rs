@@ -12,7 +12,7 @@ use super::{
         keys::{Found, Keys, Reference},
         merge::Template,
     },
-    letter::{Audience, SUBJECT_CHARS_MAX, audience},
+    letter::{Audience, SUBJECT_CHARS_MAX, audience, features},
 };
 use crate::domain::{kernel::Slug, partner::Roles};
 
@@ -372,7 +372,6 @@ impl Message {
             found.and_then(|v| v.template(SUBJECT_CHARS_MAX, Scope::Letter, f)).unwrap_or_default()
         };
         let (subject, preheader) = (line("subject", f), line("preheader", f));
-        let features = keys.get("features").map(|v| v.list(f)).unwrap_or_default();
-        Self { subject, preheader, features: features.into_iter().filter_map(|v| v.reference(f)).collect() }
+        Self { subject, preheader, features: features(keys, f) }
     }
 }

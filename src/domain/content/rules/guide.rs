@@ -1,9 +1,10 @@
-//! What calendar.toml and frequency.toml may say.
+//! What calendar.toml, frequency.toml and messages.toml may say.
 
 use super::{
     super::guide::{KeyGuide, may, needed, table},
     calendar::CALENDAR,
     frequency::FREQUENCY,
+    messages::{MESSAGES, TOUCHES_MAX},
 };
 
 const WHOSE: [KeyGuide; 2] = [
@@ -99,6 +100,44 @@ pub fn frequency_reference() -> String {
     )
 }
 
+/// The keys of a `[[message]]`.
+const MESSAGE: [KeyGuide; 3] = [
+    needed("slug", "a slug", "What assets name in `key_message`."),
+    needed("title", "one line, up to 120 characters", "What it says."),
+    may(
+        "touches_max",
+        "a number, 1 to 100",
+        "How often it is told to one person at most, in place of what holds for all.",
+    ),
+];
+
+const HOUSE: &str = "version = 1
+touches_max = 7
+
+[[message]]
+slug = \"restores-not-backups\"
+title = \"A backup is not a recovery until somebody has restored it\"
+
+[[message]]
+slug = \"ransomware-day-one\"
+title = \"The first 24 hours decide\"
+touches_max = 9
+";
+
+/// The reference page of messages.toml in Markdown.
+pub fn messages_reference() -> String {
+    format!(
+        "# messages\n\nTOML, in `{MESSAGES}`: what a vendor wants to be known for, and how often each of these messages is told to \
+         one person. It has a `version`, raised with every change, `touches_max` ({TOUCHES_MAX} unless it says otherwise), and \
+         any number of `[[message]]`; with one at least, assets name no other.\n\nA mail is one touch of each key message that \
+         it tells by its own words or by a card. Who had as many touches of a message as one gets is told it no more: its \
+         cards are left out for them, and a mail whose own message it is does not go to them. A card is also left out for \
+         whoever met its message in the same form (read, watch, do) the time before; a mail counts as read.\n\n{}\nAn \
+         example:\n\n```toml\n{HOUSE}```\n",
+        table(&MESSAGE)
+    )
+}
+
 /// The reference page of calendar.toml in Markdown.
 pub fn calendar_reference() -> String {
     format!(
@@ -140,6 +179,12 @@ mod tests {
             assert_eq!(known_sorted, guided, "{told}");
         }
     }
+    #[test]
+    fn the_example_of_messages_is_right_but_for_who_tells_them() {
+        let said = found_in(MESSAGES, HOUSE);
+        assert!(said.len() == 2 && said.iter().all(|said| said.contains("no asset tells")), "{said:?}");
+    }
+
     #[test]
     fn the_example_of_limits_is_right_but_for_its_newsletter() {
         let said = found_in(FREQUENCY, LIMITS);

@@ -1,11 +1,12 @@
 //! The rules that marketers may change: scoring, routing, consent, the calendar, the
-//! frequency of messages. A file each in the folder `rules`.
+//! frequency of messages, the key messages. A file each in the folder `rules`.
 
 pub mod calendar;
 mod consent;
 pub mod frequency;
 pub mod guide;
 pub(super) mod ics;
+pub mod messages;
 mod quiet;
 mod recurrence;
 mod routing;
@@ -16,6 +17,7 @@ use super::{finding::Findings, keys::Found};
 pub use calendar::CalendarRules;
 pub use consent::ConsentText;
 pub use frequency::{FrequencyLimit, FrequencyRules};
+pub use messages::{KeyMessage, MessageRules};
 pub use routing::{BusinessHours, LeadClock, Routing};
 pub use scoring::{Fit, FitGrade, ScoreEvent, Scoring};
 
@@ -35,6 +37,8 @@ pub struct Rules {
     pub calendar: CalendarRules,
     /// frequency.toml.
     pub frequency: FrequencyRules,
+    /// messages.toml.
+    pub messages: MessageRules,
 }
 
 impl Rules {
