@@ -107,6 +107,16 @@ fn lines(told: &Explanation) -> Vec<String> {
         let who = if event.human { "person" } else { "machine" };
         lines.push(format!("event      {}  {} ({who}: {})", at(event.at_ms), event.what, event.verdict));
     }
+    lines.extend(told.messages.iter().map(|message| {
+        format!(
+            "told       {} {}, last on {} ({}) by “{}”",
+            message.message,
+            if message.times == 1 { "once".to_owned() } else { format!("{} times", message.times) },
+            at(message.last_ms),
+            message.last_forms,
+            message.last_subject
+        )
+    }));
     if told.suppressions.is_empty() && !told.deliveries.is_empty() {
         lines.push("stopped    nothing: this address gets what it is chosen for".to_owned());
     }

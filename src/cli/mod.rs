@@ -11,6 +11,7 @@ pub mod explain;
 pub mod import;
 pub mod init;
 mod looking;
+pub mod messages;
 pub mod migrate_to;
 pub mod plan;
 pub mod preview;
@@ -80,6 +81,8 @@ enum Command {
     /// Show how promises were kept: each newsletter's last dates, to whom they were not, lead clocks; or a note to readers
     /// about one that was broken.
     Promises(promises::Arguments),
+    /// Show the key messages: whom each was told by mail, how often, and in which forms (read, watch, do).
+    Messages(messages::Arguments),
     /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
     /// would do to those inside.
     Sequences(sequences::Arguments),
@@ -162,6 +165,7 @@ pub fn main() -> ExitCode {
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
+        Command::Messages(arguments) => block_on(messages::main(arguments)),
         Command::Sequences(arguments) => block_on(sequences::main(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),

@@ -189,6 +189,8 @@ pub struct Covered {
     pub key_message: String,
     /// The people's roles, as stored; empty for leads.
     pub roles: String,
+    /// Whether they are leads.
+    pub is_lead: bool,
     /// In how many mails.
     pub times: i64,
     /// Whether any of them told it to be read.
@@ -207,18 +209,19 @@ pub struct Covered {
 /// Those of [`Db::all`].
 pub async fn coverage(db: &Db, partner: Option<&str>) -> Result<Vec<Covered>> {
     db.all(
-        "SELECT key_message, roles, times, has_read > 0 AS has_read, has_watch > 0 AS has_watch, has_do > 0 AS has_do,
+        "SELECT key_message, roles, is_lead > 0 AS is_lead, times, has_read > 0 AS has_read, has_watch > 0 AS has_watch, has_do > 0 AS has_do,
              COUNT(*) AS people
          FROM (
              SELECT t.key_message, COALESCE(c.roles, '') AS roles, COUNT(*) AS times,
+                 CASE WHEN c.id IS NULL THEN 1 ELSE 0 END AS is_lead,
                  MAX(CASE WHEN t.forms LIKE '%read%' THEN 1 ELSE 0 END) AS has_read,
                  MAX(CASE WHEN t.forms LIKE '%watch%' THEN 1 ELSE 0 END) AS has_watch,
                  MAX(CASE WHEN t.forms LIKE '%do%' THEN 1 ELSE 0 END) AS has_do
              FROM touch t LEFT JOIN contact c ON c.id = t.person LEFT JOIN lead l ON l.id = t.person
              WHERE (c.active OR l.id IS NOT NULL) AND ($1 IS NULL OR COALESCE(c.partner_slug, l.partner_slug) = $1)
-             GROUP BY t.key_message, t.person, c.roles) AS told
-         GROUP BY key_message, roles, times, has_read, has_watch, has_do
-         ORDER BY key_message, roles, times, has_read, has_watch, has_do",
+             GROUP BY t.key_message, t.person, c.id, c.roles) AS told
+         GROUP BY key_message, roles, is_lead, times, has_read, has_watch, has_do
+         ORDER BY key_message, roles, is_lead, times, has_read, has_watch, has_do",
         args![partner],
     )
     .await

@@ -185,6 +185,7 @@ fn console_routes() -> Routes {
         .route("/console/suppressions/lift", post(console::suppressions::lift))
         .route("/console/suppressions/reports/{id}", get(console::suppressions::report))
         .route("/console/content", get(console::content::list))
+        .route("/console/messages", get(console::messages::page))
         .route("/console/sequences", get(console::sequences::list))
         .route("/console/sequences/{slug}", get(console::sequences::page))
         .route("/console/sequences/{slug}/people/{enrolment}/out", post(console::sequences::take_out))

@@ -111,6 +111,7 @@ fn every_page_renders_with_every_sample() {
             &console::calendar::View::sample(empty),
         );
     }
+    samples.app("messages", "console/messages", Area::Console, &console::messages::View::sample());
     samples.app("sequences", "console/sequences", Area::Console, &console::sequences::ListView::sample());
     samples.app("sequence", "console/sequence", Area::Console, &console::sequences::View::sample());
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());

@@ -4,6 +4,7 @@
 
 use serde::Serialize;
 
+use super::messages::{self, MessageTold};
 use crate::{
     domain::{
         delivery::{
@@ -49,6 +50,8 @@ pub struct Explanation {
     pub events: Vec<EventTold>,
     /// What this address does not want.
     pub suppressions: Vec<SuppressionTold>,
+    /// Key messages that they were told, over all mails.
+    pub messages: Vec<MessageTold>,
 }
 
 /// The issue.
@@ -259,6 +262,7 @@ pub async fn explain(
         None => None,
     };
     let stopped = suppressions::of(db, now_ms, &address).await?;
+    let messages = messages::of_person(db, &contact_id).await?;
     Ok(Explanation {
         decision: decision_told(issue, decided, person.as_ref(), asked, !made.is_empty()),
         issue: IssueTold {
@@ -273,6 +277,7 @@ pub async fn explain(
             released_ms: issue.released_ms,
         },
         asked: asked.to_owned(),
+        messages,
         person: person.map(person_told),
         rendition,
         deliveries: made,

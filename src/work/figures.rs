@@ -10,6 +10,7 @@ use super::{
     context::Context,
     fresh::{Fresh, MOMENT},
     kept::{self, Occurrence},
+    messages::{self, Coverage},
     upcoming::{self, Upcoming},
 };
 use crate::{
@@ -33,6 +34,8 @@ use crate::{
 
 /// The promises of an issue that is over change only when a person has something sent again.
 const OVER: Duration = Duration::from_secs(15);
+/// Whom messages were told changes when an issue has ended.
+const COVERAGE: Duration = OVER;
 /// Issues whose pace is remembered at most.
 const PACES_MAX: usize = 64;
 /// For so many days a broken promise is an alarm.
@@ -48,6 +51,7 @@ pub struct Figures {
     details: Fresh<Details>,
     overview: Fresh<Overview>,
     cities: Fresh<BTreeMap<String, Vec<String>>>,
+    coverage: Fresh<Vec<Coverage>>,
     paces: Mutex<HashMap<String, Pace>>,
 }
 
@@ -176,6 +180,14 @@ impl Figures {
             Ok(cities)
         };
         self.cities.get("", MOMENT, ask).await
+    }
+
+    /// Whom key messages were told; of one partner's people if named.
+    ///
+    /// # Errors
+    /// Those of [`messages::coverage`].
+    pub async fn coverage(&self, ctx: &Context, partner: Option<&str>) -> Result<Arc<Vec<Coverage>>> {
+        self.coverage.get(partner.unwrap_or_default(), COVERAGE, || messages::coverage(ctx, partner)).await
     }
 
     /// Forgets what was counted, so that whoever just changed something by hand sees it.

@@ -33,6 +33,7 @@ pub mod lead_card;
 pub mod link_book;
 pub mod lookup;
 pub mod matrix;
+pub mod messages;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;

@@ -35,6 +35,7 @@ CONSOLE = [
     (r"/console/promises", "promises"),
     (r"/console/calendar", "calendar"),
     (r"/console/promises/.+", "promise"),
+    (r"/console/messages", "messages"),
     (r"/console/sequences", "sequences"),
     (r"/console/sequences/.+", "sequence"),
     (r"/console/dead-letters", "dead_letters"),

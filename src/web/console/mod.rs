@@ -8,6 +8,7 @@ pub mod dead_letters;
 pub mod diff;
 pub mod issue;
 pub mod leads;
+pub mod messages;
 pub mod overview;
 pub mod partners;
 pub mod person;

@@ -25,6 +25,7 @@ use crate::{
     work::{
         Context,
         explain::{self, AttemptTold, DeliveryTold, EventTold, Explanation},
+        messages::MessageTold,
     },
 };
 
@@ -53,6 +54,8 @@ pub struct View {
     pub events: Vec<Event>,
     /// What this address does not want.
     pub suppressions: Vec<Fact>,
+    /// Key messages they were told: `4 of 7`, and when the last time.
+    pub messages: Vec<Fact>,
 }
 
 /// A message.
@@ -156,6 +159,7 @@ fn view(ctx: &Context, told: Explanation) -> View {
         facts,
         deliveries: told.deliveries.into_iter().map(|made| delivery(made, &issue_href, zone)).collect(),
         events: told.events.into_iter().map(|done| event(ctx, done, zone)).collect(),
+        messages: told.messages.iter().map(|message| told_message(ctx, message, zone)).collect(),
         suppressions: told
             .suppressions
             .into_iter()
@@ -169,6 +173,21 @@ fn view(ctx: &Context, told: Explanation) -> View {
             .collect(),
         issue_href,
     }
+}
+
+/// `4 of 7, last 9 February (watch)`
+fn told_message(ctx: &Context, told: &MessageTold, zone: Tz) -> Fact {
+    let library = ctx.library();
+    let rules = &library.rules.messages;
+    let value = format!(
+        "{} of {}, last on {} ({}) by “{}”",
+        told.times,
+        rules.touches_max(&told.message),
+        Moment::full(told.last_ms, zone).text,
+        told.last_forms.replace(' ', ", "),
+        told.last_subject
+    );
+    Fact::new(rules.title(&told.message), value)
 }
 
 fn delivery(made: DeliveryTold, issue_href: &str, zone: Tz) -> Delivery {
@@ -287,6 +306,10 @@ impl View {
                 verdict: "three or more links of the message were followed within two seconds".into(),
                 at: at(12),
             }],
+            messages: vec![Fact::new(
+                "Partners earn on proof",
+                "4 of 7, last on 9 February (read, watch) by “Margins”",
+            )],
             suppressions: vec![Fact::new("fold-forward", "unsubscribed, since 4 December")],
         }
     }

@@ -32,4 +32,5 @@ mod sequences;
 mod sessions;
 mod set_back;
 mod suppressions;
+mod touches;
 mod transfer;
