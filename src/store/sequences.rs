@@ -388,7 +388,7 @@ pub async fn clicked(db: &Db, enrolment_id: &str) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(step,)| step).collect())
 }
 
-/// What a person took or asked for.
+/// What a person opened, took or asked for.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Taken {
     /// `engagement::EventKind`'s word.
@@ -399,7 +399,7 @@ pub struct Taken {
     pub at_ms: UtcMs,
 }
 
-/// What the person of an enrolment took or asked for, ever, as a person and not a machine; also by a link in one of its
+/// What the person of an enrolment opened, took or asked for, ever, as a person and not a machine; also by a link in one of its
 /// messages. At most 1,000.
 ///
 /// # Errors
@@ -408,15 +408,15 @@ pub async fn taken(db: &Db, of: &Enrolment) -> Result<Vec<Taken>> {
     db.all(
         "SELECT kind, asset, MAX(at_ms) AS at_ms FROM (
              SELECT kind, asset, at_ms FROM engagement_event WHERE lead_id = $1 AND human
-               AND kind IN ('download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+               AND kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
              UNION ALL
              SELECT kind, asset, at_ms FROM engagement_event WHERE contact_id = $2 AND human
-               AND kind IN ('download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+               AND kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
              UNION ALL
              SELECT v.kind, v.asset, v.at_ms FROM enrolment_step s
              JOIN engagement_event v ON v.delivery_id = s.delivery_id
              WHERE s.enrolment_id = $3 AND v.human
-               AND v.kind IN ('download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+               AND v.kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
          ) AS deed GROUP BY kind, asset ORDER BY kind, asset LIMIT 1000",
         args![of.lead_id.clone(), of.contact_id.clone(), &of.id],
     )

@@ -57,7 +57,7 @@ pub struct Message {
     pub text: String,
     /// By role.
     pub roles: Vec<Role>,
-    /// How many people were told it how often.
+    /// How many people were told it how often; nothing while nobody was.
     pub times: Vec<Times>,
     /// How many contacts and leads, in a sentence.
     pub said: String,
@@ -134,14 +134,22 @@ fn message(of: &Coverage) -> Message {
             many(of.touches_max.into(), "time", "times")
         ),
         roles: of.roles.iter().map(role).collect(),
-        times: times.collect(),
-        said: format!(
-            "{} it, {} of them as often as one gets; {}, too.",
-            many(of.told(), "contact was told", "contacts were told"),
-            of.had_enough(),
-            many(of.leads, "lead was", "leads were")
-        ),
+        times: if most > 0 { times.collect() } else { Vec::new() },
+        said: said(of),
     }
+}
+
+fn said(of: &Coverage) -> String {
+    if of.told() + of.leads == 0 {
+        return "Nobody was told it yet.".to_owned();
+    }
+    let enough = match of.had_enough() {
+        0 => "none of them as often as one is".to_owned(),
+        enough => format!("{enough} of them as often as one is"),
+    };
+    let leads =
+        if of.leads > 0 { format!("; {} too", many(of.leads, "lead", "leads")) } else { String::new() };
+    format!("{} it, {enough}{leads}.", many(of.told(), "contact was told", "contacts were told"))
 }
 
 fn role(of: &RoleCoverage) -> Role {

@@ -5,7 +5,10 @@ use chrono_tz::Tz;
 use super::{Tour, enter::stage_label};
 use crate::{
     domain::{
-        content::kinds::{EntryStage, People},
+        content::{
+            AssetKind,
+            kinds::{EntryStage, People},
+        },
         engagement::EventKind,
         kernel::{Locale, Result},
         lead::LeadStage,
@@ -186,8 +189,18 @@ impl Tour<'_> {
         let talk = EventKind::TalkToUs.as_str();
         // Who asked before they entered has had their answer.
         let asked_to_talk = taken.iter().any(|deed| deed.kind == talk && deed.at_ms >= of.entered_ms);
-        let took = taken.into_iter().filter(|deed| deed.kind != talk).filter_map(|deed| deed.asset).collect();
+        let opened = EventKind::PageView.as_str();
+        let took = taken.into_iter().filter(|deed| deed.kind != talk);
+        let took = took.filter_map(|deed| Some((deed.kind, deed.asset?)));
+        let took = took.filter(|(kind, asset)| kind != opened || self.is_taken_by_opening(asset));
+        let took = took.map(|(_, asset)| asset).collect();
         Ok(Did { clicked, took, asked_to_talk })
+    }
+
+    /// Whether opening an asset's page is all that one can do with it: there is no file and no form.
+    fn is_taken_by_opening(&self, asset: &str) -> bool {
+        let kind = self.library.versions(asset).first().map(|asset| asset.kind());
+        matches!(kind, Some(AssetKind::Blog | AssetKind::Video | AssetKind::CaseStudy | AssetKind::Page))
     }
 
     /// Whether this sequence is for leads.

@@ -143,9 +143,11 @@ both_dbs! {
         assert_eq!(clicked(&db, &of.id).await.unwrap(), ["b"]);
         let by_lead = |event: Event| Event { lead_id: of.lead_id.clone(), ..event };
         let machine = Event { human: false, ..by_lead(event("evt_4", "download", Some("blog/x"))) };
-        in_tx!(db, tx => insert_events(tx, vec![by_lead(event("evt_5", "download", Some("blog/b"))), machine, event("evt_6", "download", Some("blog/c"))]));
+        in_tx!(db, tx => insert_events(tx, vec![by_lead(event("evt_5", "download", Some("blog/b"))), machine, event("evt_6", "download", Some("blog/c")), by_lead(event("evt_7", "page_view", Some("videos/v")))]));
         let taken: Vec<(String, Option<String>)> = taken(&db, of).await.unwrap().into_iter().map(|deed| (deed.kind, deed.asset)).collect();
-        assert_eq!(taken, [("download".to_owned(), Some("blog/b".to_owned())), ("talk_to_us".to_owned(), None)]);
+        let kinds = ["download", "page_view", "talk_to_us"].map(str::to_owned);
+        let assets = [Some("blog/b".to_owned()), Some("videos/v".to_owned()), None];
+        assert_eq!(taken, kinds.into_iter().zip(assets).collect::<Vec<_>>());
     }
 
     /// How many are where, and who.

@@ -8,8 +8,9 @@ use partnercast::{
         id::EnrolmentId,
     },
     store::{
-        Db, journeys, leads,
+        Db, events, journeys, leads,
         sequences::{self as stored, Enrolment},
+        touches,
     },
     work::{
         Context,
@@ -25,7 +26,7 @@ use super::{
 };
 use crate::harness::{
     both_dbs,
-    databases::{number, values},
+    databases::{in_tx, number, values},
 };
 
 const ADA: &str = "ada.okafor@harborclinic.example";
@@ -148,6 +149,70 @@ both_dbs! {
         assert_eq!(told, 2, "{ledger:?}");
         let clicks = number(&rig.ctx.db, "SELECT COUNT(*) FROM engagement_event WHERE kind = 'click' AND lead_id = $1", values![&lead.id]).await;
         assert!(clicks > 0, "they count for the lead");
+    }
+
+    /// A film has no file: opening its page is taking it; opening a paper's page is not.
+    async fn a_film_is_taken_by_opening_it(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        let path = dir.path().join("sequences/after-the-paper.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let asks = |asset: &str| text.replace("{not_clicked: one-question}", &format!("{{took: {asset}}}"));
+        std::fs::write(&path, asks("videos/restore-in-eleven-minutes")).unwrap();
+        synced(&rig, dir.path()).await;
+        ada_enters(&rig).await;
+        at(&rig, ms("2027-01-15T09:00:00-06:00")).await;
+        let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
+        let opened = |id: &str, asset: &str| events::Event {
+            id: id.to_owned(),
+            kind: "page_view".to_owned(),
+            at_ms: rig.clock_ms(),
+            delivery_id: None,
+            contact_id: None,
+            lead_id: Some(lead.id.clone()),
+            partner_slug: lead.partner_slug.clone(),
+            asset: Some(asset.to_owned()),
+            revision: None,
+            link_no: None,
+            method: "GET".to_owned(),
+            agent: String::new(),
+            network: String::new(),
+            human: true,
+            verdict: String::new(),
+        };
+        in_tx!(rig.ctx.db, tx => events::insert(tx, vec![opened("evt_1", "videos/restore-in-eleven-minutes"), opened("evt_2", PAPER)]));
+        assert_eq!(at(&rig, ms("2027-01-20T09:00:00-06:00")).await, 1, "they opened the film");
+        let way = journey(&rig.ctx.db, "after-the-paper").await;
+        assert_eq!(had(&rig.ctx.db, &way).await, ["one-question sent", "see-it sent"]);
+    }
+
+    /// A step whose message they were told often enough is left out, with the reason; what else comes lacks its cards.
+    async fn a_message_that_was_told_enough_is_left_out(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        for message in ["hello", "one-restore"] {
+            let path = dir.path().join(format!("sequences/welcome/{message}.md"));
+            let text = std::fs::read_to_string(&path).unwrap();
+            std::fs::write(&path, text.replace("\nfeatures:", "\nkey_message: restores-not-backups\nfeatures:")).unwrap();
+        }
+        let rules = dir.path().join("rules/messages.toml");
+        let text = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(&rules, text.replace("touches_max = 7", "touches_max = 1")).unwrap();
+        rig.clock.set(ms("2027-02-01T12:00:00+01:00"));
+        hire(&rig, dir.path(), NIA).await;
+        at(&rig, ms("2027-02-01T12:01:00+01:00")).await;
+        assert_eq!(at(&rig, ms("2027-02-02T09:00:00+01:00")).await, 1);
+        let nia = journey(&rig.ctx.db, "welcome").await;
+        let told = touches::of_person(&rig.ctx.db, nia.contact_id.as_deref().unwrap()).await.unwrap();
+        assert_eq!(told.iter().map(|touch| (touch.key_message.as_str(), touch.forms.as_str())).collect::<Vec<_>>(), [("restores-not-backups", "read")]);
+        assert_eq!(at(&rig, ms("2027-02-08T09:00:00+01:00")).await, 0);
+        let steps = stored::steps(&rig.ctx.db, &nia.id).await.unwrap();
+        assert_eq!((steps[1].outcome.as_str(), steps[1].because.as_str()), ("skipped", "has been told “A backup is not a recovery until somebody has restored it” once, which is as often as one is"));
+        assert_eq!(at(&rig, ms("2027-02-15T09:00:00+01:00")).await, 1);
+        let mail = rig.mail_to(NIA).await.text.unwrap();
+        assert!(mail.contains("Nobody has to ask us") && !mail.contains("Kit: proof of recovery"), "{mail}");
     }
 
     /// Somebody at the partner works the lead: the vendor's mail stops at once.

@@ -121,7 +121,7 @@ pub(super) const SEQUENCE: &[KeyGuide] = &[
         "What is sent when, up to 50. `id` is the file beside that holds the message: `<sequence>/<id>.md`. `after`: such as \
          `3 days` or `2 weeks`, counted from the step before or from entering, in the reader's calendar. `at`: their time, \
          09:00 if left out. `if`: one of `clicked: <step>`, `not_clicked: <step>`, `took: <asset>`, `not_took: <asset>`; else \
-         the step is left out. What machines do does not count.",
+         the step is left out. An asset without a file or a form is taken by opening its page. What machines do does not count.",
     ),
     may(
         "exit",
