@@ -32,6 +32,8 @@ pub struct Sent {
     pub because: String,
     /// When the relay accepted it.
     pub accepted_ms: Option<UtcMs>,
+    /// Whether it is a test copy to the vendor's own people.
+    pub is_test: bool,
 }
 
 /// One delivery.
@@ -41,7 +43,7 @@ pub struct Sent {
 pub async fn sent(db: &Db, id: DeliveryId) -> Result<Option<Sent>> {
     db.opt(
         "SELECT id, contact_id, lead_id, partner_slug, recipient_key, recipient_name, scope, rendition_id, because,
-             accepted_ms
+             accepted_ms, source LIKE 'test:%' AS is_test
          FROM delivery WHERE id = $1",
         args![id.to_string()],
     )
@@ -201,6 +203,8 @@ pub struct Origin {
     pub partner_slug: String,
     /// When the relay accepted it.
     pub accepted_ms: Option<UtcMs>,
+    /// Whether it is a test copy to the vendor's own people.
+    pub is_test: bool,
 }
 
 /// The origins of many events in one statement.
@@ -211,7 +215,8 @@ pub async fn origins(tx: &mut Tx, ids: Vec<String>) -> Result<Vec<Origin>> {
     tx.bulk_all(
         "WITH r (rid) AS (",
         ids.into_iter().map(|id| args![id]).collect(),
-        ") SELECT id, contact_id, lead_id, partner_slug, accepted_ms FROM delivery JOIN r ON id = rid",
+        ") SELECT id, contact_id, lead_id, partner_slug, accepted_ms, source LIKE 'test:%' AS is_test
+         FROM delivery JOIN r ON id = rid",
     )
     .await
 }

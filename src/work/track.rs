@@ -323,6 +323,7 @@ fn judge_seen(ctx: &Context, seen: &mut Seen, origin: Option<&deliveries::Origin
             .and_then(|origin| origin.accepted_ms)
             .map(|accepted_ms| seen.event.at_ms - accepted_ms),
         distinct_links_last_2s: distinct,
+        is_test: origin.is_some_and(|origin| origin.is_test),
         ..Evidence::default()
     });
     seen.event.human = verdict.human;

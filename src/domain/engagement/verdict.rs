@@ -32,6 +32,8 @@ pub struct Evidence<'r> {
     pub honeypot: bool,
     /// Whether its address belongs to a data centre or a known scanner's network.
     pub ip_is_datacentre: bool,
+    /// Whether the message is a test copy to the vendor's own people.
+    pub is_test: bool,
 }
 
 /// Person or machine, and how we know.
@@ -54,6 +56,9 @@ const fn machine(reason: &'static str, sentence: &'static str) -> Verdict {
 
 /// Judges a request; the surest mark is named where several apply.
 pub fn judge(evidence: &Evidence<'_>) -> Verdict {
+    if evidence.is_test {
+        return machine("test", "it came from a test copy, which the vendor's own people look at");
+    }
     if evidence.honeypot {
         return machine("honeypot", "it followed a link that no person can see");
     }

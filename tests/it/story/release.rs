@@ -15,12 +15,13 @@ use partnercast::{
     store::{audience, deliveries, events, issues, partners},
     work::{
         approve::{self, Approved},
-        kept, plan, publish, sync, test_send,
+        kept, plan, preferences, publish, sync, test_send,
     },
 };
 
 use super::{
     Rig,
+    hand_off::{follow, person},
     rig::{EVE_MS, copied},
 };
 use crate::harness::{
@@ -223,5 +224,15 @@ both_dbs! {
         assert_eq!(mails_to(&rig, "priya.raman").await, ["Note A"]);
         assert_eq!(note(&rig).await.state, "frozen");
         assert!(deliveries::counts(&rig.ctx.db, &issue.id).await.unwrap().is_empty(), "no reader has it");
+        // Trying its links is no reader's doing, and its unsubscribe link stops nothing.
+        rig.clock.advance(HOUR_MS);
+        let (_, target) = follow(&rig, "priya.raman@brackenfold.example", "blog/restores-not-backups").await;
+        assert!(target.contains("blog/"), "{target}");
+        let human = "SELECT COUNT(*) FROM engagement_event WHERE kind = 'click' AND human";
+        assert_eq!(number(&rig.ctx.db, human, values![]).await, 0);
+        let link = rig.mail_to("priya.raman@brackenfold.example").await.list_unsubscribe.unwrap();
+        let token = link.split("/one-click/").nth(1).unwrap().split('>').next().unwrap().to_owned();
+        preferences::unsubscribe(&rig.ctx, &token, &person()).await.unwrap();
+        assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM suppression", values![]).await, 0);
     }
 }

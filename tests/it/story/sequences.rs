@@ -230,6 +230,21 @@ both_dbs! {
         assert_eq!((view.inside, view.exits[0].label.as_str()), (0, "a partner works the lead"));
     }
 
+    /// A lead who stops one sequence has not taken back what they agreed to.
+    async fn stopping_one_sequence_leaves_the_consent(db: Db) {
+        let rig = Rig::new(db).await;
+        ada_enters(&rig).await;
+        at(&rig, ms("2027-01-15T09:00:00-06:00")).await;
+        let unsubscribe = rig.mail_to(ADA).await.list_unsubscribe.unwrap();
+        let token = unsubscribe.split("/one-click/").nth(1).unwrap().split('>').next().unwrap().to_owned();
+        preferences::unsubscribe(&rig.ctx, &token, &person()).await.unwrap();
+        let way = journey(&rig.ctx.db, "after-the-paper").await;
+        assert_eq!((way.state.as_str(), way.reason.as_str()), ("left", "unsubscribed"));
+        assert!(stored::has_consent(&rig.ctx.db, way.lead_id.as_deref().unwrap(), "follow_up").await.unwrap());
+        preferences::choose(&rig.ctx, &token, &[], true, &person()).await.unwrap();
+        assert!(!stored::has_consent(&rig.ctx.db, way.lead_id.as_deref().unwrap(), "follow_up").await.unwrap());
+    }
+
     /// One click ends it, the page lists it, and nothing else is stopped.
     async fn an_unsubscribe_ends_it(db: Db) {
         let rig = Rig::new(db).await;
