@@ -206,6 +206,35 @@ pub async fn head_since_ms(db: &Db, path: &str) -> Result<Option<UtcMs>> {
     Ok(row.and_then(|(since_ms,)| since_ms))
 }
 
+/// A text whose file is no longer there.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Removed {
+    /// Path under the content folder.
+    pub path: String,
+    /// What it said last.
+    pub source: String,
+    /// When it left the folder.
+    pub at_ms: UtcMs,
+}
+
+/// Texts that begin with `prefix` and left the folder at `since_ms` or later, the last path first, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn removed(db: &Db, prefix: &str, since_ms: UtcMs) -> Result<Vec<Removed>> {
+    db.all(
+        "SELECT x.path, r.source, x.at_ms FROM content_removal x
+         JOIN content_history y ON y.path = x.path AND y.no = x.no
+         JOIN content_revision r ON r.hash = y.hash
+         WHERE x.at_ms >= $2 AND x.path LIKE $1 ESCAPE '!'
+           AND NOT EXISTS (SELECT 1 FROM content_head h WHERE h.path = x.path)
+           AND x.no = (SELECT MAX(l.no) FROM content_history l WHERE l.path = x.path)
+         ORDER BY x.path DESC LIMIT $3",
+        args![format!("{}%", like_plain(prefix)), since_ms, FEW],
+    )
+    .await
+}
+
 /// When each path that begins with `prefix` was last given a text or taken away, the last path first, at most 1,000. Grows
 /// with every change, whichever it is, and never shrinks.
 ///

@@ -260,6 +260,11 @@ impl Replaced {
         self.by_reference.contains_key(reference)
     }
 
+    /// Since when another one replaces it.
+    pub fn since_ms(&self, reference: &str) -> Option<UtcMs> {
+        self.by_reference.get(reference).map(|recall| recall.recalled_ms)
+    }
+
     /// What stands in its place; itself where nothing replaces it.
     pub fn present<'r>(&'r self, reference: &'r str) -> &'r str {
         let mut at = reference;

@@ -167,11 +167,16 @@ pub async fn session(
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
-    if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
-        return Ok(instead);
-    }
-    admit(&ctx, &setting, &reference, wanted.delivery(&ctx)).await?;
-    let entry = calendars::session(&ctx, &setting.partner, &setting.locale, &reference).await?;
+    let entry = match calendars::cancelled(&ctx, &setting.partner, &setting.locale, &reference).await? {
+        Some(entry) => entry,
+        None => {
+            if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
+                return Ok(instead);
+            }
+            admit(&ctx, &setting, &reference, wanted.delivery(&ctx)).await?;
+            calendars::session(&ctx, &setting.partner, &setting.locale, &reference).await?
+        }
+    };
     let kept = Kept { changed_ms: entry.changed.timestamp_millis(), seconds: 300 };
     let file = calendar::calendar(&entry).into_bytes();
     Ok(respond::revalidated(&ctx, &asked, respond::CALENDAR, file, kept))

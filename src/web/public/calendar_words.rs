@@ -94,7 +94,7 @@ fn of_session(entry: &Entry) -> Item {
         text: entry.text.clone(),
         starts: iso(starts_ms),
         ends: iso(ends_ms),
-        state: State::Fixed.as_str(),
+        state: if entry.is_cancelled { State::Cancelled } else { State::Fixed }.as_str(),
         verdict: None,
         notes: Vec::new(),
         url: entry.url.clone(),

@@ -15,7 +15,7 @@ use self::{
 };
 pub use self::{
     dates::{Date, State},
-    sessions::{entry, session},
+    sessions::{cancelled, entry, session},
 };
 use super::{context::Context, kept, promised::Letter, tokens::CalendarToken};
 use crate::{

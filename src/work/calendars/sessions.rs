@@ -1,18 +1,21 @@
 //! Webinars as a partner's customers are told of them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, TimeZone as _, Utc};
 
 use super::changes;
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Detail, Library, Reader, kinds::Webinar},
+        content::{Asset, AssetKind, Detail, Library, Reader, SourceFile, kinds::Webinar},
         kernel::{
-            Error, Locale, Result,
+            Error, Kind, Locale, Result,
             clock::{UtcMs, utc},
         },
         partner::Partner,
     },
     render::calendar::Entry,
+    store::revisions,
     work::{cobrand::CoBrand, context::Context, recall::Replaced},
 };
 
@@ -30,7 +33,7 @@ pub async fn entry(
     let Some((start, end)) = webinar.begins().zip(webinar.ends()) else { return Ok(None) };
     let address = brand.partner.brand.contact_email.as_deref();
     Ok(Some(Entry {
-        uid: format!("{}@{}", asset.reference, brand.partner.slug),
+        uid: uid(&asset.reference, brand.partner),
         changed: at(changes::of_asset(&ctx.db, &asset.reference).await?),
         start: start.to_utc(),
         end: end.to_utc(),
@@ -56,7 +59,8 @@ pub async fn session(ctx: &Context, partner: &Partner, locale: &Locale, referenc
     of_asset(ctx, &library, partner, locale, asset).await?.ok_or_else(nothing)
 }
 
-/// Those that customers of `partner` may know of by now and that end after `since_ms`, in the order of their references.
+/// Those that customers of `partner` may know of by now and that end after `since_ms`, in the order of their references;
+/// then those that were taken away, cancelled.
 ///
 /// # Errors
 /// Those of the store.
@@ -73,16 +77,72 @@ pub(super) async fn all(
     let mut entries = Vec::new();
     for original in library.by_kind(AssetKind::Webinar) {
         let Some(asset) = library.find(&original.reference, locale) else { continue };
-        let is_shown = original.front.publish.is_none_or(|day| day <= today)
-            && !replaced.contains(&original.reference)
-            && asset.concerns(&reader);
-        if !is_shown {
+        if original.front.publish.is_some_and(|day| day > today) || !asset.concerns(&reader) {
             continue;
         }
-        let entry = of_asset(ctx, library, partner, locale, asset).await?;
-        entries.extend(entry.filter(|entry| entry.end.timestamp_millis() >= since_ms));
+        let Some(entry) = of_asset(ctx, library, partner, locale, asset).await? else { continue };
+        entries.push(match replaced.since_ms(&original.reference) {
+            Some(recalled_ms) => {
+                Entry { changed: entry.changed.max(at(recalled_ms)), is_cancelled: true, ..entry }
+            }
+            None => entry,
+        });
+    }
+    entries.extend(taken_away(ctx, library, partner, locale, since_ms).await?);
+    entries.retain(|entry| entry.end.timestamp_millis() >= since_ms);
+    Ok(entries)
+}
+
+/// The one with this reference, if it was taken back or away: cancelled, so that it does not stay in anybody's calendar.
+///
+/// # Errors
+/// Those of the store.
+pub async fn cancelled(
+    ctx: &Context,
+    partner: &Partner,
+    locale: &Locale,
+    reference: &str,
+) -> Result<Option<Entry>> {
+    let uid = uid(reference, partner);
+    let all = all(ctx, &ctx.library(), partner, locale, ctx.now_ms() - super::BACK_MS).await?;
+    Ok(all.into_iter().find(|entry| entry.is_cancelled && entry.uid == uid))
+}
+
+/// Those whose files have left the folder after customers of `partner` could know of them, as they were last.
+async fn taken_away(
+    ctx: &Context,
+    library: &Library,
+    partner: &Partner,
+    locale: &Locale,
+    since_ms: UtcMs,
+) -> Result<Vec<Entry>> {
+    let removed = revisions::removed(&ctx.db, "webinars/", since_ms).await?;
+    let since: BTreeMap<String, UtcMs> = removed.iter().map(|gone| (gone.path.clone(), gone.at_ms)).collect();
+    let files =
+        removed.into_iter().map(|gone| SourceFile { path: gone.path, bytes: gone.source.into_bytes() });
+    // What was stored had no errors; whatever is missing around it now does not matter.
+    let (before, _) = Library::build(files.collect::<Vec<_>>());
+    let reader = Reader::public(partner, locale);
+    let mut entries = Vec::new();
+    for original in before.by_kind(AssetKind::Webinar) {
+        let Some(asset) = before.find(&original.reference, locale) else { continue };
+        let day = since.get(&original.path).map(|ms| utc(*ms).with_timezone(&partner.zone).date_naive());
+        let was_known = day.is_some_and(|day| original.front.publish.is_none_or(|publish| publish <= day));
+        if !was_known || !asset.concerns(&reader) || !library.versions(&original.reference).is_empty() {
+            continue;
+        }
+        match of_asset(ctx, library, partner, locale, asset).await {
+            Ok(entry) => entries.extend(entry.map(|entry| Entry { is_cancelled: true, ..entry })),
+            // The partner's profile no longer has what its text asks for.
+            Err(error) if error.kind() == Kind::Invalid => {}
+            Err(error) => return Err(error),
+        }
     }
     Ok(entries)
+}
+
+fn uid(reference: &str, partner: &Partner) -> String {
+    format!("{reference}@{}", partner.slug)
 }
 
 async fn of_asset(

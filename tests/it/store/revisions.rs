@@ -6,7 +6,8 @@ use partnercast::{
         Db, Tx,
         contents::{NewBody, NewFile, replace},
         revisions::{
-            NewHead, advance, head_since_ms, last_changes, numbered, numbers, of_path, paths, removals, text,
+            NewHead, advance, head_since_ms, last_changes, numbered, numbers, of_path, paths, removals,
+            removed, text,
         },
     },
 };
@@ -61,6 +62,21 @@ both_dbs! {
         assert_eq!(nos(&db, A).await[0], owned(4, "h1", 6), "it came back with the text that it left with");
         let all = numbers(&db, A).await.unwrap();
         assert_eq!(all.iter().filter(|it| it.hash == "h1").map(|it| it.no).collect::<Vec<_>>(), [4, 3, 1]);
+    }
+
+    /// What a text said when its file was taken away; nothing once there is one again.
+    async fn removed_texts_are_found(db: Db) {
+        let source = "INSERT INTO content_revision (hash, path, source, stored_ms) VALUES ($1, $2, $3, $4)";
+        execute(&db, source, values!["h1", A, "The text.", START_MS]).await;
+        in_tx!(db, tx => advance(tx, START_MS, None, &[head(A, "h1")], &[]));
+        in_tx!(db, tx => advance(tx, START_MS + 4, None, &[], &[A.to_owned()]));
+        let found = removed(&db, "blog/", START_MS).await.unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!((found[0].path.as_str(), found[0].source.as_str(), found[0].at_ms), (A, "The text.", START_MS + 4));
+        assert_eq!(removed(&db, "blog/", START_MS + 5).await.unwrap().len(), 0, "long ago");
+        assert_eq!(removed(&db, "webinars/", START_MS).await.unwrap().len(), 0);
+        in_tx!(db, tx => advance(tx, START_MS + 6, None, &[head(A, "h1")], &[]));
+        assert_eq!(removed(&db, "blog/", START_MS).await.unwrap().len(), 0, "it is a later number");
     }
 
     /// A text's age is that of its last change, also when it went back to an older one.

@@ -10,7 +10,7 @@ use partnercast::{
         kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
     },
     store::issues,
-    work::{approve, calendars, publish, sync},
+    work::{approve, calendars, publish, recall, sync},
 };
 
 use super::{
@@ -249,6 +249,40 @@ both_dbs! {
             assert_eq!(get(&rig, &format!("/console/calendar?{query}")).await.0, status, "{query}");
             assert_eq!(get(&rig, &format!("/console/calendar.json?{query}")).await.0, status, "{query}");
         }
+    }
+
+    /// A webinar that is taken away or replaced stays in calendars, cancelled; one that nobody could know of is gone.
+    async fn a_webinar_that_is_taken_away_is_cancelled(db: Db) {
+        let rig = Rig::new(db).await;
+        let folder = Folder::new();
+        let reference = "webinars/live-restore-in-20-minutes";
+        let text = fs::read_to_string(folder.0.path().join(format!("{reference}.md"))).unwrap();
+        folder.write("webinars/extra.md", &text);
+        folder.write("webinars/later.md", &text.replace("publish: 2027-01-0", "publish: 2027-02-0"));
+        folder.sync(&rig).await;
+        let all = async || feed(&rig, &path_of(&rig, None, Some(CHICAGO))).await;
+        let of = |all: &[Kept], name: &str| all.iter().find(|kept| kept.uid == format!("webinars/{name}@northlight")).cloned();
+        let alone = "/p/northlight/webinars/extra/calendar.ics";
+        let before = of(&all().await, "extra").unwrap();
+        assert_eq!((before.status.as_str(), of(&all().await, "later")), ("CONFIRMED", None));
+        folder.remove("webinars/extra.md");
+        folder.remove("webinars/later.md");
+        folder.sync(&rig).await;
+        let gone = of(&all().await, "extra").unwrap();
+        assert_eq!((gone.status.as_str(), &gone.start, &gone.title), ("CANCELLED", &before.start, &before.title));
+        assert!(gone.sequence > before.sequence && of(&all().await, "later").is_none());
+        assert_eq!(entries(&get(&rig, alone).await.1), [gone.clone()]);
+        // It comes back, and is itself again.
+        folder.write("webinars/extra.md", &text);
+        folder.sync(&rig).await;
+        let again = of(&all().await, "extra").unwrap();
+        assert!(again.status == "CONFIRMED" && again.sequence > gone.sequence);
+        rig.clock.set(rig.clock_ms() + MINUTE_MS);
+        let order = recall::Order { reference: "webinars/extra", to: Some(reference), because: "held as one" };
+        let by = (rig.clock_ms(), &*rig.ctx.random);
+        recall::recall(&rig.ctx.db, &rig.ctx.library(), by, "rosa", &order).await.unwrap();
+        let replaced = of(&all().await, "extra").unwrap();
+        assert!(replaced.status == "CANCELLED" && replaced.sequence > again.sequence);
     }
 
     /// A webinar that is held at another hour is the same entry at a higher number; so is the one in its bundle.
