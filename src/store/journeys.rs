@@ -187,3 +187,13 @@ pub async fn waiting_between(
     )
     .await
 }
+
+/// The leads with this address, one a partner at most: their keys, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn leads_at(db: &Db, email_key: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> =
+        db.all("SELECT id FROM lead WHERE email_key = $1 ORDER BY id LIMIT 100", args![email_key]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

@@ -7,10 +7,13 @@ use partnercast::{
     channel::smtp::Dialer,
     domain::{
         delivery::WarmUp,
-        kernel::clock::{DAY_MS, HOUR_MS, UtcMs},
+        kernel::{
+            clock::{DAY_MS, HOUR_MS, UtcMs},
+            id::EnrolmentId,
+        },
     },
     store::{Db, pauses},
-    work::{Context, deliver::Deliverer, sequences, sync},
+    work::{Context, deliver::Deliverer, journeys, lookup, sequences, sync},
 };
 
 use super::{
@@ -60,6 +63,14 @@ fn worker(ctx: &Arc<Context>, sink: &Sink) -> Deliverer {
     Deliverer::new(ctx.clone(), vec![Dialer::new(relay(sink, "relay")).unwrap()])
 }
 
+/// What is told of somebody's only journey.
+async fn explained(rig: &Rig, person: &str) -> journeys::JourneyTold {
+    let known = lookup::contact(&rig.ctx.db, person).await.unwrap();
+    let mut told = journeys::person(&rig.ctx.db, rig.clock_ms(), person, known).await.unwrap();
+    assert_eq!(told.sequences.len(), 1);
+    told.sequences.remove(0)
+}
+
 both_dbs! {
     /// After some twenty refusals the sequence rests and says why; whatever waits keeps, however long it takes, and all get
     /// it once a person says so.
@@ -79,6 +90,13 @@ both_dbs! {
         assert_eq!(count(&rig, "ready").await, PEOPLE as i64);
         assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM audit WHERE action = 'pause'", values![]).await, 1);
         assert!(sequences::pause(&rig.ctx, "welcome", "rosa").await.is_err(), "it rests already");
+        let told = explained(&rig, "new0@northlight.example").await;
+        assert_eq!((told.state.as_str(), told.steps[0].step.as_str(), told.steps[0].outcome.as_str()), ("inside", "hello", "sent"));
+        let message = told.steps[0].delivery.as_ref().unwrap();
+        assert!(message.state == "ready" && message.next.contains("was paused because 20 messages"), "{}", message.next);
+        let next = told.next.unwrap();
+        assert_eq!((next.step.as_str(), next.due_ms), ("one-restore", ms("2027-02-08T09:00:00+01:00")));
+        assert!(next.detail.unwrap().contains("partnercast sequences welcome --resume"));
         rig.clock.advance(10 * DAY_MS);
         sequences::tick(&rig.ctx).await.unwrap();
         assert_eq!(one.drain().await.unwrap(), 0, "nothing starts, and nobody takes a step");
@@ -93,6 +111,13 @@ both_dbs! {
         }
         assert_eq!(count(&rig, "accepted").await, PEOPLE as i64);
         assert!(sequences::resume(&rig.ctx, "welcome", "rosa").await.is_err(), "it does not rest");
+        let told = explained(&rig, "new0@northlight.example").await;
+        let message = told.steps[0].delivery.as_ref().unwrap();
+        assert_eq!((message.state.as_str(), message.attempts.last().unwrap().class.as_str()), ("accepted", "accepted"));
+        let id = EnrolmentId::parse(&told.id).unwrap();
+        assert!(sequences::take_out(&rig.ctx, id, "rosa").await.unwrap());
+        let told = explained(&rig, "new0@northlight.example").await;
+        assert_eq!(told.left.as_deref(), Some("taken out by a person: rosa took them out"));
     }
 
     /// A domain that is warmed up sends so many a day, whatever they are messages of.
