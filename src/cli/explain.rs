@@ -11,7 +11,8 @@ use crate::{
     },
     store::Db,
     work::{
-        explain::{self, AttemptTold, DeliveryTold, Explanation},
+        explain::{self, AttemptTold, DeliveryTold, Explanation, PersonTold},
+        journeys::{self, JourneyTold, PersonExplanation},
         lookup,
     },
 };
@@ -21,16 +22,19 @@ use crate::{
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// The issue: its id, `newsletter/2027-01-12`, or the newsletter alone for its latest issue.
+    /// The issue: its id, `newsletter/2027-01-12`, or the newsletter alone for its latest issue. Without one, name the person
+    /// alone for the sequences that they are or were inside.
+    #[arg(value_name = "ISSUE")]
     issue: String,
     /// The person: an address, an id, or a part of the name.
-    contact: String,
+    #[arg(value_name = "PERSON")]
+    contact: Option<String>,
     /// One JSON object; times are UTC milliseconds.
     #[arg(long)]
     json: bool,
 }
 
-/// Prints the whole chain for one person. Only reads, so it works beside a running `serve` on both databases.
+/// Prints the whole chain for one person: of an issue, or of the sequences that they are or were inside. Only reads, so it works beside a running `serve` on both databases.
 ///
 /// # Errors
 /// The database cannot be read, or issue or person are not clear.
@@ -39,18 +43,89 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     start_log(&config.log)?;
     let db = Db::open_read_only(&config.database.url).await?;
     let now_ms = app::clock_of(&config)?.now_ms();
+    let Some(contact) = &arguments.contact else {
+        let person = lookup::contact(&db, &arguments.issue).await?;
+        let told = journeys::person(&db, now_ms, &arguments.issue, person).await?;
+        db.close().await;
+        return tell(arguments.json, &told, person_lines);
+    };
     let issue = lookup::issue(&db, &arguments.issue).await?;
-    let person = lookup::contact(&db, &arguments.contact).await?;
-    let told = explain::explain(&db, now_ms, &issue, &arguments.contact, person).await?;
+    let person = lookup::contact(&db, contact).await?;
+    let told = explain::explain(&db, now_ms, &issue, contact, person).await?;
     db.close().await;
-    if arguments.json {
+    tell(arguments.json, &told, lines)
+}
+
+fn tell<T: serde::Serialize>(as_json: bool, told: &T, lines: impl Fn(&T) -> Vec<String>) -> Result<()> {
+    if as_json {
         let text =
-            serde_json::to_string_pretty(&told).map_err(|error| Error::internal("JSON").because(error))?;
+            serde_json::to_string_pretty(told).map_err(|error| Error::internal("JSON").because(error))?;
         say(&text);
     } else {
-        lines(&told).iter().for_each(|line| say(line));
+        lines(told).iter().for_each(|line| say(line));
     }
     Ok(())
+}
+
+fn person_lines(told: &PersonExplanation) -> Vec<String> {
+    let zone = told.person.as_ref().and_then(|person| person.zone.parse().ok()).unwrap_or(Tz::UTC);
+    let mut lines = vec![match &told.person {
+        Some(person) => person_line(person),
+        None => format!("person     {}", told.asked),
+    }];
+    if told.sequences.is_empty() {
+        lines.push("sequences  none; of an issue, `partnercast explain ISSUE PERSON` tells".to_owned());
+    }
+    let at = |ms: UtcMs| utc(ms).with_timezone(&zone).format("%Y-%m-%d %H:%M:%S %Z").to_string();
+    told.sequences.iter().for_each(|journey| journey_lines(journey, &at, &mut lines));
+    lines
+}
+
+fn journey_lines(journey: &JourneyTold, at: &impl Fn(UtcMs) -> String, lines: &mut Vec<String>) {
+    let whom = if journey.is_lead { ", as a lead" } else { "" };
+    lines.push(format!(
+        "sequence   {}: {}{whom} at {}, since {}  {}",
+        journey.sequence,
+        journey.state,
+        journey.partner,
+        at(journey.entered_ms),
+        journey.id
+    ));
+    lines.push(format!("           entered: {}", journey.because));
+    for step in &journey.steps {
+        lines.push(format!(
+            "step       {}  {} {}: {}",
+            at(step.at_ms),
+            step.step,
+            step.outcome,
+            step.because
+        ));
+        if let Some(delivery) = &step.delivery {
+            delivery_lines(delivery, at, lines);
+        }
+    }
+    if let Some(next) = &journey.next {
+        let detail = next.detail.as_ref().map(|detail| format!("  {detail}")).unwrap_or_default();
+        lines.push(format!("next step  {}, {}{detail}", next.step, at(next.due_ms)));
+    }
+    if let Some(ended_ms) = journey.ended_ms {
+        let why = journey.left.as_ref().map(|why| format!(", {why}")).unwrap_or_default();
+        lines.push(format!("ended      {}, {}{why}", at(ended_ms), journey.state));
+    }
+}
+
+fn person_line(person: &PersonTold) -> String {
+    format!(
+        "person     {} <{}>, {} at {}, {}, {}{}  {}",
+        person.name,
+        person.email,
+        person.roles.replace(';', " and "),
+        person.partner_name,
+        person.locale,
+        person.zone,
+        if person.active { "" } else { ", no longer in the roster" },
+        person.id
+    )
 }
 
 fn lines(told: &Explanation) -> Vec<String> {
@@ -66,17 +141,7 @@ fn lines(told: &Explanation) -> Vec<String> {
         told.issue.id
     )];
     match &told.person {
-        Some(person) => lines.push(format!(
-            "person     {} <{}>, {} at {}, {}, {}{}  {}",
-            person.name,
-            person.email,
-            person.roles.replace(';', " and "),
-            person.partner_name,
-            person.locale,
-            person.zone,
-            if person.active { "" } else { ", no longer in the roster" },
-            person.id
-        )),
+        Some(person) => lines.push(person_line(person)),
         None => lines.push(format!("person     {}", told.asked)),
     }
     lines.push(format!("decision   {}: {}", told.decision.verdict.replace('-', " "), told.decision.because));
@@ -124,6 +189,7 @@ fn lines(told: &Explanation) -> Vec<String> {
         let what = if entry.scope == "all" { "everything" } else { entry.scope.as_str() };
         lines.push(format!("stopped    {what} since {}: {}", at(entry.since_ms), entry.reason));
     }
+    told.sequences.iter().for_each(|journey| journey_lines(journey, &at, &mut lines));
     lines
 }
 

@@ -86,7 +86,8 @@ enum Command {
     /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
     /// would do to those inside.
     Sequences(sequences::Arguments),
-    /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it.
+    /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it; or the
+    /// sequences that somebody is or was inside.
     Explain(explain::Arguments),
     /// List what a file of the content folder said when: numbers, commits, sizes, how many people have each.
     Revisions(revisions::RevisionsArguments),

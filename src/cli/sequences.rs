@@ -2,7 +2,10 @@
 
 use std::path::PathBuf;
 
-use super::{ConfigArgument, looking, say};
+use super::{
+    ConfigArgument, load, looking, say, start_log,
+    steer::{ACTOR, levers},
+};
 use crate::{
     domain::{
         kernel::{Error, Result, clock::utc},
@@ -26,21 +29,47 @@ pub struct Arguments {
     /// A content folder that was edited: say what it would do to those inside, and change nothing.
     #[arg(long, value_name = "DIR")]
     content: Option<PathBuf>,
+    /// Have it rest: nobody takes a step, nothing of it is sent, nothing is lost.
+    #[arg(long, requires = "sequence", conflicts_with_all = ["content", "json"])]
+    pause: bool,
+    /// Have it go on.
+    #[arg(long, requires = "sequence", conflicts_with_all = ["content", "json", "pause"])]
+    resume: bool,
     /// JSON; times are UTC milliseconds.
     #[arg(long)]
     json: bool,
 }
 
-/// Prints where people are in sequences, or what an edit would do to them. Only reads, so it works beside a running
-/// `serve` on both databases.
+/// Prints where people are in sequences, or what an edit would do to them; then it only reads, so it works beside a running
+/// `serve` on both databases. Or has one rest or go on.
 ///
 /// # Errors
-/// The database or the folder cannot be read, or there is no such sequence.
+/// The database or the folder cannot be read, there is no such sequence, or it is in that state already.
 pub async fn main(arguments: Arguments) -> Result<()> {
+    if let Some(slug) = arguments.sequence.as_deref().filter(|_| arguments.pause || arguments.resume) {
+        return steer(&arguments, slug).await;
+    }
     let ctx = looking::context(&arguments.config, None).await?;
     let said = tell(&ctx, &arguments).await;
     ctx.db.close().await;
     said?.iter().for_each(|line| say(line));
+    Ok(())
+}
+
+async fn steer(arguments: &Arguments, slug: &str) -> Result<()> {
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    let ctx = levers(&config, &format!("/console/sequences/{slug}")).await?;
+    sync::load(&ctx).await?;
+    let done = if arguments.pause {
+        sequences::pause(&ctx, slug, ACTOR)
+            .await
+            .map(|()| format!("{slug} is paused; what is being handed over is finished, nothing new starts"))
+    } else {
+        sequences::resume(&ctx, slug, ACTOR).await.map(|()| format!("{slug} goes on while `serve` runs"))
+    };
+    ctx.db.close().await;
+    say(&done?);
     Ok(())
 }
 
@@ -105,6 +134,9 @@ fn overview_lines(one: &Overview) -> Vec<String> {
         if exits.is_empty() { "nobody left".to_owned() } else { format!("left: {}", exits.join(", ")) };
     let mut lines =
         vec![format!("{}: {} inside, {} finished, {left}  ({whom})", one.slug, one.inside, one.finished)];
+    lines.extend(one.rests().map(|why| {
+        format!("  {why}; `partnercast sequences {} --resume` has it go on, and nothing was lost", one.slug)
+    }));
     lines.extend(one.steps.iter().map(|step| {
         let when = if step.is_gone { "gone" } else { &step.when };
         let condition = step.condition.as_ref().map(|what| format!(", {what}")).unwrap_or_default();

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// Who acts, for the audit log.
-const ACTOR: &str = "operator (command line)";
+pub(super) const ACTOR: &str = "operator (command line)";
 
 /// Arguments of the levers.
 #[derive(Debug, clap::Args)]
@@ -220,7 +220,7 @@ fn standing(counts: &[(DeliveryState, i64)]) -> String {
 }
 
 /// The surroundings of a use case; `path` is where the console of a running process has the same lever.
-async fn levers(config: &Config, path: &str) -> Result<Context> {
+pub(super) async fn levers(config: &Config, path: &str) -> Result<Context> {
     let db = writing::open(config, &writing::in_the_console(config, path)).await?;
     let clock = app::clock_of(config)?;
     app::context(config, db, clock, Arc::new(Templates::load(None)?), writing::base_url(config))

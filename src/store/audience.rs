@@ -169,6 +169,32 @@ pub async fn due_between(
     .await
 }
 
+/// Issues asked about in one statement.
+const ISSUES_AT_ONCE: usize = 16;
+
+/// Which of `issues` one contact gets, and when each is due for them.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn due_of(db: &Db, contact_id: &str, issues: &[&str]) -> Result<Vec<(String, UtcMs)>> {
+    let mut all = Vec::new();
+    for some in issues.chunks(ISSUES_AT_ONCE) {
+        let mut arguments = args![contact_id];
+        let ids = some.iter().copied().chain(std::iter::repeat("")).take(ISSUES_AT_ONCE);
+        arguments.extend(ids.map(Into::into));
+        let rows: Vec<(String, UtcMs)> = db
+            .all(
+                "SELECT a.issue_id, p.due_ms FROM audience_decision a JOIN promise p ON p.id = a.promise_id
+                 WHERE a.contact_id = $1 AND a.included AND a.issue_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+                     $13, $14, $15, $16, $17)",
+                arguments,
+            )
+            .await?;
+        all.extend(rows);
+    }
+    Ok(all)
+}
+
 /// How many people got an issue.
 ///
 /// # Errors

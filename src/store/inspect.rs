@@ -2,6 +2,8 @@
 
 use super::{
     Db,
+    outbox::LANE_SEQUENCE,
+    pauses::{self, Pause},
     sql::{Sql, args},
 };
 use crate::domain::kernel::{
@@ -62,6 +64,8 @@ pub struct Queue {
     pub uncertain: i64,
     /// Issues that are paused, the latest first, at most one more than [`PAUSED_MAX`].
     pub paused: Vec<Paused>,
+    /// Sequences that rest.
+    pub resting: Vec<Pause>,
 }
 
 /// Reads how the queue stands at `now_ms`.
@@ -72,8 +76,9 @@ pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
     let oldest: Option<(Option<i64>,)> = db
         .opt(
             "SELECT MIN(d.due_ms) FROM delivery d LEFT JOIN issue i ON i.id = d.issue_id
-             WHERE d.state = 'ready' AND d.due_ms <= $1 AND (i.id IS NULL OR i.control = 'running')",
-            args![now_ms],
+             WHERE d.state = 'ready' AND d.due_ms <= $1 AND (i.id IS NULL OR i.control = 'running')
+               AND (d.lane <> $2 OR NOT EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = d.scope))",
+            args![now_ms, LANE_SEQUENCE],
         )
         .await?;
     let stuck: Vec<(String, i64)> = db
@@ -94,6 +99,7 @@ pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
         dead: count(&stuck, "dead"),
         uncertain: count(&stuck, "uncertain"),
         paused,
+        resting: pauses::all(db).await?,
     })
 }
 

@@ -146,3 +146,54 @@ pub async fn busy(db: &Db) -> Result<Vec<String>> {
         .await?;
     Ok(rows.into_iter().map(|(sequence,)| sequence).collect())
 }
+
+/// What people between two keys, both included, were sent of sequences between two instants: person, sequence, and when it
+/// was promised, or made if that was more than `late_ms` later. What reached nobody is left out.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn sent_between(
+    db: &Db,
+    people: (&str, &str),
+    span: (UtcMs, UtcMs),
+    late_ms: i64,
+) -> Result<Vec<(String, String, UtcMs)>> {
+    db.all(
+        "SELECT e.person, e.sequence,
+             CASE WHEN d.created_ms - d.promised_ms > $5 THEN d.created_ms ELSE d.promised_ms END
+         FROM enrolment e JOIN enrolment_step s ON s.enrolment_id = e.id JOIN delivery d ON d.id = s.delivery_id
+         WHERE e.person >= $1 AND e.person <= $2 AND s.at_ms >= $3 AND s.at_ms < $4
+           AND d.state NOT IN ('failed', 'suppressed', 'cancelled', 'expired')
+         ORDER BY e.person, s.at_ms, s.step",
+        args![people.0, people.1, span.0, span.1, late_ms],
+    )
+    .await
+}
+
+/// What people between two keys, both included, wait for in sequences between two instants: person, sequence, when.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn waiting_between(
+    db: &Db,
+    people: (&str, &str),
+    span: (UtcMs, UtcMs),
+) -> Result<Vec<(String, String, UtcMs)>> {
+    db.all(
+        "SELECT person, sequence, due_ms FROM enrolment
+         WHERE person >= $1 AND person <= $2 AND state = 'inside' AND due_ms >= $3 AND due_ms < $4
+         ORDER BY person, due_ms, sequence",
+        args![people.0, people.1, span.0, span.1],
+    )
+    .await
+}
+
+/// The leads with this address, one a partner at most: their keys, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn leads_at(db: &Db, email_key: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> =
+        db.all("SELECT id FROM lead WHERE email_key = $1 ORDER BY id LIMIT 100", args![email_key]).await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
+}

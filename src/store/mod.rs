@@ -23,6 +23,7 @@ pub mod lock;
 pub mod nodes;
 pub mod outbox;
 pub mod partners;
+pub mod pauses;
 pub mod progress;
 pub mod promises;
 pub mod queue;

@@ -57,6 +57,31 @@ pub async fn renew(
     Ok(renewed.into_iter().max())
 }
 
+/// The same for what waits of a sequence.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn renew_sequence(
+    tx: &mut Tx,
+    sequence: &str,
+    expires_ms: UtcMs,
+    after: Option<&Place>,
+    rows: i64,
+) -> Result<Option<Place>> {
+    let (due_ms, id) = Place::bound(after);
+    let renewed: Vec<Place> = tx
+        .all(
+            "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END WHERE id IN (
+                 SELECT id FROM delivery WHERE live AND issue_id IS NULL AND lane = $6 AND scope = $1
+                   AND due_ms >= $3 AND (due_ms, id) > ($3, $4)
+                 ORDER BY due_ms, id LIMIT $5)
+             RETURNING due_ms, id",
+            args![sequence, expires_ms, due_ms, id, rows, LANE_SEQUENCE],
+        )
+        .await?;
+    Ok(renewed.into_iter().max())
+}
+
 /// Lets issues that were done go on when something of theirs waits again.
 ///
 /// # Errors

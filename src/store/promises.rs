@@ -94,6 +94,26 @@ pub async fn entered(db: &Db, newsletter: &str, since_local: &str) -> Result<Vec
     Ok(rows.into_iter().map(|(nominal,)| nominal).collect())
 }
 
+/// Whether [`close_hopeless`] has anything to do.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn has_hopeless(db: &Db, now_ms: UtcMs) -> Result<bool> {
+    let found: Option<(i64,)> = db
+        .opt(
+            "SELECT CAST(1 AS BIGINT) FROM promise
+             WHERE NOT closed AND (
+                 (due_ms < $1 AND due_ms + on_time_ms < $1 AND (issue_id IS NULL OR because IS NOT NULL))
+                 OR (issue_id IS NULL AND EXISTS (
+                     SELECT 1 FROM issue i
+                     WHERE i.newsletter = promise.newsletter AND i.nominal_date = substr(promise.nominal_local, 1, 10))))
+             LIMIT 1",
+            args![now_ms],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// Closes promises that nothing can keep any more: whose window is over, and that have no issue or were given up. Returns
 /// how many.
 ///

@@ -28,8 +28,8 @@ macro_rules! start_picked {
              state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END,
              live = NOT (unwanted OR expires_ms < $1)
          FROM pick WHERE id = pick_id
-         RETURNING id, token, attempt, tries, issue_id, lane, site, message_id, due_ms, promised_ms, email, recipient_name,
-             rendition_id, expires_ms, state"
+         RETURNING id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, email,
+             recipient_name, rendition_id, expires_ms, state"
     };
 }
 
@@ -48,6 +48,8 @@ pub struct Claimed {
     pub issue_id: Option<String>,
     /// Its lane (`outbox::LANE_URGENT` and others).
     pub lane: i64,
+    /// What stops it, such as the sequence it belongs to.
+    pub scope: String,
     /// The recipient's domain.
     pub site: String,
     /// Message-ID without angle brackets, the same for every try.
@@ -78,6 +80,19 @@ impl Claimed {
     pub fn start(&self) -> (String, i64) {
         (self.id.clone(), self.token)
     }
+
+    /// What it is a part of, which is paused and counted as a whole: its issue, or its sequence.
+    pub fn whole(&self) -> Option<String> {
+        match &self.issue_id {
+            Some(issue) => Some(issue.clone()),
+            None => (self.lane == LANE_SEQUENCE).then(|| sequence_key(&self.scope)),
+        }
+    }
+}
+
+/// What a sequence is counted under, beside issues by their ids.
+pub fn sequence_key(slug: &str) -> String {
+    format!("sequence:{slug}")
 }
 
 /// Issues whose deliveries may be started, the one frozen first before the others; at most 100.
@@ -179,7 +194,7 @@ pub async fn start_issue(
     Ok(Started::of(rows))
 }
 
-/// The same for the single mails of a lane.
+/// The same for the single mails of a lane, but for those of sequences that rest.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -188,6 +203,30 @@ pub async fn start_single(
     node: NodeId,
     now_ms: UtcMs,
     lane: i64,
+    limit: i64,
+) -> Result<Started> {
+    start_lane(tx, node, now_ms, (lane, None), limit).await
+}
+
+/// The same for one sequence.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn start_sequence(
+    tx: &mut Tx,
+    node: NodeId,
+    now_ms: UtcMs,
+    sequence: &str,
+    limit: i64,
+) -> Result<Started> {
+    start_lane(tx, node, now_ms, (LANE_SEQUENCE, Some(sequence)), limit).await
+}
+
+async fn start_lane(
+    tx: &mut Tx,
+    node: NodeId,
+    now_ms: UtcMs,
+    (lane, scope): (i64, Option<&str>),
     limit: i64,
 ) -> Result<Started> {
     let rows = tx
@@ -200,10 +239,12 @@ pub async fn start_single(
                                AND (s.expires_ms IS NULL OR s.expires_ms > $1)) AS unwanted
                      FROM delivery
                      WHERE live AND issue_id IS NULL AND lane = $4 AND due_ms <= $1 AND state = 'ready'
+                       AND ($5 IS NULL OR scope = $5)
+                       AND (lane <> $6 OR NOT EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = delivery.scope))
                      ORDER BY due_ms, id LIMIT $2",
                 start_picked!()
             ),
-            args![now_ms, limit, node.to_string(), lane],
+            args![now_ms, limit, node.to_string(), lane, scope, LANE_SEQUENCE],
         )
         .await?;
     Ok(Started::of(rows))
@@ -244,8 +285,8 @@ pub(super) async fn return_to_queue<'a>(
 /// Those of [`Db::opt`].
 pub async fn peek(db: &Db, id: &str) -> Result<Option<Claimed>> {
     db.opt(
-        "SELECT id, token, attempt, tries, issue_id, lane, site, message_id, due_ms, promised_ms, email, recipient_name,
-             rendition_id, expires_ms, state
+        "SELECT id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, email,
+             recipient_name, rendition_id, expires_ms, state
          FROM delivery WHERE id = $1",
         args![id],
     )
@@ -400,8 +441,9 @@ pub async fn next_due_ms(db: &Db, issues: &[String]) -> Result<Option<UtcMs>> {
     for lane in [LANE_URGENT, LANE_SEQUENCE] {
         let first: Option<(Option<i64>,)> = db
             .opt(
-                "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id IS NULL AND lane = $1 AND state = 'ready'",
-                args![lane],
+                "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id IS NULL AND lane = $1 AND state = 'ready'
+                   AND (lane <> $2 OR NOT EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = delivery.scope))",
+                args![lane, LANE_SEQUENCE],
             )
             .await?;
         next = [next, first.and_then(|(due_ms,)| due_ms)].into_iter().flatten().min();

@@ -188,6 +188,8 @@ fn console_routes() -> Routes {
         .route("/console/messages", get(console::messages::page))
         .route("/console/sequences", get(console::sequences::list))
         .route("/console/sequences/{slug}", get(console::sequences::page))
+        .route("/console/sequences/{slug}/pause", post(console::sequences::pause))
+        .route("/console/sequences/{slug}/resume", post(console::sequences::resume))
         .route("/console/sequences/{slug}/people/{enrolment}/out", post(console::sequences::take_out))
         .route("/console/revisions/{*file}", get(console::revisions::page))
         .route("/console/diff/{*file}", get(console::diff::page))

@@ -1,9 +1,11 @@
-//! What a person had and is promised, against the budget of `rules/frequency.toml`.
+//! What a person had and is promised, of newsletters and of sequences, against the budget of `rules/frequency.toml`.
 
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
+
+use chrono_tz::Tz;
 
 use super::{
     audience::stopped,
@@ -12,37 +14,69 @@ use super::{
 };
 use crate::{
     domain::{
-        content::rules::{FrequencyLimit, FrequencyRules},
+        content::{
+            Library,
+            rules::{FrequencyLimit, FrequencyRules},
+        },
         kernel::{
             Result,
-            clock::{DAY_MS, UtcMs, utc},
+            clock::{DAY_MS, HOUR_MS, UtcMs, utc},
         },
         partner::{Contact, Partner},
         program::{AudienceRule, Cadence, frequency},
     },
     store::{
-        audience as stored, issues,
+        audience as stored, issues, journeys,
         promises::{self, NewPromise},
-        suppressions::Suppression,
+        suppressions::{self, ALL, Suppression},
     },
 };
 
 /// Dates of a newsletter that are looked at within the longest span, at most.
 const DATES_MAX: usize = 400;
+/// A message of a sequence that was made so much later than it was promised counts from when it was made.
+const LATE_MS: i64 = HOUR_MS;
 
-/// The budget, for one date of one newsletter.
+/// The budget, for one date of one newsletter, or for the messages of one sequence.
 pub(super) struct Budget<'a> {
     rules: &'a FrequencyRules,
-    /// Fixed issues within the longest span, with their newsletters' titles.
+    /// The titles of newsletters and sequences.
+    titles: BTreeMap<&'a str, &'a str>,
+    /// Fixed issues between the two instants, with their newsletters' titles.
     issues: Vec<(String, String)>,
     /// Newsletters that this one leaves room for.
     before: Vec<Before<'a>>,
-    had: Mutex<HashMap<String, Vec<(UtcMs, usize)>>>,
+    /// Sequences that this one leaves room for.
+    sequences_before: Vec<&'a str>,
+    /// From when until when others are looked at.
+    span: (UtcMs, UtcMs),
+    had: Mutex<HashMap<String, Vec<(UtcMs, Had)>>>,
+}
+
+/// What somebody had or is promised.
+enum Had {
+    /// A fixed issue, by its place in the list of them.
+    Issue(usize),
+    /// A message of the sequence with this slug.
+    Message(String),
+}
+
+/// Somebody in a sequence.
+pub(super) struct Traveller<'b> {
+    /// The contact's or lead's key.
+    pub(super) key: &'b str,
+    /// The contact; none for a lead.
+    pub(super) contact: Option<&'b Contact>,
+    /// Whose partner.
+    pub(super) partner: &'b Partner,
+    /// Where they live.
+    pub(super) zone: Tz,
 }
 
 /// A newsletter that comes first, and its dates that are not fixed yet.
 struct Before<'a> {
-    title: String,
+    slug: &'a str,
+    title: &'a str,
     rule: AudienceRule,
     dates: Vec<PromisedHours<'a>>,
     stopped: HashMap<String, Suppression>,
@@ -78,44 +112,72 @@ impl<'a> Budget<'a> {
         letter: Letter<'a>,
         nominal: chrono::NaiveDateTime,
     ) -> Result<Option<Self>> {
-        let rules = &letter.library.rules.frequency;
+        let (about_ms, slug) = (nominal.and_utc().timestamp_millis(), letter.asset.slug());
+        let date = nominal.date().to_string();
+        let loaded = Self::around(ctx, letter.library, slug, (about_ms, about_ms), Some(&date)).await?;
+        let Some(mut budget) = loaded else { return Ok(None) };
+        for before in &mut budget.before {
+            before.stopped = stopped(ctx, before.slug).await?;
+        }
+        Ok(Some(budget))
+    }
+
+    /// What bears on messages of the sequence `slug` that leave between two instants; none where nothing is limited.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn of_sequence(
+        ctx: &Context,
+        library: &'a Library,
+        slug: &str,
+        leaves: (UtcMs, UtcMs),
+    ) -> Result<Option<Self>> {
+        Self::around(ctx, library, slug, leaves, None).await
+    }
+
+    async fn around(
+        ctx: &Context,
+        library: &'a Library,
+        slug: &str,
+        leaves: (UtcMs, UtcMs),
+        but_date: Option<&str>,
+    ) -> Result<Option<Self>> {
+        let rules = &library.rules.frequency;
         if rules.is_empty() {
             return Ok(None);
         }
         let span_ms = i64::from(rules.days()) * DAY_MS;
-        let about_ms = nominal.and_utc().timestamp_millis();
-        let (from_ms, until_ms) = (about_ms - span_ms - DAY_MS, about_ms + span_ms + DAY_MS);
-        let slug = letter.asset.slug();
-        let titles: BTreeMap<&str, String> = letter
-            .library
-            .newsletters()
-            .map(|(asset, _)| (asset.slug(), asset.front.title.as_str().to_owned()))
+        let (from_ms, until_ms) = (leaves.0 - span_ms - DAY_MS, leaves.1 + span_ms + DAY_MS);
+        let newsletters = library.newsletters().map(|(asset, _)| asset);
+        let titles: BTreeMap<&str, &str> = newsletters
+            .chain(library.sequences().map(|(asset, _)| asset))
+            .map(|asset| (asset.slug(), asset.front.title.as_str()))
             .collect();
-        let date = nominal.date().to_string();
         let mut near = Vec::new();
         for (id, newsletter, nominal_date) in promises::issues_between(&ctx.db, from_ms, until_ms).await? {
-            if newsletter == slug && nominal_date == date {
+            if newsletter == slug && but_date == Some(nominal_date.as_str()) {
                 continue;
             }
-            let title = titles.get(newsletter.as_str()).cloned().unwrap_or_else(|| newsletter.clone());
+            let title = titles.get(newsletter.as_str()).copied().unwrap_or(&newsletter);
             near.push((id, format!("{title} of {nominal_date}")));
         }
+        let own = rules.rank(slug);
         let mut before = Vec::new();
-        for (asset, newsletter) in letter.library.newsletters() {
-            if rules.rank(asset.slug()) >= rules.rank(slug) {
-                continue;
-            }
+        for (asset, newsletter) in library.newsletters().filter(|(asset, _)| rules.rank(asset.slug()) < own) {
             let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
-            let of = Letter { library: letter.library, asset, newsletter };
-            let dates = dates(ctx, of, &cadence, from_ms, until_ms).await?;
+            let of = Letter { library, asset, newsletter };
             before.push(Before {
-                title: asset.front.title.as_str().to_owned(),
+                slug: asset.slug(),
+                title: asset.front.title.as_str(),
                 rule: AudienceRule::from(&newsletter.audience),
-                dates,
-                stopped: stopped(ctx, asset.slug()).await?,
+                dates: dates(ctx, of, &cadence, from_ms, until_ms).await?,
+                stopped: HashMap::new(),
             });
         }
-        Ok(Some(Self { rules, issues: near, before, had: Mutex::default() }))
+        let sequences = library.sequences().map(|(asset, _)| asset.slug());
+        let sequences_before = sequences.filter(|slug| rules.rank(slug) < own).collect();
+        let span = (from_ms, until_ms);
+        Ok(Some(Self { rules, titles, issues: near, before, sequences_before, span, had: Mutex::default() }))
     }
 
     /// Looks up what people between two keys had, before they are asked about.
@@ -123,11 +185,14 @@ impl<'a> Budget<'a> {
     /// # Errors
     /// Those of the store.
     pub(super) async fn turn_to(&self, ctx: &Context, after: &str, through: &str) -> Result<()> {
-        let mut had: HashMap<String, Vec<(UtcMs, usize)>> = HashMap::new();
+        let mut had: HashMap<String, Vec<(UtcMs, Had)>> = HashMap::new();
         for (at, (id, _)) in self.issues.iter().enumerate() {
             for (contact_id, due_ms) in stored::due_between(&ctx.db, id, after, through).await? {
-                had.entry(contact_id).or_default().push((due_ms, at));
+                had.entry(contact_id).or_default().push((due_ms, Had::Issue(at)));
             }
+        }
+        for (person, sequence, at_ms) in self.messages(ctx, (after, through)).await? {
+            had.entry(person).or_default().push((at_ms, Had::Message(sequence)));
         }
         *self.had.lock().unwrap_or_else(PoisonError::into_inner) = had;
         Ok(())
@@ -142,25 +207,83 @@ impl<'a> Budget<'a> {
         due_ms: UtcMs,
     ) -> Option<Spent> {
         let had = self.had.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut others: Vec<(UtcMs, Other<'_>)> = had
-            .get(contact_id)
-            .into_iter()
-            .flatten()
-            .filter_map(|(due_ms, at)| Some((*due_ms, Other::Fixed(&self.issues.get(*at)?.1))))
-            .collect();
-        drop(had);
-        for before in self.before.iter().filter(|before| before.wants(contact, partner)) {
-            let zone = contact.zone.unwrap_or(partner.zone);
-            let promises = before.dates.iter().map(|hours| hours.of(partner, zone));
-            let due = promises.filter(|promise| !promise.skipped);
-            others.extend(due.map(|promise| (promise.due_ms, Other::Promised(&before.title, promise))));
+        let mut others: Vec<(UtcMs, Other<'_>)> =
+            had.get(contact_id).into_iter().flatten().map(|(at_ms, had)| (*at_ms, self.other(had))).collect();
+        let zone = contact.zone.unwrap_or(partner.zone);
+        let key = contact.email.base_key();
+        for before in self.before.iter().filter(|before| !before.stopped.contains_key(&key)) {
+            others.extend(before.promised_to(contact, partner, zone));
         }
-        let times: Vec<UtcMs> = others.iter().map(|(due_ms, _)| *due_ms).collect();
+        self.broken(others, due_ms, zone)
+    }
+
+    /// Why somebody in a sequence may get no message at `at_ms`, if so, and the first moment from then on at which they may:
+    /// of those that are an `hour` for it, which gives that moment or the next one.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn full(
+        &self,
+        ctx: &Context,
+        who: &Traveller<'_>,
+        at_ms: UtcMs,
+        hour: impl Fn(UtcMs) -> UtcMs,
+    ) -> Result<Option<(Spent, UtcMs)>> {
+        let mut had = Vec::new();
+        if who.contact.is_some() {
+            let ids: Vec<&str> = self.issues.iter().map(|(id, _)| id.as_str()).collect();
+            for (issue, due_ms) in stored::due_of(&ctx.db, who.key, &ids).await? {
+                had.extend(ids.iter().position(|id| *id == issue).map(|place| (due_ms, Had::Issue(place))));
+            }
+        }
+        let messages = self.messages(ctx, (who.key, who.key)).await?;
+        had.extend(messages.into_iter().map(|(_, sequence, at_ms)| (at_ms, Had::Message(sequence))));
+        let mut others: Vec<(UtcMs, Other<'_>)> =
+            had.iter().map(|(at_ms, had)| (*at_ms, self.other(had))).collect();
+        if let Some(contact) = who.contact.filter(|_| !self.before.is_empty()) {
+            let no = suppressions::of(&ctx.db, ctx.now_ms(), contact.email.as_str()).await?;
+            let gets = |before: &&Before<'_>| !no.iter().any(|no| no.scope == ALL || no.scope == before.slug);
+            for before in self.before.iter().filter(gets) {
+                others.extend(before.promised_to(contact, who.partner, who.zone));
+            }
+        }
+        let times: Vec<UtcMs> = others.iter().map(|(at_ms, _)| *at_ms).collect();
+        let Some(spent) = self.broken(others, at_ms, who.zone) else { return Ok(None) };
+        Ok(Some((spent, frequency::first_allowed(&self.rules.limits, at_ms, &times, hour))))
+    }
+
+    /// What people between two keys, both included, were sent of sequences, and what is promised to them by those that come
+    /// first: person, sequence, when.
+    async fn messages(&self, ctx: &Context, people: (&str, &str)) -> Result<Vec<(String, String, UtcMs)>> {
+        let mut all = journeys::sent_between(&ctx.db, people, self.span, LATE_MS).await?;
+        if !self.sequences_before.is_empty() {
+            let waiting = journeys::waiting_between(&ctx.db, people, self.span).await?;
+            all.extend(
+                waiting
+                    .into_iter()
+                    .filter(|(_, sequence, _)| self.sequences_before.contains(&sequence.as_str())),
+            );
+        }
+        Ok(all)
+    }
+
+    fn other<'b>(&'b self, had: &'b Had) -> Other<'b> {
+        match had {
+            Had::Issue(place) => Other::Fixed(self.issues.get(*place).map_or("", |(_, title)| title)),
+            Had::Message(sequence) => {
+                Other::Message(self.titles.get(sequence.as_str()).copied().unwrap_or(sequence))
+            }
+        }
+    }
+
+    /// The limit that a message at `due_ms` would break beside `others`, if there is one.
+    fn broken(&self, mut others: Vec<(UtcMs, Other<'_>)>, due_ms: UtcMs, zone: Tz) -> Option<Spent> {
+        let times: Vec<UtcMs> = others.iter().map(|(at_ms, _)| *at_ms).collect();
         let (limit, _) = frequency::broken(&self.rules.limits, due_ms, &times)?;
         let span_ms = i64::from(limit.days) * DAY_MS;
         others.retain(|(at_ms, _)| (at_ms - due_ms).abs() < span_ms);
         others.sort_by_key(|(at_ms, _)| *at_ms);
-        Some(Spent { limit, titles: others.iter().map(|(_, other)| other.title()).collect() })
+        Some(Spent { limit, titles: others.iter().map(|(at_ms, other)| other.title(*at_ms, zone)).collect() })
     }
 }
 
@@ -170,24 +293,33 @@ enum Other<'b> {
     Fixed(&'b str),
     /// A promise of a newsletter that comes first.
     Promised(&'b str, Arc<NewPromise>),
+    /// A message of a sequence, by its title.
+    Message(&'b str),
 }
 
 impl Other<'_> {
-    fn title(&self) -> String {
+    fn title(&self, at_ms: UtcMs, zone: Tz) -> String {
         match self {
             Self::Fixed(title) => (*title).to_owned(),
             Self::Promised(title, promise) => {
                 format!("{title} of {}", promise.nominal_local.get(..10).unwrap_or_default())
+            }
+            Self::Message(title) => {
+                format!("{title} of {}", utc(at_ms).with_timezone(&zone).format("%Y-%m-%d"))
             }
         }
     }
 }
 
 impl Before<'_> {
-    fn wants(&self, contact: &Contact, partner: &Partner) -> bool {
-        self.rule.admits(partner)
-            && self.rule.roles.concern(contact.roles)
-            && !self.stopped.contains_key(&contact.email.base_key())
+    /// What it promises to somebody, and when; whatever they do not want.
+    fn promised_to(&self, contact: &Contact, partner: &Partner, zone: Tz) -> Vec<(UtcMs, Other<'_>)> {
+        if !self.rule.admits(partner) || !self.rule.roles.concern(contact.roles) {
+            return Vec::new();
+        }
+        let promises = self.dates.iter().map(|hours| hours.of(partner, zone));
+        let due = promises.filter(|promise| !promise.skipped);
+        due.map(|promise| (promise.due_ms, Other::Promised(self.title, promise))).collect()
     }
 }
 

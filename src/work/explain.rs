@@ -4,7 +4,10 @@
 
 use serde::Serialize;
 
-use super::messages::{self, MessageTold};
+use super::{
+    journeys::{self, JourneyTold},
+    messages::{self, MessageTold},
+};
 use crate::{
     domain::{
         delivery::{
@@ -52,6 +55,8 @@ pub struct Explanation {
     pub suppressions: Vec<SuppressionTold>,
     /// Key messages that they were told, over all mails.
     pub messages: Vec<MessageTold>,
+    /// The sequences that they are or were inside.
+    pub sequences: Vec<JourneyTold>,
 }
 
 /// The issue.
@@ -232,23 +237,14 @@ pub async fn explain(
     let decided = audience::decided(db, &issue.id, &contact_id).await?;
     let told = deliveries::to_person(db, &issue.id, &contact_id, &address).await?;
     let relay_faults = nodes::relay_faults(db).await?;
+    let paused = issue.control == Control::Paused.as_str();
+    let because = issue.paused_because.as_ref().map(|why| format!("it was paused because {why}"));
+    let holding = Holding { paused, because, relay_faults: &relay_faults };
     let mut made = Vec::new();
     let mut done = Vec::new();
-    for delivery in told {
-        done.extend(events::of_delivery(db, &delivery.id).await?);
-        let tries = attempts::of_delivery(db, &delivery.id).await?;
-        let mut told = delivery_told(issue, delivery, tries, now_ms);
-        // Of what is not due yet, a relay's trouble says nothing; unless that is what the last try ended with.
-        let is_due = told.next_ms.is_none_or(|next_ms| next_ms <= now_ms)
-            || told.attempts.last().is_some_and(|attempt| attempt.class == "host");
-        if told.state == DeliveryState::Ready.as_str() && is_due {
-            told.next = [told.next]
-                .into_iter()
-                .chain(holding_up(issue, &relay_faults, now_ms))
-                .collect::<Vec<_>>()
-                .join("; ");
-        }
-        made.push(told);
+    for told in told {
+        done.extend(events::of_delivery(db, &told.id).await?);
+        made.push(delivery(db, told, &holding, now_ms).await?);
     }
     done.sort_by(|a, b| (a.at_ms, &a.id).cmp(&(b.at_ms, &b.id)));
     let rendition = match decided.as_ref().and_then(|decided| decided.rendition_id.as_deref()) {
@@ -263,6 +259,8 @@ pub async fn explain(
     };
     let stopped = suppressions::of(db, now_ms, &address).await?;
     let messages = messages::of_person(db, &contact_id).await?;
+    let sequences =
+        journeys::of_person(db, now_ms, person.as_ref().map(|known| known.id.as_str()), &address).await?;
     Ok(Explanation {
         decision: decision_told(issue, decided, person.as_ref(), asked, !made.is_empty()),
         issue: IssueTold {
@@ -290,10 +288,12 @@ pub async fn explain(
                 since_ms: entry.created_ms,
             })
             .collect(),
+        sequences,
     })
 }
 
-fn person_told(known: Known) -> PersonTold {
+/// Somebody as they are told of.
+pub(super) fn person_told(known: Known) -> PersonTold {
     PersonTold {
         id: known.id,
         name: known.name,
@@ -379,15 +379,38 @@ fn before_release(issue: &Issue) -> String {
     }
 }
 
-fn delivery_told(issue: &Issue, delivery: Told, tries: Vec<Attempt>, now_ms: UtcMs) -> DeliveryTold {
+/// What may hold messages up.
+pub(super) struct Holding<'a> {
+    /// Whether what they are a part of is paused.
+    pub(super) paused: bool,
+    /// Why.
+    pub(super) because: Option<String>,
+    /// Relays that cannot be talked to.
+    pub(super) relay_faults: &'a [RelayFault],
+}
+
+/// One message with every try, and what holds it up.
+pub(super) async fn delivery(
+    db: &Db,
+    delivery: Told,
+    holding: &Holding<'_>,
+    now_ms: UtcMs,
+) -> Result<DeliveryTold> {
+    let tries = attempts::of_delivery(db, &delivery.id).await?;
+    let mut told = delivery_told(holding.paused, delivery, tries, now_ms);
+    // Of what is not due yet, a relay's trouble says nothing; unless that is what the last try ended with.
+    let is_due = told.next_ms.is_none_or(|next_ms| next_ms <= now_ms)
+        || told.attempts.last().is_some_and(|attempt| attempt.class == "host");
+    if told.state == DeliveryState::Ready.as_str() && is_due {
+        told.next = [told.next].into_iter().chain(holding_up(holding, now_ms)).collect::<Vec<_>>().join("; ");
+    }
+    Ok(told)
+}
+
+fn delivery_told(paused: bool, delivery: Told, tries: Vec<Attempt>, now_ms: UtcMs) -> DeliveryTold {
     let state = DeliveryState::parse(&delivery.state);
     let outlook = state.map(|state| {
-        let standing = Standing {
-            state,
-            attempts: delivery.attempt,
-            due_ms: delivery.due_ms,
-            paused: issue.control == Control::Paused.as_str(),
-        };
+        let standing = Standing { state, attempts: delivery.attempt, due_ms: delivery.due_ms, paused };
         standing.outlook(now_ms)
     });
     let last = tries.last().map(|attempt| attempt.outcome.clone());
@@ -429,13 +452,14 @@ fn delivery_told(issue: &Issue, delivery: Told, tries: Vec<Attempt>, now_ms: Utc
     }
 }
 
-/// What holds up a message that waits: why its issue was paused, relays that cannot be talked to.
-fn holding_up(issue: &Issue, relay_faults: &[RelayFault], now_ms: UtcMs) -> Vec<String> {
-    if issue.control == Control::Paused.as_str() {
-        return issue.paused_because.iter().map(|why| format!("it was paused because {why}")).collect();
+/// What holds up a message that waits: why it was paused, relays that cannot be talked to.
+fn holding_up(holding: &Holding<'_>, now_ms: UtcMs) -> Vec<String> {
+    if holding.paused {
+        return holding.because.clone().into_iter().collect();
     }
     let minutes = |since_ms: UtcMs| (now_ms - since_ms).max(0) / MINUTE_MS;
-    relay_faults
+    holding
+        .relay_faults
         .iter()
         .map(|fault| {
             format!(

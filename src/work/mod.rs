@@ -28,6 +28,7 @@ pub mod handoff;
 pub mod holders;
 mod images;
 pub mod import;
+pub mod journeys;
 pub mod kept;
 pub mod lead_card;
 pub mod link_book;

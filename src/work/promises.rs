@@ -183,9 +183,12 @@ pub(super) async fn watch(
 /// Those of the store; what was counted before stays counted.
 pub(super) async fn count(ctx: &Context) -> Result<()> {
     let now_ms = ctx.now_ms();
-    let mut tx = ctx.db.begin().await?;
-    promises::close_hopeless(&mut tx, now_ms).await?;
-    tx.commit().await?;
+    // Looked at first: every node counts, and writing where nothing is to be closed would keep others waiting for the writer.
+    if promises::has_hopeless(&ctx.db, now_ms).await? {
+        let mut tx = ctx.db.begin().await?;
+        promises::close_hopeless(&mut tx, now_ms).await?;
+        tx.commit().await?;
+    }
     for issue_id in promises::uncounted(&ctx.db, now_ms, now_ms - COUNT_AGAIN_MS).await? {
         let counts = promises::count(&ctx.db, &issue_id, now_ms).await?;
         let mut tx = ctx.db.begin().await?;

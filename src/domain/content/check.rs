@@ -226,15 +226,17 @@ impl Check<'_> {
         f.finish()
     }
 
-    /// Newsletters that the frequency rules name and that are not there.
+    /// Newsletters and sequences that the frequency rules name and that are not there.
     fn frequency(&self) -> Vec<Finding> {
         let mut f = Findings::new(FREQUENCY, "");
+        let newsletters = self.library.newsletters().map(|(asset, _)| asset.slug());
+        let known: Vec<&str> =
+            newsletters.chain(self.library.sequences().map(|(asset, _)| asset.slug())).collect();
         for named in &self.library.rules.frequency.priority {
             let slug = named.as_str();
-            if !self.library.newsletters().any(|(asset, _)| asset.slug() == slug) {
-                let known: Vec<&str> = self.library.newsletters().map(|(asset, _)| asset.slug()).collect();
-                let fix = did_you_mean(slug, known);
-                f.add(codes::BAD_VALUE, named.place, format!("there is no newsletter `{slug}`"), fix);
+            if !known.contains(&slug) {
+                let message = format!("there is no newsletter and no sequence `{slug}`");
+                f.add(codes::BAD_VALUE, named.place, message, did_you_mean(slug, known.iter().copied()));
             }
         }
         f.finish()

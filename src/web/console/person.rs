@@ -1,4 +1,4 @@
-//! One person and one issue: the whole chain, as `partnercast explain` tells it.
+//! One person and one issue: the whole chain, and their sequences, as `partnercast explain` tells it.
 
 use std::sync::Arc;
 
@@ -25,6 +25,7 @@ use crate::{
     work::{
         Context,
         explain::{self, AttemptTold, DeliveryTold, EventTold, Explanation},
+        journeys::JourneyTold,
         messages::MessageTold,
     },
 };
@@ -56,6 +57,40 @@ pub struct View {
     pub suppressions: Vec<Fact>,
     /// Key messages they were told: `4 of 7`, and when the last time.
     pub messages: Vec<Fact>,
+    /// The sequences that they are or were inside.
+    pub journeys: Vec<Journey>,
+}
+
+/// A sequence that somebody is or was inside.
+#[derive(Debug, Serialize)]
+pub struct Journey {
+    /// Its slug.
+    pub sequence: String,
+    /// Its page.
+    pub href: String,
+    /// Inside, finished or left.
+    pub badge: Badge,
+    /// Why they entered.
+    pub because: String,
+    /// When.
+    pub entered: Moment,
+    /// What they had, then what comes next or how it ended.
+    pub lines: Vec<JourneyLine>,
+}
+
+/// A step of it, or its end.
+#[derive(Debug, Serialize)]
+pub struct JourneyLine {
+    /// Its name.
+    pub what: String,
+    /// What became of it.
+    pub badge: Badge,
+    /// When.
+    pub at: Moment,
+    /// Why.
+    pub text: String,
+    /// Every try of its message, a sentence each.
+    pub tries: Vec<String>,
 }
 
 /// A message.
@@ -171,6 +206,7 @@ fn view(ctx: &Context, told: Explanation) -> View {
                 )
             })
             .collect(),
+        journeys: told.sequences.into_iter().map(|told| journey(told, zone)).collect(),
         issue_href,
     }
 }
@@ -188,6 +224,58 @@ fn told_message(ctx: &Context, told: &MessageTold, zone: Tz) -> Fact {
         told.last_subject
     );
     Fact::new(rules.title(&told.message), value)
+}
+
+fn journey(told: JourneyTold, zone: Tz) -> Journey {
+    let at = |ms: UtcMs| Moment::full(ms, zone);
+    let mut lines: Vec<JourneyLine> = told
+        .steps
+        .into_iter()
+        .map(|step| {
+            let state = step.delivery.as_ref().map(|made| made.state.clone());
+            let tone = state.as_deref().and_then(DeliveryState::parse).map_or("", delivery_tone);
+            let tries = step.delivery.iter().flat_map(|made| {
+                let tries = made.attempts.iter().map(|tried| {
+                    format!(
+                        "try {}, {}: {} ({})",
+                        tried.no,
+                        at(tried.ended_ms).text,
+                        tried.reply,
+                        tried.means
+                    )
+                });
+                tries.chain([made.next.clone()])
+            });
+            JourneyLine {
+                what: step.step,
+                badge: Badge::new(tone, state.unwrap_or(step.outcome)),
+                at: at(step.at_ms),
+                text: step.because,
+                tries: tries.collect(),
+            }
+        })
+        .collect();
+    let line = |what: String, badge, ms, text: Option<String>| JourneyLine {
+        what,
+        badge,
+        at: at(ms),
+        text: text.unwrap_or_default(),
+        tries: Vec::new(),
+    };
+    lines
+        .extend(told.next.map(|next| line(next.step, Badge::new("brand", "next"), next.due_ms, next.detail)));
+    let tone = if told.state == "finished" { "good" } else { "" };
+    lines.extend(
+        told.ended_ms.map(|ms| line("The end".into(), Badge::new(tone, told.state.as_str()), ms, told.left)),
+    );
+    Journey {
+        href: format!("/console/sequences/{}", told.sequence),
+        sequence: told.sequence,
+        badge: Badge::new(if told.state == "inside" { "brand" } else { tone }, told.state),
+        because: told.because,
+        entered: at(told.entered_ms),
+        lines,
+    }
 }
 
 fn delivery(made: DeliveryTold, issue_href: &str, zone: Tz) -> Delivery {
@@ -311,6 +399,29 @@ impl View {
                 "4 of 7, last on 9 February (read, watch) by “Margins”",
             )],
             suppressions: vec![Fact::new("fold-forward", "unsubscribed, since 4 December")],
+            journeys: vec![Journey {
+                sequence: "welcome".into(),
+                href: "#".into(),
+                badge: Badge::new("brand", "inside"),
+                because: "you are: sales, Northlight MSP".into(),
+                entered: at(0),
+                lines: vec![
+                    JourneyLine {
+                        what: "hello".into(),
+                        badge: Badge::new("good", "accepted"),
+                        at: at(20),
+                        text: "you are: sales, Northlight MSP".into(),
+                        tries: vec!["try 1, 9 January, 09:00: 250 2.0.0 ok (taken by the next hop)".into()],
+                    },
+                    JourneyLine {
+                        what: "one-restore".into(),
+                        badge: Badge::new("brand", "next"),
+                        at: at(9_000),
+                        text: "put off, for 1 message in 3 days are the most".into(),
+                        tries: Vec::new(),
+                    },
+                ],
+            }],
         }
     }
 }

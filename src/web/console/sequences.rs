@@ -49,6 +49,8 @@ pub struct Card {
     pub text: String,
     /// Where its people are.
     pub bar: Bar,
+    /// Why it rests, if it does.
+    pub paused: Option<String>,
 }
 
 /// One sequence.
@@ -60,6 +62,10 @@ pub struct View {
     pub text: String,
     /// What was just done.
     pub done: Option<&'static str>,
+    /// Why it rests, if it does.
+    pub paused: Option<String>,
+    /// Where the button that has it rest, or go on, leads.
+    pub lever: String,
     /// Where its people are.
     pub bar: Bar,
     /// Its steps, in order.
@@ -121,6 +127,7 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
                 title: authored(&one.title),
                 text: text(&one),
                 bar: bar(&one),
+                paused: one.rests(),
             })
             .collect(),
     };
@@ -148,9 +155,13 @@ pub async fn page(
         text: text(&one),
         done: match after.done.as_deref() {
             Some("out") => Some("They are out, and get no more of it."),
+            Some("paused") => Some("It is paused: nobody takes a step, and nothing is lost."),
+            Some("resumed") => Some("It goes on."),
             Some("same") => Some("They were not inside any more; nothing changed."),
             _ => None,
         },
+        paused: one.rests(),
+        lever: format!("{PATH}/{slug}/{}", if one.paused.is_some() { "resume" } else { "pause" }),
         bar: bar(&one),
         exits: one.exits.iter().map(|exit| Fact::new(&exit.label, exit.people.to_string())).collect(),
         inside_text: if usize::try_from(one.inside).unwrap_or(shown) > shown {
@@ -174,6 +185,22 @@ pub async fn take_out(
 ) -> Answer {
     let done = sequences::take_out(&ctx, EnrolmentId::parse(&id)?, &actor).await?;
     Ok(respond::see_other(&format!("{PATH}/{slug}?done={}", if done { "out" } else { "same" })))
+}
+
+/// `POST /console/sequences/{slug}/pause`
+pub async fn pause(State(ctx): State<Arc<Context>>, Path(slug): Path<String>, Actor(actor): Actor) -> Answer {
+    sequences::pause(&ctx, &slug, &actor).await?;
+    Ok(respond::see_other(&format!("{PATH}/{slug}?done=paused")))
+}
+
+/// `POST /console/sequences/{slug}/resume`
+pub async fn resume(
+    State(ctx): State<Arc<Context>>,
+    Path(slug): Path<String>,
+    Actor(actor): Actor,
+) -> Answer {
+    sequences::resume(&ctx, &slug, &actor).await?;
+    Ok(respond::see_other(&format!("{PATH}/{slug}?done=resumed")))
 }
 
 fn text(one: &Overview) -> String {
@@ -251,6 +278,7 @@ impl ListView {
             title: title.into(),
             text: "3 steps, for contacts".into(),
             bar: Bar::of(&[("brand", "inside", inside), ("good", "finished", 40), ("", "left", 3)]),
+            paused: (inside == 0).then(|| "paused by rosa@brackenfold.example".into()),
         };
         Self { sequences: vec![card("Welcome to Brackenfold", 12), card("After the paper", 0)] }
     }
@@ -282,6 +310,12 @@ impl View {
             title: "Welcome to Brackenfold".into(),
             text: "3 steps, for contacts".into(),
             done: Some("They are out, and get no more of it."),
+            paused: Some(
+                "paused because 20 messages in a row were refused for a reason that lies with us: 550 5.7.26 not \
+                 authenticated"
+                    .into(),
+            ),
+            lever: "#".into(),
             bar: Bar::of(&[("brand", "inside", 12), ("good", "finished", 40), ("", "left", 3)]),
             steps: vec![step("hello", 4), step("one-restore", 8)],
             exits: vec![Fact::new("unsubscribed", "2"), Fact::new("a partner works the lead", "1")],

@@ -20,6 +20,7 @@ fn message(number: usize, site: &str) -> Claimed {
         tries: 0,
         issue_id: Some("iss_1".to_owned()),
         lane: LANE_ISSUE,
+        scope: "letter".to_owned(),
         site: site.to_owned(),
         message_id: format!("dlv_{number}.g1@vendor.example"),
         due_ms: 0,

@@ -18,7 +18,8 @@ use crate::{
     },
     store::{
         Tx, audit, issues,
-        queue::{self, Settled},
+        pauses::{self, Pause},
+        queue::{self, Claimed, Settled},
         quotas, touches,
     },
     work::{context::Context, metrics::Metrics},
@@ -54,7 +55,7 @@ impl Recorded {
     }
 }
 
-/// Records what is finished, and pauses the issues that a fault of ours would harm further.
+/// Records what is finished, and pauses the issues and sequences that a fault of ours would harm further.
 pub(super) async fn record(
     ctx: &Context,
     tx: &mut Tx,
@@ -78,23 +79,43 @@ pub(super) async fn record(
             let late_ms = result.accepted_ms.map(|accepted_ms| accepted_ms - finished.claimed.promised_ms);
             recorded.settled.push((result.state, result.outcome, late_ms));
         }
-        let Some(issue) = &finished.claimed.issue_id else { continue };
+        let Some(whole) = finished.claimed.whole() else { continue };
         let trouble = match &finished.outcome {
             Outcome::Accepted { .. } => None,
             Outcome::Refused { trouble, .. } => Some(*trouble),
             Outcome::Uncertain { .. } => continue,
         };
-        let share = breakers.entry(issue.clone()).or_default().note(trouble);
+        let share = breakers.entry(whole).or_default().note(trouble);
         if let Some(share) = share {
             let why =
                 format!("{share} were refused for a reason that lies with us: {}", told(&finished.outcome).2);
-            if issues::pause_because(tx, issue, &why).await? {
-                tracing::error!(issue, why, "the issue was paused");
-                audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "pause", issue, &why).await?;
-            }
+            pause(ctx, tx, &finished.claimed, &why).await?;
         }
     }
     Ok(recorded)
+}
+
+/// Pauses what a message is a part of, unless it is paused already.
+async fn pause(ctx: &Context, tx: &mut Tx, claimed: &Claimed, why: &str) -> Result<()> {
+    let (now_ms, actor) = (ctx.now_ms(), "partnercast");
+    let (paused, what) = match &claimed.issue_id {
+        Some(issue) => (issues::pause_because(tx, issue, why).await?, issue),
+        None => {
+            let pause = Pause {
+                sequence: claimed.scope.clone(),
+                because: why.to_owned(),
+                actor: actor.to_owned(),
+                since_ms: now_ms,
+            };
+            (pauses::pause(tx, &pause).await?, &claimed.scope)
+        }
+    };
+    if paused {
+        let kind = if claimed.issue_id.is_some() { "issue" } else { "sequence" };
+        tracing::error!(id = what, why, "the {kind} was paused");
+        audit::record(tx, now_ms, &*ctx.random, actor, "pause", what, why).await?;
+    }
+    Ok(())
 }
 
 fn settled(ctx: &Context, finished: &Finished) -> Settled {
@@ -142,7 +163,7 @@ fn told(outcome: &Outcome) -> (Option<String>, Option<i64>, String) {
 /// Promised limits: messages an hour through a relay, and the days of a warm-up.
 pub(super) struct Limits {
     hourly: Vec<Hourly>,
-    /// The sending domain of each issue, as far as there is a warm-up plan for it.
+    /// The sending domain of each issue and sequence, as far as there is a warm-up plan for it.
     domains: HashMap<String, Option<String>>,
     has_plans: bool,
     /// What the present transaction took for an issue.
@@ -150,6 +171,11 @@ pub(super) struct Limits {
     /// The day of a warm-up that an issue's last starts count for, and how many they are.
     started: HashMap<String, (UtcMs, u64)>,
     running_read: Instant,
+}
+
+/// The domain of an address.
+fn domain_of(sender: &str) -> Option<String> {
+    sender.rsplit_once('@').map(|(_, domain)| domain.to_lowercase())
 }
 
 /// A relay with an hourly limit.
@@ -269,9 +295,7 @@ impl Limits {
         }
         if !self.domains.contains_key(issue) {
             let sender = issues::sender(tx, issue).await?;
-            let domain =
-                sender.and_then(|sender| sender.rsplit_once('@').map(|(_, domain)| domain.to_lowercase()));
-            self.domains.insert(issue.to_owned(), domain);
+            self.domains.insert(issue.to_owned(), sender.as_deref().and_then(domain_of));
         }
         let Some(quota) = self.day(ctx, issue) else { return Ok(wanted) };
         let taken = quotas::take(tx, &quota, wanted as u64).await?;
@@ -279,6 +303,18 @@ impl Limits {
         *day = (quota.slot_ms, taken + if day.0 == quota.slot_ms { day.1 } else { 0 });
         self.taken.insert(issue.to_owned(), quota);
         Ok(usize::try_from(taken).unwrap_or(wanted))
+    }
+
+    /// The same for a sequence, which has several messages and may change its sender.
+    pub(super) async fn allowed_from(
+        &mut self,
+        ctx: &Context,
+        tx: &mut Tx,
+        (key, sender): (&str, &str),
+        wanted: usize,
+    ) -> Result<usize> {
+        self.domains.insert(key.to_owned(), domain_of(sender));
+        self.allowed(ctx, tx, key, wanted).await
     }
 
     /// The present day of the warm-up of an issue's sending domain.

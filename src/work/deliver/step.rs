@@ -19,7 +19,8 @@ use crate::{
     store::{
         Tx, nodes,
         outbox::{LANE_SEQUENCE, LANE_URGENT},
-        queue::{self, Claimed},
+        pauses,
+        queue::{self, Claimed, Started},
         takeover,
     },
 };
@@ -245,11 +246,33 @@ impl Deliverer {
             return Ok((0, false));
         }
         let limit = if self.running.is_empty() { room } else { room.div_ceil(SEQUENCES_SHARE) };
-        let start = queue::start_single(tx, self.node, now_ms, LANE_SEQUENCE, as_i64(limit)).await?;
+        let start = if self.limits.has_plans() {
+            self.start_warming(tx, now_ms, limit).await?
+        } else {
+            queue::start_single(tx, self.node, now_ms, LANE_SEQUENCE, as_i64(limit)).await?
+        };
         let is_full = start.seen == limit;
         self.no_sequences_until = (!is_full).then(|| self.last_step + SEQUENCES_REST);
         started.extend(start.leaving);
         Ok((start.seen, is_full))
+    }
+
+    /// Starts messages of one sequence after the other, as far as the warm-up of its sending domain leaves room.
+    async fn start_warming(&mut self, tx: &mut Tx, now_ms: UtcMs, limit: usize) -> Result<Started> {
+        let mut all = Started::default();
+        for (sequence, sender) in pauses::going(tx, LANE_SEQUENCE, now_ms).await? {
+            let left = limit.saturating_sub(all.seen);
+            if left == 0 {
+                break;
+            }
+            let key = queue::sequence_key(&sequence);
+            let allowed = self.limits.allowed_from(&self.ctx, tx, (&key, &sender), left).await?;
+            let start = queue::start_sequence(tx, self.node, now_ms, &sequence, as_i64(allowed)).await?;
+            self.limits.give_back(tx, &key, allowed - start.leaving.len()).await?;
+            all.seen += start.seen;
+            all.leaving.extend(start.leaving);
+        }
+        Ok(all)
     }
 
     /// Puts back what did not leave, and the share of a warm-up that it had.
@@ -258,12 +281,12 @@ impl Deliverer {
             return Ok(());
         }
         queue::put_back(tx, &self.returned).await?;
-        let mut by_issue: HashMap<&str, usize> = HashMap::new();
-        for issue in self.returned.iter().filter_map(|(claimed, _)| claimed.issue_id.as_deref()) {
-            *by_issue.entry(issue).or_default() += 1;
+        let mut by_whole: HashMap<String, usize> = HashMap::new();
+        for whole in self.returned.iter().filter_map(|(claimed, _)| claimed.whole()) {
+            *by_whole.entry(whole).or_default() += 1;
         }
-        for (issue, count) in by_issue {
-            self.limits.put_back(&self.ctx, tx, issue, count).await?;
+        for (whole, count) in by_whole {
+            self.limits.put_back(&self.ctx, tx, &whole, count).await?;
         }
         Ok(())
     }

@@ -9,6 +9,7 @@ use crate::{
     store::{
         Db,
         inspect::{self, PAUSED_MAX, Paused, Rates},
+        pauses::Pause,
         promises::{self, Asked},
     },
 };
@@ -75,7 +76,7 @@ pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
              `partnercast retry` or from the console",
         ),
     ];
-    findings.extend(paused(&queue.paused));
+    findings.extend(paused(&queue.paused, &queue.resting));
     findings.extend(promised(db, now_ms).await);
     findings.extend(rates(db, now_ms).await);
     findings
@@ -122,10 +123,11 @@ async fn promised(db: &Db, now_ms: i64) -> Vec<Finding> {
     findings
 }
 
-/// Each issue that is paused, why, and the way on.
-fn paused(issues: &[Paused]) -> Vec<Finding> {
-    if issues.is_empty() {
-        return vec![Finding::new(Group::Queue, "queue-paused", "outbox").pass("no issue is paused")];
+/// Each issue and sequence that is paused, why, and the way on.
+fn paused(issues: &[Paused], sequences: &[Pause]) -> Vec<Finding> {
+    if issues.is_empty() && sequences.is_empty() {
+        let pass = "no issue and no sequence is paused";
+        return vec![Finding::new(Group::Queue, "queue-paused", "outbox").pass(pass)];
     }
     let finding = |issue: &Paused| {
         let name = format!("{}/{}", issue.newsletter, issue.nominal_date);
@@ -143,6 +145,15 @@ fn paused(issues: &[Paused]) -> Vec<Finding> {
         let more = Finding::new(Group::Queue, "queue-paused", "outbox");
         findings.push(more.warn("more issues are paused than are listed", "see the console for all of them"));
     }
+    findings.extend(sequences.iter().map(|pause| {
+        let name = &pause.sequence;
+        let (found, first) = match pause.because.as_str() {
+            "" => (format!("the sequence is paused, by {}", pause.actor), ""),
+            because => (format!("the sequence is paused: {because}"), "mend that, then "),
+        };
+        let fix = format!("{first}go on with `partnercast sequences {name} --resume` or from the console");
+        Finding::new(Group::Queue, "queue-paused", format!("sequence {name}")).warn(found, fix)
+    }));
     findings
 }
 

@@ -16,7 +16,7 @@ use crate::{
         },
         program::{
             audience::AudienceRule,
-            sequence::{self, LeaveReason, next_step, step_due_ms},
+            sequence::{self, LeaveReason, due_ms, next_step, step_due_ms},
             subject_test::Arm,
             touch::Withheld,
         },
@@ -28,6 +28,7 @@ use crate::{
         sequences::{self, Done, End, Enrolment, Move, NewEnrolment},
     },
     work::{
+        budget::{Budget, Traveller},
         compose::{self, Mailing, Readers},
         publish,
         touches::{Left, Telling},
@@ -38,6 +39,8 @@ use crate::{
 const LIFETIME_MS: i64 = 3 * DAY_MS;
 /// When a message that could not be rendered is tried again.
 const TRY_AGAIN_MS: i64 = HOUR_MS;
+/// How long a message is put off for somebody who has had enough.
+const PUT_OFF_MAX_MS: i64 = 30 * DAY_MS;
 /// Rendered messages kept at once.
 const VARIANTS_MAX: usize = 64;
 
@@ -45,8 +48,8 @@ const VARIANTS_MAX: usize = 64;
 enum Turn {
     /// They leave.
     Leave(LeaveReason, String),
-    /// They wait for this step until then; with a word on what stands in the way.
-    Wait { step: String, due_ms: UtcMs, detail: String },
+    /// They wait for this step until then; with a word on what stands in the way, which may be a fault of ours.
+    Wait { step: String, due_ms: UtcMs, detail: String, is_fault: bool },
     /// Nothing is left for them.
     Finish,
     /// They have had a step now.
@@ -70,18 +73,22 @@ struct Had {
 impl<'a> Tour<'a> {
     /// Goes on with everybody who is due, part by part.
     pub(super) async fn send_due(&mut self) -> Result<()> {
-        let mut faults = Vec::new();
+        let (mut faults, mut budget) = (Vec::new(), None);
         for _ in 0..PARTS_MAX {
             let now_ms = self.ctx.now_ms();
             let page = sequences::due(&self.ctx.db, self.asset.slug(), now_ms, PART_ROWS).await?;
             if page.is_empty() {
                 break;
             }
+            if budget.is_none() {
+                let leaves = (now_ms, now_ms + PUT_OFF_MAX_MS);
+                let own = Budget::of_sequence(self.ctx, self.library, self.asset.slug(), leaves).await?;
+                budget = Some(own);
+            }
             let mut turns = Vec::with_capacity(page.len());
             for of in page {
-                let turn = self.turn(&of, now_ms).await?;
-                if let Turn::Wait { detail, .. } = &turn
-                    && !detail.is_empty()
+                let turn = self.turn(&of, now_ms, budget.as_ref().and_then(Option::as_ref)).await?;
+                if let Turn::Wait { detail, is_fault: true, .. } = &turn
                     && !faults.contains(detail)
                 {
                     faults.push(detail.clone());
@@ -105,7 +112,7 @@ impl<'a> Tour<'a> {
         if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults.join("\n"))) }
     }
 
-    async fn turn(&mut self, of: &Enrolment, now_ms: UtcMs) -> Result<Turn> {
+    async fn turn(&mut self, of: &Enrolment, now_ms: UtcMs, budget: Option<&Budget<'_>>) -> Result<Turn> {
         let Some(person) = self.person(of).await? else {
             let why = "they are no active contact of a partner any more".to_owned();
             return Ok(Turn::Leave(LeaveReason::Inactive, why));
@@ -125,19 +132,31 @@ impl<'a> Tour<'a> {
         let due_ms = step_due_ms(step, of.from_ms, person.zone());
         if due_ms > now_ms {
             // They live in another zone than before.
-            return Ok(Turn::Wait { step: step.id.to_string(), due_ms, detail: String::new() });
+            let (step, detail) = (step.id.to_string(), String::new());
+            return Ok(Turn::Wait { step, due_ms, detail, is_fault: false });
         }
         let unmet = step.condition.as_ref().and_then(|condition| sequence::unmet(condition, &deeds));
         let left = self.left(&person, step).await?;
-        let skipped = unmet.or(left.all);
+        let mut skipped = unmet.or(left.all);
+        // What was put off is promised for when it was put off to.
+        let promised_ms = of.due_ms.max(due_ms);
+        if let (None, Some(budget)) = (&skipped, budget)
+            && let Some((why, again_ms)) = self.no_room(budget, &person, step, (promised_ms, now_ms)).await?
+        {
+            if again_ms - due_ms <= PUT_OFF_MAX_MS {
+                let (step, detail) = (step.id.to_string(), format!("put off, for {why}"));
+                return Ok(Turn::Wait { step, due_ms: again_ms, detail, is_fault: false });
+            }
+            skipped = Some(format!("{why}; within {} days there is no room", PUT_OFF_MAX_MS / DAY_MS));
+        }
         let mail = match &skipped {
             Some(_) => None,
-            None => match self.mail(of, &person, step, due_ms, left.withheld) {
+            None => match self.mail(of, &person, step, promised_ms, left.withheld) {
                 Ok(mail) => Some(mail),
                 Err(error) => {
                     // It waits for a better text, and holds up nobody else.
                     let (step, due_ms) = (step.id.to_string(), now_ms + TRY_AGAIN_MS);
-                    return Ok(Turn::Wait { step, due_ms, detail: error.detail() });
+                    return Ok(Turn::Wait { step, due_ms, detail: error.detail(), is_fault: true });
                 }
             },
         };
@@ -182,6 +201,28 @@ impl<'a> Tour<'a> {
         telling.turn_to(self.ctx, &key, &key).await?;
         let reader = Reader { roles: person.roles(), partner: &person.partner, locale: &person.locale() };
         Ok(telling.left(&key, &reader))
+    }
+
+    /// Why somebody has had enough for a step that is promised for one instant and would leave at the other, and when it may.
+    async fn no_room(
+        &self,
+        budget: &Budget<'_>,
+        person: &Person,
+        step: &Step,
+        (promised_ms, now_ms): (UtcMs, UtcMs),
+    ) -> Result<Option<(String, UtcMs)>> {
+        let (contact, lead) = (person.contact_id(), person.lead().map(|lead| lead.id.as_str()));
+        let who = Traveller {
+            key: contact.as_deref().or(lead).unwrap_or_default(),
+            contact: person.contact(),
+            partner: &person.partner,
+            zone: person.zone(),
+        };
+        // What is late counts from when it leaves.
+        let at_ms = if now_ms - promised_ms > HOUR_MS { now_ms } else { promised_ms };
+        let hour = |from_ms| due_ms(from_ms, 0, step.at, who.zone);
+        let full = budget.full(self.ctx, &who, at_ms, hour).await?;
+        Ok(full.map(|(spent, again_ms)| (spent.because(), again_ms)))
     }
 
     /// The message of `step` for somebody, rendered once for all who get the same.
@@ -289,7 +330,7 @@ impl<'a> Tour<'a> {
                 let how = End { state: "finished", reason: "", detail: "", now_ms };
                 return Ok((sequences::end(tx, of, &how).await?, false));
             }
-            Turn::Wait { step, due_ms, detail } => {
+            Turn::Wait { step, due_ms, detail, .. } => {
                 let next =
                     Move { of, waiting: &step, due_ms, from_ms: of.from_ms, plan_hash, detail: &detail };
                 return Ok((sequences::go_on(tx, &next).await?, false));

@@ -7,6 +7,7 @@ mod due;
 mod edit;
 mod enter;
 mod people;
+mod rest;
 mod seen;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
@@ -26,13 +27,14 @@ use crate::{
         program::sequence::LeaveReason,
     },
     store::{
-        Tx, audit, journeys, partners,
+        Tx, audit, journeys, partners, pauses,
         renditions::NewRendition,
         sequences::{self, End},
     },
 };
 
 pub use enter::Cursors;
+pub use rest::{pause, resume};
 pub use seen::{Effects, Exit, Overview, StepView, Travellers, effects, overview, overviews, travellers};
 
 /// Who might enter, among what may rest.
@@ -76,6 +78,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         return Ok(());
     }
     let stored = sequences::stored(&ctx.db).await?;
+    let resting = pauses::all(&ctx.db).await?;
     let now_ms = ctx.now_ms();
     let looks = !ctx.looks.rests(ENTERING, now_ms);
     let mut partners = HashMap::new();
@@ -95,7 +98,8 @@ pub async fn tick(ctx: &Context) -> Result<()> {
             variants: HashMap::new(),
             tellings: HashMap::new(),
         };
-        let done = tour.step(*stored_ms, looks).await;
+        let rests = resting.iter().any(|pause| pause.sequence == *slug);
+        let done = tour.step(*stored_ms, looks, rests).await;
         faults.extend(done.err().map(|error| format!("{}: {}", asset.path, error.detail())));
     }
     if looks {
@@ -144,12 +148,13 @@ struct Tour<'a> {
 }
 
 impl Tour<'_> {
-    async fn step(&mut self, stored_ms: UtcMs, looks: bool) -> Result<()> {
+    /// Goes on; while it `rests`, people enter it and follow edits, and nobody takes a step.
+    async fn step(&mut self, stored_ms: UtcMs, looks: bool, rests: bool) -> Result<()> {
         self.follow_edit().await?;
         if looks {
             self.let_in(stored_ms).await?;
         }
-        self.send_due().await
+        if rests { Ok(()) } else { self.send_due().await }
     }
 
     async fn partner(&mut self, slug: &str) -> Result<Option<Partner>> {

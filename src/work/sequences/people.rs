@@ -12,7 +12,7 @@ use crate::{
         engagement::EventKind,
         kernel::{Locale, Result},
         lead::LeadStage,
-        partner::{Partner, Roles},
+        partner::{Contact, Partner, Roles},
         program::{
             SuppressionReason,
             audience::{self, Candidate, Decision, SpokenRule, Subscription},
@@ -88,6 +88,13 @@ impl Person {
     pub(super) fn contact_id(&self) -> Option<String> {
         match &self.who {
             Who::Contact(stored) => Some(stored.id.to_string()),
+            Who::Lead(_) => None,
+        }
+    }
+
+    pub(super) fn contact(&self) -> Option<&Contact> {
+        match &self.who {
+            Who::Contact(stored) => Some(&stored.contact),
             Who::Lead(_) => None,
         }
     }

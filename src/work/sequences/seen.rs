@@ -16,6 +16,7 @@ use crate::{
     store::{
         Db,
         journeys::{self, Count, Traveller},
+        pauses::{self, Pause},
     },
     work::Context,
 };
@@ -66,6 +67,8 @@ pub struct Overview {
     pub who: Option<&'static str>,
     /// Its steps in order, then those that are gone and somebody had.
     pub steps: Vec<StepView>,
+    /// Why and since when it rests, if it does.
+    pub paused: Option<Pause>,
     /// How many are inside.
     pub inside: i64,
     /// How many went through to the end.
@@ -167,6 +170,7 @@ async fn of(db: &Db, library: &Library, slug: &str, counts: &[&Count]) -> Result
         title: found.map_or(slug, |(asset, _)| asset.front.title.as_str()).to_owned(),
         who: found.and_then(|(_, sequence)| sequence.who).map(People::as_str),
         steps,
+        paused: pauses::of(db, slug).await?,
         inside: in_state("inside"),
         finished: in_state("finished"),
         exits: exits(counts),
@@ -215,6 +219,16 @@ pub struct Travellers {
     pub inside: Vec<Traveller>,
     /// Finished or gone, the latest first, at most 200.
     pub ended: Vec<Traveller>,
+}
+
+impl Overview {
+    /// Why it rests, in a sentence; nothing for one that goes on.
+    pub fn rests(&self) -> Option<String> {
+        self.paused.as_ref().map(|pause| match pause.because.as_str() {
+            "" => format!("paused by {}", pause.actor),
+            because => format!("paused because {because}"),
+        })
+    }
 }
 
 /// The people of the sequence `slug`.

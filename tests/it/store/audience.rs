@@ -3,7 +3,9 @@
 use partnercast::{
     domain::kernel::Kind,
     store::{
-        audience::{Decision, decided, due_between, included, included_count, insert, listed, page, stages},
+        audience::{
+            Decision, decided, due_between, due_of, included, included_count, insert, listed, page, stages,
+        },
         issues::{insert_audience, insert_head},
         promises::{self, NewPromise},
     },
@@ -105,5 +107,10 @@ both_dbs! {
         assert_eq!(due.len(), 2, "of those who get it");
         assert!(due.iter().all(|(id, due_ms)| *due_ms == START_MS && *id != scene.contacts[0]));
         assert_eq!(due_between(&db, &scene.issue, &keys[0], &keys[1]).await.unwrap().len(), usize::from(keys[1] != scene.contacts[0]));
+        let issues = ["iss_other", scene.issue.as_str()];
+        assert_eq!(due_of(&db, &scene.contacts[1], &issues).await.unwrap(), [(scene.issue.clone(), START_MS)]);
+        assert_eq!(due_of(&db, &scene.contacts[0], &issues).await.unwrap(), [], "who does not get it");
+        let many = vec!["iss_other"; 40].into_iter().chain([scene.issue.as_str()]).collect::<Vec<_>>();
+        assert_eq!(due_of(&db, &scene.contacts[1], &many).await.unwrap().len(), 1, "however many are asked about");
     }
 }

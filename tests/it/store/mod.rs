@@ -17,6 +17,7 @@ mod leads;
 mod model;
 mod nodes;
 mod partners;
+mod pauses;
 mod progress;
 mod promises;
 mod queue;

@@ -9,8 +9,8 @@ use partnercast::{
     store::{
         issues, outbox,
         promises::{
-            Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, hours,
-            insert, issues_between, left_out, let_down, of_issue, record, remove_unwritten, reopen,
+            Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_hopeless,
+            hours, insert, issues_between, left_out, let_down, of_issue, record, remove_unwritten, reopen,
             uncounted,
         },
     },
@@ -111,8 +111,11 @@ both_dbs! {
     async fn what_nobody_keeps_is_closed(db: Db) {
         let scene = Scene::frozen(&db, "fold-forward", 1).await;
         in_tx!(db, tx => insert(tx, None, &[unwritten(1, false), unwritten(2, true)]));
+        assert!(!has_hopeless(&db, DEADLINE_MS).await.unwrap());
         assert_eq!(in_tx!(db, tx => close_hopeless(tx, DEADLINE_MS)), 0);
+        assert!(has_hopeless(&db, DEADLINE_MS + 1).await.unwrap());
         assert_eq!(in_tx!(db, tx => close_hopeless(tx, DEADLINE_MS + 1)), 2);
+        assert!(!has_hopeless(&db, DEADLINE_MS + 1).await.unwrap());
         let verdict = |partner: &'static str| { let db = db.clone(); async move {
             let told = hours(&db, Asked { partner: Some(partner), since_ms: START_MS - 1, ..Asked::default() }, 1).await.unwrap().remove(0);
             (told.hour().judge(told.share(), DEADLINE_MS + 1), told.because.is_some())
@@ -125,7 +128,9 @@ both_dbs! {
         // What one node entered in the moment in which another stored the issue.
         let stray = NewPromise { id: "prm_stray".to_owned(), partner_slug: "p9".to_owned(), ..promise_of("fold-forward", 3) };
         in_tx!(db, tx => insert(tx, None, &[stray]));
+        assert!(has_hopeless(&db, START_MS).await.unwrap());
         in_tx!(db, tx => close_hopeless(tx, START_MS));
+        assert!(!has_hopeless(&db, START_MS).await.unwrap());
         assert!(hours(&db, Asked { partner: Some("p9"), ..Asked::default() }, 9).await.unwrap().is_empty());
         let left = left_out(&db, &scene.issue).await.unwrap();
         assert!(left.is_empty());

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fs, sync::Arc};
 
+use chrono::Offset as _;
 use partnercast::{
     domain::{
         kernel::{
             EmailAddress, Locale, Slug,
-            clock::{MINUTE_MS, ManualClock, UtcMs},
+            clock::{DAY_MS, MINUTE_MS, ManualClock, UtcMs},
             random::SeededRandom,
         },
         partner::{Contact, Roles},
@@ -42,6 +43,13 @@ const NIGHTS: [(&str, &str, &str, &str); 10] = [
 
 fn ms(instant: &str) -> UtcMs {
     chrono::DateTime::parse_from_rfc3339(instant).unwrap().timestamp_millis()
+}
+
+/// How far the clocks of `zone` are ahead of UTC at an instant.
+fn offset_ms(zone: &str, at_ms: UtcMs) -> i64 {
+    let zone: chrono_tz::Tz = zone.parse().unwrap();
+    let at = chrono::DateTime::from_timestamp_millis(at_ms).unwrap().with_timezone(&zone);
+    i64::from(at.offset().fix().local_minus_utc()) * 1_000
 }
 
 /// Two readers in each zone, and nobody else.
@@ -105,10 +113,18 @@ both_dbs! {
             let mut at: Vec<UtcMs> = Vec::new();
             let nominal = chrono::NaiveDateTime::parse_from_str(&format!("{date} {time}"), "%Y-%m-%d %H:%M").unwrap();
             let about_ms = nominal.and_utc().timestamp_millis();
-            // Every ten minutes around the world, and on both sides of the instant of whose clocks change.
-            at.extend((-16 * 6..16 * 6).map(|step| about_ms + step * 10 * MINUTE_MS));
+            // Every hour around the world, every ten minutes for an hour about each zone's instant, by the clock before the
+            // change as by that after it, and on both sides of the instant of whose clocks change.
+            at.extend((-16..16).map(|step| about_ms + step * 60 * MINUTE_MS));
+            for zone in ZONES {
+                let mut about: Vec<UtcMs> = [-DAY_MS, DAY_MS].map(|days| about_ms - offset_ms(zone, about_ms + days)).to_vec();
+                about.dedup();
+                let steps = |about_ms: UtcMs| (-3..=6).map(move |step| about_ms + step * 10 * MINUTE_MS);
+                at.extend(about.into_iter().flat_map(steps));
+            }
             at.extend([ms(instant) - 1, ms(instant), ms(instant) + 1]);
             at.sort_unstable();
+            at.dedup();
             let mut first_seen: BTreeMap<String, UtcMs> = BTreeMap::new();
             for now_ms in at {
                 rig.clock.set(now_ms);

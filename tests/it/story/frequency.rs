@@ -5,14 +5,18 @@ use std::fs;
 use partnercast::{
     domain::{
         content::Severity,
-        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
+        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
     },
-    store::{audience, issues},
-    work::{plan, sync},
+    store::{audience, issues, journeys, sequences as stored},
+    work::{
+        forms::{self, FormKind},
+        plan, publish, sequences, sync,
+    },
 };
 
 use super::{
     Rig,
+    hand_off::{ada, person},
     rig::{EVE_MS, copied},
 };
 use crate::harness::both_dbs;
@@ -58,7 +62,126 @@ async fn of_issue(rig: &Rig, newsletter: &str, date: &str) -> (i64, Option<Strin
     (audience::included_count(&rig.ctx.db, &issue.id).await.unwrap(), out.map(|person| person.because))
 }
 
+const NIA: &str = "nia.new@northlight.example";
+
+fn ms(text: &str) -> UtcMs {
+    chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
+}
+
+/// A rig whose content has these rules, and Nia, who is new at Northlight on 11 January and lives in Berlin.
+async fn with_nia(db: partnercast::store::Db, rules: &str) -> Rig {
+    let rig = Rig::new(db).await;
+    let dir = tempfile::tempdir().unwrap();
+    copied(dir.path());
+    fs::write(dir.path().join("rules/frequency.toml"), format!("version = 1\n{rules}")).unwrap();
+    let path = dir.path().join("roster/contacts.csv");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, format!("{text}northlight,Nia New,{NIA},sales,,Europe/Berlin,no\n")).unwrap();
+    rig.clock.set(ms("2027-01-11T21:05:00+01:00"));
+    let synced = sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+    let errors: Vec<_> = synced.findings.iter().filter(|it| it.severity == Severity::Error).collect();
+    assert!(errors.is_empty(), "{errors:?}");
+    rig.clock.advance(2 * MINUTE_MS);
+    sequences::tick(&rig.ctx).await.unwrap();
+    rig
+}
+
+/// Moves the clock to `at`, and does what is due of newsletters, then of sequences.
+async fn at(rig: &Rig, at: &str) {
+    rig.clock.set(ms(at));
+    publish::tick(&rig.ctx).await.unwrap();
+    sequences::tick(&rig.ctx).await.unwrap();
+    rig.drain().await;
+}
+
+/// Where Nia is in the welcome.
+async fn of_nia(rig: &Rig) -> stored::Enrolment {
+    let inside = journeys::inside(&rig.ctx.db, "welcome", 10).await.unwrap();
+    stored::enrolment(&rig.ctx.db, &inside[0].id).await.unwrap().unwrap()
+}
+
 both_dbs! {
+    /// A message of a sequence counts when an issue's audience is decided, and the reason names it.
+    async fn messages_of_sequences_count_for_issues(db: Db) {
+        let rig = with_nia(db, "[[limit]]\nmessages = 1\ndays = 20\n").await;
+        at(&rig, "2027-01-12T08:30:00+01:00").await;
+        at(&rig, "2027-01-12T09:00:00+01:00").await;
+        at(&rig, "2027-02-01T09:00:00+01:00").await;
+        assert_eq!(rig.mail_to(NIA).await.subject, "Welcome: one sentence to begin with", "put off by Fold Forward");
+        at(&rig, "2027-02-09T08:30:00+01:00").await;
+        at(&rig, "2027-02-09T09:00:00+01:00").await;
+        let (_, because) = of_issue(&rig, "fold-forward", "2027-02-09").await;
+        assert_eq!(
+            because.as_deref(),
+            Some("1 message in 20 days are the most, and there would be 2: Welcome to Brackenfold of 2027-02-01")
+        );
+        assert_eq!(of_nia(&rig).await.due_ms, ms("2027-02-21T09:00:00+01:00"), "its own messages count as well");
+    }
+
+    /// A sequence that comes first is left room for: by newsletters, and by what else is no promise yet.
+    async fn issues_leave_room_for_sequences_that_come_first(db: Db) {
+        let rig = with_nia(db, "priority = [\"welcome\"]\n[[limit]]\nmessages = 1\ndays = 3\n").await;
+        at(&rig, "2027-01-12T08:30:00+01:00").await;
+        at(&rig, "2027-01-12T09:00:00+01:00").await;
+        let (got, because) = of_issue(&rig, "fold-forward", "2027-01-12").await;
+        assert_eq!(
+            (got, because.as_deref()),
+            (33, Some("1 message in 3 days are the most, and there would be 2: Welcome to Brackenfold of 2027-01-12"))
+        );
+        assert_eq!(rig.mail_to(NIA).await.subject, "Welcome: one sentence to begin with");
+    }
+
+    /// Where what comes first leaves no room for a month, the step is left out and says so.
+    async fn a_step_without_room_for_a_month_is_left_out(db: Db) {
+        let rig = with_nia(db, "priority = [\"fold-forward\"]\n[[limit]]\nmessages = 1\ndays = 20\n").await;
+        at(&rig, "2027-01-12T08:30:00+01:00").await;
+        at(&rig, "2027-01-12T09:00:00+01:00").await;
+        let nia = of_nia(&rig).await;
+        let steps = stored::steps(&rig.ctx.db, &nia.id).await.unwrap();
+        assert_eq!((steps[0].step.as_str(), steps[0].outcome.as_str()), ("hello", "skipped"));
+        assert_eq!(
+            steps[0].because,
+            "1 message in 20 days are the most, and there would be 2: Fold Forward of 2027-01-12; within 30 days there is \
+             no room"
+        );
+        assert_eq!(nia.waiting.as_deref(), Some("one-restore"));
+    }
+
+    /// A lead has a budget, too.
+    async fn a_lead_waits_as_well(db: Db) {
+        let rig = with_nia(db, "[[limit]]\nmessages = 1\ndays = 10\n").await;
+        rig.clock.set(ms("2027-01-13T10:00:00-06:00"));
+        forms::submit(&rig.ctx, ada(FormKind::Whitepaper, "whitepapers/proof-of-recovery"), &person()).await.unwrap();
+        sequences::tick(&rig.ctx).await.unwrap();
+        at(&rig, "2027-01-15T09:00:00-06:00").await;
+        at(&rig, "2027-01-20T09:00:00-06:00").await;
+        let ada = journeys::inside(&rig.ctx.db, "after-the-paper", 10).await.unwrap().remove(0);
+        assert_eq!((ada.waiting.as_deref(), ada.due_ms), (Some("see-it"), ms("2027-01-25T09:00:00-06:00")));
+        assert!(ada.detail.ends_with("there would be 2: After the paper of 2027-01-15"), "{}", ada.detail);
+        at(&rig, "2027-01-25T09:00:00-06:00").await;
+        let ada = journeys::inside(&rig.ctx.db, "after-the-paper", 10).await.unwrap().remove(0);
+        assert_eq!(ada.waiting.as_deref(), Some("one-test"));
+    }
+
+    /// A step for which there is no room waits for the first hour of its own at which there is, with the reason; where there
+    /// is none for long it is left out.
+    async fn a_step_waits_until_there_is_room(db: Db) {
+        let rig = with_nia(db, "[[limit]]\nmessages = 1\ndays = 3\n").await;
+        at(&rig, "2027-01-12T08:30:00+01:00").await;
+        at(&rig, "2027-01-12T09:00:00+01:00").await;
+        let nia = of_nia(&rig).await;
+        assert_eq!((nia.waiting.as_deref(), nia.due_ms), (Some("hello"), ms("2027-01-15T09:00:00+01:00")));
+        assert_eq!(
+            nia.detail,
+            "put off, for 1 message in 3 days are the most, and there would be 2: Fold Forward of 2027-01-12"
+        );
+        at(&rig, "2027-01-15T08:59:00+01:00").await;
+        assert_eq!(of_nia(&rig).await.waiting.as_deref(), Some("hello"));
+        at(&rig, "2027-01-15T09:00:00+01:00").await;
+        assert_eq!(rig.mail_to(NIA).await.subject, "Welcome: one sentence to begin with");
+        let nia = of_nia(&rig).await;
+        assert_eq!((nia.waiting.as_deref(), nia.detail.as_str()), (Some("one-restore"), ""));
+    }
     /// The third within seven days stays away from whoever had two, and the reason names them; the week after it comes.
     async fn who_had_enough_gets_no_more(db: Db) {
         let daily = ["2027-01-13", "2027-01-14", "2027-01-15", "2027-01-21"];

@@ -34,6 +34,7 @@ mod release;
 mod revisions;
 pub mod rig;
 mod scale_out;
+mod sequence_pause;
 mod sequences;
 mod serving;
 mod set_back;

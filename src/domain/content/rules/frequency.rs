@@ -1,4 +1,4 @@
-//! frequency.toml: how many messages one person gets at most, and which newsletters come first.
+//! frequency.toml: how many messages one person gets at most, and which newsletters and sequences come first.
 
 use super::{
     super::{
@@ -24,12 +24,12 @@ pub struct FrequencyLimit {
     pub days: u32,
 }
 
-/// The budget of each person over all newsletters.
+/// The budget of each person over all newsletters and sequences.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct FrequencyRules {
     /// All of them hold.
     pub limits: Vec<FrequencyLimit>,
-    /// Newsletters that others leave room for, the first before the second.
+    /// Newsletters and sequences that others leave room for, the first before the second.
     pub priority: Vec<Reference>,
 }
 
@@ -39,9 +39,9 @@ impl FrequencyRules {
         self.limits.is_empty()
     }
 
-    /// The place of a newsletter: 0 is first, those that are not named come last, all alike.
-    pub fn rank(&self, newsletter: &str) -> usize {
-        self.priority.iter().position(|named| named.as_str() == newsletter).unwrap_or(self.priority.len())
+    /// The place of a newsletter or sequence: 0 is first, those that are not named come last, all alike.
+    pub fn rank(&self, slug: &str) -> usize {
+        self.priority.iter().position(|named| named.as_str() == slug).unwrap_or(self.priority.len())
     }
 
     /// The longest span that is looked at, in days.
@@ -95,6 +95,6 @@ mod tests {
         let (_, said) = read("version = 1\n[[limit]]\nmessages = 0\ndays = 400\n");
         assert_eq!(said.len(), 2, "{said:?}");
         let (_, said) = read("version = 1\npriority = [\"nothing\"]\n[[limit]]\nmessages = 1\ndays = 1\n");
-        assert!(said[0].contains("no newsletter `nothing`"), "{said:?}");
+        assert!(said[0].contains("no newsletter and no sequence `nothing`"), "{said:?}");
     }
 }
