@@ -1,6 +1,6 @@
 //! Who is inside a sequence, what they had, and how they left.
 
-use super::{Db, Tx, leads::Lead, sql::args};
+use super::{Db, Tx, leads::Lead, outbox::LANE_SEQUENCE, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// One person's journey through one sequence.
@@ -308,7 +308,7 @@ pub struct End<'a> {
     pub now_ms: UtcMs,
 }
 
-/// Ends somebody's journey. False if they were moved by another since they were read: nothing changed then.
+/// Ends somebody's journey; if they leave, nothing that waits of it is sent. False if they were moved by another since they were read: nothing changed then.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -320,14 +320,32 @@ pub async fn end(tx: &mut Tx, of: &Enrolment, how: &End<'_>) -> Result<bool> {
             args![&of.id, of.moves, how.state, how.reason, how.detail, how.now_ms],
         )
         .await?;
+    if ended == 1 && how.state == "left" {
+        let person = of.contact_id.as_deref().or(of.lead_id.as_deref()).unwrap_or_default();
+        cancel_waiting(tx, person, Some(&of.sequence), how.detail).await?;
+    }
     Ok(ended == 1)
 }
 
-/// Ends what a person is inside: one sequence, or all of them. Returns how many.
+/// Takes what waits to be sent to a person of one sequence, or of all, out of the queue; the rows stay as evidence.
+async fn cancel_waiting(tx: &mut Tx, person: &str, sequence: Option<&str>, detail: &str) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = $3
+         WHERE live AND state = 'ready' AND id IN (
+             SELECT s.delivery_id FROM enrolment e JOIN enrolment_step s ON s.enrolment_id = e.id
+             WHERE e.person = $1 AND ($2 IS NULL OR e.sequence = $2) AND s.delivery_id IS NOT NULL)",
+        args![person, sequence, detail],
+    )
+    .await
+}
+
+/// Ends what a person is inside: one sequence, or all of them; nothing that waits of them is sent. Returns how many.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn leave(tx: &mut Tx, person: &str, sequence: Option<&str>, how: &End<'_>) -> Result<u64> {
+    // Also of one that they finished: its last message may still wait.
+    cancel_waiting(tx, person, sequence, how.detail).await?;
     tx.run(
         "UPDATE enrolment SET state = $3, reason = $4, detail = $5, ended_ms = $6, waiting = NULL, moves = moves + 1
          WHERE person = $1 AND ($2 IS NULL OR sequence = $2) AND state = 'inside'",
@@ -336,11 +354,18 @@ pub async fn leave(tx: &mut Tx, person: &str, sequence: Option<&str>, how: &End<
     .await
 }
 
-/// Ends the journeys of all who are inside a sequence, at most `rows` of them. Returns how many.
+/// Ends the journeys of all who are inside a sequence, at most `rows` of them, and takes what waits of it out of the queue.
+/// Returns how many.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn close(tx: &mut Tx, sequence: &str, how: &End<'_>, rows: i64) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = $2
+         WHERE live AND issue_id IS NULL AND lane = $3 AND scope = $1 AND state = 'ready'",
+        args![sequence, how.detail, LANE_SEQUENCE],
+    )
+    .await?;
     tx.run(
         "UPDATE enrolment SET state = $2, reason = $3, detail = $4, ended_ms = $5, waiting = NULL, moves = moves + 1
          WHERE id IN (SELECT id FROM enrolment WHERE sequence = $1 AND state = 'inside' ORDER BY due_ms, id LIMIT $6)

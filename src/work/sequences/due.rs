@@ -37,6 +37,8 @@ use crate::{
 
 /// How long a message is worth sending.
 const LIFETIME_MS: i64 = 3 * DAY_MS;
+/// What is later than this waits for its next hour: nobody wants news at night because a machine stood still.
+const LATE_MS: i64 = 4 * HOUR_MS;
 /// When a message that could not be rendered is tried again.
 const TRY_AGAIN_MS: i64 = HOUR_MS;
 /// How long a message is put off for somebody who has had enough.
@@ -50,8 +52,8 @@ enum Turn {
     Leave(LeaveReason, String),
     /// They wait for this step until then; with a word on what stands in the way, which may be a fault of ours.
     Wait { step: String, due_ms: UtcMs, detail: String, is_fault: bool },
-    /// Nothing is left for them.
-    Finish,
+    /// Nothing is left for them; where they go on, and a word on that.
+    Finish(Option<Box<NewEnrolment>>, String),
     /// They have had a step now.
     Had(Box<Had>),
 }
@@ -127,7 +129,10 @@ impl<'a> Tour<'a> {
         let done = sequences::steps(&self.ctx.db, &of.id).await?;
         let mut had: Vec<&str> = done.iter().map(|done| done.step.as_str()).collect();
         let order = sequence::order(self.sequence);
-        let Some(at) = next_step(&order, &had, of.waiting.as_deref()) else { return Ok(Turn::Finish) };
+        let Some(at) = next_step(&order, &had, of.waiting.as_deref()) else {
+            let (then, detail) = self.then(&person);
+            return Ok(Turn::Finish(then.map(Box::new), detail));
+        };
         let step = &self.sequence.steps[at];
         let due_ms = step_due_ms(step, of.from_ms, person.zone());
         if due_ms > now_ms {
@@ -148,6 +153,12 @@ impl<'a> Tour<'a> {
                 return Ok(Turn::Wait { step, due_ms: again_ms, detail, is_fault: false });
             }
             skipped = Some(format!("{why}; within {} days there is no room", PUT_OFF_MAX_MS / DAY_MS));
+        }
+        let next_hour_ms = sequence::due_ms(now_ms, 0, step.at, person.zone());
+        if skipped.is_none() && now_ms - promised_ms > LATE_MS && next_hour_ms > now_ms {
+            let (step, detail) =
+                (step.id.to_string(), "its hour had passed while nothing could send it".to_owned());
+            return Ok(Turn::Wait { step, due_ms: next_hour_ms, detail, is_fault: false });
         }
         let mail = match &skipped {
             Some(_) => None,
@@ -326,9 +337,16 @@ impl<'a> Tour<'a> {
             Turn::Leave(reason, why) => {
                 return Ok((sequences::end(tx, of, &end_of(reason, &why, now_ms)).await?, false));
             }
-            Turn::Finish => {
-                let how = End { state: "finished", reason: "", detail: "", now_ms };
-                return Ok((sequences::end(tx, of, &how).await?, false));
+            Turn::Finish(then, then_detail) => {
+                let details =
+                    [of.detail.as_str(), then_detail.as_str()].into_iter().filter(|it| !it.is_empty());
+                let detail = details.collect::<Vec<_>>().join("; ");
+                let how = End { state: "finished", reason: "", detail: &detail, now_ms };
+                let ended = sequences::end(tx, of, &how).await?;
+                if let Some(then) = then.filter(|_| ended) {
+                    sequences::enter(tx, vec![*then]).await?;
+                }
+                return Ok((ended, false));
             }
             Turn::Wait { step, due_ms, detail, .. } => {
                 let next =

@@ -9,7 +9,7 @@ use crate::{
         },
         program::sequence::{next_step, order, step_due_ms},
     },
-    store::sequences::{self, End, Enrolment, Move},
+    store::sequences::{self, Enrolment, Move},
 };
 
 /// By how much the clocks of nodes may differ.
@@ -39,19 +39,15 @@ impl Tour<'_> {
             let mut tx = self.ctx.db.begin().await?;
             let mut changed = 0;
             for (of, place) in &placed {
-                let done = match place {
-                    Some((waiting, due_ms)) => {
-                        let (from_ms, plan_hash) = (of.from_ms.min(now_ms), hash);
-                        let next = Move { of, waiting, due_ms: *due_ms, from_ms, plan_hash, detail: "" };
-                        sequences::go_on(&mut tx, &next).await?
-                    }
-                    None => {
-                        let detail = "nothing follows since the sequence was edited";
-                        let how = End { state: "finished", reason: "", detail, now_ms };
-                        sequences::end(&mut tx, of, &how).await?
-                    }
+                let waiting = of.waiting.as_deref().unwrap_or_default();
+                let (waiting, due_ms, detail) = match place {
+                    Some((waiting, due_ms)) => (waiting.as_str(), *due_ms, ""),
+                    // Their turn is now: they finish, and may go on elsewhere.
+                    None => (waiting, now_ms, "nothing follows since the sequence was edited"),
                 };
-                changed += u64::from(done);
+                let (from_ms, plan_hash) = (of.from_ms.min(now_ms), hash);
+                let next = Move { of, waiting, due_ms, from_ms, plan_hash, detail };
+                changed += u64::from(sequences::go_on(&mut tx, &next).await?);
             }
             tx.commit().await?;
             moved += changed;

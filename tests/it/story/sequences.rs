@@ -245,6 +245,62 @@ both_dbs! {
         assert!(!stored::has_consent(&rig.ctx.db, way.lead_id.as_deref().unwrap(), "follow_up").await.unwrap());
     }
 
+    /// What waits in the queue when a partner takes the lead over does not leave any more.
+    async fn what_waits_is_taken_back_when_they_leave(db: Db) {
+        let rig = Rig::new(db).await;
+        let opened = ada_enters(&rig).await;
+        rig.drain().await;
+        rig.clock.set(ms("2027-01-15T09:00:00-06:00"));
+        sequences::tick(&rig.ctx).await.unwrap();
+        let state = "SELECT COUNT(*) FROM delivery WHERE lane = 5 AND state = $1";
+        assert_eq!(number(&rig.ctx.db, state, values!["ready"]).await, 1);
+        forms::raise_hand(&rig.ctx, &opened, String::new(), String::new(), true, &person()).await.unwrap();
+        rig.drain().await;
+        assert_eq!(number(&rig.ctx.db, state, values!["cancelled"]).await, 1);
+        let subjects: Vec<String> = rig.mailbox.list(100).await.unwrap().into_iter().map(|mail| mail.subject).collect();
+        assert!(!subjects.contains(&"One question to put to your own team".to_owned()), "{subjects:?}");
+    }
+
+    /// Who finishes because an edit took the rest away goes on where the sequence leads, too.
+    async fn an_edit_that_ends_it_leads_on(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        rig.clock.set(ms("2027-02-01T12:00:00+01:00"));
+        hire(&rig, dir.path(), NIA).await;
+        at(&rig, ms("2027-02-01T12:01:00+01:00")).await;
+        assert_eq!(at(&rig, ms("2027-02-02T09:00:00+01:00")).await, 1);
+        let path = dir.path().join("sequences/welcome.md");
+        let text = std::fs::read_to_string(&path).unwrap();
+        let (head, rest) = text.split_once("  - id: one-restore").unwrap();
+        let (_, rest) = rest.split_once("exit:").unwrap();
+        std::fs::write(&path, format!("{head}then: onward\nexit:{rest}")).unwrap();
+        std::fs::remove_file(dir.path().join("sequences/welcome.de.md")).unwrap();
+        let onward = text.replace("Welcome to Brackenfold", "Onward");
+        std::fs::write(dir.path().join("sequences/onward.md"), onward).unwrap();
+        std::fs::rename(dir.path().join("sequences/welcome"), dir.path().join("sequences/onward")).unwrap();
+        std::fs::create_dir(dir.path().join("sequences/welcome")).unwrap();
+        let hello = "sequences/onward/hello.md";
+        std::fs::copy(dir.path().join(hello), dir.path().join("sequences/welcome/hello.md")).unwrap();
+        synced(&rig, dir.path()).await;
+        at(&rig, ms("2027-02-02T10:00:00+01:00")).await;
+        let (before, after) = (journey(&rig.ctx.db, "welcome").await, journey(&rig.ctx.db, "onward").await);
+        assert_eq!((before.state.as_str(), after.state.as_str()), ("finished", "inside"));
+        assert_eq!(before.detail, "nothing follows since the sequence was edited; Onward follows, unless they had it before");
+    }
+
+    /// A step whose hour passed while nothing ran waits for its next hour, and leaves then with that hour's date.
+    async fn a_late_step_waits_for_its_next_hour(db: Db) {
+        let rig = Rig::new(db).await;
+        ada_enters(&rig).await;
+        assert_eq!(at(&rig, ms("2027-01-17T03:00:00-06:00")).await, 0, "two days late, at night");
+        let way = journey(&rig.ctx.db, "after-the-paper").await;
+        assert_eq!((way.due_ms, way.detail.as_str()), (ms("2027-01-17T09:00:00-06:00"), "its hour had passed while nothing could send it"));
+        assert_eq!(at(&rig, ms("2027-01-17T09:00:00-06:00")).await, 1);
+        let promised = number(&rig.ctx.db, "SELECT promised_ms FROM delivery WHERE lane = 5", vec![]).await;
+        assert_eq!(promised, ms("2027-01-17T09:00:00-06:00"));
+    }
+
     /// One click ends it, the page lists it, and nothing else is stopped.
     async fn an_unsubscribe_ends_it(db: Db) {
         let rig = Rig::new(db).await;
@@ -346,7 +402,8 @@ both_dbs! {
         rig.clock.set(ms("2027-02-01T12:00:00+01:00"));
         hire(&rig, dir.path(), NIA).await;
         at(&rig, ms("2027-02-01T12:01:00+01:00")).await;
-        assert_eq!(at(&rig, ms("2030-02-01T12:00:00+01:00")).await, 1);
+        assert_eq!(at(&rig, ms("2030-02-01T12:00:00+01:00")).await, 0, "late, so it waits for its hour");
+        assert_eq!(at(&rig, ms("2030-02-02T09:00:00+01:00")).await, 1);
         at(&rig, ms("2027-02-02T12:00:00+01:00")).await;
         let nia = journey(&rig.ctx.db, "welcome").await;
         assert_eq!((nia.waiting.as_deref(), nia.due_ms), (Some("one-restore"), ms("2027-02-08T09:00:00+01:00")));
