@@ -18,7 +18,7 @@ use crate::{
             clock::{DAY_MS, UtcMs, utc},
         },
         partner::{Contact, Partner},
-        program::{AudienceRule, Cadence, frequency},
+        program::{AudienceRule, Cadence, digest, frequency},
     },
     store::{
         audience as stored, issues,
@@ -42,7 +42,9 @@ pub(super) struct Budget<'a> {
 
 /// A newsletter that comes first, and its dates that are not fixed yet.
 struct Before<'a> {
+    slug: &'a str,
     title: String,
+    digest_hours: Option<u32>,
     rule: AudienceRule,
     dates: Vec<PromisedHours<'a>>,
     stopped: HashMap<String, Suppression>,
@@ -109,13 +111,26 @@ impl<'a> Budget<'a> {
             let of = Letter { library: letter.library, asset, newsletter };
             let dates = dates(ctx, of, &cadence, from_ms, until_ms).await?;
             before.push(Before {
+                slug: asset.slug(),
+                digest_hours: newsletter.digest_hours.filter(|_| newsletter.staged.is_none()),
                 title: asset.front.title.as_str().to_owned(),
                 rule: AudienceRule::from(&newsletter.audience),
                 dates,
                 stopped: stopped(ctx, asset.slug()).await?,
             });
         }
+        before.sort_by(|a, b| digest::order(rules, a.slug, b.slug));
         Ok(Some(Self { rules, issues: near, before, had: Mutex::default() }))
+    }
+
+    /// Leaves out dates that are decided at the same time; what is decided of them is told by `beside` of [`Self::spent`].
+    pub(super) fn leave_out(&mut self, others: &[&PromisedHours<'_>]) {
+        let is_other = |slug: &str, hours: &PromisedHours<'_>| {
+            others.iter().any(|it| it.letter().asset.slug() == slug && it.nominal() == hours.nominal())
+        };
+        for before in &mut self.before {
+            before.dates.retain(|hours| !is_other(before.slug, hours));
+        }
     }
 
     /// Looks up what people between two keys had, before they are asked about.
@@ -133,13 +148,14 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
-    /// Why `contact` may get nothing at `due_ms`, if so.
+    /// Why `contact` may get nothing at `due_ms`, if so; `beside` are mails that they get and that are fixed at the same time.
     pub(super) fn spent(
         &self,
         contact_id: &str,
         contact: &Contact,
         partner: &Partner,
         due_ms: UtcMs,
+        beside: &[(UtcMs, &str)],
     ) -> Option<Spent> {
         let had = self.had.lock().unwrap_or_else(PoisonError::into_inner);
         let mut others: Vec<(UtcMs, Other<'_>)> = had
@@ -149,12 +165,21 @@ impl<'a> Budget<'a> {
             .filter_map(|(due_ms, at)| Some((*due_ms, Other::Fixed(&self.issues.get(*at)?.1))))
             .collect();
         drop(had);
+        others.extend(beside.iter().map(|(due_ms, title)| (*due_ms, Other::Fixed(title))));
+        let mut promised = Vec::new();
         for before in self.before.iter().filter(|before| before.wants(contact, partner)) {
             let zone = contact.zone.unwrap_or(partner.zone);
             let promises = before.dates.iter().map(|hours| hours.of(partner, zone));
             let due = promises.filter(|promise| !promise.skipped);
-            others.extend(due.map(|promise| (promise.due_ms, Other::Promised(&before.title, promise))));
+            promised.extend(due.map(|promise| (before, promise)));
         }
+        // What will come in one mail is one message.
+        let hours: Vec<_> =
+            promised.iter().map(|(before, promise)| (promise.due_ms, before.digest_hours)).collect();
+        let own = promised.into_iter().zip(digest::own_mails(&hours)).filter(|(_, is_own)| *is_own);
+        others.extend(
+            own.map(|((before, promise), _)| (promise.due_ms, Other::Promised(&before.title, promise))),
+        );
         let times: Vec<UtcMs> = others.iter().map(|(due_ms, _)| *due_ms).collect();
         let (limit, _) = frequency::broken(&self.rules.limits, due_ms, &times)?;
         let span_ms = i64::from(limit.days) * DAY_MS;

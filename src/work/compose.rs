@@ -1,6 +1,8 @@
 //! One variant of an issue, or of a sequence's message: partner, roles and language in, finished rendition with its links
 //! out.
 
+mod guests;
+
 use std::cell::RefCell;
 
 use super::{
@@ -189,7 +191,24 @@ pub fn variant(
     readers: Readers<'_>,
     issue_id: &str,
 ) -> Result<NewRendition> {
-    let rendition = variant_of(templates, &plan.mailing(), readers, issue_id)?;
+    digest(templates, plan, readers, &[], issue_id)
+}
+
+/// An issue that rides in the mail of another one: what it is, and for whom, which may differ in what only it knows.
+pub(super) type Guest<'a> = (Mailing<'a>, Readers<'a>);
+
+/// The variant of an issue with others in it, below its own text.
+///
+/// # Errors
+/// As [`variant`], for each of them.
+pub(super) fn digest(
+    templates: &Templates,
+    plan: &Plan<'_>,
+    readers: Readers<'_>,
+    guests: &[Guest<'_>],
+    issue_id: &str,
+) -> Result<NewRendition> {
+    let rendition = rendition_of(templates, &plan.mailing(), readers, guests, issue_id)?;
     Ok(NewRendition { issue_id: Some(issue_id.to_owned()), ..rendition })
 }
 
@@ -203,6 +222,16 @@ pub(super) fn variant_of(
     readers: Readers<'_>,
     of: &str,
 ) -> Result<NewRendition> {
+    rendition_of(templates, mailing, readers, &[], of)
+}
+
+fn rendition_of(
+    templates: &Templates,
+    mailing: &Mailing<'_>,
+    readers: Readers<'_>,
+    guests: &[Guest<'_>],
+    of: &str,
+) -> Result<NewRendition> {
     let vendor = mailing.library.vendor.as_ref().ok_or_else(no_content)?;
     let sender_name = mailing.series.detail.series().and_then(|series| series.sender);
     let sender_name = sender_name.map(|name| name.as_str()).unwrap_or_default();
@@ -211,7 +240,7 @@ pub(super) fn variant_of(
         .get(sender_name)
         .ok_or_else(|| Error::invalid(format!("vendor.toml has no [sender.{sender_name}]")))?;
     let (_, letter, _) = mailing.localised(readers.locale)?;
-    let (rendition, links) = mail(templates, mailing, readers)?;
+    let (rendition, links) = mail_with(templates, mailing, readers, guests)?;
     let headers = MessageHeaders {
         from_name: sender.name.clone(),
         from_email: sender.email.clone(),
@@ -239,7 +268,7 @@ pub(super) fn variant_of(
             .map_err(|error| Error::internal("rendition").because(error))?,
         wire,
         links,
-        assets: parts(mailing, readers)?,
+        assets: guests::parts(mailing, readers, guests)?,
     })
 }
 
@@ -281,6 +310,15 @@ pub(super) fn mail(
     mailing: &Mailing<'_>,
     readers: Readers<'_>,
 ) -> Result<(email::EmailRendition, Vec<NewLink>)> {
+    mail_with(templates, mailing, readers, &[])
+}
+
+fn mail_with(
+    templates: &Templates,
+    mailing: &Mailing<'_>,
+    readers: Readers<'_>,
+    guests: &[Guest<'_>],
+) -> Result<(email::EmailRendition, Vec<NewLink>)> {
     let (asset, letter, language) = mailing.localised(readers.locale)?;
     let strings = templates.strings_for(&language, readers.locale);
     let book = RefCell::new(LinkBook::default());
@@ -302,22 +340,14 @@ pub(super) fn mail(
         None => (line(&asset.front.title)?, String::new()),
     };
     let reader = readers.reader();
-    let unfilled = asset.body.missing_zones(&asset.reference, &reader);
-    if !unfilled.is_empty() {
-        let zones: Vec<&str> = unfilled.iter().map(|zone| zone.as_str()).collect();
-        return Err(Error::invalid(format!(
-            "{} has no text for {}, which {} wants; add it to the partner's brand profile",
-            readers.partner.name,
-            zones.join(" and "),
-            asset.path
-        )));
-    }
+    has_zones(asset, &reader)?;
     let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
     let standing = brand.nodes(&series.text_for(&reader)).map_err(wrong)?;
     let cards = mailing
         .cards(letter, &reader)
         .map(|feature| card(feature, &brand, &strings, &book))
         .collect::<Result<Vec<_>>>()?;
+    let guests = guests::sections(guests, &brand, &strings, &book)?;
     let talk_to_us =
         book.borrow_mut().tracked(&brand.path(TALK_TO_US), strings.get("talk_to_us"), Some(TALK_TO_US));
     let links = footer(book.borrow_mut().slots(), &base);
@@ -331,6 +361,7 @@ pub(super) fn mail(
         headline,
         sections,
         cards,
+        guests,
         standing,
         partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
         vendor: brand.vendor_brand(),
@@ -347,6 +378,21 @@ pub(super) fn mail(
     let mut image = |path: &str| brand.image(path);
     let rendition = email::newsletter(templates, &input, &mut link, &mut image)?;
     Ok((rendition, book.into_inner().into_links()))
+}
+
+/// Whether the partner has given the texts that `asset` wants of them.
+fn has_zones(asset: &Asset, reader: &Reader<'_>) -> Result<()> {
+    let unfilled = asset.body.missing_zones(&asset.reference, reader);
+    if unfilled.is_empty() {
+        return Ok(());
+    }
+    let zones: Vec<&str> = unfilled.iter().map(|zone| zone.as_str()).collect();
+    Err(Error::invalid(format!(
+        "{} has no text for {}, which {} wants; add it to the partner's brand profile",
+        reader.partner.name,
+        zones.join(" and "),
+        asset.path
+    )))
 }
 
 fn footer(slots: &mut SlotTable, base: &str) -> FooterLinks {

@@ -24,7 +24,7 @@ use crate::{
         contacts::Known,
         deliveries::{self, Told},
         events::{self, Event},
-        issues::Issue,
+        issues::{self, Issue},
         nodes::{self, RelayFault},
         renditions, suppressions,
     },
@@ -229,19 +229,25 @@ pub async fn explain(
     let decided = audience::decided(db, &issue.id, &contact_id).await?;
     let told = deliveries::to_person(db, &issue.id, &contact_id, &address).await?;
     let relay_faults = nodes::relay_faults(db).await?;
+    // What rides in another issue's mail leaves as that one does.
+    let host = match decided.as_ref().and_then(|decided| decided.host_issue_id.as_deref()) {
+        Some(host) => issues::issue(db, host).await?,
+        None => None,
+    };
+    let leaves = host.as_ref().unwrap_or(issue);
     let mut made = Vec::new();
     let mut done = Vec::new();
     for delivery in told {
         done.extend(events::of_delivery(db, &delivery.id).await?);
         let tries = attempts::of_delivery(db, &delivery.id).await?;
-        let mut told = delivery_told(issue, delivery, tries, now_ms);
+        let mut told = delivery_told(leaves, delivery, tries, now_ms);
         // Of what is not due yet, a relay's trouble says nothing; unless that is what the last try ended with.
         let is_due = told.next_ms.is_none_or(|next_ms| next_ms <= now_ms)
             || told.attempts.last().is_some_and(|attempt| attempt.class == "host");
         if told.state == DeliveryState::Ready.as_str() && is_due {
             told.next = [told.next]
                 .into_iter()
-                .chain(holding_up(issue, &relay_faults, now_ms))
+                .chain(holding_up(leaves, &relay_faults, now_ms))
                 .collect::<Vec<_>>()
                 .join("; ");
         }
@@ -260,7 +266,7 @@ pub async fn explain(
     };
     let stopped = suppressions::of(db, now_ms, &address).await?;
     Ok(Explanation {
-        decision: decision_told(issue, decided, person.as_ref(), asked, !made.is_empty()),
+        decision: decision_told((issue, leaves), decided, person.as_ref(), asked, !made.is_empty()),
         issue: IssueTold {
             id: issue.id.clone(),
             newsletter: issue.newsletter.clone(),
@@ -303,7 +309,7 @@ fn person_told(known: Known) -> PersonTold {
 }
 
 fn decision_told(
-    issue: &Issue,
+    (issue, leaves): (&Issue, &Issue),
     decided: Option<Decided>,
     person: Option<&Known>,
     asked: &str,
@@ -324,7 +330,7 @@ fn decision_told(
         verdict: if decided.included { "in" } else { "out" },
         because: decided.because,
         zone: Some(decided.zone),
-        next: (decided.included && !has_delivery).then(|| before_release(issue)),
+        next: (decided.included && !has_delivery).then(|| before_release(leaves)),
         promised_local: decided.nominal_local.filter(|_| decided.included),
         promised_ms: decided.due_ms.filter(|_| decided.included),
         note: decided.note,

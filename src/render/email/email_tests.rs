@@ -76,6 +76,7 @@ fn input(partner_name: &str, locale: &str) -> EmailInput {
             call_to_action: "Read the whitepaper".into(),
             image: Some(CardImage { url: format!("{base}/i/1.png"), alt: "Cover".into() }),
         }],
+        guests: Vec::new(),
         standing: vec![Node::Paragraph(vec![Inline::Text("Standing text.".into())])],
         partner: partner(partner_name),
         vendor: vendor(),
