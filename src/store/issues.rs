@@ -189,14 +189,17 @@ pub async fn finish(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
     .await
 }
 
-/// Approved issues that wait to be released.
+/// Approved issues that wait to be released, but those that share mails with one that waits for approval or is paused.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn approved(db: &Db) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = db
         .all(
-            "SELECT id FROM issue WHERE state = 'approved' AND control <> 'cancelled' ORDER BY frozen_ms, id LIMIT 100",
+            "SELECT id FROM issue WHERE state = 'approved' AND control <> 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM issue o WHERE o.digest_id = issue.digest_id
+                   AND (o.state = 'frozen' OR (o.control = 'paused' AND o.state <> 'done')))
+             ORDER BY frozen_ms, id LIMIT 100",
             Vec::new(),
         )
         .await?;
