@@ -146,8 +146,12 @@ fn summary(heading: &Heading, totals: &Totals) -> String {
         .as_ref()
         .map(|date| format!("; since {date}: {} new, {} no longer among them", totals.joined, totals.left));
     let state = if heading.issue_id.is_some() { "as it was fixed" } else { "as it would be fixed now" };
+    let riding = match totals.riding {
+        0 => String::new(),
+        riding => format!(" ({riding} of them in the mail of another newsletter)"),
+    };
     format!(
-        "{}/{}, {state}: {} readers, {out}{}",
+        "{}/{}, {state}: {} readers{riding}, {out}{}",
         heading.newsletter,
         heading.date,
         totals.readers,

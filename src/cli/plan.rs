@@ -10,7 +10,7 @@ use crate::{
         Error, Result,
         clock::{UtcMs, utc},
     },
-    work::plan::{self, AHEAD_MAX, LeftOut, Planned, PlannedPromise, PlannedVariant, Since},
+    work::plan::{self, AHEAD_MAX, LeftOut, Planned, PlannedPromise, PlannedVariant, Shared, Since},
 };
 
 /// Arguments of `plan`.
@@ -78,6 +78,7 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
     if let Some(state) = &issue.state {
         let when = issue.freezes_ms.map(|ms| format!(", fixed {}", at(ms))).unwrap_or_default();
         lines.push(format!("  state     {state}{when}: see the console or `partnercast explain`"));
+        lines.extend(shared(issue));
         return lines;
     }
     if let Some(ms) = issue.freezes_ms {
@@ -105,6 +106,7 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
         return lines;
     }
     lines.push(format!("  readers   {} in {} variants", issue.readers, issue.variants.len()));
+    lines.extend(shared(issue));
     lines.extend(issue.since.as_ref().map(since));
     lines.extend(issue.left_out.iter().map(left_out));
     lines.extend(
@@ -132,6 +134,15 @@ fn instants(promises: &[PlannedPromise]) -> Vec<String> {
         ));
     }
     lines
+}
+
+/// What comes in one mail with it.
+fn shared(issue: &Planned) -> Vec<String> {
+    let line = |says: &str, it: &Shared| {
+        format!("  {says}{} of {}, for {}", it.newsletter, it.date, people(it.people))
+    };
+    let rides = issue.rides_in.iter().map(|it| line("rides in  ", it));
+    rides.chain(issue.carries.iter().map(|it| line("carries   ", it))).collect()
 }
 
 /// `1 person`, `12 people`.

@@ -31,6 +31,8 @@ pub struct Included {
     pub stage: &'static str,
     /// When it leaves, if that is not the promised instant.
     pub leaves_ms: Option<UtcMs>,
+    /// The issue in whose mail it rides: then text and copy are that issue's. None for a mail of its own.
+    pub host_issue_id: Option<String>,
 }
 
 /// Stores who was considered for an issue, or some of them.
@@ -51,11 +53,12 @@ pub async fn insert(tx: &mut Tx, issue_id: &str, decisions: &[Decision]) -> Resu
             decision.reason,
             decision.included.as_ref().map_or("", |included| included.stage),
             decision.included.as_ref().and_then(|included| included.leaves_ms),
+            decision.included.as_ref().and_then(|included| included.host_issue_id.clone()),
         ]
     });
     tx.bulk(
         "INSERT INTO audience_decision (issue_id, contact_id, included, because, zone, rendition_id, delivery_id,
-                                        promise_id, reason, stage, leaves_ms)",
+                                        promise_id, reason, stage, leaves_ms, host_issue_id)",
         rows.collect(),
         "",
     )
@@ -119,6 +122,8 @@ pub struct Listed {
     pub zone: String,
     /// When it is due for them.
     pub due_ms: Option<UtcMs>,
+    /// Whether it comes in the mail of another issue.
+    pub rides: bool,
 }
 
 /// Everybody considered for an issue by key, at most 1,000 after `after`.
@@ -127,7 +132,8 @@ pub struct Listed {
 /// Those of [`Db::all`].
 pub async fn listed(db: &Db, issue_id: &str, after: &str) -> Result<Vec<Listed>> {
     db.all(
-        "SELECT a.contact_id, c.partner_slug, c.name, c.email, c.roles, a.included, a.reason, a.because, a.zone, p.due_ms
+        "SELECT a.contact_id, c.partner_slug, c.name, c.email, c.roles, a.included, a.reason, a.because, a.zone, p.due_ms,
+             a.host_issue_id IS NOT NULL AS rides
          FROM audience_decision a JOIN contact c ON c.id = a.contact_id LEFT JOIN promise p ON p.id = a.promise_id
          WHERE a.issue_id = $1 AND a.contact_id > $2 ORDER BY a.contact_id LIMIT 1000",
         args![issue_id, after],
@@ -150,8 +156,8 @@ pub async fn included(db: &Db, issue_id: &str, after: &str, through: &str) -> Re
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// When an issue is due for the contacts with keys after `after` and up to `through` who get it; ask for as many as a page of
-/// contacts has.
+/// When an issue is due for the contacts with keys after `after` and up to `through` who get a mail of it; ask for as many as a
+/// page of contacts has. For whom it rides in another issue's mail it is no message more.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -163,7 +169,8 @@ pub async fn due_between(
 ) -> Result<Vec<(String, UtcMs)>> {
     db.all(
         "SELECT a.contact_id, p.due_ms FROM audience_decision a JOIN promise p ON p.id = a.promise_id
-         WHERE a.issue_id = $1 AND a.contact_id > $2 AND a.contact_id <= $3 AND a.included ORDER BY a.contact_id",
+         WHERE a.issue_id = $1 AND a.contact_id > $2 AND a.contact_id <= $3 AND a.included AND a.host_issue_id IS NULL
+         ORDER BY a.contact_id",
         args![issue_id, after, through],
     )
     .await
@@ -223,6 +230,8 @@ pub struct Decided {
     pub due_ms: Option<UtcMs>,
     /// What a clock change did to it.
     pub note: Option<String>,
+    /// The issue in whose mail it comes; none for a mail of its own.
+    pub host_issue_id: Option<String>,
 }
 
 /// The decision about one contact; none if they were not considered.
@@ -231,7 +240,7 @@ pub struct Decided {
 /// Those of [`Db::opt`].
 pub async fn decided(db: &Db, issue_id: &str, contact_id: &str) -> Result<Option<Decided>> {
     db.opt(
-        "SELECT a.included, a.because, a.zone, a.rendition_id, p.nominal_local, p.due_ms, p.note
+        "SELECT a.included, a.because, a.zone, a.rendition_id, p.nominal_local, p.due_ms, p.note, a.host_issue_id
          FROM audience_decision a LEFT JOIN promise p ON p.id = a.promise_id
          WHERE a.issue_id = $1 AND a.contact_id = $2",
         args![issue_id, contact_id],

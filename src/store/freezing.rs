@@ -108,7 +108,17 @@ pub async fn thaw(tx: &mut Tx, issue_id: &str) -> Result<bool> {
     if waits == 0 {
         return Ok(false);
     }
+    remove(tx, issue_id).await.map(|()| true)
+}
+
+/// Takes an issue's row, its promises and its approvals away; of what was decided about people it is noted that it goes.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub(super) async fn remove(tx: &mut Tx, issue_id: &str) -> Result<()> {
     for text in [
+        // Holds the row: an approval that is given in this moment is there before it is taken away.
+        "UPDATE issue SET state = state WHERE id = $1",
         "DELETE FROM issue_approval WHERE issue_id = $1",
         "DELETE FROM promise WHERE issue_id = $1",
         "UPDATE rendition SET issue_id = NULL WHERE issue_id = $1",
@@ -117,6 +127,6 @@ pub async fn thaw(tx: &mut Tx, issue_id: &str) -> Result<bool> {
         tx.run(text, args![issue_id]).await?;
     }
     tx.run("INSERT INTO freezing (issue_id, alive_ms) VALUES ($1, $2)", args![issue_id, ABANDONED_MS])
-        .await?;
-    Ok(true)
+        .await
+        .map(|_| ())
 }

@@ -172,7 +172,7 @@ pub async fn sender(tx: &mut Tx, id: &str) -> Result<Option<String>> {
     Ok(row.map(|(sender,)| sender))
 }
 
-/// Marks issues as done whose deliveries have all reached a final state. Also takes out of the queue what another
+/// Marks issues as done whose deliveries have all reached a final state, those in whose mails they ride included. Also takes out of the queue what another
 /// node put back in the moment an issue was cancelled, when neither saw the other's change.
 ///
 /// # Errors
@@ -182,20 +182,27 @@ pub async fn finish(tx: &mut Tx, now_ms: UtcMs) -> Result<u64> {
     tx.run(
         "UPDATE issue SET state = 'done', done_ms = $1
          WHERE state = 'sending' AND NOT EXISTS (
-             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $2)",
+             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $2)
+           AND NOT EXISTS (
+             SELECT 1 FROM issue_guest g JOIN issue h ON h.id = g.host_id
+             WHERE g.guest_id = issue.id AND (h.state NOT IN ('done', 'cancelled') OR EXISTS (
+                 SELECT 1 FROM delivery d WHERE d.issue_id = h.id AND d.live AND d.due_ms < $2)))",
         args![now_ms, UtcMs::MAX],
     )
     .await
 }
 
-/// Approved issues that wait to be released.
+/// Approved issues that wait to be released, but those that share mails with one that waits for approval or is paused.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn approved(db: &Db) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = db
         .all(
-            "SELECT id FROM issue WHERE state = 'approved' AND control <> 'cancelled' ORDER BY frozen_ms, id LIMIT 100",
+            "SELECT id FROM issue WHERE state = 'approved' AND control <> 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM issue o WHERE o.digest_id = issue.digest_id
+                   AND (o.state = 'frozen' OR (o.control = 'paused' AND o.state <> 'done')))
+             ORDER BY frozen_ms, id LIMIT 100",
             Vec::new(),
         )
         .await?;
@@ -203,7 +210,7 @@ pub async fn approved(db: &Db) -> Result<Vec<String>> {
 }
 
 /// An earlier issue of the same newsletter that is still under way: of which something was due and was not tried yet. What
-/// is tried again after a refusal holds up nobody.
+/// is tried again after a refusal holds up nobody. What shares mails is looked at together, since it is released together.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
@@ -213,7 +220,7 @@ pub async fn under_way_before(db: &Db, id: &str, now_ms: UtcMs) -> Result<Option
              e.paused_because, e.on_time_ms, e.frozen_ms, e.approved_by, e.approved_ms, e.approvals_needed,
              e.released_ms, e.done_ms
          FROM issue i JOIN issue e ON e.newsletter = i.newsletter AND e.nominal_date < i.nominal_date
-         WHERE i.id = $1 AND e.state = 'sending' AND EXISTS (
+         WHERE (i.id = $1 OR i.digest_id = (SELECT digest_id FROM issue WHERE id = $1)) AND e.state = 'sending' AND EXISTS (
              SELECT 1 FROM delivery d
              WHERE d.issue_id = e.id AND d.live AND d.due_ms <= $2 AND d.attempt = 0 AND d.state = 'ready')
          ORDER BY e.nominal_date LIMIT 1",

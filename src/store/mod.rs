@@ -12,6 +12,7 @@ pub mod contents;
 pub mod db;
 pub mod dead_letters;
 pub mod deliveries;
+pub mod digests;
 pub mod events;
 pub mod freezing;
 pub mod holders;

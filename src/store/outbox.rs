@@ -1,6 +1,6 @@
 //! Filling the queue: an issue's outbox, single mails, and what a person has sent again.
 
-use super::{Tx, queue::Place, sql::args};
+use super::{Tx, digests, queue::Place, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId, text::base_key};
 
 /// Mail somebody waits for: hand-offs, sign-in, what a form promised.
@@ -82,18 +82,29 @@ pub async fn renew_sequence(
     Ok(renewed.into_iter().max())
 }
 
-/// Lets issues that were done go on when something of theirs waits again.
+/// Lets issues that were done go on when something of theirs waits again, and with them those that ride in their mails.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn reopen(tx: &mut Tx) -> Result<u64> {
-    tx.run(
-        "UPDATE issue SET state = 'sending', done_ms = NULL, touches_noted = FALSE
-         WHERE state = 'done' AND EXISTS (
-             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $1)",
-        args![UtcMs::MAX],
-    )
-    .await
+    let again = tx
+        .run(
+            "UPDATE issue SET state = 'sending', done_ms = NULL, touches_noted = FALSE
+             WHERE state = 'done' AND EXISTS (
+                 SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $1)",
+            args![UtcMs::MAX],
+        )
+        .await?;
+    let with_them = tx
+        .run(
+            "UPDATE issue SET state = 'sending', done_ms = NULL, touches_noted = FALSE
+             WHERE state = 'done' AND EXISTS (
+                 SELECT 1 FROM issue_guest g JOIN issue h ON h.id = g.host_id
+                 WHERE g.guest_id = issue.id AND h.state = 'sending')",
+            Vec::new(),
+        )
+        .await?;
+    Ok(again + with_them)
 }
 
 /// How long a message is worth sending, and under which name it leaves.
@@ -120,17 +131,21 @@ pub async fn fill(
     rows: i64,
     terms: Terms<'_>,
 ) -> Result<Option<(u64, String)>> {
+    digests::hold(tx, issue_id).await?;
     // Holds the issue's row: whoever cancels it waits, and cancels these, too.
     let held = tx
         .run(
-            "UPDATE issue SET state = 'approved' WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'",
+            "UPDATE issue SET state = 'approved' WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM issue o WHERE o.digest_id = issue.digest_id
+                   AND (o.state = 'frozen' OR (o.control = 'paused' AND o.state <> 'done')))",
             args![issue_id],
         )
         .await?;
     let last: Option<(Option<String>,)> = tx
         .opt(
             "SELECT MAX(contact_id) FROM (
-                 SELECT contact_id FROM audience_decision WHERE issue_id = $1 AND included AND contact_id > $2
+                 SELECT contact_id FROM audience_decision
+                 WHERE issue_id = $1 AND included AND host_issue_id IS NULL AND contact_id > $2
                  ORDER BY contact_id LIMIT $3) AS page",
             args![issue_id, after, rows],
         )
@@ -155,17 +170,21 @@ pub async fn filled_to(tx: &mut Tx, issue_id: &str) -> Result<String> {
 }
 
 /// Releases an approved issue: from now on its outbox may leave, one row per included recipient; those that [`fill`]
-/// did not reach, those behind the contact `after`, are added. Returns how many were added; `None` for an issue that was released before, by another node
-/// perhaps, is not approved or was cancelled: it stays as it is.
+/// did not reach, those behind the contact `after`, are added; whoever gets it in another issue's mail has no row of it.
+/// Returns how many were added; `None` for an issue that was released before, by another node perhaps, is not approved or
+/// was cancelled, or shares mails with one that waits for approval or is paused: it stays as it is.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn release(tx: &mut Tx, issue_id: &str, after: &str, terms: Terms<'_>) -> Result<Option<u64>> {
+    digests::hold(tx, issue_id).await?;
     // First, because it holds the row: of two nodes that release at once the second waits here and finds it done.
     let first = tx
         .run(
             "UPDATE issue SET state = 'sending', released_ms = $2
-             WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'",
+             WHERE id = $1 AND state = 'approved' AND control <> 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM issue o WHERE o.digest_id = issue.digest_id
+                   AND (o.state = 'frozen' OR (o.control = 'paused' AND o.state <> 'done')))",
             args![issue_id, terms.now_ms],
         )
         .await?;
@@ -196,7 +215,7 @@ async fn insert(
          JOIN issue i ON i.id = a.issue_id
          JOIN contact c ON c.id = a.contact_id
          JOIN promise p ON p.id = a.promise_id
-         WHERE a.issue_id = $1 AND a.included AND a.contact_id > $6 AND ($7 IS NULL OR a.contact_id <= $7)
+         WHERE a.issue_id = $1 AND a.included AND a.host_issue_id IS NULL AND a.contact_id > $6 AND ($7 IS NULL OR a.contact_id <= $7)
          -- In the order in which they will leave, so that a window's rows lie together.
          ORDER BY COALESCE(a.leaves_ms, p.due_ms), a.contact_id
          ON CONFLICT (source, recipient_key, channel, generation) DO NOTHING",

@@ -167,13 +167,16 @@ pub struct Count {
     pub accepted: i64,
 }
 
-/// Counts the promises of an issue whose window is over at `now_ms`.
+/// Counts the promises of an issue whose window is over at `now_ms`. Who unsubscribed from the newsletter in whose mail it
+/// was to come is not left out: of this one they wanted a mail, and had none.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn count(db: &Db, issue_id: &str, now_ms: UtcMs) -> Result<Vec<Count>> {
     db.all(
-        "SELECT p.id, COUNT(CASE WHEN d.state = 'suppressed' THEN 1 END) AS suppressed,
+        "SELECT p.id, COUNT(CASE WHEN d.state = 'suppressed' AND (a.host_issue_id IS NULL OR EXISTS (
+                 SELECT 1 FROM suppression s WHERE s.email_key IN (d.base_key, '@' || d.site)
+                   AND s.scope IN ('all', p.newsletter))) THEN 1 END) AS suppressed,
              COUNT(CASE WHEN d.accepted_ms <= p.due_ms + p.on_time_ms THEN 1 END) AS on_time,
              COUNT(d.accepted_ms) AS accepted
          FROM audience_decision a

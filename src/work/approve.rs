@@ -6,7 +6,7 @@ use crate::{
         content::vendor::Duty,
         kernel::{Error, Result, clock::DAY_MS},
     },
-    store::{approvals, audit, freezing, issues, outbox},
+    store::{Tx, approvals, audit, digests, freezing, issues, outbox},
 };
 
 /// What came of an approval.
@@ -57,16 +57,33 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
 }
 
 /// Takes an issue that waits for approval back to draft, so that it is fixed anew from the content as it is now; approvals are
-/// void.
+/// void. What shares mails with it returns with it.
 ///
 /// # Errors
-/// `Conflict` if it does not wait for approval.
+/// `Conflict` if neither it nor anything that shares mails with it waits for approval, or some of that was released.
 pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
         return Err(Error::not_found("this issue"));
     };
     let mut tx = ctx.db.begin().await?;
-    if !freezing::thaw(&mut tx, issue_id).await? {
+    let waits = match digests::hold(&mut tx, issue_id).await? {
+        None => freezing::thaw(&mut tx, issue_id).await?,
+        Some(digest) => {
+            let Some(beside) = digests::unreleased_beside(&mut tx, &digest, issue_id).await? else {
+                return Err(Error::conflict(
+                    "an issue that shares mails with this one has been released, so neither can be taken back to draft",
+                ));
+            };
+            let waits = digests::waits_for_approval(&mut tx, &digest).await?;
+            if waits {
+                let all: Vec<String> = beside.iter().cloned().chain([issue_id.to_owned()]).collect();
+                digests::dissolve(&mut tx, &digest, &all).await?;
+                returned(ctx, &mut tx, &beside, actor, &issue).await?;
+            }
+            waits
+        }
+    };
+    if !waits {
         return Err(Error::conflict(format!(
             "only an issue that waits for approval can be taken back to draft, and this one is {}",
             issue.state
@@ -77,6 +94,21 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
     tx.commit().await?;
     ctx.looks.forget();
     ctx.wake.publish.notify_one();
+    Ok(())
+}
+
+/// Records that issues went back to draft because `issue`, which shared mails with them, did or was cancelled.
+async fn returned(
+    ctx: &Context,
+    tx: &mut Tx,
+    beside: &[String],
+    actor: &str,
+    issue: &issues::Issue,
+) -> Result<()> {
+    let detail = format!("it shared mails with {}/{}", issue.newsletter, issue.nominal_date);
+    for other in beside {
+        audit::record(tx, ctx.now_ms(), &*ctx.random, actor, "return-to-draft", other, &detail).await?;
+    }
     Ok(())
 }
 
@@ -106,7 +138,8 @@ pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     control(ctx, issue_id, "running", "resume", actor).await
 }
 
-/// Ends the issue for good: what has not left does not leave. The evidence stays.
+/// Ends the issue for good: what has not left does not leave. The evidence stays. Before any of them was released, what
+/// shares mails with it goes back to draft and is fixed anew without it; later, what rides in another mail leaves with it.
 ///
 /// # Errors
 /// `Conflict` if it is cancelled or done already.
@@ -142,6 +175,12 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
         renew(ctx, issue_id).await?;
     }
     let mut tx = ctx.db.begin().await?;
+    // Held before its own row, as by whoever releases it.
+    let digest = if to == "cancelled" { digests::hold(&mut tx, issue_id).await? } else { None };
+    let beside = match &digest {
+        Some(digest) => digests::unreleased_beside(&mut tx, digest, issue_id).await?,
+        None => None,
+    };
     if !issues::control(&mut tx, issue_id, to).await? {
         return Err(Error::conflict(format!(
             "there is nothing to {action}: this issue is {}",
@@ -149,8 +188,17 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
         )));
     }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
+    let dissolved = digest.zip(beside);
+    if let Some((digest, beside)) = &dissolved {
+        digests::dissolve(&mut tx, digest, beside).await?;
+        returned(ctx, &mut tx, beside, actor, &issue).await?;
+    }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
+    if dissolved.is_some() {
+        ctx.looks.forget();
+        ctx.wake.publish.notify_one();
+    }
     if to == "cancelled" { clear_away(ctx).await } else { Ok(()) }
 }
 

@@ -145,13 +145,23 @@ impl<'a> Audience<'a> {
 
     /// What a contact gets; `None` for one whose partner is gone.
     pub(super) fn decide<'b>(&'b self, stored: &'b StoredContact) -> Option<Verdict<'b>> {
+        self.decide_beside(stored, Some(&[]))
+    }
+
+    /// The same where they get other mails, with hour and name, that are fixed at the same time; or, without any such list,
+    /// in a mail that they get anyway, which costs nothing of their budget.
+    pub(super) fn decide_beside<'b>(
+        &'b self,
+        stored: &'b StoredContact,
+        beside: Option<&[(UtcMs, &str)]>,
+    ) -> Option<Verdict<'b>> {
         let contact = &stored.contact;
         let partner = self.partners.get(contact.partner.as_str())?;
         let (subscribed, suppressed) = self.said_no(&contact.email);
         let promise = self.hours.of(partner, contact.zone.unwrap_or(partner.zone));
-        let spent = self.budget.as_ref().and_then(|budget| {
+        let spent = self.budget.as_ref().zip(beside).and_then(|(budget, beside)| {
             budget
-                .spent(&stored.id.to_string(), contact, partner, promise.due_ms)
+                .spent(&stored.id.to_string(), contact, partner, promise.due_ms, beside)
                 .map(|spent| spent.because())
         });
         let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
@@ -184,6 +194,13 @@ impl<'a> Audience<'a> {
 }
 
 impl Audience<'_> {
+    /// Has dates that are decided at the same time count as they are decided, and not as they are promised.
+    pub(super) fn fixed_beside(&mut self, others: &[&PromisedHours<'_>]) {
+        if let Some(budget) = &mut self.budget {
+            budget.leave_out(others);
+        }
+    }
+
     fn has_two_subjects(&self) -> bool {
         self.plan.is_some_and(|plan| plan.issue.subject_b.is_some())
     }

@@ -21,9 +21,10 @@ use crate::{
         kernel::{
             Result,
             clock::{DAY_MS, HOUR_MS, UtcMs, utc},
+            text::domain_key,
         },
         partner::{Contact, Partner},
-        program::{AudienceRule, Cadence, frequency},
+        program::{AudienceRule, Cadence, digest, frequency},
     },
     store::{
         audience as stored, issues, journeys,
@@ -77,6 +78,7 @@ pub(super) struct Traveller<'b> {
 struct Before<'a> {
     slug: &'a str,
     title: &'a str,
+    digest_hours: Option<u32>,
     rule: AudienceRule,
     dates: Vec<PromisedHours<'a>>,
     stopped: HashMap<String, Suppression>,
@@ -168,16 +170,28 @@ impl<'a> Budget<'a> {
             let of = Letter { library, asset, newsletter };
             before.push(Before {
                 slug: asset.slug(),
+                digest_hours: newsletter.digest_hours.filter(|_| newsletter.staged.is_none()),
                 title: asset.front.title.as_str(),
                 rule: AudienceRule::from(&newsletter.audience),
                 dates: dates(ctx, of, &cadence, from_ms, until_ms).await?,
                 stopped: HashMap::new(),
             });
         }
+        before.sort_by(|a, b| digest::order(rules, a.slug, b.slug));
         let sequences = library.sequences().map(|(asset, _)| asset.slug());
         let sequences_before = sequences.filter(|slug| rules.rank(slug) < own).collect();
         let span = (from_ms, until_ms);
         Ok(Some(Self { rules, titles, issues: near, before, sequences_before, span, had: Mutex::default() }))
+    }
+
+    /// Leaves out dates that are decided at the same time; what is decided of them is told by `beside` of [`Self::spent`].
+    pub(super) fn leave_out(&mut self, others: &[&PromisedHours<'_>]) {
+        let is_other = |slug: &str, hours: &PromisedHours<'_>| {
+            others.iter().any(|it| it.letter().asset.slug() == slug && it.nominal() == hours.nominal())
+        };
+        for before in &mut self.before {
+            before.dates.retain(|hours| !is_other(before.slug, hours));
+        }
     }
 
     /// Looks up what people between two keys had, before they are asked about.
@@ -198,22 +212,23 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
-    /// Why `contact` may get nothing at `due_ms`, if so.
+    /// Why `contact` may get nothing at `due_ms`, if so; `beside` are mails that they get and that are fixed at the same time.
     pub(super) fn spent(
         &self,
         contact_id: &str,
         contact: &Contact,
         partner: &Partner,
         due_ms: UtcMs,
+        beside: &[(UtcMs, &str)],
     ) -> Option<Spent> {
         let had = self.had.lock().unwrap_or_else(PoisonError::into_inner);
         let mut others: Vec<(UtcMs, Other<'_>)> =
             had.get(contact_id).into_iter().flatten().map(|(at_ms, had)| (*at_ms, self.other(had))).collect();
         let zone = contact.zone.unwrap_or(partner.zone);
-        let key = contact.email.base_key();
-        for before in self.before.iter().filter(|before| !before.stopped.contains_key(&key)) {
-            others.extend(before.promised_to(contact, partner, zone));
-        }
+        let keys = [contact.email.base_key(), domain_key(contact.email.as_str())];
+        let gets = |before: &Before<'_>| !keys.iter().any(|key| before.stopped.contains_key(key));
+        others.extend(beside.iter().map(|(due_ms, title)| (*due_ms, Other::Fixed(title))));
+        others.extend(self.promised(contact, partner, zone, gets));
         self.broken(others, due_ms, zone)
     }
 
@@ -242,10 +257,8 @@ impl<'a> Budget<'a> {
             had.iter().map(|(at_ms, had)| (*at_ms, self.other(had))).collect();
         if let Some(contact) = who.contact.filter(|_| !self.before.is_empty()) {
             let no = suppressions::of(&ctx.db, ctx.now_ms(), contact.email.as_str()).await?;
-            let gets = |before: &&Before<'_>| !no.iter().any(|no| no.scope == ALL || no.scope == before.slug);
-            for before in self.before.iter().filter(gets) {
-                others.extend(before.promised_to(contact, who.partner, who.zone));
-            }
+            let gets = |before: &Before<'_>| !no.iter().any(|no| no.scope == ALL || no.scope == before.slug);
+            others.extend(self.promised(contact, who.partner, who.zone, gets));
         }
         let times: Vec<UtcMs> = others.iter().map(|(at_ms, _)| *at_ms).collect();
         let Some(spent) = self.broken(others, at_ms, who.zone) else { return Ok(None) };
@@ -265,6 +278,26 @@ impl<'a> Budget<'a> {
             );
         }
         Ok(all)
+    }
+
+    /// What newsletters that come first, and that somebody `gets`, promise to them, and when; what will come in one mail is one
+    /// message.
+    fn promised<'b>(
+        &'b self,
+        contact: &Contact,
+        partner: &Partner,
+        zone: Tz,
+        gets: impl Fn(&Before<'_>) -> bool,
+    ) -> Vec<(UtcMs, Other<'b>)> {
+        let mut promised = Vec::new();
+        for before in self.before.iter().filter(|before| before.concerns(contact, partner) && gets(before)) {
+            let promises = before.dates.iter().map(|hours| hours.of(partner, zone));
+            promised.extend(promises.filter(|promise| !promise.skipped).map(|promise| (before, promise)));
+        }
+        let hours: Vec<_> =
+            promised.iter().map(|(before, promise)| (promise.due_ms, before.digest_hours)).collect();
+        let own = promised.into_iter().zip(digest::own_mails(&hours)).filter(|(_, is_own)| *is_own);
+        own.map(|((before, promise), _)| (promise.due_ms, Other::Promised(before.title, promise))).collect()
     }
 
     fn other<'b>(&'b self, had: &'b Had) -> Other<'b> {
@@ -312,14 +345,9 @@ impl Other<'_> {
 }
 
 impl Before<'_> {
-    /// What it promises to somebody, and when; whatever they do not want.
-    fn promised_to(&self, contact: &Contact, partner: &Partner, zone: Tz) -> Vec<(UtcMs, Other<'_>)> {
-        if !self.rule.admits(partner) || !self.rule.roles.concern(contact.roles) {
-            return Vec::new();
-        }
-        let promises = self.dates.iter().map(|hours| hours.of(partner, zone));
-        let due = promises.filter(|promise| !promise.skipped);
-        due.map(|promise| (promise.due_ms, Other::Promised(self.title, promise))).collect()
+    /// Whether somebody is among those it is for, whatever they do not want.
+    fn concerns(&self, contact: &Contact, partner: &Partner) -> bool {
+        self.rule.admits(partner) && self.rule.roles.concern(contact.roles)
     }
 }
 

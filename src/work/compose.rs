@@ -1,6 +1,9 @@
 //! One variant of an issue, or of a sequence's message: partner, roles and language in, finished rendition with its links
 //! out.
 
+mod guests;
+mod messages;
+
 use std::cell::RefCell;
 
 use super::{
@@ -11,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         content::{
-            asset::{Asset, AssetKind, Form},
+            asset::{Asset, AssetKind},
             kinds::{Detail, Issue, Letter, Newsletter},
             library::Library,
             merge::Template,
@@ -20,10 +23,7 @@ use crate::{
         },
         kernel::{Error, Locale, Result},
         partner::{Partner, Roles},
-        program::{
-            subject_test::Arm,
-            touch::{FORM_OF_MAIL, Withheld, forms_met},
-        },
+        program::{subject_test::Arm, touch::Withheld},
     },
     render::{
         Strings, Templates,
@@ -156,29 +156,6 @@ impl<'a> Mailing<'a> {
         pieces
     }
 
-    /// The key messages that its own text and its cards tell to `readers`, each with its forms, the last met last.
-    fn messages(&self, readers: Readers<'_>) -> Result<Vec<(String, String)>> {
-        let (_, letter, _) = self.localised(readers.locale)?;
-        let reader = readers.reader();
-        let own = self.asset.front.key_message.as_ref();
-        let own = own.map(|message| (message.as_str(), self.asset.front.form.or(Some(FORM_OF_MAIL))));
-        let cards = self.cards(letter, &reader, readers.withheld);
-        let cards =
-            cards.filter_map(|card| Some((card.front.key_message.as_ref()?.as_str(), card.front.form)));
-        let mut told: Vec<(&str, Vec<Form>)> = Vec::new();
-        for (message, form) in own.into_iter().chain(cards) {
-            match told.iter_mut().find(|(known, _)| *known == message) {
-                Some((_, forms)) => forms.extend(form),
-                None => told.push((message, form.into_iter().collect())),
-            }
-        }
-        let words = |forms: Vec<Form>| {
-            let words: Vec<&str> = forms_met(forms).into_iter().map(Form::as_str).collect();
-            words.join(" ")
-        };
-        Ok(told.into_iter().map(|(message, forms)| (message.to_owned(), words(forms))).collect())
-    }
-
     /// The assets that it has cards of, in any language.
     pub(super) fn featured(&self) -> impl Iterator<Item = &'a str> + use<'a> {
         let versions = self.library.versions(&self.asset.reference).iter();
@@ -236,7 +213,24 @@ pub fn variant(
     readers: Readers<'_>,
     issue_id: &str,
 ) -> Result<NewRendition> {
-    let rendition = variant_of(templates, &plan.mailing(), readers, issue_id)?;
+    digest(templates, plan, readers, &[], issue_id)
+}
+
+/// An issue that rides in the mail of another one: what it is, and for whom, which may differ in what only it knows.
+pub(super) type Guest<'a> = (Mailing<'a>, Readers<'a>);
+
+/// The variant of an issue with others in it, below its own text.
+///
+/// # Errors
+/// As [`variant`], for each of them.
+pub(super) fn digest(
+    templates: &Templates,
+    plan: &Plan<'_>,
+    readers: Readers<'_>,
+    guests: &[Guest<'_>],
+    issue_id: &str,
+) -> Result<NewRendition> {
+    let rendition = rendition_of(templates, &plan.mailing(), readers, guests, issue_id)?;
     Ok(NewRendition { issue_id: Some(issue_id.to_owned()), ..rendition })
 }
 
@@ -250,6 +244,16 @@ pub(super) fn variant_of(
     readers: Readers<'_>,
     of: &str,
 ) -> Result<NewRendition> {
+    rendition_of(templates, mailing, readers, &[], of)
+}
+
+fn rendition_of(
+    templates: &Templates,
+    mailing: &Mailing<'_>,
+    readers: Readers<'_>,
+    guests: &[Guest<'_>],
+    of: &str,
+) -> Result<NewRendition> {
     let vendor = mailing.library.vendor.as_ref().ok_or_else(no_content)?;
     let sender_name = mailing.series.detail.series().and_then(|series| series.sender);
     let sender_name = sender_name.map(|name| name.as_str()).unwrap_or_default();
@@ -258,7 +262,7 @@ pub(super) fn variant_of(
         .get(sender_name)
         .ok_or_else(|| Error::invalid(format!("vendor.toml has no [sender.{sender_name}]")))?;
     let (_, letter, _) = mailing.localised(readers.locale)?;
-    let (rendition, links) = mail(templates, mailing, readers)?;
+    let (rendition, links) = mail_with(templates, mailing, readers, guests)?;
     let headers = MessageHeaders {
         from_name: sender.name.clone(),
         from_email: sender.email.clone(),
@@ -286,8 +290,8 @@ pub(super) fn variant_of(
             .map_err(|error| Error::internal("rendition").because(error))?,
         wire,
         links,
-        assets: parts(mailing, readers)?,
-        messages: mailing.messages(readers)?,
+        assets: guests::parts(mailing, readers, guests)?,
+        messages: messages::messages(mailing, readers, guests)?,
     })
 }
 
@@ -329,6 +333,15 @@ pub(super) fn mail(
     mailing: &Mailing<'_>,
     readers: Readers<'_>,
 ) -> Result<(email::EmailRendition, Vec<NewLink>)> {
+    mail_with(templates, mailing, readers, &[])
+}
+
+fn mail_with(
+    templates: &Templates,
+    mailing: &Mailing<'_>,
+    readers: Readers<'_>,
+    guests: &[Guest<'_>],
+) -> Result<(email::EmailRendition, Vec<NewLink>)> {
     let (asset, letter, language) = mailing.localised(readers.locale)?;
     let strings = templates.strings_for(&language, readers.locale);
     let book = RefCell::new(LinkBook::default());
@@ -350,22 +363,14 @@ pub(super) fn mail(
         None => (line(&asset.front.title)?, String::new()),
     };
     let reader = readers.reader();
-    let unfilled = asset.body.missing_zones(&asset.reference, &reader);
-    if !unfilled.is_empty() {
-        let zones: Vec<&str> = unfilled.iter().map(|zone| zone.as_str()).collect();
-        return Err(Error::invalid(format!(
-            "{} has no text for {}, which {} wants; add it to the partner's brand profile",
-            readers.partner.name,
-            zones.join(" and "),
-            asset.path
-        )));
-    }
+    has_zones(asset, &reader)?;
     let sections = vec![brand.nodes(&asset.text_for(&reader)).map_err(wrong)?];
     let standing = brand.nodes(&series.text_for(&reader)).map_err(wrong)?;
     let cards = mailing
         .cards(letter, &reader, readers.withheld)
         .map(|feature| card(feature, &brand, &strings, &book))
         .collect::<Result<Vec<_>>>()?;
+    let guests = guests::sections(guests, &brand, &strings, &book)?;
     let talk_to_us =
         book.borrow_mut().tracked(&brand.path(TALK_TO_US), strings.get("talk_to_us"), Some(TALK_TO_US));
     let links = footer(book.borrow_mut().slots(), &base);
@@ -379,6 +384,7 @@ pub(super) fn mail(
         headline,
         sections,
         cards,
+        guests,
         standing,
         partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
         vendor: brand.vendor_brand(),
@@ -395,6 +401,21 @@ pub(super) fn mail(
     let mut image = |path: &str| brand.image(path);
     let rendition = email::newsletter(templates, &input, &mut link, &mut image)?;
     Ok((rendition, book.into_inner().into_links()))
+}
+
+/// Whether the partner has given the texts that `asset` wants of them.
+fn has_zones(asset: &Asset, reader: &Reader<'_>) -> Result<()> {
+    let unfilled = asset.body.missing_zones(&asset.reference, reader);
+    if unfilled.is_empty() {
+        return Ok(());
+    }
+    let zones: Vec<&str> = unfilled.iter().map(|zone| zone.as_str()).collect();
+    Err(Error::invalid(format!(
+        "{} has no text for {}, which {} wants; add it to the partner's brand profile",
+        reader.partner.name,
+        zones.join(" and "),
+        asset.path
+    )))
 }
 
 fn footer(slots: &mut SlotTable, base: &str) -> FooterLinks {

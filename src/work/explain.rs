@@ -28,7 +28,7 @@ use crate::{
         contacts::Known,
         deliveries::{self, Told},
         events::{self, Event},
-        issues::Issue,
+        issues::{self, Issue},
         nodes::{self, RelayFault},
         renditions, suppressions,
     },
@@ -237,8 +237,14 @@ pub async fn explain(
     let decided = audience::decided(db, &issue.id, &contact_id).await?;
     let told = deliveries::to_person(db, &issue.id, &contact_id, &address).await?;
     let relay_faults = nodes::relay_faults(db).await?;
-    let paused = issue.control == Control::Paused.as_str();
-    let because = issue.paused_because.as_ref().map(|why| format!("it was paused because {why}"));
+    // What rides in another issue's mail leaves as that one does.
+    let host = match decided.as_ref().and_then(|decided| decided.host_issue_id.as_deref()) {
+        Some(host) => issues::issue(db, host).await?,
+        None => None,
+    };
+    let leaves = host.as_ref().unwrap_or(issue);
+    let paused = leaves.control == Control::Paused.as_str();
+    let because = leaves.paused_because.as_ref().map(|why| format!("it was paused because {why}"));
     let holding = Holding { paused, because, relay_faults: &relay_faults };
     let mut made = Vec::new();
     let mut done = Vec::new();
@@ -262,7 +268,7 @@ pub async fn explain(
     let sequences =
         journeys::of_person(db, now_ms, person.as_ref().map(|known| known.id.as_str()), &address).await?;
     Ok(Explanation {
-        decision: decision_told(issue, decided, person.as_ref(), asked, !made.is_empty()),
+        decision: decision_told((issue, leaves), decided, person.as_ref(), asked, !made.is_empty()),
         issue: IssueTold {
             id: issue.id.clone(),
             newsletter: issue.newsletter.clone(),
@@ -308,7 +314,7 @@ pub(super) fn person_told(known: Known) -> PersonTold {
 }
 
 fn decision_told(
-    issue: &Issue,
+    (issue, leaves): (&Issue, &Issue),
     decided: Option<Decided>,
     person: Option<&Known>,
     asked: &str,
@@ -329,7 +335,7 @@ fn decision_told(
         verdict: if decided.included { "in" } else { "out" },
         because: decided.because,
         zone: Some(decided.zone),
-        next: (decided.included && !has_delivery).then(|| before_release(issue)),
+        next: (decided.included && !has_delivery).then(|| before_release(leaves)),
         promised_local: decided.nominal_local.filter(|_| decided.included),
         promised_ms: decided.due_ms.filter(|_| decided.included),
         note: decided.note,

@@ -4,15 +4,17 @@
 //! was decided. So the memory is that of the variants, however many readers there are, and no transaction is long: the
 //! audience is stored in parts, which count only when the issue's own row is there. That is written last.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, btree_map::Entry};
+mod survey;
+
+use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest as _, Sha256};
 
 use super::{
-    audience::{Audience, VariantKey, Verdict, key_of},
-    compose::{self, Plan},
+    audience::Verdict,
+    compose::{Plan, Readers},
     context::Context,
-    promised::PromisedHours,
+    together::{MailKey, Together, Written, contents, mail_key},
     tokens::sha256_hex,
 };
 use crate::{
@@ -20,17 +22,19 @@ use crate::{
         content::kinds::Approval,
         kernel::{
             Error, Result,
-            clock::{HOUR_MS, MINUTE_MS},
-            id::{DeliveryId, IssueId},
+            clock::{HOUR_MS, MINUTE_MS, UtcMs},
+            id::DeliveryId,
         },
         program::{
-            ExclusionReason,
+            ExclusionReason, digest,
             issue::{Control, IssueState, approvals_needed},
-            subject_test::{Arm, READERS_MIN},
+            subject_test::READERS_MIN,
         },
     },
     store::{
-        audience as stored, audit, freezing,
+        audience as stored, audit,
+        digests::{self, NewRide},
+        freezing,
         issues::{self, Frozen, Issue},
         partners::StoredContact,
         promises::{self, NewPromise},
@@ -38,105 +42,155 @@ use crate::{
     },
 };
 
+pub(super) use survey::render;
+use survey::{Survey, note};
+
 /// A freeze that stored nothing for so long (by the wall clock) was broken off.
 const BROKEN_OFF_MS: i64 = HOUR_MS;
 
-/// What a look at everybody found.
-#[derive(Default)]
-struct Survey {
-    variants: BTreeMap<VariantKey, renditions::NewRendition>,
-    promises: BTreeMap<String, NewPromise>,
-    recipients: usize,
-    arms: [usize; 2],
-    left_out: usize,
-    faults: BTreeSet<String>,
-    digest: Sha256,
-}
-
-/// Freezes the issue of `plan` for its promised `hours`. False if another node was first.
+/// Freezes the issue of the file `path` among `written`, which are fixed together and in their order. One of the others that
+/// has a fault is left out of `written`, and comes by itself once it is mended: nobody else waits for it. False if another
+/// node was first.
 ///
 /// # Errors
-/// Every fault in content that somebody would get; a roster that changed meanwhile; those of the store. Nothing is
-/// stored then.
+/// Every fault in content of this issue that somebody would get; a roster that changed meanwhile; those of the store.
+/// Nothing is stored then.
 pub(super) async fn freeze(
     ctx: &Context,
-    plan: &Plan<'_>,
-    hours: &PromisedHours<'_>,
-    held_because: Option<String>,
+    written: &mut Vec<Written<'_>>,
+    path: &str,
+    held_because: Option<&str>,
 ) -> Result<bool> {
-    let audience = Audience::load(ctx, hours, Some(plan)).await?;
-    let id = IssueId::new(ctx.now_ms(), &*ctx.random).to_string();
-    let mut survey = Survey::default();
-    let mut after = String::new();
-    while let Some(page) = audience.page(ctx, &mut after).await? {
-        for stored in &page {
-            audience.survey(ctx, plan, &id, stored, &mut survey);
-        }
+    loop {
+        let faulty = {
+            let together = Together::load(ctx, written).await?;
+            let mut survey = Survey::of(ctx, &together).await?;
+            let faulty = survey.faulty();
+            if faulty.is_empty() {
+                return store(ctx, &together, survey, path, held_because).await;
+            }
+            let this = together.number_of(path).and_then(|number| survey.issues.get_mut(number));
+            let faults = this.map(|found| std::mem::take(&mut found.faults)).unwrap_or_default();
+            if !faults.is_empty() {
+                return Err(Error::invalid(faults.into_iter().collect::<Vec<_>>().join("\n")));
+            }
+            faulty
+        };
+        let mut number = 0;
+        written.retain(|written| {
+            number += 1;
+            let stays = !faulty.contains(&(number - 1));
+            if !stays {
+                let file = written.plan.asset.path.as_str();
+                tracing::warn!(file, "has a fault, and comes by itself instead of in one mail with others");
+            }
+            stays
+        });
     }
-    survey.faults.extend(too_few(plan, survey.arms));
-    if !survey.faults.is_empty() {
-        return Err(Error::invalid(survey.faults.into_iter().collect::<Vec<_>>().join("\n")));
+}
+
+/// Stores what was found. False if another node was first.
+async fn store(
+    ctx: &Context,
+    together: &Together<'_>,
+    survey: Survey,
+    path: &str,
+    held_because: Option<&str>,
+) -> Result<bool> {
+    let Survey { ids, variants, issues, rides } = survey;
+    let renditions: HashMap<MailKey, String> =
+        variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
+    let (mut frozen, mut decided) = (Vec::new(), Vec::new());
+    for (number, found) in issues.into_iter().enumerate() {
+        let digest = found.digest.finalize();
+        // Also the texts in which it rides: whoever approves it approves what its readers get.
+        let of_it: Vec<&renditions::NewRendition> = variants
+            .iter()
+            .filter(|(key, _)| key.iter().any(|(issue, _)| *issue == number))
+            .map(|(_, variant)| variant)
+            .collect();
+        let tells_messages = of_it.iter().any(|variant| !variant.messages.is_empty());
+        let mut hashed: Vec<String> = of_it.iter().map(|variant| variant.id.clone()).collect();
+        hashed.push(sha256_hex(&digest));
+        let plan = together.plan(number);
+        let held = held_because.filter(|_| together.number_of(path) == Some(number));
+        let (recipients, left_out) = (found.recipients, found.left_out);
+        let content_hash = sha256_hex(hashed.join("\n").as_bytes());
+        let issue = head(ctx, plan, ids[number].clone(), content_hash, held.map(str::to_owned), recipients);
+        tracing::debug!(issue = issue.id, recipients, left_out, "everybody was looked at");
+        frozen.push(Frozen {
+            issue,
+            plan_hash: plan.asset.revision.clone(),
+            promises: found.promises.into_values().collect(),
+            decisions: Vec::new(),
+            tells_messages,
+        });
+        decided.push(digest);
     }
-    let decided = survey.digest.finalize();
-    let mut hashed: Vec<String> = survey.variants.values().map(|variant| variant.id.clone()).collect();
-    hashed.push(sha256_hex(&decided));
-    let content_hash = sha256_hex(hashed.join("\n").as_bytes());
-    let frozen = Frozen {
-        issue: head(ctx, plan, id, content_hash, held_because, survey.recipients),
-        plan_hash: plan.asset.revision.clone(),
-        promises: survey.promises.into_values().collect(),
-        decisions: Vec::new(),
-        tells_messages: survey.variants.values().any(|variant| !variant.messages.is_empty()),
-    };
-    let ids: HashMap<VariantKey, String> =
-        survey.variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
-    let variants: Vec<_> = survey.variants.into_values().collect();
-    let stored = match audience.store(ctx, &frozen.issue.id, &ids).await {
-        Ok(stored) if stored == decided => {
-            count_from_now_on(ctx, &frozen, &hours.nominal_local(), variants).await
-        }
+    let texts = variants.into_values().collect();
+    let stored = match together.store(ctx, &ids, &renditions).await {
+        Ok(stored) if stored == decided => count_from_now_on(ctx, together, &frozen, texts, &rides).await,
         Ok(_) => Err(roster_changed()),
         Err(error) => Err(error),
     };
-    let issue = &frozen.issue.id;
     if !matches!(stored, Ok(true)) {
-        if let Err(error) = give_up(ctx, issue).await {
+        if let Err(error) = give_up(ctx, &ids).await {
             tracing::warn!(error = error.detail(), "what was stored of this freeze is taken away later");
         }
         return stored;
     }
-    let (recipients, left_out, renditions) = (survey.recipients, survey.left_out, ids.len());
-    tracing::info!(issue, recipients, left_out, renditions, "issue frozen");
+    for issue in &ids {
+        tracing::info!(issue, renditions = renditions.len(), together = ids.len(), "issue frozen");
+    }
     Ok(true)
 }
 
-/// Stores the issue itself, whose audience is stored already. False if another node was first.
+/// Stores the issues themselves, whose audiences are stored already. False if another node was first with one of them.
 async fn count_from_now_on(
     ctx: &Context,
-    frozen: &Frozen,
-    nominal_local: &str,
+    together: &Together<'_>,
+    frozen: &[Frozen],
     variants: Vec<renditions::NewRendition>,
+    rides: &BTreeMap<(usize, usize), i64>,
 ) -> Result<bool> {
     let mut tx = ctx.db.begin().await?;
-    if !issues::insert_head(&mut tx, frozen).await? {
-        return Ok(false);
+    for frozen in frozen {
+        if !issues::insert_head(&mut tx, frozen).await? {
+            return Ok(false);
+        }
     }
     renditions::insert(&mut tx, ctx.now_ms(), variants).await?;
-    promises::remove_unwritten(&mut tx, &frozen.issue.newsletter, nominal_local).await?;
-    issues::insert_audience(&mut tx, frozen).await?;
-    let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
-    if !freezing::end(&mut tx, issue).await? {
-        return Err(given_up());
+    for (number, frozen) in frozen.iter().enumerate() {
+        let nominal_local = together.hours(number).nominal_local();
+        promises::remove_unwritten(&mut tx, &frozen.issue.newsletter, &nominal_local).await?;
+        issues::insert_audience(&mut tx, frozen).await?;
+        let (issue, hash) = (&frozen.issue.id, &frozen.issue.content_hash);
+        if !freezing::end(&mut tx, issue).await? {
+            return Err(given_up());
+        }
+        audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
     }
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
+    let id = |number: usize| frozen[number].issue.id.clone();
+    let pairs: Vec<(usize, usize)> = rides.keys().copied().collect();
+    let parts: Vec<Vec<String>> = digest::parts(frozen.len(), &pairs)
+        .into_iter()
+        .map(|part| part.into_iter().map(id).collect())
+        .collect();
+    let rides: Vec<NewRide> = rides
+        .iter()
+        .map(|((host, guest), people)| NewRide { host_id: id(*host), guest_id: id(*guest), people: *people })
+        .collect();
+    digests::insert(&mut tx, &parts, &rides).await?;
     tx.commit().await?;
     Ok(true)
 }
 
-/// Takes away what was stored for an issue that did not come to be. What a fault leaves is taken away by [`tidy_up`].
-async fn give_up(ctx: &Context, issue_id: &str) -> Result<()> {
+/// Takes away what was stored for issues that did not come to be. What a fault leaves is taken away by [`tidy_up`].
+async fn give_up(ctx: &Context, ids: &[String]) -> Result<()> {
     let mut tx = ctx.db.begin().await?;
-    freezing::give_up(&mut tx, issue_id).await?;
+    for issue_id in ids {
+        freezing::give_up(&mut tx, issue_id).await?;
+    }
     tx.commit().await?;
     tidy_up(ctx).await
 }
@@ -200,78 +254,96 @@ fn head(
     }
 }
 
-impl Audience<'_> {
-    /// Takes note of one contact. A fault in one variant stops the issue as a whole: better nobody yet than half the
-    /// list.
-    fn survey(
-        &self,
-        ctx: &Context,
-        plan: &Plan<'_>,
-        issue_id: &str,
-        stored: &StoredContact,
-        survey: &mut Survey,
-    ) {
-        let Some(verdict) = self.decide(stored) else { return };
-        note(&mut survey.digest, stored, &verdict);
-        count_promise(&mut survey.promises, &verdict);
-        let Some(readers) = verdict.readers else {
-            survey.left_out += 1;
-            return;
-        };
-        survey.recipients += 1;
-        survey.arms[usize::from(readers.arm == Arm::B)] += 1;
-        let key = key_of(&readers);
-        if let Entry::Vacant(place) = survey.variants.entry(key) {
-            match compose::variant(&ctx.templates, plan, readers, issue_id) {
-                Ok(variant) => drop(place.insert(variant)),
-                Err(error) => drop(survey.faults.insert(error.detail())),
-            }
-        }
-    }
+type Digests = Vec<sha2::digest::Output<Sha256>>;
 
-    /// Stores the decision on everybody, a page at a time, and returns their digest.
+impl Together<'_> {
+    /// Stores the decisions on everybody, a page at a time, and returns the digest of each issue's.
     async fn store(
         &self,
         ctx: &Context,
-        issue_id: &str,
-        variants: &HashMap<VariantKey, String>,
-    ) -> Result<sha2::digest::Output<Sha256>> {
+        ids: &[String],
+        variants: &HashMap<MailKey, String>,
+    ) -> Result<Digests> {
         let mut tx = ctx.db.begin().await?;
-        freezing::begin(&mut tx, issue_id, ctx.clock.wall_ms()).await?;
+        for issue_id in ids {
+            freezing::begin(&mut tx, issue_id, ctx.clock.wall_ms()).await?;
+        }
         tx.commit().await?;
-        let (mut digest, mut after) = (Sha256::new(), String::new());
-        let (now_ms, mut number) = (ctx.now_ms(), 0);
+        let mut digests = vec![Sha256::new(); self.len()];
+        let (mut copies, mut after) = (Copies { now_ms: ctx.now_ms(), number: 0 }, String::new());
         while let Some(page) = self.page(ctx, &mut after).await? {
-            let mut decisions = Vec::with_capacity(page.len());
+            let mut decisions: Vec<Vec<stored::Decision>> = vec![Vec::with_capacity(page.len()); self.len()];
             for stored in &page {
-                let Some(verdict) = self.decide(stored) else { continue };
-                note(&mut digest, stored, &verdict);
-                // Somebody new since the first look has no variant; the digest will tell.
-                let variant = verdict.readers.and_then(|readers| variants.get(&key_of(&readers)));
-                number += u32::from(variant.is_some());
-                let staged = self.stage(&stored.contact, &verdict.promise, now_ms);
-                decisions.push(stored::Decision {
-                    contact_id: stored.id.to_string(),
-                    zone: verdict.promise.zone.clone(),
-                    because: verdict.because,
-                    reason: verdict.reason.map_or("", ExclusionReason::as_str),
-                    included: variant.map(|rendition_id| stored::Included {
-                        rendition_id: rendition_id.clone(),
-                        delivery: DeliveryId::numbered(now_ms, number, &*ctx.random),
-                        promise_id: verdict.promise.id.clone(),
-                        stage: staged.map_or("", |(stage, _)| stage.as_str()),
-                        leaves_ms: staged.and_then(|(_, leaves_ms)| leaves_ms),
-                    }),
-                });
+                let Some(given) = self.decide(stored) else { continue };
+                let made: Vec<_> =
+                    (0..given.len()).map(|host| copies.of(ctx, &contents(&given, host), variants)).collect();
+                for (number, digest) in digests.iter_mut().enumerate() {
+                    note(digest, self, stored, &given, number);
+                }
+                for (number, it) in given.into_iter().enumerate() {
+                    let copy = made[it.host.unwrap_or(number)].clone();
+                    let copy = copy.filter(|_| it.verdict.readers.is_some());
+                    let host = it.host.map(|host| ids[host].clone());
+                    decisions[number].push(self.decision(number, stored, it.verdict, copy, host, &copies));
+                }
             }
             let mut tx = ctx.db.begin().await?;
-            if !freezing::go_on(&mut tx, issue_id, ctx.clock.wall_ms()).await? {
-                return Err(given_up());
+            for (issue_id, decisions) in ids.iter().zip(&decisions) {
+                if !freezing::go_on(&mut tx, issue_id, ctx.clock.wall_ms()).await? {
+                    return Err(given_up());
+                }
+                stored::insert(&mut tx, issue_id, decisions).await?;
             }
-            stored::insert(&mut tx, issue_id, &decisions).await?;
             tx.commit().await?;
         }
-        Ok(digest.finalize())
+        Ok(digests.into_iter().map(sha2::Digest::finalize).collect())
+    }
+
+    fn decision(
+        &self,
+        number: usize,
+        stored: &StoredContact,
+        verdict: Verdict<'_>,
+        copy: Option<(String, DeliveryId)>,
+        host_issue_id: Option<String>,
+        copies: &Copies,
+    ) -> stored::Decision {
+        let staged = self.audience(number).stage(&stored.contact, &verdict.promise, copies.now_ms);
+        stored::Decision {
+            contact_id: stored.id.to_string(),
+            zone: verdict.promise.zone.clone(),
+            because: verdict.because,
+            reason: verdict.reason.map_or("", ExclusionReason::as_str),
+            included: copy.map(|(rendition_id, delivery)| stored::Included {
+                rendition_id,
+                delivery,
+                promise_id: verdict.promise.id.clone(),
+                stage: staged.map_or("", |(stage, _)| stage.as_str()),
+                leaves_ms: staged.and_then(|(_, leaves_ms)| leaves_ms),
+                host_issue_id,
+            }),
+        }
+    }
+}
+
+/// Numbers the mails that are made.
+struct Copies {
+    now_ms: UtcMs,
+    number: u32,
+}
+
+impl Copies {
+    /// Text and key of a mail with these issues in it; none for no mail. Somebody new since the first look has no variant; the
+    /// digest will tell.
+    fn of(
+        &mut self,
+        ctx: &Context,
+        inside: &[(usize, Readers<'_>)],
+        variants: &HashMap<MailKey, String>,
+    ) -> Option<(String, DeliveryId)> {
+        let rendition_id = variants.get(&mail_key(inside)).filter(|_| !inside.is_empty())?;
+        self.number += 1;
+        Some((rendition_id.clone(), DeliveryId::numbered(self.now_ms, self.number, &*ctx.random)))
     }
 }
 
@@ -297,18 +369,4 @@ pub(super) fn count_promise(promises: &mut BTreeMap<String, NewPromise>, verdict
         let first = NewPromise { eligible: 1, ..(*verdict.promise).clone() };
         promises.insert(first.id.clone(), first);
     }
-}
-
-/// Adds to the digest that approval is bound to: who, when, and what they get.
-fn note(digest: &mut Sha256, stored: &StoredContact, verdict: &Verdict<'_>) {
-    digest.update(stored.id.to_string());
-    if let Some(readers) = &verdict.readers {
-        let (partner, roles, locale, arm, withheld) = key_of(readers);
-        let NewPromise { reader_zone, due_ms, .. } = &*verdict.promise;
-        digest.update(format!(
-            " {partner} {roles} {locale} {} {withheld} {reader_zone} {due_ms}",
-            arm.as_str()
-        ));
-    }
-    digest.update("\n");
 }

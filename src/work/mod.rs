@@ -55,6 +55,7 @@ pub mod signin;
 pub mod suppress;
 pub mod sync;
 pub mod test_send;
+mod together;
 pub mod tokens;
 pub mod touches;
 pub mod track;

@@ -19,6 +19,7 @@ use super::{
     promises::{Places, Span, ZONE_SPREAD_MS},
     recall::Replaced,
     set_back::ClockGuard,
+    together::{NO_CATCH_UP, Written, written_beside},
 };
 use crate::{
     domain::{
@@ -240,21 +241,18 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, letter: Letter<'_>, caden
             return Ok(());
         }
     };
-    let hours = match plan.newsletter.catch_up {
-        CatchUp::None => hours.giving_up(now_ms, NO_CATCH_UP),
-        CatchUp::Latest | CatchUp::All => hours,
-    };
     let missed = if late.is_some() { places.zones(&hours) } else { 0 };
     let objections = Replaced::load(&ctx.db).await?.objections(plan.featured());
     let held: Vec<String> = late.into_iter().chain(objections).collect();
-    if freeze(ctx, plan, &hours, (!held.is_empty()).then(|| held.join("; "))).await? {
+    let held = (!held.is_empty()).then(|| held.join("; "));
+    let written = Written::new(*plan, cadence, nominal, now_ms);
+    // What may come in one mail with it is fixed with it, even before its own time.
+    let mut written = written_beside(ctx, &places, written).await?;
+    if freeze(ctx, &mut written, look, held.as_deref()).await? {
         ctx.metrics.missed_occurrences(missed);
     }
     Ok(())
 }
-
-/// Why nothing is sent of what passed while nothing could send it.
-const NO_CATCH_UP: &str = "its time passed before it could be fixed, and this newsletter does not catch up";
 
 /// What is done with an issue whose time may have passed.
 enum Misfire {

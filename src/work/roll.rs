@@ -7,11 +7,13 @@ use serde::Serialize;
 use tokio::sync::mpsc::Sender;
 
 use super::{
-    audience::Audience,
+    audience::{Audience, Verdict},
     compose::Plan,
     context::Context,
     promised::{Letter, PromisedHours},
+    promises::Places,
     publish::nominal_on,
+    together::{Together, Written, written_beside},
 };
 use crate::{
     domain::{
@@ -24,6 +26,7 @@ use crate::{
     store::{
         audience as stored,
         issues::{self, Issue},
+        partners::StoredContact,
     },
 };
 
@@ -53,6 +56,9 @@ pub struct Entry {
     pub due: Option<String>,
     /// `new`, `again`, `left` or `not before`, against the issue before; empty where there is none.
     pub change: &'static str,
+    /// Whether it comes in the mail of another newsletter; `because` says which.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub rides: bool,
 }
 
 impl Entry {
@@ -88,6 +94,8 @@ pub struct Totals {
     pub joined: usize,
     /// Those who got the one before and do not get it.
     pub left: usize,
+    /// Those who get it in the mail of another newsletter.
+    pub riding: usize,
 }
 
 impl Totals {
@@ -98,6 +106,7 @@ impl Totals {
         } else {
             *self.left_out.entry(entry.reason.clone()).or_default() += 1;
         }
+        self.riding += usize::from(entry.rides);
         self.joined += usize::from(entry.change == "new");
         self.left += usize::from(entry.change == "left");
     }
@@ -172,6 +181,34 @@ pub async fn call(ctx: &Context, heading: &Heading, pages: &Sender<Result<Vec<En
     }
 }
 
+/// Who decides about a date that is not fixed yet.
+enum Look<'a> {
+    /// Its issue is written: with whatever may come in one mail with it, and its number among these.
+    Written(Together<'a>, usize),
+    /// Nothing is written, and the newsletter's rule decides.
+    Promised(Box<Audience<'a>>),
+}
+
+impl Look<'_> {
+    async fn page(&self, ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
+        match self {
+            Self::Written(together, _) => together.page(ctx, after).await,
+            Self::Promised(audience) => audience.page(ctx, after).await,
+        }
+    }
+
+    /// What somebody gets, and whether in the mail of another newsletter.
+    fn decide<'b>(&'b self, stored: &'b StoredContact) -> Option<(Verdict<'b>, bool)> {
+        match self {
+            Self::Written(together, number) => {
+                let it = together.decide(stored)?.swap_remove(*number);
+                Some((it.verdict, it.host.is_some()))
+            }
+            Self::Promised(audience) => Some((audience.decide(stored)?, false)),
+        }
+    }
+}
+
 async fn ahead(
     ctx: &Context,
     heading: &Heading,
@@ -193,13 +230,27 @@ async fn ahead(
         asset: file,
         issue,
     });
-    let audience = Audience::load(ctx, &hours, plan.as_ref()).await?;
+    let group = match plan {
+        Some(plan) => {
+            let written = Written::new(plan, &cadence, nominal, ctx.now_ms());
+            written_beside(ctx, &Places::load(ctx).await?, written).await?
+        }
+        None => Vec::new(),
+    };
+    let look = match &plan {
+        Some(plan) => {
+            let together = Together::load(ctx, &group).await?;
+            let number = together.number_of(&plan.asset.path).unwrap_or_default();
+            Look::Written(together, number)
+        }
+        None => Look::Promised(Box::new(Audience::load(ctx, &hours, None).await?)),
+    };
     let (mut after, mut from) = (String::new(), String::new());
-    while let Some(people) = audience.page(ctx, &mut after).await? {
+    while let Some(people) = look.page(ctx, &mut after).await? {
         let had = had(ctx, before, &from, &after).await?;
         from.clone_from(&after);
         let entries = people.iter().filter_map(|stored| {
-            let verdict = audience.decide(stored)?;
+            let (verdict, rides) = look.decide(stored)?;
             let gets = verdict.readers.is_some();
             Some(Entry {
                 partner: stored.contact.partner.to_string(),
@@ -212,6 +263,7 @@ async fn ahead(
                 zone: verdict.promise.zone.clone(),
                 due: gets.then(|| instant(verdict.promise.due_ms)),
                 change: change(had.as_ref(), &stored.id.to_string(), gets),
+                rides,
             })
         });
         if pages.send(Ok(entries.collect())).await.is_err() {
@@ -236,6 +288,7 @@ async fn fixed(
         let entries = people.into_iter().map(|person| Entry {
             verdict: if person.included { "in" } else { "out" },
             change: change(had.as_ref(), &person.contact_id, person.included),
+            rides: person.rides,
             due: person.due_ms.map(instant),
             partner: person.partner_slug,
             name: person.name,

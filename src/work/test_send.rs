@@ -4,7 +4,7 @@ use super::{context::Context, publish};
 use crate::{
     domain::kernel::{EmailAddress, Error, Result, clock::DAY_MS, id::DeliveryId},
     store::{
-        audit,
+        audit, digests,
         outbox::{self, LANE_URGENT, NewDelivery},
         renditions::{self, View},
     },
@@ -28,7 +28,11 @@ pub struct Order<'a> {
 pub async fn send(ctx: &Context, order: Order<'_>, actor: &str) -> Result<()> {
     let (name, email) = person(ctx, order.to)?;
     let rendition = renditions::view(&ctx.db, order.rendition_id).await?;
-    let rendition = rendition.filter(|view| view.issue_id.as_deref() == Some(order.issue_id));
+    // Also one of an issue in whose mails it rides: that is what its readers get.
+    let beside = digests::of_issue(&ctx.db, order.issue_id).await?;
+    let hosts = beside.iter().filter(|it| !it.carried).map(|it| it.id.as_str());
+    let of: Vec<&str> = hosts.chain([order.issue_id]).collect();
+    let rendition = rendition.filter(|view| view.issue_id.as_deref().is_some_and(|id| of.contains(&id)));
     let View { partner_slug, .. } = rendition.ok_or_else(|| Error::not_found("this text of the issue"))?;
     let now_ms = ctx.now_ms();
     let id = DeliveryId::new(now_ms, &*ctx.random);

@@ -137,6 +137,7 @@ pub mod codes {
         ALWAYS_QUIET "C534" Error "Quiet windows that leave no hour of a week.";
         ALWAYS_BLOCKED "C535" Warning "A newsletter whose every date the calendar rules swallow.";
         NEVER_ON_TIME "C536" Warning "A send window that never holds the hour that the cadence promises.";
+        NOT_MERGED "C537" Warning "An issue that is never merged with others, although its newsletter allows it.";
         UNKNOWN_STEP "C540" Error "A condition on a step that the sequence does not have.";
         LATER_STEP "C541" Error "A condition on a step that is not sent before.";
         DUPLICATE_STEP "C542" Error "Two steps of one name.";

@@ -46,8 +46,15 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
         };
         all.extend(approval(library, asset, newsletter));
         all.extend(staged(asset, newsletter));
+        all.extend(digest(library, asset, newsletter));
         for (plan, issue) in library.issues_of(asset.slug()) {
             all.extend(subjects(library, plan));
+            if newsletter.digest_hours.is_some() && issue.subject_b.is_some() {
+                let message =
+                    format!("`{}` allows digests, and with two subjects this one is in none", asset.slug());
+                let fix = "leave out `subject_b`, or take it as it is";
+                all.extend(finding(plan, codes::NOT_MERGED, "subject_b", &message, fix));
+            }
             let Some(next) = cadence.next_day(issue.date) else { continue };
             if next != issue.date {
                 let message = format!(
@@ -101,6 +108,22 @@ fn staged(asset: &Asset, newsletter: &Newsletter) -> Vec<Finding> {
         staged.wait_minutes, newsletter.on_time_minutes
     );
     finding(asset, codes::BAD_VALUE, "staged", &message, "wait less, or raise `on_time_minutes`")
+}
+
+/// Findings on a newsletter that allows digests and is never in one.
+fn digest(library: &Library, asset: &Asset, newsletter: &Newsletter) -> Vec<Finding> {
+    if newsletter.digest_hours.is_none() {
+        return Vec::new();
+    }
+    let of_say = |message: &str, fix: &str| finding(asset, codes::NOT_MERGED, "digest_hours", message, fix);
+    if newsletter.staged.is_some() {
+        return of_say("issues with stages are in no digest", "leave out `staged`, or `digest_hours`");
+    }
+    let others = library.newsletters().filter(|(other, _)| other.slug() != asset.slug());
+    if others.into_iter().any(|(_, other)| other.digest_hours.is_some() && other.staged.is_none()) {
+        return Vec::new();
+    }
+    of_say("no other newsletter allows digests", "add `digest_hours` to another one, or leave it out here")
 }
 
 /// Findings on translations that one of two subjects is missing from.
@@ -453,6 +476,42 @@ mod tests {
             found(&keys("Europe/Oslo", "10:00"), ""),
             [] as [String; 0],
             "it is another hour elsewhere"
+        );
+    }
+
+    #[test]
+    fn what_is_never_merged_is_told_of() {
+        let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
+        let letter = |keys: &str| {
+            format!("---\nkind: newsletter\ntitle: N\ncadence: second Tuesday at 09:00\n{keys}---\nText.\n")
+        };
+        let said = |a: &str, b: &str, issue: &str| {
+            let issue = format!(
+                "---\nkind: issue\ntitle: I\nnewsletter: a\ndate: 2027-01-12\nsubject: s\n{issue}---\nText.\n"
+            );
+            let (library, _) = Library::build([
+                file("vendor.toml", VENDOR.to_owned()),
+                file("newsletters/a.md", letter(a)),
+                file("newsletters/b.md", letter(b)),
+                file("newsletters/a/2027-01-12.md", issue),
+            ]);
+            let found = newsletters(&library).into_iter().filter(|finding| finding.code == "C537");
+            found.map(|finding| format!("{} {}", finding.file, finding.message)).collect::<Vec<_>>()
+        };
+        let may = "digest_hours: 2\n";
+        assert_eq!(said(may, may, ""), [] as [String; 0]);
+        assert_eq!(said(may, "", ""), ["newsletters/a.md no other newsletter allows digests"]);
+        assert_eq!(
+            said(may, may, "subject_b: other\n"),
+            ["newsletters/a/2027-01-12.md `a` allows digests, and with two subjects this one is in none"]
+        );
+        let staged = format!("{may}staged: {{share: 10, wait_minutes: 5}}\n");
+        assert_eq!(
+            said(&staged, may, ""),
+            [
+                "newsletters/a.md issues with stages are in no digest",
+                "newsletters/b.md no other newsletter allows digests"
+            ]
         );
     }
 }

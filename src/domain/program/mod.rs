@@ -6,6 +6,7 @@
 pub mod audience;
 pub mod cadence;
 pub mod calendar;
+pub mod digest;
 pub mod frequency;
 pub mod freshness;
 pub mod issue;

@@ -76,6 +76,7 @@ fn input(partner_name: &str, locale: &str) -> EmailInput {
             call_to_action: "Read the whitepaper".into(),
             image: Some(CardImage { url: format!("{base}/i/1.png"), alt: "Cover".into() }),
         }],
+        guests: Vec::new(),
         standing: vec![Node::Paragraph(vec![Inline::Text("Standing text.".into())])],
         partner: partner(partner_name),
         vendor: vendor(),
@@ -289,4 +290,33 @@ fn a_notice_says_what_happened_and_what_to_do() {
     notice_input.partner = None;
     let of_vendor = render(&notice_input);
     assert!(!of_vendor.html.contains("Northlight") && of_vendor.html.contains("Brackenfold AS"));
+}
+
+#[test]
+fn a_guest_has_a_section_in_its_own_language_and_direction() {
+    let mut host = input("Northlight", "ar");
+    let cards = std::mem::take(&mut input("Northlight", "en").cards);
+    host.guests = vec![GuestIssue {
+        locale: Locale::parse("de").unwrap(),
+        newsletter: "Technik <Brief>".into(),
+        edition: "12. Januar 2027".into(),
+        headline: "Zurück ohne Umweg".into(),
+        text: vec![Node::Paragraph(vec![Inline::Text("Ein Wort.".into())])],
+        cards,
+        why: "Sie erhalten den Technikbrief.".into(),
+    }];
+    let (_, html, text) = rendered(&host).filled(&VALUES);
+    assert!(
+        html.contains("<h2 lang=\"de\" dir=\"ltr\"") && html.contains("<div lang=\"de\" dir=\"ltr\">"),
+        "{html}"
+    );
+    assert!(html.contains("Technik &lt;Brief&gt;") && html.contains("وفي هذه الرسالة"));
+    assert_eq!(html.matches("<h1 ").count(), 1);
+    assert_eq!(html.matches("Proof &quot;of&quot; Recovery</a></h3>").count(), 2, "its card as the host's");
+    let at = |words: &str| text.find(words).unwrap();
+    assert!(at("Six questions.") < at("Technik <Brief> | 12. Januar 2027\n====="));
+    assert!(
+        at("Zurück ohne Umweg\n") < at("Ein Wort.") && at("Ein Wort.") < at("Sie erhalten den Technikbrief.")
+    );
+    assert!(at("Sie erhalten den Technikbrief.") < at("You get this because you asked."));
 }

@@ -23,7 +23,7 @@ use super::slots::{SlotTable, SlotValues, escape_html};
 
 pub use address::on_the_wire;
 pub use headers::MessageHeaders;
-pub use newsletter::{CardImage, EmailInput, FeatureCard, FooterLinks, newsletter};
+pub use newsletter::{CardImage, EmailInput, FeatureCard, FooterLinks, GuestIssue, newsletter};
 pub use notice::{Fact, NoticeInput, notice};
 pub use wire::{Recipient, WireTemplate};
 

@@ -60,6 +60,25 @@ pub struct FooterLinks {
     pub view: String,
 }
 
+/// An issue of another newsletter that rides in this one's mail. All texts are merged already.
+#[derive(Debug)]
+pub struct GuestIssue {
+    /// Language of its content, which may not be the host's where it is not translated.
+    pub locale: Locale,
+    /// Title of its newsletter.
+    pub newsletter: String,
+    /// Its date in words.
+    pub edition: String,
+    /// Its theme, the section's heading.
+    pub headline: String,
+    /// Its text, already selected for the reader's roles.
+    pub text: Vec<Node>,
+    /// Its features in their order.
+    pub cards: Vec<FeatureCard>,
+    /// The whole sentence why the reader gets it, may hold slots.
+    pub why: String,
+}
+
 /// Everything a variant of an issue is made of. All texts are merged already, but for recipient slots.
 #[derive(Debug)]
 pub struct EmailInput {
@@ -79,6 +98,8 @@ pub struct EmailInput {
     pub sections: Vec<Vec<Node>>,
     /// Features in their order.
     pub cards: Vec<FeatureCard>,
+    /// Issues of other newsletters that ride in this mail.
+    pub guests: Vec<GuestIssue>,
     /// Standing text under every issue.
     pub standing: Vec<Node>,
     /// The reader's firm.
@@ -106,6 +127,7 @@ struct View<'a> {
     headline: &'a str,
     sections: Vec<String>,
     cards: &'a [FeatureCard],
+    guests: Vec<GuestView<'a>>,
     standing: String,
     partner: PartnerView<'a>,
     vendor: &'a VendorBrand,
@@ -114,6 +136,36 @@ struct View<'a> {
     presented_by: String,
     about_partner: String,
     sent_by: String,
+}
+
+#[derive(Serialize)]
+struct GuestView<'a> {
+    lang: &'a str,
+    #[serde(flatten)]
+    direction: Direction,
+    newsletter: &'a str,
+    edition: &'a str,
+    headline: &'a str,
+    text: String,
+    cards: &'a [FeatureCard],
+    why: &'a str,
+}
+
+impl<'a> GuestView<'a> {
+    fn of(guest: &'a GuestIssue, input: &EmailInput, hooks: &mut Hooks<'_>) -> Self {
+        let profile =
+            Profile::Mail { link: input.partner.accent.legible_on_white(), is_rtl: guest.locale.is_rtl() };
+        Self {
+            lang: guest.locale.as_str(),
+            direction: Direction::of(&guest.locale),
+            newsletter: &guest.newsletter,
+            edition: &guest.edition,
+            headline: &guest.headline,
+            text: html::fragment(&guest.text, profile, hooks),
+            cards: &guest.cards,
+            why: &guest.why,
+        }
+    }
 }
 
 /// Renders one variant: HTML by `templates/email/newsletter.mjml.html`, text from the trees.
@@ -146,6 +198,7 @@ pub fn newsletter(
         headline: &input.headline,
         sections: input.sections.iter().map(|nodes| html::fragment(nodes, profile, &mut hooks)).collect(),
         cards: &input.cards,
+        guests: input.guests.iter().map(|guest| GuestView::of(guest, input, &mut hooks)).collect(),
         standing: html::fragment(&input.standing, profile, &mut hooks),
         partner: PartnerView::from(&input.partner),
         vendor: &input.vendor,
@@ -169,15 +222,15 @@ fn plain(input: &EmailInput, strings: &Strings, hooks: &mut Hooks<'_>) -> String
     if !input.cards.is_empty() && !input.edition.is_empty() {
         blocks.push(text::underlined(strings.get("for_you"), '='));
     }
-    for card in &input.cards {
-        let mut block = String::new();
-        text::wrapped(&format!("{}: {}", card.kind_label, card.title), "", "", &mut block);
-        text::wrapped(&card.summary, "", "", &mut block);
-        for line in card.detail.iter().cloned().chain([format!("{}: {}", card.call_to_action, card.url)]) {
-            block.push_str(&line);
-            block.push('\n');
-        }
-        blocks.push(block);
+    blocks.extend(input.cards.iter().map(plain_card));
+    for guest in &input.guests {
+        let heading = format!("{} | {}", guest.newsletter, guest.edition);
+        blocks.push(format!("{}{}\n", text::underlined(&heading, '='), guest.headline));
+        blocks.push(text::plain_text(&guest.text, hooks));
+        blocks.extend(guest.cards.iter().map(plain_card));
+        let mut why = String::new();
+        text::wrapped(&guest.why, "", "", &mut why);
+        blocks.push(why);
     }
     blocks.push(text::partner_block(&input.partner, strings));
     blocks.push(text::plain_text(&input.standing, hooks));
@@ -188,4 +241,15 @@ fn plain(input: &EmailInput, strings: &Strings, hooks: &mut Hooks<'_>) -> String
     ];
     blocks.push(text::footer(&input.partner, &input.vendor, &input.why, &links, strings));
     text::joined(&blocks)
+}
+
+fn plain_card(card: &FeatureCard) -> String {
+    let mut block = String::new();
+    text::wrapped(&format!("{}: {}", card.kind_label, card.title), "", "", &mut block);
+    text::wrapped(&card.summary, "", "", &mut block);
+    for line in card.detail.iter().cloned().chain([format!("{}: {}", card.call_to_action, card.url)]) {
+        block.push_str(&line);
+        block.push('\n');
+    }
+    block
 }

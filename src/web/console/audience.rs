@@ -245,6 +245,7 @@ impl View {
             zone: "America/Chicago".into(),
             due: (verdict == "in").then(|| "2027-02-09T15:00:00Z".into()),
             change,
+            rides: false,
         };
         let entries = [entry("Dana Whitlock", "in", "", "new"), entry("Mei Tran", "out", "role", "left")];
         let mut totals = Totals::default();

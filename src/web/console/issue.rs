@@ -25,7 +25,7 @@ use crate::{
     store::{
         approvals,
         audience::{self, Considered},
-        deliveries,
+        deliveries, digests,
         issues::{self, Issue},
         nodes, renditions, reports,
     },
@@ -324,7 +324,7 @@ fn actions(issue: &Issue, may_approve: bool) -> Vec<Action> {
         actions.push(Action { hash: Some(issue.content_hash.clone()), ..approve });
     }
     if issue.state == "frozen" {
-        let again = "It is fixed anew at once, from the content as it is now. Approvals of what is shown here are void.";
+        let again = "It is fixed anew at once, from the content as it is now, and what shares mails with it, too. Approvals of what is shown here are void.";
         actions.push(action("Return to draft", "return-to-draft", true, Some(again)));
     }
     actions.push(if issue.control == "paused" {
@@ -357,6 +357,12 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         facts.push(
             Fact::new("Waits for the issue of", waits).leading(format!("/console/issues/{}", first.id)),
         );
+    }
+    for beside in digests::of_issue(&ctx.db, &issue.id).await? {
+        let people = counted(usize::try_from(beside.people).unwrap_or(0), "person", "people");
+        let what = format!("{} of {}, for {people}", beside.newsletter, beside.nominal_date);
+        let says = if beside.carried { "Carries" } else { "Rides in" };
+        facts.push(Fact::new(says, what).leading(format!("/console/issues/{}", beside.id)));
     }
     facts.extend([
         Fact::new("Approved", when(issue.approved_ms)),

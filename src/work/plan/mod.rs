@@ -16,6 +16,7 @@ use super::{
     promised::{Letter, PromisedHours},
     promises::Places,
     recall::Replaced,
+    together::{Written, written_beside},
 };
 use crate::{
     domain::{
@@ -26,6 +27,7 @@ use crate::{
         program::{cadence::Cadence, issue::IssueState},
     },
     store::{
+        digests,
         issues::{self, Issue},
         promises::NewPromise,
     },
@@ -61,6 +63,10 @@ pub struct Planned {
     pub readers: usize,
     /// What they get.
     pub variants: Vec<PlannedVariant>,
+    /// Issues of other newsletters in whose mails it comes, for some.
+    pub rides_in: Vec<Shared>,
+    /// Issues of other newsletters that come in its mails, to some.
+    pub carries: Vec<Shared>,
     /// Who does not, by reason.
     pub left_out: Vec<LeftOut>,
     /// What changed since the last issue that was fixed.
@@ -108,6 +114,17 @@ pub struct PlannedVariant {
     pub subject: String,
     /// How many people get it.
     pub readers: usize,
+}
+
+/// An issue of another newsletter that comes in the same mail.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Shared {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// Its date.
+    pub date: String,
+    /// How many people get both in one mail.
+    pub people: usize,
 }
 
 /// People left out for one reason.
@@ -176,12 +193,15 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
             dates.extend(dates_of(ctx, letter, &media, &places, count).await?);
         }
     }
+    let groups = groups(ctx, &places, &dates).await?;
+    let mut groups_of = groups.iter();
     let (mut issue_looks, mut rule_looks, mut rule_of) = (Vec::new(), Vec::new(), BTreeMap::new());
     for date in dates.iter().filter(|date| date.planned.state.is_none()) {
         let slug = date.hours.letter().asset.slug();
         match &date.plan {
             Some(plan) => {
-                issue_looks.push(IssueLook::begin(ctx, &date.hours, plan, date.last.clone()).await?);
+                let Some(group) = groups_of.next() else { continue };
+                issue_looks.push(IssueLook::begin(ctx, group, plan, date.last.clone()).await?);
             }
             None if !rule_of.contains_key(slug) => {
                 rule_of.insert(slug, rule_looks.len());
@@ -194,6 +214,7 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
     let crowds: Vec<Crowd> = rule_looks.into_iter().map(RuleLook::end).collect();
     let replaced = Replaced::load(&ctx.db).await?;
     let mut looks = issue_looks.into_iter();
+    let mut groups_of = groups.iter();
     let mut all = Vec::new();
     for date in &dates {
         let mut planned = date.planned.clone();
@@ -202,7 +223,8 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
                 places.span(&date.hours).map(|span| span.first_ms - date.hours.letter().freeze_ms());
             match &date.plan {
                 Some(plan) => {
-                    let Some(look) = looks.next() else { continue };
+                    let Some((look, group)) = looks.next().zip(groups_of.next()) else { continue };
+                    planned.freezes_ms = freezes_ms(&places, group);
                     written(&mut planned, look.end(ctx).await?);
                     planned.held_because = replaced.objections(plan.featured());
                 }
@@ -212,14 +234,46 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
                 }
             }
         }
+        if let Some(issue_id) = &date.fixed {
+            for beside in digests::of_issue(&ctx.db, issue_id).await? {
+                let side = if beside.carried { &mut planned.carries } else { &mut planned.rides_in };
+                side.push(Shared {
+                    newsletter: beside.newsletter,
+                    date: beside.nominal_date,
+                    people: usize::try_from(beside.people).unwrap_or_default(),
+                });
+            }
+        }
         all.push((date.nominal, planned));
     }
     all.sort_by_key(|(nominal, _)| *nominal);
     Ok(all.into_iter().map(|(_, planned)| planned).collect())
 }
 
+/// What each written issue is fixed together with.
+async fn groups<'a>(ctx: &Context, places: &Places, dates: &[Ahead<'a>]) -> Result<Vec<Vec<Written<'a>>>> {
+    let mut groups = Vec::new();
+    for date in dates.iter().filter(|date| date.planned.state.is_none()) {
+        let Some(plan) = date.plan else { continue };
+        let cadence = Cadence::parse(&plan.newsletter.cadence)?;
+        let written = Written::new(plan, &cadence, date.nominal, ctx.now_ms());
+        groups.push(written_beside(ctx, places, written).await?);
+    }
+    Ok(groups)
+}
+
+/// When issues that are fixed together are: when the first of them is due to be.
+fn freezes_ms(places: &Places, group: &[Written<'_>]) -> Option<UtcMs> {
+    let due = |written: &Written<'_>| {
+        places.span(&written.hours).map(|span| span.first_ms - written.hours.letter().freeze_ms())
+    };
+    group.iter().filter_map(due).min()
+}
+
 /// A date of a newsletter, before anybody was looked at.
 struct Ahead<'a> {
+    /// Its issue, once it is fixed.
+    fixed: Option<String>,
     nominal: NaiveDateTime,
     hours: PromisedHours<'a>,
     plan: Option<Plan<'a>>,
@@ -278,7 +332,8 @@ async fn dates_of<'a>(
             asset: file,
             issue,
         });
-        dates.push(Ahead { nominal: next, hours, plan, last, planned });
+        let fixed = there.map(|issue| issue.id.clone());
+        dates.push(Ahead { fixed, nominal: next, hours, plan, last, planned });
     }
     Ok(dates)
 }
@@ -298,6 +353,8 @@ impl Planned {
             skipped: Vec::new(),
             readers: 0,
             variants: Vec::new(),
+            rides_in: Vec::new(),
+            carries: Vec::new(),
             left_out: Vec::new(),
             since: None,
             faults: Vec::new(),
@@ -327,6 +384,7 @@ fn written(planned: &mut Planned, survey: Survey) {
     planned.promises = promises(promised.into_iter());
     planned.readers = survey.readers;
     planned.variants = survey.variants.into_values().collect();
+    (planned.rides_in, planned.carries) = (survey.rides_in, survey.carries);
     planned.left_out = survey.left_out.sorted();
     planned.faults = survey.faults.into_iter().collect();
     planned.since = survey.since;

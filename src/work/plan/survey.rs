@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
 
 use tokio::task::JoinHandle;
 
-use super::{Change, LeftOut, PlannedVariant, Since};
+use super::{Change, LeftOut, PlannedVariant, Shared, Since};
 use crate::{
     domain::{
         kernel::{Error, Result},
@@ -17,11 +17,12 @@ use crate::{
         promises::NewPromise,
     },
     work::{
-        audience::{Audience, VariantKey, key_of},
-        compose::{self, Plan},
+        audience::Audience,
+        compose::Plan,
         context::Context,
-        freeze::{count_promise, too_few},
+        freeze::{count_promise, render, too_few},
         promised::PromisedHours,
+        together::{MailKey, Together, Written, contents, mail_key},
     },
 };
 
@@ -55,7 +56,9 @@ impl Reasons {
 pub(super) struct Survey {
     pub(super) promises: BTreeMap<String, NewPromise>,
     pub(super) readers: usize,
-    pub(super) variants: BTreeMap<VariantKey, PlannedVariant>,
+    pub(super) variants: BTreeMap<MailKey, PlannedVariant>,
+    pub(super) rides_in: Vec<Shared>,
+    pub(super) carries: Vec<Shared>,
     pub(super) left_out: Reasons,
     pub(super) faults: BTreeSet<String>,
     pub(super) since: Option<Since>,
@@ -92,27 +95,36 @@ impl Crowd {
 /// A look at everybody for one issue, as far as it has come.
 pub(super) struct IssueLook<'a> {
     plan: &'a Plan<'a>,
-    audience: Audience<'a>,
+    together: Together<'a>,
+    /// Its number among those that are fixed together.
+    number: usize,
+    /// How many people get another one in its mail, or it in that of another one, by number.
+    carries: BTreeMap<usize, usize>,
+    rides_in: BTreeMap<usize, usize>,
     last: Option<Issue>,
     survey: Survey,
     got_last: HashSet<String>,
     known: usize,
-    faulty: HashSet<VariantKey>,
+    faulty: HashSet<MailKey>,
     arms: [usize; 2],
 }
 
 impl<'a> IssueLook<'a> {
-    /// Begins one; what changed is told against `last`.
+    /// Begins one, that of `plan` among `group`, which are fixed together; what changed is told against `last`.
     pub(super) async fn begin(
         ctx: &Context,
-        hours: &'a PromisedHours<'a>,
+        group: &'a [Written<'a>],
         plan: &'a Plan<'a>,
         last: Option<Issue>,
     ) -> Result<Self> {
         let since = last.as_ref().map(|last| Since { date: last.nominal_date.clone(), ..Since::default() });
+        let together = Together::load(ctx, group).await?;
         Ok(Self {
             plan,
-            audience: Audience::load(ctx, hours, Some(plan)).await?,
+            number: together.number_of(&plan.asset.path).unwrap_or_default(),
+            together,
+            carries: BTreeMap::new(),
+            rides_in: BTreeMap::new(),
             last,
             survey: Survey { since, ..Survey::default() },
             got_last: HashSet::new(),
@@ -124,7 +136,7 @@ impl<'a> IssueLook<'a> {
 
     /// What is known of a page's people from the last issue, before they are taken.
     async fn turn_to(&mut self, ctx: &Context, page: &Page) -> Result<()> {
-        self.audience.turn_to(ctx, &page.after, &page.through).await?;
+        self.together.turn_to(ctx, &page.after, &page.through).await?;
         if let Some(last) = &self.last {
             let got = stored::included(&ctx.db, &last.id, &page.after, &page.through).await?;
             self.got_last = got.into_iter().collect();
@@ -133,7 +145,10 @@ impl<'a> IssueLook<'a> {
     }
 
     fn take(&mut self, ctx: &Context, stored: &StoredContact) {
-        let Some(verdict) = self.audience.decide(stored) else { return };
+        let Some(mut given) = self.together.decide(stored) else { return };
+        let inside = contents(&given, self.number);
+        let it = given.swap_remove(self.number);
+        let (verdict, host) = (it.verdict, it.host);
         let survey = &mut self.survey;
         let address = stored.contact.email.as_str();
         count_promise(&mut survey.promises, &verdict);
@@ -152,33 +167,60 @@ impl<'a> IssueLook<'a> {
         };
         survey.readers += 1;
         self.arms[usize::from(readers.arm == Arm::B)] += 1;
-        let key = key_of(&readers);
+        if let Some(host) = host {
+            *self.rides_in.entry(host).or_default() += 1;
+            return;
+        }
+        for (guest, _) in &inside[1..] {
+            *self.carries.entry(*guest).or_default() += 1;
+        }
+        let key = mail_key(&inside);
         if self.faulty.contains(&key) {
             return;
         }
         match survey.variants.entry(key) {
             Entry::Occupied(mut place) => place.get_mut().readers += 1,
-            Entry::Vacant(place) => match compose::variant(&ctx.templates, self.plan, readers, "plan") {
-                Ok(variant) => {
-                    place.insert(PlannedVariant {
-                        partner: variant.partner_slug,
-                        roles: variant.roles,
-                        locale: variant.locale,
-                        subject: variant.subject,
-                        readers: 1,
-                    });
+            Entry::Vacant(place) => {
+                // A guest with a fault would come by itself, and this one without it.
+                let made = render(ctx, &self.together, &inside, "plan")
+                    .or_else(|_| render(ctx, &self.together, &inside[..1], "plan"));
+                match made {
+                    Ok(variant) => {
+                        place.insert(PlannedVariant {
+                            partner: variant.partner_slug,
+                            roles: variant.roles,
+                            locale: variant.locale,
+                            subject: variant.subject,
+                            readers: 1,
+                        });
+                    }
+                    Err(error) => {
+                        self.faulty.insert(place.into_key());
+                        survey.faults.insert(error.detail());
+                    }
                 }
-                Err(error) => {
-                    self.faulty.insert(key_of(&readers));
-                    survey.faults.insert(error.detail());
-                }
-            },
+            }
         }
+    }
+
+    /// The others with which people get it in one mail, and how many do.
+    fn shared(&self, counts: &BTreeMap<usize, usize>) -> Vec<Shared> {
+        let of = |(number, people): (&usize, &usize)| {
+            let plan = self.together.plan(*number);
+            Shared {
+                newsletter: plan.newsletter_asset.slug().to_owned(),
+                date: plan.issue.date.to_string(),
+                people: *people,
+            }
+        };
+        counts.iter().map(of).collect()
     }
 
     /// What was found, when everybody was looked at.
     pub(super) async fn end(mut self, ctx: &Context) -> Result<Survey> {
         self.survey.faults.extend(too_few(self.plan, self.arms));
+        (self.survey.rides_in, self.survey.carries) =
+            (self.shared(&self.rides_in), self.shared(&self.carries));
         if let (Some(since), Some(last)) = (&mut self.survey.since, &self.last) {
             let all = usize::try_from(stored::included_count(&ctx.db, &last.id).await?).unwrap_or(usize::MAX);
             since.gone = all.saturating_sub(self.known);

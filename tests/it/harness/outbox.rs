@@ -131,6 +131,7 @@ impl Scene {
                     promise_id: promise.id.clone(),
                     stage: "",
                     leaves_ms: None,
+                    host_issue_id: None,
                 }),
             }
         });

@@ -7,6 +7,7 @@ mod audit;
 mod contacts;
 mod contents;
 mod dead_letters;
+mod digests;
 mod events;
 mod freezing;
 mod gate;

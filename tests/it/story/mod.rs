@@ -11,6 +11,7 @@ mod console;
 mod delivery_database;
 mod delivery_faults;
 mod delivery_relays;
+mod digest;
 mod explain;
 mod exposition;
 mod faults;

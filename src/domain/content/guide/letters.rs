@@ -34,6 +34,11 @@ pub(super) const NEWSLETTER: &[KeyGuide] = &[
         "How long after its time such an issue is sent without asking a person; 6.",
     ),
     may(
+        "digest_hours",
+        "hours, 0 to 24",
+        "How long before its own hour an issue may come in the mail of another newsletter that has this key, too; 0 is the same instant. Left out: each comes by itself.",
+    ),
+    may(
         "staged",
         "pilot, share, wait_minutes: `{pilot: [northlight], share: 10, wait_minutes: 5}`",
         "To whom it goes first: the pilot's partners and addresses as soon as it is approved, a share of a hundred at the hour, the rest so many minutes later.",

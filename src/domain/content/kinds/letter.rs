@@ -28,6 +28,8 @@ const CATCH_UP_HOURS: u32 = 6;
 pub const CARDS_MAX: usize = 32;
 /// How late an issue is still on time, unless the newsletter says otherwise.
 const ON_TIME_MINUTES: u32 = 15;
+/// Longest time before its own hour that an issue may come in another one's mail, in hours.
+const DIGEST_HOURS_MAX: i64 = 24;
 
 words! {
     /// Whether a person releases each issue.
@@ -131,6 +133,8 @@ pub struct Newsletter {
     pub send_window: Option<BusinessHours>,
     /// What happens at times at which it may not leave.
     pub when_blocked: WhenBlocked,
+    /// How many hours before its own hour it may come in the mail of another newsletter; nothing for never.
+    pub digest_hours: Option<u32>,
     /// To whom it goes first.
     pub staged: Option<Staged>,
     /// Whether somebody must release it.
@@ -156,6 +160,7 @@ impl Default for Newsletter {
             catch_up_hours: CATCH_UP_HOURS,
             send_window: None,
             when_blocked: WhenBlocked::default(),
+            digest_hours: None,
             staged: None,
             approval: Approval::Required,
             second_approval_above: None,
@@ -187,6 +192,10 @@ impl Newsletter {
                 .get("when_blocked")
                 .and_then(|v| v.choice(WhenBlocked::WORDS, f))
                 .unwrap_or_default(),
+            digest_hours: keys
+                .get("digest_hours")
+                .and_then(|v| v.int(0..=DIGEST_HOURS_MAX, f))
+                .and_then(|hours| u32::try_from(hours).ok()),
             staged: keys.get("staged").and_then(|v| staged(v, f)),
             approval: keys
                 .need("approval", f)

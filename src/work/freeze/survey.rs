@@ -1,0 +1,161 @@
+//! Looking at everybody before anything is stored: what they need is rendered, and every fault is found.
+
+use std::collections::{BTreeMap, BTreeSet, btree_map::Entry};
+
+use sha2::{Digest as _, Sha256};
+
+use super::{count_promise, too_few};
+use crate::{
+    domain::{
+        kernel::{Error, Result, id::IssueId},
+        program::subject_test::Arm,
+    },
+    store::{partners::StoredContact, promises::NewPromise, renditions},
+    work::{
+        audience::key_of,
+        compose::{self, Readers},
+        context::Context,
+        together::{Given, MailKey, Together, contents, mail_key},
+    },
+};
+
+/// What a look at everybody found.
+pub(super) struct Survey {
+    pub(super) ids: Vec<String>,
+    pub(super) variants: BTreeMap<MailKey, renditions::NewRendition>,
+    pub(super) issues: Vec<Found>,
+    /// How many people get the second issue in a mail of the first.
+    pub(super) rides: BTreeMap<(usize, usize), i64>,
+}
+
+/// What it found of one issue.
+#[derive(Default)]
+pub(super) struct Found {
+    pub(super) promises: BTreeMap<String, NewPromise>,
+    pub(super) recipients: usize,
+    pub(super) arms: [usize; 2],
+    pub(super) left_out: usize,
+    pub(super) faults: BTreeSet<String>,
+    pub(super) digest: Sha256,
+}
+
+impl Survey {
+    /// Looks at everybody.
+    pub(super) async fn of(ctx: &Context, together: &Together<'_>) -> Result<Self> {
+        let all = || 0..together.len();
+        let ids = all().map(|_| IssueId::new(ctx.now_ms(), &*ctx.random).to_string()).collect();
+        let issues = all().map(|_| Found::default()).collect();
+        let mut survey = Self { ids, variants: BTreeMap::new(), issues, rides: BTreeMap::new() };
+        let mut after = String::new();
+        while let Some(page) = together.page(ctx, &mut after).await? {
+            for stored in &page {
+                survey.take(ctx, together, stored);
+            }
+        }
+        for (number, found) in survey.issues.iter_mut().enumerate() {
+            found.faults.extend(too_few(together.plan(number), found.arms));
+        }
+        Ok(survey)
+    }
+
+    /// Takes note of one contact. A fault in one variant stops the issue as a whole: better nobody yet than half the
+    /// list.
+    fn take(&mut self, ctx: &Context, together: &Together<'_>, stored: &StoredContact) {
+        let Some(given) = together.decide(stored) else { return };
+        for (number, (found, it)) in self.issues.iter_mut().zip(&given).enumerate() {
+            note(&mut found.digest, together, stored, &given, number);
+            count_promise(&mut found.promises, &it.verdict);
+            let Some(readers) = it.verdict.readers else {
+                found.left_out += 1;
+                continue;
+            };
+            found.recipients += 1;
+            found.arms[usize::from(readers.arm == Arm::B)] += 1;
+            if let Some(host) = it.host {
+                *self.rides.entry((host, number)).or_default() += 1;
+            }
+        }
+        for host in 0..given.len() {
+            let inside = contents(&given, host);
+            if inside.is_empty() {
+                continue;
+            }
+            if let Entry::Vacant(place) = self.variants.entry(mail_key(&inside)) {
+                match render(ctx, together, &inside, &self.ids[host]) {
+                    Ok(variant) => drop(place.insert(variant)),
+                    Err(error) => self.blame(ctx, together, &inside, &error),
+                }
+            }
+        }
+    }
+
+    /// Finds out whose fault it was that a mail could not be made.
+    fn blame(
+        &mut self,
+        ctx: &Context,
+        together: &Together<'_>,
+        inside: &[(usize, Readers<'_>)],
+        error: &Error,
+    ) {
+        let mut found = false;
+        for (number, readers) in inside {
+            if let Err(error) = render(ctx, together, &[(*number, *readers)], "alone") {
+                self.issues[*number].faults.insert(error.detail());
+                found = true;
+            }
+        }
+        // Each is right by itself, so it is too much together: the guests come alone.
+        let guests = if inside.len() > 1 { &inside[1..] } else { inside };
+        for (number, _) in guests.iter().filter(|_| !found) {
+            self.issues[*number].faults.insert(error.detail());
+        }
+    }
+
+    /// The issues with a fault, by number.
+    pub(super) fn faulty(&self) -> BTreeSet<usize> {
+        let all = self.issues.iter().enumerate();
+        all.filter(|(_, found)| !found.faults.is_empty()).map(|(number, _)| number).collect()
+    }
+}
+
+/// Renders a mail, as [`contents`] says: the issues in it, the host first, whose id is `issue_id`.
+pub(in crate::work) fn render(
+    ctx: &Context,
+    together: &Together<'_>,
+    inside: &[(usize, Readers<'_>)],
+    issue_id: &str,
+) -> Result<renditions::NewRendition> {
+    let Some(((host, readers), guests)) = inside.split_first() else {
+        return Err(Error::internal("a mail of nothing"));
+    };
+    let guests: Vec<_> =
+        guests.iter().map(|(number, readers)| (together.plan(*number).mailing(), *readers)).collect();
+    compose::digest(&ctx.templates, together.plan(*host), *readers, &guests, issue_id)
+}
+
+/// Adds to the digest that approval of an issue is bound to: who, when, what they get, and with what.
+pub(super) fn note(
+    digest: &mut Sha256,
+    together: &Together<'_>,
+    stored: &StoredContact,
+    given: &[Given<'_>],
+    number: usize,
+) {
+    let it = &given[number];
+    digest.update(stored.id.to_string());
+    if let Some(readers) = &it.verdict.readers {
+        let (partner, roles, locale, arm, withheld) = key_of(readers);
+        let NewPromise { reader_zone, due_ms, .. } = &*it.verdict.promise;
+        digest.update(format!(
+            " {partner} {roles} {locale} {} {withheld} {reader_zone} {due_ms}",
+            arm.as_str()
+        ));
+        let beside = given.iter().enumerate().filter(|(other, that)| {
+            it.host == Some(*other) || (that.host == Some(number) && that.verdict.readers.is_some())
+        });
+        for (other, _) in beside {
+            digest.update(format!(" {}", together.plan(other).asset.reference));
+        }
+    }
+    digest.update("\n");
+}
