@@ -1,6 +1,6 @@
 //! Filling the queue: an issue's outbox, single mails, and what a person has sent again.
 
-use super::{Tx, queue::Place, sql::args};
+use super::{Tx, promises, queue::Place, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId, text::base_key};
 
 /// Mail somebody waits for: hand-offs, sign-in, what a form promised.
@@ -57,18 +57,24 @@ pub async fn renew(
     Ok(renewed.into_iter().max())
 }
 
-/// Lets issues that were done go on when something of theirs waits again.
+/// Lets issues that were done go on when something of theirs waits again, and has what they promised counted anew.
+/// Returns how many.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn reopen(tx: &mut Tx) -> Result<u64> {
-    tx.run(
-        "UPDATE issue SET state = 'sending', done_ms = NULL, touches_noted = FALSE
-         WHERE state = 'done' AND EXISTS (
-             SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $1)",
-        args![UtcMs::MAX],
-    )
-    .await
+    let reopened = tx
+        .run(
+            "UPDATE issue SET state = 'sending', done_ms = NULL, touches_noted = FALSE
+             WHERE state = 'done' AND EXISTS (
+                 SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $1)",
+            args![UtcMs::MAX],
+        )
+        .await?;
+    if reopened > 0 {
+        promises::reopen(tx).await?;
+    }
+    Ok(reopened)
 }
 
 /// How long a message is worth sending, and under which name it leaves.
@@ -117,16 +123,6 @@ pub async fn fill(
         }
         _ => Ok(None),
     }
-}
-
-/// The key of the last contact that [`fill`] reached; empty at the beginning.
-///
-/// # Errors
-/// Those of [`Tx::opt`].
-pub async fn filled_to(tx: &mut Tx, issue_id: &str) -> Result<String> {
-    let row: Option<(Option<String>,)> =
-        tx.opt("SELECT MAX(contact_id) FROM delivery WHERE source = $1", args![issue_id]).await?;
-    Ok(row.and_then(|(last,)| last).unwrap_or_default())
 }
 
 /// Releases an approved issue: from now on its outbox may leave, one row per included recipient; those that [`fill`]

@@ -188,7 +188,7 @@ pub async fn record(tx: &mut Tx, counts: &[Count], now_ms: UtcMs) -> Result<u64>
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn reopen(tx: &mut Tx) -> Result<u64> {
+pub(super) async fn reopen(tx: &mut Tx) -> Result<u64> {
     tx.run(
         "UPDATE promise SET closed = FALSE
          WHERE closed AND because IS NULL AND issue_id IN (SELECT id FROM issue WHERE state = 'sending')",

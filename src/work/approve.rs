@@ -5,6 +5,7 @@ use crate::{
     domain::{
         content::vendor::Duty,
         kernel::{Error, Result, clock::DAY_MS},
+        program::issue::IssueState,
     },
     store::{approvals, audit, freezing, issues, outbox},
 };
@@ -31,10 +32,10 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
         )));
     }
     let now_ms = ctx.now_ms();
-    let before = approvals::of_issue(&ctx.db, issue_id).await?;
     let mut tx = ctx.db.begin().await?;
     let Some(count) = approvals::give(&mut tx, issue_id, content_hash, actor, now_ms).await? else {
-        if before.iter().any(|approval| approval.approver == actor) {
+        let given = approvals::of_issue(&ctx.db, issue_id).await?;
+        if given.iter().any(|approval| approval.approver == actor) {
             return Err(Error::conflict("you have approved this issue already; somebody else must, too"));
         }
         return Err(Error::conflict(
@@ -44,8 +45,9 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "approve", issue_id, content_hash).await?;
     let needed = issues::issue(&ctx.db, issue_id).await?.map_or(1, |issue| issue.approvals_needed);
     let approved = if count >= needed {
-        let who: Vec<&str> =
-            before.iter().map(|approval| approval.approver.as_str()).chain([actor]).collect();
+        // Inside, where the issue's row is held: of two people who approve at once the second names both.
+        let given = approvals::given(&mut tx, issue_id).await?;
+        let who: Vec<&str> = given.iter().map(|approval| approval.approver.as_str()).collect();
         approvals::approve(&mut tx, issue_id, &who.join(" and "), now_ms).await?;
         Approved::Whole
     } else {
@@ -56,24 +58,44 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     Ok(approved)
 }
 
-/// Takes an issue that waits for approval back to draft, so that it is fixed anew from the content as it is now; approvals are
-/// void.
+/// Takes an issue back to draft of which nothing was started, whether it waits for approval or for its hour: it is fixed anew
+/// from the content as it is now, and approvals are void.
 ///
 /// # Errors
-/// `Conflict` if it does not wait for approval.
+/// `Conflict` if something of it was started, or it is over.
 pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
         return Err(Error::not_found("this issue"));
     };
+    if let Some(state) = IssueState::parse(&issue.state) {
+        state.check_step(IssueState::Draft)?;
+    }
+    let started = || {
+        Error::conflict(
+            "messages of this issue were started already, so it cannot be taken back to draft; pause or cancel it",
+        )
+    };
     let mut tx = ctx.db.begin().await?;
-    if !freezing::thaw(&mut tx, issue_id).await? {
-        return Err(Error::conflict(format!(
-            "only an issue that waits for approval can be taken back to draft, and this one is {}",
-            issue.state
-        )));
+    if !freezing::withdraw(&mut tx, issue_id).await? {
+        return Err(started());
     }
     let detail = format!("{}/{} {}", issue.newsletter, issue.nominal_date, issue.content_hash);
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, "return-to-draft", issue_id, &detail).await?;
+    // From here on nothing more is started. What is broken off now waits for approval, and may be taken back again.
+    tx.commit().await?;
+    loop {
+        let mut tx = ctx.db.begin().await?;
+        let gone = freezing::empty(&mut tx, issue_id, issues::PART_ROWS).await?;
+        tx.commit().await?;
+        if gone == 0 {
+            break;
+        }
+    }
+    let mut tx = ctx.db.begin().await?;
+    // What was started in the very moment of the first step is found here: such an issue waits for another approval.
+    if !freezing::thaw(&mut tx, issue_id, ctx.now_ms()).await? {
+        return Err(started());
+    }
     tx.commit().await?;
     ctx.looks.forget();
     ctx.wake.publish.notify_one();

@@ -32,7 +32,6 @@ use crate::{
     store::{
         audit, contents, issues,
         outbox::{self, Terms},
-        promises,
     },
 };
 
@@ -113,9 +112,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     }
     if issues::any_sending(&ctx.db).await? {
         let mut tx = ctx.db.begin().await?;
-        if outbox::reopen(&mut tx).await? > 0 {
-            promises::reopen(&mut tx).await?;
-        }
+        outbox::reopen(&mut tx).await?;
         issues::finish(&mut tx, ctx.now_ms()).await?;
         tx.commit().await?;
     }
@@ -133,8 +130,9 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let domain = sender_domain(ctx);
     let terms = Terms { now_ms: ctx.now_ms(), lifetime_ms: LIFETIME_MS, domain: &domain };
     let mut tx = ctx.db.begin().await?;
-    let mut after = outbox::filled_to(&mut tx, issue_id).await?;
-    let mut filled = 0;
+    // From the beginning, also what another process filled before it ended: what is there stays, and when an issue was
+    // taken back while some of it left, the rest need not lie behind it.
+    let (mut filled, mut after) = (0, String::new());
     while let Some((count, last)) = outbox::fill(&mut tx, issue_id, &after, issues::PART_ROWS, terms).await? {
         tx.commit().await?;
         (filled, after) = (filled + count, last);

@@ -11,7 +11,7 @@ use partnercast::{
         Db, issues,
         promises::{self, Asked, Hours},
     },
-    work::{publish, sync},
+    work::{approve, publish, sync},
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::harness::{
     both_dbs,
-    databases::{execute, values},
+    databases::{execute, number, rows, values},
 };
 
 /// 2027-04-13 00:00 UTC, a second Tuesday for which the demo content has no issue.
@@ -93,6 +93,25 @@ both_dbs! {
         assert_eq!((of_partner.len(), of_partner[0].eligible, of_partner[0].on_time), (1, 4, 4));
         let down = promises::let_down(&rig.ctx.db, "fold-forward", "2027-01-12T09:00").await.unwrap();
         assert!(down.is_empty(), "{down:?}");
+    }
+
+    /// What a person has sent again when all was over is counted again: a promise kept in part becomes a late one.
+    async fn what_is_sent_again_is_counted_again(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.pass(EVE_MS + 32 * HOUR_MS, 10 * MINUTE_MS).await;
+        let lost = "SELECT MIN(id) FROM delivery WHERE issue_id IS NOT NULL";
+        let (lost,) = rows::<(String,)>(&rig.ctx.db, lost, vec![]).await.remove(0);
+        execute(&rig.ctx.db, "UPDATE delivery SET state = 'failed', accepted_ms = NULL WHERE id = $1", values![&lost]).await;
+        execute(&rig.ctx.db, "UPDATE promise SET accepted = accepted - 1, on_time = on_time - 1 WHERE id = (SELECT a.promise_id FROM audience_decision a WHERE a.delivery_id = $1)", values![&lost]).await;
+        let verdict = async || ledger(&rig, "fold-forward").await.remove(0);
+        assert_eq!(verdict().await.1, Some(PromiseVerdict::Partial));
+        approve::send_again(&rig.ctx, &lost, "Ida").await.unwrap();
+        publish::tick(&rig.ctx).await.unwrap();
+        rig.pass(rig.clock_ms() + HOUR_MS, 10 * MINUTE_MS).await;
+        let (_, verdict, eligible, accepted, _) = verdict().await;
+        assert_eq!((verdict, eligible, accepted), (Some(PromiseVerdict::Late), 33, 33));
+        let open = "SELECT COUNT(*) FROM promise WHERE issue_id IS NOT NULL AND NOT closed";
+        assert_eq!(number(&rig.ctx.db, open, vec![]).await, 0, "and closed again");
     }
 
     /// A date for which nothing was written is a promise broken, and stands as such; when the issue comes before the last
