@@ -119,7 +119,8 @@ pub async fn withdraw(tx: &mut Tx, issue_id: &str) -> Result<bool> {
 /// Those of [`Tx::run`].
 pub async fn empty(tx: &mut Tx, issue_id: &str, rows: i64) -> Result<u64> {
     // Holds the row: whoever approves it in this moment is first, or waits and fills it anew.
-    let waits = tx.run("UPDATE issue SET state = 'frozen' WHERE id = $1 AND state = 'frozen'", args![issue_id]);
+    let waits =
+        tx.run("UPDATE issue SET state = 'frozen' WHERE id = $1 AND state = 'frozen'", args![issue_id]);
     if waits.await? == 0 {
         return Ok(0);
     }

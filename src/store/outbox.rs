@@ -146,7 +146,8 @@ pub async fn release(tx: &mut Tx, issue_id: &str, after: &str, terms: Terms<'_>)
     insert(tx, issue_id, after, None, terms).await.map(Some)
 }
 
-/// The rows of an issue's recipients behind `after`, up to `last`; those that are there already stay.
+/// The rows of an issue's recipients behind `after`, up to `last`; those that are there already stay. Who left, or changed
+/// the partner, since it was fixed gets nothing more of it, and a row that says so.
 async fn insert(
     tx: &mut Tx,
     issue_id: &str,
@@ -156,16 +157,21 @@ async fn insert(
 ) -> Result<u64> {
     tx.run(
         "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
-             email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
+             email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, live, detail, due_ms,
              promised_ms, expires_ms, created_ms)
-         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.base_key, c.name, c.email,
+         SELECT a.delivery_id, i.id, i.id, c.id, r.partner_slug, c.email_key, c.base_key, c.name, c.email,
              -- What follows the last @, in words that both databases know.
              replace(c.email_key, rtrim(c.email_key, replace(c.email_key, '@', '')), ''), 'email', 1, $2,
-             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', COALESCE(a.leaves_ms, p.due_ms), p.due_ms,
-             CASE WHEN p.due_ms > $4 THEN p.due_ms ELSE $4 END + $3, $4
+             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because,
+             CASE WHEN c.active AND c.partner_slug = r.partner_slug THEN 'ready' ELSE 'suppressed' END,
+             c.active AND c.partner_slug = r.partner_slug,
+             CASE WHEN NOT c.active THEN 'they had left the roster before it was released'
+                 WHEN c.partner_slug <> r.partner_slug THEN 'they had changed the partner before it was released' END,
+             COALESCE(a.leaves_ms, p.due_ms), p.due_ms, CASE WHEN p.due_ms > $4 THEN p.due_ms ELSE $4 END + $3, $4
          FROM audience_decision a
          JOIN issue i ON i.id = a.issue_id
          JOIN contact c ON c.id = a.contact_id
+         JOIN rendition r ON r.id = a.rendition_id
          JOIN promise p ON p.id = a.promise_id
          WHERE a.issue_id = $1 AND a.included AND a.contact_id > $6 AND ($7 IS NULL OR a.contact_id <= $7)
          -- In the order in which they will leave, so that a window's rows lie together.

@@ -47,7 +47,8 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     let approved = if count >= needed {
         // Inside, where the issue's row is held: of two people who approve at once the second names both.
         let given = approvals::given(&mut tx, issue_id).await?;
-        let who: Vec<&str> = given.iter().map(|approval| approval.approver.as_str()).collect();
+        let before = given.iter().map(|approval| approval.approver.as_str()).filter(|who| *who != actor);
+        let who: Vec<&str> = before.chain([actor]).collect();
         approvals::approve(&mut tx, issue_id, &who.join(" and "), now_ms).await?;
         Approved::Whole
     } else {

@@ -13,6 +13,7 @@ use super::{
     compose::{self, Plan},
     context::Context,
     promised::PromisedHours,
+    recall::Replaced,
     tokens::sha256_hex,
 };
 use crate::{
@@ -30,11 +31,11 @@ use crate::{
         },
     },
     store::{
-        audience as stored, audit, freezing,
+        Tx, audience as stored, audit, freezing,
         issues::{self, Frozen, Issue},
         partners::StoredContact,
         promises::{self, NewPromise},
-        renditions,
+        recalls, renditions,
     },
 };
 
@@ -46,6 +47,9 @@ const BROKEN_OFF_MS: i64 = HOUR_MS;
 struct Survey {
     variants: BTreeMap<VariantKey, renditions::NewRendition>,
     promises: BTreeMap<String, NewPromise>,
+    /// What would have been promised to those of the newsletter's partners who were left out, and how many were why.
+    unpromised: BTreeMap<String, NewPromise>,
+    reasons: BTreeMap<&'static str, usize>,
     recipients: usize,
     arms: [usize; 2],
     left_out: usize,
@@ -53,17 +57,21 @@ struct Survey {
     digest: Sha256,
 }
 
-/// Freezes the issue of `plan` for its promised `hours`. False if another node was first.
+/// Freezes the issue of `plan` for its promised `hours`; held if it is `late`, or features what is recalled. False if
+/// another node was first.
 ///
 /// # Errors
-/// Every fault in content that somebody would get; a roster that changed meanwhile; those of the store. Nothing is
-/// stored then.
+/// Every fault in content that somebody would get; a roster or a recall that changed meanwhile; those of the store.
+/// Nothing is stored then.
 pub(super) async fn freeze(
     ctx: &Context,
     plan: &Plan<'_>,
     hours: &PromisedHours<'_>,
-    held_because: Option<String>,
+    late: Option<String>,
 ) -> Result<bool> {
+    let objections = Replaced::load(&ctx.db).await?.objections(plan.featured());
+    let held: Vec<String> = late.into_iter().chain(objections.iter().cloned()).collect();
+    let held_because = (!held.is_empty()).then(|| held.join("; "));
     let audience = Audience::load(ctx, hours, Some(plan)).await?;
     let id = IssueId::new(ctx.now_ms(), &*ctx.random).to_string();
     let mut survey = Survey::default();
@@ -84,7 +92,11 @@ pub(super) async fn freeze(
     let frozen = Frozen {
         issue: head(ctx, plan, id, content_hash, held_because, survey.recipients),
         plan_hash: plan.asset.revision.clone(),
-        promises: survey.promises.into_values().collect(),
+        promises: if survey.promises.is_empty() {
+            nobody_left(survey.unpromised, &survey.reasons)
+        } else {
+            survey.promises.into_values().collect()
+        },
         decisions: Vec::new(),
         tells_messages: survey.variants.values().any(|variant| !variant.messages.is_empty()),
     };
@@ -93,7 +105,13 @@ pub(super) async fn freeze(
     let variants: Vec<_> = survey.variants.into_values().collect();
     let stored = match audience.store(ctx, &frozen.issue.id, &ids).await {
         Ok(stored) if stored == decided => {
-            count_from_now_on(ctx, &frozen, &hours.nominal_local(), variants).await
+            let mut tx = ctx.db.begin().await?;
+            recalls::take_turns(&mut tx).await?;
+            if Replaced::load(&ctx.db).await?.objections(plan.featured()) == objections {
+                count_from_now_on(ctx, tx, &frozen, &hours.nominal_local(), variants).await
+            } else {
+                Err(recalled())
+            }
         }
         Ok(_) => Err(roster_changed()),
         Err(error) => Err(error),
@@ -113,11 +131,11 @@ pub(super) async fn freeze(
 /// Stores the issue itself, whose audience is stored already. False if another node was first.
 async fn count_from_now_on(
     ctx: &Context,
+    mut tx: Tx,
     frozen: &Frozen,
     nominal_local: &str,
     variants: Vec<renditions::NewRendition>,
 ) -> Result<bool> {
-    let mut tx = ctx.db.begin().await?;
     if !issues::insert_head(&mut tx, frozen).await? {
         return Ok(false);
     }
@@ -164,6 +182,11 @@ fn roster_changed() -> Error {
     Error::unavailable("the roster changed while the issue was frozen; it is tried again")
 }
 
+/// Something was recalled, or a recall lifted, between two looks.
+fn recalled() -> Error {
+    Error::unavailable("a recall changed while the issue was frozen; it is tried again")
+}
+
 fn head(
     ctx: &Context,
     plan: &Plan<'_>,
@@ -200,6 +223,31 @@ fn head(
     }
 }
 
+impl Survey {
+    fn leave_out(&mut self, promise: &NewPromise, reason: Option<ExclusionReason>) {
+        // Whose partner the newsletter is not for was promised nothing in the first place.
+        let reason = reason.filter(|reason| {
+            !matches!(reason, ExclusionReason::Tier | ExclusionReason::Type | ExclusionReason::Region)
+        });
+        let Some(reason) = reason else { return };
+        *self.reasons.entry(reason.as_str()).or_default() += 1;
+        if !self.unpromised.contains_key(&promise.id) {
+            self.unpromised.insert(promise.id.clone(), promise.clone());
+        }
+    }
+}
+
+/// The promises of an issue that everybody was left out of: to nobody, so that the ledger has its date and says why.
+fn nobody_left(
+    unpromised: BTreeMap<String, NewPromise>,
+    reasons: &BTreeMap<&'static str, usize>,
+) -> Vec<NewPromise> {
+    let reasons: Vec<String> = reasons.iter().map(|(reason, people)| format!("{reason} {people}")).collect();
+    let because = format!("nobody was left to send it to ({})", reasons.join(", "));
+    let to_nobody = |promise| NewPromise { eligible: 0, because: Some(because.clone()), ..promise };
+    unpromised.into_values().map(to_nobody).collect()
+}
+
 impl Audience<'_> {
     /// Takes note of one contact. A fault in one variant stops the issue as a whole: better nobody yet than half the
     /// list.
@@ -216,6 +264,7 @@ impl Audience<'_> {
         count_promise(&mut survey.promises, &verdict);
         let Some(readers) = verdict.readers else {
             survey.left_out += 1;
+            survey.leave_out(&verdict.promise, verdict.reason);
             return;
         };
         survey.recipients += 1;

@@ -1,7 +1,7 @@
 //! Approvals: by whom, of what, and what takes them back.
 
 use partnercast::store::{
-    approvals::{approve, asked, give, hold, of_issue, waiting},
+    approvals::{approve, asked, give, given, hold, of_issue, waiting},
     issues::{approved, issue},
     outbox,
 };
@@ -25,6 +25,7 @@ both_dbs! {
         assert_eq!(says("bo", "c0ffee", 4).await, Some(2));
         let who: Vec<_> = of_issue(&db, &scene.issue).await.unwrap().into_iter().map(|it| (it.approver, it.at_ms)).collect();
         assert_eq!(who, [("ida".to_owned(), 2), ("bo".to_owned(), 4)]);
+        assert_eq!(in_tx!(db, tx => given(tx, &scene.issue)), of_issue(&db, &scene.issue).await.unwrap());
         execute(&db, "UPDATE issue SET content_hash = 'new'", vec![]).await;
         assert!(of_issue(&db, &scene.issue).await.unwrap().is_empty(), "of what it was");
         execute(&db, "UPDATE issue SET content_hash = 'c0ffee', control = 'cancelled'", vec![]).await;

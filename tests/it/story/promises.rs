@@ -11,7 +11,7 @@ use partnercast::{
         Db, issues,
         promises::{self, Asked, Hours},
     },
-    work::{approve, publish, sync},
+    work::{approve, metrics, publish, sync},
 };
 
 use super::{
@@ -32,7 +32,7 @@ async fn ledger(rig: &Rig, newsletter: &str) -> Vec<(String, Option<PromiseVerdi
         .await
         .unwrap();
     let told = |it: Hours| {
-        let verdict = it.hour().judge(it.share(), rig.clock_ms());
+        let verdict = it.verdict(rig.clock_ms());
         (it.nominal_local[..10].to_owned(), verdict, it.eligible, it.accepted, it.because.unwrap_or_default())
     };
     all.into_iter().map(told).collect()
@@ -186,7 +186,72 @@ both_dbs! {
         let verdicts: Vec<_> = told.iter().map(|row| (row.0.as_str(), row.1)).collect();
         let missed = Some(PromiseVerdict::Missed);
         assert_eq!(verdicts, [("2027-01-14", Some(PromiseVerdict::Late)), ("2027-01-13", missed), ("2027-01-12", missed)]);
-        assert!(told[1].4.contains("only the latest is sent: 2027-01-14"), "{told:?}");
+        for of_old in &told[1..] {
+            assert!(of_old.4.contains("only the latest is sent: 2027-01-14"), "{told:?}");
+        }
+        let text = metrics::scrape(&rig.ctx).await.unwrap();
+        let missed = text.lines().find(|line| line.starts_with("partnercast_missed_occurrences_total ")).unwrap();
+        assert!(missed.ends_with(" 2"), "each once, however often it is looked at: {missed}");
+    }
+
+    /// A newsletter promises what it promises since its cadence, zone and audience are what they are: another change of its
+    /// file while nothing ran hides no date that was missed, and a new cadence makes none.
+    async fn a_change_of_words_hides_no_missed_date(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &[]).await;
+        let path = dir.path().join("newsletters/daily-note.md");
+        let change = async |from: &str, to: &str| {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from));
+            fs::write(&path, text.replace(from, to)).unwrap();
+            assert_eq!(sync::sync(&rig.ctx, dir.path(), true).await.unwrap().changed, 1);
+            publish::tick(&rig.ctx).await.unwrap();
+            ledger(&rig, "daily-note").await.into_iter().map(|row| row.0).collect::<Vec<_>>()
+        };
+        // 03:00 in Oslo on the 13th.
+        rig.clock.set(EVE_MS + 30 * HOUR_MS);
+        assert_eq!(change("Every day.", "Every single day.").await, ["2027-01-12"]);
+        // The same on the 15th, when those of the 13th and 14th have passed.
+        rig.clock.set(EVE_MS + 78 * HOUR_MS);
+        assert_eq!(change("daily at 09:00", "daily at 10:00").await, ["2027-01-12"]);
+    }
+
+    /// When an issue is fixed goes by its own readers, not by those of other partners.
+    async fn other_partners_hours_are_not_its_own(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &["2027-01-13"]).await;
+        let path = dir.path().join("newsletters/daily-note.md");
+        fs::write(&path, fs::read_to_string(&path).unwrap().replace("zone: vendor", "zone: contact")).unwrap();
+        sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        // Platinum partners are in London and Chicago; in Adelaide it is half a day earlier.
+        let london_ms = EVE_MS + 37 * HOUR_MS;
+        for (now_ms, expected) in [(london_ms - 62 * MINUTE_MS, 0), (london_ms - 60 * MINUTE_MS, 1)] {
+            rig.clock.set(now_ms);
+            publish::tick(&rig.ctx).await.unwrap();
+            assert_eq!(frozen(&rig).await.len(), expected);
+        }
+    }
+
+    /// What is wrong with an issue is not looked for every second, but said as long as it is.
+    async fn a_fault_rests_and_is_said(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &["2027-01-12"]).await;
+        let path = dir.path().join("newsletters/daily-note/2027-01-12.md");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("Hello.", "{{ partner.proof }}")).unwrap();
+        sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        let brands: Vec<(String, String)> = rows(&rig.ctx.db, "SELECT slug, brand FROM partner", vec![]).await;
+        execute(&rig.ctx.db, "UPDATE partner SET brand = $1", values!["{\"primary\":\"#000000\",\"accent\":\"#000000\"}"]).await;
+        let start_ms = EVE_MS + 11 * HOUR_MS + 10 * MINUTE_MS;
+        rig.clock.set(start_ms);
+        assert!(publish::tick(&rig.ctx).await.is_err());
+        for (slug, brand) in &brands {
+            execute(&rig.ctx.db, "UPDATE partner SET brand = $2 WHERE slug = $1", values![slug, brand]).await;
+        }
+        rig.clock.set(start_ms + MINUTE_MS / 2);
+        assert!(publish::tick(&rig.ctx).await.is_err(), "it was not looked at again");
+        assert_eq!(rig.ctx.publishing_faults().len(), 1);
+        rig.clock.set(start_ms + MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        assert!(rig.ctx.publishing_faults().is_empty());
+        assert_eq!(frozen(&rig).await.len(), 1);
     }
 
     /// All of them, the old ones not without asking.

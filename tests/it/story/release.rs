@@ -177,14 +177,14 @@ both_dbs! {
         let first = note(&rig).await;
         assert_eq!(first.state, "sending");
         approve::return_to_draft(&rig.ctx, &first.id, MARCUS).await.unwrap();
-        assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery", vec![]).await, 0);
+        assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery WHERE scope = 'note'", vec![]).await, 0);
 
         publish::tick(&rig.ctx).await.unwrap();
         let second = note(&rig).await;
         assert!(second.id != first.id && second.state == "sending", "{second:?}");
         // As if filling had been broken off by a recall.
-        execute(&db, "DELETE FROM delivery WHERE id <> (SELECT MIN(id) FROM delivery)", vec![]).await;
-        execute(&db, "UPDATE issue SET state = 'frozen'", vec![]).await;
+        execute(&db, "DELETE FROM delivery WHERE scope = 'note' AND id <> (SELECT MIN(id) FROM delivery WHERE scope = 'note')", vec![]).await;
+        execute(&db, "UPDATE issue SET state = 'frozen' WHERE id = $1", values![&second.id]).await;
         approve::return_to_draft(&rig.ctx, &second.id, MARCUS).await.unwrap();
 
         publish::tick(&rig.ctx).await.unwrap();
