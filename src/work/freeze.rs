@@ -31,7 +31,7 @@ use crate::{
         },
     },
     store::{
-        Tx, audience as stored, audit, freezing,
+        audience as stored, audit, freezing,
         issues::{self, Frozen, Issue},
         partners::StoredContact,
         promises::{self, NewPromise},
@@ -85,6 +85,7 @@ pub(super) async fn freeze(
     if !survey.faults.is_empty() {
         return Err(Error::invalid(survey.faults.into_iter().collect::<Vec<_>>().join("\n")));
     }
+    let promises = survey.ledger();
     let decided = survey.digest.finalize();
     let mut hashed: Vec<String> = survey.variants.values().map(|variant| variant.id.clone()).collect();
     hashed.push(sha256_hex(&decided));
@@ -92,11 +93,7 @@ pub(super) async fn freeze(
     let frozen = Frozen {
         issue: head(ctx, plan, id, content_hash, held_because, survey.recipients),
         plan_hash: plan.asset.revision.clone(),
-        promises: if survey.promises.is_empty() {
-            nobody_left(survey.unpromised, &survey.reasons)
-        } else {
-            survey.promises.into_values().collect()
-        },
+        promises,
         decisions: Vec::new(),
         tells_messages: survey.variants.values().any(|variant| !variant.messages.is_empty()),
     };
@@ -105,13 +102,8 @@ pub(super) async fn freeze(
     let variants: Vec<_> = survey.variants.into_values().collect();
     let stored = match audience.store(ctx, &frozen.issue.id, &ids).await {
         Ok(stored) if stored == decided => {
-            let mut tx = ctx.db.begin().await?;
-            recalls::take_turns(&mut tx).await?;
-            if Replaced::load(&ctx.db).await?.objections(plan.featured()) == objections {
-                count_from_now_on(ctx, tx, &frozen, &hours.nominal_local(), variants).await
-            } else {
-                Err(recalled())
-            }
+            let unless = (plan, objections);
+            count_from_now_on(ctx, unless, &frozen, &hours.nominal_local(), variants).await
         }
         Ok(_) => Err(roster_changed()),
         Err(error) => Err(error),
@@ -128,14 +120,20 @@ pub(super) async fn freeze(
     Ok(true)
 }
 
-/// Stores the issue itself, whose audience is stored already. False if another node was first.
+/// Stores the issue itself, whose audience is stored already, unless recalls object to other things by now. False if another
+/// node was first.
 async fn count_from_now_on(
     ctx: &Context,
-    mut tx: Tx,
+    (plan, objections): (&Plan<'_>, Vec<String>),
     frozen: &Frozen,
     nominal_local: &str,
     variants: Vec<renditions::NewRendition>,
 ) -> Result<bool> {
+    let mut tx = ctx.db.begin().await?;
+    recalls::take_turns(&mut tx).await?;
+    if Replaced::load(&ctx.db).await?.objections(plan.featured()) != objections {
+        return Err(recalled());
+    }
     if !issues::insert_head(&mut tx, frozen).await? {
         return Ok(false);
     }
@@ -224,28 +222,33 @@ fn head(
 }
 
 impl Survey {
-    fn leave_out(&mut self, promise: &NewPromise, reason: Option<ExclusionReason>) {
-        // Whose partner the newsletter is not for was promised nothing in the first place.
-        let reason = reason.filter(|reason| {
-            !matches!(reason, ExclusionReason::Tier | ExclusionReason::Type | ExclusionReason::Region)
-        });
-        let Some(reason) = reason else { return };
+    /// Takes note of somebody who was left out, and to whom nothing was promised.
+    fn leave_out(&mut self, verdict: &Verdict<'_>) {
+        use ExclusionReason::{Region, Tier, Type};
+        // Whose partner the newsletter is not for had nothing to be left out of.
+        let reason = verdict.reason.filter(|reason| !matches!(reason, Tier | Type | Region));
+        let Some(reason) = reason.filter(|_| !verdict.is_promised()) else { return };
         *self.reasons.entry(reason.as_str()).or_default() += 1;
-        if !self.unpromised.contains_key(&promise.id) {
-            self.unpromised.insert(promise.id.clone(), promise.clone());
+        if !self.unpromised.contains_key(&verdict.promise.id) {
+            self.unpromised.insert(verdict.promise.id.clone(), (*verdict.promise).clone());
         }
     }
-}
 
-/// The promises of an issue that everybody was left out of: to nobody, so that the ledger has its date and says why.
-fn nobody_left(
-    unpromised: BTreeMap<String, NewPromise>,
-    reasons: &BTreeMap<&'static str, usize>,
-) -> Vec<NewPromise> {
-    let reasons: Vec<String> = reasons.iter().map(|(reason, people)| format!("{reason} {people}")).collect();
-    let because = format!("nobody was left to send it to ({})", reasons.join(", "));
-    let to_nobody = |promise| NewPromise { eligible: 0, because: Some(because.clone()), ..promise };
-    unpromised.into_values().map(to_nobody).collect()
+    /// What the ledger gets. An issue that everybody was left out of is promised to nobody, and the ledger says why, or its
+    /// date would be missing there.
+    fn ledger(&mut self) -> Vec<NewPromise> {
+        let mut promises = std::mem::take(&mut self.promises);
+        if promises.values().all(|promise| promise.skipped) {
+            let reasons: Vec<String> =
+                self.reasons.iter().map(|(reason, people)| format!("{reason} {people}")).collect();
+            let because = format!("nobody was left to send it to ({})", reasons.join(", "));
+            for (id, promise) in std::mem::take(&mut self.unpromised) {
+                let to_nobody = NewPromise { eligible: 0, because: Some(because.clone()), ..promise };
+                promises.entry(id).or_insert(to_nobody);
+            }
+        }
+        promises.into_values().collect()
+    }
 }
 
 impl Audience<'_> {
@@ -264,7 +267,7 @@ impl Audience<'_> {
         count_promise(&mut survey.promises, &verdict);
         let Some(readers) = verdict.readers else {
             survey.left_out += 1;
-            survey.leave_out(&verdict.promise, verdict.reason);
+            survey.leave_out(&verdict);
             return;
         };
         survey.recipients += 1;

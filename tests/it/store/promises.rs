@@ -18,7 +18,7 @@ use partnercast::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, number, values},
-    outbox::{Scene, key, promise_of, result, settle, start},
+    outbox::{Scene, promise_of, result, settle, start},
 };
 
 /// The end of a scene's window.
@@ -98,7 +98,7 @@ both_dbs! {
         in_tx!(db, tx => issues::finish(tx, over));
         let suppressed = async || count(&db, &scene.issue, over).await.unwrap()[0].suppressed;
         assert_eq!(suppressed().await, 0, "nothing says since when");
-        execute(&db, "INSERT INTO suppression (email_key, scope, reason, created_ms) VALUES ($1, 'all', 'unsubscribed', $2)", values![key(2), DEADLINE_MS + 1]).await;
+        execute(&db, "INSERT INTO suppression (email_key, scope, reason, created_ms) VALUES ($1, 'all', 'unsubscribed', $2)", values![window[2].email.to_lowercase(), DEADLINE_MS + 1]).await;
         assert_eq!(suppressed().await, 0, "who left only after the deadline had been let down");
         execute(&db, "UPDATE suppression SET created_ms = $1", values![DEADLINE_MS]).await;
         assert_eq!(suppressed().await, 1);
