@@ -105,7 +105,7 @@ enum Command {
     Resume(steer::Arguments),
     /// End an issue for good: what has not left does not leave.
     Cancel(steer::Arguments),
-    /// Take an issue that waits for approval back to draft: it is fixed anew from the content as it is now.
+    /// Take an issue of which nothing was started back to draft: it is fixed anew from the content as it is now.
     ReturnToDraft(steer::Arguments),
     /// Send again what failed, expired, is uncertain or dead: of an issue, or one message.
     Retry(steer::RetryArguments),

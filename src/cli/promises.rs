@@ -134,6 +134,6 @@ fn line(occurrence: &Occurrence) -> String {
     format!(
         "  {}  {:<8}{counts}{because}",
         occurrence.nominal_local.replace('T', " "),
-        occurrence.verdict.unwrap_or("open")
+        occurrence.verdict.unwrap_or(if occurrence.is_being_counted { "being counted" } else { "open" })
     )
 }

@@ -72,18 +72,25 @@ pub async fn approve(tx: &mut Tx, issue_id: &str, by: &str, now_ms: UtcMs) -> Re
     Ok(done == 1)
 }
 
+/// Approvals of an issue (`$1`) as it is.
+const GIVEN: &str = "SELECT a.approver, a.at_ms FROM issue_approval a
+     JOIN issue i ON i.id = a.issue_id AND i.content_hash = a.content_hash
+     WHERE a.issue_id = $1 ORDER BY a.at_ms, a.approver LIMIT 20";
+
 /// Who has approved an issue as it is, in order of time.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn of_issue(db: &Db, issue_id: &str) -> Result<Vec<Approval>> {
-    db.all(
-        "SELECT a.approver, a.at_ms FROM issue_approval a
-         JOIN issue i ON i.id = a.issue_id AND i.content_hash = a.content_hash
-         WHERE a.issue_id = $1 ORDER BY a.at_ms, a.approver LIMIT 20",
-        args![issue_id],
-    )
-    .await
+    db.all(GIVEN, args![issue_id]).await
+}
+
+/// The same inside a transaction.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn given(tx: &mut Tx, issue_id: &str) -> Result<Vec<Approval>> {
+    tx.all(GIVEN, args![issue_id]).await
 }
 
 /// An issue that waits for approval, and for how far its approvers were asked.
@@ -152,22 +159,8 @@ pub async fn asked(tx: &mut Tx, issue_id: &str, asked: i64) -> Result<bool> {
 pub async fn hold(tx: &mut Tx, reference: &str, because: &str) -> Result<u64> {
     let plain = like_plain(reference);
     let (original, translations) = (format!("{reference}.md"), format!("{plain}.%.md"));
-    let paused = tx
-        .run(
-            "UPDATE issue SET control = 'paused', paused_because = $3
-             WHERE state IN ('released', 'sending') AND control = 'running' AND id IN (
-                 SELECT r.issue_id FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
-                 WHERE a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
-            args![&original, &translations, because],
-        )
-        .await?;
-    tx.run(
-        "DELETE FROM issue_approval WHERE issue_id IN (
-             SELECT i.id FROM issue i JOIN rendition r ON r.issue_id = i.id JOIN rendition_asset a ON a.rendition_id = r.id
-             WHERE i.state IN ('frozen', 'approved') AND a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
-        args![&original, &translations],
-    )
-    .await?;
+    // In the order of an issue's life: one that is released in this very moment is waited for by the first statement, and
+    // the last one sees that it runs.
     let held = tx
         .run(
             "UPDATE issue SET state = 'frozen', approved_by = NULL, approved_ms = NULL, approval_asked = 0,
@@ -176,8 +169,24 @@ pub async fn hold(tx: &mut Tx, reference: &str, because: &str) -> Result<u64> {
          WHERE state IN ('frozen', 'approved') AND control <> 'cancelled' AND id IN (
              SELECT r.issue_id FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
              WHERE a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
+            args![&original, &translations, because],
+        )
+        .await?;
+    tx.run(
+        "DELETE FROM issue_approval WHERE issue_id IN (
+             SELECT i.id FROM issue i JOIN rendition r ON r.issue_id = i.id JOIN rendition_asset a ON a.rendition_id = r.id
+             WHERE i.state = 'frozen' AND a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
+        args![&original, &translations],
+    )
+    .await?;
+    let paused = tx
+        .run(
+            "UPDATE issue SET control = 'paused', paused_because = $3
+             WHERE state IN ('released', 'sending') AND control = 'running' AND id IN (
+                 SELECT r.issue_id FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
+                 WHERE a.part = 'card' AND (a.path = $1 OR a.path LIKE $2 ESCAPE '!'))",
             args![original, translations, because],
         )
         .await?;
-    Ok(paused + held)
+    Ok(held + paused)
 }

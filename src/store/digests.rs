@@ -5,7 +5,7 @@ use super::{
     freezing::remove,
     sql::{Arg, args},
 };
-use crate::domain::kernel::Result;
+use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// That one issue rides in the mail of another.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,18 +70,18 @@ pub async fn unreleased_beside(tx: &mut Tx, digest_id: &str, issue_id: &str) -> 
     Ok(Some(all.into_iter().map(|(id, _)| id).filter(|id| id != issue_id).collect()))
 }
 
-/// Whether something of a digest waits for approval.
+/// The other issues of a digest that is held, but for what was cancelled.
 ///
 /// # Errors
-/// Those of [`Tx::opt`].
-pub async fn waits_for_approval(tx: &mut Tx, digest_id: &str) -> Result<bool> {
-    let row: Option<(i64,)> = tx
-        .opt(
-            "SELECT COUNT(*) FROM issue WHERE digest_id = $1 AND state = 'frozen' AND control <> 'cancelled'",
-            args![digest_id],
+/// Those of [`Tx::all`].
+pub async fn beside(tx: &mut Tx, digest_id: &str, issue_id: &str) -> Result<Vec<String>> {
+    let all: Vec<(String,)> = tx
+        .all(
+            "SELECT id FROM issue WHERE digest_id = $1 AND id <> $2 AND control <> 'cancelled' ORDER BY id LIMIT 100",
+            args![digest_id, issue_id],
         )
         .await?;
-    Ok(row.is_some_and(|(count,)| count > 0))
+    Ok(all.into_iter().map(|(id,)| id).collect())
 }
 
 /// Dissolves a digest that is held and of which nothing was released: `returned` of its issues go back to draft, each is
@@ -89,7 +89,7 @@ pub async fn waits_for_approval(tx: &mut Tx, digest_id: &str) -> Result<bool> {
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn dissolve(tx: &mut Tx, digest_id: &str, returned: &[String]) -> Result<()> {
+pub async fn dissolve(tx: &mut Tx, digest_id: &str, returned: &[String], now_ms: UtcMs) -> Result<()> {
     tx.run(
         "DELETE FROM issue_guest WHERE host_id IN (SELECT id FROM issue WHERE digest_id = $1)
              OR guest_id IN (SELECT id FROM issue WHERE digest_id = $1)",
@@ -98,7 +98,7 @@ pub async fn dissolve(tx: &mut Tx, digest_id: &str, returned: &[String]) -> Resu
     .await?;
     tx.run("UPDATE issue SET digest_id = NULL WHERE digest_id = $1", args![digest_id]).await?;
     for issue_id in returned {
-        remove(tx, issue_id).await?;
+        remove(tx, issue_id, now_ms).await?;
     }
     Ok(())
 }

@@ -91,31 +91,91 @@ pub async fn clear(tx: &mut Tx, issue_id: &str, rows: i64) -> Result<u64> {
     Ok(gone)
 }
 
-/// Takes a frozen issue that waits for approval back to draft: its row, its promises and its approvals go, its texts stay for
-/// whoever was sent a test of them, and what was decided about people is taken away later, in parts. False if it does not
-/// wait.
+/// Has an issue of which nothing was started wait for approval again, so that nothing of it is started from now on; its
+/// approvals are void. False if something was, or it is over.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn thaw(tx: &mut Tx, issue_id: &str) -> Result<bool> {
+pub async fn withdraw(tx: &mut Tx, issue_id: &str) -> Result<bool> {
+    let waits = tx
+        .run(
+            "UPDATE issue SET state = 'frozen', approved_by = NULL, approved_ms = NULL, released_ms = NULL,
+                 approvals_needed = CASE WHEN approvals_needed < 1 THEN 1 ELSE approvals_needed END
+             WHERE id = $1 AND state IN ('frozen', 'approved', 'released', 'sending') AND control <> 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = $1 AND d.attempt > 0)",
+            args![issue_id],
+        )
+        .await?;
+    if waits == 1 {
+        tx.run("DELETE FROM issue_approval WHERE issue_id = $1", args![issue_id]).await?;
+    }
+    Ok(waits == 1)
+}
+
+/// Takes at most `rows` of the outbox away that was filled for an issue that waits for approval again; what was started
+/// stays. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn empty(tx: &mut Tx, issue_id: &str, rows: i64) -> Result<u64> {
+    // Holds the row: whoever approves it in this moment is first, or waits and fills it anew.
+    let waits =
+        tx.run("UPDATE issue SET state = 'frozen' WHERE id = $1 AND state = 'frozen'", args![issue_id]);
+    if waits.await? == 0 {
+        return Ok(0);
+    }
+    // The end first, as in `clear`.
+    let last: Option<(Option<String>,)> = tx
+        .opt(
+            "SELECT MAX(recipient_key) FROM (
+                 SELECT recipient_key FROM delivery WHERE source = $1 AND attempt = 0
+                 ORDER BY recipient_key LIMIT $2) AS part",
+            args![issue_id, rows],
+        )
+        .await?;
+    tx.run(
+        "DELETE FROM delivery WHERE source = $1 AND recipient_key <= $2 AND attempt = 0",
+        args![issue_id, last.and_then(|(last,)| last)],
+    )
+    .await
+}
+
+/// Takes a frozen issue without an outbox back to draft: its row and its approvals go, its texts stay for whoever was sent a
+/// test of them, and what was decided about people is taken away later, in parts. Once an hour of it has come by
+/// `now_ms`, what it promised stays promised, until another issue keeps it; before, it goes too, and is entered anew when
+/// it should be fixed. False if it does not wait, or something of it was started.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn thaw(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<bool> {
     // Holds the row: whoever approves it in this moment is first, or finds it gone.
     let waits = tx
         .run(
-            "UPDATE issue SET state = 'frozen' WHERE id = $1 AND state = 'frozen' AND control <> 'cancelled'",
+            "UPDATE issue SET state = 'frozen' WHERE id = $1 AND state = 'frozen' AND control <> 'cancelled'
+               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = $1)",
             args![issue_id],
         )
         .await?;
     if waits == 0 {
         return Ok(false);
     }
-    remove(tx, issue_id).await.map(|()| true)
+    remove(tx, issue_id, now_ms).await.map(|()| true)
 }
 
-/// Takes an issue's row, its promises and its approvals away; of what was decided about people it is noted that it goes.
+/// Takes an issue's row and its approvals away, and its promises unless an hour of it has come by `now_ms`; of what was decided
+/// about people it is noted that it goes.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub(super) async fn remove(tx: &mut Tx, issue_id: &str) -> Result<()> {
+pub(super) async fn remove(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
+    tx.run(
+        "UPDATE promise SET issue_id = NULL, because = COALESCE(because, 'its issue was returned to draft'),
+             suppressed = 0, on_time = 0, accepted = 0, counted_ms = NULL, closed = FALSE
+         WHERE issue_id = $1 AND EXISTS (
+             SELECT 1 FROM promise d WHERE d.issue_id = $1 AND NOT d.skipped AND d.due_ms <= $2)",
+        args![issue_id, now_ms],
+    )
+    .await?;
     for text in [
         // Holds the row: an approval that is given in this moment is there before it is taken away.
         "UPDATE issue SET state = state WHERE id = $1",

@@ -278,6 +278,21 @@ pub async fn named(
     .await
 }
 
+/// The last issue of a newsletter before the date `date`, `YYYY-MM-DD`, that was not cancelled.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn last_before(db: &Db, newsletter: &str, date: &str) -> Result<Option<Issue>> {
+    db.opt(
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, paused_because,
+             on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, released_ms, done_ms
+         FROM issue WHERE newsletter = $1 AND nominal_date < $2 AND state <> 'cancelled'
+         ORDER BY nominal_date DESC LIMIT 1",
+        args![newsletter, date],
+    )
+    .await
+}
+
 /// Issues of a newsletter that are promised for the dates `first` to `last`, `YYYY-MM-DD`, by date, at most 1,000.
 ///
 /// # Errors

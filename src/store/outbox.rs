@@ -1,6 +1,6 @@
 //! Filling the queue: an issue's outbox, single mails, and what a person has sent again.
 
-use super::{Tx, digests, queue::Place, sql::args};
+use super::{Tx, digests, promises, queue::Place, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId, text::base_key};
 
 /// Mail somebody waits for: hand-offs, sign-in, what a form promised.
@@ -82,7 +82,8 @@ pub async fn renew_sequence(
     Ok(renewed.into_iter().max())
 }
 
-/// Lets issues that were done go on when something of theirs waits again, and with them those that ride in their mails.
+/// Lets issues that were done go on when something of theirs waits again, and with them those that ride in their mails; has
+/// what they promised counted anew. Returns how many.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -104,6 +105,9 @@ pub async fn reopen(tx: &mut Tx) -> Result<u64> {
             Vec::new(),
         )
         .await?;
+    if again + with_them > 0 {
+        promises::reopen(tx).await?;
+    }
     Ok(again + with_them)
 }
 
@@ -159,16 +163,6 @@ pub async fn fill(
     }
 }
 
-/// The key of the last contact that [`fill`] reached; empty at the beginning.
-///
-/// # Errors
-/// Those of [`Tx::opt`].
-pub async fn filled_to(tx: &mut Tx, issue_id: &str) -> Result<String> {
-    let row: Option<(Option<String>,)> =
-        tx.opt("SELECT MAX(contact_id) FROM delivery WHERE source = $1", args![issue_id]).await?;
-    Ok(row.and_then(|(last,)| last).unwrap_or_default())
-}
-
 /// Releases an approved issue: from now on its outbox may leave, one row per included recipient; those that [`fill`]
 /// did not reach, those behind the contact `after`, are added; whoever gets it in another issue's mail has no row of it.
 /// Returns how many were added; `None` for an issue that was released before, by another node perhaps, is not approved or
@@ -194,7 +188,8 @@ pub async fn release(tx: &mut Tx, issue_id: &str, after: &str, terms: Terms<'_>)
     insert(tx, issue_id, after, None, terms).await.map(Some)
 }
 
-/// The rows of an issue's recipients behind `after`, up to `last`; those that are there already stay.
+/// The rows of an issue's recipients behind `after`, up to `last`; those that are there already stay. Who left, or changed
+/// the partner, since it was fixed gets nothing more of it, and a row that says so.
 async fn insert(
     tx: &mut Tx,
     issue_id: &str,
@@ -204,16 +199,21 @@ async fn insert(
 ) -> Result<u64> {
     tx.run(
         "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
-             email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, due_ms,
+             email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, live, detail, due_ms,
              promised_ms, expires_ms, created_ms)
-         SELECT a.delivery_id, i.id, i.id, c.id, c.partner_slug, c.email_key, c.base_key, c.name, c.email,
+         SELECT a.delivery_id, i.id, i.id, c.id, r.partner_slug, c.email_key, c.base_key, c.name, c.email,
              -- What follows the last @, in words that both databases know.
              replace(c.email_key, rtrim(c.email_key, replace(c.email_key, '@', '')), ''), 'email', 1, $2,
-             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because, 'ready', COALESCE(a.leaves_ms, p.due_ms), p.due_ms,
-             CASE WHEN p.due_ms > $4 THEN p.due_ms ELSE $4 END + $3, $4
+             i.newsletter, a.rendition_id, a.delivery_id || '.g1@' || $5, a.because,
+             CASE WHEN c.active AND c.partner_slug = r.partner_slug THEN 'ready' ELSE 'suppressed' END,
+             c.active AND c.partner_slug = r.partner_slug,
+             CASE WHEN NOT c.active THEN 'they had left the roster before it was released'
+                 WHEN c.partner_slug <> r.partner_slug THEN 'they had changed the partner before it was released' END,
+             COALESCE(a.leaves_ms, p.due_ms), p.due_ms, CASE WHEN p.due_ms > $4 THEN p.due_ms ELSE $4 END + $3, $4
          FROM audience_decision a
          JOIN issue i ON i.id = a.issue_id
          JOIN contact c ON c.id = a.contact_id
+         JOIN rendition r ON r.id = a.rendition_id
          JOIN promise p ON p.id = a.promise_id
          WHERE a.issue_id = $1 AND a.included AND a.host_issue_id IS NULL AND a.contact_id > $6 AND ($7 IS NULL OR a.contact_id <= $7)
          -- In the order in which they will leave, so that a window's rows lie together.

@@ -1,9 +1,10 @@
 //! The promise ledger: what was promised to whom for when, and how it went. Lead clocks are read from where they run.
 
+pub use super::lead_clocks::{Clock, clocks};
 use super::{Db, Tx, sql::args};
 use crate::domain::{
     kernel::{Result, clock::UtcMs},
-    program::promise::{AcceptedShare, OnTime},
+    program::promise::{AcceptedShare, OnTime, PromiseVerdict},
 };
 
 /// A promise that is entered: an issue's hour, to one partner's readers in one zone.
@@ -35,11 +36,11 @@ pub struct NewPromise {
     pub eligible: i64,
 }
 
-/// Enters promises. Those without an issue give way to what is entered already.
+/// Enters promises. Those without an issue give way to what is entered already. Returns how many were.
 ///
 /// # Errors
 /// `Conflict` when an issue is to keep what is promised already. Else those of [`Tx::run`].
-pub async fn insert(tx: &mut Tx, issue_id: Option<&str>, promises: &[NewPromise]) -> Result<()> {
+pub async fn insert(tx: &mut Tx, issue_id: Option<&str>, promises: &[NewPromise]) -> Result<u64> {
     let rows = promises.iter().map(|promise| {
         args![
             &promise.id,
@@ -64,7 +65,6 @@ pub async fn insert(tx: &mut Tx, issue_id: Option<&str>, promises: &[NewPromise]
         if issue_id.is_some() { "" } else { "ON CONFLICT DO NOTHING" },
     )
     .await
-    .map(|_| ())
 }
 
 /// Takes out the promises of a date for which nothing had been written, when an issue for it is stored. Returns how many.
@@ -167,16 +167,23 @@ pub struct Count {
     pub accepted: i64,
 }
 
-/// Counts the promises of an issue whose window is over at `now_ms`. Who unsubscribed from the newsletter in whose mail it
-/// was to come is not left out: of this one they wanted a mail, and had none.
+/// Counts the promises of an issue whose window is over at `now_ms`. Left out are those who asked for no mail, or whose
+/// address was stopped, while it could still be kept: by the end of the window, as the do-not-send list says, or before the
+/// issue was released, which such a row's `created_ms` is. Who was stopped only later had been let down before, and whose
+/// entry is gone may be written to.
+/// Who unsubscribed from the newsletter in whose mail it was to come is not left out: of this one they wanted a mail.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn count(db: &Db, issue_id: &str, now_ms: UtcMs) -> Result<Vec<Count>> {
     db.all(
-        "SELECT p.id, COUNT(CASE WHEN d.state = 'suppressed' AND (a.host_issue_id IS NULL OR EXISTS (
-                 SELECT 1 FROM suppression s WHERE s.email_key IN (d.base_key, '@' || d.site)
-                   AND s.scope IN ('all', p.newsletter))) THEN 1 END) AS suppressed,
+        // A row that nobody took up for sending (`token` 0) was suppressed when it was made.
+        "SELECT p.id, COUNT(CASE WHEN d.state = 'suppressed' AND CASE
+                 WHEN d.token = 0 THEN d.created_ms <= p.due_ms + p.on_time_ms
+                 ELSE EXISTS (
+                     SELECT 1 FROM suppression s WHERE s.email_key IN (d.base_key, '@' || d.site)
+                       AND s.scope IN (p.newsletter, 'all') AND s.created_ms <= p.due_ms + p.on_time_ms)
+                 END THEN 1 END) AS suppressed,
              COUNT(CASE WHEN d.accepted_ms <= p.due_ms + p.on_time_ms THEN 1 END) AS on_time,
              COUNT(d.accepted_ms) AS accepted
          FROM audience_decision a
@@ -211,13 +218,25 @@ pub async fn record(tx: &mut Tx, counts: &[Count], now_ms: UtcMs) -> Result<u64>
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn reopen(tx: &mut Tx) -> Result<u64> {
+pub(super) async fn reopen(tx: &mut Tx) -> Result<u64> {
     tx.run(
         "UPDATE promise SET closed = FALSE
          WHERE closed AND because IS NULL AND issue_id IN (SELECT id FROM issue WHERE state = 'sending')",
         Vec::new(),
     )
     .await
+}
+
+/// What was counted of promises that are taken together, as [`Hours`] has it.
+macro_rules! counted {
+    () => {
+        "CAST(SUM(CASE WHEN skipped THEN 0 ELSE eligible - suppressed END) AS BIGINT) AS eligible,
+             CAST(SUM(suppressed) AS BIGINT) AS suppressed,
+             CAST(SUM(CASE WHEN skipped THEN eligible ELSE 0 END) AS BIGINT) AS skipped,
+             CAST(SUM(on_time) AS BIGINT) AS on_time, CAST(SUM(accepted) AS BIGINT) AS accepted,
+             MIN(CASE WHEN issue_id IS NOT NULL AND because IS NULL AND NOT skipped AND counted_ms IS NULL
+                 THEN due_ms + on_time_ms END) AS uncounted_ms"
+    };
 }
 
 /// Promises of one hour taken together, as counted last.
@@ -245,9 +264,21 @@ pub struct Hours {
     pub accepted: i64,
     /// Why some were skipped, or why nothing was sent.
     pub because: Option<String>,
+    /// When the first window ended in which an issue was to leave and which was not counted yet.
+    pub uncounted_ms: Option<UtcMs>,
 }
 
 impl Hours {
+    /// How it went; none while it is not over, or is being counted.
+    pub fn verdict(&self, now_ms: UtcMs) -> Option<PromiseVerdict> {
+        if self.is_being_counted(now_ms) { None } else { self.hour().judge(self.share(), now_ms) }
+    }
+
+    /// Whether a window is over in which something may have left that was not counted yet.
+    pub fn is_being_counted(&self, now_ms: UtcMs) -> bool {
+        self.uncounted_ms.is_some_and(|deadline_ms| deadline_ms < now_ms)
+    }
+
     /// The last hour and its window.
     pub fn hour(&self) -> OnTime {
         OnTime { promised_ms: self.due_ms, on_time_ms: self.deadline_ms - self.due_ms }
@@ -277,27 +308,48 @@ pub struct Asked<'a> {
     pub since_ms: UtcMs,
 }
 
+/// The newest `$2` hours with something due after `$1`, as `$and` restricts them further.
+macro_rules! hours {
+    ($and:literal) => {
+        concat!(
+            "SELECT newsletter, nominal_local, MAX(issue_id) AS issue_id, MAX(due_ms) AS due_ms,
+                 MAX(due_ms + on_time_ms) AS deadline_ms, ",
+            counted!(),
+            ", MAX(because) AS because
+             FROM promise WHERE due_ms > $1",
+            $and,
+            " GROUP BY newsletter, nominal_local ORDER BY nominal_local DESC, newsletter LIMIT $2"
+        )
+    };
+}
+
 /// Promises by newsletter and local time, the latest first, at most `limit`.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn hours(db: &Db, asked: Asked<'_>, limit: i64) -> Result<Vec<Hours>> {
-    db.all(
-        "SELECT newsletter, nominal_local, MAX(issue_id) AS issue_id, MAX(due_ms) AS due_ms,
-             MAX(due_ms + on_time_ms) AS deadline_ms,
-             CAST(SUM(CASE WHEN skipped THEN 0 ELSE eligible - suppressed END) AS BIGINT) AS eligible,
-             CAST(SUM(suppressed) AS BIGINT) AS suppressed,
-             CAST(SUM(CASE WHEN skipped THEN eligible ELSE 0 END) AS BIGINT) AS skipped,
-             CAST(SUM(on_time) AS BIGINT) AS on_time, CAST(SUM(accepted) AS BIGINT) AS accepted,
-             MAX(because) AS because
-         FROM promise
-         WHERE ($1 IS NULL OR newsletter = $1) AND ($2 IS NULL OR partner_slug = $2) AND due_ms > $3
-           AND ($4 IS NULL OR substr(nominal_local, 1, 10) = $4)
-         GROUP BY newsletter, nominal_local
-         ORDER BY nominal_local DESC, newsletter LIMIT $5",
-        args![asked.newsletter, asked.partner, asked.since_ms, asked.date, limit],
-    )
-    .await
+    // A statement for each usual way of asking, so that each has its index.
+    let (text, more) = match (asked.newsletter, asked.partner, asked.date) {
+        (None, None, None) => (hours!(""), Vec::new()),
+        (Some(newsletter), None, None) => (hours!(" AND newsletter = $3"), args![newsletter]),
+        (Some(newsletter), Some(partner), None) => {
+            (hours!(" AND newsletter = $3 AND partner_slug = $4"), args![newsletter, partner])
+        }
+        (Some(newsletter), None, Some(date)) => (
+            hours!(" AND newsletter = $3 AND nominal_local >= $4 AND nominal_local <= $5"),
+            args![newsletter, format!("{date}T00:00"), format!("{date}T99:99")],
+        ),
+        (newsletter, partner, date) => (
+            hours!(
+                " AND ($3 IS NULL OR newsletter = $3) AND ($4 IS NULL OR partner_slug = $4)
+                  AND ($5 IS NULL OR substr(nominal_local, 1, 10) = $5)"
+            ),
+            args![newsletter, partner, date],
+        ),
+    };
+    let mut args = args![asked.since_ms, limit];
+    args.extend(more);
+    db.all(text, args).await
 }
 
 /// Fixed issues with a promise between two instants, and not cancelled: key, newsletter and date, at most 500.
@@ -362,21 +414,20 @@ pub async fn by_zone(
     until_local: &str,
 ) -> Result<Vec<ZoneHours>> {
     db.all(
-        "SELECT newsletter, nominal_local, reader_zone, MIN(zone) AS zone, MAX(issue_id) AS issue_id,
-             COALESCE(MIN(CASE WHEN skipped THEN NULL ELSE due_ms END), MIN(due_ms)) AS first_due_ms,
-             COALESCE(MAX(CASE WHEN skipped THEN NULL ELSE due_ms END), MAX(due_ms)) AS due_ms,
-             MAX(due_ms + on_time_ms) AS deadline_ms,
-             CAST(SUM(CASE WHEN skipped THEN 0 ELSE eligible - suppressed END) AS BIGINT) AS eligible,
-             CAST(SUM(suppressed) AS BIGINT) AS suppressed,
-             CAST(SUM(CASE WHEN skipped THEN eligible ELSE 0 END) AS BIGINT) AS skipped,
-             CAST(SUM(on_time) AS BIGINT) AS on_time, CAST(SUM(accepted) AS BIGINT) AS accepted,
-             MAX(because) AS because, MAX(note) AS note, MAX(counted_ms) AS counted_ms,
-             MIN(CASE WHEN skipped THEN 1 ELSE 0 END) = 1 AS skipped_whole
-         FROM promise
-         WHERE newsletter = $1 AND nominal_local >= $4 AND nominal_local <= $5
-           AND ($2 IS NULL OR partner_slug = $2) AND ($3 IS NULL OR reader_zone = $3)
-         GROUP BY newsletter, nominal_local, reader_zone
-         ORDER BY nominal_local, reader_zone LIMIT 20000",
+        concat!(
+            "SELECT newsletter, nominal_local, reader_zone, MIN(zone) AS zone, MAX(issue_id) AS issue_id,
+                 COALESCE(MIN(CASE WHEN skipped THEN NULL ELSE due_ms END), MIN(due_ms)) AS first_due_ms,
+                 COALESCE(MAX(CASE WHEN skipped THEN NULL ELSE due_ms END), MAX(due_ms)) AS due_ms,
+                 MAX(due_ms + on_time_ms) AS deadline_ms, ",
+            counted!(),
+            ", MAX(because) AS because, MAX(note) AS note, MAX(counted_ms) AS counted_ms,
+                 MIN(CASE WHEN skipped THEN 1 ELSE 0 END) = 1 AS skipped_whole
+             FROM promise
+             WHERE newsletter = $1 AND nominal_local >= $4 AND nominal_local <= $5
+               AND ($2 IS NULL OR partner_slug = $2) AND ($3 IS NULL OR reader_zone = $3)
+             GROUP BY newsletter, nominal_local, reader_zone
+             ORDER BY nominal_local, reader_zone LIMIT 20000"
+        ),
         args![readers.newsletter, readers.partner, readers.zone, from_local, until_local],
     )
     .await
@@ -448,38 +499,6 @@ pub async fn let_down(db: &Db, newsletter: &str, nominal_local: &str) -> Result<
            AND on_time < eligible - suppressed
          ORDER BY eligible - suppressed - on_time DESC, partner_slug, reader_zone LIMIT 100",
         args![newsletter, nominal_local],
-    )
-    .await
-}
-
-/// A lead's clock as a promise to the lead.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
-pub struct Clock {
-    /// The lead.
-    pub lead_id: String,
-    /// `accept`, `first_contact` or `next_step`.
-    pub kind: String,
-    /// Whose clock.
-    pub owner: String,
-    /// The lead's partner.
-    pub partner_slug: String,
-    /// When it had to be stopped.
-    pub due_ms: UtcMs,
-    /// When it was stopped.
-    pub stopped_ms: Option<UtcMs>,
-}
-
-/// Lead clocks of a partner, or of all, that were due after `since_ms`, latest first, at most `limit`.
-///
-/// # Errors
-/// Those of [`Db::all`].
-pub async fn clocks(db: &Db, partner: Option<&str>, since_ms: UtcMs, limit: i64) -> Result<Vec<Clock>> {
-    db.all(
-        "SELECT c.lead_id, c.kind, c.owner, l.partner_slug, c.due_ms, c.stopped_ms
-         FROM sla_clock c JOIN lead l ON l.id = c.lead_id
-         WHERE ($1 IS NULL OR l.partner_slug = $1) AND c.due_ms > $2
-         ORDER BY c.due_ms DESC, c.lead_id, c.kind LIMIT $3",
-        args![partner, since_ms, limit],
     )
     .await
 }

@@ -184,7 +184,8 @@ pub async fn start_issue(
                      FROM delivery
                      WHERE live AND issue_id = $4 AND due_ms <= $1 AND state = 'ready' AND (due_ms, id) > ($13, $14)
                        AND site NOT IN ($5, $6, $7, $8, $9, $10, $11, $12)
-                       AND EXISTS (SELECT 1 FROM issue WHERE issue.id = $4 AND issue.control = 'running')
+                       AND EXISTS (SELECT 1 FROM issue WHERE issue.id = $4 AND issue.control = 'running'
+                           AND issue.state = 'sending')
                      ORDER BY due_ms, id LIMIT $2",
                 start_picked!()
             ),

@@ -31,6 +31,22 @@ pub struct Recall {
     pub lifted_by: Option<String>,
 }
 
+/// Has whoever changes recalls and whoever fixes an issue take turns until this transaction ends: of two at once the
+/// second sees what the first did.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn take_turns(tx: &mut Tx) -> Result<()> {
+    // A slot at the end of time holds no use, as for limits: whoever writes it holds it.
+    tx.run(
+        "INSERT INTO quota_use (key, slot_ms, used) VALUES ('recalls', $1, 0)
+         ON CONFLICT (key, slot_ms) DO UPDATE SET used = 0",
+        args![UtcMs::MAX],
+    )
+    .await
+    .map(|_| ())
+}
+
 /// Puts a recall in force. False if the asset has one already; then nothing changed.
 ///
 /// # Errors

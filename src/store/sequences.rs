@@ -87,7 +87,9 @@ pub struct Done {
 pub async fn stored(db: &Db) -> Result<Vec<(String, String, UtcMs)>> {
     let heads: Vec<(String, String, i64)> = db
         .all(
-            "SELECT path, hash, stored_ms FROM content_head WHERE path LIKE 'sequences/%.md'
+            // The bounds walk along the key, where a LIKE looks at every file; letters alone are in order in every collation.
+            "SELECT path, hash, stored_ms FROM content_head
+             WHERE path >= 'sequences/' AND path <= 'sequences/zzzzzzzzzzzzzzzz' AND path LIKE 'sequences/%.md'
              ORDER BY path LIMIT 20000",
             Vec::new(),
         )

@@ -80,33 +80,59 @@ pub async fn part(tx: &mut Tx, now_ms: UtcMs, rows: i64) -> Result<Option<u64>> 
     }
 }
 
+/// Before which nothing of an issue leaves: when its reader's stage does, without stages the promise.
+macro_rules! floor {
+    () => {
+        "COALESCE((SELECT a.leaves_ms FROM audience_decision a
+             WHERE a.issue_id = delivery.issue_id AND a.contact_id = delivery.contact_id), promised_ms)"
+    };
+}
+
+/// When a delivery is due if its wait is less by `$2`. A single mail was promised to nobody for an hour: its promise is
+/// when it was made, also by a clock that was ahead.
+macro_rules! sooner {
+    () => {
+        concat!(
+            "CASE WHEN lane <> $5 AND due_ms - $2 < ",
+            floor!(),
+            " THEN ",
+            floor!(),
+            " ELSE due_ms - $2 END"
+        )
+    };
+}
+
 /// Those behind `after` up to `last`.
 async fn deliveries(tx: &mut Tx, now_ms: UtcMs, by_ms: i64, after: &str, last: &str) -> Result<u64> {
-    // A single mail was promised to nobody for an hour: its promise is when it was made, also by a clock that was ahead.
-    let sooner = tx
+    let earlier = tx
         .run(
-            "UPDATE delivery SET due_ms = CASE
-                 WHEN lane <> $5 AND due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
-             WHERE id > $3 AND id <= $4 AND live AND state = 'ready' AND due_ms > $1
-               AND (lane = $5 OR due_ms > promised_ms)",
+            concat!(
+                "UPDATE delivery SET due_ms = ",
+                sooner!(),
+                " WHERE id > $3 AND id <= $4 AND live AND state = 'ready' AND due_ms > $1 AND (lane = $5 OR due_ms > ",
+                floor!(),
+                ")"
+            ),
             args![now_ms, by_ms, after, last, outbox::LANE_URGENT],
         )
         .await?;
     let again = tx
         .run(
-            "UPDATE delivery SET state = 'ready', live = TRUE, detail = 'it had expired by a clock that was set back',
-                 due_ms = CASE
-                     WHEN lane <> $5 AND due_ms - $2 < promised_ms THEN promised_ms ELSE due_ms - $2 END
-             WHERE id > $3 AND id <= $4 AND NOT live AND accepted_ms IS NULL AND state = 'expired' AND expires_ms > $1
-               AND NOT EXISTS (
-                   SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
+            concat!(
+                "UPDATE delivery SET state = 'ready', live = TRUE, detail = 'it had expired by a clock that was set back',
+                     due_ms = ",
+                sooner!(),
+                " WHERE id > $3 AND id <= $4 AND NOT live AND accepted_ms IS NULL AND state = 'expired' AND expires_ms > $1
+                   AND NOT EXISTS (
+                       SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')"
+            ),
             args![now_ms, by_ms, after, last, outbox::LANE_URGENT],
         )
         .await?;
     if again > 0 {
         outbox::reopen(tx).await?;
     }
-    Ok(sooner + again)
+    Ok(earlier + again)
 }
 
 /// What was used of promised limits after `now_ms`, by a clock that was set back to it, was used just now.

@@ -5,6 +5,7 @@ use crate::{
     domain::{
         content::vendor::Duty,
         kernel::{Error, Result, clock::DAY_MS},
+        program::issue::IssueState,
     },
     store::{Tx, approvals, audit, digests, freezing, issues, outbox},
 };
@@ -31,10 +32,10 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
         )));
     }
     let now_ms = ctx.now_ms();
-    let before = approvals::of_issue(&ctx.db, issue_id).await?;
     let mut tx = ctx.db.begin().await?;
     let Some(count) = approvals::give(&mut tx, issue_id, content_hash, actor, now_ms).await? else {
-        if before.iter().any(|approval| approval.approver == actor) {
+        let given = approvals::of_issue(&ctx.db, issue_id).await?;
+        if given.iter().any(|approval| approval.approver == actor) {
             return Err(Error::conflict("you have approved this issue already; somebody else must, too"));
         }
         return Err(Error::conflict(
@@ -44,8 +45,10 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "approve", issue_id, content_hash).await?;
     let needed = issues::issue(&ctx.db, issue_id).await?.map_or(1, |issue| issue.approvals_needed);
     let approved = if count >= needed {
-        let who: Vec<&str> =
-            before.iter().map(|approval| approval.approver.as_str()).chain([actor]).collect();
+        // Inside, where the issue's row is held: of two people who approve at once the second names both.
+        let given = approvals::given(&mut tx, issue_id).await?;
+        let before = given.iter().map(|approval| approval.approver.as_str()).filter(|who| *who != actor);
+        let who: Vec<&str> = before.chain([actor]).collect();
         approvals::approve(&mut tx, issue_id, &who.join(" and "), now_ms).await?;
         Approved::Whole
     } else {
@@ -56,41 +59,64 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     Ok(approved)
 }
 
-/// Takes an issue that waits for approval back to draft, so that it is fixed anew from the content as it is now; approvals are
-/// void. What shares mails with it returns with it.
+/// Takes an issue back to draft of which nothing was started, whether it waits for approval or for its hour: it is fixed anew
+/// from the content as it is now, and approvals are void. What shares mails with it
+/// returns with it.
 ///
 /// # Errors
-/// `Conflict` if neither it nor anything that shares mails with it waits for approval, or some of that was released.
+/// `Conflict` if something of it, or of what shares mails with it, was started, or it is over.
 pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
         return Err(Error::not_found("this issue"));
     };
-    let mut tx = ctx.db.begin().await?;
-    let waits = match digests::hold(&mut tx, issue_id).await? {
-        None => freezing::thaw(&mut tx, issue_id).await?,
-        Some(digest) => {
-            let Some(beside) = digests::unreleased_beside(&mut tx, &digest, issue_id).await? else {
-                return Err(Error::conflict(
-                    "an issue that shares mails with this one has been released, so neither can be taken back to draft",
-                ));
-            };
-            let waits = digests::waits_for_approval(&mut tx, &digest).await?;
-            if waits {
-                let all: Vec<String> = beside.iter().cloned().chain([issue_id.to_owned()]).collect();
-                digests::dissolve(&mut tx, &digest, &all).await?;
-                returned(ctx, &mut tx, &beside, actor, &issue).await?;
-            }
-            waits
-        }
+    if let Some(state) = IssueState::parse(&issue.state) {
+        state.check_step(IssueState::Draft)?;
+    }
+    let started = || {
+        Error::conflict(
+            "messages of this issue were started already, so it cannot be taken back to draft; pause or cancel it",
+        )
     };
-    if !waits {
-        return Err(Error::conflict(format!(
-            "only an issue that waits for approval can be taken back to draft, and this one is {}",
-            issue.state
-        )));
+    let mut tx = ctx.db.begin().await?;
+    // Held before the issues' own rows, as by whoever releases them.
+    let digest = digests::hold(&mut tx, issue_id).await?;
+    let mut beside = Vec::new();
+    if let Some(digest) = &digest {
+        beside = digests::beside(&mut tx, digest, issue_id).await?;
+    }
+    let all: Vec<&str> = [issue_id].into_iter().chain(beside.iter().map(String::as_str)).collect();
+    for id in &all {
+        if !freezing::withdraw(&mut tx, id).await? {
+            return Err(started());
+        }
     }
     let detail = format!("{}/{} {}", issue.newsletter, issue.nominal_date, issue.content_hash);
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, "return-to-draft", issue_id, &detail).await?;
+    returned(ctx, &mut tx, &beside, actor, &issue).await?;
+    // From here on nothing more is started. What is broken off now waits for approval, and may be taken back again.
+    tx.commit().await?;
+    for id in &all {
+        loop {
+            let mut tx = ctx.db.begin().await?;
+            let gone = freezing::empty(&mut tx, id, issues::PART_ROWS).await?;
+            tx.commit().await?;
+            if gone == 0 {
+                break;
+            }
+        }
+    }
+    let mut tx = ctx.db.begin().await?;
+    if digests::hold(&mut tx, issue_id).await?.is_some()
+        && let Some(digest) = &digest
+    {
+        digests::dissolve(&mut tx, digest, &[], ctx.now_ms()).await?;
+    }
+    // What was started in the very moment of the first step is found here: such an issue waits for another approval.
+    for id in &all {
+        if !freezing::thaw(&mut tx, id, ctx.now_ms()).await? {
+            return Err(started());
+        }
+    }
     tx.commit().await?;
     ctx.looks.forget();
     ctx.wake.publish.notify_one();
@@ -190,7 +216,7 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
     let dissolved = digest.zip(beside);
     if let Some((digest, beside)) = &dissolved {
-        digests::dissolve(&mut tx, digest, beside).await?;
+        digests::dissolve(&mut tx, digest, beside, ctx.now_ms()).await?;
         returned(ctx, &mut tx, beside, actor, &issue).await?;
     }
     tx.commit().await?;

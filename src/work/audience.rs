@@ -88,11 +88,7 @@ impl<'a> Audience<'a> {
         let partners = partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect();
         let stopped = stopped(ctx, hours.letter().asset.slug()).await?;
         let rule = AudienceRule::from(&hours.letter().newsletter.audience).into();
-        // Without an issue nobody can tell yet what else there will be.
-        let budget = match plan {
-            Some(_) => Budget::load(ctx, hours.letter(), hours.nominal()).await?,
-            None => None,
-        };
+        let budget = Budget::load(ctx, hours.letter(), hours.nominal()).await?;
         let telling = match plan {
             Some(plan) => Telling::load(ctx, plan.mailing()).await?,
             None => None,

@@ -8,7 +8,7 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    cobrand::Media, documents::Documents, figures::Figures, metrics::Metrics, publish::Looks,
+    cobrand::Media, documents::Documents, figures::Figures, looks::Looks, metrics::Metrics,
     sequences::Cursors, track::Tracker,
 };
 use crate::{
@@ -166,10 +166,11 @@ impl Context {
         self.contents.read().unwrap_or_else(PoisonError::into_inner).media.clone()
     }
 
-    /// Makes this the present content.
+    /// Makes this the present content, which everything is looked at anew for.
     pub fn set_contents(&self, library: Library, media: Media) {
         let contents = Contents { library: Arc::new(library), media: Arc::new(media) };
         *self.contents.write().unwrap_or_else(PoisonError::into_inner) = contents;
+        self.looks.forget();
     }
 
     /// What keeps issues from being frozen, for the console.

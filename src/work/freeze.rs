@@ -14,6 +14,7 @@ use super::{
     audience::Verdict,
     compose::{Plan, Readers},
     context::Context,
+    recall::Replaced,
     together::{MailKey, Together, Written, contents, mail_key},
     tokens::sha256_hex,
 };
@@ -38,7 +39,7 @@ use crate::{
         issues::{self, Frozen, Issue},
         partners::StoredContact,
         promises::{self, NewPromise},
-        renditions,
+        recalls, renditions,
     },
 };
 
@@ -59,15 +60,17 @@ pub(super) async fn freeze(
     ctx: &Context,
     written: &mut Vec<Written<'_>>,
     path: &str,
-    held_because: Option<&str>,
+    late: Option<&str>,
 ) -> Result<bool> {
+    let replaced = Replaced::load(&ctx.db).await?;
     loop {
         let faulty = {
             let together = Together::load(ctx, written).await?;
+            let objections = together.objections(&replaced);
             let mut survey = Survey::of(ctx, &together).await?;
             let faulty = survey.faulty();
             if faulty.is_empty() {
-                return store(ctx, &together, survey, path, held_because).await;
+                return store(ctx, &together, survey, (path, late), objections).await;
             }
             let this = together.number_of(path).and_then(|number| survey.issues.get_mut(number));
             let faults = this.map(|found| std::mem::take(&mut found.faults)).unwrap_or_default();
@@ -94,14 +97,15 @@ async fn store(
     ctx: &Context,
     together: &Together<'_>,
     survey: Survey,
-    path: &str,
-    held_because: Option<&str>,
+    (path, late): (&str, Option<&str>),
+    objections: Vec<Vec<String>>,
 ) -> Result<bool> {
     let Survey { ids, variants, issues, rides } = survey;
     let renditions: HashMap<MailKey, String> =
         variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
     let (mut frozen, mut decided) = (Vec::new(), Vec::new());
-    for (number, found) in issues.into_iter().enumerate() {
+    for (number, mut found) in issues.into_iter().enumerate() {
+        let promises = found.ledger();
         let digest = found.digest.finalize();
         // Also the texts in which it rides: whoever approves it approves what its readers get.
         let of_it: Vec<&renditions::NewRendition> = variants
@@ -113,15 +117,17 @@ async fn store(
         let mut hashed: Vec<String> = of_it.iter().map(|variant| variant.id.clone()).collect();
         hashed.push(sha256_hex(&digest));
         let plan = together.plan(number);
-        let held = held_because.filter(|_| together.number_of(path) == Some(number));
+        let late = late.filter(|_| together.number_of(path) == Some(number)).map(str::to_owned);
+        let held: Vec<String> = late.into_iter().chain(objections[number].iter().cloned()).collect();
+        let held = (!held.is_empty()).then(|| held.join("; "));
         let (recipients, left_out) = (found.recipients, found.left_out);
         let content_hash = sha256_hex(hashed.join("\n").as_bytes());
-        let issue = head(ctx, plan, ids[number].clone(), content_hash, held.map(str::to_owned), recipients);
+        let issue = head(ctx, plan, ids[number].clone(), content_hash, held, recipients);
         tracing::debug!(issue = issue.id, recipients, left_out, "everybody was looked at");
         frozen.push(Frozen {
             issue,
             plan_hash: plan.asset.revision.clone(),
-            promises: found.promises.into_values().collect(),
+            promises,
             decisions: Vec::new(),
             tells_messages,
         });
@@ -129,7 +135,9 @@ async fn store(
     }
     let texts = variants.into_values().collect();
     let stored = match together.store(ctx, &ids, &renditions).await {
-        Ok(stored) if stored == decided => count_from_now_on(ctx, together, &frozen, texts, &rides).await,
+        Ok(stored) if stored == decided => {
+            count_from_now_on(ctx, (together, objections), &frozen, texts, &rides).await
+        }
         Ok(_) => Err(roster_changed()),
         Err(error) => Err(error),
     };
@@ -145,15 +153,20 @@ async fn store(
     Ok(true)
 }
 
-/// Stores the issues themselves, whose audiences are stored already. False if another node was first with one of them.
+/// Stores the issues themselves, whose audiences are stored already, unless recalls object to other things by now. False if
+/// another node was first with one of them.
 async fn count_from_now_on(
     ctx: &Context,
-    together: &Together<'_>,
+    (together, objections): (&Together<'_>, Vec<Vec<String>>),
     frozen: &[Frozen],
     variants: Vec<renditions::NewRendition>,
     rides: &BTreeMap<(usize, usize), i64>,
 ) -> Result<bool> {
     let mut tx = ctx.db.begin().await?;
+    recalls::take_turns(&mut tx).await?;
+    if together.objections(&Replaced::load(&ctx.db).await?) != objections {
+        return Err(recalled());
+    }
     for frozen in frozen {
         if !issues::insert_head(&mut tx, frozen).await? {
             return Ok(false);
@@ -216,6 +229,11 @@ fn given_up() -> Error {
 /// An import came between two looks: nobody may fall between them.
 fn roster_changed() -> Error {
     Error::unavailable("the roster changed while the issue was frozen; it is tried again")
+}
+
+/// Something was recalled, or a recall lifted, between two looks.
+fn recalled() -> Error {
+    Error::unavailable("a recall changed while the issue was frozen; it is tried again")
 }
 
 fn head(

@@ -29,8 +29,10 @@ const CLOCKS_SINCE_MS: i64 = 90 * DAY_MS;
 pub struct Occurrence {
     /// Local date and time promised, `YYYY-MM-DDTHH:MM`.
     pub nominal_local: String,
-    /// `kept`, `late`, `partial`, `missed` or `skipped`; none while it is not over.
+    /// `kept`, `late`, `partial`, `missed` or `skipped`; none while it is not over, or is being counted.
     pub verdict: Option<&'static str>,
+    /// Whether it is over and being counted.
+    pub is_being_counted: bool,
     /// People it was promised to who may still be written to.
     pub eligible: i64,
     /// For whom the next hop accepted it within the window.
@@ -86,7 +88,8 @@ pub struct Clocks {
 impl Occurrence {
     fn of(hours: Hours, now_ms: UtcMs) -> Self {
         Self {
-            verdict: hours.hour().judge(hours.share(), now_ms).map(PromiseVerdict::as_str),
+            verdict: hours.verdict(now_ms).map(PromiseVerdict::as_str),
+            is_being_counted: hours.is_being_counted(now_ms),
             nominal_local: hours.nominal_local,
             eligible: hours.eligible,
             on_time: hours.on_time,

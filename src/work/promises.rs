@@ -14,20 +14,21 @@ use super::{
     context::Context,
     freeze::count_promise,
     promised::{Letter, PromisedHours, nominal_local},
+    since,
 };
 use crate::{
     domain::{
+        content::kinds::Newsletter,
         kernel::{
             Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
         },
         partner::Partner,
-        program::Cadence,
+        program::{AudienceRule, Cadence},
     },
     store::{
         contents, issues, partners,
         promises::{self, NewPromise},
-        revisions,
     },
 };
 
@@ -42,6 +43,17 @@ const COUNT_AGAIN_MS: i64 = 15 * MINUTE_MS;
 pub(super) struct Places {
     partners: HashMap<String, Partner>,
     pairs: Vec<(String, Tz)>,
+}
+
+/// Those of `pairs` (a partner and a zone of its readers) whose partner `newsletter` is for.
+pub(super) fn admitted<'a>(
+    partners: &'a HashMap<String, Partner>,
+    pairs: &'a [(String, Tz)],
+    newsletter: &Newsletter,
+) -> impl Iterator<Item = (&'a Partner, Tz)> {
+    let audience = AudienceRule::from(&newsletter.audience);
+    let of = pairs.iter().filter_map(|(slug, zone)| Some((partners.get(slug)?, *zone)));
+    of.filter(move |(partner, _)| audience.admits(partner))
 }
 
 /// From the first to the last hour that is due.
@@ -61,10 +73,11 @@ impl Places {
         })
     }
 
-    /// What is promised of `hours`, to each partner's readers in each zone, in the order of partners.
+    /// What is promised of `hours`, to the readers in each zone of each partner that the newsletter is for, in the order of
+    /// partners.
     pub(super) fn promised(&self, hours: &PromisedHours<'_>) -> Vec<Arc<NewPromise>> {
-        let all = self.pairs.iter();
-        all.filter_map(|(partner, zone)| Some(hours.of(self.partners.get(partner)?, *zone))).collect()
+        let all = admitted(&self.partners, &self.pairs, hours.letter().newsletter);
+        all.map(|(partner, zone)| hours.of(partner, zone)).collect()
     }
 
     /// The span of what is due of `hours`; none where nobody is, or all of it is skipped.
@@ -81,19 +94,20 @@ impl Places {
         let due = self.promised(hours).into_iter().filter(|promise| !promise.skipped);
         due.map(|promise| (promise.zone.clone(), promise.due_ms)).collect::<BTreeSet<_>>().len()
     }
-
-    /// Whether there are readers at all.
-    pub(super) fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
-    }
 }
 
 /// Enters the promises of `hours` without an issue, `because` nothing is there to keep them; what the calendar skipped
-/// says so itself. Returns in how many hours something was due.
+/// says so itself. Returns in how many hours something was due; none where nothing was entered: the ledger knew it, or it is
+/// for nobody. For whom it is then is not asked again for an hour.
 ///
 /// # Errors
 /// Those of the store.
 pub(super) async fn enter(ctx: &Context, hours: &PromisedHours<'_>, because: &str) -> Result<usize> {
+    let (path, now_ms) = (&hours.letter().asset.path, ctx.now_ms());
+    let nobody = format!("nobody for {path} of {}", hours.nominal_local());
+    if ctx.looks.rests(&nobody, now_ms) {
+        return Ok(0);
+    }
     let audience = Audience::load(ctx, hours, None).await?;
     let (mut entered, mut after) = (BTreeMap::new(), String::new());
     while let Some(page) = audience.page(ctx, &mut after).await? {
@@ -109,10 +123,14 @@ pub(super) async fn enter(ctx: &Context, hours: &PromisedHours<'_>, because: &st
     }
     let due: BTreeSet<(&str, UtcMs)> =
         rows.iter().filter(|row| !row.skipped).map(|row| (row.zone.as_str(), row.due_ms)).collect();
+    if rows.is_empty() {
+        ctx.looks.rest_long(nobody, now_ms, now_ms + HOUR_MS);
+        return Ok(0);
+    }
     let mut tx = ctx.db.begin().await?;
-    promises::insert(&mut tx, None, &rows).await?;
+    let entered = promises::insert(&mut tx, None, &rows).await?;
     tx.commit().await?;
-    Ok(due.len())
+    Ok(if entered > 0 { due.len() } else { 0 })
 }
 
 /// Enters what was promised by `letter` and has no issue: from the moment its issue should have been fixed, or, if one is
@@ -122,37 +140,32 @@ pub(super) async fn enter(ctx: &Context, hours: &PromisedHours<'_>, because: &st
 /// Those of the store.
 pub(super) async fn watch(
     ctx: &Context,
+    places: &Places,
     letter: Letter<'_>,
     cadence: &Cadence,
     faults: &BTreeMap<String, String>,
 ) -> Result<()> {
     let now_ms = ctx.now_ms();
     let slug = letter.asset.slug();
-    // What a file says now was promised from the moment it was stored, not before.
-    let Some(since_ms) = revisions::head_since_ms(&ctx.db, &letter.asset.path).await? else { return Ok(()) };
+    let Some(since_ms) = since::promised_since_ms(ctx, letter).await? else { return Ok(()) };
     let freeze_ms = letter.freeze_ms();
     let from_ms = since_ms.min(now_ms).max(now_ms - LOOK_BACK_MS) - ZONE_SPREAD_MS;
     let until_ms = now_ms + freeze_ms + ZONE_SPREAD_MS;
+    let (first, last) = (naive(from_ms), naive(until_ms));
     let known: BTreeSet<String> =
-        promises::entered(&ctx.db, slug, &nominal_local(naive(from_ms))).await?.into_iter().collect();
-    let mut places = None;
-    for next in cadence.nominals(naive(from_ms)).take_while(|next| *next <= naive(until_ms)) {
-        if known.contains(&nominal_local(next)) {
-            continue;
-        }
+        promises::entered(&ctx.db, slug, &nominal_local(first)).await?.into_iter().collect();
+    let fixed = issues::between(&ctx.db, slug, &first.date().to_string(), &last.date().to_string()).await?;
+    let fixed: BTreeSet<&str> = fixed.iter().map(|issue| issue.nominal_date.as_str()).collect();
+    for next in cadence.nominals(first).take_while(|next| *next <= last) {
         let date = next.date().to_string();
-        if issues::exists(&ctx.db, slug, &date).await? {
+        if known.contains(&nominal_local(next)) || fixed.contains(date.as_str()) {
             continue;
         }
         let hours = PromisedHours::new(letter, cadence, next);
-        if places.is_none() {
-            places = Some(Places::load(ctx).await?);
-        }
-        let span = places.as_ref().and_then(|places| places.span(&hours));
         let written = letter.library.issues_of(slug).into_iter().find(|(_, issue)| issue.date == next.date());
-        let Some(span) = span else {
-            // Nobody is there, or the calendar skips it for all, whatever is written.
-            let all_skipped = places.as_ref().is_some_and(|places| !places.is_empty());
+        let Some(span) = places.span(&hours) else {
+            // It is for nobody, or the calendar skips it for all, whatever is written.
+            let all_skipped = !places.promised(&hours).is_empty();
             if all_skipped && naive(now_ms + freeze_ms) >= next {
                 enter(ctx, &hours, "").await?;
             }
@@ -170,7 +183,14 @@ pub(super) async fn watch(
         };
         if span.first_ms > since_ms && now_ms >= enter_ms {
             let due = enter(ctx, &hours, &because).await?;
-            tracing::warn!(newsletter = slug, date, because, "promised, and there is no issue to keep it");
+            if due > 0 {
+                tracing::warn!(
+                    newsletter = slug,
+                    date,
+                    because,
+                    "promised, and there is no issue to keep it"
+                );
+            }
             ctx.metrics.missed_occurrences(due);
         }
     }

@@ -2,14 +2,10 @@
 //!
 //! Any node may try every step; unique keys decide who did it. Nothing here waits for the network.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 use chrono::{NaiveDate, NaiveDateTime};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 use super::{
     compose::Plan,
@@ -17,7 +13,6 @@ use super::{
     freeze::{freeze, tidy_up},
     promised::{Letter, PromisedHours},
     promises::{Places, Span, ZONE_SPREAD_MS},
-    recall::Replaced,
     set_back::ClockGuard,
     together::{NO_CATCH_UP, Written, written_beside},
 };
@@ -25,7 +20,7 @@ use crate::{
     domain::{
         content::kinds::CatchUp,
         kernel::{
-            Error, Locale, Result,
+            Error, Kind, Locale, Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
         },
         program::Cadence,
@@ -43,33 +38,6 @@ const LIFETIME_MS: i64 = DAY_MS;
 const LEDGER: &str = "the ledgers";
 /// How often they are looked through.
 const COUNT_MS: i64 = MINUTE_MS / 4;
-/// How long nothing is looked for again that is not due yet: people and content change meanwhile.
-const LOOK_AGAIN_MS: i64 = MINUTE_MS;
-
-/// When to look again at what was not due, so that waiting for it costs nothing.
-#[derive(Debug, Default)]
-pub struct Looks(Mutex<HashMap<String, (UtcMs, UtcMs)>>);
-
-impl Looks {
-    /// Whether `what` may rest at `now_ms`. A clock that was set back rests for nothing.
-    pub(super) fn rests(&self, what: &str, now_ms: UtcMs) -> bool {
-        let looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.get(what).is_some_and(|(looked_ms, again_ms)| (*looked_ms..*again_ms).contains(&now_ms))
-    }
-
-    /// Lets nothing rest, after something was changed by hand.
-    pub(super) fn forget(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
-    }
-
-    /// Lets `what` rest until `again_ms`, a minute at most.
-    pub(super) fn rest(&self, what: String, now_ms: UtcMs, again_ms: UtcMs) {
-        let mut looks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        looks.retain(|_, (_, again_ms)| *again_ms > now_ms);
-        looks.insert(what, (now_ms, again_ms.min(now_ms + LOOK_AGAIN_MS)));
-    }
-}
-
 /// Looks at every step each second (faster in a rehearsal) until `shutdown`.
 pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
     let mut last_fault = String::new();
@@ -114,9 +82,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     }
     if issues::any_sending(&ctx.db).await? {
         let mut tx = ctx.db.begin().await?;
-        if outbox::reopen(&mut tx).await? > 0 {
-            promises::reopen(&mut tx).await?;
-        }
+        outbox::reopen(&mut tx).await?;
         issues::finish(&mut tx, ctx.now_ms()).await?;
         tx.commit().await?;
     }
@@ -134,8 +100,9 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let domain = sender_domain(ctx);
     let terms = Terms { now_ms: ctx.now_ms(), lifetime_ms: LIFETIME_MS, domain: &domain };
     let mut tx = ctx.db.begin().await?;
-    let mut after = outbox::filled_to(&mut tx, issue_id).await?;
-    let mut filled = 0;
+    // From the beginning, also what another process filled before it ended: what is there stays, and when an issue was
+    // taken back while some of it left, the rest need not lie behind it.
+    let (mut filled, mut after) = (0, String::new());
     while let Some((count, last)) = outbox::fill(&mut tx, issue_id, &after, issues::PART_ROWS, terms).await? {
         tx.commit().await?;
         (filled, after) = (filled + count, last);
@@ -164,6 +131,8 @@ pub fn sender_domain(ctx: &Context) -> String {
 async fn freeze_due(ctx: &Context) -> Result<()> {
     let library = ctx.library();
     let media = ctx.media();
+    // Where readers are, looked up once, if something asks for it.
+    let places = OnceCell::new();
     let mut faults = Vec::new();
     for (newsletter_asset, newsletter) in library.newsletters() {
         let cadence = match Cadence::parse(&newsletter.cadence) {
@@ -177,13 +146,14 @@ async fn freeze_due(ctx: &Context) -> Result<()> {
         let mut by_date = BTreeMap::new();
         for (asset, issue) in library.issues_of(newsletter_asset.slug()) {
             let plan = Plan { library: &library, media: &media, newsletter_asset, newsletter, asset, issue };
-            if let Err(error) = freeze_if_due(ctx, &plan, letter, &cadence).await {
+            if let Err(error) = freeze_if_due(ctx, &plan, letter, &cadence, &places).await {
                 faults.push(format!("{}: {}", asset.path, error.detail()));
                 by_date.insert(issue.date.to_string(), error.detail());
             }
         }
         if !ctx.looks.rests(&newsletter_asset.path, ctx.now_ms()) {
-            super::promises::watch(ctx, letter, &cadence, &by_date).await?;
+            let places = places.get_or_try_init(|| Places::load(ctx)).await?;
+            super::promises::watch(ctx, places, letter, &cadence, &by_date).await?;
             ctx.looks.rest(newsletter_asset.path.clone(), ctx.now_ms(), UtcMs::MAX);
         }
     }
@@ -198,7 +168,41 @@ pub(super) fn nominal_on(cadence: &Cadence, date: NaiveDate) -> Option<NaiveDate
     (nominal.date() == date).then_some(nominal)
 }
 
-async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, letter: Letter<'_>, cadence: &Cadence) -> Result<()> {
+/// Freezes the issue of `plan` if its time has come, and lets its file rest until it may be worth another look.
+async fn freeze_if_due(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    letter: Letter<'_>,
+    cadence: &Cadence,
+    places: &OnceCell<Places>,
+) -> Result<()> {
+    let (look, now_ms) = (&plan.asset.path, ctx.now_ms());
+    if ctx.looks.rests(look, now_ms) {
+        return ctx.looks.say_again(look);
+    }
+    match freeze_now(ctx, plan, letter, cadence, places).await {
+        Ok(again_ms) => {
+            ctx.looks.rest(look.clone(), now_ms, again_ms);
+            Ok(())
+        }
+        Err(error) => {
+            // What is wrong with the content stays wrong; anything else may pass at once.
+            if error.kind() == Kind::Invalid {
+                ctx.looks.rest_faulty(look.clone(), now_ms, error.detail());
+            }
+            Err(error)
+        }
+    }
+}
+
+/// The same without resting. Returns when it may be due, if it was not.
+async fn freeze_now(
+    ctx: &Context,
+    plan: &Plan<'_>,
+    letter: Letter<'_>,
+    cadence: &Cadence,
+    places: &OnceCell<Places>,
+) -> Result<UtcMs> {
     let now_ms = ctx.now_ms();
     let freeze_ms = letter.freeze_ms();
     let nominal = nominal_on(cadence, plan.issue.date).ok_or_else(|| {
@@ -208,50 +212,46 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, letter: Letter<'_>, caden
             cadence.describe()
         ))
     })?;
-    let about_ms = nominal.and_utc().timestamp_millis();
-    let look = &plan.asset.path;
-    if now_ms < about_ms - ZONE_SPREAD_MS - freeze_ms || ctx.looks.rests(look, now_ms) {
-        return Ok(());
+    let earliest_ms = nominal.and_utc().timestamp_millis() - ZONE_SPREAD_MS - freeze_ms;
+    if now_ms < earliest_ms {
+        return Ok(earliest_ms);
     }
     let (slug, date) = (plan.newsletter_asset.slug(), plan.issue.date.to_string());
     if issues::exists(&ctx.db, slug, &date).await? {
-        return Ok(());
+        return Ok(UtcMs::MAX);
     }
     // The hours first: they tell whether anything is due without looking at every person.
-    let places = Places::load(ctx).await?;
+    let places = places.get_or_try_init(|| Places::load(ctx)).await?;
     let hours = PromisedHours::new(letter, cadence, nominal);
-    let Some(span) = places.span(&hours) else { return Ok(()) };
+    let Some(span) = places.span(&hours) else { return Ok(UtcMs::MAX) };
     if now_ms < span.first_ms - freeze_ms {
-        ctx.looks.rest(look.clone(), now_ms, span.first_ms - freeze_ms);
-        return Ok(());
+        return Ok(span.first_ms - freeze_ms);
     }
     // A date that had passed before this installation knew of it was never promised by it. What seems to be stored in
     // the future was stored by a clock that has been set back since.
     let stored_ms = contents::first_stored_ms(&ctx.db, &plan.asset.path).await?;
     if stored_ms.is_none_or(|stored_ms| stored_ms.min(now_ms) > span.last_ms) {
-        return Ok(());
+        return Ok(UtcMs::MAX);
     }
-    let late = match misfire(plan, &places, letter, cadence, span, now_ms) {
+    let late = match misfire(plan, places, letter, cadence, span, now_ms) {
         Misfire::InTime => None,
         Misfire::Late { asks } => asks,
         Misfire::GivenUp { because } => {
-            let missed = super::promises::enter(ctx, &hours, &because).await?;
-            ctx.looks.rest(look.clone(), now_ms, UtcMs::MAX);
-            ctx.metrics.missed_occurrences(missed);
-            return Ok(());
+            let nominal = hours.nominal_local();
+            if !promises::entered(&ctx.db, slug, &nominal).await?.contains(&nominal) {
+                ctx.metrics.missed_occurrences(super::promises::enter(ctx, &hours, &because).await?);
+            }
+            return Ok(UtcMs::MAX);
         }
     };
     let missed = if late.is_some() { places.zones(&hours) } else { 0 };
-    let objections = Replaced::load(&ctx.db).await?.objections(plan.featured());
-    let held: Vec<String> = late.into_iter().chain(objections).collect();
-    let held = (!held.is_empty()).then(|| held.join("; "));
     let written = Written::new(*plan, cadence, nominal, now_ms);
     // What may come in one mail with it is fixed with it, even before its own time.
-    let mut written = written_beside(ctx, &places, written).await?;
-    if freeze(ctx, &mut written, look, held.as_deref()).await? {
+    let mut written = written_beside(ctx, places, written).await?;
+    if freeze(ctx, &mut written, &plan.asset.path, late.as_deref()).await? {
         ctx.metrics.missed_occurrences(missed);
     }
-    Ok(())
+    Ok(UtcMs::MAX)
 }
 
 /// What is done with an issue whose time may have passed.
@@ -276,13 +276,14 @@ fn misfire(
     if now_ms <= span.last_ms + i64::from(newsletter.on_time_minutes) * MINUTE_MS {
         return Misfire::InTime;
     }
-    // A later one whose time has come, too, takes its place.
-    let later = letter.library.issues_of(letter.asset.slug()).into_iter().find(|(_, other)| {
+    // The latest one whose time has come, too, takes its place.
+    let others = letter.library.issues_of(letter.asset.slug()).into_iter().filter(|(_, other)| {
         other.date > plan.issue.date
             && nominal_on(cadence, other.date)
                 .and_then(|nominal| places.span(&PromisedHours::new(letter, cadence, nominal)))
                 .is_some_and(|other| other.first_ms <= now_ms)
     });
+    let later = others.max_by_key(|(_, other)| other.date);
     match (newsletter.catch_up, later) {
         (CatchUp::None, _) => return Misfire::GivenUp { because: NO_CATCH_UP.to_owned() },
         (CatchUp::Latest, Some((_, later))) => {

@@ -89,6 +89,7 @@ pub async fn recall(
         lifted_by: None,
     };
     let mut tx = db.begin().await?;
+    recalls::take_turns(&mut tx).await?;
     if let Some(target) = order.to {
         no_circle(&mut tx, reference, target).await?;
     }
@@ -211,6 +212,7 @@ pub async fn lift(
 ) -> Result<Recall> {
     let reference = reference.trim().trim_end_matches(".md");
     let mut tx = db.begin().await?;
+    recalls::take_turns(&mut tx).await?;
     let lifted = recalls::lift(&mut tx, now_ms, actor, reference).await?;
     let lifted = lifted.ok_or_else(|| Error::not_found(format!("a recall in force of `{reference}`")))?;
     audit::record(&mut tx, now_ms, random, actor, "lift-recall", reference, &lifted.because).await?;

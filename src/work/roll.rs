@@ -134,7 +134,6 @@ pub struct Heading {
 pub async fn heading(ctx: &Context, newsletter: &str, date: &str) -> Result<Heading> {
     let library = ctx.library();
     let found = library.newsletters().find(|(asset, _)| asset.slug() == newsletter);
-    let all = issues::named(&ctx.db, None, Some(newsletter), None).await?;
     let issue = issues::named(&ctx.db, None, Some(newsletter), Some(date)).await?.pop();
     let Some((asset, letter)) = found else {
         let known: Vec<&str> = library.newsletters().map(|(asset, _)| asset.slug()).collect();
@@ -146,13 +145,13 @@ pub async fn heading(ctx: &Context, newsletter: &str, date: &str) -> Result<Head
     if issue.is_none() {
         promised_on(&Cadence::parse(&letter.cadence)?, date)?;
     }
-    let before = all.iter().find(|issue| issue.nominal_date.as_str() < date && issue.state != "cancelled");
+    let before = issues::last_before(&ctx.db, newsletter, date).await?;
     Ok(Heading {
         newsletter: newsletter.to_owned(),
         title: asset.front.title.as_str().to_owned(),
         date: date.to_owned(),
         issue_id: issue.map(|issue| issue.id),
-        since: before.map(|issue| issue.nominal_date.clone()),
+        since: before.map(|issue| issue.nominal_date),
     })
 }
 

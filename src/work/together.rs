@@ -4,6 +4,8 @@
 //! newsletters that are written, in time, and near enough for somebody. An issue that shares no mail is together with
 //! nothing, and decided as if there were no digests.
 
+use std::sync::Arc;
+
 use chrono::{Duration, NaiveDateTime};
 
 use super::{
@@ -27,7 +29,7 @@ use crate::{
             digest::{self, Mails, TOGETHER_MAX},
         },
     },
-    store::{contents, issues, partners::StoredContact},
+    store::{contents, issues, partners::StoredContact, promises::NewPromise},
 };
 
 /// How many days apart the dates of issues may lie that come as one mail: their hours lie a day apart at most, and dates
@@ -89,11 +91,16 @@ impl<'a> Written<'a> {
             digest::order(&self.plan.library.rules.frequency, self.slug(), other.slug()).is_lt();
         let (host, guest) = if comes_first { (self, other) } else { (other, self) };
         let (Some(_), Some(hours)) = (host.digest_hours(), guest.digest_hours()) else { return false };
-        let both = places.promised(&host.hours).into_iter().zip(places.promised(&guest.hours));
-        both.into_iter().any(|(host, guest)| {
-            host.because.is_none()
-                && guest.because.is_none()
-                && digest::may_ride(host.due_ms, guest.due_ms, hours)
+        let guests = places.promised(&guest.hours);
+        places.promised(&host.hours).iter().any(|host| {
+            let same = |guest: &&Arc<NewPromise>| {
+                (&guest.partner_slug, &guest.reader_zone) == (&host.partner_slug, &host.reader_zone)
+            };
+            guests.iter().find(same).is_some_and(|guest| {
+                host.because.is_none()
+                    && guest.because.is_none()
+                    && digest::may_ride(host.due_ms, guest.due_ms, hours)
+            })
         })
     }
 }
@@ -197,6 +204,11 @@ impl<'a> Together<'a> {
     /// How many there are; at least one.
     pub(super) fn len(&self) -> usize {
         self.issues.len()
+    }
+
+    /// What recalls say against each.
+    pub(super) fn objections(&self, replaced: &Replaced) -> Vec<Vec<String>> {
+        self.issues.iter().map(|one| replaced.objections(one.written.plan.featured())).collect()
     }
 
     /// The plan of one.

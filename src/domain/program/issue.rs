@@ -4,7 +4,7 @@ use std::fmt;
 
 use crate::domain::kernel::{Error, Result, clock::UtcMs};
 
-/// Where an issue stands. A released issue never changes.
+/// Where an issue stands. An issue of which something was started never changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum IssueState {
     /// Being written.
@@ -53,15 +53,16 @@ impl IssueState {
         Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
-    /// The states it may go to. An edit before release takes it back to draft, where an approval is void.
+    /// The states it may go to. As long as nothing of it was started it may go back to draft, where an approval is void.
     pub fn next(self) -> &'static [Self] {
         match self {
             Self::Draft => &[Self::Frozen, Self::Cancelled],
             Self::Frozen => &[Self::Approved, Self::Draft, Self::Cancelled],
-            Self::Approved => &[Self::Released, Self::Draft, Self::Cancelled],
+            // Back to frozen where what it features is recalled.
+            Self::Approved => &[Self::Released, Self::Frozen, Self::Draft, Self::Cancelled],
             // Straight to done where nobody is eligible.
-            Self::Released => &[Self::Sending, Self::Done, Self::Cancelled],
-            Self::Sending => &[Self::Done, Self::Cancelled],
+            Self::Released => &[Self::Sending, Self::Done, Self::Draft, Self::Cancelled],
+            Self::Sending => &[Self::Done, Self::Draft, Self::Cancelled],
             Self::Done | Self::Cancelled => &[],
         }
     }
@@ -190,7 +191,10 @@ mod tests {
             let may_release = from.check_step(IssueState::Released).is_ok();
             assert_eq!(may_release, from == IssueState::Approved, "{from}");
         }
-        assert!(!IssueState::Released.next().contains(&IssueState::Draft));
+        for over in [IssueState::Done, IssueState::Cancelled] {
+            let error = over.check_step(IssueState::Draft).unwrap_err();
+            assert_eq!(error.public(), format!("the issue is {over} and cannot become draft"));
+        }
         assert!(IssueState::Done.is_final() && IssueState::Cancelled.is_final());
     }
 }

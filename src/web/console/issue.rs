@@ -206,7 +206,11 @@ pub async fn page(
         ),
         paused_because: issue.paused_because.clone().filter(|_| issue.control == "paused"),
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
-        actions: actions(&issue, approve::may_approve(&ctx, &actor)),
+        actions: actions(
+            &issue,
+            approve::may_approve(&ctx, &actor),
+            lines.iter().all(|line| line.attempt == 0),
+        ),
         live: live_view(&ctx, &issue, zone).await?,
         test: trial::form(&ctx, &issue.id, variants.iter().map(Variant::choice).collect()),
         done: (after.tested == "yes").then_some("The test is on its way."),
@@ -307,7 +311,7 @@ pub async fn send_again(
 }
 
 /// What can be done with it as it stands.
-fn actions(issue: &Issue, may_approve: bool) -> Vec<Action> {
+fn actions(issue: &Issue, may_approve: bool, nothing_started: bool) -> Vec<Action> {
     let action = |label, name: &str, quiet, confirm| Action {
         label,
         href: format!("/console/issues/{}/{name}", issue.id),
@@ -323,7 +327,7 @@ fn actions(issue: &Issue, may_approve: bool) -> Vec<Action> {
         let approve = action("Approve what is shown here", "approve", false, None);
         actions.push(Action { hash: Some(issue.content_hash.clone()), ..approve });
     }
-    if issue.state == "frozen" {
+    if matches!(issue.state.as_str(), "frozen" | "approved" | "released" | "sending") && nothing_started {
         let again = "It is fixed anew at once, from the content as it is now, and what shares mails with it, too. Approvals of what is shown here are void.";
         actions.push(action("Return to draft", "return-to-draft", true, Some(again)));
     }

@@ -316,7 +316,12 @@ async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, 
         title: issue.title.clone(),
         date: issue.nominal_date.clone(),
         badge: issue_badge(issue),
-        kept: if recipients == 0 { "not due yet".to_owned() } else { format!("{on_time} of {recipients}") },
+        kept: match recipients {
+            // Of an issue that everybody was left out of nothing is ever due.
+            0 if issue.state == "done" => "went to nobody".to_owned(),
+            0 => "not due yet".to_owned(),
+            _ => format!("{on_time} of {recipients}"),
+        },
         bar: (recipients > 0).then(|| kept_bar(on_time, recipients)),
     };
     Ok((line, on_time, recipients))

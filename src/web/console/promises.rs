@@ -161,7 +161,7 @@ pub async fn page(
     let locale = wanted.locale.as_deref().and_then(|tag| Locale::parse(tag).ok()).unwrap_or_else(Locale::en);
     let view = View {
         promised: nominal(&occurrence.nominal_local, own_zone(&ctx, &newsletter)),
-        badge: badge(occurrence.verdict()),
+        badge: badge_of(&occurrence),
         because: occurrence.because.clone(),
         issue: occurrence.issue_id.as_ref().map(|id| format!("/console/issues/{id}")),
         bar: bar(&occurrence),
@@ -211,7 +211,7 @@ pub fn card(record: Record) -> Card {
         .map(|occurrence| Mark {
             href: format!("/console/promises/{slug}/{}", occurrence.date()),
             date: short_date(occurrence.date()),
-            badge: badge(occurrence.verdict()),
+            badge: badge_of(occurrence),
         })
         .collect();
     marks.reverse();
@@ -244,6 +244,10 @@ pub fn badge(verdict: Option<PromiseVerdict>) -> Badge {
         None => "brand",
     };
     Badge::new(tone, verdict.map_or("open", PromiseVerdict::as_str))
+}
+
+fn badge_of(occurrence: &Occurrence) -> Badge {
+    if occurrence.is_being_counted { Badge::new("", "being counted") } else { badge(occurrence.verdict()) }
 }
 
 fn bar(occurrence: &Occurrence) -> Bar {

@@ -19,12 +19,12 @@ use crate::{
         audit,
         issues::{self, Issue},
         promises::{self, NewPromise, ZoneHours},
-        revisions,
     },
     work::{
         context::Context,
         promised::{Letter, PromisedHours, nominal_local},
         promises::ZONE_SPREAD_MS,
+        since::promised_since_ms,
     },
 };
 
@@ -137,7 +137,7 @@ pub(super) async fn dates(ctx: &Context, ask: &Ask<'_>) -> Result<Vec<Date>> {
     }
     let stored = issues::between(&ctx.db, slug, &from_local[..10], &until_local[..10]).await?;
     let changes = Changes::load(&ctx.db, ask.rules_ms, &asset.reference).await?;
-    let since_ms = revisions::head_since_ms(&ctx.db, &asset.path).await?.unwrap_or(UtcMs::MAX);
+    let since_ms = promised_since_ms(ctx, ask.letter).await?.unwrap_or(UtcMs::MAX);
     let kinds = ask.readers.kinds(newsletter, &library.rules.calendar);
     let now_ms = ctx.now_ms();
     let entered = ledger.keys().filter_map(|local| parse(local));
@@ -153,7 +153,7 @@ pub(super) async fn dates(ctx: &Context, ask: &Ask<'_>) -> Result<Vec<Date>> {
                 Told::of_rules(promised.iter().map(AsRef::as_ref), nominal)
             }
         };
-        // What a file says now was promised from the moment it was stored, not before.
+        // What a file says now was promised from the moment it first said so, not before.
         let Some(told) = told.filter(|told| told.is_entered || told.last_due_ms >= since_ms) else {
             continue;
         };
@@ -206,10 +206,11 @@ impl Told {
             all.eligible += hours.eligible;
             all.on_time += hours.on_time;
             all.accepted += hours.accepted;
+            all.uncounted_ms = [all.uncounted_ms, hours.uncounted_ms].into_iter().flatten().min();
         }
         let mut told =
             Self::of(rows.iter().map(|row| (row.reader_zone.as_str(), row.hours.due_ms, row.skipped_whole)))?;
-        told.verdict = all.hour().judge(all.share(), now_ms);
+        told.verdict = all.verdict(now_ms);
         told.is_entered = true;
         told.is_moved = rows.iter().filter(|row| !row.skipped_whole).any(|row| {
             [row.first_due_ms, row.hours.due_ms].iter().any(|due_ms| shown(*due_ms, &row.zone) != nominal)

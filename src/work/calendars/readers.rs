@@ -12,9 +12,9 @@ use crate::{
         },
         kernel::Result,
         partner::{Partner, Region},
-        program::AudienceRule,
     },
     store::{Db, partners, promises},
+    work::promises::admitted,
 };
 
 /// Readers by partner and zone.
@@ -76,21 +76,17 @@ impl Readers {
 
     /// One partner and zone of each kind that `newsletter` is for: of those whom its cadence and all rules treat alike.
     pub(super) fn kinds(&self, newsletter: &Newsletter, rules: &CalendarRules) -> Vec<(&Partner, Tz)> {
-        let audience = AudienceRule::from(&newsletter.audience);
         let blackouts = rules.blackouts.iter().map(|blackout| &blackout.whose);
         let whose = blackouts.chain(rules.quiet.iter().map(|quiet| &quiet.whose));
         let named: BTreeSet<&str> =
             whose.flat_map(|whose| &whose.partners).map(|slug| slug.as_str()).collect();
         let mut seen: BTreeSet<(&str, Option<&str>, Region, Option<&str>)> = BTreeSet::new();
         let mut kinds = Vec::new();
-        for (slug, zone) in &self.pairs {
-            let Some(partner) = self.partners.get(slug).filter(|partner| audience.admits(partner)) else {
-                continue;
-            };
+        for (partner, zone) in admitted(&self.partners, &self.pairs, newsletter) {
             let of_partner = (newsletter.zone == IssueZone::Partner).then(|| partner.zone.name());
-            let by_name = named.get(slug.as_str()).copied();
+            let by_name = named.get(partner.slug.as_str()).copied();
             if seen.insert((zone.name(), of_partner, partner.region, by_name)) {
-                kinds.push((partner, *zone));
+                kinds.push((partner, zone));
             }
         }
         kinds

@@ -99,7 +99,7 @@ async fn promised(db: &Db, now_ms: i64) -> Vec<Finding> {
             format!("{}/{}", hours.newsletter, &hours.nominal_local[..10.min(hours.nominal_local.len())]);
         let because = hours.because.as_ref().filter(|because| !because.is_empty());
         let because = because.map(|because| format!(": {because}")).unwrap_or_default();
-        match hours.hour().judge(hours.share(), now_ms) {
+        match hours.verdict(now_ms) {
             None if hours.issue_id.is_none() && hours.eligible > 0 => {
                 let found =
                     format!("{name} is promised to {} people and has no issue{because}", hours.eligible);

@@ -8,11 +8,11 @@ use super::{count_promise, too_few};
 use crate::{
     domain::{
         kernel::{Error, Result, id::IssueId},
-        program::subject_test::Arm,
+        program::{ExclusionReason, subject_test::Arm},
     },
     store::{partners::StoredContact, promises::NewPromise, renditions},
     work::{
-        audience::key_of,
+        audience::{Verdict, key_of},
         compose::{self, Readers},
         context::Context,
         together::{Given, MailKey, Together, contents, mail_key},
@@ -32,6 +32,9 @@ pub(super) struct Survey {
 #[derive(Default)]
 pub(super) struct Found {
     pub(super) promises: BTreeMap<String, NewPromise>,
+    /// What would have been promised to those of the newsletter's partners who were left out, and how many were why.
+    unpromised: BTreeMap<String, NewPromise>,
+    reasons: BTreeMap<&'static str, usize>,
     pub(super) recipients: usize,
     pub(super) arms: [usize; 2],
     pub(super) left_out: usize,
@@ -67,6 +70,7 @@ impl Survey {
             count_promise(&mut found.promises, &it.verdict);
             let Some(readers) = it.verdict.readers else {
                 found.left_out += 1;
+                found.leave_out(&it.verdict);
                 continue;
             };
             found.recipients += 1;
@@ -115,6 +119,36 @@ impl Survey {
     pub(super) fn faulty(&self) -> BTreeSet<usize> {
         let all = self.issues.iter().enumerate();
         all.filter(|(_, found)| !found.faults.is_empty()).map(|(number, _)| number).collect()
+    }
+}
+
+impl Found {
+    /// Takes note of somebody who was left out, and to whom nothing was promised.
+    fn leave_out(&mut self, verdict: &Verdict<'_>) {
+        use ExclusionReason::{Region, Tier, Type};
+        // Whose partner the newsletter is not for had nothing to be left out of.
+        let reason = verdict.reason.filter(|reason| !matches!(reason, Tier | Type | Region));
+        let Some(reason) = reason.filter(|_| !verdict.is_promised()) else { return };
+        *self.reasons.entry(reason.as_str()).or_default() += 1;
+        if !self.unpromised.contains_key(&verdict.promise.id) {
+            self.unpromised.insert(verdict.promise.id.clone(), (*verdict.promise).clone());
+        }
+    }
+
+    /// What the ledger gets. An issue that everybody was left out of is promised to nobody, and the ledger says why, or its
+    /// date would be missing there.
+    pub(super) fn ledger(&mut self) -> Vec<NewPromise> {
+        let mut promises = std::mem::take(&mut self.promises);
+        if promises.values().all(|promise| promise.skipped) {
+            let reasons: Vec<String> =
+                self.reasons.iter().map(|(reason, people)| format!("{reason} {people}")).collect();
+            let because = format!("nobody was left to send it to ({})", reasons.join(", "));
+            for (id, promise) in std::mem::take(&mut self.unpromised) {
+                let to_nobody = NewPromise { eligible: 0, because: Some(because.clone()), ..promise };
+                promises.entry(id).or_insert(to_nobody);
+            }
+        }
+        promises.into_values().collect()
     }
 }
 

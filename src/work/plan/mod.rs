@@ -197,14 +197,14 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
     let mut groups_of = groups.iter();
     let (mut issue_looks, mut rule_looks, mut rule_of) = (Vec::new(), Vec::new(), BTreeMap::new());
     for date in dates.iter().filter(|date| date.planned.state.is_none()) {
-        let slug = date.hours.letter().asset.slug();
+        let rule = date.rule();
         match &date.plan {
             Some(plan) => {
                 let Some(group) = groups_of.next() else { continue };
                 issue_looks.push(IssueLook::begin(ctx, group, plan, date.last.clone()).await?);
             }
-            None if !rule_of.contains_key(slug) => {
-                rule_of.insert(slug, rule_looks.len());
+            None if !rule_of.contains_key(&rule) => {
+                rule_of.insert(rule, rule_looks.len());
                 rule_looks.push(RuleLook::begin(ctx, &date.hours).await?);
             }
             None => {}
@@ -229,7 +229,7 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
                     planned.held_because = replaced.objections(plan.featured());
                 }
                 None => {
-                    let crowd = rule_of.get(date.hours.letter().asset.slug()).and_then(|at| crowds.get(*at));
+                    let crowd = rule_of.get(&date.rule()).and_then(|at| crowds.get(*at));
                     unwritten(&mut planned, &date.hours, &places, crowd);
                 }
             }
@@ -280,6 +280,15 @@ struct Ahead<'a> {
     /// The last issue that was fixed.
     last: Option<Issue>,
     planned: Planned,
+}
+
+impl Ahead<'_> {
+    /// Dates with the same have the same readers, as long as nothing is written for them: the newsletter, and where people
+    /// have a budget the date.
+    fn rule(&self) -> (&str, Option<NaiveDateTime>) {
+        let Letter { library, asset, .. } = self.hours.letter();
+        (asset.slug(), (!library.rules.frequency.is_empty()).then_some(self.nominal))
+    }
 }
 
 /// The next `count` dates of a newsletter that are not over.

@@ -236,7 +236,7 @@ pub(super) struct RuleLook<'a> {
 }
 
 impl<'a> RuleLook<'a> {
-    /// Begins one, for any of the newsletter's dates.
+    /// Begins one, for the date of `hours` and those with the same readers.
     pub(super) async fn begin(ctx: &Context, hours: &'a PromisedHours<'a>) -> Result<Self> {
         Ok(Self { audience: Audience::load(ctx, hours, None).await?, crowd: Crowd::default() })
     }

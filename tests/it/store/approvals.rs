@@ -1,14 +1,15 @@
 //! Approvals: by whom, of what, and what takes them back.
 
 use partnercast::store::{
-    approvals::{approve, asked, give, hold, of_issue, waiting},
+    approvals::{approve, asked, give, given, hold, of_issue, waiting},
     issues::{approved, issue},
+    outbox,
 };
 
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, number},
-    outbox::Scene,
+    outbox::{DOMAIN, LIFETIME_MS, Scene},
 };
 
 both_dbs! {
@@ -24,6 +25,7 @@ both_dbs! {
         assert_eq!(says("bo", "c0ffee", 4).await, Some(2));
         let who: Vec<_> = of_issue(&db, &scene.issue).await.unwrap().into_iter().map(|it| (it.approver, it.at_ms)).collect();
         assert_eq!(who, [("ida".to_owned(), 2), ("bo".to_owned(), 4)]);
+        assert_eq!(in_tx!(db, tx => given(tx, &scene.issue)), of_issue(&db, &scene.issue).await.unwrap());
         execute(&db, "UPDATE issue SET content_hash = 'new'", vec![]).await;
         assert!(of_issue(&db, &scene.issue).await.unwrap().is_empty(), "of what it was");
         execute(&db, "UPDATE issue SET content_hash = 'c0ffee', control = 'cancelled'", vec![]).await;
@@ -55,6 +57,21 @@ both_dbs! {
         in_tx!(db, tx => approve(tx, &scene.issue, "Ida", START_MS));
         assert!(!in_tx!(db, tx => asked(tx, &scene.issue, 3)));
         assert!(waiting(&db).await.unwrap().is_empty());
+    }
+
+    /// One that is released in the very moment of the recall is paused: the recall waits for the release and sees it.
+    async fn hold_sees_what_is_released_meanwhile(db: Db) {
+        let scene = Scene::approved(&db, "fold-forward", 1).await;
+        let mut releasing = db.begin().await.unwrap();
+        let terms = outbox::Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN };
+        assert_eq!(outbox::release(&mut releasing, &scene.issue, "", terms).await.unwrap(), Some(1));
+        let holding = { let db = db.clone(); tokio::spawn(async move { in_tx!(db, tx => hold(tx, "blog/a", "wrong")) }) };
+        // Time to come to where it waits.
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        releasing.commit().await.unwrap();
+        assert_eq!(holding.await.unwrap(), 1);
+        let paused = issue(&db, &scene.issue).await.unwrap().unwrap();
+        assert_eq!((paused.state.as_str(), paused.control.as_str(), paused.paused_because.as_deref()), ("sending", "paused", Some("wrong")));
     }
 
     /// What was approved waits again, with what it waits for, and its approvals are void; what is on its way is paused;

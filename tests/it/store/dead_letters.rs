@@ -1,12 +1,12 @@
 //! What waits for a person: listed, counted, sent again.
 
 use partnercast::{
-    domain::delivery::DeliveryState,
+    domain::{delivery::DeliveryState, kernel::clock::MINUTE_MS},
     store::{
         Db,
         dead_letters::{Filter, PAGE, count, issues, page, replay},
-        issues::control,
-        outbox,
+        issues::{control, finish as issues_finish},
+        outbox, promises,
     },
 };
 
@@ -64,6 +64,18 @@ both_dbs! {
             assert_eq!(count(&db, &filter).await.unwrap(), (fits as i64, fits as i64), "{filter:?}");
         }
         assert_eq!(issues(&db).await.unwrap(), [(scene.issue, "fold-forward".to_owned(), "2027-01-12".to_owned())]);
+    }
+
+    /// What is sent again of an issue that was over is counted again, too.
+    async fn replay_reopens_what_was_promised(db: Db) {
+        let scene = ended(&db, "fold-forward", &[DeliveryState::Failed], 2).await;
+        let over = START_MS + 16 * MINUTE_MS;
+        in_tx!(db, tx => issues_finish(tx, over));
+        let counts = promises::count(&db, &scene.issue, over).await.unwrap();
+        in_tx!(db, tx => promises::record(tx, &counts, over));
+        assert!(promises::uncounted(&db, over + 9, over + 9).await.unwrap().is_empty(), "closed");
+        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), over, LIFETIME_MS, 10)), 2);
+        assert_eq!(promises::uncounted(&db, over + 9, over + 9).await.unwrap(), [scene.issue]);
     }
 
     /// Pages follow each other by key, without a line twice or missing.

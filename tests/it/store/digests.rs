@@ -2,7 +2,7 @@
 
 use partnercast::store::{
     Db, Tx, approvals, deliveries,
-    digests::{NewRide, dissolve, hold, insert, of_issue, unreleased_beside, waits_for_approval},
+    digests::{NewRide, beside, dissolve, hold, insert, of_issue, unreleased_beside},
     freezing, issues, outbox,
 };
 
@@ -51,10 +51,9 @@ both_dbs! {
         assert_eq!(told(of_issue(&db, &host.issue).await.unwrap()), [(true, "beta".to_owned(), 2)]);
         assert_eq!(told(of_issue(&db, &guest.issue).await.unwrap()), [(false, "alpha".to_owned(), 2)]);
         in_tx!(db, tx => approvals::approve(tx, &host.issue, "Ida", START_MS));
-        assert!(in_tx!(db, tx => waits_for_approval(tx, &host.issue)));
         assert_eq!(in_tx!(db, tx => release(tx, &host.issue)), None, "the guest waits for approval");
         in_tx!(db, tx => approvals::approve(tx, &guest.issue, "Ida", START_MS));
-        assert!(!in_tx!(db, tx => waits_for_approval(tx, &host.issue)));
+        assert_eq!(in_tx!(db, tx => beside(tx, &host.issue, &host.issue)), [guest.issue.clone()]);
         in_tx!(db, tx => issues::control(tx, &guest.issue, "paused"));
         assert_eq!(in_tx!(db, tx => release(tx, &host.issue)), None, "the guest is paused");
         in_tx!(db, tx => issues::control(tx, &guest.issue, "running"));
@@ -78,14 +77,14 @@ both_dbs! {
     /// What is taken back goes whole: rows, links and promises; one that stays is by itself.
     async fn a_digest_is_dissolved(db: Db) {
         let (host, guest) = two(&db).await;
-        let beside = in_tx!(db, tx => unreleased_beside(tx, &host.issue, &guest.issue));
-        assert_eq!(beside, Some(vec![host.issue.clone()]));
-        in_tx!(db, tx => dissolve(tx, &host.issue, std::slice::from_ref(&host.issue)));
+        let others = in_tx!(db, tx => unreleased_beside(tx, &host.issue, &guest.issue));
+        assert_eq!(others, Some(vec![host.issue.clone()]));
+        in_tx!(db, tx => dissolve(tx, &host.issue, std::slice::from_ref(&host.issue), START_MS - 1));
         assert!(issues::issue(&db, &host.issue).await.unwrap().is_none());
         assert_eq!(freezing::abandoned(&db, 0).await.unwrap(), Some(host.issue.clone()), "its audience is taken away later");
         assert_eq!(number(&db, "SELECT COUNT(*) FROM promise WHERE issue_id = $1", values![&host.issue]).await, 0);
         assert_eq!(in_tx!(db, tx => hold(tx, &guest.issue)), None);
         assert!(of_issue(&db, &guest.issue).await.unwrap().is_empty());
-        assert!(in_tx!(db, tx => freezing::thaw(tx, &guest.issue)));
+        assert!(in_tx!(db, tx => freezing::thaw(tx, &guest.issue, START_MS - 1)));
     }
 }

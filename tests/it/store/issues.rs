@@ -5,7 +5,7 @@ use partnercast::{
     store::approvals::approve,
     store::issues::{
         any_sending, between, cancel_part, control, exists, finish, insert_audience, insert_head, issue,
-        named, pause_because, recent, sender, under_way_before,
+        last_before, named, pause_because, recent, sender, under_way_before,
     },
 };
 
@@ -70,6 +70,9 @@ both_dbs! {
         assert!(named(&db, None, Some("fold-forward"), Some("2027-02-09")).await.unwrap().is_empty());
         for (first, last, count) in [("2027-01-12", "2027-01-12", 1), ("2027-01-01", "2027-01-11", 0), ("2027-01-13", "2028-01-01", 0)] {
             assert_eq!(between(&db, "fold-forward", first, last).await.unwrap().len(), count, "{first} to {last}");
+        }
+        for (newsletter, date, found) in [("fold-forward", "2027-01-12", false), ("fold-forward", "2027-01-13", true), ("other", "2028-01-01", false)] {
+            assert_eq!(last_before(&db, newsletter, date).await.unwrap().is_some(), found, "{newsletter} before {date}");
         }
         assert!(between(&db, "other", "2027-01-01", "2028-01-01").await.unwrap().is_empty());
     }

@@ -10,8 +10,7 @@ use partnercast::{
         issues, outbox,
         promises::{
             Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_hopeless,
-            hours, insert, issues_between, left_out, let_down, of_issue, record, remove_unwritten, reopen,
-            uncounted,
+            hours, insert, issues_between, left_out, let_down, of_issue, record, remove_unwritten, uncounted,
         },
     },
 };
@@ -81,10 +80,13 @@ both_dbs! {
         let over = DEADLINE_MS + 2;
         assert_eq!(uncounted(&db, over, over).await.unwrap(), [scene.issue.as_str()]);
         let counts = count(&db, &scene.issue, over).await.unwrap();
+        let verdict = async || { let told = hours(&db, Asked::default(), 1).await.unwrap().remove(0); (told.is_being_counted(over), told.verdict(over)) };
+        assert_eq!(verdict().await, (true, None), "over, and not yet counted");
         let counted = Count { id: "prm_fold-forward".to_owned(), suppressed: 0, on_time: 1, accepted: 2 };
         assert_eq!(counts, [counted]);
         assert_eq!(in_tx!(db, tx => record(tx, &counts, over)), 1);
         assert!(uncounted(&db, over, over).await.unwrap().is_empty(), "just counted");
+        assert_eq!(verdict().await, (false, Some(PromiseVerdict::Partial)));
         assert_eq!(uncounted(&db, over + 1, over + 1).await.unwrap().len(), 1, "and again while it is on its way");
         let told = hours(&db, Asked { newsletter: Some("fold-forward"), partner: Some("northlight"), date: Some("2027-01-12"), since_ms: 0 }, 12).await.unwrap().remove(0);
         assert_eq!(told.hour().judge(told.share(), over), Some(PromiseVerdict::Partial));
@@ -94,6 +96,12 @@ both_dbs! {
 
         settle(&db, node, &[result(&window[2], DeliveryState::Suppressed, None)]).await;
         in_tx!(db, tx => issues::finish(tx, over));
+        let suppressed = async || count(&db, &scene.issue, over).await.unwrap()[0].suppressed;
+        assert_eq!(suppressed().await, 0, "nothing says since when");
+        execute(&db, "INSERT INTO suppression (email_key, scope, reason, created_ms) VALUES ($1, 'all', 'unsubscribed', $2)", values![window[2].email.to_lowercase(), DEADLINE_MS + 1]).await;
+        assert_eq!(suppressed().await, 0, "who left only after the deadline had been let down");
+        execute(&db, "UPDATE suppression SET created_ms = $1", values![DEADLINE_MS]).await;
+        assert_eq!(suppressed().await, 1);
         let counts = count(&db, &scene.issue, over).await.unwrap();
         in_tx!(db, tx => record(tx, &counts, over));
         assert!(uncounted(&db, over + 9, over + 9).await.unwrap().is_empty(), "closed");
@@ -103,7 +111,6 @@ both_dbs! {
 
         execute(&db, "UPDATE delivery SET state = 'failed', accepted_ms = NULL WHERE id = $1", values![&window[1].id]).await;
         assert!(in_tx!(db, tx => outbox::send_again(tx, &window[1].id, over, MINUTE_MS)));
-        assert_eq!(in_tx!(db, tx => reopen(tx)), 1);
         assert_eq!(uncounted(&db, over + 9, over + 9).await.unwrap().len(), 1, "it goes on, and so does the count");
     }
 
@@ -123,6 +130,18 @@ both_dbs! {
         assert_eq!(verdict("p1").await, (Some(PromiseVerdict::Missed), true));
         assert_eq!(verdict("p2").await, (Some(PromiseVerdict::Skipped), true));
         let all = hours(&db, Asked { newsletter: Some("fold-forward"), ..Asked::default() }, 12).await.unwrap();
+        for (newsletter, partner, date, count) in [
+            (None, None, None, 2),
+            (Some("fold-forward"), None, Some("2027-02-09"), 1),
+            (Some("fold-forward"), None, Some("2027-02-10"), 0),
+            (Some("fold-forward"), Some("northlight"), None, 1),
+            (Some("other"), None, None, 0),
+            (None, Some("p1"), Some("2027-02-09"), 1),
+        ] {
+            let asked = Asked { newsletter, partner, date, since_ms: 0 };
+            assert_eq!(hours(&db, asked, 12).await.unwrap().len(), count, "{asked:?}");
+            assert_eq!(hours(&db, Asked { since_ms: START_MS, ..asked }, 12).await.unwrap().len(), 0, "{asked:?}");
+        }
         let told: Vec<_> = all.iter().map(|it| (it.nominal_local.as_str(), it.eligible, it.skipped)).collect();
         assert_eq!(told, [("2027-02-09T10:00", 10, 10), ("2027-01-12T10:00", 1, 0)]);
         // What one node entered in the moment in which another stored the issue.

@@ -3,16 +3,19 @@
 use partnercast::{
     domain::{
         delivery::DeliveryState,
-        kernel::id::{DeliveryId, LeadId},
+        kernel::{
+            clock::HOUR_MS,
+            id::{DeliveryId, LeadId},
+        },
     },
     store::{
         Db,
         deliveries::{counts, of_issue, origins, sent, unfinished},
         issues,
         outbox::{
-            LANE_ISSUE, LANE_URGENT, NewDelivery, Terms, enqueue, fill, filled_to, release, renew, reopen,
-            send_again,
+            LANE_ISSUE, LANE_URGENT, NewDelivery, Terms, enqueue, fill, release, renew, reopen, send_again,
         },
+        partners, promises,
         queue::{next_due_ms, running},
         renditions,
     },
@@ -22,7 +25,8 @@ use crate::harness::{
     START_MS, SeededRandom, both_dbs,
     databases::{execute, in_tx, number, rows, values},
     outbox::{
-        DOMAIN, LIFETIME_MS, Scene, attempts, key, rendition_id, rendition_of, result, row, settle, start,
+        DOMAIN, LIFETIME_MS, Scene, attempts, key, partner, rendition_id, rendition_of, result, row, settle,
+        start,
     },
 };
 
@@ -202,9 +206,9 @@ both_dbs! {
     async fn fill_in_parts_and_release(db: Db) {
         let scene = Scene::approved(&db, "fold-forward", 5).await;
         let terms = Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN };
-        assert_eq!(in_tx!(db, tx => filled_to(tx, &scene.issue)), "");
         let (count, last) = in_tx!(db, tx => fill(tx, &scene.issue, "", 2, terms)).unwrap();
-        assert_eq!((count, in_tx!(db, tx => filled_to(tx, &scene.issue))), (2, last.clone()));
+        assert_eq!(count, 2);
+        assert_eq!(in_tx!(db, tx => fill(tx, &scene.issue, "", 2, terms)), Some((0, last.clone())), "nothing twice");
         assert!(running(&db).await.unwrap().is_empty(), "the worker starts issues that are released");
         let (count, last) = in_tx!(db, tx => fill(tx, &scene.issue, &last, 2, terms)).unwrap();
         assert_eq!((count, unfinished(&db).await.unwrap()), (2, 4));
@@ -216,6 +220,27 @@ both_dbs! {
         in_tx!(db, tx => issues::control(tx, &gone.issue, "cancelled"));
         assert_eq!(in_tx!(db, tx => fill(tx, &gone.issue, "", 2, terms)), None);
         assert_eq!(counts(&db, &gone.issue).await.unwrap(), [(DeliveryState::Cancelled, 2)]);
+    }
+
+    /// Who left, or changed the partner, between freezing and release is not written to, and has a row that says why.
+    async fn release_passes_over_who_left(db: Db) {
+        let scene = Scene::approved(&db, "fold-forward", 3).await;
+        let random = SeededRandom::new(9);
+        in_tx!(db, tx => partners::import(tx, START_MS, &random, &[partner("thornbury")], &[]));
+        execute(&db, "UPDATE contact SET active = FALSE WHERE id = $1", values![&scene.contacts[0]]).await;
+        execute(&db, "UPDATE contact SET partner_slug = 'thornbury' WHERE id = $1", values![&scene.contacts[1]]).await;
+        let terms = Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN };
+        assert_eq!(in_tx!(db, tx => release(tx, &scene.issue, "", terms)), Some(3), "a row for each");
+        let started = start(&db, scene.node(), START_MS, &scene.issue, 9).await;
+        assert_eq!(started.iter().map(|row| &row.id).collect::<Vec<_>>(), [&scene.deliveries[2]]);
+        for (at, why) in [(0, "they had left the roster before it was released"), (1, "they had changed the partner before it was released")] {
+            let stored = row(&db, &scene.deliveries[at]).await;
+            assert_eq!((stored.state.as_str(), stored.detail.as_deref()), ("suppressed", Some(why)));
+        }
+        let over = START_MS + HOUR_MS;
+        assert_eq!(promises::count(&db, &scene.issue, over).await.unwrap()[0].suppressed, 2, "nobody let them down");
+        execute(&db, "UPDATE delivery SET created_ms = $1", values![over]).await;
+        assert_eq!(promises::count(&db, &scene.issue, over).await.unwrap()[0].suppressed, 0, "released too late, it did");
     }
 
     /// A state nobody knows is reported with its place.

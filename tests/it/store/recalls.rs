@@ -1,7 +1,7 @@
 //! Assets taken back.
 
 use partnercast::store::recalls::{
-    LIST_MAX, Recall, in_force, in_force_in, insert, lift, list, references, with_target,
+    LIST_MAX, Recall, in_force, in_force_in, insert, lift, list, references, take_turns, with_target,
 };
 
 use crate::harness::{START_MS, both_dbs, databases::in_tx};
@@ -21,6 +21,21 @@ fn recall(id: i64, reference: &str) -> Recall {
 }
 
 both_dbs! {
+    /// Of two at once the second begins when the first has ended, and sees what it did.
+    async fn take_turns_lets_nobody_between(db: Db) {
+        let mut first = db.begin().await.unwrap();
+        take_turns(&mut first).await.unwrap();
+        let second = { let db = db.clone(); tokio::spawn(async move {
+            in_tx!(db, tx => take_turns(tx));
+            in_force(&db, "blog/a").await.unwrap().is_some()
+        }) };
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        assert!(!second.is_finished());
+        assert!(insert(&mut first, &recall(1, "blog/a")).await.unwrap());
+        first.commit().await.unwrap();
+        assert!(second.await.unwrap());
+    }
+
     /// One in force for an asset; what was lifted stays in the list.
     async fn insert_lift_and_insert_again(db: Db) {
         assert!(in_force(&db, "blog/a").await.unwrap().is_none());

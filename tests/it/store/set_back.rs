@@ -21,7 +21,7 @@ use super::queue::mail;
 use crate::harness::{
     START_MS, SeededRandom, both_dbs,
     databases::{execute, in_tx, number, rows, values},
-    outbox::{Scene, rendition_of, result, row, settle, start},
+    outbox::{DOMAIN, Scene, rendition_of, result, row, settle, start},
 };
 
 /// By how much the clock was ahead.
@@ -113,6 +113,24 @@ both_dbs! {
         assert_eq!(row(&db, &scene.deliveries[3]).await.due_ms, START_MS, "never put off");
         assert_eq!(row(&db, &single.id.to_string()).await.due_ms, START_MS, "made by a clock that was ahead");
         assert_eq!(undo(&db, START_MS + 5 * MINUTE_MS, AHEAD_MS).await, 0);
+    }
+
+    /// Who gets an issue only after its first readers still does: their hour was never put off by a clock.
+    async fn stages_leave_when_they_would(db: Db) {
+        let scene = Scene::approved(&db, "fold-forward", 3).await;
+        let leaves_ms = START_MS + HOUR_MS;
+        for contact in &scene.contacts[1..] {
+            execute(&db, "UPDATE audience_decision SET stage = 'rest', leaves_ms = $2 WHERE contact_id = $1", values![contact, leaves_ms]).await;
+        }
+        let terms = outbox::Terms { now_ms: START_MS, lifetime_ms: 3 * DAY_MS, domain: DOMAIN };
+        in_tx!(db, tx => outbox::release(tx, &scene.issue, "", terms));
+        let (untried, tried) = (&scene.deliveries[1], &scene.deliveries[2]);
+        execute(&db, "UPDATE delivery SET due_ms = $2, attempt = 1 WHERE id = $1", values![tried, leaves_ms + AHEAD_MS]).await;
+        assert_eq!(undo(&db, START_MS - DAY_MS, AHEAD_MS).await, 1);
+        assert_eq!(row(&db, untried).await.due_ms, leaves_ms);
+        assert_eq!(row(&db, tried).await.due_ms, leaves_ms, "put off by less");
+        assert_eq!(undo(&db, START_MS - DAY_MS, AHEAD_MS).await, 0);
+        assert_eq!(row(&db, tried).await.due_ms, leaves_ms, "and never before its stage");
     }
 
     /// What expired and has time again waits again, for its own hour; what a person cancelled does not.

@@ -10,7 +10,7 @@ use partnercast::{
     store::{audience, issues, journeys, sequences as stored},
     work::{
         forms::{self, FormKind},
-        plan, publish, sequences, sync,
+        kept, plan, publish, sequences, sync,
     },
 };
 
@@ -195,8 +195,32 @@ both_dbs! {
             "3 messages in 7 days are the most, and there would be 4: Fold Forward of 2027-01-12, note of 2027-01-13, \
              note of 2027-01-14"
         ));
+        let told = kept::occurrence(&rig.ctx, "note", "2027-01-15").await.unwrap().expect("the ledger has the date");
+        assert_eq!((told.eligible, told.verdict), (0, Some("skipped")));
+        // In Dubai it is a day of the weekend, which a rule of the calendar skips.
+        assert!(told.skipped > 0 && told.skipped < 33, "{told:?}");
+        assert_eq!(told.because, Some(format!("nobody was left to send it to (frequency {})", 33 - told.skipped)));
         rig.pass(EVE_MS + 10 * DAY_MS, 30 * MINUTE_MS).await;
         assert_eq!(of_issue(&rig, "note", "2027-01-21").await, (33, None));
+    }
+
+    /// A date for which nothing is written is promised to those alone who may still get something, in the plan and the ledger.
+    async fn an_unwritten_date_is_for_who_has_room(db: Db) {
+        let letters: [(&str, &str, &str, &[&str]); 2] = [
+            ("first", "weekly on Thursday at 09:00", "audience:\n  tiers: [platinum]\n", &["2027-01-21"]),
+            ("other", "weekly on Friday at 09:00", "", &[]),
+        ];
+        let rig = with_letters(db, "priority = [\"first\"]\n[[limit]]\nmessages = 1\ndays = 3\n", &letters).await;
+        rig.pass(EVE_MS + 10 * DAY_MS, HOUR_MS).await;
+        let (first, _) = of_issue(&rig, "first", "2027-01-21").await;
+        let planned = plan::ahead(&rig.ctx, Some("other"), 2).await.unwrap();
+        let readers: Vec<_> = planned.iter().map(|it| (it.date.as_str(), i64::try_from(it.readers).unwrap())).collect();
+        assert!(first > 0);
+        // The second lies behind another first, the 28th, which is not written yet and leaves no room either.
+        assert_eq!(readers, [("2027-01-22", 33 - first), ("2027-01-29", 33 - first)]);
+        rig.pass(EVE_MS + 11 * DAY_MS, HOUR_MS).await;
+        let told = kept::occurrence(&rig.ctx, "other", "2027-01-22").await.unwrap().unwrap();
+        assert_eq!(told.eligible, 33 - first);
     }
 
     /// What comes first keeps its place: the others leave room for what it promises, as far as somebody is among its readers.

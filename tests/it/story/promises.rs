@@ -11,7 +11,7 @@ use partnercast::{
         Db, issues,
         promises::{self, Asked, Hours},
     },
-    work::{publish, sync},
+    work::{approve, metrics, publish, sync},
 };
 
 use super::{
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::harness::{
     both_dbs,
-    databases::{execute, values},
+    databases::{execute, number, rows, values},
 };
 
 /// 2027-04-13 00:00 UTC, a second Tuesday for which the demo content has no issue.
@@ -32,7 +32,7 @@ async fn ledger(rig: &Rig, newsletter: &str) -> Vec<(String, Option<PromiseVerdi
         .await
         .unwrap();
     let told = |it: Hours| {
-        let verdict = it.hour().judge(it.share(), rig.clock_ms());
+        let verdict = it.verdict(rig.clock_ms());
         (it.nominal_local[..10].to_owned(), verdict, it.eligible, it.accepted, it.because.unwrap_or_default())
     };
     all.into_iter().map(told).collect()
@@ -93,6 +93,25 @@ both_dbs! {
         assert_eq!((of_partner.len(), of_partner[0].eligible, of_partner[0].on_time), (1, 4, 4));
         let down = promises::let_down(&rig.ctx.db, "fold-forward", "2027-01-12T09:00").await.unwrap();
         assert!(down.is_empty(), "{down:?}");
+    }
+
+    /// What a person has sent again when all was over is counted again: a promise kept in part becomes a late one.
+    async fn what_is_sent_again_is_counted_again(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.pass(EVE_MS + 32 * HOUR_MS, 10 * MINUTE_MS).await;
+        let lost = "SELECT MIN(id) FROM delivery WHERE issue_id IS NOT NULL";
+        let (lost,) = rows::<(String,)>(&rig.ctx.db, lost, vec![]).await.remove(0);
+        execute(&rig.ctx.db, "UPDATE delivery SET state = 'failed', accepted_ms = NULL WHERE id = $1", values![&lost]).await;
+        execute(&rig.ctx.db, "UPDATE promise SET accepted = accepted - 1, on_time = on_time - 1 WHERE id = (SELECT a.promise_id FROM audience_decision a WHERE a.delivery_id = $1)", values![&lost]).await;
+        let verdict = async || ledger(&rig, "fold-forward").await.remove(0);
+        assert_eq!(verdict().await.1, Some(PromiseVerdict::Partial));
+        approve::send_again(&rig.ctx, &lost, "Ida").await.unwrap();
+        publish::tick(&rig.ctx).await.unwrap();
+        rig.pass(rig.clock_ms() + HOUR_MS, 10 * MINUTE_MS).await;
+        let (_, verdict, eligible, accepted, _) = verdict().await;
+        assert_eq!((verdict, eligible, accepted), (Some(PromiseVerdict::Late), 33, 33));
+        let open = "SELECT COUNT(*) FROM promise WHERE issue_id IS NOT NULL AND NOT closed";
+        assert_eq!(number(&rig.ctx.db, open, vec![]).await, 0, "and closed again");
     }
 
     /// A date for which nothing was written is a promise broken, and stands as such; when the issue comes before the last
@@ -159,15 +178,83 @@ both_dbs! {
         // 10:30 in Oslo on the 14th: two days and an hour and a half late.
         let back = EVE_MS + 61 * HOUR_MS + 30 * MINUTE_MS;
         let (rig, _dir) = with_daily(db, "latest", &dates).await;
+        let missed = async || {
+            let text = metrics::scrape(&rig.ctx).await.unwrap();
+            text.lines().find(|line| line.starts_with("partnercast_missed_occurrences_total ")).unwrap().to_owned()
+        };
         rig.pass(back, 3 * DAY_MS).await;
         let of = |date: &str, held| (date.to_owned(), held);
         assert_eq!(frozen(&rig).await, [of("2027-01-14", false)]);
+        let once = missed().await;
         rig.pass(back + HOUR_MS, 10 * MINUTE_MS).await;
+        assert_eq!(missed().await, once, "counted once, however often they are looked at");
         let told = ledger(&rig, "daily-note").await;
         let verdicts: Vec<_> = told.iter().map(|row| (row.0.as_str(), row.1)).collect();
         let missed = Some(PromiseVerdict::Missed);
         assert_eq!(verdicts, [("2027-01-14", Some(PromiseVerdict::Late)), ("2027-01-13", missed), ("2027-01-12", missed)]);
-        assert!(told[1].4.contains("only the latest is sent: 2027-01-14"), "{told:?}");
+        for of_old in &told[1..] {
+            assert!(of_old.4.contains("only the latest is sent: 2027-01-14"), "{told:?}");
+        }
+    }
+
+    /// A newsletter promises what it promises since its cadence, zone and audience are what they are: another change of its
+    /// file while nothing ran hides no date that was missed, and a new cadence makes none.
+    async fn a_change_of_words_hides_no_missed_date(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &[]).await;
+        let path = dir.path().join("newsletters/daily-note.md");
+        let change = async |from: &str, to: &str| {
+            let text = fs::read_to_string(&path).unwrap();
+            assert!(text.contains(from));
+            fs::write(&path, text.replace(from, to)).unwrap();
+            assert_eq!(sync::sync(&rig.ctx, dir.path(), true).await.unwrap().changed, 1);
+            publish::tick(&rig.ctx).await.unwrap();
+            ledger(&rig, "daily-note").await.into_iter().map(|row| row.0).collect::<Vec<_>>()
+        };
+        // 03:00 in Oslo on the 13th.
+        rig.clock.set(EVE_MS + 30 * HOUR_MS);
+        assert_eq!(change("Every day.", "Every single day.").await, ["2027-01-12"]);
+        // The same on the 15th, when those of the 13th and 14th have passed.
+        rig.clock.set(EVE_MS + 78 * HOUR_MS);
+        assert_eq!(change("daily at 09:00", "daily at 10:00").await, ["2027-01-12"]);
+    }
+
+    /// When an issue is fixed goes by its own readers, not by those of other partners.
+    async fn other_partners_hours_are_not_its_own(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &["2027-01-13"]).await;
+        let path = dir.path().join("newsletters/daily-note.md");
+        fs::write(&path, fs::read_to_string(&path).unwrap().replace("zone: vendor", "zone: contact")).unwrap();
+        sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        // Platinum partners are in London and Chicago; in Adelaide it is half a day earlier.
+        let london_ms = EVE_MS + 37 * HOUR_MS;
+        for (now_ms, expected) in [(london_ms - 62 * MINUTE_MS, 0), (london_ms - 60 * MINUTE_MS, 1)] {
+            rig.clock.set(now_ms);
+            publish::tick(&rig.ctx).await.unwrap();
+            assert_eq!(frozen(&rig).await.len(), expected);
+        }
+    }
+
+    /// What is wrong with an issue is not looked for every second, but said as long as it is.
+    async fn a_fault_rests_and_is_said(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &["2027-01-12"]).await;
+        let path = dir.path().join("newsletters/daily-note/2027-01-12.md");
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, text.replace("Hello.", "{{ partner.proof }}")).unwrap();
+        sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        let brands: Vec<(String, String)> = rows(&rig.ctx.db, "SELECT slug, brand FROM partner", vec![]).await;
+        execute(&rig.ctx.db, "UPDATE partner SET brand = $1", values!["{\"primary\":\"#000000\",\"accent\":\"#000000\"}"]).await;
+        let start_ms = EVE_MS + 11 * HOUR_MS + 10 * MINUTE_MS;
+        rig.clock.set(start_ms);
+        assert!(publish::tick(&rig.ctx).await.is_err());
+        for (slug, brand) in &brands {
+            execute(&rig.ctx.db, "UPDATE partner SET brand = $2 WHERE slug = $1", values![slug, brand]).await;
+        }
+        rig.clock.set(start_ms + MINUTE_MS / 2);
+        assert!(publish::tick(&rig.ctx).await.is_err(), "it was not looked at again");
+        assert_eq!(rig.ctx.publishing_faults().len(), 1);
+        rig.clock.set(start_ms + MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        assert!(rig.ctx.publishing_faults().is_empty());
+        assert_eq!(frozen(&rig).await.len(), 1);
     }
 
     /// All of them, the old ones not without asking.

@@ -10,7 +10,7 @@ use partnercast::{
         id::{DeliveryId, LeadId},
         token::Purpose,
     },
-    store::{Db, deliveries, issues, leads, recalls, renditions},
+    store::{Db, approvals, deliveries, issues, leads, recalls, renditions},
     work::{
         bundle, plan, publish,
         recall::{self, Leads, Order},
@@ -209,6 +209,35 @@ both_dbs! {
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
         assert_eq!((issue.state.as_str(), issue.held_because.as_deref()), ("frozen", Some(why)));
         assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM delivery WHERE issue_id IS NOT NULL", vec![]).await, 0);
+    }
+
+    /// A recall that comes while an issue is being frozen is not missed: it is frozen anew, and waits.
+    async fn a_recall_during_a_freeze_is_seen(db: Db) {
+        let (rig, _folder) = ready(db.clone()).await;
+        rig.clock.set(EVE_MS + 40 * MINUTE_MS);
+        let now_ms = rig.clock_ms();
+        let mut recalling = db.begin().await.unwrap();
+        recalls::take_turns(&mut recalling).await.unwrap();
+        let freezing = { let ctx = rig.ctx.clone(); tokio::spawn(async move { publish::tick(&ctx).await }) };
+        // Until it has begun; on SQLite it waits for us there.
+        for _ in 0..40 {
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+            if number(&db, "SELECT COUNT(*) FROM freezing", vec![]).await > 0 { break; }
+        }
+        let recalled = recalls::Recall {
+            id: "rcl_1".to_owned(), reference: NOTE.to_owned(), target: Some(NEXT.to_owned()), because: "wrong".to_owned(),
+            good_no: None, actor: "ana".to_owned(), recalled_ms: now_ms, lifted_ms: None, lifted_by: None,
+        };
+        assert!(recalls::insert(&mut recalling, &recalled).await.unwrap());
+        assert_eq!(approvals::hold(&mut recalling, NOTE, "wrong").await.unwrap(), 0, "there is no issue yet");
+        recalling.commit().await.unwrap();
+        let error = freezing.await.unwrap().unwrap_err();
+        assert!(error.detail().contains("a recall changed while the issue was frozen"), "{}", error.detail());
+        assert!(issues::recent(&db).await.unwrap().is_empty());
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = issues::recent(&db).await.unwrap().remove(0);
+        assert_eq!(issue.state, "frozen");
+        assert!(issue.held_because.unwrap().contains("is recalled (wrong)"));
     }
 
     /// What was approved and waits for its time is stopped until a person has looked; a kit is packed with what stands in the place of a tactic.

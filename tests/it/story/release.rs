@@ -160,13 +160,43 @@ both_dbs! {
         assert_eq!(stale.kind(), Kind::Conflict);
         assert_eq!(approve::approve(&rig.ctx, &again.id, &again.content_hash, INGRID).await.unwrap(), Approved::Missing(1));
         approve::approve(&rig.ctx, &again.id, &again.content_hash, MARCUS).await.unwrap();
-        let error = approve::return_to_draft(&rig.ctx, &again.id, MARCUS).await.unwrap_err();
-        assert!(error.public().contains("this one is approved"), "{error}");
         rig.pass(DUE_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        let error = approve::return_to_draft(&rig.ctx, &again.id, MARCUS).await.unwrap_err();
+        assert!(error.public().contains("the issue is done and cannot become draft"), "{error}");
         let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
         assert_eq!((told.verdict, told.eligible), (Some("kept"), 33), "each once");
         let stray = "SELECT COUNT(*) FROM audience_decision WHERE issue_id = $1";
         assert_eq!(number(&rig.ctx.db, stray, values![&first.id]).await, 0);
+    }
+
+    /// What is approved, and released even, is taken back as long as nothing of it was started; also what a recall stopped
+    /// while its outbox was being filled.
+    async fn what_has_not_left_is_taken_back(db: Db) {
+        let rig = with_letter(db.clone(), "approval: automatic\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let first = note(&rig).await;
+        assert_eq!(first.state, "sending");
+        approve::return_to_draft(&rig.ctx, &first.id, MARCUS).await.unwrap();
+        assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery WHERE scope = 'note'", vec![]).await, 0);
+
+        publish::tick(&rig.ctx).await.unwrap();
+        let second = note(&rig).await;
+        assert!(second.id != first.id && second.state == "sending", "{second:?}");
+        // As if filling had been broken off by a recall.
+        execute(&db, "DELETE FROM delivery WHERE scope = 'note' AND id <> (SELECT MIN(id) FROM delivery WHERE scope = 'note')", vec![]).await;
+        execute(&db, "UPDATE issue SET state = 'frozen' WHERE id = $1", values![&second.id]).await;
+        approve::return_to_draft(&rig.ctx, &second.id, MARCUS).await.unwrap();
+
+        publish::tick(&rig.ctx).await.unwrap();
+        let third = note(&rig).await;
+        rig.clock.set(DUE_MS + MINUTE_MS);
+        rig.drain().await;
+        let error = approve::return_to_draft(&rig.ctx, &third.id, MARCUS).await.unwrap_err();
+        assert!(error.public().contains("were started already"), "{error}");
+        rig.pass(DUE_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
+        assert_eq!((told.verdict, told.eligible), (Some("kept"), 33), "each once");
     }
 
     /// Two subjects want many readers; with too few the issue is refused, in the plan already.

@@ -287,7 +287,7 @@ async fn delivery(rig: &Rig, id: &str) -> String {
 pub(super) fn note(text: &str) -> String {
     format!(
         "---\nkind: blog\ntitle: A short note\nsummary: In one sentence.\nroles: [sales, technical]\ntopics: [recovery]\n\
-         publish: 2027-01-01\nkey_message: one-question\nform: read\nauthor: Priya Raman\n---\n{text}\n\nThe end.\n"
+         publish: 2027-01-01\nauthor: Priya Raman\n---\n{text}\n\nThe end.\n"
     )
 }
 
