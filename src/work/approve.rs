@@ -9,6 +9,13 @@ use crate::{
     store::{approvals, audit, freezing, issues, outbox},
 };
 
+/// How far back it is known where an issue went that was returned to draft.
+const RETURNED_MS: i64 = 400 * DAY_MS;
+/// What the audit calls it.
+const RETURN_TO_DRAFT: &str = "return-to-draft";
+/// What `may_approve` stands for, beside approving itself.
+const DUTY: &str = "`may = [\"approve\"]` under [[staff]] in vendor.toml says who may";
+
 /// What came of an approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approved {
@@ -25,11 +32,7 @@ pub enum Approved {
 /// `Denied` for somebody who may not; `Conflict` if the content is another one by now, the issue no longer waits for
 /// approval, or they have approved it before.
 pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &str) -> Result<Approved> {
-    if !may_approve(ctx, actor) {
-        return Err(Error::denied(format!(
-            "{actor} may not approve issues; `may = [\"approve\"]` under [[staff]] in vendor.toml says who may"
-        )));
-    }
+    allowed(ctx, actor, "approve issues")?;
     let now_ms = ctx.now_ms();
     let before = approvals::of_issue(&ctx.db, issue_id).await?;
     let mut tx = ctx.db.begin().await?;
@@ -60,8 +63,9 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
 /// void.
 ///
 /// # Errors
-/// `Conflict` if it does not wait for approval.
+/// `Denied` for somebody who may not approve; `Conflict` if it does not wait for approval.
 pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    allowed(ctx, actor, "take an issue back to draft")?;
     let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
         return Err(Error::not_found("this issue"));
     };
@@ -73,11 +77,59 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
         )));
     }
     let detail = format!("{}/{} {}", issue.newsletter, issue.nominal_date, issue.content_hash);
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, "return-to-draft", issue_id, &detail).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, RETURN_TO_DRAFT, issue_id, &detail).await?;
     tx.commit().await?;
     ctx.looks.forget();
     ctx.wake.publish.notify_one();
     Ok(())
+}
+
+/// An issue that was returned to draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// By whom.
+    pub by: String,
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The promised date.
+    pub date: String,
+    /// The issue that was frozen for that date since.
+    pub now: Option<String>,
+}
+
+/// What became of an issue that is gone because it was returned to draft; none if it never was. Mails and other pages still
+/// lead to it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn returned(ctx: &Context, issue_id: &str) -> Result<Option<Returned>> {
+    let since_ms = ctx.now_ms() - RETURNED_MS;
+    let Some((by, detail)) = audit::last(&ctx.db, RETURN_TO_DRAFT, issue_id, since_ms).await? else {
+        return Ok(None);
+    };
+    let name = detail.split(' ').next().unwrap_or_default();
+    let Some((newsletter, date)) = name.split_once('/') else { return Ok(None) };
+    let now = issues::named(&ctx.db, None, Some(newsletter), Some(date)).await?.pop();
+    Ok(Some(Returned {
+        by,
+        newsletter: newsletter.to_owned(),
+        date: date.to_owned(),
+        now: now.map(|issue| issue.id),
+    }))
+}
+
+/// Refuses those who may not approve: what they may not send, they may not take back either.
+fn allowed(ctx: &Context, actor: &str, what: &str) -> Result<()> {
+    if may_approve(ctx, actor) {
+        Ok(())
+    } else {
+        Err(Error::denied(format!("{actor} may not {what}; {DUTY}")))
+    }
+}
+
+/// Whether resuming the issue is for those who may approve: it was paused so that somebody reads why.
+pub fn resuming_approves(issue: &issues::Issue) -> bool {
+    issue.control == "paused" && issue.paused_because.is_some()
 }
 
 /// Whether `actor` may approve issues: the operator may, and of the staff whoever vendor.toml says.
@@ -101,16 +153,23 @@ pub async fn pause(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// Goes on with a paused issue.
 ///
 /// # Errors
-/// `Conflict` if it runs, is cancelled or done already.
+/// `Denied` for somebody who may not approve, where it was paused for a reason that somebody must read; `Conflict` if it
+/// runs, is cancelled or done already.
 pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    if let Some(issue) = issues::issue(&ctx.db, issue_id).await?
+        && resuming_approves(&issue)
+    {
+        allowed(ctx, actor, "resume an issue that was paused for a reason")?;
+    }
     control(ctx, issue_id, "running", "resume", actor).await
 }
 
 /// Ends the issue for good: what has not left does not leave. The evidence stays.
 ///
 /// # Errors
-/// `Conflict` if it is cancelled or done already.
+/// `Denied` for somebody who may not approve; `Conflict` if it is cancelled or done already.
 pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    allowed(ctx, actor, "cancel an issue")?;
     control(ctx, issue_id, "cancelled", "cancel", actor).await
 }
 

@@ -254,7 +254,7 @@ async fn freeze_if_due(ctx: &Context, plan: &Plan<'_>, letter: Letter<'_>, caden
 }
 
 /// Why nothing is sent of what passed while nothing could send it.
-const NO_CATCH_UP: &str = "its time passed before it could be fixed, and this newsletter does not catch up";
+const NO_CATCH_UP: &str = "its time passed before it could be frozen, and this newsletter does not catch up";
 
 /// What is done with an issue whose time may have passed.
 enum Misfire {
@@ -289,7 +289,7 @@ fn misfire(
         (CatchUp::None, _) => return Misfire::GivenUp { because: NO_CATCH_UP.to_owned() },
         (CatchUp::Latest, Some((_, later))) => {
             let because = format!(
-                "its time passed before it could be fixed, and of several such issues only the latest is sent: {}",
+                "its time passed before it could be frozen, and of several such issues only the latest is sent: {}",
                 later.date
             );
             return Misfire::GivenUp { because };
