@@ -65,7 +65,7 @@ fn a_zone_that_is_none_is_answered_with_the_nearest() {
         assert_eq!(finding.fix, format!("did you mean `{meant}`?"));
     }
     let letter = "---\nkind: newsletter\nzone: sender\n---\nX.\n";
-    let found = with("newsletters/x.md", letter.to_owned());
+    let found = with("newsletters/x.md", letter);
     let zone = found.iter().find(|finding| finding.line == 3).unwrap();
     assert!(zone.fix.contains("`contact`, `partner`, `vendor` or an IANA"), "{}", zone.fix);
 }
