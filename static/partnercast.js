@@ -73,6 +73,18 @@
     });
   });
 
+  // Texts to take along; a page without script has them to select.
+  all('[data-copy]').forEach((button) => {
+    button.hidden = false;
+    button.addEventListener('click', () => {
+      const text = document.getElementById(button.dataset.copy);
+      text.select();
+      const told = (word) => { button.textContent = word; };
+      if (navigator.clipboard) navigator.clipboard.writeText(text.value).then(() => told('Copied'), () => told('Selected: copy it now'));
+      else told('Selected: copy it now');
+    });
+  });
+
   // Filters that submit themselves.
   all('[data-submit]').forEach((choice) => choice.addEventListener('change', () => choice.form.requestSubmit()));
 

@@ -145,7 +145,7 @@ fn summary(heading: &Heading, totals: &Totals) -> String {
         .since
         .as_ref()
         .map(|date| format!("; since {date}: {} new, {} no longer among them", totals.joined, totals.left));
-    let state = if heading.issue_id.is_some() { "as it was fixed" } else { "as it would be fixed now" };
+    let state = if heading.issue_id.is_some() { "as it was frozen" } else { "as it would be frozen now" };
     let riding = match totals.riding {
         0 => String::new(),
         riding => format!(" ({riding} of them in the mail of another newsletter)"),

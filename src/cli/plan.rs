@@ -1,14 +1,17 @@
 //! `partnercast plan`
 
-use std::path::PathBuf;
+use std::{collections::BTreeSet, path::PathBuf};
 
 use chrono_tz::Tz;
 
 use super::{ConfigArgument, looking, say};
 use crate::{
-    domain::kernel::{
-        Error, Result,
-        clock::{UtcMs, utc},
+    domain::{
+        content::merge::authored,
+        kernel::{
+            Error, Result,
+            clock::{UtcMs, utc},
+        },
     },
     work::plan::{self, AHEAD_MAX, LeftOut, Planned, PlannedPromise, PlannedVariant, Shared, Since},
 };
@@ -64,10 +67,9 @@ pub async fn main(arguments: Arguments) -> Result<()> {
 
 fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
     let at = |ms: UtcMs| utc(ms).with_timezone(&zone).format("%Y-%m-%d %H:%M %Z").to_string();
-    // As most of its readers will see it, which the file alone does not tell.
-    let subject = issue.variants.iter().max_by_key(|variant| variant.readers).map(|variant| &variant.subject);
-    let subject = subject.or(issue.subject.as_ref());
-    let subject = subject.map(|subject| format!("  “{subject}”")).unwrap_or_default();
+    // Its theme: each partner's readers see a subject of their own.
+    let subject = issue.theme.as_ref().or(issue.subject.as_ref());
+    let subject = subject.map(|subject| format!("  “{}”", authored(subject))).unwrap_or_default();
     let mut lines = vec![format!("{}/{}{subject}  ({})", issue.newsletter, issue.date, issue.cadence)];
     match &issue.file {
         Some(file) => lines.push(format!("  file      {file}")),
@@ -76,25 +78,24 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
         ),
     }
     if let Some(state) = &issue.state {
-        let when = issue.freezes_ms.map(|ms| format!(", fixed {}", at(ms))).unwrap_or_default();
+        let when = issue.freezes_ms.map(|ms| format!(", frozen {}", at(ms))).unwrap_or_default();
         lines.push(format!("  state     {state}{when}: see the console or `partnercast explain`"));
         lines.extend(shared(issue));
         return lines;
     }
     if let Some(ms) = issue.freezes_ms {
-        lines.push(format!("  fixed     {}", at(ms)));
+        lines.push(format!("  frozen    {}", at(ms)));
     }
     if let (Some(first), Some(last)) = (issue.promises.first(), issue.promises.last()) {
-        let zones = match issue.promises.len() {
+        // Several partners share a zone, and the calendar may move one of them.
+        let zones: BTreeSet<&str> = issue.promises.iter().map(|promise| promise.zone.as_str()).collect();
+        let hours: BTreeSet<&str> = issue.promises.iter().map(|promise| &promise.local[11..]).collect();
+        let zones = match zones.len() {
             1 => first.zone.clone(),
             many => format!("{many} zones, from {} to {}", first.zone, last.zone),
         };
-        lines.push(format!(
-            "  leaves    {} to {}, at {} in {zones}",
-            at(first.due_ms),
-            at(last.due_ms),
-            &first.local[11..]
-        ));
+        let hour = if hours.len() == 1 { format!("at {} ", &first.local[11..]) } else { String::new() };
+        lines.push(format!("  leaves    {} to {}, {hour}in {zones}", at(first.due_ms), at(last.due_ms)));
     }
     lines.extend(instants(&issue.promises));
     for skipped in &issue.skipped {

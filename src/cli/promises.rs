@@ -2,7 +2,11 @@
 
 use super::{ConfigArgument, looking, say};
 use crate::{
-    domain::kernel::{Error, Locale, Result},
+    domain::{
+        content::finding::did_you_mean,
+        kernel::{Error, Locale, Result},
+    },
+    store::partners,
     work::{
         Context,
         kept::{self, Occurrence, Record},
@@ -47,6 +51,9 @@ pub async fn main(arguments: Arguments) -> Result<()> {
 
 async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
     let partner = arguments.partner.as_deref();
+    if let Some(slug) = partner {
+        known(ctx, slug).await?;
+    }
     let records = match &arguments.newsletter {
         Some(slug) => {
             let record = kept::newsletter(ctx, slug, partner).await?;
@@ -83,16 +90,36 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
     Ok(lines)
 }
 
+/// Refuses a partner that nobody knows: nothing would be found of it, which reads as nothing promised.
+async fn known(ctx: &Context, slug: &str) -> Result<()> {
+    let partners = partners::all_partners(&ctx.db).await?;
+    let slugs = || partners.iter().map(|partner| partner.slug.as_str());
+    if slugs().any(|known| known == slug) {
+        return Ok(());
+    }
+    Err(Error::not_found_but(format!("partner {slug}"), did_you_mean(slug, slugs())))
+}
+
 async fn note(ctx: &Context, arguments: &Arguments, records: &[Record]) -> Result<Vec<String>> {
     let locale = Locale::parse(&arguments.locale)?;
+    let languages = ctx.templates.languages();
+    if !languages.iter().any(|language| language == locale.language()) {
+        return Err(Error::invalid(format!(
+            "the note is not written in `{locale}`; {}",
+            did_you_mean(locale.language(), languages.iter().map(String::as_str))
+        )));
+    }
     let Some(record) = records.first() else { return Ok(Vec::new()) };
     let occurrence = kept::to_own_up_to(ctx, &record.newsletter, arguments.date.as_deref()).await?;
     let Some(occurrence) = occurrence else {
-        let what = arguments.date.as_ref().map_or_else(
-            || format!("a broken promise of {}", record.newsletter),
-            |date| format!("a promise of {} for {date}", record.newsletter),
-        );
-        return Err(Error::not_found(what));
+        return match &arguments.date {
+            Some(date) => Err(Error::not_found(format!("a promise of {} for {date}", record.newsletter))),
+            None if record.kept == 0 => Ok(vec![format!("{}: nothing is over yet", record.newsletter)]),
+            None => Ok(vec![format!(
+                "{}: every promise was kept, there is nothing to own up to",
+                record.newsletter
+            )]),
+        };
     };
     let text = kept::note(ctx, &record.title, &occurrence, &locale).ok_or_else(|| {
         Error::conflict(format!(

@@ -8,6 +8,7 @@ use super::{
 };
 use crate::{
     domain::{
+        content::Severity,
         kernel::{Error, Result, clock::utc},
         program::sequence::LeaveReason,
     },
@@ -77,6 +78,15 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
     let slug = arguments.sequence.as_deref();
     if let Some(dir) = &arguments.content {
         let edited = sync::read(&folder::read_now(dir)?, ctx.now_ms());
+        let errors: Vec<String> = edited
+            .findings
+            .iter()
+            .filter(|finding| finding.severity == Severity::Error)
+            .map(ToString::to_string)
+            .collect();
+        if !errors.is_empty() {
+            return Err(Error::invalid(errors.join("\n")));
+        }
         let effects = sequences::effects(ctx, &edited.library, slug).await?;
         if arguments.json {
             return json(&effects);

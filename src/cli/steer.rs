@@ -158,7 +158,7 @@ async fn question(db: &Db, lever: Lever, issue: &Issue, name: &str) -> Result<Op
             Ok(Some(format!("What has not left of {name} will never leave ({counts}).{rides} Cancel it?")))
         }
         Lever::ReturnToDraft => Ok(Some(format!(
-            "{name} is fixed anew from the content as it is now, and so is what shares mails with it; approvals are void. \
+            "{name} is frozen anew from the content as it is now, and so is what shares mails with it; approvals are void. \
              Return it to draft?"
         ))),
         Lever::Pause | Lever::Resume => Ok(None),

@@ -9,7 +9,7 @@ use chrono_tz::Tz;
 use icu_calendar::{Date, Gregorian};
 use icu_datetime::{
     FixedCalendarDateTimeFormatter, NoCalendarFormatter,
-    fieldsets::{E, MD, T, YMD, YMDE, zone::SpecificShort},
+    fieldsets::{E, MD, T, YM, YMD, YMDE, zone::SpecificShort},
 };
 use icu_decimal::DecimalFormatter;
 use icu_list::{ListFormatter, options::ListFormatterOptions};
@@ -45,6 +45,15 @@ impl Formats {
         match (formatter, gregorian(day)) {
             (Ok(formatter), Some(date)) => tidy(&formatter.format(&date).to_string()),
             _ => day.to_string(),
+        }
+    }
+
+    /// The month and its year: `January 2027`, `2027年1月`.
+    pub(super) fn month(&self, day: NaiveDate) -> String {
+        let formatter = FixedCalendarDateTimeFormatter::<Gregorian, _>::try_new((&self.0).into(), YM::long());
+        match (formatter, gregorian(day)) {
+            (Ok(formatter), Some(date)) => tidy(&formatter.format(&date).to_string()),
+            _ => day.format("%Y-%m").to_string(),
         }
     }
 

@@ -91,6 +91,16 @@ impl Strings {
         self.formats.date_time(at)
     }
 
+    /// The time of a day that was just named: `09:00`.
+    pub fn time(&self, time: NaiveTime) -> String {
+        self.formats.time(time)
+    }
+
+    /// The month of a day: `January 2027`.
+    pub fn month(&self, day: NaiveDate) -> String {
+        self.formats.month(day)
+    }
+
     /// A number: `12,345`.
     pub fn number(&self, number: u64) -> String {
         self.formats.number(number)

@@ -99,6 +99,50 @@ pub async fn page(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Considered
     .await
 }
 
+/// The texts of an issue, and how many get each.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct VariantCount {
+    /// The rendition.
+    pub rendition_id: String,
+    /// Whose readers.
+    pub partner_slug: String,
+    /// Their roles.
+    pub roles: String,
+    /// Their language.
+    pub locale: String,
+    /// The subject.
+    pub subject: String,
+    /// How many.
+    pub readers: i64,
+}
+
+/// The texts of an issue by partner and roles, with how many get each; at most 2,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn variants(db: &Db, issue_id: &str) -> Result<Vec<VariantCount>> {
+    db.all(
+        "SELECT r.id AS rendition_id, r.partner_slug, r.roles, r.locale, r.subject, n.readers
+         FROM (SELECT rendition_id, COUNT(*) AS readers FROM audience_decision
+               WHERE issue_id = $1 AND included GROUP BY rendition_id) n
+         JOIN rendition r ON r.id = n.rendition_id
+         ORDER BY r.partner_slug, r.roles, r.locale, r.id LIMIT 2000",
+        args![issue_id],
+    )
+    .await
+}
+
+/// How many were considered for an issue and are left out.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn left_out_count(db: &Db, issue_id: &str) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .opt("SELECT COUNT(*) FROM audience_decision WHERE issue_id = $1 AND NOT included", args![issue_id])
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
 /// Somebody considered for an issue, as it is listed.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Listed {

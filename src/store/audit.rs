@@ -38,3 +38,15 @@ pub async fn last_ms(db: &Db, action: &str, subject: &str, since_ms: UtcMs) -> R
         .await?;
     Ok(row.and_then(|(at_ms,)| at_ms))
 }
+
+/// By whom and with which detail `action` was last done to `subject` since `since_ms`; none where it was not.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn last(db: &Db, action: &str, subject: &str, since_ms: UtcMs) -> Result<Option<(String, String)>> {
+    db.opt(
+        "SELECT actor, detail FROM audit WHERE id >= $1 AND action = $2 AND subject = $3 ORDER BY id DESC LIMIT 1",
+        args![EventId::since(since_ms).to_string(), action, subject],
+    )
+    .await
+}

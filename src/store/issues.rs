@@ -229,6 +229,22 @@ pub async fn under_way_before(db: &Db, id: &str, now_ms: UtcMs) -> Result<Option
     .await
 }
 
+/// The latest issue of the same newsletter that is promised for a later date and has left already.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn overtaken_by(db: &Db, id: &str) -> Result<Option<Issue>> {
+    db.opt(
+        "SELECT l.id, l.newsletter, l.nominal_date, l.title, l.content_hash, l.state, l.control, l.held_because,
+             l.paused_because, l.on_time_ms, l.frozen_ms, l.approved_by, l.approved_ms, l.approvals_needed,
+             l.released_ms, l.done_ms
+         FROM issue i JOIN issue l ON l.newsletter = i.newsletter AND l.nominal_date > i.nominal_date
+         WHERE i.id = $1 AND l.released_ms IS NOT NULL ORDER BY l.nominal_date DESC LIMIT 1",
+        args![id],
+    )
+    .await
+}
+
 /// Issues, latest promise first, at most 200.
 ///
 /// # Errors

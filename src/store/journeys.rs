@@ -102,6 +102,32 @@ pub async fn ended(db: &Db, sequence: &str, rows: i64) -> Result<Vec<Traveller>>
     .await
 }
 
+/// A step that somebody had.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Had {
+    /// Its name.
+    pub step: String,
+    /// `sent` or `skipped`.
+    pub outcome: String,
+    /// Why it was passed over.
+    pub because: String,
+    /// When.
+    pub at_ms: UtcMs,
+}
+
+/// The steps that somebody had, in order.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn path(db: &Db, sequence: &str, enrolment: &str) -> Result<Vec<Had>> {
+    db.all(
+        "SELECT s.step, s.outcome, s.because, s.at_ms FROM enrolment_step s JOIN enrolment e ON e.id = s.enrolment_id
+         WHERE e.sequence = $1 AND e.id = $2 ORDER BY s.no, s.step LIMIT 1000",
+        args![sequence, enrolment],
+    )
+    .await
+}
+
 /// Where people inside `sequence` are, by key: at most `rows` behind `after`, each with the step that comes next.
 ///
 /// # Errors

@@ -53,6 +53,16 @@ pub async fn close(tx: &mut Tx, id_hash: &str) -> Result<()> {
     tx.run("DELETE FROM session WHERE id_hash = $1", args![id_hash]).await.map(|_| ())
 }
 
+/// Whether a token was used up.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn is_used(db: &Db, token_hash: &str) -> Result<bool> {
+    let row: Option<(i64,)> =
+        db.opt("SELECT used_ms FROM used_token WHERE hash = $1", args![token_hash]).await?;
+    Ok(row.is_some())
+}
+
 /// Uses up a token; false if it was used before.
 ///
 /// # Errors

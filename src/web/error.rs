@@ -17,6 +17,7 @@ use super::{
     public::problem,
     respond::Shown,
     throttle::Wait,
+    view::with_code,
 };
 use crate::{
     domain::kernel::{Error, Kind},
@@ -69,7 +70,7 @@ impl Problem {
 
     /// The asker must sign in first.
     pub fn sign_in() -> Self {
-        let text = "Sign in first: `partnercast sign-in` prints a link that works once, for ten minutes.";
+        let text = "Sign in first, then do it again: nothing was changed.";
         Self { status: StatusCode::UNAUTHORIZED, error: Error::denied(text), wait: None }
     }
 }
@@ -98,6 +99,8 @@ pub struct View {
     pub title: String,
     /// What to do.
     pub text: String,
+    /// The same as HTML.
+    pub text_html: String,
     /// The number in the log.
     pub id: String,
     /// Where to go from here.
@@ -124,13 +127,18 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
     }
     let id = problem_id(&ctx);
     let text = explain(status, carried.as_ref().map(|carried| &carried.0.error), &id, path);
+    let (back, label) = match status {
+        StatusCode::UNAUTHORIZED => ("/console/sign-in", "Sign in"),
+        _ => ("/console", "To the overview"),
+    };
     let view = View {
         status: status.to_string(),
         title: title(status).to_owned(),
+        text_html: with_code(&text),
         text,
         id,
-        back: path.starts_with("/console/").then(|| "/console".to_owned()),
-        back_label: "To the overview".to_owned(),
+        back: path.starts_with("/console").then(|| back.to_owned()),
+        back_label: label.to_owned(),
     };
     let mut shown = if wants_json {
         document(status, &view)
@@ -224,7 +232,7 @@ fn title(status: StatusCode) -> &'static str {
 }
 
 /// Programs say that they want JSON; browsers ask for HTML first.
-fn prefers_json(accept: Option<&HeaderValue>) -> bool {
+pub fn prefers_json(accept: Option<&HeaderValue>) -> bool {
     let accept = accept.and_then(|value| value.to_str().ok()).unwrap_or_default();
     let at = |kind: &str| accept.find(kind).unwrap_or(usize::MAX);
     at("application/json").min(at("application/problem+json")) < at("text/html")
@@ -238,6 +246,7 @@ impl View {
             status: "404 Not Found".into(),
             title: "There is nothing here".into(),
             text: "This link was not found.".into(),
+            text_html: "This link was not found.".into(),
             id: "5b1f0c2d9a77e340".into(),
             back: Some("/console".into()),
             back_label: "To the overview".into(),

@@ -55,6 +55,10 @@ pub struct Frame {
     pub demo: bool,
     /// The vendor's name.
     pub vendor: String,
+    /// Whether the page is the vendor's towards others, and says so instead of naming the program.
+    pub is_vendors: bool,
+    /// Who is signed in to the console.
+    pub who: Option<String>,
     /// Where live parts come from.
     pub poll: Option<String>,
     /// How often.
@@ -72,12 +76,14 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 7] = [
+const CONSOLE: [(&str, &str); 9] = [
     ("Overview", "/console"),
     ("Promises", "/console/promises"),
     ("Leads", "/console/leads"),
     ("Partners", "/console/partners"),
     ("Content", "/console/content"),
+    ("Sequences", "/console/sequences"),
+    ("Messages", "/console/messages"),
     ("Dead letters", "/console/dead-letters"),
     ("Do not send", "/console/suppressions"),
 ];
@@ -126,6 +132,8 @@ impl Frame {
             now: Moment::full(now_ms, zone),
             demo: ctx.settings.demo,
             vendor,
+            is_vendors: false,
+            who: WHO.try_with(Clone::clone).ok().flatten(),
             poll: None,
             every_ms: 2_000,
         }
@@ -139,6 +147,13 @@ impl Frame {
         self
     }
 
+    /// In the vendor's name, for people who need not know the program.
+    #[must_use]
+    pub fn of_vendor(mut self) -> Self {
+        self.is_vendors = true;
+        self
+    }
+
     /// With live parts from `path`, asked for every `every_ms`.
     #[must_use]
     pub fn live(mut self, path: impl Into<String>, every_ms: u32) -> Self {
@@ -146,6 +161,17 @@ impl Frame {
         self.every_ms = every_ms;
         self
     }
+}
+
+tokio::task_local! {
+    /// Who asked for the page that is being made. Every page of the console says it, and none of them needs it otherwise: so
+    /// the door, which knows it, lays it here.
+    static WHO: Option<String>;
+}
+
+/// Makes a page that says who is signed in.
+pub async fn seen_by<T>(who: Option<String>, page: impl Future<Output = T>) -> T {
+    WHO.scope(who, page).await
 }
 
 /// The vendor's name and zone; UTC while there is no content.
@@ -197,6 +223,8 @@ impl Frame {
             now: Moment::full(1_799_744_700_000, chrono_tz::Europe::Oslo),
             demo: true,
             vendor: "Brackenfold".into(),
+            is_vendors: false,
+            who: (area == Area::Console).then(|| "Nina Berg".to_owned()),
             poll: None,
             every_ms: 2_000,
         }

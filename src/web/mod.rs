@@ -32,6 +32,8 @@ mod router_tests;
 #[cfg(test)]
 mod server_tests;
 #[cfg(test)]
+mod signin_tests;
+#[cfg(test)]
 mod site_tests;
 #[cfg(test)]
 mod tests;

@@ -165,7 +165,7 @@ fn console_routes() -> Routes {
         .route("/console/issues/{id}/live.json", get(console::issue::live))
         .route("/console/issues/{id}/people/{contact}", get(console::person::page))
         .route("/console/issues/{id}/tests", post(console::issue::test))
-        .route("/console/issues/{id}/{action}", post(console::issue::steer))
+        .route("/console/issues/{id}/{action}", post(console::levers::steer))
         .route("/console/issues/{id}/deliveries/{delivery}/again", post(console::issue::send_again))
         .route("/console/audience/{newsletter}/{date}", get(console::audience::page))
         .route("/console/promises", get(console::promises::list))

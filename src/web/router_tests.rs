@@ -1,10 +1,6 @@
 //! The router's manners, in process: headers on every answer, who may change something, what is not there.
 
-use axum::{
-    body::Body,
-    http::{Method, Request, StatusCode},
-};
-use tower::ServiceExt as _;
+use axum::http::{Method, StatusCode};
 
 use super::site_tests::{EVE_MS, site};
 use crate::{
@@ -14,7 +10,6 @@ use crate::{
     },
     store::issues,
     work::{
-        signin,
         tokens::{MailToken, sha256_hex},
         track,
     },
@@ -228,40 +223,6 @@ async fn a_form_with_faults_comes_back_with_what_was_typed() {
     assert!(thanks.body.contains("Thank you, Ana.") && thanks.header("cache-control") == "no-store");
     let large = format!("message={}", "x".repeat(70_000));
     assert_eq!(site.post(path, &large).await.status, StatusCode::PAYLOAD_TOO_LARGE);
-}
-
-#[tokio::test]
-async fn the_console_opens_to_this_machine_or_to_those_signed_in() {
-    let open = site(|_| ()).await;
-    assert_eq!(open.get("/console").await.status, StatusCode::OK);
-    let mut request =
-        Request::builder().uri("/console").header("host", "evil.example").body(Body::empty()).unwrap();
-    request.extensions_mut().clear();
-    let rebound = open.router.clone().oneshot(request).await.unwrap();
-    assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
-
-    let closed = site(|settings| {
-        settings.console_open = false;
-        settings.demo = false;
-    })
-    .await;
-    for path in ["/console", "/console/leads", "/console/content", "/console/live.json"] {
-        assert_eq!(closed.get(path).await.status, StatusCode::UNAUTHORIZED, "{path}");
-    }
-    assert_eq!(closed.get("/inbox").await.status, StatusCode::NOT_FOUND, "no inbox outside the demo");
-    assert_eq!(closed.get("/").await.header("location"), "/console");
-    let link = signin::console_path(&closed.ctx.keys, &*closed.ctx.random, closed.ctx.clock.wall_ms(), None);
-    assert_eq!(closed.get(&link).await.status, StatusCode::OK, "a scanner's GET uses nothing up");
-    let entered = closed.post(&link, "").await;
-    assert_eq!(entered.status, StatusCode::SEE_OTHER);
-    let cookie = entered.header("set-cookie").to_owned();
-    for part in ["__Host-console=", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"] {
-        assert!(cookie.contains(part), "{cookie}");
-    }
-    let cookie = cookie.split(';').next().unwrap();
-    let inside = closed.ask(Method::GET, "/console", &[("cookie", cookie)], "").await;
-    assert_eq!(inside.status, StatusCode::OK);
-    assert_eq!(closed.post(&link, "").await.status, StatusCode::NOT_FOUND, "once");
 }
 
 #[tokio::test]

@@ -91,6 +91,7 @@ fn every_page_renders_with_every_sample() {
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
     samples.app("overview", "console/overview", Area::Console, &console::overview::View::sample());
     samples.app("issue", "console/issue", Area::Console, &console::issue::View::sample());
+    samples.app("returned", "console/returned", Area::Console, &console::levers::ReturnedView::sample());
     samples.app("person", "console/person", Area::Console, &console::person::View::sample());
     for empty in [false, true] {
         samples.app(

@@ -1,16 +1,23 @@
 //! Whoever may approve is told that an issue waits, reminded when half of the time is gone, and told when it is late.
 
+use std::collections::BTreeSet;
+
 use super::{
     context::Context,
     notices::{self, StaffNotice, Words},
 };
 use crate::{
     domain::{
-        content::vendor::{Duty, Staff, Vendor},
+        content::{
+            self, Asset,
+            kinds::Newsletter,
+            merge::authored,
+            vendor::{Duty, Staff, Vendor},
+        },
         kernel::{Result, clock::utc},
         program::issue::Urging,
     },
-    store::approvals::{self, Waiting},
+    store::approvals::{self, Approval, Waiting},
 };
 
 /// Tells whoever should be told by now, each thing once.
@@ -26,22 +33,23 @@ pub(super) async fn urge(ctx: &Context) -> Result<()> {
         if urging.number() <= issue.approval_asked {
             continue;
         }
-        let escalate_to = library
-            .newsletters()
-            .find(|(asset, _)| asset.slug() == issue.newsletter)
-            .and_then(|(_, newsletter)| newsletter.escalate_to.clone())
-            .filter(|_| urging == Urging::Late);
+        let letter = library.newsletters().find(|(asset, _)| asset.slug() == issue.newsletter);
+        let escalate_to = letter
+            .and_then(|(_, newsletter)| newsletter.escalate_to.as_ref())
+            .filter(|_| urging == Urging::Late)
+            .and_then(|address| vendor.member(address.as_str()));
         let given = approvals::of_issue(&ctx.db, &issue.id).await?;
-        let may = vendor.staff.iter().filter(|member| {
-            member.may.contains(&Duty::Approve)
-                && !given.iter().any(|it| member.email.as_str().eq_ignore_ascii_case(&it.approver))
+        let may = vendor.staff.iter().filter(|member| member.may.contains(&Duty::Approve));
+        let mut told = BTreeSet::new();
+        // Each once, and nobody who has said yes already.
+        let people = may.chain(escalate_to).filter(|member| {
+            let said_yes = given.iter().any(|it| member.email.as_str().eq_ignore_ascii_case(&it.approver));
+            !said_yes && told.insert(member.email.as_str())
         });
-        let also = escalate_to.and_then(|address| vendor.member(address.as_str()));
-        let mut people: Vec<&Staff> = may.chain(also).collect();
-        people.dedup_by(|a, b| a.email == b.email);
+        let asking = Asking { vendor, issue: &issue, letter, given: &given, urging };
         let mut mails = Vec::new();
         for member in people {
-            mails.push(notices::compose_for_staff(ctx, &notice(vendor, &issue, urging, member))?);
+            mails.push(notices::compose_for_staff(ctx, &asking.notice(member))?);
         }
         let mut tx = ctx.db.begin().await?;
         if approvals::asked(&mut tx, &issue.id, urging.number()).await? {
@@ -55,41 +63,97 @@ pub(super) async fn urge(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-fn notice<'a>(vendor: &Vendor, issue: &Waiting, urging: Urging, to: &'a Staff) -> StaffNotice<'a> {
-    let name = format!("{} of {}", issue.newsletter, issue.nominal_date);
-    let due =
-        utc(issue.first_due_ms).with_timezone(&vendor.zone).format("%a %-d %b %Y, %H:%M %Z").to_string();
-    let (subject, heading) = match urging {
-        Urging::Asked => (format!("{name} waits for your approval"), "An issue waits for your approval"),
-        Urging::Reminded => (format!("{name} still waits for your approval"), "An issue still waits"),
-        Urging::Late => (format!("{name} is late: nobody approved it"), "An issue is late"),
-    };
-    let when = match urging {
-        Urging::Late => format!(
-            "Its first hour, {due}, has come, and it has not been approved. It leaves as soon as it is."
-        ),
-        _ => format!("Its first hour is {due}. What is approved by then leaves in time."),
-    };
-    let mut facts = vec![
-        ("Issue".to_owned(), issue.title.clone()),
-        ("Goes to".to_owned(), format!("{} people", issue.recipients)),
-    ];
-    if issue.approvals_needed > 1 {
-        facts.push(("Needs".to_owned(), format!("{} different people", issue.approvals_needed)));
+/// What is asked about an issue that waits.
+struct Asking<'a> {
+    vendor: &'a Vendor,
+    issue: &'a Waiting,
+    letter: Option<(&'a Asset, &'a Newsletter)>,
+    given: &'a [Approval],
+    urging: Urging,
+}
+
+impl<'a> Asking<'a> {
+    /// The subject and the heading.
+    fn heads(&self) -> (String, &'static str) {
+        let issue = self.issue;
+        let title = self.letter.map_or(issue.newsletter.as_str(), |(asset, _)| asset.front.title.as_str());
+        let name = format!("{} of {}", authored(title), issue.nominal_date);
+        match (self.urging, self.missing()) {
+            // Nobody was late: it would have left by itself, had nothing held it.
+            (Urging::Late, _) if self.is_automatic() => {
+                (format!("The time of {name} has passed: shall it still go?"), "Its time has passed")
+            }
+            (Urging::Late, Some(more)) => {
+                (format!("{name} is late: it waits for {more}"), "An issue is late")
+            }
+            (Urging::Late, None) => (format!("{name} is late: nobody approved it"), "An issue is late"),
+            (_, Some(more)) => (format!("{name} waits for {more}"), "An issue waits for one more person"),
+            (Urging::Reminded, None) => {
+                (format!("{name} still waits for your approval"), "An issue still waits")
+            }
+            (Urging::Asked, None) => {
+                (format!("{name} waits for your approval"), "An issue waits for your approval")
+            }
+        }
     }
-    if let Some(why) = &issue.held_because {
-        facts.push(("Held because".to_owned(), why.clone()));
+
+    /// Whether it would leave by itself, had nothing held it.
+    fn is_automatic(&self) -> bool {
+        let is = |(_, letter): (&Asset, &Newsletter)| letter.approval == content::kinds::Approval::Automatic;
+        self.issue.held_because.is_some() && self.letter.is_some_and(is)
     }
-    StaffNotice {
-        source: format!("approval:{}:{}:{}", issue.id, issue.frozen_ms, urging.number()),
-        to,
-        words: Words {
-            subject,
-            heading: heading.to_owned(),
-            paragraphs: vec![when],
-            facts,
-            button: ("See the issue".to_owned(), format!("/console/issues/{}", issue.id)),
-            why: "You may approve issues, or are told when an approval is late.".to_owned(),
-        },
+
+    /// `1 more approval`, where some but not all who must have approved it.
+    fn missing(&self) -> Option<String> {
+        let given = i64::try_from(self.given.len()).unwrap_or(i64::MAX);
+        let more = self.issue.approvals_needed - given;
+        (given > 0 && more > 0)
+            .then(|| format!("{more} more {}", if more == 1 { "approval" } else { "approvals" }))
+    }
+
+    fn notice(&self, to: &'a Staff) -> StaffNotice<'a> {
+        let issue = self.issue;
+        let due = utc(issue.first_due_ms)
+            .with_timezone(&self.vendor.zone)
+            .format("%a %-d %b %Y, %H:%M %Z")
+            .to_string();
+        let (subject, heading) = self.heads();
+        let when = match self.urging {
+            Urging::Late if self.is_automatic() => format!(
+                "Its first hour, {due}, passed before it could leave by itself. Approve it, and it leaves at once; cancel it, \
+                 and it does not leave at all."
+            ),
+            Urging::Late => format!(
+                "Its first hour, {due}, has come, and it has not been approved. It leaves as soon as it is."
+            ),
+            _ => format!("Its first hour is {due}. What is approved by then leaves in time."),
+        };
+        let mut facts = vec![
+            ("Issue".to_owned(), authored(&issue.title)),
+            ("Goes to".to_owned(), format!("{} people", issue.recipients)),
+        ];
+        if issue.approvals_needed > 1 {
+            facts.push(("Needs".to_owned(), format!("{} different people", issue.approvals_needed)));
+        }
+        if !self.given.is_empty() {
+            let who: Vec<&str> = self.given.iter().map(|approval| approval.approver.as_str()).collect();
+            facts.push(("Approved by".to_owned(), who.join(", ")));
+        }
+        if let Some(why) = &issue.held_because {
+            facts.push(("Held because".to_owned(), why.clone()));
+        }
+        StaffNotice {
+            source: format!("approval:{}:{}:{}", issue.id, issue.frozen_ms, self.urging.number()),
+            sender: self.letter.and_then(|(_, letter)| letter.sender.as_ref()).map(|sender| sender.as_str()),
+            to,
+            words: Words {
+                subject,
+                heading: heading.to_owned(),
+                paragraphs: vec![when],
+                facts,
+                button: ("See the issue".to_owned(), format!("/console/issues/{}", issue.id)),
+                why: "You may approve issues, or are told when an approval is late.".to_owned(),
+            },
+        }
     }
 }

@@ -10,6 +10,13 @@ use crate::{
     store::{Tx, approvals, audit, digests, freezing, issues, outbox},
 };
 
+/// How far back it is known where an issue went that was returned to draft.
+const RETURNED_MS: i64 = 400 * DAY_MS;
+/// What the audit calls it.
+const RETURN_TO_DRAFT: &str = "return-to-draft";
+/// What `may_approve` stands for, beside approving itself.
+const DUTY: &str = "`may = [\"approve\"]` under [[staff]] in vendor.toml says who may";
+
 /// What came of an approval.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Approved {
@@ -26,11 +33,7 @@ pub enum Approved {
 /// `Denied` for somebody who may not; `Conflict` if the content is another one by now, the issue no longer waits for
 /// approval, or they have approved it before.
 pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &str) -> Result<Approved> {
-    if !may_approve(ctx, actor) {
-        return Err(Error::denied(format!(
-            "{actor} may not approve issues; `may = [\"approve\"]` under [[staff]] in vendor.toml says who may"
-        )));
-    }
+    allowed(ctx, actor, "approve issues")?;
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
     let Some(count) = approvals::give(&mut tx, issue_id, content_hash, actor, now_ms).await? else {
@@ -60,12 +63,14 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
 }
 
 /// Takes an issue back to draft of which nothing was started, whether it waits for approval or for its hour: it is fixed anew
-/// from the content as it is now, and approvals are void. What shares mails with it
-/// returns with it.
+/// from the content as it is now, and approvals are void. What shares mails with it returns with
+/// it.
 ///
 /// # Errors
-/// `Conflict` if something of it, or of what shares mails with it, was started, or it is over.
+/// `Denied` for somebody who may not approve; `Conflict` if something of it, or of what shares mails with it, was started, or
+/// it is over.
 pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    allowed(ctx, actor, "take an issue back to draft")?;
     let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
         return Err(Error::not_found("this issue"));
     };
@@ -91,8 +96,8 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
         }
     }
     let detail = format!("{}/{} {}", issue.newsletter, issue.nominal_date, issue.content_hash);
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, "return-to-draft", issue_id, &detail).await?;
-    returned(ctx, &mut tx, &beside, actor, &issue).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, RETURN_TO_DRAFT, issue_id, &detail).await?;
+    returned_with(ctx, &mut tx, &beside, actor, &issue).await?;
     // From here on nothing more is started. What is broken off now waits for approval, and may be taken back again.
     tx.commit().await?;
     for id in &all {
@@ -124,7 +129,7 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
 }
 
 /// Records that issues went back to draft because `issue`, which shared mails with them, did or was cancelled.
-async fn returned(
+async fn returned_with(
     ctx: &Context,
     tx: &mut Tx,
     beside: &[String],
@@ -133,9 +138,57 @@ async fn returned(
 ) -> Result<()> {
     let detail = format!("it shared mails with {}/{}", issue.newsletter, issue.nominal_date);
     for other in beside {
-        audit::record(tx, ctx.now_ms(), &*ctx.random, actor, "return-to-draft", other, &detail).await?;
+        audit::record(tx, ctx.now_ms(), &*ctx.random, actor, RETURN_TO_DRAFT, other, &detail).await?;
     }
     Ok(())
+}
+
+/// An issue that was returned to draft.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Returned {
+    /// By whom.
+    pub by: String,
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The promised date.
+    pub date: String,
+    /// The issue that was frozen for that date since.
+    pub now: Option<String>,
+}
+
+/// What became of an issue that is gone because it was returned to draft; none if it never was. Mails and other pages still
+/// lead to it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn returned(ctx: &Context, issue_id: &str) -> Result<Option<Returned>> {
+    let since_ms = ctx.now_ms() - RETURNED_MS;
+    let Some((by, detail)) = audit::last(&ctx.db, RETURN_TO_DRAFT, issue_id, since_ms).await? else {
+        return Ok(None);
+    };
+    let name = detail.split(' ').next().unwrap_or_default();
+    let Some((newsletter, date)) = name.split_once('/') else { return Ok(None) };
+    let now = issues::named(&ctx.db, None, Some(newsletter), Some(date)).await?.pop();
+    Ok(Some(Returned {
+        by,
+        newsletter: newsletter.to_owned(),
+        date: date.to_owned(),
+        now: now.map(|issue| issue.id),
+    }))
+}
+
+/// Refuses those who may not approve: what they may not send, they may not take back either.
+fn allowed(ctx: &Context, actor: &str, what: &str) -> Result<()> {
+    if may_approve(ctx, actor) {
+        Ok(())
+    } else {
+        Err(Error::denied(format!("{actor} may not {what}; {DUTY}")))
+    }
+}
+
+/// Whether resuming the issue is for those who may approve: it was paused so that somebody reads why.
+pub fn resuming_approves(issue: &issues::Issue) -> bool {
+    issue.control == "paused" && issue.paused_because.is_some()
 }
 
 /// Whether `actor` may approve issues: the operator may, and of the staff whoever vendor.toml says.
@@ -159,8 +212,14 @@ pub async fn pause(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// Goes on with a paused issue.
 ///
 /// # Errors
-/// `Conflict` if it runs, is cancelled or done already.
+/// `Denied` for somebody who may not approve, where it was paused for a reason that somebody must read; `Conflict` if it
+/// runs, is cancelled or done already.
 pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    if let Some(issue) = issues::issue(&ctx.db, issue_id).await?
+        && resuming_approves(&issue)
+    {
+        allowed(ctx, actor, "resume an issue that was paused for a reason")?;
+    }
     control(ctx, issue_id, "running", "resume", actor).await
 }
 
@@ -168,8 +227,9 @@ pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// shares mails with it goes back to draft and is fixed anew without it; later, what rides in another mail leaves with it.
 ///
 /// # Errors
-/// `Conflict` if it is cancelled or done already.
+/// `Denied` for somebody who may not approve; `Conflict` if it is cancelled or done already.
 pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
+    allowed(ctx, actor, "cancel an issue")?;
     control(ctx, issue_id, "cancelled", "cancel", actor).await
 }
 
@@ -217,7 +277,7 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
     let dissolved = digest.zip(beside);
     if let Some((digest, beside)) = &dissolved {
         digests::dissolve(&mut tx, digest, beside, ctx.now_ms()).await?;
-        returned(ctx, &mut tx, beside, actor, &issue).await?;
+        returned_with(ctx, &mut tx, beside, actor, &issue).await?;
     }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();

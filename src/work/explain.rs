@@ -353,16 +353,16 @@ fn never_considered(issue: &Issue, person: Option<&Known>, asked: &str, has_deli
              by `partnercast import`"
         ),
         Some(known) if !known.active => format!(
-            "{} was not in the roster when the audience of this issue was fixed, so nothing was decided about them",
+            "{} was not in the roster when the audience of this issue was frozen, so nothing was decided about them",
             known.name
         ),
         Some(known) if known.updated_ms > issue.frozen_ms => format!(
-            "{} came into the roster, or was changed in it, after the audience of this issue was fixed, so they were not \
+            "{} came into the roster, or was changed in it, after the audience of this issue was frozen, so they were not \
              considered; the next issue does",
             known.name
         ),
         Some(known) => {
-            format!("{} was not among the people when the audience of this issue was fixed", known.name)
+            format!("{} was not among the people when the audience of this issue was frozen", known.name)
         }
     }
 }

@@ -95,6 +95,8 @@ impl Ready {
 pub struct StaffNotice<'a> {
     /// What makes it, and makes it once: such as `approval:iss_…`.
     pub source: String,
+    /// Name of the `[sender.*]` of vendor.toml that it is about; the first one without.
+    pub sender: Option<&'a str>,
     /// To whom.
     pub to: &'a Staff,
     /// What it says.
@@ -110,8 +112,10 @@ pub fn compose_for_staff(ctx: &Context, notice: &StaffNotice<'_>) -> Result<Read
     let mut slots = SlotTable::default();
     let base = slots.marker(Slot::BaseUrl);
     let vendor = library.vendor.as_ref().ok_or_else(no_content)?;
-    let sender =
-        vendor.senders.values().next().ok_or_else(|| Error::invalid("vendor.toml has no [sender.*]"))?;
+    let named = notice.sender.and_then(|name| vendor.senders.get(name));
+    let sender = named
+        .or_else(|| vendor.senders.values().next())
+        .ok_or_else(|| Error::invalid("vendor.toml has no [sender.*]"))?;
     let locale = Locale::en();
     let vendor_wears = (vendor_brand(vendor, &media, &base), vendor.primary, vendor.accent);
     let input = input(&notice.words, &locale, &base, None, vendor_wears, Vec::new(), slots);

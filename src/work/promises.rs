@@ -174,10 +174,10 @@ pub(super) async fn watch(
         let (enter_ms, because) = match written {
             None => (span.first_ms - freeze_ms, "nothing was written for this date".to_owned()),
             Some((asset, _)) => {
-                let fault = faults.get(&date).map(|fault| format!("it could not be fixed: {fault}"));
+                let fault = faults.get(&date).map(|fault| format!("it could not be frozen: {fault}"));
                 let stored_ms = contents::first_stored_ms(&ctx.db, &asset.path).await?;
                 let late = stored_ms.is_some_and(|stored_ms| stored_ms > span.last_ms);
-                let why = if late { "it was written after its time" } else { "it was not fixed in time" };
+                let why = if late { "it was written after its time" } else { "it was not frozen in time" };
                 (span.first_ms, fault.unwrap_or_else(|| why.to_owned()))
             }
         };

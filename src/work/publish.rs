@@ -288,7 +288,7 @@ fn misfire(
         (CatchUp::None, _) => return Misfire::GivenUp { because: NO_CATCH_UP.to_owned() },
         (CatchUp::Latest, Some((_, later))) => {
             let because = format!(
-                "its time passed before it could be fixed, and of several such issues only the latest is sent: {}",
+                "its time passed before it could be frozen, and of several such issues only the latest is sent: {}",
                 later.date
             );
             return Misfire::GivenUp { because };

@@ -13,6 +13,7 @@ use super::{
     tokens::sha256_hex,
 };
 use crate::{
+    domain::content::merge::percent_encoded,
     domain::kernel::{
         EmailAddress, Error, Random, Result,
         clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
@@ -63,26 +64,55 @@ fn expired() -> Error {
     )
 }
 
+/// A page of the console to return to after signing in, as an address says it: anybody may have written that, so it must be
+/// a path of the console's own, and none that signs in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReturnTo(String);
+
+impl ReturnTo {
+    /// Longest such path.
+    const MAX: usize = 500;
+
+    /// Reads one; none where it is no page of the console.
+    pub fn parse(text: &str) -> Option<Self> {
+        let rest = text.strip_prefix("/console")?;
+        let path = rest.split(['?', '#']).next().unwrap_or_default();
+        let is_whole_name = rest.is_empty() || rest.starts_with(['/', '?']);
+        // Browsers read a backslash as a slash, and leave out line breaks.
+        let is_plain = text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\');
+        let goes_up = path.split('/').any(|part| matches!(part, "." | "..")) || path.contains("//");
+        let fits = is_whole_name && is_plain && !goes_up && text.len() <= Self::MAX;
+        (fits && !path.starts_with("/sign-")).then(|| Self(text.to_owned()))
+    }
+
+    /// The path, with what stands after a question mark.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// `path` with this as its query.
+    pub fn after(&self, path: &str) -> String {
+        format!("{path}?to={}", percent_encoded(&self.0))
+    }
+}
+
+/// Whether the link with this token would sign somebody in, which changes nothing.
+///
+/// # Errors
+/// `NotFound` if it was used, has expired, is not ours, or is of nobody among the staff; else those of the store.
+pub async fn look(ctx: &Context, token: &str) -> Result<()> {
+    subject_of(ctx, token)?;
+    let used = sessions::is_used(&ctx.db, &sha256_hex(token.as_bytes())).await?;
+    if used { Err(expired()) } else { Ok(()) }
+}
+
 /// Uses up a sign-in link and returns the cookie of the new session.
 ///
 /// # Errors
 /// `NotFound` if it was used, has expired, is not ours, or is somebody's who is no longer among the staff.
 pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
-    let payload: [u8; LINK_BYTES] = ctx.keys.verify(Purpose::SignIn, token)?;
-    let mut until = [0; 8];
-    until.copy_from_slice(&payload[..8]);
     let wall_ms = ctx.clock.wall_ms();
-    if i64::from_be_bytes(until) < wall_ms {
-        return Err(expired());
-    }
-    let subject = if payload[24..] == [0; 16] {
-        OPERATOR.to_owned()
-    } else {
-        let library = ctx.library();
-        let mut staff = library.vendor.iter().flat_map(|vendor| &vendor.staff);
-        let member = staff.find(|member| of_address(member.email.as_str()) == payload[24..]);
-        member.ok_or_else(expired)?.email.as_str().to_lowercase()
-    };
+    let subject = subject_of(ctx, token)?;
     let cookie = new_cookie(ctx);
     let mut tx = ctx.db.begin().await?;
     if !sessions::use_up(&mut tx, &sha256_hex(token.as_bytes()), wall_ms).await? {
@@ -95,21 +125,40 @@ pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
     Ok(cookie)
 }
 
-/// Mails a sign-in link to the member of staff with this address. Whoever asks learns nothing: an address of nobody's is
-/// answered alike.
+/// Whom a link signs in, whether or not it was used.
+fn subject_of(ctx: &Context, token: &str) -> Result<String> {
+    let payload: [u8; LINK_BYTES] = ctx.keys.verify(Purpose::SignIn, token)?;
+    let mut until = [0; 8];
+    until.copy_from_slice(&payload[..8]);
+    if i64::from_be_bytes(until) < ctx.clock.wall_ms() {
+        return Err(expired());
+    }
+    if payload[24..] == [0; 16] {
+        return Ok(OPERATOR.to_owned());
+    }
+    let library = ctx.library();
+    let mut staff = library.vendor.iter().flat_map(|vendor| &vendor.staff);
+    let member = staff.find(|member| of_address(member.email.as_str()) == payload[24..]);
+    Ok(member.ok_or_else(expired)?.email.as_str().to_lowercase())
+}
+
+/// Mails a sign-in link to the member of staff with this address, which leads on to the page that they asked for. Whoever asks
+/// learns nothing: an address of nobody's is answered alike.
 ///
 /// # Errors
 /// Those of the store, and of content without a sender.
-pub async fn send_link(ctx: &Context, address: &str) -> Result<()> {
+pub async fn send_link(ctx: &Context, address: &str, to: Option<&ReturnTo>) -> Result<()> {
     let library = ctx.library();
     let member = library.vendor.as_ref().and_then(|vendor| vendor.member(address.trim()));
     let Some(member) = member else { return Ok(()) };
     let path = console_path(&ctx.keys, &*ctx.random, ctx.clock.wall_ms(), Some(&member.email));
     let made = sha256_hex(path.as_bytes());
+    let path = to.map_or_else(|| path.clone(), |to| to.after(&path));
     let mail = notices::compose_for_staff(
         ctx,
         &StaffNotice {
             source: format!("sign-in:{}", &made[..16]),
+            sender: None,
             to: member,
             words: Words {
             subject: "Your link to the console".to_owned(),
@@ -196,4 +245,37 @@ fn new_cookie(ctx: &Context) -> String {
     let mut bytes = [0; 32];
     ctx.random.fill(&mut bytes);
     URL_SAFE_NO_PAD.encode(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_pages_of_the_console_are_returned_to() {
+        for good in ["/console", "/console/issues/iss_1", "/console/leads?stage=sal&q=a%20b", "/console?x"] {
+            assert_eq!(ReturnTo::parse(good).unwrap().as_str(), good);
+        }
+        for bad in [
+            "",
+            "/",
+            "/consoles",
+            "/console-x",
+            "//console.example",
+            "https://evil.example/console",
+            "/console//evil.example",
+            "/console/../desk",
+            "/console/\\evil",
+            "/console/a b",
+            "/console/\r\nset-cookie:x",
+            "/console/sign-in/abc",
+            "/console/sign-out",
+            "/console\u{e9}",
+        ] {
+            assert_eq!(ReturnTo::parse(bad), None, "{bad}");
+        }
+        assert_eq!(ReturnTo::parse(&format!("/console/{}", "a".repeat(500))), None);
+        let to = ReturnTo::parse("/console/leads?a=1&b=2").unwrap();
+        assert_eq!(to.after("/console/sign-in"), "/console/sign-in?to=%2Fconsole%2Fleads%3Fa%3D1%26b%3D2");
+    }
 }

@@ -30,7 +30,7 @@ use crate::{
             Partner, logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::{freshness, lint, reach, translations},
+        program::{freshness, lint, reach, translations, trials},
     },
     store::{
         Db, audit,
@@ -104,6 +104,8 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
     findings.extend(lint::calendar(&library, &partners, now_ms));
     findings.extend(reach::findings(&library, &partners));
     findings.extend(translations::findings(&library, &partners, &contacts));
+    findings.extend(translations::copies(&library));
+    findings.extend(trials::findings(&library, &partners, &contacts));
     findings.extend(documents::findings(&library));
     let zone = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
     let today = utc(now_ms).with_timezone(&zone).date_naive();

@@ -38,7 +38,7 @@ const DAYS_APART: i64 = 3;
 
 /// Why nothing is sent of what passed while nothing could send it.
 pub(super) const NO_CATCH_UP: &str =
-    "its time passed before it could be fixed, and this newsletter does not catch up";
+    "its time passed before it could be frozen, and this newsletter does not catch up";
 
 /// An issue that is written for a date.
 pub(super) struct Written<'a> {

@@ -91,7 +91,7 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
                 zones: zones.len(),
                 notes: notes(promised.iter().map(AsRef::as_ref)),
                 skipped,
-                plan: plan.map(|(_, issue)| issue.subject.as_str().to_owned()),
+                plan: plan.map(|(_, issue)| issue.about().to_owned()),
                 warning: (plan.is_none() && !skipped)
                     .then(|| "promised, and nothing is written for it yet".to_owned()),
             });

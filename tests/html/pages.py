@@ -6,6 +6,7 @@ import email.policy
 import os
 import re
 import socketserver
+import sqlite3
 import subprocess
 import threading
 import time
@@ -255,12 +256,20 @@ class Walk:
         self.keep("public/calendar_vendor", demo.ask(calendar))
         self.keep("console/calendar", demo.ask("/console/calendar?month=2028-01&partner=northlight"))
         self.keep("problem", demo.ask("/console/issues/none"), 404)
+        self.keep("console/returned", demo.ask(self.returned_issue()))
         listed = self.keep("console/suppressions", demo.ask("/console/suppressions"))
         add = form(listed, "/add")
         self.keep("console/suppressions", demo.send(add, address="not an address"))
         self.keep("console/suppressions", demo.send(add, address="gone@clinic.example", because="asked by telephone"))
         self.keep("console/sign_in", demo.ask(self.sign_in_link(demo)))
         self.keep("problem", demo.ask("/console/sign-in"))
+
+    def returned_issue(self) -> str:
+        """An issue of which only the record is left that it was returned to draft."""
+        with sqlite3.connect(self.folder / "partnercast.sqlite", timeout=PATIENCE_S) as database:
+            row = ("evt_" + "f" * 32, 0, "Ingrid", "return-to-draft", "iss_gone", "fold-forward/2031-01-14 hash")
+            database.execute("INSERT INTO audit (id, at_ms, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?, ?)", row)
+        return "/console/issues/iss_gone"
 
     def sign_in_link(self, demo: Program) -> str:
         """The administrator's, as the command line prints it."""

@@ -266,7 +266,9 @@ impl Asset {
         let (front, detail) = match &mut keys {
             Some(keys) => {
                 check_kind(keys, kind, &mut findings);
-                (common(keys, kind, &mut findings), Detail::parse(kind, keys, &mut findings))
+                let common = common(keys, kind, &mut findings);
+                keys.common_until_here();
+                (common, Detail::parse(kind, keys, &mut findings))
             }
             None => (Common::default(), Detail::blank(kind)),
         };

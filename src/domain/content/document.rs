@@ -196,6 +196,12 @@ impl<'de> Visitor<'de> for ValueVisitor {
 /// Every fault the parser finds.
 pub fn toml(text: &str) -> Result<Placed, Vec<SyntaxFault>> {
     let (table, errors) = toml::de::DeTable::parse_recoverable(text);
+    // A day that no calendar has would hide everything else: as a text it is told by who reads that key.
+    if !errors.is_empty()
+        && let Some(quoted) = with_bad_dates_quoted(text)
+    {
+        return toml(&quoted);
+    }
     let places = Places::new(text);
     if errors.is_empty() {
         return Ok(Placed { value: toml_table(&places, table.into_inner()), place: Place::START });
@@ -205,6 +211,45 @@ pub fn toml(text: &str) -> Result<Placed, Vec<SyntaxFault>> {
         message: error.message().to_owned(),
     };
     Err(errors.iter().map(fault).collect())
+}
+
+/// The text with bare dates that cannot be read put in quotes; none where there are none.
+fn with_bad_dates_quoted(text: &str) -> Option<String> {
+    let mut quoted = String::with_capacity(text.len() + 8);
+    let mut found = false;
+    for line in text.split_inclusive('\n') {
+        let (mut rest, mut in_text) = (line, false);
+        while let Some(first) = rest.chars().next() {
+            in_text ^= first == '"';
+            let length = if in_text || quoted.ends_with(is_of_date) { 0 } else { bad_date(rest) };
+            if first == '#' && !in_text {
+                break;
+            }
+            found |= length > 0;
+            let end = if length > 0 { length } else { first.len_utf8() };
+            let mark = if length > 0 { "\"" } else { "" };
+            quoted.extend([mark, &rest[..end], mark]);
+            rest = &rest[end..];
+        }
+        quoted.push_str(rest);
+    }
+    found.then_some(quoted)
+}
+
+fn is_of_date(letter: char) -> bool {
+    letter.is_ascii_alphanumeric() || matches!(letter, '-' | '_' | ':' | '.' | '+')
+}
+
+/// How long the date is that a text begins with, if it is one of three numbers and no day of the calendar; else 0.
+fn bad_date(text: &str) -> usize {
+    let length = text.find(|letter| !is_of_date(letter)).unwrap_or(text.len());
+    let word = &text[..length];
+    let parts: Vec<&str> = word.split('-').collect();
+    let is_meant = parts.len() == 3
+        && parts[0].len() == 4
+        && parts.iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()));
+    let is_day = length == 10 && chrono::NaiveDate::parse_from_str(word, "%Y-%m-%d").is_ok();
+    if is_meant && !is_day { length } else { 0 }
 }
 
 fn toml_table(places: &Places<'_>, table: toml::de::DeTable<'_>) -> Value {
@@ -267,5 +312,23 @@ mod tests {
     fn syntax_faults_say_where() {
         assert_eq!(yaml("a: 1\nb: [1").unwrap_err().place.line, 2);
         assert_eq!(toml("a = 1\nb = \n").unwrap_err()[0].place.line, 2);
+    }
+
+    #[test]
+    fn a_day_that_is_none_hides_nothing_else() {
+        let text = "# from 2027-02-30\nname = \"until 2027-02-30, or so\"\nfrom = 2027-02-30 # no day\nto = 2027-3-1\ndays = [2027-01-01, 2027-13-01]\n";
+        let Value::Map(entries) = toml(text).unwrap().value else { panic!() };
+        let of = |at: usize| &entries[at].value.value;
+        assert_eq!(*of(0), Value::Text("until 2027-02-30, or so".to_owned()));
+        assert_eq!(*of(1), Value::Text("2027-02-30".to_owned()));
+        assert_eq!(entries[1].value.place, Place { line: 3, column: 8 });
+        assert_eq!(*of(2), Value::Text("2027-3-1".to_owned()));
+        let Value::List(days) = of(3) else { panic!() };
+        assert_eq!(days[1].value, Value::Text("2027-13-01".to_owned()));
+        assert_eq!(
+            toml("a = 2027-02-30\nb = \n").unwrap_err()[0].place.line,
+            2,
+            "what is wrong besides is told"
+        );
     }
 }

@@ -153,6 +153,9 @@ pub mod codes {
         UNKNOWN_MESSAGE "C552" Error "A key message that messages.toml does not name.";
         UNTOLD_MESSAGE "C553" Warning "A key message that no asset tells.";
         SAME_FORM "C554" Warning "Two issues in a row that tell a message in the same form.";
+        COPIED_KEY "C555" Warning "A key of a translation that says something else than the original, which counts.";
+        UNKNOWN_PILOT "C556" Warning "A pilot reader that the roster does not have.";
+        FEW_READERS "C557" Warning "Two subjects for fewer readers than tell them apart.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

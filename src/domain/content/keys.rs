@@ -7,7 +7,7 @@ use chrono::{NaiveDate, NaiveDateTime, NaiveTime};
 use super::{
     document::{Entry, Placed, Value},
     field::Scope,
-    finding::{Findings, Place, codes, did_you_mean},
+    finding::{Findings, Place, codes, did_you_mean, suggestion},
     merge::Template,
     safe::{first_bad, is_bad},
     selection::Selection,
@@ -23,6 +23,8 @@ pub struct Keys {
     prefix: String,
     entries: Vec<Entry>,
     known: Vec<&'static str>,
+    /// How many of `known` every kind of file has.
+    common: usize,
     place: Place,
 }
 
@@ -44,7 +46,7 @@ impl Keys {
     }
 
     pub(super) fn none() -> Self {
-        Self { prefix: String::new(), entries: Vec::new(), known: Vec::new(), place: Place::START }
+        Self { prefix: String::new(), entries: Vec::new(), known: Vec::new(), common: 0, place: Place::START }
     }
 
     fn new(prefix: String, entries: Vec<Entry>, place: Place, findings: &mut Findings<'_>) -> Self {
@@ -60,7 +62,7 @@ impl Keys {
                 None => unique.push(entry),
             }
         }
-        Self { prefix, entries: unique, known: Vec::new(), place }
+        Self { prefix, entries: unique, known: Vec::new(), common: 0, place }
     }
 
     /// Where the map begins.
@@ -97,6 +99,11 @@ impl Keys {
         .collect()
     }
 
+    /// What was asked for so far every kind of file has: a suggestion names those of this kind first.
+    pub(super) fn common_until_here(&mut self) {
+        self.common = self.known.len();
+    }
+
     /// The keys that were asked for.
     #[cfg(test)]
     pub fn known(&self) -> std::collections::BTreeSet<&'static str> {
@@ -107,7 +114,8 @@ impl Keys {
     pub fn finish(self, findings: &mut Findings<'_>) {
         for entry in self.entries {
             let message = format!("there is no key `{}{}` here", self.prefix, entry.key);
-            let fix = did_you_mean(&entry.key, self.known.iter().copied());
+            let (common, own) = self.known.split_at(self.common);
+            let fix = did_you_mean(&entry.key, own.iter().chain(common).copied());
             findings.add(codes::UNKNOWN_KEY, entry.place, message, fix);
         }
     }
@@ -351,10 +359,24 @@ impl Found {
 
     /// An IANA time zone.
     pub fn zone(self, findings: &mut Findings<'_>) -> Option<chrono_tz::Tz> {
-        let parse = |text: &str| {
-            text.parse().map_err(|_| format!("`{text}` is not an IANA time zone such as Europe/Oslo"))
-        };
-        self.parsed(parse, findings)
+        self.zone_or("", findings)
+    }
+
+    /// An IANA time zone, where words would do, too: `others` lists them.
+    pub fn zone_or(self, others: &str, findings: &mut Findings<'_>) -> Option<chrono_tz::Tz> {
+        let (key, place) = (self.key.clone(), self.place());
+        let text = self.text(findings)?;
+        let text = text.trim();
+        let zone = text.parse().ok();
+        if zone.is_none() {
+            let message = format!("`{key}`: `{text}` is not {others}an IANA time zone such as Europe/Oslo");
+            let fix = match nearest_zone(text) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("write {others}an IANA time zone, by continent and city"),
+            };
+            findings.add(codes::BAD_VALUE, place, message, fix);
+        }
+        zone
     }
 
     /// A locale.
@@ -412,6 +434,17 @@ impl Found {
         let target = self.line(findings)?;
         Some(Reference { target, place })
     }
+}
+
+/// The zone that a text was probably meant to name: a city alone, another case, or a slip.
+fn nearest_zone(text: &str) -> Option<&'static str> {
+    let names = || chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name());
+    let wanted = text.replace(' ', "_");
+    let city = |name: &str| name.rsplit('/').next().unwrap_or_default().to_owned();
+    names()
+        .find(|name| name.eq_ignore_ascii_case(&wanted))
+        .or_else(|| names().find(|name| city(name).eq_ignore_ascii_case(&wanted)))
+        .or_else(|| suggestion(&wanted, names()))
 }
 
 /// A reference to another asset, and where it stands.

@@ -2,7 +2,7 @@
 
 use super::{
     Library, Memo, Severity, SourceFile,
-    tests::{BLOG, file},
+    tests::{BLOG, VENDOR, file, one, with},
 };
 
 /// Whatever changed, came and went since, the same comes out as from reading everything anew.
@@ -51,4 +51,21 @@ fn the_demo_content_has_no_errors() {
     let errors: Vec<String> =
         findings.iter().filter(|f| f.severity == Severity::Error).map(ToString::to_string).collect();
     assert!(errors.is_empty(), "{}", errors.join("\n"));
+}
+
+#[test]
+fn a_zone_that_is_none_is_answered_with_the_nearest() {
+    for (written, meant) in [
+        ("Oslo", "Europe/Oslo"),
+        ("europe/oslo", "Europe/Oslo"),
+        ("Europe/Olso", "Europe/Oslo"),
+        ("new york", "America/New_York"),
+    ] {
+        let finding = one(&with("vendor.toml", VENDOR.replace("Europe/Oslo", written)), "C106", 7, 8);
+        assert_eq!(finding.fix, format!("did you mean `{meant}`?"));
+    }
+    let letter = "---\nkind: newsletter\nzone: sender\n---\nX.\n";
+    let found = with("newsletters/x.md", letter);
+    let zone = found.iter().find(|finding| finding.line == 3).unwrap();
+    assert!(zone.fix.contains("`contact`, `partner`, `vendor` or an IANA"), "{}", zone.fix);
 }

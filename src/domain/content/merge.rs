@@ -318,9 +318,21 @@ fn push_inline(inlines: &mut Vec<Inline>, inline: Inline) {
     }
 }
 
+/// A text as authored, with its merge fields shown as an ellipsis.
+pub fn authored(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once("{{") {
+        shown.push_str(before);
+        shown.push('…');
+        rest = after.split_once("}}").map_or("", |(_, rest)| rest);
+    }
+    shown + rest
+}
+
 /// Everything but unreserved characters, `@` and `+` as `%XX` (RFC 3986 section 2.1). The two are kept because
 /// addresses and numbers need them, and neither can leave the place where a field may stand.
-fn percent_encoded(value: &str) -> String {
+pub fn percent_encoded(value: &str) -> String {
     let mut encoded = String::with_capacity(value.len());
     for byte in value.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~@".contains(&byte) {

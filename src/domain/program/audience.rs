@@ -295,7 +295,7 @@ pub fn decide(
         }
         Subscription::Default | Subscription::In => {}
     }
-    let facts = format!("{words}; you are: {}", you_are(contact, partner));
+    let facts = format!("{words}{THEY_ARE}{}", they_are(contact, partner));
     let misses = |reason, what: String| out(reason, format!("{facts} ({what})"));
     if !allows(&rule.tiers, partner.tier) {
         return misses(ExclusionReason::Tier, format!("not for {} partners", partner.tier.as_str()));
@@ -318,7 +318,7 @@ pub fn decide(
     if let Some((reason, because)) = no_hour {
         return out(reason, capitalised(because));
     }
-    let asked = if asked { ". You asked for it" } else { "" };
+    let asked = if asked { ". They asked for it" } else { "" };
     Decision::In { because: format!("{facts}{asked}") }
 }
 
@@ -326,7 +326,16 @@ fn allows<T: PartialEq + Copy>(list: &[T], value: T) -> bool {
     list.is_empty() || list.contains(&value)
 }
 
-fn you_are(contact: &Contact, partner: &Partner) -> String {
+/// What stands between the rule and what a person is.
+const THEY_ARE: &str = "; they are: ";
+
+/// A reason without what the person is, so that all who are left out by one rule have the same.
+pub fn impersonal(because: &str) -> String {
+    let Some((rule, they_are)) = because.split_once(THEY_ARE) else { return because.to_owned() };
+    they_are.rfind(" (").map_or_else(|| rule.to_owned(), |at| format!("{rule}{}", &they_are[at..]))
+}
+
+fn they_are(contact: &Contact, partner: &Partner) -> String {
     format!(
         "{}, {}, {}, {}",
         roles_in_words(contact.roles),
@@ -411,13 +420,16 @@ mod tests {
         };
         let dev = candidate(&roster, 0, Subscription::Default);
         let decision = decide(&rule.clone().into(), &dev, &|_| true);
-        let because = "Sales and executive readers of gold and platinum partners in EMEA; you are: sales, \
+        let because = "Sales and executive readers of gold and platinum partners in EMEA; they are: sales, \
                        Thornbury Hosting, platinum, EMEA";
         assert_eq!(decision, Decision::In { because: because.to_owned() });
         let caio = candidate(&roster, 1, Subscription::In);
         let Decision::Out { reason, because } = decide(&rule.into(), &caio, &|_| true) else { panic!() };
         assert_eq!(reason, ExclusionReason::Region);
         assert!(because.ends_with("(not for the Americas)"), "{because}");
+        let rule = "Sales and executive readers of gold and platinum partners in EMEA";
+        assert_eq!(impersonal(&because), format!("{rule} (not for the Americas)"));
+        assert_eq!(impersonal("They paused this newsletter"), "They paused this newsletter");
         assert_eq!(AudienceRule::default().describe(), "readers of all partners");
     }
 

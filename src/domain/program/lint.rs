@@ -29,8 +29,10 @@ const DATES: usize = 12;
 const DATES_DAYS: u64 = 366;
 /// Zones all around the world, five hours and more apart.
 const ELSEWHERE: [Tz; 4] = [Tz::Pacific__Honolulu, Tz::America__New_York, Tz::Asia__Dubai, Tz::Asia__Tokyo];
-/// How many dates are looked at for the next one that leaves.
-const LOOK_DATES_MAX: usize = 500;
+/// How many dates are looked at: those of two years, at one a day, and those of a run that begins with their last.
+const LOOK_DATES_MAX: usize = 750;
+/// A run of dates that begins later than this is told of when it is nearer.
+const AHEAD_DAYS: u64 = 2 * 366;
 
 /// Findings on newsletters and their issues.
 pub fn newsletters(library: &Library) -> Vec<Finding> {
@@ -38,8 +40,10 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
     for (asset, newsletter) in library.newsletters() {
         let cadence = match Cadence::parse(&newsletter.cadence) {
             Ok(cadence) => cadence,
+            // That it is missing is said by the reader of the file.
+            Err(_) if newsletter.cadence.is_empty() => continue,
             Err(error) => {
-                let fix = "its forms are in `partnercast guide newsletter`";
+                let fix = "a month, a quarter, a week or a crontab line may say it too: all forms are in `partnercast guide newsletter`";
                 all.extend(finding(asset, codes::BAD_VALUE, "cadence", error.public(), fix));
                 continue;
             }
@@ -300,46 +304,60 @@ impl Checked<'_> {
         finding(self.asset, codes::ALWAYS_BLOCKED, "cadence", &format!("for {who}, {message}"), fix)
     }
 
-    /// What happens to the next dates if none of them leaves for `reader` until the last one.
+    /// The first run of dates of which none leaves for `reader` until its last one, wherever within two years it begins: what
+    /// happens to them, and when the next one leaves.
     fn silence(&self, promised: &[Occurrence], reader: &LocalReader<'_>) -> Option<String> {
-        let placed = |at: usize| {
-            let terms = Terms {
-                window: self.newsletter.send_window.as_ref(),
-                when_blocked: self.newsletter.when_blocked,
-                before_ms: promised.get(at + 1).map(|next| next.resolved.at_ms),
-            };
-            place(self.rules, promised[at].resolved.at_ms, reader, &terms)
-        };
-        let first = promised.first()?.nominal;
-        let year_end = first.checked_add_days(Days::new(DATES_DAYS))?;
-        let is_near = |occurrence: &&Occurrence| occurrence.nominal < year_end;
-        let dates = promised.iter().take_while(is_near).take(DATES).count();
-        let last = promised.get(dates.checked_sub(1)?)?;
-        let leaves_ms = |at: usize| match placed(at) {
-            Placed::At { at_ms, .. } => Some(at_ms),
+        let last_start = promised.first()?.nominal.checked_add_days(Days::new(AHEAD_DAYS))?;
+        let starts = promised.iter().take_while(|occurrence| occurrence.nominal <= last_start).count();
+        let placed: Vec<Placed> = (0..promised.len()).map(|at| self.placed(promised, at, reader)).collect();
+        let leaves_ms = |at: usize| match &placed[at] {
+            Placed::At { at_ms, .. } => Some(*at_ms),
             Placed::Skipped { .. } => None,
         };
-        // One that is moved behind the last of several dates leaves these without any.
-        let is_there = |at_ms: UtcMs| dates == 1 || at_ms <= last.resolved.at_ms;
-        if (0..dates).filter_map(leaves_ms).any(is_there) {
-            return None;
-        }
-        let because = match placed(0) {
+        let (from, dates) =
+            (0..starts).find_map(|from| Some((from, silent_from(promised, from, &leaves_ms)?)))?;
+        let because = match &placed[from] {
             Placed::Skipped { because } | Placed::At { because: Some(because), .. } => because,
             Placed::At { because: None, .. } => return None,
         };
-        let next = match (0..promised.len()).find_map(leaves_ms) {
+        let next = match (from..promised.len()).find_map(leaves_ms) {
             Some(at_ms) => {
                 format!("the next one leaves on {}", utc(at_ms).with_timezone(&reader.zone).date_naive())
             }
-            None => format!("nor does any of the next {}", promised.len()),
+            None => format!("nor does any of the next {}", promised.len() - from),
         };
+        let (first, last) = (promised[from].nominal.date(), promised[from + dates - 1].nominal.date());
         let days = match dates {
-            1 => format!("on the one promised date, {}", last.nominal.date()),
-            _ => format!("on the {dates} dates from {} to {}", first.date(), last.nominal.date()),
+            1 => format!("on the one promised date, {last}"),
+            _ => format!("on the {dates} dates from {first} to {last}"),
         };
         Some(format!("nothing leaves {days} ({because}); {next}"))
     }
+
+    fn placed(&self, promised: &[Occurrence], at: usize, reader: &LocalReader<'_>) -> Placed {
+        let terms = Terms {
+            window: self.newsletter.send_window.as_ref(),
+            when_blocked: self.newsletter.when_blocked,
+            before_ms: promised.get(at + 1).map(|next| next.resolved.at_ms),
+        };
+        place(self.rules, promised[at].resolved.at_ms, reader, &terms)
+    }
+}
+
+/// How many dates a run has that begins with the date `from`, twelve or a year's, if none of them leaves until the last one.
+fn silent_from(
+    promised: &[Occurrence],
+    from: usize,
+    leaves_ms: &dyn Fn(usize) -> Option<UtcMs>,
+) -> Option<usize> {
+    let year_end = promised[from].nominal.checked_add_days(Days::new(DATES_DAYS))?;
+    let is_near = |occurrence: &&Occurrence| occurrence.nominal < year_end;
+    let dates = promised[from..].iter().take_while(is_near).take(DATES).count();
+    let last_ms = promised.get(from + dates.checked_sub(1)?)?.resolved.at_ms;
+    // One that is moved behind the last of several dates leaves these without any.
+    let is_there = |at_ms: UtcMs| dates == 1 || at_ms <= last_ms;
+    let leaves = (from..from + dates).filter_map(leaves_ms).any(is_there);
+    (!leaves).then_some(dates)
 }
 
 fn is_within(window: &BusinessHours, at: NaiveDateTime) -> bool {
@@ -429,6 +447,13 @@ mod tests {
         assert_eq!(found(MONTHLY, &YEAR.replace("2027-12-31", "2027-12-13")), none, "December's leaves");
         let skipping = format!("{MONTHLY}when_blocked: skip\n");
         assert!(found(&skipping, YEAR)[0].ends_with("the next one leaves on 2028-01-11"));
+        let later = YEAR.replace("2027", "2028");
+        assert!(
+            found(MONTHLY, &later)[0]
+                .contains("nothing leaves on the 12 dates from 2028-01-11 to 2028-12-12"),
+            "it begins within two years"
+        );
+        assert_eq!(found(MONTHLY, &YEAR.replace("2027", "2030")), none, "there is time");
         let yearly = "zone: partner\ncadence: 0 9 1 6 *\n";
         assert_eq!(found(yearly, &YEAR.replace("2027-12-31", "2027-06-02")), none, "it is moved by two days");
         assert!(found(yearly, YEAR)[0].contains("on the one promised date, 2027-06-01 (Pause"));
@@ -455,7 +480,7 @@ mod tests {
         assert_eq!(found(oslo, friday), [] as [String; 0], "it is Friday morning in America");
         assert!(found(oslo, YEAR)[0].starts_with("C535 5: for everybody, nothing leaves"));
         let skipped = found(&format!("{weekly}when_blocked: skip\n"), friday);
-        assert!(skipped[0].starts_with("C535 5: for everybody, nothing leaves on the 12 dates from 2027-01-01 to 2027-03-19 (Weekend until Mon 08:00: Fri 2027-01-01 16:00 is skipped); nor does any of the next 500"), "{skipped:?}");
+        assert!(skipped[0].starts_with("C535 5: for everybody, nothing leaves on the 12 dates from 2027-01-01 to 2027-03-19 (Weekend until Mon 08:00: Fri 2027-01-01 16:00 is skipped); nor does any of the next 750"), "{skipped:?}");
     }
 
     #[test]

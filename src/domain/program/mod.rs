@@ -19,6 +19,7 @@ pub mod stage;
 pub mod subject_test;
 pub mod touch;
 pub mod translations;
+pub mod trials;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};
 pub use cadence::Cadence;

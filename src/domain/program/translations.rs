@@ -1,11 +1,16 @@
 //! Which languages partners read, and what they get where there is no translation.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem::discriminant,
+};
 
 use crate::domain::{
     content::{
         Asset, Finding, Library, Reader,
         finding::{Findings, Place, codes, suggestion},
+        keys::Reference,
+        kinds::{Detail, Step},
     },
     kernel::Locale,
     partner::{Contact, Partner},
@@ -55,6 +60,79 @@ pub fn gaps(library: &Library, partners: &[Partner]) -> Vec<Gap> {
             partners,
         })
         .collect()
+}
+
+/// Findings on translations that copy keys of the programme and say something else there: the original's count. What they leave
+/// out says nothing.
+pub fn copies(library: &Library) -> Vec<Finding> {
+    let translations = library.assets.iter().filter(|asset| asset.locale.is_some());
+    let pairs = translations.filter_map(|asset| {
+        let original = library.versions(&asset.reference).iter().find(|other| other.locale.is_none())?;
+        Some((original, asset))
+    });
+    let mut all = Vec::new();
+    for (original, asset) in pairs {
+        let mut f = Findings::new(&asset.path, "");
+        for key in differing(&original.detail, &asset.detail) {
+            let prefix = format!("{key}:");
+            let Some(line) = asset.source.lines().position(|line| line.starts_with(&prefix)) else {
+                continue;
+            };
+            let place = Place { line: u32::try_from(line + 1).unwrap_or(1), column: 1 };
+            let message = format!("`{key}` is another than in {}, and that one counts", original.path);
+            f.add(codes::COPIED_KEY, place, message, "write the same here, or change it there");
+        }
+        all.extend(f.finish());
+    }
+    all
+}
+
+/// Keys that mean the same in every language, and differ.
+fn differing(original: &Detail, copy: &Detail) -> Vec<&'static str> {
+    let differ: Vec<(&'static str, bool)> = match (original, copy) {
+        (Detail::Newsletter(a), Detail::Newsletter(b)) => vec![
+            ("cadence", a.cadence != b.cadence),
+            ("zone", a.zone != b.zone),
+            ("audience", a.audience != b.audience),
+            ("sender", named(a.sender.as_ref()) != named(b.sender.as_ref())),
+            ("freeze_minutes", a.freeze_minutes != b.freeze_minutes),
+            ("on_time_minutes", a.on_time_minutes != b.on_time_minutes),
+            ("catch_up", a.catch_up != b.catch_up),
+            ("catch_up_hours", a.catch_up_hours != b.catch_up_hours),
+            ("send_window", a.send_window != b.send_window),
+            ("when_blocked", a.when_blocked != b.when_blocked),
+            ("staged", a.staged != b.staged),
+            ("approval", a.approval != b.approval),
+            ("second_approval_above", a.second_approval_above != b.second_approval_above),
+            ("escalate_to", a.escalate_to != b.escalate_to),
+        ],
+        (Detail::Issue(a), Detail::Issue(b)) => vec![
+            ("newsletter", named(a.newsletter.as_ref()) != named(b.newsletter.as_ref())),
+            ("date", a.date != b.date),
+        ],
+        (Detail::Sequence(a), Detail::Sequence(b)) => {
+            vec![
+                ("steps", !a.steps.iter().map(course).eq(b.steps.iter().map(course))),
+                ("audience", a.audience != b.audience),
+                ("then", named(a.then.as_ref()) != named(b.then.as_ref())),
+                ("consent", named(a.consent.as_ref()) != named(b.consent.as_ref())),
+                ("sender", named(a.sender.as_ref()) != named(b.sender.as_ref())),
+            ]
+        }
+        _ => Vec::new(),
+    };
+    differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
+}
+
+/// What a step does, wherever it stands in its file.
+fn course(step: &Step) -> impl PartialEq + '_ {
+    let condition =
+        step.condition.as_ref().map(|asks| (discriminant(asks), named(asks.step().or(asks.asset()))));
+    (step.id.as_str(), step.after_days, step.at, condition)
+}
+
+fn named(reference: Option<&Reference>) -> Option<&str> {
+    reference.map(Reference::as_str)
 }
 
 /// Findings on languages that do not meet: a translation that nobody of the roster reads, often a slip in a file's name, and
@@ -136,6 +214,37 @@ mod tests {
         assert!(said[2].contains("C518 nothing is written in `de`"), "{said:#?}");
         assert!(said[3].contains("in `fr`") && said[3].contains("pages/talk-to-us.fr.md"), "{said:#?}");
         assert_eq!(findings(&library, &[], &[]).len(), 0, "without a roster nobody is known");
+    }
+
+    #[test]
+    fn a_translation_that_copies_another_programme_is_told_of() {
+        let letter = |keys: &str| format!("---\nkind: newsletter\ntitle: N\n{keys}why: x\n---\nText.\n");
+        let told = |copy: &str| {
+            let original = letter("cadence: second Tuesday at 09:00\nzone: partner\napproval: required\n");
+            let files = [("newsletters/n.md", original), ("newsletters/n.de.md", letter(copy))];
+            let file =
+                |(path, text): (&str, String)| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
+            let found = copies(&Library::build(files.map(file)).0);
+            found
+                .iter()
+                .map(|found| format!("{} {}:{}", found.code, found.file, found.line))
+                .collect::<Vec<_>>()
+        };
+        let none = [] as [String; 0];
+        assert_eq!(told(""), none, "what is left out says nothing");
+        assert_eq!(told("cadence: second Tuesday at 09:00\nzone: partner\n"), none);
+        let differs = "cadence: first Tuesday at 09:00\nzone: partner\napproval: automatic\n";
+        assert_eq!(told(differs), ["C555 newsletters/n.de.md:4", "C555 newsletters/n.de.md:6"]);
+        let sequence = |after: &str| {
+            format!(
+                "---\nkind: sequence\ntitle: S\nfor: partners\nsteps:\n- id: hello\n  after: {after}\n---\n"
+            )
+        };
+        let files = [("sequences/s.md", sequence("1 day")), ("sequences/s.de.md", sequence("2 days"))];
+        let file =
+            |(path, text): (&str, String)| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
+        let found = copies(&Library::build(files.map(file)).0);
+        assert_eq!((found.len(), found[0].line), (1, 5), "{found:?}");
     }
 
     #[test]

@@ -1,6 +1,6 @@
-//! Everybody considered for a date, before and after its issue is fixed; also as a file.
+//! Everybody considered for a date, before and after its issue is frozen; also as a file.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     body::{Body, Bytes},
@@ -8,13 +8,15 @@ use axum::{
     http::header,
     response::{IntoResponse, Response},
 };
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 
 use super::promises::reason_words;
 use crate::{
-    domain::kernel::Result,
+    domain::{content::merge::percent_encoded, kernel::Result},
     render::table,
+    store::partners,
     web::{
         error::Problem,
         frame::{Area, Frame},
@@ -23,6 +25,7 @@ use crate::{
             authored,
             chart::{Badge, Bar},
             counted,
+            when::Moment,
         },
     },
     work::{
@@ -31,15 +34,15 @@ use crate::{
     },
 };
 
-/// People shown on the page; the file has all.
-const SHOWN_MAX: usize = 500;
+/// People shown on one page.
+const PAGE: usize = 100;
 
 /// The page.
 #[derive(Debug, Serialize)]
 pub struct View {
     /// The newsletter's title.
     pub title: String,
-    /// The date, and whether it is fixed.
+    /// The date, and whether it is frozen.
     pub text: String,
     /// In, and out by reason.
     pub bar: Bar,
@@ -47,13 +50,25 @@ pub struct View {
     pub since: Option<String>,
     /// Which are listed.
     pub choices: Vec<Choice>,
+    /// Partners to choose from.
+    pub partners: Vec<PartnerChoice>,
+    /// What is looked for in names and addresses.
+    pub q: String,
+    /// Which list the search is in.
+    pub show: String,
+    /// Where a search is sent.
+    pub base: String,
     /// The people.
     pub people: Vec<Line>,
-    /// How many more there are.
-    pub more: Option<String>,
+    /// `101 to 200 of 512`
+    pub range: String,
+    /// Where those before them are.
+    pub before: Option<String>,
+    /// Where those after them are.
+    pub after: Option<String>,
     /// Where the file is.
     pub file: String,
-    /// The issue, once it is fixed.
+    /// The issue, once it is frozen.
     pub issue: Option<String>,
 }
 
@@ -66,6 +81,17 @@ pub struct Choice {
     pub href: String,
     /// Whether it is this one.
     pub current: bool,
+}
+
+/// A partner to choose.
+#[derive(Debug, Serialize)]
+pub struct PartnerChoice {
+    /// Its slug.
+    pub slug: String,
+    /// Its name.
+    pub name: String,
+    /// Whether it is chosen.
+    pub chosen: bool,
 }
 
 /// Somebody.
@@ -85,26 +111,53 @@ pub struct Line {
     pub change: &'static str,
     /// Why.
     pub because: String,
-    /// When it is due.
-    pub due: String,
+    /// When it is due, by their own clock.
+    pub due: Option<Moment>,
+    /// Their zone.
+    pub zone: String,
 }
 
 /// Which people to list.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct Wanted {
     show: String,
+    partner: String,
+    q: String,
+    page: String,
 }
 
 impl Wanted {
     fn has(&self, entry: &Entry) -> bool {
-        match self.show.as_str() {
+        let is_listed = match self.show.as_str() {
             "" => true,
             "in" => entry.verdict == "in",
             "out" => entry.verdict == "out",
             "new" | "left" => entry.change == self.show,
             reason => entry.reason == reason,
-        }
+        };
+        let sought = self.q.trim().to_lowercase();
+        let holds = |text: &str| text.to_lowercase().contains(&sought);
+        is_listed
+            && (self.partner.is_empty() || self.partner == entry.partner)
+            && (sought.is_empty() || holds(&entry.name) || holds(&entry.email))
+    }
+
+    /// The page's number, from 0.
+    fn number(&self) -> usize {
+        self.page.parse::<usize>().unwrap_or(1).saturating_sub(1)
+    }
+
+    /// The query that asks for the list `show`, or for another page of this one.
+    fn query(&self, show: &str, page: usize) -> String {
+        let number = if page == 0 { String::new() } else { (page + 1).to_string() };
+        let pairs = [("show", show), ("partner", &self.partner), ("q", self.q.trim()), ("page", &number)];
+        let said: Vec<String> = pairs
+            .iter()
+            .filter(|(_, value)| !value.is_empty())
+            .map(|(key, value)| format!("{key}={}", percent_encoded(value)))
+            .collect();
+        if said.is_empty() { String::new() } else { format!("?{}", said.join("&")) }
     }
 }
 
@@ -119,19 +172,23 @@ pub async fn page(
     }
     let heading = roll::heading(&ctx, &newsletter, &date).await?;
     let (mut totals, mut people, mut fitting) = (Totals::default(), Vec::new(), 0);
+    let from = wanted.number().saturating_mul(PAGE);
     let mut pages = called(ctx.clone(), heading.clone());
     while let Some(page) = pages.recv().await {
         for entry in page? {
             totals.add(&entry);
             if wanted.has(&entry) {
-                fitting += 1;
-                if people.len() < SHOWN_MAX {
-                    people.push(line(entry));
+                if (from..from.saturating_add(PAGE)).contains(&fitting) {
+                    people.push(entry);
                 }
+                fitting += 1;
             }
         }
     }
-    let view = view(heading, &totals, people, fitting, &wanted);
+    let partners = partners::all_partners(&ctx.db).await?.into_iter();
+    let names: BTreeMap<String, String> =
+        partners.map(|partner| (partner.slug.to_string(), partner.name)).collect();
+    let view = view(heading, &totals, &names, (people, fitting), &wanted);
     let frame = Frame::new(&ctx, Area::Console, &view.title, "/console/promises");
     respond::page(&ctx, "console/audience", &frame, &view)
 }
@@ -168,7 +225,13 @@ async fn file(ctx: Arc<Context>, newsletter: &str, date: &str) -> Result<Respons
     Ok((headers, Body::from_stream(chunks)).into_response())
 }
 
-fn view(heading: Heading, totals: &Totals, people: Vec<Line>, fitting: usize, wanted: &Wanted) -> View {
+fn view(
+    heading: Heading,
+    totals: &Totals,
+    names: &BTreeMap<String, String>,
+    (people, fitting): (Vec<Entry>, usize),
+    wanted: &Wanted,
+) -> View {
     let base = format!("/console/audience/{}/{}", heading.newsletter, heading.date);
     let count = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
     let mut parts = vec![("good", "in", count(totals.readers))];
@@ -181,13 +244,19 @@ fn view(heading: Heading, totals: &Totals, people: Vec<Line>, fitting: usize, wa
         choices.push(("new", format!("New ({})", totals.joined)));
         choices.push(("left", format!("No longer among them ({})", totals.left)));
     }
-    let shown = people.len();
+    let (number, shown) = (wanted.number(), people.len());
+    let page = |number: usize| format!("{base}{}", wanted.query(&wanted.show, number));
+    let range = match shown {
+        0 => String::new(),
+        _ if fitting == shown => counted(shown, "person", "people"),
+        _ => format!("{} to {} of {fitting}", number * PAGE + 1, number * PAGE + shown),
+    };
     View {
         title: format!("Audience of {}", authored(&heading.title)),
         text: format!(
             "{}, {}",
             heading.date,
-            if heading.issue_id.is_some() { "as it was fixed" } else { "as it would be fixed now" }
+            if heading.issue_id.is_some() { "as it was frozen" } else { "as it would be frozen now" }
         ),
         bar: Bar::of(&parts),
         since: heading.since.as_ref().map(|date| {
@@ -201,24 +270,37 @@ fn view(heading: Heading, totals: &Totals, people: Vec<Line>, fitting: usize, wa
             .into_iter()
             .map(|(show, label)| Choice {
                 current: show == wanted.show,
-                href: if show.is_empty() { base.clone() } else { format!("{base}?show={show}") },
+                href: format!("{base}{}", wanted.query(show, 0)),
                 label,
             })
             .collect(),
-        people,
-        more: (fitting > shown).then(|| format!("{shown} of {fitting} are shown; the file has all.")),
+        partners: names
+            .iter()
+            .map(|(slug, name)| PartnerChoice {
+                chosen: *slug == wanted.partner,
+                slug: slug.clone(),
+                name: name.clone(),
+            })
+            .collect(),
+        q: wanted.q.trim().to_owned(),
+        show: wanted.show.clone(),
+        range,
+        before: (number > 0 && shown > 0).then(|| page(number - 1)),
+        after: (number.saturating_add(1).saturating_mul(PAGE) < fitting).then(|| page(number + 1)),
+        people: people.into_iter().map(|entry| line(entry, names)).collect(),
         file: format!("{base}.csv"),
         issue: heading.issue_id.map(|id| format!("/console/issues/{id}")),
+        base,
     }
 }
 
-fn line(entry: Entry) -> Line {
+fn line(entry: Entry, names: &BTreeMap<String, String>) -> Line {
     let is_in = entry.verdict == "in";
     Line {
         badge: if is_in { Badge::new("good", "in") } else { Badge::new("bad", "out") },
         name: entry.name,
         email: entry.email,
-        partner: entry.partner,
+        partner: names.get(&entry.partner).cloned().unwrap_or(entry.partner),
         roles: entry.roles.replace(';', ", "),
         change: match entry.change {
             "new" => "new",
@@ -226,7 +308,11 @@ fn line(entry: Entry) -> Line {
             _ => "",
         },
         because: entry.because,
-        due: entry.due.unwrap_or_default().replace('T', " ").trim_end_matches(":00Z").to_owned(),
+        due: entry.due.and_then(|due| {
+            let at = chrono::DateTime::parse_from_rfc3339(&due).ok()?;
+            Some(Moment::full(at.timestamp_millis(), entry.zone.parse().unwrap_or(Tz::UTC)))
+        }),
+        zone: entry.zone.replace('_', " "),
     }
 }
 
@@ -241,7 +327,7 @@ impl View {
             roles: "sales;executive".into(),
             verdict,
             reason: reason.into(),
-            because: "Sales readers of all partners; you are: sales".into(),
+            because: "Sales readers of all partners; they are: sales".into(),
             zone: "America/Chicago".into(),
             due: (verdict == "in").then(|| "2027-02-09T15:00:00Z".into()),
             change,
@@ -257,6 +343,7 @@ impl View {
             issue_id: None,
             since: Some("2027-01-12".into()),
         };
-        view(heading, &totals, entries.into_iter().map(line).collect(), 600, &Wanted::default())
+        let names = [("northlight".to_owned(), "Northlight MSP".to_owned())].into();
+        view(heading, &totals, &names, (entries.into(), 600), &Wanted::default())
     }
 }

@@ -29,7 +29,7 @@ use crate::{
         Context,
         calendars::{
             self, State as Standing,
-            month::{Asked, MONTHS_MAX, Month, OnDay, Published, Webinar},
+            month::{Asked, Closed, MONTHS_MAX, Month, OnDay, Published, Webinar},
         },
     },
 };
@@ -94,6 +94,8 @@ pub struct Day {
     pub label: String,
     /// Whether it is today.
     pub is_today: bool,
+    /// Why no newsletter leaves on it: `Year-end freeze (emea)`.
+    pub closed: Vec<String>,
     /// What is on it.
     pub lines: Vec<Line>,
 }
@@ -241,10 +243,24 @@ fn days(month: &Month) -> Vec<Day> {
             number: day.day(),
             label: day.format("%a %-d %b").to_string(),
             is_today: day == month.today,
+            closed: month
+                .closed
+                .iter()
+                .filter(|it| (it.first..=it.last).contains(&day))
+                .map(why_closed)
+                .collect(),
             lines,
         }
     })
     .collect()
+}
+
+fn why_closed(closed: &Closed) -> String {
+    if closed.whose.is_empty() {
+        closed.name.clone()
+    } else {
+        format!("{} ({})", closed.name, closed.whose.join(", "))
+    }
 }
 
 /// Weeks from Monday to Sunday, with nothing where days are another month's.
@@ -262,17 +278,16 @@ fn weeks(days: Vec<Day>) -> Vec<Vec<Option<Day>>> {
 }
 
 fn of_date(OnDay { day, title, date }: &OnDay, month: &Month) -> Line {
-    let clock = |ms| time_of_day(ms, month.zone);
+    // Readers' day begins and ends elsewhere than the vendor's, so that an hour of it may be of another one here.
+    let clock = |ms: UtcMs| {
+        let (time, there) = (time_of_day(ms, month.zone), day_here(ms, month));
+        if there == *day { time } else { format!("{}, {time}", there.format("%a %-d %b")) }
+    };
     let (first, last) = (clock(date.first_due_ms), clock(date.last_due_ms));
-    let runs_over = last_day(date.last_due_ms, month) > *day;
-    let time = match (date.state.is_off(), first == last && !runs_over, runs_over) {
-        (true, ..) => None,
-        (false, true, _) => Some(first),
-        (false, false, false) => Some(format!("{first} to {last}")),
-        (false, false, true) => {
-            let last_day = last_day(date.last_due_ms, month).format("%a %-d %b");
-            Some(format!("{first} to {last_day}, {last}"))
-        }
+    let time = match (date.state.is_off(), first == last) {
+        (true, _) => None,
+        (false, true) => Some(first),
+        (false, false) => Some(format!("{first} to {last}")),
     };
     let mut badges = vec![standing(date)];
     let is_moved = date.is_moved && !date.state.is_off();
@@ -296,7 +311,7 @@ fn of_date(OnDay { day, title, date }: &OnDay, month: &Month) -> Line {
     }
 }
 
-fn last_day(ms: UtcMs, month: &Month) -> NaiveDate {
+fn day_here(ms: UtcMs, month: &Month) -> NaiveDate {
     utc(ms).with_timezone(&month.zone).date_naive()
 }
 
@@ -374,7 +389,7 @@ impl View {
                 "newsletter",
                 "Fold Forward",
                 Some("Restores, not backups: your part in January"),
-                Some("21:00 CET to Tue 12 Jan, 18:00 CET"),
+                Some("Mon 11 Jan, 23:30 CET to 18:00 CET"),
                 Some(Badge::new("brand", "written")),
             )],
             20 if !is_empty => {
@@ -389,6 +404,7 @@ impl View {
                 number: day.day(),
                 label: day.format("%a %-d %b").to_string(),
                 is_today: number == 11,
+                closed: if number < 3 { vec!["Year-end freeze (emea)".into()] } else { Vec::new() },
                 lines: on_day(number),
             }
         });

@@ -12,13 +12,15 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     delivery_bar, delivery_tone, issue_badge,
+    levers::{Action, Overtaken, actions, gone, overtaken},
     progress::Progress,
     signin::Actor,
     trial::{self, StageLine, Subjects, TestForm},
-    world,
+    whose_time, world,
 };
 use crate::{
     domain::{
+        content::vendor::Duty,
         delivery::DeliveryState,
         kernel::{Error, Result},
     },
@@ -27,14 +29,14 @@ use crate::{
         audience::{self, Considered},
         deliveries, digests,
         issues::{self, Issue},
-        nodes, renditions, reports,
+        nodes, reports,
     },
     web::{
         error::Problem,
         frame::{self, Area, Frame},
         respond::{self, Answer, Live},
         view::{
-            Fact,
+            Fact, authored,
             chart::{Badge, Bar},
             counted,
             when::{Moment, span},
@@ -55,6 +57,8 @@ pub struct View {
     pub paused_because: Option<String>,
     /// Why it waits for a person.
     pub held: Option<String>,
+    /// A newer issue that has left, while this one waits.
+    pub overtaken: Option<Overtaken>,
     /// The levers.
     pub actions: Vec<Action>,
     /// What changes while it runs.
@@ -68,7 +72,9 @@ pub struct View {
     pub variants: Vec<Variant>,
     /// `33 in, 4 out`
     pub audience_says: String,
-    /// Everybody considered.
+    /// Where everybody is listed.
+    pub roll: String,
+    /// Those considered, at most 1,000.
     pub audience: Vec<Person>,
     /// In the order they are promised.
     pub deliveries: Vec<Delivery>,
@@ -85,6 +91,8 @@ pub struct LiveView {
     pub world: World,
     /// Deliveries by state.
     pub bar: Bar,
+    /// What it waits for, while nothing is released.
+    pub waits: Option<Waits>,
     /// Sent, left, how fast, until when.
     pub progress: Progress,
     /// Clicks by people and machines.
@@ -99,19 +107,13 @@ pub struct LiveView {
     pub subjects: Option<Subjects>,
 }
 
-/// A lever.
+/// What an issue waits for that has not been released.
 #[derive(Debug, Serialize)]
-pub struct Action {
-    /// Its text.
-    pub label: &'static str,
-    /// Where it leads.
-    pub href: String,
-    /// What to know before.
-    pub confirm: Option<&'static str>,
-    /// Whether it stands back.
-    pub quiet: bool,
-    /// What was looked at.
-    pub hash: Option<String>,
+pub struct Waits {
+    /// In a few words.
+    pub title: &'static str,
+    /// Until when, for whom.
+    pub facts: Vec<Fact>,
 }
 
 /// One text for a group of readers.
@@ -126,7 +128,7 @@ pub struct Variant {
     /// Subject.
     pub subject: String,
     /// How many get it.
-    pub readers: usize,
+    pub readers: i64,
     /// To look at it.
     pub href: String,
 }
@@ -192,30 +194,37 @@ pub async fn page(
     Query(after): Query<After>,
     Actor(actor): Actor,
 ) -> Answer {
-    let issue = issue_of(&ctx, &id).await?;
+    let Some(issue) = issues::issue(&ctx.db, &id).await? else { return gone(&ctx, &id).await };
     let (_, zone) = frame::vendor(&ctx);
     let audience = audience::page(&ctx.db, &issue.id, 0).await?;
     let lines = deliveries::of_issue(&ctx.db, &issue.id, 0).await?;
     let returned = returned(&ctx, &issue.id).await?;
-    let variants = variants(&ctx, &audience).await?;
-    let included = audience.iter().filter(|person| person.included).count();
+    let variants = variants(&ctx, &issue.id).await?;
+    let included = audience::included_count(&ctx.db, &issue.id).await?;
+    let left_out = audience::left_out_count(&ctx.db, &issue.id).await?;
+    let overtaken = overtaken(&ctx, &issue).await?;
     let view = View {
         subtitle: format!(
-            "{}, promised for {} at each reader’s own time",
-            issue.newsletter, issue.nominal_date
+            "{}, promised for {}, {}",
+            issue.newsletter,
+            issue.nominal_date,
+            whose_time(&ctx, &issue.newsletter)
         ),
+        roll: format!("/console/audience/{}/{}", issue.newsletter, issue.nominal_date),
         paused_because: issue.paused_because.clone().filter(|_| issue.control == "paused"),
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
         actions: actions(
             &issue,
             approve::may_approve(&ctx, &actor),
+            overtaken.is_some(),
             lines.iter().all(|line| line.attempt == 0),
         ),
+        overtaken,
         live: live_view(&ctx, &issue, zone).await?,
         test: trial::form(&ctx, &issue.id, variants.iter().map(Variant::choice).collect()),
-        done: (after.tested == "yes").then_some("The test is on its way."),
+        done: after.says(),
         variants,
-        audience_says: format!("{included} in, {} out, everybody with the reason", audience.len() - included),
+        audience_says: audience_says(included, left_out, audience.len()),
         audience: audience.into_iter().map(|considered| person(considered, &issue.id)).collect(),
         deliveries: lines
             .into_iter()
@@ -224,7 +233,7 @@ pub async fn page(
                 delivery(line, came_back, &issue.id, zone)
             })
             .collect(),
-        title: issue.title,
+        title: authored(&issue.title),
     };
     let path = format!("/console/issues/{id}");
     let frame = Frame::new(&ctx, Area::Console, &view.title, &path).live(format!("{path}/live.json"), 2_000);
@@ -246,6 +255,19 @@ pub async fn live(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Re
 #[serde(default)]
 pub struct After {
     tested: String,
+    instead: String,
+}
+
+impl After {
+    fn says(&self) -> Option<&'static str> {
+        const INSTEAD: &str = "The issue that you asked for was returned to draft. This is the one that was frozen in its \
+                               place; approvals of the other are void.";
+        match () {
+            () if self.tested == "yes" => Some("The test is on its way."),
+            () if self.instead == "yes" => Some(INSTEAD),
+            () => None,
+        }
+    }
 }
 
 /// Which text to whom.
@@ -268,37 +290,6 @@ pub async fn test(
     Ok(respond::see_other(&format!("/console/issues/{id}?tested=yes")))
 }
 
-/// What was approved.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Seen {
-    content_hash: String,
-}
-
-/// `POST /console/issues/{id}/{action}`
-pub async fn steer(
-    State(ctx): State<Arc<Context>>,
-    Path((id, action)): Path<(String, String)>,
-    Actor(actor): Actor,
-    Body(seen): Body<Seen>,
-) -> Answer {
-    let who = &actor;
-    match action.as_str() {
-        "approve" => _ = approve::approve(&ctx, &id, &seen.content_hash, who).await?,
-        "pause" => approve::pause(&ctx, &id, who).await?,
-        "resume" => approve::resume(&ctx, &id, who).await?,
-        "cancel" => approve::cancel(&ctx, &id, who).await?,
-        "return-to-draft" => {
-            approve::return_to_draft(&ctx, &id, who).await?;
-            ctx.figures.forget();
-            return Ok(respond::see_other("/console"));
-        }
-        _ => return Err(Problem::no_page()),
-    }
-    ctx.figures.forget();
-    Ok(respond::see_other(&format!("/console/issues/{id}")))
-}
-
 /// `POST /console/issues/{id}/deliveries/{delivery}/again`
 pub async fn send_again(
     State(ctx): State<Arc<Context>>,
@@ -310,42 +301,11 @@ pub async fn send_again(
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
-/// What can be done with it as it stands.
-fn actions(issue: &Issue, may_approve: bool, nothing_started: bool) -> Vec<Action> {
-    let action = |label, name: &str, quiet, confirm| Action {
-        label,
-        href: format!("/console/issues/{}/{name}", issue.id),
-        confirm,
-        quiet,
-        hash: None,
-    };
-    let mut actions = Vec::new();
-    if issue.control == "cancelled" || matches!(issue.state.as_str(), "done" | "cancelled") {
-        return actions;
-    }
-    if issue.state == "frozen" && may_approve {
-        let approve = action("Approve what is shown here", "approve", false, None);
-        actions.push(Action { hash: Some(issue.content_hash.clone()), ..approve });
-    }
-    if matches!(issue.state.as_str(), "frozen" | "approved" | "released" | "sending") && nothing_started {
-        let again = "It is fixed anew at once, from the content as it is now, and what shares mails with it, too. Approvals of what is shown here are void.";
-        actions.push(action("Return to draft", "return-to-draft", true, Some(again)));
-    }
-    actions.push(if issue.control == "paused" {
-        action("Resume", "resume", false, None)
-    } else {
-        action("Pause", "pause", true, None)
-    });
-    let warning = "What has not left does not leave, for good. What was accepted cannot be called back. The evidence stays.";
-    actions.push(action("Cancel the issue", "cancel", true, Some(warning)));
-    actions
-}
-
 async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
     let details = ctx.figures.details(ctx, &issue.id).await?;
     let clicks = details.clicks;
     let when = |ms: Option<i64>| ms.map_or("not yet".to_owned(), |ms| Moment::full(ms, zone).text);
-    let mut facts = vec![Fact::new("Fixed", when(Some(issue.frozen_ms)))];
+    let mut facts = vec![Fact::new("Frozen", when(Some(issue.frozen_ms)))];
     if let Some(by) = &issue.approved_by {
         facts.push(Fact::new("Approved by", by));
     } else if issue.approvals_needed > 0 {
@@ -384,6 +344,7 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         relay_faults: relay_faults.into_iter().map(relay_fault).collect(),
         world: world(ctx, issue).await?,
         bar: delivery_bar(ctx, &issue.id).await?,
+        waits: waits(ctx, issue, zone).await?,
         progress: Progress::of(ctx, issue, zone).await?,
         clicks: Bar::of(&[("brand", "by people", clicks.human), ("", "by machines", clicks.machine)]),
         clicks_says: format!(
@@ -396,27 +357,60 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
     })
 }
 
-async fn variants(ctx: &Context, audience: &[Considered]) -> Result<Vec<Variant>> {
-    let mut readers: BTreeMap<&str, (usize, &Considered)> = BTreeMap::new();
-    for person in audience {
-        if let Some(rendition) = person.rendition_id.as_deref().filter(|_| person.included) {
-            readers.entry(rendition).or_insert((0, person)).0 += 1;
-        }
+/// `33 in, 4 out, everybody with the reason`; of many not all are on the page.
+fn audience_says(included: i64, left_out: i64, shown: usize) -> String {
+    let all = usize::try_from(included + left_out).unwrap_or(usize::MAX);
+    let more = if all > shown { format!("; {shown} are shown here") } else { String::new() };
+    format!("{included} in, {left_out} out, everybody with the reason{more}")
+}
+
+async fn variants(ctx: &Context, issue_id: &str) -> Result<Vec<Variant>> {
+    let variants = audience::variants(&ctx.db, issue_id).await?.into_iter().map(|variant| Variant {
+        href: format!("/console/renditions/{}", variant.rendition_id),
+        partner: variant.partner_slug,
+        roles: variant.roles.replace(';', ", "),
+        locale: variant.locale,
+        subject: variant.subject,
+        readers: variant.readers,
+    });
+    Ok(variants.collect())
+}
+
+/// What an issue waits for that has not been released.
+async fn waits(ctx: &Context, issue: &Issue, zone: Tz) -> Result<Option<Waits>> {
+    let is_frozen = issue.state == "frozen";
+    if issue.control == "cancelled" || !(is_frozen || issue.state == "approved") {
+        return Ok(None);
     }
-    let mut variants = Vec::new();
-    for (id, (count, _)) in readers {
-        let Some(view) = renditions::view(&ctx.db, id).await? else { continue };
-        variants.push(Variant {
-            partner: view.partner_slug,
-            roles: view.roles.replace(';', ", "),
-            locale: view.locale,
-            subject: view.subject,
-            readers: count,
-            href: format!("/console/renditions/{id}"),
-        });
+    let promises = ctx.figures.promises(ctx, issue).await?;
+    let recipients: i64 = promises.iter().map(|promise| promise.recipients).sum();
+    let mut facts = vec![Fact::new("Goes to", counted_people(recipients))];
+    if let Some(first_ms) = promises.iter().map(|promise| promise.due_ms).min() {
+        let now_ms = ctx.now_ms();
+        let away = if first_ms > now_ms {
+            format!("in {}", span(first_ms - now_ms))
+        } else {
+            format!("{} ago", span(now_ms - first_ms))
+        };
+        let label = if is_frozen { "Approve until" } else { "Leaves from" };
+        facts.push(Fact::new(label, format!("{}, {away}", Moment::full(first_ms, zone).text)));
     }
-    variants.sort_by(|a, b| (&a.partner, &a.roles).cmp(&(&b.partner, &b.roles)));
-    Ok(variants)
+    if is_frozen {
+        let library = ctx.library();
+        let staff = library.vendor.iter().flat_map(|vendor| &vendor.staff);
+        let may: Vec<&str> = staff
+            .filter(|member| member.may.contains(&Duty::Approve))
+            .map(|member| member.name.as_str())
+            .collect();
+        let may = if may.is_empty() { "the operator alone".to_owned() } else { may.join(", ") };
+        facts.push(Fact::new("May approve", may));
+    }
+    let title = if is_frozen { "Waits for approval" } else { "Approved, not released yet" };
+    Ok(Some(Waits { title, facts }))
+}
+
+fn counted_people(count: i64) -> String {
+    counted(usize::try_from(count).unwrap_or(0), "person", "people")
 }
 
 /// What came back, by delivery: `came back: mailbox full`.

@@ -19,11 +19,12 @@ impl View {
         };
         Self {
             title: "Restores, not backups: your part in January".into(),
-            subtitle: "fold-forward, promised for 2027-01-12 at each reader’s own time".into(),
+            subtitle: "fold-forward, promised for 2027-01-12, each reader’s own time".into(),
             paused_because: Some(
                 "20 messages in a row were refused for a reason that lies with us: 550 5.7.26".into(),
             ),
             held: Some("the audience is twice the last one".into()),
+            overtaken: Some(Overtaken { href: "#".into(), date: "2027-02-09".into() }),
             actions: vec![
                 Action {
                     label: "Approve what is shown here",
@@ -56,6 +57,7 @@ impl View {
                 readers: 1,
                 href: "#".into(),
             }],
+            roll: "#".into(),
             audience_says: "33 in, 1 out, everybody with the reason".into(),
             audience: vec![
                 Person {
@@ -90,6 +92,7 @@ impl LiveView {
             badge: Badge::new("brand", "on its way"),
             relay_faults: vec!["relay.example, for 3 min: connection refused".into()],
             world: World::sample(),
+            waits: None,
             progress: Progress::sample(),
             bar: Bar::of(&[
                 ("good", "accepted", 17),
@@ -101,7 +104,7 @@ impl LiveView {
             clicks_says: "6 people followed a link. Scanners and prefetching programs are counted apart."
                 .into(),
             facts: vec![
-                Fact::new("Fixed", "Tue 12 Jan 2027, 08:30 CET"),
+                Fact::new("Frozen", "Tue 12 Jan 2027, 08:30 CET"),
                 Fact::new("Content", "8f31c2aa09bd"),
             ],
             stages: trial::stages(&[audience::StageCount {

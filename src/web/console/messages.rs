@@ -21,8 +21,8 @@ use crate::{
     },
 };
 
-/// They belong to the content.
-const NAV: &str = "/console/content";
+/// Where the page is.
+const NAV: &str = "/console/messages";
 /// What a share says by its colour, from how many percent on.
 const MOST: i64 = 75;
 

@@ -8,6 +8,7 @@ pub mod dead_letters;
 pub mod diff;
 pub mod issue;
 pub mod leads;
+pub mod levers;
 pub mod messages;
 pub mod overview;
 pub mod partners;
@@ -31,7 +32,7 @@ use super::{
     },
 };
 use crate::{
-    domain::{delivery::DeliveryState, kernel::Result},
+    domain::{content::kinds::IssueZone, delivery::DeliveryState, kernel::Result},
     store::issues,
     work::Context,
 };
@@ -91,7 +92,23 @@ pub async fn world(ctx: &Context, issue: &issues::Issue) -> Result<World> {
     let promises = ctx.figures.promises(ctx, issue).await?;
     let cities = ctx.figures.cities(ctx).await?;
     let (_, zone) = super::frame::vendor(ctx);
-    Ok(World::of(&issue.title, &promises, &cities, zone, ctx.now_ms()))
+    let whose = whose_time(ctx, &issue.newsletter);
+    Ok(World::of(&authored(&issue.title), &promises, &cities, zone, &whose, ctx.now_ms()))
+}
+
+/// Whose clock a newsletter's cadence goes by, as it stands behind an hour.
+pub fn whose_time(ctx: &Context, newsletter: &str) -> String {
+    let library = ctx.library();
+    let letter = library.newsletters().find(|(asset, _)| asset.slug() == newsletter);
+    let zone = match letter.map(|(_, letter)| letter.zone) {
+        Some(IssueZone::Contact) => return "each reader’s own time".to_owned(),
+        Some(IssueZone::Partner) => return "each partner’s own time".to_owned(),
+        Some(IssueZone::Vendor) => super::frame::vendor(ctx).1,
+        Some(IssueZone::Named(zone)) => zone,
+        // It is gone from the content.
+        None => return "local time".to_owned(),
+    };
+    format!("in {}", zone.name().replace('_', " "))
 }
 
 /// The title of an asset for people, as authored.

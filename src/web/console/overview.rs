@@ -11,7 +11,7 @@ use serde::Serialize;
 
 use super::{asset_title, delivery_bar, issue_badge, world};
 use crate::{
-    domain::{kernel::Result, lead::LeadStage},
+    domain::{kernel::Result, lead::LeadStage, program::PromiseVerdict},
     store::{events, issues, leads},
     web::{
         error::Problem,
@@ -194,12 +194,18 @@ async fn view(ctx: &Context) -> Result<View> {
         }),
         None => None,
     };
-    let (mut lines, mut on_time, mut recipients) = (Vec::new(), 0, 0);
+    // The ledger's, which also has the dates that no issue kept; and of those that are not over, what is due by now.
+    let over: Vec<&Occurrence> = figures.kept.iter().filter(|occurrence| counts(occurrence)).collect();
+    let mut on_time: i64 = over.iter().map(|occurrence| occurrence.on_time).sum();
+    let mut recipients: i64 = over.iter().map(|occurrence| occurrence.eligible).sum();
+    let mut lines = Vec::new();
     for issue in all.iter().take(ISSUES_MAX) {
         let (line, kept, of) = issue_line(ctx, issue).await?;
         lines.push(line);
-        on_time += kept;
-        recipients += of;
+        if !figures.kept.iter().any(|it| it.verdict.is_some() && it.issue_id.as_deref() == Some(&issue.id)) {
+            on_time += kept;
+            recipients += of;
+        }
     }
     let (people, clocks, seen) = (&figures.leads, &figures.clocks, &figures.events);
     let human = i64::try_from(seen.iter().filter(|event| event.human).count()).unwrap_or(0);
@@ -299,8 +305,13 @@ pub fn event_line(ctx: &Context, event: &events::Event) -> EventLine {
     }
 }
 
+/// Whether a date is over, and was not skipped by rule, which counts neither way.
+fn counts(occurrence: &Occurrence) -> bool {
+    occurrence.verdict().is_some_and(|verdict| verdict != PromiseVerdict::Skipped)
+}
+
 fn kept_bar(on_time: i64, due: i64) -> Bar {
-    Bar::of(&[("good", "on time", on_time), ("bad", "late or not yet", due - on_time)])
+    Bar::of(&[("good", "on time", on_time), ("warn", "late or not yet", due - on_time)])
 }
 
 /// The line, and what is due by now: kept and in all.

@@ -10,7 +10,7 @@ use super::{asset_title, delivery_tone};
 use crate::{
     domain::{
         delivery::{DeliveryState, outlook::WAITS_FOR_A_PERSON},
-        kernel::{Error, clock::UtcMs},
+        kernel::clock::UtcMs,
     },
     store::{contacts, issues},
     web::{
@@ -146,7 +146,7 @@ pub struct Event {
 
 /// `GET /console/issues/{id}/people/{contact}`
 pub async fn page(State(ctx): State<Arc<Context>>, Path((id, contact)): Path<(String, String)>) -> Answer {
-    let issue = issues::issue(&ctx.db, &id).await?.ok_or_else(|| Error::not_found("this issue"))?;
+    let Some(issue) = issues::issue(&ctx.db, &id).await? else { return super::levers::gone(&ctx, &id).await };
     let person = contacts::named(&ctx.db, &contact).await?.into_iter().next();
     let told = explain::explain(&ctx.db, ctx.now_ms(), &issue, &contact, person).await?;
     let view = view(&ctx, told);

@@ -6,13 +6,14 @@ use axum::extract::{Path, Query, State};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
+use super::whose_time;
 use crate::{
     domain::{
-        content::kinds::IssueZone,
-        kernel::{Error, Locale},
+        delivery::DeliveryState,
+        kernel::{Error, Locale, Result},
         program::{ExclusionReason, PromiseVerdict},
     },
-    store::promises,
+    store::{deliveries, promises},
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -67,6 +68,10 @@ pub struct Mark {
     pub date: String,
     /// How it went.
     pub badge: Badge,
+    /// Those it was promised to, drawn; none where it is not over.
+    pub bar: Option<Bar>,
+    /// `98 %` of them had it in time.
+    pub share: Option<String>,
 }
 
 /// One date of a newsletter.
@@ -90,6 +95,8 @@ pub struct View {
     pub let_down: Vec<LetDown>,
     /// Who was never promised anything, by reason.
     pub left_out: Vec<Fact>,
+    /// What stands there where that is nobody.
+    pub nobody_left_out: &'static str,
     /// What to say in the next issue.
     pub note: Option<Note>,
 }
@@ -160,9 +167,17 @@ pub async fn page(
     let title = authored(&record.title);
     let locale = wanted.locale.as_deref().and_then(|tag| Locale::parse(tag).ok()).unwrap_or_else(Locale::en);
     let view = View {
-        promised: nominal(&occurrence.nominal_local, own_zone(&ctx, &newsletter)),
+        promised: nominal(&occurrence.nominal_local, &whose_time(&ctx, &newsletter)),
         badge: badge_of(&occurrence),
-        because: occurrence.because.clone(),
+        because: match &occurrence.because {
+            Some(because) => Some(because.clone()),
+            None => why(&ctx, &occurrence).await?,
+        },
+        nobody_left_out: if occurrence.issue_id.is_some() {
+            "Nobody was left out."
+        } else {
+            "No issue was frozen, so nobody was decided about."
+        },
         issue: occurrence.issue_id.as_ref().map(|id| format!("/console/issues/{id}")),
         bar: bar(&occurrence),
         facts: facts(&occurrence),
@@ -178,20 +193,30 @@ pub async fn page(
     respond::page(&ctx, "console/promise", &frame, &view)
 }
 
+/// What became of the messages that were not accepted, where a promise was not kept.
+async fn why(ctx: &Context, occurrence: &Occurrence) -> Result<Option<String>> {
+    let Some(issue_id) = occurrence.issue_id.as_deref().filter(|_| occurrence.is_broken()) else {
+        return Ok(None);
+    };
+    let counts = deliveries::counts(&ctx.db, issue_id).await?;
+    let said = counts.iter().filter(|(_, count)| *count > 0).filter_map(|(state, count)| {
+        let became = match state {
+            DeliveryState::Expired => "expired: their time passed before they could leave",
+            DeliveryState::Failed => "failed for good",
+            DeliveryState::Dead | DeliveryState::Uncertain => "wait for a person",
+            DeliveryState::Cancelled => "were cancelled",
+            DeliveryState::Ready | DeliveryState::Sending => "are still on their way",
+            DeliveryState::Accepted | DeliveryState::Suppressed => return None,
+        };
+        Some(format!("{count} {became}"))
+    });
+    let said: Vec<String> = said.collect();
+    Ok((!said.is_empty()).then(|| format!("Of its messages {}.", said.join("; "))))
+}
+
 fn with_calendar(ctx: &Context, record: Record) -> Card {
     let calendar = calendars::path(ctx, Some(&record.newsletter), None);
     Card { calendar: Some(calendar), ..card(record) }
-}
-
-/// The zone that a newsletter's cadence goes by, where it is one for all readers.
-fn own_zone(ctx: &Context, newsletter: &str) -> Option<&'static str> {
-    let library = ctx.library();
-    let (_, letter) = library.newsletters().find(|(asset, _)| asset.slug() == newsletter)?;
-    match letter.zone {
-        IssueZone::Contact | IssueZone::Partner => None,
-        IssueZone::Vendor => library.vendor.as_ref().map(|vendor| vendor.zone.name()),
-        IssueZone::Named(zone) => Some(zone.name()),
-    }
 }
 
 /// A newsletter with its last dates.
@@ -212,6 +237,9 @@ pub fn card(record: Record) -> Card {
             href: format!("/console/promises/{slug}/{}", occurrence.date()),
             date: short_date(occurrence.date()),
             badge: badge_of(occurrence),
+            bar: is_counted(occurrence).then(|| bar(occurrence)),
+            share: is_counted(occurrence)
+                .then(|| format!("{} %", occurrence.on_time * 100 / occurrence.eligible)),
         })
         .collect();
     marks.reverse();
@@ -227,6 +255,11 @@ pub fn card(record: Record) -> Card {
         marks,
         calendar: None,
     }
+}
+
+/// Whether there is a share of it to draw.
+fn is_counted(occurrence: &Occurrence) -> bool {
+    occurrence.eligible > 0 && !matches!(occurrence.verdict(), None | Some(PromiseVerdict::Skipped))
 }
 
 fn short_date(date: &str) -> String {
@@ -256,7 +289,8 @@ fn bar(occurrence: &Occurrence) -> Bar {
     Bar::of(&[
         ("good", "on time", occurrence.on_time),
         ("warn", "late", late),
-        ("bad", "not accepted", missing),
+        // Of an hour that no issue kept, nothing was offered to any server.
+        ("bad", if occurrence.issue_id.is_some() { "not accepted" } else { "not sent" }, missing),
     ])
 }
 
@@ -264,7 +298,7 @@ fn bar(occurrence: &Occurrence) -> Bar {
 pub fn clocks_bar(clocks: &Clocks) -> Bar {
     Bar::of(&[
         ("good", "stopped in time", clocks.kept.into()),
-        ("bad", "late or run out", clocks.broken.into()),
+        ("warn", "late or run out", clocks.broken.into()),
         ("brand", "running", clocks.open.into()),
     ])
 }
@@ -273,8 +307,10 @@ fn facts(occurrence: &Occurrence) -> Vec<Fact> {
     let people = |count: i64| counted(usize::try_from(count).unwrap_or_default(), "person", "people");
     let mut facts = vec![Fact::new("Promised to", people(occurrence.eligible))];
     if occurrence.suppressed > 0 {
-        facts
-            .push(Fact::new("Wrote no more, at their word or their server’s", people(occurrence.suppressed)));
+        facts.push(Fact::new(
+            "Not written to any more: unsubscribed or undeliverable",
+            people(occurrence.suppressed),
+        ));
     }
     if occurrence.skipped > 0 {
         facts.push(Fact::new("Skipped by a rule of the calendar", people(occurrence.skipped)));
@@ -303,7 +339,7 @@ pub fn reason_words(reason: &str) -> &'static str {
         Some(ExclusionReason::Region) => "Not for their region",
         Some(ExclusionReason::Role) => "Not for their role",
         Some(ExclusionReason::NoContent) => "Nothing in it for them",
-        Some(ExclusionReason::Frequency) => "Had as many messages as one gets",
+        Some(ExclusionReason::Frequency) => "Frequency limit reached",
         Some(ExclusionReason::Touches) => "Has been told its message",
         Some(ExclusionReason::Calendar) => "Skipped by the calendar",
         Some(ExclusionReason::Missed) => "Their hour had passed",
@@ -325,7 +361,15 @@ fn note(ctx: &Context, title: &str, occurrence: &Occurrence, locale: &Locale) ->
 impl ListView {
     /// Two newsletters.
     pub fn sample() -> Self {
-        let mark = |date: &str, verdict| Mark { href: "#".into(), date: date.into(), badge: badge(verdict) };
+        let mark = |date: &str, verdict| Mark {
+            href: "#".into(),
+            date: date.into(),
+            badge: badge(verdict),
+            bar: verdict.map(|_| {
+                Bar::of(&[("good", "on time", 30), ("warn", "late", 3), ("bad", "not accepted", 0)])
+            }),
+            share: verdict.map(|_| "90 %".into()),
+        };
         Self {
             newsletters: vec![
                 Card {
@@ -365,7 +409,7 @@ impl View {
             title: "Fold Forward".into(),
             promised: "Tue 12 Jan 2027, 09:00 each reader’s own time".into(),
             badge: badge(Some(PromiseVerdict::Late)),
-            because: Some("it was not fixed in time".into()),
+            because: Some("it was not frozen in time".into()),
             issue: Some("#".into()),
             bar: Bar::of(&[("good", "on time", 30), ("warn", "late", 3), ("bad", "not accepted", 0)]),
             facts: vec![Fact::new("Promised to", "33 people")],
@@ -377,6 +421,7 @@ impl View {
                 accepted: "3 of 3".into(),
             }],
             left_out: vec![Fact::new(reason_words("role"), "4")],
+            nobody_left_out: "Nobody was left out.",
             note: Some(Note {
                 text: "We promised **Fold Forward** for 12 January 2027, 09:00. It came late to some of you."
                     .into(),

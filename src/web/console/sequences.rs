@@ -8,8 +8,11 @@ use serde::{Deserialize, Serialize};
 
 use super::signin::Actor;
 use crate::{
-    domain::{kernel::id::EnrolmentId, program::sequence::LeaveReason},
-    store::journeys::Traveller,
+    domain::{
+        kernel::{Result, id::EnrolmentId},
+        program::sequence::LeaveReason,
+    },
+    store::journeys::{self, Traveller},
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -28,8 +31,6 @@ use crate::{
 
 /// Where the pages are.
 const PATH: &str = "/console/sequences";
-/// They belong to the content.
-const NAV: &str = "/console/content";
 
 /// The list.
 #[derive(Debug, Serialize)]
@@ -78,11 +79,39 @@ pub struct View {
     pub inside_text: String,
     /// Who finished or left, the latest first.
     pub ended: Vec<Person>,
+    /// What somebody of them had, step by step.
+    pub path: Option<Journey>,
+}
+
+/// What somebody had of a sequence.
+#[derive(Debug, Serialize)]
+pub struct Journey {
+    /// Their name.
+    pub name: String,
+    /// Their page, where they have one of their own.
+    pub href: Option<String>,
+    /// In order.
+    pub steps: Vec<HadLine>,
+}
+
+/// A step that somebody had.
+#[derive(Debug, Serialize)]
+pub struct HadLine {
+    /// Its subject.
+    pub title: String,
+    /// Sent or passed over.
+    pub badge: Badge,
+    /// When.
+    pub at: Moment,
+    /// Why it was passed over.
+    pub because: String,
 }
 
 /// A step.
 #[derive(Debug, Serialize)]
 pub struct StepLine {
+    /// Its subject.
+    pub title: String,
     /// Its name.
     pub id: String,
     /// Its message.
@@ -91,15 +120,17 @@ pub struct StepLine {
     pub text: String,
     /// `12 wait`.
     pub badge: Badge,
-    /// `40 were sent it, 3 were passed over`.
+    /// `43 came here: sent to 40, left out for 3`.
     pub counts: String,
+    /// The same, drawn against the step that most came to.
+    pub bar: Bar,
 }
 
 /// Somebody.
 #[derive(Debug, Serialize)]
 pub struct Person {
-    /// More about them.
-    pub href: Option<String>,
+    /// What they had.
+    pub href: String,
     /// Their name.
     pub name: String,
     /// Their address.
@@ -131,7 +162,7 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
             })
             .collect(),
     };
-    respond::page(&ctx, "console/sequences", &Frame::new(&ctx, Area::Console, "Sequences", NAV), &view)
+    respond::page(&ctx, "console/sequences", &Frame::new(&ctx, Area::Console, "Sequences", PATH), &view)
 }
 
 /// What was just done, in the address.
@@ -139,6 +170,7 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
 #[serde(default)]
 pub struct After {
     done: Option<String>,
+    who: Option<String>,
 }
 
 /// `GET /console/sequences/{slug}`
@@ -151,6 +183,11 @@ pub async fn page(
     let people = sequences::travellers(&ctx, &slug).await?;
     let (_, zone) = frame::vendor(&ctx);
     let shown = people.inside.len();
+    let path = match &after.who {
+        Some(who) => journey(&ctx, &slug, who, people.inside.iter().chain(&people.ended), zone).await?,
+        None => None,
+    };
+    let most = one.steps.iter().map(came).max().unwrap_or(0);
     let view = View {
         text: text(&one),
         done: match after.done.as_deref() {
@@ -169,12 +206,13 @@ pub async fn page(
         } else {
             counted(shown, "person", "people")
         },
-        steps: one.steps.iter().map(|step| step_line(&slug, step)).collect(),
+        steps: one.steps.iter().map(|step| step_line(&ctx, &slug, step, most)).collect(),
+        path,
         inside: people.inside.into_iter().map(|who| inside(&slug, who, zone)).collect(),
-        ended: people.ended.into_iter().map(|who| ended(who, zone)).collect(),
+        ended: people.ended.into_iter().map(|who| ended(&slug, who, zone)).collect(),
         title: authored(&one.title),
     };
-    respond::page(&ctx, "console/sequence", &Frame::new(&ctx, Area::Console, &view.title, NAV), &view)
+    respond::page(&ctx, "console/sequence", &Frame::new(&ctx, Area::Console, &view.title, PATH), &view)
 }
 
 /// `POST /console/sequences/{slug}/people/{enrolment}/out`
@@ -216,18 +254,66 @@ fn bar(one: &Overview) -> Bar {
     Bar::of(&[("brand", "inside", one.inside), ("good", "finished", one.finished), ("", "left", left)])
 }
 
-fn step_line(slug: &str, step: &StepView) -> StepLine {
+/// How many came to a step, whatever became of it there.
+fn came(step: &StepView) -> i64 {
+    step.sent + step.skipped + step.waiting
+}
+
+/// The subject of a step's message; its name where it has none any more.
+fn subject(ctx: &Context, slug: &str, step: &str) -> String {
+    let library = ctx.library();
+    let message = library.versions(&format!("sequences/{slug}/{step}")).first();
+    let Some((asset, letter)) = message.and_then(|asset| Some((asset, asset.detail.letter()?))) else {
+        return step.to_owned();
+    };
+    // Where partners' names stand in it, it has holes.
+    let is_whole = letter.subject.fields().next().is_none();
+    authored(if is_whole { letter.subject.as_str() } else { asset.front.title.as_str() })
+}
+
+/// What somebody among `known` had; none for a key of nobody's.
+async fn journey(
+    ctx: &Context,
+    slug: &str,
+    id: &str,
+    mut known: impl Iterator<Item = &Traveller>,
+    zone: Tz,
+) -> Result<Option<Journey>> {
+    let Some(who) = known.find(|who| who.id == id) else { return Ok(None) };
+    let steps = journeys::path(&ctx.db, slug, id).await?.into_iter().map(|had| HadLine {
+        title: subject(ctx, slug, &had.step),
+        badge: if had.outcome == "sent" { Badge::new("good", "sent") } else { Badge::new("", "left out") },
+        at: Moment::full(had.at_ms, zone),
+        because: had.because,
+    });
+    let href = who.is_lead.then(|| format!("/console/leads/{}", who.person));
+    Ok(Some(Journey { name: who.name.clone(), href, steps: steps.collect() }))
+}
+
+fn step_line(ctx: &Context, slug: &str, step: &StepView, most: i64) -> StepLine {
     let mut parts = vec![step.when.clone()];
     parts.extend(step.condition.clone());
     if step.is_gone {
         parts = vec!["It is gone from the sequence.".to_owned()];
     }
     let people = |count: i64| counted(usize::try_from(count).unwrap_or(0), "person", "people");
-    let mut counts = format!("sent to {}", people(step.sent));
+    let mut counts = match came(step) {
+        0 => "Nobody came here yet".to_owned(),
+        many => format!("{} came here: sent to {}", people(many), step.sent),
+    };
     if step.skipped > 0 {
-        counts.push_str(&format!(", left out for {}", people(step.skipped)));
+        counts.push_str(&format!(", left out for {}", step.skipped));
     }
     StepLine {
+        title: subject(ctx, slug, &step.id),
+        bar: Bar::within(
+            &[
+                ("good", "sent", step.sent),
+                ("warn", "left out", step.skipped),
+                ("brand", "waiting", step.waiting),
+            ],
+            most,
+        ),
         id: step.id.clone(),
         href: (!step.is_gone).then(|| format!("/console/content/sequences/{slug}/{}", step.id)),
         text: parts.join(", "),
@@ -242,23 +328,23 @@ fn inside(slug: &str, who: Traveller, zone: Tz) -> Person {
         badge: Badge::new(tone, who.waiting.clone().unwrap_or_default()),
         at: Moment::full(who.due_ms, zone),
         out: Some(format!("{PATH}/{slug}/people/{}/out", who.id)),
-        ..person(who)
+        ..person(slug, who)
     }
 }
 
-fn ended(who: Traveller, zone: Tz) -> Person {
+fn ended(slug: &str, who: Traveller, zone: Tz) -> Person {
     let reason = LeaveReason::parse(&who.reason);
     let word = reason.map_or("finished", LeaveReason::label);
     Person {
         badge: Badge::new(if reason.is_none() { "good" } else { "" }, word),
         at: Moment::full(who.ended_ms.unwrap_or(who.due_ms), zone),
-        ..person(who)
+        ..person(slug, who)
     }
 }
 
-fn person(who: Traveller) -> Person {
+fn person(slug: &str, who: Traveller) -> Person {
     Person {
-        href: who.is_lead.then(|| format!("/console/leads/{}", who.person)),
+        href: format!("{PATH}/{slug}?who={}#path", who.id),
         name: who.name,
         email: who.email,
         partner: who.partner_slug,
@@ -290,14 +376,19 @@ impl View {
     pub fn sample() -> Self {
         let at = || Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo);
         let step = |id: &str, waiting: i64| StepLine {
+            title: "Welcome: your first restore".into(),
+            bar: Bar::within(
+                &[("good", "sent", 40), ("warn", "left out", 3), ("brand", "waiting", waiting)],
+                60,
+            ),
             id: id.into(),
             href: Some("#".into()),
             text: "after 6 days at 09:00, if they followed a link in hello".into(),
             badge: Badge::new("brand", format!("{waiting} waiting")),
-            counts: "sent to 40 people, left out for 3 people".into(),
+            counts: "47 people came here: sent to 40, left out for 3".into(),
         };
         let person = |name: &str, badge: Badge, detail: &str, out: Option<&str>| Person {
-            href: Some("#".into()),
+            href: "#path".into(),
             name: name.into(),
             email: "dana.whitlock@northlight.example".into(),
             partner: "northlight".into(),
@@ -330,6 +421,16 @@ impl View {
             ],
             inside_text: "the next 200 of 512".into(),
             ended: vec![person("Luis Ortega", Badge::new("", "unsubscribed"), "they unsubscribed", None)],
+            path: Some(Journey {
+                name: "Dana Whitlock".into(),
+                href: None,
+                steps: vec![HadLine {
+                    title: "Welcome".into(),
+                    badge: Badge::new("good", "sent"),
+                    at: at(),
+                    because: String::new(),
+                }],
+            }),
         }
     }
 }

@@ -167,12 +167,12 @@ async fn view(ctx: &Context, Mail(mail): &Mail) -> Result<View> {
 async fn not_yet(ctx: &Context) -> Result<World> {
     let (_, zone) = frame::vendor(ctx);
     let next = upcoming::upcoming(ctx, 1).await?.into_iter().next();
-    let mut world = World::of("No issue is planned", &[], &Default::default(), zone, ctx.now_ms());
+    let mut world = World::of("No issue is planned", &[], &Default::default(), zone, "", ctx.now_ms());
     world.says = "Write one under content/newsletters; it is sent at the promised time.".to_owned();
     if let Some(next) = next {
         world.title = format!("The next issue is promised for {}", next.nominal_date);
         world.says = format!(
-            "Half an hour before {}, its content and its readers are fixed.",
+            "Half an hour before {}, its content and its readers are frozen.",
             Moment::full(next.first_due_ms, zone).text
         );
     }

@@ -83,6 +83,8 @@ pub struct Series {
 /// An entry.
 #[derive(Debug, Serialize)]
 pub struct Line {
+    /// The month, above the first of its lines.
+    pub month: Option<String>,
     /// When it begins.
     pub at: Moment,
     /// When the last readers get it, where that is at another time.
@@ -219,7 +221,7 @@ async fn page(
 ) -> Answer {
     let view = view(ctx, calendar, title, strings, token, items);
     let Some(partner) = &calendar.partner else {
-        let frame = Frame::new(ctx, Area::Public, &view.title, "");
+        let frame = Frame::new(ctx, Area::Public, &view.title, "").of_vendor();
         return respond::html(
             &ctx.templates,
             "public/calendar_vendor",
@@ -251,15 +253,23 @@ fn view(
     let zone = calendar.zone.name().replace('_', " ");
     let (behind, ahead): (Vec<Item>, Vec<Item>) =
         items.into_iter().partition(|item| item.ends_ms <= ctx.now_ms());
-    let line = |item: Item| item.line(strings, calendar.zone);
+    let lines = |items: Vec<Item>| {
+        let mut lines: Vec<Line> = items.into_iter().map(|item| item.line(strings, calendar.zone)).collect();
+        let mut last = None;
+        for line in &mut lines {
+            line.month = line.month.take().filter(|month| last.as_ref() != Some(month));
+            last = line.month.clone().or(last);
+        }
+        lines
+    };
     View {
         title,
         zone: strings.fill("calendar_zone", &[("zone", &zone)]),
         webcal,
         https,
         newsletters: newsletters.collect(),
-        ahead: ahead.into_iter().map(line).collect(),
-        behind: behind.into_iter().rev().take(BEHIND_MAX).map(line).collect(),
+        ahead: lines(ahead),
+        behind: lines(behind.into_iter().rev().take(BEHIND_MAX).collect()),
     }
 }
 
@@ -280,6 +290,7 @@ impl View {
     pub fn sample() -> Self {
         let at = |ms| Moment::full(ms, chrono_tz::America::Chicago);
         let line = |ms, title: &str, text: Option<&str>, badge, notes: &[&str]| Line {
+            month: text.map(|_| "February 2027".into()),
             at: at(ms),
             until: None,
             title: title.into(),

@@ -207,12 +207,21 @@ impl Item {
 
     /// As a line of a page whose times are those of `zone`.
     pub fn line(self, strings: &Strings, zone: Tz) -> Line {
-        let moment = |ms: UtcMs| Moment::worded(ms, strings.date_time(&utc(ms).with_timezone(&zone)));
+        let local = |ms: UtcMs| utc(ms).with_timezone(&zone);
+        let moment = |ms: UtcMs| Moment::worded(ms, strings.date_time(&local(ms)));
+        let day = local(self.starts_ms).date_naive();
+        // A day is said once.
+        let end = |ms: UtcMs| {
+            let ends = local(ms);
+            let is_same = ends.date_naive() == day;
+            if is_same { Moment::worded(ms, strings.time(ends.time())) } else { moment(ms) }
+        };
         let is_session = self.kind == "webinar";
         let last_ms = self.ends_ms - NEWSLETTER_MS;
         Line {
+            month: Some(strings.month(day)),
             at: moment(self.starts_ms),
-            until: (!is_session && last_ms > self.starts_ms).then(|| moment(last_ms)),
+            until: (!is_session && last_ms > self.starts_ms).then(|| end(last_ms)),
             title: self.title,
             text: if is_session { Some(self.text) } else { self.subject },
             badge: self

@@ -9,6 +9,7 @@ pub mod world;
 
 use serde::Serialize;
 
+pub use crate::domain::content::merge::authored;
 use crate::render::slots::escape_html;
 
 /// A line `label: value`.
@@ -39,18 +40,6 @@ impl Fact {
 /// `3 readers`, `1 reader`.
 pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
-}
-
-/// A text as authored, with its merge fields shown as an ellipsis.
-pub fn authored(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once("{{") {
-        shown.push_str(before);
-        shown.push('…');
-        rest = after.split_once("}}").map_or("", |(_, rest)| rest);
-    }
-    shown + rest
 }
 
 /// A word of the database for people: `deal_registered` becomes `deal registered`.

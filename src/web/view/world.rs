@@ -65,12 +65,13 @@ pub struct ZoneLine {
 
 impl World {
     /// Draws `promises` as they stand at `now_ms`; `cities` names the places of a zone, `own` is the vendor's zone,
-    /// which the axis is in.
+    /// which the axis is in, and `whose` says whose clock the promise goes by.
     pub fn of(
         title: &str,
         promises: &[Promise],
         cities: &BTreeMap<String, Vec<String>>,
         own: Tz,
+        whose: &str,
         now_ms: UtcMs,
     ) -> Self {
         let first = promises.iter().map(|promise| promise.due_ms).min().unwrap_or(now_ms);
@@ -84,7 +85,7 @@ impl World {
             title: title.to_owned(),
             promise: promises
                 .first()
-                .map(|promise| nominal(&promise.nominal_local, one_zone(promises)))
+                .map(|promise| nominal(&promise.nominal_local, whose))
                 .unwrap_or_default(),
             accepted,
             recipients,
@@ -101,17 +102,8 @@ impl World {
     }
 }
 
-/// The zone that all promises go by, where it is one.
-fn one_zone(promises: &[Promise]) -> Option<&str> {
-    let first = promises.first()?.zone.as_str();
-    promises.iter().all(|promise| promise.zone == first).then_some(first)
-}
-
-/// `2027-01-12T09:00` as `Tue 12 Jan 2027, 09:00 each reader’s own time`, or, where one IANA zone is everybody's, `09:00 in
-/// Europe/Oslo`.
-pub fn nominal(local: &str, zone: Option<&str>) -> String {
-    let whose = zone
-        .map_or_else(|| "each reader’s own time".to_owned(), |zone| format!("in {}", zone.replace('_', " ")));
+/// `2027-01-12T09:00` as `Tue 12 Jan 2027, 09:00 each reader’s own time`; `whose` are the last words of it.
+pub fn nominal(local: &str, whose: &str) -> String {
     chrono::NaiveDateTime::parse_from_str(local, "%Y-%m-%dT%H:%M")
         .map_or_else(|_| local.to_owned(), |at| format!("{} {whose}", at.format("%a %-d %b %Y, %H:%M")))
 }
@@ -153,7 +145,7 @@ fn state(promise: &Promise, now_ms: UtcMs) -> (Tone, Badge) {
     } else if promise.on_time == promise.recipients {
         ("kept", Badge::new("good", "kept"))
     } else if promise.accepted == promise.recipients {
-        ("late", Badge::new("bad", format!("{} late", promise.accepted - promise.on_time)))
+        ("late", Badge::new("warn", format!("{} late", promise.accepted - promise.on_time)))
     } else if now_ms < promise.due_ms {
         ("", Badge::new("", format!("in {}", span(promise.due_ms - now_ms))))
     } else if promise.accepted > 0 {
@@ -199,7 +191,14 @@ impl World {
                 },
             })
             .collect();
-        Self::of("Restores, not backups", &promises, &cities, chrono_tz::Europe::Oslo, nine - 355 * 60_000)
+        Self::of(
+            "Restores, not backups",
+            &promises,
+            &cities,
+            chrono_tz::Europe::Oslo,
+            "each reader’s own time",
+            nine - 355 * 60_000,
+        )
     }
 }
 
@@ -214,7 +213,6 @@ mod tests {
         assert_eq!(&said[..7], ["kept", "1 late", "kept", "kept", "kept", "3 of 5", "in 2 h 55 min"]);
         assert!(world.zones.windows(2).all(|pair| pair[0].at <= pair[1].at));
         assert!(world.zones.iter().all(|zone| (0.0..=100.0).contains(&zone.at)));
-        assert_eq!(nominal("2027-01-12T09:00", Some("Europe/Oslo")), "Tue 12 Jan 2027, 09:00 in Europe/Oslo");
-        assert_eq!(nominal("2027-01-12T09:00", None), "Tue 12 Jan 2027, 09:00 each reader’s own time");
+        assert_eq!(nominal("2027-01-12T09:00", "in Europe/Oslo"), "Tue 12 Jan 2027, 09:00 in Europe/Oslo");
     }
 }

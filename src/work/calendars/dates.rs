@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 use super::{changes::Changes, readers::Readers};
 use crate::{
     domain::{
-        content::{Detail, Library},
+        content::Detail,
         kernel::{
             Locale, Result,
             clock::{DAY_MS, UtcMs, utc},
@@ -21,6 +21,7 @@ use crate::{
         promises::{self, NewPromise, ZoneHours},
     },
     work::{
+        cobrand::CoBrand,
         context::Context,
         promised::{Letter, PromisedHours, nominal_local},
         promises::ZONE_SPREAD_MS,
@@ -272,7 +273,7 @@ async fn date(
     let day = nominal.date().to_string();
     let written = library.issues_of(slug).into_iter().find(|(_, issue)| issue.date == nominal.date());
     let written = written.map(|(file, _)| file.reference.clone());
-    let subject = written.as_ref().and_then(|reference| subject(library, reference, ask.locale));
+    let subject = written.as_ref().and_then(|reference| subject(ctx, ask, reference));
     let mut changed_ms = changes.of_date(&day).max(told.counted_ms);
     let cancelled = issue.filter(|issue| issue.control == "cancelled" || issue.state == "cancelled");
     if let Some(issue) = cancelled {
@@ -303,11 +304,14 @@ async fn date(
     })
 }
 
-fn subject(library: &Library, reference: &str, locale: &Locale) -> Option<String> {
-    match &library.find(reference, locale)?.detail {
-        Detail::Issue(issue) => Some(issue.subject.as_str().to_owned()),
-        _ => None,
-    }
+/// The subject as the readers of a partner see it; for others, or where a reader's own name stands in it, the theme.
+fn subject(ctx: &Context, ask: &Ask<'_>, reference: &str) -> Option<String> {
+    let library = ask.letter.library;
+    let Detail::Issue(issue) = &library.find(reference, ask.locale)?.detail else { return None };
+    let media = ctx.media();
+    let voice = ask.readers.partner().map(|partner| CoBrand::new(library, &media, partner, ask.locale, ""));
+    let merged = voice.and_then(|voice| voice.ok()?.text(&issue.subject).ok());
+    Some(merged.unwrap_or_else(|| issue.about().to_owned()))
 }
 
 fn naive(ms: UtcMs) -> NaiveDateTime {

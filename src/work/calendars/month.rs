@@ -10,12 +10,19 @@ use super::{
 };
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Detail, Library, Reader},
+        content::{
+            Asset, AssetKind, Detail, Library, Reader,
+            kinds::IssueZone,
+            rules::{
+                CalendarRules,
+                calendar::{Blackout, Whose},
+            },
+        },
         kernel::{
             Error, Result,
             clock::{DAY_MS, UtcMs, utc},
         },
-        partner::Partner,
+        partner::{Partner, Region},
         program::cadence::resolve,
     },
     store::partners,
@@ -45,7 +52,9 @@ pub struct Month {
     pub today: NaiveDate,
     /// The vendor's zone, in which days are days.
     pub zone: Tz,
-    /// The dates of newsletters: of the day on which the first readers get it, or should have.
+    /// Days on which no newsletter leaves.
+    pub closed: Vec<Closed>,
+    /// The dates of newsletters: of the day on which readers are promised them, by their own calendars.
     pub dates: Vec<OnDay>,
     /// Webinars, in order of time.
     pub webinars: Vec<Webinar>,
@@ -55,6 +64,19 @@ pub struct Month {
     pub newsletters: Vec<(String, String)>,
     /// All partners, slug and name.
     pub partners: Vec<(String, String)>,
+}
+
+/// Days in a row on which no newsletter leaves.
+#[derive(Debug)]
+pub struct Closed {
+    /// The first.
+    pub first: NaiveDate,
+    /// The last, itself included.
+    pub last: NaiveDate,
+    /// What they are called.
+    pub name: String,
+    /// Regions and partners for which it holds; none for all.
+    pub whose: Vec<String>,
 }
 
 /// A date of a newsletter.
@@ -124,14 +146,16 @@ pub async fn month(ctx: &Context, asked: Asked<'_>) -> Result<Month> {
     let readers = Readers::all(&ctx.db, asked.partner).await?;
     let rules_ms = changes::of_rules(&ctx.db, true).await?;
     let start = |day: NaiveDate| resolve(day.and_time(chrono::NaiveTime::MIN), zone).at_ms;
-    let window = Window { from_ms: start(first) - DAY_MS, until_ms: start(next), ahead_max: usize::MAX };
+    // A day begins and ends elsewhere before and after it does here.
+    let window =
+        Window { from_ms: start(first) - DAY_MS, until_ms: start(next) + DAY_MS, ahead_max: usize::MAX };
     let locale = &vendor.default_locale;
     let mut on_days = Vec::new();
     let wanted = letters.iter().filter(|(asset, _)| asked.newsletter.is_none_or(|slug| asset.slug() == slug));
     for &(asset, newsletter) in wanted {
         let letter = Letter { library: &library, asset, newsletter };
         for date in dates(ctx, &Ask { letter, readers: &readers, locale, rules_ms, window }).await? {
-            let day = day_of(&date, zone);
+            let day = day_of(&date, newsletter.zone, zone);
             if (first..next).contains(&day) {
                 on_days.push(OnDay { day, title: asset.front.title.as_str().to_owned(), date });
             }
@@ -145,6 +169,7 @@ pub async fn month(ctx: &Context, asked: Asked<'_>) -> Result<Month> {
         first,
         today,
         zone,
+        closed: closed(&library.rules.calendar, partner, first, next),
         dates: on_days,
         webinars: webinars(&library, partner, zone, &replaced, &in_month),
         published: published(&library, partner, &replaced, &in_month),
@@ -181,9 +206,46 @@ fn days(month: Option<&str>, today: NaiveDate) -> Result<(NaiveDate, NaiveDate)>
     Ok((first, next.ok_or_else(wrong)?))
 }
 
-/// The day on which a date is shown: that of the first hour, or the promised one where nothing leaves.
-fn day_of(date: &Date, zone: Tz) -> NaiveDate {
-    if date.state.is_off() { date.nominal.date() } else { day_at(date.first_due_ms, zone) }
+/// The day on which a date is shown: the promised one, as readers' own calendars have it, or that to which a rule moved the
+/// first hour.
+fn day_of(date: &Date, by: IssueZone, zone: Tz) -> NaiveDate {
+    if date.state.is_off() || !date.is_moved {
+        return date.nominal.date();
+    }
+    let readers = date.hours.first().and_then(|(zone, _)| zone.parse().ok());
+    day_at(date.first_due_ms, if by.is_readers() { readers.unwrap_or(zone) } else { zone })
+}
+
+/// The blackouts of days from `first` to before `next`, which concern `partner` or, where none is asked for, anybody.
+fn closed(
+    rules: &CalendarRules,
+    partner: Option<&Partner>,
+    first: NaiveDate,
+    next: NaiveDate,
+) -> Vec<Closed> {
+    let concerns = |blackout: &&Blackout| {
+        partner.is_none_or(|partner| blackout.whose.holds_for(partner.slug.as_str(), partner.region))
+    };
+    let all = rules.blackouts.iter().filter(concerns).flat_map(|blackout| {
+        let days = blackout.days.iter().filter(move |days| days.first < next && days.last >= first);
+        days.map(move |days| Closed {
+            first: days.first,
+            last: days.last,
+            name: match &days.title {
+                Some(title) => format!("{}: {title}", blackout.name),
+                None => blackout.name.clone(),
+            },
+            whose: if partner.is_some() { Vec::new() } else { words_of(&blackout.whose) },
+        })
+    });
+    all.collect()
+}
+
+/// Regions and partners, as calendar.toml names them; nothing for everybody.
+fn words_of(whose: &Whose) -> Vec<String> {
+    let regions = Region::WORDS.iter().filter(|(_, region)| whose.regions.contains(region));
+    let partners = whose.partners.iter().map(|partner| partner.as_str().to_owned());
+    regions.map(|(word, _)| (*word).to_owned()).chain(partners).collect()
 }
 
 fn day_at(ms: UtcMs, zone: Tz) -> NaiveDate {

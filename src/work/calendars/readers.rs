@@ -56,6 +56,11 @@ impl Readers {
         })
     }
 
+    /// Their partner, where they are those of one.
+    pub(super) fn partner(&self) -> Option<&Partner> {
+        self.partner.as_ref().and_then(|slug| self.partners.get(slug))
+    }
+
     /// As the ledger is asked for them.
     pub(super) fn asked<'a>(&'a self, newsletter: &'a str) -> promises::Readers<'a> {
         promises::Readers {

@@ -51,6 +51,8 @@ pub struct Planned {
     pub file: Option<String>,
     /// Its subject as authored.
     pub subject: Option<String>,
+    /// What it is about, in a few words.
+    pub theme: Option<String>,
     /// Where it stands, once it is fixed: then it is shown in the console and by `explain`.
     pub state: Option<String>,
     /// When content and audience are fixed.
@@ -325,6 +327,7 @@ async fn dates_of<'a>(
         if let Some((file, issue)) = found {
             planned.file = Some(file.path.clone());
             planned.subject = Some(issue.subject.as_str().to_owned());
+            planned.theme = Some(issue.theme.clone()).filter(|theme| !theme.is_empty());
         }
         if let Some(there) = there {
             // What is fixed is no plan any more; the ledger tells it.
@@ -356,6 +359,7 @@ impl Planned {
             cadence: cadence.describe(),
             file: None,
             subject: None,
+            theme: None,
             state: None,
             freezes_ms: None,
             promises: Vec::new(),

@@ -8,7 +8,7 @@ use super::{Change, LeftOut, PlannedVariant, Shared, Since};
 use crate::{
     domain::{
         kernel::{Error, Result},
-        program::subject_test::Arm,
+        program::{audience::impersonal, subject_test::Arm},
     },
     store::{
         audience as stored,
@@ -31,8 +31,8 @@ use crate::{
 pub(super) struct Reasons(BTreeMap<String, Change>);
 
 impl Reasons {
-    fn add(&mut self, because: String, address: &str) {
-        self.0.entry(because).or_default().add(address);
+    fn add(&mut self, because: &str, address: &str) {
+        self.0.entry(impersonal(because)).or_default().add(address);
     }
 
     /// Most people first.
@@ -80,7 +80,7 @@ impl Crowd {
     fn take(&mut self, audience: &Audience<'_>, stored: &StoredContact) {
         let Some(verdict) = audience.decide(stored) else { return };
         if !verdict.is_promised() {
-            self.left_out.add(verdict.because, stored.contact.email.as_str());
+            self.left_out.add(&verdict.because, stored.contact.email.as_str());
             return;
         }
         let NewPromise { partner_slug, reader_zone, .. } = &*verdict.promise;
@@ -162,7 +162,7 @@ impl<'a> IssueLook<'a> {
             }
         }
         let Some(readers) = verdict.readers else {
-            survey.left_out.add(verdict.because, address);
+            survey.left_out.add(&verdict.because, address);
             return;
         };
         survey.readers += 1;

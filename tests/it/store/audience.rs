@@ -4,7 +4,8 @@ use partnercast::{
     domain::kernel::Kind,
     store::{
         audience::{
-            Decision, decided, due_between, due_of, included, included_count, insert, listed, page, stages,
+            Decision, decided, due_between, due_of, included, included_count, insert, left_out_count, listed,
+            page, stages, variants,
         },
         issues::{insert_audience, insert_head},
         promises::{self, NewPromise},
@@ -77,6 +78,10 @@ both_dbs! {
         in_tx!(db, tx => insert_audience(tx, &scene.frozen));
         assert_eq!(included_count(&db, &scene.issue).await.unwrap(), 5);
         assert_eq!(included_count(&db, "iss_feb").await.unwrap(), 4);
+        assert_eq!(left_out_count(&db, "iss_feb").await.unwrap(), 1);
+        let texts = variants(&db, "iss_feb").await.unwrap();
+        assert_eq!(texts.iter().map(|text| (text.partner_slug.as_str(), text.readers)).collect::<Vec<_>>(), [("northlight", 4)]);
+        assert!(variants(&db, "iss_none").await.unwrap().is_empty());
     }
 
     /// How far each stage has come; an issue without stages has none.

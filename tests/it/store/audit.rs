@@ -35,5 +35,9 @@ both_dbs! {
         assert_eq!(last("iss_1", 5).await, Some(START_MS + 5));
         assert_eq!(last("iss_1", 6).await, None);
         assert_eq!(last("iss_3", 0).await, None);
+        in_tx!(db, tx => audit::record(tx, START_MS + 11, &random, "ada@v.example", "cancel", "iss_1", "n/2027-01-12 hash"));
+        let told = audit::last(&db, "cancel", "iss_1", START_MS).await.unwrap();
+        assert_eq!(told, Some(("ada@v.example".to_owned(), "n/2027-01-12 hash".to_owned())));
+        assert_eq!(audit::last(&db, "cancel", "iss_1", START_MS + 12).await.unwrap(), None);
     }
 }

@@ -5,7 +5,7 @@ use partnercast::{
     store::approvals::approve,
     store::issues::{
         any_sending, between, cancel_part, control, exists, finish, insert_audience, insert_head, issue,
-        last_before, named, pause_because, recent, sender, under_way_before,
+        last_before, named, overtaken_by, pause_because, recent, sender, under_way_before,
     },
 };
 
@@ -157,6 +157,19 @@ both_dbs! {
             assert_eq!(number(&db, states, values![state]).await, expected, "{state}");
         }
         assert_eq!(start(&db, on.node(), START_MS, &on.issue, 10).await.len(), 2);
+    }
+
+    /// A later issue of the same newsletter overtakes one when it has left.
+    async fn a_later_issue_overtakes_when_it_left(db: Db) {
+        let mut scene = Scene::frozen(&db, "fold-forward", 1).await;
+        Scene::released(&db, "other", 1).await;
+        scene.frozen.issue.id = "iss_later".to_owned();
+        scene.frozen.issue.nominal_date = "2027-12-14".to_owned();
+        assert!(in_tx!(db, tx => insert_head(tx, &scene.frozen)));
+        assert!(overtaken_by(&db, &scene.issue).await.unwrap().is_none(), "it has not left");
+        execute(&db, "UPDATE issue SET released_ms = 5 WHERE id = 'iss_later'", vec![]).await;
+        assert_eq!(overtaken_by(&db, &scene.issue).await.unwrap().unwrap().id, "iss_later");
+        assert!(overtaken_by(&db, "iss_later").await.unwrap().is_none());
     }
 
     /// The address that an issue is sent from is that of its renditions.

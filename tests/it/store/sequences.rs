@@ -3,7 +3,7 @@
 use partnercast::store::{
     Db,
     events::{Event, insert as insert_events},
-    journeys::{busy, counts, ended, had, had_by, inside, places},
+    journeys::{busy, counts, ended, had, had_by, inside, path, places},
     leads::{NewConsent, add, add_consent, withdraw_consents},
     partners::{contact, import, new_contacts},
     sequences::{
@@ -167,6 +167,9 @@ both_dbs! {
         assert_eq!(counts(&db, None).await.unwrap().len(), 2);
         let outcome = |step: &str, outcome: &str, people| (step.to_owned(), outcome.to_owned(), people);
         assert_eq!(had(&db, "s").await.unwrap(), [outcome("a", "sent", 1), outcome("a", "skipped", 1), outcome("b", "sent", 1)]);
+        let went = path(&db, "s", "enr_1").await.unwrap();
+        assert_eq!(went.iter().map(|had| had.step.as_str()).collect::<Vec<_>>(), ["a", "b"]);
+        assert!(path(&db, "t", "enr_1").await.unwrap().is_empty(), "another sequence's");
         let here = inside(&db, "s", 10).await.unwrap();
         assert_eq!(here.iter().map(|who| who.id.as_str()).collect::<Vec<_>>(), ["enr_3", "enr_1"]);
         assert_eq!((here[0].name.as_str(), here[0].email.as_str(), here[0].is_lead), ("Bea Özil", "lead3@oel.example", true));

@@ -2,7 +2,7 @@
 
 use partnercast::{
     domain::kernel::Kind,
-    store::sessions::{close, find, open, use_up},
+    store::sessions::{close, find, is_used, open, use_up},
 };
 
 use crate::harness::{
@@ -38,6 +38,7 @@ both_dbs! {
 
     /// A token works once, also when two ask at the same time.
     async fn use_up_says_yes_once(db: Db) {
+        assert!(!is_used(&db, "token").await.unwrap());
         let ask = |db: partnercast::store::Db| async move { in_tx!(db, tx => use_up(tx, "token", START_MS)) };
         let asked = [tokio::spawn(ask(db.clone())), tokio::spawn(ask(db.clone())), tokio::spawn(ask(db.clone()))];
         let mut yes = 0;
@@ -45,5 +46,6 @@ both_dbs! {
             yes += usize::from(answer.await.unwrap());
         }
         assert_eq!(yes, 1);
+        assert!(is_used(&db, "token").await.unwrap());
     }
 }

@@ -169,7 +169,7 @@ both_dbs! {
         rig.pass(EVE_MS + 13 * HOUR_MS, 10 * MINUTE_MS).await;
         let row = ledger(&rig, "daily-note").await.remove(0);
         assert_eq!(row.1, Some(PromiseVerdict::Missed), "{row:?}");
-        assert!(row.2 > 0 && row.4.starts_with("it could not be fixed: for "), "{row:?}");
+        assert!(row.2 > 0 && row.4.starts_with("it could not be frozen: for "), "{row:?}");
     }
 
     /// After an outage of days: the latest by default, all if the newsletter says so, none if it says that.

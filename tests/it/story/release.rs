@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use axum::http::Method;
 use partnercast::{
     domain::{
         content::{Severity, vendor::Duty},
@@ -21,6 +22,7 @@ use partnercast::{
 
 use super::{
     Rig,
+    console::{ask, get},
     hand_off::{follow, person},
     rig::{EVE_MS, copied},
 };
@@ -100,20 +102,77 @@ both_dbs! {
             .filter(|member| member.may.contains(&Duty::Approve)).map(|member| member.email.as_str()).collect();
         assert_eq!(may, [INGRID, MARCUS]);
         rig.pass(DUE_MS - 59 * MINUTE_MS, MINUTE_MS).await;
-        assert_eq!(mails_to(&rig, MARCUS).await, ["note of 2027-01-12 waits for your approval"]);
+        assert_eq!(mails_to(&rig, MARCUS).await, ["Note of 2027-01-12 waits for your approval"]);
         rig.pass(DUE_MS - 20 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(mails_to(&rig, MARCUS).await.len(), 2);
         assert!(mails_to(&rig, "priya.raman").await.is_empty());
         rig.pass(DUE_MS + 20 * MINUTE_MS, MINUTE_MS).await;
         let told = mails_to(&rig, INGRID).await;
         assert_eq!(told.len(), 3, "{told:?}");
-        assert_eq!(told[2], "note of 2027-01-12 is late: nobody approved it");
+        assert_eq!(told[2], "Note of 2027-01-12 is late: nobody approved it");
         assert_eq!(mails_to(&rig, "priya.raman").await, told[2..]);
         let issue = note(&rig).await;
         approve::approve(&rig.ctx, &issue.id, &issue.content_hash, MARCUS).await.unwrap();
         rig.pass(DUE_MS + 22 * MINUTE_MS, MINUTE_MS).await;
         let told = kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap();
         assert_eq!((told.verdict, told.eligible, told.accepted), (Some("late"), 33, 33), "late is shown as late");
+    }
+
+    /// With one of two approvals the others are asked for one more; who has said yes is asked no more, escalated to or not; and
+    /// mail about an issue comes from its newsletter's sender.
+    async fn one_more_approval_is_asked_for(db: Db) {
+        let keys = format!("approval: required\nsecond_approval_above: 20\nescalate_to: {MARCUS}\n");
+        let rig = with_letter(db, &keys, "").await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        let issue = note(&rig).await;
+        approve::approve(&rig.ctx, &issue.id, &issue.content_hash, MARCUS).await.unwrap();
+        rig.pass(DUE_MS + 2 * MINUTE_MS, MINUTE_MS).await;
+        assert_eq!(mails_to(&rig, MARCUS).await.len(), 1, "asked once, before they said yes");
+        let told = mails_to(&rig, INGRID).await;
+        assert_eq!(told[1..], ["Note of 2027-01-12 waits for 1 more approval", "Note of 2027-01-12 is late: it waits for 1 more approval"]);
+        let from: Vec<(String,)> = rows(&rig.ctx.db, "SELECT DISTINCT r.sender FROM delivery d JOIN rendition r ON r.id = d.rendition_id WHERE d.source LIKE 'approval:%'", vec![]).await;
+        let library = rig.ctx.library();
+        let own = library.vendor.as_ref().unwrap().senders["newsletter"].email.as_str();
+        assert_eq!(from, [(own.to_owned(),)]);
+    }
+
+    /// An issue that would leave by itself and was held is nobody's fault: they are asked whether it shall go.
+    async fn an_automatic_issue_whose_time_passed_is_asked_about(db: Db) {
+        let rig = with_letter(db, "approval: automatic\ncatch_up_hours: 1\n", "").await;
+        rig.clock.set(DUE_MS + 3 * HOUR_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = note(&rig).await;
+        assert_eq!((issue.state.as_str(), issue.held_because.is_some()), ("frozen", true));
+        rig.pass(DUE_MS + 3 * HOUR_MS + 2 * MINUTE_MS, MINUTE_MS).await;
+        assert_eq!(mails_to(&rig, INGRID).await, ["The time of Note of 2027-01-12 has passed: shall it still go?"]);
+    }
+
+    /// What was returned to draft leads to what was frozen in its place, and says so; who may not approve may not undo either.
+    async fn links_outlive_a_return_to_draft(db: Db) {
+        let rig = with_letter(db, "approval: required\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let old = note(&rig).await.id;
+        const PRIYA: &str = "priya.raman@brackenfold.example";
+        assert_eq!(approve::return_to_draft(&rig.ctx, &old, PRIYA).await.unwrap_err().kind(), Kind::Denied);
+        assert_eq!(approve::cancel(&rig.ctx, &old, PRIYA).await.unwrap_err().kind(), Kind::Denied);
+        approve::pause(&rig.ctx, &old, PRIYA).await.unwrap();
+        approve::resume(&rig.ctx, &old, PRIYA).await.unwrap();
+        execute(&rig.ctx.db, "UPDATE issue SET control = 'paused', paused_because = 'a card was recalled'", vec![]).await;
+        assert_eq!(approve::resume(&rig.ctx, &old, PRIYA).await.unwrap_err().kind(), Kind::Denied);
+        approve::resume(&rig.ctx, &old, INGRID).await.unwrap();
+        approve::return_to_draft(&rig.ctx, &old, INGRID).await.unwrap();
+        let path = format!("/console/issues/{old}");
+        let (status, page) = get(&rig, &path).await;
+        assert!(status == 200 && page.contains("returned to draft") && page.contains("/console/audience/note/2027-01-12"), "{page}");
+        publish::tick(&rig.ctx).await.unwrap();
+        let now = note(&rig).await.id;
+        let (status, to, _) = ask(&rig, Method::GET, &path, "").await;
+        assert_eq!((status, to.as_str()), (303, &*format!("/console/issues/{now}?instead=yes")));
+        let (_, page) = get(&rig, &to).await;
+        assert!(page.contains("frozen in its place") && page.contains("May approve") && page.contains("Marcus Adeyemi"), "{page}");
+        assert!(!page.contains("0 of 33 accepted") && page.contains("Waits for approval"));
+        assert_eq!(get(&rig, "/console/issues/iss_none").await.0, 404);
     }
 
     /// The pilot gets it when it is approved, a share at the hour, the rest some minutes later and still in time; what is

@@ -116,7 +116,7 @@ both_dbs! {
         let nia = journey(&rig.ctx.db, "welcome").await;
         assert_eq!((nia.state.as_str(), nia.reason.as_str()), ("finished", ""));
         assert_eq!(had(&rig.ctx.db, &nia).await, ["hello sent", "one-restore sent", "under-your-name sent"]);
-        assert!(nia.because.contains("you are: sales, Northlight MSP"), "{}", nia.because);
+        assert!(nia.because.contains("they are: sales, Northlight MSP"), "{}", nia.because);
         assert_eq!(at(&rig, ms("2027-06-09T09:00:00+02:00")).await, 0);
         // An import of the same roster is no new beginning.
         synced(&rig, dir.path()).await;

@@ -225,7 +225,7 @@ fn issue_zone(found: Found, f: &mut Findings<'_>) -> Option<IssueZone> {
         Some("contact") => Some(IssueZone::Contact),
         Some("partner") => Some(IssueZone::Partner),
         Some("vendor") => Some(IssueZone::Vendor),
-        _ => found.zone(f).map(IssueZone::Named),
+        _ => found.zone_or("`contact`, `partner`, `vendor` or ", f).map(IssueZone::Named),
     }
 }
 
@@ -274,6 +274,13 @@ pub struct Issue {
 }
 
 impl Issue {
+    /// What it is about, for people whose partner is not known: the subject, or the theme where partners' names stand in the
+    /// subject.
+    pub fn about(&self) -> &str {
+        let is_for_all = self.subject.fields().next().is_none() || self.theme.is_empty();
+        if is_for_all { self.subject.as_str() } else { &self.theme }
+    }
+
     pub(super) fn parse(keys: &mut Keys, f: &mut Findings<'_>) -> Self {
         let mut line = |key, f: &mut Findings<'_>| {
             keys.need(key, f)

@@ -159,8 +159,16 @@ impl Condition {
 
 impl ExitRule {
     fn parse(found: Found, f: &mut Findings<'_>) -> Option<Self> {
-        if found.word().is_some() {
-            return found.choice(&[("asked-to-talk", ())], f).map(|()| Self::AskedToTalk);
+        match found.word() {
+            Some("asked-to-talk") => return Some(Self::AskedToTalk),
+            Some(word) => {
+                let fix = "write `asked-to-talk`, or one of `clicked: <step>`, `not_clicked: <step>`, `took: <asset>`, \
+                           `not_took: <asset>`";
+                let message = format!("`{}`: `{word}` ends nothing", found.key());
+                f.add(codes::BAD_VALUE, found.place(), message, fix);
+                return None;
+            }
+            None => {}
         }
         Condition::parse(found, f).map(Self::When)
     }
@@ -296,8 +304,13 @@ impl Sequence {
             match self.step(named.as_str()) {
                 None => {
                     let message = format!("there is no step `{}`", named.as_str());
-                    let known = self.steps.iter().map(|step| step.id.as_str());
-                    f.add(codes::UNKNOWN_STEP, named.place, message, did_you_mean(named.as_str(), known));
+                    let known: BTreeSet<&str> = self.steps.iter().map(|step| step.id.as_str()).collect();
+                    f.add(
+                        codes::UNKNOWN_STEP,
+                        named.place,
+                        message,
+                        did_you_mean(named.as_str(), known.iter().copied()),
+                    );
                 }
                 Some((other, _)) if other >= at => {
                     let message = format!("`{}` has not been sent by then", named.as_str());

@@ -1,0 +1,79 @@
+//! Signing in to the console, through the door.
+
+use axum::{
+    body::Body,
+    http::{Method, Request, StatusCode},
+};
+use tower::ServiceExt as _;
+
+use super::site_tests::site;
+use crate::{domain::kernel::EmailAddress, work::signin};
+
+#[tokio::test]
+async fn the_console_opens_to_this_machine_or_to_those_signed_in() {
+    let open = site(|_| ()).await;
+    assert_eq!(open.get("/console").await.status, StatusCode::OK);
+    let mut request =
+        Request::builder().uri("/console").header("host", "evil.example").body(Body::empty()).unwrap();
+    request.extensions_mut().clear();
+    let rebound = open.router.clone().oneshot(request).await.unwrap();
+    assert_eq!(rebound.status(), StatusCode::FORBIDDEN);
+
+    let closed = site(|settings| {
+        settings.console_open = false;
+        settings.demo = false;
+    })
+    .await;
+    assert_eq!(closed.get("/console/live.json").await.status, StatusCode::UNAUTHORIZED);
+    let refused = closed.post("/console/issues/iss_1/approve", "").await;
+    assert!(refused.status == StatusCode::UNAUTHORIZED && refused.body.contains("href=\"/console/sign-in\""));
+    for path in ["/console", "/console/content", "/console/leads?stage=sal"] {
+        let to = closed.get(path).await.header("location").to_owned();
+        let query = path.replace('/', "%2F").replace('?', "%3F").replace('=', "%3D");
+        assert_eq!(to, format!("/console/sign-in?to={query}"));
+        let asks = closed.get(&to).await.body;
+        assert!(
+            asks.contains(&format!("name=\"to\" value=\"{}\"", path.replace('/', "&#x2F;")))
+                || asks.contains(path),
+            "{asks}"
+        );
+    }
+    assert_eq!(closed.get("/inbox").await.status, StatusCode::NOT_FOUND, "no inbox outside the demo");
+    assert_eq!(closed.get("/").await.header("location"), "/console");
+    let link = signin::console_path(&closed.ctx.keys, &*closed.ctx.random, closed.ctx.clock.wall_ms(), None);
+    assert_eq!(closed.get(&link).await.status, StatusCode::OK, "a scanner's GET uses nothing up");
+    let entered = closed.post(&link, "").await;
+    assert_eq!(entered.status, StatusCode::SEE_OTHER);
+    let cookie = entered.header("set-cookie").to_owned();
+    for part in ["__Host-console=", "; Secure", "; HttpOnly", "; SameSite=Lax", "; Path=/"] {
+        assert!(cookie.contains(part), "{cookie}");
+    }
+    let cookie = cookie.split(';').next().unwrap();
+    let inside = closed.ask(Method::GET, "/console", &[("cookie", cookie)], "").await;
+    assert_eq!(inside.status, StatusCode::OK);
+    let again = closed.post(&link, "").await;
+    assert!(again.status == StatusCode::NOT_FOUND && again.body.contains("was used, or has expired"), "once");
+    assert!(
+        closed.get(&link).await.body.contains("was used, or has expired"),
+        "before the button is pressed"
+    );
+    let of_nobody = |to: &str| {
+        let member = EmailAddress::parse("nobody@brackenfold.example").unwrap();
+        let ctx = &closed.ctx;
+        format!("{}{to}", signin::console_path(&ctx.keys, &*ctx.random, ctx.clock.wall_ms(), Some(&member)))
+    };
+    assert!(closed.get(&of_nobody("")).await.body.contains("of nobody on the staff"));
+    for (to, leads) in
+        [("/console/leads?stage=sal", "/console/leads?stage=sal"), ("//evil.example", "/console")]
+    {
+        let link =
+            signin::console_path(&closed.ctx.keys, &*closed.ctx.random, closed.ctx.clock.wall_ms(), None);
+        let link = format!("{link}?to={}", to.replace('/', "%2F").replace('?', "%3F").replace('=', "%3D"));
+        let page = closed.get(&link).await.body;
+        assert_eq!(page.contains("?to="), leads == to, "{page}");
+        let entered = closed.post(&link, "").await;
+        assert_eq!(entered.header("location"), leads);
+    }
+    let inside = closed.ask(Method::GET, "/console", &[("cookie", cookie)], "").await;
+    assert!(inside.body.contains("action=\"/console/sign-out\"") && inside.body.contains(">operator<"));
+}
