@@ -21,6 +21,7 @@ pub mod issues;
 pub mod journeys;
 mod lead_clocks;
 pub mod leads;
+pub mod let_down;
 pub mod lock;
 pub mod nodes;
 pub mod outbox;

@@ -12,7 +12,10 @@ use crate::{
         },
         program::{Cadence, KeptRate, PromiseVerdict, promise::judge_clock},
     },
-    store::promises::{self, Asked, Hours},
+    store::{
+        let_down,
+        promises::{self, Asked, Hours},
+    },
 };
 
 /// Occurrences that make a newsletter's kept-rate.
@@ -214,7 +217,7 @@ pub async fn broken(ctx: &Context, days: i64) -> Result<Vec<(String, Occurrence)
 /// Those of the store.
 pub async fn left_out(ctx: &Context, occurrence: &Occurrence) -> Result<Vec<(String, i64)>> {
     match &occurrence.issue_id {
-        Some(issue_id) => promises::left_out(&ctx.db, issue_id).await,
+        Some(issue_id) => let_down::left_out(&ctx.db, issue_id).await,
         None => Ok(Vec::new()),
     }
 }

@@ -343,7 +343,7 @@ fn every_code_has_a_test() {
     ];
     let here = include_str!("tests.rs").to_owned() + &others.concat();
     // Some take partners, and are tested in program/reach.rs, program/translations.rs and work/matrix.rs; one takes fonts,
-    // and is tested in work/documents.rs, one pixels, in work/faint_logos.rs; four take newsletters, in program/lint.rs; two a
+    // and is tested in work/documents.rs, one pixels, in work/faint_logos.rs; three take newsletters, in program/lint.rs, one mails, in program/repeats.rs; two a
     // roster, in program/trials.rs; the last is tested beside its limit, in finding.rs.
     let untested: Vec<&str> = codes::CODES.iter().map(|c| c.id).filter(|id| !here.contains(*id)).collect();
     let elsewhere = [

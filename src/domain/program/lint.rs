@@ -1,5 +1,5 @@
-//! Checks of content that need the rules of the programme: cadences that can be read, issues on promised days, calendar
-//! rules that leave a newsletter no day, and mails that tell what the one before told in the same form.
+//! Checks of content that need the rules of the programme: cadences that can be read, issues on promised days, and
+//! calendar rules that leave a newsletter no day.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +8,7 @@ use chrono_tz::Tz;
 
 use crate::domain::{
     content::{
-        asset::{Asset, Common},
+        asset::Asset,
         finding::{Code, Finding, Findings, Place, codes, listed},
         kinds::{Approval, Detail, IssueZone, Newsletter},
         library::Library,
@@ -20,7 +20,6 @@ use crate::domain::{
     program::{
         cadence::{Cadence, Occurrence},
         calendar::{LocalReader, Placed, Terms, place},
-        touch::FORM_OF_MAIL,
     },
 };
 
@@ -143,48 +142,6 @@ fn subjects(library: &Library, plan: &Asset) -> Vec<Finding> {
             finding(asset, codes::BAD_VALUE, "subject", &message, "add `subject_b`, or leave it out there")
         })
         .collect()
-}
-
-/// Findings on mails that say in which form they tell their key message, when the mail before them told it in the same:
-/// whoever had that one does not get them.
-pub fn repeated_forms(library: &Library) -> Vec<Finding> {
-    let issues = library.newsletters().map(|(asset, _)| {
-        let issues = library.issues_of(asset.slug());
-        issues.into_iter().map(|(issue, _)| issue).collect::<Vec<_>>()
-    });
-    let messages = library.sequences().map(|(asset, sequence)| {
-        let steps = sequence.steps.iter().map(|step| format!("{}/{}", asset.reference, step.id));
-        steps.filter_map(|step| library.versions(&step).first().map(|message| &**message)).collect()
-    });
-    issues
-        .chain(messages)
-        .flat_map(|mails| {
-            let repeats = mails
-                .windows(2)
-                .filter_map(|two| repeats(library, two[0], two[1]).then_some((two[0], two[1])));
-            repeats
-                .flat_map(|(before, mail)| {
-                    let message = format!(
-                        "{} tells the same message in the same form, so its readers do not get this",
-                        before.path
-                    );
-                    let fix = "leave out `form`, or add a card to the first that tells it in another form";
-                    finding(mail, codes::SAME_FORM, "form", &message, fix)
-                })
-                .collect::<Vec<_>>()
-        })
-        .collect()
-}
-
-fn repeats(library: &Library, before: &Asset, mail: &Asset) -> bool {
-    let (Some(message), Some(form)) = (&mail.front.key_message, mail.front.form) else { return false };
-    let features = before.detail.letter().map_or(&[][..], |letter| letter.features);
-    let fronts =
-        features.iter().filter_map(|card| library.versions(card.as_str()).first()).map(|card| &card.front);
-    let tells = |front: &Common| front.key_message.as_ref() == Some(message);
-    let in_other =
-        fronts.filter(|front| tells(front)).any(|front| front.form.is_some_and(|other| other != form));
-    tells(&before.front) && before.front.form.unwrap_or(FORM_OF_MAIL) == form && !in_other
 }
 
 /// Findings on newsletters of which, from `now_ms` on, nothing would leave for a year, or nothing at the promised hour.
@@ -366,7 +323,7 @@ fn is_within(window: &BusinessHours, at: NaiveDateTime) -> bool {
 }
 
 /// A finding at the line of `key` in the front matter.
-fn finding(asset: &Asset, code: Code, key: &str, message: &str, fix: &str) -> Vec<Finding> {
+pub(super) fn finding(asset: &Asset, code: Code, key: &str, message: &str, fix: &str) -> Vec<Finding> {
     let prefix = format!("{key}:");
     let line = asset.source.lines().position(|line| line.starts_with(&prefix)).unwrap_or(0);
     let mut findings = Findings::new(&asset.path, "");
@@ -395,40 +352,6 @@ mod tests {
             "2027-01-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
         let findings = calendar(&library, &partners, now_ms);
         findings.iter().map(|f| format!("{} {}: {}", f.code, f.line, f.message)).collect()
-    }
-
-    #[test]
-    fn a_mail_in_the_form_of_the_one_before_is_told_of() {
-        let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
-        let told = |first: &str, second: &str| {
-            let issue = |date: &str, keys: &str| {
-                file(
-                    &format!("newsletters/n/{date}.md"),
-                    format!("---\nkind: issue\nnewsletter: n\ndate: {date}\n{keys}---\nX.\n"),
-                )
-            };
-            let head =
-                "---\nkind: newsletter\ntitle: N\ncadence: second Tuesday at 09:00\n---\nText.\n".to_owned();
-            let video = "---\nkind: video\ntitle: V\nkey_message: k\nform: watch\n---\nX.\n".to_owned();
-            let files = [
-                file("newsletters/n.md", head),
-                file("videos/v.md", video),
-                issue("2027-01-12", first),
-                issue("2027-02-09", second),
-            ];
-            let findings = repeated_forms(&Library::build(files).0);
-            findings
-                .iter()
-                .map(|found| format!("{} {} {}", found.code, found.file, found.line))
-                .collect::<Vec<_>>()
-        };
-        let (k, read) = ("key_message: k\n", "key_message: k\nform: read\n");
-        assert_eq!(told(k, read), ["C554 newsletters/n/2027-02-09.md 6"]);
-        let none = [] as [String; 0];
-        assert_eq!(told(k, k), none, "a mail's own words may be read each time");
-        assert_eq!(told("key_message: k\nform: watch\n", read), none);
-        assert_eq!(told("key_message: k\nfeatures: [videos/v]\n", read), none, "they watched it last");
-        assert_eq!(told("key_message: other\n", read), none);
     }
 
     const MONTHLY: &str = "zone: partner\ncadence: second Tuesday at 09:00\n";

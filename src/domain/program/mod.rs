@@ -14,6 +14,7 @@ pub mod lint;
 pub mod promise;
 pub mod reach;
 pub mod reference;
+pub mod repeats;
 pub mod sequence;
 pub mod stage;
 pub mod subject_test;

@@ -13,7 +13,7 @@ use crate::{
         kernel::{Error, Locale, Result},
         program::{ExclusionReason, PromiseVerdict},
     },
-    store::{deliveries, promises},
+    store::{deliveries, let_down},
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -162,7 +162,7 @@ pub async fn page(
     let occurrence = occurrence.ok_or_else(|| Error::not_found("this promise"))?;
     let record = kept::newsletter(&ctx, &newsletter, None).await?;
     let (_, zone) = frame::vendor(&ctx);
-    let let_down = promises::let_down(&ctx.db, &newsletter, &occurrence.nominal_local).await?;
+    let let_down = let_down::let_down(&ctx.db, &newsletter, &occurrence.nominal_local).await?;
     let left_out = kept::left_out(&ctx, &occurrence).await?;
     let title = authored(&record.title);
     let locale = wanted.locale.as_deref().and_then(|tag| Locale::parse(tag).ok()).unwrap_or_else(Locale::en);
@@ -318,7 +318,7 @@ fn facts(occurrence: &Occurrence) -> Vec<Fact> {
     facts
 }
 
-fn let_down_line(line: promises::LetDown, zone: Tz) -> LetDown {
+fn let_down_line(line: let_down::LetDown, zone: Tz) -> LetDown {
     LetDown {
         href: format!("/console/partners/{}", line.partner_slug),
         due: Moment::full(line.due_ms, line.reader_zone.parse().unwrap_or(zone)),

@@ -53,7 +53,7 @@ both_dbs! {
         in_tx!(db, tx => approvals::approve(tx, &host.issue, "Ida", START_MS));
         assert_eq!(in_tx!(db, tx => release(tx, &host.issue)), None, "the guest waits for approval");
         in_tx!(db, tx => approvals::approve(tx, &guest.issue, "Ida", START_MS));
-        assert_eq!(in_tx!(db, tx => beside(tx, &host.issue, &host.issue)), [guest.issue.clone()]);
+        assert_eq!(in_tx!(db, tx => beside(tx, &host.issue, &host.issue)), [guest.issue.as_str()]);
         in_tx!(db, tx => issues::control(tx, &guest.issue, "paused"));
         assert_eq!(in_tx!(db, tx => release(tx, &host.issue)), None, "the guest is paused");
         in_tx!(db, tx => issues::control(tx, &guest.issue, "running"));

@@ -111,7 +111,7 @@ both_dbs! {
         assert_eq!(sent_between(&db, one, span, 20).await.unwrap(), [told(30)]);
         assert_eq!(waiting_between(&db, one, span).await.unwrap(), [told(50)]);
         assert_eq!(waiting_between(&db, one, (START_MS, START_MS + 50)).await.unwrap(), []);
-        assert_eq!(leads_at(&db, &lead.email_key).await.unwrap(), [lead.id.clone()]);
+        assert_eq!(leads_at(&db, &lead.email_key).await.unwrap(), [lead.id.as_str()]);
         assert!(leads_at(&db, "nobody@customer.example").await.unwrap().is_empty());
     }
 }

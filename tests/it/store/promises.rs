@@ -7,10 +7,12 @@ use partnercast::{
         program::PromiseVerdict,
     },
     store::{
-        issues, outbox,
+        issues,
+        let_down::{left_out, let_down},
+        outbox,
         promises::{
             Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_hopeless,
-            hours, insert, issues_between, left_out, let_down, of_issue, record, remove_unwritten, uncounted,
+            hours, insert, issues_between, of_issue, record, remove_unwritten, uncounted,
         },
     },
 };

@@ -8,7 +8,7 @@ use partnercast::{
         program::PromiseVerdict,
     },
     store::{
-        Db, issues,
+        Db, issues, let_down,
         promises::{self, Asked, Hours},
     },
     work::{approve, metrics, publish, sync},
@@ -91,7 +91,7 @@ both_dbs! {
         assert_eq!(told, [("2027-01-12".to_owned(), Some(PromiseVerdict::Kept), 33, 33, String::new())]);
         let of_partner = promises::hours(&rig.ctx.db, Asked { partner: Some("northlight"), ..Asked::default() }, 12).await.unwrap();
         assert_eq!((of_partner.len(), of_partner[0].eligible, of_partner[0].on_time), (1, 4, 4));
-        let down = promises::let_down(&rig.ctx.db, "fold-forward", "2027-01-12T09:00").await.unwrap();
+        let down = let_down::let_down(&rig.ctx.db, "fold-forward", "2027-01-12T09:00").await.unwrap();
         assert!(down.is_empty(), "{down:?}");
     }
 
