@@ -1,6 +1,6 @@
 //! Approving and steering an issue. Approval is bound to what the person saw.
 
-use super::context::Context;
+use super::{context::Context, signin::OPERATOR};
 use crate::{
     domain::{
         content::vendor::Duty,
@@ -36,9 +36,10 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     allowed(ctx, actor, "approve issues")?;
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
-    let Some(count) = approvals::give(&mut tx, issue_id, content_hash, actor, now_ms).await? else {
+    let approver = person_of(actor);
+    let Some(count) = approvals::give(&mut tx, issue_id, content_hash, approver, now_ms).await? else {
         let given = approvals::of_issue(&ctx.db, issue_id).await?;
-        if given.iter().any(|approval| approval.approver == actor) {
+        if given.iter().any(|approval| approval.approver == approver) {
             return Err(Error::conflict("you have approved this issue already; somebody else must, too"));
         }
         return Err(Error::conflict(
@@ -50,8 +51,8 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     let approved = if count >= needed {
         // Inside, where the issue's row is held: of two people who approve at once the second names both.
         let given = approvals::given(&mut tx, issue_id).await?;
-        let before = given.iter().map(|approval| approval.approver.as_str()).filter(|who| *who != actor);
-        let who: Vec<&str> = before.chain([actor]).collect();
+        let before = given.iter().map(|approval| approval.approver.as_str()).filter(|who| *who != approver);
+        let who: Vec<&str> = before.chain([approver]).collect();
         approvals::approve(&mut tx, issue_id, &who.join(" and "), now_ms).await?;
         Approved::Whole
     } else {
@@ -175,6 +176,11 @@ pub async fn returned(ctx: &Context, issue_id: &str) -> Result<Option<Returned>>
         date: date.to_owned(),
         now: now.map(|issue| issue.id),
     }))
+}
+
+/// Who `actor` is among those who approve: the operator is one and the same by whichever door.
+fn person_of(actor: &str) -> &str {
+    if actor.contains('@') { actor } else { OPERATOR }
 }
 
 /// Refuses those who may not approve: what they may not send, they may not take back either.

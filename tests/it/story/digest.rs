@@ -169,9 +169,15 @@ both_dbs! {
         assert_eq!(approve::approve(&rig.ctx, &beta3.id, &beta3.content_hash, MARCUS).await.unwrap(), Approved::Whole);
         rig.pass(DUE_MS - 20 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!((issue(&rig, "alpha").await.state.as_str(), issue(&rig, "beta").await.state.as_str()), ("sending", "sending"));
-        let error = approve::return_to_draft(&rig.ctx, &alpha3.id, MARCUS).await.unwrap_err();
-        assert!(error.kind() == Kind::Conflict && error.public().contains("has been released"), "{error}");
+        // Released, and nothing of it started: it may still be taken back, as a whole.
+        approve::return_to_draft(&rig.ctx, &alpha3.id, MARCUS).await.unwrap();
+        rig.pass(DUE_MS - 10 * MINUTE_MS, MINUTE_MS).await;
+        let (alpha4, beta4) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
+        assert!(alpha3.id != alpha4.id && beta3.id != beta4.id);
+        approve::approve(&rig.ctx, &beta4.id, &beta4.content_hash, MARCUS).await.unwrap();
         rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
+        let error = approve::return_to_draft(&rig.ctx, &beta4.id, MARCUS).await.unwrap_err();
+        assert!(error.kind() == Kind::Conflict && error.public().contains("were started already"), "{error}");
         assert!(rig.mail_to(BOTH).await.text.unwrap().contains("Words of beta, mended."));
         rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!((verdict(&rig, "alpha").await.0, verdict(&rig, "beta").await.0), (Some("kept"), Some("kept")));

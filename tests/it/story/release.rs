@@ -94,6 +94,19 @@ both_dbs! {
         assert_eq!(kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap().verdict, Some("kept"));
     }
 
+    /// The operator is one person, by whichever door they come.
+    async fn the_operator_approves_once(db: Db) {
+        let rig = with_letter(db, "approval: required\nsecond_approval_above: 20\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let issue = note(&rig).await;
+        let says = async |who: &str| approve::approve(&rig.ctx, &issue.id, &issue.content_hash, who).await;
+        assert_eq!(says("operator").await.unwrap(), Approved::Missing(1));
+        let again = says("operator (command line)").await.unwrap_err();
+        assert!(again.public().contains("somebody else must"), "{again}");
+        assert_eq!(says(INGRID).await.unwrap(), Approved::Whole);
+    }
+
     /// Whoever may approve is told, reminded, and told that it is late, each once; with them whom the newsletter names.
     async fn approvers_are_urged(db: Db) {
         let rig = with_letter(db, "approval: required\nescalate_to: priya.raman@brackenfold.example\n", "").await;
