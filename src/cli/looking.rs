@@ -5,9 +5,12 @@ use std::{path::Path, sync::Arc};
 use super::{ConfigArgument, load, start_log};
 use crate::{
     app,
-    domain::kernel::Result,
+    domain::{
+        content::finding::did_you_mean,
+        kernel::{Error, Result},
+    },
     render::Templates,
-    store::Db,
+    store::{Db, partners},
     work::{Context, sync},
 };
 
@@ -28,4 +31,17 @@ pub(super) async fn context(config: &ConfigArgument, content: Option<&Path>) -> 
         None => drop(sync::load(&ctx).await?),
     }
     Ok(ctx)
+}
+
+/// Refuses a partner that nobody knows: nothing would be found of it, which reads as if nothing were there.
+///
+/// # Errors
+/// `NotFound` with the slug that was probably meant; those of the store.
+pub(super) async fn known_partner(ctx: &Context, slug: &str) -> Result<()> {
+    let partners = partners::all_partners(&ctx.db).await?;
+    let slugs = || partners.iter().map(|partner| partner.slug.as_str());
+    if slugs().any(|known| known == slug) {
+        return Ok(());
+    }
+    Err(Error::not_found_but(format!("partner {slug}"), did_you_mean(slug, slugs())))
 }

@@ -3,7 +3,10 @@
 use super::{ConfigArgument, looking, say};
 use crate::{
     domain::kernel::{Error, Result},
-    work::messages::{self, Coverage},
+    work::{
+        Context,
+        messages::{self, Coverage},
+    },
 };
 
 /// Arguments of `messages`.
@@ -25,7 +28,7 @@ pub struct Arguments {
 /// The database cannot be read, or there is no such partner.
 pub async fn main(arguments: Arguments) -> Result<()> {
     let ctx = looking::context(&arguments.config, None).await?;
-    let covered = messages::coverage(&ctx, arguments.partner.as_deref()).await;
+    let covered = covered(&ctx, arguments.partner.as_deref()).await;
     ctx.db.close().await;
     let covered = covered?;
     if arguments.json {
@@ -38,6 +41,13 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         covered.iter().flat_map(lines).for_each(|line| say(&line));
     }
     Ok(())
+}
+
+async fn covered(ctx: &Context, partner: Option<&str>) -> Result<Vec<Coverage>> {
+    if let Some(slug) = partner {
+        looking::known_partner(ctx, slug).await?;
+    }
+    messages::coverage(ctx, partner).await
 }
 
 fn lines(message: &Coverage) -> Vec<String> {
@@ -55,7 +65,9 @@ fn lines(message: &Coverage) -> Vec<String> {
         )
     }));
     let times = message.times.iter().enumerate().filter(|(_, people)| **people > 0);
-    let times: Vec<String> = times.map(|(at, people)| format!("{} time(s): {people}", at + 1)).collect();
+    let times: Vec<String> = times
+        .map(|(at, people)| format!("{} {}: {people}", at + 1, if at == 0 { "time" } else { "times" }))
+        .collect();
     let times = if times.is_empty() {
         "nobody was told it yet".to_owned()
     } else {

@@ -6,7 +6,6 @@ use crate::{
         content::finding::did_you_mean,
         kernel::{Error, Locale, Result},
     },
-    store::partners,
     work::{
         Context,
         kept::{self, Occurrence, Record},
@@ -52,7 +51,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
 async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
     let partner = arguments.partner.as_deref();
     if let Some(slug) = partner {
-        known(ctx, slug).await?;
+        looking::known_partner(ctx, slug).await?;
     }
     let records = match &arguments.newsletter {
         Some(slug) => {
@@ -88,16 +87,6 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
         None => format!("lead clocks: none is over, {} running; last 90 days", clocks.open),
     });
     Ok(lines)
-}
-
-/// Refuses a partner that nobody knows: nothing would be found of it, which reads as nothing promised.
-async fn known(ctx: &Context, slug: &str) -> Result<()> {
-    let partners = partners::all_partners(&ctx.db).await?;
-    let slugs = || partners.iter().map(|partner| partner.slug.as_str());
-    if slugs().any(|known| known == slug) {
-        return Ok(());
-    }
-    Err(Error::not_found_but(format!("partner {slug}"), did_you_mean(slug, slugs())))
 }
 
 async fn note(ctx: &Context, arguments: &Arguments, records: &[Record]) -> Result<Vec<String>> {
