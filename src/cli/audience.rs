@@ -22,7 +22,7 @@ use crate::{
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// The date: `newsletter/2027-02-09`, written or not, fixed or not.
+    /// The date: `newsletter/2027-02-09`, written or not, frozen or not.
     issue: String,
     /// Decide with this content folder instead of the content as last synced.
     #[arg(long)]

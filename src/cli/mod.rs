@@ -73,7 +73,7 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Import partners, contacts and brands from a roster folder.
     Import(import::Arguments),
-    /// Show the issues ahead: when each is fixed and leaves, to whom, in which variants, who is left out and why, and
+    /// Show the issues ahead: when each is frozen and leaves, to whom, in which variants, who is left out and why, and
     /// what changed since the last one.
     Plan(plan::Arguments),
     /// List everybody considered for a date with the reason in or out, and what changed since the issue before; as CSV, too.
@@ -84,7 +84,7 @@ enum Command {
     /// Show the key messages: whom each was told by mail, how often, and in which forms (read, watch, do).
     Messages(messages::Arguments),
     /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
-    /// would do to those inside.
+    /// would do to those inside; have one rest, or go on.
     Sequences(sequences::Arguments),
     /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it; or the
     /// sequences that somebody is or was inside.
@@ -105,7 +105,7 @@ enum Command {
     Resume(steer::Arguments),
     /// End an issue for good: what has not left does not leave.
     Cancel(steer::Arguments),
-    /// Take an issue of which nothing was started back to draft: it is fixed anew from the content as it is now.
+    /// Take an issue of which nothing was started back to draft: it is frozen anew from the content as it is now.
     ReturnToDraft(steer::Arguments),
     /// Send again what failed, expired, is uncertain or dead: of an issue, or one message.
     Retry(steer::RetryArguments),

@@ -32,53 +32,50 @@ pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) 
     Ok(done == 1)
 }
 
-/// Gives what waits of an issue time until `expires_ms` at least: a pause must not make its readers' mail worthless. A
-/// part at once: at most `rows` behind `after`. Returns the last place of the part; `None` at the end.
+/// Whose messages wait.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Waiting<'w> {
+    /// Those of the issue with this key.
+    Issue(&'w str),
+    /// Those of the sequence with this slug.
+    Sequence(&'w str),
+}
+
+/// Gives what waits time until `expires_ms` at least: a pause must not make its readers' mail worthless. A part at once: at
+/// most `rows` behind `after`. Returns the last place of the part; `None` at the end.
 ///
 /// # Errors
 /// Those of [`Tx::all`].
 pub async fn renew(
     tx: &mut Tx,
-    issue_id: &str,
+    of: Waiting<'_>,
     expires_ms: UtcMs,
     after: Option<&Place>,
     rows: i64,
 ) -> Result<Option<Place>> {
     let (due_ms, id) = Place::bound(after);
-    let renewed: Vec<Place> = tx
-        .all(
+    let (text, mut args) = match of {
+        Waiting::Issue(id) => (
             "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END WHERE id IN (
                  SELECT id FROM delivery WHERE live AND issue_id = $1 AND due_ms >= $3 AND (due_ms, id) > ($3, $4)
                  ORDER BY due_ms, id LIMIT $5)
              RETURNING due_ms, id",
-            args![issue_id, expires_ms, due_ms, id, rows],
-        )
-        .await?;
-    Ok(renewed.into_iter().max())
-}
-
-/// The same for what waits of a sequence.
-///
-/// # Errors
-/// Those of [`Tx::all`].
-pub async fn renew_sequence(
-    tx: &mut Tx,
-    sequence: &str,
-    expires_ms: UtcMs,
-    after: Option<&Place>,
-    rows: i64,
-) -> Result<Option<Place>> {
-    let (due_ms, id) = Place::bound(after);
-    let renewed: Vec<Place> = tx
-        .all(
+            args![id],
+        ),
+        Waiting::Sequence(slug) => (
             "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END WHERE id IN (
                  SELECT id FROM delivery WHERE live AND issue_id IS NULL AND lane = $6 AND scope = $1
                    AND due_ms >= $3 AND (due_ms, id) > ($3, $4)
                  ORDER BY due_ms, id LIMIT $5)
              RETURNING due_ms, id",
-            args![sequence, expires_ms, due_ms, id, rows, LANE_SEQUENCE],
-        )
-        .await?;
+            args![slug],
+        ),
+    };
+    args.extend(args![expires_ms, due_ms, id, rows]);
+    if let Waiting::Sequence(_) = of {
+        args.extend(args![LANE_SEQUENCE]);
+    }
+    let renewed: Vec<Place> = tx.all(text, args).await?;
     Ok(renewed.into_iter().max())
 }
 

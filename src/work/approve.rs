@@ -7,7 +7,10 @@ use crate::{
         kernel::{Error, Result, clock::DAY_MS},
         program::issue::IssueState,
     },
-    store::{Tx, approvals, audit, digests, freezing, issues, outbox},
+    store::{
+        Tx, approvals, audit, digests, freezing, issues,
+        outbox::{self, Waiting},
+    },
 };
 
 /// How far back it is known where an issue went that was returned to draft.
@@ -264,7 +267,7 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
     // A long list is renewed and cancelled in parts, so that clicks and other issues do not wait for it. Before it goes
     // on, or its mail would expire at once.
     if to == "running" && issue.control == "paused" {
-        renew(ctx, issue_id).await?;
+        renew(ctx, Waiting::Issue(issue_id)).await?;
     }
     let mut tx = ctx.db.begin().await?;
     // Held before its own row, as by whoever releases it.
@@ -305,12 +308,12 @@ fn standing(issue: &issues::Issue) -> String {
     }
 }
 
-/// Gives everything that waits of an issue another day.
-async fn renew(ctx: &Context, issue_id: &str) -> Result<()> {
+/// Gives everything that waits of an issue or a sequence another day, in parts, so that clicks do not wait for it.
+pub(super) async fn renew(ctx: &Context, of: Waiting<'_>) -> Result<()> {
     let (expires_ms, mut after) = (ctx.now_ms() + DAY_MS, None);
     loop {
         let mut tx = ctx.db.begin().await?;
-        after = outbox::renew(&mut tx, issue_id, expires_ms, after.as_ref(), issues::PART_ROWS).await?;
+        after = outbox::renew(&mut tx, of, expires_ms, after.as_ref(), issues::PART_ROWS).await?;
         tx.commit().await?;
         if after.is_none() {
             return Ok(());

@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use super::{
     audience::{AudienceRule, Candidate, Decision, SpokenRule, Subscription, decide},
+    lint::finding,
     subject_test::READERS_MIN,
 };
 use crate::domain::{
     content::{
         Asset, Finding, Library,
-        finding::{Code, Findings, Place, codes, suggestion},
+        finding::{codes, suggestion},
         kinds::Newsletter,
     },
     partner::{Contact, Partner},
@@ -88,16 +89,6 @@ fn readers(newsletter: &Newsletter, partners: &[Partner], contacts: &[Contact]) 
         })
     };
     contacts.iter().filter(gets_it).count()
-}
-
-/// A finding at the line of `key` in the front matter.
-fn finding(asset: &Asset, code: Code, key: &str, message: &str, fix: &str) -> Vec<Finding> {
-    let prefix = format!("{key}:");
-    let line = asset.source.lines().position(|line| line.starts_with(&prefix)).unwrap_or(0);
-    let mut findings = Findings::new(&asset.path, "");
-    let place = Place { line: u32::try_from(line + 1).unwrap_or(1), column: 1 };
-    findings.add(code, place, message, fix);
-    findings.finish()
 }
 
 #[cfg(test)]

@@ -82,13 +82,11 @@ pub(super) async fn all(
         }
         let Some(entry) = of_asset(ctx, library, partner, locale, asset).await? else { continue };
         entries.push(match replaced.since_ms(&original.reference) {
-            Some(recalled_ms) => {
-                Entry { changed: entry.changed.max(at(recalled_ms)), is_cancelled: true, ..entry }
-            }
+            Some(recalled_ms) => taken_back(entry, recalled_ms),
             None => entry,
         });
     }
-    entries.extend(taken_away(ctx, library, partner, locale, since_ms).await?);
+    entries.extend(taken_away(ctx, library, partner, locale, "webinars/", since_ms).await?);
     entries.retain(|entry| entry.end.timestamp_millis() >= since_ms);
     Ok(entries)
 }
@@ -103,20 +101,38 @@ pub async fn cancelled(
     locale: &Locale,
     reference: &str,
 ) -> Result<Option<Entry>> {
-    let uid = uid(reference, partner);
-    let all = all(ctx, &ctx.library(), partner, locale, ctx.now_ms() - super::BACK_MS).await?;
-    Ok(all.into_iter().find(|entry| entry.is_cancelled && entry.uid == uid))
+    let library = ctx.library();
+    let Some(asset) = library.find(reference, locale) else {
+        let since_ms = ctx.now_ms() - super::BACK_MS;
+        let gone = taken_away(ctx, &library, partner, locale, &format!("{reference}."), since_ms).await?;
+        return Ok(gone.into_iter().next());
+    };
+    let Some(recalled_ms) = Replaced::load(&ctx.db).await?.since_ms(reference) else { return Ok(None) };
+    let today = utc(ctx.now_ms()).with_timezone(&partner.zone).date_naive();
+    let is_ahead = asset.front.publish.is_some_and(|day| day > today);
+    if is_ahead || !asset.concerns(&Reader::public(partner, locale)) {
+        return Ok(None);
+    }
+    let entry = of_asset(ctx, &library, partner, locale, asset).await?;
+    Ok(entry.map(|entry| taken_back(entry, recalled_ms)))
 }
 
-/// Those whose files have left the folder after customers of `partner` could know of them, as they were last.
+/// The entry of one that another one replaces since `recalled_ms`.
+fn taken_back(entry: Entry, recalled_ms: UtcMs) -> Entry {
+    Entry { changed: entry.changed.max(at(recalled_ms)), is_cancelled: true, ..entry }
+}
+
+/// Those whose files, of paths that begin with `prefix`, have left the folder after customers of `partner` could know of them,
+/// as they were last.
 async fn taken_away(
     ctx: &Context,
     library: &Library,
     partner: &Partner,
     locale: &Locale,
+    prefix: &str,
     since_ms: UtcMs,
 ) -> Result<Vec<Entry>> {
-    let removed = revisions::removed(&ctx.db, "webinars/", since_ms).await?;
+    let removed = revisions::removed(&ctx.db, prefix, since_ms).await?;
     let since: BTreeMap<String, UtcMs> = removed.iter().map(|gone| (gone.path.clone(), gone.at_ms)).collect();
     let files =
         removed.into_iter().map(|gone| SourceFile { path: gone.path, bytes: gone.source.into_bytes() });

@@ -1,12 +1,13 @@
 //! Having a sequence rest, and go on.
 
 use crate::{
-    domain::kernel::{Error, Result, clock::DAY_MS},
+    domain::kernel::{Error, Result},
     store::{
-        audit, issues, outbox,
+        audit,
+        outbox::Waiting,
         pauses::{self, Pause},
     },
-    work::Context,
+    work::{Context, approve},
 };
 
 /// Has a sequence rest: nobody takes a step, and none of its messages is started. What waits stays where it is.
@@ -39,17 +40,8 @@ pub async fn pause(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
 pub async fn resume(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
     super::overview(ctx, slug).await?;
     let now_ms = ctx.now_ms();
-    // Before it goes on, or its mail would expire at once; in parts, so that clicks do not wait for it.
-    let mut after = None;
-    loop {
-        let mut tx = ctx.db.begin().await?;
-        after =
-            outbox::renew_sequence(&mut tx, slug, now_ms + DAY_MS, after.as_ref(), issues::PART_ROWS).await?;
-        tx.commit().await?;
-        if after.is_none() {
-            break;
-        }
-    }
+    // Before it goes on, or its mail would expire at once.
+    approve::renew(ctx, Waiting::Sequence(slug)).await?;
     let mut tx = ctx.db.begin().await?;
     if !pauses::resume(&mut tx, slug).await? {
         return Err(Error::conflict(format!(

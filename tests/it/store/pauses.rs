@@ -5,7 +5,7 @@ use partnercast::{
     store::{
         Db,
         journeys::{leads_at, sent_between, waiting_between},
-        outbox::{LANE_SEQUENCE, NewDelivery, enqueue, renew_sequence},
+        outbox::{LANE_SEQUENCE, NewDelivery, Waiting, enqueue, renew},
         pauses::{Pause, all, going, of, pause, resume},
         queue::{next_due_ms, start_sequence, start_single},
         renditions,
@@ -63,9 +63,9 @@ both_dbs! {
         assert_eq!(started[0].whole().as_deref(), Some("sequence:nurture"));
         assert_eq!(next_due_ms(&db, &[]).await.unwrap(), None, "what rests is not due");
         let later_ms = START_MS + 2 * LIFETIME_MS;
-        let place = in_tx!(db, tx => renew_sequence(tx, "welcome", later_ms + 9, None, 10)).unwrap();
+        let place = in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), later_ms + 9, None, 10)).unwrap();
         assert_eq!(place.id, welcome);
-        assert_eq!(in_tx!(db, tx => renew_sequence(tx, "welcome", later_ms + 9, Some(&place), 10)), None);
+        assert_eq!(in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), later_ms + 9, Some(&place), 10)), None);
         assert!(in_tx!(db, tx => resume(tx, "welcome")) && !in_tx!(db, tx => resume(tx, "welcome")));
         assert!(in_tx!(db, tx => start_sequence(tx, node, later_ms, "nurture", 10)).leaving.is_empty());
         let started = in_tx!(db, tx => start_sequence(tx, node, later_ms, "welcome", 10)).leaving;

@@ -13,7 +13,8 @@ use partnercast::{
         deliveries::{counts, of_issue, origins, sent, unfinished},
         issues,
         outbox::{
-            LANE_ISSUE, LANE_URGENT, NewDelivery, Terms, enqueue, fill, release, renew, reopen, send_again,
+            LANE_ISSUE, LANE_URGENT, NewDelivery, Terms, Waiting, enqueue, fill, release, renew, reopen,
+            send_again,
         },
         partners, promises,
         queue::{next_due_ms, running},
@@ -294,7 +295,7 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => issues::finish(tx, later_ms)), 1);
         assert!(!in_tx!(db, tx => send_again(tx, "dlv_none", later_ms, 1_000)));
         assert_eq!(in_tx!(db, tx => reopen(tx)), 0, "nothing waits");
-        let renewed = in_tx!(db, tx => renew(tx, &scene.issue, later_ms + LIFETIME_MS, None, 10));
+        let renewed = in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), later_ms + LIFETIME_MS, None, 10));
         assert_eq!(renewed, None, "what is over stays so");
         execute(&db, "UPDATE delivery SET state = 'ready', live = TRUE WHERE id = $1", values![id]).await;
         assert_eq!(in_tx!(db, tx => reopen(tx)), 1);
@@ -305,14 +306,14 @@ both_dbs! {
         let (scene, other) = (Scene::released(&db, "fold-forward", 5).await, Scene::released(&db, "other", 1).await);
         let (later_ms, mut after, mut parts) = (START_MS + 2 * LIFETIME_MS, None, 0);
         loop {
-            after = in_tx!(db, tx => renew(tx, &scene.issue, later_ms, after.as_ref(), 2));
+            after = in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), later_ms, after.as_ref(), 2));
             if after.is_none() {
                 break;
             }
             parts += 1;
         }
         assert_eq!(parts, 3, "two, two and one");
-        in_tx!(db, tx => renew(tx, &scene.issue, START_MS, None, 100));
+        in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), START_MS, None, 100));
         let ends = "SELECT COUNT(*) FROM delivery WHERE expires_ms = $1 AND issue_id = $2";
         assert_eq!(number(&db, ends, values![later_ms, &scene.issue]).await, 5);
         assert_eq!(number(&db, ends, values![START_MS + LIFETIME_MS, &other.issue]).await, 1);

@@ -332,8 +332,7 @@ both_dbs! {
         assert!(target.contains("blog/"), "{target}");
         let human = "SELECT COUNT(*) FROM engagement_event WHERE kind = 'click' AND human";
         assert_eq!(number(&rig.ctx.db, human, values![]).await, 0);
-        let link = rig.mail_to("priya.raman@brackenfold.example").await.list_unsubscribe.unwrap();
-        let token = link.split("/one-click/").nth(1).unwrap().split('>').next().unwrap().to_owned();
+        let token = rig.one_click_of("priya.raman@brackenfold.example").await;
         preferences::unsubscribe(&rig.ctx, &token, &person()).await.unwrap();
         assert_eq!(number(&rig.ctx.db, "SELECT COUNT(*) FROM suppression", values![]).await, 0);
     }

@@ -143,6 +143,13 @@ impl Rig {
         issue.id
     }
 
+    /// The token of the one-click stop in the newest mail to `address` (RFC 8058).
+    pub async fn one_click_of(&self, address: &str) -> String {
+        let ways = self.mail_to(address).await.list_unsubscribe.expect("a way to stop it");
+        let (_, rest) = ways.split_once("/one-click/").expect("one click");
+        rest.split('>').next().unwrap_or_default().to_owned()
+    }
+
     /// The newest mail to `address`.
     pub async fn mail_to(&self, address: &str) -> ParsedMail {
         let envelopes = self.mailbox.list(10_000).await.unwrap();

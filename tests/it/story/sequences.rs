@@ -235,8 +235,7 @@ both_dbs! {
         let rig = Rig::new(db).await;
         ada_enters(&rig).await;
         at(&rig, ms("2027-01-15T09:00:00-06:00")).await;
-        let unsubscribe = rig.mail_to(ADA).await.list_unsubscribe.unwrap();
-        let token = unsubscribe.split("/one-click/").nth(1).unwrap().split('>').next().unwrap().to_owned();
+        let token = rig.one_click_of(ADA).await;
         preferences::unsubscribe(&rig.ctx, &token, &person()).await.unwrap();
         let way = journey(&rig.ctx.db, "after-the-paper").await;
         assert_eq!((way.state.as_str(), way.reason.as_str()), ("left", "unsubscribed"));
@@ -310,8 +309,7 @@ both_dbs! {
         hire(&rig, dir.path(), NIA).await;
         at(&rig, ms("2027-02-01T12:01:00+01:00")).await;
         assert_eq!(at(&rig, ms("2027-02-02T09:00:00+01:00")).await, 1);
-        let unsubscribe = rig.mail_to(NIA).await.list_unsubscribe.unwrap();
-        let token = unsubscribe.split("/one-click/").nth(1).unwrap().split('>').next().unwrap().to_owned();
+        let token = rig.one_click_of(NIA).await;
         let page = preferences::state(&rig.ctx, &token).await.unwrap();
         let listed: Vec<(&str, bool)> = page.newsletters.iter().map(|one| (one.slug.as_str(), one.subscribed)).collect();
         assert_eq!(listed, [("fold-forward", true), ("welcome", true)]);
