@@ -27,7 +27,7 @@ use crate::{
         Context,
         bounce::collect::{self, Inbound},
         deliver::Deliverer,
-        publish, sequences, sync, track,
+        handoff, publish, sequences, sync, track,
     },
 };
 use parts::dialers_of;
@@ -120,8 +120,7 @@ impl App {
             seen,
             stopped.clone(),
         ));
-        loops.spawn(publish::run(ctx.clone(), stopped.clone()));
-        loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
+        keep_promises(&ctx, &mut loops, &stopped);
         loops.spawn(Deliverer::new(ctx.clone(), dialers).run(stopped.clone()));
         let handed = lmtp.map(|listener| {
             let (to, handed) = mpsc::channel(HANDED_MAX);
@@ -208,6 +207,13 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
     let mut tasks = JoinSet::new();
     tasks.spawn(task);
     tasks
+}
+
+/// Starts the loops that keep what was promised: to readers, to people inside sequences, and to leads.
+fn keep_promises(ctx: &Arc<Context>, loops: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
+    loops.spawn(publish::run(ctx.clone(), stopped.clone()));
+    loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
+    loops.spawn(handoff::run(ctx.clone(), stopped.clone()));
 }
 
 /// Waits until all `tasks` have ended.

@@ -15,7 +15,7 @@ use crate::{
             AssetKind,
             finding::did_you_mean,
             guide,
-            rules::guide::{calendar_reference, frequency_reference, messages_reference},
+            rules::guide::{calendar_reference, frequency_reference, messages_reference, routing_reference},
         },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         program::Cadence,
@@ -132,6 +132,8 @@ const CALENDAR: &str = "calendar";
 const FREQUENCY: &str = "frequency";
 /// And the key messages.
 const MESSAGES: &str = "messages";
+/// And who is asked to take a lead.
+const ROUTING: &str = "routing";
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -143,11 +145,19 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
         Some(CALENDAR) => vec![calendar_reference()],
         Some(FREQUENCY) => vec![frequency_reference()],
         Some(MESSAGES) => vec![messages_reference()],
-        Some(word) => vec![guide::reference(kind_or(word, &[BRAND, CALENDAR, FREQUENCY, MESSAGES])?)],
+        Some(ROUTING) => vec![routing_reference()],
+        Some(word) => {
+            vec![guide::reference(kind_or(word, &[BRAND, CALENDAR, FREQUENCY, MESSAGES, ROUTING])?)]
+        }
         None => {
             let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
-            let others =
-                [guide::brand_reference(), calendar_reference(), frequency_reference(), messages_reference()];
+            let others = [
+                guide::brand_reference(),
+                calendar_reference(),
+                frequency_reference(),
+                messages_reference(),
+                routing_reference(),
+            ];
             kinds.chain(others).collect()
         }
     };

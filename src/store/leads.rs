@@ -1,4 +1,4 @@
-//! Leads, their steps, consents, offers and clocks.
+//! Leads, their steps, amounts and consents.
 
 use super::{Db, Tx, sql::args};
 use crate::domain::kernel::{Error, Result, clock::UtcMs};
@@ -46,6 +46,12 @@ pub struct Lead {
     pub created_ms: UtcMs,
     /// Last change.
     pub updated_ms: UtcMs,
+    /// When it last went back to nurture: what was done before counts no more for the gate.
+    pub recycled_ms: Option<UtcMs>,
+    /// When it is to be taken up again.
+    pub reopen_ms: Option<UtcMs>,
+    /// Why it was closed after contact, or lost, in one word; empty while it is open.
+    pub closed_reason: String,
 }
 
 /// A step in a lead's life.
@@ -78,55 +84,10 @@ pub struct NewConsent {
     pub granted: bool,
 }
 
-/// An offer of a lead to a sales rep.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Offer {
-    /// The key.
-    pub id: String,
-    /// Which lead.
-    pub lead_id: String,
-    /// The rep, if they are a contact; a channel manager is none.
-    pub contact_id: Option<String>,
-    /// The rep's name.
-    pub rep_name: String,
-    /// The rep's address.
-    pub rep_email: String,
-    /// Why them.
-    pub because: String,
-    /// `hot` or `standard`.
-    pub temperature: String,
-    /// When it was made.
-    pub offered_ms: UtcMs,
-    /// When the card was opened.
-    pub viewed_ms: Option<UtcMs>,
-    /// When it was answered.
-    pub answered_ms: Option<UtcMs>,
-    /// `accepted`, `rejected` or `recalled`.
-    pub answer: Option<String>,
-    /// The reason given.
-    pub answer_reason: Option<String>,
-}
-
-/// A clock on a lead.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct SlaClock {
-    /// Which lead.
-    pub lead_id: String,
-    /// `accept`, `first_contact` or `next_step`.
-    pub kind: String,
-    /// Since when it runs.
-    pub started_ms: UtcMs,
-    /// When it runs out.
-    pub due_ms: UtcMs,
-    /// When it was stopped.
-    pub stopped_ms: Option<UtcMs>,
-    /// Who is to act.
-    pub owner: String,
-}
-
 const ONE: &str =
     "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-        stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms
+        stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
     FROM lead WHERE id = $1";
 
 /// One lead.
@@ -152,7 +113,8 @@ pub async fn lead_in(tx: &mut Tx, id: &str) -> Result<Option<Lead>> {
 pub async fn by_address(db: &Db, email_key: &str, partner: &str) -> Result<Option<Lead>> {
     db.opt(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
          FROM lead WHERE email_key = $1 AND partner_slug = $2",
         args![email_key, partner],
     )
@@ -203,7 +165,8 @@ pub async fn update(tx: &mut Tx, lead: &Lead, known_ms: UtcMs, known_stage: &str
     let changed = tx
         .run(
             "UPDATE lead SET name = $2, company = $3, phone = $4, job_role = $5, company_size = $6, stage = $7,
-                 score = $8, fit = $9, because = $10, owner_name = $11, owner_email = $12, updated_ms = $13
+                 score = $8, fit = $9, because = $10, owner_name = $11, owner_email = $12, updated_ms = $13,
+                 recycled_ms = $16, reopen_ms = $17, closed_reason = $18
              WHERE id = $1 AND updated_ms = $14 AND stage = $15",
             args![
                 &lead.id,
@@ -221,6 +184,9 @@ pub async fn update(tx: &mut Tx, lead: &Lead, known_ms: UtcMs, known_stage: &str
                 lead.updated_ms,
                 known_ms,
                 known_stage,
+                lead.recycled_ms,
+                lead.reopen_ms,
+                &lead.closed_reason,
             ],
         )
         .await?;
@@ -238,7 +204,8 @@ pub async fn update(tx: &mut Tx, lead: &Lead, known_ms: UtcMs, known_stage: &str
 pub async fn recent(db: &Db, partner: Option<&str>) -> Result<Vec<Lead>> {
     db.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
          FROM lead WHERE $1 IS NULL OR partner_slug = $1 ORDER BY updated_ms DESC, id DESC LIMIT 500",
         args![partner],
     )
@@ -253,9 +220,9 @@ pub async fn of_rep(db: &Db, rep_key: &str) -> Result<Vec<Lead>> {
     db.all(
         "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
-             l.created_ms, l.updated_ms
+             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason
          FROM lead l
-         WHERE EXISTS (SELECT 1 FROM offer o WHERE o.lead_id = l.id AND o.rep_key = $1
+         WHERE EXISTS (SELECT 1 FROM offer o WHERE o.lead_id = l.id AND o.rep_key = $1 AND o.ended_ms IS NULL
                          AND (o.answer IS NULL OR o.answer = 'accepted'))
          ORDER BY l.updated_ms DESC, l.id DESC LIMIT 500",
         args![rep_key],
@@ -363,137 +330,150 @@ pub async fn consents(db: &Db, lead_id: &str) -> Result<Vec<Consent>> {
     .await
 }
 
-/// Offers a lead; `Conflict` if an offer is still open, for a lead has one owner at a time.
+/// What a lead is worth, as somebody said.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Amount {
+    /// When they said so.
+    pub at_ms: UtcMs,
+    /// Who.
+    pub actor: String,
+    /// At which stage.
+    pub stage: String,
+    /// In the currency's smallest unit.
+    pub minor_units: i64,
+    /// ISO 4217.
+    pub currency: String,
+    /// The day on which the deal is, or was, closed: `2027-03-31`.
+    pub close_date: Option<String>,
+}
+
+/// Appends what a lead is worth; nothing said before is changed.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn add_offer(tx: &mut Tx, offer: &Offer) -> Result<()> {
+pub async fn add_amount(tx: &mut Tx, lead_id: &str, amount: &Amount) -> Result<()> {
     tx.run(
-        "INSERT INTO offer (id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, rep_key)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO lead_amount (lead_id, no, at_ms, actor, stage, minor_units, currency, close_date)
+         SELECT $1, COALESCE(MAX(no), 0) + 1, $2, $3, $4, $5, $6, $7 FROM lead_amount WHERE lead_id = $1",
         args![
-            &offer.id,
-            &offer.lead_id,
-            offer.contact_id.clone(),
-            &offer.rep_name,
-            &offer.rep_email,
-            &offer.because,
-            &offer.temperature,
-            offer.offered_ms,
-            offer.rep_email.to_lowercase(),
+            lead_id,
+            amount.at_ms,
+            &amount.actor,
+            &amount.stage,
+            amount.minor_units,
+            &amount.currency,
+            amount.close_date.clone(),
         ],
     )
     .await
     .map(|_| ())
 }
 
-const OFFER: &str =
-    "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms,
-        answered_ms, answer, answer_reason
-    FROM offer WHERE id = $1";
-
-/// One offer.
-///
-/// # Errors
-/// Those of [`Db::opt`].
-pub async fn offer(db: &Db, id: &str) -> Result<Option<Offer>> {
-    db.opt(OFFER, args![id]).await
-}
-
-/// The offers of a lead, newest first.
+/// What a lead was said to be worth, newest first, at most 100.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn offers_of(db: &Db, lead_id: &str) -> Result<Vec<Offer>> {
+pub async fn amounts(db: &Db, lead_id: &str) -> Result<Vec<Amount>> {
     db.all(
-        "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms,
-             answered_ms, answer, answer_reason
-         FROM offer WHERE lead_id = $1 ORDER BY offered_ms DESC, id DESC LIMIT 100",
+        "SELECT at_ms, actor, stage, minor_units, currency, close_date FROM lead_amount
+         WHERE lead_id = $1 ORDER BY no DESC LIMIT 100",
         args![lead_id],
     )
     .await
 }
 
-/// Records that the card was opened; only the first time counts.
+/// Records that a lead of which nobody knew more than that it is one gets content from now on; nothing for one in another
+/// stage.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn view_offer(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
-    let first = tx
-        .run("UPDATE offer SET viewed_ms = $2 WHERE id = $1 AND viewed_ms IS NULL", args![id, now_ms])
-        .await?;
-    Ok(first == 1)
-}
-
-/// Records the answer; false if it was answered before.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn answer_offer(
-    tx: &mut Tx,
-    id: &str,
-    now_ms: UtcMs,
-    answer: &str,
-    reason: Option<&str>,
-) -> Result<bool> {
-    let first = tx
+pub async fn nurture(tx: &mut Tx, lead_id: &str, now_ms: UtcMs, what: &str) -> Result<()> {
+    let moved = tx
         .run(
-            "UPDATE offer SET answered_ms = $2, answer = $3, answer_reason = $4, viewed_ms = COALESCE(viewed_ms, $2)
-             WHERE id = $1 AND answered_ms IS NULL",
-            args![id, now_ms, answer, reason],
+            "UPDATE lead SET stage = 'nurturing', updated_ms = $2 WHERE id = $1 AND stage IN ('inquiry', 'recycled')",
+            args![lead_id, now_ms],
         )
         .await?;
-    Ok(first == 1)
+    if moved == 1 { add_step(tx, lead_id, now_ms, "partnercast", "nurturing", what).await } else { Ok(()) }
 }
 
-/// Starts a clock.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn start_clock(tx: &mut Tx, clock: &SlaClock) -> Result<()> {
-    tx.run(
-        "INSERT INTO sla_clock (lead_id, kind, started_ms, due_ms, owner) VALUES ($1, $2, $3, $4, $5)",
-        args![&clock.lead_id, &clock.kind, clock.started_ms, clock.due_ms, &clock.owner],
-    )
-    .await
-    .map(|_| ())
-}
-
-/// Stops the running clock of a kind.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn stop_clock(tx: &mut Tx, lead_id: &str, kind: &str, now_ms: UtcMs) -> Result<()> {
-    tx.run(
-        "UPDATE sla_clock SET stopped_ms = $3 WHERE lead_id = $1 AND kind = $2 AND stopped_ms IS NULL",
-        args![lead_id, kind, now_ms],
-    )
-    .await
-    .map(|_| ())
-}
-
-/// The clocks of a lead, oldest first.
+/// Leads that went back to nurture until now, the longest due first, at most `limit`.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn clocks(db: &Db, lead_id: &str) -> Result<Vec<SlaClock>> {
+pub async fn to_reopen(db: &Db, now_ms: UtcMs, limit: i64) -> Result<Vec<Lead>> {
     db.all(
-        "SELECT lead_id, kind, started_ms, due_ms, stopped_ms, owner FROM sla_clock
-         WHERE lead_id = $1 ORDER BY started_ms, kind LIMIT 100",
-        args![lead_id],
+        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
+         FROM lead WHERE reopen_ms IS NOT NULL AND reopen_ms <= $1 ORDER BY reopen_ms, id LIMIT $2",
+        args![now_ms, limit],
     )
     .await
 }
 
-/// All running clocks, the most urgent first, at most 500.
+/// Leads in nurture that did something between two moments, in order of id after `after`, at most `limit`.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn running_clocks(db: &Db) -> Result<Vec<SlaClock>> {
+pub async fn active_in_nurture(
+    db: &Db,
+    from_ms: UtcMs,
+    to_ms: UtcMs,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Lead>> {
     db.all(
-        "SELECT lead_id, kind, started_ms, due_ms, stopped_ms, owner FROM sla_clock
-         WHERE stopped_ms IS NULL ORDER BY due_ms, lead_id LIMIT 500",
-        Vec::new(),
+        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
+         FROM lead
+         WHERE stage IN ('inquiry', 'nurturing', 'recycled') AND id > $3
+             AND id IN (SELECT e.lead_id FROM engagement_event e WHERE e.at_ms >= $1 AND e.at_ms < $2 AND e.human
+                            AND e.lead_id IS NOT NULL)
+         ORDER BY id LIMIT $4",
+        args![from_ms, to_ms, after, limit],
     )
     .await
+}
+
+/// Why leads of a partner that changed after `since_ms` were closed after contact, or lost: the reason's word, how often.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn closed_reasons(db: &Db, partner: &str, since_ms: UtcMs) -> Result<Vec<(String, i64)>> {
+    db.all(
+        "SELECT closed_reason, COUNT(*) FROM lead
+         WHERE partner_slug = $1 AND closed_reason <> '' AND updated_ms > $2
+         GROUP BY closed_reason ORDER BY closed_reason LIMIT 100",
+        args![partner, since_ms],
+    )
+    .await
+}
+
+/// A lead with the name of who has it.
+#[derive(sqlx::FromRow)]
+struct InHand {
+    #[sqlx(flatten)]
+    lead: Lead,
+    rep_name: String,
+}
+
+/// Leads of a partner that are offered to, or belong to, somebody, last changed first, at most 500; with who.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn in_hand(db: &Db, partner: &str) -> Result<Vec<(Lead, String)>> {
+    let rows: Vec<InHand> = db
+        .all(
+            "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
+                 l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
+                 l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, o.rep_name
+             FROM lead l
+             JOIN offer o ON o.lead_id = l.id AND o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted')
+             WHERE l.partner_slug = $1 ORDER BY l.updated_ms DESC, l.id DESC LIMIT 500",
+            args![partner],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|row| (row.lead, row.rep_name)).collect())
 }

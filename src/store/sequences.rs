@@ -101,8 +101,9 @@ pub async fn stored(db: &Db) -> Result<Vec<(String, String, UtcMs)>> {
     Ok(heads.into_iter().filter_map(|(path, hash, ms)| Some((slug(&path)?, hash, ms))).collect())
 }
 
-/// Leads in one of three `stages`, who agreed to `purpose` and never entered `sequence`, by key: at most `rows` behind
-/// `after`.
+/// Leads in nurture who agreed to `purpose` and never entered `sequence`, by key: at most `rows` behind `after`. Of `stages`,
+/// `inquiry` stands for those whom nobody worked yet, `recycled` for those who came back, `nurturing` for those who get
+/// content already.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -117,9 +118,13 @@ pub async fn leads_outside(
     let [first, second, third] = stages;
     db.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
          FROM lead l
-         WHERE l.id > $1 AND l.stage IN ($2, $3, $4)
+         WHERE l.id > $1 AND l.stage IN ('inquiry', 'nurturing', 'recycled')
+           AND (('inquiry' IN ($2, $3, $4) AND l.recycled_ms IS NULL)
+                OR ('nurturing' IN ($2, $3, $4) AND l.stage = 'nurturing')
+                OR ('recycled' IN ($2, $3, $4) AND l.recycled_ms IS NOT NULL))
            AND NOT EXISTS (SELECT 1 FROM enrolment e WHERE e.sequence = $5 AND e.person = l.id)
            AND EXISTS (SELECT 1 FROM consent c WHERE c.lead_id = l.id AND c.purpose = $6 AND c.granted
                          AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
@@ -352,6 +357,21 @@ pub async fn leave(tx: &mut Tx, person: &str, sequence: Option<&str>, how: &End<
         "UPDATE enrolment SET state = $3, reason = $4, detail = $5, ended_ms = $6, waiting = NULL, moves = moves + 1
          WHERE person = $1 AND ($2 IS NULL OR sequence = $2) AND state = 'inside'",
         args![person, sequence, how.state, how.reason, how.detail, how.now_ms],
+    )
+    .await
+}
+
+/// Takes somebody into those sequences again that they left for `reason`, where they were: what comes next is found anew, as
+/// after an edit, and counts from now. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn come_back(tx: &mut Tx, person: &str, reason: &str, now_ms: UtcMs, due_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "UPDATE enrolment SET state = 'inside', reason = '', detail = '', ended_ms = NULL, waiting = NULL, from_ms = $3,
+             due_ms = $4, plan_hash = '', moves = moves + 1
+         WHERE person = $1 AND state = 'left' AND reason = $2",
+        args![person, reason, now_ms, due_ms],
     )
     .await
 }

@@ -5,7 +5,10 @@ use axum::http::{Method, StatusCode};
 use super::site_tests::{Answer, Site, site};
 use crate::{
     domain::kernel::id::OfferId,
-    store::leads::{self, Offer},
+    store::{
+        leads,
+        offers::{self, Offer},
+    },
     work::tokens::offer_token,
 };
 
@@ -22,12 +25,15 @@ impl Site {
     /// The open offer of the only lead.
     async fn open_offer(&self) -> Option<Offer> {
         let lead = leads::recent(&self.ctx.db, None).await.unwrap().remove(0);
-        let offers = leads::offers_of(&self.ctx.db, &lead.id).await.unwrap();
+        let offers = offers::of_lead(&self.ctx.db, &lead.id).await.unwrap();
         offers.into_iter().find(|offer| offer.answer.is_none())
     }
 
     fn card(&self, offer: &Offer) -> String {
-        format!("/o/{}", offer_token(&self.ctx.keys, OfferId::parse(&offer.id).unwrap()))
+        format!(
+            "/o/{}",
+            offer_token(&self.ctx.keys, OfferId::parse(&offer.id).unwrap(), self.ctx.clock.wall_ms())
+        )
     }
 
     /// A browser with this cookie.

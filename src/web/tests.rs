@@ -60,6 +60,14 @@ fn previews(samples: &mut Samples) {
     samples.app("preview-sent", "preview/sent", Area::Preview, &preview::sent::View::sample());
 }
 
+fn desks(samples: &mut Samples) {
+    samples.app("teaser", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample());
+    samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
+    samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
+    samples.app("desk-enter", "desk/enter", Area::Desk, &desk::enter::View::sample());
+    samples.app("desk-team", "desk/team", Area::Desk, &desk::team::View::sample());
+}
+
 #[test]
 fn every_page_renders_with_every_sample() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates");
@@ -86,9 +94,7 @@ fn every_page_renders_with_every_sample() {
     samples.public("preferences", "public/preferences", &public::preferences::View::sample());
     samples.public("calendar-feed", "public/calendar", &public::calendar::View::sample());
     samples.public("calendar-vendor", "public/calendar_vendor", &public::calendar::View::sample());
-    samples.app("teaser", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample());
-    samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
-    samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
+    desks(&mut samples);
     samples.app("overview", "console/overview", Area::Console, &console::overview::View::sample());
     samples.app("issue", "console/issue", Area::Console, &console::issue::View::sample());
     samples.app("returned", "console/returned", Area::Console, &console::levers::ReturnedView::sample());

@@ -98,6 +98,8 @@ pub struct Context {
     pub looks: Looks,
     /// How far each sequence has looked for people who may enter.
     pub cursors: Cursors,
+    /// Until when people in nurture were looked at.
+    pub qualified: super::handoff::Looked,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -137,6 +139,7 @@ impl Context {
             metrics,
             looks: Looks::default(),
             cursors: Cursors::default(),
+            qualified: super::handoff::Looked::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

@@ -26,6 +26,7 @@ use crate::{
         deliveries,
         events::{self, Clicks, Event, OfSubject},
         issues::{self, Issue},
+        lead_clocks::{self, SlaClock},
         leads, partners,
         progress::{self, Site},
         promises::{self, Promise},
@@ -77,7 +78,7 @@ pub struct Overview {
     /// The latest leads.
     pub leads: Vec<leads::Lead>,
     /// Clocks that run.
-    pub clocks: Vec<leads::SlaClock>,
+    pub clocks: Vec<SlaClock>,
     /// The latest events.
     pub events: Vec<Event>,
     /// Deliveries not in a final state.
@@ -155,7 +156,7 @@ impl Figures {
             Ok(Overview {
                 issues: issues::recent(&ctx.db).await?,
                 leads: leads::recent(&ctx.db, None).await?,
-                clocks: leads::running_clocks(&ctx.db).await?,
+                clocks: lead_clocks::running(&ctx.db).await?,
                 events: events::recent(&ctx.db).await?,
                 unfinished: deliveries::unfinished(&ctx.db).await?,
                 upcoming: upcoming::upcoming(ctx, AHEAD).await?,

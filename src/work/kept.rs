@@ -10,7 +10,10 @@ use crate::{
             Locale, Result,
             clock::{DAY_MS, UtcMs},
         },
-        program::{Cadence, KeptRate, PromiseVerdict, promise::judge_clock},
+        program::{
+            Cadence, KeptRate, PromiseVerdict,
+            promise::{Stopped, judge_clock},
+        },
     },
     store::{
         let_down,
@@ -192,10 +195,20 @@ pub async fn clocks(ctx: &Context, partner: Option<&str>) -> Result<Clocks> {
     let now_ms = ctx.now_ms();
     let mut rate = KeptRate::default();
     for clock in promises::clocks(&ctx.db, partner, now_ms - CLOCKS_SINCE_MS, CLOCKS_MAX).await? {
-        rate.add(judge_clock(clock.due_ms, clock.stopped_ms, now_ms));
+        rate.add(judge_clock(clock.due_ms, stopped(&clock), now_ms));
     }
     let KeptRate { kept, broken, open, .. } = rate;
     Ok(Clocks { kept_percent: rate.percent(), kept, broken, open })
+}
+
+/// How a clock was stopped, if it was.
+fn stopped(clock: &promises::Clock) -> Option<Stopped> {
+    let at_ms = clock.stopped_ms?;
+    Some(match clock.stopped_because.as_str() {
+        "" => Stopped::Done(at_ms),
+        "overdue" => Stopped::Overdue,
+        _ => Stopped::Withdrawn(at_ms),
+    })
 }
 
 /// Promises that were broken within the last `days`, the latest first, and those that are about to be: due soon, or now,

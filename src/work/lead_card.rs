@@ -13,11 +13,13 @@ use crate::{
             tree::Node,
         },
         kernel::{Error, Result},
-        partner::{Partner, contact::first_name},
+        partner::{Contact, Partner, contact::first_name},
     },
     store::{
         events::{self, Event},
-        leads::{self, Lead, Offer, SlaClock, Step},
+        lead_clocks::{self, SlaClock},
+        leads::{self, Lead, Step},
+        offers::{self, Offer},
         partners,
     },
 };
@@ -40,6 +42,10 @@ pub struct Card {
     pub events: Vec<Event>,
     /// The clocks, oldest first.
     pub clocks: Vec<SlaClock>,
+    /// What it was said to be worth, newest first.
+    pub amounts: Vec<leads::Amount>,
+    /// The partner's people.
+    pub people: Vec<Contact>,
     /// What happened so far.
     pub steps: Vec<Step>,
     /// What they agreed to.
@@ -75,9 +81,9 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
     let raised = events.iter().any(|event| event.kind == "talk_to_us");
     let replaced = Replaced::load(&ctx.db).await?;
     let playbook = playbook_for(&library, &replaced, if raised { None } else { Some(&lead.asset) }, &partner);
-    let offers = leads::offers_of(&ctx.db, lead_id).await?;
+    let offers = offers::of_lead(&ctx.db, lead_id).await?;
     // Whoever has the lead signs and speaks for themselves: not always the contact that the partner shows to all.
-    let theirs = offers.iter().find(|offer| matches!(offer.answer.as_deref(), None | Some("accepted")));
+    let theirs = offers.iter().find(|offer| offer.is_live());
     let rep = theirs.map(|offer| (offer.rep_name.clone(), offer.rep_email.clone()));
     let value = |field: Field| match (field, &rep) {
         (Field::PartnerContactName, Some((name, _))) => Value::Text(name.clone()),
@@ -100,9 +106,12 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         ),
         None => Default::default(),
     };
+    let people = partners::contacts_of(&ctx.db, partner.slug.as_str()).await?;
     Ok(Card {
         offers,
-        clocks: leads::clocks(&ctx.db, lead_id).await?,
+        clocks: lead_clocks::of_lead(&ctx.db, lead_id).await?,
+        amounts: leads::amounts(&ctx.db, lead_id).await?,
+        people: people.into_iter().map(|stored| stored.contact).collect(),
         steps: leads::steps(&ctx.db, lead_id).await?,
         consents: leads::consents(&ctx.db, lead_id).await?,
         lead,

@@ -56,6 +56,7 @@ pub mod signin;
 mod since;
 pub mod suppress;
 pub mod sync;
+pub mod team;
 pub mod test_send;
 mod together;
 pub mod tokens;

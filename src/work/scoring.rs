@@ -75,8 +75,11 @@ pub async fn recent(ctx: &Context, partner: Option<&str>) -> Result<Vec<(Lead, S
 fn judge(ctx: &Context, lead: &Lead, seen: &[&Event]) -> Result<Standing> {
     let library = ctx.library();
     let rule = library.rules.scoring.as_ref().ok_or_else(no_content)?;
+    // Whoever went back to nurture earns the gate anew.
+    let counts = |event: &&&Event| lead.recycled_ms.is_none_or(|since_ms| event.at_ms > since_ms);
     let scored: Vec<ScoredEvent> = seen
         .iter()
+        .filter(counts)
         .filter_map(|event| {
             let kind = EventKind::parse(&event.kind)?;
             let title = event.asset.as_deref().and_then(|reference| {

@@ -4,7 +4,8 @@ use sha2::{Digest, Sha256};
 
 use crate::domain::kernel::{
     Error, Result,
-    id::{DeliveryId, LeadId, OfferId},
+    clock::UtcMs,
+    id::{ContactId, DeliveryId, LeadId, OfferId},
     token::{Keys, Purpose},
 };
 
@@ -216,17 +217,80 @@ fn key<const N: usize>(kind: &str, word: &str) -> [u8; N] {
     first
 }
 
-/// The token of an offer's link.
-pub fn offer_token(keys: &Keys, offer: OfferId) -> String {
-    keys.sign(Purpose::Offer, &offer.to_bytes())
+/// The token of an offer's link, which says when it was made.
+pub fn offer_token(keys: &Keys, offer: OfferId, made_ms: UtcMs) -> String {
+    let mut payload = [0; 16 + 8];
+    payload[..16].copy_from_slice(&offer.to_bytes());
+    payload[16..].copy_from_slice(&made_ms.to_be_bytes());
+    keys.sign(Purpose::Offer, &payload)
 }
 
-/// Reads the token of an offer's link.
+/// Reads the token of an offer's link: which offer, and when the link was made.
 ///
 /// # Errors
 /// `NotFound` if we did not sign it.
-pub fn offer_of(keys: &Keys, token: &str) -> Result<OfferId> {
-    keys.verify::<16>(Purpose::Offer, token).map(OfferId::from_bytes)
+pub fn offer_of(keys: &Keys, token: &str) -> Result<(OfferId, UtcMs)> {
+    let payload: [u8; 16 + 8] = keys.verify(Purpose::Offer, token)?;
+    let (offer, made) = payload.split_at(16);
+    let wrong = |_| Error::not_found("this link");
+    let made_ms = i64::from_be_bytes(made.try_into().map_err(wrong)?);
+    Ok((OfferId::from_bytes(offer.try_into().map_err(wrong)?), made_ms))
+}
+
+/// Whose desk a link opens. It holds the key of a contact, or one made of an address, so it says nothing to whoever does
+/// not know who there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DeskToken {
+    is_contact: bool,
+    who: [u8; 16],
+    /// When the link was made, by the wall clock.
+    pub made_ms: UtcMs,
+}
+
+impl DeskToken {
+    /// For one of a partner's people.
+    pub fn of_contact(contact: ContactId, made_ms: UtcMs) -> Self {
+        Self { is_contact: true, who: contact.to_bytes(), made_ms }
+    }
+
+    /// For somebody at the vendor with this address.
+    pub fn of_address(address: &str, made_ms: UtcMs) -> Self {
+        Self { is_contact: false, who: key("desk", &address.to_lowercase()), made_ms }
+    }
+
+    /// The contact it is for; none where it is for somebody at the vendor.
+    pub fn contact(&self) -> Option<ContactId> {
+        self.is_contact.then(|| ContactId::from_bytes(self.who))
+    }
+
+    /// Whether it is for somebody at the vendor with `address`.
+    pub fn is_for(&self, address: &str) -> bool {
+        *self == Self::of_address(address, self.made_ms)
+    }
+
+    /// Signs it.
+    pub fn sign(&self, keys: &Keys) -> String {
+        let mut payload = [0; 1 + 16 + 8];
+        payload[0] = u8::from(self.is_contact);
+        payload[1..17].copy_from_slice(&self.who);
+        payload[17..].copy_from_slice(&self.made_ms.to_be_bytes());
+        keys.sign(Purpose::Desk, &payload)
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// `NotFound` if we did not sign it.
+    pub fn verify(keys: &Keys, token: &str) -> Result<Self> {
+        let payload: [u8; 1 + 16 + 8] = keys.verify(Purpose::Desk, token)?;
+        let (who, made) = payload[1..].split_at(16);
+        let wrong = |_| Error::not_found("this link");
+        Ok(Self {
+            is_contact: payload[0] == 1,
+            who: who.try_into().map_err(wrong)?,
+            made_ms: i64::from_be_bytes(made.try_into().map_err(wrong)?),
+        })
+    }
 }
 
 #[cfg(test)]
@@ -260,6 +324,22 @@ mod tests {
         assert!(!vendor.names_partner() && vendor.names_newsletter());
         assert!(CalendarToken::verify(&keys, &CalendarToken::new(None, None).sign(&keys)).is_err());
         assert!(MailToken::verify(&keys, Purpose::Preferences, &signed).is_err());
+    }
+
+    #[test]
+    fn a_desk_token_is_for_one_address_in_whatever_case() {
+        let keys = Keys::new(&[vec![7; 32]]).unwrap();
+        let made = DeskToken::of_address("Tom@vendor.example", 5);
+        let read = DeskToken::verify(&keys, &made.sign(&keys)).unwrap();
+        assert_eq!((read, read.contact()), (made, None));
+        let contact = ContactId::new(5, &SeededRandom::new(2));
+        let theirs = DeskToken::verify(&keys, &DeskToken::of_contact(contact, 5).sign(&keys)).unwrap();
+        assert_eq!((theirs.contact(), theirs.is_for("tom@vendor.example")), (Some(contact), false));
+        assert!(read.is_for("tom@VENDOR.example") && !read.is_for("tim@vendor.example"));
+        let offer = OfferId::new(5, &SeededRandom::new(1));
+        let token = offer_token(&keys, offer, 9);
+        assert_eq!(offer_of(&keys, &token).unwrap(), (offer, 9));
+        assert!(DeskToken::verify(&keys, &token).is_err(), "a link is for one purpose");
     }
 
     #[test]

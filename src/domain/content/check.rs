@@ -1,5 +1,7 @@
 //! What can be checked only when all files are read.
 
+mod rules;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::{
@@ -9,15 +11,12 @@ use super::{
     keys::Reference,
     kinds::{Detail, Issue, People, Sequence},
     library::{Library, ROSTER, VENDOR, partner_fix},
-    rules::{calendar::CALENDAR, frequency::FREQUENCY, messages::MESSAGES},
+    rules::messages::MESSAGES,
     selection::{Condition, Test},
     style,
     tree::Target,
 };
-use crate::domain::{
-    kernel::Slug,
-    partner::{AudienceRole, Roles},
-};
+use crate::domain::partner::{AudienceRole, Roles};
 
 /// How many dangling references get a suggestion: each is compared with all that exist.
 const SUGGESTIONS_MAX: usize = 100;
@@ -53,9 +52,7 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
     all.extend(check.licences());
     all.extend(check.brands());
     all.extend(check.vendor());
-    all.extend(check.calendar());
-    all.extend(check.frequency());
-    all.extend(check.messages());
+    all.extend(check.rules());
     all
 }
 
@@ -219,29 +216,6 @@ impl Check<'_> {
         }
     }
 
-    /// Partners that the calendar rules name and the roster does not have.
-    fn calendar(&self) -> Vec<Finding> {
-        let mut f = Findings::new(CALENDAR, "");
-        self.library.rules.calendar.partners().for_each(|partner| self.partner(partner, &mut f));
-        f.finish()
-    }
-
-    /// Newsletters and sequences that the frequency rules name and that are not there.
-    fn frequency(&self) -> Vec<Finding> {
-        let mut f = Findings::new(FREQUENCY, "");
-        let newsletters = self.library.newsletters().map(|(asset, _)| asset.slug());
-        let known: Vec<&str> =
-            newsletters.chain(self.library.sequences().map(|(asset, _)| asset.slug())).collect();
-        for named in &self.library.rules.frequency.priority {
-            let slug = named.as_str();
-            if !known.contains(&slug) {
-                let message = format!("there is no newsletter and no sequence `{slug}`");
-                f.add(codes::BAD_VALUE, named.place, message, did_you_mean(slug, known.iter().copied()));
-            }
-        }
-        f.finish()
-    }
-
     /// A key message that the rules do not name.
     fn key_message(&self, asset: &Asset, f: &mut Findings<'_>) {
         let known = &self.library.rules.messages.messages;
@@ -252,21 +226,6 @@ impl Check<'_> {
         let message = format!("{MESSAGES} has no message `{named}`");
         let fix = did_you_mean(named.as_str(), known.iter().map(|message| message.slug.as_str()));
         f.add(codes::UNKNOWN_MESSAGE, place_of(asset, "key_message:"), message, fix);
-    }
-
-    /// Key messages that nothing tells.
-    fn messages(&self) -> Vec<Finding> {
-        let mut f = Findings::new(MESSAGES, "");
-        let told: HashSet<&Slug> =
-            self.library.assets.iter().filter_map(|asset| asset.front.key_message.as_ref()).collect();
-        for message in &self.library.rules.messages.messages {
-            if !told.contains(&message.slug) {
-                let text = format!("no asset tells `{}`", message.slug);
-                let fix = format!("write `key_message: {}` in one that does, or remove it", message.slug);
-                f.add(codes::UNTOLD_MESSAGE, Place::START, text, fix);
-            }
-        }
-        f.finish()
     }
 
     fn sender(&self, asset: &Asset, f: &mut Findings<'_>) {

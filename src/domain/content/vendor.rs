@@ -82,6 +82,8 @@ pub struct ChannelManager {
     pub phone: String,
     /// Regions.
     pub regions: Vec<Region>,
+    /// Their own time zone, where it is not the vendor's.
+    pub zone: Option<chrono_tz::Tz>,
 }
 
 /// Somebody at the vendor.
@@ -109,6 +111,16 @@ impl Vendor {
     /// The member of staff with this address, in whatever case.
     pub fn member(&self, address: &str) -> Option<&Staff> {
         self.staff.iter().find(|member| member.email.as_str().eq_ignore_ascii_case(address))
+    }
+
+    /// The channel manager with this address, in whatever case.
+    pub fn manager_at(&self, address: &str) -> Option<&ChannelManager> {
+        self.channel_managers.iter().find(|manager| manager.email.as_str().eq_ignore_ascii_case(address))
+    }
+
+    /// The zone of whoever of the vendor's people has this address.
+    pub fn zone_of(&self, address: &str) -> chrono_tz::Tz {
+        self.manager_at(address).and_then(|manager| manager.zone).unwrap_or(self.zone)
     }
 
     /// Reads the keys of vendor.toml; nothing when a required one is missing or wrong.
@@ -219,8 +231,9 @@ fn channel_manager(found: Found, f: &mut Findings<'_>) -> Option<ChannelManager>
     let email = keys.need("email", f).and_then(|v| v.email(f));
     let phone = keys.need("phone", f).and_then(|v| v.line(f));
     let regions = keys.need("regions", f).map(|v| v.choices(Region::WORDS, f)).unwrap_or_default();
+    let zone = keys.get("zone").and_then(|v| v.zone(f));
     keys.finish(f);
-    Some(ChannelManager { name: name?, email: email?, phone: phone?, regions })
+    Some(ChannelManager { name: name?, email: email?, phone: phone?, regions, zone })
 }
 
 fn person(found: Found, f: &mut Findings<'_>) -> Option<Staff> {

@@ -26,6 +26,8 @@ pub enum Purpose {
     Preferences,
     /// See and answer a lead offer.
     Offer,
+    /// Open the desk of somebody who works leads.
+    Desk,
     /// Sign in to the console, once.
     SignIn,
     /// Come back to what a form unlocked (download).
@@ -47,6 +49,7 @@ impl Purpose {
             Self::Via => b"via",
             Self::Preferences => b"preferences",
             Self::Offer => b"offer",
+            Self::Desk => b"desk",
             Self::SignIn => b"sign-in",
             Self::Access => b"access",
             Self::Doctor => b"doctor",

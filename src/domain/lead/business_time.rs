@@ -1,63 +1,99 @@
-//! Time that counts: minutes within the receiver's business hours, in their zone, across clock changes.
+//! Time that counts: minutes within the receiver's business hours, in their zone, across clock changes, and not on
+//! their holidays.
 
 use chrono::{Datelike, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 
 use crate::domain::{
-    content::rules::BusinessHours,
+    content::rules::{BusinessHours, CalendarRules, Routing, calendar::Blackout},
     kernel::clock::{MINUTE_MS, UtcMs, utc},
+    partner::Partner,
     program::cadence::resolve,
 };
 
 /// Most business days looked at: more than any clock needs, and an end to every search.
 const DAYS_MAX: usize = 10_000;
 
-/// The instant by which `minutes` business minutes have passed since `start_ms`; `start_ms` itself for none.
-/// Clocks of more than 10,000 business days end there.
-pub fn add_minutes(hours: &BusinessHours, start_ms: UtcMs, minutes: u32, zone: Tz) -> UtcMs {
-    let mut left_ms = i64::from(minutes) * MINUTE_MS;
-    if left_ms == 0 {
-        return start_ms;
+/// When a receiver works.
+#[derive(Debug, Clone)]
+pub struct WorkingHours<'r> {
+    /// Days of the week and hours of the day.
+    pub hours: &'r BusinessHours,
+    /// Whose clocks they go by.
+    pub zone: Tz,
+    /// Days on which nobody works, whatever day of the week.
+    pub holidays: Vec<&'r Blackout>,
+}
+
+impl<'r> WorkingHours<'r> {
+    /// Those of somebody at `partner` whose clocks show the time of `zone`.
+    pub fn at_partner(
+        routing: &'r Routing,
+        calendar: &'r CalendarRules,
+        partner: &Partner,
+        zone: Tz,
+    ) -> Self {
+        let (slug, region) = (partner.slug.as_str(), partner.region);
+        let theirs = calendar.blackouts.iter().filter(|blackout| blackout.whose.holds_for(slug, region));
+        let holidays = theirs.filter(|blackout| blackout.stops_clocks).collect();
+        Self { hours: routing.hours_for(slug, region), zone, holidays }
     }
-    let mut last_ms = start_ms;
-    for (open_ms, close_ms) in windows(hours, start_ms, zone) {
-        let open_ms = open_ms.max(start_ms);
-        if close_ms <= open_ms {
-            continue;
-        }
-        if close_ms - open_ms >= left_ms {
-            return open_ms + left_ms;
-        }
-        left_ms -= close_ms - open_ms;
-        last_ms = close_ms;
+
+    /// Those of somebody at the vendor: the hours of all, and the holidays of everybody.
+    pub fn at_vendor(routing: &'r Routing, calendar: &'r CalendarRules, zone: Tz) -> Self {
+        let everybodys = calendar.blackouts.iter().filter(|blackout| blackout.whose.is_everybody());
+        let holidays = everybodys.filter(|blackout| blackout.stops_clocks).collect();
+        Self { hours: &routing.business_hours, zone, holidays }
     }
-    last_ms
-}
 
-/// Whole business minutes between two instants; 0 where `to_ms` is not after `from_ms`.
-pub fn elapsed_minutes(hours: &BusinessHours, from_ms: UtcMs, to_ms: UtcMs, zone: Tz) -> u32 {
-    u32::try_from(elapsed_ms(hours, from_ms, to_ms, zone) / MINUTE_MS).unwrap_or(u32::MAX)
-}
+    /// The instant by which `minutes` business minutes have passed since `start_ms`; `start_ms` itself for none.
+    /// Clocks of more than 10,000 business days end there.
+    pub fn add_minutes(&self, start_ms: UtcMs, minutes: u32) -> UtcMs {
+        let mut left_ms = i64::from(minutes) * MINUTE_MS;
+        if left_ms == 0 {
+            return start_ms;
+        }
+        let mut last_ms = start_ms;
+        for (open_ms, close_ms) in self.windows(start_ms) {
+            let open_ms = open_ms.max(start_ms);
+            if close_ms <= open_ms {
+                continue;
+            }
+            if close_ms - open_ms >= left_ms {
+                return open_ms + left_ms;
+            }
+            left_ms -= close_ms - open_ms;
+            last_ms = close_ms;
+        }
+        last_ms
+    }
 
-/// Business milliseconds between two instants; 0 where `to_ms` is not after `from_ms`. Looks at 10,000 business
-/// days at most.
-pub fn elapsed_ms(hours: &BusinessHours, from_ms: UtcMs, to_ms: UtcMs, zone: Tz) -> i64 {
-    windows(hours, from_ms, zone)
-        .take_while(|(open_ms, _)| *open_ms < to_ms)
-        .map(|(open_ms, close_ms)| (close_ms.min(to_ms) - open_ms.max(from_ms)).max(0))
-        .sum()
-}
+    /// Business milliseconds between two instants; 0 where `to_ms` is not after `from_ms`. Looks at 10,000 business
+    /// days at most.
+    pub fn elapsed_ms(&self, from_ms: UtcMs, to_ms: UtcMs) -> i64 {
+        self.windows(from_ms)
+            .take_while(|(open_ms, _)| *open_ms < to_ms)
+            .map(|(open_ms, close_ms)| (close_ms.min(to_ms) - open_ms.max(from_ms)).max(0))
+            .sum()
+    }
 
-/// The hours of each business day, from the local day of `from_ms` on, in order.
-fn windows(hours: &BusinessHours, from_ms: UtcMs, zone: Tz) -> impl Iterator<Item = (UtcMs, UtcMs)> {
-    // Yesterday's hours are over: the clocks have shown today.
-    let today = utc(from_ms).with_timezone(&zone).date_naive();
-    // Weeks are limited too, so that hours without a day end the search.
-    let open = today.iter_days().take(7 * DAYS_MAX).filter(|date| hours.days.contains(&date.weekday()));
-    open.take(DAYS_MAX).map(move |date| {
-        let at = |time: NaiveTime| resolve(NaiveDate::and_time(&date, time), zone).at_ms;
-        (at(hours.start), at(hours.end))
-    })
+    /// Whether anybody works on that local day.
+    fn is_open_on(&self, date: NaiveDate) -> bool {
+        self.hours.days.contains(&date.weekday())
+            && !self.holidays.iter().any(|blackout| blackout.on(date).is_some())
+    }
+
+    /// The hours of each business day, from the local day of `from_ms` on, in order.
+    fn windows(&self, from_ms: UtcMs) -> impl Iterator<Item = (UtcMs, UtcMs)> {
+        // Yesterday's hours are over: the clocks have shown today.
+        let today = utc(from_ms).with_timezone(&self.zone).date_naive();
+        // Weeks are limited too, so that hours without a day end the search.
+        let open = today.iter_days().take(7 * DAYS_MAX).filter(|date| self.is_open_on(*date));
+        open.take(DAYS_MAX).map(|date| {
+            let at = |time: NaiveTime| resolve(NaiveDate::and_time(&date, time), self.zone).at_ms;
+            (at(self.hours.start), at(self.hours.end))
+        })
+    }
 }
 
 #[cfg(test)]
@@ -65,7 +101,18 @@ mod tests {
     use chrono::Weekday;
 
     use super::*;
-    use crate::domain::kernel::{Random, clock::DAY_MS, random::SeededRandom};
+    use crate::domain::{
+        content::{
+            finding::Place,
+            keys::Reference,
+            rules::{
+                calendar::{Stretch, Whose},
+                tests::routing,
+            },
+        },
+        kernel::{Random, clock::DAY_MS, random::SeededRandom},
+        lead::route::tests::partner,
+    };
 
     const MON_TO_FRI: &[Weekday] = &[Weekday::Mon, Weekday::Tue, Weekday::Wed, Weekday::Thu, Weekday::Fri];
 
@@ -78,28 +125,75 @@ mod tests {
         hours(MON_TO_FRI, (9, 0), (17, 0))
     }
 
+    fn in_zone(hours: &BusinessHours, zone: Tz) -> WorkingHours<'_> {
+        WorkingHours { hours, zone, holidays: Vec::new() }
+    }
+
     fn ms(text: &str) -> UtcMs {
         chrono::NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M").unwrap().and_utc().timestamp_millis()
     }
 
     #[test]
     fn a_clock_started_on_friday_evening_runs_on_monday_morning() {
-        let london = Tz::Europe__London;
+        let office = office();
+        let london = in_zone(&office, Tz::Europe__London);
         let friday = ms("2027-01-15 18:30");
-        assert_eq!(add_minutes(&office(), friday, 60, london), ms("2027-01-18 10:00"));
-        assert_eq!(add_minutes(&office(), ms("2027-01-15 16:30"), 30, london), ms("2027-01-15 17:00"));
-        assert_eq!(add_minutes(&office(), ms("2027-01-15 16:30"), 31, london), ms("2027-01-18 09:01"));
-        assert_eq!(elapsed_minutes(&office(), friday, ms("2027-01-18 09:45"), london), 45);
-        assert_eq!(elapsed_minutes(&office(), friday, friday - 1, london), 0);
+        assert_eq!(london.add_minutes(friday, 60), ms("2027-01-18 10:00"));
+        assert_eq!(london.add_minutes(ms("2027-01-15 16:30"), 30), ms("2027-01-15 17:00"));
+        assert_eq!(london.add_minutes(ms("2027-01-15 16:30"), 31), ms("2027-01-18 09:01"));
+        assert_eq!(london.elapsed_ms(friday, ms("2027-01-18 09:45")), 45 * MINUTE_MS);
+        assert_eq!(london.elapsed_ms(friday, friday - 1), 0);
         // Five business days over the spring change: the same local time.
-        assert_eq!(add_minutes(&office(), ms("2027-03-25 10:00"), 2_400, london), ms("2027-04-01 09:00"));
+        assert_eq!(london.add_minutes(ms("2027-03-25 10:00"), 2_400), ms("2027-04-01 09:00"));
+    }
+
+    #[test]
+    fn holidays_do_not_count_for_those_who_have_them() {
+        let rule = routing();
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let blackout = |name: &str, date: &str, partners: &[&str], stops_clocks| Blackout {
+            name: name.to_owned(),
+            whose: Whose {
+                regions: Vec::new(),
+                partners: partners
+                    .iter()
+                    .map(|slug| Reference { target: (*slug).to_owned(), place: Place::START })
+                    .collect(),
+            },
+            days: vec![Stretch { first: day(date), last: day(date), title: None }],
+            calendar: None,
+            stops_clocks,
+            place: Place::START,
+        };
+        let calendar = CalendarRules {
+            blackouts: vec![
+                blackout("Constitution Day", "2027-05-17", &["fjellvakt"], true),
+                blackout("New Year", "2027-01-01", &[], true),
+                blackout("Embargo", "2027-05-18", &[], false),
+            ],
+            ..CalendarRules::default()
+        };
+        let oslo = Tz::Europe__Oslo;
+        let friday_16 = ms("2027-05-14 14:00");
+        let fjellvakt = WorkingHours::at_partner(&rule, &calendar, &partner("fjellvakt"), oslo);
+        assert_eq!(
+            fjellvakt.add_minutes(friday_16, 120),
+            ms("2027-05-18 08:00"),
+            "the 17th is off, the 18th is not"
+        );
+        assert_eq!(fjellvakt.elapsed_ms(friday_16, ms("2027-05-18 08:00")), 120 * MINUTE_MS);
+        let thornbury = WorkingHours::at_partner(&rule, &calendar, &partner("thornbury"), oslo);
+        assert_eq!(thornbury.add_minutes(friday_16, 120), ms("2027-05-17 08:00"));
+        let vendor = WorkingHours::at_vendor(&rule, &calendar, oslo);
+        assert_eq!(vendor.add_minutes(ms("2026-12-31 15:00"), 120), ms("2027-01-04 09:00"));
     }
 
     #[test]
     fn hours_without_a_day_end_every_search() {
         let never = hours(&[], (9, 0), (17, 0));
-        assert_eq!(add_minutes(&never, 0, 60, Tz::Asia__Tokyo), 0);
-        assert_eq!(elapsed_ms(&never, 0, DAY_MS, Tz::Asia__Tokyo), 0);
+        let never = in_zone(&never, Tz::Asia__Tokyo);
+        assert_eq!(never.add_minutes(0, 60), 0);
+        assert_eq!(never.elapsed_ms(0, DAY_MS), 0);
     }
 
     #[test]
@@ -144,7 +238,8 @@ mod tests {
                     let from = usize::try_from(pick(6 * 1_440)).unwrap();
                     let from_ms = first + i64::try_from(from).unwrap() * MINUTE_MS;
                     let minutes = u32::try_from(1 + pick(200)).unwrap();
-                    let due_ms = add_minutes(hours, from_ms, minutes, zone);
+                    let working = in_zone(hours, zone);
+                    let due_ms = working.add_minutes(from_ms, minutes);
                     let mut passed = 0;
                     let expected = (from..shown.len()).find(|at| {
                         passed += u32::from(counts(*at));
@@ -154,7 +249,8 @@ mod tests {
                         let expected_ms = first + i64::try_from(at + 1).unwrap() * MINUTE_MS;
                         assert_eq!(due_ms, expected_ms, "{zone} {hours:?} from {from_ms} {minutes}");
                     }
-                    assert_eq!(elapsed_minutes(hours, from_ms, due_ms, zone), minutes, "{zone} {hours:?}");
+                    let passed_ms = working.elapsed_ms(from_ms, due_ms);
+                    assert_eq!(passed_ms, i64::from(minutes) * MINUTE_MS, "{zone} {hours:?}");
                 }
             }
         }

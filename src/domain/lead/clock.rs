@@ -2,18 +2,18 @@
 
 use std::fmt;
 
-use chrono_tz::Tz;
-
-use super::business_time;
-use crate::domain::{
-    content::rules::{BusinessHours, Routing},
-    kernel::clock::{MINUTE_MS, UtcMs},
-};
+use super::business_time::WorkingHours;
+use crate::domain::{content::rules::Routing, kernel::clock::UtcMs};
 
 /// Share of a clock's time at which its owner is reminded, in percent.
 pub const REMIND_AT_PERCENT: [u32; 2] = [50, 80];
 /// Share at which the lead is taken back or the matter goes one step up, in percent.
 pub const OVERDUE_AT_PERCENT: u32 = 100;
+/// Share at which a matter that nobody took up goes to the last step, in percent.
+pub const SPONSOR_AT_PERCENT: u32 = 200;
+/// All at which something happens, in order.
+const TURNS_PERCENT: [u32; 4] =
+    [REMIND_AT_PERCENT[0], REMIND_AT_PERCENT[1], OVERDUE_AT_PERCENT, SPONSOR_AT_PERCENT];
 
 /// How urgent a lead is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -46,8 +46,15 @@ pub struct SlaClock {
     pub due_ms: UtcMs,
     /// How long it runs, in business minutes.
     pub minutes: u32,
-    /// The zone it runs in: the partner's.
-    pub zone: Tz,
+}
+
+/// What happens to a clock at some share of its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Turn {
+    /// The share, in percent.
+    pub percent: u32,
+    /// When it is reached.
+    pub at_ms: UtcMs,
 }
 
 /// How long a clock runs, in business minutes.
@@ -63,35 +70,53 @@ pub fn minutes(rule: &Routing, kind: SlaKind, heat: Heat) -> u32 {
     }
 }
 
-/// Starts a clock at `started_ms` in the partner's zone.
-pub fn start(rule: &Routing, kind: SlaKind, heat: Heat, started_ms: UtcMs, zone: Tz) -> SlaClock {
+/// Starts a clock at `started_ms` in the receiver's working hours.
+pub fn start(
+    rule: &Routing,
+    kind: SlaKind,
+    heat: Heat,
+    started_ms: UtcMs,
+    working: &WorkingHours<'_>,
+) -> SlaClock {
     let minutes = minutes(rule, kind, heat);
-    let due_ms = business_time::add_minutes(&rule.business_hours, started_ms, minutes, zone);
-    SlaClock { kind, started_ms, due_ms, minutes, zone }
+    SlaClock { kind, started_ms, due_ms: working.add_minutes(started_ms, minutes), minutes }
 }
 
 impl SlaClock {
-    /// Business time used at `now_ms`, in whole percent; 100 from `due_ms` on, and more when overdue.
-    pub fn share_used(&self, hours: &BusinessHours, now_ms: UtcMs) -> u32 {
-        let used_ms = business_time::elapsed_ms(hours, self.started_ms, now_ms, self.zone);
-        let whole_ms = i64::from(self.minutes.max(1)) * MINUTE_MS;
-        let percent = u32::try_from(used_ms.saturating_mul(100) / whole_ms).unwrap_or(u32::MAX);
-        // The stored due time is the promise, even where the hours were changed since.
-        if now_ms >= self.due_ms {
-            percent.max(OVERDUE_AT_PERCENT)
-        } else {
-            percent.min(OVERDUE_AT_PERCENT - 1)
-        }
-    }
-
-    /// When `percent` of its business time will have passed: the due times of its reminders.
-    pub fn at_percent_ms(&self, hours: &BusinessHours, percent: u32) -> UtcMs {
-        if percent >= OVERDUE_AT_PERCENT {
+    /// When `percent` of its business time will have passed; the end of a clock is the promise that was made, even where
+    /// the hours were changed since.
+    pub fn at_percent_ms(&self, working: &WorkingHours<'_>, percent: u32) -> UtcMs {
+        if percent == OVERDUE_AT_PERCENT {
             return self.due_ms;
         }
         let minutes = u64::from(self.minutes) * u64::from(percent) / u64::from(OVERDUE_AT_PERCENT);
-        let minutes = u32::try_from(minutes).unwrap_or(self.minutes);
-        business_time::add_minutes(hours, self.started_ms, minutes, self.zone).min(self.due_ms)
+        let at_ms = working.add_minutes(self.started_ms, u32::try_from(minutes).unwrap_or(u32::MAX));
+        if percent < OVERDUE_AT_PERCENT { at_ms.min(self.due_ms) } else { at_ms.max(self.due_ms) }
+    }
+
+    /// The turn that has come at `now_ms` since `done_percent`, the latest where several have; and the one after it.
+    pub fn turns(
+        &self,
+        working: &WorkingHours<'_>,
+        done_percent: u32,
+        now_ms: UtcMs,
+    ) -> (Option<Turn>, Option<Turn>) {
+        let all = TURNS_PERCENT.into_iter().filter(|percent| *percent > done_percent);
+        let mut come = None;
+        for percent in all {
+            let turn = Turn { percent, at_ms: self.at_percent_ms(working, percent) };
+            if turn.at_ms > now_ms {
+                return (come, Some(turn));
+            }
+            come = Some(turn);
+            if percent == OVERDUE_AT_PERCENT {
+                // What a clock that ran out leads to comes first, however late it is.
+                let next = TURNS_PERCENT.into_iter().find(|percent| *percent > OVERDUE_AT_PERCENT);
+                let next = next.map(|percent| Turn { percent, at_ms: self.at_percent_ms(working, percent) });
+                return (come, next);
+            }
+        }
+        (come, None)
     }
 }
 
@@ -152,26 +177,61 @@ impl fmt::Display for SlaKind {
 
 #[cfg(test)]
 mod tests {
+    use chrono_tz::Tz;
+
     use super::*;
-    use crate::domain::{content::rules::tests::routing, kernel::clock::HOUR_MS};
+    use crate::domain::{
+        content::rules::tests::routing,
+        kernel::clock::{HOUR_MS, MINUTE_MS},
+    };
 
     /// Monday, 2027-01-18 16:30 in London.
     const MONDAY_1630: UtcMs = 1_800_289_800_000;
 
     #[test]
-    fn a_hot_clock_stops_over_night_and_reminds_on_the_way() {
+    fn a_hot_clock_stops_over_night_and_turns_on_the_way() {
         let rule = routing();
-        let clock = start(&rule, SlaKind::Accept, Heat::Hot, MONDAY_1630, Tz::Europe__London);
-        let tuesday_0930 = MONDAY_1630 + 17 * HOUR_MS;
-        assert_eq!(clock.due_ms, tuesday_0930);
-        let used = |now_ms| clock.share_used(&rule.business_hours, now_ms);
-        assert_eq!(used(MONDAY_1630), 0);
-        assert_eq!(used(MONDAY_1630 + 30 * MINUTE_MS), 50);
-        assert_eq!(used(MONDAY_1630 + 10 * HOUR_MS), 50, "the night does not count");
-        assert_eq!(used(tuesday_0930 - 1), 99);
-        assert_eq!(used(tuesday_0930), 100);
-        assert_eq!(used(tuesday_0930 + HOUR_MS), 200);
-        let [half, most] = REMIND_AT_PERCENT.map(|p| clock.at_percent_ms(&rule.business_hours, p));
-        assert_eq!((half, most), (MONDAY_1630 + 30 * MINUTE_MS, tuesday_0930 - 12 * MINUTE_MS));
+        let working =
+            WorkingHours { hours: &rule.business_hours, zone: Tz::Europe__London, holidays: Vec::new() };
+        let clock = start(&rule, SlaKind::Accept, Heat::Hot, MONDAY_1630, &working);
+        let tuesday = |hour: i64, minute: i64| MONDAY_1630 + (7 * 60 + 30 + hour * 60 + minute) * MINUTE_MS;
+        assert_eq!((clock.due_ms, clock.minutes), (tuesday(9, 30), 60));
+        let turn = |percent, at_ms| Some(Turn { percent, at_ms });
+        let (half, most) = (turn(50, MONDAY_1630 + 30 * MINUTE_MS), turn(80, tuesday(9, 18)));
+        let (end, twice) = (turn(100, tuesday(9, 30)), turn(200, tuesday(10, 30)));
+        assert_eq!(clock.turns(&working, 0, MONDAY_1630), (None, half));
+        assert_eq!(
+            clock.turns(&working, 0, MONDAY_1630 + 10 * HOUR_MS),
+            (half, most),
+            "the night does not count"
+        );
+        assert_eq!(clock.turns(&working, 50, tuesday(9, 18) - 1), (None, most));
+        assert_eq!(
+            clock.turns(&working, 0, tuesday(9, 29)),
+            (most, end),
+            "of two that were missed the later one"
+        );
+        assert_eq!(clock.turns(&working, 80, tuesday(9, 30)), (end, twice));
+        assert_eq!(
+            clock.turns(&working, 0, tuesday(16, 0)),
+            (end, twice),
+            "what ran out is told before it is told higher up"
+        );
+        assert_eq!(clock.turns(&working, 100, tuesday(10, 30)), (twice, None));
+        assert_eq!(clock.turns(&working, 200, tuesday(16, 0)), (None, None));
+    }
+
+    #[test]
+    fn the_end_of_a_clock_stays_where_hours_were_changed_since() {
+        let mut rule = routing();
+        let start_ms = MONDAY_1630;
+        let (zone, holidays) = (Tz::Europe__London, Vec::new());
+        let working = WorkingHours { hours: &rule.business_hours, zone, holidays };
+        let clock = start(&rule, SlaKind::FirstContact, Heat::Standard, start_ms, &working);
+        rule.business_hours.days = vec![chrono::Weekday::Fri];
+        let fridays = WorkingHours { hours: &rule.business_hours, zone, holidays: Vec::new() };
+        assert_eq!(clock.turns(&fridays, 80, clock.due_ms).0.unwrap().at_ms, clock.due_ms);
+        assert!(clock.at_percent_ms(&fridays, 80) <= clock.due_ms);
+        assert!(clock.at_percent_ms(&fridays, 200) >= clock.due_ms);
     }
 }

@@ -3,14 +3,18 @@
 //! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
 //! ([`fit`]), who gets it ([`mod@route`]), and how the clocks run ([`clock`], in [`business_time`]).
 
+pub mod amount;
 pub mod business_time;
 pub mod clock;
 pub mod fit;
 mod freemail;
+pub mod record;
 pub mod route;
 pub mod score;
 pub mod stage;
 
+pub use amount::Amount;
+pub use business_time::WorkingHours;
 pub use clock::{Heat, SlaClock, SlaKind};
 pub use fit::{FitFacts, FitResult};
 pub use freemail::is_business_domain;

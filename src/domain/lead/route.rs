@@ -1,6 +1,12 @@
 //! Who gets a lead: one person, and why it was not the others.
 
-use crate::domain::partner::{AudienceRole, Contact, Partner};
+use std::cmp::Reverse;
+
+use crate::domain::{
+    content::rules::routing::{Order, People},
+    kernel::clock::UtcMs,
+    partner::{AudienceRole, Contact, Partner},
+};
 
 /// Whom a lead is offered to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,28 +31,50 @@ pub struct Route<'a> {
     pub considered: Vec<(String, String)>,
 }
 
-/// Picks the receiver: the partner's lead contact, else its first sales person, else its first executive, else the
-/// channel manager. `contacts` may hold other partners' people; order decides among equals. `can_take` says whether
-/// somebody may be asked at all: mail reaches them, and they have not let this lead pass before.
-pub fn route<'a>(
-    partner: &'a Partner,
-    contacts: &'a [Contact],
-    can_take: &dyn Fn(&Contact) -> Result<(), String>,
-) -> Route<'a> {
-    let people: Vec<&Contact> = contacts.iter().filter(|contact| contact.partner == partner.slug).collect();
-    let able: Vec<&Contact> = people.iter().copied().filter(|contact| can_take(contact).is_ok()).collect();
-    let with = |role| able.iter().copied().find(|contact| contact.roles.contains(role));
-    let chosen = able
-        .iter()
-        .copied()
-        .find(|contact| contact.lead_contact)
-        .map(|contact| (contact, "receives the leads of"))
-        .or_else(|| with(AudienceRole::Sales).map(|contact| (contact, "is the first sales person of")))
-        .or_else(|| with(AudienceRole::Executive).map(|contact| (contact, "is the first executive of")));
+/// What somebody was asked to take so far.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Load {
+    /// Leads offered to them now, or theirs.
+    pub live: u32,
+    /// When they were asked last; 0 for never.
+    pub last_ms: UtcMs,
+}
+
+/// A lead that looks for a receiver.
+pub struct Ask<'a> {
+    /// The partner it came through.
+    pub partner: &'a Partner,
+    /// People, of whichever partner; order decides among equals.
+    pub contacts: &'a [Contact],
+    /// Who comes first, and how much one may have in hand.
+    pub people: People,
+    /// What each was asked to take so far.
+    pub load: &'a dyn Fn(&Contact) -> Load,
+    /// Why somebody is not asked for this lead, such as that they let it pass before.
+    pub passed: &'a dyn Fn(&Contact) -> Option<String>,
+    /// The address of who had it before, where they are to have it again.
+    pub again: Option<&'a str>,
+}
+
+/// Picks the receiver. Pinned: the lead contact, else the first who sells, else the first who decides. In turn: of those
+/// who sell, and the lead contact, whoever was asked longest ago, else the first who decides. Where nobody can, the
+/// channel manager.
+pub fn route<'a>(ask: &Ask<'a>) -> Route<'a> {
+    let partner = ask.partner;
+    let people: Vec<&Contact> =
+        ask.contacts.iter().filter(|contact| contact.partner == partner.slug).collect();
+    let able: Vec<&Contact> =
+        people.iter().copied().filter(|contact| ask.why_not(contact).is_none()).collect();
+    let chosen = ask.who_had_it(&able).or_else(|| match ask.people.order {
+        Order::Pinned => pinned(&able),
+        Order::RoundRobin => ask.in_turn(&able),
+    });
+    let chosen =
+        chosen.or_else(|| Some((first(&able, AudienceRole::Executive)?, "is the first executive of")));
     let considered = people
         .iter()
         .filter(|contact| chosen.is_none_or(|(taken, _)| taken.email != contact.email))
-        .map(|contact| (contact.name.clone(), why_not(contact, can_take(contact))))
+        .map(|contact| (contact.name.clone(), ask.why_not(contact).unwrap_or_else(|| comes_after(contact))))
         .collect();
     match chosen {
         Some((contact, role)) => Route {
@@ -62,18 +90,50 @@ pub fn route<'a>(
     }
 }
 
-fn why_not(contact: &Contact, can_take: Result<(), String>) -> String {
-    let sells =
-        contact.roles.contains(AudienceRole::Sales) || contact.roles.contains(AudienceRole::Executive);
-    match can_take {
-        Err(why) => why,
-        Ok(()) if sells => "somebody comes before them".to_owned(),
-        Ok(()) => "neither sells nor decides".to_owned(),
+type Chosen<'a> = (&'a Contact, &'static str);
+
+impl<'a> Ask<'a> {
+    fn why_not(&self, contact: &Contact) -> Option<String> {
+        let full = self.people.leads_max.filter(|most| (self.load)(contact).live >= *most);
+        let full = || full.map(|most| format!("has {most} leads in hand, which is the most"));
+        (self.passed)(contact).or_else(full)
+    }
+
+    fn who_had_it(&self, able: &[&'a Contact]) -> Option<Chosen<'a>> {
+        let again = self.again?;
+        let contact =
+            able.iter().copied().find(|contact| contact.email.as_str().eq_ignore_ascii_case(again))?;
+        Some((contact, "had it before at"))
+    }
+
+    fn in_turn(&self, able: &[&'a Contact]) -> Option<Chosen<'a>> {
+        let sells = |contact: &&&Contact| contact.lead_contact || contact.roles.contains(AudienceRole::Sales);
+        // Of those asked at the same time the first of the list: the last of the greatest.
+        let contact =
+            able.iter().rev().filter(sells).max_by_key(|contact| Reverse((self.load)(contact).last_ms))?;
+        Some((contact, "is next in turn at"))
     }
 }
 
+fn pinned<'a>(able: &[&'a Contact]) -> Option<Chosen<'a>> {
+    let lead_contact = able.iter().copied().find(|contact| contact.lead_contact);
+    let lead_contact = lead_contact.map(|contact| (contact, "receives the leads of"));
+    lead_contact.or_else(|| Some((first(able, AudienceRole::Sales)?, "is the first sales person of")))
+}
+
+fn first<'a>(able: &[&'a Contact], role: AudienceRole) -> Option<&'a Contact> {
+    able.iter().copied().find(|contact| contact.roles.contains(role))
+}
+
+fn comes_after(contact: &Contact) -> String {
+    let may = contact.lead_contact
+        || contact.roles.contains(AudienceRole::Sales)
+        || contact.roles.contains(AudienceRole::Executive);
+    if may { "somebody comes before them" } else { "neither sells nor decides" }.to_owned()
+}
+
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
@@ -95,27 +155,87 @@ mod tests {
         Roster::parse(RosterFiles { partners, contacts, brands: &brands }).unwrap()
     }
 
+    /// A partner in London with this slug.
+    pub fn partner(slug: &str) -> Partner {
+        let mut partner = roster().partners.remove(0);
+        partner.slug = crate::domain::kernel::Slug::parse(slug).unwrap();
+        partner
+    }
+
+    fn name<'a>(route: &Route<'a>) -> &'a str {
+        match route.receiver {
+            Receiver::Contact(contact) => &contact.name,
+            Receiver::ChannelManager { email } => email,
+        }
+    }
+
     #[test]
     fn the_next_in_line_takes_it_when_somebody_cannot() {
         let roster = roster();
         let mut gone: Vec<&str> = Vec::new();
+        let ask = |passed: &dyn Fn(&Contact) -> Option<String>| {
+            let load = |_: &Contact| Load::default();
+            let found = route(&Ask {
+                partner: &roster.partners[0],
+                contacts: &roster.contacts,
+                people: People::default(),
+                load: &load,
+                passed,
+                again: None,
+            });
+            (name(&found).to_owned(), found.considered)
+        };
         for expected in ["Dev", "Sal", "Alison"] {
             let away = gone.clone();
-            let can = |c: &Contact| {
-                if away.contains(&c.name.as_str()) { Err("let it pass before".to_owned()) } else { Ok(()) }
-            };
-            let found = route(&roster.partners[0], &roster.contacts, &can);
-            let Receiver::Contact(contact) = found.receiver else { panic!("{}", found.because) };
-            assert_eq!(contact.name, expected);
-            assert_eq!(found.considered.len(), 3, "everybody of this partner, nobody of another");
-            assert!(away.iter().all(|name| {
-                found.considered.contains(&((*name).to_owned(), "let it pass before".to_owned()))
-            }));
-            assert!(found.considered.contains(&("Rhys".to_owned(), "neither sells nor decides".to_owned())));
+            let (who, considered) = ask(&|contact| {
+                away.contains(&contact.name.as_str()).then(|| "let it pass before".to_owned())
+            });
+            assert_eq!(who, expected);
+            assert_eq!(considered.len(), 3, "everybody of this partner, nobody of another");
+            assert!(
+                away.iter()
+                    .all(|name| considered.contains(&((*name).to_owned(), "let it pass before".to_owned())))
+            );
+            assert!(considered.contains(&("Rhys".to_owned(), "neither sells nor decides".to_owned())));
             gone.push(expected);
         }
-        let none = route(&roster.partners[0], &roster.contacts, &|_| Err("away".to_owned()));
-        assert_eq!(none.receiver, Receiver::ChannelManager { email: "claire@v.example" });
-        assert_eq!(none.considered.len(), 4);
+        let (who, considered) = ask(&|_| Some("away".to_owned()));
+        assert_eq!((who.as_str(), considered.len()), ("claire@v.example", 4));
+    }
+
+    #[test]
+    fn who_has_enough_is_not_asked_and_who_was_asked_longest_ago_is_next() {
+        let roster = roster();
+        let loads = BTreeMap::from([
+            ("Dev", Load { live: 2, last_ms: 50 }),
+            ("Sal", Load { live: 1, last_ms: 70 }),
+            ("Rhys", Load { live: 0, last_ms: 1 }),
+        ]);
+        let load = |contact: &Contact| loads.get(contact.name.as_str()).copied().unwrap_or_default();
+        let nobody = |_: &Contact| None;
+        let ask = |order, leads_max, again| {
+            route(&Ask {
+                partner: &roster.partners[0],
+                contacts: &roster.contacts,
+                people: People { order, leads_max },
+                load: &load,
+                passed: &nobody,
+                again,
+            })
+        };
+        assert_eq!(name(&ask(Order::Pinned, None, None)), "Dev");
+        let found = ask(Order::Pinned, Some(2), None);
+        assert_eq!(name(&found), "Sal");
+        assert!(
+            found
+                .considered
+                .contains(&("Dev".to_owned(), "has 2 leads in hand, which is the most".to_owned()))
+        );
+        assert_eq!(name(&ask(Order::Pinned, Some(1), None)), "Alison");
+        let found = ask(Order::RoundRobin, None, None);
+        assert_eq!((name(&found), found.because.as_str()), ("Dev", "Dev is next in turn at Thornbury"));
+        assert_eq!(name(&ask(Order::RoundRobin, Some(2), None)), "Sal");
+        assert_eq!(name(&ask(Order::Pinned, None, Some("S@t.example"))), "Sal", "who had it before");
+        assert_eq!(name(&ask(Order::Pinned, Some(1), Some("s@t.example"))), "Alison");
     }
 }

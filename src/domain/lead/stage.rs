@@ -130,6 +130,36 @@ words! {
     }
 }
 
+impl RejectReason {
+    /// What is wrong, so that the right place mends it: who routes, who asks for data, or who wrote the rule.
+    pub fn class(self) -> RejectClass {
+        match self {
+            Self::Misrouted | Self::NoCapacity | Self::ExistingCustomer => RejectClass::Procedural,
+            Self::BadData => RejectClass::Clerical,
+            Self::MissesRule => RejectClass::Definitional,
+        }
+    }
+}
+
+words! {
+    /// What a rejection says about the way leads are passed on.
+    RejectClass {
+        /// It went to the wrong place.
+        Procedural "procedural" "Went to the wrong place",
+        /// Its data cannot be worked with.
+        Clerical "clerical" "Data that cannot be worked with",
+        /// It does not meet the definition.
+        Definitional "definitional" "Not what was agreed to be qualified",
+    }
+}
+
+impl DisqualifyReason {
+    /// Whether the person may want it later, so that they go back to nurture; the others stay closed.
+    pub fn is_for_now(self) -> bool {
+        matches!(self, Self::Unreachable | Self::NoNeed | Self::NoBudget | Self::Timing)
+    }
+}
+
 impl LeadStage {
     /// The stages it may go to.
     pub fn next(self) -> &'static [Self] {
@@ -166,6 +196,17 @@ impl LeadStage {
     /// Whether it is over for good.
     pub fn is_terminal(self) -> bool {
         self.next().is_empty()
+    }
+
+    /// Whether it has an owner.
+    pub fn is_owned(self) -> bool {
+        use LeadStage as S;
+        matches!(self, S::Sal | S::Contacted | S::Sql | S::DealRegistered)
+    }
+
+    /// Whether nobody works it and the person gets content: whoever qualifies now is offered.
+    pub fn is_in_nurture(self) -> bool {
+        matches!(self, Self::Inquiry | Self::Nurturing | Self::Recycled)
     }
 
     /// Whether somebody at the partner works it: the vendor's nurture mail to the person waits meanwhile.

@@ -93,12 +93,25 @@ impl OnTime {
     }
 }
 
+/// How a clock was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stopped {
+    /// What it waits for was done.
+    Done(UtcMs),
+    /// It ran out, and the matter was taken from its owner.
+    Overdue,
+    /// The matter was taken from its owner for another reason: before the time it is no promise of theirs any more.
+    Withdrawn(UtcMs),
+}
+
 /// How a clock went that must be stopped by `due_ms`; none while it runs in time. One that was stopped later is late,
 /// one that nobody stopped is missed.
-pub fn judge_clock(due_ms: UtcMs, stopped_ms: Option<UtcMs>, now_ms: UtcMs) -> Option<PromiseVerdict> {
-    match stopped_ms {
-        Some(stopped_ms) if stopped_ms <= due_ms => Some(PromiseVerdict::Kept),
-        Some(_) => Some(PromiseVerdict::Late),
+pub fn judge_clock(due_ms: UtcMs, stopped: Option<Stopped>, now_ms: UtcMs) -> Option<PromiseVerdict> {
+    match stopped {
+        Some(Stopped::Done(at_ms)) if at_ms <= due_ms => Some(PromiseVerdict::Kept),
+        Some(Stopped::Done(_)) => Some(PromiseVerdict::Late),
+        Some(Stopped::Withdrawn(at_ms)) if at_ms <= due_ms => Some(PromiseVerdict::Skipped),
+        Some(Stopped::Overdue | Stopped::Withdrawn(_)) => Some(PromiseVerdict::Missed),
         None => (now_ms > due_ms).then_some(PromiseVerdict::Missed),
     }
 }
@@ -164,8 +177,15 @@ mod tests {
     fn clocks_are_kept_late_or_missed() {
         assert_eq!(judge_clock(100, None, 100), None);
         assert_eq!(judge_clock(100, None, 101), Some(PromiseVerdict::Missed));
-        assert_eq!(judge_clock(100, Some(100), 900), Some(PromiseVerdict::Kept));
-        assert_eq!(judge_clock(100, Some(101), 900), Some(PromiseVerdict::Late));
+        assert_eq!(judge_clock(100, Some(Stopped::Done(100)), 900), Some(PromiseVerdict::Kept));
+        assert_eq!(judge_clock(100, Some(Stopped::Done(101)), 900), Some(PromiseVerdict::Late));
+        assert_eq!(
+            judge_clock(100, Some(Stopped::Overdue), 100),
+            Some(PromiseVerdict::Missed),
+            "at the very end"
+        );
+        assert_eq!(judge_clock(100, Some(Stopped::Withdrawn(100)), 900), Some(PromiseVerdict::Skipped));
+        assert_eq!(judge_clock(100, Some(Stopped::Withdrawn(101)), 900), Some(PromiseVerdict::Missed));
     }
 
     #[test]

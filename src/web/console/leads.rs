@@ -8,7 +8,11 @@ use serde::Serialize;
 use super::asset_title;
 use crate::{
     domain::lead::LeadStage,
-    store::leads::{self, Lead, SlaClock},
+    store::{
+        lead_clocks::{self, SlaClock},
+        leads::Lead,
+        offers::Offer,
+    },
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -124,7 +128,7 @@ pub struct OfferLine {
 /// `GET /console/leads`
 pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let all = scoring::recent(&ctx, None).await?;
-    let clocks = leads::running_clocks(&ctx.db).await?;
+    let clocks = lead_clocks::running(&ctx.db).await?;
     let most = all.iter().map(|(_, standing)| i64::from(standing.score.points)).max().unwrap_or(0).max(100);
     let view = ListView {
         text: format!("{}, the last changed first.", counted(all.len(), "lead", "leads")),
@@ -229,7 +233,7 @@ fn facts(lead: &Lead, partner: &str) -> Vec<Fact> {
     ]
 }
 
-fn offer_line(offer: leads::Offer, zone: chrono_tz::Tz) -> OfferLine {
+fn offer_line(offer: Offer, zone: chrono_tz::Tz) -> OfferLine {
     let badge = match offer.answer.as_deref() {
         Some("accepted") => Badge::new("good", "accepted"),
         Some("rejected") => Badge::new("bad", "turned down"),

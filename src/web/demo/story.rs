@@ -20,7 +20,9 @@ use crate::{
     store::{
         events::{self, Event},
         issues::{self, Issue},
-        leads::{self, Lead, Offer},
+        lead_clocks,
+        leads::{self, Lead},
+        offers::{self, Offer},
         partners,
     },
     web::{
@@ -183,11 +185,11 @@ async fn seen(ctx: &Context, partner: Option<Partner>, issue: Option<Issue>) -> 
     let lead = leads::recent(&ctx.db, None).await?.into_iter().next();
     let (mut offer, mut clock) = (None, None);
     if let Some(lead) = &lead {
-        offer = leads::offers_of(&ctx.db, &lead.id).await?.into_iter().next();
+        offer = offers::of_lead(&ctx.db, &lead.id).await?.into_iter().next();
         let zone = partners::partner(&ctx.db, &lead.partner_slug)
             .await?
             .map_or(chrono_tz::UTC, |partner| partner.zone);
-        let clocks = leads::clocks(&ctx.db, &lead.id).await?;
+        let clocks = lead_clocks::of_lead(&ctx.db, &lead.id).await?;
         clock = clocks
             .iter()
             .find(|clock| clock.stopped_ms.is_none())

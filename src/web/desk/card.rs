@@ -3,20 +3,22 @@
 use chrono_tz::Tz;
 use serde::Serialize;
 
+use super::actions::{self, Actions};
 use crate::{
-    domain::{lead::RejectReason, partner::contact::first_name},
+    domain::partner::contact::first_name,
     render::{
         html::{self, Hooks, Profile},
         slots::{SlotTable, escape_url_part},
     },
-    store::{self, leads::Offer},
+    store::{self, offers::Offer},
     web::view::{
         Fact,
         chart::Badge,
         clock::Running,
         lead::{self, ConsentLine, Evidence, Points},
+        when::Moment,
     },
-    work::{Context, cobrand::page_path, forms::WROTE, lead_card::Card},
+    work::{Context, cobrand::page_path, desk::Rep, forms::WROTE, lead_card::Card},
 };
 
 /// The card.
@@ -42,16 +44,12 @@ pub struct CardView {
     pub notice: Option<Badge>,
     /// The clocks, the running one first.
     pub clocks: Vec<Running>,
-    /// Whether it can be accepted or rejected.
-    pub can_answer: bool,
-    /// Where accepting leads.
-    pub accept: String,
-    /// Where rejecting leads.
-    pub reject: String,
-    /// Why one may reject.
-    pub reasons: Vec<Reason>,
-    /// Where "contacted" leads, once it is theirs.
-    pub contacted: Option<String>,
+    /// What may be done.
+    pub actions: Actions,
+    /// What it was said to be worth, newest first.
+    pub amounts: Vec<Worth>,
+    /// What happened so far, newest first.
+    pub steps: Vec<Step>,
     /// Three things to do.
     pub next_steps: Vec<String>,
     /// A mail, opened in the mail program.
@@ -118,15 +116,34 @@ pub fn turned_down(offer: &Offer, all: &[Offer]) -> Vec<Passed> {
         .collect()
 }
 
-/// A reason to reject.
+/// What somebody said that it is worth.
 #[derive(Debug, Serialize)]
-pub struct Reason {
-    /// What is sent.
-    pub value: &'static str,
-    /// What is shown.
-    pub label: &'static str,
-    /// What it means.
-    pub hint: &'static str,
+pub struct Worth {
+    /// `USD 12,500`
+    pub amount: String,
+    /// `Sales qualified, by Luis Ortega, to be closed on 2027-03-31`
+    pub text: String,
+    /// When they said so.
+    pub at: Moment,
+}
+
+impl Worth {
+    fn of(amount: &store::leads::Amount, zone: Tz) -> Option<Self> {
+        let sum = crate::domain::lead::Amount::stored(amount.minor_units, &amount.currency).ok()?;
+        let on = amount.close_date.as_ref().map_or(String::new(), |on| format!(", close date {on}"));
+        let stage = lead::stage(&amount.stage).text;
+        let text = format!("{stage}, by {}{on}", amount.actor);
+        Some(Self { amount: sum.to_string(), text, at: Moment::full(amount.at_ms, zone) })
+    }
+}
+
+/// Something that happened to the lead.
+#[derive(Debug, Serialize)]
+pub struct Step {
+    /// Who, and what.
+    pub text: String,
+    /// When.
+    pub at: Moment,
 }
 
 /// What they may say.
@@ -138,34 +155,33 @@ pub struct Objection {
     pub answer: String,
 }
 
-pub fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<&str>) -> CardView {
-    let (zone, now_ms, library) = (card.partner.zone, ctx.now_ms(), ctx.library());
-    let (heat, heat_tone) = lead::heat(&offer.temperature);
+/// The card as `rep` sees it; `token` is that of the offer's link, where the page has one.
+pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Option<&str>) -> CardView {
+    let (zone, now_ms, library) = (rep.zone, ctx.now_ms(), ctx.library());
+    // Whoever looks after the partner sees how it stands with who has it, or had it last.
+    let offer = card.offers.iter().find(|offer| offer.is_live()).or(card.offers.first());
+    let (heat, heat_tone) = lead::heat(offer.map_or("standard", |offer| offer.temperature.as_str()));
     let title = |reference: &str| {
         library.find(reference, &card.partner.locale).map(|asset| asset.front.title.as_str().to_owned())
     };
     let mut clocks: Vec<Running> = card.clocks.iter().map(|clock| Running::of(clock, zone, now_ms)).collect();
     clocks.sort_by_key(|clock| !clock.running);
-    let mine = offer.answer.as_deref() == Some("accepted");
-    let waits_for_contact =
-        card.clocks.iter().any(|clock| clock.kind == "first_contact" && clock.stopped_ms.is_none());
+    let steps = card.steps.iter().rev().filter(|step| !step.what.starts_with(WROTE)).map(|step| Step {
+        text: format!("{}: {}", step.actor, step.what),
+        at: Moment::full(step.at_ms, zone),
+    });
     CardView {
+        actions: actions::of(&card, rep, token, now_ms),
+        amounts: card.amounts.iter().filter_map(|amount| Worth::of(amount, zone)).collect(),
+        steps: steps.collect(),
         heat,
         heat_tone,
         stage: lead::stage(&card.lead.stage),
         first_name: first_name(&card.lead.name).to_owned(),
-        why: offer.because.clone(),
-        passed: turned_down(offer, &card.offers),
-        notice: notice(offer, done),
+        why: offer.map_or_else(|| card.lead.because.clone(), |offer| offer.because.clone()),
+        passed: offer.map(|offer| turned_down(offer, &card.offers)).unwrap_or_default(),
+        notice: notice(&card.lead.stage, done),
         clocks,
-        can_answer: offer.answered_ms.is_none(),
-        accept: format!("/o/{token}/accept"),
-        reject: format!("/o/{token}/reject"),
-        reasons: RejectReason::ALL
-            .iter()
-            .map(|reason| Reason { value: reason.as_str(), label: reason.label(), hint: "" })
-            .collect(),
-        contacted: (mine && waits_for_contact).then(|| format!("/desk/leads/{}/contacted", card.lead.id)),
         next_steps: card.next_steps,
         mailto: mailto(&card.lead.email, &card.mail_subject, &card.mail_body),
         mail_subject: card.mail_subject,
@@ -214,21 +230,25 @@ pub fn view(ctx: &Context, token: &str, offer: &Offer, card: Card, done: Option<
     }
 }
 
-fn notice(offer: &Offer, done: Option<&str>) -> Option<Badge> {
-    match (offer.answer.as_deref(), done) {
-        (Some("accepted"), Some("accepted")) => {
-            Some(Badge::new("good", "It is yours. The clock for the first contact runs."))
+/// What was just done, as long as the lead still stands where that led.
+fn notice(stage: &str, done: Option<&str>) -> Option<Badge> {
+    let (tone, text) = match (stage, done?) {
+        ("sal", "accepted") => ("good", "It is yours. The clock for the first contact runs."),
+        ("contacted", "contacted") => ("good", "Recorded. The clock for the next step runs."),
+        ("sql", "sql") => ("good", "Recorded. The vendor sees what you expect, and by when."),
+        ("deal_registered", "deal") => ("good", "The deal is registered."),
+        ("won", "won") => ("good", "Recorded as won. Thank you for telling."),
+        ("lost", "lost") => ("warn", "Recorded as lost, with the reason."),
+        ("recycled", "close") => {
+            ("warn", "Back to nurture, with the reason. Nobody here is asked to do anything now.")
         }
-        (Some("accepted"), Some("contacted")) => {
-            Some(Badge::new("good", "Recorded. The clock for the next step runs."))
-        }
-        (Some("rejected"), _) => {
-            let reason =
-                offer.answer_reason.as_deref().and_then(RejectReason::parse).map_or("", RejectReason::label);
-            Some(Badge::new("warn", format!("You turned it down. {reason}").trim().to_owned()))
-        }
-        _ => None,
-    }
+        ("disqualified", "close") => ("warn", "Closed, with the reason."),
+        (_, "note") => ("good", "Noted."),
+        (_, "more-time") => ("good", "You have as much time again."),
+        (_, "give") => ("good", "Done. Whoever has it now was told."),
+        _ => return None,
+    };
+    Some(Badge::new(tone, text))
 }
 
 fn facts(lead: &store::leads::Lead) -> Vec<Fact> {
@@ -266,7 +286,6 @@ impl CardView {
     /// Ana Ruiz of Harbor Clinic Group.
     pub fn sample() -> Self {
         use crate::domain::lead::score::ScoreLine;
-        use crate::web::view::when::Moment;
         let line = |label: &str, raw, after_decay| ScoreLine {
             label: label.into(),
             at_ms: 0,
@@ -290,11 +309,16 @@ impl CardView {
             passed: vec![Passed { who: "Luis Ortega".into(), why: "Nobody here can take it in time: on leave".into() }],
             notice: None,
             clocks: vec![Running::sample()],
-            can_answer: true,
-            accept: "#".into(),
-            reject: "#".into(),
-            reasons: RejectReason::ALL.iter().map(|reason| Reason { value: reason.as_str(), label: reason.label(), hint: "" }).collect(),
-            contacted: None,
+            actions: Actions::sample(),
+            amounts: vec![Worth {
+                amount: "USD 12,500".into(),
+                text: "Sales qualified, by Luis Ortega, close date 2027-03-31".into(),
+                at: Moment::full(1_799_766_000_000, chrono_tz::America::Chicago),
+            }],
+            steps: vec![Step {
+                text: "partnercast: Offered to Luis Ortega. Luis Ortega receives the leads of Northlight MSP".into(),
+                at: Moment::full(1_799_766_000_000, chrono_tz::America::Chicago),
+            }],
             next_steps: vec![
                 "Accept the lead within one business hour and call within four, even if only to agree on a better time.".into(),
                 "Ask what made them write today, listen for a date, and rule out first that they are in an incident right now.".into(),

@@ -1,38 +1,43 @@
 //! A rep's leads, the most urgent first.
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
-use axum::{
-    Form as Body,
-    extract::{Path, State},
-    http::HeaderMap,
-};
-use serde::{Deserialize, Serialize};
+use axum::{extract::State, http::HeaderMap};
+use serde::Serialize;
 
-use super::{offer::is_theirs, rep};
+use super::rep;
 use crate::{
-    domain::kernel::{
-        Error, Result,
-        id::{LeadId, OfferId},
+    domain::{
+        kernel::{Result, id::OfferId},
+        lead::LeadStage,
     },
-    store::{self, leads::Lead, partners},
+    store::{
+        lead_clocks::{self, SlaClock},
+        leads::{self, Lead},
+        offers::{self, Offer},
+        partners,
+    },
     web::{
         frame::{Area, Frame},
         respond::{self, Answer},
         view::{chart::Badge, clock::Running, lead},
     },
-    work::{Context, desk::Rep, handoff, tokens},
+    work::{
+        Context,
+        desk::{Manages, Rep},
+        tokens,
+    },
 };
 
 /// The page.
 #[derive(Debug, Serialize)]
 pub struct View {
-    /// Whose desk.
-    pub who: String,
+    /// Whose desk; nobody's, where none is open.
+    pub who: Option<String>,
     /// The zone of the times.
     pub zone: String,
-    /// What to say while there are none.
-    pub empty: &'static str,
+    /// Where those who look after partners see their leads.
+    pub team: Option<&'static str>,
     /// Cards.
     pub leads: Vec<Card>,
 }
@@ -55,89 +60,110 @@ pub struct Card {
     /// The partner it came through, on a channel manager's desk.
     pub through: Option<String>,
     /// The card.
-    pub href: Option<String>,
+    pub href: String,
     /// The running clock.
     pub clock: Option<Running>,
-    /// Where "contacted" leads.
-    pub contacted: Option<String>,
+    /// What one press records.
+    pub taps: Vec<Tap>,
+}
+
+/// What one press records.
+#[derive(Debug, Serialize)]
+pub struct Tap {
+    /// On the button.
+    pub label: &'static str,
+    /// Where it leads.
+    pub action: String,
+    /// What is noted with it.
+    pub note: &'static str,
 }
 
 /// `GET /desk`
 pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer {
     let frame = Frame::new(&ctx, Area::Desk, "Your leads", "/desk");
     let Some(rep) = rep(&ctx, &headers).await? else {
-        let view = View {
-            who: "No desk is open in this browser.".to_owned(),
-            zone: String::new(),
-            empty: "A lead opens the desk",
-            leads: Vec::new(),
-        };
+        let view = View { who: None, zone: String::new(), team: None, leads: Vec::new() };
         return respond::page(&ctx, "desk/leads", &frame, &view);
     };
-    let mut cards = Vec::new();
-    for lead in store::leads::of_rep(&ctx.db, &rep.key).await? {
-        cards.push(card(&ctx, &lead, &rep).await?);
-    }
+    let offers = offers::live_of_rep(&ctx.db, &rep.key).await?;
+    let clocks = lead_clocks::running_of_rep(&ctx.db, &rep.key).await?;
+    let names = partner_names(&ctx, &offers).await?;
+    let of_lead: HashMap<&str, &Offer> = offers.iter().map(|offer| (offer.lead_id.as_str(), offer)).collect();
+    let clock_of: HashMap<&str, &SlaClock> =
+        clocks.iter().map(|clock| (clock.lead_id.as_str(), clock)).collect();
+    let mut cards: Vec<Card> = leads::of_rep(&ctx.db, &rep.key)
+        .await?
+        .into_iter()
+        .filter_map(|lead| {
+            let offer = of_lead.get(lead.id.as_str()).copied()?;
+            let clock = clock_of.get(lead.id.as_str()).copied();
+            card(&ctx, lead, &rep, offer, clock, &names)
+        })
+        .collect();
     cards.sort_by_key(|card| card.clock.as_ref().map_or(i64::MAX, |clock| clock.due_ms));
     let view = View {
-        who: format!("{}, {}", rep.name, rep.company),
+        who: Some(format!("{}, {}", rep.name, rep.company)),
         zone: format!("in {}", rep.zone.name().replace('_', " ")),
-        empty: "No leads with you now",
+        team: (rep.manages != Manages::Nobody).then_some("/desk/team"),
         leads: cards,
     };
     respond::page(&ctx, "desk/leads", &frame, &view)
 }
 
-async fn card(ctx: &Context, lead: &Lead, rep: &Rep) -> Result<Card> {
-    let offers = store::leads::offers_of(&ctx.db, &lead.id).await?;
-    let mine = offers.iter().find(|offer| rep.is_at(&offer.rep_email) && is_theirs(offer));
-    let through = match mine {
-        // A channel manager has leads of several partners.
-        Some(offer) if offer.contact_id.is_none() => {
-            partners::partner(&ctx.db, &lead.partner_slug).await?.map(|partner| partner.name)
-        }
-        _ => None,
-    };
-    let clocks = store::leads::clocks(&ctx.db, &lead.id).await?;
-    let running = clocks.iter().find(|clock| clock.stopped_ms.is_none());
-    let (heat, heat_tone) = lead::heat(mine.map_or("standard", |offer| offer.temperature.as_str()));
-    let accepted = mine.is_some_and(|offer| offer.answer.as_deref() == Some("accepted"));
-    let open_id = mine.and_then(|offer| OfferId::parse(&offer.id).ok());
+/// The partners' names by slug, where a channel manager has leads of several.
+async fn partner_names(ctx: &Context, offers: &[Offer]) -> Result<HashMap<String, String>> {
+    if offers.iter().all(|offer| offer.contact_id.is_some()) {
+        return Ok(HashMap::new());
+    }
+    let all = partners::all_partners(&ctx.db).await?;
+    Ok(all.into_iter().map(|partner| (partner.slug.to_string(), partner.name)).collect())
+}
+
+fn card(
+    ctx: &Context,
+    lead: Lead,
+    rep: &Rep,
+    offer: &Offer,
+    clock: Option<&SlaClock>,
+    names: &HashMap<String, String>,
+) -> Option<Card> {
+    let (heat, heat_tone) = lead::heat(&offer.temperature);
+    let id = OfferId::parse(&offer.id).ok()?;
     // Before the card is opened, the person is not named here either.
-    let viewed = mine.is_some_and(|offer| offer.viewed_ms.is_some());
-    Ok(Card {
+    let viewed = offer.viewed_ms.is_some();
+    let href = match LeadStage::parse(&lead.stage) {
+        Some(LeadStage::Offered) => {
+            format!("/o/{}", tokens::offer_token(&ctx.keys, id, ctx.clock.wall_ms()))
+        }
+        _ => format!("/desk/leads/{}", lead.id),
+    };
+    Some(Card {
         heat,
         heat_tone,
         stage: lead::stage(&lead.stage),
-        name: if viewed { lead.name.clone() } else { "A new lead".to_owned() },
-        company: if viewed { lead.company.clone() } else { "not opened yet".to_owned() },
-        because: lead.because.clone(),
-        through,
-        href: open_id.map(|id| format!("/o/{}", tokens::offer_token(&ctx.keys, id))),
-        clock: running.map(|clock| Running::of(clock, rep.zone, ctx.now_ms())),
-        contacted: (accepted && running.is_some_and(|clock| clock.kind == "first_contact"))
-            .then(|| format!("/desk/leads/{}/contacted", lead.id)),
+        taps: taps(&lead),
+        through: offer.contact_id.is_none().then(|| names.get(&lead.partner_slug).cloned()).flatten(),
+        href,
+        clock: clock.map(|clock| Running::of(clock, rep.zone, ctx.now_ms())),
+        name: if viewed { lead.name } else { "A new lead".to_owned() },
+        company: if viewed { lead.company } else { "not opened yet".to_owned() },
+        because: lead.because,
     })
 }
 
-/// What was typed about the first contact.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub struct Contacted {
-    note: String,
-}
-
-/// `POST /desk/leads/{id}/contacted`
-pub async fn contacted(
-    State(ctx): State<Arc<Context>>,
-    Path(id): Path<String>,
-    headers: HeaderMap,
-    Body(typed): Body<Contacted>,
-) -> Answer {
-    let rep = rep(&ctx, &headers).await?.ok_or_else(|| Error::denied("no desk is open in this browser"))?;
-    let lead = LeadId::parse(&id).map_err(|_| Error::not_found("this lead"))?;
-    handoff::contacted(&ctx, lead, &rep, typed.note.trim()).await?;
-    Ok(respond::see_other("/desk"))
+fn taps(lead: &Lead) -> Vec<Tap> {
+    let tap =
+        |label, what: &str, note| Tap { label, action: format!("/desk/leads/{}/{what}", lead.id), note };
+    match LeadStage::parse(&lead.stage) {
+        Some(LeadStage::Sal) => vec![
+            tap("I reached them", "contacted", ""),
+            tap("Tried, no answer", "note", "tried to reach them, no answer"),
+        ],
+        Some(LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered) => {
+            vec![tap("Talked again", "note", "talked again")]
+        }
+        _ => Vec::new(),
+    }
 }
 
 #[cfg(test)]
@@ -145,9 +171,9 @@ impl View {
     /// One open offer, one accepted lead.
     pub fn sample() -> Self {
         Self {
-            who: "Luis Ortega, Northlight MSP".into(),
+            who: Some("Luis Ortega, Northlight MSP".into()),
+            team: Some("/desk/team"),
             zone: "in America/Chicago".into(),
-            empty: "No leads with you now",
             leads: vec![
                 Card {
                     heat: "Asked to talk",
@@ -157,9 +183,9 @@ impl View {
                     company: "Harbor Clinic Group".into(),
                     because: "asked to talk".into(),
                     through: Some("Northlight MSP".into()),
-                    href: Some("#".into()),
+                    href: "#".into(),
                     clock: Some(Running::sample()),
-                    contacted: None,
+                    taps: Vec::new(),
                 },
                 Card {
                     heat: "Reached the score",
@@ -169,9 +195,9 @@ impl View {
                     company: "Prairie Co-op".into(),
                     because: "accepted by Luis Ortega".into(),
                     through: None,
-                    href: Some("#".into()),
+                    href: "#".into(),
                     clock: Some(Running::sample()),
-                    contacted: Some("#".into()),
+                    taps: vec![Tap { label: "I reached them", action: "#".into(), note: "" }],
                 },
             ],
         }

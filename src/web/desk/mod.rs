@@ -1,8 +1,12 @@
 //! The sales desk: one card a lead, with evidence, next steps and the clock.
 
+mod actions;
 pub mod card;
+pub mod enter;
 pub mod leads;
 pub mod offer;
+pub mod team;
+pub mod work;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 

@@ -11,14 +11,14 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{card, rep, set_cookie};
+use super::{card, enter, rep, set_cookie};
 use crate::{
     domain::{
-        kernel::{Error, Result, clock::DAY_MS, id::OfferId},
+        kernel::{Error, Result, id::OfferId},
         lead::{LeadStage, RejectReason},
         partner::contact::first_name,
     },
-    store::{self, leads::Offer, partners},
+    store::{self, offers::Offer, partners},
     web::{
         error::Problem,
         frame::{Area, Frame},
@@ -32,14 +32,13 @@ use crate::{
         visitor::Asking,
     },
     work::{
-        Context, desk, handoff,
+        Context,
+        desk::{self, Rep},
+        handoff,
         lead_card::{self},
         signin, tokens,
     },
 };
-
-/// How long the link of an offer opens the rep's desk.
-const LINK_MS: i64 = 30 * DAY_MS;
 
 /// Before the card is opened: mail scanners see this, so it names nobody.
 #[derive(Debug, Serialize)]
@@ -58,31 +57,35 @@ pub struct Teaser {
     pub facts: Vec<Fact>,
     /// The button, while the offer is open.
     pub action: Option<String>,
+    /// The button for another link, where this one is too old.
+    pub renew: Option<String>,
 }
 
 /// What was just done, in the address.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 pub struct After {
-    done: Option<String>,
+    pub(super) done: Option<String>,
 }
 
-/// The offer of a token.
-async fn offer_of(ctx: &Context, token: &str) -> Result<(OfferId, Offer)> {
-    let id = tokens::offer_of(&ctx.keys, token)?;
-    let offer = store::leads::offer(&ctx.db, &id.to_string()).await?;
-    Ok((id, offer.ok_or_else(|| Error::not_found("this offer"))?))
+/// The offer of a link.
+struct Linked {
+    id: OfferId,
+    offer: Offer,
+    /// Whether the link is too old to open anything.
+    is_old: bool,
 }
 
-/// Whether this browser opened the desk of the rep the offer was made to.
-async fn is_reps(ctx: &Context, headers: &HeaderMap, offer: &Offer) -> Result<bool> {
-    let rep = rep(ctx, headers).await?;
-    Ok(rep.is_some_and(|rep| rep.is_at(&offer.rep_email)))
+async fn linked(ctx: &Context, token: &str) -> Result<Linked> {
+    let (id, made_ms) = tokens::offer_of(&ctx.keys, token)?;
+    let offer = store::offers::offer(&ctx.db, &id.to_string()).await?;
+    let is_old = ctx.clock.wall_ms() - made_ms > desk::LINK_MS;
+    Ok(Linked { id, offer: offer.ok_or_else(|| Error::not_found("this offer"))?, is_old })
 }
 
-/// Whether the lead is the rep's to see: offered and not answered yet, or accepted.
-pub fn is_theirs(offer: &Offer) -> bool {
-    matches!(offer.answer.as_deref(), None | Some("accepted"))
+/// The rep the offer was made to, where this browser opened their desk.
+async fn their_rep(ctx: &Context, headers: &HeaderMap, offer: &Offer) -> Result<Option<Rep>> {
+    Ok(rep(ctx, headers).await?.filter(|rep| rep.is_at(&offer.rep_email)))
 }
 
 /// `GET /o/{token}`: changes nothing, whoever asks.
@@ -92,19 +95,21 @@ pub async fn page(
     Query(after): Query<After>,
     headers: HeaderMap,
 ) -> Answer {
-    let (_, offer) = offer_of(&ctx, &token).await?;
-    if is_theirs(&offer) && offer.viewed_ms.is_some() && is_reps(&ctx, &headers, &offer).await? {
+    let Linked { offer, is_old, .. } = linked(&ctx, &token).await?;
+    let theirs =
+        their_rep(&ctx, &headers, &offer).await?.filter(|_| offer.is_live() && offer.viewed_ms.is_some());
+    if let Some(rep) = theirs {
         let card = lead_card::card(&ctx, &offer.lead_id).await?;
-        let view = card::view(&ctx, &token, &offer, card, after.done.as_deref());
+        let view = card::view(&ctx, card, &rep, Some(&token), after.done.as_deref());
         let frame = Frame::new(&ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk");
         return respond::page(&ctx, "desk/card", &frame, &view);
     }
-    teaser(&ctx, &token, &offer).await
+    teaser(&ctx, &token, &offer, is_old).await
 }
 
-async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
+async fn teaser(ctx: &Context, token: &str, offer: &Offer, is_old: bool) -> Answer {
     let (heat, heat_tone) = lead::heat(&offer.temperature);
-    let clocks = store::leads::clocks(&ctx.db, &offer.lead_id).await?;
+    let clocks = store::lead_clocks::of_lead(&ctx.db, &offer.lead_id).await?;
     let running = clocks.iter().find(|clock| clock.stopped_ms.is_none() && clock.kind == "accept");
     let lead = store::leads::lead(&ctx.db, &offer.lead_id).await?;
     let partner = match &lead {
@@ -112,11 +117,11 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
         None => None,
     };
     let zone = partner.as_ref().map_or(Tz::UTC, |partner| partner.zone);
-    let gone = !is_theirs(offer);
+    let gone = !offer.is_live();
     let recycled = lead.as_ref().is_some_and(|lead| lead.stage == LeadStage::Recycled.as_str());
     let company = partner.as_ref().map_or("you", |p| &p.name);
     let mut facts = vec![Fact::new("Offered to", &offer.rep_name), Fact::new("Because", &offer.because)];
-    let passed = card::turned_down(offer, &store::leads::offers_of(&ctx.db, &offer.lead_id).await?);
+    let passed = card::turned_down(offer, &store::offers::of_lead(&ctx.db, &offer.lead_id).await?);
     if !passed.is_empty() {
         // Names alone: a reason may speak about the person.
         let names: Vec<&str> = passed.iter().map(|one| one.who.as_str()).collect();
@@ -145,7 +150,8 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer) -> Answer {
             .filter(|_| offer.answered_ms.is_none())
             .map(|clock| Running::of(clock, zone, ctx.now_ms())),
         facts,
-        action: (!gone).then(|| format!("/o/{token}/open")),
+        action: (!gone && !is_old).then(|| format!("/o/{token}/open")),
+        renew: (!gone && is_old).then(|| format!("/o/{token}/renew")),
     };
     respond::page(ctx, "desk/teaser", &Frame::new(ctx, Area::Desk, &view.title, "/desk"), &view)
 }
@@ -158,13 +164,13 @@ pub async fn open(
     Asking(visitor): Asking,
     Extension(throttle): Extension<Arc<Throttle>>,
 ) -> Answer {
-    let (id, offer) = offer_of(&ctx, &token).await?;
+    let Linked { id, offer, is_old } = linked(&ctx, &token).await?;
     // The desk is open already: another card is no other sign-in.
-    let inside = is_reps(&ctx, &headers, &offer).await?;
+    let inside = their_rep(&ctx, &headers, &offer).await?.is_some();
     if !inside {
         throttle.sign_in(&ctx, &visitor, &offer.rep_email).map_err(Problem::too_often)?;
     }
-    if !is_theirs(&offer) {
+    if !offer.is_live() {
         return Err(Error::conflict("this lead is no longer offered to you").into());
     }
     if desk::rep(&ctx, &offer.rep_email).await?.is_none() {
@@ -174,11 +180,10 @@ pub async fn open(
         ))
         .into());
     }
-    if ctx.now_ms() - offer.offered_ms > LINK_MS {
-        return Err(Error::conflict(
-            "this link is more than 30 days old; ask your channel manager for the lead",
-        )
-        .into());
+    if is_old && !inside {
+        return Err(
+            Error::conflict("this link is more than seven days old; have another one mailed to you").into()
+        );
     }
     handoff::view(&ctx, id).await?;
     if inside {
@@ -188,15 +193,29 @@ pub async fn open(
     Ok(([set_cookie(&ctx, "desk", &cookie)], respond::see_other(&format!("/o/{token}"))).into_response())
 }
 
+/// `POST /o/{token}/renew`: mails another link to whoever the offer was made to.
+pub async fn renew(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    Asking(visitor): Asking,
+    Extension(throttle): Extension<Arc<Throttle>>,
+) -> Answer {
+    let Linked { offer, .. } = linked(&ctx, &token).await?;
+    throttle.sign_in(&ctx, &visitor, &offer.rep_email).map_err(Problem::too_often)?;
+    desk::send_link(&ctx, &offer.rep_email).await?;
+    let view = enter::View::sent(&offer.rep_name);
+    respond::page(&ctx, "desk/enter", &Frame::new(&ctx, Area::Desk, &view.title, "/desk"), &view)
+}
+
 /// `POST /o/{token}/accept`
 pub async fn accept(
     State(ctx): State<Arc<Context>>,
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    let id = answering(&ctx, &token, &headers).await?;
+    let (id, lead_id) = answering(&ctx, &token, &headers).await?;
     handoff::accept(&ctx, id).await?;
-    Ok(respond::see_other(&format!("/o/{token}?done=accepted")))
+    Ok(respond::see_other(&format!("/desk/leads/{lead_id}?done=accepted")))
 }
 
 /// What was typed with a rejection.
@@ -214,7 +233,7 @@ pub async fn reject(
     headers: HeaderMap,
     Body(rejection): Body<Rejection>,
 ) -> Answer {
-    let id = answering(&ctx, &token, &headers).await?;
+    let (id, _) = answering(&ctx, &token, &headers).await?;
     let reason = RejectReason::parse(&rejection.reason).ok_or_else(|| {
         Error::invalid("choose one of the reasons; without one the lead cannot be sent where it belongs")
     })?;
@@ -223,12 +242,11 @@ pub async fn reject(
 }
 
 /// Answers come from the browser that opened the card.
-async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<OfferId> {
-    let (id, offer) = offer_of(ctx, token).await?;
-    if is_reps(ctx, headers, &offer).await? {
-        Ok(id)
-    } else {
-        Err(Error::denied("open the lead card first, with the button behind the link in your mail"))
+async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<(OfferId, String)> {
+    let Linked { id, offer, .. } = linked(ctx, token).await?;
+    match their_rep(ctx, headers, &offer).await? {
+        Some(_) => Ok((id, offer.lead_id)),
+        None => Err(Error::denied("open the lead card first, with the button behind the link in your mail")),
     }
 }
 
@@ -247,6 +265,7 @@ impl Teaser {
                 Fact::new("Because", "you receive the leads of Northlight MSP"),
             ],
             action: Some("#".into()),
+            renew: None,
         }
     }
 }

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     domain::{kernel::clock::UtcMs, lead::SlaKind},
-    store::leads::SlaClock,
+    store::lead_clocks::SlaClock,
 };
 
 /// A clock, running or stopped.
@@ -42,16 +42,19 @@ impl Running {
         let due = Moment::full(clock.due_ms, zone).text;
         let (tone, text, share, due_words) = match clock.stopped_ms {
             Some(stopped_ms) => {
-                let kept = stopped_ms <= clock.due_ms;
-                let words = format!("done {}, due {due}", Moment::full(stopped_ms, zone).text);
-                (
-                    if kept { "good" } else { "bad" },
-                    if kept { "Kept" } else { "Kept late" }.to_owned(),
-                    100.0,
-                    words,
-                )
+                let at = Moment::full(stopped_ms, zone).text;
+                let in_time = stopped_ms <= clock.due_ms;
+                let (tone, text, words) = match clock.stopped_because.as_str() {
+                    "" if in_time => ("good", "Kept", format!("done {at}, due {due}")),
+                    "" => ("bad", "Kept late", format!("done {at}, due {due}")),
+                    "overdue" => ("bad", "Not kept", format!("ran out {due}")),
+                    _ => ("", "Taken over", format!("{at}, due {due}")),
+                };
+                (tone, text.to_owned(), 100.0, words)
             }
             None => {
+                let longer = if clock.first_due_ms.is_some() { ", after more time" } else { "" };
+                let due = format!("{due}{longer}");
                 let share = percent(clock.due_ms - now_ms, clock.due_ms - clock.started_ms);
                 let tone = match share {
                     _ if now_ms > clock.due_ms => "bad",
@@ -85,8 +88,8 @@ impl Running {
             kind: "accept".into(),
             started_ms: 1_799_766_000_000,
             due_ms: 1_799_769_600_000,
-            stopped_ms: None,
             owner: "Luis Ortega".into(),
+            ..SlaClock::default()
         };
         Self::of(&clock, chrono_tz::America::Chicago, 1_799_766_120_000)
     }
@@ -106,8 +109,7 @@ mod tests {
             kind: "first_contact".into(),
             started_ms: 0,
             due_ms: 60_000,
-            stopped_ms: None,
-            owner: String::new(),
+            ..SlaClock::default()
         };
         let late = Running::of(&late, chrono_tz::UTC, 180_000);
         assert_eq!((late.left.as_str(), late.tone), ("2 min late", "bad"));

@@ -6,7 +6,7 @@ mod fields;
 use super::{
     cobrand::{CoBrand, no_content},
     context::Context,
-    handoff::{self, HandOff},
+    handoff::{self, HandOff, Offering},
     notices::{self, Notice, Words},
     recall::{self, Leads},
     scoring,
@@ -141,22 +141,32 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
         None => title.clone(),
     };
     let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
-    let open = matches!(stage, LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled);
     let heat = if form.kind == FormKind::TalkToUs { Heat::Hot } else { Heat::Standard };
-    let hand_off = match (&standing.qualified_because, open) {
-        (Some(because), true) => {
-            Some(handoff::prepare(ctx, &lead, &partner, &came_through, because, heat, None).await?)
+    let hand_off = match &standing.qualified_because {
+        Some(because) if stage.is_in_nurture() || stage == LeadStage::Disqualified => {
+            let offering = Offering {
+                lead: &lead,
+                partner: &partner,
+                asset_title: &came_through,
+                because,
+                heat,
+                passing: None,
+                again: None,
+            };
+            Some(handoff::prepare(ctx, &offering).await?)
         }
         _ => None,
     };
     let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
+    let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some();
+    let told = if is_asking { handoff::tell_that_they_wrote(ctx, &lead.id, &event.id).await? } else { None };
     let qualified = hand_off.is_some();
     let what = step_text(form, &title, &standing);
     let mut tx = ctx.db.begin().await?;
     store(ctx, &mut tx, &mut lead, known_as, &what, clean.message.as_deref(), event, &consent, hand_off)
         .await?;
-    if let Some(receipt) = receipt {
-        receipt.enqueue(&mut tx, ctx.now_ms()).await?;
+    for mail in receipt.into_iter().chain(told) {
+        mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
@@ -279,8 +289,11 @@ fn updated(
         owner_email: None,
         created_ms: now_ms,
         updated_ms: now_ms,
+        recycled_ms: None,
+        reopen_ms: None,
+        closed_reason: String::new(),
     });
-    let is_in_hand = !matches!(lead.stage.as_str(), "inquiry" | "nurturing" | "recycled");
+    let is_in_hand = !LeadStage::parse(&lead.stage).is_some_and(LeadStage::is_in_nurture);
     if is_in_hand {
         // Anybody can write an address into a form: what a rep works with is added to, never replaced.
         lead.phone = lead.phone.or_else(|| clean.phone.clone());

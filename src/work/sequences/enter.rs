@@ -11,12 +11,13 @@ use super::{
 };
 use crate::{
     domain::{
+        content::merge::authored,
         kernel::{Locale, Result, clock::UtcMs, id::EnrolmentId},
         lead::LeadStage,
         program::{audience::AudienceRule, sequence::step_due_ms},
     },
     store::{
-        leads::Lead,
+        leads::{self, Lead},
         partners,
         sequences::{self, NewEnrolment},
     },
@@ -156,8 +157,13 @@ impl Tour<'_> {
         if people.is_empty() {
             return Ok(());
         }
+        let nurtured: Vec<String> = people.iter().filter_map(|entering| entering.lead_id.clone()).collect();
+        let what = format!("gets {}", authored(self.asset.front.title.as_str()));
         let mut tx = self.ctx.db.begin().await?;
         let entered = sequences::enter(&mut tx, people).await?;
+        for lead_id in &nurtured {
+            leads::nurture(&mut tx, lead_id, self.ctx.now_ms(), &what).await?;
+        }
         tx.commit().await?;
         if entered > 0 {
             tracing::info!(sequence = self.asset.slug(), people = entered, "people entered a sequence");

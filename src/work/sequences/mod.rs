@@ -20,7 +20,7 @@ use crate::{
         content::{Asset, Library, kinds::Sequence},
         kernel::{
             Error, Result,
-            clock::{MINUTE_MS, UtcMs},
+            clock::{DAY_MS, MINUTE_MS, UtcMs},
             id::EnrolmentId,
         },
         partner::Partner,
@@ -189,6 +189,12 @@ pub async fn take_out(ctx: &Context, id: EnrolmentId, actor: &str) -> Result<boo
 pub(super) async fn hand_over(tx: &mut Tx, lead_id: &str, now_ms: UtcMs) -> Result<u64> {
     let how = end_of(LeaveReason::InHand, "the lead was offered to the partner", now_ms);
     sequences::leave(tx, lead_id, None, &how).await
+}
+
+/// Takes a lead into those sequences again that it left when it was offered, because nobody works it any more.
+pub(super) async fn hand_back(tx: &mut Tx, lead_id: &str, now_ms: UtcMs) -> Result<u64> {
+    // Where they go on is found within a minute, by whoever follows edits; until then nothing is due.
+    sequences::come_back(tx, lead_id, LeaveReason::InHand.as_str(), now_ms, now_ms + DAY_MS).await
 }
 
 /// Ends what a person is inside because they unsubscribed: from `sequence`, or from everything.

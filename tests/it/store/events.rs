@@ -16,7 +16,7 @@ use crate::harness::{
     outbox::Scene,
 };
 
-fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Event {
+pub fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Event {
     Event {
         id: EventId::new(at_ms, random).to_string(),
         kind: kind.to_owned(),

@@ -1,18 +1,20 @@
-//! Leads, their steps, consents, offers and clocks.
+//! Leads, their steps, amounts and consents.
 
 use partnercast::{
     domain::kernel::Kind,
     store::{
         Db,
         leads::{
-            Lead, NewConsent, Offer, SlaClock, add, add_consent, add_offer, add_step, answer_offer,
-            by_address, clocks, consents, lead, lead_in, of_rep, offer, offers_of, recent, running_clocks,
-            start_clock, steps, stop_clock, update, view_offer, withdraw_consents,
+            Amount, Lead, NewConsent, active_in_nurture, add, add_amount, add_consent, add_step, amounts,
+            by_address, closed_reasons, consents, in_hand, lead, lead_in, of_rep, recent, steps, to_reopen,
+            update, withdraw_consents,
         },
+        offers::{self, Answer, Offer},
         partners,
     },
 };
 
+use super::events::event as clicked;
 use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::partner};
 
 pub fn new_lead(id: &str, email: &str) -> Lead {
@@ -37,10 +39,13 @@ pub fn new_lead(id: &str, email: &str) -> Lead {
         owner_email: None,
         created_ms: START_MS,
         updated_ms: START_MS,
+        recycled_ms: None,
+        reopen_ms: None,
+        closed_reason: String::new(),
     }
 }
 
-fn new_offer(id: &str, rep: &str, offered_ms: i64) -> Offer {
+pub fn new_offer(id: &str, rep: &str, offered_ms: i64) -> Offer {
     Offer {
         id: id.to_owned(),
         lead_id: "led_1".to_owned(),
@@ -50,10 +55,7 @@ fn new_offer(id: &str, rep: &str, offered_ms: i64) -> Offer {
         because: "next in turn".to_owned(),
         temperature: "hot".to_owned(),
         offered_ms,
-        viewed_ms: None,
-        answered_ms: None,
-        answer: None,
-        answer_reason: None,
+        ..Offer::default()
     }
 }
 
@@ -169,48 +171,9 @@ both_dbs! {
         assert_eq!(all[0].wording, consent.wording);
     }
 
-    /// A lead has one open offer; when that is answered the next may be made.
-    async fn add_offer_allows_one_open_offer(db: Db) {
-        scene(&db).await;
-        in_tx!(db, tx => add_offer(tx, &new_offer("off_1", "con_1", START_MS)));
-        let mut tx = db.begin().await.unwrap();
-        let error = add_offer(&mut tx, &new_offer("off_2", "con_2", START_MS + 1)).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Conflict, "{}", error.detail());
-        drop(tx);
-        assert!(in_tx!(db, tx => answer_offer(tx, "off_1", START_MS + 2, "rejected", Some("no budget"))));
-        in_tx!(db, tx => add_offer(tx, &new_offer("off_2", "con_2", START_MS + 3)));
-        let all: Vec<_> = offers_of(&db, "led_1").await.unwrap().into_iter().map(|offer| offer.id).collect();
-        assert_eq!(all, ["off_2", "off_1"], "newest first");
-    }
-
-    /// Viewing and answering count once, also when the link is opened again or pressed twice.
-    async fn view_and_answer_offer_once(db: Db) {
-        scene(&db).await;
-        let made = new_offer("off_1", "con_1", START_MS);
-        in_tx!(db, tx => add_offer(tx, &made));
-        assert_eq!(format!("{:?}", offer(&db, "off_1").await.unwrap().unwrap()), format!("{made:?}"));
-        assert!(in_tx!(db, tx => view_offer(tx, "off_1", START_MS + 1)));
-        assert!(!in_tx!(db, tx => view_offer(tx, "off_1", START_MS + 2)));
-        assert!(in_tx!(db, tx => answer_offer(tx, "off_1", START_MS + 3, "accepted", None)));
-        assert!(!in_tx!(db, tx => answer_offer(tx, "off_1", START_MS + 4, "rejected", Some("late"))));
-        let answered = offer(&db, "off_1").await.unwrap().unwrap();
-        assert_eq!((answered.viewed_ms, answered.answered_ms), (Some(START_MS + 1), Some(START_MS + 3)));
-        assert_eq!((answered.answer.as_deref(), answered.answer_reason), (Some("accepted"), None));
-        assert!(offer(&db, "off_9").await.unwrap().is_none());
-    }
-
-    /// An answer nobody offered is refused.
-    async fn answer_offer_wants_a_known_answer(db: Db) {
-        scene(&db).await;
-        in_tx!(db, tx => add_offer(tx, &new_offer("off_1", "con_1", START_MS)));
-        let mut tx = db.begin().await.unwrap();
-        let error = answer_offer(&mut tx, "off_1", START_MS, "perhaps", None).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Invalid, "{}", error.detail());
-    }
-
-    /// A rep sees what is open to them or theirs, by their address in whatever case, and no longer what they rejected;
-    /// a channel manager, who is no contact, does as well.
-    async fn of_rep_forgets_what_was_rejected(db: Db) {
+    /// A rep sees what is open to them or theirs, by their address in whatever case, and no longer what they rejected or
+    /// what was taken from them; a channel manager, who is no contact, does as well.
+    async fn of_rep_forgets_what_is_not_theirs(db: Db) {
         scene(&db).await;
         let (rae, manager) = ("rae@northlight.example", "zoë.ek@vendor.example");
         let offer = |id: &str, contact: Option<&str>, address: &str, at: i64| Offer {
@@ -218,39 +181,81 @@ both_dbs! {
             rep_email: address.to_owned(),
             ..new_offer(id, "con_1", START_MS + at)
         };
-        in_tx!(db, tx => add_offer(tx, &offer("off_1", Some("con_1"), "Rae@Northlight.example", 0)));
+        let taken = Answer { answer: "accepted", reason: "", because: None };
+        in_tx!(db, tx => offers::add(tx, &offer("off_1", Some("con_1"), "Rae@Northlight.example", 0)));
         assert_eq!(of_rep(&db, rae).await.unwrap().len(), 1);
         assert!(of_rep(&db, manager).await.unwrap().is_empty());
-        in_tx!(db, tx => answer_offer(tx, "off_1", START_MS, "rejected", Some("not mine")));
+        let no = Answer { answer: "rejected", reason: "misrouted", because: Some("not mine") };
+        in_tx!(db, tx => offers::answer(tx, "off_1", START_MS, no));
         assert!(of_rep(&db, rae).await.unwrap().is_empty());
-        in_tx!(db, tx => add_offer(tx, &offer("off_2", None, "ZOË.Ek@vendor.example", 1)));
-        in_tx!(db, tx => answer_offer(tx, "off_2", START_MS + 2, "accepted", None));
+        in_tx!(db, tx => offers::add(tx, &offer("off_2", None, "ZOË.Ek@vendor.example", 1)));
+        in_tx!(db, tx => offers::answer(tx, "off_2", START_MS + 2, taken));
         assert_eq!(of_rep(&db, manager).await.unwrap()[0].id, "led_1");
+        let with = in_hand(&db, "northlight").await.unwrap();
+        assert_eq!((with[0].0.id.as_str(), with[0].1.as_str()), ("led_1", "Rae"));
+        in_tx!(db, tx => offers::end(tx, "off_2", START_MS + 3, "given away"));
+        assert!(of_rep(&db, manager).await.unwrap().is_empty());
+        assert!(in_hand(&db, "northlight").await.unwrap().is_empty());
     }
 
-    /// A clock runs until it is stopped, once; the running ones are listed most urgent first.
-    async fn clocks_start_and_stop(db: Db) {
+    /// What a lead is worth is added to, never changed, and read newest first.
+    async fn add_amount_keeps_what_was_said(db: Db) {
         scene(&db).await;
-        let clock = |kind: &str, started_ms: i64, due_ms: i64| SlaClock {
-            lead_id: "led_1".to_owned(),
-            kind: kind.to_owned(),
-            started_ms,
-            due_ms,
-            stopped_ms: None,
-            owner: "Rae".to_owned(),
+        let amount = |minor_units, stage: &str| Amount {
+            at_ms: START_MS,
+            actor: "Rae".to_owned(),
+            stage: stage.to_owned(),
+            minor_units,
+            currency: "EUR".to_owned(),
+            close_date: (stage == "won").then(|| "2027-03-31".to_owned()),
         };
-        in_tx!(db, tx => start_clock(tx, &clock("accept", START_MS, START_MS + 900)));
-        in_tx!(db, tx => start_clock(tx, &clock("first_contact", START_MS + 1, START_MS + 300)));
-        let running: Vec<_> = running_clocks(&db).await.unwrap().into_iter().map(|clock| clock.kind).collect();
-        assert_eq!(running, ["first_contact", "accept"]);
-        in_tx!(db, tx => stop_clock(tx, "led_1", "accept", START_MS + 50));
-        in_tx!(db, tx => stop_clock(tx, "led_1", "accept", START_MS + 99));
-        let all: Vec<_> = clocks(&db, "led_1").await.unwrap();
-        let seen: Vec<_> = all.iter().map(|c| (c.kind.as_str(), c.stopped_ms)).collect();
-        assert_eq!(seen, [("accept", Some(START_MS + 50)), ("first_contact", None)]);
-        assert_eq!(running_clocks(&db).await.unwrap().len(), 1);
-        let mut tx = db.begin().await.unwrap();
-        let error = start_clock(&mut tx, &clock("lunch", 0, 0)).await.unwrap_err();
-        assert_eq!(error.kind(), Kind::Invalid, "{}", error.detail());
+        in_tx!(db, tx => add_amount(tx, "led_1", &amount(900_000_000_000_00, "sql")));
+        in_tx!(db, tx => add_amount(tx, "led_1", &amount(8_000_00, "won")));
+        assert_eq!(amounts(&db, "led_1").await.unwrap(), [amount(8_000_00, "won"), amount(900_000_000_000_00, "sql")]);
+        assert!(amounts(&db, "led_2").await.unwrap().is_empty());
+    }
+
+    /// A lead is found again on the day on which it is to be taken up, and why leads were closed is counted.
+    async fn to_reopen_and_closed_reasons(db: Db) {
+        let mut one = scene(&db).await;
+        assert!(to_reopen(&db, i64::MAX, 9).await.unwrap().is_empty());
+        (one.reopen_ms, one.recycled_ms, one.closed_reason) = (Some(START_MS + 9), Some(START_MS), "timing".to_owned());
+        in_tx!(db, tx => update(tx, &one, START_MS, "new"));
+        assert!(to_reopen(&db, START_MS + 8, 9).await.unwrap().is_empty());
+        let due = to_reopen(&db, START_MS + 9, 9).await.unwrap();
+        assert_eq!((due.len(), due[0].recycled_ms, due[0].closed_reason.as_str()), (1, Some(START_MS), "timing"));
+        assert_eq!(closed_reasons(&db, "northlight", START_MS - 1).await.unwrap(), [("timing".to_owned(), 1)]);
+        assert!(closed_reasons(&db, "northlight", START_MS).await.unwrap().is_empty());
+        assert!(closed_reasons(&db, "thornbury", 0).await.unwrap().is_empty());
+    }
+
+    /// Who did something lately and is in nurture is found, in pages; machines and leads in hand are not.
+    async fn active_in_nurture_finds_people(db: Db) {
+        scene(&db).await;
+        for (id, stage) in [("led_2", "nurturing"), ("led_3", "recycled"), ("led_4", "sal"), ("led_5", "inquiry")] {
+            let lead = Lead { stage: stage.to_owned(), ..new_lead(id, &format!("{id}@customer.example")) };
+            in_tx!(db, tx => add(tx, &lead));
+        }
+        let random = SeededRandom::new(5);
+        let event = |lead: &str, at_ms, human| partnercast::store::events::Event {
+            lead_id: Some(lead.to_owned()),
+            ..clicked(&random, START_MS + at_ms, "click", human)
+        };
+        let all = vec![
+            event("led_2", 1, true),
+            event("led_3", 2, true),
+            event("led_4", 2, true),
+            event("led_5", 2, false),
+            event("led_2", 3, true),
+        ];
+        in_tx!(db, tx => partnercast::store::events::insert(tx, all));
+        let found = async |from, to, after: &str| -> Vec<String> {
+            let page = active_in_nurture(&db, START_MS + from, START_MS + to, after, 9).await.unwrap();
+            page.into_iter().map(|lead| lead.id).collect()
+        };
+        assert_eq!(found(0, 9, "").await, ["led_2", "led_3"]);
+        assert_eq!(found(0, 9, "led_2").await, ["led_3"]);
+        assert_eq!(found(2, 3, "").await, ["led_3"]);
+        assert!(found(4, 9, "").await.is_empty());
     }
 }

@@ -167,11 +167,13 @@ both_dbs! {
              asset, origin, created_ms, updated_ms)
              VALUES ('led_1', 'northlight', 'a@b.example', 'a@b.example', 'A', 'B', 'en', 'offered', 1, 'A', '', '', '', 1, 1)", vec![]).await;
         for (kind, due_ms) in [("accept", 100), ("next_step", 300)] {
+            execute(&db, "UPDATE sla_clock SET stopped_ms = 90, stopped_because = 'overdue'", vec![]).await;
             execute(&db, "INSERT INTO sla_clock (lead_id, kind, started_ms, due_ms, owner) VALUES ('led_1', $1, 0, $2, 'Dana')",
                 values![kind, due_ms]).await;
         }
         let told = clocks(&db, Some("northlight"), 0, 9).await.unwrap();
         assert_eq!(told.iter().map(|it| it.kind.as_str()).collect::<Vec<_>>(), ["next_step", "accept"]);
+        assert_eq!((told[1].stopped_ms, told[1].stopped_because.as_str()), (Some(90), "overdue"));
         assert!(clocks(&db, Some("thornbury"), 0, 9).await.unwrap().is_empty());
         assert_eq!(clocks(&db, None, 100, 9).await.unwrap().len(), 1);
     }

@@ -7,8 +7,9 @@ use partnercast::store::{
     leads::{NewConsent, add, add_consent, withdraw_consents},
     partners::{contact, import, new_contacts},
     sequences::{
-        Done, End, Enrolment, Move, NewEnrolment, add_step, clicked, close, due, end, enrolment, enter,
-        go_on, has_consent, hold_lead, leads_outside, leave, of_person, outdated, steps, stored, taken,
+        Done, End, Enrolment, Move, NewEnrolment, add_step, clicked, close, come_back, due, end, enrolment,
+        enter, go_on, has_consent, hold_lead, leads_outside, leave, of_person, outdated, steps, stored,
+        taken,
     },
 };
 
@@ -123,6 +124,12 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => leave(tx, "led_1", Some("s"), &LEFT)), 1);
         assert_eq!(in_tx!(db, tx => leave(tx, "led_1", None, &LEFT)), 1, "the other one");
         assert_eq!(in_tx!(db, tx => leave(tx, "led_1", None, &LEFT)), 0);
+        assert_eq!(in_tx!(db, tx => come_back(tx, "led_1", "in_hand", START_MS, START_MS + 7)), 0, "for another reason");
+        assert_eq!(in_tx!(db, tx => come_back(tx, "led_1", LEFT.reason, START_MS + 3, START_MS + 7)), 2);
+        let back = enrolment(&db, "enr_t").await.unwrap().unwrap();
+        assert_eq!((back.state.as_str(), back.waiting, back.from_ms, back.due_ms), ("inside", None, START_MS + 3, START_MS + 7));
+        assert_eq!(outdated(&db, "t", "plan1", START_MS + 99, 10).await.unwrap().len(), 1, "where they go on is found anew");
+        assert_eq!(in_tx!(db, tx => leave(tx, "led_1", None, &LEFT)), 2);
         assert_eq!(in_tx!(db, tx => close(tx, "s", &LEFT, 1)), 1);
         assert_eq!(in_tx!(db, tx => close(tx, "s", &LEFT, 10)), 1);
         assert!(busy(&db).await.unwrap().is_empty());
@@ -185,7 +192,7 @@ both_dbs! {
     /// Leads enter by stage and consent, which they can take back; a held lead tells its stage.
     async fn leads_need_the_consent(db: Db) {
         scene(&db).await;
-        execute(&db, "UPDATE lead SET stage = 'recycled'", values![]).await;
+        execute(&db, "UPDATE lead SET stage = 'recycled', recycled_ms = 1", values![]).await;
         let outside = async |purpose: &'static str, stage: &'static str, after: &'static str| {
             leads_outside(&db, "s", [stage, "", ""], purpose, after, 10).await.unwrap().len()
         };

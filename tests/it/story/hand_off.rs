@@ -11,11 +11,12 @@ use partnercast::{
         lead::RejectReason,
         partner::Partner,
     },
-    store::{events, leads, partners},
+    store::{events, lead_clocks, leads, offers, partners},
     work::{
         desk, documents,
         forms::{self, FormKind, Opening, Refused, Submission},
-        handoff, lead_card, scoring, signin,
+        handoff::{self, By},
+        lead_card, scoring, signin,
         tokens::offer_of,
         track::{self, OnPage, Visitor},
     },
@@ -121,14 +122,14 @@ both_dbs! {
         let text = offer_mail.text.unwrap();
         assert!(!text.contains("Ada") && !text.contains("Harbor Clinic"), "no personal data in the mail");
         let token = text.split("/o/").nth(1).unwrap().split_whitespace().next().unwrap().trim_end_matches('>').to_owned();
-        let offer = offer_of(&rig.ctx.keys, &token).unwrap();
+        let (offer, _) = offer_of(&rig.ctx.keys, &token).unwrap();
 
         let points = lead_card::card(&rig.ctx, &lead.id).await.unwrap().standing.score.points;
         let listed = scoring::recent(&rig.ctx, Some("northlight")).await.unwrap().remove(0);
         assert_eq!((listed.0.id.as_str(), listed.1.score.points), (lead.id.as_str(), points));
         assert!(text.contains(&format!("{points} / ")), "the mail says the same as card and list: {text}");
 
-        let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
+        let running = lead_clocks::running(&rig.ctx.db).await.unwrap();
         assert_eq!(running.len(), 1);
         assert_eq!((running[0].kind.as_str(), running[0].owner.as_str()), ("accept", "Luis Ortega"));
         rig.clock.advance(11 * MINUTE_MS);
@@ -142,7 +143,7 @@ both_dbs! {
         handoff::accept(&rig.ctx, offer).await.unwrap();
         let again = handoff::accept(&rig.ctx, offer).await.unwrap_err();
         assert_eq!(again.kind(), Kind::Conflict);
-        let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
+        let running = lead_clocks::running(&rig.ctx.db).await.unwrap();
         assert_eq!(running.len(), 1, "one clock stopped, the next one runs");
         assert_eq!(running[0].kind, "first_contact");
         let lead = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
@@ -150,9 +151,8 @@ both_dbs! {
 
         let offer = handoff::load_offer(&rig.ctx, offer).await.unwrap();
         let rep = desk::rep(&rig.ctx, &offer.rep_email).await.unwrap().unwrap();
-        let lead_id = LeadId::parse(&lead.id).unwrap();
-        handoff::contacted(&rig.ctx, lead_id, &rep, "call on Thursday").await.unwrap();
-        let running = leads::running_clocks(&rig.ctx.db).await.unwrap();
+        handoff::contacted(&rig.ctx, &lead.id, By::Rep(&rep), "call on Thursday").await.unwrap();
+        let running = lead_clocks::running(&rig.ctx.db).await.unwrap();
         assert_eq!(running[0].kind, "next_step");
         let steps = leads::steps(&rig.ctx.db, &lead.id).await.unwrap();
         let stages: Vec<&str> = steps.iter().map(|step| step.stage.as_str()).collect();
@@ -169,15 +169,15 @@ both_dbs! {
         let submitted = forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
         assert!(submitted.qualified);
         let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
-        let first = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
+        let first = offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
         let id = OfferId::parse(&first.id).unwrap();
         handoff::reject(&rig.ctx, id, RejectReason::NoCapacity, "on leave").await.unwrap();
-        let offers = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap();
+        let offers = offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap();
         assert_eq!(offers.len(), 2);
         let open: Vec<_> = offers.iter().filter(|offer| offer.answer.is_none()).collect();
         assert_eq!(open.len(), 1, "a lead has one owner at a time");
         assert_ne!(open[0].rep_email, first.rep_email);
-        assert_eq!(leads::running_clocks(&rig.ctx.db).await.unwrap().len(), 1);
+        assert_eq!(lead_clocks::running(&rig.ctx.db).await.unwrap().len(), 1);
         let lead = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
         assert_eq!(lead.stage, "offered");
     }
@@ -191,7 +191,7 @@ both_dbs! {
         ask().await.unwrap();
         let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
         let open = async || {
-            let offers = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap();
+            let offers = offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap();
             offers.into_iter().find(|offer| offer.answer.is_none())
         };
         // Something that was done after the form.
@@ -229,7 +229,7 @@ both_dbs! {
 
         let id = OfferId::parse(&offer.id).unwrap();
         handoff::reject(&rig.ctx, id, RejectReason::MissesRule, "").await.unwrap();
-        assert!(open().await.is_none() && leads::running_clocks(&rig.ctx.db).await.unwrap().is_empty());
+        assert!(open().await.is_none() && lead_clocks::running(&rig.ctx.db).await.unwrap().is_empty());
         let back = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
         assert_eq!(back.stage, "recycled");
         assert!(leads::of_rep(&rig.ctx.db, &manager.key).await.unwrap().is_empty());
@@ -238,7 +238,7 @@ both_dbs! {
         ask().await.unwrap();
         let again = open().await.expect("whoever asks again is not left alone");
         handoff::accept(&rig.ctx, OfferId::parse(&again.id).unwrap()).await.unwrap();
-        handoff::contacted(&rig.ctx, LeadId::parse(&lead.id).unwrap(), &manager, "").await.unwrap();
+        handoff::contacted(&rig.ctx, &lead.id, By::Rep(&manager), "").await.unwrap();
         rig.drain().await;
         rig.assert_nothing_left().await;
     }
@@ -290,7 +290,7 @@ both_dbs! {
         forms::submit(&rig.ctx, shouting, &person()).await.unwrap();
         let all = leads::recent(&rig.ctx.db, None).await.unwrap();
         assert_eq!(all.len(), 1);
-        assert_eq!(leads::offers_of(&rig.ctx.db, &all[0].id).await.unwrap().len(), 1);
+        assert_eq!(offers::of_lead(&rig.ctx.db, &all[0].id).await.unwrap().len(), 1);
     }
 
     /// A scanner that follows three links at once, or too soon, is kept as evidence and counts for nothing.

@@ -20,6 +20,7 @@ mod hand_off;
 mod hello;
 mod issue;
 mod languages;
+mod lead_work;
 mod letters;
 mod metrics;
 mod migrate;

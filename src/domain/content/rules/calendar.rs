@@ -8,6 +8,7 @@
 //! from = 2027-12-20                  # or one day: `date = 2027-05-17`
 //! to = 2028-01-02
 //! every_year = true                  # from then on
+//! clocks = false                     # the clocks of leads run on; without it nobody works on these days
 //! regions = ["emea"]                 # or partners = ["northlight"]; without either: everywhere
 //!
 //! [[blackout]]
@@ -87,6 +88,8 @@ pub struct Blackout {
     pub days: Vec<Stretch>,
     /// The calendar that names them: its path in the content folder.
     pub calendar: Option<Reference>,
+    /// Whether the clocks of leads stop on these days, because nobody works.
+    pub stops_clocks: bool,
     /// Where it stands.
     pub place: Place,
 }
@@ -169,6 +172,7 @@ impl Blackout {
         let calendar = keys.get("calendar");
         let every_year = keys.get("every_year");
         let every_year = every_year.map(|v| (v.place(), v.flag(f).unwrap_or_default()));
+        let stops_clocks = keys.get("clocks").and_then(|v| v.flag(f)).unwrap_or(true);
         keys.finish(f);
         let (days, calendar) = match (date, from, to, calendar) {
             (Some(date), None, None, None) => (date.date(f).map(|date| (date, date, place)), None),
@@ -196,7 +200,7 @@ impl Blackout {
             None if calendar.is_some() => Vec::new(),
             None => return None,
         };
-        Some(Self { name: name?, whose, days, calendar, place })
+        Some(Self { name: name?, whose, days, calendar, stops_clocks, place })
     }
 }
 
@@ -341,7 +345,7 @@ impl CalendarRules {
     }
 }
 
-fn entries(key: &'static str, keys: &mut Keys, f: &mut Findings<'_>) -> Vec<Found> {
+pub(super) fn entries(key: &'static str, keys: &mut Keys, f: &mut Findings<'_>) -> Vec<Found> {
     let Some(found) = keys.get(key) else { return Vec::new() };
     let place = found.place();
     let mut entries = found.list(f);

@@ -1,10 +1,11 @@
-//! What calendar.toml, frequency.toml and messages.toml may say.
+//! What calendar.toml, frequency.toml, messages.toml and routing.toml may say.
 
 use super::{
     super::guide::{KeyGuide, may, needed, table},
     calendar::CALENDAR,
     frequency::FREQUENCY,
     messages::{MESSAGES, TOUCHES_MAX},
+    routing::ROUTING,
 };
 
 const WHOSE: [KeyGuide; 2] = [
@@ -17,12 +18,17 @@ const WHOSE: [KeyGuide; 2] = [
 ];
 
 /// The keys of a `[[blackout]]`.
-const BLACKOUT: [KeyGuide; 8] = [
+const BLACKOUT: [KeyGuide; 9] = [
     needed("name", "one line, up to 80 characters", "What people are told; no two have the same."),
     may("date", "a date, 2027-05-17", "One day."),
     may("from", "a date", "The first day; with `to`, in place of `date`."),
     may("to", "a date", "The last day, at most 366 days in all."),
     may("every_year", "true or false", "Whether these days come every year from then on."),
+    may(
+        "clocks",
+        "true or false",
+        "Whether the clocks of leads run on these days; left out, they stop, because nobody works.",
+    ),
     may(
         "calendar",
         "a path, `rules/norway.ics`",
@@ -69,6 +75,64 @@ to = \"Mon 08:00\"
 name = \"Night\"
 from = \"20:00\"
 to = \"07:00\"
+";
+
+/// The keys of routing.toml.
+const ROUTING_KEYS: [KeyGuide; 6] = [
+    needed("version", "a number", "Raised with every change."),
+    needed(
+        "business_hours",
+        "a table: `days`, `start`, `end`",
+        "When the clocks run, by the clock of whoever has the lead.",
+    ),
+    may(
+        "business_hours_of",
+        "tables: `partners` or `regions`, and `days`, `start`, `end`",
+        "When they run for some; the first that fits.",
+    ),
+    needed(
+        "clock",
+        "two tables, `hot` and `standard`: `accept_minutes`, `first_contact_minutes`, `next_step_minutes`",
+        "How long each clock runs, in minutes of business hours: hot for who asked to talk, standard for who reached the score.",
+    ),
+    may(
+        "people",
+        "a table: `order` (pinned, round_robin), `leads_max` (1 to 10,000)",
+        "Who of the partner's people is asked first, and how many leads one may have in hand.",
+    ),
+    may(
+        "escalation",
+        "a table: `sponsor`, an address of vendor.toml",
+        "Whom a clock is told to last: what stays late after as long again, and what the channel manager is late with.",
+    ),
+];
+
+const DESK: &str = "version = 1
+
+[business_hours]
+days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]
+start = \"09:00\"
+end = \"17:00\"
+
+[[business_hours_of]]
+regions = [\"apac\"]
+days = [\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"]
+start = \"09:00\"
+end = \"18:00\"
+
+[people]
+order = \"round_robin\"
+leads_max = 20
+
+[clock.hot]
+accept_minutes = 60
+first_contact_minutes = 240
+next_step_minutes = 2400
+
+[clock.standard]
+accept_minutes = 480
+first_contact_minutes = 480
+next_step_minutes = 2400
 ";
 
 /// The keys of a `[[limit]]`.
@@ -139,6 +203,18 @@ pub fn messages_reference() -> String {
     )
 }
 
+/// The reference page of routing.toml in Markdown.
+pub fn routing_reference() -> String {
+    format!(
+        "# routing\n\nTOML, in `{ROUTING}`: who is asked to take a lead, and the clocks that run then. Required keys are marked \
+         *.\n\nAt a half and at four fifths of a clock whoever has the lead is reminded. At its end a lead that nobody took, or \
+         reached, is taken back and offered to the next; a next step that is late stays where it is, and the channel manager is \
+         told, after as long again the sponsor. Holidays are the blackouts of `{CALENDAR}`.\n\n{}\nAn \
+         example:\n\n```toml\n{DESK}```\n",
+        table(&ROUTING_KEYS)
+    )
+}
+
 /// The reference page of calendar.toml in Markdown.
 pub fn calendar_reference() -> String {
     format!(
@@ -180,6 +256,16 @@ mod tests {
             assert_eq!(known_sorted, guided, "{told}");
         }
     }
+    #[test]
+    fn the_guide_of_routing_tells_of_every_key_and_its_example_is_right() {
+        assert_eq!(found_in(ROUTING, DESK), [] as [String; 0]);
+        let said = found_in(ROUTING, &format!("zzzzzzzzzzzz = 1\n{DESK}"));
+        let told = said.iter().find(|text| text.contains("zzzz")).unwrap();
+        for guide in &ROUTING_KEYS {
+            assert!(told.contains(guide.key), "{}: {told}", guide.key);
+        }
+    }
+
     #[test]
     fn the_example_of_messages_is_right_but_for_who_tells_them() {
         let said = found_in(MESSAGES, HOUSE);

@@ -9,7 +9,7 @@ pub(super) mod ics;
 pub mod messages;
 mod quiet;
 mod recurrence;
-mod routing;
+pub mod routing;
 mod scoring;
 
 use super::{finding::Findings, keys::Found};

@@ -1,14 +1,44 @@
-//! routing.toml: business hours, and the clocks of leads that run in them.
+//! routing.toml: who is asked to take a lead, business hours, and the clocks of leads that run in them.
+//!
+//! ```toml
+//! version = 2
+//!
+//! [business_hours]                   # of everybody
+//! days = ["mon", "tue", "wed", "thu", "fri"]
+//! start = "09:00"
+//! end = "17:00"
+//!
+//! [[business_hours_of]]              # of some; the first that fits
+//! partners = ["dune-gate"]           # or regions = ["apac"]
+//! days = ["sun", "mon", "tue", "wed", "thu"]
+//! start = "08:00"
+//! end = "16:00"
+//!
+//! [people]                           # who at the partner is asked
+//! order = "pinned"                   # or "round_robin"
+//! leads_max = 20                     # whoever has so many in hand is not asked
+//!
+//! [escalation]
+//! sponsor = "ingrid.solheim@brackenfold.example"
+//! ```
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
 
 use super::{
     super::{
-        finding::{Findings, codes},
-        keys::{Found, Keys},
+        asset::words,
+        finding::{Findings, Place, codes},
+        keys::{Found, Keys, Reference},
     },
+    calendar::{Whose, entries},
     whole,
 };
+use crate::domain::{kernel::EmailAddress, partner::Region};
+
+/// The file.
+pub const ROUTING: &str = "rules/routing.toml";
+/// Most leads that one person may have in hand.
+const LEADS_MAX: u32 = 10_000;
 
 /// Longest clock, in business minutes: a quarter of eight-hour days.
 const CLOCK_MINUTES_MAX: u32 = 90 * 8 * 60;
@@ -20,8 +50,14 @@ const BUSINESS_DAY_MIN: TimeDelta = TimeDelta::hours(1);
 pub struct Routing {
     /// Raised with every change.
     pub version: u32,
-    /// When the clocks run, in the partner's zone.
+    /// When the clocks run, in the receiver's zone, where nothing else is said.
     pub business_hours: BusinessHours,
+    /// When they run for some; the first that fits counts.
+    pub business_hours_of: Vec<HoursOf>,
+    /// Who at the partner is asked.
+    pub people: People,
+    /// Whom a clock that ran out is told to last: somebody at the vendor above the channel managers.
+    pub sponsor: Option<(EmailAddress, Place)>,
     /// The clock for somebody who raised a hand.
     pub hot: LeadClock,
     /// The clock for all others.
@@ -38,6 +74,40 @@ pub struct BusinessHours {
     pub start: NaiveTime,
     /// Until; an hour after `start` at least.
     pub end: NaiveTime,
+}
+
+words! {
+    /// Who of a partner's people is asked first to take a lead.
+    Order {
+        /// The lead contact, then who sells, then who decides.
+        Pinned "pinned",
+        /// Of those who sell, and the lead contact, whoever was asked longest ago.
+        RoundRobin "round_robin",
+    }
+}
+
+/// Who at the partner is asked to take a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct People {
+    /// Who comes first.
+    pub order: Order,
+    /// Leads that one person may have in hand; whoever has so many is not asked. 1 to 10,000; nothing for no limit.
+    pub leads_max: Option<u32>,
+}
+
+impl Default for People {
+    fn default() -> Self {
+        Self { order: Order::Pinned, leads_max: None }
+    }
+}
+
+/// When some people work.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HoursOf {
+    /// Whose receivers.
+    pub whose: Whose,
+    /// When they work.
+    pub hours: BusinessHours,
 }
 
 /// How much time a rep has, in minutes of business hours; each 1 to 43,200.
@@ -62,9 +132,31 @@ pub(super) const DAYS: &[(&str, Weekday)] = &[
 ];
 
 impl Routing {
+    /// When receivers at the partner with this slug, in `region`, work.
+    pub fn hours_for(&self, partner: &str, region: Region) -> &BusinessHours {
+        let theirs = self.business_hours_of.iter().find(|of| of.whose.holds_for(partner, region));
+        theirs.map_or(&self.business_hours, |of| &of.hours)
+    }
+
+    /// All partners that it names, with their places.
+    pub fn partners(&self) -> impl Iterator<Item = &Reference> {
+        self.business_hours_of.iter().flat_map(|of| &of.whose.partners)
+    }
+
     pub(in super::super) fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Option<Self> {
         let version = keys.need("version", f).and_then(|v| v.count(1, f));
         let hours = keys.need("business_hours", f).and_then(|v| business_hours(v, f));
+        let of = entries("business_hours_of", &mut keys, f);
+        let business_hours_of = of.into_iter().filter_map(|v| HoursOf::parse(v, f)).collect();
+        let people = keys.get("people").and_then(|v| v.map(f)).map(|keys| People::parse(keys, f));
+        let sponsor = keys.get("escalation").and_then(|v| v.map(f)).and_then(|mut keys| {
+            let sponsor = keys.need("sponsor", f).and_then(|v| {
+                let place = v.place();
+                v.email(f).map(|email| (email, place))
+            });
+            keys.finish(f);
+            sponsor
+        });
         let clocks = keys.need("clock", f).and_then(|v| v.map(f)).and_then(|mut keys| {
             let hot = keys.need("hot", f).and_then(|v| lead_clock(v, f));
             let standard = keys.need("standard", f).and_then(|v| lead_clock(v, f));
@@ -73,14 +165,48 @@ impl Routing {
         });
         keys.finish(f);
         let (hot, standard) = clocks?;
-        Some(Self { version: version?, business_hours: hours?, hot, standard })
+        Some(Self {
+            version: version?,
+            business_hours: hours?,
+            business_hours_of,
+            people: people.unwrap_or_default(),
+            sponsor,
+            hot,
+            standard,
+        })
+    }
+}
+
+impl HoursOf {
+    fn parse(found: Found, f: &mut Findings<'_>) -> Option<Self> {
+        let key = found.key().to_owned();
+        let mut keys = found.map(f)?;
+        let place = keys.place();
+        let whose = Whose::parse(&mut keys, f);
+        if whose.is_everybody() {
+            let fix = "name `regions` or `partners`; the hours of everybody are `[business_hours]`";
+            f.add(codes::MISSING_KEY, place, format!("`{key}` does not say whose hours these are"), fix);
+        }
+        Some(Self { whose, hours: hours(&key, keys, f)? })
+    }
+}
+
+impl People {
+    fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Self {
+        let order = keys.get("order").and_then(|v| v.choice(Order::WORDS, f));
+        let leads_max = keys.get("leads_max").and_then(|v| whole(v, 1, LEADS_MAX, f));
+        keys.finish(f);
+        Self { order: order.unwrap_or(Order::Pinned), leads_max }
     }
 }
 
 /// Days, and the hours of each.
 pub(in super::super) fn business_hours(found: Found, f: &mut Findings<'_>) -> Option<BusinessHours> {
     let key = found.key().to_owned();
-    let mut keys = found.map(f)?;
+    hours(&key, found.map(f)?, f)
+}
+
+fn hours(key: &str, mut keys: Keys, f: &mut Findings<'_>) -> Option<BusinessHours> {
     let days = keys.need("days", f).map(|v| v.choices(DAYS, f));
     let start = keys.need("start", f).and_then(|v| v.time(f));
     let end = keys.need("end", f).and_then(|v| v.time(f));

@@ -206,7 +206,14 @@ fn any_rules(dice: &SeededRandom) -> (CalendarRules, Option<BusinessHours>) {
     let blackouts = (0..below(dice, 5)).map(|at| {
         let from = first + Days::new(below(dice, 60));
         let days = vec![Stretch { first: from, last: from + Days::new(below(dice, 9)), title: None }];
-        Blackout { name: format!("B{at}"), whose: whose(dice), days, calendar: None, place: Place::START }
+        Blackout {
+            name: format!("B{at}"),
+            whose: whose(dice),
+            days,
+            calendar: None,
+            stops_clocks: true,
+            place: Place::START,
+        }
     });
     let blackouts = blackouts.collect();
     let quiet = (0..below(dice, 4)).map(|at| {

@@ -1,0 +1,154 @@
+//! What somebody may do with a lead, by its stage and by who they are.
+
+use serde::Serialize;
+
+use crate::{
+    domain::{
+        kernel::clock::utc,
+        lead::{DisqualifyReason, LeadStage, RejectReason},
+    },
+    store::{leads::Amount, offers::Offer},
+    web::view::Choice,
+    work::{desk::Rep, lead_card::Card},
+};
+
+/// What may be done; each is where its form leads.
+#[derive(Debug, Default, Serialize)]
+pub struct Actions {
+    /// Take the offer.
+    pub accept: Option<String>,
+    /// Let it pass.
+    pub reject: Option<String>,
+    /// Ask for more time.
+    pub more_time: Option<String>,
+    /// Record the first contact.
+    pub contacted: Option<String>,
+    /// Say that sales confirms it.
+    pub sql: Option<String>,
+    /// Say that the deal is registered.
+    pub deal: Option<String>,
+    /// Say that it was won.
+    pub won: Option<String>,
+    /// Say that it was lost.
+    pub lost: Option<String>,
+    /// Close it after contact, or send it back to nurture.
+    pub close: Option<String>,
+    /// Write something down.
+    pub note: Option<String>,
+    /// Give it to somebody else.
+    pub give: Option<String>,
+    /// To whom.
+    pub people: Vec<Choice>,
+    /// Why one may reject.
+    pub reject_reasons: Vec<Choice>,
+    /// Why one may close.
+    pub close_reasons: Vec<Choice>,
+    /// What was said of its value last.
+    pub amount: Option<Said>,
+    /// The earliest day that can be named.
+    pub tomorrow: String,
+}
+
+/// What was said of a lead's value.
+#[derive(Debug, Clone, Serialize)]
+pub struct Said {
+    /// The sum, as it is typed.
+    pub value: String,
+    /// The currency's code.
+    pub currency: String,
+    /// The day.
+    pub close_date: String,
+}
+
+impl Said {
+    /// The form of what was stored.
+    pub fn of(amount: &Amount) -> Option<Self> {
+        let stored = crate::domain::lead::Amount::stored(amount.minor_units, &amount.currency).ok()?;
+        Some(Self {
+            value: stored.number(),
+            currency: amount.currency.clone(),
+            close_date: amount.close_date.clone().unwrap_or_default(),
+        })
+    }
+}
+
+/// What `rep` may do with the lead of `card`; `token` is that of the offer's link, where the page has one.
+pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
+    let Some(stage) = LeadStage::parse(&card.lead.stage) else { return Actions::default() };
+    let live = card.offers.iter().find(|offer| offer.is_live());
+    let is_theirs = live.is_some_and(|offer| rep.is_at(&offer.rep_email));
+    let manages = rep.looks_after(&card.partner);
+    let works = live.is_some_and(Offer::holds) && (is_theirs || manages);
+    let at = |what: &str| format!("/desk/leads/{}/{what}", card.lead.id);
+    let when = |yes: bool, what: &str| yes.then(|| at(what));
+    let may_answer = stage == LeadStage::Offered && is_theirs;
+    let answer = |what: &str| token.filter(|_| may_answer).map(|token| format!("/o/{token}/{what}"));
+    let runs = card.clocks.iter().find(|clock| clock.stopped_ms.is_none());
+    let has_time = runs.is_some_and(|clock| clock.first_due_ms.is_none() && clock.due_ms > now_ms);
+    let is_won_next = matches!(stage, LeadStage::Sql | LeadStage::DealRegistered);
+    Actions {
+        accept: answer("accept"),
+        reject: answer("reject"),
+        more_time: when((is_theirs || manages) && has_time, "more-time"),
+        contacted: when(works && stage == LeadStage::Sal, "contacted"),
+        sql: when(works && stage == LeadStage::Contacted, "sql"),
+        deal: when(works && stage == LeadStage::Sql, "deal"),
+        won: when(works && is_won_next, "won"),
+        lost: when(works && is_won_next, "lost"),
+        close: when(works && matches!(stage, LeadStage::Sal | LeadStage::Contacted), "close"),
+        note: when(works, "note"),
+        give: when(manages && !stage.is_terminal(), "give"),
+        people: if manages { people(card, live) } else { Vec::new() },
+        reject_reasons: RejectReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
+        close_reasons: DisqualifyReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
+        amount: card.amounts.first().and_then(Said::of),
+        tomorrow: (utc(now_ms).with_timezone(&card.partner.zone).date_naive() + chrono::Days::new(1))
+            .to_string(),
+    }
+}
+
+/// Whom the lead may be given to: the partner's people and its channel manager, but for who has it.
+fn people(card: &Card, live: Option<&Offer>) -> Vec<Choice> {
+    let manager = (&card.partner.channel_manager_email, "the channel manager");
+    let theirs = card.people.iter().map(|contact| {
+        let roles = contact.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
+        Choice::new(contact.email.as_str(), &format!("{}, {roles}", contact.name))
+    });
+    let has_it = |address: &str| live.is_some_and(|offer| offer.rep_email.eq_ignore_ascii_case(address));
+    theirs
+        .chain([Choice::new(manager.0, &format!("{}, {}", manager.0, manager.1))])
+        .filter(|choice| !has_it(&choice.value))
+        .collect()
+}
+
+#[cfg(test)]
+impl Actions {
+    /// All there are, as no lead has them at once.
+    pub fn sample() -> Self {
+        let here = || Some("#".to_owned());
+        let choices =
+            |words: &[(&str, &str)]| words.iter().map(|(value, label)| Choice::new(value, label)).collect();
+        Self {
+            accept: here(),
+            reject: here(),
+            more_time: here(),
+            contacted: here(),
+            sql: here(),
+            deal: here(),
+            won: here(),
+            lost: here(),
+            close: here(),
+            note: here(),
+            give: here(),
+            people: choices(&[("kara.boyd@northlight.example", "Kara Boyd, marketing")]),
+            reject_reasons: choices(&[("misrouted", "Not ours")]),
+            close_reasons: choices(&[("timing", "Not now"), ("no_fit", "Not a fit")]),
+            amount: Some(Said {
+                value: "12500.00".into(),
+                currency: "USD".into(),
+                close_date: "2027-03-31".into(),
+            }),
+            tomorrow: "2027-01-13".into(),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! How a rep answers an offer: they look, take it, let it pass, or ask for more time.
+
+use super::{
+    super::context::Context, By, Offering, add_step, advance, asset_title, heat_of, lead_and_partner,
+    lead_in, prepare, stage_of, start_clock, working, zone_of,
+};
+use crate::{
+    domain::{
+        kernel::{Error, Result, clock::UtcMs, id::OfferId, text},
+        lead::{LeadStage, RejectReason, SlaKind, clock},
+    },
+    store::{
+        Tx, audit,
+        lead_clocks::{self, SlaClock},
+        leads::Lead,
+        offers::{self, Answer, Offer},
+        sql,
+    },
+};
+
+/// Records that the rep opened the card.
+///
+/// # Errors
+/// `NotFound` for an offer that is not there.
+pub async fn view(ctx: &Context, id: OfferId) -> Result<Offer> {
+    let offer = load_offer(ctx, id).await?;
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    if offers::view(&mut tx, &offer.id, now_ms).await? {
+        let lead = lead_in(&mut tx, &offer.lead_id).await?;
+        add_step(ctx, &mut tx, &lead, &offer.rep_name, "opened the lead card").await?;
+    }
+    tx.commit().await?;
+    Ok(offer)
+}
+
+/// One offer.
+///
+/// # Errors
+/// `NotFound` for an offer that is not there.
+pub async fn load_offer(ctx: &Context, id: OfferId) -> Result<Offer> {
+    offers::offer(&ctx.db, &id.to_string()).await?.ok_or_else(|| Error::not_found("this offer"))
+}
+
+/// The rep takes the lead: they are its owner, the acceptance clock stops, the one to the first contact starts.
+///
+/// # Errors
+/// `Conflict` if the offer was answered before, or taken back.
+pub async fn accept(ctx: &Context, id: OfferId) -> Result<()> {
+    let offer = load_offer(ctx, id).await?;
+    let (_, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
+    let zone = zone_of(ctx, &offer, &partner).await?;
+    let (mut tx, mut lead) =
+        answer(ctx, &offer, Answer { answer: "accepted", reason: "", because: None }).await?;
+    lead.owner_name = Some(offer.rep_name.clone());
+    lead.owner_email = Some(offer.rep_email.clone());
+    advance(ctx, &mut tx, &mut lead, LeadStage::Sal, &offer.rep_name, "accepted the lead").await?;
+    start_clock(ctx, &mut tx, &offer, &partner, zone, SlaKind::FirstContact).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "accept", &lead.id, &offer.id)
+        .await?;
+    tx.commit().await
+}
+
+/// The rep turns the lead down before any contact. It is offered to the next person who may take it, in the same
+/// transaction; the vendor's channel manager is the last. What they turn down too goes back to nurture.
+///
+/// # Errors
+/// `Conflict` if the offer was answered before, or taken back.
+pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str) -> Result<()> {
+    let note = text::single_line("the note", note)?;
+    let why = if note.is_empty() { reason.label().to_owned() } else { format!("{}: {note}", reason.label()) };
+    let offer = load_offer(ctx, id).await?;
+    let (mut lead, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
+    let standing = super::super::scoring::assess(ctx, &lead, None).await?;
+    // What was done since the last form counts for the next rep too; why it qualified stays.
+    lead.score = i64::from(standing.score.points);
+    let title = asset_title(ctx, &lead, &partner)?;
+    let next = prepare(
+        ctx,
+        &Offering {
+            lead: &lead,
+            partner: &partner,
+            asset_title: &title,
+            because: &lead.because,
+            heat: heat_of(&offer),
+            passing: Some((&offer.rep_email, "turned this lead down before")),
+            again: None,
+        },
+    )
+    .await?;
+    let how = Answer { answer: "rejected", reason: reason.as_str(), because: Some(&why) };
+    let (mut tx, mut lead) = answer(ctx, &offer, how).await?;
+    let what = format!("turned the lead down. {why}");
+    advance(ctx, &mut tx, &mut lead, LeadStage::Rejected, &offer.rep_name, &what).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "reject", &lead.id, reason.as_str())
+        .await?;
+    if next.is_to(&offer.rep_email) {
+        // The channel manager is the last; asked once more they could only turn it down once more.
+        "everybody it was offered to turned it down".clone_into(&mut lead.because);
+        lead.recycled_ms = Some(ctx.now_ms());
+        let what = "Nobody is left to offer it to. Back to nurture until the person asks again.";
+        advance(ctx, &mut tx, &mut lead, LeadStage::Recycled, "partnercast", what).await?;
+        super::super::sequences::hand_back(&mut tx, &lead.id, ctx.now_ms()).await?;
+    } else {
+        next.store_again(ctx, &mut tx, &mut lead).await?;
+    }
+    tx.commit().await?;
+    ctx.wake.deliver.notify_one();
+    Ok(())
+}
+
+/// Whoever has the lead asks for more time: as much as the clock had, once for each clock, before it runs out.
+/// Returns when it runs out now.
+///
+/// # Errors
+/// `Denied` for somebody else, `Conflict` where no clock runs, it ran out, or had more time before.
+pub async fn ask_for_time(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Result<UtcMs> {
+    let note = text::single_line("the note", note)?;
+    let (_, partner) = lead_and_partner(ctx, lead_id).await?;
+    let library = ctx.library();
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    let lead = lead_in(&mut tx, lead_id).await?;
+    let offer = offers::live_in(&mut tx, lead_id).await?;
+    let offer = offer.ok_or_else(|| Error::conflict("this lead is with nobody now, so no clock runs"))?;
+    let is_theirs = matches!(by, By::Rep(rep) if rep.is_at(&offer.rep_email));
+    if !is_theirs && !by.manages(&partner) {
+        return Err(Error::denied("only who has the lead can ask for more time"));
+    }
+    let running = lead_clocks::running_in(&mut tx, lead_id).await?;
+    let running = running.ok_or_else(|| Error::conflict("no clock runs on this lead"))?;
+    if running.first_due_ms.is_some() {
+        return Err(Error::conflict(
+            "this clock had more time before; a second time is your channel manager's to give",
+        ));
+    }
+    if now_ms >= running.due_ms {
+        return Err(Error::conflict("this clock has run out"));
+    }
+    let zone = sql::stored("clock", "zone", lead_id, &running.zone, running.zone.parse().ok())?;
+    let working = working(&library, &offer, &partner, zone)?;
+    let minutes = u32::try_from(running.minutes).unwrap_or(0).max(1);
+    let longer = clock::SlaClock {
+        kind: kind_of(&running)?,
+        started_ms: running.started_ms,
+        due_ms: working.add_minutes(running.due_ms, minutes),
+        minutes: minutes * 2,
+    };
+    let next = longer.turns(&working, 0, now_ms).1.map_or(longer.due_ms, |turn| turn.at_ms);
+    if !lead_clocks::extend(&mut tx, &running, longer.due_ms, i64::from(longer.minutes), next).await? {
+        return Err(Error::conflict("this clock has been stopped meanwhile"));
+    }
+    let what = if note.is_empty() {
+        "asked for more time".to_owned()
+    } else {
+        format!("asked for more time: {note}")
+    };
+    add_step(ctx, &mut tx, &lead, by.name(), &what).await?;
+    tx.commit().await?;
+    Ok(longer.due_ms)
+}
+
+/// What a stored clock waits for.
+pub(super) fn kind_of(clock: &SlaClock) -> Result<SlaKind> {
+    sql::stored("clock", "kind", &clock.lead_id, &clock.kind, SlaKind::parse(&clock.kind))
+}
+
+/// Records the answer and stops the clock in a transaction that is still open, with the lead as it is in there.
+async fn answer(ctx: &Context, offer: &Offer, how: Answer<'_>) -> Result<(Tx, Lead)> {
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    if !offers::answer(&mut tx, &offer.id, now_ms, how).await? {
+        let lead = lead_in(&mut tx, &offer.lead_id).await?;
+        let stage = stage_of(&lead)?.label().to_lowercase();
+        return Err(Error::conflict(format!(
+            "this offer was answered or taken back before; the lead is \"{stage}\" now"
+        )));
+    }
+    let lead = lead_in(&mut tx, &offer.lead_id).await?;
+    lead_clocks::stop(&mut tx, &lead.id, now_ms, "").await?;
+    Ok((tx, lead))
+}

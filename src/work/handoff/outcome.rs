@@ -1,0 +1,289 @@
+//! What comes of a lead that somebody took: reached, qualified by sales, registered as a deal, won, lost, or closed after
+//! contact, which may mean back to nurture until a day.
+
+use chrono::{NaiveDate, NaiveTime};
+
+use super::{
+    super::{context::Context, sequences},
+    By, Release, add_step, advance, lead_and_partner, lead_in, release, row_of, stage_of, start_clock,
+    working, zone_of,
+};
+use crate::{
+    domain::{
+        kernel::{
+            Error, Result,
+            clock::{MINUTE_MS, UtcMs},
+            text,
+        },
+        lead::{Amount, DisqualifyReason, LeadStage, SlaKind, clock},
+        partner::Partner,
+        program::cadence::resolve,
+    },
+    store::{
+        Tx, audit, lead_clocks,
+        leads::{self, Lead},
+        offers::{self, Offer},
+    },
+};
+
+/// Longest time until a lead is taken up again, in days.
+const REOPEN_DAYS_MAX: i64 = 730;
+/// Farthest day on which a deal may be expected to close, in days.
+const CLOSE_DAYS_MAX: i64 = 3 * 366;
+
+/// What came of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Sales confirms a need, a value and a date.
+    Sql(Closing),
+    /// The partner's claim on the deal is registered.
+    DealRegistered(Option<Closing>),
+    /// Bought.
+    Won(Closing),
+    /// Did not buy.
+    Lost(DisqualifyReason),
+    /// Not a customer, or not now.
+    Disqualified {
+        /// Why.
+        reason: DisqualifyReason,
+        /// The day on which it is taken up again; for reasons that may pass.
+        again_on: Option<NaiveDate>,
+    },
+}
+
+/// What a deal is worth, and by when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closing {
+    /// The value.
+    pub amount: Amount,
+    /// The day on which it is expected to be closed, or was.
+    pub on: Option<NaiveDate>,
+}
+
+/// The owner reached the person: the clock to the first contact stops, the one to the next step starts.
+///
+/// # Errors
+/// `Denied` for somebody who may not work the lead, `Conflict` in another stage.
+pub async fn contacted(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Result<()> {
+    let work = Work::begin(ctx, lead_id, by).await?;
+    let what = said("reached the person", &text::single_line("the note", note)?);
+    work.go_on(ctx, LeadStage::Contacted, &what, None).await
+}
+
+/// Adds a note to the lead's ledger; nothing else changes.
+///
+/// # Errors
+/// `Denied` for somebody who may not work the lead, `Invalid` without words.
+pub async fn note(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Result<()> {
+    let note = text::single_line("the note", note)?;
+    if note.is_empty() {
+        return Err(Error::invalid("write a word or two to note"));
+    }
+    let work = Work::begin(ctx, lead_id, by).await?;
+    let Work { mut tx, lead, .. } = work;
+    add_step(ctx, &mut tx, &lead, by.name(), &format!("noted: {note}")).await?;
+    tx.commit().await
+}
+
+/// Records what came of a lead.
+///
+/// # Errors
+/// `Denied` for somebody who may not work the lead; `Conflict` in a stage that does not lead there, which says which one;
+/// `Invalid` for a day that cannot be.
+pub async fn record(ctx: &Context, lead_id: &str, by: By<'_>, outcome: Outcome, note: &str) -> Result<()> {
+    let note = text::single_line("the note", note)?;
+    let work = Work::begin(ctx, lead_id, by).await?;
+    let today =
+        crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&work.partner.zone).date_naive();
+    match outcome {
+        Outcome::Sql(closing) => {
+            expected(closing.on, today)?;
+            work.go_on(ctx, LeadStage::Sql, &said("confirmed the need", &note), Some(closing)).await
+        }
+        Outcome::DealRegistered(closing) => {
+            expected(closing.and_then(|it| it.on), today)?;
+            work.go_on(ctx, LeadStage::DealRegistered, &said("registered the deal", &note), closing).await
+        }
+        Outcome::Won(closing) => {
+            if closing.on.is_some_and(|on| on > today) {
+                return Err(Error::invalid("a deal cannot have been won on a day to come"));
+            }
+            work.close(ctx, LeadStage::Won, &said("won the deal", &note), Some(closing), "").await
+        }
+        Outcome::Lost(reason) => {
+            let what = said(&format!("lost the deal. {}", reason.label()), &note);
+            work.close(ctx, LeadStage::Lost, &what, None, reason.as_str()).await
+        }
+        Outcome::Disqualified { reason, again_on } => {
+            work.disqualify(ctx, reason, again_on, today, &note).await
+        }
+    }
+}
+
+/// `what: note`, or `what` alone.
+fn said(what: &str, note: &str) -> String {
+    if note.is_empty() { what.to_owned() } else { format!("{what}: {note}") }
+}
+
+fn expected(on: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
+    match on {
+        Some(on) if on < today => {
+            Err(Error::invalid(format!("{on} has passed; write the day on which it may be closed")))
+        }
+        Some(on) if (on - today).num_days() > CLOSE_DAYS_MAX => {
+            Err(Error::invalid(format!("{on} is more than three years ahead; check the year")))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// A lead in the hands of whoever may work it.
+struct Work<'a> {
+    tx: Tx,
+    lead: Lead,
+    offer: Offer,
+    partner: Partner,
+    zone: chrono_tz::Tz,
+    by: By<'a>,
+}
+
+impl<'a> Work<'a> {
+    async fn begin(ctx: &Context, lead_id: &str, by: By<'a>) -> Result<Self> {
+        let (known, partner) = lead_and_partner(ctx, lead_id).await?;
+        if !by.may_work(&known, &partner) {
+            return Err(Error::denied(
+                "only the owner of a lead, or the channel manager, can record what came of it",
+            ));
+        }
+        let mut tx = ctx.db.begin().await?;
+        let lead = lead_in(&mut tx, lead_id).await?;
+        let offer = offers::live_in(&mut tx, lead_id).await?.filter(Offer::holds);
+        let stage = stage_of(&lead)?.label().to_lowercase();
+        let offer = offer
+            .ok_or_else(|| Error::conflict(format!("this lead is \"{stage}\" now, and nobody's to work")))?;
+        let zone = zone_of(ctx, &offer, &partner).await?;
+        Ok(Self { tx, lead, offer, partner, zone, by })
+    }
+
+    /// Moves the lead on with its owner; the clock to the next step starts anew.
+    async fn go_on(
+        mut self,
+        ctx: &Context,
+        to: LeadStage,
+        what: &str,
+        closing: Option<Closing>,
+    ) -> Result<()> {
+        advance(ctx, &mut self.tx, &mut self.lead, to, self.by.name(), what).await?;
+        self.say_amount(ctx, to, closing).await?;
+        // A deal that is registered without another day keeps the one that was named before.
+        if to != LeadStage::DealRegistered || closing.is_some() {
+            lead_clocks::stop(&mut self.tx, &self.lead.id, ctx.now_ms(), "").await?;
+        }
+        match (to, closing.and_then(|it| it.on)) {
+            (LeadStage::Contacted, _) => {
+                start_clock(ctx, &mut self.tx, &self.offer, &self.partner, self.zone, SlaKind::NextStep)
+                    .await?;
+            }
+            (_, Some(on)) => self.start_clock_until(ctx, on).await?,
+            (_, None) => {}
+        }
+        self.finish(ctx, to.as_str()).await
+    }
+
+    /// A clock to the end of the day on which the deal may be closed, so that nobody forgets it.
+    async fn start_clock_until(&mut self, ctx: &Context, on: NaiveDate) -> Result<()> {
+        let library = ctx.library();
+        let working = working(&library, &self.offer, &self.partner, self.zone)?;
+        let now_ms = ctx.now_ms();
+        let due_ms = resolve(on.and_time(working.hours.end), self.zone).at_ms.max(now_ms);
+        let minutes =
+            u32::try_from(working.elapsed_ms(now_ms, due_ms) / MINUTE_MS).unwrap_or(u32::MAX).max(1);
+        let running = clock::SlaClock { kind: SlaKind::NextStep, started_ms: now_ms, due_ms, minutes };
+        lead_clocks::start(&mut self.tx, &row_of(&self.offer, &running, &working, now_ms)).await
+    }
+
+    /// Ends the work: won or lost, which nothing follows.
+    async fn close(
+        mut self,
+        ctx: &Context,
+        to: LeadStage,
+        what: &str,
+        closing: Option<Closing>,
+        reason: &str,
+    ) -> Result<()> {
+        reason.clone_into(&mut self.lead.closed_reason);
+        advance(ctx, &mut self.tx, &mut self.lead, to, self.by.name(), what).await?;
+        self.say_amount(ctx, to, closing).await?;
+        lead_clocks::stop(&mut self.tx, &self.lead.id, ctx.now_ms(), "").await?;
+        offers::end(&mut self.tx, &self.offer.id, ctx.now_ms(), to.label()).await?;
+        self.finish(ctx, to.as_str()).await
+    }
+
+    /// Closes the lead after contact; for a reason that may pass it goes back to nurture, until a day if one is named.
+    async fn disqualify(
+        mut self,
+        ctx: &Context,
+        reason: DisqualifyReason,
+        again_on: Option<NaiveDate>,
+        today: NaiveDate,
+        note: &str,
+    ) -> Result<()> {
+        let reopen_ms = self.reopen_ms(reason, again_on, today)?;
+        reason.as_str().clone_into(&mut self.lead.closed_reason);
+        let why = Release { word: "", sentence: reason.label() };
+        release(ctx, &mut self.tx, &mut self.lead, &self.offer, &why).await?;
+        let what = said(reason.label(), note);
+        advance(ctx, &mut self.tx, &mut self.lead, LeadStage::Disqualified, self.by.name(), &what).await?;
+        if reason.is_for_now() {
+            self.lead.recycled_ms = Some(ctx.now_ms());
+            self.lead.reopen_ms = reopen_ms;
+            self.lead.because = format!("back to nurture: {}", reason.label().to_lowercase());
+            let until = again_on.map_or(String::new(), |on| format!(" To be taken up again on {on}."));
+            let what = format!("Back to nurture. {}.{until}", reason.label());
+            advance(ctx, &mut self.tx, &mut self.lead, LeadStage::Recycled, "partnercast", &what).await?;
+            sequences::hand_back(&mut self.tx, &self.lead.id, ctx.now_ms()).await?;
+        }
+        self.finish(ctx, reason.as_str()).await
+    }
+
+    /// Nine in the morning of the day on which it is taken up again.
+    fn reopen_ms(
+        &self,
+        reason: DisqualifyReason,
+        again_on: Option<NaiveDate>,
+        today: NaiveDate,
+    ) -> Result<Option<UtcMs>> {
+        let Some(on) = again_on else { return Ok(None) };
+        if !reason.is_for_now() {
+            return Err(Error::invalid(format!(
+                "\"{}\" closes a lead; leave out the day, or choose a reason that may pass",
+                reason.label()
+            )));
+        }
+        let days = (on - today).num_days();
+        if days < 1 || days > REOPEN_DAYS_MAX {
+            return Err(Error::invalid(format!("{on}: choose a day from tomorrow on, within two years")));
+        }
+        let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default();
+        Ok(Some(resolve(on.and_time(nine), self.partner.zone).at_ms))
+    }
+
+    async fn say_amount(&mut self, ctx: &Context, stage: LeadStage, closing: Option<Closing>) -> Result<()> {
+        let Some(Closing { amount, on }) = closing else { return Ok(()) };
+        let amount = leads::Amount {
+            at_ms: ctx.now_ms(),
+            actor: self.by.name().to_owned(),
+            stage: stage.as_str().to_owned(),
+            minor_units: amount.minor_units,
+            currency: amount.currency.code().to_owned(),
+            close_date: on.map(|on| on.to_string()),
+        };
+        leads::add_amount(&mut self.tx, &self.lead.id, &amount).await
+    }
+
+    async fn finish(mut self, ctx: &Context, detail: &str) -> Result<()> {
+        let (now_ms, actor) = (ctx.now_ms(), self.by.name());
+        audit::record(&mut self.tx, now_ms, &*ctx.random, actor, "lead", &self.lead.id, detail).await?;
+        self.tx.commit().await
+    }
+}

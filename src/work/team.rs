@@ -1,0 +1,152 @@
+//! How leads are worked: by whom, how many were taken and how soon, and what reps say of those they did not take.
+
+use std::collections::BTreeMap;
+
+use super::{cobrand::no_content, context::Context};
+use crate::{
+    domain::{
+        kernel::{
+            Result,
+            clock::{DAY_MS, MINUTE_MS},
+        },
+        lead::{
+            DisqualifyReason, RejectReason, WorkingHours,
+            record::{Ending, Record},
+        },
+        partner::Partner,
+    },
+    store::{
+        lead_clocks::{self, SlaClock},
+        leads::{self, Lead},
+        offers::{self, Offer},
+        partners,
+    },
+};
+
+/// How far back it looks.
+pub const SINCE_MS: i64 = 90 * DAY_MS;
+/// Offers looked at of each partner.
+const OFFERS_MAX: i64 = 5_000;
+/// Leads listed of each partner.
+const LEADS_MAX: usize = 200;
+
+/// Somebody to whom leads were offered.
+#[derive(Debug, Clone, Default)]
+pub struct Rep {
+    /// Full name, as last offered to.
+    pub name: String,
+    /// Lower-cased address.
+    pub key: String,
+    /// Leads with them now.
+    pub live: u32,
+    /// How they answered.
+    pub record: Record,
+}
+
+/// A partner's people and leads.
+#[derive(Debug, Clone)]
+pub struct PartnerTeam {
+    /// The partner.
+    pub partner: Partner,
+    /// Whoever was asked, most first.
+    pub reps: Vec<Rep>,
+    /// Leads that somebody has, with the clock that runs and who has it, the most urgent first.
+    pub leads: Vec<(Lead, Option<SlaClock>, String)>,
+}
+
+/// What is known of a manager's partners.
+#[derive(Debug, Clone, Default)]
+pub struct Team {
+    /// Their partners, by name.
+    pub partners: Vec<PartnerTeam>,
+    /// All of them together.
+    pub record: Record,
+    /// Why leads were turned down, most often first.
+    pub rejected: Vec<(RejectReason, u32)>,
+    /// Why they were closed after contact, or lost, most often first.
+    pub closed: Vec<(DisqualifyReason, u32)>,
+}
+
+/// What is known of the partners that `theirs` says.
+///
+/// # Errors
+/// No routing rule yet, or those of the store.
+pub async fn team(ctx: &Context, theirs: impl Fn(&Partner) -> bool) -> Result<Team> {
+    let clocks = lead_clocks::running(&ctx.db).await?;
+    let mut team = Team::default();
+    let (mut rejected, mut closed) = (BTreeMap::new(), BTreeMap::new());
+    for partner in partners::all_partners(&ctx.db).await?.into_iter().filter(|partner| theirs(partner)) {
+        let slug = partner.slug.as_str();
+        let since_ms = ctx.now_ms() - SINCE_MS;
+        let offered = offers::since(&ctx.db, Some(slug), since_ms, OFFERS_MAX).await?;
+        for (reason, count) in leads::closed_reasons(&ctx.db, slug, since_ms).await? {
+            let Some(reason) = DisqualifyReason::parse(&reason) else { continue };
+            *closed.entry(reason).or_insert(0) += u32::try_from(count).unwrap_or(u32::MAX);
+        }
+        let reps = reps(ctx, &partner, &offered)?;
+        for offer in &offered {
+            if let Some(reason) = RejectReason::parse(&offer.reason) {
+                *rejected.entry(reason).or_insert(0) += 1;
+            }
+        }
+        reps.iter().for_each(|rep| team.record.merge(&rep.record));
+        let leads = with_somebody(ctx, &partner, &clocks).await?;
+        team.partners.push(PartnerTeam { partner, reps, leads });
+    }
+    team.partners.sort_by(|a, b| a.partner.name.cmp(&b.partner.name));
+    team.rejected = most_first(rejected);
+    team.closed = most_first(closed);
+    Ok(team)
+}
+
+fn most_first<K: Ord>(counts: BTreeMap<K, u32>) -> Vec<(K, u32)> {
+    let mut counts: Vec<_> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    counts
+}
+
+fn reps(ctx: &Context, partner: &Partner, offered: &[Offer]) -> Result<Vec<Rep>> {
+    let library = ctx.library();
+    let routing = library.rules.routing.as_ref().ok_or_else(no_content)?;
+    let working = WorkingHours::at_partner(routing, &library.rules.calendar, partner, partner.zone);
+    let mut reps: BTreeMap<String, Rep> = BTreeMap::new();
+    for offer in offered {
+        let key = offer.rep_email.to_lowercase();
+        let rep = reps.entry(key.clone()).or_insert_with(|| Rep {
+            name: offer.rep_name.clone(),
+            key,
+            ..Rep::default()
+        });
+        rep.live += u32::from(offer.is_live());
+        let answered_ms = offer.answered_ms.unwrap_or(offer.offered_ms);
+        let minutes = working.elapsed_ms(offer.offered_ms, answered_ms) / MINUTE_MS;
+        rep.record.add(ending(offer), u32::try_from(minutes).unwrap_or(u32::MAX));
+    }
+    let mut reps: Vec<Rep> = reps.into_values().collect();
+    reps.sort_by_key(|rep| std::cmp::Reverse(rep.record.offered));
+    Ok(reps)
+}
+
+fn ending(offer: &Offer) -> Option<Ending> {
+    match (offer.answer.as_deref()?, offer.reason.as_str()) {
+        ("accepted", _) => Some(Ending::Accepted),
+        ("rejected", _) => Some(Ending::Rejected),
+        (_, "overdue") => Some(Ending::Overdue),
+        _ => Some(Ending::Withdrawn),
+    }
+}
+
+/// Leads of a partner that somebody has.
+async fn with_somebody(
+    ctx: &Context,
+    partner: &Partner,
+    clocks: &[SlaClock],
+) -> Result<Vec<(Lead, Option<SlaClock>, String)>> {
+    let mut found = Vec::new();
+    for (lead, rep) in leads::in_hand(&ctx.db, partner.slug.as_str()).await?.into_iter().take(LEADS_MAX) {
+        let clock = clocks.iter().find(|clock| clock.lead_id == lead.id).cloned();
+        found.push((lead, clock, rep));
+    }
+    found.sort_by_key(|(_, clock, _)| clock.as_ref().map_or(i64::MAX, |clock| clock.due_ms));
+    Ok(found)
+}
