@@ -302,7 +302,7 @@ impl View {
             name: card.name,
             company: card.company,
             because: "Asked to talk, which qualifies at once.".into(),
-            clocks: card.clocks,
+            clocks: card.clock.into_iter().collect(),
             steps: vec![
                 Step {
                     what: "Offered to Luis Ortega. She receives the leads of Northlight MSP.".into(),

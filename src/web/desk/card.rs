@@ -42,8 +42,10 @@ pub struct CardView {
     pub passed: Vec<Passed>,
     /// What was just done, or how it was answered.
     pub notice: Option<Badge>,
-    /// The clocks, the running one first.
-    pub clocks: Vec<Running>,
+    /// The clock that runs.
+    pub clock: Option<Running>,
+    /// Those that were stopped, the latest first.
+    pub past: Vec<Running>,
     /// What may be done.
     pub actions: Actions,
     /// What it was said to be worth, newest first.
@@ -164,8 +166,8 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
     let title = |reference: &str| {
         library.find(reference, &card.partner.locale).map(|asset| asset.front.title.as_str().to_owned())
     };
-    let mut clocks: Vec<Running> = card.clocks.iter().map(|clock| Running::of(clock, zone, now_ms)).collect();
-    clocks.sort_by_key(|clock| !clock.running);
+    let clocks = card.clocks.iter().rev().map(|clock| Running::of(clock, zone, now_ms));
+    let (running, past): (Vec<_>, Vec<_>) = clocks.partition(|clock| clock.running);
     let steps = card.steps.iter().rev().filter(|step| !step.what.starts_with(WROTE)).map(|step| Step {
         text: format!("{}: {}", step.actor, step.what),
         at: Moment::full(step.at_ms, zone),
@@ -181,7 +183,8 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
         why: offer.map_or_else(|| card.lead.because.clone(), |offer| offer.because.clone()),
         passed: offer.map(|offer| turned_down(offer, &card.offers)).unwrap_or_default(),
         notice: notice(&card.lead.stage, done),
-        clocks,
+        clock: running.into_iter().next(),
+        past,
         next_steps: card.next_steps,
         mailto: mailto(&card.lead.email, &card.mail_subject, &card.mail_body),
         mail_subject: card.mail_subject,
@@ -308,7 +311,8 @@ impl CardView {
             why: "She read Proof of Recovery and asked Northlight MSP for a conversation.".into(),
             passed: vec![Passed { who: "Luis Ortega".into(), why: "Nobody here can take it in time: on leave".into() }],
             notice: None,
-            clocks: vec![Running::sample()],
+            clock: Some(Running::sample()),
+            past: Vec::new(),
             actions: Actions::sample(),
             amounts: vec![Worth {
                 amount: "USD 12,500".into(),
