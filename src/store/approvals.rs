@@ -112,7 +112,8 @@ pub struct Waiting {
     pub approvals_needed: i64,
     /// As `program::issue::Urging::number`; 0 for nobody asked yet.
     pub approval_asked: i64,
-    /// When its first hour is.
+    /// When its first hour is, or that of an issue with which it shares mails: nothing of either leaves before both are
+    /// approved.
     pub first_due_ms: UtcMs,
     /// To how many people it goes.
     pub recipients: i64,
@@ -125,11 +126,13 @@ pub struct Waiting {
 pub async fn waiting(db: &Db) -> Result<Vec<Waiting>> {
     db.all(
         "SELECT i.id, i.newsletter, i.nominal_date, i.title, i.held_because, i.frozen_ms, i.approvals_needed,
-             i.approval_asked, MIN(p.due_ms) AS first_due_ms, CAST(SUM(p.eligible) AS BIGINT) AS recipients
+             i.approval_asked,
+             COALESCE((SELECT MIN(q.due_ms) FROM issue o JOIN promise q ON q.issue_id = o.id AND q.because IS NULL
+                       WHERE o.digest_id = i.digest_id AND o.control <> 'cancelled'), MIN(p.due_ms)) AS first_due_ms, CAST(SUM(p.eligible) AS BIGINT) AS recipients
          FROM issue i JOIN promise p ON p.issue_id = i.id AND p.because IS NULL
          WHERE i.state = 'frozen' AND i.control <> 'cancelled'
          GROUP BY i.id, i.newsletter, i.nominal_date, i.title, i.held_because, i.frozen_ms, i.approvals_needed,
-             i.approval_asked
+             i.approval_asked, i.digest_id
          ORDER BY first_due_ms, i.id LIMIT 100",
         Vec::new(),
     )

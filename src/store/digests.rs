@@ -132,3 +132,34 @@ pub async fn of_issue(db: &Db, issue_id: &str) -> Result<Vec<Beside>> {
     )
     .await
 }
+
+/// An issue of a digest.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Member {
+    /// The issue.
+    pub id: String,
+    /// Its newsletter's slug.
+    pub newsletter: String,
+    /// Its date.
+    pub nominal_date: String,
+    /// Its state.
+    pub state: String,
+    /// When its first hour is.
+    pub first_due_ms: UtcMs,
+}
+
+/// All issues of the digest that an issue belongs to, itself included, but for what was cancelled, the first due first; none
+/// for an issue that shares no mail. Nothing of a digest leaves before all of it is approved.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn members(db: &Db, issue_id: &str) -> Result<Vec<Member>> {
+    db.all(
+        "SELECT i.id, i.newsletter, i.nominal_date, i.state, MIN(p.due_ms) AS first_due_ms
+         FROM issue i JOIN promise p ON p.issue_id = i.id AND p.because IS NULL
+         WHERE i.digest_id = (SELECT digest_id FROM issue WHERE id = $1) AND i.control <> 'cancelled'
+         GROUP BY i.id, i.newsletter, i.nominal_date, i.state ORDER BY first_due_ms, i.id LIMIT 100",
+        args![issue_id],
+    )
+    .await
+}

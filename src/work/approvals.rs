@@ -17,7 +17,10 @@ use crate::{
         kernel::{Result, clock::utc},
         program::issue::Urging,
     },
-    store::approvals::{self, Approval, Waiting},
+    store::{
+        approvals::{self, Approval, Waiting},
+        digests::{self, Member},
+    },
 };
 
 /// Tells whoever should be told by now, each thing once.
@@ -46,7 +49,8 @@ pub(super) async fn urge(ctx: &Context) -> Result<()> {
             let said_yes = given.iter().any(|it| member.email.as_str().eq_ignore_ascii_case(&it.approver));
             !said_yes && told.insert(member.email.as_str())
         });
-        let asking = Asking { vendor, issue: &issue, letter, given: &given, urging };
+        let members = digests::members(&ctx.db, &issue.id).await?;
+        let asking = Asking { vendor, issue: &issue, letter, given: &given, urging, members };
         let mut mails = Vec::new();
         for member in people {
             mails.push(notices::compose_for_staff(ctx, &asking.notice(member))?);
@@ -70,6 +74,8 @@ struct Asking<'a> {
     letter: Option<(&'a Asset, &'a Newsletter)>,
     given: &'a [Approval],
     urging: Urging,
+    /// The issues with which it shares mails, itself included.
+    members: Vec<Member>,
 }
 
 impl<'a> Asking<'a> {
@@ -111,6 +117,19 @@ impl<'a> Asking<'a> {
             .then(|| format!("{more} more {}", if more == 1 { "approval" } else { "approvals" }))
     }
 
+    /// What waits with it, or for it.
+    fn beside(&self) -> Option<String> {
+        let others = self.members.iter().filter(|member| member.id != self.issue.id);
+        let others: Vec<String> =
+            others.map(|member| format!("{} of {}", member.newsletter, member.nominal_date)).collect();
+        (!others.is_empty()).then(|| {
+            format!(
+                "Some readers get it in one mail with {}, so nothing of either leaves before both are approved.",
+                others.join(" and ")
+            )
+        })
+    }
+
     fn notice(&self, to: &'a Staff) -> StaffNotice<'a> {
         let issue = self.issue;
         let due = utc(issue.first_due_ms)
@@ -149,7 +168,7 @@ impl<'a> Asking<'a> {
             words: Words {
                 subject,
                 heading: heading.to_owned(),
-                paragraphs: vec![when],
+                paragraphs: [Some(when), self.beside()].into_iter().flatten().collect(),
                 facts,
                 button: ("See the issue".to_owned(), format!("/console/issues/{}", issue.id)),
                 why: "You may approve issues, or are told when an approval is late.".to_owned(),

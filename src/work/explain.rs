@@ -2,8 +2,11 @@
 //!
 //! Reads alone, so that it works beside whoever serves. Sentences are made here once, for terminal, page and JSON.
 
+mod decision;
+
 use serde::Serialize;
 
+use self::decision::Considered;
 use super::{
     journeys::{self, JourneyTold},
     messages::{self, MessageTold},
@@ -24,9 +27,10 @@ use crate::{
     store::{
         Db,
         attempts::{self, Attempt},
-        audience::{self, Decided},
+        audience,
         contacts::Known,
         deliveries::{self, Told},
+        digests,
         events::{self, Event},
         issues::{self, Issue},
         nodes::{self, RelayFault},
@@ -243,6 +247,9 @@ pub async fn explain(
         None => None,
     };
     let leaves = host.as_ref().unwrap_or(issue);
+    let members = digests::members(db, &leaves.id).await?;
+    // What rides in another's mail has a promise of its own.
+    let promised_ms = decided.as_ref().filter(|_| host.is_some()).and_then(|decided| decided.due_ms);
     let paused = leaves.control == Control::Paused.as_str();
     let because = leaves.paused_because.as_ref().map(|why| format!("it was paused because {why}"));
     let holding = Holding { paused, because, relay_faults: &relay_faults };
@@ -250,7 +257,11 @@ pub async fn explain(
     let mut done = Vec::new();
     for told in told {
         done.extend(events::of_delivery(db, &told.id).await?);
-        made.push(delivery(db, told, &holding, now_ms).await?);
+        let told = delivery(db, told, &holding, now_ms).await?;
+        made.push(match promised_ms {
+            Some(promised_ms) => told.promised_for(promised_ms),
+            None => told,
+        });
     }
     done.sort_by(|a, b| (a.at_ms, &a.id).cmp(&(b.at_ms, &b.id)));
     let rendition = match decided.as_ref().and_then(|decided| decided.rendition_id.as_deref()) {
@@ -268,7 +279,13 @@ pub async fn explain(
     let sequences =
         journeys::of_person(db, now_ms, person.as_ref().map(|known| known.id.as_str()), &address).await?;
     Ok(Explanation {
-        decision: decision_told((issue, leaves), decided, person.as_ref(), asked, !made.is_empty()),
+        decision: decision::told(
+            &Considered { issue, leaves, members: &members },
+            decided,
+            person.as_ref(),
+            asked,
+            !made.is_empty(),
+        ),
         issue: IssueTold {
             id: issue.id.clone(),
             newsletter: issue.newsletter.clone(),
@@ -313,75 +330,11 @@ pub(super) fn person_told(known: Known) -> PersonTold {
     }
 }
 
-fn decision_told(
-    (issue, leaves): (&Issue, &Issue),
-    decided: Option<Decided>,
-    person: Option<&Known>,
-    asked: &str,
-    has_delivery: bool,
-) -> DecisionTold {
-    let Some(decided) = decided else {
-        return DecisionTold {
-            verdict: "not-considered",
-            because: never_considered(issue, person, asked, has_delivery),
-            zone: person.map(|known| known.zone.clone()),
-            promised_local: None,
-            promised_ms: None,
-            note: None,
-            next: None,
-        };
-    };
-    DecisionTold {
-        verdict: if decided.included { "in" } else { "out" },
-        because: decided.because,
-        zone: Some(decided.zone),
-        next: (decided.included && !has_delivery).then(|| before_release(leaves)),
-        promised_local: decided.nominal_local.filter(|_| decided.included),
-        promised_ms: decided.due_ms.filter(|_| decided.included),
-        note: decided.note,
-    }
-}
-
-/// Why nothing was decided about somebody.
-fn never_considered(issue: &Issue, person: Option<&Known>, asked: &str, has_delivery: bool) -> String {
-    match person {
-        None if has_delivery => {
-            format!("{asked} was this person’s address when the issue left; the roster has another now")
-        }
-        None => format!(
-            "nobody with the name or address {asked} is in the roster, so this issue did not consider them; people come \
-             by `partnercast import`"
-        ),
-        Some(known) if !known.active => format!(
-            "{} was not in the roster when the audience of this issue was frozen, so nothing was decided about them",
-            known.name
-        ),
-        Some(known) if known.updated_ms > issue.frozen_ms => format!(
-            "{} came into the roster, or was changed in it, after the audience of this issue was frozen, so they were not \
-             considered; the next issue does",
-            known.name
-        ),
-        Some(known) => {
-            format!("{} was not among the people when the audience of this issue was frozen", known.name)
-        }
-    }
-}
-
-/// What stands between a decision and a delivery.
-fn before_release(issue: &Issue) -> String {
-    match (issue.control.as_str(), issue.state.as_str()) {
-        ("cancelled", _) | (_, "cancelled") => "nothing leaves: the issue was cancelled".to_owned(),
-        (_, "frozen") => match &issue.held_because {
-            Some(why) => format!("the issue waits for a person to approve it: {why}"),
-            None => "the issue waits for a person to approve it".to_owned(),
-        },
-        (_, "approved") => {
-            "the issue is approved; its deliveries are made in a moment, while `serve` runs".to_owned()
-        }
-        _ => {
-            "the issue was released without a delivery for this person, which should not be; please report it"
-                .to_owned()
-        }
+impl DeliveryTold {
+    /// The same for a promise of its own.
+    fn promised_for(self, promised_ms: UtcMs) -> Self {
+        let late_ms = self.accepted_ms.map(|at_ms| (at_ms - promised_ms).max(0));
+        Self { promised_ms, late_ms, ..self }
     }
 }
 

@@ -385,7 +385,9 @@ async fn waits(ctx: &Context, issue: &Issue, zone: Tz) -> Result<Option<Waits>> 
     let promises = ctx.figures.promises(ctx, issue).await?;
     let recipients: i64 = promises.iter().map(|promise| promise.recipients).sum();
     let mut facts = vec![Fact::new("Goes to", counted_people(recipients))];
-    if let Some(first_ms) = promises.iter().map(|promise| promise.due_ms).min() {
+    let members = digests::members(&ctx.db, &issue.id).await?;
+    let shared_ms = members.iter().map(|member| member.first_due_ms).min();
+    if let Some(first_ms) = promises.iter().map(|promise| promise.due_ms).chain(shared_ms).min() {
         let now_ms = ctx.now_ms();
         let away = if first_ms > now_ms {
             format!("in {}", span(first_ms - now_ms))
@@ -394,6 +396,14 @@ async fn waits(ctx: &Context, issue: &Issue, zone: Tz) -> Result<Option<Waits>> 
         };
         let label = if is_frozen { "Approve until" } else { "Leaves from" };
         facts.push(Fact::new(label, format!("{}, {away}", Moment::full(first_ms, zone).text)));
+    }
+    let others =
+        members.iter().filter(|member| member.id != issue.id && (is_frozen || member.state == "frozen"));
+    for other in others {
+        let what = format!("{} of {}", other.newsletter, other.nominal_date);
+        let says =
+            if other.state == "frozen" { "Leaves with, once both are approved" } else { "Leaves with" };
+        facts.push(Fact::new(says, what).leading(format!("/console/issues/{}", other.id)));
     }
     if is_frozen {
         let library = ctx.library();

@@ -10,10 +10,10 @@ use partnercast::{
             clock::{HOUR_MS, MINUTE_MS, UtcMs},
         },
     },
-    store::{deliveries, digests, issues},
+    store::{approvals, contacts, deliveries, digests, issues},
     work::{
         approve::{self, Approved},
-        kept, plan, publish, sync,
+        explain, kept, plan, publish, sync,
     },
 };
 
@@ -100,6 +100,46 @@ async fn verdict(rig: &Rig, slug: &str) -> (Option<&'static str>, i64, i64, i64)
 }
 
 both_dbs! {
+    /// A guest is to be approved until the shared mail leaves, not until its own hour: approvers are told so, and what else it
+    /// holds up; whoever asks why an approved host does not leave is told what it waits for.
+    async fn a_guest_is_approved_by_the_hour_of_the_shared_mail(db: Db) {
+        let (rig, _dir) = with_two(db, "approval: required\n", "approval: required\n").await;
+        rig.clock.set(DUE_MS - HOUR_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let waiting = approvals::waiting(&rig.ctx.db).await.unwrap();
+        let due = |slug: &str| waiting.iter().find(|it| it.newsletter == slug).unwrap().first_due_ms;
+        assert_eq!((due("alpha"), due("beta")), (DUE_MS, DUE_MS), "Beta's own hour is two hours later");
+        rig.drain().await;
+        let asked = rig.mail_to(MARCUS).await.text.unwrap();
+        assert!(asked.contains("9:00") && asked.contains("before both are approved"), "{asked}");
+        let alpha = issue(&rig, "alpha").await;
+        let approved = approve::approve(&rig.ctx, &alpha.id, &alpha.content_hash, MARCUS).await.unwrap();
+        assert!(matches!(approved, Approved::Whole), "{approved:?}");
+        let member = digests::members(&rig.ctx.db, &alpha.id).await.unwrap();
+        let states: Vec<_> = member.iter().map(|it| (it.newsletter.as_str(), it.state.as_str())).collect();
+        assert_eq!(states, [("alpha", "approved"), ("beta", "frozen")]);
+        rig.clock.set(DUE_MS + MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        for slug in ["alpha", "beta"] {
+            let person = contacts::named(&rig.ctx.db, BOTH).await.unwrap().pop();
+            let told = explain::explain(&rig.ctx.db, rig.clock_ms(), &issue(&rig, slug).await, BOTH, person).await.unwrap();
+            let next = told.decision.next.unwrap();
+            assert!(next.contains("waits for beta of 2027-01-12"), "{slug}: {next}");
+        }
+        rig.drain().await;
+        let late = rig.mail_to(MARCUS).await;
+        assert!(late.subject.contains("late"), "at the hour of the shared mail: {}", late.subject);
+        let beta = issue(&rig, "beta").await;
+        approve::approve(&rig.ctx, &beta.id, &beta.content_hash, MARCUS).await.unwrap();
+        rig.clock.advance(3 * HOUR_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        rig.drain().await;
+        let person = contacts::named(&rig.ctx.db, BOTH).await.unwrap().pop();
+        let told = explain::explain(&rig.ctx.db, rig.clock_ms(), &beta, BOTH, person).await.unwrap();
+        let late = told.deliveries[0].late_ms.unwrap();
+        assert!((HOUR_MS..HOUR_MS + 2 * MINUTE_MS).contains(&late), "counted from Beta's own hour: {late}");
+    }
+
     /// Whoever gets both has them as one mail at the first one's hour, who gets one has it at its own; both promises are
     /// kept, and for the budget it is one message.
     async fn two_newsletters_come_as_one_mail(db: Db) {
