@@ -15,7 +15,9 @@ use crate::{
             AssetKind,
             finding::did_you_mean,
             guide,
-            rules::guide::{calendar_reference, frequency_reference, messages_reference},
+            rules::guide::{
+                calendar_reference, engagement_reference, frequency_reference, messages_reference,
+            },
         },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         program::Cadence,
@@ -132,6 +134,8 @@ const CALENDAR: &str = "calendar";
 const FREQUENCY: &str = "frequency";
 /// And the key messages.
 const MESSAGES: &str = "messages";
+/// And people and machines.
+const ENGAGEMENT: &str = "engagement";
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -143,11 +147,20 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
         Some(CALENDAR) => vec![calendar_reference()],
         Some(FREQUENCY) => vec![frequency_reference()],
         Some(MESSAGES) => vec![messages_reference()],
-        Some(word) => vec![guide::reference(kind_or(word, &[BRAND, CALENDAR, FREQUENCY, MESSAGES])?)],
+        Some(ENGAGEMENT) => vec![engagement_reference()],
+        Some(word) => {
+            let others = [BRAND, CALENDAR, FREQUENCY, MESSAGES, ENGAGEMENT];
+            vec![guide::reference(kind_or(word, &others)?)]
+        }
         None => {
             let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
-            let others =
-                [guide::brand_reference(), calendar_reference(), frequency_reference(), messages_reference()];
+            let others = [
+                guide::brand_reference(),
+                calendar_reference(),
+                frequency_reference(),
+                messages_reference(),
+                engagement_reference(),
+            ];
             kinds.chain(others).collect()
         }
     };

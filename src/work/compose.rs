@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use super::{
     cobrand::{CoBrand, Media, TALK_TO_US, no_content, no_value},
-    link_book::LinkBook,
+    link_book::{HIDDEN, LinkBook},
     tokens,
 };
 use crate::{
@@ -373,6 +373,7 @@ fn mail_with(
     let guests = guests::sections(guests, &brand, &strings, &book)?;
     let talk_to_us =
         book.borrow_mut().tracked(&brand.path(TALK_TO_US), strings.get("talk_to_us"), Some(TALK_TO_US));
+    let hidden_link = book.borrow_mut().tracked(HIDDEN, "", None);
     let links = footer(book.borrow_mut().slots(), &base);
     let slots = book.borrow_mut().slots().clone();
     let input = EmailInput {
@@ -389,6 +390,7 @@ fn mail_with(
         partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
         vendor: brand.vendor_brand(),
         why,
+        hidden_link,
         links,
         slots,
     };

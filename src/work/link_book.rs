@@ -7,6 +7,8 @@ use crate::{
 
 /// Most links of one rendition.
 const LINKS_MAX: usize = 500;
+/// Where the link leads that no person sees: to no page.
+pub const HIDDEN: &str = "/nothing-here";
 
 /// Collects the links of a rendition while it is rendered.
 #[derive(Debug, Default)]

@@ -35,6 +35,7 @@ mod release;
 mod revisions;
 pub mod rig;
 mod scale_out;
+mod scanners;
 mod sequence_pause;
 mod sequences;
 mod serving;
