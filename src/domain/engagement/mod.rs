@@ -5,8 +5,10 @@
 
 pub mod event;
 pub mod scanners;
+mod utm;
 pub mod verdict;
 
 pub use event::EventKind;
 pub use scanners::Machines;
+pub use utm::Utm;
 pub use verdict::{Around, Evidence, Followed, Reason, Verdict, is_prefetch, judge};

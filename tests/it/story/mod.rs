@@ -4,6 +4,7 @@ mod bounces;
 mod brands;
 mod bundles;
 mod calendars;
+mod click_faults;
 mod clock_changes;
 mod clock_faults;
 mod clock_scene;
