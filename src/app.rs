@@ -27,7 +27,8 @@ use crate::{
         Context,
         bounce::collect::{self, Inbound},
         deliver::Deliverer,
-        handoff, publish, sequences, sync, track,
+        handoff, publish, rejudge, sequences, sync,
+        track::{self, Spool},
     },
 };
 use parts::dialers_of;
@@ -96,7 +97,19 @@ impl App {
             url => url.to_owned(),
         };
         db.note_address(&public_url)?;
-        let ctx = Arc::new(context(config, db, clock, templates, public_url)?);
+        let ctx = context(config, db, clock, templates, public_url)?;
+        let name = format!("{:016x}", ctx.random.next_u64());
+        let ctx = Arc::new(match Spool::open(&config.database.spool_dir, &name) {
+            Ok(spool) => ctx.with_spool(spool),
+            Err(error) => {
+                let error = error.public();
+                tracing::warn!(
+                    error,
+                    "clicks are kept in memory alone while the database does not take them"
+                );
+                ctx
+            }
+        });
         if ctx.settings.public_url.starts_with("https:") && ctx.settings.trusted_proxies.is_empty() {
             tracing::warn!(
                 "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
@@ -209,8 +222,10 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
     tasks
 }
 
-/// Starts the loops that keep what was promised: to readers, to people inside sequences, and to leads.
+/// Starts the loops that keep what was promised: to readers, to people inside sequences, and to leads, whose deeds are judged
+/// anew when the rules change.
 fn keep_promises(ctx: &Arc<Context>, loops: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
+    loops.spawn(rejudge::run(ctx.clone(), stopped.clone()));
     loops.spawn(publish::run(ctx.clone(), stopped.clone()));
     loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
     loops.spawn(handoff::run(ctx.clone(), stopped.clone()));

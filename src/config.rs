@@ -103,6 +103,10 @@ impl Default for Server {
 pub struct Database {
     /// `sqlite:path/to/file` or `postgres://user:password@host:port/name`.
     pub url: String,
+    /// Folder for clicks and page views that the database does not take in time; absent: beside the SQLite file or, with
+    /// PostgreSQL, `events` beside the configuration. Processes may share it.
+    #[serde(default)]
+    pub spool_dir: PathBuf,
 }
 
 impl fmt::Debug for Database {
@@ -255,6 +259,12 @@ impl Config {
         if let Some(file) = self.database.url.strip_prefix("sqlite:") {
             self.database.url = format!("sqlite:{}", base.join(file.trim_start_matches("//")).display());
         }
+        let spool = &mut self.database.spool_dir;
+        *spool = match self.database.url.strip_prefix("sqlite:") {
+            Some(file) if spool.as_os_str().is_empty() => PathBuf::from(format!("{file}.events")),
+            None if spool.as_os_str().is_empty() => base.join("events"),
+            _ => base.join(&*spool),
+        };
     }
 
     fn check(&self) -> Result<()> {

@@ -15,7 +15,10 @@ use crate::{
             AssetKind,
             finding::did_you_mean,
             guide,
-            rules::guide::{calendar_reference, frequency_reference, messages_reference, routing_reference},
+            rules::guide::{
+                calendar_reference, engagement_reference, frequency_reference, messages_reference,
+                routing_reference,
+            },
         },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         program::Cadence,
@@ -134,6 +137,8 @@ const FREQUENCY: &str = "frequency";
 const MESSAGES: &str = "messages";
 /// And who is asked to take a lead.
 const ROUTING: &str = "routing";
+/// And people and machines.
+const ENGAGEMENT: &str = "engagement";
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -146,8 +151,10 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
         Some(FREQUENCY) => vec![frequency_reference()],
         Some(MESSAGES) => vec![messages_reference()],
         Some(ROUTING) => vec![routing_reference()],
+        Some(ENGAGEMENT) => vec![engagement_reference()],
         Some(word) => {
-            vec![guide::reference(kind_or(word, &[BRAND, CALENDAR, FREQUENCY, MESSAGES, ROUTING])?)]
+            let others = [BRAND, CALENDAR, FREQUENCY, MESSAGES, ROUTING, ENGAGEMENT];
+            vec![guide::reference(kind_or(word, &others)?)]
         }
         None => {
             let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
@@ -157,6 +164,7 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
                 frequency_reference(),
                 messages_reference(),
                 routing_reference(),
+                engagement_reference(),
             ];
             kinds.chain(others).collect()
         }

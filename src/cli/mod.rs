@@ -17,6 +17,7 @@ pub mod plan;
 pub mod preview;
 pub mod promises;
 pub mod recall;
+pub mod rejudge;
 pub mod revisions;
 pub mod sequences;
 pub mod serve;
@@ -117,6 +118,8 @@ enum Command {
     Suppress(suppress::Arguments),
     /// Take bounces and complaints from files, such as those that came to another mailbox.
     Bounce(bounce::Arguments),
+    /// Judge anew who did what is recorded, person or machine, by rules/engagement.toml as it is now, and say what changes.
+    Rejudge(rejudge::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
     SignIn(sign_in::Arguments),
 }
@@ -172,6 +175,7 @@ pub fn main() -> ExitCode {
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
+        Command::Rejudge(arguments) => block_on(rejudge::main(arguments)),
         Command::Bounce(arguments) => block_on(bounce::main(arguments)),
     };
     match done {

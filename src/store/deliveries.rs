@@ -205,6 +205,8 @@ pub struct Origin {
     pub accepted_ms: Option<UtcMs>,
     /// Whether it is a test copy to the vendor's own people.
     pub is_test: bool,
+    /// When its hidden link was followed last.
+    pub trapped_ms: Option<UtcMs>,
 }
 
 /// The origins of many events in one statement.
@@ -215,7 +217,8 @@ pub async fn origins(tx: &mut Tx, ids: Vec<String>) -> Result<Vec<Origin>> {
     tx.bulk_all(
         "WITH r (rid) AS (",
         ids.into_iter().map(|id| args![id]).collect(),
-        ") SELECT id, contact_id, lead_id, partner_slug, accepted_ms, source LIKE 'test:%' AS is_test
+        ") SELECT id, contact_id, lead_id, partner_slug, accepted_ms, source LIKE 'test:%' AS is_test,
+             (SELECT MAX(at_ms) FROM engagement_event e WHERE e.delivery_id = delivery.id AND e.honeypot) AS trapped_ms
          FROM delivery JOIN r ON id = rid",
     )
     .await

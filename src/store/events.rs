@@ -1,10 +1,15 @@
 //! Engagement events. Append-only; written in batches.
 
+use serde::{Deserialize, Serialize};
+
 use super::{Db, Tx, sql::args};
-use crate::domain::kernel::{Result, clock::UtcMs};
+use crate::domain::{
+    engagement::Verdict,
+    kernel::{Result, clock::UtcMs},
+};
 
 /// Something that somebody, or some machine, did.
-#[derive(Debug, Clone, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, sqlx::FromRow)]
 pub struct Event {
     /// The key.
     pub id: String,
@@ -32,11 +37,73 @@ pub struct Event {
     pub agent: String,
     /// Network of the address, truncated (/24 or /48).
     pub network: String,
+    /// Whether its headers said that it only fetched ahead.
+    pub prefetch: bool,
+    /// Whether it followed the link that no person sees.
+    pub honeypot: bool,
     /// Whether we take it for a person.
     pub human: bool,
-    /// Why.
+    /// Why, as `engagement::Reason`'s word.
+    pub reason: String,
+    /// The same for people.
     pub verdict: String,
 }
+
+impl Event {
+    /// Takes over how it was judged.
+    pub fn judged(&mut self, verdict: &Verdict) {
+        self.human = verdict.human();
+        verdict.reason.as_str().clone_into(&mut self.reason);
+        verdict.sentence.as_ref().clone_into(&mut self.verdict);
+    }
+}
+
+/// `SELECT` of an [`Event`] from the table or tables that follow, with `$before` in front of each column.
+macro_rules! select {
+    ($before:literal, $after:literal) => {
+        concat!(
+            "SELECT ",
+            $before,
+            "id, ",
+            $before,
+            "kind, ",
+            $before,
+            "at_ms, ",
+            $before,
+            "delivery_id, ",
+            $before,
+            "contact_id, ",
+            $before,
+            "lead_id, ",
+            $before,
+            "partner_slug, ",
+            $before,
+            "asset, ",
+            $before,
+            "revision, ",
+            $before,
+            "link_no, ",
+            $before,
+            "method, ",
+            $before,
+            "agent, ",
+            $before,
+            "network, ",
+            $before,
+            "prefetch, ",
+            $before,
+            "honeypot, ",
+            $before,
+            "human, ",
+            $before,
+            "reason, ",
+            $before,
+            "verdict ",
+            $after
+        )
+    };
+}
+pub(super) use select;
 
 /// Stores a batch.
 ///
@@ -58,13 +125,16 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
             event.method,
             event.agent,
             event.network,
+            event.prefetch,
+            event.honeypot,
             event.human,
+            event.reason,
             event.verdict,
         ]
     });
     tx.bulk(
         "INSERT INTO engagement_event (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset,
-             revision, link_no, method, agent, network, human, verdict)",
+             revision, link_no, method, agent, network, prefetch, honeypot, human, reason, verdict)",
         rows.collect(),
         "ON CONFLICT (id) DO NOTHING",
     )
@@ -78,9 +148,7 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
 /// Those of [`Db::all`].
 pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
     db.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
-             network, human, verdict
-         FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000",
+        select!("", "FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000"),
         args![lead_id],
     )
     .await
@@ -92,9 +160,7 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
 /// Those of [`Db::all`].
 pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
     db.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
-             network, human, verdict
-         FROM engagement_event WHERE delivery_id = $1 ORDER BY at_ms, id LIMIT 1000",
+        select!("", "FROM engagement_event WHERE delivery_id = $1 ORDER BY at_ms, id LIMIT 1000"),
         args![delivery_id],
     )
     .await
@@ -107,12 +173,13 @@ pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
 /// Those of [`Db::all`].
 pub async fn of_recent_leads(db: &Db, partner: Option<&str>) -> Result<Vec<Event>> {
     db.all(
-        "SELECT e.id, e.kind, e.at_ms, e.delivery_id, e.contact_id, e.lead_id, e.partner_slug, e.asset, e.revision, e.link_no,
-             e.method, e.agent, e.network, e.human, e.verdict
-         FROM engagement_event e
+        select!(
+            "e.",
+            "FROM engagement_event e
          JOIN (SELECT id FROM lead WHERE $1 IS NULL OR partner_slug = $1
                ORDER BY updated_ms DESC, id DESC LIMIT 500) l ON l.id = e.lead_id
-         ORDER BY e.at_ms, e.id LIMIT 50000",
+         ORDER BY e.at_ms, e.id LIMIT 50000"
+        ),
         args![partner],
     )
     .await
@@ -124,9 +191,7 @@ pub async fn of_recent_leads(db: &Db, partner: Option<&str>) -> Result<Vec<Event
 /// Those of [`Tx::all`].
 pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
     tx.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
-             network, human, verdict
-         FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000",
+        select!("", "FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000"),
         args![lead_id],
     )
     .await
@@ -137,13 +202,7 @@ pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn recent(db: &Db) -> Result<Vec<Event>> {
-    db.all(
-        "SELECT id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method, agent,
-             network, human, verdict
-         FROM engagement_event ORDER BY at_ms DESC, id DESC LIMIT 200",
-        Vec::new(),
-    )
-    .await
+    db.all(select!("", "FROM engagement_event ORDER BY at_ms DESC, id DESC LIMIT 200"), Vec::new()).await
 }
 
 /// Clicks of an issue: by people, by machines, and how many different people.
@@ -204,16 +263,65 @@ pub async fn of_subjects(db: &Db, issue_id: &str) -> Result<Vec<OfSubject>> {
     .await
 }
 
-/// Calls the clicks of a delivery since `since_ms` a machine's: they turned out to be the beginning of a burst.
+/// How many clicks in an issue's mails machines made, by `engagement::Reason`'s word, the most first.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn machine_clicks_of_issue(db: &Db, issue_id: &str) -> Result<Vec<(String, i64)>> {
+    db.all(
+        "SELECT e.reason, COUNT(*) FROM engagement_event e JOIN delivery d ON d.id = e.delivery_id
+         WHERE d.source = $1 AND e.kind = 'click' AND NOT e.human GROUP BY e.reason ORDER BY 2 DESC, 1",
+        args![issue_id],
+    )
+    .await
+}
+
+/// A span of time in which what was done with a message turned out to be a machine's.
+#[derive(Debug, Clone)]
+pub struct Spoiled {
+    /// The message.
+    pub delivery_id: String,
+    /// From when on.
+    pub since_ms: UtcMs,
+    /// Until when.
+    pub until_ms: UtcMs,
+    /// How that is known.
+    pub verdict: Verdict,
+}
+
+/// Takes what people were thought to have done with messages within the spans for a machine's.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn judge_burst(tx: &mut Tx, delivery_id: &str, since_ms: UtcMs) -> Result<u64> {
-    tx.run(
-        "UPDATE engagement_event SET human = FALSE,
-             verdict = 'three or more links of the message were followed within two seconds'
-         WHERE delivery_id = $1 AND kind = 'click' AND at_ms >= $2 AND human",
-        args![delivery_id, since_ms],
+pub async fn spoil(tx: &mut Tx, spans: Vec<Spoiled>) -> Result<u64> {
+    let rows = spans.into_iter().map(|it| {
+        args![
+            it.delivery_id,
+            it.since_ms,
+            it.until_ms,
+            it.verdict.reason.as_str(),
+            it.verdict.sentence.into_owned()
+        ]
+    });
+    tx.bulk(
+        "WITH r (rdelivery, rsince_ms, runtil_ms, rreason, rverdict) AS (",
+        rows.collect(),
+        ") UPDATE engagement_event SET human = FALSE, reason = rreason, verdict = rverdict
+         FROM r WHERE delivery_id = rdelivery AND at_ms >= rsince_ms AND at_ms <= runtil_ms AND human
+           AND kind IN ('click', 'page_view', 'download')",
+    )
+    .await
+}
+
+/// Which of `ids` are stored.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn known(tx: &mut Tx, ids: Vec<String>) -> Result<Vec<(String,)>> {
+    tx.bulk_all(
+        "WITH r (rid) AS (",
+        ids.into_iter().map(|id| args![id]).collect(),
+        ") SELECT id FROM engagement_event JOIN r ON id = rid",
     )
     .await
 }

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{IpAddr, SocketAddr},
     sync::Arc,
 };
 
@@ -12,7 +12,7 @@ use axum::{
 };
 
 use crate::{
-    domain::kernel::Network,
+    domain::{engagement::is_prefetch, kernel::Network},
     work::{Context, track::Visitor},
 };
 
@@ -28,12 +28,15 @@ impl FromRequestParts<Arc<Context>> for Asking {
     async fn from_request_parts(parts: &mut Parts, ctx: &Arc<Context>) -> Result<Self, Infallible> {
         let text =
             |name: &str| parts.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-        let purpose = format!("{} {}", text("sec-purpose"), text("purpose"));
         Ok(Self(Visitor {
             method: parts.method.as_str().to_owned(),
             agent: text(header::USER_AGENT.as_str()).to_owned(),
-            network: client(parts, &ctx.settings.trusted_proxies).map(network).unwrap_or_default(),
-            prefetch: purpose.contains("prefetch") || purpose.contains("preview"),
+            network: client(parts, &ctx.settings.trusted_proxies)
+                .map(|address| Network::kept_of(address).to_string())
+                .unwrap_or_default(),
+            prefetch: ["sec-purpose", "purpose", "x-moz", "x-purpose"]
+                .iter()
+                .any(|name| is_prefetch(text(name))),
         }))
     }
 }
@@ -67,20 +70,6 @@ fn parsed(entry: &str) -> Option<IpAddr> {
     address.map(|address: IpAddr| address.to_canonical())
 }
 
-/// The network of an address: /24 or /48, enough to see a scanner and too little to see a person.
-fn network(address: IpAddr) -> String {
-    match address {
-        IpAddr::V4(v4) => {
-            let [a, b, c, _] = v4.octets();
-            format!("{}/24", Ipv4Addr::new(a, b, c, 0))
-        }
-        IpAddr::V6(v6) => {
-            let [a, b, c, ..] = v6.segments();
-            format!("{}/48", Ipv6Addr::new(a, b, c, 0, 0, 0, 0, 0))
-        }
-    }
-}
-
 /// The value of a cookie.
 pub fn cookie(headers: &HeaderMap, name: &str) -> Option<String> {
     headers
@@ -110,12 +99,6 @@ mod tests {
     use axum::http::HeaderValue;
 
     use super::*;
-
-    #[test]
-    fn addresses_are_cut_to_their_network() {
-        assert_eq!(network("203.0.113.77".parse().unwrap()), "203.0.113.0/24");
-        assert_eq!(network("2001:db8:1:2::9".parse().unwrap()), "2001:db8:1::/48");
-    }
 
     #[test]
     fn only_proxies_of_ours_say_who_asks() {

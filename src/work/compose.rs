@@ -8,7 +8,7 @@ use std::cell::RefCell;
 
 use super::{
     cobrand::{CoBrand, Media, TALK_TO_US, no_content, no_value},
-    link_book::LinkBook,
+    link_book::{HIDDEN, LinkBook},
     tokens,
 };
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
             selection::Reader,
             tree::Target,
         },
+        engagement::Utm,
         kernel::{Error, Locale, Result},
         partner::{Partner, Roles},
         program::{subject_test::Arm, touch::Withheld},
@@ -193,6 +194,18 @@ impl<'a> Mailing<'a> {
                 .is_some_and(|letter| self.cards(letter, reader, withheld).next().is_some())
     }
 
+    /// What the sites of others are told of links to them; nothing where the vendor does not want that.
+    fn utm(&self, letter: Letter<'_>, partner: &Partner) -> Option<Utm> {
+        self.library.vendor.as_ref().filter(|vendor| vendor.utm)?;
+        let slug = self.series.slug();
+        Some(Utm {
+            source: partner.slug.to_string(),
+            medium: "email".to_owned(),
+            campaign: letter.edition.map_or_else(|| slug.to_owned(), |(_, date)| format!("{slug}-{date}")),
+            content: self.asset.slug().to_owned(),
+        })
+    }
+
     /// What receivers are told to count complaints by.
     fn feedback_id(&self, letter: &Letter<'_>) -> String {
         let slug = self.series.slug();
@@ -344,7 +357,7 @@ fn mail_with(
 ) -> Result<(email::EmailRendition, Vec<NewLink>)> {
     let (asset, letter, language) = mailing.localised(readers.locale)?;
     let strings = templates.strings_for(&language, readers.locale);
-    let book = RefCell::new(LinkBook::default());
+    let book = RefCell::new(LinkBook::telling(mailing.utm(letter, readers.partner)));
     let base = book.borrow_mut().slots().marker(Slot::BaseUrl);
     let brand = CoBrand::new(mailing.library, mailing.media, readers.partner, readers.locale, &base)?;
     let wrong = |missing: Vec<_>| no_value(readers.partner, &missing);
@@ -373,6 +386,7 @@ fn mail_with(
     let guests = guests::sections(guests, &brand, &strings, &book)?;
     let talk_to_us =
         book.borrow_mut().tracked(&brand.path(TALK_TO_US), strings.get("talk_to_us"), Some(TALK_TO_US));
+    let hidden_link = book.borrow_mut().tracked(HIDDEN, "", None);
     let links = footer(book.borrow_mut().slots(), &base);
     let slots = book.borrow_mut().slots().clone();
     let input = EmailInput {
@@ -389,6 +403,7 @@ fn mail_with(
         partner: brand.partner_brand(talk_to_us, strings.get("talk_to_us")),
         vendor: brand.vendor_brand(),
         why,
+        hidden_link,
         links,
         slots,
     };

@@ -8,13 +8,19 @@ use std::{
 use tokio::sync::Notify;
 
 use super::{
-    cobrand::Media, documents::Documents, figures::Figures, looks::Looks, metrics::Metrics,
-    sequences::Cursors, track::Tracker,
+    cobrand::Media,
+    documents::Documents,
+    figures::Figures,
+    looks::Looks,
+    metrics::Metrics,
+    sequences::Cursors,
+    track::{Spool, Tracker},
 };
 use crate::{
     domain::{
         content::{Finding, Library, Memo},
         delivery::{Classes, WarmUp, backoff::OnUncertain, report::ComplaintScope},
+        engagement::Machines,
         kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
     },
     render::{Templates, email::dkim::Signer},
@@ -111,6 +117,7 @@ pub struct Context {
 struct Contents {
     library: Arc<Library>,
     media: Arc<Media>,
+    machines: Arc<Machines>,
 }
 
 impl Context {
@@ -154,6 +161,13 @@ impl Context {
         self
     }
 
+    /// The same with a place for events that the database does not take in time.
+    #[must_use]
+    pub fn with_spool(mut self, spool: Spool) -> Self {
+        self.tracker = Tracker::with(spool);
+        self
+    }
+
     /// The calendar's time.
     pub fn now_ms(&self) -> UtcMs {
         self.clock.now_ms()
@@ -169,9 +183,15 @@ impl Context {
         self.contents.read().unwrap_or_else(PoisonError::into_inner).media.clone()
     }
 
+    /// What machines are known by, as the content last synced has it.
+    pub fn machines(&self) -> Arc<Machines> {
+        self.contents.read().unwrap_or_else(PoisonError::into_inner).machines.clone()
+    }
+
     /// Makes this the present content, which everything is looked at anew for.
     pub fn set_contents(&self, library: Library, media: Media) {
-        let contents = Contents { library: Arc::new(library), media: Arc::new(media) };
+        let machines = Arc::new(Machines::new(&library.rules.engagement));
+        let contents = Contents { library: Arc::new(library), media: Arc::new(media), machines };
         *self.contents.write().unwrap_or_else(PoisonError::into_inner) = contents;
         self.looks.forget();
     }

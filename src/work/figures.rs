@@ -61,6 +61,8 @@ pub struct Figures {
 pub struct Details {
     /// Clicks by people and machines.
     pub clicks: Clicks,
+    /// Those by machines, by how that is known, the most first.
+    pub machines: Vec<(String, i64)>,
     /// Classes of those tried and not accepted.
     pub classes: Vec<(String, i64)>,
     /// The sites with most messages.
@@ -138,6 +140,7 @@ impl Figures {
         let ask = || async {
             Ok(Details {
                 clicks: events::clicks_of_issue(&ctx.db, issue_id).await?,
+                machines: events::machine_clicks_of_issue(&ctx.db, issue_id).await?,
                 classes: progress::classes(&ctx.db, issue_id).await?,
                 sites: progress::sites(&ctx.db, issue_id).await?,
                 stages: audience::stages(&ctx.db, issue_id).await?,

@@ -1,21 +1,30 @@
 //! The tracked links of a rendition: numbered as they come, one number a target.
 
 use crate::{
+    domain::engagement::Utm,
     render::slots::{Slot, SlotTable},
     store::renditions::NewLink,
 };
 
 /// Most links of one rendition.
 const LINKS_MAX: usize = 500;
+/// Where the link leads that no person sees: to no page.
+pub const HIDDEN: &str = "/nothing-here";
 
 /// Collects the links of a rendition while it is rendered.
 #[derive(Debug, Default)]
 pub struct LinkBook {
     links: Vec<NewLink>,
     slots: SlotTable,
+    utm: Option<Utm>,
 }
 
 impl LinkBook {
+    /// One whose links to others' sites say `utm`.
+    pub fn telling(utm: Option<Utm>) -> Self {
+        Self { utm, ..Self::default() }
+    }
+
     /// The tracked address that leads to `target`, with slots for our address and the reader's token. Addresses
     /// that are no web pages stay as they are.
     pub fn tracked(&mut self, target: &str, label: &str, asset: Option<&str>) -> String {
@@ -23,6 +32,8 @@ impl LinkBook {
         if !web {
             return target.to_owned();
         }
+        let told = self.utm.as_ref().map(|utm| utm.tell(target));
+        let target = told.as_deref().unwrap_or(target);
         let known = self.links.iter().position(|link| link.target == target);
         let no = known.unwrap_or(self.links.len());
         if known.is_none() {

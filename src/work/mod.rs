@@ -46,6 +46,7 @@ mod promised;
 mod promises;
 pub mod publish;
 pub mod recall;
+pub mod rejudge;
 pub mod replay;
 pub mod revisions;
 pub mod roll;

@@ -306,7 +306,7 @@ fn event_of(ctx: &Context, kind: EventKind, mail: &deliveries::Sent, visitor: &V
     event.delivery_id = Some(mail.id.clone());
     event.contact_id.clone_from(&mail.contact_id);
     event.partner_slug.clone_from(&mail.partner_slug);
-    track::judge_request(&mut event, visitor.prefetch);
+    track::judge_request(ctx, &mut event);
     event
 }
 

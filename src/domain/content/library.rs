@@ -16,7 +16,8 @@ use super::{
     kinds::{Detail, Issue, Newsletter, Sequence},
     lite,
     rules::{
-        self, CalendarRules, FrequencyRules, MessageRules, Routing, Rules, Scoring, calendar::Stretch, ics,
+        self, CalendarRules, EngagementRules, FrequencyRules, MessageRules, Routing, Rules, Scoring,
+        calendar::Stretch, ics,
     },
     style,
     vendor::Vendor,
@@ -205,6 +206,7 @@ enum Role {
     CalendarRules,
     Frequency,
     Messages,
+    Engagement,
     /// iCalendar.
     Calendar,
     Licences,
@@ -232,6 +234,7 @@ fn role(path: &str) -> Role {
         ["rules", "calendar.toml"] => Role::CalendarRules,
         ["rules", "frequency.toml"] => Role::Frequency,
         ["rules", "messages.toml"] => Role::Messages,
+        ["rules", "engagement.toml"] => Role::Engagement,
         ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
@@ -360,6 +363,10 @@ impl Reading {
             Role::Messages => {
                 let rules = keys(&text, &mut f).map(|keys| MessageRules::parse(keys, &mut f));
                 self.library.rules.messages = rules.unwrap_or_default();
+            }
+            Role::Engagement => {
+                let rules = keys(&text, &mut f).map(|keys| EngagementRules::parse(keys, &mut f));
+                self.library.rules.engagement = rules.unwrap_or_default();
             }
             Role::Calendar => {
                 if std::str::from_utf8(&file.bytes).is_err() {

@@ -51,6 +51,8 @@ pub struct Vendor {
     pub staff: Vec<Staff>,
     /// Words that the vendor does not use, with what to do instead.
     pub avoid: Vec<(String, String)>,
+    /// Whether links to others' sites in mails say where they stand (`utm_source` and the like).
+    pub utm: bool,
 }
 
 impl Vendor {
@@ -142,6 +144,7 @@ impl Vendor {
         let channel_managers = managers.into_iter().filter_map(|v| channel_manager(v, f)).collect();
         let avoid = keys.get("avoid").and_then(|v| v.map(f)).map(|keys| avoid(keys, f)).unwrap_or_default();
         let staff = staff.into_iter().filter_map(|v| person(v, f)).collect();
+        let utm = keys.get("utm").and_then(|v| v.flag(f)).unwrap_or(true);
         keys.finish(f);
         let (primary, accent, typeface) = brand?;
         Some(Self {
@@ -161,6 +164,7 @@ impl Vendor {
             channel_managers,
             staff,
             avoid,
+            utm,
         })
     }
 }

@@ -72,6 +72,11 @@ impl EventKind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == word)
     }
 
+    /// Whether it is a request of a page or a link, which a machine may make as well.
+    pub fn is_request(self) -> bool {
+        matches!(self, Self::Click | Self::PageView | Self::Download)
+    }
+
     /// What the person did, for people: `followed a link`.
     pub fn phrase(self) -> &'static str {
         match self {

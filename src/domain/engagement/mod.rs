@@ -1,10 +1,14 @@
 //! What people, and machines, do with what we sent.
 //!
-//! Every event is kept; [`verdict`] says which of them a person did. Scores and leads count those alone.
+//! Every event is kept; [`verdict`] says which of them a person did, by the rules of [`scanners`]. Scores and leads count
+//! those alone. When the rules change, what is kept is judged anew.
 
 pub mod event;
-mod scanners;
+pub mod scanners;
+mod utm;
 pub mod verdict;
 
 pub use event::EventKind;
-pub use verdict::{Evidence, Verdict, judge};
+pub use scanners::Machines;
+pub use utm::Utm;
+pub use verdict::{Around, Evidence, Followed, Reason, Verdict, is_prefetch, judge};

@@ -81,6 +81,7 @@ fn input(partner_name: &str, locale: &str) -> EmailInput {
         partner: partner(partner_name),
         vendor: vendor(),
         why: "You get this because you asked.".into(),
+        hidden_link: format!("{base}/c/{click}/9"),
         links: FooterLinks {
             unsubscribe: format!("{base}/u/{prefs}"),
             preferences: format!("{base}/p/{prefs}"),

@@ -108,6 +108,8 @@ pub struct EmailInput {
     pub vendor: VendorBrand,
     /// The whole sentence why the reader gets this, may hold slots.
     pub why: String,
+    /// A link that no person sees: whoever follows it is a machine. May hold slots.
+    pub hidden_link: String,
     /// Footer links.
     pub links: FooterLinks,
     /// The slots used in the texts and links above; slots of the trees are added.
@@ -132,6 +134,7 @@ struct View<'a> {
     partner: PartnerView<'a>,
     vendor: &'a VendorBrand,
     why: &'a str,
+    hidden_link: &'a str,
     links: &'a FooterLinks,
     presented_by: String,
     about_partner: String,
@@ -203,6 +206,7 @@ pub fn newsletter(
         partner: PartnerView::from(&input.partner),
         vendor: &input.vendor,
         why: &input.why,
+        hidden_link: &input.hidden_link,
         links: &input.links,
         presented_by: strings.fill("presented_by", &both),
         about_partner: strings.fill("about_partner", &both),

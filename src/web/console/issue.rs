@@ -22,6 +22,7 @@ use crate::{
     domain::{
         content::vendor::Duty,
         delivery::DeliveryState,
+        engagement::Reason,
         kernel::{Error, Result},
     },
     store::{
@@ -99,6 +100,8 @@ pub struct LiveView {
     pub clicks: Bar,
     /// The same in a sentence.
     pub clicks_says: String,
+    /// Those by machines, by how that is known, the most first.
+    pub machines: Vec<Fact>,
     /// Frozen, approved, released.
     pub facts: Vec<Fact>,
     /// How far its stages have come.
@@ -351,10 +354,21 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
             "{} followed a link. Scanners and prefetching programs are counted apart.",
             counted(usize::try_from(clicks.people).unwrap_or(0), "person", "people")
         ),
+        machines: machines(&details.machines),
         facts,
         stages: trial::stages(&details.stages),
         subjects: trial::subjects(&details.subjects),
     })
+}
+
+/// How machines were known, the most first; what is no word of ours is told as it stands.
+fn machines(counted: &[(String, i64)]) -> Vec<Fact> {
+    let mut lines = Vec::with_capacity(counted.len());
+    for (word, count) in counted {
+        let reason = Reason::parse(word);
+        lines.push(Fact::new(reason.map_or(word, |reason| reason.label()), count.to_string()));
+    }
+    lines
 }
 
 /// `33 in, 4 out, everybody with the reason`; of many not all are on the page.

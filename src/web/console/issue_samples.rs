@@ -103,6 +103,11 @@ impl LiveView {
             clicks: Bar::of(&[("brand", "by people", 11), ("", "by machines", 7)]),
             clicks_says: "6 people followed a link. Scanners and prefetching programs are counted apart."
                 .into(),
+            machines: vec![
+                Fact::new("many links at once", "4"),
+                Fact::new("followed the hidden link", "2"),
+                Fact::new("too soon after sending", "1"),
+            ],
             facts: vec![
                 Fact::new("Frozen", "Tue 12 Jan 2027, 08:30 CET"),
                 Fact::new("Content", "8f31c2aa09bd"),

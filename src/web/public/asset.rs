@@ -25,7 +25,7 @@ use crate::{
         Context, documents,
         forms::FormKind,
         recall::Replaced,
-        track::{self, OnPage, Visitor},
+        track::{self, OnPage, Recording, Visitor},
     },
 };
 
@@ -87,8 +87,10 @@ pub async fn page(
     if setting.asset(&reference)?.kind() == AssetKind::Kit {
         setting.replaced = Replaced::load(&ctx.db).await?;
     }
-    record(&ctx, &setting, (&reference, None), (EventKind::PageView, via), &visitor);
-    show(&ctx, &setting, &reference, &wanted, None)
+    let seen = record(&ctx, &setting, (&reference, None), (EventKind::PageView, via), &visitor);
+    let page = show(&ctx, &setting, &reference, &wanted, None);
+    seen.settled(&ctx).await;
+    page
 }
 
 /// Whether this visitor may see the asset.
@@ -125,10 +127,10 @@ pub fn record(
     (asset, revision): (&str, Option<&str>),
     (kind, via): (EventKind, Option<DeliveryId>),
     visitor: &Visitor,
-) {
+) -> Recording {
     let partner = setting.partner.slug.as_str();
     let what = OnPage { kind, partner, asset, revision, via, lead: None };
-    track::on_page(ctx, &what, visitor);
+    track::on_page(ctx, &what, visitor)
 }
 
 /// The page with `form` as it came back, or a blank one.

@@ -8,6 +8,7 @@ use axum::{
     response::{Html, IntoResponse},
 };
 
+use super::{Setting, withdrawn};
 use crate::{
     domain::{
         kernel::{Error, Result, token::Purpose},
@@ -20,7 +21,7 @@ use crate::{
         respond::{self, Answer},
         visitor::Asking,
     },
-    work::{Context, tokens::MailToken, track},
+    work::{Context, link_book::HIDDEN, tokens::MailToken, track},
 };
 
 /// `GET /c/{token}/{no}`: to the stored target at once, without body or cookie. The address holds no target.
@@ -30,7 +31,19 @@ pub async fn follow(
     Asking(visitor): Asking,
 ) -> Answer {
     let target = track::click(&ctx, &token, no, &visitor).await?;
+    if target == HIDDEN {
+        return nothing(&ctx, &token).await;
+    }
     Ok(respond::redirect(StatusCode::FOUND, &target))
+}
+
+/// The hidden link leads to a page of the partner's that says nothing, so that whoever follows it learns nothing.
+async fn nothing(ctx: &Context, token: &str) -> Answer {
+    let mail = MailToken::verify(&ctx.keys, Purpose::Click, token)?;
+    let gone = || Error::not_found("this page");
+    let sent = deliveries::sent(&ctx.db, mail.delivery).await?.ok_or_else(gone)?;
+    let setting = Setting::of(ctx, &sent.partner_slug, None).await?;
+    withdrawn::nothing(ctx, &setting).map_err(Into::into)
 }
 
 /// `GET /v/{token}`: the mail as its reader got it, sandboxed.

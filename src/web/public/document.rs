@@ -41,7 +41,9 @@ pub async fn download(
     let via = wanted.delivery(&ctx);
     admit(&ctx, &setting, &reference, via).await?;
     let made = documents::for_customers(&ctx, &partner, &reference, &locale).await?;
-    record(&ctx, &setting, (&reference, Some(&made.revision)), (EventKind::Download, via), &visitor);
+    record(&ctx, &setting, (&reference, Some(&made.revision)), (EventKind::Download, via), &visitor)
+        .settled(&ctx)
+        .await;
     let name = documents::file_name(&reference, &partner);
     Ok(respond::attachment("application/pdf", &name, made.pdf.to_vec()))
 }

@@ -85,9 +85,11 @@ pub async fn talk(
         via: wanted.delivery(&ctx),
         lead: None,
     };
-    track::on_page(&ctx, &what, &visitor);
+    let seen = track::on_page(&ctx, &what, &visitor);
     let form = talk_form(&ctx, &setting, &wanted, &Filled::default())?;
-    show_talk(&ctx, &setting, form)
+    let page = show_talk(&ctx, &setting, form);
+    seen.settled(&ctx).await;
+    page
 }
 
 fn show_talk(ctx: &Context, setting: &Setting, form: Form) -> Answer {

@@ -32,7 +32,7 @@ use crate::{
     work::{
         Context, documents,
         forms::{self, FormKind, Opened, Opening, TALK_TO_US},
-        track::{self, OnPage, Visitor},
+        track::{self, OnPage, Recording, Visitor},
     },
 };
 
@@ -74,8 +74,10 @@ pub async fn page(
         Ok(opened) => opened,
         Err(gone) => return Ok(*gone),
     };
-    record(&ctx, &opened, (EventKind::PageView, None), &visitor);
-    show(&ctx, &access, &opened, (&Filled::default(), None)).await
+    let seen = record(&ctx, &opened, (EventKind::PageView, None), &visitor);
+    let page = show(&ctx, &access, &opened, (&Filled::default(), None)).await;
+    seen.settled(&ctx).await;
+    page
 }
 
 /// What the token opens, or the page that says that it was withdrawn.
@@ -191,16 +193,21 @@ pub async fn document(
     };
     let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
     let made = documents::for_customers(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
-    record(&ctx, &opened, (EventKind::Download, Some(&made.revision)), &visitor);
+    record(&ctx, &opened, (EventKind::Download, Some(&made.revision)), &visitor).settled(&ctx).await;
     let name = documents::file_name(&opened.asset, &opened.lead.partner_slug);
     Ok(respond::attachment("application/pdf", &name, made.pdf.to_vec()))
 }
 
-fn record(ctx: &Context, opened: &Opened, (kind, revision): (EventKind, Option<&str>), visitor: &Visitor) {
+fn record(
+    ctx: &Context,
+    opened: &Opened,
+    (kind, revision): (EventKind, Option<&str>),
+    visitor: &Visitor,
+) -> Recording {
     let lead = LeadId::parse(&opened.lead.id).ok();
     let partner = opened.lead.partner_slug.as_str();
     let what = OnPage { kind, partner, asset: &opened.asset, revision, via: None, lead };
-    track::on_page(ctx, &what, visitor);
+    track::on_page(ctx, &what, visitor)
 }
 
 #[cfg(test)]

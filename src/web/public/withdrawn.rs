@@ -1,4 +1,5 @@
-//! Where links to a recalled asset lead: to another one, or to a page that says that it was withdrawn.
+//! Where links to a recalled asset lead: to another one, or to a page that says that it was withdrawn; and the page that
+//! says nothing.
 
 use axum::{
     http::StatusCode,
@@ -64,6 +65,21 @@ pub fn gone(ctx: &Context, setting: &Setting) -> Result<Response, Problem> {
     let head = Head::new(&view.title, "", &language);
     let page = setting.page(ctx, "public/withdrawn", head, &view)?;
     Ok((StatusCode::GONE, page).into_response())
+}
+
+/// "There is nothing here", where that is the right answer.
+///
+/// # Errors
+/// A template that does not fit.
+pub fn nothing(ctx: &Context, setting: &Setting) -> Result<Response, Problem> {
+    let language = ctx.templates.language(&setting.locale);
+    let strings = ctx.templates.strings(&language);
+    let view = View {
+        title: strings.get("problem_missing_title").to_owned(),
+        text: strings.get("problem_missing_text").to_owned(),
+    };
+    let head = Head::new(&view.title, "", &language);
+    Ok(setting.page(ctx, "public/withdrawn", head, &view)?)
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use crate::{
             Action, ComplaintScope, Consequence, DOMAIN_REST_MS, DOMAIN_WITNESSES, FULL_ISSUES, FULL_REST_MS,
             Fault, Report,
         },
-        engagement::EventKind,
+        engagement::{EventKind, Reason},
         kernel::{
             Result,
             clock::{DAY_MS, UtcMs},
@@ -72,7 +72,7 @@ fn machine_fact(ctx: &Context, matched: &Matched) -> Event {
         Report::Bounce(bounce) => (EventKind::Bounce, bounce.reporting_mta.clone().unwrap_or_default()),
         _ => (EventKind::Complaint, String::new()),
     };
-    Event {
+    let mut event = Event {
         id: EventId::new(now_ms, &*ctx.random).to_string(),
         kind: kind.as_str().to_owned(),
         at_ms: now_ms,
@@ -86,9 +86,14 @@ fn machine_fact(ctx: &Context, matched: &Matched) -> Event {
         method: "MAIL".to_owned(),
         agent: agent.chars().take(200).collect(),
         network: String::new(),
+        prefetch: false,
+        honeypot: false,
         human: false,
-        verdict: "a mail system reported it".to_owned(),
-    }
+        reason: String::new(),
+        verdict: String::new(),
+    };
+    event.judged(&Reason::Reported.into());
+    event
 }
 
 /// Puts the reader's address on the do-not-send list, for everything.

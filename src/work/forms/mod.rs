@@ -16,7 +16,7 @@ use super::{
 use crate::{
     domain::{
         content::asset::Asset,
-        engagement::EventKind,
+        engagement::{EventKind, Reason},
         kernel::{Error, Kind, Locale, Result, clock::UtcMs, id::LeadId},
         lead::{LeadOrigin, LeadStage, clock::Heat},
         partner::{Partner, contact::first_name},
@@ -34,6 +34,10 @@ use fields::{Clean, check};
 
 /// Begins the step that holds what a person wrote, in their words.
 pub const WROTE: &str = "wrote: ";
+
+/// What whoever fills in a form as fast as a mail scanner is told: a person can mend it.
+const RUSHED: &str = "this was sent faster than a mail scanner's requests can be told from yours, and nothing was stored; go \
+                      back, and send it again in a minute";
 
 /// Which form it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,6 +116,11 @@ pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Resul
 
 async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
     let clean = check(form).map_err(Refused::Faults)?;
+    if let Some(mail) = form.via
+        && track::is_rushed(ctx, mail, visitor).await?
+    {
+        return Err(Error::conflict(RUSHED).into());
+    }
     let library = ctx.library();
     let media = ctx.media();
     let partner = partners::partner(&ctx.db, &form.partner).await?;
@@ -123,8 +132,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let mut event = track::blank(ctx, form.kind.event(), visitor);
     // A person filled this in and agreed to the text: whatever their program calls itself, nobody who asks to be
     // called is dropped. Machines that fill every field are caught by the honeypot.
-    event.human = true;
-    "the form was filled in and the consent given".clone_into(&mut event.verdict);
+    event.judged(&Reason::Form.into());
     event.partner_slug = partner.slug.to_string();
     event.asset = Some(asset.reference.clone());
     event.delivery_id = form.via.map(|id| id.to_string());

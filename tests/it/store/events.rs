@@ -1,10 +1,10 @@
 //! Engagement events.
 
 use partnercast::{
-    domain::kernel::id::EventId,
+    domain::{engagement::Reason, kernel::id::EventId},
     store::events::{
-        Event, clicks_of_issue, insert, judge_burst, of_delivery, of_lead, of_lead_in, of_recent_leads,
-        of_subjects, recent,
+        Event, Spoiled, clicks_of_issue, insert, known, machine_clicks_of_issue, of_delivery, of_lead,
+        of_lead_in, of_recent_leads, of_subjects, recent, spoil,
     },
     store::leads::{self, Lead},
 };
@@ -31,7 +31,10 @@ pub fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Even
         method: "GET".to_owned(),
         agent: "Mozilla/5.0 (Wëb)".to_owned(),
         network: "192.0.2.0/24".to_owned(),
+        prefetch: false,
+        honeypot: false,
         human,
+        reason: if human { "person" } else { "burst" }.to_owned(),
         verdict: "a person's pace".to_owned(),
     }
 }
@@ -108,22 +111,53 @@ both_dbs! {
         assert_eq!((none.human, none.machine, none.people), (0, 0, 0));
     }
 
-    /// A burst turns its own clicks into a machine's, and no others: not earlier ones, not forms, not other mails'.
-    async fn judge_burst_takes_back_its_own_clicks(db: Db) {
+    /// A span takes back what people were thought to have done with its message, and no more: not what was before, not
+    /// forms, not other mails'.
+    async fn spoil_takes_back_its_own_span(db: Db) {
         let random = SeededRandom::new(6);
         let of = |delivery: &str, at_ms: i64, kind: &str| Event {
             delivery_id: Some(delivery.to_owned()),
             ..event(&random, START_MS + at_ms, kind, true)
         };
-        let batch = vec![of("dlv_1", 0, "click"), of("dlv_1", 10, "click"), of("dlv_1", 11, "click"), of("dlv_1", 12, "form"), of("dlv_2", 11, "click")];
+        let batch = vec![of("dlv_1", 0, "click"), of("dlv_1", 10, "click"), of("dlv_1", 11, "page_view"), of("dlv_1", 12, "talk_to_us"), of("dlv_1", 20, "click"), of("dlv_2", 11, "click")];
         in_tx!(db, tx => insert(tx, batch));
-        assert_eq!(in_tx!(db, tx => judge_burst(tx, "dlv_1", START_MS + 10)), 2);
-        assert_eq!(in_tx!(db, tx => judge_burst(tx, "dlv_1", START_MS + 10)), 0, "said once");
+        let span = |delivery: &str| Spoiled {
+            delivery_id: delivery.to_owned(),
+            since_ms: START_MS + 10,
+            until_ms: START_MS + 19,
+            verdict: Reason::NearHoneypot.into(),
+        };
+        assert_eq!(in_tx!(db, tx => spoil(tx, vec![span("dlv_1"), span("dlv_3")])), 2);
+        assert_eq!(in_tx!(db, tx => spoil(tx, vec![span("dlv_1")])), 0, "said once");
         let machine: Vec<_> = of_lead(&db, "led_1").await.unwrap().into_iter().filter(|event| !event.human).collect();
         assert_eq!(machine.len(), 2);
+        assert!(machine.iter().all(|event| event.reason == "near-honeypot" && event.verdict.contains("no person can see")));
         let told: Vec<i64> = of_delivery(&db, "dlv_1").await.unwrap().iter().map(|event| event.at_ms - START_MS).collect();
-        assert_eq!(told, [0, 10, 11, 12], "what came of one mail, oldest first");
-        assert!(machine[0].verdict.contains("two seconds"), "{}", machine[0].verdict);
+        assert_eq!(told, [0, 10, 11, 12, 20], "what came of one mail, oldest first");
+    }
+
+    /// Which events are stored already.
+    async fn known_names_what_is_stored(db: Db) {
+        let random = SeededRandom::new(8);
+        let stored = event(&random, START_MS, "click", true);
+        in_tx!(db, tx => insert(tx, vec![stored.clone()]));
+        let found = in_tx!(db, tx => known(tx, vec![stored.id.clone(), "evt_other".to_owned()]));
+        assert_eq!(found, [(stored.id,)]);
+    }
+
+    /// Machines' clicks by how they were known, the most first; people's and other issues' are not among them.
+    async fn machine_clicks_of_issue_counts_by_reason(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 2).await;
+        let click = |reason: &str| Event {
+            delivery_id: Some(scene.deliveries[0].clone()),
+            reason: reason.to_owned(),
+            ..event(&scene.random, START_MS, "click", reason == "person")
+        };
+        let batch = vec![click("person"), click("too-soon"), click("burst"), click("burst")];
+        in_tx!(db, tx => insert(tx, batch));
+        let counted = machine_clicks_of_issue(&db, &scene.issue).await.unwrap();
+        assert_eq!(counted, [("burst".to_owned(), 2), ("too-soon".to_owned(), 1)]);
+        assert!(machine_clicks_of_issue(&db, "iss_none").await.unwrap().is_empty());
     }
 
     /// What each of two subjects came to, people alone; an issue with one subject has nothing to compare.

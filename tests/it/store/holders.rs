@@ -37,7 +37,10 @@ fn event(no: i64, kind: &str, delivery: Option<&str>, human: bool) -> Event {
         method: "GET".to_owned(),
         agent: String::new(),
         network: String::new(),
+        prefetch: false,
+        honeypot: false,
         human,
+        reason: String::new(),
         verdict: String::new(),
     }
 }

@@ -14,6 +14,7 @@ mod gate;
 mod holders;
 mod inspect;
 mod issues;
+mod judgements;
 mod lead_clocks;
 mod leads;
 mod model;

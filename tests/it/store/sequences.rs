@@ -77,7 +77,10 @@ fn event(id: &str, kind: &str, asset: Option<&str>) -> Event {
         method: "GET".to_owned(),
         agent: String::new(),
         network: String::new(),
+        prefetch: false,
+        honeypot: false,
         human: true,
+        reason: String::new(),
         verdict: String::new(),
     }
 }

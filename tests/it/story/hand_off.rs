@@ -203,7 +203,7 @@ both_dbs! {
             via: None,
             lead: LeadId::parse(&lead.id).ok(),
         };
-        track::on_page(&rig.ctx, &page, &someone);
+        let _ = track::on_page(&rig.ctx, &page, &someone);
         assert_eq!(track::write_batch(&rig.ctx).await.unwrap(), 1);
         let mut asked = 0;
         let offer = loop {

@@ -315,7 +315,7 @@ both_dbs! {
             lead: LeadId::parse(&id).ok(),
         };
         rig.clock.advance(HOUR_MS);
-        track::on_page(&rig.ctx, &page, &person());
+        drop(track::on_page(&rig.ctx, &page, &person()));
         track::write_batch(&rig.ctx).await.unwrap();
         rig.clock.advance(MINUTE_MS);
         handoff::tick(&rig.ctx).await.unwrap();
@@ -353,7 +353,7 @@ both_dbs! {
         };
         for times in [1, 2] {
             rig.clock.advance(MINUTE_MS);
-            track::on_page(&rig.ctx, &page, &person());
+            drop(track::on_page(&rig.ctx, &page, &person()));
             track::write_batch(&rig.ctx).await.unwrap();
             handoff::tick(&rig.ctx).await.unwrap();
             let stage = lead(&rig).await.stage;

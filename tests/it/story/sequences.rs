@@ -178,7 +178,10 @@ both_dbs! {
             method: "GET".to_owned(),
             agent: String::new(),
             network: String::new(),
+            prefetch: false,
+            honeypot: false,
             human: true,
+            reason: String::new(),
             verdict: String::new(),
         };
         in_tx!(rig.ctx.db, tx => events::insert(tx, vec![opened("evt_1", "videos/restore-in-eleven-minutes"), opened("evt_2", PAPER)]));

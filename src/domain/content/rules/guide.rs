@@ -1,8 +1,9 @@
-//! What calendar.toml, frequency.toml, messages.toml and routing.toml may say.
+//! What calendar.toml, engagement.toml, frequency.toml, messages.toml and routing.toml may say.
 
 use super::{
     super::guide::{KeyGuide, may, needed, table},
     calendar::CALENDAR,
+    engagement::ENGAGEMENT,
     frequency::FREQUENCY,
     messages::{MESSAGES, TOUCHES_MAX},
     routing::ROUTING,
@@ -215,6 +216,70 @@ pub fn routing_reference() -> String {
     )
 }
 
+/// The thresholds of engagement.toml.
+const THRESHOLDS: [KeyGuide; 4] = [
+    may(
+        "too_soon_ms",
+        "milliseconds, 0 to 600,000",
+        "What is done with a mail sooner after its acceptance is a machine's; left out: 5,000.",
+    ),
+    may(
+        "burst_links",
+        "a number, 2 to 50",
+        "So many different links of one mail are a machine's; left out: 3.",
+    ),
+    may("burst_ms", "milliseconds, 100 to 600,000", "If they were followed within so long; left out: 2,000."),
+    may(
+        "honeypot_ms",
+        "milliseconds, 1,000 to 600,000",
+        "Whoever follows the hidden link of a mail did what was done with it so long before and after; left out: 60,000.",
+    ),
+];
+
+/// The keys of an `[[agent]]`.
+const AGENT: [KeyGuide; 3] = [
+    needed("contains", "3 to 80 characters", "A part of the user agent, in any case, that no browser sends."),
+    needed("whose", "one line, up to 80 characters", "What people are told."),
+    may("machine", "true or false", "`false` says that people have it, whatever our own list says."),
+];
+
+/// The keys of a `[[network]]`.
+const NETWORK: [KeyGuide; 3] = [
+    needed(
+        "cidr",
+        "a network, `192.0.2.0/24`",
+        "Where only machines are; /24 or wider, for IPv6 /48 or wider.",
+    ),
+    needed("whose", "one line, up to 80 characters", "What people are told."),
+    may("machine", "true or false", "`false` says that people are there, whatever our own list says."),
+];
+
+const MACHINES: &str = "version = 1
+too_soon_ms = 8000
+
+[[agent]]
+contains = \"acme-linkcheck\"
+whose = \"our own link checker\"
+
+[[network]]
+cidr = \"198.51.100.0/24\"
+whose = \"our office, where mails are tested\"
+";
+
+/// The reference page of engagement.toml in Markdown.
+pub fn engagement_reference() -> String {
+    format!(
+        "# engagement\n\nTOML, in `{ENGAGEMENT}`: which clicks, page views and downloads are a machine's. We know many mail \
+         scanners ourselves; this file adds to that list, takes from it, and says how fast is too fast. It has a `version`, \
+         raised with every change. A change judges everything anew that was ever recorded; `partnercast rejudge --dry-run \
+         --content DIR` shows what it would change.\n\n{}\n`[[agent]]`: programs by what they call themselves.\n\n{}\n\
+         `[[network]]`: where they come from.\n\n{}\nAn example:\n\n```toml\n{MACHINES}```\n",
+        table(&THRESHOLDS),
+        table(&AGENT),
+        table(&NETWORK)
+    )
+}
+
 /// The reference page of calendar.toml in Markdown.
 pub fn calendar_reference() -> String {
     format!(
@@ -256,6 +321,21 @@ mod tests {
             assert_eq!(known_sorted, guided, "{told}");
         }
     }
+
+    #[test]
+    fn the_example_of_machines_is_right_and_every_key_is_told() {
+        assert_eq!(found_in(ENGAGEMENT, MACHINES), [] as [String; 0]);
+        for (before, keys) in
+            [("", &THRESHOLDS[..]), ("[[agent]]\n", &AGENT[..]), ("[[network]]\n", &NETWORK[..])]
+        {
+            let said = found_in(ENGAGEMENT, &format!("version = 1\n{before}zzzzzzzzzzzz = 1\n"));
+            let told = said.iter().find(|text| text.contains("zzzz")).unwrap();
+            for guide in keys {
+                assert!(told.contains(guide.key), "{told}");
+            }
+        }
+    }
+
     #[test]
     fn the_guide_of_routing_tells_of_every_key_and_its_example_is_right() {
         assert_eq!(found_in(ROUTING, DESK), [] as [String; 0]);

@@ -1,8 +1,9 @@
 //! The rules that marketers may change: scoring, routing, consent, the calendar, the
-//! frequency of messages, the key messages. A file each in the folder `rules`.
+//! frequency of messages, the key messages, people and machines. A file each in the folder `rules`.
 
 pub mod calendar;
 mod consent;
+pub mod engagement;
 pub mod frequency;
 pub mod guide;
 pub(super) mod ics;
@@ -16,6 +17,7 @@ use super::{finding::Findings, keys::Found};
 
 pub use calendar::CalendarRules;
 pub use consent::ConsentText;
+pub use engagement::EngagementRules;
 pub use frequency::{FrequencyLimit, FrequencyRules};
 pub use messages::{KeyMessage, MessageRules};
 pub use routing::{BusinessHours, LeadClock, Routing};
@@ -39,6 +41,8 @@ pub struct Rules {
     pub frequency: FrequencyRules,
     /// messages.toml.
     pub messages: MessageRules,
+    /// engagement.toml.
+    pub engagement: EngagementRules,
 }
 
 impl Rules {
