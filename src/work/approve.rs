@@ -196,11 +196,12 @@ fn person_of(actor: &str) -> &str {
 
 /// Refuses those who may not approve: what they may not send, they may not take back either.
 fn allowed(ctx: &Context, actor: &str, what: &str) -> Result<()> {
-    if may_approve(ctx, actor) {
-        Ok(())
-    } else {
-        Err(Error::denied(format!("{actor} may not {what}; {DUTY}")))
-    }
+    if may_approve(ctx, actor) { Ok(()) } else { Err(denied(actor, what)) }
+}
+
+/// What somebody is told who may not do that.
+pub(super) fn denied(actor: &str, what: &str) -> Error {
+    Error::denied(format!("{actor} may not {what}; {DUTY}"))
 }
 
 /// Whether resuming the issue is for those who may approve: it was paused so that somebody reads why.
