@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 
 use super::{
     cobrand::Media, documents::Documents, figures::Figures, looks::Looks, metrics::Metrics,
-    sequences::Cursors, track::Tracker,
+    sequences::Cursors, touches::Noting, track::Tracker,
 };
 use crate::{
     domain::{
@@ -96,6 +96,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// When publishing looks again at what was not due.
     pub looks: Looks,
+    /// How far touches were noted.
+    pub noting: Noting,
     /// How far each sequence has looked for people who may enter.
     pub cursors: Cursors,
     contents: RwLock<Contents>,
@@ -136,6 +138,7 @@ impl Context {
             figures: Figures::default(),
             metrics,
             looks: Looks::default(),
+            noting: Noting::default(),
             cursors: Cursors::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),

@@ -20,6 +20,7 @@ use partnercast::{
 use super::{
     Rig,
     console::get,
+    letters,
     rig::{EVE_MS, copied},
 };
 use crate::harness::{
@@ -316,5 +317,29 @@ both_dbs! {
         synced(&rig, dir.path()).await;
         rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(mails_to(&rig, BETA_ALONE).await, ["Subject of beta"]);
+    }
+
+    /// Two that are too much in one mail come alone, also where the one that would ride is fixed first.
+    async fn what_is_too_much_together_comes_alone(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        fs::remove_file(dir.path().join("rules/frequency.toml")).unwrap();
+        // A mail may have a megabyte, as HTML and as text together.
+        let long = format!("{}\n\n", "Much and more. ".repeat(33)).repeat(600);
+        for (slug, at, minutes) in [("alpha", "09:00", 60), ("beta", "11:00", 300)] {
+            let keys = format!(
+                "cadence: second Tuesday at {at}\nzone: vendor\naudience:\n  roles: [executive]\nfreeze_minutes: {minutes}\ndigest_hours: 2\n"
+            );
+            letters::write(dir.path(), slug, &keys, &[("2027-01-12", "", &long)]);
+        }
+        letters::synced(&rig, dir.path()).await;
+        rig.clock.set(DUE_MS - 2 * HOUR_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        assert!(issues::exists(&rig.ctx.db, "beta", "2027-01-12").await.unwrap(), "its hour to be fixed has come");
+        assert!(!issues::exists(&rig.ctx.db, "alpha", "2027-01-12").await.unwrap());
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS * 20).await;
+        assert_eq!((verdict(&rig, "alpha").await.0, verdict(&rig, "beta").await.0), (Some("kept"), Some("kept")));
+        assert!(beside(&rig, "alpha").await.is_empty());
     }
 }
