@@ -17,7 +17,7 @@ use crate::{
         kernel::{Error, Result},
     },
     render::Templates,
-    store::{Db, dead_letters::Filter, deliveries, digests, issues::Issue, promises},
+    store::{Db, dead_letters::Filter, deliveries, issues::Issue, promises},
     work::{
         Context,
         approve::{self, Approved},
@@ -150,12 +150,9 @@ async fn question(db: &Db, lever: Lever, issue: &Issue, name: &str) -> Result<Op
         }
         Lever::Cancel => {
             let counts = standing(&deliveries::counts(db, &issue.id).await?);
-            let beside = digests::of_issue(db, &issue.id).await?;
-            let rides = beside.iter().filter(|it| !it.carried && issue.released_ms.is_some()).map(|it| {
-                format!(" What comes in the mail of {}/{} leaves with that.", it.newsletter, it.nominal_date)
-            });
-            let rides = rides.collect::<String>();
-            Ok(Some(format!("What has not left of {name} will never leave ({counts}).{rides} Cancel it?")))
+            let others = approve::cancelling(db, issue).await?;
+            let others = if others.is_empty() { others } else { format!(" {others}") };
+            Ok(Some(format!("What has not left of {name} will never leave ({counts}).{others} Cancel it?")))
         }
         Lever::ReturnToDraft => Ok(Some(format!(
             "{name} is frozen anew from the content as it is now, and so is what shares mails with it; approvals are void. \

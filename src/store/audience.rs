@@ -223,7 +223,8 @@ pub async fn due_between(
 /// Issues asked about in one statement.
 const ISSUES_AT_ONCE: usize = 16;
 
-/// Which of `issues` one contact gets, and when each is due for them.
+/// Which of `issues` one contact gets a mail of, and when each is due for them. What rides in another issue's mail is no
+/// message more.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -236,7 +237,7 @@ pub async fn due_of(db: &Db, contact_id: &str, issues: &[&str]) -> Result<Vec<(S
         let rows: Vec<(String, UtcMs)> = db
             .all(
                 "SELECT a.issue_id, p.due_ms FROM audience_decision a JOIN promise p ON p.id = a.promise_id
-                 WHERE a.contact_id = $1 AND a.included AND a.issue_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
+                 WHERE a.contact_id = $1 AND a.included AND a.host_issue_id IS NULL AND a.issue_id IN ($2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12,
                      $13, $14, $15, $16, $17)",
                 arguments,
             )

@@ -2,7 +2,6 @@
 
 use super::{
     Db, Tx,
-    freezing::remove,
     sql::{Arg, args},
 };
 use crate::domain::kernel::{Result, clock::UtcMs};
@@ -51,56 +50,54 @@ pub async fn hold(tx: &mut Tx, issue_id: &str) -> Result<Option<String>> {
     Ok(held.and_then(|(digest_id,)| digest_id))
 }
 
-/// The other issues of a digest that is held, if nothing of it was released or begins to be; else none.
+/// The other issues of a digest that is held, but for what was cancelled, if no message of any of it was started; else none.
 ///
 /// # Errors
 /// Those of [`Tx::all`].
-pub async fn unreleased_beside(tx: &mut Tx, digest_id: &str, issue_id: &str) -> Result<Option<Vec<String>>> {
-    // Whoever fills an outbox holds the digest, too, so a row that is not there now does not come meanwhile.
-    let all: Vec<(String, bool)> = tx
+pub async fn unstarted_beside(tx: &mut Tx, digest_id: &str, issue_id: &str) -> Result<Option<Vec<String>>> {
+    let all: Vec<(String, bool, bool)> = tx
         .all(
-            "SELECT id, state IN ('frozen', 'approved') AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.source = issue.id)
+            "SELECT id, control = 'cancelled',
+                 (control = 'cancelled' OR state IN ('frozen', 'approved', 'released', 'sending'))
+                     AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.source = issue.id AND d.attempt > 0)
              FROM issue WHERE digest_id = $1 ORDER BY id LIMIT 100",
             args![digest_id],
         )
         .await?;
-    if all.iter().any(|(_, waits)| !waits) {
+    if all.iter().any(|(.., waits)| !waits) {
         return Ok(None);
     }
-    Ok(Some(all.into_iter().map(|(id, _)| id).filter(|id| id != issue_id).collect()))
+    let others = all.into_iter().filter(|(id, cancelled, _)| !cancelled && id != issue_id);
+    Ok(Some(others.map(|(id, ..)| id).collect()))
 }
 
-/// The other issues of a digest that is held, but for what was cancelled.
+/// Whether a message was started of the digest that an issue belongs to.
 ///
 /// # Errors
-/// Those of [`Tx::all`].
-pub async fn beside(tx: &mut Tx, digest_id: &str, issue_id: &str) -> Result<Vec<String>> {
-    let all: Vec<(String,)> = tx
-        .all(
-            "SELECT id FROM issue WHERE digest_id = $1 AND id <> $2 AND control <> 'cancelled' ORDER BY id LIMIT 100",
-            args![digest_id, issue_id],
+/// Those of [`Db::opt`].
+pub async fn is_started(db: &Db, issue_id: &str) -> Result<bool> {
+    let started: Option<(String,)> = db
+        .opt(
+            "SELECT id FROM issue WHERE digest_id = (SELECT digest_id FROM issue WHERE id = $1)
+               AND EXISTS (SELECT 1 FROM delivery d WHERE d.source = issue.id AND d.attempt > 0) LIMIT 1",
+            args![issue_id],
         )
         .await?;
-    Ok(all.into_iter().map(|(id,)| id).collect())
+    Ok(started.is_some())
 }
 
-/// Dissolves a digest that is held and of which nothing was released: `returned` of its issues go back to draft, each is
-/// fixed anew; another one stays by itself.
+/// Dissolves a digest that is held: each of its issues is by itself from now on.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn dissolve(tx: &mut Tx, digest_id: &str, returned: &[String], now_ms: UtcMs) -> Result<()> {
+pub async fn dissolve(tx: &mut Tx, digest_id: &str) -> Result<()> {
     tx.run(
         "DELETE FROM issue_guest WHERE host_id IN (SELECT id FROM issue WHERE digest_id = $1)
              OR guest_id IN (SELECT id FROM issue WHERE digest_id = $1)",
         args![digest_id],
     )
     .await?;
-    tx.run("UPDATE issue SET digest_id = NULL WHERE digest_id = $1", args![digest_id]).await?;
-    for issue_id in returned {
-        remove(tx, issue_id, now_ms).await?;
-    }
-    Ok(())
+    tx.run("UPDATE issue SET digest_id = NULL WHERE digest_id = $1", args![digest_id]).await.map(|_| ())
 }
 
 /// An issue that shares mails with another one.
@@ -160,6 +157,62 @@ pub async fn members(db: &Db, issue_id: &str) -> Result<Vec<Member>> {
          WHERE i.digest_id = (SELECT digest_id FROM issue WHERE id = $1) AND i.control <> 'cancelled'
          GROUP BY i.id, i.newsletter, i.nominal_date, i.state ORDER BY first_due_ms, i.id LIMIT 100",
         args![issue_id],
+    )
+    .await
+}
+
+/// What of an issue rides in mails of another one that have not left.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Waiting {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The date.
+    pub nominal_date: String,
+    /// For how many people.
+    pub people: i64,
+}
+
+/// The issues, but for what was cancelled, that ride in mails of `host_id` that have not left, and for how many people.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn waiting_in(db: &Db, host_id: &str) -> Result<Vec<Waiting>> {
+    db.all(
+        "SELECT i.newsletter, i.nominal_date, COUNT(*) AS people
+         FROM issue_guest g JOIN issue i ON i.id = g.guest_id AND i.control <> 'cancelled'
+         JOIN audience_decision a ON a.issue_id = g.guest_id AND a.host_issue_id = g.host_id AND a.included
+         LEFT JOIN delivery d ON d.id = a.delivery_id
+         WHERE g.host_id = $1 AND (d.id IS NULL OR (d.live AND d.state = 'ready'))
+         GROUP BY i.nominal_date, i.newsletter ORDER BY i.nominal_date, i.newsletter LIMIT 100",
+        args![host_id],
+    )
+    .await
+}
+
+/// Mails in which an issue rides, by the issue whose they are, and where they stand.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Ridden {
+    /// The newsletter's slug of the issue whose mails they are.
+    pub newsletter: String,
+    /// Its date.
+    pub nominal_date: String,
+    /// Their state.
+    pub state: String,
+    /// How many.
+    pub mails: i64,
+}
+
+/// Where the mails stand in which an issue rides.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn ridden(db: &Db, guest_id: &str) -> Result<Vec<Ridden>> {
+    db.all(
+        "SELECT h.newsletter, h.nominal_date, d.state, COUNT(*) AS mails
+         FROM audience_decision a JOIN issue h ON h.id = a.host_issue_id JOIN delivery d ON d.id = a.delivery_id
+         WHERE a.issue_id = $1 AND a.included
+         GROUP BY h.nominal_date, h.newsletter, d.state ORDER BY h.nominal_date, h.newsletter, d.state LIMIT 200",
+        args![guest_id],
     )
     .await
 }

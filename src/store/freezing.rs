@@ -102,7 +102,7 @@ pub async fn withdraw(tx: &mut Tx, issue_id: &str) -> Result<bool> {
             "UPDATE issue SET state = 'frozen', approved_by = NULL, approved_ms = NULL, released_ms = NULL,
                  approvals_needed = CASE WHEN approvals_needed < 1 THEN 1 ELSE approvals_needed END
              WHERE id = $1 AND state IN ('frozen', 'approved', 'released', 'sending') AND control <> 'cancelled'
-               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = $1 AND d.attempt > 0)",
+               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.source = $1 AND d.attempt > 0)",
             args![issue_id],
         )
         .await?;
@@ -152,7 +152,7 @@ pub async fn thaw(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<bool> {
     let waits = tx
         .run(
             "UPDATE issue SET state = 'frozen' WHERE id = $1 AND state = 'frozen' AND control <> 'cancelled'
-               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = $1)",
+               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.source = $1)",
             args![issue_id],
         )
         .await?;
@@ -167,7 +167,7 @@ pub async fn thaw(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<bool> {
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub(super) async fn remove(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
+async fn remove(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
     tx.run(
         "UPDATE promise SET issue_id = NULL, because = COALESCE(because, 'its issue was returned to draft'),
              suppressed = 0, on_time = 0, accepted = 0, counted_ms = NULL, closed = FALSE

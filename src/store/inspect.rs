@@ -2,7 +2,7 @@
 
 use super::{
     Db,
-    outbox::LANE_SEQUENCE,
+    outbox::{LANE_RESTING, LANE_SEQUENCE},
     pauses::{self, Pause},
     sql::{Sql, args},
 };
@@ -77,8 +77,8 @@ pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
         .opt(
             "SELECT MIN(d.due_ms) FROM delivery d LEFT JOIN issue i ON i.id = d.issue_id
              WHERE d.state = 'ready' AND d.due_ms <= $1 AND (i.id IS NULL OR i.control = 'running')
-               AND (d.lane <> $2 OR NOT EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = d.scope))",
-            args![now_ms, LANE_SEQUENCE],
+               AND (d.lane NOT IN ($2, $3) OR NOT EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = d.scope))",
+            args![now_ms, LANE_SEQUENCE, LANE_RESTING],
         )
         .await?;
     let stuck: Vec<(String, i64)> = db

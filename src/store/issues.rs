@@ -131,14 +131,15 @@ pub async fn control(tx: &mut Tx, id: &str, control: &str) -> Result<bool> {
 // Where an issue's live rows are looked for, a due time that is always true is named: without statistics SQLite would
 // else take the index of all its rows and walk over those that are done.
 
-/// Takes a part of what waits of cancelled issues out of the queue, at most `rows`. Returns how many.
+/// Takes a part of what waits of cancelled issues out of the queue, at most `rows`. Returns how many. What another node starts
+/// in this moment stays with it.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn cancel_part(tx: &mut Tx, rows: i64) -> Result<u64> {
     tx.run(
         "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
-         WHERE id IN (
+         WHERE state = 'ready' AND id IN (
              SELECT d.id FROM issue i CROSS JOIN delivery d
              WHERE i.control = 'cancelled' AND d.issue_id = i.id AND d.live AND d.due_ms < $2 AND d.state = 'ready'
              LIMIT $1)",

@@ -7,6 +7,8 @@ use crate::domain::kernel::{Result, clock::UtcMs, id::DeliveryId, text::base_key
 pub const LANE_URGENT: i64 = 0;
 /// Messages of sequences: single mails that nobody waits for.
 pub const LANE_SEQUENCE: i64 = 5;
+/// Messages of sequences that rest, which no start looks at. They come back to [`LANE_SEQUENCE`] when theirs goes on.
+pub const LANE_RESTING: i64 = 6;
 /// Newsletter issues.
 pub const LANE_ISSUE: i64 = 10;
 
@@ -64,7 +66,7 @@ pub async fn renew(
         ),
         Waiting::Sequence(slug) => (
             "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END WHERE id IN (
-                 SELECT id FROM delivery WHERE live AND issue_id IS NULL AND lane = $6 AND scope = $1
+                 SELECT id FROM delivery WHERE live AND issue_id IS NULL AND lane IN ($6, $7) AND scope = $1
                    AND due_ms >= $3 AND (due_ms, id) > ($3, $4)
                  ORDER BY due_ms, id LIMIT $5)
              RETURNING due_ms, id",
@@ -73,7 +75,7 @@ pub async fn renew(
     };
     args.extend(args![expires_ms, due_ms, id, rows]);
     if let Waiting::Sequence(_) = of {
-        args.extend(args![LANE_SEQUENCE]);
+        args.extend(args![LANE_SEQUENCE, LANE_RESTING]);
     }
     let renewed: Vec<Place> = tx.all(text, args).await?;
     Ok(renewed.into_iter().max())

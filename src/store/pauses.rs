@@ -1,6 +1,10 @@
 //! Sequences that rest.
 
-use super::{Db, Tx, sql::args};
+use super::{
+    Db, Tx,
+    outbox::{LANE_RESTING, LANE_SEQUENCE},
+    sql::args,
+};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// A sequence that rests.
@@ -60,6 +64,37 @@ pub async fn of(db: &Db, sequence: &str) -> Result<Option<Pause>> {
     db.opt(
         "SELECT sequence, because, actor, since_ms FROM sequence_pause WHERE sequence = $1",
         args![sequence],
+    )
+    .await
+}
+
+/// Takes what waits of sequences that rest out of the lane in which it would be started, at most `rows`: starts would walk
+/// over it each time. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn set_aside(tx: &mut Tx, rows: i64) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET lane = $2 WHERE live AND state = 'ready' AND lane = $1 AND id IN (
+             SELECT d.id FROM delivery d
+             WHERE EXISTS (SELECT 1 FROM sequence_pause)
+               AND d.live AND d.issue_id IS NULL AND d.lane = $1 AND d.state = 'ready'
+               AND EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = d.scope) LIMIT $3)",
+        args![LANE_SEQUENCE, LANE_RESTING, rows],
+    )
+    .await
+}
+
+/// Puts what was set aside of sequences that do not rest any more back, at most `rows`. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn bring_back(tx: &mut Tx, rows: i64) -> Result<u64> {
+    tx.run(
+        "UPDATE delivery SET lane = $1 WHERE live AND lane = $2 AND id IN (
+             SELECT d.id FROM delivery d WHERE d.live AND d.issue_id IS NULL AND d.lane = $2
+               AND NOT EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = d.scope) LIMIT $3)",
+        args![LANE_SEQUENCE, LANE_RESTING, rows],
     )
     .await
 }

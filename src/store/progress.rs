@@ -48,7 +48,7 @@ pub async fn sites(db: &Db, issue_id: &str) -> Result<Vec<Site>> {
 /// What waits in one lane of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Lane {
-    /// Its number (`outbox::LANE_URGENT`, `outbox::LANE_SEQUENCE`, `outbox::LANE_ISSUE`).
+    /// Its number (`outbox::LANE_URGENT` and others).
     pub lane: i64,
     /// Due by now.
     pub due: i64,

@@ -421,14 +421,18 @@ async fn known(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<HashMap
     Ok(rows.into_iter().map(|(id, token, is_held)| ((id, token), is_held)).collect())
 }
 
-/// Rows that came back to the queue of an issue that was cancelled meanwhile go no further.
+/// Rows that came back to the queue go no further if their issue was cancelled meanwhile, or their reader left the sequence.
 async fn cancel_returned(tx: &mut Tx, ids: impl Iterator<Item = &String>) -> Result<u64> {
     tx.bulk(
-        "WITH r (rid) AS (",
-        ids.map(|id| args![id]).collect(),
-        ") UPDATE delivery SET state = 'cancelled', live = FALSE, detail = 'the issue was cancelled'
-         FROM r WHERE id = rid AND state = 'ready' AND EXISTS (
-             SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
+        "WITH r (rid, rlane) AS (",
+        ids.map(|id| args![id, LANE_SEQUENCE]).collect(),
+        ") UPDATE delivery SET state = 'cancelled', live = FALSE,
+             detail = CASE WHEN issue_id IS NULL THEN 'they had left the sequence' ELSE 'the issue was cancelled' END
+         FROM r WHERE id = rid AND state = 'ready' AND (
+             EXISTS (SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
+             OR (issue_id IS NULL AND lane = rlane AND EXISTS (
+                 SELECT 1 FROM enrolment e WHERE e.sequence = delivery.scope
+                   AND e.person = COALESCE(delivery.contact_id, delivery.lead_id) AND e.state = 'left')))",
     )
     .await
 }

@@ -1,6 +1,11 @@
 //! Who is inside a sequence, what they had, and how they left.
 
-use super::{Db, Tx, leads::Lead, outbox::LANE_SEQUENCE, sql::args};
+use super::{
+    Db, Tx,
+    leads::Lead,
+    outbox::{LANE_RESTING, LANE_SEQUENCE},
+    sql::args,
+};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// One person's journey through one sequence.
@@ -334,8 +339,17 @@ pub async fn end(tx: &mut Tx, of: &Enrolment, how: &End<'_>) -> Result<bool> {
     Ok(ended == 1)
 }
 
-/// Takes what waits to be sent to a person of one sequence, or of all, out of the queue; the rows stay as evidence.
+/// Takes what waits to be sent to a person of one sequence, or of all, out of the queue; the rows stay as evidence. To be done
+/// once their journeys have ended: what is on its way just then goes no further when it comes back to the queue.
 async fn cancel_waiting(tx: &mut Tx, person: &str, sequence: Option<&str>, detail: &str) -> Result<u64> {
+    // Whoever puts one of them back in this moment has done so before the next statement, or finds the journey ended.
+    tx.run(
+        "UPDATE delivery SET token = token WHERE live AND state = 'sending' AND id IN (
+             SELECT s.delivery_id FROM enrolment e JOIN enrolment_step s ON s.enrolment_id = e.id
+             WHERE e.person = $1 AND ($2 IS NULL OR e.sequence = $2) AND s.delivery_id IS NOT NULL)",
+        args![person, sequence],
+    )
+    .await?;
     tx.run(
         "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = $3
          WHERE live AND state = 'ready' AND id IN (
@@ -351,14 +365,17 @@ async fn cancel_waiting(tx: &mut Tx, person: &str, sequence: Option<&str>, detai
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn leave(tx: &mut Tx, person: &str, sequence: Option<&str>, how: &End<'_>) -> Result<u64> {
+    // Journeys before their messages, as in `end`.
+    let left = tx
+        .run(
+            "UPDATE enrolment SET state = $3, reason = $4, detail = $5, ended_ms = $6, waiting = NULL, moves = moves + 1
+             WHERE person = $1 AND ($2 IS NULL OR sequence = $2) AND state = 'inside'",
+            args![person, sequence, how.state, how.reason, how.detail, how.now_ms],
+        )
+        .await?;
     // Also of one that they finished: its last message may still wait.
     cancel_waiting(tx, person, sequence, how.detail).await?;
-    tx.run(
-        "UPDATE enrolment SET state = $3, reason = $4, detail = $5, ended_ms = $6, waiting = NULL, moves = moves + 1
-         WHERE person = $1 AND ($2 IS NULL OR sequence = $2) AND state = 'inside'",
-        args![person, sequence, how.state, how.reason, how.detail, how.now_ms],
-    )
-    .await
+    Ok(left)
 }
 
 /// Takes somebody into those sequences again that they left for `reason`, where they were: what comes next is found anew, as
@@ -382,19 +399,21 @@ pub async fn come_back(tx: &mut Tx, person: &str, reason: &str, now_ms: UtcMs, d
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn close(tx: &mut Tx, sequence: &str, how: &End<'_>, rows: i64) -> Result<u64> {
+    let closed = tx
+        .run(
+            "UPDATE enrolment SET state = $2, reason = $3, detail = $4, ended_ms = $5, waiting = NULL, moves = moves + 1
+             WHERE id IN (SELECT id FROM enrolment WHERE sequence = $1 AND state = 'inside' ORDER BY due_ms, id LIMIT $6)
+               AND state = 'inside'",
+            args![sequence, how.state, how.reason, how.detail, how.now_ms, rows],
+        )
+        .await?;
     tx.run(
         "UPDATE delivery SET state = 'cancelled', live = FALSE, detail = $2
-         WHERE live AND issue_id IS NULL AND lane = $3 AND scope = $1 AND state = 'ready'",
-        args![sequence, how.detail, LANE_SEQUENCE],
+         WHERE live AND issue_id IS NULL AND lane IN ($3, $4) AND scope = $1 AND state = 'ready'",
+        args![sequence, how.detail, LANE_SEQUENCE, LANE_RESTING],
     )
     .await?;
-    tx.run(
-        "UPDATE enrolment SET state = $2, reason = $3, detail = $4, ended_ms = $5, waiting = NULL, moves = moves + 1
-         WHERE id IN (SELECT id FROM enrolment WHERE sequence = $1 AND state = 'inside' ORDER BY due_ms, id LIMIT $6)
-           AND state = 'inside'",
-        args![sequence, how.state, how.reason, how.detail, how.now_ms, rows],
-    )
-    .await
+    Ok(closed)
 }
 
 /// Records that somebody had a step. False if they had it before.

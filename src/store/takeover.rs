@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{Tx, queue::return_to_queue, sql::args};
+use super::{Tx, outbox::LANE_SEQUENCE, queue::return_to_queue, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs, id::NodeId};
 
 /// Crashes while one message was being sent after which a person must look.
@@ -43,15 +43,21 @@ pub async fn reap(tx: &mut Tx, node: NodeId, now_ms: UtcMs, hold: bool) -> Resul
                      WHEN $3 THEN 'uncertain'
                      WHEN EXISTS (
                          SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
+                         OR EXISTS (
+                         SELECT 1 FROM enrolment e WHERE delivery.lane = $4 AND e.sequence = delivery.scope
+                           AND e.person = COALESCE(delivery.contact_id, delivery.lead_id) AND e.state = 'left')
                          THEN 'cancelled'
                      ELSE 'ready' END,
                  live = NOT (crashes + 1 >= $2 OR $3 OR EXISTS (
-                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')),
+                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')
+                     OR EXISTS (
+                     SELECT 1 FROM enrolment e WHERE delivery.lane = $4 AND e.sequence = delivery.scope
+                       AND e.person = COALESCE(delivery.contact_id, delivery.lead_id) AND e.state = 'left')),
                  detail = 'the process ended while this was being sent', crashes = crashes + 1,
                  token = token + 1, node_id = NULL
              WHERE live AND state = 'sending' AND node_id <> $1 AND NOT EXISTS (
                  SELECT 1 FROM node n WHERE n.id = delivery.node_id)",
-            args![node.to_string(), CRASHES_MAX, hold],
+            args![node.to_string(), CRASHES_MAX, hold, LANE_SEQUENCE],
         )
         .await?;
     Ok(Reaped { uncertain, all })

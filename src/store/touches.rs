@@ -1,6 +1,6 @@
 //! Touches: which key messages people were told by mail, and in which forms.
 
-use super::{Db, Tx, outbox::LANE_SEQUENCE, sql::args};
+use super::{Db, Tx, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// A mail in which somebody was told a key message, or is going to be.
@@ -18,21 +18,34 @@ pub struct Touch {
     pub forms: String,
 }
 
-/// What people with keys from `from` to `through` were told; ask for as many as a page of contacts has.
+/// Messages asked about in one statement.
+const MESSAGES_AT_ONCE: usize = 8;
+
+/// What people with keys from `from` to `through` were told of `messages`; ask for as many as a page of contacts has.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn between(db: &Db, from: &str, through: &str) -> Result<Vec<Touch>> {
-    db.all(
-        "SELECT person, key_message, delivery_id, at_ms, forms FROM touch
-         WHERE person >= $1 AND person <= $2 ORDER BY person, at_ms, delivery_id",
-        args![from, through],
-    )
-    .await
+pub async fn between(db: &Db, messages: &[&str], from: &str, through: &str) -> Result<Vec<Touch>> {
+    let mut all = Vec::new();
+    for some in messages.chunks(MESSAGES_AT_ONCE) {
+        let mut arguments = args![from, through];
+        let some = some.iter().copied().chain(std::iter::repeat("")).take(MESSAGES_AT_ONCE);
+        arguments.extend(some.map(Into::into));
+        let told: Vec<Touch> = db
+            .all(
+                "SELECT person, key_message, delivery_id, at_ms, forms FROM touch
+                 WHERE person >= $1 AND person <= $2 AND key_message IN ($3, $4, $5, $6, $7, $8, $9, $10)
+                 ORDER BY person, at_ms, delivery_id",
+                arguments,
+            )
+            .await?;
+        all.extend(told);
+    }
+    Ok(all)
 }
 
-/// What the contacts with keys from `from` to `through` are told by an issue whose touches are not noted yet; ask for as many
-/// as a page of contacts has.
+/// What the contacts with keys from `from` to `through` are told by an issue whose touches are not noted yet; of one that was
+/// cancelled what has left or is on its way. Ask for as many as a page of contacts has.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -40,60 +53,74 @@ pub async fn pending_between(db: &Db, issue_id: &str, from: &str, through: &str)
     db.all(
         "SELECT a.contact_id AS person, m.key_message, a.delivery_id, COALESCE(d.accepted_ms, p.due_ms) AS at_ms, m.forms
          FROM audience_decision a
+         JOIN issue i ON i.id = a.issue_id
          JOIN rendition_message m ON m.rendition_id = a.rendition_id
          JOIN promise p ON p.id = a.promise_id
          LEFT JOIN delivery d ON d.id = a.delivery_id
          WHERE a.issue_id = $1 AND a.contact_id >= $2 AND a.contact_id <= $3 AND a.included
-           AND (d.id IS NULL OR d.live OR d.accepted_ms IS NOT NULL)
+           AND (d.live OR d.accepted_ms IS NOT NULL OR (d.id IS NULL AND i.control <> 'cancelled'))
          ORDER BY a.contact_id",
         args![issue_id, from, through],
     )
     .await
 }
 
-/// What waits to be sent of sequences to people with keys from `from` to `through`, at most 10,000.
+/// What waits to be sent of sequences to people with keys from `from` to `through`, found by their journeys, at most 10,000.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn waiting_between(db: &Db, from: &str, through: &str) -> Result<Vec<Touch>> {
     db.all(
-        "SELECT COALESCE(d.contact_id, d.lead_id) AS person, m.key_message, d.id AS delivery_id, d.due_ms AS at_ms, m.forms
-         FROM delivery d JOIN rendition_message m ON m.rendition_id = d.rendition_id
-         WHERE d.live AND d.issue_id IS NULL AND d.lane = $1
-           AND COALESCE(d.contact_id, d.lead_id) >= $2 AND COALESCE(d.contact_id, d.lead_id) <= $3
+        "SELECT e.person, m.key_message, d.id AS delivery_id, d.due_ms AS at_ms, m.forms
+         FROM enrolment e
+         JOIN enrolment_step s ON s.enrolment_id = e.id
+         JOIN delivery d ON d.id = s.delivery_id AND d.live
+         JOIN rendition_message m ON m.rendition_id = d.rendition_id
+         WHERE e.person >= $1 AND e.person <= $2
          ORDER BY d.due_ms, d.id LIMIT 10000",
-        args![LANE_SEQUENCE, from, through],
+        args![from, through],
     )
     .await
 }
 
-/// The issues whose touches are not noted yet, and that were not cancelled.
+/// The issues whose touches are not noted yet, but for those that were never released and promised nothing after `since_ms`:
+/// nobody is told by them, unless they are released all the same. At most 500.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn pending_issues(db: &Db) -> Result<Vec<String>> {
+pub async fn pending_issues(db: &Db, since_ms: UtcMs) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = db
         .all(
-            "SELECT id FROM issue WHERE NOT touches_noted AND control <> 'cancelled' ORDER BY id LIMIT 500",
-            Vec::new(),
+            "SELECT id FROM issue WHERE NOT touches_noted AND (released_ms IS NOT NULL
+                 OR EXISTS (SELECT 1 FROM promise p WHERE p.issue_id = issue.id AND p.due_ms > $1))
+             ORDER BY id LIMIT 500",
+            args![since_ms],
         )
         .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// Issues that have ended and whose touches are to be noted, at most 20.
+/// An issue that has ended.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Ended {
+    /// The key.
+    pub id: String,
+    /// When it was done; one that goes on again is done anew.
+    pub done_ms: Option<UtcMs>,
+}
+
+/// Issues that have ended, with nothing of them on its way, and whose touches are to be noted, at most 20.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn ended_issues(db: &Db) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = db
-        .all(
-            "SELECT id FROM issue WHERE NOT touches_noted AND (state IN ('done', 'cancelled') OR control = 'cancelled')
+pub async fn ended_issues(db: &Db) -> Result<Vec<Ended>> {
+    db.all(
+            "SELECT id, done_ms FROM issue WHERE NOT touches_noted AND (state IN ('done', 'cancelled') OR control = 'cancelled')
+               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $1)
              ORDER BY id LIMIT 20",
-            Vec::new(),
+            args![UtcMs::MAX],
         )
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
+        .await
 }
 
 /// Notes the touches of an issue that has ended: of at most `rows` of its readers behind the contact `after`. Returns the last
@@ -111,11 +138,12 @@ pub async fn note_issue(tx: &mut Tx, issue_id: &str, after: &str, rows: i64) -> 
         )
         .await?;
     let Some(last) = last.and_then(|(last,)| last) else {
-        // One that goes on again in this moment stays unmarked.
+        // One that goes on again in this moment stays unmarked, and so does one of which something is on its way.
         tx.run(
             "UPDATE issue SET touches_noted = TRUE
-             WHERE id = $1 AND (state IN ('done', 'cancelled') OR control = 'cancelled')",
-            args![issue_id],
+             WHERE id = $1 AND (state IN ('done', 'cancelled') OR control = 'cancelled')
+               AND NOT EXISTS (SELECT 1 FROM delivery d WHERE d.issue_id = issue.id AND d.live AND d.due_ms < $2)",
+            args![issue_id, UtcMs::MAX],
         )
         .await?;
         return Ok(None);

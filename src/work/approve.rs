@@ -8,7 +8,7 @@ use crate::{
         program::issue::IssueState,
     },
     store::{
-        Tx, approvals, audit, digests, freezing, issues,
+        Db, Tx, approvals, audit, digests, freezing, issues,
         outbox::{self, Waiting},
     },
 };
@@ -81,17 +81,12 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
     if let Some(state) = IssueState::parse(&issue.state) {
         state.check_step(IssueState::Draft)?;
     }
-    let started = || {
-        Error::conflict(
-            "messages of this issue were started already, so it cannot be taken back to draft; pause or cancel it",
-        )
-    };
     let mut tx = ctx.db.begin().await?;
     // Held before the issues' own rows, as by whoever releases them.
     let digest = digests::hold(&mut tx, issue_id).await?;
     let mut beside = Vec::new();
     if let Some(digest) = &digest {
-        beside = digests::beside(&mut tx, digest, issue_id).await?;
+        beside = digests::unstarted_beside(&mut tx, digest, issue_id).await?.ok_or_else(started)?;
     }
     let all: Vec<&str> = [issue_id].into_iter().chain(beside.iter().map(String::as_str)).collect();
     for id in &all {
@@ -104,7 +99,20 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
     returned_with(ctx, &mut tx, &beside, actor, &issue).await?;
     // From here on nothing more is started. What is broken off now waits for approval, and may be taken back again.
     tx.commit().await?;
-    for id in &all {
+    if take_back(ctx, issue_id, &all).await? { Ok(()) } else { Err(started()) }
+}
+
+fn started() -> Error {
+    Error::conflict(
+        "messages of this issue, or of what shares mails with it, were started already, so it cannot be taken back to draft; \
+         pause or cancel it",
+    )
+}
+
+/// Empties the outboxes of issues that were withdrawn, dissolves the digest that `issue_id` belongs to, and takes them back to
+/// draft. False if something was started in the very moment in which they were withdrawn: then they wait for another approval.
+async fn take_back(ctx: &Context, issue_id: &str, ids: &[&str]) -> Result<bool> {
+    for id in ids {
         loop {
             let mut tx = ctx.db.begin().await?;
             let gone = freezing::empty(&mut tx, id, issues::PART_ROWS).await?;
@@ -115,21 +123,21 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
         }
     }
     let mut tx = ctx.db.begin().await?;
-    if digests::hold(&mut tx, issue_id).await?.is_some()
-        && let Some(digest) = &digest
-    {
-        digests::dissolve(&mut tx, digest, &[], ctx.now_ms()).await?;
+    if let Some(digest) = digests::hold(&mut tx, issue_id).await? {
+        if digests::unstarted_beside(&mut tx, &digest, issue_id).await?.is_none() {
+            return Ok(false);
+        }
+        digests::dissolve(&mut tx, &digest).await?;
     }
-    // What was started in the very moment of the first step is found here: such an issue waits for another approval.
-    for id in &all {
+    for id in ids {
         if !freezing::thaw(&mut tx, id, ctx.now_ms()).await? {
-            return Err(started());
+            return Ok(false);
         }
     }
     tx.commit().await?;
     ctx.looks.forget();
     ctx.wake.publish.notify_one();
-    Ok(())
+    Ok(true)
 }
 
 /// Records that issues went back to draft because `issue`, which shared mails with them, did or was cancelled.
@@ -188,11 +196,12 @@ fn person_of(actor: &str) -> &str {
 
 /// Refuses those who may not approve: what they may not send, they may not take back either.
 fn allowed(ctx: &Context, actor: &str, what: &str) -> Result<()> {
-    if may_approve(ctx, actor) {
-        Ok(())
-    } else {
-        Err(Error::denied(format!("{actor} may not {what}; {DUTY}")))
-    }
+    if may_approve(ctx, actor) { Ok(()) } else { Err(denied(actor, what)) }
+}
+
+/// What somebody is told who may not do that.
+pub(super) fn denied(actor: &str, what: &str) -> Error {
+    Error::denied(format!("{actor} may not {what}; {DUTY}"))
 }
 
 /// Whether resuming the issue is for those who may approve: it was paused so that somebody reads why.
@@ -232,11 +241,13 @@ pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     control(ctx, issue_id, "running", "resume", actor).await
 }
 
-/// Ends the issue for good: what has not left does not leave. The evidence stays. Before any of them was released, what
-/// shares mails with it goes back to draft and is fixed anew without it; later, what rides in another mail leaves with it.
+/// Ends the issue for good: what has not left does not leave. The evidence stays. While no message of any of them was
+/// started, what shares mails with it goes back to draft and is fixed anew without it; later, what rides in its mails does
+/// not leave either, and what of it rides in others leaves with them. [`cancelling`] says which.
 ///
 /// # Errors
-/// `Denied` for somebody who may not approve; `Conflict` if it is cancelled or done already.
+/// `Denied` for somebody who may not approve; `Conflict` if it is cancelled or done already, or if it is cancelled now and
+/// something of what shares mails with it was started in the same moment.
 pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     allowed(ctx, actor, "cancel an issue")?;
     control(ctx, issue_id, "cancelled", "cancel", actor).await
@@ -273,8 +284,8 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
     // Held before its own row, as by whoever releases it.
     let digest = if to == "cancelled" { digests::hold(&mut tx, issue_id).await? } else { None };
     let beside = match &digest {
-        Some(digest) => digests::unreleased_beside(&mut tx, digest, issue_id).await?,
-        None => None,
+        Some(digest) => digests::unstarted_beside(&mut tx, digest, issue_id).await?.unwrap_or_default(),
+        None => Vec::new(),
     };
     if !issues::control(&mut tx, issue_id, to).await? {
         return Err(Error::conflict(format!(
@@ -283,18 +294,57 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
         )));
     }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
-    let dissolved = digest.zip(beside);
-    if let Some((digest, beside)) = &dissolved {
-        digests::dissolve(&mut tx, digest, beside, ctx.now_ms()).await?;
-        returned_with(ctx, &mut tx, beside, actor, &issue).await?;
+    for id in &beside {
+        // What is started in this moment is found when it is taken back.
+        freezing::withdraw(&mut tx, id).await?;
     }
+    returned_with(ctx, &mut tx, &beside, actor, &issue).await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
-    if dissolved.is_some() {
-        ctx.looks.forget();
-        ctx.wake.publish.notify_one();
+    if to == "cancelled" {
+        clear_away(ctx).await?;
     }
-    if to == "cancelled" { clear_away(ctx).await } else { Ok(()) }
+    let beside: Vec<&str> = beside.iter().map(String::as_str).collect();
+    if beside.is_empty() || take_back(ctx, issue_id, &beside).await? {
+        return Ok(());
+    }
+    Err(Error::conflict(
+        "it is cancelled; but messages of what shares mails with it were started in the same moment, so that waits for another \
+         approval",
+    ))
+}
+
+/// What becomes of others that share mails with an issue when it is cancelled, in sentences; empty where nothing does.
+///
+/// # Errors
+/// Those of the store.
+pub async fn cancelling(db: &Db, issue: &issues::Issue) -> Result<String> {
+    let beside = digests::of_issue(db, &issue.id).await?;
+    if beside.is_empty() {
+        return Ok(String::new());
+    }
+    let mut says = Vec::new();
+    if digests::is_started(db, &issue.id).await? {
+        for it in digests::waiting_in(db, &issue.id).await? {
+            let readers =
+                if it.people == 1 { "1 reader".to_owned() } else { format!("{} readers", it.people) };
+            let lose = if it.people == 1 { "loses" } else { "lose" };
+            let (letter, date) = (&it.newsletter, &it.nominal_date);
+            says.push(format!(
+                "{readers} of {letter} of {date} {lose} it, since it comes in mails of this one."
+            ));
+        }
+        let hosts = beside.iter().filter(|it| !it.carried);
+        says.extend(hosts.map(|it| {
+            format!("What comes in the mail of {} of {} leaves with that.", it.newsletter, it.nominal_date)
+        }));
+    } else {
+        says.extend(beside.iter().map(|it| {
+            let (letter, date) = (&it.newsletter, &it.nominal_date);
+            format!("{letter} of {date} goes back to draft, and is fixed anew without it; approvals of it are void.")
+        }));
+    }
+    Ok(says.join(" "))
 }
 
 /// Where an issue stands, for whoever wanted to move it.

@@ -9,8 +9,9 @@ use super::{
     budget::Budget,
     compose::{Plan, Readers},
     context::Context,
+    people::People,
     promised::PromisedHours,
-    touches::Telling,
+    touches::{Telling, ToldBeside, without_shown},
 };
 use crate::{
     domain::{
@@ -59,6 +60,14 @@ pub(super) struct Verdict<'a> {
     pub(super) readers: Option<Readers<'a>>,
 }
 
+/// What else somebody gets that is fixed at the same time.
+pub(super) struct Beside<'d> {
+    /// Other mails, with hour and name; none for what comes in one of them, which costs nothing of their budget.
+    pub(super) mails: Option<&'d [(UtcMs, &'d str)]>,
+    /// What these tell.
+    pub(super) told: ToldBeside<'d>,
+}
+
 /// What the do-not-send list says that concerns a newsletter, by address or domain.
 ///
 /// # Errors
@@ -104,21 +113,21 @@ impl<'a> Audience<'a> {
         let page = partners::contacts(&ctx.db, after).await?;
         let Some(last) = page.last() else { return Ok(None) };
         let through = last.id.to_string();
-        self.turn_to(ctx, after, &through).await?;
+        self.turn_to(ctx, &People::between(ctx, after, &through)).await?;
         *after = through;
         Ok(Some(page))
     }
 
-    /// Looks up what bears on the contacts between two keys, before they are decided on.
+    /// Looks up what bears on `people`, before they are decided on.
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) async fn turn_to(&self, ctx: &Context, after: &str, through: &str) -> Result<()> {
+    pub(super) async fn turn_to(&self, ctx: &Context, people: &People<'_>) -> Result<()> {
         if let Some(budget) = &self.budget {
-            budget.turn_to(ctx, after, through).await?;
+            budget.turn_to(ctx, people).await?;
         }
         if let Some(telling) = &self.telling {
-            telling.turn_to(ctx, after, through).await?;
+            telling.turn_to(people).await?;
         }
         Ok(())
     }
@@ -141,29 +150,35 @@ impl<'a> Audience<'a> {
 
     /// What a contact gets; `None` for one whose partner is gone.
     pub(super) fn decide<'b>(&'b self, stored: &'b StoredContact) -> Option<Verdict<'b>> {
-        self.decide_beside(stored, Some(&[]))
+        self.decide_beside(stored, &Beside { mails: Some(&[]), told: ToldBeside::default() })
     }
 
-    /// The same where they get other mails, with hour and name, that are fixed at the same time; or, without any such list,
-    /// in a mail that they get anyway, which costs nothing of their budget.
+    /// What is promised to a contact, whether or not they get it; `None` for one whose partner is gone.
+    pub(super) fn promise(&self, stored: &StoredContact) -> Option<Arc<NewPromise>> {
+        let partner = self.partners.get(stored.contact.partner.as_str())?;
+        Some(self.hours.of(partner, stored.contact.zone.unwrap_or(partner.zone)))
+    }
+
+    /// What a contact gets where they get something else `beside` that is fixed at the same time.
     pub(super) fn decide_beside<'b>(
         &'b self,
         stored: &'b StoredContact,
-        beside: Option<&[(UtcMs, &str)]>,
+        beside: &Beside<'_>,
     ) -> Option<Verdict<'b>> {
         let contact = &stored.contact;
         let partner = self.partners.get(contact.partner.as_str())?;
         let (subscribed, suppressed) = self.said_no(&contact.email);
         let promise = self.hours.of(partner, contact.zone.unwrap_or(partner.zone));
-        let spent = self.budget.as_ref().zip(beside).and_then(|(budget, beside)| {
+        let spent = self.budget.as_ref().zip(beside.mails).and_then(|(budget, mails)| {
             budget
-                .spent(&stored.id.to_string(), contact, partner, promise.due_ms, beside)
+                .spent(&stored.id.to_string(), contact, partner, promise.due_ms, mails)
                 .map(|spent| spent.because())
         });
         let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
         let reader = Reader { roles: Some(contact.roles), partner, locale };
         let telling = self.telling.as_ref();
-        let left = telling.map(|telling| telling.left(&stored.id.to_string(), &reader)).unwrap_or_default();
+        let left = telling.map(|telling| telling.left(&stored.id.to_string(), &reader, &beside.told));
+        let left = left.unwrap_or_default();
         let no_hour = match (&promise.because, &spent, &left.all) {
             (Some(because), ..) if promise.skipped => Some((ExclusionReason::Calendar, because.as_str())),
             (Some(because), ..) => Some((ExclusionReason::Missed, because.as_str())),
@@ -181,7 +196,12 @@ impl<'a> Audience<'a> {
             }
             Decision::In { because } => {
                 let arm = if self.has_two_subjects() { Arm::of(self.draw(contact)) } else { Arm::A };
-                let withheld = left.withheld;
+                let withheld = match self.plan {
+                    Some(plan) if !beside.told.shown.is_empty() => {
+                        without_shown(&plan.mailing(), &reader, left.withheld, &beside.told.shown)
+                    }
+                    _ => left.withheld,
+                };
                 let readers = Some(Readers { partner, roles: Some(contact.roles), locale, arm, withheld });
                 Verdict { promise, because, reason: None, readers }
             }
@@ -195,6 +215,11 @@ impl Audience<'_> {
         if let Some(budget) = &mut self.budget {
             budget.leave_out(others);
         }
+    }
+
+    /// Whether it tells a key message.
+    pub(super) fn tells(&self) -> bool {
+        self.telling.is_some()
     }
 
     fn has_two_subjects(&self) -> bool {

@@ -10,6 +10,7 @@ use chrono_tz::Tz;
 use super::{
     audience::stopped,
     context::Context,
+    people::People,
     promised::{Letter, PromisedHours},
 };
 use crate::{
@@ -194,18 +195,18 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// Looks up what people between two keys had, before they are asked about.
+    /// Looks up what `people` had, before they are asked about.
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) async fn turn_to(&self, ctx: &Context, after: &str, through: &str) -> Result<()> {
+    pub(super) async fn turn_to(&self, ctx: &Context, people: &People<'_>) -> Result<()> {
         let mut had: HashMap<String, Vec<(UtcMs, Had)>> = HashMap::new();
         for (at, (id, _)) in self.issues.iter().enumerate() {
-            for (contact_id, due_ms) in stored::due_between(&ctx.db, id, after, through).await? {
-                had.entry(contact_id).or_default().push((due_ms, Had::Issue(at)));
+            for (contact_id, due_ms) in people.due(id).await?.iter() {
+                had.entry(contact_id.clone()).or_default().push((*due_ms, Had::Issue(at)));
             }
         }
-        for (person, sequence, at_ms) in self.messages(ctx, (after, through)).await? {
+        for (person, sequence, at_ms) in self.messages(ctx, people.keys()).await? {
             had.entry(person).or_default().push((at_ms, Had::Message(sequence)));
         }
         *self.had.lock().unwrap_or_else(PoisonError::into_inner) = had;
@@ -290,14 +291,19 @@ impl<'a> Budget<'a> {
         gets: impl Fn(&Before<'_>) -> bool,
     ) -> Vec<(UtcMs, Other<'b>)> {
         let mut promised = Vec::new();
-        for before in self.before.iter().filter(|before| before.concerns(contact, partner) && gets(before)) {
+        let gets = |before: &&Before<'_>| before.concerns(contact, partner) && gets(before);
+        for (number, before) in self.before.iter().enumerate().filter(|(_, before)| gets(before)) {
             let promises = before.dates.iter().map(|hours| hours.of(partner, zone));
-            promised.extend(promises.filter(|promise| !promise.skipped).map(|promise| (before, promise)));
+            promised
+                .extend(promises.filter(|promise| !promise.skipped).map(|promise| (number, before, promise)));
         }
-        let hours: Vec<_> =
-            promised.iter().map(|(before, promise)| (promise.due_ms, before.digest_hours)).collect();
+        let hours: Vec<_> = promised
+            .iter()
+            .map(|(number, before, promise)| (*number, promise.due_ms, before.digest_hours))
+            .collect();
         let own = promised.into_iter().zip(digest::own_mails(&hours)).filter(|(_, is_own)| *is_own);
-        own.map(|((before, promise), _)| (promise.due_ms, Other::Promised(before.title, promise))).collect()
+        own.map(|((_, before, promise), _)| (promise.due_ms, Other::Promised(before.title, promise)))
+            .collect()
     }
 
     fn other<'b>(&'b self, had: &'b Had) -> Other<'b> {

@@ -4,6 +4,8 @@
 mod guests;
 mod messages;
 
+pub(super) use messages::told_by;
+
 use std::cell::RefCell;
 
 use super::{
@@ -144,6 +146,13 @@ impl<'a> Mailing<'a> {
         });
         let found = left.filter_map(move |it| library.find(it.as_str(), reader.locale));
         found.filter(move |asset| asset.concerns(reader))
+    }
+
+    /// The assets of which `readers` get cards.
+    pub(super) fn shown(&self, readers: Readers<'_>) -> Vec<&'a str> {
+        let Ok((_, letter, _)) = self.localised(readers.locale) else { return Vec::new() };
+        let reader = readers.reader();
+        self.cards(letter, &reader, readers.withheld).map(|card| card.reference.as_str()).collect()
     }
 
     /// What it features in any language, each once; [`Withheld`] goes by their places.

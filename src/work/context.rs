@@ -14,6 +14,7 @@ use super::{
     looks::Looks,
     metrics::Metrics,
     sequences::Cursors,
+    touches::Noting,
     track::{Spool, Tracker},
 };
 use crate::{
@@ -102,6 +103,8 @@ pub struct Context {
     pub metrics: Metrics,
     /// When publishing looks again at what was not due.
     pub looks: Looks,
+    /// How far touches were noted.
+    pub noting: Noting,
     /// How far each sequence has looked for people who may enter.
     pub cursors: Cursors,
     /// Until when people in nurture were looked at.
@@ -145,6 +148,7 @@ impl Context {
             figures: Figures::default(),
             metrics,
             looks: Looks::default(),
+            noting: Noting::default(),
             cursors: Cursors::default(),
             qualified: super::handoff::Looked::default(),
             contents: RwLock::default(),

@@ -50,8 +50,8 @@ use survey::{Survey, note};
 const BROKEN_OFF_MS: i64 = HOUR_MS;
 
 /// Freezes the issue of the file `path` among `written`, which are fixed together and in their order. One of the others that
-/// has a fault is left out of `written`, and comes by itself once it is mended: nobody else waits for it. False if another
-/// node was first.
+/// has a fault, or would be too much in one mail with it, is left out of `written`, and comes by itself: nobody else waits for
+/// it. False if another node was first.
 ///
 /// # Errors
 /// Every fault in content of this issue that somebody would get; a roster that changed meanwhile; those of the store.
@@ -68,11 +68,12 @@ pub(super) async fn freeze(
             let together = Together::load(ctx, written).await?;
             let objections = together.objections(&replaced);
             let mut survey = Survey::of(ctx, &together).await?;
-            let faulty = survey.faulty();
+            let this = together.number_of(path);
+            let faulty = survey.faulty(this);
             if faulty.is_empty() {
                 return store(ctx, &together, survey, (path, late), objections).await;
             }
-            let this = together.number_of(path).and_then(|number| survey.issues.get_mut(number));
+            let this = this.and_then(|number| survey.issues.get_mut(number));
             let faults = this.map(|found| std::mem::take(&mut found.faults)).unwrap_or_default();
             if !faults.is_empty() {
                 return Err(Error::invalid(faults.into_iter().collect::<Vec<_>>().join("\n")));
@@ -85,7 +86,7 @@ pub(super) async fn freeze(
             let stays = !faulty.contains(&(number - 1));
             if !stays {
                 let file = written.plan.asset.path.as_str();
-                tracing::warn!(file, "has a fault, and comes by itself instead of in one mail with others");
+                tracing::warn!(file, "has a fault or is too much beside others, and comes by itself instead of in one mail with them");
             }
             stays
         });
@@ -100,7 +101,7 @@ async fn store(
     (path, late): (&str, Option<&str>),
     objections: Vec<Vec<String>>,
 ) -> Result<bool> {
-    let Survey { ids, variants, issues, rides } = survey;
+    let Survey { ids, variants, issues, rides, .. } = survey;
     let renditions: HashMap<MailKey, String> =
         variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
     let (mut frozen, mut decided) = (Vec::new(), Vec::new());

@@ -30,7 +30,7 @@ use crate::{
         kernel::{Error, Result, clock::UtcMs},
     },
     store::{
-        outbox::{LANE_ISSUE, LANE_SEQUENCE, LANE_URGENT},
+        outbox::{LANE_ISSUE, LANE_RESTING, LANE_SEQUENCE, LANE_URGENT},
         progress::{self, Lane},
     },
 };
@@ -295,7 +295,13 @@ impl Metrics {
     }
 
     fn take(&self, asked: &Asked, now_ms: UtcMs) {
-        for (lane, word) in [(LANE_URGENT, "urgent"), (LANE_SEQUENCE, "sequence"), (LANE_ISSUE, "issue")] {
+        let lanes = [
+            (LANE_URGENT, "urgent"),
+            (LANE_SEQUENCE, "sequence"),
+            (LANE_RESTING, "resting"),
+            (LANE_ISSUE, "issue"),
+        ];
+        for (lane, word) in lanes {
             let waits = asked.lanes.iter().find(|waits| waits.lane == lane);
             let (due, later) = waits.map_or((0, 0), |waits| (waits.due, waits.later));
             self.queue.get_or_create(&[("lane", word), ("due", "now")]).set(due);

@@ -39,6 +39,7 @@ pub mod messages;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;
+mod people;
 pub mod plan;
 pub mod preferences;
 pub mod preview;

@@ -33,7 +33,7 @@ use crate::{
 };
 
 /// How long after its promise an issue is worth sending to somebody.
-const LIFETIME_MS: i64 = DAY_MS;
+pub(super) const LIFETIME_MS: i64 = DAY_MS;
 /// The ledgers and what waits for approval, among what may rest.
 const LEDGER: &str = "the ledgers";
 /// How often they are looked through.
@@ -89,7 +89,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     if !ctx.looks.rests(LEDGER, ctx.now_ms()) {
         super::promises::count(ctx).await?;
         super::approvals::urge(ctx).await?;
-        super::touches::note(ctx).await?;
+        super::touches::note(ctx, super::touches::A_LOOK).await?;
         ctx.looks.rest(LEDGER.to_owned(), ctx.now_ms(), ctx.now_ms() + COUNT_MS);
     }
     frozen

@@ -9,13 +9,15 @@ use std::sync::Arc;
 use chrono::{Duration, NaiveDateTime};
 
 use super::{
-    audience::{Audience, VariantKey, Verdict, key_of},
-    compose::{Plan, Readers},
+    audience::{Audience, Beside, VariantKey, Verdict, key_of},
+    compose::{Plan, Readers, told_by},
     context::Context,
+    people::People,
     promised::{Letter, PromisedHours},
     promises::Places,
     publish::nominal_on,
     recall::Replaced,
+    touches::ToldBeside,
 };
 use crate::{
     domain::{
@@ -29,7 +31,11 @@ use crate::{
             digest::{self, Mails, TOGETHER_MAX},
         },
     },
-    store::{contents, issues, partners::StoredContact, promises::NewPromise},
+    store::{
+        contents, issues,
+        partners::{self, StoredContact},
+        promises::NewPromise,
+    },
 };
 
 /// How many days apart the dates of issues may lie that come as one mail: their hours lie a day apart at most, and dates
@@ -236,21 +242,21 @@ impl<'a> Together<'a> {
     /// # Errors
     /// Those of the store.
     pub(super) async fn page(&self, ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
-        let from = after.clone();
-        let Some(page) = self.issues[0].audience.page(ctx, after).await? else { return Ok(None) };
-        for one in &self.issues[1..] {
-            one.audience.turn_to(ctx, &from, after).await?;
-        }
+        let page = partners::contacts(&ctx.db, after).await?;
+        let Some(last) = page.last() else { return Ok(None) };
+        let through = last.id.to_string();
+        self.turn_to(ctx, &People::between(ctx, after, &through)).await?;
+        *after = through;
         Ok(Some(page))
     }
 
-    /// Looks up what bears on the contacts between two keys, before they are decided on.
+    /// Looks up what bears on `people`, before they are decided on.
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) async fn turn_to(&self, ctx: &Context, after: &str, through: &str) -> Result<()> {
+    pub(super) async fn turn_to(&self, ctx: &Context, people: &People<'_>) -> Result<()> {
         for one in &self.issues {
-            one.audience.turn_to(ctx, after, through).await?;
+            one.audience.turn_to(ctx, people).await?;
         }
         Ok(())
     }
@@ -260,20 +266,59 @@ impl<'a> Together<'a> {
         let (mut given, mut mails) = (Vec::with_capacity(self.len()), Mails::default());
         let mut beside: Vec<(UtcMs, &str)> = Vec::new();
         for (number, one) in self.issues.iter().enumerate() {
-            if let Some((host, verdict)) = one.riding(stored, &mails) {
-                mails.ride(host);
+            if let Some((host, verdict)) = self.riding(number, stored, &given, &mails) {
+                mails.ride(number, host);
                 given.push(Given { verdict, host: Some(host) });
                 continue;
             }
-            let verdict = one.audience.decide_beside(stored, Some(&beside))?;
+            let told = self.told_beside(number, &given, None);
+            let verdict = one.audience.decide_beside(stored, &Beside { mails: Some(&beside), told })?;
             if verdict.readers.is_some() {
-                mails.own(number, verdict.promise.due_ms, one.digest_hours.is_some());
+                mails.own((number, number), verdict.promise.due_ms, one.digest_hours.is_some());
                 beside.push((verdict.promise.due_ms, &one.name));
             }
             given.push(Given { verdict, host: None });
         }
         self.say(&mut given);
         Some(given)
+    }
+
+    /// What a contact gets of one in a mail that they get anyway, and whose; none where it fits into none.
+    fn riding<'b>(
+        &'b self,
+        number: usize,
+        stored: &'b StoredContact,
+        given: &[Given<'b>],
+        mails: &Mails,
+    ) -> Option<(usize, Verdict<'b>)> {
+        let one = &self.issues[number];
+        if mails.is_empty() || one.digest_hours.is_none() {
+            return None;
+        }
+        let host = mails.host_for(number, one.audience.promise(stored)?.due_ms, one.digest_hours)?;
+        let told = self.told_beside(number, given, Some(host));
+        let verdict = one.audience.decide_beside(stored, &Beside { mails: None, told })?;
+        verdict.readers.is_some().then_some((host, verdict))
+    }
+
+    /// What those before `number` tell somebody in other mails than that of `host`, and what that one shows them. In one mail
+    /// a message is told once, however many letters in it tell it.
+    fn told_beside<'b>(&'b self, number: usize, given: &[Given<'b>], host: Option<usize>) -> ToldBeside<'b> {
+        let mut beside = ToldBeside::default();
+        for mail in 0..given.len() {
+            let inside = contents(given, mail);
+            let inside: Vec<_> =
+                inside.into_iter().map(|(number, readers)| (self.plan(number).mailing(), readers)).collect();
+            if host == Some(mail) {
+                beside.shown = inside.iter().flat_map(|(mailing, readers)| mailing.shown(*readers)).collect();
+            } else if self.issues[number].audience.tells() {
+                let at_ms = given[mail].verdict.promise.due_ms;
+                // What cannot be told is found when it is rendered.
+                let told = told_by(&inside).unwrap_or_default();
+                beside.told.extend(told.into_iter().map(|(message, forms)| (at_ms, message, forms)));
+            }
+        }
+        beside
     }
 
     /// Adds to the reasons of those who get several as one mail that they do.
@@ -284,18 +329,6 @@ impl<'a> Together<'a> {
             given[guest].verdict.because.push_str(&format!("; rides in {}", self.issues[host].name));
             given[host].verdict.because.push_str(&format!("; carries {}", self.issues[guest].name));
         }
-    }
-}
-
-impl One<'_> {
-    /// What a contact gets of it in a mail that they get anyway, and whose; none where it fits into none.
-    fn riding<'b>(&'b self, stored: &'b StoredContact, mails: &Mails) -> Option<(usize, Verdict<'b>)> {
-        if mails.is_empty() || self.digest_hours.is_none() {
-            return None;
-        }
-        let verdict = self.audience.decide_beside(stored, None)?;
-        let host = mails.host_for(verdict.promise.due_ms, self.digest_hours)?;
-        verdict.readers.is_some().then_some((host, verdict))
     }
 }
 

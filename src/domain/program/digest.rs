@@ -44,28 +44,31 @@ pub struct Mails(Vec<Mail>);
 struct Mail {
     issue: usize,
     due_ms: UtcMs,
-    guests: usize,
+    /// The newsletters of the issues in it.
+    inside: Vec<usize>,
     open: bool,
 }
 
 impl Mails {
-    /// The issue in whose mail one may ride that is due at `due_ms` and allows `hours`: the first that fits and has room.
-    pub fn host_for(&self, due_ms: UtcMs, hours: Option<u32>) -> Option<usize> {
+    /// The issue in whose mail one of `newsletter` may ride that is due at `due_ms` and allows `hours`: the first that fits, has
+    /// room, and has none of the same newsletter in it.
+    pub fn host_for(&self, newsletter: usize, due_ms: UtcMs, hours: Option<u32>) -> Option<usize> {
         let hours = hours?;
-        let has_room = |mail: &&Mail| mail.open && mail.guests < GUESTS_MAX;
+        let has_room =
+            |mail: &&Mail| mail.open && mail.inside.len() <= GUESTS_MAX && !mail.inside.contains(&newsletter);
         let mut fitting = self.0.iter().filter(has_room).filter(|mail| may_ride(mail.due_ms, due_ms, hours));
         fitting.next().map(|mail| mail.issue)
     }
 
-    /// Notes that `issue` comes as a mail of its own at `due_ms`; it may carry others if it is `open`.
-    pub fn own(&mut self, issue: usize, due_ms: UtcMs, open: bool) {
-        self.0.push(Mail { issue, due_ms, guests: 0, open });
+    /// Notes that `issue` of `newsletter` comes as a mail of its own at `due_ms`; it may carry others if it is `open`.
+    pub fn own(&mut self, (issue, newsletter): (usize, usize), due_ms: UtcMs, open: bool) {
+        self.0.push(Mail { issue, due_ms, inside: vec![newsletter], open });
     }
 
-    /// Notes that one more rides in the mail of `host`.
-    pub fn ride(&mut self, host: usize) {
+    /// Notes that one of `newsletter` rides in the mail of `host`.
+    pub fn ride(&mut self, newsletter: usize, host: usize) {
         if let Some(mail) = self.0.iter_mut().find(|mail| mail.issue == host) {
-            mail.guests += 1;
+            mail.inside.push(newsletter);
         }
     }
 
@@ -75,15 +78,16 @@ impl Mails {
     }
 }
 
-/// Which of somebody's issues are mails of their own: for issues in their order, each with its hour and what it allows.
-pub fn own_mails(issues: &[(UtcMs, Option<u32>)]) -> Vec<bool> {
+/// Which of somebody's issues are mails of their own: for issues in their order, each with the number of its newsletter, its
+/// hour, and what it allows.
+pub fn own_mails(issues: &[(usize, UtcMs, Option<u32>)]) -> Vec<bool> {
     let mut mails = Mails::default();
     let mut own = Vec::with_capacity(issues.len());
-    for (number, (due_ms, hours)) in issues.iter().enumerate() {
-        let host = mails.host_for(*due_ms, *hours);
+    for (number, (newsletter, due_ms, hours)) in issues.iter().enumerate() {
+        let host = mails.host_for(*newsletter, *due_ms, *hours);
         match host {
-            Some(host) => mails.ride(host),
-            None => mails.own(number, *due_ms, hours.is_some()),
+            Some(host) => mails.ride(*newsletter, host),
+            None => mails.own((number, *newsletter), *due_ms, hours.is_some()),
         }
         own.push(host.is_none());
     }
@@ -120,20 +124,35 @@ mod tests {
         assert!(may_ride(9 * H, 11 * H, 2) && !may_ride(9 * H, 11 * H + 1, 2));
     }
 
+    /// Of as many newsletters.
+    fn own(issues: &[(UtcMs, Option<u32>)]) -> Vec<bool> {
+        let all = issues.iter().enumerate().map(|(number, (due_ms, hours))| (number, *due_ms, *hours));
+        own_mails(&all.collect::<Vec<_>>())
+    }
+
     #[test]
     fn the_first_that_fits_is_the_host_and_has_room_for_four() {
-        assert_eq!(own_mails(&[(9 * H, Some(0)), (9 * H, Some(0)), (9 * H, None)]), [true, false, true]);
-        assert_eq!(own_mails(&[(9 * H, None), (9 * H, Some(0))]), [true, true], "both must allow it");
-        assert_eq!(
-            own_mails(&[(10 * H, Some(2)), (9 * H, Some(2))]),
-            [true, true],
-            "nobody waits for another"
-        );
+        assert_eq!(own(&[(9 * H, Some(0)), (9 * H, Some(0)), (9 * H, None)]), [true, false, true]);
+        assert_eq!(own(&[(9 * H, None), (9 * H, Some(0))]), [true, true], "both must allow it");
+        assert_eq!(own(&[(10 * H, Some(2)), (9 * H, Some(2))]), [true, true], "nobody waits for another");
         // The third does not fit the first, and the second is a guest: so it is alone.
-        assert_eq!(own_mails(&[(9 * H, Some(4)), (12 * H, Some(4)), (14 * H, Some(4))]), [true, false, true]);
-        assert_eq!(own_mails(&[(12 * H, Some(1)), (9 * H, Some(1)), (10 * H, Some(1))]), [true, true, false]);
-        let six = own_mails(&[(0, Some(0)); 6]);
+        assert_eq!(own(&[(9 * H, Some(4)), (12 * H, Some(4)), (14 * H, Some(4))]), [true, false, true]);
+        assert_eq!(own(&[(12 * H, Some(1)), (9 * H, Some(1)), (10 * H, Some(1))]), [true, true, false]);
+        let six = own(&[(0, Some(0)); 6]);
         assert_eq!(six, [true, false, false, false, false, true], "the sixth comes alone");
+    }
+
+    #[test]
+    fn a_newsletter_shares_no_mail_with_itself() {
+        let day = 24 * H;
+        assert_eq!(own_mails(&[(0, 9 * H, Some(24)), (0, 9 * H + day, Some(24))]), [true, true]);
+        let daily = [
+            (0, 9 * H, Some(24)),
+            (0, 9 * H + day, Some(24)),
+            (1, 9 * H, Some(24)),
+            (1, 9 * H + day, Some(24)),
+        ];
+        assert_eq!(own_mails(&daily), [true, true, false, false], "each rides in the mail of its day");
     }
 
     #[test]

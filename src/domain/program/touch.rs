@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use crate::domain::content::{asset::Form, kinds::CARDS_MAX};
+use crate::domain::{
+    content::{asset::Form, kinds::CARDS_MAX},
+    kernel::clock::UtcMs,
+};
 
 /// How people take in a mail's own words.
 pub const FORM_OF_MAIL: Form = Form::Read;
@@ -16,12 +19,20 @@ pub struct Told {
     pub times: u32,
     /// In which form the last time.
     pub last: Option<Form>,
+    /// When that was.
+    pub last_ms: Option<UtcMs>,
 }
 
 impl Told {
-    /// With one more mail, later than those before, that told it in `forms`, the last of them last.
-    pub fn and(self, forms: &[Form]) -> Self {
-        Self { times: self.times.saturating_add(1), last: forms.last().copied().or(self.last) }
+    /// With one more mail, at `at_ms`, that told it in `forms`, the last of them last.
+    pub fn and(self, at_ms: UtcMs, forms: &[Form]) -> Self {
+        let times = self.times.saturating_add(1);
+        match forms.last() {
+            Some(form) if self.last_ms.is_none_or(|last_ms| at_ms >= last_ms) => {
+                Self { times, last: Some(*form), last_ms: Some(at_ms) }
+            }
+            _ => Self { times, ..self },
+        }
     }
 }
 
@@ -108,13 +119,16 @@ mod tests {
 
     #[test]
     fn a_message_stops_at_its_cap_and_never_comes_twice_in_one_form() {
-        let told = Told::default().and(&[Form::Read]);
+        let told = Told::default().and(5, &[Form::Read]);
         assert_eq!(untold(told, 7, Some(Form::Read)), Some(Untold::SameForm(Form::Read)));
         assert_eq!(untold(told, 7, Some(Form::Watch)), None);
         assert_eq!(untold(told, 7, None), None, "a mail's own words are read each time");
         assert_eq!(untold(told, 1, Some(Form::Watch)), Some(Untold::Enough(1)));
-        let both = told.and(&forms_met([Form::Read, Form::Watch, Form::Read, Form::Do, Form::Watch]));
+        let both = told.and(5, &forms_met([Form::Read, Form::Watch, Form::Read, Form::Do, Form::Watch]));
         assert_eq!((both.times, both.last), (2, Some(Form::Watch)));
+        let before = both.and(4, &[Form::Do]);
+        assert_eq!((before.times, before.last), (3, Some(Form::Watch)), "the last is the latest");
+        assert_eq!(before.and(9, &[]).last, Some(Form::Watch), "a mail without a form changes none");
         assert_eq!(forms_met([Form::Read, Form::Watch, Form::Read]), [Form::Watch, Form::Read]);
     }
 
@@ -132,7 +146,7 @@ mod tests {
             let (mut told, mut had) = (Told::default(), Vec::new());
             for form in offered.into_iter().map(|at| FORMS[at]) {
                 if untold(told, cap, Some(form)).is_none() {
-                    told = told.and(&[form]);
+                    told = told.and(0, &[form]);
                     had.push(form);
                 }
             }

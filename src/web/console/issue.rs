@@ -206,6 +206,8 @@ pub async fn page(
     let included = audience::included_count(&ctx.db, &issue.id).await?;
     let left_out = audience::left_out_count(&ctx.db, &issue.id).await?;
     let overtaken = overtaken(&ctx, &issue).await?;
+    let is_started =
+        lines.iter().any(|line| line.attempt > 0) || digests::is_started(&ctx.db, &issue.id).await?;
     let view = View {
         subtitle: format!(
             "{}, promised for {}, {}",
@@ -220,7 +222,8 @@ pub async fn page(
             &issue,
             approve::may_approve(&ctx, &actor),
             overtaken.is_some(),
-            lines.iter().all(|line| line.attempt == 0),
+            !is_started,
+            &approve::cancelling(&ctx.db, &issue).await?,
         ),
         overtaken,
         live: live_view(&ctx, &issue, zone).await?,

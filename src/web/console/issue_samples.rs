@@ -37,7 +37,7 @@ impl View {
                 Action {
                     label: "Cancel the issue",
                     href: "#".into(),
-                    confirm: Some("What has not left does not leave, for good."),
+                    confirm: Some("What has not left does not leave, for good.".into()),
                     quiet: true,
                     hash: None,
                 },

@@ -28,7 +28,7 @@ pub struct Action {
     /// Where it leads.
     pub href: String,
     /// What to know before.
-    pub confirm: Option<&'static str>,
+    pub confirm: Option<String>,
     /// Whether it stands back.
     pub quiet: bool,
     /// What was looked at.
@@ -106,17 +106,18 @@ pub async fn steer(
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
-/// What can be done with it as it stands, by somebody who may approve or may not.
+/// What can be done with it as it stands, by somebody who may approve or may not; `others` is what its end means for others.
 pub(super) fn actions(
     issue: &Issue,
     may_approve: bool,
     overtaken: bool,
     nothing_started: bool,
+    others: &str,
 ) -> Vec<Action> {
-    let action = |label, name: &str, quiet, confirm| Action {
+    let action = |label, name: &str, quiet, confirm: Option<&str>| Action {
         label,
         href: format!("/console/issues/{}/{name}", issue.id),
-        confirm,
+        confirm: confirm.map(str::to_owned),
         quiet,
         hash: None,
     };
@@ -143,7 +144,8 @@ pub(super) fn actions(
         return actions;
     }
     let warning = "What has not left does not leave, for good. What was accepted cannot be called back. The evidence stays.";
-    actions.push(action("Cancel the issue", "cancel", true, Some(warning)));
+    let warning = if others.is_empty() { warning.to_owned() } else { format!("{warning} {others}") };
+    actions.push(action("Cancel the issue", "cancel", true, Some(&warning)));
     actions
 }
 

@@ -1,6 +1,6 @@
 //! Promises: how often each cadence was kept, and what came of each date.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::extract::{Path, Query, State};
 use chrono_tz::Tz;
@@ -13,7 +13,7 @@ use crate::{
         kernel::{Error, Locale, Result},
         program::{ExclusionReason, PromiseVerdict},
     },
-    store::{deliveries, let_down},
+    store::{deliveries, digests, let_down},
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -199,19 +199,39 @@ async fn why(ctx: &Context, occurrence: &Occurrence) -> Result<Option<String>> {
         return Ok(None);
     };
     let counts = deliveries::counts(&ctx.db, issue_id).await?;
-    let said = counts.iter().filter(|(_, count)| *count > 0).filter_map(|(state, count)| {
+    let own = counts.into_iter().filter(|(state, _)| *state != DeliveryState::Suppressed);
+    let mut said: Vec<String> = said_of("Of its messages", own).into_iter().collect();
+    // What came in the mails of others, and what became of those.
+    let mut ridden: BTreeMap<String, Vec<(DeliveryState, i64)>> = BTreeMap::new();
+    for it in digests::ridden(&ctx.db, issue_id).await? {
+        let Some(state) = DeliveryState::parse(&it.state) else { continue };
+        ridden
+            .entry(format!("{} of {}", it.newsletter, it.nominal_date))
+            .or_default()
+            .push((state, it.mails));
+    }
+    for (host, counts) in ridden {
+        said.extend(said_of(&format!("Of the mails of {host} in which it came"), counts.into_iter()));
+    }
+    Ok((!said.is_empty()).then(|| said.join(" ")))
+}
+
+/// What became of messages that were not accepted, in a sentence; none where all were.
+fn said_of(whose: &str, counts: impl Iterator<Item = (DeliveryState, i64)>) -> Option<String> {
+    let said = counts.filter(|(_, count)| *count > 0).filter_map(|(state, count)| {
         let became = match state {
             DeliveryState::Expired => "expired: their time passed before they could leave",
             DeliveryState::Failed => "failed for good",
             DeliveryState::Dead | DeliveryState::Uncertain => "wait for a person",
             DeliveryState::Cancelled => "were cancelled",
             DeliveryState::Ready | DeliveryState::Sending => "are still on their way",
-            DeliveryState::Accepted | DeliveryState::Suppressed => return None,
+            DeliveryState::Suppressed => "were stopped by the do-not-send list",
+            DeliveryState::Accepted => return None,
         };
         Some(format!("{count} {became}"))
     });
     let said: Vec<String> = said.collect();
-    Ok((!said.is_empty()).then(|| format!("Of its messages {}.", said.join("; "))))
+    (!said.is_empty()).then(|| format!("{whose} {}.", said.join("; ")))
 }
 
 fn with_calendar(ctx: &Context, record: Record) -> Card {

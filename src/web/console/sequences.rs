@@ -65,6 +65,8 @@ pub struct View {
     pub done: Option<&'static str>,
     /// Why it rests, if it does.
     pub paused: Option<String>,
+    /// Whether who looks may have it go on.
+    pub may_resume: bool,
     /// Where the button that has it rest, or go on, leads.
     pub lever: String,
     /// Where its people are.
@@ -178,6 +180,7 @@ pub async fn page(
     State(ctx): State<Arc<Context>>,
     Path(slug): Path<String>,
     Query(after): Query<After>,
+    Actor(actor): Actor,
 ) -> Answer {
     let one = sequences::overview(&ctx, &slug).await?;
     let people = sequences::travellers(&ctx, &slug).await?;
@@ -198,6 +201,7 @@ pub async fn page(
             _ => None,
         },
         paused: one.rests(),
+        may_resume: one.paused.as_ref().is_some_and(|pause| sequences::may_resume(&ctx, &actor, pause)),
         lever: format!("{PATH}/{slug}/{}", if one.paused.is_some() { "resume" } else { "pause" }),
         bar: bar(&one),
         exits: one.exits.iter().map(|exit| Fact::new(&exit.label, exit.people.to_string())).collect(),
@@ -406,6 +410,7 @@ impl View {
                  authenticated"
                     .into(),
             ),
+            may_resume: true,
             lever: "#".into(),
             bar: Bar::of(&[("brand", "inside", 12), ("good", "finished", 40), ("", "left", 3)]),
             steps: vec![step("hello", 4), step("one-restore", 8)],

@@ -17,8 +17,22 @@ pub(super) fn messages(
     readers: Readers<'_>,
     guests: &[Guest<'_>],
 ) -> Result<Vec<(String, String)>> {
+    let inside: Vec<Guest<'_>> = [(*mailing, readers)].iter().chain(guests).copied().collect();
+    let words = |forms: Vec<Form>| {
+        let words: Vec<&str> = forms.into_iter().map(Form::as_str).collect();
+        words.join(" ")
+    };
+    let told = told_by(&inside)?;
+    Ok(told.into_iter().map(|(message, forms)| (message.to_owned(), words(forms))).collect())
+}
+
+/// The key messages that a mail tells with these letters in it, each with the forms in which it does, the last met last.
+///
+/// # Errors
+/// As those of the mail's own text.
+pub(in crate::work) fn told_by<'a>(inside: &[Guest<'a>]) -> Result<Vec<(&'a str, Vec<Form>)>> {
     let mut told: Vec<(&str, Vec<Form>)> = Vec::new();
-    for (mailing, readers) in [(*mailing, readers)].iter().chain(guests) {
+    for (mailing, readers) in inside {
         for (message, form) in tellings(mailing, *readers)? {
             match told.iter_mut().find(|(known, _)| *known == message) {
                 Some((_, forms)) => forms.extend(form),
@@ -26,11 +40,7 @@ pub(super) fn messages(
             }
         }
     }
-    let words = |forms: Vec<Form>| {
-        let words: Vec<&str> = forms_met(forms).into_iter().map(Form::as_str).collect();
-        words.join(" ")
-    };
-    Ok(told.into_iter().map(|(message, forms)| (message.to_owned(), words(forms))).collect())
+    Ok(told.into_iter().map(|(message, forms)| (message, forms_met(forms))).collect())
 }
 
 /// What a letter tells in its order, and in which form.

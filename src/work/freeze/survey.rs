@@ -26,6 +26,8 @@ pub(super) struct Survey {
     pub(super) issues: Vec<Found>,
     /// How many people get the second issue in a mail of the first.
     pub(super) rides: BTreeMap<(usize, usize), i64>,
+    /// Issues that are right by themselves and too much in one mail: the first the mail's own, the second its guest.
+    crowded: BTreeSet<(usize, usize)>,
 }
 
 /// What it found of one issue.
@@ -48,7 +50,8 @@ impl Survey {
         let all = || 0..together.len();
         let ids = all().map(|_| IssueId::new(ctx.now_ms(), &*ctx.random).to_string()).collect();
         let issues = all().map(|_| Found::default()).collect();
-        let mut survey = Self { ids, variants: BTreeMap::new(), issues, rides: BTreeMap::new() };
+        let mut survey =
+            Self { ids, variants: BTreeMap::new(), issues, rides: BTreeMap::new(), crowded: BTreeSet::new() };
         let mut after = String::new();
         while let Some(page) = together.page(ctx, &mut after).await? {
             for stored in &page {
@@ -108,17 +111,26 @@ impl Survey {
                 found = true;
             }
         }
-        // Each is right by itself, so it is too much together: the guests come alone.
-        let guests = if inside.len() > 1 { &inside[1..] } else { inside };
-        for (number, _) in guests.iter().filter(|_| !found) {
-            self.issues[*number].faults.insert(error.detail());
+        match inside {
+            _ if found => {}
+            [(host, _), guests @ ..] if !guests.is_empty() => {
+                // Each is right by itself, so it is too much together.
+                self.crowded.extend(guests.iter().map(|(guest, _)| (*host, *guest)));
+            }
+            alone => alone.iter().for_each(|(number, _)| {
+                self.issues[*number].faults.insert(error.detail());
+            }),
         }
     }
 
-    /// The issues with a fault, by number.
-    pub(super) fn faulty(&self) -> BTreeSet<usize> {
+    /// The issues that cannot be fixed together with `this`, by number: those with a fault, and of those that are too much in
+    /// one mail the guest, or the other one where `this` is the guest. `this` is among them if it has a fault.
+    pub(super) fn faulty(&self, this: Option<usize>) -> BTreeSet<usize> {
         let all = self.issues.iter().enumerate();
-        all.filter(|(_, found)| !found.faults.is_empty()).map(|(number, _)| number).collect()
+        let faulty = all.filter(|(_, found)| !found.faults.is_empty()).map(|(number, _)| number);
+        let crowded = &self.crowded;
+        let too_much = crowded.iter().map(|(host, guest)| if this == Some(*guest) { *host } else { *guest });
+        faulty.chain(too_much).collect()
     }
 }
 

@@ -21,6 +21,7 @@ use crate::{
         compose::Plan,
         context::Context,
         freeze::{count_promise, render, too_few},
+        people::People,
         promised::PromisedHours,
         together::{MailKey, Together, Written, contents, mail_key},
     },
@@ -135,8 +136,8 @@ impl<'a> IssueLook<'a> {
     }
 
     /// What is known of a page's people from the last issue, before they are taken.
-    async fn turn_to(&mut self, ctx: &Context, page: &Page) -> Result<()> {
-        self.together.turn_to(ctx, &page.after, &page.through).await?;
+    async fn turn_to(&mut self, ctx: &Context, page: &Page, people: &People<'_>) -> Result<()> {
+        self.together.turn_to(ctx, people).await?;
         if let Some(last) = &self.last {
             let got = stored::included(&ctx.db, &last.id, &page.after, &page.through).await?;
             self.got_last = got.into_iter().collect();
@@ -268,11 +269,13 @@ pub(super) async fn everybody(
         let page = coming.await.map_err(|error| Error::internal("a page of contacts").because(error))??;
         let Some(page) = page else { return Ok(()) };
         coming = fetch(ctx, page.through.clone());
+        // Whatever the letter and the date: much of it is the same for all.
+        let people = People::between(ctx, &page.after, &page.through);
         for look in issues.iter_mut() {
-            look.turn_to(ctx, &page).await?;
+            look.turn_to(ctx, &page, &people).await?;
         }
         for look in rules.iter() {
-            look.audience.turn_to(ctx, &page.after, &page.through).await?;
+            look.audience.turn_to(ctx, &people).await?;
         }
         for stored in &page.people {
             issues.iter_mut().for_each(|look| look.take(ctx, stored));

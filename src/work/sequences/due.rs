@@ -30,8 +30,9 @@ use crate::{
     work::{
         budget::{Budget, Traveller},
         compose::{self, Mailing, Readers},
+        people::People,
         publish,
-        touches::{Left, Telling},
+        touches::{Left, Telling, ToldBeside},
     },
 };
 
@@ -209,9 +210,9 @@ impl<'a> Tour<'a> {
         }
         let Some(Some(telling)) = self.tellings.get(&id) else { return Ok(Left::default()) };
         let key = person.key();
-        telling.turn_to(self.ctx, &key, &key).await?;
+        telling.turn_to(&People::between(self.ctx, &key, &key)).await?;
         let reader = Reader { roles: person.roles(), partner: &person.partner, locale: &person.locale() };
-        Ok(telling.left(&key, &reader))
+        Ok(telling.left(&key, &reader, &ToldBeside::default()))
     }
 
     /// Why somebody has had enough for a step that is promised for one instant and would leave at the other, and when it may.
@@ -222,13 +223,9 @@ impl<'a> Tour<'a> {
         step: &Step,
         (promised_ms, now_ms): (UtcMs, UtcMs),
     ) -> Result<Option<(String, UtcMs)>> {
-        let (contact, lead) = (person.contact_id(), person.lead().map(|lead| lead.id.as_str()));
-        let who = Traveller {
-            key: contact.as_deref().or(lead).unwrap_or_default(),
-            contact: person.contact(),
-            partner: &person.partner,
-            zone: person.zone(),
-        };
+        let key = person.key();
+        let who =
+            Traveller { key: &key, contact: person.contact(), partner: &person.partner, zone: person.zone() };
         // What is late counts from when it leaves.
         let at_ms = if now_ms - promised_ms > HOUR_MS { now_ms } else { promised_ms };
         let hour = |from_ms| due_ms(from_ms, 0, step.at, who.zone);

@@ -34,7 +34,7 @@ use crate::{
 };
 
 pub use enter::Cursors;
-pub use rest::{pause, resume};
+pub use rest::{may_resume, pause, resume};
 pub use seen::{Effects, Exit, Overview, StepView, Travellers, effects, overview, overviews, travellers};
 
 /// Who might enter, among what may rest.
@@ -104,6 +104,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     }
     if looks {
         close_gone(ctx, &stored).await?;
+        rest::set_aside(ctx).await?;
         ctx.looks.rest(ENTERING.to_owned(), now_ms, UtcMs::MAX);
     }
     if faults.is_empty() { Ok(()) } else { Err(Error::invalid(faults.join("\n"))) }

@@ -1,9 +1,10 @@
 //! Having a sequence rest, and go on.
 
+use super::PARTS_MAX;
 use crate::{
     domain::kernel::{Error, Result},
     store::{
-        audit,
+        audit, issues,
         outbox::Waiting,
         pauses::{self, Pause},
     },
@@ -30,15 +31,46 @@ pub async fn pause(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
         )));
     }
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "pause", slug, "").await?;
-    tx.commit().await
+    tx.commit().await?;
+    set_aside(ctx).await
 }
 
-/// Has a sequence go on. What waits of it is worth sending for another day at least.
+/// Takes what waits of sequences that rest out of the way of whatever is started, and puts back what rests no more: part by
+/// part, until all is in its place, or this look has done enough. Whoever pauses or resumes does so at once, and every look for
+/// what a node that ended, or the breaker, left.
+pub(super) async fn set_aside(ctx: &Context) -> Result<()> {
+    let mut moved = 1;
+    for _ in 0..PARTS_MAX {
+        if moved == 0 {
+            break;
+        }
+        let mut tx = ctx.db.begin().await?;
+        moved = pauses::set_aside(&mut tx, issues::PART_ROWS).await?;
+        moved += pauses::bring_back(&mut tx, issues::PART_ROWS).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}
+
+/// Whether `actor` may have a sequence go on that rests as `pause` says: one that was paused for a reason, so that somebody
+/// reads it, is for those who may approve.
+pub fn may_resume(ctx: &Context, actor: &str, pause: &Pause) -> bool {
+    pause.because.is_empty() || approve::may_approve(ctx, actor)
+}
+
+/// Has a sequence go on, also one that is gone from the content. What waits of it is worth sending for another day at least.
 ///
 /// # Errors
-/// `NotFound` for a sequence that there is not, `Conflict` for one that does not rest.
+/// `NotFound` for a sequence that there is not, `Conflict` for one that does not rest, `Denied` for somebody who may not
+/// approve, where it rests for a reason that somebody must read.
 pub async fn resume(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
-    super::overview(ctx, slug).await?;
+    let rests = pauses::of(&ctx.db, slug).await?;
+    if rests.is_none() {
+        super::overview(ctx, slug).await?;
+    }
+    if rests.is_some_and(|pause| !may_resume(ctx, actor, &pause)) {
+        return Err(approve::denied(actor, "resume a sequence that was paused for a reason"));
+    }
     let now_ms = ctx.now_ms();
     // Before it goes on, or its mail would expire at once.
     approve::renew(ctx, Waiting::Sequence(slug)).await?;
@@ -50,6 +82,7 @@ pub async fn resume(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
     }
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "resume", slug, "").await?;
     tx.commit().await?;
+    set_aside(ctx).await?;
     ctx.wake.deliver.notify_one();
     Ok(())
 }

@@ -117,5 +117,8 @@ both_dbs! {
         assert_eq!(due_of(&db, &scene.contacts[0], &issues).await.unwrap(), [], "who does not get it");
         let many = vec!["iss_other"; 40].into_iter().chain([scene.issue.as_str()]).collect::<Vec<_>>();
         assert_eq!(due_of(&db, &scene.contacts[1], &many).await.unwrap().len(), 1, "however many are asked about");
+        execute(&db, "UPDATE audience_decision SET host_issue_id = 'iss_other' WHERE contact_id = $1", values![&scene.contacts[1]]).await;
+        assert_eq!(due_of(&db, &scene.contacts[1], &issues).await.unwrap(), [], "it comes in another one's mail");
+        assert_eq!(due_between(&db, &scene.issue, "", &keys[2]).await.unwrap().len(), 1);
     }
 }

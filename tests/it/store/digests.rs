@@ -2,7 +2,10 @@
 
 use partnercast::store::{
     Db, Tx, approvals, deliveries,
-    digests::{NewRide, beside, dissolve, hold, insert, of_issue, unreleased_beside},
+    digests::{
+        NewRide, Ridden, Waiting, dissolve, hold, insert, is_started, members, of_issue, ridden, unstarted_beside,
+        waiting_in,
+    },
     freezing, issues, outbox,
 };
 
@@ -52,13 +55,18 @@ both_dbs! {
         assert_eq!(told(of_issue(&db, &guest.issue).await.unwrap()), [(false, "alpha".to_owned(), 2)]);
         in_tx!(db, tx => approvals::approve(tx, &host.issue, "Ida", START_MS));
         assert_eq!(in_tx!(db, tx => release(tx, &host.issue)), None, "the guest waits for approval");
+        for issue in [&host.issue, &guest.issue] {
+            let all = members(&db, issue).await.unwrap();
+            let seen: Vec<_> = all.iter().map(|it| (it.newsletter.as_str(), it.state.as_str())).collect();
+            assert_eq!(seen, [("alpha", "approved"), ("beta", "frozen")]);
+        }
         in_tx!(db, tx => approvals::approve(tx, &guest.issue, "Ida", START_MS));
-        assert_eq!(in_tx!(db, tx => beside(tx, &host.issue, &host.issue)), [guest.issue.as_str()]);
+        assert_eq!(in_tx!(db, tx => unstarted_beside(tx, &host.issue, &host.issue)), Some(vec![guest.issue.clone()]));
         in_tx!(db, tx => issues::control(tx, &guest.issue, "paused"));
         assert_eq!(in_tx!(db, tx => release(tx, &host.issue)), None, "the guest is paused");
         in_tx!(db, tx => issues::control(tx, &guest.issue, "running"));
         assert_eq!(in_tx!(db, tx => release(tx, &host.issue)), Some(3));
-        assert_eq!(in_tx!(db, tx => unreleased_beside(tx, &host.issue, &guest.issue)), None, "too late");
+        assert_eq!(in_tx!(db, tx => unstarted_beside(tx, &host.issue, &guest.issue)), Some(vec![host.issue.clone()]));
         assert_eq!(in_tx!(db, tx => release(tx, &guest.issue)), Some(1), "one has it as a mail of its own");
         execute(&db, "UPDATE delivery SET state = 'accepted', live = FALSE, accepted_ms = $2 WHERE issue_id = $1", values![&guest.issue, START_MS]).await;
         in_tx!(db, tx => issues::finish(tx, START_MS));
@@ -77,14 +85,36 @@ both_dbs! {
     /// What is taken back goes whole: rows, links and promises; one that stays is by itself.
     async fn a_digest_is_dissolved(db: Db) {
         let (host, guest) = two(&db).await;
-        let others = in_tx!(db, tx => unreleased_beside(tx, &host.issue, &guest.issue));
-        assert_eq!(others, Some(vec![host.issue.clone()]));
-        in_tx!(db, tx => dissolve(tx, &host.issue, std::slice::from_ref(&host.issue), START_MS - 1));
-        assert!(issues::issue(&db, &host.issue).await.unwrap().is_none());
-        assert_eq!(freezing::abandoned(&db, 0).await.unwrap(), Some(host.issue.clone()), "its audience is taken away later");
-        assert_eq!(number(&db, "SELECT COUNT(*) FROM promise WHERE issue_id = $1", values![&host.issue]).await, 0);
+        in_tx!(db, tx => dissolve(tx, &host.issue));
         assert_eq!(in_tx!(db, tx => hold(tx, &guest.issue)), None);
         assert!(of_issue(&db, &guest.issue).await.unwrap().is_empty());
-        assert!(in_tx!(db, tx => freezing::thaw(tx, &guest.issue, START_MS - 1)));
+        for issue in [&host.issue, &guest.issue] {
+            assert!(in_tx!(db, tx => freezing::thaw(tx, issue, START_MS - 1)));
+            assert!(issues::issue(&db, issue).await.unwrap().is_none());
+            assert_eq!(number(&db, "SELECT COUNT(*) FROM promise WHERE issue_id = $1", values![issue]).await, 0);
+        }
+    }
+
+    /// Of which something was started nothing is taken back; what rides in its mails is known, and where these stand.
+    async fn what_is_started_stays_together(db: Db) {
+        let (host, guest) = two(&db).await;
+        let unstarted = async || in_tx!(db, tx => unstarted_beside(tx, &host.issue, &guest.issue));
+        let waiting = |people| [Waiting { newsletter: "beta".to_owned(), nominal_date: "2027-01-12".to_owned(), people }];
+        assert_eq!(waiting_in(&db, &host.issue).await.unwrap(), waiting(2), "nothing is in the outbox");
+        for issue in [&host.issue, &guest.issue] {
+            in_tx!(db, tx => approvals::approve(tx, issue, "Ida", START_MS));
+        }
+        in_tx!(db, tx => release(tx, &host.issue));
+        assert!(unstarted().await.is_some() && !is_started(&db, &guest.issue).await.unwrap());
+        execute(&db, "UPDATE delivery SET attempt = 1, state = 'accepted', live = FALSE WHERE id = $1", values![&host.deliveries[0]]).await;
+        assert!(unstarted().await.is_none() && is_started(&db, &guest.issue).await.unwrap());
+        assert!(!is_started(&db, "iss_none").await.unwrap());
+        assert_eq!(waiting_in(&db, &host.issue).await.unwrap(), waiting(1), "the other one has left");
+        assert!(waiting_in(&db, &guest.issue).await.unwrap().is_empty());
+        in_tx!(db, tx => issues::control(tx, &host.issue, "cancelled"));
+        assert!(unstarted().await.is_none());
+        let stands = |state: &str| Ridden { newsletter: "alpha".to_owned(), nominal_date: "2027-01-12".to_owned(), state: state.to_owned(), mails: 1 };
+        assert_eq!(ridden(&db, &guest.issue).await.unwrap(), [stands("accepted"), stands("cancelled")]);
+        assert!(ridden(&db, &host.issue).await.unwrap().is_empty());
     }
 }

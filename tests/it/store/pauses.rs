@@ -3,10 +3,10 @@
 use partnercast::{
     domain::kernel::id::NodeId,
     store::{
-        Db,
+        Db, inspect,
         journeys::{leads_at, sent_between, waiting_between},
-        outbox::{LANE_SEQUENCE, NewDelivery, Waiting, enqueue, renew},
-        pauses::{Pause, all, going, of, pause, resume},
+        outbox::{LANE_RESTING, LANE_SEQUENCE, NewDelivery, Waiting, enqueue, renew},
+        pauses::{Pause, all, bring_back, going, of, pause, resume, set_aside},
         queue::{next_due_ms, start_sequence, start_single},
         renditions,
         sequences::{Done, NewEnrolment, add_step, enter},
@@ -16,7 +16,7 @@ use partnercast::{
 use super::{leads::scene, queue::mail};
 use crate::harness::{
     START_MS, SeededRandom, both_dbs,
-    databases::{execute, in_tx, values},
+    databases::{execute, in_tx, number, values},
     outbox::{LIFETIME_MS, rendition_of},
 };
 
@@ -62,11 +62,16 @@ both_dbs! {
         assert_eq!(started.iter().map(|one| (&one.id, one.scope.as_str())).collect::<Vec<_>>(), [(&nurture, "nurture")]);
         assert_eq!(started[0].whole().as_deref(), Some("sequence:nurture"));
         assert_eq!(next_due_ms(&db, &[]).await.unwrap(), None, "what rests is not due");
+        let lane = async || number(&db, "SELECT lane FROM delivery WHERE id = $1", values![&welcome]).await;
+        assert_eq!((in_tx!(db, tx => set_aside(tx, 10)), in_tx!(db, tx => set_aside(tx, 10)), lane().await), (1, 0, LANE_RESTING));
+        assert_eq!(in_tx!(db, tx => bring_back(tx, 10)), 0, "it rests");
+        assert_eq!(inspect::queue(&db, START_MS + 9).await.unwrap().oldest_due_ms, None, "and is not late");
         let later_ms = START_MS + 2 * LIFETIME_MS;
         let place = in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), later_ms + 9, None, 10)).unwrap();
         assert_eq!(place.id, welcome);
         assert_eq!(in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), later_ms + 9, Some(&place), 10)), None);
         assert!(in_tx!(db, tx => resume(tx, "welcome")) && !in_tx!(db, tx => resume(tx, "welcome")));
+        assert_eq!((in_tx!(db, tx => set_aside(tx, 10)), in_tx!(db, tx => bring_back(tx, 10)), lane().await), (0, 1, LANE_SEQUENCE));
         assert!(in_tx!(db, tx => start_sequence(tx, node, later_ms, "nurture", 10)).leaving.is_empty());
         let started = in_tx!(db, tx => start_sequence(tx, node, later_ms, "welcome", 10)).leaving;
         assert_eq!(started.iter().map(|one| &one.id).collect::<Vec<_>>(), [&welcome]);

@@ -1,23 +1,32 @@
 //! Journeys through sequences: who enters, who is due, what they had, how they end.
 
-use partnercast::store::{
-    Db,
-    events::{Event, insert as insert_events},
-    journeys::{busy, counts, ended, had, had_by, inside, path, places},
-    leads::{NewConsent, add, add_consent, withdraw_consents},
-    partners::{contact, import, new_contacts},
-    sequences::{
-        Done, End, Enrolment, Move, NewEnrolment, add_step, clicked, close, come_back, due, end, enrolment,
-        enter, go_on, has_consent, hold_lead, leads_outside, leave, of_person, outdated, steps, stored,
-        taken,
+use partnercast::{
+    domain::{delivery::DeliveryState, kernel::id::NodeId},
+    store::{
+        Db,
+        events::{Event, insert as insert_events},
+        journeys::{busy, counts, ended, had, had_by, inside, path, places},
+        leads::{NewConsent, add, add_consent, withdraw_consents},
+        outbox::{LANE_SEQUENCE, NewDelivery, enqueue},
+        partners::{contact, import, new_contacts},
+        queue::{put_back, start_single},
+        renditions,
+        sequences::{
+            Done, End, Enrolment, Move, NewEnrolment, add_step, clicked, close, come_back, due, end, enrolment, enter,
+            go_on, has_consent, hold_lead, leads_outside, leave, of_person, outdated, steps, stored, taken,
+        },
+        takeover::reap,
     },
 };
 
-use super::leads::{new_lead, scene};
+use super::{
+    leads::{new_lead, scene},
+    queue::mail,
+};
 use crate::harness::{
     START_MS, SeededRandom, both_dbs,
-    databases::{execute, in_tx, rows, values},
-    outbox::{contact as new_contact, partner},
+    databases::{execute, in_tx, number, rows, values},
+    outbox::{contact as new_contact, partner, rendition_of, result, row, settle},
 };
 
 /// How who left is recorded.
@@ -263,5 +272,42 @@ both_dbs! {
             execute(&db, "INSERT INTO content_head (path, hash, is_text, stored_ms) VALUES ($1, 'h', TRUE, 5)", values![path]).await;
         }
         assert_eq!(stored(&db).await.unwrap(), [("a".to_owned(), "h".to_owned(), 5)]);
+    }
+
+    /// What is on its way when somebody leaves goes no further once it comes back to the queue, however it does; of those who
+    /// stay it is tried again.
+    async fn what_comes_back_of_who_left_is_not_sent(db: Db) {
+        three(&db).await;
+        let random = SeededRandom::new(4);
+        in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
+        for no in 1..=3 {
+            let (source, lead) = (format!("sequence:s:a:enr_{no}"), Some(format!("led_{no}")));
+            let message = NewDelivery { lane: LANE_SEQUENCE, scope: "s".to_owned(), lead_id: lead, ..mail(&random, &source) };
+            in_tx!(db, tx => enqueue(tx, START_MS, &message));
+            in_tx!(db, tx => add_step(tx, &format!("enr_{no}"), &step("a", "sent", Some(&message.id.to_string()))));
+        }
+        let node = NodeId::new(START_MS, &random);
+        let begin = async || in_tx!(db, tx => start_single(tx, node, START_MS + 10, LANE_SEQUENCE, 10)).leaving;
+        let state = async |id: &str| row(&db, id).await.state;
+        let sent = begin().await;
+        assert_eq!(sent.len(), 3);
+        settle(&db, node, &[result(&sent[0], DeliveryState::Ready, Some(START_MS + 5))]).await;
+        in_tx!(db, tx => put_back(tx, &[(sent[1].clone(), START_MS)]));
+        assert_eq!((state(&sent[0].id).await, state(&sent[1].id).await), ("ready".to_owned(), "ready".to_owned()), "they are inside");
+        let again = begin().await;
+        assert_eq!(again.len(), 2);
+        for lead in ["led_1", "led_2", "led_3"] {
+            assert_eq!(in_tx!(db, tx => leave(tx, lead, Some("s"), &LEFT)), 1);
+        }
+        for message in &sent {
+            assert_eq!(state(&message.id).await, "sending", "it may have arrived");
+        }
+        settle(&db, node, &[result(&again[0], DeliveryState::Ready, Some(START_MS + 5))]).await;
+        in_tx!(db, tx => put_back(tx, &[(again[1].clone(), START_MS)]));
+        assert_eq!(in_tx!(db, tx => reap(tx, NodeId::new(START_MS + 1, &random), START_MS + 20, false)).all, 1);
+        for message in &sent {
+            assert_eq!(state(&message.id).await, "cancelled");
+        }
+        assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery WHERE live", values![]).await, 0);
     }
 }

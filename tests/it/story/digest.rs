@@ -19,6 +19,8 @@ use partnercast::{
 
 use super::{
     Rig,
+    console::get,
+    letters,
     rig::{EVE_MS, copied},
 };
 use crate::harness::{
@@ -260,16 +262,54 @@ both_dbs! {
         assert_eq!(issue(&rig, "alpha").await.state, "cancelled");
     }
 
-    /// After the release nothing is returned, and what is counted is true: the promises of what rode in a mail that did not
-    /// leave are not kept.
+    /// Cancelled while nothing has left, however long it was released: its guest comes by itself, and nobody loses it.
+    async fn a_guest_outlives_its_host_until_that_leaves(db: Db) {
+        let (rig, _dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
+        assert_eq!((alpha.state.as_str(), beta.state.as_str()), ("sending", "sending"));
+        let says = "beta of 2027-01-12 goes back to draft, and is fixed anew without it; approvals of it are void.";
+        assert_eq!(approve::cancelling(&rig.ctx.db, &alpha).await.unwrap(), says);
+        approve::cancel(&rig.ctx, &alpha.id, MARCUS).await.unwrap();
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        assert_eq!(mails_to(&rig, BOTH).await, ["Subject of beta"]);
+        assert_eq!(verdict(&rig, "beta").await, (Some("kept"), 15, 15, 15));
+        assert_eq!(verdict(&rig, "alpha").await, (Some("missed"), 17, 0, 0));
+        assert_eq!(deliveries(&rig, "alpha").await, 17, "the evidence stays");
+    }
+
+    /// A guest cancelled while nothing has left is in no mail.
+    async fn a_cancelled_guest_is_in_no_mail(db: Db) {
+        let (rig, _dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        approve::cancel(&rig.ctx, &issue(&rig, "beta").await.id, MARCUS).await.unwrap();
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        assert_eq!(mails_to(&rig, BOTH).await, ["Subject of alpha"]);
+        assert!(!rig.mail_to(BOTH).await.text.unwrap().contains("beta"));
+        assert_eq!((verdict(&rig, "alpha").await.0, verdict(&rig, "beta").await.0), (Some("kept"), Some("missed")));
+    }
+
+    /// Once something has left nothing is returned. Who loses what is said before, and what is counted is true: the promises
+    /// of what rode in a mail that did not leave are not kept, and the page of the promise says why.
     async fn what_did_not_leave_is_not_counted(db: Db) {
         let (rig, _dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
         rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
-        approve::cancel(&rig.ctx, &issue(&rig, "alpha").await.id, MARCUS).await.unwrap();
+        let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
+        execute(&rig.ctx.db, "UPDATE delivery SET attempt = 1 WHERE issue_id = $1 AND email = $2", values![&alpha.id, ALPHA_ALONE]).await;
+        let says = "9 readers of beta of 2027-01-12 lose it, since it comes in mails of this one.";
+        assert_eq!(approve::cancelling(&rig.ctx.db, &alpha).await.unwrap(), says);
+        let says = "What comes in the mail of alpha of 2027-01-12 leaves with that.";
+        assert_eq!(approve::cancelling(&rig.ctx.db, &beta).await.unwrap(), says);
+        assert!(get(&rig, &format!("/console/issues/{}", alpha.id)).await.1.contains("9 readers of beta"));
+        approve::cancel(&rig.ctx, &alpha.id, MARCUS).await.unwrap();
+        let error = approve::return_to_draft(&rig.ctx, &beta.id, MARCUS).await.unwrap_err();
+        assert!(error.kind() == Kind::Conflict && error.public().contains("were started already"), "{error}");
         rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         assert!(mails_to(&rig, BOTH).await.is_empty());
         assert_eq!(verdict(&rig, "beta").await, (Some("partial"), 15, 6, 6));
         assert_eq!(issue(&rig, "beta").await.state, "done");
+        let (_, page) = get(&rig, "/console/promises/beta/2027-01-12").await;
+        assert!(page.contains("Of the mails of alpha of 2027-01-12 in which it came 9 were cancelled."), "{page}");
     }
 
     /// Who unsubscribes from the host between fixing and sending gets nothing; of the guest that is no kept promise. Who
@@ -317,5 +357,29 @@ both_dbs! {
         synced(&rig, dir.path()).await;
         rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(mails_to(&rig, BETA_ALONE).await, ["Subject of beta"]);
+    }
+
+    /// Two that are too much in one mail come alone, also where the one that would ride is fixed first.
+    async fn what_is_too_much_together_comes_alone(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        fs::remove_file(dir.path().join("rules/frequency.toml")).unwrap();
+        // A mail may have a megabyte, as HTML and as text together.
+        let long = format!("{}\n\n", "Much and more. ".repeat(33)).repeat(600);
+        for (slug, at, minutes) in [("alpha", "09:00", 60), ("beta", "11:00", 300)] {
+            let keys = format!(
+                "cadence: second Tuesday at {at}\nzone: vendor\naudience:\n  roles: [executive]\nfreeze_minutes: {minutes}\ndigest_hours: 2\n"
+            );
+            letters::write(dir.path(), slug, &keys, &[("2027-01-12", "", &long)]);
+        }
+        letters::synced(&rig, dir.path()).await;
+        rig.clock.set(DUE_MS - 2 * HOUR_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        assert!(issues::exists(&rig.ctx.db, "beta", "2027-01-12").await.unwrap(), "its hour to be fixed has come");
+        assert!(!issues::exists(&rig.ctx.db, "alpha", "2027-01-12").await.unwrap());
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS * 20).await;
+        assert_eq!((verdict(&rig, "alpha").await.0, verdict(&rig, "beta").await.0), (Some("kept"), Some("kept")));
+        assert!(beside(&rig, "alpha").await.is_empty());
     }
 }

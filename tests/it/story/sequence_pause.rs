@@ -8,16 +8,18 @@ use partnercast::{
     domain::{
         delivery::WarmUp,
         kernel::{
+            Kind,
             clock::{DAY_MS, HOUR_MS, UtcMs},
             id::EnrolmentId,
         },
     },
-    store::{Db, pauses},
+    store::{Db, outbox::LANE_RESTING, pauses, progress::lanes},
     work::{Context, deliver::Deliverer, journeys, lookup, sequences, sync},
 };
 
 use super::{
     Rig,
+    console::get,
     post::relay,
     rig::{KEY, copied},
 };
@@ -101,6 +103,11 @@ both_dbs! {
         sequences::tick(&rig.ctx).await.unwrap();
         assert_eq!(one.drain().await.unwrap(), 0, "nothing starts, and nobody takes a step");
         assert_eq!(count(&rig, "ready").await, PEOPLE as i64, "and nothing expires");
+        let priya = "priya.raman@brackenfold.example";
+        let error = sequences::resume(&rig.ctx, "welcome", priya).await.unwrap_err();
+        assert!(error.kind() == Kind::Denied && error.public().contains("may not resume a sequence"), "{error}");
+        assert!(get(&rig, "/console/sequences/welcome").await.1.contains("/console/sequences/welcome/resume"), "the operator may");
+        assert_eq!(lanes(&rig.ctx.db, rig.clock_ms()).await.unwrap().iter().map(|it| it.lane).collect::<Vec<_>>(), [LANE_RESTING], "out of the way");
         sequences::resume(&rig.ctx, "welcome", "rosa").await.unwrap();
         assert_eq!(pauses::all(&rig.ctx.db).await.unwrap(), []);
         let friendly = Sink::start(|_: &Step| None).await;
@@ -118,6 +125,23 @@ both_dbs! {
         assert!(sequences::take_out(&rig.ctx, id, "rosa").await.unwrap());
         let told = explained(&rig, "new0@northlight.example").await;
         assert_eq!(told.left.as_deref(), Some("taken out by a person: rosa took them out"));
+    }
+
+    /// What a person paused anybody may resume, also once it is gone from the content and nobody entered it.
+    async fn what_a_person_paused_goes_on_when_it_is_gone(db: Db) {
+        let rig = Rig::new(db).await;
+        sequences::pause(&rig.ctx, "welcome", "rosa").await.unwrap();
+        let dir = tempfile::tempdir().unwrap();
+        copied(dir.path());
+        for file in ["welcome.md", "welcome.de.md"] {
+            std::fs::remove_file(dir.path().join("sequences").join(file)).unwrap();
+        }
+        std::fs::remove_dir_all(dir.path().join("sequences/welcome")).unwrap();
+        sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        assert!(rig.ctx.library().sequence("welcome").is_none());
+        sequences::resume(&rig.ctx, "welcome", "priya.raman@brackenfold.example").await.unwrap();
+        assert_eq!(pauses::all(&rig.ctx.db).await.unwrap(), []);
+        assert_eq!(sequences::resume(&rig.ctx, "welcome", "rosa").await.unwrap_err().kind(), Kind::NotFound);
     }
 
     /// A domain that is warmed up sends so many a day, whatever they are messages of.

@@ -5,6 +5,7 @@ use std::fs;
 use partnercast::{
     domain::kernel::clock::{DAY_MS, MINUTE_MS},
     store::{audience, issues, touches},
+    work::touches::{Parts, note},
 };
 
 use super::{
@@ -14,15 +15,14 @@ use super::{
 };
 use crate::harness::{
     both_dbs,
-    databases::{in_tx, rows, values},
+    databases::{in_tx, number, rows, values},
 };
 
 const BLOG: &str = "blog/restores-not-backups";
 const VIDEO: &str = "videos/restore-in-eleven-minutes";
 
-/// A rig with a daily note on these days from the 13th on, and these caps.
-async fn with_note(db: partnercast::store::Db, messages: &str, notes: &[NewIssue<'_>]) -> Rig {
-    let rig = Rig::new(db).await;
+/// The demo's content with these caps, without limits, the calendar, and the demo's own January issue.
+fn folder(messages: &str) -> tempfile::TempDir {
     let dir = tempfile::tempdir().unwrap();
     copied(dir.path());
     for rules in ["calendar.toml", "norway.ics", "frequency.toml"] {
@@ -35,18 +35,33 @@ async fn with_note(db: partnercast::store::Db, messages: &str, notes: &[NewIssue
     for ending in ["md", "de.md", "es.md", "ja.md", "ar.md"] {
         fs::remove_file(january.with_extension(ending)).unwrap();
     }
+    dir
+}
+
+/// A rig with a daily note on these days from the 13th on, and these caps.
+async fn with_note(db: partnercast::store::Db, messages: &str, notes: &[NewIssue<'_>]) -> Rig {
+    let rig = Rig::new(db).await;
+    let dir = folder(messages);
     letters::write(dir.path(), "note", "cadence: daily at 09:00\nzone: vendor\nfreeze_minutes: 60\n", notes);
     letters::synced(&rig, dir.path()).await;
     rig
 }
 
 async fn note_of(rig: &Rig, date: &str) -> issues::Issue {
-    issues::named(&rig.ctx.db, None, Some("note"), Some(date)).await.unwrap().remove(0)
+    issue_of(rig, "note", date).await
+}
+
+async fn issue_of(rig: &Rig, slug: &str, date: &str) -> issues::Issue {
+    issues::named(&rig.ctx.db, None, Some(slug), Some(date)).await.unwrap().remove(0)
 }
 
 /// How many got a note, and the reason and its word of somebody who did not.
 async fn of_note(rig: &Rig, date: &str) -> (i64, Option<(String, String)>) {
-    let issue = note_of(rig, date).await;
+    of_issue(rig, "note", date).await
+}
+
+async fn of_issue(rig: &Rig, slug: &str, date: &str) -> (i64, Option<(String, String)>) {
+    let issue = issue_of(rig, slug, date).await;
     let people = audience::listed(&rig.ctx.db, &issue.id, "").await.unwrap();
     let out = people.into_iter().find(|person| !person.included);
     let count = audience::included_count(&rig.ctx.db, &issue.id).await.unwrap();
@@ -123,7 +138,7 @@ both_dbs! {
         rig.clock.set(EVE_MS + 2 * DAY_MS - 6 * 60 * MINUTE_MS);
         partnercast::work::publish::tick(&rig.ctx).await.unwrap();
         let first = note_of(&rig, "2027-01-13").await;
-        let pending = touches::pending_issues(&rig.ctx.db).await.unwrap();
+        let pending = touches::pending_issues(&rig.ctx.db, rig.clock_ms()).await.unwrap();
         assert_eq!(pending, [first.id.as_str()], "nothing of it has left");
         rig.clock.set(EVE_MS + 3 * DAY_MS - 6 * 60 * MINUTE_MS);
         partnercast::work::publish::tick(&rig.ctx).await.unwrap();
@@ -132,5 +147,44 @@ both_dbs! {
         assert!(in_tx!(&rig.ctx.db, tx => issues::control(tx, &first.id, "cancelled")));
         rig.pass(EVE_MS + 4 * DAY_MS, 60 * MINUTE_MS).await;
         assert_eq!(of_note(&rig, "2027-01-15").await.0, 33, "nobody was told");
+    }
+
+    /// What is fixed together counts as if it came one after the other: what one mail tells no other one does; in one mail a
+    /// message is told once, and a card is there once.
+    async fn what_is_fixed_together_counts_as_well(db: Db) {
+        let rig = Rig::new(db).await;
+        let dir = folder("[[message]]\nslug = \"once\"\ntitle = \"Once\"\ntouches_max = 1\n");
+        let card = format!("key_message: once\nfeatures: [{BLOG}]\n");
+        for (slug, at, keys) in [("alpha", "09:00", &*card), ("beta", "11:00", &*card), ("gamma", "12:00", "key_message: once\n")] {
+            let cadence = format!("cadence: daily at {at}\nzone: vendor\nfreeze_minutes: 60\ndigest_hours: 2\n");
+            letters::write(dir.path(), slug, &cadence, &[("2027-01-12", keys, &format!("Words of {slug}."))]);
+        }
+        letters::synced(&rig, dir.path()).await;
+        rig.pass(EVE_MS + DAY_MS, 30 * MINUTE_MS).await;
+        // Beta rides in alpha's mails; gamma is too late for those, and beta has none of its own.
+        let date = "2027-01-12";
+        assert_eq!((of_issue(&rig, "alpha", date).await, of_issue(&rig, "beta", date).await), ((33, None), (33, None)));
+        let because = "Has been told “Once” once, which is as often as one is";
+        assert_eq!(of_issue(&rig, "gamma", date).await, (0, Some(("touches".to_owned(), because.to_owned()))));
+        let text = rig.mail_to("dev.patel@thornbury.example").await.text.unwrap();
+        assert!(text.contains("Words of alpha.") && text.contains("Words of beta."), "{text}");
+        assert_eq!(text.matches("A backup report").count(), 1, "{text}");
+    }
+
+    /// What was told is noted in parts, so many at a look; the next one goes on where the last one ended.
+    async fn a_look_notes_so_much_and_no_more(db: Db) {
+        let rig = with_note(db, "", &[("2027-01-13", "key_message: restores-not-backups\n", "Hello.")]).await;
+        rig.pass(EVE_MS + DAY_MS + 11 * 60 * MINUTE_MS, 60 * MINUTE_MS).await;
+        rig.clock.set(EVE_MS + DAY_MS + 13 * 60 * MINUTE_MS);
+        rig.drain().await;
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        issues::finish(&mut tx, rig.clock_ms()).await.unwrap();
+        tx.commit().await.unwrap();
+        let noted = async || number(&rig.ctx.db, "SELECT COUNT(*) FROM touch", values![]).await;
+        for expected in [0, 10, 20, 30, 33] {
+            assert_eq!(noted().await, expected);
+            note(&rig.ctx, Parts { rows: 5, count: 2 }).await.unwrap();
+        }
+        assert_eq!(touches::ended_issues(&rig.ctx.db).await.unwrap().len(), 0);
     }
 }
