@@ -10,6 +10,7 @@ pub mod doctor;
 pub mod explain;
 pub mod import;
 pub mod init;
+pub mod ladder;
 mod looking;
 pub mod messages;
 pub mod migrate_to;
@@ -81,6 +82,9 @@ enum Command {
     /// Show how promises were kept: each newsletter's last dates, to whom they were not, lead clocks; or a note to readers
     /// about one that was broken.
     Promises(promises::Arguments),
+    /// Show the outcome ladder, read from the top: won, sales qualified, accepted, qualified, engaged people, used, delivered;
+    /// by partner, kit, asset, newsletter and days.
+    Ladder(ladder::Arguments),
     /// Show the key messages: whom each was told by mail, how often, and in which forms (read, watch, do).
     Messages(messages::Arguments),
     /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
@@ -166,6 +170,7 @@ pub fn main() -> ExitCode {
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
+        Command::Ladder(arguments) => block_on(ladder::main(arguments)),
         Command::Messages(arguments) => block_on(messages::main(arguments)),
         Command::Sequences(arguments) => block_on(sequences::main(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),

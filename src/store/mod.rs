@@ -19,6 +19,7 @@ pub mod holders;
 pub mod inspect;
 pub mod issues;
 pub mod journeys;
+pub mod ladder;
 mod lead_clocks;
 pub mod leads;
 pub mod let_down;

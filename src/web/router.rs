@@ -176,6 +176,8 @@ fn console_routes() -> Routes {
         .route("/console/dead-letters/again", post(console::dead_letters::again))
         .route("/console/renditions/{id}", get(console::content::rendition))
         .route("/console/renditions/{id}/html", get(console::content::rendition_html))
+        .route("/console/ladder", get(console::ladder::page))
+        .route("/console/ladder/{rung}", get(console::ladder_rows::page))
         .route("/console/leads", get(console::leads::list))
         .route("/console/leads/{id}", get(console::leads::page))
         .route("/console/partners", get(console::partners::list))

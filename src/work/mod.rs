@@ -30,6 +30,7 @@ mod images;
 pub mod import;
 pub mod journeys;
 pub mod kept;
+pub mod ladder;
 pub mod lead_card;
 pub mod link_book;
 mod looks;

@@ -1,12 +1,14 @@
 //! Leads: stages, score, routing, clocks.
 //!
 //! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
-//! ([`fit`]), who gets it ([`mod@route`]), and how the clocks run ([`clock`], in [`business_time`]).
+//! ([`fit`]), who gets it ([`mod@route`]), how the clocks run ([`clock`], in [`business_time`]), and what came of it all
+//! ([`ladder`]).
 
 pub mod business_time;
 pub mod clock;
 pub mod fit;
 mod freemail;
+pub mod ladder;
 pub mod route;
 pub mod score;
 pub mod stage;

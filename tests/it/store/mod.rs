@@ -14,6 +14,7 @@ mod gate;
 mod holders;
 mod inspect;
 mod issues;
+mod ladder;
 mod leads;
 mod model;
 mod nodes;

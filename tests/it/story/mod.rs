@@ -19,6 +19,7 @@ mod frequency;
 mod hand_off;
 mod hello;
 mod issue;
+mod ladder;
 mod languages;
 mod letters;
 mod metrics;
