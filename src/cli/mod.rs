@@ -24,6 +24,7 @@ pub mod serve;
 pub mod sign_in;
 pub mod steer;
 pub mod suppress;
+pub mod what_if;
 mod writing;
 
 use std::{
@@ -85,12 +86,14 @@ enum Command {
     /// Show the outcome ladder, read from the top: won, sales qualified, accepted, qualified, engaged people, used, delivered;
     /// by partner, kit, asset, newsletter and days.
     Ladder(ladder::Arguments),
+    /// Say what a changed scoring rule would have done: which leads would have qualified and when, which would not, and how
+    /// those would have been accepted. Changes nothing.
+    WhatIf(what_if::Arguments),
     /// Show the key messages: whom each was told by mail, how often, and in which forms (read, watch, do).
     Messages(messages::Arguments),
     /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
     /// would do to those inside; have one rest, or go on.
     Sequences(sequences::Arguments),
-    /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it; or the
     /// sequences that somebody is or was inside.
     Explain(explain::Arguments),
     /// List what a file of the content folder said when: numbers, commits, sizes, how many people have each.
@@ -101,7 +104,6 @@ enum Command {
     Who(revisions::WhoArguments),
     /// Take an asset back: say why, and where its links lead from now on; or show what was recalled.
     Recall(recall::Arguments),
-    /// Approve an issue that waits for a person: it leaves at its promised hours.
     Release(steer::Arguments),
     /// Stop starting messages of an issue, until it is resumed.
     Pause(steer::Arguments),
@@ -113,7 +115,6 @@ enum Command {
     ReturnToDraft(steer::Arguments),
     /// Send again what failed, expired, is uncertain or dead: of an issue, or one message.
     Retry(steer::RetryArguments),
-    /// List the messages that wait for a person, with class and reply.
     DeadLetters(dead_letters::Arguments),
     /// Copy this SQLite installation into an empty PostgreSQL database, all or nothing, and compare both.
     MigrateTo(migrate_to::Arguments),
@@ -171,6 +172,7 @@ pub fn main() -> ExitCode {
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
         Command::Ladder(arguments) => block_on(ladder::main(arguments)),
+        Command::WhatIf(arguments) => block_on(what_if::main(arguments)),
         Command::Messages(arguments) => block_on(messages::main(arguments)),
         Command::Sequences(arguments) => block_on(sequences::main(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
@@ -196,7 +198,6 @@ fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     runtime.block_on(work)
 }
 
-/// A line for the person at the terminal. A closed terminal is no reason to stop working.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

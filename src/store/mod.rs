@@ -27,6 +27,7 @@ pub mod lock;
 pub mod nodes;
 pub mod outbox;
 pub mod partners;
+pub mod pasts;
 pub mod pauses;
 pub mod progress;
 pub mod promises;

@@ -63,5 +63,6 @@ pub mod tokens;
 pub mod touches;
 pub mod track;
 pub mod upcoming;
+pub mod what_if;
 
 pub use context::Context;

@@ -12,6 +12,7 @@ pub mod ladder;
 pub mod route;
 pub mod score;
 pub mod stage;
+pub mod what_if;
 
 pub use clock::{Heat, SlaClock, SlaKind};
 pub use fit::{FitFacts, FitResult};

@@ -169,7 +169,7 @@ impl RowsView {
         Self {
             title: Rung::Won.label(),
             means: Rung::Won.means(),
-            of: of(&crate::work::ladder::Asked::default()),
+            of: of(&ladder::Asked::default()),
             back: PATH.into(),
             csv: "#".into(),
             heads: heads(Rung::Won),

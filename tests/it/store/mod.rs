@@ -19,6 +19,7 @@ mod leads;
 mod model;
 mod nodes;
 mod partners;
+mod pasts;
 mod pauses;
 mod progress;
 mod promises;

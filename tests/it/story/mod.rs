@@ -43,6 +43,7 @@ mod set_back;
 mod signed;
 mod steering;
 mod touches;
+mod what_if;
 
 pub use revisions::copied;
 pub use rig::{Rig, content};
