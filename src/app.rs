@@ -27,7 +27,7 @@ use crate::{
         Context,
         bounce::collect::{self, Inbound},
         deliver::Deliverer,
-        publish, sequences, sync, track,
+        publish, retention, sequences, sync, track,
     },
 };
 use parts::dialers_of;
@@ -102,7 +102,6 @@ impl App {
                 "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
             );
         }
-
         let (stop, stopped) = watch::channel(false);
         let catcher = catcher.map(|catcher| {
             // The catcher stops last: mail that is being handed over must find it.
@@ -122,6 +121,7 @@ impl App {
         ));
         loops.spawn(publish::run(ctx.clone(), stopped.clone()));
         loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
+        loops.spawn(retention::run(ctx.clone(), config.retention.events_months, stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), dialers).run(stopped.clone()));
         let handed = lmtp.map(|listener| {
             let (to, handed) = mpsc::channel(HANDED_MAX);

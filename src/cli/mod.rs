@@ -14,6 +14,7 @@ pub mod ladder;
 mod looking;
 pub mod messages;
 pub mod migrate_to;
+pub mod person;
 pub mod plan;
 pub mod preview;
 pub mod promises;
@@ -94,6 +95,7 @@ enum Command {
     /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
     /// would do to those inside; have one rest, or go on.
     Sequences(sequences::Arguments),
+    /// Tell the whole chain for one person and one issue: chosen or not and why, every try and reply, what came of it; or the
     /// sequences that somebody is or was inside.
     Explain(explain::Arguments),
     /// List what a file of the content folder said when: numbers, commits, sizes, how many people have each.
@@ -104,6 +106,7 @@ enum Command {
     Who(revisions::WhoArguments),
     /// Take an asset back: say why, and where its links lead from now on; or show what was recalled.
     Recall(recall::Arguments),
+    /// Approve an issue that waits for a person: it leaves at its promised hours.
     Release(steer::Arguments),
     /// Stop starting messages of an issue, until it is resumed.
     Pause(steer::Arguments),
@@ -115,11 +118,14 @@ enum Command {
     ReturnToDraft(steer::Arguments),
     /// Send again what failed, expired, is uncertain or dead: of an issue, or one message.
     Retry(steer::RetryArguments),
+    /// List the messages that wait for a person, with class and reply.
     DeadLetters(dead_letters::Arguments),
     /// Copy this SQLite installation into an empty PostgreSQL database, all or nothing, and compare both.
     MigrateTo(migrate_to::Arguments),
     /// Show and mend the do-not-send list.
     Suppress(suppress::Arguments),
+    /// Hand out everything that is held of a person, or take it away.
+    Person(person::Arguments),
     /// Take bounces and complaints from files, such as those that came to another mailbox.
     Bounce(bounce::Arguments),
     /// Print a link that signs one browser in to the console, once, within ten minutes.
@@ -179,6 +185,7 @@ pub fn main() -> ExitCode {
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
+        Command::Person(arguments) => block_on(person::main(arguments)),
         Command::Bounce(arguments) => block_on(bounce::main(arguments)),
     };
     match done {
@@ -198,6 +205,7 @@ fn block_on(work: impl Future<Output = Result<()>>) -> Result<()> {
     runtime.block_on(work)
 }
 
+/// A line for the person at the terminal. A closed terminal is no reason to stop working.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stdout().lock(), "{line}");
 }

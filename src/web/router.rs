@@ -180,6 +180,8 @@ fn console_routes() -> Routes {
         .route("/console/ladder/{rung}", get(console::ladder_rows::page))
         .route("/console/leads", get(console::leads::list))
         .route("/console/leads/{id}", get(console::leads::page))
+        .route("/console/leads/{id}/person.json", get(console::leads::export))
+        .route("/console/leads/{id}/erase", post(console::leads::erase))
         .route("/console/partners", get(console::partners::list))
         .route("/console/partners/{slug}", get(console::partners::page))
         .route("/console/suppressions", get(console::suppressions::page))

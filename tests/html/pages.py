@@ -44,7 +44,7 @@ CONSOLE = [
     (r"/console/ladder\?.+", "ladder"),
     (r"/console/ladder/[^.]+", "ladder_rows"),
     (r"/console/leads", "leads"),
-    (r"/console/leads/.+", "lead"),
+    (r"/console/leads/[^/]+", "lead"),
     (r"/console/partners", "partners"),
     (r"/console/partners/.+", "partner"),
     (r"/console/suppressions", "suppressions"),

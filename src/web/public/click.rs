@@ -54,7 +54,9 @@ pub async fn filled(
     click_token: &str,
     preferences_token: &str,
 ) -> Result<String> {
-    let view = renditions::view(&ctx.db, rendition_id).await?.ok_or_else(|| Error::not_found("this mail"))?;
+    let view = renditions::view(&ctx.db, rendition_id).await?;
+    // Nothing is left of a mail to somebody who was erased.
+    let view = view.filter(|view| !view.body.is_empty()).ok_or_else(|| Error::not_found("this mail"))?;
     let rendition: EmailRendition = serde_json::from_str(&view.body)
         .map_err(|error| Error::internal("a stored rendition").because(error))?;
     let values = SlotValues {

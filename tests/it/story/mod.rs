@@ -24,6 +24,7 @@ mod languages;
 mod letters;
 mod metrics;
 mod migrate;
+mod person;
 mod plan;
 mod post;
 mod preview;
