@@ -50,6 +50,7 @@ const PARTNERS: usize = 40;
 const ASSETS: usize = 60;
 const PEOPLE: usize = 80_000;
 const LETTERS: [&str; 6] = ["fold-forward", "letter-2", "letter-3", "letter-4", "letter-5", "letter-6"];
+const BRAND: &str = "{\"primary\":\"#1a2f6b\",\"accent\":\"#0f766e\",\"value_proposition\":\"We restore.\",\"proof\":\"412 restores.\"}";
 const KINDS: [&str; 6] = ["click", "page_view", "click", "page_view", "download", "click"];
 
 fn main() {
@@ -222,7 +223,7 @@ async fn partners(db: &Db) {
     let rows = (0..PARTNERS).map(|at| {
         let mut row: Vec<Arg> = vec![format!("partner-{at}").into(), format!("Partner {at}").into()];
         row.extend(
-            ["msp", "gold", "emea", "Oslo", "Europe/Oslo", "en", "", "m@vendor.example", "", "{}"]
+            ["msp", "gold", "emea", "Oslo", "Europe/Oslo", "en", "", "m@vendor.example", "", BRAND]
                 .map(Arg::from),
         );
         row.push(NOW_MS.into());
