@@ -27,7 +27,7 @@ use crate::{
         Context,
         bounce::collect::{self, Inbound},
         deliver::Deliverer,
-        handoff, publish, rejudge, sequences, sync,
+        handoff, publish, rejudge, retention, sequences, sync,
         track::{self, Spool},
     },
 };
@@ -115,7 +115,6 @@ impl App {
                 "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
             );
         }
-
         let (stop, stopped) = watch::channel(false);
         let catcher = catcher.map(|catcher| {
             // The catcher stops last: mail that is being handed over must find it.
@@ -134,6 +133,7 @@ impl App {
             stopped.clone(),
         ));
         keep_promises(&ctx, &mut loops, &stopped);
+        loops.spawn(retention::run(ctx.clone(), config.retention.events_months, stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), dialers).run(stopped.clone()));
         let handed = lmtp.map(|listener| {
             let (to, handed) = mpsc::channel(HANDED_MAX);

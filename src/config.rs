@@ -8,6 +8,7 @@ mod bounces;
 mod dkim;
 mod doctor;
 mod mail;
+mod retention;
 
 use std::{
     fmt,
@@ -24,6 +25,7 @@ use crate::domain::kernel::{Error, Network, Result, token::Keys};
 pub use dkim::Dkim;
 pub use doctor::Doctor;
 pub use mail::{Mail, MailRelay, MailWarmUp};
+pub use retention::Retention;
 
 /// Prefix of the environment variables that override keys.
 const ENV_PREFIX: &str = "PARTNERCAST_";
@@ -45,6 +47,9 @@ pub struct Config {
     /// How what comes back by mail is taken.
     #[serde(default)]
     pub bounces: Bounces,
+    /// How long what people did is kept whole.
+    #[serde(default)]
+    pub retention: Retention,
     /// Keys.
     pub secrets: Secrets,
     /// Who may use the console.
@@ -297,6 +302,7 @@ impl Config {
         }
         self.bounces.find_faults(self.mail.return_path_domain.as_deref(), &mut faults);
         self.doctor.find_faults(&mut faults);
+        self.retention.find_faults(&mut faults);
         let url = &self.server.public_url;
         let here = |address: &str| {
             address.contains("127.0.0.1") || address.contains("localhost") || address.contains("[::1]")

@@ -10,9 +10,11 @@ pub mod doctor;
 pub mod explain;
 pub mod import;
 pub mod init;
+pub mod ladder;
 mod looking;
 pub mod messages;
 pub mod migrate_to;
+pub mod person;
 pub mod plan;
 pub mod preview;
 pub mod promises;
@@ -24,6 +26,7 @@ pub mod serve;
 pub mod sign_in;
 pub mod steer;
 pub mod suppress;
+pub mod what_if;
 mod writing;
 
 use std::{
@@ -82,6 +85,12 @@ enum Command {
     /// Show how promises were kept: each newsletter's last dates, to whom they were not, lead clocks; or a note to readers
     /// about one that was broken.
     Promises(promises::Arguments),
+    /// Show the outcome ladder, read from the top: won, sales qualified, accepted, qualified, engaged people, used, delivered;
+    /// by partner, kit, asset, newsletter and days.
+    Ladder(ladder::Arguments),
+    /// Say what a changed scoring rule would have done: which leads would have qualified and when, which would not, and how
+    /// those would have been accepted. Changes nothing.
+    WhatIf(what_if::Arguments),
     /// Show the key messages: whom each was told by mail, how often, and in which forms (read, watch, do).
     Messages(messages::Arguments),
     /// Show sequences: how many people are at which step, who they are, how they left; or what an edited content folder
@@ -116,6 +125,8 @@ enum Command {
     MigrateTo(migrate_to::Arguments),
     /// Show and mend the do-not-send list.
     Suppress(suppress::Arguments),
+    /// Hand out everything that is held of a person, or take it away.
+    Person(person::Arguments),
     /// Take bounces and complaints from files, such as those that came to another mailbox.
     Bounce(bounce::Arguments),
     /// Judge anew who did what is recorded, person or machine, by rules/engagement.toml as it is now, and say what changes.
@@ -169,6 +180,8 @@ pub fn main() -> ExitCode {
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
+        Command::Ladder(arguments) => block_on(ladder::main(arguments)),
+        Command::WhatIf(arguments) => block_on(what_if::main(arguments)),
         Command::Messages(arguments) => block_on(messages::main(arguments)),
         Command::Sequences(arguments) => block_on(sequences::main(arguments)),
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
@@ -176,6 +189,7 @@ pub fn main() -> ExitCode {
         Command::Import(arguments) => block_on(import::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
         Command::Rejudge(arguments) => block_on(rejudge::main(arguments)),
+        Command::Person(arguments) => block_on(person::main(arguments)),
         Command::Bounce(arguments) => block_on(bounce::main(arguments)),
     };
     match done {

@@ -132,11 +132,17 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
             event.verdict,
         ]
     });
+    // What led there is stored with each, so that whoever counts need not look millions of deliveries up.
     tx.bulk(
-        "INSERT INTO engagement_event (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset,
-             revision, link_no, method, agent, network, prefetch, honeypot, human, reason, verdict)",
+        "WITH seen (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method,
+             agent, network, prefetch, honeypot, human, reason, verdict) AS (",
         rows.collect(),
-        "ON CONFLICT (id) DO NOTHING",
+        ") INSERT INTO engagement_event (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset,
+             revision, link_no, method, agent, network, prefetch, honeypot, human, reason, verdict, scope)
+         SELECT s.id, s.kind, s.at_ms, s.delivery_id, s.contact_id, s.lead_id, s.partner_slug, s.asset, s.revision,
+             s.link_no, s.method, s.agent, s.network, s.prefetch, s.honeypot, s.human, s.reason, s.verdict, COALESCE(d.scope, '')
+         FROM seen s LEFT JOIN delivery d ON d.id = s.delivery_id AND d.lane > 0
+         WHERE TRUE ON CONFLICT (id) DO NOTHING",
     )
     .await
     .map(|_| ())

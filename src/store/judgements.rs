@@ -63,7 +63,11 @@ pub async fn advance(tx: &mut Tx, from: &Progress, to: &str, done: bool) -> Resu
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn page(db: &Db, after: &str) -> Result<Vec<Event>> {
-    db.all(select!("", "FROM engagement_event WHERE id > $1 ORDER BY id LIMIT 1000"), args![after]).await
+    db.all(
+        select!("", "FROM engagement_event WHERE id > $1 AND NOT reduced ORDER BY id LIMIT 1000"),
+        args![after],
+    )
+    .await
 }
 
 /// What a judgement needs of a delivery.

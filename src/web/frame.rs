@@ -76,9 +76,10 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 9] = [
+const CONSOLE: [(&str, &str); 10] = [
     ("Overview", "/console"),
     ("Promises", "/console/promises"),
+    ("Ladder", "/console/ladder"),
     ("Leads", "/console/leads"),
     ("Partners", "/console/partners"),
     ("Content", "/console/content"),

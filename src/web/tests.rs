@@ -118,6 +118,7 @@ fn every_page_renders_with_every_sample() {
             &console::calendar::View::sample(empty),
         );
     }
+    ladders(&mut samples);
     samples.app("messages", "console/messages", Area::Console, &console::messages::View::sample());
     samples.app("sequences", "console/sequences", Area::Console, &console::sequences::ListView::sample());
     samples.app("sequence", "console/sequence", Area::Console, &console::sequences::View::sample());
@@ -154,6 +155,15 @@ fn every_page_renders_with_every_sample() {
             !source.contains("{% extends") || samples.rendered.contains(&name),
             "pages/{name}.html has no sample"
         );
+    }
+}
+
+fn ladders(samples: &mut Samples) {
+    for empty in [false, true] {
+        let (ladder, rows) =
+            (console::ladder::View::sample(empty), console::ladder_rows::RowsView::sample(empty));
+        samples.app(&format!("ladder-{empty}"), "console/ladder", Area::Console, &ladder);
+        samples.app(&format!("ladder-rows-{empty}"), "console/ladder_rows", Area::Console, &rows);
     }
 }
 

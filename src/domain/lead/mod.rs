@@ -1,17 +1,20 @@
 //! Leads: stages, score, routing, clocks.
 //!
 //! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
-//! ([`fit`]), who gets it ([`mod@route`]), and how the clocks run ([`clock`], in [`business_time`]).
+//! ([`fit`]), who gets it ([`mod@route`]), how the clocks run ([`clock`], in [`business_time`]), and what came of it all
+//! ([`ladder`]).
 
 pub mod amount;
 pub mod business_time;
 pub mod clock;
 pub mod fit;
 mod freemail;
+pub mod ladder;
 pub mod record;
 pub mod route;
 pub mod score;
 pub mod stage;
+pub mod what_if;
 
 pub use amount::Amount;
 pub use business_time::WorkingHours;

@@ -2,16 +2,20 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
-use serde::Serialize;
+use axum::{
+    Form as Body,
+    extract::{Path, State},
+};
+use serde::{Deserialize, Serialize};
 
-use super::asset_title;
+use super::{asset_title, signin::Actor};
 use crate::{
-    domain::lead::LeadStage,
+    domain::{kernel::Error, lead::LeadStage},
     store::{
         lead_clocks::{self, SlaClock},
-        leads::Lead,
+        leads::{self, Lead},
         offers::Offer,
+        person,
     },
     web::{
         frame::{self, Area, Frame},
@@ -27,8 +31,9 @@ use crate::{
         },
     },
     work::{
-        Context, lead_card,
+        Context, lead_card, person as held,
         scoring::{self, Standing},
+        signin::OPERATOR,
     },
 };
 
@@ -97,8 +102,23 @@ pub struct View {
     pub score_lines: Vec<Points>,
     /// To whom it was offered.
     pub offers: Vec<OfferLine>,
-    /// What they agreed to.
-    pub consents: Vec<ConsentLine>,
+    /// What they agreed to, at any partner.
+    pub consents: Vec<Consent>,
+    /// Everything that is held of them, as a file.
+    pub export: String,
+    /// Where their erasure is asked for; none for who may not.
+    pub erase: Option<String>,
+}
+
+/// A consent, with whom it names.
+#[derive(Debug, Serialize)]
+pub struct Consent {
+    /// Yes or no, when, in which words.
+    pub line: ConsentLine,
+    /// What for.
+    pub purpose: String,
+    /// The partner that it names, and how the person came.
+    pub source: String,
 }
 
 /// A step.
@@ -180,8 +200,9 @@ fn line(ctx: &Context, lead: Lead, standing: &Standing, clock: Option<&SlaClock>
 }
 
 /// `GET /console/leads/{id}`
-pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
+pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id): Path<String>) -> Answer {
     let card = lead_card::card(&ctx, &id).await?;
+    let consents = person::consents(&ctx.db, &card.lead.email_key).await?;
     let (_, zone) = frame::vendor(&ctx);
     let now_ms = ctx.now_ms();
     let lead = card.lead;
@@ -211,12 +232,69 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> An
         fit: card.standing.fit.grade.as_str().to_owned(),
         score_lines: lead::score_lines(&card.standing.score.lines),
         offers: card.offers.into_iter().map(|offer| offer_line(offer, zone)).collect(),
-        consents: card.consents.iter().map(|consent| ConsentLine::of(consent, zone)).collect(),
+        consents: consents.into_iter().map(|agreed| consent(agreed, zone)).collect(),
+        export: format!("/console/leads/{id}/person.json"),
+        erase: may_erase(&ctx, &actor).then(|| format!("/console/leads/{id}/erase")),
         name: lead.name,
         company: lead.company,
     };
     let frame = Frame::new(&ctx, Area::Console, format!("{}, {}", view.name, view.company), "/console/leads");
     respond::page(&ctx, "console/lead", &frame, &view)
+}
+
+fn consent(agreed: person::Agreed, zone: chrono_tz::Tz) -> Consent {
+    let source = if agreed.origin.is_empty() {
+        format!("to {}", agreed.partner_slug)
+    } else {
+        format!("to {}, by: {}", agreed.partner_slug, agreed.origin)
+    };
+    let line = leads::Consent {
+        at_ms: agreed.at_ms,
+        text_id: agreed.text_id,
+        text_version: agreed.text_version,
+        wording: agreed.wording,
+        granted: agreed.granted,
+    };
+    Consent { line: ConsentLine::of(&line, zone), purpose: words(&agreed.purpose), source }
+}
+
+/// What cannot be undone is the operator's.
+fn may_erase(ctx: &Context, actor: &str) -> bool {
+    ctx.settings.console_open || actor == OPERATOR
+}
+
+/// `GET /console/leads/{id}/person.json`
+pub async fn export(State(ctx): State<Arc<Context>>, Path(id): Path<String>) -> Answer {
+    let lead = leads::lead(&ctx.db, &id).await?.ok_or_else(|| Error::not_found("this lead"))?;
+    let all = held::export(&ctx.db, &lead.email).await?;
+    let text = serde_json::to_vec_pretty(&all).map_err(|error| Error::internal("JSON").because(error))?;
+    Ok(respond::attachment("application/json", "person.json", text))
+}
+
+/// That a person is sure.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Sure {
+    sure: String,
+}
+
+/// `POST /console/leads/{id}/erase`
+pub async fn erase(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Path(id): Path<String>,
+    Body(sure): Body<Sure>,
+) -> Answer {
+    if !may_erase(&ctx, &actor) {
+        return Err(Error::denied("only the operator may erase a person").into());
+    }
+    if sure.sure != "yes" {
+        return Err(Error::invalid("tick the box that says you are sure; nothing was changed").into());
+    }
+    let lead = leads::lead(&ctx.db, &id).await?.ok_or_else(|| Error::not_found("this lead"))?;
+    held::erase(&ctx, &lead.email, &actor).await?;
+    ctx.figures.forget();
+    Ok(respond::see_other(&format!("/console/leads/{id}")))
 }
 
 fn facts(lead: &Lead, partner: &str) -> Vec<Fact> {
@@ -327,7 +405,17 @@ impl View {
                 badge: Badge::new("good", "accepted"),
                 text: "receives the leads of Northlight MSP".into(),
             }],
-            consents: card.consents,
+            consents: card
+                .consents
+                .into_iter()
+                .map(|line| Consent {
+                    line,
+                    purpose: "a call".into(),
+                    source: "to northlight, by: Form on the partner’s co-branded content".into(),
+                })
+                .collect(),
+            export: "#".into(),
+            erase: Some("#".into()),
         }
     }
 }

@@ -7,6 +7,8 @@ pub mod content;
 pub mod dead_letters;
 pub mod diff;
 pub mod issue;
+pub mod ladder;
+pub mod ladder_rows;
 pub mod leads;
 pub mod levers;
 pub mod messages;

@@ -43,7 +43,7 @@ async fn nothing(ctx: &Context, token: &str) -> Answer {
     let gone = || Error::not_found("this page");
     let sent = deliveries::sent(&ctx.db, mail.delivery).await?.ok_or_else(gone)?;
     let setting = Setting::of(ctx, &sent.partner_slug, None).await?;
-    withdrawn::nothing(ctx, &setting).map_err(Into::into)
+    withdrawn::nothing(ctx, &setting)
 }
 
 /// `GET /v/{token}`: the mail as its reader got it, sandboxed.
@@ -67,7 +67,9 @@ pub async fn filled(
     click_token: &str,
     preferences_token: &str,
 ) -> Result<String> {
-    let view = renditions::view(&ctx.db, rendition_id).await?.ok_or_else(|| Error::not_found("this mail"))?;
+    let view = renditions::view(&ctx.db, rendition_id).await?;
+    // Nothing is left of a mail to somebody who was erased.
+    let view = view.filter(|view| !view.body.is_empty()).ok_or_else(|| Error::not_found("this mail"))?;
     let rendition: EmailRendition = serde_json::from_str(&view.body)
         .map_err(|error| Error::internal("a stored rendition").because(error))?;
     let values = SlotValues {

@@ -261,7 +261,7 @@ impl<'a> Work<'a> {
             )));
         }
         let days = (on - today).num_days();
-        if days < 1 || days > REOPEN_DAYS_MAX {
+        if !(1..=REOPEN_DAYS_MAX).contains(&days) {
             return Err(Error::invalid(format!("{on}: choose a day from tomorrow on, within two years")));
         }
         let nine = NaiveTime::from_hms_opt(9, 0, 0).unwrap_or_default();

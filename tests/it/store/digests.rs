@@ -3,8 +3,8 @@
 use partnercast::store::{
     Db, Tx, approvals, deliveries,
     digests::{
-        NewRide, Ridden, Waiting, dissolve, hold, insert, is_started, members, of_issue, ridden, unstarted_beside,
-        waiting_in,
+        NewRide, Ridden, Waiting, dissolve, hold, insert, is_started, members, of_issue, ridden,
+        unstarted_beside, waiting_in,
     },
     freezing, issues, outbox,
 };

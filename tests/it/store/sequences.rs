@@ -12,8 +12,9 @@ use partnercast::{
         queue::{put_back, start_single},
         renditions,
         sequences::{
-            Done, End, Enrolment, Move, NewEnrolment, add_step, clicked, close, come_back, due, end, enrolment, enter,
-            go_on, has_consent, hold_lead, leads_outside, leave, of_person, outdated, steps, stored, taken,
+            Done, End, Enrolment, Move, NewEnrolment, add_step, clicked, close, come_back, due, end,
+            enrolment, enter, go_on, has_consent, hold_lead, leads_outside, leave, of_person, outdated,
+            steps, stored, taken,
         },
         takeover::reap,
     },

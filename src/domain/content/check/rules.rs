@@ -40,7 +40,7 @@ impl Check<'_> {
                 .collect();
             if !known.iter().any(|email| email.eq_ignore_ascii_case(sponsor.as_str())) {
                 let message = format!("`escalation.sponsor` is {sponsor}, who is not in vendor.toml");
-                f.add(codes::BAD_VALUE, *place, message, did_you_mean(sponsor.as_str(), known.into_iter()));
+                f.add(codes::BAD_VALUE, *place, message, did_you_mean(sponsor.as_str(), known));
             }
         }
         f.finish()
