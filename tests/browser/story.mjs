@@ -1,11 +1,11 @@
 // The demo's whole story in a real browser: an issue arrives, two readers get what concerns them, one clicks, a form
-// is filled wrongly and then rightly, a document opens, a hand is raised, a rep accepts, the next clock starts.
+// is filled wrongly and then rightly, a document opens, a hand is raised, a rep accepts and works the lead to its close.
 //
 // PARTNERCAST (the program), PLAYWRIGHT_CORE and AXE_CORE (the packages' folders), CHROMIUM (the browser) and, to keep
 // pictures, SCREENSHOTS (a folder) come from the environment; tests/run sets them. Exit code 0 means that all held.
 
 import { spawn } from "node:child_process";
-import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import path from "node:path";
@@ -115,6 +115,27 @@ async function until(what, probe, seconds = 60) {
   }
 }
 
+/** The address of the channel manager of a partner, from the roster. */
+async function managerOf(slug) {
+  const [names, ...rows] = (await readFile(path.join(root, "content/roster/partners.csv"), "utf8")).split("\n");
+  const row = rows.find((line) => line.startsWith(`${slug},`)).split(",");
+  return row[names.split(",").indexOf("channel_manager_email")];
+}
+
+/** Goes to an element by the tab key alone, from where the page begins, and types there or presses Enter. */
+async function press(page, selector, text) {
+  await page.waitForSelector(selector);
+  for (let tabs = 0; tabs < 120; tabs += 1) {
+    await page.keyboard.press("Tab");
+    if (await page.evaluate((wanted) => document.activeElement?.matches(wanted), selector)) {
+      if (text === undefined) await page.keyboard.press("Enter");
+      else await page.keyboard.type(text);
+      return;
+    }
+  }
+  throw new Error(`no key leads to ${selector}`);
+}
+
 /** The inbox's mails to one address, as [href, text]. */
 async function mailsTo(page, url, address) {
   await page.goto(`${url}/inbox?to=${encodeURIComponent(address)}`);
@@ -174,6 +195,7 @@ async function main() {
     say("the whitepaper's link leads to the partner's page");
     await page.goto(await whitepaperLink(mail));
     assert.match(page.url(), /\/p\/[a-z-]+\/[a-z]+\/[a-z0-9-]+/, "a page of the partner");
+    const manager = await managerOf(new URL(page.url()).pathname.split("/")[2]);
     await picture(page, "05-whitepaper");
 
     say("a form with faults names them all and keeps what was typed");
@@ -234,6 +256,44 @@ async function main() {
     assert.notDeepEqual(after, before, "the first clock has stopped and the next runs");
     assert.equal(await consents(page), 2, "each consent by itself, with its words and its time");
     await picture(page, "12-accepted");
+
+    say("the rep works the lead to its close by the keyboard alone");
+    await press(page, "#contacted-note", "wants a test restore");
+    await press(page, "form[action*='/contacted'] button");
+    await page.waitForSelector("form[action*='/sql']");
+    await picture(page, "12-contacted");
+    await press(page, "#sql-value", "12500.50");
+    await press(page, "#sql-currency", "usd");
+    await press(page, "form[action*='/sql'] button");
+    await page.waitForSelector("form[action*='/won']");
+    await picture(page, "12-sales-qualified");
+    await press(page, "form[action*='/won'] button");
+    await page.waitForSelector("form[action*='/won']", { state: "detached" });
+    assert.match(await page.textContent("main"), /USD 12,500\.50/);
+    await picture(page, "12-won");
+
+    say("a channel manager sees how their partners work their leads");
+    const other = await browser.newContext();
+    const team = await other.newPage();
+    await team.goto(`${url}/desk`);
+    await picture(team, "12-desk-closed");
+    await press(team, "#email", manager);
+    await press(team, "form[action*='/sign-in'] button");
+    const entry = await until("the manager's link", async () => {
+      for (const [href] of await mailsTo(page, url, manager)) {
+        const frame = await openMail(page, url, href);
+        const [link] = await frame.$$eval("a[href*='/desk/enter/']", (all) => all.map((a) => a.href));
+        if (link) return link;
+      }
+      return undefined;
+    });
+    await team.goto(entry);
+    await picture(team, "12-desk-enter");
+    await press(team, "form[action*='/desk/enter/'] button");
+    await team.goto(`${url}/desk/team`);
+    assert.match(await team.textContent("main"), /100 % accepted/);
+    await picture(team, "12-team");
+    await other.close();
 
     say("the story and the console tell the same");
     await page.goto(url);
@@ -298,6 +358,7 @@ async function otherPages(page, url) {
     partner: "/console/partners/northlight",
     suppressions: "/console/suppressions",
     "dead-letters": "/console/dead-letters",
+    ladder: "/console/ladder",
   };
 }
 

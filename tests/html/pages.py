@@ -192,25 +192,40 @@ class Walk:
             self.keep("public/talk", demo.send(talk, email=""), 422)
             self.keep("public/thanks", demo.send(talk, **filled(talk, email=f"someone.else@{slug}-customer.example")))
         del demo.headers["X-Forwarded-For"]
-        offer = self.offer()
+        offer = self.in_mail("an offer to a rep", r"/o/[^\"]+")
         teaser = self.keep("desk/teaser", demo.ask(offer))
         card = self.keep("desk/card", demo.send(form(teaser, "/open")))
         accepted = self.keep("desk/card", demo.send(form(card, "/accept")))
         self.keep("desk/leads", demo.ask("/desk"))
-        self.keep("desk/card", demo.send(form(accepted, "/contacted")))
+        contacted = self.keep("desk/card", demo.send(form(accepted, "/contacted")))
+        sold = {"value": "12500.50", "currency": "USD"}
+        confirmed = self.keep("desk/card", demo.send(form(contacted, "/sql"), **sold))
+        self.keep("problem", demo.send(form(confirmed, "/won"), **sold | {"value": "-1"}), 422)
+        self.keep("desk/card", demo.send(form(confirmed, "/won"), **sold))
+        self.desk_of_manager(demo)
 
-    def offer(self) -> str:
-        """The link in the mail to a rep; that mail and the others that are no newsletter are kept."""
+    def desk_of_manager(self, demo: Program) -> None:
+        """A channel manager has a link mailed to them and looks at how their partners work their leads."""
+        typed = {"Content-Type": "application/x-www-form-urlencoded"}
+        asked = demo.ask("/desk/sign-in", b"email=tom.beckett%40brackenfold.example", **typed)
+        self.keep("desk/enter", asked)
+        link = self.in_mail("a link to a desk", r"/desk/enter/[^\"]+")
+        entering = self.keep("desk/enter", demo.ask(link))
+        self.keep("desk/leads", demo.send(form(entering, "/desk/enter")))
+        self.keep("desk/team", demo.ask("/desk/team"))
+
+    def in_mail(self, what: str, pattern: str) -> str:
+        """The first such link in mails that are no newsletter; those are kept."""
         links = []
 
         def look() -> bool:
             for mail in self.mailbox():
                 if mail["list-id"] is None:
                     self.mails[str(mail["subject"])] = mail
-                links.append(found(mail.get_body(("html",)).get_content(), r"/o/[^\"]+"))
+                links.append(found(mail.get_body(("html",)).get_content(), pattern))
             return any(links)
 
-        until("an offer to a rep", look)
+        until(what, look)
         return next(link for link in links if link)
 
     def came_back(self, demo: Program) -> None:

@@ -7,7 +7,7 @@ use partnercast::{
         lead::ladder::{is_engagement, is_use},
     },
     store::{
-        events::{Event, insert, judge_burst},
+        events::{Event, insert},
         ladder::{
             After, By, Filter, delivered, delivered_rows, engaged, engaged_rows, reached, reached_rows, used,
             used_rows,
@@ -40,7 +40,10 @@ fn event(random: &SeededRandom, at_ms: i64, kind: &str) -> Event {
         method: "GET".to_owned(),
         agent: "Mozilla/5.0".to_owned(),
         network: "192.0.2.0/24".to_owned(),
+        prefetch: false,
+        honeypot: false,
         human: true,
+        reason: String::new(),
         verdict: "a person's pace".to_owned(),
     }
 }
@@ -130,7 +133,7 @@ both_dbs! {
         assert_eq!((uses[0].asset.as_str(), uses[0].times), ("blog/first", 2));
         let behind = After { at_ms: 0, key: uses[0].key.clone(), asset: uses[0].asset.clone() };
         assert_eq!(used_rows(&db, &ALL, &behind, 5).await.unwrap()[0].asset, "blog/second");
-        in_tx!(db, tx => judge_burst(tx, &scene.deliveries[0], START_MS));
+        execute(&db, "UPDATE engagement_event SET human = FALSE WHERE delivery_id = $1", values![&scene.deliveries[0]]).await;
         assert_eq!(one(engaged(&db, &ALL, By::Nothing)).await, 1, "judged again, counted again");
     }
 

@@ -30,7 +30,10 @@ both_dbs! {
             method: "GET".to_owned(),
             agent: String::new(),
             network: String::new(),
+            prefetch: false,
+            honeypot: false,
             human,
+            reason: String::new(),
             verdict: String::new(),
         };
         in_tx!(db, tx => events::insert(tx, vec![act("evt_2", 2, true), act("evt_1", 1, false)]));

@@ -24,7 +24,10 @@ both_dbs! {
             method: "GET".to_owned(),
             agent: "Mozilla/5.0".to_owned(),
             network: "192.0.2.0/24".to_owned(),
+            prefetch: false,
+            honeypot: false,
             human: true,
+            reason: String::new(),
             verdict: "a person's pace".to_owned(),
         };
         in_tx!(db, tx => events::insert(tx, vec![event("evt_2", 2), event("evt_1", 1), event("evt_3", 3)]));

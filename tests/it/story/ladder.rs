@@ -40,7 +40,7 @@ both_dbs! {
         forms::submit(&rig.ctx, asked_for, &person()).await.unwrap();
         forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
         let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
-        let offer = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
+        let offer = partnercast::store::offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
         handoff::accept(&rig.ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap();
         rig.drain().await;
 

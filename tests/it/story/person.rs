@@ -87,9 +87,9 @@ both_dbs! {
         assert_eq!(counts(&rig).await, before, "what was counted still is");
         let lead = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
         assert_eq!(lead.stage, "recycled");
-        let offer = leads::offers_of(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
+        let offer = partnercast::store::offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
         assert!(offer.answer.as_deref() == Some("recalled") && offer.answer_reason.is_some());
-        assert!(leads::clocks(&rig.ctx.db, &lead.id).await.unwrap().iter().all(|clock| clock.stopped_ms.is_some()));
+        assert!(partnercast::store::lead_clocks::of_lead(&rig.ctx.db, &lead.id).await.unwrap().iter().all(|clock| clock.stopped_ms.is_some()));
         let late = handoff::accept(&rig.ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap_err();
         assert_eq!(late.kind(), Kind::Conflict);
         let consents = leads::consents(&rig.ctx.db, &lead.id).await.unwrap();
