@@ -97,19 +97,7 @@ impl App {
             url => url.to_owned(),
         };
         db.note_address(&public_url)?;
-        let ctx = context(config, db, clock, templates, public_url)?;
-        let name = format!("{:016x}", ctx.random.next_u64());
-        let ctx = Arc::new(match Spool::open(&config.database.spool_dir, &name) {
-            Ok(spool) => ctx.with_spool(spool),
-            Err(error) => {
-                let error = error.public();
-                tracing::warn!(
-                    error,
-                    "clicks are kept in memory alone while the database does not take them"
-                );
-                ctx
-            }
-        });
+        let ctx = Arc::new(spooling(config, context(config, db, clock, templates, public_url)?));
         if ctx.settings.public_url.starts_with("https:") && ctx.settings.trusted_proxies.is_empty() {
             tracing::warn!(
                 "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
@@ -213,6 +201,20 @@ impl App {
         match ended {
             Err(error) => Error::internal(format!("{part} failed")).because(error),
             Ok(()) => Error::internal(format!("{part} ended by itself")),
+        }
+    }
+}
+
+/// `ctx` with a place for events that the database does not take in time; without one, which the log says, where there is no
+/// room for it.
+fn spooling(config: &Config, ctx: Context) -> Context {
+    let name = format!("{:016x}", ctx.random.next_u64());
+    match Spool::open(&config.database.spool_dir, &name) {
+        Ok(spool) => ctx.with_spool(spool),
+        Err(error) => {
+            let error = error.public();
+            tracing::warn!(error, "clicks are kept in memory alone while the database does not take them");
+            ctx
         }
     }
 }

@@ -28,7 +28,7 @@ use super::{
     processes::{Serve, until, with_sqlite},
     rig::KEY,
 };
-use crate::harness::databases::{block_on, rows, with_empty_postgres};
+use crate::harness::databases::{rows, with_empty_postgres};
 
 /// Longest wait for anything.
 const AT_MOST: Duration = Duration::from_secs(60);
