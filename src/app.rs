@@ -133,12 +133,11 @@ impl App {
         let inbound = Inbound { sources, handed, poll: Duration::from_secs(config.bounces.poll_s) };
         loops.spawn(collect::run(ctx.clone(), inbound, stopped.clone()));
         // Stops after the web: requests still being answered push clicks.
-        let (stop_tracker, tracker_stopped) = watch::channel(false);
-        let tracker = (stop_tracker, alone(track::run(ctx.clone(), tracker_stopped)));
+        let (stop_tracker, stopped_tracker) = watch::channel(false);
+        let tracker = (stop_tracker, alone(track::run(ctx.clone(), stopped_tracker)));
         let readiness = Readiness::default();
         let router = web::router_with(ctx.clone(), readiness.clone());
-        let limits = Limits { connections: affordable(config.server.connections), ..Limits::default() };
-        let web = alone(web::serve(listener, router, limits, stopped.clone()));
+        let web = alone(web::serve(listener, router, limits(config), stopped.clone()));
         let metrics_address =
             metrics_listener.map(|listener| measure(listener, &ctx, &mut loops, stopped)).transpose()?;
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
@@ -217,6 +216,11 @@ fn spooling(config: &Config, ctx: Context) -> Context {
             ctx
         }
     }
+}
+
+/// What connections from browsers may cost.
+fn limits(config: &Config) -> Limits {
+    Limits { connections: affordable(config.server.connections), ..Limits::default() }
 }
 
 /// Starts a task that is waited for by itself.
