@@ -43,7 +43,7 @@ async fn nothing(ctx: &Context, token: &str) -> Answer {
     let gone = || Error::not_found("this page");
     let sent = deliveries::sent(&ctx.db, mail.delivery).await?.ok_or_else(gone)?;
     let setting = Setting::of(ctx, &sent.partner_slug, None).await?;
-    withdrawn::nothing(ctx, &setting).map_err(Into::into)
+    withdrawn::nothing(ctx, &setting)
 }
 
 /// `GET /v/{token}`: the mail as its reader got it, sandboxed.

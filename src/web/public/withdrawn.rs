@@ -79,7 +79,7 @@ pub fn nothing(ctx: &Context, setting: &Setting) -> Result<Response, Problem> {
         text: strings.get("problem_missing_text").to_owned(),
     };
     let head = Head::new(&view.title, "", &language);
-    Ok(setting.page(ctx, "public/withdrawn", head, &view)?)
+    setting.page(ctx, "public/withdrawn", head, &view)
 }
 
 #[cfg(test)]
