@@ -97,19 +97,7 @@ impl App {
             url => url.to_owned(),
         };
         db.note_address(&public_url)?;
-        let ctx = context(config, db, clock, templates, public_url)?;
-        let name = format!("{:016x}", ctx.random.next_u64());
-        let ctx = Arc::new(match Spool::open(&config.database.spool_dir, &name) {
-            Ok(spool) => ctx.with_spool(spool),
-            Err(error) => {
-                let error = error.public();
-                tracing::warn!(
-                    error,
-                    "clicks are kept in memory alone while the database does not take them"
-                );
-                ctx
-            }
-        });
+        let ctx = Arc::new(spooling(config, context(config, db, clock, templates, public_url)?));
         if ctx.settings.public_url.starts_with("https:") && ctx.settings.trusted_proxies.is_empty() {
             tracing::warn!(
                 "server.trusted_proxies is empty: behind the proxy that ends TLS all visitors look like one"
@@ -143,12 +131,11 @@ impl App {
         let inbound = Inbound { sources, handed, poll: Duration::from_secs(config.bounces.poll_s) };
         loops.spawn(collect::run(ctx.clone(), inbound, stopped.clone()));
         // Stops after the web: requests still being answered push clicks.
-        let (stop_tracker, tracker_stopped) = watch::channel(false);
-        let tracker = (stop_tracker, alone(track::run(ctx.clone(), tracker_stopped)));
+        let (stop_tracker, stopped_tracker) = watch::channel(false);
+        let tracker = (stop_tracker, alone(track::run(ctx.clone(), stopped_tracker)));
         let readiness = Readiness::default();
         let router = web::router_with(ctx.clone(), readiness.clone());
-        let limits = Limits { connections: affordable(config.server.connections), ..Limits::default() };
-        let web = alone(web::serve(listener, router, limits, stopped.clone()));
+        let web = alone(web::serve(listener, router, limits(config), stopped.clone()));
         let metrics_address =
             metrics_listener.map(|listener| measure(listener, &ctx, &mut loops, stopped)).transpose()?;
         tracing::info!(%address, database = ctx.db.dialect(), url = ctx.settings.public_url, "partnercast runs");
@@ -213,6 +200,25 @@ impl App {
             Ok(()) => Error::internal(format!("{part} ended by itself")),
         }
     }
+}
+
+/// `ctx` with a place for events that the database does not take in time; without one, which the log says, where there is no
+/// room for it.
+fn spooling(config: &Config, ctx: Context) -> Context {
+    let name = format!("{:016x}", ctx.random.next_u64());
+    match Spool::open(&config.database.spool_dir, &name) {
+        Ok(spool) => ctx.with_spool(spool),
+        Err(error) => {
+            let error = error.public();
+            tracing::warn!(error, "clicks are kept in memory alone while the database does not take them");
+            ctx
+        }
+    }
+}
+
+/// What connections from browsers may cost.
+fn limits(config: &Config) -> Limits {
+    Limits { connections: affordable(config.server.connections), ..Limits::default() }
 }
 
 /// Starts a task that is waited for by itself.

@@ -28,7 +28,7 @@ DEGRADES = {
     "outline": "an image without one has none",
     "overflow": "nothing is larger than its box",
     "opacity": "of the preheader, which is hidden four times over",
-    "display:none": "of the preheader, likewise; of a logo for the dark, which then stands beside the other one",
+    "display:none": "of the preheader, likewise; of a logo for the dark, which then stands beside the other one; of the hidden link, which holds nothing to see",
     "word-break": "a long word runs over its column, and the mail scrolls",
     "overflow-wrap": "as word-break",
     "word-spacing": "of MJML's preheader and resets, at its initial value",

@@ -152,6 +152,48 @@ async fn readers(rig: &Rig) -> Vec<String> {
     all
 }
 
+async fn probes(rig: &Rig, readers: &[String]) {
+    // Probes with HEAD; fetches ahead; names itself; has no name.
+    for (number, headers, method, reason) in [
+        (2, &[("user-agent", BROWSER)][..], "HEAD", "method"),
+        (3, &[("user-agent", BROWSER), ("sec-purpose", "prefetch;prerender")][..], "GET", "prefetch"),
+        (4, &[("user-agent", BROWSER), ("x-moz", "prefetch")][..], "GET", "prefetch"),
+        (5, &[("user-agent", "Mozilla/5.0 (compatible; BarracudaCentral)")][..], "GET", "scanner-agent"),
+        (6, &[][..], "GET", "no-agent"),
+    ] {
+        let probe = Guest::new(rig, headers);
+        for path in links(rig, &readers[number]).await.iter().take(2) {
+            let (status, ..) = probe.ask(method, path, None).await;
+            assert_eq!(status, StatusCode::FOUND);
+            rig.clock.advance(10_000);
+        }
+        assert_eq!(reasons(rig, &readers[number]).await, [(reason.to_owned(), 2)]);
+    }
+}
+
+async fn fill_in_forms(rig: &Rig, address: &str) {
+    // Follows all links at once an hour later, and fills in the form that it finds, consent and all.
+    rig.clock.advance(HOUR_MS);
+    let filler = Guest::new(rig, &[("user-agent", BROWSER)]);
+    let mut forms = 0;
+    for path in links(rig, address).await {
+        rig.clock.advance(100);
+        let (_, leads, _) = filler.get(&path).await;
+        let Some(target) = leads.filter(|target| target.starts_with("/p/")) else { continue };
+        let (_, _, page) = filler.get(&target).await;
+        if page.contains("method=\"post\"") {
+            forms += 1;
+            let (status, ..) = filler.ask("POST", &target, Some(&filled("scanner@gateway.example"))).await;
+            assert!(status.is_client_error(), "{status}: it is asked to send it again");
+        }
+    }
+    assert!(forms > 0);
+    // Fills in every field of a page that it found elsewhere, also the one that no person sees.
+    let trap = filled("spam@gateway.example").replace("website=", "website=http%3A%2F%2Fspam.example");
+    let (status, ..) = filler.ask("POST", "/p/northlight/talk-to-us", Some(&trap)).await;
+    assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+}
+
 both_dbs! {
     /// Five manners of scanners make no lead, no person's click and no score; a person's way makes one lead, credited to the
     /// partner, the mail and the paper.
@@ -190,43 +232,9 @@ both_dbs! {
         walker.get(&all[1]).await;
         assert_eq!(reasons(&rig, &to(1)).await, [("honeypot".to_owned(), 1), ("near-honeypot".to_owned(), 3)]);
 
-        // Probes with HEAD; fetches ahead; names itself; has no name.
-        for (number, headers, method, reason) in [
-            (2, &[("user-agent", BROWSER)][..], "HEAD", "method"),
-            (3, &[("user-agent", BROWSER), ("sec-purpose", "prefetch;prerender")][..], "GET", "prefetch"),
-            (4, &[("user-agent", BROWSER), ("x-moz", "prefetch")][..], "GET", "prefetch"),
-            (5, &[("user-agent", "Mozilla/5.0 (compatible; BarracudaCentral)")][..], "GET", "scanner-agent"),
-            (6, &[][..], "GET", "no-agent"),
-        ] {
-            let probe = Guest::new(&rig, headers);
-            for path in links(&rig, &to(number)).await.iter().take(2) {
-                let (status, ..) = probe.ask(method, path, None).await;
-                assert_eq!(status, StatusCode::FOUND);
-                rig.clock.advance(10_000);
-            }
-            assert_eq!(reasons(&rig, &to(number)).await, [(reason.to_owned(), 2)]);
-        }
+        probes(&rig, &readers).await;
 
-        // Follows all links at once an hour later, and fills in the form that it finds, consent and all.
-        rig.clock.advance(HOUR_MS);
-        let filler = Guest::new(&rig, &[("user-agent", BROWSER)]);
-        let mut forms = 0;
-        for path in links(&rig, &to(7)).await {
-            rig.clock.advance(100);
-            let (_, leads, _) = filler.get(&path).await;
-            let Some(target) = leads.filter(|target| target.starts_with("/p/")) else { continue };
-            let (_, _, page) = filler.get(&target).await;
-            if page.contains("method=\"post\"") {
-                forms += 1;
-                let (status, ..) = filler.ask("POST", &target, Some(&filled("scanner@gateway.example"))).await;
-                assert!(status.is_client_error(), "{status}: it is asked to send it again");
-            }
-        }
-        assert!(forms > 0);
-        // Fills in every field of a page that it found elsewhere, also the one that no person sees.
-        let trap = filled("spam@gateway.example").replace("website=", "website=http%3A%2F%2Fspam.example");
-        let (status, ..) = filler.ask("POST", "/p/northlight/talk-to-us", Some(&trap)).await;
-        assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY);
+        fill_in_forms(&rig, &to(7)).await;
 
         let clicks = events::clicks_of_issue(&rig.ctx.db, &issue).await.unwrap();
         assert_eq!((clicks.human, clicks.people), (0, 0));
