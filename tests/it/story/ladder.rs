@@ -38,6 +38,7 @@ both_dbs! {
         let via = track::via(&rig.ctx, target.split("via=").nth(1).unwrap());
         let asked_for = Submission { via, ..ada(FormKind::Whitepaper, PAPER) };
         forms::submit(&rig.ctx, asked_for, &person()).await.unwrap();
+        rig.clock.advance(HOUR_MS);
         forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
         let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
         let offer = partnercast::store::offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap().remove(0);

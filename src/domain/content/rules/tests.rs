@@ -1,7 +1,12 @@
+use chrono::Weekday;
+
 use super::*;
-use crate::domain::content::{
-    Finding,
-    library::{Library, SourceFile},
+use crate::domain::{
+    content::{
+        Finding,
+        library::{Library, SourceFile},
+    },
+    partner::Region,
 };
 
 const SCORING: &str = r#"version = 3
@@ -124,6 +129,27 @@ fn each_fault_of_a_routing_rule_has_its_line_and_fix() {
     one("= 240\n", "= 43201\n", "C106", 8, "`clock.hot.first_contact_minutes` is 43201");
     assert_eq!(faults("rules/routing.toml", ROUTING, &[("\"17:00\"", "\"10:00\"")]), [], "an hour will do");
     assert_eq!(faults("rules/routing.toml", ROUTING, &[("= 240\n", "= 43200\n")]), []);
+}
+
+#[test]
+fn routing_may_say_more_of_hours_people_and_whom_to_tell() {
+    let more = "[[business_hours_of]]\npartners = [\"dune-gate\"]\ndays = [\"sun\"]\nstart = \"08:00\"\nend = \"12:00\"\n\
+                [[business_hours_of]]\nregions = [\"apac\"]\ndays = [\"sat\"]\nstart = \"08:00\"\nend = \"12:00\"\n\
+                [people]\norder = \"round_robin\"\nleads_max = 3\n[escalation]\nsponsor = \"ida@vendor.example\"\n";
+    let text = format!("{ROUTING}{more}");
+    assert_eq!(faults("rules/routing.toml", &text, &[]), []);
+    let rule = read("rules/routing.toml", &text).0.routing.unwrap();
+    let days = |partner, region| rule.hours_for(partner, region).days.clone();
+    assert_eq!(days("dune-gate", Region::Apac), [Weekday::Sun], "the first that fits");
+    assert_eq!(days("hoshikawa", Region::Apac), [Weekday::Sat]);
+    assert_eq!(days("northlight", Region::Americas).len(), 5);
+    assert_eq!((rule.people.order, rule.people.leads_max), (routing::Order::RoundRobin, Some(3)));
+    assert_eq!(rule.sponsor.unwrap().0.as_str(), "ida@vendor.example");
+    let one = |from: &str, to, code, line, says| one("rules/routing.toml", &text, (from, to), code, line, says);
+    one("partners = [\"dune-gate\"]\n", "", "C104", 14, "does not say whose hours these are");
+    one("\"round_robin\"", "\"shark\"", "C106", 25, "use one of `pinned`, `round_robin`");
+    one("leads_max = 3", "leads_max = 0", "C106", 26, "write a number from 1 to 10000");
+    one("\"ida@vendor.example\"", "\"ida\"", "C106", 28, "ida");
 }
 
 #[test]
