@@ -90,11 +90,11 @@ struct Report {
 impl Report {
     fn of(mut took: Vec<Duration>, seconds: f64) -> Self {
         took.sort_unstable();
-        let at = |share: f64| {
-            let place = (took.len() as f64 * share) as usize;
+        let at = |percent: usize| {
+            let place = took.len() * percent / 100;
             took.get(place.min(took.len().saturating_sub(1))).map_or(0.0, |took| took.as_secs_f64() * 1e3)
         };
-        Self { answered: took.len(), seconds, p50_ms: at(0.5), p99_ms: at(0.99) }
+        Self { answered: took.len(), seconds, p50_ms: at(50), p99_ms: at(99) }
     }
 
     fn per_s(&self) -> f64 {

@@ -107,8 +107,7 @@ pub async fn stored(db: &Db) -> Result<Vec<(String, String, UtcMs)>> {
 }
 
 /// Leads in nurture who agreed to `purpose` and never entered `sequence`, by key: at most `rows` behind `after`. Of `stages`,
-/// `inquiry` stands for those whom nobody worked yet, `recycled` for those who came back, `nurturing` for those who get
-/// content already.
+/// `inquiry` is whom nobody worked yet, `recycled` who came back, `nurturing` who gets content already.
 ///
 /// # Errors
 /// Those of [`Db::all`].

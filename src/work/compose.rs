@@ -2,7 +2,10 @@
 //! out.
 
 mod guests;
+mod invitation;
 mod messages;
+
+pub use invitation::call_to_action;
 
 pub(super) use messages::told_by;
 
@@ -16,7 +19,7 @@ use super::{
 use crate::{
     domain::{
         content::{
-            asset::{Asset, AssetKind},
+            asset::Asset,
             kinds::{Detail, Issue, Letter, Newsletter},
             library::Library,
             merge::Template,
@@ -487,17 +490,4 @@ fn card(
         call_to_action,
         image,
     })
-}
-
-/// The key of the words that invite to take an asset of this kind.
-pub fn call_to_action(kind: AssetKind) -> &'static str {
-    match kind {
-        AssetKind::Whitepaper => "read_whitepaper",
-        AssetKind::Blog => "read_article",
-        AssetKind::Webinar => "register",
-        AssetKind::Video => "watch_video",
-        AssetKind::Kit => "open_kit",
-        AssetKind::Playbook => "open_playbook",
-        _ => "read_more",
-    }
 }

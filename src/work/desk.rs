@@ -156,8 +156,9 @@ pub async fn send_link(ctx: &Context, address: &str) -> Result<()> {
                 subject: "Your link to your leads".to_owned(),
                 heading: "Open your desk".to_owned(),
                 paragraphs: vec![
-                    "You asked for this link. It opens your leads in the browser where you press the button, for seven \
-                     days. If you did not ask, leave it: nothing happens. Do not pass it on."
+                    "You asked for this link.".to_owned(),
+                    "It opens your leads in the browser where you press the button, for seven days. Do not pass it on. If \
+                     you did not ask, leave it: nothing happens."
                         .to_owned(),
                 ],
                 facts: Vec::new(),

@@ -290,6 +290,7 @@ async function main() {
     await team.goto(entry);
     await picture(team, "12-desk-enter");
     await press(team, "form[action*='/desk/enter/'] button");
+    await team.waitForURL("**/desk");
     await team.goto(`${url}/desk/team`);
     assert.match(await team.textContent("main"), /100 % accepted/);
     await picture(team, "12-team");

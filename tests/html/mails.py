@@ -22,6 +22,7 @@ DEGRADES = {
     "target attribute": "the client decides where links open",
     "<body> element": "becomes a <div> with the same styles",
     "aria-label attribute": "a link is read with its own words",
+    "aria-hidden attribute": "the hidden link has no words to read out, and no key leads to it",
     "role attribute": "a table for layout is read as a table; its cells are in the order of reading",
     "border-radius": "square corners",
     "border-spacing": "MJML's column has no space to spare",

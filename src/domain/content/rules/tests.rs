@@ -145,7 +145,8 @@ fn routing_may_say_more_of_hours_people_and_whom_to_tell() {
     assert_eq!(days("northlight", Region::Americas).len(), 5);
     assert_eq!((rule.people.order, rule.people.leads_max), (routing::Order::RoundRobin, Some(3)));
     assert_eq!(rule.sponsor.unwrap().0.as_str(), "ida@vendor.example");
-    let one = |from: &str, to, code, line, says| one("rules/routing.toml", &text, (from, to), code, line, says);
+    let one =
+        |from: &str, to, code, line, says| one("rules/routing.toml", &text, (from, to), code, line, says);
     one("partners = [\"dune-gate\"]\n", "", "C104", 14, "does not say whose hours these are");
     one("\"round_robin\"", "\"shark\"", "C106", 25, "use one of `pinned`, `round_robin`");
     one("leads_max = 3", "leads_max = 0", "C106", 26, "write a number from 1 to 10000");
