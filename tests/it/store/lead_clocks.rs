@@ -62,7 +62,7 @@ both_dbs! {
         let one = clock("led_1", "accept", 0, 900);
         in_tx!(db, tx => start(tx, &one));
         assert!(turning(&db, START_MS + 449, 9).await.unwrap().is_empty());
-        assert_eq!(turning(&db, START_MS + 450, 9).await.unwrap(), [one.clone()]);
+        assert_eq!(turning(&db, START_MS + 450, 9).await.unwrap(), std::slice::from_ref(&one));
         assert!(in_tx!(db, tx => told(tx, &one, 50, START_MS + 720)));
         assert!(!in_tx!(db, tx => told(tx, &one, 50, START_MS + 720)));
         let now = running(&db).await.unwrap().remove(0);

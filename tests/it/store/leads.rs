@@ -209,9 +209,9 @@ both_dbs! {
             currency: "EUR".to_owned(),
             close_date: (stage == "won").then(|| "2027-03-31".to_owned()),
         };
-        in_tx!(db, tx => add_amount(tx, "led_1", &amount(900_000_000_000_00, "sql")));
-        in_tx!(db, tx => add_amount(tx, "led_1", &amount(8_000_00, "won")));
-        assert_eq!(amounts(&db, "led_1").await.unwrap(), [amount(8_000_00, "won"), amount(900_000_000_000_00, "sql")]);
+        in_tx!(db, tx => add_amount(tx, "led_1", &amount(90_000_000_000_000, "sql")));
+        in_tx!(db, tx => add_amount(tx, "led_1", &amount(800_000, "won")));
+        assert_eq!(amounts(&db, "led_1").await.unwrap(), [amount(800_000, "won"), amount(90_000_000_000_000, "sql")]);
         assert!(amounts(&db, "led_2").await.unwrap().is_empty());
     }
 
