@@ -94,6 +94,15 @@ async fn lead_in(tx: &mut Tx, lead_id: &str) -> Result<Lead> {
     leads::lead_in(tx, lead_id).await?.ok_or_else(|| Error::not_found("this lead"))
 }
 
+/// Whether the person still agrees to be contacted: to one text at least they said yes last. Nobody who took that back is
+/// called for what they do, or on a day that was named before.
+async fn agrees(ctx: &Context, lead_id: &str) -> Result<bool> {
+    let mut said = std::collections::BTreeSet::new();
+    let all = leads::consents(&ctx.db, lead_id).await?;
+    // Newest first, so the first word about a text is the last that was said.
+    Ok(all.into_iter().any(|it| said.insert((it.text_id, it.text_version)) && it.granted))
+}
+
 fn stage_of(lead: &Lead) -> Result<LeadStage> {
     sql::stored("lead", "stage", &lead.id, &lead.stage, LeadStage::parse(&lead.stage))
 }

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{
     super::{context::Context, scoring},
-    Offering, asset_title, lead_and_partner, lead_in, prepare, stage_of,
+    Offering, agrees, asset_title, lead_and_partner, lead_in, prepare, stage_of,
 };
 use crate::{
     domain::{
@@ -68,6 +68,9 @@ async fn qualify(ctx: &Context, lead_id: &str) -> Result<()> {
     let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
     let standing = scoring::assess(ctx, &lead, None).await?;
     let Some(because) = &standing.qualified_because else { return Ok(()) };
+    if !agrees(ctx, lead_id).await? {
+        return Ok(());
+    }
     let title = asset_title(ctx, &lead, &partner)?;
     let mut scored = lead.clone();
     standing.apply(&mut scored);

@@ -1,6 +1,9 @@
 //! Leads that went back to nurture until a day: on that day they are offered again, first to who had them.
 
-use super::{super::context::Context, Offering, asset_title, lead_and_partner, lead_in, prepare, stage_of};
+use super::{
+    super::context::Context, Offering, add_step, agrees, asset_title, lead_and_partner, lead_in, prepare,
+    stage_of,
+};
 use crate::{
     domain::{
         kernel::{Error, Result},
@@ -32,7 +35,11 @@ pub(super) async fn due(ctx: &Context) -> Result<Vec<String>> {
 async fn reopen(ctx: &Context, known: &Lead) -> Result<()> {
     let (lead, partner) = lead_and_partner(ctx, &known.id).await?;
     if !stage_of(&lead)?.is_in_nurture() {
-        return forget(ctx, &lead).await;
+        return forget(ctx, &lead, None).await;
+    }
+    if !agrees(ctx, &lead.id).await? {
+        let why = "Not taken up again: the person took back what they had agreed to.";
+        return forget(ctx, &lead, Some(why)).await;
     }
     let before = offers::of_lead(&ctx.db, &lead.id).await?;
     let owner = before.iter().find(|offer| offer.answer.as_deref() == Some("accepted"));
@@ -64,12 +71,15 @@ async fn reopen(ctx: &Context, known: &Lead) -> Result<()> {
     Ok(())
 }
 
-/// Somebody works it already, so the day is of no use.
-async fn forget(ctx: &Context, lead: &Lead) -> Result<()> {
+/// The day is of no use: somebody works it already, or `why`.
+async fn forget(ctx: &Context, lead: &Lead, why: Option<&str>) -> Result<()> {
     let mut tx = ctx.db.begin().await?;
     let mut now = lead_in(&mut tx, &lead.id).await?;
     let (known_ms, stage) = (now.updated_ms, now.stage.clone());
     now.reopen_ms = None;
     leads::update(&mut tx, &now, known_ms, &stage).await?;
+    if let Some(why) = why {
+        add_step(ctx, &mut tx, &now, "partnercast", why).await?;
+    }
     tx.commit().await
 }

@@ -363,6 +363,52 @@ both_dbs! {
         assert_eq!(live(&rig, &now.id).await.unwrap().temperature, "standard");
     }
 
+    /// Whoever took back what they agreed to is not called: neither for what they do, nor on a day that was named before.
+    async fn nobody_is_called_against_their_word(db: Db) {
+        let rig = Rig::new(db).await;
+        let withdraw = async |id: &str| {
+            rig.clock.advance(MINUTE_MS);
+            let mut tx = rig.ctx.db.begin().await.unwrap();
+            leads::withdraw_consents(&mut tx, id, rig.clock_ms()).await.unwrap();
+            tx.commit().await.unwrap();
+        };
+        rig.clock.set(at("2027-01-18T09:00:00-06:00"));
+        for paper in ["whitepapers/proof-of-recovery", "whitepapers/first-24-hours"] {
+            forms::submit(&rig.ctx, ada(FormKind::Whitepaper, paper), &person()).await.unwrap();
+        }
+        let id = lead(&rig).await.id;
+        withdraw(&id).await;
+        let page = OnPage {
+            kind: partnercast::domain::engagement::EventKind::Download,
+            partner: "northlight",
+            asset: "whitepapers/proof-of-recovery",
+            revision: None,
+            via: None,
+            lead: LeadId::parse(&id).ok(),
+        };
+        for _ in 0..3 {
+            drop(track::on_page(&rig.ctx, &page, &person()));
+            track::write_batch(&rig.ctx).await.unwrap();
+            rig.clock.advance(MINUTE_MS);
+            handoff::tick(&rig.ctx).await.unwrap();
+        }
+        assert!(live(&rig, &id).await.is_none(), "{:?}", lead(&rig).await);
+
+        // Who asks to talk agrees anew.
+        let again = asks(&rig, rig.clock_ms() + HOUR_MS).await;
+        assert_eq!(again, id);
+        let luis = takes(&rig, &id).await;
+        let outcome =
+            Outcome::Disqualified { reason: DisqualifyReason::Timing, again_on: Some(day("2027-03-02")) };
+        handoff::record(&rig.ctx, &id, By::Rep(&luis), outcome, "").await.unwrap();
+        withdraw(&id).await;
+        rig.clock.set(at("2027-03-02T09:00:00-06:00"));
+        handoff::tick(&rig.ctx).await.unwrap();
+        assert!(live(&rig, &id).await.is_none() && lead(&rig).await.reopen_ms.is_none());
+        let steps = leads::steps(&rig.ctx.db, &id).await.unwrap();
+        assert!(steps.last().unwrap().what.contains("took back"), "{steps:?}");
+    }
+
     /// The channel manager gives a lead to whom they choose, at any stage; each of them is told, and nothing is doubled.
     async fn the_channel_manager_gives_leads(db: Db) {
         let rig = Rig::new(db).await;
