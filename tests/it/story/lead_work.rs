@@ -4,12 +4,11 @@ use chrono::NaiveDate;
 use partnercast::{
     domain::{
         kernel::{
-            Kind, Random,
+            Kind,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
             id::{LeadId, OfferId},
-            random::SeededRandom,
         },
-        lead::{Amount, DisqualifyReason, LeadStage, RejectReason},
+        lead::{Amount, DisqualifyReason},
     },
     store::{
         lead_clocks::{self, SlaClock},
@@ -18,7 +17,7 @@ use partnercast::{
         sequences,
     },
     work::{
-        Context, desk,
+        desk,
         forms::{self, FormKind, Submission},
         handoff::{self, By, Closing, Outcome},
         kept, team,
@@ -32,8 +31,8 @@ use super::{
 };
 use crate::harness::both_dbs;
 
-const LUIS: &str = "luis.ortega@northlight.example";
-const MANAGER: &str = "tom.beckett@brackenfold.example";
+pub const LUIS: &str = "luis.ortega@northlight.example";
+pub const MANAGER: &str = "tom.beckett@brackenfold.example";
 const SPONSOR: &str = "ingrid.solheim@brackenfold.example";
 
 fn at(text: &str) -> UtcMs {
@@ -82,11 +81,11 @@ async fn subjects(rig: &Rig, address: &str) -> Vec<String> {
     all.into_iter().filter(|mail| mail.to.contains(address)).map(|mail| mail.subject).collect()
 }
 
-fn euros(sum: &str) -> Closing {
+pub fn euros(sum: &str) -> Closing {
     Closing { amount: Amount::parse(sum, "EUR").unwrap(), on: None }
 }
 
-fn day(text: &str) -> NaiveDate {
+pub fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
@@ -438,97 +437,4 @@ both_dbs! {
         assert_eq!(clocks.broken, 0, "what was taken from somebody in time is no broken promise of theirs");
         rig.assert_nothing_left().await;
     }
-
-    /// Whatever people do and however time passes, a lead has exactly one owner or is in nurture, one clock at most, and never
-    /// leaves the end.
-    async fn a_lead_has_one_owner_or_is_in_nurture(db: Db) {
-        let rig = Rig::new(db).await;
-        let random = SeededRandom::new(11);
-        let pick = |count: usize| usize::try_from(random.next_u64() % 1_000_003).unwrap() % count;
-        for round in 0..6 {
-            rig.clock.advance(DAY_MS);
-            let email = format!("person{round}@clinic.example");
-            let form = Submission { email, ..ada(FormKind::TalkToUs, forms::TALK_TO_US) };
-            forms::submit(&rig.ctx, form.clone(), &person()).await.unwrap();
-            let all = leads::recent(&rig.ctx.db, None).await.unwrap();
-            let id = all.into_iter().find(|lead| lead.email == form.email).unwrap().id;
-            let mut over = None;
-            for _ in 0..25 {
-                // What is refused changes nothing; the invariant below says so.
-                act(&rig.ctx, &id, &form, &pick).await;
-                rig.clock.advance(i64::try_from(pick(40)).unwrap() * 10 * MINUTE_MS);
-                handoff::tick(&rig.ctx).await.unwrap();
-                let stage = holds(&rig, &id).await;
-                assert!(over.is_none_or(|end| end == stage), "it left {over:?} for {stage:?}");
-                over = stage.is_terminal().then_some(stage);
-            }
-        }
-    }
-}
-
-/// Something that somebody might do.
-async fn act(ctx: &Context, id: &str, form: &Submission, pick: &impl Fn(usize) -> usize) {
-    let offers = offers::of_lead(&ctx.db, id).await.unwrap();
-    let offer = &offers[pick(offers.len())];
-    let offer_id = OfferId::parse(&offer.id).unwrap();
-    let rep = desk::rep(ctx, &offer.rep_email).await.unwrap().unwrap();
-    let by = if pick(4) == 0 { By::Console("operator") } else { By::Rep(&rep) };
-    let reason = DisqualifyReason::ALL[pick(DisqualifyReason::ALL.len())];
-    let outcome = match pick(6) {
-        0 => Outcome::Sql(euros("100")),
-        1 => Outcome::DealRegistered(None),
-        2 => Outcome::Won(euros("90.90")),
-        3 => Outcome::Lost(reason),
-        4 => Outcome::Disqualified { reason, again_on: None },
-        _ => Outcome::Disqualified { reason, again_on: Some(day("2027-04-01")) },
-    };
-    _ = match pick(9) {
-        0 | 1 => handoff::accept(ctx, offer_id).await,
-        2 => handoff::reject(ctx, offer_id, RejectReason::NoCapacity, "").await,
-        3 | 4 => handoff::contacted(ctx, id, by, "").await,
-        5 => handoff::give(ctx, id, by, ["kara.boyd@northlight.example", LUIS, MANAGER][pick(3)]).await,
-        6 => handoff::ask_for_time(ctx, id, by, "").await.map(drop),
-        7 => match forms::submit(ctx, form.clone(), &person()).await {
-            Ok(_) => Ok(()),
-            Err(refused) => panic!("{refused:?}"),
-        },
-        _ => handoff::record(ctx, id, by, outcome, "").await,
-    };
-}
-
-/// Fails unless the lead has one owner or is in nurture; returns its stage.
-async fn holds(rig: &Rig, id: &str) -> LeadStage {
-    let db = &rig.ctx.db;
-    let lead = leads::lead(db, id).await.unwrap().unwrap();
-    let stage = LeadStage::parse(&lead.stage).unwrap();
-    let offers = offers::of_lead(db, id).await.unwrap();
-    let live: Vec<_> = offers.iter().filter(|offer| offer.is_live()).collect();
-    let clocks = lead_clocks::of_lead(db, id).await.unwrap();
-    let running: Vec<_> = clocks.iter().filter(|clock| clock.stopped_ms.is_none()).collect();
-    let steps = leads::steps(db, id).await.unwrap();
-    let told = || format!("{lead:#?}\n{offers:#?}\n{clocks:#?}\n{steps:#?}");
-    assert!(live.len() <= 1 && running.len() <= 1, "{}", told());
-    match stage {
-        LeadStage::Offered => {
-            assert!(live[0].answer.is_none() && lead.owner_name.is_none(), "{}", told());
-            assert_eq!(running[0].kind, "accept", "{}", told());
-        }
-        _ if stage.is_owned() => {
-            assert!(live[0].holds(), "{}", told());
-            assert_eq!(lead.owner_email.as_deref(), Some(live[0].rep_email.as_str()), "{}", told());
-        }
-        LeadStage::Won | LeadStage::Lost => {
-            assert!(live.is_empty() && running.is_empty() && lead.owner_name.is_some(), "{}", told());
-        }
-        LeadStage::Recycled | LeadStage::Disqualified | LeadStage::Nurturing | LeadStage::Inquiry => {
-            assert!(live.is_empty() && running.is_empty() && lead.owner_name.is_none(), "{}", told());
-        }
-        _ => panic!("no place to stay: {}", told()),
-    }
-    for pair in steps.windows(2) {
-        let (from, to) =
-            (LeadStage::parse(&pair[0].stage).unwrap(), LeadStage::parse(&pair[1].stage).unwrap());
-        assert!(from == to || from.next().contains(&to), "{from} to {to}: {}", told());
-    }
-    stage
 }

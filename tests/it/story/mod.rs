@@ -22,6 +22,7 @@ mod hello;
 mod issue;
 mod ladder;
 mod languages;
+mod lead_walk;
 mod lead_work;
 mod letters;
 mod metrics;
