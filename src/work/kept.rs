@@ -10,6 +10,7 @@ use crate::{
             Locale, Result,
             clock::{DAY_MS, UtcMs},
         },
+        lead::StopReason,
         program::{
             Cadence, KeptRate, PromiseVerdict,
             promise::{Stopped, judge_clock},
@@ -204,10 +205,10 @@ pub async fn clocks(ctx: &Context, partner: Option<&str>) -> Result<Clocks> {
 /// How a clock was stopped, if it was.
 fn stopped(clock: &promises::Clock) -> Option<Stopped> {
     let at_ms = clock.stopped_ms?;
-    Some(match clock.stopped_because.as_str() {
-        "" => Stopped::Done(at_ms),
-        "overdue" => Stopped::Overdue,
-        _ => Stopped::Withdrawn(at_ms),
+    Some(match StopReason::of(&clock.stopped_because) {
+        StopReason::Done => Stopped::Done(at_ms),
+        StopReason::Overdue => Stopped::Overdue,
+        StopReason::Withdrawn => Stopped::Withdrawn(at_ms),
     })
 }
 

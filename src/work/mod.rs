@@ -48,6 +48,7 @@ pub mod preview;
 mod promised;
 mod promises;
 pub mod publish;
+mod pulse;
 pub mod recall;
 pub mod rejudge;
 pub mod replay;

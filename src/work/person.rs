@@ -10,7 +10,7 @@ use super::{
 use crate::{
     domain::{
         kernel::{EmailAddress, Error, Random, Result, clock::UtcMs},
-        lead::LeadStage,
+        lead::{LeadStage, StopReason},
         partner::{Contact, contact::first_name},
         program::sequence::LeaveReason,
     },
@@ -149,7 +149,8 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
     let mut tx = ctx.db.begin().await?;
     let mut recalled = 0;
     for offer in live.iter().filter(|offer| offer.answer.is_none()) {
-        let how = offers::Answer { answer: "recalled", reason: "withdrawn", because: Some(WHY) };
+        let how =
+            offers::Answer { answer: "recalled", reason: StopReason::Withdrawn.as_str(), because: Some(WHY) };
         recalled += usize::from(offers::answer(&mut tx, &offer.id, now_ms, how).await?);
     }
     // Before the notes to reps, which are about the same leads.
@@ -210,7 +211,7 @@ fn gone(now_ms: UtcMs) -> End<'static> {
 /// Ends what runs for a lead, with the steps that its stage allows, and empties it.
 async fn end_lead(tx: &mut Tx, id: &str, held: Option<&Offer>, now_ms: UtcMs) -> Result<()> {
     let Some(lead) = leads::lead_in(tx, id).await? else { return Ok(()) };
-    lead_clocks::stop(tx, id, now_ms, "withdrawn").await?;
+    lead_clocks::stop(tx, id, now_ms, StopReason::Withdrawn.as_str()).await?;
     leads::withdraw_consents(tx, id, now_ms).await?;
     sequences::leave(tx, id, None, &gone(now_ms)).await?;
     let mut stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);

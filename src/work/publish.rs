@@ -2,7 +2,7 @@
 //!
 //! Any node may try every step; unique keys decide who did it. Nothing here waits for the network.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, sync::Arc};
 
 use chrono::{NaiveDate, NaiveDateTime};
 use tokio::sync::{OnceCell, watch};
@@ -13,6 +13,7 @@ use super::{
     freeze::{freeze, tidy_up},
     promised::{Letter, PromisedHours},
     promises::{Places, Span, ZONE_SPREAD_MS},
+    pulse::{self, Said},
     set_back::ClockGuard,
     together::{NO_CATCH_UP, Written, written_beside},
 };
@@ -40,28 +41,17 @@ const LEDGER: &str = "the ledgers";
 const COUNT_MS: i64 = MINUTE_MS / 4;
 /// Looks at every step each second (faster in a rehearsal) until `shutdown`.
 pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
-    let mut last_fault = String::new();
+    let mut said = Said::default();
     let mut guard = ClockGuard::default();
     while !*shutdown.borrow() {
         let done = match guard.look(&ctx).await {
             Ok(()) => tick(&ctx).await,
             Err(error) => Err(error),
         };
-        match done {
-            Ok(()) => last_fault.clear(),
-            Err(error) => {
-                let detail = error.detail();
-                if detail != last_fault {
-                    tracing::error!(error = detail, "publishing waits");
-                }
-                last_fault = detail;
-            }
-        }
-        let rest = ctx.clock.until(ctx.now_ms() + MINUTE_MS);
-        let rest = rest.clamp(Duration::from_millis(20), Duration::from_secs(1));
+        said.once(done, "issues");
         tokio::select! {
             () = ctx.wake.publish.notified() => {}
-            () = tokio::time::sleep(rest) => {}
+            () = tokio::time::sleep(pulse::rest(&ctx)) => {}
             _ = shutdown.changed() => {}
         }
     }

@@ -10,7 +10,7 @@ use crate::{
             clock::{DAY_MS, MINUTE_MS},
         },
         lead::{
-            DisqualifyReason, RejectReason, WorkingHours,
+            DisqualifyReason, RejectReason, StopReason, WorkingHours,
             record::{Ending, Record},
         },
         partner::Partner,
@@ -131,7 +131,7 @@ fn ending(offer: &Offer) -> Option<Ending> {
     match (offer.answer.as_deref()?, offer.reason.as_str()) {
         ("accepted", _) => Some(Ending::Accepted),
         ("rejected", _) => Some(Ending::Rejected),
-        (_, "overdue") => Some(Ending::Overdue),
+        (_, reason) if StopReason::of(reason) == StopReason::Overdue => Some(Ending::Overdue),
         _ => Some(Ending::Withdrawn),
     }
 }

@@ -35,6 +35,33 @@ pub enum SlaKind {
     NextStep,
 }
 
+/// Why a clock was stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum StopReason {
+    /// What it waits for was done.
+    Done,
+    /// It ran out, and the matter was taken from its owner.
+    Overdue,
+    /// The matter was taken from its owner for another reason.
+    Withdrawn,
+}
+
+impl StopReason {
+    /// The word in the database; none for what was done.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Done => "",
+            Self::Overdue => "overdue",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+
+    /// Reads the word; one that this version does not know is no promise kept, and none broken.
+    pub fn of(word: &str) -> Self {
+        [Self::Done, Self::Overdue].into_iter().find(|it| it.as_str() == word).unwrap_or(Self::Withdrawn)
+    }
+}
+
 /// A running clock.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SlaClock {

@@ -18,7 +18,7 @@ pub mod what_if;
 
 pub use amount::Amount;
 pub use business_time::WorkingHours;
-pub use clock::{Heat, SlaClock, SlaKind};
+pub use clock::{Heat, SlaClock, SlaKind, StopReason};
 pub use fit::{FitFacts, FitResult};
 pub use freemail::is_business_domain;
 pub use route::{Receiver, Route, route};

@@ -8,7 +8,10 @@ use super::{
     when::{Moment, left},
 };
 use crate::{
-    domain::{kernel::clock::UtcMs, lead::SlaKind},
+    domain::{
+        kernel::clock::UtcMs,
+        lead::{SlaKind, StopReason},
+    },
     store::lead_clocks::SlaClock,
 };
 
@@ -44,11 +47,11 @@ impl Running {
             Some(stopped_ms) => {
                 let at = Moment::full(stopped_ms, zone).text;
                 let in_time = stopped_ms <= clock.due_ms;
-                let (tone, text, words) = match clock.stopped_because.as_str() {
-                    "" if in_time => ("good", "Kept", format!("done {at}, due {due}")),
-                    "" => ("bad", "Kept late", format!("done {at}, due {due}")),
-                    "overdue" => ("bad", "Not kept", format!("ran out {due}")),
-                    _ => ("", "Taken over", format!("{at}, due {due}")),
+                let (tone, text, words) = match StopReason::of(&clock.stopped_because) {
+                    StopReason::Done if in_time => ("good", "Kept", format!("done {at}, due {due}")),
+                    StopReason::Done => ("bad", "Kept late", format!("done {at}, due {due}")),
+                    StopReason::Overdue => ("bad", "Not kept", format!("ran out {due}")),
+                    StopReason::Withdrawn => ("", "Taken over", format!("{at}, due {due}")),
                 };
                 (tone, text.to_owned(), 100.0, words)
             }

@@ -2,13 +2,13 @@
 
 use super::{
     super::{context::Context, sequences},
-    By, Offering, Release, WITHDRAWN, add_step, advance, asset_title, heat_of, lead_and_partner, lead_in,
-    offer, release, reminder, stage_of, start_clock, zone_of,
+    By, Offering, Release, add_step, advance, asset_title, heat_of, lead_and_partner, lead_in, offer,
+    release, reminder, stage_of, start_clock, zone_of,
 };
 use crate::{
     domain::{
         kernel::{Error, Result},
-        lead::{LeadStage, SlaKind, clock::Heat},
+        lead::{LeadStage, SlaKind, StopReason, clock::Heat},
     },
     store::{
         Tx, audit, leads,
@@ -60,12 +60,17 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
     }
     let sentence = format!("{} gave it to {}", by.name(), hand_off.offer.rep_name);
     if let Some(offer) = &live {
-        release(ctx, &mut tx, &mut lead, offer, &Release { word: WITHDRAWN, sentence: &sentence }).await?;
+        release(
+            ctx,
+            &mut tx,
+            &mut lead,
+            offer,
+            &Release { reason: StopReason::Withdrawn, sentence: &sentence },
+        )
+        .await?;
     }
     if is_worked {
-        take_over(ctx, &mut tx, &mut lead, hand_off.offer, &sentence).await?;
-        let offer = offers::live_in(&mut tx, lead_id).await?;
-        let offer = offer.ok_or_else(|| Error::internal("an assignment that was just made is gone"))?;
+        let offer = take_over(ctx, &mut tx, &mut lead, hand_off.offer, &sentence).await?;
         start_clock(ctx, &mut tx, &offer, &partner, zone, SlaKind::NextStep).await?;
         given.enqueue(&mut tx, ctx.now_ms()).await?;
     } else {
@@ -92,7 +97,7 @@ async fn take_over(
     lead: &mut leads::Lead,
     offer: Offer,
     sentence: &str,
-) -> Result<()> {
+) -> Result<Offer> {
     let now_ms = ctx.now_ms();
     let offer =
         Offer { viewed_ms: None, answered_ms: Some(now_ms), answer: Some("accepted".to_owned()), ..offer };
@@ -103,5 +108,6 @@ async fn take_over(
     leads::update(tx, lead, known_ms, &known_stage).await?;
     offers::add(tx, &offer).await?;
     sequences::hand_over(tx, &lead.id, now_ms).await?;
-    add_step(ctx, tx, lead, "partnercast", sentence).await
+    add_step(ctx, tx, lead, "partnercast", sentence).await?;
+    Ok(offer)
 }

@@ -23,7 +23,7 @@ use crate::{
         content::Library,
         kernel::{Error, Result, clock::UtcMs},
         lead::{
-            LeadStage, SlaKind, WorkingHours,
+            LeadStage, SlaKind, StopReason, WorkingHours,
             clock::{self, Heat},
         },
         partner::Partner,
@@ -154,7 +154,8 @@ async fn release(
 ) -> Result<()> {
     let now_ms = ctx.now_ms();
     let ended = if offer.answer.is_none() {
-        let how = offers::Answer { answer: "recalled", reason: why.word, because: Some(why.sentence) };
+        let how =
+            offers::Answer { answer: "recalled", reason: why.reason.as_str(), because: Some(why.sentence) };
         offers::answer(tx, &offer.id, now_ms, how).await?
     } else {
         offers::end(tx, &offer.id, now_ms, why.sentence).await?
@@ -162,7 +163,7 @@ async fn release(
     if !ended {
         return Err(Error::conflict("somebody else has changed this lead meanwhile; look at it again"));
     }
-    lead_clocks::stop(tx, &lead.id, now_ms, why.word).await?;
+    lead_clocks::stop(tx, &lead.id, now_ms, why.reason.as_str()).await?;
     lead.owner_name = None;
     lead.owner_email = None;
     Ok(())
@@ -170,16 +171,11 @@ async fn release(
 
 /// Why a lead is taken from somebody.
 struct Release<'a> {
-    /// `overdue`, `withdrawn`, or empty where they did what the clock waits for.
-    word: &'a str,
+    /// What stops the clock.
+    reason: StopReason,
     /// For people.
     sentence: &'a str,
 }
-
-/// A clock ran out.
-const OVERDUE: &str = "overdue";
-/// What the clock waits for is not theirs to do any more.
-const WITHDRAWN: &str = "withdrawn";
 
 /// The working hours of whoever an offer was made to, by the clocks of `zone`.
 fn working<'r>(

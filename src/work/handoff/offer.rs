@@ -8,13 +8,13 @@ use super::{
         sequences,
         tokens::offer_token,
     },
-    OVERDUE, advance, clock_of, stage_of,
+    advance, clock_of, stage_of,
 };
 use crate::{
     domain::{
         kernel::{Error, Result, clock::utc, id::OfferId},
         lead::{
-            LeadStage, SlaKind,
+            LeadStage, SlaKind, StopReason,
             clock::Heat,
             route::{self, Ask, Load, Receiver},
         },
@@ -135,7 +135,9 @@ fn passed<'a>(offers: &[Offer], of: &Offering<'a>) -> Vec<(String, &'a str)> {
     let before = offers.iter().filter(|offer| offer.offered_ms > since_ms).filter_map(|offer| {
         let why = match offer.answer.as_deref() {
             Some("rejected") => "turned this lead down before",
-            Some("recalled") if offer.reason == OVERDUE => "did not answer in time before",
+            Some("recalled") if StopReason::of(&offer.reason) == StopReason::Overdue => {
+                "did not answer in time before"
+            }
             Some("recalled") => "had it taken back before",
             Some("accepted") if offer.ended_ms.is_some() => "had this lead before",
             _ => return None,

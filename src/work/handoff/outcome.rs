@@ -15,7 +15,7 @@ use crate::{
             clock::{MINUTE_MS, UtcMs},
             text,
         },
-        lead::{Amount, DisqualifyReason, LeadStage, SlaKind, clock},
+        lead::{Amount, DisqualifyReason, LeadStage, SlaKind, StopReason, clock},
         partner::Partner,
         program::cadence::resolve,
     },
@@ -230,7 +230,7 @@ impl<'a> Work<'a> {
     ) -> Result<()> {
         let reopen_ms = self.reopen_ms(reason, again_on, today)?;
         reason.as_str().clone_into(&mut self.lead.closed_reason);
-        let why = Release { word: "", sentence: reason.label() };
+        let why = Release { reason: StopReason::Done, sentence: reason.label() };
         release(ctx, &mut self.tx, &mut self.lead, &self.offer, &why).await?;
         let what = said(reason.label(), note);
         advance(ctx, &mut self.tx, &mut self.lead, LeadStage::Disqualified, self.by.name(), &what).await?;

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     domain::{
-        content::vendor::{Duty, Staff},
+        content::vendor::Staff,
         kernel::{EmailAddress, Result, clock::utc, id::OfferId},
         lead::SlaKind,
         partner::{Partner, contact::first_name},
@@ -130,29 +130,26 @@ fn words(
     }
 }
 
-/// Mails to those above whoever is late: the channel manager; for a channel manager, and the second time, the sponsor.
-/// With the name of each. None where nobody is above.
-pub(super) fn upwards(ctx: &Context, due: &Due<'_>) -> Result<Vec<(String, Ready)>> {
-    let late = format!("{} has not done so in time: {}", due.offer.rep_name, due.kind.label().to_lowercase());
+/// A mail to whoever is above the one who is late: the channel manager; for a channel manager, and the second time, the
+/// sponsor. With their name; none where nobody is above.
+pub(super) fn upwards(ctx: &Context, due: &Due<'_>) -> Result<Option<(String, Ready)>> {
+    let what = due.kind.label().to_lowercase();
+    let late = format!("{} has not done so in time: {what}.", due.offer.rep_name);
     let to = if due.is_sponsors() { sponsor(ctx) } else { manager(ctx, &due.partner) };
     to.map(|to| to_staff(ctx, due, &to, "A lead of {partner} is late", &late).map(|mail| (to.name, mail)))
         .transpose()
-        .map(|mail| mail.into_iter().collect())
 }
 
 /// Tells the channel manager that a lead was taken back, and who has it now; not where it comes to them anyway.
-pub(super) fn taken_back(ctx: &Context, due: &Due<'_>, next: &HandOff) -> Result<Vec<(String, Ready)>> {
-    let Some(to) = manager(ctx, &due.partner).filter(|to| !next.is_to(to.email.as_str())) else {
-        return Ok(Vec::new());
-    };
+pub(super) fn taken_back(ctx: &Context, due: &Due<'_>, next: &HandOff) -> Result<Option<Ready>> {
+    let to = manager(ctx, &due.partner).filter(|to| !next.is_to(to.email.as_str()));
     let text = format!(
         "{} had it until now and has not done so in time: {}. It is offered to {} now.",
         due.offer.rep_name,
         due.kind.label().to_lowercase(),
         next.offer.rep_name
     );
-    let mail = to_staff(ctx, due, &to, "A lead of {partner} was taken back", &text)?;
-    Ok(vec![(to.name, mail)])
+    to.map(|to| to_staff(ctx, due, &to, "A lead of {partner} was taken back", &text)).transpose()
 }
 
 fn to_staff(ctx: &Context, due: &Due<'_>, to: &Staff, subject: &str, text: &str) -> Result<Ready> {
@@ -170,7 +167,7 @@ fn to_staff(ctx: &Context, due: &Due<'_>, to: &Staff, subject: &str, text: &str)
                 heading: subject.clone(),
                 subject,
                 paragraphs: vec![
-                    format!("{text}{}", if text.ends_with('.') { "" } else { "." }),
+                    text.to_owned(),
                     "The card behind the button shows the lead, its clocks and who had it; there you can give it to \
                      somebody else."
                         .to_owned(),
@@ -194,7 +191,7 @@ fn manager(ctx: &Context, partner: &Partner) -> Option<Staff> {
     let manager = library.vendor.as_ref().and_then(|vendor| vendor.manager_at(address));
     let email = EmailAddress::parse(address).ok()?;
     let name = manager.map_or_else(|| address.clone(), |manager| manager.name.clone());
-    Some(Staff { name, title: "Channel manager".to_owned(), email, may: Vec::<Duty>::new() })
+    Some(Staff { name, title: "Channel manager".to_owned(), email, may: Vec::new() })
 }
 
 /// The sponsor of the routing rule.

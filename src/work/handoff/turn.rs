@@ -3,25 +3,27 @@
 //! channel manager has, goes one step up instead: to the channel manager, then to the sponsor. Each step is told to the
 //! channel manager, and stands in the lead's ledger.
 
-use std::{sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use tokio::sync::watch;
 
 use super::{
-    super::{cobrand::no_content, context::Context, scoring},
-    OVERDUE, Offering, Release, add_step, advance,
+    super::{
+        cobrand::no_content,
+        context::Context,
+        pulse::{self, Said},
+        scoring,
+    },
+    Offering, Release, add_step, advance,
     answer::kind_of,
     asset_title, heat_of, lead_and_partner, lead_in, prepare, qualify, release, reminder, reopen, stage_of,
     working,
 };
 use crate::{
     domain::{
-        kernel::{
-            Result,
-            clock::{MINUTE_MS, UtcMs},
-        },
+        kernel::{Result, clock::UtcMs},
         lead::{
-            LeadStage, SlaKind,
+            LeadStage, SlaKind, StopReason,
             clock::{self, OVERDUE_AT_PERCENT, SPONSOR_AT_PERCENT, Turn},
         },
         partner::Partner,
@@ -42,22 +44,11 @@ const PARTS_MAX: usize = 50;
 
 /// Looks each second (faster in a rehearsal) until `shutdown`.
 pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
-    let mut last_fault = String::new();
+    let mut said = Said::default();
     while !*shutdown.borrow() {
-        match tick(&ctx).await {
-            Ok(()) => last_fault.clear(),
-            Err(error) => {
-                let detail = error.detail();
-                if detail != last_fault {
-                    tracing::error!(error = detail, "clocks of leads wait");
-                }
-                last_fault = detail;
-            }
-        }
-        let rest = ctx.clock.until(ctx.now_ms() + MINUTE_MS);
-        let rest = rest.clamp(Duration::from_millis(20), Duration::from_secs(1));
+        said.once(tick(&ctx).await, "clocks of leads");
         tokio::select! {
-            () = tokio::time::sleep(rest) => {}
+            () = tokio::time::sleep(pulse::rest(&ctx)) => {}
             _ = shutdown.changed() => {}
         }
     }
@@ -144,7 +135,7 @@ impl Due<'_> {
 /// A clock of a lead that is with nobody: nothing should leave one behind, and it must not come up for ever.
 async fn stop_idle(ctx: &Context, row: &SlaClock) -> Result<()> {
     let mut tx = ctx.db.begin().await?;
-    lead_clocks::stop(&mut tx, &row.lead_id, ctx.now_ms(), super::WITHDRAWN).await?;
+    lead_clocks::stop(&mut tx, &row.lead_id, ctx.now_ms(), StopReason::Withdrawn.as_str()).await?;
     tx.commit().await
 }
 
@@ -176,16 +167,15 @@ async fn remind(ctx: &Context, due: &Due<'_>) -> Result<()> {
 
 /// The matter goes one step up; the lead stays where it is.
 async fn go_up(ctx: &Context, due: &Due<'_>) -> Result<()> {
-    let mails = reminder::upwards(ctx, due)?;
-    let told: Vec<&str> = mails.iter().map(|(name, _)| name.as_str()).collect();
+    let above = reminder::upwards(ctx, due)?;
     let told =
-        if told.is_empty() { "nobody is above them".to_owned() } else { format!("told {}", told.join(", ")) };
+        above.as_ref().map_or_else(|| "nobody is above them".to_owned(), |(name, _)| format!("told {name}"));
     let what = format!("{} is late: {}; {told}", due.offer.rep_name, due.kind.label().to_lowercase());
     let mut tx = ctx.db.begin().await?;
     if !lead_clocks::told(&mut tx, due.clock, i64::from(due.turn.percent), due.next_ms).await? {
         return Ok(());
     }
-    for (_, mail) in mails {
+    if let Some((_, mail)) = above {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }
     add_step(ctx, &mut tx, &due.lead, "partnercast", &what).await?;
@@ -217,7 +207,7 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
     )
     .await?;
     let gone = reminder::moved_on(ctx, &due)?;
-    let mails = reminder::taken_back(ctx, &due, &next)?;
+    let told = reminder::taken_back(ctx, &due, &next)?;
     let mut tx = ctx.db.begin().await?;
     if !lead_clocks::told(&mut tx, due.clock, i64::from(due.turn.percent), due.next_ms).await? {
         return Ok(());
@@ -231,12 +221,18 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         SlaKind::Accept => format!("{} did not answer in time", due.offer.rep_name),
         _ => format!("{} did not reach the person in time", due.offer.rep_name),
     };
-    let word = OVERDUE;
-    release(ctx, &mut tx, &mut lead, &due.offer, &Release { word, sentence: &sentence }).await?;
+    release(
+        ctx,
+        &mut tx,
+        &mut lead,
+        &due.offer,
+        &Release { reason: StopReason::Overdue, sentence: &sentence },
+    )
+    .await?;
     advance(ctx, &mut tx, &mut lead, LeadStage::Expired, "partnercast", &sentence).await?;
     lead.score = scored.score;
     next.store_again(ctx, &mut tx, &mut lead).await?;
-    for mail in [Some(gone)].into_iter().flatten().chain(mails.into_iter().map(|(_, mail)| mail)) {
+    for mail in std::iter::once(gone).chain(told) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "take-back", &lead.id, &due.offer.id)

@@ -10,17 +10,22 @@ mod people;
 mod rest;
 mod seen;
 
-use std::{collections::HashMap, sync::Arc, time::Duration};
+use std::{collections::HashMap, sync::Arc};
 
 use tokio::sync::watch;
 
-use super::{cobrand::Media, context::Context, touches::Telling};
+use super::{
+    cobrand::Media,
+    context::Context,
+    pulse::{self, Said},
+    touches::Telling,
+};
 use crate::{
     domain::{
         content::{Asset, Library, kinds::Sequence},
         kernel::{
             Error, Result,
-            clock::{DAY_MS, MINUTE_MS, UtcMs},
+            clock::{DAY_MS, UtcMs},
             id::EnrolmentId,
         },
         partner::Partner,
@@ -46,22 +51,11 @@ const PARTS_MAX: usize = 100;
 
 /// Looks at every sequence each second (faster in a rehearsal) until `shutdown`.
 pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
-    let mut last_fault = String::new();
+    let mut said = Said::default();
     while !*shutdown.borrow() {
-        match tick(&ctx).await {
-            Ok(()) => last_fault.clear(),
-            Err(error) => {
-                let detail = error.detail();
-                if detail != last_fault {
-                    tracing::error!(error = detail, "sequences wait");
-                }
-                last_fault = detail;
-            }
-        }
-        let rest = ctx.clock.until(ctx.now_ms() + MINUTE_MS);
-        let rest = rest.clamp(Duration::from_millis(20), Duration::from_secs(1));
+        said.once(tick(&ctx).await, "sequences");
         tokio::select! {
-            () = tokio::time::sleep(rest) => {}
+            () = tokio::time::sleep(pulse::rest(&ctx)) => {}
             _ = shutdown.changed() => {}
         }
     }
