@@ -181,7 +181,7 @@ impl Refusal {
     /// What a form's fate means for the answer.
     pub fn of(amiss: &Amiss) -> Self {
         match amiss {
-            Amiss::Faults(_) => Self { wait: None },
+            Amiss::Faults(_) | Amiss::Rushed => Self { wait: None },
             Amiss::Wait(wait) => Self { wait: Some(*wait) },
         }
     }
@@ -231,6 +231,7 @@ pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
     match result {
         Ok(submitted) => Ok(Sent::Accepted(format!("/r/{}", submitted.access_token))),
         Err(Refused::Faults(faults)) => Ok(Sent::Refused(Amiss::Faults(faults))),
+        Err(Refused::Rushed) => Ok(Sent::Refused(Amiss::Rushed)),
         Err(Refused::Error(error)) => Err(error.into()),
     }
 }

@@ -38,6 +38,8 @@ pub struct Form {
 pub enum Amiss {
     /// What to mend.
     Faults(Vec<FieldFault>),
+    /// Nothing is wrong with it, but it came as fast as from a mail scanner.
+    Rushed,
     /// Nothing is wrong with it, but there were too many.
     Wait(Wait),
 }
@@ -176,6 +178,10 @@ impl Form {
             None => self,
             Some(Amiss::Faults(faults)) => {
                 self.with_faults(faults.iter().map(|fault| Fault::of(fault, strings)).collect())
+            }
+            Some(Amiss::Rushed) => {
+                self.notice = Some(strings.get("form_rushed").to_owned());
+                self
             }
             Some(Amiss::Wait(wait)) => {
                 self.notice = Some(strings.count("form_wait", ("minutes", wait.minutes()), &[]));

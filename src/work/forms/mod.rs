@@ -35,10 +35,6 @@ use fields::{Clean, check};
 /// Begins the step that holds what a person wrote, in their words.
 pub const WROTE: &str = "wrote: ";
 
-/// What whoever fills in a form as fast as a mail scanner is told: a person can mend it.
-const RUSHED: &str = "this was sent faster than a mail scanner's requests can be told from yours, and nothing was stored; go \
-                      back, and send it again in a minute";
-
 /// Which form it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FormKind {
@@ -82,6 +78,8 @@ impl FormKind {
 pub enum Refused {
     /// Faults for the person to mend, all at once; nothing was changed.
     Faults(Vec<FieldFault>),
+    /// It came as only mail scanners fill in forms; a person can send it again. Nothing was changed.
+    Rushed,
     /// Anything else.
     Error(Error),
 }
@@ -106,7 +104,7 @@ pub struct Submitted {
 /// Takes a form. A person who presses the button twice fills it once: the second time finds the lead of the first.
 ///
 /// # Errors
-/// [`Refused::Faults`] with every fault; `NotFound` for a partner or asset that is not there.
+/// [`Refused::Faults`] with every fault; [`Refused::Rushed`]; `NotFound` for a partner or asset that is not there.
 pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
     match take(ctx, &form, visitor).await {
         Err(Refused::Error(error)) if error.kind() == Kind::Conflict => take(ctx, &form, visitor).await,
@@ -119,7 +117,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     if let Some(mail) = form.via
         && track::is_rushed(ctx, mail, visitor).await?
     {
-        return Err(Error::conflict(RUSHED).into());
+        return Err(Refused::Rushed);
     }
     let library = ctx.library();
     let media = ctx.media();
