@@ -16,8 +16,8 @@ use crate::{
             finding::did_you_mean,
             guide,
             rules::guide::{
-                calendar_reference, engagement_reference, frequency_reference, messages_reference,
-                routing_reference,
+                attribution_reference, calendar_reference, engagement_reference, frequency_reference,
+                messages_reference, routing_reference,
             },
         },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
@@ -139,6 +139,8 @@ const MESSAGES: &str = "messages";
 const ROUTING: &str = "routing";
 /// And people and machines.
 const ENGAGEMENT: &str = "engagement";
+/// And the credit for deals.
+const ATTRIBUTION: &str = "attribution";
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -152,8 +154,9 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
         Some(MESSAGES) => vec![messages_reference()],
         Some(ROUTING) => vec![routing_reference()],
         Some(ENGAGEMENT) => vec![engagement_reference()],
+        Some(ATTRIBUTION) => vec![attribution_reference()],
         Some(word) => {
-            let others = [BRAND, CALENDAR, FREQUENCY, MESSAGES, ROUTING, ENGAGEMENT];
+            let others = [BRAND, CALENDAR, FREQUENCY, MESSAGES, ROUTING, ENGAGEMENT, ATTRIBUTION];
             vec![guide::reference(kind_or(word, &others)?)]
         }
         None => {
@@ -165,6 +168,7 @@ pub fn guide(arguments: &GuideArguments) -> Result<()> {
                 messages_reference(),
                 routing_reference(),
                 engagement_reference(),
+                attribution_reference(),
             ];
             kinds.chain(others).collect()
         }

@@ -1,5 +1,6 @@
 //! The command line: what the operator and the marketer type.
 
+pub mod attribution;
 pub mod audience;
 pub mod bounce;
 pub mod check;
@@ -88,6 +89,8 @@ enum Command {
     /// Show the outcome ladder, read from the top: won, sales qualified, accepted, qualified, engaged people, used, delivered;
     /// by partner, kit, asset, newsletter and days.
     Ladder(ladder::Arguments),
+    /// Show what deals are credited to: sourced, influenced and shared among touches, by partner, kit, asset or newsletter.
+    Attribution(attribution::Arguments),
     /// Say what a changed scoring rule would have done: which leads would have qualified and when, which would not, and how
     /// those would have been accepted. Changes nothing.
     WhatIf(what_if::Arguments),
@@ -181,6 +184,7 @@ pub fn main() -> ExitCode {
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
         Command::Ladder(arguments) => block_on(ladder::main(arguments)),
+        Command::Attribution(arguments) => block_on(attribution::main(arguments)),
         Command::WhatIf(arguments) => block_on(what_if::main(arguments)),
         Command::Messages(arguments) => block_on(messages::main(arguments)),
         Command::Sequences(arguments) => block_on(sequences::main(arguments)),

@@ -347,14 +347,14 @@ pub struct Amount {
     pub close_date: Option<String>,
 }
 
-/// Appends what a lead is worth; nothing said before is changed.
+/// Appends what a lead is worth, and returns which of its amounts it is, from 1; nothing said before is changed.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
-pub async fn add_amount(tx: &mut Tx, lead_id: &str, amount: &Amount) -> Result<()> {
-    tx.run(
+/// Those of [`Tx::opt`].
+pub async fn add_amount(tx: &mut Tx, lead_id: &str, amount: &Amount) -> Result<i64> {
+    let written: Option<(i64,)> = tx.opt(
         "INSERT INTO lead_amount (lead_id, no, at_ms, actor, stage, minor_units, currency, close_date)
-         SELECT $1, COALESCE(MAX(no), 0) + 1, $2, $3, $4, $5, $6, $7 FROM lead_amount WHERE lead_id = $1",
+         SELECT $1, COALESCE(MAX(no), 0) + 1, $2, $3, $4, $5, $6, $7 FROM lead_amount WHERE lead_id = $1 RETURNING no",
         args![
             lead_id,
             amount.at_ms,
@@ -365,8 +365,8 @@ pub async fn add_amount(tx: &mut Tx, lead_id: &str, amount: &Amount) -> Result<(
             amount.close_date.clone(),
         ],
     )
-    .await
-    .map(|_| ())
+    .await?;
+    written.map(|(no,)| no).ok_or_else(|| Error::internal("an amount was not written"))
 }
 
 /// What a lead was said to be worth, newest first, at most 100.

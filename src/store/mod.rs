@@ -9,6 +9,7 @@ pub mod audit;
 mod bulk;
 pub mod contacts;
 pub mod contents;
+pub mod credits;
 pub mod db;
 pub mod dead_letters;
 pub mod deliveries;

@@ -164,6 +164,15 @@ fn ladders(samples: &mut Samples) {
             (console::ladder::View::sample(empty), console::ladder_rows::RowsView::sample(empty));
         samples.app(&format!("ladder-{empty}"), "console/ladder", Area::Console, &ladder);
         samples.app(&format!("ladder-rows-{empty}"), "console/ladder_rows", Area::Console, &rows);
+        let credit = console::attribution::View::sample(empty);
+        samples.app(&format!("attribution-{empty}"), "console/attribution", Area::Console, &credit);
+        let deals = console::attribution::DealsView::sample(empty);
+        samples.app(
+            &format!("attribution-deals-{empty}"),
+            "console/attribution_deals",
+            Area::Console,
+            &deals,
+        );
     }
 }
 

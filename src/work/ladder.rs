@@ -310,7 +310,9 @@ async fn filter(ctx: &Context, asked: &Asked) -> Result<Filter> {
     Ok(Filter { from_ms, before_ms, partner, scope, assets })
 }
 
-fn known_as(what: &str, word: &str, known: &[String]) -> Result<()> {
+/// # Errors
+/// `NotFound` with the word that may be meant.
+pub(super) fn known_as(what: &str, word: &str, known: &[String]) -> Result<()> {
     if known.iter().any(|one| one == word) {
         return Ok(());
     }

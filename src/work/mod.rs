@@ -2,6 +2,7 @@
 
 mod approvals;
 pub mod approve;
+pub mod attribution;
 mod audience;
 pub mod bounce;
 mod budget;

@@ -43,6 +43,8 @@ CONSOLE = [
     (r"/console/ladder", "ladder"),
     (r"/console/ladder\?.+", "ladder"),
     (r"/console/ladder/[^.]+", "ladder_rows"),
+    (r"/console/attribution", "attribution"),
+    (r"/console/attribution/deals.*", "attribution_deals"),
     (r"/console/leads", "leads"),
     (r"/console/leads/[^/]+", "lead"),
     (r"/console/partners", "partners"),

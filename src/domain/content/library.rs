@@ -16,8 +16,8 @@ use super::{
     kinds::{Detail, Issue, Newsletter, Sequence},
     lite,
     rules::{
-        self, CalendarRules, EngagementRules, FrequencyRules, MessageRules, Routing, Rules, Scoring,
-        calendar::Stretch, ics,
+        self, AttributionRule, CalendarRules, EngagementRules, FrequencyRules, MessageRules, Routing, Rules,
+        Scoring, calendar::Stretch, ics,
     },
     style,
     vendor::Vendor,
@@ -207,6 +207,7 @@ enum Role {
     Frequency,
     Messages,
     Engagement,
+    Attribution,
     /// iCalendar.
     Calendar,
     Licences,
@@ -235,6 +236,7 @@ fn role(path: &str) -> Role {
         ["rules", "frequency.toml"] => Role::Frequency,
         ["rules", "messages.toml"] => Role::Messages,
         ["rules", "engagement.toml"] => Role::Engagement,
+        ["rules", "attribution.toml"] => Role::Attribution,
         ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
@@ -367,6 +369,10 @@ impl Reading {
             Role::Engagement => {
                 let rules = keys(&text, &mut f).map(|keys| EngagementRules::parse(keys, &mut f));
                 self.library.rules.engagement = rules.unwrap_or_default();
+            }
+            Role::Attribution => {
+                let rule = keys(&text, &mut f).map(|keys| AttributionRule::parse(keys, &mut f));
+                self.library.rules.attribution = rule.unwrap_or_default();
             }
             Role::Calendar => {
                 if std::str::from_utf8(&file.bytes).is_err() {

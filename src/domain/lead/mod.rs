@@ -1,10 +1,11 @@
 //! Leads: stages, score, routing, clocks.
 //!
 //! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
-//! ([`fit`]), who gets it ([`mod@route`]), how the clocks run ([`clock`], in [`business_time`]), and what came of it all
-//! ([`ladder`]).
+//! ([`fit`]), who gets it ([`mod@route`]), how the clocks run ([`clock`], in [`business_time`]), what came of it all
+//! ([`ladder`]), and what is credited with the money ([`attribution`]).
 
 pub mod amount;
+pub mod attribution;
 pub mod business_time;
 pub mod clock;
 pub mod fit;

@@ -8,7 +8,11 @@ use axum::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::{asset_title, signin::Actor};
+use super::{
+    asset_title,
+    lead_amounts::{self, AmountLine},
+    signin::Actor,
+};
 use crate::{
     domain::{kernel::Error, lead::LeadStage},
     store::{
@@ -31,7 +35,7 @@ use crate::{
         },
     },
     work::{
-        Context, lead_card, person as held,
+        Context, attribution, lead_card, person as held,
         scoring::{self, Standing},
         signin::OPERATOR,
     },
@@ -98,6 +102,8 @@ pub struct View {
     pub score: i64,
     /// Grade.
     pub fit: String,
+    /// What they are said to be worth, and what is credited with it; newest first.
+    pub amounts: Vec<AmountLine>,
     /// What gave points.
     pub score_lines: Vec<Points>,
     /// To whom it was offered.
@@ -228,6 +234,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
             })
             .collect(),
         facts: facts(&lead, &card.partner.name),
+        amounts: lead_amounts::of(&ctx, &card.amounts, &attribution::trail(&ctx, &id).await?, zone)?,
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
         score_lines: lead::score_lines(&card.standing.score.lines),
@@ -397,6 +404,7 @@ impl View {
             ],
             events: card.events,
             facts: card.facts,
+            amounts: vec![AmountLine::sample()],
             score: 82,
             fit: "A".into(),
             score_lines: card.score_lines,

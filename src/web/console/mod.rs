@@ -1,5 +1,6 @@
 //! The console: what is promised, what is on its way, and how it went; for marketers and channel managers.
 
+pub mod attribution;
 pub mod audience;
 pub mod bundle;
 pub mod calendar;
@@ -9,6 +10,7 @@ pub mod diff;
 pub mod issue;
 pub mod ladder;
 pub mod ladder_rows;
+pub mod lead_amounts;
 pub mod leads;
 pub mod levers;
 pub mod messages;

@@ -4,7 +4,7 @@
 use chrono::{NaiveDate, NaiveTime};
 
 use super::{
-    super::{context::Context, sequences},
+    super::{attribution, context::Context, sequences},
     By, Release, add_step, advance, lead_and_partner, lead_in, release, row_of, stage_of, start_clock,
     working, zone_of,
 };
@@ -278,7 +278,9 @@ impl<'a> Work<'a> {
             currency: amount.currency.code().to_owned(),
             close_date: on.map(|on| on.to_string()),
         };
-        leads::add_amount(&mut self.tx, &self.lead.id, &amount).await
+        let no = leads::add_amount(&mut self.tx, &self.lead.id, &amount).await?;
+        let which = (self.lead.id.as_str(), no);
+        attribution::credit(ctx, &mut self.tx, which, amount.minor_units, amount.at_ms).await
     }
 
     async fn finish(mut self, ctx: &Context, detail: &str) -> Result<()> {

@@ -9,6 +9,7 @@ use tokio::sync::watch;
 
 use super::{
     super::{
+        attribution,
         cobrand::no_content,
         context::Context,
         pulse::{self, Said},
@@ -79,6 +80,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
     }
     faults.extend(reopen::due(ctx).await?);
     faults.extend(qualify::by_deeds(ctx).await?);
+    attribution::credit_the_bare(ctx).await?;
     if faults.is_empty() { Ok(()) } else { Err(crate::domain::kernel::Error::internal(faults.join("\n"))) }
 }
 

@@ -6,6 +6,7 @@ mod audience;
 mod audit;
 mod contacts;
 mod contents;
+mod credits;
 mod dead_letters;
 mod digests;
 mod events;

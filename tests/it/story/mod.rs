@@ -1,5 +1,6 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
+mod attribution;
 mod bounces;
 mod brands;
 mod bundles;

@@ -183,7 +183,8 @@ async fn fill_in_forms(rig: &Rig, address: &str) {
         let (_, _, page) = filler.get(&target).await;
         if page.contains("method=\"post\"") {
             forms += 1;
-            let (status, _, again) = filler.ask("POST", &target, Some(&filled("scanner@gateway.example"))).await;
+            let (status, _, again) =
+                filler.ask("POST", &target, Some(&filled("scanner@gateway.example"))).await;
             assert_eq!(status, StatusCode::UNPROCESSABLE_ENTITY, "it is asked to send it again");
             assert!(again.contains("This came faster than we can tell"), "{again}");
             assert!(again.contains("value=\"scanner@gateway.example\""), "what was typed stays");

@@ -1,7 +1,8 @@
-//! What calendar.toml, engagement.toml, frequency.toml, messages.toml and routing.toml may say.
+//! What attribution.toml, calendar.toml, engagement.toml, frequency.toml, messages.toml and routing.toml may say.
 
 use super::{
     super::guide::{KeyGuide, may, needed, table},
+    attribution::ATTRIBUTION,
     calendar::CALENDAR,
     engagement::ENGAGEMENT,
     frequency::FREQUENCY,
@@ -280,6 +281,49 @@ pub fn engagement_reference() -> String {
     )
 }
 
+/// The keys of attribution.toml.
+const CREDIT: [KeyGuide; 5] = [
+    needed(
+        "version",
+        "a number from 1",
+        "Raised with every change; each credit names the version that it was made by.",
+    ),
+    may("primary", "`first_touch` or `last_touch`", "What sources a deal; left out: `first_touch`."),
+    may(
+        "shares",
+        "`linear`, `position` or `decay`",
+        "How an amount is parted among all touches: the same to each; 40 % each to the first and the last; or the later the \
+         more. Left out: `position`.",
+    ),
+    may(
+        "half_life_days",
+        "days, 1 to 365",
+        "For `decay`: how long before the amount was said a touch counts half; left out: 30.",
+    ),
+    may(
+        "window_days",
+        "days, 1 to 1,095",
+        "How long before an amount is said touches count for it; left out: 365.",
+    ),
+];
+
+const PARTED: &str = "version = 1
+primary = \"first_touch\"
+shares = \"decay\"
+half_life_days = 45
+window_days = 540
+";
+
+/// The reference page of attribution.toml in Markdown.
+pub fn attribution_reference() -> String {
+    format!(
+        "# attribution\n\nTOML, in `{ATTRIBUTION}`: what is credited with the money that a lead brings. Credit is fixed when an \
+         amount is said; a change holds for what is said afterwards. A folder without the file goes by what is given as left \
+         out. Required keys are marked *.\n\n{}\nAn example:\n\n```toml\n{PARTED}```\n",
+        table(&CREDIT)
+    )
+}
+
 /// The reference page of calendar.toml in Markdown.
 pub fn calendar_reference() -> String {
     format!(
@@ -320,6 +364,17 @@ mod tests {
             guided.sort_unstable();
             assert_eq!(known_sorted, guided, "{told}");
         }
+    }
+
+    #[test]
+    fn the_example_of_credit_is_right_and_every_key_is_told() {
+        assert_eq!(found_in(ATTRIBUTION, PARTED), [] as [String; 0]);
+        let said = found_in(ATTRIBUTION, "version = 1\nzzzzzzzzzzzz = 1\n");
+        let mut known: Vec<&str> = said[0].split('`').skip(3).step_by(2).collect();
+        let mut guided: Vec<&str> = CREDIT.iter().map(|guide| guide.key).collect();
+        known.sort_unstable();
+        guided.sort_unstable();
+        assert_eq!(known, guided);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The rules that marketers may change: scoring, routing, consent, the calendar, the
-//! frequency of messages, the key messages, people and machines. A file each in the folder `rules`.
+//! frequency of messages, the key messages, people and machines, the credit for deals. A file each in the folder `rules`.
 
+pub mod attribution;
 pub mod calendar;
 mod consent;
 pub mod engagement;
@@ -15,6 +16,7 @@ mod scoring;
 
 use super::{finding::Findings, keys::Found};
 
+pub use attribution::AttributionRule;
 pub use calendar::CalendarRules;
 pub use consent::ConsentText;
 pub use engagement::EngagementRules;
@@ -43,6 +45,8 @@ pub struct Rules {
     pub messages: MessageRules,
     /// engagement.toml.
     pub engagement: EngagementRules,
+    /// attribution.toml.
+    pub attribution: AttributionRule,
 }
 
 impl Rules {
