@@ -173,6 +173,8 @@ pub struct Part {
     pub deals: i64,
     /// Their sum, as `12500.50`; empty for none.
     pub sum: String,
+    /// The same in the currency's smallest unit.
+    pub units: i64,
 }
 
 /// Deals by `group` and currency, by name.
@@ -242,7 +244,7 @@ fn row(sum: Sum) -> Result<Row> {
 
 fn part(deals: i64, units: i64, currency: &str) -> Result<Part> {
     let sum = if deals > 0 { Amount::stored(units, currency)?.number() } else { String::new() };
-    Ok(Part { deals, sum })
+    Ok(Part { deals, sum, units })
 }
 
 fn filter(asked: &Asked) -> Result<Filter> {

@@ -362,6 +362,8 @@ async function otherPages(page, url) {
     suppressions: "/console/suppressions",
     "dead-letters": "/console/dead-letters",
     ladder: "/console/ladder",
+    credit: "/console/attribution",
+    deals: "/console/attribution/deals?of=thornbury",
   };
 }
 

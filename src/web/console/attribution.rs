@@ -183,17 +183,23 @@ fn tables(
         of.sort_by_key(|row| (std::cmp::Reverse(row.share_units), row.name.clone()));
         let sum: i64 = of.iter().map(|row| row.share_units).fold(0, i64::saturating_add);
         let most = of.iter().map(|row| row.share_units).max().unwrap_or(0);
-        let cell = |part: &Part| Cell { deals: part.deals, sum: part.sum.clone() };
-        let lines = of.iter().map(|row| Line {
-            name: named(&row.name),
-            href: href(&row.name),
-            share: row.share.clone(),
-            bar: Bar::single("brand", format!("{currency} {}", row.share), row.share_units, most),
-            sourced: cell(&row.sourced),
-            influenced: cell(&row.influenced),
-            attached: cell(&row.attached),
-        });
-        let lines = lines.collect();
+        let grouped = |units: i64| match units {
+            0 => Ok(String::new()),
+            _ => Amount::stored(units, &currency).map(|amount| amount.to_string()),
+        };
+        let cell = |part: &Part| Ok(Cell { deals: part.deals, sum: grouped(part.units)? });
+        let line = |row: &&Row| {
+            Ok(Line {
+                name: named(&row.name),
+                href: href(&row.name),
+                share: grouped(row.share_units)?,
+                bar: Bar::single("brand", format!("{currency} {}", row.share), row.share_units, most),
+                sourced: cell(&row.sourced)?,
+                influenced: cell(&row.influenced)?,
+                attached: cell(&row.attached)?,
+            })
+        };
+        let lines = of.iter().map(line).collect::<Result<_>>()?;
         // An asset may be in several kits.
         let total = (group != Group::Kit && sum > 0).then(|| Amount::stored(sum, &currency)).transpose()?;
         tables.push(Table { total: total.map(|sum| sum.to_string()), currency, lines });
@@ -337,12 +343,12 @@ pub async fn csv(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>) 
 impl View {
     /// Two partners in euros; or nothing yet.
     pub fn sample(empty: bool) -> Self {
-        let part = |deals: i64, sum: &str| Part { deals, sum: sum.into() };
+        let part = |deals: i64, sum: &str, units: i64| Part { deals, sum: sum.into(), units };
         let row = |name: &str, share: &str, share_units: i64| Row {
             name: name.into(),
             currency: "EUR".into(),
-            sourced: part(2, "36000"),
-            influenced: part(1, "8000"),
+            sourced: part(2, "36000", 3_600_000),
+            influenced: part(1, "8000", 800_000),
             attached: Part::default(),
             share: share.into(),
             share_units,

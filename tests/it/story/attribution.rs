@@ -43,7 +43,8 @@ fn euros(number: &str) -> Closing {
 }
 
 fn part(deals: i64, sum: &str) -> Part {
-    Part { deals, sum: sum.to_owned() }
+    let units = if sum.is_empty() { 0 } else { Amount::parse(sum, "EUR").unwrap().minor_units };
+    Part { deals, sum: sum.to_owned(), units }
 }
 
 both_dbs! {
