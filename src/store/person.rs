@@ -15,6 +15,11 @@ use crate::domain::kernel::{Error, Result, clock::UtcMs, text::base_key};
 pub const MARK: &str = "(erased)";
 /// The domain of addresses that stand where somebody's stood; nobody can own it (RFC 2606).
 pub const NOWHERE: &str = "erased.invalid";
+
+/// Whether an address stands where somebody's stood.
+pub fn is_erased(address: &str) -> bool {
+    address.rsplit_once('@').is_some_and(|(_, domain)| domain == NOWHERE)
+}
 /// Rows of one table that are handed out.
 const ROWS_MAX: usize = 10_000;
 /// Tables that hold content, or nothing about people.

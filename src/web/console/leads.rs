@@ -84,10 +84,8 @@ pub struct Line {
 pub struct View {
     /// Where it stands.
     pub stage: Badge,
-    /// Full name.
-    pub name: String,
-    /// Company.
-    pub company: String,
+    /// Name and company; that they were erased, then.
+    pub who: String,
     /// Why it stands there.
     pub because: String,
     /// All clocks.
@@ -110,6 +108,8 @@ pub struct View {
     pub offers: Vec<OfferLine>,
     /// What they agreed to, at any partner.
     pub consents: Vec<Consent>,
+    /// Whether nothing of the person is left.
+    pub is_erased: bool,
     /// Everything that is held of them, as a file.
     pub export: String,
     /// Where their erasure is asked for; none for who may not.
@@ -212,6 +212,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
     let (_, zone) = frame::vendor(&ctx);
     let now_ms = ctx.now_ms();
     let lead = card.lead;
+    let is_erased = person::is_erased(&lead.email);
     let view = View {
         stage: lead::stage(&lead.stage),
         because: lead.because.clone(),
@@ -233,19 +234,23 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
                 lead::evidence(event, event.asset.as_deref().and_then(|asset| asset_title(&ctx, asset)), zone)
             })
             .collect(),
-        facts: facts(&lead, &card.partner.name),
+        facts: facts(&lead, &card.partner.name, is_erased),
+        is_erased,
         amounts: lead_amounts::of(&ctx, &card.amounts, &attribution::trail(&ctx, &id).await?, zone)?,
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
-        score_lines: lead::score_lines(&card.standing.score.lines),
+        score_lines: lead::score_lines(&card.standing.score.lines, zone),
         offers: card.offers.into_iter().map(|offer| offer_line(offer, zone)).collect(),
         consents: consents.into_iter().map(|agreed| consent(agreed, zone)).collect(),
         export: format!("/console/leads/{id}/person.json"),
         erase: may_erase(&ctx, &actor).then(|| format!("/console/leads/{id}/erase")),
-        name: lead.name,
-        company: lead.company,
+        who: if is_erased {
+            "Somebody who was erased".to_owned()
+        } else {
+            format!("{}, {}", lead.name, lead.company)
+        },
     };
-    let frame = Frame::new(&ctx, Area::Console, format!("{}, {}", view.name, view.company), "/console/leads");
+    let frame = Frame::new(&ctx, Area::Console, view.who.clone(), "/console/leads");
     respond::page(&ctx, "console/lead", &frame, &view)
 }
 
@@ -304,10 +309,10 @@ pub async fn erase(
     Ok(respond::see_other(&format!("/console/leads/{id}")))
 }
 
-fn facts(lead: &Lead, partner: &str) -> Vec<Fact> {
+fn facts(lead: &Lead, partner: &str, is_erased: bool) -> Vec<Fact> {
     let some = |text: &Option<String>| text.clone().map_or("–".to_owned(), |text| words(&text));
     vec![
-        Fact::new("Email", &lead.email),
+        Fact::new("Email", if is_erased { "–" } else { &lead.email }),
         Fact::new("Phone", lead.phone.clone().unwrap_or_else(|| "–".to_owned())),
         Fact::new("Role", some(&lead.job_role)),
         Fact::new("Company size", lead.company_size.clone().unwrap_or_else(|| "–".to_owned())),
@@ -322,10 +327,11 @@ fn offer_line(offer: Offer, zone: chrono_tz::Tz) -> OfferLine {
     let badge = match offer.answer.as_deref() {
         Some("accepted") => Badge::new("good", "accepted"),
         Some("rejected") => Badge::new("bad", "turned down"),
+        Some("recalled") => Badge::new("", "taken back"),
         _ if offer.viewed_ms.is_some() => Badge::new("warn", "opened"),
         _ => Badge::new("", "offered"),
     };
-    let reason = offer.answer_reason.map(|reason| format!(" {reason}")).unwrap_or_default();
+    let reason = offer.answer_reason.map(|reason| format!(". {reason}")).unwrap_or_default();
     OfferLine {
         rep: offer.rep_name,
         badge,
@@ -384,8 +390,8 @@ impl View {
         let at = || Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo);
         Self {
             stage: lead::stage("sal"),
-            name: card.name,
-            company: card.company,
+            who: format!("{}, {}", card.name, card.company),
+            is_erased: false,
             because: "Asked to talk, which qualifies at once.".into(),
             clocks: card.clock.into_iter().collect(),
             steps: vec![

@@ -221,7 +221,7 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
         qualification: card.standing.because,
-        score_lines: lead::score_lines(&card.standing.score.lines),
+        score_lines: lead::score_lines(&card.standing.score.lines, zone),
         fit_lines: lead::fit_lines(&card.standing.fit),
         events: card
             .events
@@ -348,7 +348,7 @@ impl CardView {
                 line("asked for a whitepaper: Proof of Recovery", 20, 19.6),
                 line("followed a link", 5, 4.9),
                 line("read a page", 1, 1.0),
-            ]),
+            ], chrono_tz::America::Chicago),
             fit_lines: vec!["business email +2".into(), "250-999 people +3".into(), "IT +3".into()],
             words: vec!["Our last restore failed. Please call after 14:00.".into()],
             consents: vec![

@@ -111,14 +111,18 @@ pub fn machine(event: &Event) -> Option<Badge> {
 pub struct Points {
     /// What gave them.
     pub text: String,
-    /// How many, after decay.
+    /// How many count now.
     pub points: String,
+    /// `of 20`, where time or a limit took some away.
+    pub of: Option<String>,
+    /// When it was done.
+    pub at: Moment,
     /// Drawn against the largest.
     pub bar: Bar,
 }
 
-/// The lines of a score, each drawn against the largest.
-pub fn score_lines(lines: &[ScoreLine]) -> Vec<Points> {
+/// The lines of a score with their times in `zone`, each drawn against the largest.
+pub fn score_lines(lines: &[ScoreLine], zone: Tz) -> Vec<Points> {
     let tenths = |line: &ScoreLine| tenths(line.after_decay);
     let most = lines.iter().map(|line| tenths(line).abs()).max().unwrap_or(0);
     lines
@@ -131,7 +135,9 @@ pub fn score_lines(lines: &[ScoreLine]) -> Vec<Points> {
             };
             let tone = if line.after_decay < 0.0 { "bad" } else { "brand" };
             let bar = Bar::single(tone, format!("{points} points"), tenths(line).abs(), most);
-            Points { text, points, bar }
+            let is_less = tenths(line) != 10 * i64::from(line.raw);
+            let of = is_less.then(|| format!("of {:+}", line.raw));
+            Points { text, points, of, at: Moment::full(line.at_ms, zone), bar }
         })
         .collect()
 }
