@@ -15,9 +15,12 @@ use crate::{
             AssetKind,
             finding::did_you_mean,
             guide,
-            rules::guide::{
-                attribution_reference, calendar_reference, engagement_reference, frequency_reference,
-                messages_reference, routing_reference,
+            rules::{
+                guide::{
+                    attribution_reference, calendar_reference, engagement_reference, frequency_reference,
+                    messages_reference, routing_reference,
+                },
+                guide_leads::{consent_reference, scoring_reference},
             },
         },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
@@ -45,7 +48,8 @@ pub struct NewArguments {
 /// Arguments of `guide`.
 #[derive(Debug, clap::Args)]
 pub struct GuideArguments {
-    /// One kind, `brand` for a partner's brand.toml, or `calendar` for rules/calendar.toml; all of them without.
+    /// One kind of content, `brand`, or a file of rules: attribution, calendar, consent, engagement, frequency, messages,
+    /// routing or scoring; all of them without.
     kind: Option<String>,
 }
 
@@ -127,20 +131,21 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
     Ok(guide::issue_example(newsletter, asset.front.title.as_str(), day))
 }
 
-/// What `guide` calls a partner's brand, which is no kind of content.
-const BRAND: &str = "brand";
-/// And what it calls the calendar rules.
-const CALENDAR: &str = "calendar";
-/// And the budget of messages.
-const FREQUENCY: &str = "frequency";
-/// And the key messages.
-const MESSAGES: &str = "messages";
-/// And who is asked to take a lead.
-const ROUTING: &str = "routing";
-/// And people and machines.
-const ENGAGEMENT: &str = "engagement";
-/// And the credit for deals.
-const ATTRIBUTION: &str = "attribution";
+/// Makes a page of the guide.
+type Page = fn() -> String;
+
+/// What `guide` knows besides kinds of content: a partner's brand, and each file of rules.
+const OTHERS: [(&str, Page); 9] = [
+    ("brand", guide::brand_reference),
+    ("attribution", attribution_reference),
+    ("calendar", calendar_reference),
+    ("consent", consent_reference),
+    ("engagement", engagement_reference),
+    ("frequency", frequency_reference),
+    ("messages", messages_reference),
+    ("routing", routing_reference),
+    ("scoring", scoring_reference),
+];
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///
@@ -148,29 +153,13 @@ const ATTRIBUTION: &str = "attribution";
 /// No such kind.
 pub fn guide(arguments: &GuideArguments) -> Result<()> {
     let pages: Vec<String> = match arguments.kind.as_deref() {
-        Some(BRAND) => vec![guide::brand_reference()],
-        Some(CALENDAR) => vec![calendar_reference()],
-        Some(FREQUENCY) => vec![frequency_reference()],
-        Some(MESSAGES) => vec![messages_reference()],
-        Some(ROUTING) => vec![routing_reference()],
-        Some(ENGAGEMENT) => vec![engagement_reference()],
-        Some(ATTRIBUTION) => vec![attribution_reference()],
-        Some(word) => {
-            let others = [BRAND, CALENDAR, FREQUENCY, MESSAGES, ROUTING, ENGAGEMENT, ATTRIBUTION];
-            vec![guide::reference(kind_or(word, &others)?)]
-        }
+        Some(word) => match OTHERS.iter().find(|(name, _)| *name == word) {
+            Some((_, page)) => vec![page()],
+            None => vec![guide::reference(kind_or(word, &OTHERS.map(|(name, _)| name))?)],
+        },
         None => {
             let kinds = AssetKind::WORDS.iter().map(|(_, kind)| guide::reference(*kind));
-            let others = [
-                guide::brand_reference(),
-                calendar_reference(),
-                frequency_reference(),
-                messages_reference(),
-                routing_reference(),
-                engagement_reference(),
-                attribution_reference(),
-            ];
-            kinds.chain(others).collect()
+            kinds.chain(OTHERS.iter().map(|(_, page)| page())).collect()
         }
     };
     say(pages.join("\n").trim_end());

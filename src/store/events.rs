@@ -148,28 +148,37 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
     .map(|_| ())
 }
 
-/// What a lead did, oldest first, at most 1,000.
+/// What a lead did, oldest first; of very much the newest 1,000.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
-    db.all(
-        select!("", "FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000"),
-        args![lead_id],
-    )
-    .await
+    let mut newest = db
+        .all(
+            select!("", "FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms DESC, id DESC LIMIT 1000"),
+            args![lead_id],
+        )
+        .await?;
+    newest.reverse();
+    Ok(newest)
 }
 
-/// What came of a delivery, oldest first, at most 1,000.
+/// What came of a delivery, oldest first; of very much the newest 1,000.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
-    db.all(
-        select!("", "FROM engagement_event WHERE delivery_id = $1 ORDER BY at_ms, id LIMIT 1000"),
-        args![delivery_id],
-    )
-    .await
+    let mut newest = db
+        .all(
+            select!(
+                "",
+                "FROM engagement_event WHERE delivery_id = $1 ORDER BY at_ms DESC, id DESC LIMIT 1000"
+            ),
+            args![delivery_id],
+        )
+        .await?;
+    newest.reverse();
+    Ok(newest)
 }
 
 /// What the leads of a list did, of one partner or of all, oldest first; of those that `leads::recent` names, and at most
@@ -196,11 +205,14 @@ pub async fn of_recent_leads(db: &Db, partner: Option<&str>) -> Result<Vec<Event
 /// # Errors
 /// Those of [`Tx::all`].
 pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
-    tx.all(
-        select!("", "FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms, id LIMIT 1000"),
-        args![lead_id],
-    )
-    .await
+    let mut newest = tx
+        .all(
+            select!("", "FROM engagement_event WHERE lead_id = $1 ORDER BY at_ms DESC, id DESC LIMIT 1000"),
+            args![lead_id],
+        )
+        .await?;
+    newest.reverse();
+    Ok(newest)
 }
 
 /// The latest events of all kinds, newest first, at most 200.

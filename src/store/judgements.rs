@@ -157,14 +157,16 @@ pub async fn store(tx: &mut Tx, changed: Vec<Rejudged>) -> Result<u64> {
     .await
 }
 
-/// Stores what a lead's events are worth now; nothing else about the lead changes.
+/// Stores what a lead's events are worth now, and why it stands where it does while nobody has it; nothing else changes.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn rescore(tx: &mut Tx, lead_id: &str, score: i64, fit: &str, because: &str) -> Result<u64> {
     tx.run(
-        "UPDATE lead SET score = $2, fit = $3, because = $4
-         WHERE id = $1 AND (score <> $2 OR fit <> $3 OR because <> $4)",
+        "UPDATE lead SET score = $2, fit = $3,
+             because = CASE WHEN stage IN ('inquiry', 'nurturing', 'recycled') THEN $4 ELSE because END
+         WHERE id = $1 AND (score <> $2 OR fit <> $3
+                            OR (because <> $4 AND stage IN ('inquiry', 'nurturing', 'recycled')))",
         args![lead_id, score, fit, because],
     )
     .await

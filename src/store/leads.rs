@@ -197,7 +197,7 @@ pub async fn update(tx: &mut Tx, lead: &Lead, known_ms: UtcMs, known_stage: &str
     }
 }
 
-/// Leads, last changed first, at most 500; of one partner, or of all.
+/// Leads, last changed first, at most 500; of one partner, or of all. What is left of people who were erased is none.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -206,7 +206,8 @@ pub async fn recent(db: &Db, partner: Option<&str>) -> Result<Vec<Lead>> {
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
              recycled_ms, reopen_ms, closed_reason
-         FROM lead WHERE $1 IS NULL OR partner_slug = $1 ORDER BY updated_ms DESC, id DESC LIMIT 500",
+         FROM lead WHERE ($1 IS NULL OR partner_slug = $1) AND email NOT LIKE '%@erased.invalid'
+         ORDER BY updated_ms DESC, id DESC LIMIT 500",
         args![partner],
     )
     .await

@@ -277,12 +277,75 @@ pub async fn rows(db: &Db, table: &Table, known: &Known, texts: &[String]) -> Re
     found.map_err(failed(&table.name))
 }
 
-/// Puts [`MARK`] wherever `spelling` stands in a text of `table`, but for where it is a part of one of `longer`; how many rows
+/// Where a spelling is taken away.
+#[derive(Debug, Clone, Copy)]
+pub enum Where<'k> {
+    /// Wherever it stands: an address is nobody else's.
+    Anywhere,
+    /// In what people wrote, in rows that belong to this person by their key: names and telephone numbers are words that
+    /// stand elsewhere for others, and for other things.
+    Theirs(&'k Known),
+}
+
+/// Columns in which a name or number may stand among other words; no word of the schema does.
+const WRITTEN: [&str; 14] = [
+    "actor",
+    "answer_reason",
+    "because",
+    "detail",
+    "diagnostic",
+    "ended_because",
+    "excerpt",
+    "name",
+    "origin",
+    "phone",
+    "recipient_name",
+    "reply",
+    "subject",
+    "what",
+];
+
+/// Puts [`MARK`] in place of `spelling` in the texts of `table`, but for where it is a part of one of `longer`; how many rows
 /// were looked at.
 ///
 /// # Errors
 /// `Internal` if the table cannot be written.
-pub async fn scrub(tx: &mut Tx, table: &Table, spelling: &str, longer: &[String]) -> Result<u64> {
+pub async fn scrub(
+    tx: &mut Tx,
+    table: &Table,
+    spelling: &str,
+    longer: &[String],
+    place: Where<'_>,
+) -> Result<u64> {
+    let first_key = 4 + 2 * longer.len();
+    let mut keys: Vec<String> = Vec::new();
+    let (texts, theirs) = match place {
+        Where::Anywhere => (table.texts.clone(), String::new()),
+        Where::Theirs(known) => {
+            let mut conditions = Vec::new();
+            let mut of = |column: &str, ids: &[String]| {
+                if table.has(column) && !ids.is_empty() {
+                    let places: Vec<String> =
+                        (0..ids.len()).map(|at| format!("${}", first_key + keys.len() + at)).collect();
+                    keys.extend(ids.iter().cloned());
+                    conditions.push(format!("\"{column}\" IN ({})", places.join(", ")));
+                }
+            };
+            of("lead_id", &known.leads);
+            of("contact_id", &known.contacts);
+            if table.name == "audit" {
+                of("subject", &known.leads);
+            }
+            let written = |column: &&String| {
+                WRITTEN.contains(&column.as_str()) && !(table.name == "audit" && *column == "subject")
+            };
+            let texts: Vec<String> = table.texts.iter().filter(written).cloned().collect();
+            if conditions.is_empty() || texts.is_empty() {
+                return Ok(0);
+            }
+            (texts, format!(" AND ({})", conditions.join(" OR ")))
+        }
+    };
     // Letters of private use stand for others' longer addresses meanwhile.
     let stand_in = |at: usize| format!("\u{e0f0}{at}\u{e0f1}");
     let replaced = |column: &String| {
@@ -296,9 +359,9 @@ pub async fn scrub(tx: &mut Tx, table: &Table, spelling: &str, longer: &[String]
         }
         format!("\"{column}\" = {text}")
     };
-    let set: Vec<String> = table.texts.iter().map(replaced).collect();
+    let set: Vec<String> = texts.iter().map(replaced).collect();
     let text = format!(
-        "UPDATE \"{}\" SET {} WHERE {} LIKE LOWER($3) ESCAPE '!'",
+        "UPDATE \"{}\" SET {} WHERE {} LIKE LOWER($3) ESCAPE '!'{theirs}",
         table.name,
         set.join(", "),
         table.text()
@@ -307,6 +370,7 @@ pub async fn scrub(tx: &mut Tx, table: &Table, spelling: &str, longer: &[String]
     for (at, other) in longer.iter().enumerate() {
         binds.extend([other.clone(), stand_in(at)]);
     }
+    binds.extend(keys);
     let sql = AssertSqlSafe(text).into_sql_str();
     let done = match tx {
         Tx::Sqlite(tx) => {
@@ -352,7 +416,17 @@ pub async fn blank_lead(tx: &mut Tx, id: &str, stage: &str, now_ms: UtcMs) -> Re
         args![id, stage, now_ms],
     )
     .await?;
-    tx.run("UPDATE lead_step SET what = '(erased)' WHERE lead_id = $1", args![id]).await.map(|_| ())
+    // Whoever else acted on it stays named: those it was offered to, and those the audit log knows.
+    tx.run(
+        "UPDATE lead_step SET what = '(erased)',
+             actor = CASE WHEN actor = 'partnercast' OR actor IN (SELECT rep_name FROM offer WHERE lead_id = $1)
+                               OR actor IN (SELECT a.actor FROM audit a WHERE a.subject = $1)
+                          THEN actor ELSE '(erased)' END
+         WHERE lead_id = $1",
+        args![id],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Takes agent and network off what somebody did.

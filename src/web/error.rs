@@ -127,9 +127,13 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
     }
     let id = problem_id(&ctx);
     let text = explain(status, carried.as_ref().map(|carried| &carried.0.error), &id, path);
-    let (back, label) = match status {
-        StatusCode::UNAUTHORIZED => ("/console/sign-in", "Sign in"),
-        _ => ("/console", "To the overview"),
+    let back = match status {
+        _ if path.starts_with("/desk") || path.starts_with("/o/") => {
+            Some(("/desk", "Your leads, or a link to them by mail"))
+        }
+        _ if !path.starts_with("/console") => None,
+        StatusCode::UNAUTHORIZED => Some(("/console/sign-in", "Sign in")),
+        _ => Some(("/console", "To the overview")),
     };
     let view = View {
         status: status.to_string(),
@@ -137,8 +141,8 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
         text_html: with_code(&text),
         text,
         id,
-        back: path.starts_with("/console").then(|| back.to_owned()),
-        back_label: label.to_owned(),
+        back: back.map(|(back, _)| back.to_owned()),
+        back_label: back.map(|(_, label)| label.to_owned()).unwrap_or_default(),
     };
     let mut shown = if wants_json {
         document(status, &view)

@@ -18,7 +18,7 @@ use crate::{
         Db, Tx, audit, erased, lead_clocks, leads,
         offers::{self, Offer},
         partners,
-        person::{self, Known, Table},
+        person::{self, Known, Table, Where},
         sequences::{self, End},
         suppressions::{self, ALL, Suppression},
     },
@@ -156,8 +156,13 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
     // Before the notes to reps, which are about the same leads.
     person::blank_mail(&mut tx, &known.base_key, &known.leads).await?;
     for lead in &known.leads {
-        let held = live.iter().find(|offer| offer.lead_id == *lead && offer.holds());
-        end_lead(&mut tx, lead, held, now_ms).await?;
+        let held = offers::live_in(&mut tx, lead).await?;
+        if held.as_ref().is_some_and(|offer| !live.iter().any(|known| known.id == offer.id)) {
+            return Err(Error::conflict(
+                "a lead of theirs was just given to somebody; nothing was changed, ask again",
+            ));
+        }
+        end_lead(&mut tx, lead, held.as_ref(), now_ms).await?;
     }
     for contact in &known.contacts {
         sequences::leave(&mut tx, contact, None, &gone(now_ms)).await?;
@@ -170,7 +175,9 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
     person::forget_keys(&mut tx, &known.base_key).await?;
     for table in &tables {
         for (spelling, longer) in &spellings {
-            person::scrub(&mut tx, table, spelling, longer).await?;
+            let is_address = *spelling == known.base_key || known.addresses.contains(spelling);
+            let place = if is_address { Where::Anywhere } else { Where::Theirs(&known) };
+            person::scrub(&mut tx, table, spelling, longer, place).await?;
         }
     }
     erased::remember(&mut tx, &hash(&salt, &known.base_key), &salt, now_ms).await?;

@@ -280,8 +280,10 @@ pub async fn choose(
             }
         }
     }
+    let lead_id = lead_of(&mut tx, &mail).await?.map(|lead| lead.id);
     for (kind, scope) in changes {
         let mut event = event_of(ctx, kind, &mail, visitor);
+        event.lead_id.clone_from(&lead_id);
         event.asset = Some(reference_of(ctx, &scope));
         events::insert(&mut tx, vec![event]).await?;
         audit::record(&mut tx, now_ms, &*ctx.random, "reader", kind.as_str(), key, &scope).await?;
@@ -291,14 +293,16 @@ pub async fn choose(
 
 /// A lead who stops all mail takes back what they agreed to; their owner sees it on the card.
 pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent) -> Result<()> {
-    let Some(lead_id) = &mail.lead_id else { return Ok(()) };
-    let Some(lead) = leads::lead_in(tx, lead_id).await? else { return Ok(()) };
-    if lead.email_key != mail.recipient_key {
-        return Ok(());
-    }
-    leads::withdraw_consents(tx, lead_id, now_ms).await?;
-    leads::add_step(tx, lead_id, now_ms, &lead.name, &lead.stage, "took back the consent to be contacted")
+    let Some(lead) = lead_of(tx, mail).await? else { return Ok(()) };
+    leads::withdraw_consents(tx, &lead.id, now_ms).await?;
+    leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, "took back the consent to be contacted")
         .await
+}
+
+/// The lead that a mail went to; nothing for mail about somebody else.
+async fn lead_of(tx: &mut Tx, mail: &deliveries::Sent) -> Result<Option<leads::Lead>> {
+    let Some(lead_id) = &mail.lead_id else { return Ok(None) };
+    Ok(leads::lead_in(tx, lead_id).await?.filter(|lead| lead.email_key == mail.recipient_key))
 }
 
 fn event_of(ctx: &Context, kind: EventKind, mail: &deliveries::Sent, visitor: &Visitor) -> events::Event {

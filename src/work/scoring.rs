@@ -8,7 +8,7 @@ use crate::{
         engagement::EventKind,
         kernel::Result,
         lead::{
-            Qualification,
+            LeadStage, Qualification,
             fit::{self, FitFacts, FitResult},
             is_business_domain,
             score::{self, Score, ScoredEvent},
@@ -34,11 +34,14 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Writes the result into the lead's row.
+    /// Writes the result into the lead's row. Why somebody was asked to take it stays while they have it.
     pub fn apply(&self, lead: &mut Lead) {
         lead.score = i64::from(self.score.points);
         self.fit.grade.as_str().clone_into(&mut lead.fit);
-        lead.because.clone_from(&self.because);
+        let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
+        if stage.is_in_nurture() || stage == LeadStage::Disqualified {
+            lead.because.clone_from(&self.because);
+        }
     }
 }
 

@@ -267,6 +267,9 @@ async function main() {
     await press(page, "#sql-value", "12500.50");
     await press(page, "#sql-currency", "usd");
     await press(page, "form[action*='/sql'] button");
+    await page.waitForSelector("#sql-day:invalid");
+    await press(page, "#sql-day", "03312027");
+    await press(page, "form[action*='/sql'] button");
     await page.waitForSelector("form[action*='/won']");
     await picture(page, "12-sales-qualified");
     await press(page, "form[action*='/won'] button");

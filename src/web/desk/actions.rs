@@ -45,6 +45,10 @@ pub struct Actions {
     pub close_reasons: Vec<Choice>,
     /// What was said of its value last.
     pub amount: Option<Said>,
+    /// The same for a deal that was won: it was closed today, unless another day is named.
+    pub won_amount: Option<Said>,
+    /// The note that was typed, where it could not be taken.
+    pub typed: String,
     /// The earliest day that can be named.
     pub tomorrow: String,
 }
@@ -85,11 +89,12 @@ pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
     let answer = |what: &str| token.filter(|_| may_answer).map(|token| format!("/o/{token}/{what}"));
     let runs = card.clocks.iter().find(|clock| clock.stopped_ms.is_none());
     let has_time = runs.is_some_and(|clock| clock.first_due_ms.is_none() && clock.due_ms > now_ms);
+    let today = utc(now_ms).with_timezone(&card.partner.zone).date_naive();
     let is_won_next = matches!(stage, LeadStage::Sql | LeadStage::DealRegistered);
     Actions {
         accept: answer("accept"),
         reject: answer("reject"),
-        more_time: when((is_theirs || manages) && has_time, "more-time"),
+        more_time: when(is_theirs && has_time, "more-time"),
         contacted: when(works && stage == LeadStage::Sal, "contacted"),
         sql: when(works && stage == LeadStage::Contacted, "sql"),
         deal: when(works && stage == LeadStage::Sql, "deal"),
@@ -102,8 +107,13 @@ pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
         reject_reasons: RejectReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
         close_reasons: DisqualifyReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
         amount: card.amounts.first().and_then(Said::of),
-        tomorrow: (utc(now_ms).with_timezone(&card.partner.zone).date_naive() + chrono::Days::new(1))
-            .to_string(),
+        won_amount: card
+            .amounts
+            .first()
+            .and_then(Said::of)
+            .map(|said| Said { close_date: today.to_string(), ..said }),
+        typed: String::new(),
+        tomorrow: (today + chrono::Days::new(1)).to_string(),
     }
 }
 
@@ -148,6 +158,8 @@ impl Actions {
                 currency: "USD".into(),
                 close_date: "2027-03-31".into(),
             }),
+            won_amount: None,
+            typed: String::new(),
             tomorrow: "2027-01-13".into(),
         }
     }

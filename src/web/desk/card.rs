@@ -248,7 +248,7 @@ fn notice(stage: &str, done: Option<&str>) -> Option<Badge> {
         ("disqualified", "close") => ("warn", "Closed, with the reason."),
         (_, "note") => ("good", "Noted."),
         (_, "more-time") => ("good", "You have as much time again."),
-        (_, "give") => ("good", "Done. Whoever has it now was told."),
+        (_, "give") => ("good", "Done. They were told; until they answer, it waits for them."),
         _ => return None,
     };
     Some(Badge::new(tone, text))

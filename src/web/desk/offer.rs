@@ -18,7 +18,7 @@ use crate::{
         lead::{LeadStage, RejectReason},
         partner::contact::first_name,
     },
-    store::{self, offers::Offer, partners},
+    store::{self, leads::Lead, offers::Offer, partners},
     web::{
         error::Problem,
         frame::{Area, Frame},
@@ -59,6 +59,8 @@ pub struct Teaser {
     pub action: Option<String>,
     /// The button for another link, where this one is too old.
     pub renew: Option<String>,
+    /// Their other leads, where their desk is open in this browser.
+    pub desk: Option<&'static str>,
 }
 
 /// What was just done, in the address.
@@ -104,21 +106,70 @@ pub async fn page(
         let frame = Frame::new(&ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk");
         return respond::page(&ctx, "desk/card", &frame, &view);
     }
-    teaser(&ctx, &token, &offer, is_old).await
+    let inside = their_rep(&ctx, &headers, &offer).await?.is_some();
+    let lead = store::leads::lead(&ctx.db, &offer.lead_id).await?;
+    let lead = lead.ok_or_else(|| Error::not_found("this lead"))?;
+    if inside && is_theirs_for_good(&lead, &offer) {
+        return Ok(respond::see_other(&format!("/desk/leads/{}", lead.id)));
+    }
+    teaser(&ctx, &token, &offer, &lead, is_old, inside).await
 }
 
-async fn teaser(ctx: &Context, token: &str, offer: &Offer, is_old: bool) -> Answer {
+/// Whether the lead was won or lost by whoever the offer was made to: they go on seeing it.
+fn is_theirs_for_good(lead: &Lead, offer: &Offer) -> bool {
+    let closed = LeadStage::parse(&lead.stage).is_some_and(LeadStage::is_terminal);
+    closed && lead.owner_email.as_deref().is_some_and(|owner| owner.eq_ignore_ascii_case(&offer.rep_email))
+}
+
+/// What became of an offer that is over, for whoever it was made to: title and text. What names the person or a reason is
+/// for a browser in which their desk is open.
+fn over(lead: &Lead, offer: &Offer, inside: bool) -> (&'static str, String) {
+    let recycled = lead.stage == LeadStage::Recycled.as_str();
+    let whom = if inside && offer.viewed_ms.is_some() {
+        format!("{}, {}. ", lead.name, lead.company)
+    } else {
+        String::new()
+    };
+    let reason = |text: &Option<String>| match text {
+        Some(text) if inside && !text.is_empty() => format!(" It says: {text}."),
+        _ => String::new(),
+    };
+    let (title, text) = if store::person::is_erased(&lead.email) {
+        return (
+            "This lead is gone",
+            "The person asked to be erased, and nothing of them is left. There is nothing more to do."
+                .to_owned(),
+        );
+    } else if is_theirs_for_good(lead, offer) {
+        ("This lead is closed", "You closed it; open your desk to see its card.".to_owned())
+    } else if offer.answer.as_deref() == Some("rejected") {
+        let then = if recycled {
+            "Nobody is left to offer it to; content goes on reaching the person until they ask again."
+        } else {
+            "It goes to whoever comes next."
+        };
+        ("You turned this lead down", format!("{then}{}", reason(&offer.answer_reason)))
+    } else {
+        let why = offer.ended_because.clone().or_else(|| offer.answer_reason.clone());
+        ("This lead has moved on", format!("It is not with you any more.{}", reason(&why)))
+    };
+    (title, format!("{whom}{text}"))
+}
+
+async fn teaser(
+    ctx: &Context,
+    token: &str,
+    offer: &Offer,
+    lead: &Lead,
+    is_old: bool,
+    inside: bool,
+) -> Answer {
     let (heat, heat_tone) = lead::heat(&offer.temperature);
     let clocks = store::lead_clocks::of_lead(&ctx.db, &offer.lead_id).await?;
     let running = clocks.iter().find(|clock| clock.stopped_ms.is_none() && clock.kind == "accept");
-    let lead = store::leads::lead(&ctx.db, &offer.lead_id).await?;
-    let partner = match &lead {
-        Some(lead) => partners::partner(&ctx.db, &lead.partner_slug).await?,
-        None => None,
-    };
+    let partner = partners::partner(&ctx.db, &lead.partner_slug).await?;
     let zone = partner.as_ref().map_or(Tz::UTC, |partner| partner.zone);
     let gone = !offer.is_live();
-    let recycled = lead.as_ref().is_some_and(|lead| lead.stage == LeadStage::Recycled.as_str());
     let company = partner.as_ref().map_or("you", |p| &p.name);
     let mut facts = vec![Fact::new("Offered to", &offer.rep_name), Fact::new("Because", &offer.because)];
     let passed = card::turned_down(offer, &store::offers::of_lead(&ctx.db, &offer.lead_id).await?);
@@ -127,31 +178,29 @@ async fn teaser(ctx: &Context, token: &str, offer: &Offer, is_old: bool) -> Answ
         let names: Vec<&str> = passed.iter().map(|one| one.who.as_str()).collect();
         facts.push(Fact::new("Turned down by", names.join(", ")));
     }
+    let (title, text) = if gone {
+        over(lead, offer, inside)
+    } else if passed.is_empty() {
+        let name = first_name(&offer.rep_name);
+        ("A lead for you", format!("{name}, somebody wants to hear from {company}."))
+    } else {
+        let name = first_name(&offer.rep_name);
+        let passed = "and everybody there who was asked turned it down";
+        ("A lead for you", format!("{name}, somebody wants to hear from {company}, {passed}."))
+    };
+    let is_theirs = is_theirs_for_good(lead, offer);
     let view = Teaser {
         heat,
         heat_tone,
-        title: if gone { "This lead has moved on" } else { "A lead for you" }.to_owned(),
-        text: match (gone, recycled) {
-            (true, true) => {
-                "It was turned down, and nobody is left to offer it to. Content goes on reaching the \
-                             person until they ask again."
-                    .to_owned()
-            }
-            (true, false) => "It is no longer offered to you; somebody else takes care of it.".to_owned(),
-            (false, _) if passed.is_empty() => {
-                format!("{}, somebody wants to hear from {company}.", first_name(&offer.rep_name))
-            }
-            (false, _) => format!(
-                "{}, somebody wants to hear from {company}, and everybody there who was asked turned it down.",
-                first_name(&offer.rep_name)
-            ),
-        },
+        title: title.to_owned(),
+        text,
         clock: running
             .filter(|_| offer.answered_ms.is_none())
             .map(|clock| Running::of(clock, zone, ctx.now_ms())),
         facts,
-        action: (!gone && !is_old).then(|| format!("/o/{token}/open")),
-        renew: (!gone && is_old).then(|| format!("/o/{token}/renew")),
+        action: ((!gone || is_theirs) && !is_old).then(|| format!("/o/{token}/open")),
+        renew: ((!gone || is_theirs) && is_old).then(|| format!("/o/{token}/renew")),
+        desk: inside.then_some("/desk"),
     };
     respond::page(ctx, "desk/teaser", &Frame::new(ctx, Area::Desk, &view.title, "/desk"), &view)
 }
@@ -170,7 +219,9 @@ pub async fn open(
     if !inside {
         throttle.sign_in(&ctx, &visitor, &offer.rep_email).map_err(Problem::too_often)?;
     }
-    if !offer.is_live() {
+    let lead = store::leads::lead(&ctx.db, &offer.lead_id).await?;
+    let for_good = lead.as_ref().is_some_and(|lead| is_theirs_for_good(lead, &offer));
+    if !offer.is_live() && !for_good {
         return Err(Error::conflict("this lead is no longer offered to you").into());
     }
     if desk::rep(&ctx, &offer.rep_email).await?.is_none() {
@@ -185,7 +236,9 @@ pub async fn open(
             Error::conflict("this link is more than seven days old; have another one mailed to you").into()
         );
     }
-    handoff::view(&ctx, id).await?;
+    if !for_good {
+        handoff::view(&ctx, id).await?;
+    }
     if inside {
         return Ok(respond::see_other(&format!("/o/{token}")));
     }
@@ -213,8 +266,12 @@ pub async fn accept(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    let (id, lead_id) = answering(&ctx, &token, &headers).await?;
-    handoff::accept(&ctx, id).await?;
+    let (id, offer) = answering(&ctx, &token, &headers).await?;
+    let lead_id = offer.lead_id.clone();
+    // Pressed in two windows, it is theirs in both.
+    if !offer.holds() {
+        handoff::accept(&ctx, id).await?;
+    }
     Ok(respond::see_other(&format!("/desk/leads/{lead_id}?done=accepted")))
 }
 
@@ -242,10 +299,10 @@ pub async fn reject(
 }
 
 /// Answers come from the browser that opened the card.
-async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<(OfferId, String)> {
+async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<(OfferId, Offer)> {
     let Linked { id, offer, .. } = linked(ctx, token).await?;
     match their_rep(ctx, headers, &offer).await? {
-        Some(_) => Ok((id, offer.lead_id)),
+        Some(_) => Ok((id, offer)),
         None => Err(Error::denied("open the lead card first, with the button behind the link in your mail")),
     }
 }
@@ -266,6 +323,7 @@ impl Teaser {
             ],
             action: Some("#".into()),
             renew: None,
+            desk: Some("/desk"),
         }
     }
 }

@@ -5,26 +5,36 @@ use std::sync::Arc;
 use axum::{
     Form as Body,
     extract::{Path, Query, State},
-    http::HeaderMap,
+    http::{HeaderMap, StatusCode},
 };
 use chrono::NaiveDate;
 use serde::Deserialize;
 
-use super::{card, offer::After, rep};
+use super::{
+    actions::Said,
+    card::{self, CardView},
+    offer::After,
+    rep,
+};
 use crate::{
     domain::{
-        kernel::{Error, Result, id::LeadId},
+        kernel::{
+            Error, Kind, Result,
+            id::{LeadId, OfferId},
+        },
         lead::{Amount, DisqualifyReason},
     },
     web::{
         frame::{Area, Frame},
         respond::{self, Answer},
+        view::chart::Badge,
     },
     work::{
         Context,
         desk::Rep,
         handoff::{self, By, Closing, Outcome},
         lead_card::{self, Card},
+        tokens,
     },
 };
 
@@ -63,9 +73,45 @@ pub async fn page(
     if !may_see(&card, &rep) {
         return Err(Error::not_found("this lead").into());
     }
-    let view = card::view(&ctx, card, &rep, None, after.done.as_deref());
-    let frame = Frame::new(&ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk");
-    respond::page(&ctx, "desk/card", &frame, &view)
+    let token = offer_token(&ctx, &card, &rep);
+    let view = card::view(&ctx, card, &rep, token.as_deref(), after.done.as_deref());
+    respond::page(&ctx, "desk/card", &framed(&ctx, &view), &view)
+}
+
+fn framed(ctx: &Context, view: &CardView) -> Frame {
+    Frame::new(ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk")
+}
+
+/// What answers an offer that is open and `rep`'s.
+fn offer_token(ctx: &Context, card: &Card, rep: &Rep) -> Option<String> {
+    let open =
+        card.offers.iter().find(|offer| offer.is_live() && !offer.holds() && rep.is_at(&offer.rep_email))?;
+    let id = OfferId::parse(&open.id).ok()?;
+    Some(tokens::offer_token(&ctx.keys, id, ctx.clock.wall_ms()))
+}
+
+/// The card again, with what is wrong and what was typed.
+async fn refused(ctx: &Context, id: &str, rep: &Rep, typed: &Typed, error: &Error) -> Answer {
+    let card = lead_card::card(ctx, id).await?;
+    if !may_see(&card, rep) {
+        return Err(Error::not_found("this lead").into());
+    }
+    let token = offer_token(ctx, &card, rep);
+    let mut view = card::view(ctx, card, rep, token.as_deref(), None);
+    view.notice = Some(Badge::new("bad", format!("Nothing was recorded: {}.", error.public())));
+    view.actions.typed.clone_from(&typed.note);
+    if !typed.value.is_empty() || !typed.currency.is_empty() {
+        let said = Said {
+            value: typed.value.clone(),
+            currency: typed.currency.clone(),
+            close_date: typed.close_date.clone(),
+        };
+        view.actions.won_amount = Some(said.clone());
+        view.actions.amount = Some(said);
+    }
+    let mut page = respond::page(ctx, "desk/card", &framed(ctx, &view), &view)?;
+    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    Ok(page)
 }
 
 /// What was typed; each form sends some of it.
@@ -122,6 +168,21 @@ impl Typed {
     }
 }
 
+async fn act(ctx: &Context, id: &str, rep: &Rep, what: &str, typed: &Typed) -> Result<()> {
+    let (by, note) = (By::Rep(rep), typed.note.trim());
+    match what {
+        "contacted" => handoff::contacted(ctx, id, by, note).await,
+        "note" => handoff::note(ctx, id, by, note).await,
+        "more-time" => handoff::ask_for_time(ctx, id, by, note).await.map(drop),
+        "give" if typed.to.trim().is_empty() => Err(Error::invalid("choose whom to give it to")),
+        "give" => handoff::give(ctx, id, by, &typed.to).await,
+        "sql" | "deal" | "won" | "lost" | "close" => {
+            handoff::record(ctx, id, by, typed.outcome(what)?, note).await
+        }
+        _ => Err(Error::not_found("this page")),
+    }
+}
+
 /// `POST /desk/leads/{id}/{what}`
 pub async fn record(
     State(ctx): State<Arc<Context>>,
@@ -131,16 +192,9 @@ pub async fn record(
 ) -> Answer {
     let rep = signed_in(&ctx, &headers).await?;
     let id = lead_id(&id)?;
-    let (by, note) = (By::Rep(&rep), typed.note.trim());
-    match what.as_str() {
-        "contacted" => handoff::contacted(&ctx, &id, by, note).await?,
-        "note" => handoff::note(&ctx, &id, by, note).await?,
-        "more-time" => drop(handoff::ask_for_time(&ctx, &id, by, note).await?),
-        "give" => handoff::give(&ctx, &id, by, &typed.to).await?,
-        "sql" | "deal" | "won" | "lost" | "close" => {
-            handoff::record(&ctx, &id, by, typed.outcome(&what)?, note).await?;
-        }
-        _ => return Err(Error::not_found("this page").into()),
+    match act(&ctx, &id, &rep, &what, &typed).await {
+        Err(error) if error.kind() == Kind::Invalid => return refused(&ctx, &id, &rep, &typed, &error).await,
+        acted => acted?,
     }
     // Whoever closed or gave away a lead may not see it any more.
     let card = lead_card::card(&ctx, &id).await?;

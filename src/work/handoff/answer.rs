@@ -1,8 +1,8 @@
 //! How a rep answers an offer: they look, take it, let it pass, or ask for more time.
 
 use super::{
-    super::context::Context, By, Offering, add_step, advance, asset_title, heat_of, lead_and_partner,
-    lead_in, prepare, stage_of, start_clock, working, zone_of,
+    super::context::Context, By, Offering, WITHDRAWN, add_step, advance, agrees, asset_title, heat_of,
+    lead_and_partner, lead_in, prepare, rest, stage_of, start_clock, working, zone_of,
 };
 use crate::{
     domain::{
@@ -88,19 +88,19 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
         },
     )
     .await?;
+    let agreed = agrees(ctx, &lead.id).await?;
     let how = Answer { answer: "rejected", reason: reason.as_str(), because: Some(&why) };
     let (mut tx, mut lead) = answer(ctx, &offer, how).await?;
     let what = format!("turned the lead down. {why}");
     advance(ctx, &mut tx, &mut lead, LeadStage::Rejected, &offer.rep_name, &what).await?;
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "reject", &lead.id, reason.as_str())
         .await?;
-    if next.is_to(&offer.rep_email) {
+    if !agreed {
+        rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
+    } else if next.is_to(&offer.rep_email) {
         // The channel manager is the last; asked once more they could only turn it down once more.
-        "everybody it was offered to turned it down".clone_into(&mut lead.because);
-        lead.recycled_ms = Some(ctx.now_ms());
         let what = "Nobody is left to offer it to. Back to nurture until the person asks again.";
-        advance(ctx, &mut tx, &mut lead, LeadStage::Recycled, "partnercast", what).await?;
-        super::super::sequences::hand_back(&mut tx, &lead.id, ctx.now_ms()).await?;
+        rest(ctx, &mut tx, &mut lead, "everybody it was offered to turned it down", what).await?;
     } else {
         next.store_again(ctx, &mut tx, &mut lead).await?;
     }
@@ -131,7 +131,7 @@ pub async fn ask_for_time(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) 
     let running = running.ok_or_else(|| Error::conflict("no clock runs on this lead"))?;
     if running.first_due_ms.is_some() {
         return Err(Error::conflict(
-            "this clock had more time before; a second time is your channel manager's to give",
+            "this clock had more time before; if it does not suffice, your channel manager can give the lead to somebody else",
         ));
     }
     if now_ms >= running.due_ms {

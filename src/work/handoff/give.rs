@@ -2,7 +2,7 @@
 
 use super::{
     super::{context::Context, sequences},
-    By, Offering, Release, add_step, advance, asset_title, heat_of, lead_and_partner, lead_in, offer,
+    By, Offering, Release, add_step, advance, agrees, asset_title, heat_of, lead_and_partner, lead_in, offer,
     release, reminder, stage_of, start_clock, zone_of,
 };
 use crate::{
@@ -35,9 +35,15 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
     if live.as_ref().is_some_and(|offer| offer.rep_email.eq_ignore_ascii_case(to.trim())) {
         return Err(Error::conflict("they have this lead already"));
     }
+    if !agrees(ctx, lead_id).await? {
+        return Err(Error::conflict(
+            "the person took back their consent to be contacted; nobody may call them",
+        ));
+    }
     let heat = live.as_ref().map_or(Heat::Standard, heat_of);
     let title = asset_title(ctx, &lead, &partner)?;
-    let because = if lead.because.is_empty() { by.name() } else { &lead.because };
+    let chosen = format!("{} chose to hand it over", by.name());
+    let because = if lead.because.is_empty() || stage.is_in_nurture() { &chosen } else { &lead.because };
     let offering = Offering {
         lead: &lead,
         partner: &partner,

@@ -17,6 +17,7 @@ use super::{
     cobrand::{CoBrand, no_content},
     context::Context,
     desk::Rep,
+    sequences,
 };
 use crate::{
     domain::{
@@ -138,6 +139,17 @@ async fn advance(
     leads::update(tx, lead, known_ms, from.as_str()).await?;
     leads::add_step(tx, &lead.id, lead.updated_ms, actor, to.as_str(), what).await
 }
+
+/// Sends a lead back to nurture, with why; it is offered to nobody until the person acts anew.
+async fn rest(ctx: &Context, tx: &mut Tx, lead: &mut Lead, because: &str, what: &str) -> Result<()> {
+    because.clone_into(&mut lead.because);
+    lead.recycled_ms = Some(ctx.now_ms());
+    advance(ctx, tx, lead, LeadStage::Recycled, "partnercast", what).await?;
+    sequences::hand_back(tx, &lead.id, ctx.now_ms()).await.map(drop)
+}
+
+/// What the ledger says of a lead whose person takes their consent back.
+const WITHDRAWN: &str = "The person took back their consent to be contacted. Nobody is asked to call.";
 
 /// Writes a step that leaves the lead where it is.
 async fn add_step(ctx: &Context, tx: &mut Tx, lead: &Lead, actor: &str, what: &str) -> Result<()> {

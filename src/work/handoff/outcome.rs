@@ -97,6 +97,11 @@ pub async fn record(ctx: &Context, lead_id: &str, by: By<'_>, outcome: Outcome, 
         crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&work.partner.zone).date_naive();
     match outcome {
         Outcome::Sql(closing) => {
+            if closing.on.is_none() {
+                return Err(Error::invalid(
+                    "write the day on which it may be closed; a deal without one cannot be planned with",
+                ));
+            }
             expected(closing.on, today)?;
             work.go_on(ctx, LeadStage::Sql, &said("confirmed the need", &note), Some(closing)).await
         }
@@ -150,18 +155,27 @@ struct Work<'a> {
 impl<'a> Work<'a> {
     async fn begin(ctx: &Context, lead_id: &str, by: By<'a>) -> Result<Self> {
         let (known, partner) = lead_and_partner(ctx, lead_id).await?;
-        if !by.may_work(&known, &partner) {
+        let live = offers::of_lead(&ctx.db, lead_id).await?.into_iter().find(Offer::holds);
+        // Read before the transaction, which would wait for a second connection.
+        let zone = match &live {
+            Some(offer) => zone_of(ctx, offer, &partner).await?,
+            None => partner.zone,
+        };
+        let mut tx = ctx.db.begin().await?;
+        let lead = lead_in(&mut tx, lead_id).await?;
+        // Whoever it was given to in between is its owner.
+        if !by.may_work(&known, &partner) || !by.may_work(&lead, &partner) {
             return Err(Error::denied(
                 "only the owner of a lead, or the channel manager, can record what came of it",
             ));
         }
-        let mut tx = ctx.db.begin().await?;
-        let lead = lead_in(&mut tx, lead_id).await?;
         let offer = offers::live_in(&mut tx, lead_id).await?.filter(Offer::holds);
         let stage = stage_of(&lead)?.label().to_lowercase();
         let offer = offer
             .ok_or_else(|| Error::conflict(format!("this lead is \"{stage}\" now, and nobody's to work")))?;
-        let zone = zone_of(ctx, &offer, &partner).await?;
+        if live.is_some_and(|known| known.id != offer.id) {
+            return Err(Error::conflict("somebody else has this lead now; look at it again"));
+        }
         Ok(Self { tx, lead, offer, partner, zone, by })
     }
 
@@ -175,8 +189,9 @@ impl<'a> Work<'a> {
     ) -> Result<()> {
         advance(ctx, &mut self.tx, &mut self.lead, to, self.by.name(), what).await?;
         self.say_amount(ctx, to, closing).await?;
-        // A deal that is registered without another day keeps the one that was named before.
-        if to != LeadStage::DealRegistered || closing.is_some() {
+        // A deal that is registered without another day keeps the one that was named before, with its clock.
+        let is_dated = closing.is_some_and(|it| it.on.is_some());
+        if to != LeadStage::DealRegistered || is_dated {
             lead_clocks::stop(&mut self.tx, &self.lead.id, ctx.now_ms(), "").await?;
         }
         match (to, closing.and_then(|it| it.on)) {
@@ -233,9 +248,10 @@ impl<'a> Work<'a> {
         let why = Release { reason: StopReason::Done, sentence: reason.label() };
         release(ctx, &mut self.tx, &mut self.lead, &self.offer, &why).await?;
         let what = said(reason.label(), note);
+        // Whatever they did until now was weighed, and counts no more.
+        self.lead.recycled_ms = Some(ctx.now_ms());
         advance(ctx, &mut self.tx, &mut self.lead, LeadStage::Disqualified, self.by.name(), &what).await?;
         if reason.is_for_now() {
-            self.lead.recycled_ms = Some(ctx.now_ms());
             self.lead.reopen_ms = reopen_ms;
             self.lead.because = format!("back to nurture: {}", reason.label().to_lowercase());
             let until = again_on.map_or(String::new(), |on| format!(" To be taken up again on {on}."));

@@ -36,7 +36,9 @@ pub(super) fn to_rep(ctx: &Context, due: &Due<'_>) -> Result<Ready> {
         SlaKind::FirstContact => Keys { subject: "remind_contact_subject", text: "remind_contact_text" },
         SlaKind::NextStep => Keys { subject: "remind_step_subject", text: "remind_step_text" },
     };
-    let source = format!("remind:{}:{}:{}", due.offer.id, due.clock.started_ms, due.turn.percent);
+    // With the time it ends: a clock that was given more is reminded of anew.
+    let source =
+        format!("remind:{}:{}:{}:{}", due.offer.id, due.clock.started_ms, due.clock.due_ms, due.turn.percent);
     let zone = due.clock.zone.parse().unwrap_or(due.partner.zone);
     let until = Some((due.clock.due_ms, zone));
     about(ctx, &due.lead, &due.partner, &due.offer, source, &keys, until)

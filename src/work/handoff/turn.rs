@@ -15,10 +15,10 @@ use super::{
         pulse::{self, Said},
         scoring,
     },
-    Offering, Release, add_step, advance,
+    Offering, Release, WITHDRAWN, add_step, advance, agrees,
     answer::kind_of,
-    asset_title, heat_of, lead_and_partner, lead_in, prepare, qualify, release, reminder, reopen, stage_of,
-    working,
+    asset_title, heat_of, lead_and_partner, lead_in, prepare, qualify, release, reminder, reopen, rest,
+    stage_of, working,
 };
 use crate::{
     domain::{
@@ -137,7 +137,10 @@ impl Due<'_> {
 /// A clock of a lead that is with nobody: nothing should leave one behind, and it must not come up for ever.
 async fn stop_idle(ctx: &Context, row: &SlaClock) -> Result<()> {
     let mut tx = ctx.db.begin().await?;
-    lead_clocks::stop(&mut tx, &row.lead_id, ctx.now_ms(), StopReason::Withdrawn.as_str()).await?;
+    // This one, and none that was started meanwhile.
+    if lead_clocks::told(&mut tx, row, row.told_percent, UtcMs::MAX).await? {
+        lead_clocks::stop(&mut tx, &row.lead_id, ctx.now_ms(), StopReason::Withdrawn.as_str()).await?;
+    }
     tx.commit().await
 }
 
@@ -208,8 +211,9 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         },
     )
     .await?;
+    let agreed = agrees(ctx, &due.lead.id).await?;
     let gone = reminder::moved_on(ctx, &due)?;
-    let told = reminder::taken_back(ctx, &due, &next)?;
+    let told = if agreed { reminder::taken_back(ctx, &due, &next)? } else { None };
     let mut tx = ctx.db.begin().await?;
     if !lead_clocks::told(&mut tx, due.clock, i64::from(due.turn.percent), due.next_ms).await? {
         return Ok(());
@@ -233,7 +237,11 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
     .await?;
     advance(ctx, &mut tx, &mut lead, LeadStage::Expired, "partnercast", &sentence).await?;
     lead.score = scored.score;
-    next.store_again(ctx, &mut tx, &mut lead).await?;
+    if agreed {
+        next.store_again(ctx, &mut tx, &mut lead).await?;
+    } else {
+        rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
+    }
     for mail in std::iter::once(gone).chain(told) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }

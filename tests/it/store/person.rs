@@ -4,8 +4,8 @@ use partnercast::store::{
     erased::{erased, remember, salt},
     leads::{self, NewConsent},
     person::{
-        blank_contact, blank_events, blank_lead, blank_mail, consents, forget_keys, is_erased, known, longer,
-        rows as found, scrub, tables,
+        Where, blank_contact, blank_events, blank_lead, blank_mail, consents, forget_keys, is_erased, known,
+        longer, rows as found, scrub, tables,
     },
     suppressions::{add, of},
 };
@@ -36,7 +36,7 @@ both_dbs! {
         assert!(theirs.iter().all(|(row, surely)| row.starts_with('{') && !surely));
         for spelling in bea.spellings() {
             let others = longer(&db, &spelling).await.unwrap();
-            in_tx!(db, tx => scrub(tx, lead, &spelling, &others));
+            in_tx!(db, tx => scrub(tx, lead, &spelling, &others, Where::Anywhere));
         }
         let left: Vec<(String,)> = rows(&db, "SELECT email_key FROM lead ORDER BY id", vec![]).await;
         assert_eq!(left[2].0, "rebea@customer.example", "others stay whole");

@@ -59,7 +59,7 @@ both_dbs! {
         forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
         let (id, rep) = worked(&rig).await;
         let by = By::Rep(&rep);
-        handoff::record(&rig.ctx, &id, by, Outcome::Sql(euros("12000")), "").await.unwrap();
+        handoff::record(&rig.ctx, &id, by, Outcome::Sql(Closing { on: "2027-03-31".parse().ok(), ..euros("12000") }), "").await.unwrap();
         let open = Asked { open: true, ..Asked::default() };
         let rows = attribution::report(&rig.ctx, &open, Group::Partner).await.unwrap();
         let told: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.share.as_str())).collect();

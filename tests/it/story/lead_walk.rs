@@ -14,7 +14,7 @@ use partnercast::{
     work::{
         Context, desk,
         forms::{self, FormKind, Submission},
-        handoff::{self, By, Outcome},
+        handoff::{self, By, Closing, Outcome},
     },
 };
 
@@ -61,9 +61,10 @@ async fn act(ctx: &Context, id: &str, form: &Submission, pick: &impl Fn(usize) -
     let rep = desk::rep(ctx, &offer.rep_email).await.unwrap().unwrap();
     let by = if pick(4) == 0 { By::Console("operator") } else { By::Rep(&rep) };
     let reason = DisqualifyReason::ALL[pick(DisqualifyReason::ALL.len())];
-    let outcome = match pick(6) {
-        0 => Outcome::Sql(euros("100")),
+    let outcome = match pick(7) {
+        0 => Outcome::Sql(Closing { on: Some(day("2027-12-30")), ..euros("100") }),
         1 => Outcome::DealRegistered(None),
+        6 => Outcome::DealRegistered(Some(euros("80"))),
         2 => Outcome::Won(euros("90.90")),
         3 => Outcome::Lost(reason),
         4 => Outcome::Disqualified { reason, again_on: None },
@@ -101,7 +102,7 @@ async fn holds(rig: &Rig, id: &str) -> LeadStage {
             assert_eq!(running[0].kind, "accept", "{}", told());
         }
         _ if stage.is_owned() => {
-            assert!(live[0].holds(), "{}", told());
+            assert!(live[0].holds() && running.len() == 1, "{}", told());
             assert_eq!(lead.owner_email.as_deref(), Some(live[0].rep_email.as_str()), "{}", told());
         }
         LeadStage::Won | LeadStage::Lost => {

@@ -138,6 +138,39 @@ both_dbs! {
         rig.assert_nothing_left().await;
     }
 
+    /// Who asked for more time is reminded anew, of the longer time.
+    async fn more_time_is_reminded_of_anew(db: Db) {
+        let rig = Rig::new(db).await;
+        let id = asks(&rig, at("2027-01-15T10:00:00-06:00")).await;
+        pass(&rig, at("2027-01-15T10:30:00-06:00")).await;
+        assert_eq!(subjects(&rig, LUIS).await.len(), 2, "the offer and a reminder");
+        let luis = desk::rep(&rig.ctx, LUIS).await.unwrap().unwrap();
+        handoff::ask_for_time(&rig.ctx, &id, By::Rep(&luis), "").await.unwrap();
+        pass(&rig, at("2027-01-15T11:00:00-06:00")).await;
+        assert_eq!(subjects(&rig, LUIS).await.len(), 3, "half of two hours");
+        pass(&rig, at("2027-01-15T11:36:00-06:00")).await;
+        assert_eq!(subjects(&rig, LUIS).await.len(), 4);
+        rig.assert_nothing_left().await;
+    }
+
+    /// Whoever takes back their consent while their lead is offered is offered to nobody after that.
+    async fn a_lead_without_consent_goes_to_nobody(db: Db) {
+        let rig = Rig::new(db).await;
+        let id = asks(&rig, at("2027-01-15T10:00:00-06:00")).await;
+        rig.clock.advance(10 * MINUTE_MS);
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        leads::withdraw_consents(&mut tx, &id, rig.clock_ms()).await.unwrap();
+        tx.commit().await.unwrap();
+        let manager = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
+        let given = handoff::give(&rig.ctx, &id, By::Rep(&manager), "dana.whitlock@northlight.example").await;
+        assert!(given.unwrap_err().public().contains("took back their consent"));
+        pass(&rig, at("2027-01-15T11:00:00-06:00")).await;
+        assert_eq!(lead(&rig).await.stage, "recycled");
+        assert!(live(&rig, &id).await.is_none() && clock(&rig, &id).await.is_none());
+        assert_eq!(offers::of_lead(&rig.ctx.db, &id).await.unwrap().len(), 1);
+        rig.assert_nothing_left().await;
+    }
+
     /// Two processes look at the same clocks: each reminder is one mail, and the lead is taken back once.
     async fn two_nodes_remind_once(db: Db) {
         let rig = Rig::new(db).await;
@@ -237,6 +270,8 @@ both_dbs! {
         let past = Closing { on: Some(day("2027-01-17")), ..euros("12000") };
         let past = handoff::record(&rig.ctx, &id, by, Outcome::Sql(past), "").await.unwrap_err();
         assert!(past.public().contains("2027-01-17 has passed"), "{}", past.public());
+        let undated = handoff::record(&rig.ctx, &id, by, Outcome::Sql(euros("12000")), "").await.unwrap_err();
+        assert!(undated.kind() == Kind::Invalid && undated.public().contains("write the day"), "{undated}");
         let sql = Closing { on: Some(day("2027-02-26")), ..euros("12000") };
         handoff::record(&rig.ctx, &id, by, Outcome::Sql(sql), "three sites").await.unwrap();
         assert_eq!(clock(&rig, &id).await.unwrap().due_ms, at("2027-02-26T17:00:00-06:00"));

@@ -85,6 +85,7 @@ both_dbs! {
         assert_eq!((done.recalled, done.left.as_slice()), (1, [].as_slice()), "{done:?}");
         assert_eq!(standing(&rig.ctx.db).await, Vec::<String>::new());
         assert_eq!(counts(&rig).await, before, "what was counted still is");
+        assert!(leads::recent(&rig.ctx.db, None).await.unwrap().is_empty(), "nobody is nurtured");
         let lead = leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap();
         assert_eq!(lead.stage, "recycled");
         let offer = partnercast::store::offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
@@ -114,6 +115,26 @@ both_dbs! {
         assert!(person::without_erased(&rig.ctx.db, &mut tx, vec![again]).await.unwrap().is_empty());
         drop(tx);
         assert_eq!(person::find(&rig.ctx.db, MARKERS[0]).await.unwrap_err().kind(), Kind::NotFound);
+    }
+
+    /// A name that is a word of ours, and a telephone of a whole office: one person goes, nobody else and nothing else changes.
+    async fn erasing_one_leaves_all_others(db: Db) {
+        let rig = Rig::new(db).await;
+        let other = Submission { phone: MARKERS[2].into(), ..ada(FormKind::TalkToUs, forms::TALK_TO_US) };
+        forms::submit(&rig.ctx, other, &visitor()).await.unwrap();
+        let before = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
+        assert_eq!(before.stage, "offered");
+        rig.clock.advance(HOUR_MS);
+        let named = Submission { name: "Offered".into(), ..marked(FormKind::Whitepaper, PAPER) };
+        forms::submit(&rig.ctx, named, &visitor()).await.unwrap();
+        let gone = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
+        person::erase(&rig.ctx, MARKERS[0], "tests").await.unwrap();
+        let left = leads::recent(&rig.ctx.db, None).await.unwrap();
+        assert_eq!((left.len(), &left[0].stage, &left[0].phone), (1, &before.stage, &before.phone));
+        let offer = partnercast::store::offers::of_lead(&rig.ctx.db, &before.id).await.unwrap().remove(0);
+        handoff::accept(&rig.ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap();
+        let steps = leads::steps(&rig.ctx.db, &gone.id).await.unwrap();
+        assert!(steps.iter().all(|step| step.actor != "Offered"), "{steps:?}");
     }
 
     /// After thirteen months agents and networks are gone and machines' acts with them; the ladder counts as before.

@@ -7,6 +7,7 @@ mod consent;
 pub mod engagement;
 pub mod frequency;
 pub mod guide;
+pub mod guide_leads;
 pub(super) mod ics;
 pub mod messages;
 mod quiet;

@@ -58,7 +58,7 @@ pub struct Scoring {
     pub version: u32,
     /// After so many days points are worth half; 1 to 3,650.
     pub half_life_days: u32,
-    /// Engagement from which a lead qualifies, in points.
+    /// Engagement from which a lead qualifies, in points; 1 to 10,000.
     pub mql_score: i32,
     /// And the least grade of fit.
     pub mql_fit: FitGrade,
@@ -89,7 +89,7 @@ impl Scoring {
     pub(in super::super) fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Option<Self> {
         let version = keys.need("version", f).and_then(|v| v.count(1, f));
         let half_life_days = keys.need("half_life_days", f).and_then(|v| whole(v, 1, HALF_LIFE_DAYS_MAX, f));
-        let mql_score = keys.need("mql_score", f).and_then(|v| points(v, f));
+        let mql_score = keys.need("mql_score", f).and_then(|v| threshold(v, f));
         let mql_fit = keys.need("mql_fit", f).and_then(|v| v.choice(FitGrade::WORDS, f));
         let instant = keys.get("instant").map(|v| v.choices(ScoreEvent::WORDS, f)).unwrap_or_default();
         let given = keys.need("points", f).map(|v| by_event(v, f, points)).unwrap_or_default();
@@ -113,6 +113,11 @@ impl Scoring {
 fn points(found: Found, f: &mut Findings<'_>) -> Option<i32> {
     let most = i64::from(POINTS_MAX);
     found.int(-most..=most, f).and_then(|number| i32::try_from(number).ok())
+}
+
+/// What a score must reach: something, or everybody would qualify who was ever seen.
+fn threshold(found: Found, f: &mut Findings<'_>) -> Option<i32> {
+    found.int(1..=i64::from(POINTS_MAX), f).and_then(|number| i32::try_from(number).ok())
 }
 
 /// A limit to points.
