@@ -35,6 +35,7 @@ async fn worked(rig: &Rig) -> (String, desk::Rep) {
     rig.clock.advance(HOUR_MS);
     let rep = desk::rep(&rig.ctx, &offer.rep_email).await.unwrap().unwrap();
     handoff::contacted(&rig.ctx, &lead.id, By::Rep(&rep), "").await.unwrap();
+    rig.clock.advance(HOUR_MS);
     (lead.id, rep)
 }
 
