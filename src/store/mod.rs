@@ -44,6 +44,7 @@ pub mod renditions;
 pub mod reports;
 pub mod retention;
 pub mod revisions;
+pub mod scrub;
 pub mod sequences;
 pub mod sessions;
 pub mod set_back;

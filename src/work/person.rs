@@ -18,7 +18,8 @@ use crate::{
         Db, Tx, audit, erased, lead_clocks, leads,
         offers::{self, Offer},
         partners,
-        person::{self, Known, Table, Where},
+        person::{self, Known, Table},
+        scrub::{self, Where},
         sequences::{self, End},
         suppressions::{self, ALL, Suppression},
     },
@@ -177,7 +178,7 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
         for (spelling, longer) in &spellings {
             let is_address = *spelling == known.base_key || known.addresses.contains(spelling);
             let place = if is_address { Where::Anywhere } else { Where::Theirs(&known) };
-            person::scrub(&mut tx, table, spelling, longer, place).await?;
+            scrub::scrub(&mut tx, table, spelling, longer, place).await?;
         }
     }
     erased::remember(&mut tx, &hash(&salt, &known.base_key), &salt, now_ms).await?;

@@ -4,9 +4,10 @@ use partnercast::store::{
     erased::{erased, remember, salt},
     leads::{self, NewConsent},
     person::{
-        Where, blank_contact, blank_events, blank_lead, blank_mail, consents, forget_keys, is_erased, known,
-        longer, rows as found, scrub, tables,
+        blank_contact, blank_events, blank_lead, blank_mail, consents, forget_keys, is_erased, known, longer,
+        rows as found, tables,
     },
+    scrub::{Where, scrub},
     suppressions::{add, of},
 };
 
