@@ -266,8 +266,6 @@ async function main() {
     await picture(page, "12-contacted");
     await press(page, "#sql-value", "12500.50");
     await press(page, "#sql-currency", "usd");
-    await press(page, "form[action*='/sql'] button");
-    await page.waitForSelector("#sql-day:invalid");
     await press(page, "#sql-day", "03312027");
     await press(page, "form[action*='/sql'] button");
     await page.waitForSelector("form[action*='/won']");

@@ -44,7 +44,7 @@ CONSOLE = [
     (r"/console/ladder\?.+", "ladder"),
     (r"/console/ladder/[^.]+", "ladder_rows"),
     (r"/console/attribution", "attribution"),
-    (r"/console/attribution/deals.*", "attribution_deals"),
+    (r"/console/attribution/deals(\?.*)?", "attribution_deals"),
     (r"/console/leads", "leads"),
     (r"/console/leads/[^/]+", "lead"),
     (r"/console/partners", "partners"),
@@ -201,8 +201,9 @@ class Walk:
         self.keep("desk/leads", demo.ask("/desk"))
         contacted = self.keep("desk/card", demo.send(form(accepted, "/contacted")))
         sold = {"value": "12500.50", "currency": "USD"}
-        confirmed = self.keep("desk/card", demo.send(form(contacted, "/sql"), **sold))
-        self.keep("problem", demo.send(form(confirmed, "/won"), **sold | {"value": "-1"}), 422)
+        undated = self.keep("desk/card", demo.send(form(contacted, "/sql"), **sold), 422)
+        confirmed = self.keep("desk/card", demo.send(form(undated, "/sql"), **sold, close_date="2027-03-31"))
+        self.keep("desk/card", demo.send(form(confirmed, "/won"), **sold | {"value": "-1"}), 422)
         self.keep("desk/card", demo.send(form(confirmed, "/won"), **sold))
         self.desk_of_manager(demo)
 
