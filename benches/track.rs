@@ -261,6 +261,7 @@ impl Bench<'_> {
                         partner: "northgate",
                         asset: "blog/first-24-hours",
                         revision: None,
+                        stayed_ms: None,
                         via: None,
                         lead: None,
                     };

@@ -47,6 +47,9 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         let person = lookup::contact(&db, &arguments.issue).await?;
         let told = journeys::person(&db, now_ms, &arguments.issue, person).await?;
         db.close().await;
+        if told.is_nobody() {
+            return Err(nobody(&told.asked));
+        }
         return tell(arguments.json, &told, person_lines);
     };
     let issue = lookup::issue(&db, &arguments.issue).await?;
@@ -65,6 +68,15 @@ fn tell<T: serde::Serialize>(as_json: bool, told: &T, lines: impl Fn(&T) -> Vec<
         lines(told).iter().for_each(|line| say(line));
     }
     Ok(())
+}
+
+/// For a word that is neither a contact nor a lead.
+fn nobody(asked: &str) -> Error {
+    Error::not_found_but(
+        format!("anybody called `{asked}`"),
+        "write an address of a contact or a lead, a contact's id (con_…) or a part of their name; of an issue, \
+         `partnercast explain ISSUE PERSON` tells",
+    )
 }
 
 fn person_lines(told: &PersonExplanation) -> Vec<String> {
@@ -178,7 +190,7 @@ fn lines(told: &Explanation) -> Vec<String> {
             message.message,
             if message.times == 1 { "once".to_owned() } else { format!("{} times", message.times) },
             at(message.last_ms),
-            message.last_forms,
+            message.forms_in_order(),
             message.last_subject
         )
     }));

@@ -1,21 +1,59 @@
 //! `partnercast import`
 
-use std::path::PathBuf;
+use std::{
+    fs::File,
+    io::Read as _,
+    path::{Path, PathBuf},
+};
 
-use super::{ConfigArgument, load, say, start_log, writing};
+use super::{
+    ConfigArgument, load, looking, say, start_log,
+    steer::{ACTOR, levers},
+    writing,
+};
 use crate::{
-    domain::kernel::{Clock, Result, clock::SystemClock, random::OsRandom},
-    work::import,
+    domain::{
+        kernel::{Clock, Error, Kind, Result, clock::SystemClock, random::OsRandom},
+        lead::attendance::LIST_BYTES_MAX,
+    },
+    work::{Context, attendance, import, sync},
 };
 
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
+    #[command(subcommand)]
+    what: Option<What>,
     /// Folder with partners.csv, contacts.csv and brands/<partner>/brand.toml, logo.png or logo.svg, and logo-dark.png or logo-dark.svg.
-    roster: PathBuf,
+    #[arg(required = true)]
+    roster: Option<PathBuf>,
     /// Check everything and say what would change; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// Other things to import than a roster.
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// Import who was at a webinar from the list of the webinar tool. A folder of that name is `./attendance`.
+    Attendance(Attendance),
+}
+
+/// Arguments of `import attendance`.
+#[derive(Debug, clap::Args)]
+struct Attendance {
+    #[command(flatten)]
+    config: ConfigArgument,
+    /// CSV with a column `email`, and if there are `attended` (yes or no) and `minutes`; other columns are left alone.
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The webinar, such as `webinars/prove-your-restores`.
+    #[arg(long, value_name = "REFERENCE")]
+    webinar: String,
+    /// Check everything and say who is meant; write nothing. It works beside a running `serve` on both databases.
     #[arg(long)]
     dry_run: bool,
 }
@@ -25,9 +63,13 @@ pub struct Arguments {
 /// # Errors
 /// Faults in the roster, or a database that cannot be opened.
 pub async fn main(arguments: Arguments) -> Result<()> {
-    let config = load(&arguments.config)?;
+    let Arguments { config, what, roster, dry_run } = arguments;
+    if let Some(What::Attendance(attendance)) = what {
+        return attended(attendance).await;
+    }
+    let config = load(&config)?;
     start_log(&config.log)?;
-    let roster = import::read(&arguments.roster).await?;
+    let roster = import::read(&roster.unwrap_or_default()).await?;
     let db =
         writing::open(&config, "Stop it, import, and start it again; on PostgreSQL both work side by side")
             .await?;
@@ -40,7 +82,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         change.contacts_known,
         change.contacts_gone
     ));
-    if arguments.dry_run {
+    if dry_run {
         say("dry run: nothing was written");
     } else {
         import::import(&db, SystemClock.now_ms(), &OsRandom, roster).await?;
@@ -48,4 +90,58 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     }
     db.close().await;
     Ok(())
+}
+
+/// Checks the list as a whole and notes who was there, or says every fault and notes nobody.
+async fn attended(arguments: Attendance) -> Result<()> {
+    let bytes = read_list(&arguments.file)?;
+    let ctx = if arguments.dry_run {
+        looking::context(&arguments.config, None).await?
+    } else {
+        let config = load(&arguments.config)?;
+        start_log(&config.log)?;
+        let ctx = levers(&config, "/console/leads").await?;
+        sync::load(&ctx).await?;
+        ctx
+    };
+    let done = note(&ctx, &arguments, &bytes).await;
+    ctx.db.close().await;
+    done?.iter().for_each(|line| say(line));
+    Ok(())
+}
+
+async fn note(ctx: &Context, arguments: &Attendance, bytes: &[u8]) -> Result<Vec<String>> {
+    let matched =
+        attendance::matched(ctx, &arguments.webinar, bytes).await.map_err(|error| match error.kind() {
+            Kind::Invalid => Error::invalid(format!("{}: {}", arguments.file.display(), error.public())),
+            _ => error,
+        })?;
+    let mut lines = vec![format!(
+        "{}: {} leads and {} people of partners were there, {} of them noted already; {} more are listed who were not",
+        arguments.webinar, matched.leads, matched.contacts, matched.known, matched.absent
+    )];
+    if matched.strangers > 0 {
+        let more = if matched.strangers > matched.named.len() { ", …" } else { "" };
+        lines.push(format!(
+            "left out, as neither a lead nor anybody at a partner has the address: {} ({}{more})",
+            matched.strangers,
+            matched.named.join(", ")
+        ));
+    }
+    if arguments.dry_run {
+        lines.push("dry run: nothing was written".to_owned());
+    } else {
+        lines.push(format!("noted: {}", attendance::import(ctx, ACTOR, matched).await?));
+    }
+    Ok(lines)
+}
+
+/// The list, of which no more is read than a list may have.
+fn read_list(file: &Path) -> Result<Vec<u8>> {
+    let failed =
+        |error: std::io::Error| Error::invalid(format!("{} cannot be read: {error}", file.display()));
+    let mut bytes = Vec::new();
+    let opened = File::open(file).map_err(failed)?;
+    opened.take(LIST_BYTES_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }

@@ -106,7 +106,7 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
         lines.extend(issue.left_out.iter().map(left_out));
         return lines;
     }
-    lines.push(format!("  readers   {} in {} variants", issue.readers, issue.variants.len()));
+    lines.push(format!("  readers   {}", readers(issue)));
     lines.extend(shared(issue));
     lines.extend(issue.since.as_ref().map(since));
     lines.extend(issue.left_out.iter().map(left_out));
@@ -118,6 +118,25 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
         lines.extend(issue.variants.iter().map(variant));
     }
     lines
+}
+
+/// `18 in 4 variants`; of what comes in others' mails, for how many and whose.
+fn readers(issue: &Planned) -> String {
+    let variants = |count: usize| format!("{count} {}", if count == 1 { "variant" } else { "variants" });
+    let hosts: Vec<String> = issue
+        .rides_in
+        .iter()
+        .map(|host| format!("{} in the mail of {} of {}", host.people, host.newsletter, host.date))
+        .collect();
+    if hosts.is_empty() {
+        return format!("{} in {}", issue.readers, variants(issue.variants.len()));
+    }
+    let riding: usize = issue.rides_in.iter().map(|host| host.people).sum();
+    let own = match issue.readers.saturating_sub(riding) {
+        0 => "none in a mail of its own".to_owned(),
+        own => format!("{own} in a mail of its own, in {}", variants(issue.variants.len())),
+    };
+    format!("{}: {}, {own}", issue.readers, hosts.join(", "))
 }
 
 /// The zones that share an instant in one line, with what was done to it.
@@ -180,4 +199,29 @@ fn variant(variant: &PlannedVariant) -> String {
         if variant.readers == 1 { "1 reader".to_owned() } else { format!("{} readers", variant.readers) },
         variant.subject
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn readers_are_told_whose_mails_they_get_it_in() {
+        let mut issue = Planned { readers: 18, ..Planned::default() };
+        let says =
+            |issue: &Planned| lines(issue, Tz::UTC, false).into_iter().find(|line| line.contains("readers"));
+        issue.file = Some("newsletters/beta/2027-01-12.md".to_owned());
+        issue.variants = vec![PlannedVariant::default(); 4];
+        assert_eq!(says(&issue).unwrap(), "  readers   18 in 4 variants");
+        issue.rides_in =
+            vec![Shared { newsletter: "alpha".to_owned(), date: "2027-01-12".to_owned(), people: 17 }];
+        issue.variants.truncate(1);
+        let some =
+            "  readers   18: 17 in the mail of alpha of 2027-01-12, 1 in a mail of its own, in 1 variant";
+        assert_eq!(says(&issue).unwrap(), some);
+        issue.rides_in[0].people = 18;
+        issue.variants.clear();
+        let all = "  readers   18: 18 in the mail of alpha of 2027-01-12, none in a mail of its own";
+        assert_eq!(says(&issue).unwrap(), all);
+    }
 }

@@ -144,8 +144,13 @@ fn overview_lines(one: &Overview) -> Vec<String> {
         if exits.is_empty() { "nobody left".to_owned() } else { format!("left: {}", exits.join(", ")) };
     let mut lines =
         vec![format!("{}: {} inside, {} finished, {left}  ({whom})", one.slug, one.inside, one.finished)];
-    lines.extend(one.rests().map(|why| {
-        format!("  {why}; `partnercast sequences {} --resume` has it go on, and nothing was lost", one.slug)
+    lines.extend(one.paused.iter().zip(one.rests()).map(|(pause, why)| {
+        let then = if pause.is_by_hand() {
+            "has everybody go on with the step that they wait for; nothing was refused, and nothing was lost"
+        } else {
+            "has it go on once that is mended: what was refused is tried again, and nothing was lost"
+        };
+        format!("  {why}; `partnercast sequences {} --resume` {then}", one.slug)
     }));
     lines.extend(one.steps.iter().map(|step| {
         let when = if step.is_gone { "gone" } else { &step.when };

@@ -192,6 +192,8 @@ pub async fn waiting_in(db: &Db, host_id: &str) -> Result<Vec<Waiting>> {
 /// Mails in which an issue rides, by the issue whose they are, and where they stand.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Ridden {
+    /// The issue whose mails they are.
+    pub host_id: String,
     /// The newsletter's slug of the issue whose mails they are.
     pub newsletter: String,
     /// Its date.
@@ -208,10 +210,11 @@ pub struct Ridden {
 /// Those of [`Db::all`].
 pub async fn ridden(db: &Db, guest_id: &str) -> Result<Vec<Ridden>> {
     db.all(
-        "SELECT h.newsletter, h.nominal_date, d.state, COUNT(*) AS mails
+        "SELECT h.id AS host_id, h.newsletter, h.nominal_date, d.state, COUNT(*) AS mails
          FROM audience_decision a JOIN issue h ON h.id = a.host_issue_id JOIN delivery d ON d.id = a.delivery_id
          WHERE a.issue_id = $1 AND a.included
-         GROUP BY h.nominal_date, h.newsletter, d.state ORDER BY h.nominal_date, h.newsletter, d.state LIMIT 200",
+         GROUP BY h.id, h.nominal_date, h.newsletter, d.state
+         ORDER BY h.nominal_date, h.newsletter, d.state LIMIT 200",
         args![guest_id],
     )
     .await

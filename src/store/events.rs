@@ -29,6 +29,9 @@ pub struct Event {
     pub asset: Option<String>,
     /// The revision that the file was made of, by hash; of downloads alone.
     pub revision: Option<String>,
+    /// How long the page was in view, in milliseconds; of stays alone.
+    #[serde(default)]
+    pub stayed_ms: Option<i64>,
     /// Which link of the mail.
     pub link_no: Option<i64>,
     /// HTTP method.
@@ -82,6 +85,8 @@ macro_rules! select {
             $before,
             "revision, ",
             $before,
+            "stayed_ms, ",
+            $before,
             "link_no, ",
             $before,
             "method, ",
@@ -105,11 +110,16 @@ macro_rules! select {
 }
 pub(super) use select;
 
-/// Stores a batch.
+/// Stores a batch. What is there already stays as it is, but for a stay that went on: it is the longest that was told.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
+pub async fn insert(tx: &mut Tx, mut events: Vec<Event>) -> Result<()> {
+    // PostgreSQL changes no row twice in one statement.
+    if events.iter().any(|event| event.stayed_ms.is_some()) {
+        events.sort_by(|a, b| (&a.id, b.stayed_ms).cmp(&(&b.id, a.stayed_ms)));
+        events.dedup_by(|later, kept| later.id == kept.id);
+    }
     let rows = events.into_iter().map(|event| {
         args![
             event.id,
@@ -121,6 +131,7 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
             event.partner_slug,
             event.asset,
             event.revision,
+            event.stayed_ms,
             event.link_no,
             event.method,
             event.agent,
@@ -134,15 +145,16 @@ pub async fn insert(tx: &mut Tx, events: Vec<Event>) -> Result<()> {
     });
     // What led there is stored with each, so that whoever counts need not look millions of deliveries up.
     tx.bulk(
-        "WITH seen (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, link_no, method,
-             agent, network, prefetch, honeypot, human, reason, verdict) AS (",
+        "WITH seen (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, stayed_ms, link_no,
+             method, agent, network, prefetch, honeypot, human, reason, verdict) AS (",
         rows.collect(),
         ") INSERT INTO engagement_event (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset,
-             revision, link_no, method, agent, network, prefetch, honeypot, human, reason, verdict, scope)
+             revision, stayed_ms, link_no, method, agent, network, prefetch, honeypot, human, reason, verdict, scope)
          SELECT s.id, s.kind, s.at_ms, s.delivery_id, s.contact_id, s.lead_id, s.partner_slug, s.asset, s.revision,
-             s.link_no, s.method, s.agent, s.network, s.prefetch, s.honeypot, s.human, s.reason, s.verdict, COALESCE(d.scope, '')
+             s.stayed_ms, s.link_no, s.method, s.agent, s.network, s.prefetch, s.honeypot, s.human, s.reason, s.verdict, COALESCE(d.scope, '')
          FROM seen s LEFT JOIN delivery d ON d.id = s.delivery_id AND d.lane > 0
-         WHERE TRUE ON CONFLICT (id) DO NOTHING",
+         WHERE TRUE ON CONFLICT (id) DO UPDATE SET stayed_ms = excluded.stayed_ms
+             WHERE excluded.stayed_ms > engagement_event.stayed_ms",
     )
     .await
     .map(|_| ())
@@ -161,6 +173,18 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
         .await?;
     newest.reverse();
     Ok(newest)
+}
+
+/// A page view, by its key; none for another event, or one that is not stored (yet).
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn page_view(db: &Db, id: &str) -> Result<Option<Event>> {
+    db.opt(
+        select!("", "FROM engagement_event WHERE id = $1 AND kind = 'page_view' AND NOT reduced"),
+        args![id],
+    )
+    .await
 }
 
 /// What came of a delivery, oldest first; of very much the newest 1,000.
@@ -326,9 +350,18 @@ pub async fn spoil(tx: &mut Tx, spans: Vec<Spoiled>) -> Result<u64> {
         rows.collect(),
         ") UPDATE engagement_event SET human = FALSE, reason = rreason, verdict = rverdict
          FROM r WHERE delivery_id = rdelivery AND at_ms >= rsince_ms AND at_ms <= runtil_ms AND human
-           AND kind IN ('click', 'page_view', 'download')",
+           AND kind IN ('click', 'page_view', 'page_read', 'download', 'webinar_replay')",
     )
     .await
+}
+
+/// Whether the event `id` is stored.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn is_stored(db: &Db, id: &str) -> Result<bool> {
+    let row: Option<(String,)> = db.opt("SELECT id FROM engagement_event WHERE id = $1", args![id]).await?;
+    Ok(row.is_some())
 }
 
 /// Which of `ids` are stored.

@@ -303,6 +303,15 @@ pub async fn withdraw_consents(tx: &mut Tx, lead_id: &str, now_ms: UtcMs) -> Res
     .await
 }
 
+/// The leads with the address `email_key`, at whichever partner: key and partner, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn at_address(db: &Db, email_key: &str) -> Result<Vec<(String, String)>> {
+    db.all("SELECT id, partner_slug FROM lead WHERE email_key = $1 ORDER BY id LIMIT 100", args![email_key])
+        .await
+}
+
 /// A consent as stored: when, to what, yes or no.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Consent {

@@ -55,6 +55,8 @@ pub struct Act {
     pub at_ms: UtcMs,
     /// Whether a person did it.
     pub human: bool,
+    /// How long a page was in view, in milliseconds; of stays alone.
+    pub stayed_ms: Option<i64>,
     /// Which asset.
     pub asset: Option<String>,
 }
@@ -65,7 +67,7 @@ pub struct Act {
 /// Those of [`Db::all`].
 pub async fn acts(db: &Db, first: &str, last: &str) -> Result<Vec<Act>> {
     db.all(
-        "SELECT lead_id, kind, at_ms, human, asset FROM engagement_event
+        "SELECT lead_id, kind, at_ms, human, stayed_ms, asset FROM engagement_event
          WHERE lead_id >= $1 AND lead_id <= $2 ORDER BY lead_id, at_ms, id LIMIT 100000",
         args![first, last],
     )

@@ -20,6 +20,13 @@ pub struct Pause {
     pub since_ms: UtcMs,
 }
 
+impl Pause {
+    /// Whether a person had it rest, and not what its mail met.
+    pub fn is_by_hand(&self) -> bool {
+        self.because.is_empty()
+    }
+}
+
 /// Has a sequence rest. False if it does already.
 ///
 /// # Errors

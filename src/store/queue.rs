@@ -28,7 +28,7 @@ macro_rules! start_picked {
              state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END,
              live = NOT (unwanted OR expires_ms < $1)
          FROM pick WHERE id = pick_id
-         RETURNING id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, email,
+         RETURNING id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, created_ms, email,
              recipient_name, rendition_id, expires_ms, state"
     };
 }
@@ -56,8 +56,10 @@ pub struct Claimed {
     pub message_id: String,
     /// Since when it could be started.
     pub due_ms: UtcMs,
-    /// When it was promised, the `Date` of the message.
+    /// When it was promised.
     pub promised_ms: UtcMs,
+    /// When it was put into the outbox: its content was fixed, and nobody held it any more.
+    pub created_ms: UtcMs,
     /// Where to.
     pub email: String,
     /// To whom.
@@ -74,6 +76,13 @@ impl Claimed {
     /// Whether somebody waits for it: a hand-off, a sign-in, what a form promised.
     pub fn is_urgent(&self) -> bool {
         self.lane == LANE_URGENT
+    }
+
+    /// The `Date` of the message, the same for every try: when it was complete and could enter the mail system (RFC 5322
+    /// 3.6.1), which is not when it was handed over. That is its promised hour, or its release where that came later: after
+    /// catching up, or a late approval. A pilot's copy, which leaves before the hour, has its release.
+    pub fn date_ms(&self) -> UtcMs {
+        if self.due_ms < self.promised_ms { self.created_ms } else { self.promised_ms.max(self.created_ms) }
     }
 
     /// What tells this start from all others: id and token.
@@ -286,7 +295,7 @@ pub(super) async fn return_to_queue<'a>(
 /// Those of [`Db::opt`].
 pub async fn peek(db: &Db, id: &str) -> Result<Option<Claimed>> {
     db.opt(
-        "SELECT id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, email,
+        "SELECT id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, created_ms, email,
              recipient_name, rendition_id, expires_ms, state
          FROM delivery WHERE id = $1",
         args![id],

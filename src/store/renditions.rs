@@ -153,6 +153,21 @@ pub async fn wire(db: &Db, id: &str) -> Result<Option<Wire>> {
     db.opt("SELECT wire, sender FROM rendition WHERE id = $1", args![id]).await
 }
 
+/// Paths of the files that an issue's texts are made of, in their order, at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn paths_of_issue(db: &Db, issue_id: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT a.path FROM rendition_asset a JOIN rendition r ON r.id = a.rendition_id
+             WHERE r.issue_id = $1 ORDER BY a.path LIMIT 1000",
+            args![issue_id],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(path,)| path).collect())
+}
+
 /// What "view in browser" and the console need of a rendition.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct View {

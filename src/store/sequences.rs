@@ -473,15 +473,15 @@ pub async fn taken(db: &Db, of: &Enrolment) -> Result<Vec<Taken>> {
     db.all(
         "SELECT kind, asset, MAX(at_ms) AS at_ms FROM (
              SELECT kind, asset, at_ms FROM engagement_event WHERE lead_id = $1 AND human
-               AND kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+               AND kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'webinar_replay', 'talk_to_us')
              UNION ALL
              SELECT kind, asset, at_ms FROM engagement_event WHERE contact_id = $2 AND human
-               AND kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+               AND kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'webinar_replay', 'talk_to_us')
              UNION ALL
              SELECT v.kind, v.asset, v.at_ms FROM enrolment_step s
              JOIN engagement_event v ON v.delivery_id = s.delivery_id
              WHERE s.enrolment_id = $3 AND v.human
-               AND v.kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'talk_to_us')
+               AND v.kind IN ('page_view', 'download', 'whitepaper_form', 'webinar_registered', 'webinar_attended', 'webinar_replay', 'talk_to_us')
          ) AS deed GROUP BY kind, asset ORDER BY kind, asset LIMIT 1000",
         args![of.lead_id.clone(), of.contact_id.clone(), &of.id],
     )

@@ -63,6 +63,8 @@ pub struct Frame {
     pub poll: Option<String>,
     /// How often.
     pub every_ms: u32,
+    /// Where the page tells how long it was in view.
+    pub stay: Option<String>,
 }
 
 /// An entry of the navigation.
@@ -137,6 +139,7 @@ impl Frame {
             who: WHO.try_with(Clone::clone).ok().flatten(),
             poll: None,
             every_ms: 2_000,
+            stay: None,
         }
     }
 
@@ -228,6 +231,7 @@ impl Frame {
             who: (area == Area::Console).then(|| "Nina Berg".to_owned()),
             poll: None,
             every_ms: 2_000,
+            stay: None,
         }
     }
 }

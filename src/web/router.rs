@@ -135,6 +135,8 @@ fn pages() -> Routes {
         .route("/p/{partner}/brand.css", get(public::brand::style_sheet))
         .route("/p/{partner}/talk-to-us", get(public::form::talk).post(public::form::talk_sent))
         .route("/p/{partner}/{folder}/{slug}", get(public::asset::page).post(public::form::asset_sent))
+        .route("/p/{partner}/{folder}/{slug}/recording", get(public::recording::watch))
+        .route("/stay/{token}", post(public::stay::told))
         .route("/p/{partner}/{folder}/{slug}/document.pdf", get(public::document::download))
         .route("/p/{partner}/{folder}/{slug}/calendar.ics", get(public::calendar::session))
         .route("/calendars/{name}", get(public::calendar::show))

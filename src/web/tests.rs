@@ -98,6 +98,7 @@ fn every_page_renders_with_every_sample() {
     samples.app("overview", "console/overview", Area::Console, &console::overview::View::sample());
     samples.app("issue", "console/issue", Area::Console, &console::issue::View::sample());
     samples.app("returned", "console/returned", Area::Console, &console::levers::ReturnedView::sample());
+    samples.app("stale", "console/stale", Area::Console, &console::levers::StaleView::sample());
     samples.app("person", "console/person", Area::Console, &console::person::View::sample());
     for empty in [false, true] {
         samples.app(

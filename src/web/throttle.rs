@@ -22,6 +22,10 @@ const SIGN_INS_NETWORK: &[Rate] = &[Rate { count: 20, per_ms: HOUR_MS }];
 /// Sign-ins with one address.
 const SIGN_INS_ADDRESS: &[Rate] = &[Rate { count: 5, per_ms: HOUR_MS }];
 
+/// Pages of a network that tell how long they were in view: an office reads many.
+const STAYS_NETWORK: &[Rate] =
+    &[Rate { count: 120, per_ms: MINUTE_MS }, Rate { count: 2_000, per_ms: HOUR_MS }];
+
 /// How long somebody is to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Wait {
@@ -44,6 +48,7 @@ impl Wait {
 pub struct Throttle {
     forms: Counted,
     sign_ins: Counted,
+    stays: Counted,
 }
 
 impl Default for Throttle {
@@ -51,6 +56,7 @@ impl Default for Throttle {
         Self {
             forms: Counted::new(FORMS_NETWORK, FORMS_ADDRESS),
             sign_ins: Counted::new(SIGN_INS_NETWORK, SIGN_INS_ADDRESS),
+            stays: Counted::new(STAYS_NETWORK, &[]),
         }
     }
 }
@@ -62,6 +68,14 @@ impl Throttle {
     /// How long to wait.
     pub fn form(&self, ctx: &Context, visitor: &Visitor, address: &str) -> Result<(), Wait> {
         self.forms.ask(ctx, &visitor.network, address)
+    }
+
+    /// Whether a page of this visitor's may tell how long it was in view.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn stay(&self, ctx: &Context, visitor: &Visitor) -> Result<(), Wait> {
+        self.stays.ask(ctx, &visitor.network, "")
     }
 
     /// Whether this visitor may sign in now; as whom, where that is known already.

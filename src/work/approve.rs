@@ -4,7 +4,10 @@ use super::{context::Context, signin::OPERATOR};
 use crate::{
     domain::{
         content::vendor::Duty,
-        kernel::{Error, Result, clock::DAY_MS},
+        kernel::{
+            Error, Result,
+            clock::{DAY_MS, UtcMs},
+        },
         program::issue::IssueState,
     },
     store::{
@@ -94,9 +97,9 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
             return Err(started());
         }
     }
-    let detail = format!("{}/{} {}", issue.newsletter, issue.nominal_date, issue.content_hash);
+    let detail = draft_detail(&issue);
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, RETURN_TO_DRAFT, issue_id, &detail).await?;
-    returned_with(ctx, &mut tx, &beside, actor, &issue).await?;
+    returned_with(ctx, &mut tx, &beside, actor, (&issue, "was returned")).await?;
     // From here on nothing more is started. What is broken off now waits for approval, and may be taken back again.
     tx.commit().await?;
     if take_back(ctx, issue_id, &all).await? { Ok(()) } else { Err(started()) }
@@ -140,16 +143,28 @@ async fn take_back(ctx: &Context, issue_id: &str, ids: &[&str]) -> Result<bool> 
     Ok(true)
 }
 
-/// Records that issues went back to draft because `issue`, which shared mails with them, did or was cancelled.
+/// What the record says of an issue that goes back to draft, which is all that is left of it: its name, its content, and when
+/// it was frozen.
+fn draft_detail(issue: &issues::Issue) -> String {
+    format!("{}/{} {} {}", issue.newsletter, issue.nominal_date, issue.content_hash, issue.frozen_ms)
+}
+
+/// Records that issues went back to draft because another one, which shared mails with them, did or was cancelled.
 async fn returned_with(
     ctx: &Context,
     tx: &mut Tx,
     beside: &[String],
     actor: &str,
-    issue: &issues::Issue,
+    (issue, why): (&issues::Issue, &str),
 ) -> Result<()> {
-    let detail = format!("it shared mails with {}/{}", issue.newsletter, issue.nominal_date);
     for other in beside {
+        let Some(own) = issues::issue(&ctx.db, other).await? else { continue };
+        let detail = format!(
+            "{} it shared mails with {} of {}, which {why}",
+            draft_detail(&own),
+            issue.newsletter,
+            issue.nominal_date
+        );
         audit::record(tx, ctx.now_ms(), &*ctx.random, actor, RETURN_TO_DRAFT, other, &detail).await?;
     }
     Ok(())
@@ -164,6 +179,10 @@ pub struct Returned {
     pub newsletter: String,
     /// The promised date.
     pub date: String,
+    /// When it had been frozen.
+    pub frozen_ms: Option<UtcMs>,
+    /// Why, where it was another issue's doing: `it shared mails with beta of 2027-01-12, which was cancelled`.
+    pub because: Option<String>,
     /// The issue that was frozen for that date since.
     pub now: Option<String>,
 }
@@ -178,13 +197,18 @@ pub async fn returned(ctx: &Context, issue_id: &str) -> Result<Option<Returned>>
     let Some((by, detail)) = audit::last(&ctx.db, RETURN_TO_DRAFT, issue_id, since_ms).await? else {
         return Ok(None);
     };
-    let name = detail.split(' ').next().unwrap_or_default();
+    let mut parts = detail.splitn(4, ' ');
+    let name = parts.next().unwrap_or_default();
+    let frozen_ms = parts.nth(1).and_then(|ms| ms.parse().ok());
+    let because = parts.next().map(str::to_owned);
     let Some((newsletter, date)) = name.split_once('/') else { return Ok(None) };
     let now = issues::named(&ctx.db, None, Some(newsletter), Some(date)).await?.pop();
     Ok(Some(Returned {
         by,
         newsletter: newsletter.to_owned(),
         date: date.to_owned(),
+        frozen_ms,
+        because,
         now: now.map(|issue| issue.id),
     }))
 }
@@ -298,7 +322,7 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
         // What is started in this moment is found when it is taken back.
         freezing::withdraw(&mut tx, id).await?;
     }
-    returned_with(ctx, &mut tx, &beside, actor, &issue).await?;
+    returned_with(ctx, &mut tx, &beside, actor, (&issue, "was cancelled")).await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
     if to == "cancelled" {

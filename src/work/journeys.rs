@@ -78,8 +78,17 @@ pub struct PersonExplanation {
     pub asked: String,
     /// The partner's person, where one is known.
     pub person: Option<PersonTold>,
+    /// Whether a lead has that address.
+    pub is_lead: bool,
     /// The sequences.
     pub sequences: Vec<JourneyTold>,
+}
+
+impl PersonExplanation {
+    /// Whether nobody is known by what was asked for: no partner's person, and no lead.
+    pub fn is_nobody(&self) -> bool {
+        self.person.is_none() && !self.is_lead
+    }
 }
 
 /// Tells what somebody is or was inside: a partner's `person`, and leads with their address or `asked`.
@@ -91,7 +100,13 @@ pub async fn person(db: &Db, now_ms: UtcMs, asked: &str, person: Option<Known>) 
         person.as_ref().map_or_else(|| asked.trim().to_lowercase(), |known| known.email_key.clone());
     let contact = person.as_ref().map(|known| known.id.as_str());
     let sequences = of_person(db, now_ms, contact, &address).await?;
-    Ok(PersonExplanation { asked: asked.to_owned(), person: person.map(explain::person_told), sequences })
+    let is_lead = !stored::leads_at(db, &address).await?.is_empty();
+    Ok(PersonExplanation {
+        asked: asked.to_owned(),
+        person: person.map(explain::person_told),
+        is_lead,
+        sequences,
+    })
 }
 
 /// The journeys of a contact and of the leads with the address `email_key`, oldest first.

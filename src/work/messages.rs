@@ -7,6 +7,7 @@ use serde::Serialize;
 use super::context::Context;
 use crate::{
     domain::{
+        content::Form,
         kernel::{Error, Result, clock::UtcMs},
         partner::{AudienceRole, Roles},
     },
@@ -125,6 +126,14 @@ pub struct MessageTold {
     pub last_ms: UtcMs,
     /// The subject of that mail.
     pub last_subject: String,
+}
+
+impl MessageTold {
+    /// `read, watch`, in the order in which people speak of them.
+    pub fn forms_in_order(&self) -> String {
+        let met = |word: &&str| self.last_forms.split(' ').any(|form| form == *word);
+        Form::WORDS.iter().map(|(word, _)| *word).filter(met).collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// What a contact or lead was told, by message.

@@ -2,6 +2,7 @@
 
 mod approvals;
 pub mod approve;
+pub mod attendance;
 pub mod attribution;
 mod audience;
 pub mod bounce;
@@ -61,6 +62,7 @@ pub mod sequences;
 pub mod set_back;
 pub mod signin;
 mod since;
+pub mod stale;
 pub mod suppress;
 pub mod sync;
 pub mod team;

@@ -248,6 +248,7 @@ async fn page(ctx: &Context, machines: &Machines, after: &str) -> Result<Option<
 
 /// Whether a request decides who did it; forms, reports of mail systems and the like are what they are.
 fn is_judged(event: &Event) -> bool {
-    let fixed = matches!(Reason::parse(&event.reason), Some(Reason::Form | Reason::Reported));
+    let fixed =
+        matches!(Reason::parse(&event.reason), Some(Reason::Form | Reason::Reported | Reason::Listed));
     !fixed && EventKind::parse(&event.kind).is_some_and(EventKind::is_request)
 }

@@ -94,6 +94,7 @@ fn judge(ctx: &Context, lead: &Lead, seen: &[&Event]) -> Result<Standing> {
                 kind,
                 at_ms: event.at_ms,
                 human: event.human,
+                stayed_ms: event.stayed_ms,
                 label: title.or(event.asset.as_deref()).unwrap_or_default().to_owned(),
             })
         })

@@ -92,7 +92,13 @@ pub async fn replay(
 
 fn scored(act: Act) -> Option<ScoredEvent> {
     let kind = EventKind::parse(&act.kind)?;
-    Some(ScoredEvent { kind, at_ms: act.at_ms, human: act.human, label: act.asset.unwrap_or_default() })
+    Some(ScoredEvent {
+        kind,
+        at_ms: act.at_ms,
+        human: act.human,
+        stayed_ms: act.stayed_ms,
+        label: act.asset.unwrap_or_default(),
+    })
 }
 
 fn history(lead: &Past, events: Vec<ScoredEvent>) -> History {

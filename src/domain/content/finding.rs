@@ -156,6 +156,7 @@ pub mod codes {
         COPIED_KEY "C555" Warning "A key of a translation that says something else than the original, which counts.";
         UNKNOWN_PILOT "C556" Warning "A pilot reader that the roster does not have.";
         FEW_READERS "C557" Warning "Two subjects for fewer readers than tell them apart.";
+        NEVER_LEAVES "C558" Error "A newsletter of which no promised date at all leaves.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

@@ -255,14 +255,22 @@ impl Found {
 
     /// A whole number in `range`.
     pub fn int(self, range: std::ops::RangeInclusive<i64>, findings: &mut Findings<'_>) -> Option<i64> {
-        let Value::Int(number) = self.placed.value else {
-            self.wrong_type("a whole number", findings);
-            return None;
+        let fix = format!("write a whole number from {} to {}", range.start(), range.end());
+        let number = match self.placed.value {
+            Value::Int(number) => number,
+            Value::Float(number) => {
+                let message = format!("`{}` wants a whole number, and is {number}", self.key);
+                findings.add(codes::WRONG_TYPE, self.place(), message, fix);
+                return None;
+            }
+            _ => {
+                self.wrong_type("a whole number", findings);
+                return None;
+            }
         };
         if range.contains(&number) {
             return Some(number);
         }
-        let fix = format!("write a number from {} to {}", range.start(), range.end());
         self.bad(format!("`{}` is {number}", self.key), fix, findings);
         None
     }

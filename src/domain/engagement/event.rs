@@ -14,6 +14,8 @@ pub enum EventKind {
     Click,
     /// Looked at one of our pages.
     PageView,
+    /// Kept one of our pages in view for some time.
+    PageRead,
     /// Took a file.
     Download,
     /// Filled in a whitepaper's form.
@@ -24,6 +26,8 @@ pub enum EventKind {
     WebinarRegistered,
     /// Was there.
     WebinarAttended,
+    /// Went to a webinar's recording.
+    WebinarReplay,
     /// Wants no more mail.
     Unsubscribe,
     /// Wants mail again.
@@ -36,14 +40,16 @@ pub enum EventKind {
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 13] = [
         Self::Click,
         Self::PageView,
+        Self::PageRead,
         Self::Download,
         Self::WhitepaperForm,
         Self::TalkToUs,
         Self::WebinarRegistered,
         Self::WebinarAttended,
+        Self::WebinarReplay,
         Self::Unsubscribe,
         Self::Resubscribe,
         Self::Bounce,
@@ -55,11 +61,13 @@ impl EventKind {
         match self {
             Self::Click => "click",
             Self::PageView => "page_view",
+            Self::PageRead => "page_read",
             Self::Download => "download",
             Self::WhitepaperForm => "whitepaper_form",
             Self::TalkToUs => "talk_to_us",
             Self::WebinarRegistered => "webinar_registered",
             Self::WebinarAttended => "webinar_attended",
+            Self::WebinarReplay => "webinar_replay",
             Self::Unsubscribe => "unsubscribe",
             Self::Resubscribe => "resubscribe",
             Self::Bounce => "bounce",
@@ -74,7 +82,7 @@ impl EventKind {
 
     /// Whether it is a request of a page or a link, which a machine may make as well.
     pub fn is_request(self) -> bool {
-        matches!(self, Self::Click | Self::PageView | Self::Download)
+        matches!(self, Self::Click | Self::PageView | Self::PageRead | Self::Download | Self::WebinarReplay)
     }
 
     /// What the person did, for people: `followed a link`.
@@ -82,11 +90,13 @@ impl EventKind {
         match self {
             Self::Click => "followed a link",
             Self::PageView => "read a page",
+            Self::PageRead => "stayed on a page",
             Self::Download => "downloaded a file",
             Self::WhitepaperForm => "asked for a whitepaper",
             Self::TalkToUs => "asked to talk",
             Self::WebinarRegistered => "registered for a webinar",
             Self::WebinarAttended => "attended a webinar",
+            Self::WebinarReplay => "went to a webinar’s recording",
             Self::Unsubscribe => "unsubscribed",
             Self::Resubscribe => "subscribed again",
             Self::Bounce => "had our mail sent back",
@@ -101,16 +111,28 @@ impl fmt::Display for EventKind {
     }
 }
 
+/// `1 min 20 s`, of so many milliseconds in view.
+pub fn stay_words(stayed_ms: i64) -> String {
+    let seconds = stayed_ms / 1_000;
+    match (seconds / 60, seconds % 60) {
+        (0, seconds) => format!("{seconds} s"),
+        (minutes, 0) => format!("{minutes} min"),
+        (minutes, seconds) => format!("{minutes} min {seconds} s"),
+    }
+}
+
 /// What a rule calls an event.
 impl From<ScoreEvent> for EventKind {
     fn from(event: ScoreEvent) -> Self {
         match event {
             ScoreEvent::Click => Self::Click,
             ScoreEvent::PageView => Self::PageView,
+            ScoreEvent::PageRead => Self::PageRead,
             ScoreEvent::Download => Self::Download,
             ScoreEvent::WhitepaperForm => Self::WhitepaperForm,
             ScoreEvent::WebinarRegistered => Self::WebinarRegistered,
             ScoreEvent::WebinarAttended => Self::WebinarAttended,
+            ScoreEvent::WebinarReplay => Self::WebinarReplay,
             ScoreEvent::TalkToUs => Self::TalkToUs,
             ScoreEvent::Unsubscribe => Self::Unsubscribe,
         }
@@ -127,6 +149,12 @@ mod tests {
             assert_eq!(EventKind::parse(kind.as_str()), Some(kind));
             assert_eq!(serde_json::to_string(&kind).unwrap(), format!("\"{kind}\""));
         }
+    }
+
+    #[test]
+    fn a_stay_is_said_in_minutes_and_seconds() {
+        let said = [0, 999, 59_999, 60_000, 80_500, 1_800_000].map(stay_words);
+        assert_eq!(said, ["0 s", "0 s", "59 s", "1 min", "1 min 20 s", "30 min"]);
     }
 
     #[test]

@@ -8,7 +8,7 @@ pub mod scanners;
 mod utm;
 pub mod verdict;
 
-pub use event::EventKind;
+pub use event::{EventKind, stay_words};
 pub use scanners::Machines;
 pub use utm::Utm;
 pub use verdict::{Around, Evidence, Followed, Reason, Verdict, is_prefetch, judge};

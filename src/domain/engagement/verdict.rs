@@ -91,6 +91,8 @@ pub enum Reason {
     Form,
     /// A mail system reported it.
     Reported,
+    /// An attendance list names them.
+    Listed,
     /// It came from a test copy.
     Test,
     /// It followed the hidden link.
@@ -115,10 +117,11 @@ pub enum Reason {
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Person,
         Self::Form,
         Self::Reported,
+        Self::Listed,
         Self::Test,
         Self::Honeypot,
         Self::NearHoneypot,
@@ -137,6 +140,7 @@ impl Reason {
             Self::Person => "person",
             Self::Form => "form",
             Self::Reported => "reported",
+            Self::Listed => "listed",
             Self::Test => "test",
             Self::Honeypot => "honeypot",
             Self::NearHoneypot => "near-honeypot",
@@ -161,6 +165,7 @@ impl Reason {
             Self::Person => "by people",
             Self::Form => "filled in a form",
             Self::Reported => "reported by a mail system",
+            Self::Listed => "on an attendance list",
             Self::Test => "from test copies",
             Self::Honeypot => "followed the hidden link",
             Self::NearHoneypot => "with the hidden link",
@@ -176,7 +181,7 @@ impl Reason {
 
     /// Whether a person did it.
     pub fn is_human(self) -> bool {
-        matches!(self, Self::Person | Self::Form)
+        matches!(self, Self::Person | Self::Form | Self::Listed)
     }
 
     /// The whole sentence; some name whose machine it was.
@@ -185,6 +190,7 @@ impl Reason {
             Self::Person => "nothing about this request looks like a machine",
             Self::Form => "the form was filled in and the consent given",
             Self::Reported => "a mail system reported it",
+            Self::Listed => "the attendance list of the webinar tool names them",
             Self::Test => "it came from a test copy, which the vendor's own people look at",
             Self::Honeypot => "it followed a link that no person can see",
             Self::NearHoneypot => "whoever did it also followed a link that no person can see",

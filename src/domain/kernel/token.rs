@@ -38,6 +38,8 @@ pub enum Purpose {
     ReturnPath,
     /// Unsubscribe by writing to an address.
     UnsubscribeMail,
+    /// Tell how long a page was in view.
+    Stay,
     /// Look into a calendar of newsletters and webinars, and nothing else.
     Calendar,
 }
@@ -55,6 +57,7 @@ impl Purpose {
             Self::Doctor => b"doctor",
             Self::ReturnPath => b"return-path",
             Self::UnsubscribeMail => b"unsubscribe-mail",
+            Self::Stay => b"stay",
             Self::Calendar => b"calendar",
         }
     }

@@ -5,6 +5,7 @@
 //! ([`ladder`]), and what is credited with the money ([`attribution`]).
 
 pub mod amount;
+pub mod attendance;
 pub mod attribution;
 pub mod business_time;
 pub mod clock;

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use super::fit::FitResult;
 use crate::domain::{
     content::rules::{ScoreEvent, Scoring},
-    engagement::EventKind,
+    engagement::{EventKind, stay_words},
     kernel::clock::{DAY_MS, UtcMs},
 };
 
@@ -20,8 +20,20 @@ pub struct ScoredEvent {
     pub at_ms: UtcMs,
     /// Whether a person did it.
     pub human: bool,
+    /// How long a page was in view; of [`EventKind::PageRead`] alone.
+    pub stayed_ms: Option<i64>,
     /// What it concerned, for people: the title of the asset.
     pub label: String,
+}
+
+impl ScoredEvent {
+    /// What was done, for people: `stayed on a page for 1 min 20 s`.
+    pub fn phrase(&self) -> String {
+        match self.stayed_ms {
+            Some(stayed_ms) => format!("{} for {}", self.kind.phrase(), stay_words(stayed_ms)),
+            None => self.kind.phrase().to_owned(),
+        }
+    }
 }
 
 /// An engagement score, explained.
@@ -86,11 +98,16 @@ pub fn engagement(rule: &Scoring, events: &[ScoredEvent], now_ms: UtcMs) -> Scor
 
 fn line(rule: &Scoring, event: &ScoredEvent, now_ms: UtcMs, counted: &mut f64) -> ScoreLine {
     let raw = said(&rule.points, event.kind).unwrap_or(0);
+    let done = event.phrase();
     let label = match event.label.as_str() {
-        "" => event.kind.phrase().to_owned(),
-        label => format!("{}: {label}", event.kind.phrase()),
+        "" => done,
+        label => format!("{done}: {label}"),
     };
-    let (after_decay, note) = if event.human {
+    let read_ms = i64::from(rule.read_seconds) * 1_000;
+    let is_short = event.kind == EventKind::PageRead && event.stayed_ms.unwrap_or(0) < read_ms;
+    let (after_decay, note) = if event.human && is_short {
+        (0.0, Some(format!("a page counts as read after {}", stay_words(read_ms))))
+    } else if event.human {
         let decayed = f64::from(raw) * decay(rule, event.at_ms, now_ms);
         match said(&rule.caps, event.kind) {
             Some(cap) if *counted + decayed > f64::from(cap) => {
@@ -155,7 +172,13 @@ mod tests {
     };
 
     fn event(kind: EventKind, day: i64, human: bool) -> ScoredEvent {
-        ScoredEvent { kind, at_ms: day * DAY_MS, human, label: "Proof of recovery".to_owned() }
+        ScoredEvent {
+            kind,
+            at_ms: day * DAY_MS,
+            human,
+            stayed_ms: None,
+            label: "Proof of recovery".to_owned(),
+        }
     }
 
     #[test]
@@ -174,6 +197,24 @@ mod tests {
         );
         events.push(event(EventKind::Unsubscribe, 30, true));
         assert_eq!(engagement(&scoring(), &events, 30 * DAY_MS).points, -20);
+    }
+
+    #[test]
+    fn a_page_counts_as_read_once_it_was_in_view_for_so_long() {
+        let mut rule = scoring();
+        rule.points.insert(ScoreEvent::PageRead, 3);
+        let stay = |stayed_ms: i64, human: bool| ScoredEvent {
+            stayed_ms: Some(stayed_ms),
+            ..event(EventKind::PageRead, 0, human)
+        };
+        let score = |event: ScoredEvent| engagement(&rule, &[event], 0);
+        let long = score(stay(80_000, true));
+        assert_eq!((long.points, long.lines[0].note.clone()), (3, None));
+        assert_eq!(long.lines[0].label, "stayed on a page for 1 min 20 s: Proof of recovery");
+        let short = score(stay(29_999, true));
+        assert_eq!(short.points, 0);
+        assert_eq!(short.lines[0].note.as_deref(), Some("a page counts as read after 30 s"));
+        assert_eq!(score(stay(80_000, false)).points, 0, "a machine's");
     }
 
     #[test]

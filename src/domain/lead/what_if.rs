@@ -200,7 +200,7 @@ mod tests {
     use crate::domain::{content::rules::tests::scoring, kernel::clock::DAY_MS};
 
     fn event(kind: EventKind, day: i64, human: bool) -> ScoredEvent {
-        ScoredEvent { kind, at_ms: day * DAY_MS, human, label: String::new() }
+        ScoredEvent { kind, at_ms: day * DAY_MS, human, stayed_ms: None, label: String::new() }
     }
 
     fn history(events: Vec<ScoredEvent>, qualified_ms: Option<UtcMs>) -> History {

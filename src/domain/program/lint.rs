@@ -212,32 +212,32 @@ impl Checked<'_> {
             .filter(|(_, region)| audience.is_empty() || audience.contains(region))
             .copied()
             .collect();
-        let mut silent: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut silent: BTreeMap<Silence, Vec<&str>> = BTreeMap::new();
         for (word, region) in &regions {
             let reader = |zone| LocalReader { zone, partner: "", region: *region };
             let silence = |zone| self.silence(&promised, &reader(zone));
             // By another's clock it is another hour for each reader, so it must be true wherever they are.
             let elsewhere = if self.newsletter.zone.is_readers() { &[][..] } else { &ELSEWHERE };
-            if let Some(message) = silence(zone)
+            if let Some(silence_here) = silence(zone)
                 && elsewhere.iter().all(|zone| silence(*zone).is_some())
             {
-                silent.entry(message).or_default().push(*word);
+                silent.entry(silence_here).or_default().push(*word);
             }
         }
         let mut all = Vec::new();
-        for (message, words) in &silent {
-            let who = if words.len() == regions.len() {
-                "everybody"
-            } else {
-                &format!("readers in {}", words.join(", "))
-            };
-            all.extend(self.silent(who, message));
+        for (silence, words) in &silent {
+            let is_all = words.len() == regions.len();
+            let who = if is_all { "everybody" } else { &format!("readers in {}", words.join(", ")) };
+            // Where some get it, or it leaves some day, a content folder is no worse for it than before.
+            let code =
+                if is_all && silence.is_for_ever { codes::NEVER_LEAVES } else { codes::ALWAYS_BLOCKED };
+            all.extend(self.silent(code, who, &silence.text));
         }
         if silent.values().flatten().count() == regions.len() {
             return all;
         }
         let named: BTreeSet<&str> = self.rules.partners().map(|partner| partner.as_str()).collect();
-        let mut of_partners: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        let mut of_partners: BTreeMap<Silence, Vec<&str>> = BTreeMap::new();
         for partner in partners.iter().filter(|partner| named.contains(partner.slug.as_str())) {
             let is_told =
                 silent.values().flatten().any(|word| Region::WORDS.contains(&(*word, partner.region)));
@@ -246,24 +246,25 @@ impl Checked<'_> {
             }
             let zone = if self.newsletter.zone.is_readers() { zone } else { partner.zone };
             let reader = LocalReader { zone, partner: partner.slug.as_str(), region: partner.region };
-            if let Some(message) = self.silence(&promised, &reader) {
-                of_partners.entry(message).or_default().push(partner.slug.as_str());
+            if let Some(silence) = self.silence(&promised, &reader) {
+                of_partners.entry(silence).or_default().push(partner.slug.as_str());
             }
         }
-        for (message, slugs) in &of_partners {
-            all.extend(self.silent(&format!("readers at {}", listed(slugs)), message));
+        for (silence, slugs) in &of_partners {
+            let who = format!("readers at {}", listed(slugs));
+            all.extend(self.silent(codes::ALWAYS_BLOCKED, &who, &silence.text));
         }
         all
     }
 
-    fn silent(&self, who: &str, message: &str) -> Vec<Finding> {
+    fn silent(&self, code: Code, who: &str, message: &str) -> Vec<Finding> {
         let fix = "shorten what blocks them, or promise another day or hour";
-        finding(self.asset, codes::ALWAYS_BLOCKED, "cadence", &format!("for {who}, {message}"), fix)
+        finding(self.asset, code, "cadence", &format!("for {who}, {message}"), fix)
     }
 
     /// The first run of dates of which none leaves for `reader` until its last one, wherever within two years it begins: what
     /// happens to them, and when the next one leaves.
-    fn silence(&self, promised: &[Occurrence], reader: &LocalReader<'_>) -> Option<String> {
+    fn silence(&self, promised: &[Occurrence], reader: &LocalReader<'_>) -> Option<Silence> {
         let last_start = promised.first()?.nominal.checked_add_days(Days::new(AHEAD_DAYS))?;
         let starts = promised.iter().take_while(|occurrence| occurrence.nominal <= last_start).count();
         let placed: Vec<Placed> = (0..promised.len()).map(|at| self.placed(promised, at, reader)).collect();
@@ -277,18 +278,21 @@ impl Checked<'_> {
             Placed::Skipped { because } | Placed::At { because: Some(because), .. } => because,
             Placed::At { because: None, .. } => return None,
         };
-        let next = match (from..promised.len()).find_map(leaves_ms) {
+        let next_ms = (from..promised.len()).find_map(leaves_ms);
+        let next = match next_ms {
             Some(at_ms) => {
-                format!("the next one leaves on {}", utc(at_ms).with_timezone(&reader.zone).date_naive())
+                let day = utc(at_ms).with_timezone(&reader.zone);
+                format!("the next issue that leaves is that of {}", day.format("%A, %Y-%m-%d"))
             }
-            None => format!("nor does any of the next {}", promised.len() - from),
+            None => format!("none of the {} dates ahead leaves", promised.len() - from),
         };
         let (first, last) = (promised[from].nominal.date(), promised[from + dates - 1].nominal.date());
         let days = match dates {
             1 => format!("on the one promised date, {last}"),
-            _ => format!("on the {dates} dates from {first} to {last}"),
+            _ => format!("on any of the {dates} dates from {first} to {last}"),
         };
-        Some(format!("nothing leaves {days} ({because}); {next}"))
+        let text = format!("nothing leaves {days}; {next}. What stops the first of them: {because}");
+        Some(Silence { text, is_for_ever: from == 0 && next_ms.is_none() })
     }
 
     fn placed(&self, promised: &[Occurrence], at: usize, reader: &LocalReader<'_>) -> Placed {
@@ -299,6 +303,15 @@ impl Checked<'_> {
         };
         place(self.rules, promised[at].resolved.at_ms, reader, &terms)
     }
+}
+
+/// A stretch of dates of which none leaves.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct Silence {
+    /// Which they are, when the next one leaves, and why.
+    text: String,
+    /// Whether none leaves however far one looks.
+    is_for_ever: bool,
 }
 
 /// How many dates a run has that begins with the date `from`, twelve or a year's, if none of them leaves until the last one.
@@ -360,26 +373,28 @@ mod tests {
     fn a_blackout_that_swallows_a_year_is_told_with_the_next_real_date() {
         let says = |who: &str, next: &str| {
             [format!(
-                "C535 5: for {who}, nothing leaves on the 12 dates from 2027-01-12 to 2027-12-14 (Pause until 2027-12-31: \
-                 Tue 2027-01-12 09:00 is skipped, as the next allowed time is Sat 2028-01-01 09:00, and 31 days are the \
-                 most); the next one leaves on {next}"
+                "C535 5: for {who}, nothing leaves on any of the 12 dates from 2027-01-12 to 2027-12-14; the next issue \
+                 that leaves is that of {next}. What stops the first of them: Pause until 2027-12-31: Tue 2027-01-12 \
+                 09:00 is skipped, as the next allowed time is Sat 2028-01-01 09:00, and 31 days are the most"
             )]
         };
         let none = [] as [String; 0];
-        assert_eq!(found(MONTHLY, YEAR), says("everybody", "2028-01-01"), "December's is moved");
+        assert_eq!(found(MONTHLY, YEAR), says("everybody", "Saturday, 2028-01-01"), "December's is moved");
         assert_eq!(found(MONTHLY, &YEAR.replace("2027-12-31", "2027-12-13")), none, "December's leaves");
         let skipping = format!("{MONTHLY}when_blocked: skip\n");
-        assert!(found(&skipping, YEAR)[0].ends_with("the next one leaves on 2028-01-11"));
+        assert!(
+            found(&skipping, YEAR)[0].contains("the next issue that leaves is that of Tuesday, 2028-01-11.")
+        );
         let later = YEAR.replace("2027", "2028");
         assert!(
             found(MONTHLY, &later)[0]
-                .contains("nothing leaves on the 12 dates from 2028-01-11 to 2028-12-12"),
+                .contains("nothing leaves on any of the 12 dates from 2028-01-11 to 2028-12-12"),
             "it begins within two years"
         );
         assert_eq!(found(MONTHLY, &YEAR.replace("2027", "2030")), none, "there is time");
         let yearly = "zone: partner\ncadence: 0 9 1 6 *\n";
         assert_eq!(found(yearly, &YEAR.replace("2027-12-31", "2027-06-02")), none, "it is moved by two days");
-        assert!(found(yearly, YEAR)[0].contains("on the one promised date, 2027-06-01 (Pause"));
+        assert!(found(yearly, YEAR)[0].contains("on the one promised date, 2027-06-01; the next issue that leaves is that of Thursday, 2028-06-01."));
         let long = YEAR;
         let apac = format!("{long}regions = [\"apac\"]\n");
         assert!(found(MONTHLY, &apac)[0].starts_with("C535 5: for readers in apac, nothing"));
@@ -403,7 +418,17 @@ mod tests {
         assert_eq!(found(oslo, friday), [] as [String; 0], "it is Friday morning in America");
         assert!(found(oslo, YEAR)[0].starts_with("C535 5: for everybody, nothing leaves"));
         let skipped = found(&format!("{weekly}when_blocked: skip\n"), friday);
-        assert!(skipped[0].starts_with("C535 5: for everybody, nothing leaves on the 12 dates from 2027-01-01 to 2027-03-19 (Weekend until Mon 08:00: Fri 2027-01-01 16:00 is skipped); nor does any of the next 750"), "{skipped:?}");
+        assert!(
+            skipped[0].starts_with(
+                "C558 5: for everybody, nothing leaves on any of the 12 dates from 2027-01-01 to 2027-03-19; none of the \
+                 750 dates ahead leaves. What stops the first of them: Weekend until Mon 08:00: Fri 2027-01-01 16:00 is \
+                 skipped"
+            ),
+            "there is no real date to name, so it is refused: {skipped:?}"
+        );
+        let emea = friday.replace("to =", "regions = [\"emea\"]\nto =");
+        let some = found(&format!("{weekly}when_blocked: skip\n"), &emea);
+        assert!(some[0].starts_with("C535 5: for readers in emea"), "others get it: {some:?}");
     }
 
     #[test]

@@ -73,7 +73,7 @@ pub fn copies(library: &Library) -> Vec<Finding> {
     let mut all = Vec::new();
     for (original, asset) in pairs {
         let mut f = Findings::new(&asset.path, "");
-        for key in differing(&original.detail, &asset.detail) {
+        for key in differing(original, asset) {
             let prefix = format!("{key}:");
             let Some(line) = asset.source.lines().position(|line| line.starts_with(&prefix)) else {
                 continue;
@@ -88,8 +88,8 @@ pub fn copies(library: &Library) -> Vec<Finding> {
 }
 
 /// Keys that mean the same in every language, and differ.
-fn differing(original: &Detail, copy: &Detail) -> Vec<&'static str> {
-    let differ: Vec<(&'static str, bool)> = match (original, copy) {
+fn differing(original: &Asset, copy: &Asset) -> Vec<&'static str> {
+    let mut differ: Vec<(&'static str, bool)> = match (&original.detail, &copy.detail) {
         (Detail::Newsletter(a), Detail::Newsletter(b)) => vec![
             ("cadence", a.cadence != b.cadence),
             ("zone", a.zone != b.zone),
@@ -101,6 +101,7 @@ fn differing(original: &Detail, copy: &Detail) -> Vec<&'static str> {
             ("catch_up_hours", a.catch_up_hours != b.catch_up_hours),
             ("send_window", a.send_window != b.send_window),
             ("when_blocked", a.when_blocked != b.when_blocked),
+            ("digest_hours", a.digest_hours != b.digest_hours),
             ("staged", a.staged != b.staged),
             ("approval", a.approval != b.approval),
             ("second_approval_above", a.second_approval_above != b.second_approval_above),
@@ -121,6 +122,11 @@ fn differing(original: &Detail, copy: &Detail) -> Vec<&'static str> {
         }
         _ => Vec::new(),
     };
+    // Of mails; what a card tells is asked of the version that is shown.
+    if matches!(copy.detail, Detail::Newsletter(_) | Detail::Issue(_) | Detail::Message(_)) {
+        let (a, b) = (&original.front, &copy.front);
+        differ.extend([("key_message", a.key_message != b.key_message), ("form", a.form != b.form)]);
+    }
     differ.into_iter().filter_map(|(key, differs)| differs.then_some(key)).collect()
 }
 
@@ -220,7 +226,10 @@ mod tests {
     fn a_translation_that_copies_another_programme_is_told_of() {
         let letter = |keys: &str| format!("---\nkind: newsletter\ntitle: N\n{keys}why: x\n---\nText.\n");
         let told = |copy: &str| {
-            let original = letter("cadence: second Tuesday at 09:00\nzone: partner\napproval: required\n");
+            let original = letter(
+                "cadence: second Tuesday at 09:00\nzone: partner\napproval: required\n\
+                 digest_hours: 2\nkey_message: restores\nform: read\n",
+            );
             let files = [("newsletters/n.md", original), ("newsletters/n.de.md", letter(copy))];
             let file =
                 |(path, text): (&str, String)| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
@@ -235,6 +244,11 @@ mod tests {
         assert_eq!(told("cadence: second Tuesday at 09:00\nzone: partner\n"), none);
         let differs = "cadence: first Tuesday at 09:00\nzone: partner\napproval: automatic\n";
         assert_eq!(told(differs), ["C555 newsletters/n.de.md:4", "C555 newsletters/n.de.md:6"]);
+        let same = "digest_hours: 2\nkey_message: restores\nform: read\n";
+        assert_eq!(told(same), none);
+        let differs = "digest_hours: 3\nkey_message: backups\nform: watch\n";
+        let lines = [4, 5, 6].map(|line| format!("C555 newsletters/n.de.md:{line}"));
+        assert_eq!(told(differs), lines, "what is told, in which form, and what shares a mail");
         let sequence = |after: &str| {
             format!(
                 "---\nkind: sequence\ntitle: S\nfor: partners\nsteps:\n- id: hello\n  after: {after}\n---\n"

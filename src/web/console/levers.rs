@@ -5,19 +5,26 @@ use std::sync::Arc;
 use axum::{
     Form as Body,
     extract::{Path, State},
+    http::StatusCode,
+    response::IntoResponse,
 };
 use serde::{Deserialize, Serialize};
 
-use super::signin::Actor;
+use super::{issue_badge, signin::Actor};
 use crate::{
-    domain::kernel::{Error, Result},
+    domain::kernel::{Error, Kind, Result},
     store::issues::{self, Issue},
     web::{
         error::Problem,
-        frame::{Area, Frame},
+        frame::{self, Area, Frame},
         respond::{self, Answer},
+        view::{chart::Badge, when::Moment},
     },
-    work::{Context, approve},
+    work::{
+        Context,
+        approve::{self, Returned},
+        stale,
+    },
 };
 
 /// A lever.
@@ -65,15 +72,103 @@ pub(super) async fn gone(ctx: &Context, id: &str) -> Answer {
     }
     let view = ReturnedView {
         text: format!(
-            "{} took {} of {} back to draft. It is frozen anew from the content as it is now; as soon as it is, this \
-             address leads to it.",
-            returned.by, returned.newsletter, returned.date
+            "{} It is frozen anew from the content as it is now; as soon as it is, this address leads to it.",
+            went(&returned)
         ),
         audience: format!("/console/audience/{}/{}", returned.newsletter, returned.date),
     };
     let path = format!("/console/issues/{id}");
     let frame = Frame::new(ctx, Area::Console, "Returned to draft", &path);
     respond::page(ctx, "console/returned", &frame, &view)
+}
+
+/// Where one may go.
+#[derive(Debug, Serialize)]
+pub struct Link {
+    /// Its text.
+    pub label: String,
+    /// Its address.
+    pub href: String,
+}
+
+impl Link {
+    fn new(label: impl Into<String>, href: String) -> Self {
+        Self { label: label.into(), href }
+    }
+}
+
+/// How an issue went that is gone.
+fn went(returned: &Returned) -> String {
+    let (by, letter, date) = (&returned.by, &returned.newsletter, &returned.date);
+    match &returned.because {
+        None => format!("{by} took {letter} of {date} back to draft."),
+        Some(because) => format!("{letter} of {date} went back to draft: {because} by {by}."),
+    }
+}
+
+/// What somebody sees who approved what is another issue by now.
+#[derive(Debug, Serialize)]
+pub struct StaleView {
+    /// What happened.
+    pub text: String,
+    /// The issue as it is now, and how it stands; none while nothing is frozen.
+    pub now: Option<(Link, Badge)>,
+    /// Texts that changed, and where the change is shown.
+    pub changed: Vec<Link>,
+    /// Whether there is something to compare.
+    pub is_compared: bool,
+    /// Who would get what is frozen next, or gets what is.
+    pub audience: String,
+}
+
+/// A page that says what became of the issue that somebody wanted to approve, and leads there.
+///
+/// # Errors
+/// `error`, which refused it, for an issue that never was.
+async fn stale(ctx: &Context, id: &str, error: Error) -> Answer {
+    let Some(stale) = stale::stale(ctx, id).await? else { return Err(error.into()) };
+    let (_, zone) = frame::vendor(ctx);
+    let text = match (&stale.returned, &stale.now) {
+        (Some(returned), Some(now)) => format!(
+            "Nothing was approved. {} It was frozen anew on {}: read it as it is now, then approve that.",
+            went(returned),
+            Moment::full(now.frozen_ms, zone).text
+        ),
+        (Some(returned), None) => {
+            format!("Nothing was approved. {} It is frozen anew within a minute or so.", went(returned))
+        }
+        (None, now) => match now.as_ref().and_then(|now| now.approved_by.as_ref().zip(now.approved_ms)) {
+            Some((by, at_ms)) => {
+                format!("It is approved already, by {by} on {}.", Moment::full(at_ms, zone).text)
+            }
+            None => format!("Nothing was approved: {}.", error.public()),
+        },
+    };
+    let audience = match (&stale.returned, &stale.now) {
+        (Some(gone), _) => format!("/console/audience/{}/{}", gone.newsletter, gone.date),
+        (None, Some(now)) => format!("/console/audience/{}/{}", now.newsletter, now.nominal_date),
+        (None, None) => "/console".to_owned(),
+    };
+    let changed = stale.changed.iter().map(|file| match file.from {
+        Some(from) => {
+            Link::new(file.path.clone(), format!("/console/diff/{}?from={from}&to={}", file.path, file.to))
+        }
+        None => Link::new(format!("{} (new)", file.path), format!("/console/revisions/{}", file.path)),
+    });
+    let view = StaleView {
+        text,
+        changed: changed.collect(),
+        is_compared: stale.returned.as_ref().is_some_and(|gone| gone.frozen_ms.is_some())
+            && stale.now.is_some(),
+        now: stale.now.as_ref().map(|now| {
+            let name = format!("{} of {}", now.newsletter, now.nominal_date);
+            (Link::new(name, format!("/console/issues/{}", now.id)), issue_badge(now))
+        }),
+        audience,
+    };
+    let path = format!("/console/issues/{id}");
+    let frame = Frame::new(ctx, Area::Console, "Another issue by now", &path);
+    Ok((StatusCode::CONFLICT, respond::page(ctx, "console/stale", &frame, &view)?).into_response())
 }
 
 /// What was approved.
@@ -92,7 +187,10 @@ pub async fn steer(
 ) -> Answer {
     let who = &actor;
     match action.as_str() {
-        "approve" => _ = approve::approve(&ctx, &id, &seen.content_hash, who).await?,
+        "approve" => match approve::approve(&ctx, &id, &seen.content_hash, who).await {
+            Err(error) if error.kind() == Kind::Conflict => return stale(&ctx, &id, error).await,
+            approved => _ = approved?,
+        },
         "pause" => approve::pause(&ctx, &id, who).await?,
         "resume" => approve::resume(&ctx, &id, who).await?,
         "cancel" => approve::cancel(&ctx, &id, who).await?,
@@ -160,6 +258,20 @@ pub(super) async fn overtaken(ctx: &Context, issue: &Issue) -> Result<Option<Ove
     let newer = issues::overtaken_by(&ctx.db, &issue.id).await?;
     Ok(newer
         .map(|newer| Overtaken { href: format!("/console/issues/{}", newer.id), date: newer.nominal_date }))
+}
+
+#[cfg(test)]
+impl StaleView {
+    /// Mended by somebody else meanwhile.
+    pub fn sample() -> Self {
+        Self {
+            text: "Nothing was approved. Ingrid took fold-forward of 2027-01-12 back to draft.".into(),
+            now: Some((Link::new("fold-forward of 2027-01-12", "#".into()), Badge::new("", "frozen"))),
+            changed: vec![Link::new("newsletters/fold-forward/2027-01-12.md", "#".into())],
+            is_compared: true,
+            audience: "#".into(),
+        }
+    }
 }
 
 #[cfg(test)]

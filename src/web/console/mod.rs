@@ -74,7 +74,11 @@ pub fn delivery_tone(state: DeliveryState) -> &'static str {
 /// # Errors
 /// Those of the store.
 pub async fn delivery_bar(ctx: &Context, issue_id: &str) -> Result<Bar> {
-    let counts = ctx.figures.counts(ctx, issue_id).await?;
+    Ok(state_bar(&ctx.figures.counts(ctx, issue_id).await?))
+}
+
+/// Deliveries by state; those that were accepted are named also where there is none.
+pub fn state_bar(counts: &[(DeliveryState, i64)]) -> Bar {
     let of = |state: DeliveryState| {
         counts.iter().find(|(other, _)| *other == state).map_or(0, |(_, count)| *count)
     };
@@ -85,7 +89,7 @@ pub async fn delivery_bar(ctx: &Context, issue_id: &str) -> Result<Bar> {
         .collect();
     let (accepted, others): (Vec<_>, Vec<_>) =
         parts.into_iter().partition(|(_, word, _)| *word == "accepted");
-    Ok(Bar::of(&[accepted, others].concat()))
+    Bar::of(&[accepted, others].concat())
 }
 
 /// The promises of an issue around the world.

@@ -220,7 +220,7 @@ fn told_message(ctx: &Context, told: &MessageTold, zone: Tz) -> Fact {
         told.times,
         rules.touches_max(&told.message),
         Moment::full(told.last_ms, zone).text,
-        told.last_forms.replace(' ', ", "),
+        told.forms_in_order(),
         told.last_subject
     );
     Fact::new(rules.title(&told.message), value)

@@ -13,7 +13,12 @@ use crate::{
         kernel::{Result, clock::UtcMs},
         program::Control,
     },
-    store::{issues::Issue, progress::Site, promises::Promise},
+    store::{
+        digests::{self, Ridden},
+        issues::Issue,
+        progress::Site,
+        promises::Promise,
+    },
     web::view::{
         Fact,
         chart::Bar,
@@ -27,6 +32,10 @@ use crate::{
 pub struct Progress {
     /// Sent, left, and what will not leave.
     pub bar: Bar,
+    /// Whether any of its mails is its own; what rides in others' mails has none.
+    pub has_own: bool,
+    /// Where the mails stand that it rides in.
+    pub rides: Vec<Ride>,
     /// The same in figures, with rate and end.
     pub facts: Vec<Fact>,
     /// How many wait for a person.
@@ -37,6 +46,19 @@ pub struct Progress {
     pub classes: Vec<Row>,
     /// The largest sites.
     pub sites: Vec<Row>,
+}
+
+/// The mails of another issue in which one comes.
+#[derive(Debug, Serialize)]
+pub struct Ride {
+    /// `alpha of 2027-01-12`
+    pub label: String,
+    /// The page of the issue whose mails they are.
+    pub href: String,
+    /// `9 of 9 accepted`
+    pub text: String,
+    /// The mails by state.
+    pub bar: Bar,
 }
 
 /// A line with its drawing.
@@ -79,9 +101,12 @@ impl Progress {
             now_ms: ctx.now_ms(),
             zone,
         };
+        let rides = rides(&digests::ridden(&ctx.db, &issue.id).await?);
         let stuck = standing.sum(|state| WAITS_FOR_A_PERSON.contains(&state));
         Ok(Self {
             bar: standing.bar(),
+            has_own: rides.is_empty() || standing.sum(|_| true) > 0,
+            rides,
             facts: standing.facts(),
             stuck: (stuck > 0).then(|| match stuck {
                 1 => "1 message waits for a person".to_owned(),
@@ -155,6 +180,27 @@ impl Standing<'_> {
     }
 }
 
+/// One line for each issue in whose mails it rides.
+fn rides(ridden: &[Ridden]) -> Vec<Ride> {
+    let of_one = |mails: &[Ridden]| {
+        let counts: Vec<(DeliveryState, i64)> = mails
+            .iter()
+            .filter_map(|of_state| Some((DeliveryState::parse(&of_state.state)?, of_state.mails)))
+            .collect();
+        let sum = |fits: &dyn Fn(DeliveryState) -> bool| -> i64 {
+            counts.iter().filter(|(state, _)| fits(*state)).map(|(_, mails)| mails).sum()
+        };
+        let (accepted, all) = (sum(&|state| state == DeliveryState::Accepted), sum(&|_| true));
+        Ride {
+            label: format!("{} of {}", mails[0].newsletter, mails[0].nominal_date),
+            href: format!("/console/issues/{}", mails[0].host_id),
+            text: format!("{accepted} of {all} accepted"),
+            bar: super::state_bar(&counts),
+        }
+    };
+    ridden.chunk_by(|a, b| a.host_id == b.host_id).map(of_one).collect()
+}
+
 /// `1,240`, `12.5`, `0.3`.
 fn figure(per_s: f64) -> String {
     if per_s < 100.0 { format!("{per_s:.1}") } else { format!("{per_s:.0}") }
@@ -210,6 +256,14 @@ impl Progress {
             |site: &str, total, accepted, unfinished| Site { site: site.into(), total, accepted, unfinished };
         Self {
             bar: standing.bar(),
+            has_own: true,
+            rides: rides(&[Ridden {
+                host_id: "iss_1".into(),
+                newsletter: "field-notes".into(),
+                nominal_date: "2027-01-12".into(),
+                state: "accepted".into(),
+                mails: 9,
+            }]),
             facts: standing.facts(),
             stuck: Some("3 messages wait for a person".into()),
             stuck_href: "#".into(),

@@ -12,7 +12,10 @@ use crate::{
         kernel::{Result, id::EnrolmentId},
         program::sequence::LeaveReason,
     },
-    store::journeys::{self, Traveller},
+    store::{
+        journeys::{self, Traveller},
+        pauses::Pause,
+    },
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -65,6 +68,8 @@ pub struct View {
     pub done: Option<&'static str>,
     /// Why it rests, if it does.
     pub paused: Option<String>,
+    /// Whether a person paused it, and not what its mail met.
+    pub is_by_hand: bool,
     /// Whether who looks may have it go on.
     pub may_resume: bool,
     /// Where the button that has it rest, or go on, leads.
@@ -94,6 +99,19 @@ pub struct Journey {
     pub href: Option<String>,
     /// In order.
     pub steps: Vec<HadLine>,
+    /// What comes next.
+    pub next: Option<NextLine>,
+}
+
+/// The step that somebody waits for.
+#[derive(Debug, Serialize)]
+pub struct NextLine {
+    /// Its subject.
+    pub title: String,
+    /// When it is due.
+    pub at: Moment,
+    /// What stands in the way.
+    pub detail: String,
 }
 
 /// A step that somebody had.
@@ -201,6 +219,7 @@ pub async fn page(
             _ => None,
         },
         paused: one.rests(),
+        is_by_hand: one.paused.as_ref().is_some_and(Pause::is_by_hand),
         may_resume: one.paused.as_ref().is_some_and(|pause| sequences::may_resume(&ctx, &actor, pause)),
         lever: format!("{PATH}/{slug}/{}", if one.paused.is_some() { "resume" } else { "pause" }),
         bar: bar(&one),
@@ -290,8 +309,13 @@ async fn journey(
         at: Moment::full(had.at_ms, zone),
         because: had.because,
     });
+    let next = who.waiting.as_deref().filter(|_| who.ended_ms.is_none()).map(|step| NextLine {
+        title: subject(ctx, slug, step),
+        at: Moment::full(who.due_ms, zone),
+        detail: who.detail.clone(),
+    });
     let href = who.is_lead.then(|| format!("/console/leads/{}", who.person));
-    Ok(Some(Journey { name: who.name.clone(), href, steps: steps.collect() }))
+    Ok(Some(Journey { name: who.name.clone(), href, steps: steps.collect(), next }))
 }
 
 fn step_line(ctx: &Context, slug: &str, step: &StepView, most: i64) -> StepLine {
@@ -410,6 +434,7 @@ impl View {
                  authenticated"
                     .into(),
             ),
+            is_by_hand: false,
             may_resume: true,
             lever: "#".into(),
             bar: Bar::of(&[("brand", "inside", 12), ("good", "finished", 40), ("", "left", 3)]),
@@ -435,6 +460,7 @@ impl View {
                     at: at(),
                     because: String::new(),
                 }],
+                next: Some(NextLine { title: "Your first restore".into(), at: at(), detail: String::new() }),
             }),
         }
     }

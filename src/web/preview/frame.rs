@@ -44,7 +44,8 @@ pub async fn follow(
     let (reference, channel) = match reference.strip_suffix("/document.pdf") {
         Some(asset) => (asset.to_owned(), Channel::Document.as_str().to_owned()),
         None if reference == "talk-to-us" => (TALK_TO_US.to_owned(), String::new()),
-        None => (reference, String::new()),
+        // Nobody is counted here.
+        None => (reference.strip_suffix("/recording").unwrap_or(&reference).to_owned(), String::new()),
     };
     let eyes = Asked { partner, lang: asked.lang, channel, ..Asked::default() };
     let path: Vec<String> = reference.split('/').map(escape_url_part).collect();
@@ -111,6 +112,7 @@ async fn rendered(ctx: &Context, preview: &Preview, reference: &str, asked: &Ask
             library: ctx.library(),
             media: ctx.media(),
             is_dark: !asked.dark.is_empty(),
+            stay: None,
         };
         let page = public::asset::show(ctx, &setting, reference, &Wanted::default(), None);
         return page.map(framed).map_err(Problem::into_error);

@@ -88,6 +88,7 @@ pub async fn page(
         setting.replaced = Replaced::load(&ctx.db).await?;
     }
     let seen = record(&ctx, &setting, (&reference, None), (EventKind::PageView, via), &visitor);
+    setting.stay = seen.stay_token(&ctx);
     let page = show(&ctx, &setting, &reference, &wanted, None);
     seen.settled(&ctx).await;
     page

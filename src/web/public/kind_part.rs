@@ -39,7 +39,7 @@ pub struct KindPart {
 pub struct Action {
     /// Its text.
     pub label: String,
-    /// Where it leads, https.
+    /// Where it leads: https, or a page of ours.
     pub href: String,
 }
 
@@ -115,12 +115,12 @@ impl KindPart {
                 let path = format!("/p/{}/{}", setting.partner.slug, asset.reference);
                 let calendar = is_ahead.then(|| format!("{path}/calendar.ics{}", wanted.query()));
                 part.event = Some(Event { calendar, ..event(webinar, setting, strings) });
-                let (key, href) = if is_ahead {
-                    ("register", &webinar.registration)
-                } else {
-                    ("watch", &webinar.recording)
-                };
-                part.action = href.as_ref().map(|href| action(strings.get(key), href));
+                // Who goes to the recording passes by us.
+                let recording = webinar.recording.as_ref();
+                let recording = recording.map(|_| format!("{path}/recording{}", wanted.query()));
+                let (key, href) =
+                    if is_ahead { ("register", webinar.registration.clone()) } else { ("watch", recording) };
+                part.action = href.map(|href| action(strings.get(key), &href));
             }
             Detail::Video(video) => {
                 part.action = Some(action(strings.get("watch_video"), &video.url));

@@ -13,6 +13,8 @@ pub mod kind_part;
 pub mod media;
 pub mod preferences;
 pub mod problem;
+pub mod recording;
+pub mod stay;
 pub mod thanks;
 pub mod withdrawn;
 
@@ -25,6 +27,7 @@ use super::{
     error::Problem,
     frame::{Area, Frame},
     respond::{self, Answer},
+    statics,
 };
 use crate::{
     domain::{
@@ -88,6 +91,8 @@ pub struct Setting {
     pub media: Arc<Media>,
     /// Whether it is dark whatever the reader's device says, as the preview shows it.
     pub is_dark: bool,
+    /// A token with which the page may tell how long it was in view; none where nobody counts that.
+    pub stay: Option<String>,
     /// What is offered no more; known where a page names other assets.
     pub replaced: Replaced,
 }
@@ -108,6 +113,7 @@ impl Setting {
             media: ctx.media(),
             replaced: Replaced::default(),
             is_dark: false,
+            stay: None,
         })
     }
 
@@ -162,6 +168,10 @@ impl Setting {
     pub fn page(&self, ctx: &Context, name: &str, head: Head<'_>, page: &impl Serialize) -> Answer {
         let mut frame = Frame::new(ctx, Area::Public, head.title, "").in_language(head.language);
         head.description.clone_into(&mut frame.description);
+        if let Some(token) = &self.stay {
+            frame.stay = Some(format!("/stay/{token}"));
+            frame.more_js = Some(statics::address("stay.js"));
+        }
         let strings = ctx.templates.strings_for(head.language, &self.locale);
         let brand = BrandView::new(self, &strings)?;
         respond::html(

@@ -75,7 +75,8 @@ pub async fn page(
         Err(gone) => return Ok(*gone),
     };
     let seen = record(&ctx, &opened, (EventKind::PageView, None), &visitor);
-    let page = show(&ctx, &access, &opened, (&Filled::default(), None)).await;
+    let stay = seen.stay_token(&ctx);
+    let page = show(&ctx, &access, &opened, (&Filled::default(), None), stay).await;
     seen.settled(&ctx).await;
     page
 }
@@ -96,8 +97,10 @@ async fn show(
     access: &str,
     opened: &Opened,
     (filled, amiss): (&Filled, Option<Amiss>),
+    stay: Option<String>,
 ) -> Answer {
     let setting = Setting::of(ctx, &opened.lead.partner_slug, Some(&opened.lead.locale)).await?;
+    let setting = Setting { stay, ..setting };
     let asked = opened.asset == TALK_TO_US;
     let asset = setting.asset(if asked { "pages/thanks" } else { &opened.asset })?;
     let language = setting.language(ctx, asset);
@@ -176,7 +179,7 @@ pub async fn talk(
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
-            Ok(refused.on(show(&ctx, &access, &opened, (&filled, Some(amiss))).await?))
+            Ok(refused.on(show(&ctx, &access, &opened, (&filled, Some(amiss)), None).await?))
         }
     }
 }

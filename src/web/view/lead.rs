@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     domain::{
-        engagement::EventKind,
+        engagement::{EventKind, stay_words},
         lead::{LeadStage, fit::FitResult, score::ScoreLine},
     },
     store::{events::Event, leads::Consent},
@@ -95,6 +95,10 @@ pub fn evidence(event: &Event, title: Option<String>, zone: Tz) -> Evidence {
 pub fn phrase(event: &Event, title: Option<String>) -> String {
     let done =
         EventKind::parse(&event.kind).map_or_else(|| words(&event.kind), |kind| kind.phrase().to_owned());
+    let done = match event.stayed_ms {
+        Some(stayed_ms) => format!("{done} for {}", stay_words(stayed_ms)),
+        None => done,
+    };
     match title.or_else(|| event.asset.clone()) {
         Some(title) => format!("{done}: {title}"),
         None => done,

@@ -82,6 +82,7 @@ fn machine_fact(ctx: &Context, matched: &Matched) -> Event {
         partner_slug: matched.target.partner_slug.clone(),
         asset: None,
         revision: None,
+        stayed_ms: None,
         link_no: None,
         method: "MAIL".to_owned(),
         agent: agent.chars().take(200).collect(),

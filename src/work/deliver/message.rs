@@ -89,7 +89,7 @@ impl Writer {
             to_name: &claimed.recipient_name,
             to_email: &to_email,
             message_id: &claimed.message_id,
-            date_ms: claimed.promised_ms,
+            date_ms: claimed.date_ms(),
             unsubscribe_mail: stop.as_deref(),
             values: SlotValues {
                 first_name: first_name(&claimed.recipient_name),

@@ -42,7 +42,7 @@ pub use answer::{accept, ask_for_time, load_offer, reject, view};
 pub use give::give;
 pub use offer::{HandOff, Offering, prepare};
 pub use outcome::{Closing, Outcome, contacted, note, record};
-pub use qualify::Looked;
+pub use qualify::{Looked, told_later};
 pub use reminder::tell_that_they_wrote;
 pub use turn::{run, tick};
 

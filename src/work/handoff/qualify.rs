@@ -64,8 +64,20 @@ pub(super) async fn by_deeds(ctx: &Context) -> Result<Vec<String>> {
     Ok(faults)
 }
 
+/// Hands a lead off who qualifies by something that is told later than it was done, which no look would find; nothing for
+/// one who is in hand or closed.
+///
+/// # Errors
+/// Those of the store.
+pub async fn told_later(ctx: &Context, lead_id: &str) -> Result<()> {
+    qualify(ctx, lead_id).await
+}
+
 async fn qualify(ctx: &Context, lead_id: &str) -> Result<()> {
     let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
+    if !stage_of(&lead)?.is_in_nurture() {
+        return Ok(());
+    }
     let standing = scoring::assess(ctx, &lead, None).await?;
     let Some(because) = &standing.qualified_because else { return Ok(()) };
     if !agrees(ctx, lead_id).await? {

@@ -39,7 +39,7 @@ const NAMED_MAX: usize = 10;
 pub const AHEAD_MAX: usize = 24;
 
 /// An issue ahead.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Default, Serialize)]
 pub struct Planned {
     /// The newsletter's slug.
     pub newsletter: String,
@@ -104,7 +104,7 @@ pub struct Skipped {
 }
 
 /// One text, the same for everybody who gets it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct PlannedVariant {
     /// The partner's slug.
     pub partner: String,

@@ -55,7 +55,7 @@ pub(super) async fn set_aside(ctx: &Context) -> Result<()> {
 /// Whether `actor` may have a sequence go on that rests as `pause` says: one that was paused for a reason, so that somebody
 /// reads it, is for those who may approve.
 pub fn may_resume(ctx: &Context, actor: &str, pause: &Pause) -> bool {
-    pause.because.is_empty() || approve::may_approve(ctx, actor)
+    pause.is_by_hand() || approve::may_approve(ctx, actor)
 }
 
 /// Has a sequence go on, also one that is gone from the content. What waits of it is worth sending for another day at least.

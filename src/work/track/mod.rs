@@ -6,6 +6,7 @@
 mod recent;
 mod recorder;
 mod spool;
+mod stay;
 
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use crate::{
         engagement::{Around, EventKind, Evidence, Followed, Machines, Reason, Verdict, judge},
         kernel::{
             Error, Result,
-            clock::UtcMs,
+            clock::{HOUR_MS, UtcMs},
             id::{DeliveryId, EventId, LeadId},
             token::Purpose,
         },
@@ -31,6 +32,7 @@ use crate::{
 
 pub use recorder::{Tracker, run, write_batch};
 pub use spool::{Spool, replay};
+pub use stay::{STAY_OPEN_MS, stay};
 
 /// Longest time that the database is given before an event goes into the spool.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -60,6 +62,12 @@ pub struct Recording {
 }
 
 impl Recording {
+    /// A token with which the page may tell how long it was in view.
+    pub fn stay_token(&self, ctx: &Context) -> Option<String> {
+        let id = EventId::parse(&self.event.id).ok()?;
+        Some(ctx.keys.sign(Purpose::Stay, &id.to_bytes()))
+    }
+
     /// Waits until the event is on disk: in the database, or in the spool. Where neither takes it, the person is served all
     /// the same, the log says so, and the event is in memory alone.
     pub async fn settled(self, ctx: &Context) {
@@ -128,6 +136,32 @@ pub struct OnPage<'a> {
     pub lead: Option<LeadId>,
 }
 
+/// How long behind a click what is done on its page is still theirs who clicked.
+const THEIRS_MS: i64 = HOUR_MS;
+
+/// Takes up that somebody goes to the recording of the webinar `asset`; a lead is credited with it whose own click led to its
+/// page within the hour before.
+///
+/// # Errors
+/// Those of the store.
+pub async fn replay_of(
+    ctx: &Context,
+    partner: &str,
+    asset: &str,
+    via: Option<DeliveryId>,
+    visitor: &Visitor,
+) -> Result<Recording> {
+    let lead = match via {
+        Some(delivery) => {
+            stay::clicker(ctx, &delivery.to_string(), Some(asset), ctx.now_ms(), THEIRS_MS).await?
+        }
+        None => None,
+    };
+    let lead = lead.and_then(|lead| LeadId::parse(&lead).ok());
+    let what = OnPage { kind: EventKind::WebinarReplay, partner, asset, revision: None, via, lead };
+    Ok(on_page(ctx, &what, visitor))
+}
+
 /// Takes up a page view or a download; the answer waits for [`Recording::settled`].
 pub fn on_page(ctx: &Context, what: &OnPage<'_>, visitor: &Visitor) -> Recording {
     let mut event = blank(ctx, what.kind, visitor);
@@ -154,6 +188,7 @@ pub(super) fn blank(ctx: &Context, kind: EventKind, visitor: &Visitor) -> Event 
         partner_slug: String::new(),
         asset: None,
         revision: None,
+        stayed_ms: None,
         link_no: None,
         method: visitor.method.clone(),
         agent: agent[..end].to_owned(),

@@ -12,6 +12,7 @@ use super::{
     Recording,
     recent::Recent,
     spool::{Spool, replay},
+    stay::is_a_machines,
     verdict,
 };
 use crate::{
@@ -195,7 +196,9 @@ pub(super) async fn write(ctx: &Context, batch: &mut [Event]) -> Result<()> {
             let all = spoiled.entry((delivery.clone(), reason)).or_insert(span);
             *all = (all.0.min(span.0), all.1.max(span.1));
         }
-        event.judged(&verdict);
+        if !is_a_machines(event) {
+            event.judged(&verdict);
+        }
     }
     events::insert(&mut tx, batch.to_vec()).await?;
     if !spoiled.is_empty() {

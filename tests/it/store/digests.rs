@@ -113,7 +113,7 @@ both_dbs! {
         assert!(waiting_in(&db, &guest.issue).await.unwrap().is_empty());
         in_tx!(db, tx => issues::control(tx, &host.issue, "cancelled"));
         assert!(unstarted().await.is_none());
-        let stands = |state: &str| Ridden { newsletter: "alpha".to_owned(), nominal_date: "2027-01-12".to_owned(), state: state.to_owned(), mails: 1 };
+        let stands = |state: &str| Ridden { host_id: host.issue.clone(), newsletter: "alpha".to_owned(), nominal_date: "2027-01-12".to_owned(), state: state.to_owned(), mails: 1 };
         assert_eq!(ridden(&db, &guest.issue).await.unwrap(), [stands("accepted"), stands("cancelled")]);
         assert!(ridden(&db, &host.issue).await.unwrap().is_empty());
     }

@@ -3,8 +3,8 @@
 use partnercast::{
     domain::{engagement::Reason, kernel::id::EventId},
     store::events::{
-        Event, Spoiled, clicks_of_issue, insert, known, machine_clicks_of_issue, of_delivery, of_lead,
-        of_lead_in, of_recent_leads, of_subjects, recent, spoil,
+        Event, Spoiled, clicks_of_issue, insert, is_stored, known, machine_clicks_of_issue, of_delivery,
+        of_lead, of_lead_in, of_recent_leads, of_subjects, page_view, recent, spoil,
     },
     store::leads::{self, Lead},
 };
@@ -12,7 +12,7 @@ use partnercast::{
 use super::leads::{new_lead, scene};
 use crate::harness::{
     START_MS, SeededRandom, both_dbs,
-    databases::{execute, in_tx, values},
+    databases::{execute, in_tx, number, values},
     outbox::Scene,
 };
 
@@ -26,6 +26,7 @@ pub fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Even
         lead_id: Some("led_1".to_owned()),
         partner_slug: "northlight".to_owned(),
         revision: None,
+        stayed_ms: None,
         asset: Some("first-24-hours".to_owned()),
         link_no: Some(3),
         method: "GET".to_owned(),
@@ -40,6 +41,24 @@ pub fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Even
 }
 
 both_dbs! {
+    /// A stay grows, within a batch and after it, and never shrinks; other events stay as they were. A page view is found by its
+    /// key, and nothing else is.
+    async fn a_stay_grows_and_nothing_else_changes(db: Db) {
+        let random = SeededRandom::new(1);
+        let view = event(&random, START_MS, "page_view", true);
+        let stay = |stayed_ms: i64| Event { id: "evt_stay".to_owned(), stayed_ms: Some(stayed_ms), ..event(&SeededRandom::new(2), START_MS, "page_read", true) };
+        in_tx!(db, tx => insert(tx, vec![stay(3_000), view.clone(), stay(9_000), stay(5_000)]));
+        let kept = async || number(&db, "SELECT stayed_ms FROM engagement_event WHERE id = 'evt_stay'", vec![]).await;
+        assert_eq!(kept().await, 9_000);
+        in_tx!(db, tx => insert(tx, vec![stay(8_000), Event { agent: "other".to_owned(), ..view.clone() }]));
+        assert_eq!(kept().await, 9_000);
+        in_tx!(db, tx => insert(tx, vec![stay(10_000)]));
+        assert_eq!(kept().await, 10_000);
+        assert_eq!(page_view(&db, &view.id).await.unwrap().unwrap(), view);
+        assert!(is_stored(&db, "evt_stay").await.unwrap() && !is_stored(&db, "evt_none").await.unwrap());
+        assert!(page_view(&db, "evt_stay").await.unwrap().is_none() && page_view(&db, "evt_none").await.unwrap().is_none());
+    }
+
     /// Every column comes back, and a batch that is stored again (the answer was lost) adds nothing.
     async fn insert_is_idempotent(db: Db) {
         let random = SeededRandom::new(3);

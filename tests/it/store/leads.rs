@@ -6,8 +6,8 @@ use partnercast::{
         Db,
         leads::{
             Amount, Lead, NewConsent, active_in_nurture, add, add_amount, add_consent, add_step, amounts,
-            by_address, closed_reasons, consents, in_hand, lead, lead_in, of_rep, recent, steps, to_reopen,
-            update, withdraw_consents,
+            at_address, by_address, closed_reasons, consents, in_hand, lead, lead_in, of_rep, recent, steps,
+            to_reopen, update, withdraw_consents,
         },
         offers::{self, Answer, Offer},
         partners,
@@ -115,6 +115,9 @@ both_dbs! {
         assert_eq!(ids(recent(&db, None).await.unwrap()), ["led_2", "led_1"]);
         assert_eq!(ids(recent(&db, Some("northlight")).await.unwrap()), ["led_1"]);
         assert!(recent(&db, Some("none")).await.unwrap().is_empty());
+        let both = [("led_1", "northlight"), ("led_2", "thornbury")].map(|(id, slug)| (id.to_owned(), slug.to_owned()));
+        assert_eq!(at_address(&db, "bea@customer.example").await.unwrap(), both);
+        assert!(at_address(&db, "nobody@customer.example").await.unwrap().is_empty());
     }
 
     /// Steps are numbered from one without gaps, a lead at a time.

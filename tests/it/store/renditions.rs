@@ -2,7 +2,7 @@
 
 use partnercast::{
     domain::kernel::Kind,
-    store::renditions::{insert, links, view, wire},
+    store::renditions::{insert, links, paths_of_issue, view, wire},
 };
 
 use crate::harness::{
@@ -30,6 +30,7 @@ both_dbs! {
             rows(&db, "SELECT path, hash, part FROM rendition_asset WHERE rendition_id = 'rnd_1' ORDER BY path", vec![]).await;
         let parts: Vec<_> = parts.iter().map(|(path, hash, part)| (path.as_str(), hash.as_str(), part.as_str())).collect();
         assert_eq!(parts, [("blog/a.md", "a1", "card"), ("newsletters/n/i.md", "h1", "text")]);
+        assert!(paths_of_issue(&db, "iss_none").await.unwrap().is_empty());
         assert!(wire(&db, "rnd_9").await.unwrap().is_none() && view(&db, "rnd_9").await.unwrap().is_none());
     }
 

@@ -20,6 +20,7 @@ both_dbs! {
             partner_slug: "northlight".to_owned(),
             asset: Some("blog/a".to_owned()),
             revision: None,
+            stayed_ms: None,
             link_no: Some(2),
             method: "GET".to_owned(),
             agent: "Mozilla/5.0".to_owned(),

@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
+use axum::http::Method;
 use partnercast::{
+    channel::catcher::ParsedMail,
     domain::{
         content::Severity,
         kernel::{
@@ -19,7 +21,7 @@ use partnercast::{
 
 use super::{
     Rig,
-    console::get,
+    console::{ask, get},
     letters,
     rig::{EVE_MS, copied},
 };
@@ -96,6 +98,12 @@ async fn mails_to(rig: &Rig, address: &str) -> Vec<String> {
     to_them.filter(|subject| subject.starts_with("Subject of")).collect()
 }
 
+/// The `Date` of a mail.
+fn dated_ms(mail: &ParsedMail) -> UtcMs {
+    let date = mail.headers.iter().find(|(name, _)| name == "Date").unwrap();
+    chrono::DateTime::parse_from_rfc2822(&date.1).unwrap().timestamp_millis()
+}
+
 async fn verdict(rig: &Rig, slug: &str) -> (Option<&'static str>, i64, i64, i64) {
     let told = kept::occurrence(&rig.ctx, slug, "2027-01-12").await.unwrap().unwrap();
     (told.verdict, told.eligible, told.on_time, told.accepted)
@@ -138,6 +146,9 @@ both_dbs! {
         rig.drain().await;
         let person = contacts::named(&rig.ctx.db, BOTH).await.unwrap().pop();
         let told = explain::explain(&rig.ctx.db, rig.clock_ms(), &beta, BOTH, person).await.unwrap();
+        let released_ms = issue(&rig, "alpha").await.released_ms.unwrap();
+        assert!(released_ms > DUE_MS);
+        assert_eq!(dated_ms(&rig.mail_to(BOTH).await), released_ms, "RFC 5322 3.6.1: not before it could leave");
         let late = told.deliveries[0].late_ms.unwrap();
         assert!((HOUR_MS..HOUR_MS + 2 * MINUTE_MS).contains(&late), "counted from Beta's own hour: {late}");
     }
@@ -171,6 +182,9 @@ both_dbs! {
         assert!(at("Words of beta") < at("You get beta at") && at("You get beta at") < at("You get alpha at"), "{text}");
         let alone = rig.mail_to(ALPHA_ALONE).await;
         assert!(!alone.html.unwrap().contains("beta") && !alone.text.unwrap().contains("beta"));
+        let (_, page) = get(&rig, &format!("/console/issues/{}", issue(&rig, "beta").await.id)).await;
+        let host = format!("In the mails of <a href=\"/console/issues/{}\">alpha of 2027-01-12</a>", issue(&rig, "alpha").await.id);
+        assert!(page.contains(&host) && page.contains("9 of 9 accepted") && page.contains("0 of 6"), "{page}");
         rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(mails_to(&rig, BOTH).await.len(), 1, "in ONE mail");
         assert_eq!(mails_to(&rig, BETA_ALONE).await, ["Subject of beta"]);
@@ -186,6 +200,20 @@ both_dbs! {
         assert!(number(&rig.ctx.db, held, values![&issue(&rig, "alpha").await.id]).await > 0, "`who` finds it");
     }
 
+    /// Where all readers of an issue get it in another's mails, its page shows those, and no figures of mails it has none of.
+    async fn what_rides_whole_shows_whose_mails_it_rides_in(db: Db) {
+        let (rig, dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
+        letter(dir.path(), "beta", "11:00", "sales", "digest_hours: 2\napproval: automatic\n", "Words of beta.");
+        synced(&rig, dir.path()).await;
+        rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
+        let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
+        assert_eq!(deliveries(&rig, "beta").await, 0);
+        let (_, page) = get(&rig, &format!("/console/issues/{}", beta.id)).await;
+        let host = format!("/console/issues/{}\">alpha of 2027-01-12</a>", alpha.id);
+        assert!(page.contains(&host) && page.contains("9 of 9 accepted"), "{page}");
+        assert!(!page.contains("0 of 0") && !page.contains("0 accepted") && !page.contains("Nothing has left yet"), "{page}");
+    }
+
     /// What needs an approval holds up what carries it; either one's return takes the other along; approval is bound to the
     /// text that is merged.
     async fn a_digest_is_approved_and_returned_as_a_whole(db: Db) {
@@ -197,7 +225,28 @@ both_dbs! {
         letter(dir.path(), "beta", "11:00", "sales, technical", "digest_hours: 2\napproval: required\n", text);
         synced(&rig, dir.path()).await;
         approve::return_to_draft(&rig.ctx, &alpha.id, MARCUS).await.unwrap();
+        let stale_page = |id: &str, hash: &str| {
+            let (path, body) = (format!("/console/issues/{id}/approve"), format!("content_hash={hash}"));
+            let rig = &rig;
+            async move { ask(rig, Method::POST, &path, &body).await }
+        };
+        for (one, says) in [
+            (&alpha, "marcus.adeyemi@brackenfold.example took alpha of 2027-01-12 back to draft."),
+            (&beta, "beta of 2027-01-12 went back to draft: it shared mails with alpha of 2027-01-12, which was returned by marcus"),
+        ] {
+            let (status, page) = get(&rig, &format!("/console/issues/{}", one.id)).await;
+            assert!(status == 200 && page.contains(says), "{status} {page}");
+            let (status, _, page) = stale_page(&one.id, &one.content_hash).await;
+            assert!(status == 409 && page.contains(says) && page.contains("frozen anew within a minute"), "{status} {page}");
+        }
         rig.pass(DUE_MS - 40 * MINUTE_MS, MINUTE_MS).await;
+        let now = issue(&rig, "beta").await.id;
+        assert_eq!(ask(&rig, Method::GET, &format!("/console/issues/{}", beta.id), "").await.1, format!("/console/issues/{now}?instead=yes"));
+        let (status, _, page) = stale_page(&beta.id, &beta.content_hash).await;
+        assert!(status == 409 && page.contains(&format!("href=\"/console/issues/{now}\"")), "{status} {page}");
+        let changed = "/console/diff/newsletters/beta/2027-01-12.md?from=1&amp;to=2";
+        assert!(page.contains(changed), "it says what changed: {page}");
+        assert!(!page.contains("alpha/2027-01-12.md"), "and what did not is not named: {page}");
         let (alpha2, beta2) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert!(alpha.id != alpha2.id && beta.id != beta2.id, "both were fixed anew");
         assert!(alpha.content_hash != alpha2.content_hash && beta.content_hash != beta2.content_hash);
@@ -217,6 +266,8 @@ both_dbs! {
         let (alpha4, beta4) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert!(alpha3.id != alpha4.id && beta3.id != beta4.id);
         approve::approve(&rig.ctx, &beta4.id, &beta4.content_hash, MARCUS).await.unwrap();
+        let (status, _, page) = stale_page(&beta4.id, &beta4.content_hash).await;
+        assert!(status == 409 && page.contains("approved already, by marcus.adeyemi") && page.contains(&beta4.id), "{status} {page}");
         rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
         let error = approve::return_to_draft(&rig.ctx, &beta4.id, MARCUS).await.unwrap_err();
         assert!(error.kind() == Kind::Conflict && error.public().contains("were started already"), "{error}");

@@ -8,7 +8,7 @@ use partnercast::{
     store::{Db, issues, outbox, queue, suppressions, takeover},
     work::{
         explain::{self, Explanation},
-        lookup, publish, tokens, track,
+        journeys, lookup, publish, tokens, track,
     },
 };
 
@@ -120,6 +120,21 @@ both_dbs! {
         execute(&rig.ctx.db, "UPDATE contact SET updated_ms = $1 WHERE id = $2", values![issue.frozen_ms + 1, &moved_id]).await;
         let late = told(&rig, "fold-forward", "new@x.example").await;
         assert!(late.decision.because.contains("the next issue does"), "{}", late.decision.because);
+    }
+
+    /// Of somebody alone: who is nobody is told apart from somebody who is in no sequence.
+    async fn nobody_is_told_apart_from_somebody_without_a_sequence(db: Db) {
+        let rig = Rig::new(db).await;
+        let told = |asked: &'static str| {
+            let rig = &rig;
+            async move {
+                let person = lookup::contact(&rig.ctx.db, asked).await.unwrap();
+                journeys::person(&rig.ctx.db, rig.clock_ms(), asked, person).await.unwrap()
+            }
+        };
+        assert!(told("xyz").await.is_nobody() && told("nobody@x.example").await.is_nobody());
+        let known = told("dana.whitlock@northlight.example").await;
+        assert!(!known.is_nobody() && known.person.is_some() && known.sequences.is_empty());
     }
 
     /// What is not clear is explained with what there is, and changes nothing.

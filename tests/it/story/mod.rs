@@ -1,5 +1,6 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
+mod attendance;
 mod attribution;
 mod bounces;
 mod brands;
@@ -47,6 +48,7 @@ mod sequences;
 mod serving;
 mod set_back;
 mod signed;
+mod stays;
 mod steering;
 mod touches;
 mod what_if;

@@ -201,6 +201,10 @@ both_dbs! {
         };
         let [first, pilot, rest]: [(String, i64, i64); 3] = stages().await.try_into().unwrap();
         assert_eq!((pilot.1, pilot.2), (3, 3), "two at Fjellvakt and Dana, before the hour");
+        let date = rig.mail_to("dana.whitlock@northlight.example").await.headers;
+        let date = date.into_iter().find(|(name, _)| name == "Date").unwrap().1;
+        let dated_ms = chrono::DateTime::parse_from_rfc2822(&date).unwrap().timestamp_millis();
+        assert!(dated_ms <= rig.clock_ms(), "no mail is dated later than it leaves: {date}");
         assert!(first.1 > 0 && first.1 < rest.1 && first.2 == 0 && rest.2 == 0, "{first:?} {rest:?}");
         rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
         let counts = stages().await;

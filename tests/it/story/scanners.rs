@@ -26,23 +26,23 @@ use crate::harness::{
     databases::{number, rows, values},
 };
 
-const BROWSER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
+pub(super) const BROWSER: &str = "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0.0.0 Safari/537.36";
 const PAPER: &str = "whitepapers/proof-of-recovery";
 
 /// Somebody, or something, with a browser.
-struct Guest<'a> {
+pub(super) struct Guest<'a> {
     rig: &'a Rig,
     pages: Router,
     headers: Vec<(&'static str, &'static str)>,
 }
 
 impl<'a> Guest<'a> {
-    fn new(rig: &'a Rig, headers: &[(&'static str, &'static str)]) -> Self {
+    pub(super) fn new(rig: &'a Rig, headers: &[(&'static str, &'static str)]) -> Self {
         Self { rig, pages: web::router(rig.ctx.clone()), headers: headers.to_vec() }
     }
 
     /// Asks, while what is taken up is written, and returns the answer's number, where it leads, and its text.
-    async fn ask(
+    pub(super) async fn ask(
         &self,
         method: &str,
         path: &str,
@@ -74,13 +74,13 @@ impl<'a> Guest<'a> {
         (status, leads, String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    async fn get(&self, path: &str) -> (StatusCode, Option<String>, String) {
+    pub(super) async fn get(&self, path: &str) -> (StatusCode, Option<String>, String) {
         self.ask("GET", path, None).await
     }
 }
 
 /// The paths of all tracked links of a mail's HTML, the hidden one last.
-async fn links(rig: &Rig, to: &str) -> Vec<String> {
+pub(super) async fn links(rig: &Rig, to: &str) -> Vec<String> {
     let mail = rig.mail_to(to).await;
     let (html, text) = (mail.html.unwrap(), mail.text.unwrap());
     let paths = |text: &str| -> Vec<String> {
@@ -110,7 +110,7 @@ async fn links(rig: &Rig, to: &str) -> Vec<String> {
     all
 }
 
-fn filled(email: &str) -> String {
+pub(super) fn filled(email: &str) -> String {
     format!(
         "name=Nora+Quist&email={email}&company=Lakeside+Clinic&job_role=it&company_size=50-249&message=test&phone=&consent=yes&website="
     )

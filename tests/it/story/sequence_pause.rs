@@ -106,7 +106,11 @@ both_dbs! {
         let priya = "priya.raman@brackenfold.example";
         let error = sequences::resume(&rig.ctx, "welcome", priya).await.unwrap_err();
         assert!(error.kind() == Kind::Denied && error.public().contains("may not resume a sequence"), "{error}");
-        assert!(get(&rig, "/console/sequences/welcome").await.1.contains("/console/sequences/welcome/resume"), "the operator may");
+        let (_, page) = get(&rig, "/console/sequences/welcome").await;
+        assert!(page.contains("/console/sequences/welcome/resume"), "the operator may");
+        assert!(page.contains("what was refused is tried again"), "{page}");
+        let (_, page) = get(&rig, &format!("/console/sequences/welcome?who={}", told.id)).await;
+        assert!(page.contains("due ") && page.contains(">next</span>"), "the path says what comes next: {page}");
         assert_eq!(lanes(&rig.ctx.db, rig.clock_ms()).await.unwrap().iter().map(|it| it.lane).collect::<Vec<_>>(), [LANE_RESTING], "out of the way");
         sequences::resume(&rig.ctx, "welcome", "rosa").await.unwrap();
         assert_eq!(pauses::all(&rig.ctx.db).await.unwrap(), []);
@@ -131,6 +135,9 @@ both_dbs! {
     async fn what_a_person_paused_goes_on_when_it_is_gone(db: Db) {
         let rig = Rig::new(db).await;
         sequences::pause(&rig.ctx, "welcome", "rosa").await.unwrap();
+        let (_, page) = get(&rig, "/console/sequences/welcome").await;
+        assert!(page.contains("paused by rosa") && page.contains("with the step that they wait for"), "{page}");
+        assert!(!page.contains("refused") && !page.contains("doctor"), "nothing was refused: {page}");
         let dir = tempfile::tempdir().unwrap();
         copied(dir.path());
         for file in ["welcome.md", "welcome.de.md"] {

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use super::{
     super::{
-        finding::{Finding, Findings, Place, codes, did_you_mean},
+        finding::{Finding, Findings, codes, did_you_mean},
         rules::{calendar::CALENDAR, frequency::FREQUENCY, messages::MESSAGES, routing::ROUTING},
     },
     Check,
@@ -71,7 +71,7 @@ impl Check<'_> {
             if !told.contains(&message.slug) {
                 let text = format!("no asset tells `{}`", message.slug);
                 let fix = format!("write `key_message: {}` in one that does, or remove it", message.slug);
-                f.add(codes::UNTOLD_MESSAGE, Place::START, text, fix);
+                f.add(codes::UNTOLD_MESSAGE, message.place, text, fix);
             }
         }
         f.finish()

@@ -1,12 +1,16 @@
 //! What scoring.toml and consent.toml may say.
 
-use super::super::guide::{KeyGuide, may, needed, table};
+use super::{
+    super::guide::{KeyGuide, may, needed, table},
+    scoring::{READ_SECONDS, ScoreEvent},
+};
+use crate::domain::engagement::EventKind;
 
 const SCORING: &str = "rules/scoring.toml";
 const CONSENT: &str = "rules/consent.toml";
 
 /// The keys of scoring.toml.
-const SCORING_KEYS: [KeyGuide; 8] = [
+const SCORING_KEYS: [KeyGuide; 9] = [
     needed(
         "version",
         "a number from 1",
@@ -24,6 +28,11 @@ const SCORING_KEYS: [KeyGuide; 8] = [
         ".. if its fit is of this grade at least: A from 8 points, B from 5, C from 2.",
     ),
     may("instant", "a list of events", "What qualifies at once, whatever the score says."),
+    may(
+        "read_seconds",
+        "seconds, 1 to 1,800",
+        "How long a page is in view before it counts as read (`page_read`).",
+    ),
     needed(
         "[points]",
         "a table of events",
@@ -62,10 +71,13 @@ half_life_days = 30
 mql_score = 50
 mql_fit = \"B\"
 instant = [\"talk_to_us\"]
+read_seconds = 30
 
 [points]
 click = 5
+page_read = 3
 whitepaper_form = 20
+webinar_attended = 25
 talk_to_us = 50
 unsubscribe = -50
 
@@ -88,13 +100,18 @@ en = \"{{ partner.name }} and {{ vendor.name }} may contact me about this paper.
 
 /// The reference page of scoring.toml in Markdown.
 pub fn scoring_reference() -> String {
-    let words: Vec<String> = super::ScoreEvent::WORDS.iter().map(|(word, _)| format!("`{word}`")).collect();
+    let kinds: Vec<String> = ScoreEvent::WORDS
+        .iter()
+        .map(|(word, event)| format!("- `{word}`: {}", EventKind::from(*event).phrase()))
+        .collect();
     format!(
         "# scoring\n\nTOML, in `{SCORING}`: what people's acts and their profile are worth, and when that is enough to hand a \
          lead to sales. Acts of machines are worth nothing. `partnercast what-if FILE` shows what a changed file would have \
-         done. Required keys are marked *.\n\n{}\nEvents are {}.\n\n`[fit]`:\n\n{}\nAn example:\n\n```toml\n{SCORED}```\n",
+         done. Required keys are marked *.\n\n{}\nA page that was in view for less than `read_seconds` \
+         ({READ_SECONDS} where it is left out) is a line that counts nothing. Events are\n\n{}\n\n`[fit]`:\n\n{}\nAn \
+         example:\n\n```toml\n{SCORED}```\n",
         table(&SCORING_KEYS),
-        words.join(", "),
+        kinds.join("\n"),
         table(&FIT)
     )
 }

@@ -2,7 +2,7 @@
 
 use super::{
     super::{
-        finding::{Findings, codes},
+        finding::{Findings, Place, codes},
         keys::{Found, Keys},
     },
     whole,
@@ -29,6 +29,8 @@ pub struct KeyMessage {
     pub title: String,
     /// How often it is told to one person at most; none for as often as all.
     pub touches_max: Option<u32>,
+    /// Where it stands in the file.
+    pub place: Place,
 }
 
 /// The key messages.
@@ -88,12 +90,13 @@ impl MessageRules {
 }
 
 fn key_message(found: Found, f: &mut Findings<'_>) -> Option<KeyMessage> {
+    let place = found.place();
     let mut keys = found.map(f)?;
     let slug = keys.need("slug", f).and_then(|v| v.slug(f));
     let title = keys.need("title", f).and_then(|v| v.line_of(TITLE_CHARS_MAX, f));
     let touches_max = keys.get("touches_max").and_then(|v| whole(v, 1, TOUCHES_LIMIT, f));
     keys.finish(f);
-    Some(KeyMessage { slug: slug?, title: title?, touches_max })
+    Some(KeyMessage { slug: slug?, title: title?, touches_max, place })
 }
 
 #[cfg(test)]
@@ -138,7 +141,7 @@ mod tests {
             said,
             [
                 "C552 pages/a.md 5: did you mean `restores`?",
-                "C553 rules/messages.toml 1: write `key_message: restores` in one that does, or remove it"
+                "C553 rules/messages.toml 2: write `key_message: restores` in one that does, or remove it"
             ]
         );
     }

@@ -13,6 +13,9 @@ use super::{
 
 /// Most points, either way, that a rule may give for one thing.
 const POINTS_MAX: i32 = 10_000;
+/// How long a page is in view before it is read, unless the rule says otherwise, and at most; in seconds.
+pub const READ_SECONDS: u32 = 30;
+const READ_SECONDS_MAX: u32 = 1_800;
 /// Longest half-life, in days.
 const HALF_LIFE_DAYS_MAX: u32 = 3_650;
 words! {
@@ -20,8 +23,10 @@ words! {
     ScoreEvent {
         /// A click by a person.
         Click "click",
-        /// A page read.
+        /// A page opened.
         PageView "page_view",
+        /// A page kept in view for `read_seconds` at least.
+        PageRead "page_read",
         /// A file taken.
         Download "download",
         /// The form before a whitepaper.
@@ -30,6 +35,8 @@ words! {
         WebinarRegistered "webinar_registered",
         /// Was there.
         WebinarAttended "webinar_attended",
+        /// Went to its recording.
+        WebinarReplay "webinar_replay",
         /// Asked to talk.
         TalkToUs "talk_to_us",
         /// Left the list.
@@ -68,6 +75,8 @@ pub struct Scoring {
     pub points: BTreeMap<ScoreEvent, i32>,
     /// The most that one kind of event may give, in points, after decay; those not listed have no limit.
     pub caps: BTreeMap<ScoreEvent, i32>,
+    /// How long a page is in view before it counts as read, in seconds.
+    pub read_seconds: u32,
     /// Points for who they are.
     pub fit: Fit,
 }
@@ -94,6 +103,8 @@ impl Scoring {
         let instant = keys.get("instant").map(|v| v.choices(ScoreEvent::WORDS, f)).unwrap_or_default();
         let given = keys.need("points", f).map(|v| by_event(v, f, points)).unwrap_or_default();
         let caps = keys.get("caps").map(|v| by_event(v, f, cap)).unwrap_or_default();
+        let read_seconds =
+            keys.get("read_seconds").and_then(|v| whole(v, 1, READ_SECONDS_MAX, f)).unwrap_or(READ_SECONDS);
         let fit = keys.need("fit", f).and_then(|v| fit(v, f));
         keys.finish(f);
         Some(Self {
@@ -104,6 +115,7 @@ impl Scoring {
             instant,
             points: given,
             caps,
+            read_seconds,
             fit: fit?,
         })
     }

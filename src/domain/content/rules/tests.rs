@@ -95,18 +95,19 @@ fn each_fault_of_a_scoring_rule_has_its_line_and_fix() {
     let one = |from, to, code, line, says| {
         one("rules/scoring.toml", SCORING, (from, to), code, line, says);
     };
-    one("= 30", "= 0", "C106", 2, "`half_life_days` is 0; write a number from 1 to 3650");
+    one("= 30", "= 0", "C106", 2, "`half_life_days` is 0; write a whole number from 1 to 3650");
     one("= 30", "= 3651", "C106", 2, "from 1 to 3650");
     // Beyond 32 bits, where a number that does not fit was once dropped without a word.
     one("= 30", "= 9000000000", "C106", 2, "`half_life_days` is 9000000000");
     one("= 30", "= 7.5", "C105", 2, "a whole number");
+    one("mql_score = 50", "mql_score = 50\nread_seconds = 0", "C106", 4, "from 1 to 1800");
     one("mql_score = 50", "mql_score = 10001", "C106", 3, "`mql_score`");
     one("mql_fit = \"B\"", "mql_fit = \"E\"", "C106", 4, "`A`, `B`, `C`, `D`");
     one("\"talk_to_us\"]", "\"talk_to_me\"]", "C106", 5, "did you mean `talk_to_us`?");
     one("click = 5", "clik = 5", "C103", 7, "there is no key `points.clik` here; did you mean `click`?");
     one("whitepaper_form = 20", "resubscribe = 20", "C103", 8, "points.resubscribe");
     one("unsubscribe = -50", "unsubscribe = -10001", "C106", 11, "from -10000 to 10000");
-    one("click = 20", "click = -1", "C106", 13, "`caps.click` is -1; write a number from 0 to 10000");
+    one("click = 20", "click = -1", "C106", 13, "`caps.click` is -1; write a whole number from 0 to 10000");
     one("click = 20", "clicks = 20", "C103", 13, "caps.clicks");
     one("business_email = 2", "business_email = 99999", "C106", 15, "`fit.business_email`");
     one("\"10-49\" = 2", "\"10-49\" = 99999", "C106", 16, "`fit.company_size.10-49`");
@@ -125,7 +126,7 @@ fn each_fault_of_a_routing_rule_has_its_line_and_fix() {
     one("\"17:00\"", "\"08:00\"", "C106", 2, "an hour or more after `start`");
     one("\"17:00\"", "\"09:59\"", "C106", 2, "an hour or more after `start`");
     one("\"mon\", \"tue\", \"wed\", \"thu\", \"fri\"", "", "C106", 2, "at least one day");
-    one("= 60", "= 0", "C106", 7, "`clock.hot.accept_minutes` is 0; write a number from 1 to 43200");
+    one("= 60", "= 0", "C106", 7, "`clock.hot.accept_minutes` is 0; write a whole number from 1 to 43200");
     one("= 240\n", "= 43201\n", "C106", 8, "`clock.hot.first_contact_minutes` is 43201");
     assert_eq!(faults("rules/routing.toml", ROUTING, &[("\"17:00\"", "\"10:00\"")]), [], "an hour will do");
     assert_eq!(faults("rules/routing.toml", ROUTING, &[("= 240\n", "= 43200\n")]), []);
@@ -149,7 +150,7 @@ fn routing_may_say_more_of_hours_people_and_whom_to_tell() {
         |from: &str, to, code, line, says| one("rules/routing.toml", &text, (from, to), code, line, says);
     one("partners = [\"dune-gate\"]\n", "", "C104", 14, "does not say whose hours these are");
     one("\"round_robin\"", "\"shark\"", "C106", 25, "use one of `pinned`, `round_robin`");
-    one("leads_max = 3", "leads_max = 0", "C106", 26, "write a number from 1 to 10000");
+    one("leads_max = 3", "leads_max = 0", "C106", 26, "write a whole number from 1 to 10000");
     one("\"ida@vendor.example\"", "\"ida\"", "C106", 28, "ida");
 }
 

@@ -32,7 +32,10 @@ pub(super) fn is_meant(text: &str) -> bool {
     let mut words = text.split_whitespace();
     let first = words.next().unwrap_or("");
     let is_field = !first.is_empty() && first.chars().all(|c| c.is_ascii_digit() || "*?/,-".contains(c));
-    first.starts_with('@') || (is_field && words.all(|word| word != "at"))
+    // `2 weeks`, `9 am on Tuesdays`: no cron has a word for its hour.
+    let is_word = |word: &str| word.len() > 1 && word.chars().all(char::is_alphabetic);
+    first.starts_with('@')
+        || (is_field && words.next().is_none_or(|hour| !is_word(hour)) && words.all(|word| word != "at"))
 }
 
 /// The five fields as written, without the seconds we put before them.
@@ -302,7 +305,7 @@ fn weekdays(field: &str) -> Result<Vec<Weekday>, Fault> {
         let found = if span == "?" {
             Some("`?` is not cron's".to_owned())
         } else if span.bytes().any(|b| b.is_ascii_digit()) {
-            Some("number 1 is Sunday to some and Monday to others; name the weekday".to_owned())
+            Some(format!("{}; name the weekday", two_readings(span)))
         } else if step.is_some() {
             Some(
                 "a step over weekdays begins on Sunday to some and on Monday to others; name the weekdays"
@@ -321,6 +324,20 @@ fn weekdays(field: &str) -> Result<Vec<Weekday>, Fault> {
         Some(why) if days.len() == 7 => Err(Fault { why, meant: Some("*".to_owned()) }),
         Some(why) => Err(Fault { why, meant: Some(cron_days(&days)) }),
         None => Ok(days),
+    }
+}
+
+/// Which weekday the first number of `span` is: crontab(5) counts Sunday as 0 and as 7, Quartz as 1.
+fn two_readings(span: &str) -> String {
+    let number = span.split(|c: char| !c.is_ascii_digit()).find_map(decimal).unwrap_or(0);
+    let name = |from_sunday: u32| WEEKDAYS[(from_sunday as usize + 6) % 7];
+    match number {
+        0 => "`0` is Sunday to some and no day to others".to_owned(),
+        _ => format!(
+            "`{number}` is {} to some and {} to others",
+            weekday_name(name(number - 1)),
+            weekday_name(name(number))
+        ),
     }
 }
 

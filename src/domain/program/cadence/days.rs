@@ -132,6 +132,12 @@ fn refused_rhythm(words: &[&str], time: NaiveTime) -> Option<String> {
         | [.., "a" | "every" | "per", "year"] => {
             Some(format!("once a year is written in cron, as {} is for 15 January", cron("15 1 *")))
         }
+        [number, "week" | "weeks", ref rest @ ..] if count(number).is_some() => {
+            Some(match every_weeks(number, rest, time) {
+                Ok(rule) => format!("write `every` before it: `{rule}`"),
+                Err(why) => why,
+            })
+        }
         ["every", _, "day" | "days", ..] if count(words[1]).is_some() => Some(format!(
             "days are not counted: `{}`, `{}` or `{}`",
             Rule::Daily(time),
@@ -293,9 +299,15 @@ fn in_period(period: Period, words: &[&str], time: NaiveTime) -> Result<Rule, St
     let words = if let ["on", rest @ ..] = words { rest } else { words };
     let number_of = |number: u32| match u8::try_from(number) {
         Ok(day @ 1..=31) => Ok(rule(MonthDay::Numbered(day))),
-        _ => Err(format!(
+        _ if period == Period::Month => Err(format!(
             "`{number}` is no day of a month; use 1 to 31, of which `{}` is the last day of every month",
             rule(MonthDay::Numbered(31))
+        )),
+        // A quarter's first month may be April, which has no day 31.
+        _ => Err(format!(
+            "`{number}` is no day of a quarter's first month; use 1 to 30, as in `{}`, or `{}`",
+            rule(MonthDay::Numbered(30)),
+            rule(MonthDay::LastBusinessDay)
         )),
     };
     if period == Period::Quarter && (words.contains(&"month") || words.contains(&"months")) {
