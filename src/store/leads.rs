@@ -1,7 +1,10 @@
 //! Leads, their steps, amounts and consents.
 
 use super::{Db, Tx, sql::args};
-use crate::domain::kernel::{Error, Result, clock::UtcMs};
+use crate::domain::{
+    kernel::{Error, Result, clock::UtcMs, text::base_key},
+    lead::account_of,
+};
 
 /// A lead as stored.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -128,8 +131,8 @@ pub async fn by_address(db: &Db, email_key: &str, partner: &str) -> Result<Optio
 pub async fn add(tx: &mut Tx, lead: &Lead) -> Result<()> {
     tx.run(
         "INSERT INTO lead (id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)",
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms, person_key, account)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
         args![
             &lead.id,
             &lead.partner_slug,
@@ -151,6 +154,8 @@ pub async fn add(tx: &mut Tx, lead: &Lead) -> Result<()> {
             lead.owner_email.clone(),
             lead.created_ms,
             lead.updated_ms,
+            base_key(&lead.email),
+            account_of(&lead.email).unwrap_or_default(),
         ],
     )
     .await
@@ -407,7 +412,7 @@ pub async fn nurture(tx: &mut Tx, lead_id: &str, now_ms: UtcMs, what: &str) -> R
     if moved == 1 { add_step(tx, lead_id, now_ms, "partnercast", "nurturing", what).await } else { Ok(()) }
 }
 
-/// Leads that went back to nurture until now, the longest due first, at most `limit`.
+/// Leads that went back to nurture until now, the longest due first, at most `limit`; without those that a conflict holds.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -416,7 +421,9 @@ pub async fn to_reopen(db: &Db, now_ms: UtcMs, limit: i64) -> Result<Vec<Lead>> 
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
              recycled_ms, reopen_ms, closed_reason
-         FROM lead WHERE reopen_ms IS NOT NULL AND reopen_ms <= $1 ORDER BY reopen_ms, id LIMIT $2",
+         FROM lead WHERE reopen_ms IS NOT NULL AND reopen_ms <= $1
+             AND NOT EXISTS (SELECT 1 FROM conflict_party p WHERE p.lead_id = lead.id AND p.held)
+         ORDER BY reopen_ms, id LIMIT $2",
         args![now_ms, limit],
     )
     .await

@@ -7,6 +7,7 @@ pub mod attempts;
 pub mod audience;
 pub mod audit;
 mod bulk;
+pub mod conflicts;
 pub mod contacts;
 pub mod contents;
 pub mod credits;

@@ -130,11 +130,11 @@ pub async fn leads_outside(
                 OR ('nurturing' IN ($2, $3, $4) AND l.stage = 'nurturing')
                 OR ('recycled' IN ($2, $3, $4) AND l.recycled_ms IS NOT NULL))
            AND NOT EXISTS (SELECT 1 FROM enrolment e WHERE e.sequence = $5 AND e.person = l.id)
+           AND NOT EXISTS (SELECT 1 FROM conflict_party p WHERE p.lead_id = l.id AND p.held)
            AND EXISTS (SELECT 1 FROM consent c WHERE c.lead_id = l.id AND c.purpose = $6 AND c.granted
                          AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
                                            AND w.text_version = c.text_version AND w.at_ms > c.at_ms
-                                           AND NOT w.granted))
-         ORDER BY l.id LIMIT $7",
+                                           AND NOT w.granted)) ORDER BY l.id LIMIT $7",
         args![after, first, second, third, sequence, purpose, rows],
     )
     .await

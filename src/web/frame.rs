@@ -78,11 +78,12 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 10] = [
+const CONSOLE: [(&str, &str); 11] = [
     ("Overview", "/console"),
     ("Promises", "/console/promises"),
     ("Ladder", "/console/ladder"),
     ("Leads", "/console/leads"),
+    ("Conflicts", "/console/conflicts"),
     ("Partners", "/console/partners"),
     ("Content", "/console/content"),
     ("Sequences", "/console/sequences"),

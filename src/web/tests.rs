@@ -10,7 +10,7 @@ use super::{
     preview,
     public::{self, Branded, brand::BrandView},
     respond::Shown,
-    view::form::Form,
+    view::{self, form::Form},
 };
 use crate::{domain::kernel::Locale, render::Templates};
 
@@ -65,6 +65,7 @@ fn desks(samples: &mut Samples) {
     samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
     samples.app("desk-enter", "desk/enter", Area::Desk, &desk::enter::View::sample());
+    samples.app("desk-conflict", "desk/conflict", Area::Desk, &view::conflict::CaseView::sample(true));
     samples.app("desk-team", "desk/team", Area::Desk, &desk::team::View::sample());
 }
 
@@ -125,6 +126,7 @@ fn every_page_renders_with_every_sample() {
     samples.app("sequence", "console/sequence", Area::Console, &console::sequences::View::sample());
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
+    conflicts(&mut samples);
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());
     samples.app("partner", "console/partner", Area::Console, &console::partners::View::sample());
     samples.app(
@@ -156,6 +158,15 @@ fn every_page_renders_with_every_sample() {
             !source.contains("{% extends") || samples.rendered.contains(&name),
             "pages/{name}.html has no sample"
         );
+    }
+}
+
+fn conflicts(samples: &mut Samples) {
+    for open in [false, true] {
+        let (case, list) =
+            (view::conflict::CaseView::sample(open), console::conflicts::ListView::sample(open));
+        samples.app(&format!("conflict-{open}"), "console/conflict", Area::Console, &case);
+        samples.app(&format!("conflicts-{open}"), "console/conflicts", Area::Console, &list);
     }
 }
 

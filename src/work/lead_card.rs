@@ -16,6 +16,7 @@ use crate::{
         partner::{Contact, Partner, contact::first_name},
     },
     store::{
+        conflicts::{self, Case, Party},
         events::{self, Event},
         lead_clocks::{self, SlaClock},
         leads::{self, Lead, Step},
@@ -46,6 +47,8 @@ pub struct Card {
     pub amounts: Vec<leads::Amount>,
     /// The partner's people.
     pub people: Vec<Contact>,
+    /// The conflict with another partner that it is in, with its part.
+    pub conflict: Option<(Case, Party)>,
     /// What happened so far.
     pub steps: Vec<Step>,
     /// What they agreed to.
@@ -112,6 +115,7 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         clocks: lead_clocks::of_lead(&ctx.db, lead_id).await?,
         amounts: leads::amounts(&ctx.db, lead_id).await?,
         people: people.into_iter().map(|stored| stored.contact).collect(),
+        conflict: conflicts::of_lead(&ctx.db, lead_id).await?,
         steps: leads::steps(&ctx.db, lead_id).await?,
         consents: leads::consents(&ctx.db, lead_id).await?,
         lead,

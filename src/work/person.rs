@@ -15,7 +15,7 @@ use crate::{
         program::sequence::LeaveReason,
     },
     store::{
-        Db, Tx, audit, erased, lead_clocks, leads,
+        Db, Tx, audit, conflicts, erased, lead_clocks, leads,
         offers::{self, Offer},
         partners,
         person::{self, Known, Table},
@@ -136,6 +136,12 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
             live.push(offer);
         }
     }
+    let mut cases = Vec::new();
+    for lead in &known.leads {
+        cases.extend(conflicts::of_lead(&ctx.db, lead).await?.map(|(case, _)| case.id));
+    }
+    cases.sort();
+    cases.dedup();
     let salt = match erased::salt(&ctx.db).await? {
         Some(salt) => salt,
         None => fresh_salt(&*ctx.random),
@@ -148,6 +154,7 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
         spellings.push((spelling, longer));
     }
     let mut tx = ctx.db.begin().await?;
+    conflicts::take_turns(&mut tx).await?;
     let mut recalled = 0;
     for offer in live.iter().filter(|offer| offer.answer.is_none()) {
         let how =
@@ -164,6 +171,9 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
             ));
         }
         end_lead(&mut tx, lead, held.as_ref(), now_ms).await?;
+    }
+    for case in &cases {
+        conflicts::add_step(&mut tx, case, &erased_step(now_ms)).await?;
     }
     for contact in &known.contacts {
         sequences::leave(&mut tx, contact, None, &gone(now_ms)).await?;
@@ -211,6 +221,17 @@ fn nowhere(now_ms: UtcMs) -> Suppression {
     }
 }
 
+fn erased_step(now_ms: UtcMs) -> conflicts::Step {
+    conflicts::Step {
+        at_ms: now_ms,
+        actor: "partnercast".to_owned(),
+        what: "A person of this conflict asked to be erased.".to_owned(),
+        because: String::new(),
+        winner: None,
+        looked: "[]".to_owned(),
+    }
+}
+
 fn gone(now_ms: UtcMs) -> End<'static> {
     let detail = "erased at their request";
     End { state: "left", reason: LeaveReason::TakenOut.as_str(), detail, now_ms }
@@ -220,6 +241,7 @@ fn gone(now_ms: UtcMs) -> End<'static> {
 async fn end_lead(tx: &mut Tx, id: &str, held: Option<&Offer>, now_ms: UtcMs) -> Result<()> {
     let Some(lead) = leads::lead_in(tx, id).await? else { return Ok(()) };
     lead_clocks::stop(tx, id, now_ms, StopReason::Withdrawn.as_str()).await?;
+    conflicts::forget(tx, id, now_ms).await?;
     leads::withdraw_consents(tx, id, now_ms).await?;
     sequences::leave(tx, id, None, &gone(now_ms)).await?;
     let mut stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);

@@ -45,6 +45,8 @@ CONSOLE = [
     (r"/console/ladder/[^.]+", "ladder_rows"),
     (r"/console/attribution", "attribution"),
     (r"/console/attribution/deals(\?.*)?", "attribution_deals"),
+    (r"/console/conflicts", "conflicts"),
+    (r"/console/conflicts/[^/]+", "conflict"),
     (r"/console/leads", "leads"),
     (r"/console/leads/[^/]+", "lead"),
     (r"/console/partners", "partners"),
@@ -216,6 +218,11 @@ class Walk:
         entering = self.keep("desk/enter", demo.ask(link))
         self.keep("desk/leads", demo.send(form(entering, "/desk/enter")))
         self.keep("desk/team", demo.ask("/desk/team"))
+        # The same person filled in forms of several partners: a rule decided who goes on.
+        [case, *_] = links(demo.ask("/console/conflicts"), r"/console/conflicts/.+")
+        decided = self.keep("desk/conflict", demo.ask(case.replace("/console/", "/desk/")))
+        again = self.keep("desk/conflict", demo.send(form(decided, "/again"), because="they asked for somebody near by"))
+        self.keep("problem", demo.send(form(again, "/desk/conflicts/"), winner="nobody", because=""), 422)
 
     def in_mail(self, what: str, pattern: str) -> str:
         """The first such link in mails that are no newsletter; those are kept."""

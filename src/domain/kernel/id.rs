@@ -94,6 +94,8 @@ ids! {
     LeadId "led";
     /// A lead proposed to a sales rep, with a clock.
     OfferId "off";
+    /// One person, or company, known through two partners.
+    ConflictId "cnf";
     /// Something that somebody, or some machine, did with what we sent.
     EventId "evt";
     /// An asset taken back.

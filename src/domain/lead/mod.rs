@@ -1,14 +1,15 @@
 //! Leads: stages, score, routing, clocks.
 //!
 //! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
-//! ([`fit`]), who gets it ([`mod@route`]), how the clocks run ([`clock`], in [`business_time`]), what came of it all
-//! ([`ladder`]), and what is credited with the money ([`attribution`]).
+//! ([`fit`]), who gets it ([`mod@route`]), which partner goes on where two know the person ([`conflict`]), how the clocks run
+//! ([`clock`], in [`business_time`]), what came of it all ([`ladder`]), and what is credited with the money ([`attribution`]).
 
 pub mod amount;
 pub mod attendance;
 pub mod attribution;
 pub mod business_time;
 pub mod clock;
+pub mod conflict;
 pub mod fit;
 mod freemail;
 pub mod ladder;
@@ -22,7 +23,7 @@ pub use amount::Amount;
 pub use business_time::WorkingHours;
 pub use clock::{Heat, SlaClock, SlaKind, StopReason};
 pub use fit::{FitFacts, FitResult};
-pub use freemail::is_business_domain;
+pub use freemail::{account_of, is_business_domain};
 pub use route::{Receiver, Route, route};
 pub use score::{Qualification, Score, ScoredEvent};
 pub use stage::{DisqualifyReason, LeadOrigin, LeadStage, RejectReason};

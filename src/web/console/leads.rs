@@ -28,7 +28,7 @@ use crate::{
             Fact,
             chart::{Badge, Bar},
             clock::Running,
-            counted,
+            conflict, counted,
             lead::{self, ConsentLine, Evidence, Points},
             when::{Moment, left},
             words,
@@ -88,6 +88,8 @@ pub struct View {
     pub who: String,
     /// Why it stands there.
     pub because: String,
+    /// That another partner knows the person, too.
+    pub conflict: Option<conflict::Note>,
     /// All clocks.
     pub clocks: Vec<Running>,
     /// What happened.
@@ -216,6 +218,10 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
     let view = View {
         stage: lead::stage(&lead.stage),
         because: lead.because.clone(),
+        conflict: card
+            .conflict
+            .as_ref()
+            .map(|(case, party)| conflict::note(case, party, Some("/console/conflicts/"))),
         clocks: card.clocks.iter().map(|clock| Running::of(clock, card.partner.zone, now_ms)).collect(),
         steps: card
             .steps
@@ -393,6 +399,7 @@ impl View {
             who: format!("{}, {}", card.name, card.company),
             is_erased: false,
             because: "Asked to talk, which qualifies at once.".into(),
+            conflict: card.conflict,
             clocks: card.clock.into_iter().collect(),
             steps: vec![
                 Step {

@@ -4,6 +4,7 @@ pub mod attribution;
 pub mod audience;
 pub mod bundle;
 pub mod calendar;
+pub mod conflicts;
 pub mod content;
 pub mod dead_letters;
 pub mod diff;

@@ -15,6 +15,7 @@ use crate::{
         Fact,
         chart::Badge,
         clock::Running,
+        conflict,
         lead::{self, ConsentLine, Evidence, Points},
         when::Moment,
     },
@@ -42,6 +43,8 @@ pub struct CardView {
     pub passed: Vec<Passed>,
     /// What was just done, or how it was answered.
     pub notice: Option<Badge>,
+    /// That another partner knows the person, too.
+    pub conflict: Option<conflict::Note>,
     /// The clock that runs.
     pub clock: Option<Running>,
     /// Those that were stopped, the latest first.
@@ -183,6 +186,9 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
         why: offer.map_or_else(|| card.lead.because.clone(), |offer| offer.because.clone()),
         passed: offer.map(|offer| turned_down(offer, &card.offers)).unwrap_or_default(),
         notice: notice(&card.lead.stage, done),
+        conflict: card.conflict.as_ref().map(|(case, party)| {
+            conflict::note(case, party, rep.looks_after(&card.partner).then_some("/desk/conflicts/"))
+        }),
         clock: running.into_iter().next(),
         past,
         next_steps: card.next_steps,
@@ -311,6 +317,7 @@ impl CardView {
             why: "She read Proof of Recovery and asked Northlight MSP for a conversation.".into(),
             passed: vec![Passed { who: "Luis Ortega".into(), why: "Nobody here can take it in time: on leave".into() }],
             notice: None,
+            conflict: Some(conflict::Note::sample()),
             clock: Some(Running::sample()),
             past: Vec::new(),
             actions: Actions::sample(),

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::set_cookie;
 use crate::{
-    domain::kernel::id::LeadId,
+    domain::kernel::id::{ConflictId, LeadId},
     web::{
         error::Problem,
         frame::{Area, Frame},
@@ -57,6 +57,11 @@ impl To {
         let lead = self.to.strip_prefix("/desk/leads/").and_then(|id| LeadId::parse(id).ok());
         match (lead, self.to.as_str()) {
             (Some(lead), _) => format!("/desk/leads/{lead}"),
+            (None, to)
+                if to.strip_prefix("/desk/conflicts/").is_some_and(|id| ConflictId::parse(id).is_ok()) =>
+            {
+                to.to_owned()
+            }
             (None, "/desk/team") => "/desk/team".to_owned(),
             (None, _) => "/desk".to_owned(),
         }

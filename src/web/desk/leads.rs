@@ -10,8 +10,10 @@ use crate::{
     domain::{
         kernel::{Result, id::OfferId},
         lead::LeadStage,
+        partner::Partner,
     },
     store::{
+        conflicts,
         lead_clocks::{self, SlaClock},
         leads::{self, Lead},
         offers::{self, Offer},
@@ -20,7 +22,7 @@ use crate::{
     web::{
         frame::{Area, Frame},
         respond::{self, Answer},
-        view::{chart::Badge, clock::Running, lead},
+        view::{authored, chart::Badge, clock::Running, conflict, lead, when::Moment},
     },
     work::{
         Context,
@@ -38,8 +40,34 @@ pub struct View {
     pub zone: String,
     /// Where those who look after partners see their leads.
     pub team: Option<&'static str>,
+    /// Conflicts that wait for whoever looks.
+    pub conflicts: Vec<Waiting>,
     /// Cards.
     pub leads: Vec<Card>,
+    /// Leads of the partner that wait because another one is in touch with the person.
+    pub held: Vec<Held>,
+}
+
+/// A conflict of two partners that waits for a decision.
+#[derive(Debug, Serialize)]
+pub struct Waiting {
+    /// Its page.
+    pub href: String,
+    /// Between whom.
+    pub text: String,
+    /// Since when.
+    pub since: Moment,
+}
+
+/// A lead that waits, without a word about the person: nobody here was offered it.
+#[derive(Debug, Serialize)]
+pub struct Held {
+    /// Through what they came.
+    pub what: String,
+    /// Why it waits.
+    pub text: &'static str,
+    /// Since when.
+    pub since: Moment,
 }
 
 /// A lead.
@@ -61,6 +89,8 @@ pub struct Card {
     pub through: Option<String>,
     /// The card.
     pub href: String,
+    /// That another partner knows the person, too.
+    pub conflict: Option<&'static str>,
     /// The running clock.
     pub clock: Option<Running>,
     /// What one press records.
@@ -82,12 +112,21 @@ pub struct Tap {
 pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer {
     let frame = Frame::new(&ctx, Area::Desk, "Your leads", "/desk");
     let Some(rep) = rep(&ctx, &headers).await? else {
-        let view = View { who: None, zone: String::new(), team: None, leads: Vec::new() };
+        let view = View {
+            who: None,
+            zone: String::new(),
+            team: None,
+            conflicts: Vec::new(),
+            leads: Vec::new(),
+            held: Vec::new(),
+        };
         return respond::page(&ctx, "desk/leads", &frame, &view);
     };
     let offers = offers::live_of_rep(&ctx.db, &rep.key).await?;
     let clocks = lead_clocks::running_of_rep(&ctx.db, &rep.key).await?;
     let names = partner_names(&ctx, &offers).await?;
+    let in_conflict: HashMap<String, String> =
+        conflicts::of_rep(&ctx.db, &rep.key).await?.into_iter().collect();
     let of_lead: HashMap<&str, &Offer> = offers.iter().map(|offer| (offer.lead_id.as_str(), offer)).collect();
     let clock_of: HashMap<&str, &SlaClock> =
         clocks.iter().map(|clock| (clock.lead_id.as_str(), clock)).collect();
@@ -97,7 +136,9 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
         .filter_map(|lead| {
             let offer = of_lead.get(lead.id.as_str()).copied()?;
             let clock = clock_of.get(lead.id.as_str()).copied();
-            card(&ctx, lead, &rep, offer, clock, &names)
+            let mut card = card(&ctx, lead, &rep, offer, clock, &names)?;
+            card.conflict = in_conflict.get(&offer.lead_id).map(|state| conflict::short(state));
+            Some(card)
         })
         .collect();
     cards.sort_by_key(|card| card.clock.as_ref().map_or(i64::MAX, |clock| clock.due_ms));
@@ -105,9 +146,50 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
         who: Some(format!("{}, {}", rep.name, rep.company)),
         zone: format!("in {}", rep.zone.name().replace('_', " ")),
         team: (rep.manages != Manages::Nobody).then_some("/desk/team"),
+        conflicts: waiting(&ctx, &rep).await?,
+        held: held(&ctx, &rep).await?,
         leads: cards,
     };
     respond::page(&ctx, "desk/leads", &frame, &view)
+}
+
+/// The conflicts that wait for a channel manager; none for others.
+async fn waiting(ctx: &Context, rep: &Rep) -> Result<Vec<Waiting>> {
+    if rep.manages == Manages::Nobody {
+        return Ok(Vec::new());
+    }
+    let all = partners::all_partners(&ctx.db).await?;
+    let mut found = Vec::new();
+    for case in conflicts::list(&ctx.db).await?.into_iter().filter(|case| case.state == "open") {
+        let parts = conflicts::parties(&ctx.db, &case.id).await?;
+        let of = |partner: &&Partner| parts.iter().any(|part| part.partner_slug == partner.slug.as_str());
+        let theirs: Vec<&Partner> = all.iter().filter(of).collect();
+        if theirs.iter().any(|partner| rep.looks_after(partner)) {
+            let names: Vec<&str> = theirs.iter().map(|partner| partner.name.as_str()).collect();
+            found.push(Waiting {
+                href: format!("/desk/conflicts/{}", case.id),
+                text: names.join(", "),
+                since: Moment::full(case.opened_ms, rep.zone),
+            });
+        }
+    }
+    Ok(found)
+}
+
+/// The leads of the rep's partner that wait.
+async fn held(ctx: &Context, rep: &Rep) -> Result<Vec<Held>> {
+    let Some(stored) = partners::contact_at(&ctx.db, &rep.key).await? else { return Ok(Vec::new()) };
+    let library = ctx.library();
+    let all = conflicts::held_of(&ctx.db, stored.contact.partner.as_str()).await?;
+    let line = |held: conflicts::Held| {
+        let title = library.versions(&held.asset).first().map(|asset| authored(asset.front.title.as_str()));
+        Held {
+            what: title.unwrap_or_else(|| "One of your pages".to_owned()),
+            text: conflict::held(&held.state),
+            since: Moment::short(held.joined_ms, rep.zone),
+        }
+    };
+    Ok(all.into_iter().map(line).collect())
 }
 
 /// The partners' names by slug, where a channel manager has leads of several.
@@ -142,6 +224,7 @@ fn card(
         heat_tone,
         stage: lead::stage(&lead.stage),
         taps: taps(&lead),
+        conflict: None,
         through: offer.contact_id.is_none().then(|| names.get(&lead.partner_slug).cloned()).flatten(),
         href,
         clock: clock.map(|clock| Running::of(clock, rep.zone, ctx.now_ms())),
@@ -174,6 +257,16 @@ impl View {
             who: Some("Luis Ortega, Northlight MSP".into()),
             team: Some("/desk/team"),
             zone: "in America/Chicago".into(),
+            conflicts: vec![Waiting {
+                href: "#".into(),
+                text: "Northlight MSP, Thornbury Cloud".into(),
+                since: Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo),
+            }],
+            held: vec![Held {
+                what: "Proof of Recovery".into(),
+                text: conflict::held("decided"),
+                since: Moment::short(1_799_766_000_000, chrono_tz::Europe::Oslo),
+            }],
             leads: vec![
                 Card {
                     heat: "Asked to talk",
@@ -182,6 +275,7 @@ impl View {
                     name: "Ana Ruiz".into(),
                     company: "Harbor Clinic Group".into(),
                     because: "asked to talk".into(),
+                    conflict: Some(conflict::short("decided")),
                     through: Some("Northlight MSP".into()),
                     href: "#".into(),
                     clock: Some(Running::sample()),
@@ -194,6 +288,7 @@ impl View {
                     name: "Jonas Lind".into(),
                     company: "Prairie Co-op".into(),
                     because: "accepted by Luis Ortega".into(),
+                    conflict: None,
                     through: None,
                     href: "#".into(),
                     clock: Some(Running::sample()),

@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod card;
+pub mod conflict;
 pub mod enter;
 pub mod leads;
 pub mod offer;

@@ -38,10 +38,13 @@ use crate::{
     },
 };
 
+/// That nobody has a desk in this browser.
+pub(super) fn none() -> Error {
+    Error::denied("no desk is open in this browser; open one with the link in a mail, or ask for one")
+}
+
 /// Whoever has a desk in this browser.
 async fn signed_in(ctx: &Context, headers: &HeaderMap) -> Result<Rep> {
-    let none =
-        || Error::denied("no desk is open in this browser; open one with the link in a mail, or ask for one");
     rep(ctx, headers).await?.ok_or_else(none)
 }
 

@@ -2,6 +2,7 @@
 
 pub mod chart;
 pub mod clock;
+pub mod conflict;
 pub mod form;
 pub mod lead;
 pub mod when;

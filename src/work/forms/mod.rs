@@ -6,7 +6,10 @@ mod fields;
 use super::{
     cobrand::{CoBrand, no_content},
     context::Context,
-    handoff::{self, HandOff, Offering},
+    handoff::{
+        self, HandOff, Offering,
+        conflict::{self, Meeting},
+    },
     notices::{self, Notice, Words},
     recall::{self, Leads},
     scoring,
@@ -22,7 +25,7 @@ use crate::{
         partner::{Partner, contact::first_name},
     },
     store::{
-        Tx, deliveries, events,
+        Tx, conflicts, deliveries, events,
         leads::{self, Lead, NewConsent},
         partners, recalls,
     },
@@ -148,8 +151,11 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     };
     let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
     let heat = if form.kind == FormKind::TalkToUs { Heat::Hot } else { Heat::Standard };
+    let may_ask = stage.is_in_nurture() || stage == LeadStage::Disqualified;
+    let asks = (may_ask && standing.qualified_because.is_some()).then_some(heat);
+    let meeting = conflict::weigh(ctx, &lead, asks.is_some()).await?;
     let hand_off = match &standing.qualified_because {
-        Some(because) if stage.is_in_nurture() || stage == LeadStage::Disqualified => {
+        Some(because) if may_ask && meeting.goes() => {
             let offering = Offering {
                 lead: &lead,
                 partner: &partner,
@@ -166,16 +172,21 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
     let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some();
     let told = if is_asking { handoff::tell_that_they_wrote(ctx, &lead.id, &event.id).await? } else { None };
+    let elsewhere = match asks {
+        Some(_) if hand_off.is_none() => conflict::tell_who_goes_on(ctx, &meeting, &event.id).await?,
+        _ => None,
+    };
     let qualified = hand_off.is_some();
     let what = step_text(form, &title, &standing);
     let mut tx = ctx.db.begin().await?;
-    store(ctx, &mut tx, &mut lead, known_as, &what, clean.message.as_deref(), event, &consent, hand_off)
-        .await?;
-    for mail in receipt.into_iter().chain(told) {
+    let news = News { known_as, what, message: clean.message.as_deref(), event, consent };
+    let case_id = store(ctx, &mut tx, &mut lead, news, (asks, meeting), hand_off).await?;
+    for mail in receipt.into_iter().chain(told).chain(elsewhere) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
+    conflict::settle_now(ctx, case_id).await;
     let lead_id = LeadId::parse(&lead.id)?;
     Ok(Submitted {
         access_token: AccessToken::new(lead_id, &form.asset).sign(&ctx.keys),
@@ -184,19 +195,31 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     })
 }
 
-#[expect(clippy::too_many_arguments, reason = "everything that one form changes, in one transaction")]
+/// What a form brings, beside the lead itself.
+struct News<'a> {
+    /// How the lead was read, where it was known.
+    known_as: Option<(UtcMs, String)>,
+    what: String,
+    message: Option<&'a str>,
+    event: events::Event,
+    consent: NewConsent,
+}
+
+/// Stores everything that one form changes. Returns a conflict to be settled behind it.
 async fn store(
     ctx: &Context,
     tx: &mut Tx,
     lead: &mut Lead,
-    known_as: Option<(UtcMs, String)>,
-    what: &str,
-    message: Option<&str>,
-    event: events::Event,
-    consent: &NewConsent,
+    news: News<'_>,
+    (asks, meeting): (Option<Heat>, Meeting),
     hand_off: Option<HandOff>,
-) -> Result<()> {
+) -> Result<Option<String>> {
     let now_ms = ctx.now_ms();
+    let News { known_as, what, message, event, consent } = news;
+    if asks.is_some() || meeting.is_conflict() {
+        // Before any lead is held: whoever decides holds this first, too.
+        conflicts::take_turns(tx).await?;
+    }
     match known_as {
         Some((known_ms, stage)) => leads::update(tx, lead, known_ms, &stage).await?,
         None => {
@@ -204,17 +227,18 @@ async fn store(
             leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &lead.origin).await?;
         }
     }
-    leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;
+    leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &what).await?;
     if let Some(message) = message {
         let words = format!("{WROTE}{message}");
         leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &words).await?;
     }
-    leads::add_consent(tx, &lead.id, now_ms, consent).await?;
+    leads::add_consent(tx, &lead.id, now_ms, &consent).await?;
     events::insert(tx, vec![event]).await?;
-    match hand_off {
-        Some(hand_off) => hand_off.store(ctx, tx, lead).await,
-        None => Ok(()),
+    let case_id = conflict::meet(ctx, tx, lead, asks, meeting).await?;
+    if let Some(hand_off) = hand_off {
+        hand_off.store(ctx, tx, lead).await?;
     }
+    Ok(case_id)
 }
 
 fn step_text(form: &Submission, title: &str, standing: &scoring::Standing) -> String {

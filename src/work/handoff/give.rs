@@ -2,8 +2,8 @@
 
 use super::{
     super::{context::Context, sequences},
-    By, Offering, Release, add_step, advance, agrees, asset_title, heat_of, lead_and_partner, lead_in, offer,
-    release, reminder, stage_of, start_clock, zone_of,
+    By, Offering, Release, add_step, advance, agrees, asset_title, conflict, heat_of, lead_and_partner, lead_in,
+    offer, release, reminder, stage_of, start_clock, zone_of,
 };
 use crate::{
     domain::{
@@ -38,6 +38,12 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
     if !agrees(ctx, lead_id).await? {
         return Err(Error::conflict(
             "the person took back their consent to be contacted; nobody may call them",
+        ));
+    }
+    let meeting = conflict::weigh(ctx, &lead, live.is_none()).await?;
+    if live.is_none() && !meeting.goes() {
+        return Err(Error::conflict(
+            "this lead waits: the person is known through another partner too; decide that conflict first",
         ));
     }
     let heat = live.as_ref().map_or(Heat::Standard, heat_of);
@@ -84,6 +90,7 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
             advance(ctx, &mut tx, &mut lead, LeadStage::Expired, by.name(), &sentence).await?;
             hand_off.store_again(ctx, &mut tx, &mut lead).await?;
         } else {
+            conflict::meet(ctx, &mut tx, &lead, Some(heat), meeting).await?;
             hand_off.store(ctx, &mut tx, &mut lead).await?;
         }
     }

@@ -5,6 +5,7 @@
 //! without being told, nor be told without happening. Whoever comes second is refused and finds what the first one did.
 
 mod answer;
+pub mod conflict;
 mod give;
 mod offer;
 mod outcome;

@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{
     super::{context::Context, scoring},
-    Offering, agrees, asset_title, lead_and_partner, lead_in, prepare, stage_of,
+    Offering, agrees, asset_title, conflict, lead_and_partner, lead_in, prepare, stage_of,
 };
 use crate::{
     domain::{
@@ -50,7 +50,7 @@ pub(super) async fn by_deeds(ctx: &Context) -> Result<Vec<String>> {
         after.clone_from(&last.id);
         for lead in &page {
             faults.extend(
-                qualify(ctx, &lead.id)
+                qualify(ctx, &lead.id, Heat::Standard)
                     .await
                     .err()
                     .map(|error: Error| format!("{}: {}", lead.id, error.detail())),
@@ -70,10 +70,11 @@ pub(super) async fn by_deeds(ctx: &Context) -> Result<Vec<String>> {
 /// # Errors
 /// Those of the store.
 pub async fn told_later(ctx: &Context, lead_id: &str) -> Result<()> {
-    qualify(ctx, lead_id).await
+    qualify(ctx, lead_id, Heat::Standard).await
 }
 
-async fn qualify(ctx: &Context, lead_id: &str) -> Result<()> {
+/// Hands a lead in nurture over that qualifies; one that another partner is in the way of waits.
+pub(super) async fn qualify(ctx: &Context, lead_id: &str, heat: Heat) -> Result<()> {
     let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
     if !stage_of(&lead)?.is_in_nurture() {
         return Ok(());
@@ -82,6 +83,10 @@ async fn qualify(ctx: &Context, lead_id: &str) -> Result<()> {
     let Some(because) = &standing.qualified_because else { return Ok(()) };
     if !agrees(ctx, lead_id).await? {
         return Ok(());
+    }
+    let meeting = conflict::weigh(ctx, &lead, true).await?;
+    if !meeting.goes() {
+        return conflict::wait(ctx, &lead, heat, meeting).await;
     }
     let title = asset_title(ctx, &lead, &partner)?;
     let mut scored = lead.clone();
@@ -93,7 +98,7 @@ async fn qualify(ctx: &Context, lead_id: &str) -> Result<()> {
             partner: &partner,
             asset_title: &title,
             because,
-            heat: Heat::Standard,
+            heat,
             passing: None,
             again: None,
         },
@@ -104,6 +109,7 @@ async fn qualify(ctx: &Context, lead_id: &str) -> Result<()> {
     if now.updated_ms != lead.updated_ms || !stage_of(&now)?.is_in_nurture() {
         return Ok(());
     }
+    conflict::meet(ctx, &mut tx, &now, Some(heat), meeting).await?;
     standing.apply(&mut now);
     hand_off.store(ctx, &mut tx, &mut now).await?;
     tx.commit().await?;

@@ -76,6 +76,31 @@ pub async fn tell_that_they_wrote(ctx: &Context, lead_id: &str, what: &str) -> R
     about(ctx, &lead, &partner, offer, format!("wrote:{}:{what}", offer.id), &keys, None).map(Some)
 }
 
+/// Tells whoever has a lead that the person asked to be called by another way as well; nothing where nobody has it. `what` makes
+/// the mail, once.
+///
+/// # Errors
+/// Those of the store and of composing.
+pub(super) async fn tell_that_they_asked_elsewhere(
+    ctx: &Context,
+    lead_id: &str,
+    what: &str,
+) -> Result<Option<Ready>> {
+    let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
+    let live = offers::of_lead(&ctx.db, lead_id).await?.into_iter().find(Offer::is_live);
+    let keys = Keys { subject: "asked_elsewhere_subject", text: "asked_elsewhere_text" };
+    live.map(|offer| {
+        about(ctx, &lead, &partner, &offer, format!("elsewhere:{}:{what}", offer.id), &keys, None)
+    })
+    .transpose()
+}
+
+/// Tells whoever had a lead that another partner goes on, without saying who.
+pub(super) fn lost_to_another(ctx: &Context, lead: &Lead, partner: &Partner, offer: &Offer) -> Result<Ready> {
+    let keys = Keys { subject: "other_partner_subject", text: "other_partner_text" };
+    about(ctx, lead, partner, offer, format!("other-partner:{}", offer.id), &keys, None)
+}
+
 /// A mail about an offer to whoever it was made to.
 fn about(
     ctx: &Context,
@@ -187,7 +212,7 @@ fn to_staff(ctx: &Context, due: &Due<'_>, to: &Staff, subject: &str, text: &str)
 }
 
 /// The partner's channel manager as somebody to write to; nobody where the address is none.
-fn manager(ctx: &Context, partner: &Partner) -> Option<Staff> {
+pub(super) fn manager(ctx: &Context, partner: &Partner) -> Option<Staff> {
     let library = ctx.library();
     let address = &partner.channel_manager_email;
     let manager = library.vendor.as_ref().and_then(|vendor| vendor.manager_at(address));

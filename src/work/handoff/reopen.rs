@@ -1,8 +1,8 @@
 //! Leads that went back to nurture until a day: on that day they are offered again, first to who had them.
 
 use super::{
-    super::context::Context, Offering, add_step, agrees, asset_title, lead_and_partner, lead_in, prepare,
-    stage_of,
+    super::context::Context, Offering, add_step, agrees, asset_title, conflict, lead_and_partner, lead_in,
+    prepare, stage_of,
 };
 use crate::{
     domain::{
@@ -41,6 +41,10 @@ async fn reopen(ctx: &Context, known: &Lead) -> Result<()> {
         let why = "Not taken up again: the person took back what they had agreed to.";
         return forget(ctx, &lead, Some(why)).await;
     }
+    let meeting = conflict::weigh(ctx, &lead, true).await?;
+    if !meeting.goes() {
+        return conflict::wait(ctx, &lead, Heat::Standard, meeting).await;
+    }
     let before = offers::of_lead(&ctx.db, &lead.id).await?;
     let owner = before.iter().find(|offer| offer.answer.as_deref() == Some("accepted"));
     let reason = DisqualifyReason::parse(&lead.closed_reason).map_or("later", DisqualifyReason::label);
@@ -64,6 +68,7 @@ async fn reopen(ctx: &Context, known: &Lead) -> Result<()> {
     if lead.reopen_ms != known.reopen_ms || !stage_of(&lead)?.is_in_nurture() {
         return Ok(());
     }
+    conflict::meet(ctx, &mut tx, &lead, Some(Heat::Standard), meeting).await?;
     lead.closed_reason.clear();
     hand_off.store(ctx, &mut tx, &mut lead).await?;
     tx.commit().await?;

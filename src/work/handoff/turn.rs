@@ -17,7 +17,7 @@ use super::{
     },
     Offering, Release, WITHDRAWN, add_step, advance, agrees,
     answer::kind_of,
-    asset_title, heat_of, lead_and_partner, lead_in, prepare, qualify, release, reminder, reopen, rest,
+    asset_title, conflict, heat_of, lead_and_partner, lead_in, prepare, qualify, release, reminder, reopen, rest,
     stage_of, working,
 };
 use crate::{
@@ -55,7 +55,8 @@ pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// Does all that is due: clocks whose turn has come, leads to take up again, people in nurture who qualify.
+/// Does all that is due: clocks whose turn has come, conflicts of partners, leads to take up again, people in nurture who
+/// qualify.
 ///
 /// # Errors
 /// Every fault, of whichever lead; the others are done.
@@ -78,6 +79,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
             break;
         }
     }
+    faults.extend(conflict::tick(ctx).await?);
     faults.extend(reopen::due(ctx).await?);
     faults.extend(qualify::by_deeds(ctx).await?);
     attribution::credit_the_bare(ctx).await?;

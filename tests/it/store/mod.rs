@@ -4,6 +4,7 @@ mod approvals;
 mod attempts;
 mod audience;
 mod audit;
+mod conflicts;
 mod contacts;
 mod contents;
 mod credits;

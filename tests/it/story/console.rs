@@ -21,6 +21,11 @@ use crate::harness::{
 
 /// Asks the site; returns status, where it leads, and the body.
 pub(super) async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u16, String, String) {
+    ask_with(rig, method, path, body, "").await
+}
+
+/// The same from a browser that keeps this cookie.
+async fn ask_with(rig: &Rig, method: Method, path: &str, body: &str, cookie: &str) -> (u16, String, String) {
     let peer = ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
     let request = Request::builder()
         .method(method)
@@ -29,6 +34,7 @@ pub(super) async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u
         .header("sec-fetch-site", "same-origin")
         .header("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/149.0")
         .header("content-type", "application/x-www-form-urlencoded")
+        .header("cookie", cookie)
         .extension(peer)
         .body(Body::from(body.to_owned()))
         .unwrap();
@@ -37,6 +43,11 @@ pub(super) async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u
     let to = response.headers().get("location").map_or("", |to| to.to_str().unwrap()).to_owned();
     let bytes = to_bytes(response.into_body(), 1 << 22).await.unwrap();
     (status, to, String::from_utf8_lossy(&bytes).into_owned())
+}
+
+pub(super) async fn get_with(rig: &Rig, path: &str, cookie: &str) -> (u16, String) {
+    let (status, _, body) = ask_with(rig, Method::GET, path, "", cookie).await;
+    (status, body)
 }
 
 pub(super) async fn get(rig: &Rig, path: &str) -> (u16, String) {

@@ -10,16 +10,17 @@ use partnercast::{
         },
         lead::{DisqualifyReason, LeadStage, RejectReason},
     },
-    store::{lead_clocks, leads, offers},
+    store::{conflicts, lead_clocks, leads, offers},
     work::{
         Context, desk,
         forms::{self, FormKind, Submission},
-        handoff::{self, By, Closing, Outcome},
+        handoff::{self, By, Closing, Outcome, conflict},
     },
 };
 
 use super::{
     Rig,
+    conflicts::{CLAIRE, JENS, are_both_in_hand, ruled},
     hand_off::{ada, person},
     lead_work::{LUIS, MANAGER, day, euros},
 };
@@ -27,35 +28,86 @@ use crate::harness::both_dbs;
 
 both_dbs! {
     /// Whatever people do and however time passes, a lead has exactly one owner or is in nurture, one clock at most, and never
-    /// leaves the end.
+    /// leaves the end; and of a person who is known through two partners one partner alone has them in hand, by whichever rule.
     async fn a_lead_has_one_owner_or_is_in_nurture(db: Db) {
         let rig = Rig::new(db).await;
         let random = SeededRandom::new(11);
         let pick = |count: usize| usize::try_from(random.next_u64() % 1_000_003).unwrap() % count;
-        for round in 0..6 {
+        for round in 0..8 {
             rig.clock.advance(DAY_MS);
-            let email = format!("person{round}@clinic.example");
-            let form = Submission { email, ..ada(FormKind::TalkToUs, forms::TALK_TO_US) };
-            forms::submit(&rig.ctx, form.clone(), &person()).await.unwrap();
-            let all = leads::recent(&rig.ctx.db, None).await.unwrap();
-            let id = all.into_iter().find(|lead| lead.email == form.email).unwrap().id;
-            let mut over = None;
-            for _ in 0..25 {
+            let rule = ["first_in_hand", "ask", "last_touch", "first_touch"][round % 4];
+            ruled(&rig, rule, ["person", "account"][round / 4]).await;
+            let email = format!("person{round}@clinic{round}.example");
+            let forms = ["northlight", "rheinbogen"].map(|partner| Submission {
+                email: email.clone(),
+                partner: partner.into(),
+                ..ada(FormKind::TalkToUs, forms::TALK_TO_US)
+            });
+            let mut ids = Vec::new();
+            for form in &forms {
+                forms::submit(&rig.ctx, form.clone(), &person()).await.unwrap();
+                let lead = leads::by_address(&rig.ctx.db, &email, &form.partner).await.unwrap();
+                ids.push(lead.unwrap().id);
+            }
+            let mut over = [None; 2];
+            for _ in 0..15 {
                 // What is refused changes nothing; the invariant below says so.
-                act(&rig.ctx, &id, &form, &pick).await;
+                let which = pick(2);
+                act(&rig.ctx, &ids[which], &forms[which], &pick).await;
+                assert!(!are_both_in_hand(&rig.ctx.db, &ids[0], &ids[1]).await, "{rule}, after an act: {}", told(&rig, &ids).await);
                 rig.clock.advance(i64::try_from(pick(40)).unwrap() * 10 * MINUTE_MS);
                 handoff::tick(&rig.ctx).await.unwrap();
-                let stage = holds(&rig, &id).await;
-                assert!(over.is_none_or(|end| end == stage), "it left {over:?} for {stage:?}");
-                over = stage.is_terminal().then_some(stage);
+                assert!(!are_both_in_hand(&rig.ctx.db, &ids[0], &ids[1]).await, "{rule}, after a look: {}", told(&rig, &ids).await);
+                for (id, over) in ids.iter().zip(&mut over) {
+                    let stage = holds(&rig, id).await;
+                    assert!(over.is_none_or(|end| end == stage), "it left {over:?} for {stage:?}");
+                    *over = stage.is_terminal().then_some(stage);
+                }
+                cases_hold(&rig).await;
             }
+        }
+    }
+}
+
+/// What happened to two leads.
+async fn told(rig: &Rig, ids: &[String]) -> String {
+    let mut told = String::new();
+    for id in ids {
+        for step in leads::steps(&rig.ctx.db, id).await.unwrap() {
+            told += &format!("{id} {} {}: {}\n", step.stage, step.actor, step.what);
+        }
+    }
+    for case in conflicts::list(&rig.ctx.db).await.unwrap() {
+        told += &format!("{case:?}\n{:?}\n", conflicts::steps(&rig.ctx.db, &case.id).await.unwrap());
+    }
+    told
+}
+
+/// Who waits is with nobody; in a case that is over nobody waits; a decision that is settled left nobody else in hand.
+async fn cases_hold(rig: &Rig) {
+    let db = &rig.ctx.db;
+    for case in conflicts::list(db).await.unwrap() {
+        for party in conflicts::parties(db, &case.id).await.unwrap() {
+            let live = offers::of_lead(db, &party.lead_id).await.unwrap().iter().any(offers::Offer::is_live);
+            let told = || format!("{case:#?}\n{party:#?}");
+            assert!(!(party.held && live), "{}", told());
+            assert!(!(party.held && case.state == "over"), "{}", told());
+            let is_winners = case.winner.as_deref() == Some(party.partner_slug.as_str());
+            assert!(!(live && case.state == "decided" && case.settled && !is_winners), "{}", told());
         }
     }
 }
 
 /// Something that somebody might do.
 async fn act(ctx: &Context, id: &str, form: &Submission, pick: &impl Fn(usize) -> usize) {
+    if pick(6) == 0 {
+        return decide(ctx, id, pick).await;
+    }
     let offers = offers::of_lead(&ctx.db, id).await.unwrap();
+    if offers.is_empty() {
+        _ = forms::submit(ctx, form.clone(), &person()).await.unwrap();
+        return;
+    }
     let offer = &offers[pick(offers.len())];
     let offer_id = OfferId::parse(&offer.id).unwrap();
     let rep = desk::rep(ctx, &offer.rep_email).await.unwrap().unwrap();
@@ -74,13 +126,28 @@ async fn act(ctx: &Context, id: &str, form: &Submission, pick: &impl Fn(usize) -
         0 | 1 => handoff::accept(ctx, offer_id).await,
         2 => handoff::reject(ctx, offer_id, RejectReason::NoCapacity, "").await,
         3 | 4 => handoff::contacted(ctx, id, by, "").await,
-        5 => handoff::give(ctx, id, by, ["kara.boyd@northlight.example", LUIS, MANAGER][pick(3)]).await,
+        5 => {
+            handoff::give(ctx, id, by, ["kara.boyd@northlight.example", LUIS, MANAGER, JENS, CLAIRE][pick(5)])
+                .await
+        }
         6 => handoff::ask_for_time(ctx, id, by, "").await.map(drop),
         7 => match forms::submit(ctx, form.clone(), &person()).await {
             Ok(_) => Ok(()),
             Err(refused) => panic!("{refused:?}"),
         },
         _ => handoff::record(ctx, id, by, outcome, "").await,
+    };
+}
+
+/// A channel manager decides the lead's conflict, or takes it up again.
+async fn decide(ctx: &Context, id: &str, pick: &impl Fn(usize) -> usize) {
+    let Some((case, _)) = conflicts::of_lead(&ctx.db, id).await.unwrap() else { return };
+    let by = By::Console("operator");
+    let version = case.version - i64::from(pick(5) == 0);
+    let winner = ["northlight", "rheinbogen", "nobody"][pick(3)];
+    _ = match case.state.as_str() {
+        "open" => conflict::decide(ctx, &case.id, by, version, winner, "because").await,
+        _ => conflict::reopen(ctx, &case.id, by, version, "otherwise").await,
     };
 }
 

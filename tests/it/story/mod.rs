@@ -10,6 +10,7 @@ mod click_faults;
 mod clock_changes;
 mod clock_faults;
 mod clock_scene;
+mod conflicts;
 mod console;
 mod delivery_database;
 mod delivery_faults;

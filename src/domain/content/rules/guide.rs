@@ -80,7 +80,7 @@ to = \"07:00\"
 ";
 
 /// The keys of routing.toml.
-const ROUTING_KEYS: [KeyGuide; 6] = [
+const ROUTING_KEYS: [KeyGuide; 7] = [
     needed("version", "a number", "Raised with every change."),
     needed(
         "business_hours",
@@ -107,6 +107,11 @@ const ROUTING_KEYS: [KeyGuide; 6] = [
         "a table: `sponsor`, an address of vendor.toml",
         "Whom a clock is told to last: what stays late after as long again, and what the channel manager is late with.",
     ),
+    may(
+        "conflict",
+        "a table: `rule` (first_in_hand, first_touch, last_touch, ask), `scope` (person, account), `won_days` (0 to 3,650)",
+        "Which partner goes on where one person, or one company, is known through two; left out: first_in_hand, person, 365.",
+    ),
 ];
 
 const DESK: &str = "version = 1
@@ -125,6 +130,11 @@ end = \"18:00\"
 [people]
 order = \"round_robin\"
 leads_max = 20
+
+[conflict]
+rule = \"first_in_hand\"
+scope = \"person\"
+won_days = 365
 
 [clock.hot]
 accept_minutes = 60
@@ -211,7 +221,14 @@ pub fn routing_reference() -> String {
         "# routing\n\nTOML, in `{ROUTING}`: who is asked to take a lead, and the clocks that run then. Required keys are marked \
          *.\n\nAt a half and at four fifths of a clock whoever has the lead is reminded. At its end a lead that nobody took, or \
          reached, is taken back and offered to the next; a next step that is late stays where it is, and the channel manager is \
-         told, after as long again the sponsor. Holidays are the blackouts of `{CALENDAR}`.\n\n{}\nAn \
+         told, after as long again the sponsor. Holidays are the blackouts of `{CALENDAR}`.\n\nWhere one person (`scope = \"account\"`: \
+         one company, by its mail domain) is known through two partners, and one of the leads is in hand or is to be handed over, \
+         one partner goes on and the others' leads wait: offered to nobody, in no sequence. `first_in_hand` is for whoever had the \
+         lead first, or is asked now where nobody has it; `first_touch` for whoever was given the name first; `last_touch` for \
+         whoever was asked last, which takes a lead from whoever has it; `ask` has a channel manager decide, who gets a mail. No rule \
+         takes a confirmed deal away. For `won_days` after a deal was won the customer is that partner's. When the lead that goes on \
+         is lost, returned or closed, the others are looked at again. Partners are told that another one is in touch, never \
+         which.\n\n{}\nAn \
          example:\n\n```toml\n{DESK}```\n",
         table(&ROUTING_KEYS)
     )

@@ -20,6 +20,11 @@
 //!
 //! [escalation]
 //! sponsor = "ingrid.solheim@brackenfold.example"
+//!
+//! [conflict]                         # one person known through two partners
+//! rule = "first_in_hand"             # or "first_touch", "last_touch", "ask"
+//! scope = "person"                   # or "account": everybody at one company's mail domain
+//! won_days = 365                     # for so long a customer is their partner's
 //! ```
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
@@ -58,6 +63,8 @@ pub struct Routing {
     pub people: People,
     /// Whom a clock that ran out is told to last: somebody at the vendor above the channel managers.
     pub sponsor: Option<(EmailAddress, Place)>,
+    /// Who goes on where one person is known through two partners.
+    pub conflict: Conflict,
     /// The clock for somebody who raised a hand.
     pub hot: LeadClock,
     /// The clock for all others.
@@ -98,6 +105,65 @@ pub struct People {
 impl Default for People {
     fn default() -> Self {
         Self { order: Order::Pinned, leads_max: None }
+    }
+}
+
+words! {
+    /// Which partner goes on where one person, or company, is known through two.
+    ConflictRule {
+        /// The one that had the lead in hand first; where none has, the one that is asked now.
+        FirstInHand "first_in_hand",
+        /// The one that was given the name first.
+        FirstTouch "first_touch",
+        /// The one that was asked last: of those that have the lead, or are to get it.
+        LastTouch "last_touch",
+        /// A channel manager decides.
+        Ask "ask",
+    }
+}
+
+words! {
+    /// What two partners may not have in hand at once.
+    ConflictScope {
+        /// One person, by their address.
+        Person "person",
+        /// One company, by its mail domain; people at public mail providers count each by themselves.
+        Account "account",
+    }
+}
+
+/// Who goes on where one person, or company, is known through two partners.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conflict {
+    /// By which rule.
+    pub rule: ConflictRule,
+    /// About whom.
+    pub scope: ConflictScope,
+    /// How many days after a deal was won the customer is that partner's; 0 to 3,650.
+    pub won_days: u32,
+}
+
+/// Longest time for which a customer is the partner's, in days.
+const WON_DAYS_MAX: u32 = 3_650;
+
+impl Default for Conflict {
+    fn default() -> Self {
+        Self { rule: ConflictRule::FirstInHand, scope: ConflictScope::Person, won_days: 365 }
+    }
+}
+
+impl Conflict {
+    fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Self {
+        let usual = Self::default();
+        let rule = keys.get("rule").and_then(|v| v.choice(ConflictRule::WORDS, f));
+        let scope = keys.get("scope").and_then(|v| v.choice(ConflictScope::WORDS, f));
+        let won_days = keys.get("won_days").and_then(|v| whole(v, 0, WON_DAYS_MAX, f));
+        keys.finish(f);
+        Self {
+            rule: rule.unwrap_or(usual.rule),
+            scope: scope.unwrap_or(usual.scope),
+            won_days: won_days.unwrap_or(usual.won_days),
+        }
     }
 }
 
@@ -157,6 +223,7 @@ impl Routing {
             keys.finish(f);
             sponsor
         });
+        let conflict = keys.get("conflict").and_then(|v| v.map(f)).map(|keys| Conflict::parse(keys, f));
         let clocks = keys.need("clock", f).and_then(|v| v.map(f)).and_then(|mut keys| {
             let hot = keys.need("hot", f).and_then(|v| lead_clock(v, f));
             let standard = keys.need("standard", f).and_then(|v| lead_clock(v, f));
@@ -171,6 +238,7 @@ impl Routing {
             business_hours_of,
             people: people.unwrap_or_default(),
             sponsor,
+            conflict: conflict.unwrap_or_default(),
             hot,
             standard,
         })

@@ -148,10 +148,25 @@ fn routing_may_say_more_of_hours_people_and_whom_to_tell() {
     assert_eq!(rule.sponsor.unwrap().0.as_str(), "ida@vendor.example");
     let one =
         |from: &str, to, code, line, says| one("rules/routing.toml", &text, (from, to), code, line, says);
+    assert_eq!(rule.conflict, routing::Conflict::default(), "nothing said is the usual");
     one("partners = [\"dune-gate\"]\n", "", "C104", 14, "does not say whose hours these are");
     one("\"round_robin\"", "\"shark\"", "C106", 25, "use one of `pinned`, `round_robin`");
     one("leads_max = 3", "leads_max = 0", "C106", 26, "write a whole number from 1 to 10000");
     one("\"ida@vendor.example\"", "\"ida\"", "C106", 28, "ida");
+}
+
+#[test]
+fn routing_may_say_who_goes_on() {
+    let text = format!("{ROUTING}[conflict]\nrule = \"ask\"\nscope = \"account\"\nwon_days = 0\n");
+    let rule = read("rules/routing.toml", &text).0.routing.unwrap().conflict;
+    assert_eq!((rule.rule, rule.scope), (routing::ConflictRule::Ask, routing::ConflictScope::Account));
+    assert_eq!(rule.won_days, 0);
+    let one =
+        |from: &str, to, code, line, says| one("rules/routing.toml", &text, (from, to), code, line, says);
+    one("\"ask\"", "\"first_in_hands\"", "C106", 15, "did you mean `first_in_hand`?");
+    one("\"account\"", "\"company\"", "C106", 16, "use one of `person`, `account`");
+    one("won_days = 0", "won_days = 4000", "C106", 17, "write a number from 0 to 3650");
+    one("won_days", "won_day", "C103", 17, "did you mean `won_days`?");
 }
 
 #[test]
