@@ -224,6 +224,8 @@ fn partner(at: usize, zone: &str) -> Partner {
         locale: Locale::parse(if at.is_multiple_of(4) { "de" } else { "en" }).expect("a locale"),
         verticals: Vec::new(),
         solutions: Vec::new(),
+        countries: Vec::new(),
+        leads_max: None,
         parent: None,
         channel_manager_email: "tom.beckett@brackenfold.example".to_owned(),
         website: "https://partner.example".to_owned(),

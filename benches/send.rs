@@ -377,6 +377,8 @@ fn partner() -> Partner {
         locale: partnercast::domain::kernel::Locale::en(),
         verticals: Vec::new(),
         solutions: Vec::new(),
+        countries: Vec::new(),
+        leads_max: None,
         parent: None,
         channel_manager_email: "tom.beckett@brackenfold.example".to_owned(),
         website: "https://northlight.example".to_owned(),

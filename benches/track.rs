@@ -261,7 +261,6 @@ impl Bench<'_> {
                         partner: "northgate",
                         asset: "blog/first-24-hours",
                         revision: None,
-                        stayed_ms: None,
                         via: None,
                         lead: None,
                     };
@@ -373,6 +372,8 @@ fn partner() -> Partner {
         locale: partnercast::domain::kernel::Locale::en(),
         verticals: Vec::new(),
         solutions: Vec::new(),
+        countries: Vec::new(),
+        leads_max: None,
         parent: None,
         channel_manager_email: "tom.beckett@brackenfold.example".to_owned(),
         website: "https://partner.example".to_owned(),

@@ -14,7 +14,7 @@ use crate::{
         content::{
             AssetKind,
             finding::did_you_mean,
-            guide,
+            form, guide,
             rules::{
                 guide::{
                     attribution_reference, calendar_reference, engagement_reference, frequency_reference,
@@ -24,6 +24,7 @@ use crate::{
             },
         },
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
+        lead::intake,
         program::Cadence,
     },
     work::{
@@ -135,13 +136,15 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
 type Page = fn() -> String;
 
 /// What `guide` knows besides kinds of content: a partner's brand, and each file of rules.
-const OTHERS: [(&str, Page); 9] = [
+const OTHERS: [(&str, Page); 11] = [
     ("brand", guide::brand_reference),
     ("attribution", attribution_reference),
     ("calendar", calendar_reference),
     ("consent", consent_reference),
     ("engagement", engagement_reference),
+    ("forms", form::reference),
     ("frequency", frequency_reference),
+    ("leads", intake::reference),
     ("messages", messages_reference),
     ("routing", routing_reference),
     ("scoring", scoring_reference),

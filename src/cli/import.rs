@@ -6,8 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use clap::Subcommand;
+
 use super::{
-    ConfigArgument, load, looking, say, start_log,
+    ConfigArgument, import_leads, load, looking, say, start_log,
     steer::{ACTOR, levers},
     writing,
 };
@@ -23,10 +25,10 @@ use crate::{
 #[derive(Debug, clap::Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct Arguments {
-    #[command(flatten)]
-    config: ConfigArgument,
     #[command(subcommand)]
     what: Option<What>,
+    #[command(flatten)]
+    config: ConfigArgument,
     /// Folder with partners.csv, contacts.csv and brands/<partner>/brand.toml, logo.png or logo.svg, and logo-dark.png or logo-dark.svg.
     #[arg(required = true)]
     roster: Option<PathBuf>,
@@ -36,10 +38,12 @@ pub struct Arguments {
 }
 
 /// Other things to import than a roster.
-#[derive(Debug, clap::Subcommand)]
+#[derive(Debug, Subcommand)]
 enum What {
     /// Import who was at a webinar from the list of the webinar tool. A folder of that name is `./attendance`.
     Attendance(Attendance),
+    /// Take leads from a CSV file: all of them, or, with one fault, none.
+    Leads(import_leads::Arguments),
 }
 
 /// Arguments of `import attendance`.
@@ -64,12 +68,15 @@ struct Attendance {
 /// Faults in the roster, or a database that cannot be opened.
 pub async fn main(arguments: Arguments) -> Result<()> {
     let Arguments { config, what, roster, dry_run } = arguments;
-    if let Some(What::Attendance(attendance)) = what {
-        return attended(attendance).await;
+    match what {
+        Some(What::Attendance(attendance)) => return attended(attendance).await,
+        Some(What::Leads(leads)) => return import_leads::main(&config, leads).await,
+        None => {}
     }
+    let roster = roster.ok_or_else(|| Error::invalid("name the folder of the roster"))?;
     let config = load(&config)?;
     start_log(&config.log)?;
-    let roster = import::read(&roster.unwrap_or_default()).await?;
+    let roster = import::read(&roster).await?;
     let db =
         writing::open(&config, "Stop it, import, and start it again; on PostgreSQL both work side by side")
             .await?;

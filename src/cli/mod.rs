@@ -1,5 +1,6 @@
 //! The command line: what the operator and the marketer type.
 
+mod api_key;
 pub mod attribution;
 pub mod audience;
 pub mod bounce;
@@ -10,6 +11,7 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 pub mod import;
+mod import_leads;
 pub mod init;
 pub mod ladder;
 mod looking;
@@ -76,7 +78,7 @@ enum Command {
     /// Look at everything that decides whether mail leaves and arrives (DNS, relay, public address, what comes back,
     /// database, queue, machine), each with the exact fix. Exit code 1 if something fails.
     Doctor(doctor::Arguments),
-    /// Import partners, contacts and brands from a roster folder.
+    /// Import partners, contacts and brands from a roster folder, or leads from a CSV file (`import leads`).
     Import(import::Arguments),
     /// Show the issues ahead: when each is frozen and leaves, to whom, in which variants, who is left out and why, and
     /// what changed since the last one.
@@ -126,6 +128,8 @@ enum Command {
     DeadLetters(dead_letters::Arguments),
     /// Copy this SQLite installation into an empty PostgreSQL database, all or nothing, and compare both.
     MigrateTo(migrate_to::Arguments),
+    /// Make, list and revoke the keys with which programs send leads (`POST /api/leads`).
+    ApiKey(api_key::Arguments),
     /// Show and mend the do-not-send list.
     Suppress(suppress::Arguments),
     /// Hand out everything that is held of a person, or take it away.
@@ -191,6 +195,7 @@ pub fn main() -> ExitCode {
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
+        Command::ApiKey(arguments) => block_on(api_key::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
         Command::Rejudge(arguments) => block_on(rejudge::main(arguments)),
         Command::Person(arguments) => block_on(person::main(arguments)),

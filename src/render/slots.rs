@@ -38,6 +38,8 @@ pub enum Slot {
     ClickToken,
     /// The reader's signed token for unsubscribing and choosing.
     PreferencesToken,
+    /// The reader's signed token that says which mail led to a page.
+    ViaToken,
 }
 
 /// The slots of one rendition, by number.
@@ -120,6 +122,8 @@ pub struct SlotValues<'a> {
     pub click_token: &'a str,
     /// Token of purpose `Preferences`.
     pub preferences_token: &'a str,
+    /// Token of purpose `Via`.
+    pub via_token: &'a str,
 }
 
 impl<'a> SlotValues<'a> {
@@ -136,6 +140,7 @@ impl<'a> SlotValues<'a> {
             Slot::BaseUrl => self.base_url,
             Slot::ClickToken => self.click_token,
             Slot::PreferencesToken => self.preferences_token,
+            Slot::ViaToken => self.via_token,
         }
     }
 }

@@ -207,6 +207,8 @@ pub struct Origin {
     pub is_test: bool,
     /// When its hidden link was followed last.
     pub trapped_ms: Option<UtcMs>,
+    /// Whether the person it went to was erased.
+    pub is_erased: bool,
 }
 
 /// The origins of many events in one statement.
@@ -218,6 +220,7 @@ pub async fn origins(tx: &mut Tx, ids: Vec<String>) -> Result<Vec<Origin>> {
         "WITH r (rid) AS (",
         ids.into_iter().map(|id| args![id]).collect(),
         ") SELECT id, contact_id, lead_id, partner_slug, accepted_ms, source LIKE 'test:%' AS is_test,
+             base_key LIKE '%@erased.invalid' AS is_erased,
              (SELECT MAX(at_ms) FROM engagement_event e WHERE e.delivery_id = delivery.id AND e.honeypot) AS trapped_ms
          FROM delivery JOIN r ON id = rid",
     )

@@ -239,6 +239,22 @@ pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
     Ok(newest)
 }
 
+/// What these leads did, oldest first; at most 1,000 events of each count for anything.
+///
+/// # Errors
+/// Those of [`Tx::bulk_all`].
+pub async fn of_leads_in(tx: &mut Tx, leads: &[String]) -> Result<Vec<Event>> {
+    tx.bulk_all(
+        "WITH r (rid) AS (",
+        leads.iter().map(|lead| args![lead]).collect(),
+        concat!(
+            ") ",
+            select!("e.", "FROM r JOIN engagement_event e ON e.lead_id = rid ORDER BY e.at_ms, e.id")
+        ),
+    )
+    .await
+}
+
 /// The latest events of all kinds, newest first, at most 200.
 ///
 /// # Errors

@@ -212,10 +212,14 @@ pub struct Clock {
 /// Those of [`Db::all`].
 pub async fn clocks(db: &Db, partner: Option<&str>, since_ms: UtcMs, limit: i64) -> Result<Vec<Clock>> {
     db.all(
-        "SELECT c.lead_id, c.kind, c.owner, l.partner_slug, c.due_ms, c.stopped_ms, c.stopped_because
-         FROM sla_clock c JOIN lead l ON l.id = c.lead_id
-         WHERE ($1 IS NULL OR l.partner_slug = $1) AND c.due_ms > $2
-         ORDER BY c.due_ms DESC, c.lead_id, c.kind LIMIT $3",
+        // Of a lead that was given to several, whoever had it when the clock started.
+        "SELECT lead_id, kind, owner, partner_slug, due_ms, stopped_ms, stopped_because FROM (
+             SELECT c.lead_id, c.kind, c.owner, c.due_ms, c.stopped_ms, c.stopped_because,
+                 COALESCE((SELECT a.partner_slug FROM lead_assignment a WHERE a.lead_id = c.lead_id
+                     AND a.given_ms <= c.started_ms ORDER BY a.no DESC LIMIT 1), l.partner_slug) AS partner_slug
+             FROM sla_clock c JOIN lead l ON l.id = c.lead_id WHERE c.due_ms > $2) x
+         WHERE $1 IS NULL OR partner_slug = $1
+         ORDER BY due_ms DESC, lead_id, kind LIMIT $3",
         args![partner, since_ms, limit],
     )
     .await

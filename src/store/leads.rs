@@ -124,6 +124,21 @@ pub async fn by_address(db: &Db, email_key: &str, partner: &str) -> Result<Optio
     .await
 }
 
+/// The leads with this address, at whichever partner; at most 100.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn at_key(tx: &mut Tx, email_key: &str) -> Result<Vec<Lead>> {
+    tx.all(
+        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
+         FROM lead WHERE email_key = $1 ORDER BY id LIMIT 100",
+        args![email_key],
+    )
+    .await
+}
+
 /// Adds a lead.
 ///
 /// # Errors
@@ -445,11 +460,32 @@ pub async fn active_in_nurture(
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
              recycled_ms, reopen_ms, closed_reason
          FROM lead
-         WHERE stage IN ('inquiry', 'nurturing', 'recycled') AND id > $3
+         WHERE stage IN ('inquiry', 'nurturing', 'recycled') AND id > $3 AND partner_slug <> ''
+             -- What came with a file is judged with what came with it.
+             AND NOT EXISTS (SELECT 1 FROM lead_intake i WHERE i.lead_id = lead.id AND i.due_ms IS NOT NULL)
              AND id IN (SELECT e.lead_id FROM engagement_event e WHERE e.at_ms >= $1 AND e.at_ms < $2 AND e.human
                             AND e.lead_id IS NOT NULL)
          ORDER BY id LIMIT $4",
         args![from_ms, to_ms, after, limit],
+    )
+    .await
+}
+
+/// Leads in nurture behind the key `after`, by key.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn in_nurture(db: &Db, after: &str, limit: i64) -> Result<Vec<Lead>> {
+    db.all(
+        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason
+         FROM lead
+         WHERE stage IN ('inquiry', 'nurturing', 'recycled') AND id > $1 AND partner_slug <> ''
+             -- What came with a file is judged with what came with it.
+             AND NOT EXISTS (SELECT 1 FROM lead_intake i WHERE i.lead_id = lead.id AND i.due_ms IS NOT NULL)
+         ORDER BY id LIMIT $2",
+        args![after, limit],
     )
     .await
 }

@@ -2,11 +2,15 @@
 //!
 //! Reads take `&Db`, writes take `&mut Tx`; only `work/` opens a `Tx`.
 
+pub mod answers;
+pub mod api_keys;
 pub mod approvals;
+pub mod assignments;
 pub mod attempts;
 pub mod audience;
 pub mod audit;
 mod bulk;
+pub mod calls;
 pub mod conflicts;
 pub mod contacts;
 pub mod contents;
@@ -20,6 +24,7 @@ pub mod events;
 pub mod freezing;
 pub mod holders;
 pub mod inspect;
+pub mod intakes;
 pub mod issues;
 pub mod journeys;
 pub mod judgements;
@@ -45,6 +50,7 @@ pub mod renditions;
 pub mod reports;
 pub mod retention;
 pub mod revisions;
+pub mod rule_looks;
 pub mod scrub;
 pub mod sequences;
 pub mod sessions;

@@ -135,7 +135,7 @@ pub async fn live_of_rep(db: &Db, rep_key: &str) -> Result<Vec<Offer>> {
     .await
 }
 
-/// Offers of leads of a partner, or of all, made after `since_ms`, newest first, at most `limit`.
+/// Offers of leads of a partner (that had them then), or of all, made after `since_ms`, newest first, at most `limit`.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -144,7 +144,8 @@ pub async fn since(db: &Db, partner: Option<&str>, since_ms: UtcMs, limit: i64) 
         "SELECT o.id, o.lead_id, o.contact_id, o.rep_name, o.rep_email, o.because, o.temperature, o.offered_ms, o.viewed_ms,
              o.answered_ms, o.answer, o.answer_reason, o.reason, o.ended_ms, o.ended_because
          FROM offer o JOIN lead l ON l.id = o.lead_id
-         WHERE ($1 IS NULL OR l.partner_slug = $1) AND o.offered_ms > $2
+         WHERE o.offered_ms > $2 AND ($1 IS NULL OR $1 = COALESCE((SELECT a.partner_slug FROM lead_assignment a
+             WHERE a.lead_id = o.lead_id AND a.given_ms <= o.offered_ms ORDER BY a.no DESC LIMIT 1), l.partner_slug))
          ORDER BY o.offered_ms DESC, o.id DESC LIMIT $3",
         args![partner, since_ms, limit],
     )
@@ -170,7 +171,9 @@ pub async fn loads(db: &Db, partner: &str) -> Result<Vec<Load>> {
     db.all(
         "SELECT o.rep_key, COUNT(CASE WHEN o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted') THEN 1 END) AS live,
              MAX(o.offered_ms) AS last_ms
-         FROM offer o JOIN lead l ON l.id = o.lead_id WHERE l.partner_slug = $1
+         FROM offer o JOIN lead l ON l.id = o.lead_id
+         WHERE $1 = COALESCE((SELECT a.partner_slug FROM lead_assignment a
+             WHERE a.lead_id = o.lead_id AND a.given_ms <= o.offered_ms ORDER BY a.no DESC LIMIT 1), l.partner_slug)
          GROUP BY o.rep_key ORDER BY o.rep_key LIMIT 1000",
         args![partner],
     )

@@ -24,6 +24,8 @@ struct PartnerRow {
     locale: String,
     verticals: String,
     solutions: String,
+    countries: String,
+    leads_max: Option<i64>,
     parent: Option<String>,
     channel_manager_email: String,
     website: String,
@@ -73,6 +75,8 @@ impl TryFrom<PartnerRow> for Partner {
             slug: stored("partner", "slug", id, id, Slug::parse(id).ok())?,
             verticals: words(&row.verticals),
             solutions: words(&row.solutions),
+            countries: words(&row.countries),
+            leads_max: row.leads_max.and_then(|most| u32::try_from(most).ok()),
             name: row.name,
             city: row.city,
             channel_manager_email: row.channel_manager_email,
@@ -140,8 +144,8 @@ impl TryFrom<ContactRow> for StoredContact {
 pub async fn partners(db: &Db, after: &str) -> Result<Vec<Partner>> {
     let rows: Vec<PartnerRow> = db
         .all(
-            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, parent,
-                    channel_manager_email, website, brand
+            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, countries,
+                    leads_max, parent, channel_manager_email, website, brand
              FROM partner WHERE slug > $1 ORDER BY slug LIMIT $2",
             args![after, PAGE as i64],
         )
@@ -173,9 +177,9 @@ pub async fn all_partners(db: &Db) -> Result<Vec<Partner>> {
 pub async fn partner(db: &Db, slug: &str) -> Result<Option<Partner>> {
     let row: Option<PartnerRow> = db
         .opt(
-            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, parent,
-                    channel_manager_email, website, brand
-             FROM partner WHERE slug = $1",
+            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, countries,
+                    leads_max, parent, channel_manager_email, website, brand
+             FROM partner WHERE slug = $1 AND slug <> ''",
             args![slug],
         )
         .await?;
@@ -293,7 +297,7 @@ pub async fn contact_at(db: &Db, email_key: &str) -> Result<Option<StoredContact
 pub async fn channel_managers(db: &Db) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = db
         .all(
-            "SELECT DISTINCT channel_manager_email FROM partner ORDER BY channel_manager_email LIMIT $1",
+            "SELECT DISTINCT channel_manager_email FROM partner WHERE slug <> '' ORDER BY channel_manager_email LIMIT $1",
             args![PAGE as i64],
         )
         .await?;
@@ -321,7 +325,7 @@ pub async fn zones(db: &Db) -> Result<Vec<String>> {
 /// Those of [`Db::all`].
 pub async fn slugs(db: &Db) -> Result<Vec<String>> {
     let rows: Vec<(String,)> =
-        db.all("SELECT slug FROM partner ORDER BY slug LIMIT 200000", Vec::new()).await?;
+        db.all("SELECT slug FROM partner WHERE slug <> '' ORDER BY slug LIMIT 200000", Vec::new()).await?;
     Ok(rows.into_iter().map(|(slug,)| slug).collect())
 }
 
@@ -337,6 +341,37 @@ pub async fn places(db: &Db) -> Result<Vec<(String, String)>> {
         Vec::new(),
     )
     .await
+}
+
+/// Partners with somebody who sells, decides, or receives the leads, by slug, at most 200,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn receiving(db: &Db) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT partner_slug FROM contact
+             WHERE active AND (lead_contact OR roles LIKE '%sales%' OR roles LIKE '%executive%')
+             ORDER BY partner_slug LIMIT 200000",
+            Vec::new(),
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(slug,)| slug).collect())
+}
+
+/// When partners or their people were changed last, in milliseconds; 0 where there are none.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn changed_ms(db: &Db) -> Result<UtcMs> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT COALESCE(MAX(ms), 0) FROM (SELECT MAX(updated_ms) AS ms FROM partner WHERE slug <> ''
+                 UNION ALL SELECT MAX(updated_ms) AS ms FROM contact) x",
+            Vec::new(),
+        )
+        .await?;
+    Ok(row.map_or(0, |(ms,)| ms))
 }
 
 /// Adds or updates partners and contacts. A contact keeps its id as long as its address stays; people of these partners
@@ -375,6 +410,8 @@ pub async fn import(
             partner.locale.as_str(),
             partner.verticals.join(";"),
             partner.solutions.join(";"),
+            partner.countries.join(";"),
+            partner.leads_max.map(i64::from),
             partner.parent.as_ref().map(Slug::as_str),
             &partner.channel_manager_email,
             &partner.website,
@@ -383,13 +420,14 @@ pub async fn import(
         ]);
     }
     tx.bulk(
-        "INSERT INTO partner (slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, parent,
-                              channel_manager_email, website, brand, updated_ms)",
+        "INSERT INTO partner (slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, countries,
+                              leads_max, parent, channel_manager_email, website, brand, updated_ms)",
         rows,
         "ON CONFLICT (slug) DO UPDATE SET name = excluded.name, partner_type = excluded.partner_type,
              tier = excluded.tier, region = excluded.region, city = excluded.city, zone = excluded.zone,
              locale = excluded.locale, verticals = excluded.verticals,
-             solutions = excluded.solutions, parent = excluded.parent,
+             solutions = excluded.solutions, countries = excluded.countries, leads_max = excluded.leads_max,
+             parent = excluded.parent,
              channel_manager_email = excluded.channel_manager_email, website = excluded.website,
              brand = excluded.brand, updated_ms = excluded.updated_ms",
     )

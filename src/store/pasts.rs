@@ -20,7 +20,7 @@ pub struct Past {
     pub company_size: Option<String>,
     /// Job role, if given.
     pub job_role: Option<String>,
-    /// When it qualified first.
+    /// When it met the rule first; what a channel manager chose to hand over did not.
     pub qualified_ms: Option<UtcMs>,
     /// When it was taken first.
     pub accepted_ms: Option<UtcMs>,
@@ -35,7 +35,8 @@ pub struct Past {
 pub async fn page(db: &Db, after: &str, rows: i64) -> Result<Vec<Past>> {
     db.all(
         "SELECT l.id, l.name, l.company, l.partner_slug, l.email_key, l.company_size, l.job_role,
-             (SELECT MIN(s.at_ms) FROM lead_step s WHERE s.lead_id = l.id AND s.stage = 'mql') AS qualified_ms,
+             (SELECT MIN(s.at_ms) FROM lead_step s WHERE s.lead_id = l.id AND s.stage = 'mql'
+                 AND s.actor = 'partnercast') AS qualified_ms,
              (SELECT MIN(s.at_ms) FROM lead_step s WHERE s.lead_id = l.id AND s.stage = 'sal') AS accepted_ms,
              (SELECT MIN(s.at_ms) FROM lead_step s WHERE s.lead_id = l.id AND s.stage = 'rejected') AS rejected_ms
          FROM lead l WHERE l.id > $1 ORDER BY l.id LIMIT $2",

@@ -125,7 +125,7 @@ pub async fn leads_outside(
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
              recycled_ms, reopen_ms, closed_reason
          FROM lead l
-         WHERE l.id > $1 AND l.stage IN ('inquiry', 'nurturing', 'recycled')
+         WHERE l.id > $1 AND l.partner_slug <> '' AND l.stage IN ('inquiry', 'nurturing', 'recycled')
            AND (('inquiry' IN ($2, $3, $4) AND l.recycled_ms IS NULL)
                 OR ('nurturing' IN ($2, $3, $4) AND l.stage = 'nurturing')
                 OR ('recycled' IN ($2, $3, $4) AND l.recycled_ms IS NOT NULL))

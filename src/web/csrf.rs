@@ -21,8 +21,8 @@ pub async fn guard(State(ctx): State<Arc<Context>>, request: Request, next: Next
     let path = request.uri().path();
     let one_click =
         path.starts_with("/one-click/") || (path.starts_with("/u/") && path.ends_with("/one-click"));
-    // No browser knows the secret of this one.
-    let by_secret = path == super::incoming::PATH;
+    // No browser knows the secrets of these.
+    let by_secret = path == super::incoming::PATH || path == super::api::LEADS;
     if request.method().is_safe()
         || one_click
         || by_secret

@@ -13,6 +13,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::{
+    api,
     frame::{Area, Frame},
     public::problem,
     respond::Shown,
@@ -114,12 +115,15 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
     let uri = request.uri().clone();
     let path = uri.path();
     let head = request.method() == Method::HEAD;
-    let wants_json = prefers_json(request.headers().get(header::ACCEPT));
+    let is_programs = path.starts_with(api::PREFIX);
+    let wants_json = is_programs || prefers_json(request.headers().get(header::ACCEPT));
     let response = next.run(request).await;
     let status = response.status();
     let written = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
         let kind = kind.as_bytes();
-        kind.starts_with(b"text/html") || kind.starts_with(b"application/json")
+        [&b"text/html"[..], b"application/json", b"application/problem+json"]
+            .iter()
+            .any(|it| kind.starts_with(it))
     });
     let carried = response.extensions().get::<Carried>().cloned();
     if !(status.is_client_error() || status.is_server_error()) || (written && carried.is_none()) {
@@ -202,10 +206,16 @@ fn explain(status: StatusCode, error: Option<&Error>, id: &str, path: &str) -> S
         }
         None => match status {
             StatusCode::METHOD_NOT_ALLOWED => "This address cannot be asked in that way.",
+            StatusCode::PAYLOAD_TOO_LARGE if path == api::LEADS => {
+                "What was sent is larger than 256 KiB. Send fewer leads at a time."
+            }
             StatusCode::PAYLOAD_TOO_LARGE => {
                 "What was sent is larger than 64 KiB. Shorten it and send it again."
             }
             StatusCode::REQUEST_TIMEOUT => "It took longer than 15 seconds. Try again in a moment.",
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if path == api::LEADS => {
+                "Send JSON, with Content-Type: application/json."
+            }
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "Only a form can be sent to this address.",
             _ => "The request cannot be understood.",
         }

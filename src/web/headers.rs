@@ -48,6 +48,19 @@ pub fn framed_mail(mut response: Response) -> Response {
     response
 }
 
+/// A page that some other sites may show in a frame of theirs.
+#[derive(Debug, Clone)]
+struct Embedded(String);
+
+/// Marks `response` as one that pages of `origins` may show in a frame, and nobody else.
+pub fn embedded(mut response: Response, origins: &[String]) -> Response {
+    let ancestors = if origins.is_empty() { "'none'".to_owned() } else { origins.join(" ") };
+    response.extensions_mut().insert(Embedded(format!(
+        "default-src 'self'; object-src 'none'; base-uri 'none'; frame-ancestors {ancestors}; form-action 'self'"
+    )));
+    response
+}
+
 /// An answer about one person: kept by nobody.
 pub fn private(mut response: Response) -> Response {
     set(response.headers_mut(), header::CACHE_CONTROL, "no-store");
@@ -69,6 +82,12 @@ pub fn by_capability(mut response: Response) -> Response {
     response
 }
 
+/// A page that stands in others' pages: search engines leave it alone.
+pub fn unlisted(mut response: Response) -> Response {
+    set(response.headers_mut(), HeaderName::from_static("x-robots-tag"), "noindex");
+    response
+}
+
 fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
     headers.insert(name, HeaderValue::from_static(value));
 }
@@ -77,6 +96,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &'static str) {
 pub async fn add(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let in_pane = response.extensions().get::<Framed>().copied();
+    let embedded = response.extensions().get::<Embedded>().cloned();
     let sandboxed = response.extensions().get::<Sandboxed>().is_some();
     let headers = response.headers_mut();
     if let Some(Framed(policy)) = in_pane {
@@ -90,7 +110,15 @@ pub async fn add(State(ctx): State<Arc<Context>>, request: Request, next: Next) 
     } else {
         set(headers, header::CONTENT_SECURITY_POLICY, POLICY);
     }
-    set(headers, header::X_FRAME_OPTIONS, if sandboxed || in_pane.is_some() { "SAMEORIGIN" } else { "DENY" });
+    if let Some(Embedded(policy)) = &embedded {
+        // Browsers that know the one header pass over the other (CSP 3 section 6.4.2.2), which cannot name sites.
+        if let Ok(policy) = HeaderValue::from_str(policy) {
+            headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+        }
+    } else {
+        let by = if sandboxed || in_pane.is_some() { "SAMEORIGIN" } else { "DENY" };
+        set(headers, header::X_FRAME_OPTIONS, by);
+    }
     set(headers, header::X_CONTENT_TYPE_OPTIONS, "nosniff");
     set(headers, HeaderName::from_static("cross-origin-opener-policy"), "same-origin");
     if !headers.contains_key(header::REFERRER_POLICY) {

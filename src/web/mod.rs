@@ -3,6 +3,7 @@
 //! Doors read through `&ctx.db` and call use cases in `work/`; they open no transaction and write no SQL. Every
 //! answer to a GET changes nothing but the record that somebody looked.
 
+mod api;
 mod console;
 mod csrf;
 mod demo;
@@ -23,6 +24,8 @@ mod throttle;
 mod view;
 mod visitor;
 
+#[cfg(test)]
+mod api_tests;
 #[cfg(test)]
 mod desk_tests;
 #[cfg(test)]

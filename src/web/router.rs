@@ -17,7 +17,7 @@ use tower_http::{
 };
 
 use super::{
-    console, csrf, demo, desk, error, headers,
+    api, console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
     incoming, metrics, preview, public, statics,
     throttle::Throttle,
@@ -47,7 +47,7 @@ pub fn router_with(ctx: Arc<Context>, readiness: Readiness) -> Router {
         routes = routes.route("/", get(console::home));
     }
     let routes = routes.merge(inside.layer(from_fn_with_state(ctx.clone(), console::signin::gate)));
-    guarded(routes, mail_in(), ctx, readiness)
+    guarded(routes, mail_in().merge(programs()), ctx, readiness)
 }
 
 /// The author's pages, for `partnercast preview`.
@@ -117,6 +117,14 @@ fn mail_in() -> Routes {
         .layer(RequestBodyLimitLayer::new(MESSAGE_BYTES_MAX))
 }
 
+/// For programs with a key.
+fn programs() -> Routes {
+    Router::new()
+        .route(api::LEADS, post(api::leads))
+        .layer(DefaultBodyLimit::disable())
+        .layer(RequestBodyLimitLayer::new(api::BODY_BYTES_MAX))
+}
+
 /// What links in mails lead to: the token is the key, no cookies.
 fn mail_links() -> Routes {
     Router::new()
@@ -137,6 +145,7 @@ fn pages() -> Routes {
         .route("/p/{partner}/{folder}/{slug}", get(public::asset::page).post(public::form::asset_sent))
         .route("/p/{partner}/{folder}/{slug}/recording", get(public::recording::watch))
         .route("/stay/{token}", post(public::stay::told))
+        .route("/p/{partner}/forms/{slug}/embed", get(public::embed::page).post(public::embed::sent))
         .route("/p/{partner}/{folder}/{slug}/document.pdf", get(public::document::download))
         .route("/p/{partner}/{folder}/{slug}/calendar.ics", get(public::calendar::session))
         .route("/calendars/{name}", get(public::calendar::show))
@@ -152,6 +161,9 @@ fn desk_routes() -> Routes {
         .route("/o/{token}/renew", post(desk::offer::renew))
         .route("/o/{token}/accept", post(desk::offer::accept))
         .route("/o/{token}/reject", post(desk::offer::reject))
+        .route("/claim/{token}", get(desk::claim::page))
+        .route("/claim/{token}/claim", post(desk::claim::claim))
+        .route("/claim/{token}/decline", post(desk::claim::decline))
         .route("/desk", get(desk::leads::page))
         .route("/desk/sign-in", post(desk::enter::ask))
         .route("/desk/enter/{token}", get(desk::enter::page).post(desk::enter::enter))

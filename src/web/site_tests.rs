@@ -94,7 +94,8 @@ impl Site {
         let peer = axum::extract::ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
         let mut request =
             Request::builder().method(method).uri(path).header("host", "127.0.0.1:8000").extension(peer);
-        if !body.is_empty() {
+        let says = headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+        if !body.is_empty() && !says {
             request = request.header("content-type", "application/x-www-form-urlencoded");
         }
         for (name, value) in headers {

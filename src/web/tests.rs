@@ -62,6 +62,7 @@ fn previews(samples: &mut Samples) {
 
 fn desks(samples: &mut Samples) {
     samples.app("teaser", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample());
+    samples.app("claim", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample_of_call());
     samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
     samples.app("desk-enter", "desk/enter", Area::Desk, &desk::enter::View::sample());
@@ -126,7 +127,7 @@ fn every_page_renders_with_every_sample() {
     samples.app("sequence", "console/sequence", Area::Console, &console::sequences::View::sample());
     samples.app("leads", "console/leads", Area::Console, &console::leads::ListView::sample());
     samples.app("lead", "console/lead", Area::Console, &console::leads::View::sample());
-    conflicts(&mut samples);
+    conflicts_and_frames(&mut samples);
     samples.app("partners", "console/partners", Area::Console, &console::partners::ListView::sample());
     samples.app("partner", "console/partner", Area::Console, &console::partners::View::sample());
     samples.app(
@@ -161,7 +162,10 @@ fn every_page_renders_with_every_sample() {
     }
 }
 
-fn conflicts(samples: &mut Samples) {
+fn conflicts_and_frames(samples: &mut Samples) {
+    for sent in [false, true] {
+        samples.public(&format!("embed-{sent}"), "public/embed", &public::embed::View::sample(sent));
+    }
     for open in [false, true] {
         let (case, list) =
             (view::conflict::CaseView::sample(open), console::conflicts::ListView::sample(open));

@@ -25,6 +25,10 @@ const SIGN_INS_ADDRESS: &[Rate] = &[Rate { count: 5, per_ms: HOUR_MS }];
 /// Pages of a network that tell how long they were in view: an office reads many.
 const STAYS_NETWORK: &[Rate] =
     &[Rate { count: 120, per_ms: MINUTE_MS }, Rate { count: 2_000, per_ms: HOUR_MS }];
+/// Requests with one key.
+const API_KEY: &[Rate] = &[Rate { count: 120, per_ms: MINUTE_MS }];
+/// Requests without a good key, from a network.
+const API_STRANGERS: &[Rate] = &[Rate { count: 30, per_ms: MINUTE_MS }];
 
 /// How long somebody is to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +53,7 @@ pub struct Throttle {
     forms: Counted,
     sign_ins: Counted,
     stays: Counted,
+    api: Counted,
 }
 
 impl Default for Throttle {
@@ -57,6 +62,7 @@ impl Default for Throttle {
             forms: Counted::new(FORMS_NETWORK, FORMS_ADDRESS),
             sign_ins: Counted::new(SIGN_INS_NETWORK, SIGN_INS_ADDRESS),
             stays: Counted::new(STAYS_NETWORK, &[]),
+            api: Counted::new(API_STRANGERS, API_KEY),
         }
     }
 }
@@ -78,6 +84,22 @@ impl Throttle {
         self.stays.ask(ctx, &visitor.network, "")
     }
 
+    /// Whether a request with this key is taken now.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn api_key(&self, ctx: &Context, id: &str) -> Result<(), Wait> {
+        lock(&self.api.addresses).ask(id, ctx.clock.machine_ms()).map_err(|ms| Wait { ms })
+    }
+
+    /// Whether this visitor may try another key now.
+    ///
+    /// # Errors
+    /// How long to wait.
+    pub fn api_stranger(&self, ctx: &Context, visitor: &Visitor) -> Result<(), Wait> {
+        lock(&self.api.networks).ask(&visitor.network, ctx.clock.machine_ms()).map_err(|ms| Wait { ms })
+    }
+
     /// Whether this visitor may sign in now; as whom, where that is known already.
     ///
     /// # Errors
@@ -87,7 +109,7 @@ impl Throttle {
     }
 }
 
-/// By network and by address.
+/// By network and by address, or by network and by key.
 struct Counted {
     networks: Mutex<Limiter>,
     addresses: Mutex<Limiter>,

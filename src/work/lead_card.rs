@@ -1,6 +1,13 @@
 //! What a rep needs to make the first call: who, why now, what they read, what to do.
 
-use super::{cobrand::CoBrand, context::Context, recall::Replaced, scoring};
+use super::{
+    cobrand::CoBrand,
+    context::Context,
+    handoff::{CALLED_OUT, GIVEN_TO, STAYS},
+    intake,
+    recall::Replaced,
+    scoring,
+};
 use crate::{
     domain::{
         content::{
@@ -16,6 +23,8 @@ use crate::{
         partner::{Contact, Partner, contact::first_name},
     },
     store::{
+        answers::{self, Answer},
+        assignments,
         conflicts::{self, Case, Party},
         events::{self, Event},
         lead_clocks::{self, SlaClock},
@@ -33,7 +42,7 @@ const DEFAULT_PLAYBOOK: &str = "playbooks/talk-to-us";
 pub struct Card {
     /// Who.
     pub lead: Lead,
-    /// Through whom.
+    /// Through whom; the vendor stands in where no partner has it.
     pub partner: Partner,
     /// The offers, newest first.
     pub offers: Vec<Offer>,
@@ -47,6 +56,8 @@ pub struct Card {
     pub amounts: Vec<leads::Amount>,
     /// The partner's people.
     pub people: Vec<Contact>,
+    /// What they answered to forms' own fields, newest first.
+    pub answers: Vec<Answer>,
     /// The conflict with another partner that it is in, with its part.
     pub conflict: Option<(Case, Party)>,
     /// What happened so far.
@@ -71,7 +82,8 @@ pub struct Card {
 /// `NotFound` for a lead that is not there.
 pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
     let lead = leads::lead(&ctx.db, lead_id).await?.ok_or_else(|| Error::not_found("this lead"))?;
-    let partner = partners::partner(&ctx.db, &lead.partner_slug).await?;
+    let partner =
+        partners::partner(&ctx.db, &lead.partner_slug).await?.or_else(|| intake::stand_in(ctx, &lead));
     let partner = partner.ok_or_else(|| Error::not_found("the partner of this lead"))?;
     let (library, media) = (ctx.library(), ctx.media());
     let standing = scoring::assess(ctx, &lead, None).await?;
@@ -115,6 +127,7 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         clocks: lead_clocks::of_lead(&ctx.db, lead_id).await?,
         amounts: leads::amounts(&ctx.db, lead_id).await?,
         people: people.into_iter().map(|stored| stored.contact).collect(),
+        answers: answers::of_lead(&ctx.db, lead_id).await?,
         conflict: conflicts::of_lead(&ctx.db, lead_id).await?,
         steps: leads::steps(&ctx.db, lead_id).await?,
         consents: leads::consents(&ctx.db, lead_id).await?,
@@ -128,6 +141,31 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         mail_subject,
         mail_body,
     })
+}
+
+/// The same as a partner sees it: of a lead that was given to others before, nothing of what they did with it, nor of who else
+/// was considered.
+///
+/// # Errors
+/// As [`card`].
+pub async fn card_of_partner(ctx: &Context, lead_id: &str) -> Result<Card> {
+    let mut card = card(ctx, lead_id).await?;
+    let given = assignments::of_lead(&ctx.db, lead_id).await?;
+    let Some(last) = given.last() else { return Ok(card) };
+    card.offers.retain(|offer| offer.offered_ms >= last.given_ms);
+    card.clocks.retain(|clock| clock.started_ms >= last.given_ms);
+    let is_given = |step: &Step| step.what.starts_with(GIVEN_TO);
+    let first = card.steps.iter().position(is_given).unwrap_or(card.steps.len());
+    let latest = card.steps.iter().rposition(is_given).unwrap_or(0);
+    let mut at = 0..;
+    card.steps.retain(|step| {
+        let at = at.next().unwrap_or_default();
+        let is_others = step.what.starts_with(STAYS)
+            || step.what.starts_with(CALLED_OUT)
+            || (step.actor == "partnercast" && at < first);
+        (at < first && !is_others) || (at > latest && at > first)
+    });
+    Ok(card)
 }
 
 /// The playbook of the kit that the asset belongs to; for a hand-raise, and where there is none, the general one.

@@ -1,5 +1,6 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
+pub mod api_keys;
 mod approvals;
 pub mod approve;
 pub mod attendance;
@@ -30,6 +31,7 @@ pub mod handoff;
 pub mod holders;
 mod images;
 pub mod import;
+pub mod intake;
 pub mod journeys;
 pub mod kept;
 pub mod ladder;

@@ -70,6 +70,8 @@ pub struct Notice<'a> {
     pub words: Words,
     /// Words of a link with which the reader stops all further mail, where that makes sense.
     pub stop: Option<String>,
+    /// Whether the button's page is told that this mail led to it, so that programs which open it are known for what they are.
+    pub tracks: bool,
 }
 
 /// A finished single mail; [`Ready::enqueue`] puts it into the outbox.
@@ -268,9 +270,13 @@ pub fn compose(ctx: &Context, notice: &Notice<'_>) -> Result<Ready> {
     });
     let links = links.collect();
     let talk_to_us = format!("{base}{}", brand.path(TALK_TO_US));
+    let mut words = notice.words.clone();
+    if notice.tracks {
+        words.button.1.push_str(&format!("?via={}", slots.marker(Slot::ViaToken)));
+    }
     let vendor_wears = (brand.vendor_brand(), brand.vendor.primary, brand.vendor.accent);
     let wears = Some(brand.partner_brand(talk_to_us, ""));
-    let input = input(&notice.words, notice.locale, &base, wears, vendor_wears, links, slots);
+    let input = input(&words, notice.locale, &base, wears, vendor_wears, links, slots);
     let rendition = email::notice(&ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?;
     let headers = headers(sender, &notice.source, notice.partner.slug.as_str(), notice.stop.is_some());
     finish(

@@ -1,5 +1,7 @@
 //! What is held of a person: handed out, and taken away at their request.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -15,7 +17,7 @@ use crate::{
         program::sequence::LeaveReason,
     },
     store::{
-        Db, Tx, audit, conflicts, erased, lead_clocks, leads,
+        Db, Tx, answers, audit, calls, conflicts, erased, intakes, lead_clocks, leads,
         offers::{self, Offer},
         partners,
         person::{self, Known, Table},
@@ -242,6 +244,7 @@ async fn end_lead(tx: &mut Tx, id: &str, held: Option<&Offer>, now_ms: UtcMs) ->
     let Some(lead) = leads::lead_in(tx, id).await? else { return Ok(()) };
     lead_clocks::stop(tx, id, now_ms, StopReason::Withdrawn.as_str()).await?;
     conflicts::forget(tx, id, now_ms).await?;
+    answers::blank(tx, id).await?;
     leads::withdraw_consents(tx, id, now_ms).await?;
     sequences::leave(tx, id, None, &gone(now_ms)).await?;
     let mut stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
@@ -254,6 +257,8 @@ async fn end_lead(tx: &mut Tx, id: &str, held: Option<&Offer>, now_ms: UtcMs) ->
     if let Some(offer) = held.filter(|_| !stage.is_owned()) {
         offers::end(tx, &offer.id, now_ms, WHY).await?;
     }
+    calls::close(tx, id, "withdrawn", now_ms).await?;
+    intakes::forget(tx, id).await?;
     person::blank_events(tx, None, Some(id)).await?;
     person::blank_lead(tx, id, stage.as_str(), now_ms).await?;
     for stage in steps {
@@ -297,6 +302,7 @@ async fn note(ctx: &Context, lead: &str, offer: &Offer) -> Result<Option<notices
             why: strings.fill("offer_why", &values),
         },
         stop: None,
+        tracks: false,
     };
     notices::compose(ctx, &notice).map(Some)
 }
@@ -316,15 +322,30 @@ fn hash(salt: &str, base_key: &str) -> String {
 /// # Errors
 /// Those of the store.
 pub async fn without_erased(db: &Db, tx: &mut Tx, people: Vec<Contact>) -> Result<Vec<Contact>> {
-    let Some(salt) = erased::salt(db).await? else { return Ok(people) };
-    let hash_of = |contact: &Contact| hash(&salt, &contact.email.base_key());
-    let known = erased::erased(tx, people.iter().map(hash_of).collect()).await?;
+    let keys = people.iter().map(|contact| contact.email.base_key()).collect();
+    let known = erased_among(db, tx, keys).await?;
     let (out, people): (Vec<Contact>, Vec<Contact>) =
-        people.into_iter().partition(|contact| known.contains(&hash_of(contact)));
+        people.into_iter().partition(|contact| known.contains(&contact.email.base_key()));
     if !out.is_empty() {
         tracing::warn!(people = out.len(), "the roster lists people who were erased; they are left out");
     }
     Ok(people)
+}
+
+/// Those of these addresses (without tags, lower case) whose owners were erased.
+///
+/// # Errors
+/// Those of the store.
+pub async fn erased_among(db: &Db, tx: &mut Tx, base_keys: Vec<String>) -> Result<BTreeSet<String>> {
+    let Some(salt) = erased::salt(db).await? else { return Ok(BTreeSet::new()) };
+    let hashes: Vec<String> = base_keys.iter().map(|key| hash(&salt, key)).collect();
+    let known: BTreeSet<String> = erased::erased(tx, hashes.clone()).await?.into_iter().collect();
+    Ok(base_keys
+        .into_iter()
+        .zip(hashes)
+        .filter(|(_, hash)| known.contains(hash))
+        .map(|(key, _)| key)
+        .collect())
 }
 
 #[cfg(test)]

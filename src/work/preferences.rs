@@ -193,7 +193,7 @@ pub(super) async fn stop(
         event.asset = Some(reference_of(ctx, scope));
         events::insert(tx, vec![event]).await?;
         if scope == ALL {
-            withdraw(tx, now_ms, mail).await?;
+            withdraw(tx, now_ms, mail, ALL).await?;
         }
         end_sequences(tx, now_ms, mail, scope).await?;
         audit::record(tx, now_ms, &*ctx.random, "reader", "unsubscribe", &mail.recipient_key, scope).await?;
@@ -214,7 +214,11 @@ pub(super) async fn would_stop(ctx: &Context, tx: &mut Tx, mail: &deliveries::Se
 /// Ends what the reader of `mail` is inside and stopped with `scope`.
 async fn end_sequences(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent, scope: &str) -> Result<()> {
     let sequence = (scope != ALL).then_some(scope);
-    for person in [&mail.contact_id, &mail.lead_id].into_iter().flatten() {
+    let mut people: Vec<String> = [&mail.contact_id, &mail.lead_id].into_iter().flatten().cloned().collect();
+    if scope == ALL {
+        people.extend(leads::at_key(tx, &mail.recipient_key).await?.into_iter().map(|lead| lead.id));
+    }
+    for person in &people {
         sequences::unsubscribed(tx, person, sequence, now_ms).await?;
     }
     Ok(())
@@ -257,7 +261,7 @@ pub async fn choose(
     let mut tx = ctx.db.begin().await?;
     if stop_all {
         if suppressions::add(&mut tx, now_ms, key, ALL, "unsubscribed").await? {
-            withdraw(&mut tx, now_ms, &mail).await?;
+            withdraw(&mut tx, now_ms, &mail, ALL).await?;
             end_sequences(&mut tx, now_ms, &mail, ALL).await?;
             changes.push((EventKind::Unsubscribe, ALL.to_owned()));
         }
@@ -291,12 +295,21 @@ pub async fn choose(
     tx.commit().await
 }
 
-/// A lead who stops all mail takes back what they agreed to; their owner sees it on the card.
-pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent) -> Result<()> {
-    let Some(lead) = lead_of(tx, mail).await? else { return Ok(()) };
-    leads::withdraw_consents(tx, &lead.id, now_ms).await?;
-    leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, "took back the consent to be contacted")
-        .await
+/// Whoever stops all mail takes back what they agreed to, with every partner that knows them; who called only the mails of
+/// `scope` unwanted, with the partner of this one. Each owner sees it on the card.
+pub(super) async fn withdraw(
+    tx: &mut Tx,
+    now_ms: UtcMs,
+    mail: &deliveries::Sent,
+    scope: &str,
+) -> Result<()> {
+    let all = leads::at_key(tx, &mail.recipient_key).await?;
+    for lead in all.iter().filter(|lead| scope == ALL || mail.lead_id.as_ref() == Some(&lead.id)) {
+        leads::withdraw_consents(tx, &lead.id, now_ms).await?;
+        let what = "took back the consent to be contacted";
+        leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;
+    }
+    Ok(())
 }
 
 /// The lead that a mail went to; nothing for mail about somebody else.

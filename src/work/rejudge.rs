@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Context, scoring, track};
+use super::{Context, handoff, scoring, track};
 use crate::{
     domain::{
         engagement::{Around, EventKind, Followed, Machines, Reason},
@@ -21,7 +21,7 @@ use crate::{
     store::{
         events::Event,
         judgements::{self, Progress, Rejudged, Sent},
-        leads,
+        leads, rule_looks,
     },
 };
 
@@ -182,6 +182,12 @@ async fn go_on(ctx: &Context) -> Result<Told> {
     for lead in &found.leads {
         rescore(ctx, lead).await?;
     }
+    if found.leads.len() >= LEADS_MAX {
+        // Who else qualifies by it is found by looking at everybody.
+        let mut tx = ctx.db.begin().await?;
+        rule_looks::done(&mut tx, handoff::SCORING_LOOK, "").await?;
+        tx.commit().await?;
+    }
     Ok(found.told())
 }
 
@@ -207,7 +213,8 @@ async fn rescore(ctx: &Context, lead_id: &str) -> Result<()> {
     let (score, fit) = (i64::from(standing.score.points), standing.fit.grade.as_str());
     let mut tx = ctx.db.begin().await?;
     judgements::rescore(&mut tx, lead_id, score, fit, &standing.because).await?;
-    tx.commit().await
+    tx.commit().await?;
+    handoff::told_later(ctx, lead_id).await
 }
 
 async fn page(ctx: &Context, machines: &Machines, after: &str) -> Result<Option<Page>> {

@@ -52,13 +52,13 @@ pub async fn run(ctx: Arc<Context>, months: u32, mut shutdown: watch::Receiver<b
 /// Those of the store; what was done before stays done.
 pub async fn tick(ctx: &Context, months: u32, shutdown: &watch::Receiver<bool>) -> Result<Done> {
     let before_ms = before(ctx.now_ms(), months);
-    let mut done = Done::default();
+    let (mut done, mut day) = (Done::default(), Day::default());
     while !*shutdown.borrow() {
         let old = events::old(&ctx.db, before_ms, BATCH).await?;
         if old.is_empty() {
             break;
         }
-        let (discard, reduce) = sorted(&old);
+        let (discard, reduce) = day.sorted(&old);
         let mut tx = ctx.db.begin().await?;
         done.discarded += events::discard(&mut tx, &discard).await?;
         done.reduced += events::reduce(&mut tx, &reduce).await?;
@@ -68,27 +68,48 @@ pub async fn tick(ctx: &Context, months: u32, shutdown: &watch::Receiver<bool>) 
     Ok(done)
 }
 
-/// The instant so many months back, in UTC; at the beginning of time where there is none.
+/// The beginning of the day so many months back, in UTC, so that days are reduced whole; the beginning of time where there is
+/// none.
 fn before(now_ms: UtcMs, months: u32) -> UtcMs {
-    utc(now_ms).checked_sub_months(Months::new(months)).map_or(0, |then| then.timestamp_millis())
+    let then = utc(now_ms).checked_sub_months(Months::new(months)).map_or(0, |then| then.timestamp_millis());
+    then - then.rem_euclid(DAY_MS)
 }
 
-/// What goes, and what stays of old events, the oldest first. Distinct people and uses of each day stay as many as they were.
-fn sorted(old: &[Old]) -> (Vec<&str>, Vec<&str>) {
-    let mut seen = HashSet::new();
-    let (mut discard, mut reduce) = (Vec::new(), Vec::new());
-    for event in old {
-        let same = (
-            event.at_ms.div_euclid(DAY_MS),
-            &event.kind,
-            &event.partner_slug,
-            &event.lead_id,
-            &event.contact_id,
-            (&event.asset, &event.scope, &event.revision),
-        );
-        if event.human && seen.insert(same) { &mut reduce } else { &mut discard }.push(event.id.as_str());
+/// What makes two events of a day the same: kind, partner, lead, contact, asset, scope, revision.
+type Same = (String, String, Option<String>, Option<String>, Option<String>, String, Option<String>);
+
+/// What was seen of the day that is looked at, which may begin in one batch and end in another.
+#[derive(Debug, Default)]
+struct Day {
+    number: i64,
+    seen: HashSet<Same>,
+}
+
+impl Day {
+    /// What goes, and what stays of old events, the oldest first. Distinct people and uses of each day stay as many as they
+    /// were.
+    fn sorted<'o>(&mut self, old: &'o [Old]) -> (Vec<&'o str>, Vec<&'o str>) {
+        let (mut discard, mut reduce) = (Vec::new(), Vec::new());
+        for event in old {
+            let number = event.at_ms.div_euclid(DAY_MS);
+            if number != self.number {
+                self.number = number;
+                self.seen.clear();
+            }
+            let same = (
+                event.kind.clone(),
+                event.partner_slug.clone(),
+                event.lead_id.clone(),
+                event.contact_id.clone(),
+                event.asset.clone(),
+                event.scope.clone(),
+                event.revision.clone(),
+            );
+            if event.human && self.seen.insert(same) { &mut reduce } else { &mut discard }
+                .push(event.id.as_str());
+        }
+        (discard, reduce)
     }
-    (discard, reduce)
 }
 
 #[cfg(test)]
@@ -100,7 +121,7 @@ mod tests {
         let day = |text: &str| {
             chrono::DateTime::parse_from_rfc3339(text).map(|at| at.timestamp_millis()).unwrap_or_default()
         };
-        assert_eq!(before(day("2027-03-31T10:00:00Z"), 13), day("2026-02-28T10:00:00Z"));
+        assert_eq!(before(day("2027-03-31T10:00:00Z"), 13), day("2026-02-28T00:00:00Z"));
         assert_eq!(before(0, u32::MAX), 0);
     }
 
@@ -125,6 +146,9 @@ mod tests {
             event("d", DAY_MS, true, "x"),
             event("e", DAY_MS, false, "z"),
         ];
-        assert_eq!(sorted(&old), (vec!["b", "e"], vec!["a", "c", "d"]));
+        let mut day = Day::default();
+        assert_eq!(day.sorted(&old), (vec!["b", "e"], vec!["a", "c", "d"]));
+        let rest = [event("f", DAY_MS + 1, true, "x"), event("g", DAY_MS + 2, true, "y")];
+        assert_eq!(day.sorted(&rest), (vec!["f"], vec!["g"]), "the day goes on in another batch");
     }
 }

@@ -75,7 +75,7 @@ pub async fn recent(ctx: &Context, partner: Option<&str>) -> Result<Vec<(Lead, S
 }
 
 /// The one place that says what a lead's events are worth.
-fn judge(ctx: &Context, lead: &Lead, seen: &[&Event]) -> Result<Standing> {
+pub(super) fn judge(ctx: &Context, lead: &Lead, seen: &[&Event]) -> Result<Standing> {
     let library = ctx.library();
     let rule = library.rules.scoring.as_ref().ok_or_else(no_content)?;
     // Whoever went back to nurture earns the gate anew.

@@ -5,7 +5,7 @@ use sha2::{Digest, Sha256};
 use crate::domain::kernel::{
     Error, Result,
     clock::UtcMs,
-    id::{ContactId, DeliveryId, LeadId, OfferId},
+    id::{CallId, ContactId, DeliveryId, LeadId, OfferId},
     token::{Keys, Purpose},
 };
 
@@ -72,6 +72,11 @@ pub fn promise_id(parts: &[&str]) -> String {
     let mut first = [0; 16];
     first.copy_from_slice(&digest_of(parts)[..16]);
     format!("prm_{:032x}", u128::from_be_bytes(first))
+}
+
+/// The mark of a row that was taken: 128 bits of its SHA-256, hex.
+pub fn row_mark(parts: &[&str]) -> String {
+    digest_of(parts)[..16].iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// SHA-256 of the parts, which can be told apart.
@@ -237,6 +242,26 @@ pub fn offer_of(keys: &Keys, token: &str) -> Result<(OfferId, UtcMs)> {
     Ok((OfferId::from_bytes(offer.try_into().map_err(wrong)?), made_ms))
 }
 
+/// The token of the link to a lead that is called out, made at `made_ms`.
+pub fn call_token(keys: &Keys, call: CallId, made_ms: UtcMs) -> String {
+    let mut payload = [0; 16 + 8];
+    payload[..16].copy_from_slice(&call.to_bytes());
+    payload[16..].copy_from_slice(&made_ms.to_be_bytes());
+    keys.sign(Purpose::Claim, &payload)
+}
+
+/// Reads the token of a call's link: which call, and when the link was made.
+///
+/// # Errors
+/// `NotFound` if we did not sign it.
+pub fn call_of(keys: &Keys, token: &str) -> Result<(CallId, UtcMs)> {
+    let payload: [u8; 16 + 8] = keys.verify(Purpose::Claim, token)?;
+    let (call, made) = payload.split_at(16);
+    let wrong = |_| Error::not_found("this link");
+    let made_ms = i64::from_be_bytes(made.try_into().map_err(wrong)?);
+    Ok((CallId::from_bytes(call.try_into().map_err(wrong)?), made_ms))
+}
+
 /// Whose desk a link opens. It holds the key of a contact, or one made of an address, so it says nothing to whoever does
 /// not know who there is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -340,6 +365,9 @@ mod tests {
         let token = offer_token(&keys, offer, 9);
         assert_eq!(offer_of(&keys, &token).unwrap(), (offer, 9));
         assert!(DeskToken::verify(&keys, &token).is_err(), "a link is for one purpose");
+        assert!(call_of(&keys, &token).is_err());
+        let call = CallId::from_bytes(offer.to_bytes());
+        assert_eq!(call_of(&keys, &call_token(&keys, call, 9)).unwrap(), (call, 9));
     }
 
     #[test]

@@ -23,7 +23,7 @@ TEMPLATES = ROOT / "templates/pages"
 # A partner a language: their pages and their mail.
 PARTNERS = {"en": "northlight", "ar": "dune-gate", "ja": "hoshikawa"}
 # Templates that are shown in the reader's language.
-PUBLIC = ["home", "asset", "talk", "thanks", "problem", "withdrawn", "preferences", "calendar"]
+PUBLIC = ["home", "asset", "talk", "embed", "thanks", "problem", "withdrawn", "preferences", "calendar"]
 # Kinds of content that customers may open.
 FOLDERS = {"blog", "whitepapers", "webinars", "case-studies", "videos", "datasheets"}
 CONSOLE = [
@@ -159,6 +159,7 @@ class Walk:
             for style in links(home, r"/.+\.css"):
                 self.styles[style.split("?")[0]] = demo.get(style).decode()
             self.keep("public/talk", demo.ask(f"/p/{slug}/talk-to-us"))
+            self.keep("public/embed", demo.ask(f"/p/{slug}/forms/talk-to-us/embed"))
             self.keep("public/problem", demo.ask(f"/p/{slug}/blog/not-there"), 404)
             for path in links(home, rf"/p/{slug}/[a-z-]+/[a-z0-9-]+"):
                 self.keep("public/asset", demo.ask(path))

@@ -188,6 +188,8 @@ pub struct Common {
     pub key_message: Option<Slug>,
     /// How people take it in.
     pub form: Option<Form>,
+    /// The form that customers fill in for it, where it is not that of its kind.
+    pub lead_form: Option<Slug>,
     /// Its image.
     pub image: Option<Picture>,
     /// What a partner may vary.
@@ -408,6 +410,7 @@ fn common(keys: &mut Keys, kind: AssetKind, f: &mut Findings<'_>) -> Common {
         publish: publish.and_then(|v| v.date(f)),
         key_message: keys.get("key_message").and_then(|v| v.slug(f)),
         form: keys.get("form").and_then(|v| v.choice(Form::WORDS, f)),
+        lead_form: keys.get("lead_form").and_then(|v| v.slug(f)),
         image,
         zones: keys.get("zones").map(|v| v.choices(Zone::WORDS, f)).unwrap_or_default(),
         evidence: evidence.into_iter().filter_map(|v| Evidence::parse(v, f)).collect(),

@@ -1,5 +1,6 @@
 //! What can be checked only when all files are read.
 
+mod forms;
 mod rules;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -53,6 +54,7 @@ pub(super) fn whole(library: &Library, whole: &Whole<'_>) -> Vec<Finding> {
     all.extend(check.brands());
     all.extend(check.vendor());
     all.extend(check.rules());
+    all.extend(check.forms());
     all
 }
 
@@ -74,6 +76,7 @@ impl Check<'_> {
         zones(asset, &mut f);
         style::asset(asset, self.library.vendor.as_ref(), &mut f);
         self.key_message(asset, &mut f);
+        self.lead_form(asset, &mut f);
         for (reference, kinds) in asset.detail.references() {
             self.reference(reference.as_str(), || reference.place, kinds, &mut f);
         }

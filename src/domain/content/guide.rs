@@ -40,6 +40,11 @@ const COMMON: &[KeyGuide] = &[
     may("publish", "a date", "The day from which it may be seen."),
     may("key_message", "a slug", "The message whose repetition is counted."),
     may("form", "read, watch or do", "How people take it in."),
+    may(
+        "lead_form",
+        "the name of a form",
+        "The form that customers fill in for it (`guide forms`); left out: that of its kind.",
+    ),
     may("image", "a path under images/", "Its image, PNG."),
     may("image_alt", "one line", "What stands for the image; wanted with it."),
     may("zones", "a list of zones", "What a partner may vary; all else is locked."),

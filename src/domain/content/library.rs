@@ -12,6 +12,7 @@ use super::{
     document,
     evidence::{self, Licence},
     finding::{Finding, Findings, Place, codes, did_you_mean},
+    form::{self, FORMS, LeadForm},
     keys::Keys,
     kinds::{Detail, Issue, Newsletter, Sequence},
     lite,
@@ -59,6 +60,8 @@ pub struct Library {
     pub rules: Rules,
     /// What images may be used for, by path; nothing for a folder that does not say.
     pub licences: Option<BTreeMap<String, Licence>>,
+    /// The forms of the folder, by name; [`Library::form`] knows the built-in ones too.
+    pub forms: BTreeMap<String, LeadForm>,
     /// By reference, each original before its translations.
     pub assets: Vec<Arc<Asset>>,
 }
@@ -140,6 +143,11 @@ impl Library {
             .map(|asset| &**asset)
     }
 
+    /// The form of this name: the folder's, else the one that is built in.
+    pub fn form(&self, slug: &str) -> Option<&LeadForm> {
+        self.forms.get(slug).or_else(|| form::built_in(slug))
+    }
+
     /// The original and its translations.
     pub fn versions(&self, reference: &str) -> &[Arc<Asset>] {
         let from = self.assets.partition_point(|asset| asset.reference.as_str() < reference);
@@ -211,6 +219,7 @@ enum Role {
     /// iCalendar.
     Calendar,
     Licences,
+    Form(String),
     Asset(AssetKind, FileName),
     Partners,
     Brand(String),
@@ -237,6 +246,7 @@ fn role(path: &str) -> Role {
         ["rules", "messages.toml"] => Role::Messages,
         ["rules", "engagement.toml"] => Role::Engagement,
         ["rules", "attribution.toml"] => Role::Attribution,
+        [FORMS, name] => lead_form(name),
         ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
@@ -269,9 +279,16 @@ fn role(path: &str) -> Role {
     }
 }
 
+fn lead_form(name: &str) -> Role {
+    match name.strip_suffix(".toml").filter(|slug| Slug::parse(slug).is_ok()) {
+        Some(slug) => Role::Form(slug.to_owned()),
+        None => Role::Stray(format!("`{name}` is no form"), "name it `<slug>.toml`".to_owned()),
+    }
+}
+
 fn stray(path: &str, folder: &str) -> Role {
     let folders = AssetKind::WORDS.iter().map(|(_, kind)| kind.folder());
-    let known = folders.chain(["images", "rules", "roster"]);
+    let known = folders.chain(["images", "rules", "roster", FORMS]);
     let fix = match super::finding::suggestion(folder, known) {
         Some(meant) if meant != folder => format!("did you mean the folder `{meant}`?"),
         _ => "move it to a folder of the content format, or out of the content folder".to_owned(),
@@ -384,6 +401,10 @@ impl Reading {
             Role::Licences => {
                 let licences = keys(&text, &mut f).map(|keys| evidence::licences(keys, &mut f));
                 self.library.licences = Some(licences.unwrap_or_default());
+            }
+            Role::Form(slug) => {
+                let form = keys(&text, &mut f).and_then(|keys| LeadForm::parse(&slug, keys, &mut f));
+                self.library.forms.extend(form.map(|form| (slug, form)));
             }
             Role::Partners => self.partners = Some(first_column(&text)),
             Role::Brand(partner) => {

@@ -12,6 +12,7 @@ mod document;
 pub mod evidence;
 pub mod field;
 pub mod finding;
+pub mod form;
 mod front_matter;
 pub mod guide;
 mod image;

@@ -98,6 +98,10 @@ ids! {
     ConflictId "cnf";
     /// Something that somebody, or some machine, did with what we sent.
     EventId "evt";
+    /// A lead that somebody is asked to claim.
+    CallId "cal";
+    /// A program's key; not its secret.
+    ApiKeyId "key";
     /// An asset taken back.
     RecallId "rcl";
     /// One person's journey through one sequence.

@@ -26,6 +26,8 @@ pub enum Purpose {
     Preferences,
     /// See and answer a lead offer.
     Offer,
+    /// See and claim a lead that is called out.
+    Claim,
     /// Open the desk of somebody who works leads.
     Desk,
     /// Sign in to the console, once.
@@ -51,6 +53,7 @@ impl Purpose {
             Self::Via => b"via",
             Self::Preferences => b"preferences",
             Self::Offer => b"offer",
+            Self::Claim => b"claim",
             Self::Desk => b"desk",
             Self::SignIn => b"sign-in",
             Self::Access => b"access",

@@ -77,6 +77,14 @@ impl<'r> WorkingHours<'r> {
             .sum()
     }
 
+    /// The end of the first business day, from the local day `on` on, that is not over at `now_ms`; `now_ms` where there is none
+    /// within 10,000 business days.
+    pub fn end_of_day_ms(&self, on: NaiveDate, now_ms: UtcMs) -> UtcMs {
+        let midnight_ms = resolve(on.and_time(NaiveTime::MIN), self.zone).at_ms;
+        let mut ends = self.windows(midnight_ms.max(now_ms)).map(|(_, close_ms)| close_ms);
+        ends.find(|close_ms| *close_ms > now_ms).unwrap_or(now_ms)
+    }
+
     /// Whether anybody works on that local day.
     fn is_open_on(&self, date: NaiveDate) -> bool {
         self.hours.days.contains(&date.weekday())

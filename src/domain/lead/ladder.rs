@@ -93,7 +93,8 @@ impl Rung {
                 "Leads whose ledger reached “accepted” in the period, each once: somebody at the partner took them."
             }
             Self::Qualified => {
-                "Leads whose ledger reached “marketing qualified” in the period, each once: the written rule was met."
+                "Leads whose ledger reached “marketing qualified” in the period, each once: the written rule was met, or a \
+                 channel manager chose to hand them over."
             }
             Self::Engaged => {
                 "Different people, a partner’s contact or a lead, who did something in the period that we take for a \

@@ -1,10 +1,12 @@
 //! Leads: stages, score, routing, clocks.
 //!
 //! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
-//! ([`fit`]), who gets it ([`mod@route`]), which partner goes on where two know the person ([`conflict`]), how the clocks run
-//! ([`clock`], in [`business_time`]), what came of it all ([`ladder`]), and what is credited with the money ([`attribution`]).
+//! ([`fit`]), what a row of a file may hold ([`intake`]), which partner is given what none brought ([`assign`]), who there
+//! gets it ([`mod@route`]), which partner goes on where two know the person ([`conflict`]), how the clocks run ([`clock`], in
+//! [`business_time`]), what came of it all ([`ladder`]), and what is credited with the money ([`attribution`]).
 
 pub mod amount;
+pub mod assign;
 pub mod attendance;
 pub mod attribution;
 pub mod business_time;
@@ -12,6 +14,7 @@ pub mod clock;
 pub mod conflict;
 pub mod fit;
 mod freemail;
+pub mod intake;
 pub mod ladder;
 pub mod record;
 pub mod route;

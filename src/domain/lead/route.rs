@@ -41,7 +41,7 @@ pub struct Load {
 }
 
 /// A lead that looks for a receiver.
-pub struct Ask<'a> {
+pub struct Ask<'f, 'a> {
     /// The partner it came through.
     pub partner: &'a Partner,
     /// People, of whichever partner; order decides among equals.
@@ -49,17 +49,17 @@ pub struct Ask<'a> {
     /// Who comes first, and how much one may have in hand.
     pub people: People,
     /// What each was asked to take so far.
-    pub load: &'a dyn Fn(&Contact) -> Load,
+    pub load: &'f dyn Fn(&Contact) -> Load,
     /// Why somebody is not asked for this lead, such as that they let it pass before.
-    pub passed: &'a dyn Fn(&Contact) -> Option<String>,
+    pub passed: &'f dyn Fn(&Contact) -> Option<String>,
     /// The address of who had it before, where they are to have it again.
-    pub again: Option<&'a str>,
+    pub again: Option<&'f str>,
 }
 
 /// Picks the receiver. Pinned: the lead contact, else the first who sells, else the first who decides. In turn: of those
 /// who sell, and the lead contact, whoever was asked longest ago, else the first who decides. Where nobody can, the
 /// channel manager.
-pub fn route<'a>(ask: &Ask<'a>) -> Route<'a> {
+pub fn route<'a>(ask: &Ask<'_, 'a>) -> Route<'a> {
     let partner = ask.partner;
     let people: Vec<&Contact> =
         ask.contacts.iter().filter(|contact| contact.partner == partner.slug).collect();
@@ -92,7 +92,7 @@ pub fn route<'a>(ask: &Ask<'a>) -> Route<'a> {
 
 type Chosen<'a> = (&'a Contact, &'static str);
 
-impl<'a> Ask<'a> {
+impl<'a> Ask<'_, 'a> {
     fn why_not(&self, contact: &Contact) -> Option<String> {
         let full = self.people.leads_max.filter(|most| (self.load)(contact).live >= *most);
         let full = || full.map(|most| format!("has {most} leads in hand, which is the most"));

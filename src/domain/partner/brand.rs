@@ -166,6 +166,30 @@ pub struct BrandProfile {
 }
 
 impl BrandProfile {
+    /// Two colours and nothing else.
+    pub fn plain(primary: Colour, accent: Colour) -> Self {
+        Self {
+            primary,
+            accent,
+            typeface: None,
+            value_proposition: None,
+            value_proposition_by_locale: BTreeMap::new(),
+            proof: None,
+            proof_by_locale: BTreeMap::new(),
+            call_to_action: None,
+            call_to_action_by_locale: BTreeMap::new(),
+            zones: BTreeMap::new(),
+            zones_by_locale: BTreeMap::new(),
+            zones_by_asset: BTreeMap::new(),
+            phone: None,
+            contact_name: None,
+            contact_email: None,
+            logo_alt: None,
+            logo: None,
+            logo_dark: None,
+        }
+    }
+
     /// The value proposition in the reader's language, else in the partner's own.
     pub fn value_proposition_in(&self, locale: &Locale) -> Option<&str> {
         self.value_proposition_for(locale).or(self.value_proposition.as_deref())

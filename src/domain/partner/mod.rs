@@ -2,6 +2,7 @@
 
 pub mod brand;
 pub mod contact;
+mod country;
 pub mod logo;
 pub mod role;
 pub mod roster;
@@ -10,6 +11,7 @@ pub mod typeface;
 
 pub use brand::BrandProfile;
 pub use contact::Contact;
+pub use country::country;
 pub use role::{AudienceRole, Roles};
 pub use typeface::Typeface;
 
@@ -84,6 +86,10 @@ pub struct Partner {
     pub verticals: Vec<String>,
     /// Solutions of the vendor's that it sells; slugs.
     pub solutions: Vec<String>,
+    /// Countries that it serves (ISO 3166-1 alpha-2); none for wherever it is asked.
+    pub countries: Vec<String>,
+    /// How many leads it may have in hand to be given another by the vendor; nothing for what routing.toml says.
+    pub leads_max: Option<u32>,
     /// The distributor it belongs to, in two-tier distribution.
     pub parent: Option<Slug>,
     /// Address of the vendor's channel manager for it.

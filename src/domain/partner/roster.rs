@@ -27,8 +27,8 @@ pub const FAULTS_MAX: usize = 1_000;
 
 const PARTNERS_FILE: &str = "partners.csv";
 const CONTACTS_FILE: &str = "contacts.csv";
-/// `solutions` may be left out.
-const PARTNERS_HEADER: [&str; 13] = [
+/// Those behind `website` may be left out, from the last on.
+const PARTNERS_HEADER: [&str; 15] = [
     "slug",
     "name",
     "type",
@@ -42,6 +42,8 @@ const PARTNERS_HEADER: [&str; 13] = [
     "channel_manager_email",
     "website",
     "solutions",
+    "countries",
+    "leads_max",
 ];
 const PARTNERS_COLUMNS_MIN: usize = 12;
 const CONTACTS_HEADER: [&str; 7] = ["partner", "name", "email", "roles", "locale", "zone", "lead_contact"];
@@ -198,6 +200,8 @@ fn partners(
         let manager = row.checked("channel_manager_email", faults, EmailAddress::parse);
         let website = row.website(faults);
         let solutions = row.words("solutions", faults);
+        let countries = row.countries(faults);
+        let leads_max = row.optional("leads_max", faults, words::leads_max);
         let Some(slug) = slug else { continue };
         if let Some(first) = lines.get(&slug) {
             let message = format!("`{slug}` is on line {first} already");
@@ -226,6 +230,8 @@ fn partners(
                 locale: locale?,
                 verticals: verticals?,
                 solutions: solutions?,
+                countries: countries?,
+                leads_max: leads_max?,
                 parent: parent?,
                 channel_manager_email: manager?.as_str().to_owned(),
                 website: website?,

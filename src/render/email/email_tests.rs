@@ -101,6 +101,7 @@ const VALUES: SlotValues<'_> = SlotValues {
     full_name: "",
     base_url: "https://news.example",
     click_token: "CLICK",
+    via_token: "CLICK",
     preferences_token: "PREFS",
 };
 

@@ -57,6 +57,7 @@ fn recipient(name: &str) -> Recipient<'_> {
             full_name: name,
             base_url: "https://news.brackenfold.example",
             click_token: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-",
+            via_token: "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_-",
             preferences_token: "prefs_0123456789",
         },
     }

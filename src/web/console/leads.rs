@@ -14,8 +14,12 @@ use super::{
     signin::Actor,
 };
 use crate::{
-    domain::{kernel::Error, lead::LeadStage},
+    domain::{
+        kernel::{Error, clock::DAY_MS},
+        lead::LeadStage,
+    },
     store::{
+        assignments,
         lead_clocks::{self, SlaClock},
         leads::{self, Lead},
         offers::Offer,
@@ -41,6 +45,9 @@ use crate::{
     },
 };
 
+/// How far back it is counted what partners were given.
+const GIVEN_MS: i64 = 90 * DAY_MS;
+
 /// The list.
 #[derive(Debug, Serialize)]
 pub struct ListView {
@@ -50,6 +57,29 @@ pub struct ListView {
     pub pipeline: Bar,
     /// Lines.
     pub leads: Vec<Line>,
+    /// `3 leads wait for a partner.`, where some do.
+    pub waiting: Option<String>,
+    /// What partners were given of leads that none brought.
+    pub given: Vec<GivenLine>,
+}
+
+/// What a partner was given.
+#[derive(Debug, Serialize)]
+pub struct GivenLine {
+    /// The partner.
+    pub partner: String,
+    /// Its page.
+    pub href: String,
+    /// Leads.
+    pub given: i64,
+    /// Taken by one of its people.
+    pub taken: i64,
+    /// Nobody took them in time.
+    pub lapsed: i64,
+    /// Not wanted.
+    pub turned_down: i64,
+    /// The last one.
+    pub last: Moment,
 }
 
 /// A lead in the list.
@@ -158,7 +188,15 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let all = scoring::recent(&ctx, None).await?;
     let clocks = lead_clocks::running(&ctx.db).await?;
     let most = all.iter().map(|(_, standing)| i64::from(standing.score.points)).max().unwrap_or(0).max(100);
+    let waiting = assignments::waiting_count(&ctx.db).await?;
     let view = ListView {
+        waiting: (waiting > 0).then(|| {
+            format!(
+                "{} for a partner.",
+                counted(usize::try_from(waiting).unwrap_or(0), "lead waits", "leads wait")
+            )
+        }),
+        given: given(&ctx).await?,
         text: format!("{}, the last changed first.", counted(all.len(), "lead", "leads")),
         pipeline: pipeline(all.iter().map(|(lead, _)| lead)),
         leads: all
@@ -170,6 +208,22 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
             .collect(),
     };
     respond::page(&ctx, "console/leads", &Frame::new(&ctx, Area::Console, "Leads", "/console/leads"), &view)
+}
+
+/// What partners were given lately.
+async fn given(ctx: &Context) -> crate::domain::kernel::Result<Vec<GivenLine>> {
+    let all = assignments::fairness(&ctx.db, ctx.now_ms() - GIVEN_MS).await?;
+    let zone = frame::vendor(ctx).1;
+    let line = |it: assignments::Fairness| GivenLine {
+        href: format!("/console/partners/{}", it.partner_slug),
+        partner: it.partner_slug,
+        given: it.given,
+        taken: it.taken,
+        lapsed: it.lapsed,
+        turned_down: it.turned_down,
+        last: Moment::short(it.last_ms, zone),
+    };
+    Ok(all.into_iter().map(line).collect())
 }
 
 /// Leads by stage as one bar.
@@ -201,7 +255,7 @@ fn line(ctx: &Context, lead: Lead, standing: &Standing, clock: Option<&SlaClock>
         changed: Moment::short(lead.updated_ms, frame::vendor(ctx).1),
         name: lead.name,
         company: lead.company,
-        partner: lead.partner_slug,
+        partner: if lead.partner_slug.is_empty() { "no partner yet".to_owned() } else { lead.partner_slug },
         score,
         fit: standing.fit.grade.as_str().to_owned(),
     }
@@ -240,7 +294,10 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
                 lead::evidence(event, event.asset.as_deref().and_then(|asset| asset_title(&ctx, asset)), zone)
             })
             .collect(),
-        facts: facts(&lead, &card.partner.name, is_erased),
+        facts: facts(&lead, &card.partner.name, is_erased)
+            .into_iter()
+            .chain(lead::answered(&card.answers))
+            .collect(),
         is_erased,
         amounts: lead_amounts::of(&ctx, &card.amounts, &attribution::trail(&ctx, &id).await?, zone)?,
         score: i64::from(card.standing.score.points),
@@ -384,6 +441,16 @@ impl ListView {
                 ("good", "won", 2),
             ]),
             leads: vec![Line::sample(), Line::sample()],
+            waiting: Some("1 lead waits for a partner.".into()),
+            given: vec![GivenLine {
+                partner: "northlight".into(),
+                href: "#".into(),
+                given: 7,
+                taken: 5,
+                lapsed: 1,
+                turned_down: 1,
+                last: Moment::short(1_799_766_000_000, chrono_tz::Europe::Oslo),
+            }],
         }
     }
 }

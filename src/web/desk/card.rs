@@ -223,7 +223,7 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
             .map(str::to_owned)
             .collect(),
         consents: consents(&card.consents, zone),
-        facts: facts(&card.lead),
+        facts: facts(&card.lead).into_iter().chain(lead::answered(&card.answers)).collect(),
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
         qualification: card.standing.because,

@@ -2,6 +2,7 @@
 
 mod actions;
 pub mod card;
+pub mod claim;
 pub mod conflict;
 pub mod enter;
 pub mod leads;

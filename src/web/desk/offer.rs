@@ -61,6 +61,10 @@ pub struct Teaser {
     pub renew: Option<String>,
     /// Their other leads, where their desk is open in this browser.
     pub desk: Option<&'static str>,
+    /// Of a lead that several are asked to take: where it is claimed.
+    pub claim: Option<String>,
+    /// And where it is left to the others.
+    pub decline: Option<String>,
 }
 
 /// What was just done, in the address.
@@ -101,7 +105,7 @@ pub async fn page(
     let theirs =
         their_rep(&ctx, &headers, &offer).await?.filter(|_| offer.is_live() && offer.viewed_ms.is_some());
     if let Some(rep) = theirs {
-        let card = lead_card::card(&ctx, &offer.lead_id).await?;
+        let card = lead_card::card_of_partner(&ctx, &offer.lead_id).await?;
         let view = card::view(&ctx, card, &rep, Some(&token), after.done.as_deref());
         let frame = Frame::new(&ctx, Area::Desk, format!("{}, {}", view.name, view.company), "/desk");
         return respond::page(&ctx, "desk/card", &frame, &view);
@@ -201,6 +205,8 @@ async fn teaser(
         action: ((!gone || is_theirs) && !is_old).then(|| format!("/o/{token}/open")),
         renew: ((!gone || is_theirs) && is_old).then(|| format!("/o/{token}/renew")),
         desk: inside.then_some("/desk"),
+        claim: None,
+        decline: None,
     };
     respond::page(ctx, "desk/teaser", &Frame::new(ctx, Area::Desk, &view.title, "/desk"), &view)
 }
@@ -324,6 +330,8 @@ impl Teaser {
             action: Some("#".into()),
             renew: None,
             desk: Some("/desk"),
+            claim: None,
+            decline: None,
         }
     }
 }

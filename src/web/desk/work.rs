@@ -72,7 +72,7 @@ pub async fn page(
     headers: HeaderMap,
 ) -> Answer {
     let rep = signed_in(&ctx, &headers).await?;
-    let card = lead_card::card(&ctx, &lead_id(&id)?).await?;
+    let card = lead_card::card_of_partner(&ctx, &lead_id(&id)?).await?;
     if !may_see(&card, &rep) {
         return Err(Error::not_found("this lead").into());
     }
@@ -200,7 +200,7 @@ pub async fn record(
         acted => acted?,
     }
     // Whoever closed or gave away a lead may not see it any more.
-    let card = lead_card::card(&ctx, &id).await?;
+    let card = lead_card::card_of_partner(&ctx, &id).await?;
     let to = if may_see(&card, &rep) { format!("/desk/leads/{id}?done={what}") } else { "/desk".to_owned() };
     Ok(respond::see_other(&to))
 }

@@ -8,14 +8,14 @@ use serde::Serialize;
 use super::{
     Head, Setting, Wanted,
     card::Card,
-    form::{self, Filled},
+    form::{self, Filled, Which},
     home,
     kind_part::{self, KindPart},
     withdrawn,
 };
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Node, Reader},
+        content::{Asset, AssetKind, Detail, Node, Reader, kinds::Gate},
         engagement::EventKind,
         kernel::{Locale, Result, id::DeliveryId},
     },
@@ -23,7 +23,6 @@ use crate::{
     web::{error::Problem, respond::Answer, view::form::Form, visitor::Asking},
     work::{
         Context, documents,
-        forms::FormKind,
         recall::Replaced,
         track::{self, OnPage, Recording, Visitor},
     },
@@ -154,12 +153,13 @@ pub fn show(
     } else {
         asset.text_for(&Reader::insider(&setting.partner, &setting.locale))
     };
-    let kind = form::kind_of(asset, ctx.now_ms());
-    let free = if kind == Some(FormKind::Whitepaper) { free_part(&nodes) } else { nodes.len() };
-    let form = match (form, kind) {
+    let which = Which::of(&setting.library, asset, ctx.now_ms());
+    let gated = matches!(&asset.detail, Detail::Whitepaper(paper) if paper.gate == Gate::Form);
+    let free = if gated { free_part(&nodes) } else { nodes.len() };
+    let form = match (form, which) {
         (Some(form), _) => Some(form),
-        (None, Some(kind)) => {
-            Some(form::asset_form(ctx, setting, (reference, kind), wanted, &language, &Filled::default())?)
+        (None, Some(which)) => {
+            Some(form::asset_form(ctx, setting, which, wanted, &language, &Filled::default())?)
         }
         (None, None) => None,
     };

@@ -78,6 +78,8 @@ pub async fn filled(
         base_url: &ctx.settings.public_url,
         click_token,
         preferences_token,
+        // Single mails, which alone have it, are not shown in the browser.
+        via_token: "",
     };
     let (_, html, _) = rendition.filled(&values);
     Ok(html)

@@ -1,6 +1,6 @@
 //! The forms of partners' pages: for a whitepaper, and to ask for a conversation.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Extension, Form as Body,
@@ -13,9 +13,13 @@ use serde::{Deserialize, Serialize};
 use super::{Head, Setting, Wanted, asset, withdrawn};
 use crate::{
     domain::{
-        content::{Asset, Detail, kinds::Gate},
+        content::{
+            Asset, Detail, Library,
+            form::{FieldKind, FormField, LeadForm, word_in},
+            kinds::Gate,
+        },
         engagement::EventKind,
-        kernel::{Error, Locale, Result, clock::UtcMs},
+        kernel::{Error, Locale, Result, Slug, clock::UtcMs},
     },
     render::Strings,
     web::{
@@ -54,7 +58,47 @@ pub struct Filled {
     pub consent: String,
     /// The trap: people do not see it.
     pub website: String,
+    /// What was filled into fields that a form has of its own, by their names.
+    #[serde(flatten)]
+    pub answers: BTreeMap<String, String>,
 }
+
+/// Which form: of which page, what it counts as, and its own words and fields.
+#[derive(Clone, Copy)]
+pub struct Which<'a> {
+    /// The asset that it is about.
+    pub asset: &'a str,
+    /// What it asks.
+    pub form: &'a LeadForm,
+}
+
+impl<'a> Which<'a> {
+    /// The form of an asset: the one that it chooses, or that of its kind; of a gated whitepaper, and of a webinar that has not
+    /// begun, and of others that choose one.
+    pub fn of(library: &'a Library, asset: &'a Asset, now_ms: UtcMs) -> Option<Self> {
+        let chosen = asset.front.lead_form.as_ref().map(Slug::as_str);
+        let name = match &asset.detail {
+            Detail::Whitepaper(paper) if paper.gate == Gate::Form => chosen.or(Some("whitepaper")),
+            Detail::Webinar(webinar) => {
+                let start = webinar.begins().filter(|_| webinar.registration.is_none());
+                let ahead = start.is_some_and(|start| start.timestamp_millis() > now_ms);
+                ahead.then_some(chosen.unwrap_or("webinar"))
+            }
+            _ => chosen,
+        };
+        Some(Self { asset: &asset.reference, form: library.form(name?)? })
+    }
+
+    /// The form to ask for a call.
+    fn talk(library: &'a Library, asset: &'a Asset) -> Result<Self> {
+        let name = asset.front.lead_form.as_ref().map_or(TALK_TO_US_FORM, Slug::as_str);
+        let form = library.form(name).ok_or_else(|| Error::internal(format!("there is no form `{name}`")))?;
+        Ok(Self { asset: TALK_TO_US, form })
+    }
+}
+
+/// The name of the form to ask for a call.
+const TALK_TO_US_FORM: &str = "talk-to-us";
 
 /// The hand-raise page.
 #[derive(Debug, Serialize)]
@@ -117,8 +161,10 @@ pub async fn talk_sent(
     Body(filled): Body<Filled>,
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
-    let language = setting.language(&ctx, setting.asset(TALK_TO_US)?);
-    let what = submission(&ctx, &setting, (TALK_TO_US, FormKind::TalkToUs), &filled, &wanted, &language);
+    let asset = setting.asset(TALK_TO_US)?;
+    let language = setting.language(&ctx, asset);
+    let which = Which::talk(&setting.library, asset)?;
+    let what = submission(&ctx, &setting, which, &filled, &wanted, &language);
     match send(&ctx, &throttle, what, &visitor).await? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Refused(amiss) => {
@@ -127,18 +173,6 @@ pub async fn talk_sent(
                 .with(Some(amiss), &ctx.templates.strings(&language));
             Ok(refused.on(show_talk(&ctx, &setting, form)?))
         }
-    }
-}
-
-/// The form of an asset: of a gated whitepaper, and of a webinar that has not begun.
-pub fn kind_of(asset: &Asset, now_ms: UtcMs) -> Option<FormKind> {
-    match &asset.detail {
-        Detail::Whitepaper(paper) if paper.gate == Gate::Form => Some(FormKind::Whitepaper),
-        Detail::Webinar(webinar) if webinar.registration.is_none() => {
-            let start = webinar.begins();
-            start.is_some_and(|start| start.timestamp_millis() > now_ms).then_some(FormKind::Webinar)
-        }
-        _ => None,
     }
 }
 
@@ -159,13 +193,14 @@ pub async fn asset_sent(
     let asset = setting.asset(&reference)?;
     let language = setting.language(&ctx, asset);
     let published = super::home::is_published(&setting, asset, ctx.now_ms());
-    let kind = kind_of(asset, ctx.now_ms()).filter(|_| published).ok_or_else(Problem::no_page)?;
-    let what = submission(&ctx, &setting, (&reference, kind), &filled, &wanted, &language);
+    let which = Which::of(&setting.library, asset, ctx.now_ms()).filter(|_| published);
+    let which = which.ok_or_else(Problem::no_page)?;
+    let what = submission(&ctx, &setting, which, &filled, &wanted, &language);
     match send(&ctx, &throttle, what, &visitor).await? {
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
-            let form = asset_form(&ctx, &setting, (&reference, kind), &wanted, &language, &filled)?
+            let form = asset_form(&ctx, &setting, which, &wanted, &language, &filled)?
                 .with(Some(amiss), &ctx.templates.strings(&language));
             Ok(refused.on(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
         }
@@ -211,7 +246,7 @@ pub enum Sent {
 ///
 /// # Errors
 /// Everything but faults of the person who typed.
-async fn send(
+pub(super) async fn send(
     ctx: &Context,
     throttle: &Throttle,
     what: Submission,
@@ -236,10 +271,10 @@ pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
     }
 }
 
-fn submission(
+pub(super) fn submission(
     ctx: &Context,
     setting: &Setting,
-    (asset, kind): (&str, FormKind),
+    which: Which<'_>,
     filled: &Filled,
     wanted: &Wanted,
     language: &Locale,
@@ -247,8 +282,10 @@ fn submission(
     let filled = filled.clone();
     Submission {
         partner: setting.partner.slug.to_string(),
-        asset: asset.to_owned(),
-        kind,
+        asset: which.asset.to_owned(),
+        kind: FormKind::from(which.form.counts_as),
+        form: Some(which.form.slug.clone()),
+        answers: filled.answers.into_iter().collect(),
         name: filled.name,
         email: filled.email,
         company: filled.company,
@@ -270,44 +307,49 @@ fn submission(
 pub fn asset_form(
     ctx: &Context,
     setting: &Setting,
-    (reference, kind): (&str, FormKind),
+    which: Which<'_>,
     wanted: &Wanted,
     language: &Locale,
     filled: &Filled,
 ) -> Result<Form> {
-    let mut form = blank(ctx, setting, kind, language, filled)?;
-    form.action = format!("/p/{}/{reference}{}#form", setting.partner.slug, wanted.query());
+    let mut form = blank(ctx, setting, which.form, language, filled)?;
+    form.action = format!("/p/{}/{}{}#form", setting.partner.slug, which.asset, wanted.query());
     Ok(form)
 }
 
 fn talk_form(ctx: &Context, setting: &Setting, wanted: &Wanted, filled: &Filled) -> Result<Form> {
-    let language = setting.language(ctx, setting.asset(TALK_TO_US)?);
-    let mut form = blank(ctx, setting, FormKind::TalkToUs, &language, filled)?;
+    let asset = setting.asset(TALK_TO_US)?;
+    let language = setting.language(ctx, asset);
+    let which = Which::talk(&setting.library, asset)?;
+    let mut form = blank(ctx, setting, which.form, &language, filled)?;
     form.action = format!("/p/{}/talk-to-us{}#form", setting.partner.slug, wanted.query());
     Ok(form)
 }
 
-/// The form of a kind with what was typed.
-fn blank(
+/// A form with what was typed.
+pub(super) fn blank(
     ctx: &Context,
     setting: &Setting,
-    kind: FormKind,
+    lead_form: &LeadForm,
     language: &Locale,
     filled: &Filled,
 ) -> Result<Form> {
     let strings = ctx.templates.strings(language);
-    let (title, text, button) = match kind {
+    let (title, text, button) = match FormKind::from(lead_form.counts_as) {
         FormKind::Whitepaper => ("form_paper", Some("form_paper_text"), "form_paper_send"),
         FormKind::Webinar => ("form_webinar", Some("form_webinar_text"), "register"),
         FormKind::TalkToUs => ("form_talk", None, "form_talk_send"),
     };
     Ok(Form {
-        title: strings.get(title).to_owned(),
-        text: text.map(|text| strings.get(text).to_owned()),
+        title: word_in(&lead_form.title, language).unwrap_or_else(|| strings.get(title)).to_owned(),
+        // Words of one's own have no usual ones beside them.
+        text: word_in(&lead_form.text, language)
+            .or_else(|| text.filter(|_| lead_form.title.is_empty()).map(|text| strings.get(text)))
+            .map(str::to_owned),
         action: String::new(),
-        button: strings.get(button).to_owned(),
-        fields: fields(&strings, filled, kind == FormKind::TalkToUs),
-        consent: consent(setting, kind, language)?,
+        button: word_in(&lead_form.button, language).unwrap_or_else(|| strings.get(button)).to_owned(),
+        fields: lead_form.fields.iter().map(|of| field(&strings, of, filled, language)).collect(),
+        consent: consent(setting, lead_form.consent.0.as_str(), language)?,
         consented: filled.consent == "yes",
         consent_fault: None,
         faults: Vec::new(),
@@ -315,39 +357,48 @@ fn blank(
     })
 }
 
-fn fields(strings: &Strings, filled: &Filled, talk: bool) -> Vec<Field> {
+/// A field with what was typed into it.
+fn field(strings: &Strings, of: &FormField, filled: &Filled, language: &Locale) -> Field {
     let t = |key: &'static str| strings.get(key);
-    let optional = t("optional");
-    let mut fields = vec![
-        Field::new("name", "text", t("field_name"), &filled.name).required().autocomplete("name"),
-        Field::new("email", "email", t("field_email"), &filled.email).required().autocomplete("email"),
-        Field::new("company", "text", t("field_company"), &filled.company)
-            .required()
-            .autocomplete("organization"),
-    ];
-    let choose = [("", t("choose_one"))];
-    if talk {
-        fields.push(
-            Field::new("phone", "tel", t("field_phone"), &filled.phone)
-                .optional(optional)
-                .autocomplete("tel"),
-        );
-        fields.push(Field::new("message", "textarea", t("field_message"), &filled.message));
-    } else {
-        let jobs = JOB_ROLES.iter().map(|job| (*job, job_label(strings, job)));
-        let sizes = COMPANY_SIZES.iter().map(|size| (*size, *size));
-        fields.push(
-            Field::new("job_role", "select", t("field_job_role"), &filled.job_role)
-                .optional(optional)
-                .choices(choose.into_iter().chain(jobs)),
-        );
-        fields.push(
-            Field::new("company_size", "select", t("field_company_size"), &filled.company_size)
-                .optional(optional)
-                .choices(choose.into_iter().chain(sizes)),
-        );
+    let nothing = String::new();
+    let (usual, value, autocomplete) = match of.name.as_str() {
+        "name" => ("field_name", &filled.name, "name"),
+        "email" => ("field_email", &filled.email, "email"),
+        "company" => ("field_company", &filled.company, "organization"),
+        "phone" => ("field_phone", &filled.phone, "tel"),
+        "job_role" => ("field_job_role", &filled.job_role, ""),
+        "company_size" => ("field_company_size", &filled.company_size, ""),
+        "message" => ("field_message", &filled.message, ""),
+        _ => ("", &nothing, ""),
+    };
+    let value = if usual.is_empty() { filled.answers.get(&of.name).unwrap_or(&nothing) } else { value };
+    let label = word_in(&of.label, language);
+    let label = label.unwrap_or_else(|| if usual.is_empty() { of.name.as_str() } else { strings.get(usual) });
+    let mut field = Field::new(&of.name, of.kind.as_str(), label, value).autocomplete(autocomplete);
+    field.chars_max = of.chars_max;
+    // A message invites by itself; of the other fields people are told which they may leave out.
+    if of.required {
+        field = field.required();
+    } else if of.kind != FieldKind::Textarea && of.kind != FieldKind::Checkbox {
+        field = field.optional(t("optional"));
     }
-    fields
+    let choose = [("", t("choose_one"))];
+    match (of.kind, of.name.as_str()) {
+        (FieldKind::Select, "job_role") => {
+            let jobs = JOB_ROLES.iter().map(|job| (*job, job_label(strings, job)));
+            field.choices(choose.into_iter().chain(jobs))
+        }
+        (FieldKind::Select, "company_size") => {
+            field.choices(choose.into_iter().chain(COMPANY_SIZES.iter().map(|size| (*size, *size))))
+        }
+        (FieldKind::Select, _) => {
+            let own = of.options.iter().map(|option| {
+                (option.value.as_str(), word_in(&option.label, language).unwrap_or(&option.value))
+            });
+            field.choices(choose.into_iter().chain(own))
+        }
+        _ => field,
+    }
 }
 
 fn job_label<'a>(strings: &'a Strings, job: &str) -> &'a str {
@@ -360,8 +411,7 @@ fn job_label<'a>(strings: &'a Strings, job: &str) -> &'a str {
 }
 
 /// The words a person agrees to, with the names filled in.
-pub fn consent(setting: &Setting, kind: FormKind, language: &Locale) -> Result<String> {
-    let id = kind.consent_id();
+pub fn consent(setting: &Setting, id: &str, language: &Locale) -> Result<String> {
     let missing = || Error::internal(format!("rules/consent.toml has no text `{id}`"));
     let text = setting.library.rules.consent(id).ok_or_else(missing)?;
     let (_, template) = text.text_in(language).ok_or_else(missing)?;

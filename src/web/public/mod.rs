@@ -7,6 +7,7 @@ pub mod calendar_words;
 pub mod card;
 pub mod click;
 pub mod document;
+pub mod embed;
 pub mod form;
 pub mod home;
 pub mod kind_part;

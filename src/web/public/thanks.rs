@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use axum::{
     Extension, Form as Body,
-    extract::{Path, State},
+    extract::{Path, Query, State},
     response::Response,
 };
 use serde::Serialize;
 
 use super::{
-    Head, Setting,
+    Head, Setting, Wanted,
     form::{self, Filled, Refusal, Sent},
     withdrawn,
 };
@@ -68,15 +68,16 @@ pub struct Part {
 pub async fn page(
     State(ctx): State<Arc<Context>>,
     Path(access): Path<String>,
+    Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
 ) -> Answer {
     let opened = match opened(&ctx, &access).await? {
         Ok(opened) => opened,
         Err(gone) => return Ok(*gone),
     };
-    let seen = record(&ctx, &opened, (EventKind::PageView, None), &visitor);
+    let seen = record(&ctx, &opened, (EventKind::PageView, None), &wanted, &visitor);
     let stay = seen.stay_token(&ctx);
-    let page = show(&ctx, &access, &opened, (&Filled::default(), None), stay).await;
+    let page = show(&ctx, (&access, &wanted), &opened, (&Filled::default(), None), stay).await;
     seen.settled(&ctx).await;
     page
 }
@@ -85,7 +86,7 @@ pub async fn page(
 async fn opened(ctx: &Context, access: &str) -> Result<Result<Opened, Box<Response>>, Problem> {
     match forms::opened(ctx, access).await? {
         Opening::Open(opened) => Ok(Ok(opened)),
-        Opening::Withdrawn(lead) => {
+        Opening::Withdrawn(lead) | Opening::Erased(lead) => {
             let setting = Setting::of(ctx, &lead.partner_slug, Some(&lead.locale)).await?;
             withdrawn::gone(ctx, &setting).map(|page| Err(Box::new(private(page))))
         }
@@ -94,7 +95,7 @@ async fn opened(ctx: &Context, access: &str) -> Result<Result<Opened, Box<Respon
 
 async fn show(
     ctx: &Context,
-    access: &str,
+    (access, wanted): (&str, &Wanted),
     opened: &Opened,
     (filled, amiss): (&Filled, Option<Amiss>),
     stay: Option<String>,
@@ -111,7 +112,7 @@ async fn show(
         thanks: strings.fill("thanks", &[("name", &opened.first_name)]),
         title: setting.voice()?.text(&asset.front.title)?,
         pdf: (paper && documents::has_pdf_for(asset, &setting.partner))
-            .then(|| format!("/r/{access}/document.pdf")),
+            .then(|| format!("/r/{access}/document.pdf{}", wanted.query())),
         contents: if paper {
             contents(&setting.voice()?.nodes(&nodes).unwrap_or_default())
         } else {
@@ -122,7 +123,7 @@ async fn show(
         form: if asked {
             None
         } else {
-            Some(ask(ctx, &setting, access, &language, filled)?.with(amiss, &strings))
+            Some(ask(ctx, &setting, (access, wanted), &language, filled)?.with(amiss, &strings))
         },
     };
     let head = Head::new(&view.title, "", &language);
@@ -134,12 +135,18 @@ fn contents(nodes: &[crate::domain::content::Node]) -> Vec<Part> {
 }
 
 /// We know them already, so the form asks only what it is about.
-fn ask(ctx: &Context, setting: &Setting, access: &str, language: &Locale, filled: &Filled) -> Result<Form> {
+fn ask(
+    ctx: &Context,
+    setting: &Setting,
+    (access, wanted): (&str, &Wanted),
+    language: &Locale,
+    filled: &Filled,
+) -> Result<Form> {
     let strings = ctx.templates.strings(language);
     Ok(Form {
         title: strings.get("form_talk").to_owned(),
         text: Some(strings.fill("form_ask_text", &[("partner", &setting.partner.name)])),
-        action: format!("/r/{access}#form"),
+        action: format!("/r/{access}{}#form", wanted.query()),
         button: strings.get("form_talk_send").to_owned(),
         fields: vec![
             Field::new("message", "textarea", strings.get("field_message"), &filled.message),
@@ -147,7 +154,7 @@ fn ask(ctx: &Context, setting: &Setting, access: &str, language: &Locale, filled
                 .optional(strings.get("optional"))
                 .autocomplete("tel"),
         ],
-        consent: form::consent(setting, FormKind::TalkToUs, language)?,
+        consent: form::consent(setting, FormKind::TalkToUs.consent_id(), language)?,
         consented: filled.consent == "yes",
         consent_fault: None,
         faults: Vec::new(),
@@ -159,6 +166,7 @@ fn ask(ctx: &Context, setting: &Setting, access: &str, language: &Locale, filled
 pub async fn talk(
     State(ctx): State<Arc<Context>>,
     Path(access): Path<String>,
+    Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
     Extension(throttle): Extension<Arc<Throttle>>,
     Body(filled): Body<Filled>,
@@ -179,7 +187,7 @@ pub async fn talk(
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
-            Ok(refused.on(show(&ctx, &access, &opened, (&filled, Some(amiss)), None).await?))
+            Ok(refused.on(show(&ctx, (&access, &wanted), &opened, (&filled, Some(amiss)), None).await?))
         }
     }
 }
@@ -188,6 +196,7 @@ pub async fn talk(
 pub async fn document(
     State(ctx): State<Arc<Context>>,
     Path(access): Path<String>,
+    Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
 ) -> Answer {
     let opened = match opened(&ctx, &access).await? {
@@ -196,7 +205,7 @@ pub async fn document(
     };
     let locale = Locale::parse(&opened.lead.locale).unwrap_or_else(|_| Locale::en());
     let made = documents::for_customers(&ctx, &opened.lead.partner_slug, &opened.asset, &locale).await?;
-    record(&ctx, &opened, (EventKind::Download, Some(&made.revision)), &visitor).settled(&ctx).await;
+    record(&ctx, &opened, (EventKind::Download, Some(&made.revision)), &wanted, &visitor).settled(&ctx).await;
     let name = documents::file_name(&opened.asset, &opened.lead.partner_slug);
     Ok(respond::attachment("application/pdf", &name, made.pdf.to_vec()))
 }
@@ -205,11 +214,12 @@ fn record(
     ctx: &Context,
     opened: &Opened,
     (kind, revision): (EventKind, Option<&str>),
+    wanted: &Wanted,
     visitor: &Visitor,
 ) -> Recording {
     let lead = LeadId::parse(&opened.lead.id).ok();
     let partner = opened.lead.partner_slug.as_str();
-    let what = OnPage { kind, partner, asset: &opened.asset, revision, via: None, lead };
+    let what = OnPage { kind, partner, asset: &opened.asset, revision, via: wanted.delivery(ctx), lead };
     track::on_page(ctx, &what, visitor)
 }
 

@@ -58,6 +58,8 @@ impl Fault {
     fn of(fault: &FieldFault, strings: &Strings) -> Self {
         let key = match fault.what {
             Wrong::Missing => &format!("fault_{}", fault.field),
+            Wrong::Needed => "fault_needed",
+            Wrong::TooLong(_) if fault.field != "message" => "fault_long",
             Wrong::NoLine => "fault_line",
             Wrong::NoAddress => "fault_address",
             Wrong::NoNumber => "fault_number",
@@ -71,7 +73,7 @@ impl Fault {
             _ => 0,
         };
         let message = strings.fill(key, &[("characters", &strings.number(characters))]);
-        Self { field: fault.field.to_owned(), message }
+        Self { field: fault.field.to_string(), message }
     }
 }
 
@@ -79,15 +81,17 @@ impl Fault {
 #[derive(Debug, Clone, Serialize)]
 pub struct Field {
     /// Its name.
-    pub name: &'static str,
+    pub name: String,
     /// What stands over it.
     pub label: String,
-    /// `text`, `email`, `tel`, `select` or `textarea`.
+    /// `text`, `email`, `tel`, `select`, `textarea` or `checkbox`.
     pub kind: &'static str,
     /// What was typed.
     pub value: String,
     /// For browsers that fill in forms (WCAG 2.2 SC 1.3.5).
     pub autocomplete: &'static str,
+    /// The most characters.
+    pub chars_max: u32,
     /// Whether it must be filled in.
     pub required: bool,
     /// Such as `optional`.
@@ -109,13 +113,14 @@ pub struct Choice {
 
 impl Field {
     /// A field for one line of text.
-    pub fn new(name: &'static str, kind: &'static str, label: &str, value: &str) -> Self {
+    pub fn new(name: &str, kind: &'static str, label: &str, value: &str) -> Self {
         Self {
-            name,
+            name: name.to_owned(),
             label: label.to_owned(),
             kind,
             value: value.to_owned(),
             autocomplete: "",
+            chars_max: if kind == "textarea" { 2_000 } else { 200 },
             required: false,
             hint: None,
             fault: None,

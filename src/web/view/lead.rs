@@ -4,6 +4,7 @@ use chrono_tz::Tz;
 use serde::Serialize;
 
 use super::{
+    Fact,
     chart::{Badge, Bar},
     when::Moment,
     words,
@@ -13,7 +14,7 @@ use crate::{
         engagement::{EventKind, stay_words},
         lead::{LeadStage, fit::FitResult, score::ScoreLine},
     },
-    store::{events::Event, leads::Consent},
+    store::{answers::Answer, events::Event, leads::Consent},
 };
 
 /// A stage as a badge.
@@ -35,6 +36,17 @@ pub fn stage(word: &str) -> Badge {
 /// `Asked to talk` for hot, `Reached the score` for standard; with its tone.
 pub fn heat(temperature: &str) -> (&'static str, &'static str) {
     if temperature == "hot" { ("Asked to talk", "warn") } else { ("Reached the score", "brand") }
+}
+
+/// What somebody answered to forms' own fields: the last word on each.
+pub fn answered(all: &[Answer]) -> Vec<Fact> {
+    let mut facts: Vec<(&str, Fact)> = Vec::new();
+    for answer in all {
+        if !facts.iter().any(|(name, _)| *name == answer.name) {
+            facts.push((&answer.name, Fact::new(&answer.label, &*answer.value)));
+        }
+    }
+    facts.into_iter().map(|(_, fact)| fact).collect()
 }
 
 /// What somebody agreed to, or took back.

@@ -225,7 +225,7 @@ async fn complain(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Effec
     };
     let effect = put(ctx, tx, matched, &entry, words).await?;
     if effect.changed && !matched.is_rehearsal {
-        preferences::withdraw(tx, ctx.now_ms(), &matched.sent).await?;
+        preferences::withdraw(tx, ctx.now_ms(), &matched.sent, scope).await?;
     }
     Ok(effect)
 }

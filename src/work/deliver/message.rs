@@ -96,6 +96,7 @@ impl Writer {
                 full_name: &claimed.recipient_name,
                 base_url: &self.ctx.settings.public_url,
                 click_token: &token.sign(keys, Purpose::Click),
+                via_token: &token.sign(keys, Purpose::Via),
                 preferences_token: &token.sign(keys, Purpose::Preferences),
             },
         };

@@ -67,6 +67,7 @@ fn finished(subject: &Subject, sender: &Sender, to: &str, id: DeliveryId) -> Res
             full_name: "",
             base_url: &subject.base_url(),
             click_token: "doctor",
+            via_token: "doctor",
             preferences_token: token.as_deref().unwrap_or("doctor"),
         },
     };

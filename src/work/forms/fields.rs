@@ -1,20 +1,22 @@
 //! The fields of our forms: what is asked, what is taken, what is said when something is wrong.
 
+use std::borrow::Cow;
+
 use crate::{
-    domain::kernel::{
-        EmailAddress, Locale,
-        id::DeliveryId,
-        text::{is_unsafe, single_line},
+    domain::{
+        content::form::{FieldKind, FormField, LeadForm, word_in},
+        kernel::{
+            EmailAddress, Locale,
+            id::DeliveryId,
+            text::{is_unsafe, single_line},
+        },
+        lead::intake::{MESSAGE_CHARS_MAX, Profile},
     },
     work::forms::FormKind,
 };
 
-/// What people choose their company's size from; the words of `rules/scoring.toml`.
-pub const COMPANY_SIZES: [&str; 5] = ["1-9", "10-49", "50-249", "250-999", "1000+"];
-/// What people choose their role from; the words of `rules/scoring.toml`.
-pub const JOB_ROLES: [&str; 4] = ["executive", "it", "operations", "other"];
-/// Longest message, in characters.
-const MESSAGE_CHARS_MAX: usize = 2_000;
+pub use crate::domain::lead::intake::{COMPANY_SIZES, JOB_ROLES};
+
 /// A form as sent; texts as typed, empty where nothing was.
 #[derive(Debug, Clone)]
 pub struct Submission {
@@ -22,8 +24,12 @@ pub struct Submission {
     pub partner: String,
     /// Which asset's page.
     pub asset: String,
-    /// Which form.
+    /// What it counts as.
     pub kind: FormKind,
+    /// The form that was filled in, by its name; nothing where we ask only what is missing.
+    pub form: Option<String>,
+    /// What was filled into fields that the form has of its own, by their names.
+    pub answers: Vec<(String, String)>,
     /// Full name.
     pub name: String,
     /// Address.
@@ -52,7 +58,7 @@ pub struct Submission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FieldFault {
     /// The field's name.
-    pub field: &'static str,
+    pub field: Cow<'static, str>,
     /// What is wrong.
     pub what: Wrong,
 }
@@ -70,7 +76,9 @@ pub enum Wrong {
     NoNumber,
     /// Not one of the list.
     NoChoice,
-    /// A message of more than so many characters.
+    /// Nothing was written into a field of the form's own, or one that it needs.
+    Needed,
+    /// A text of more than so many characters.
     TooLong(usize),
     /// The box is not ticked.
     NoConsent,
@@ -80,19 +88,17 @@ pub enum Wrong {
 
 /// Texts that passed.
 pub(super) struct Clean {
-    pub(super) name: String,
     pub(super) email: EmailAddress,
-    pub(super) company: String,
-    pub(super) phone: Option<String>,
-    pub(super) job_role: Option<String>,
-    pub(super) company_size: Option<String>,
+    pub(super) profile: Profile,
     pub(super) message: Option<String>,
+    /// Name, what stood over it, and the answer.
+    pub(super) answers: Vec<(String, String, String)>,
 }
 
 /// Checks every field; all faults at once.
-pub(super) fn check(form: &Submission) -> Result<Clean, Vec<FieldFault>> {
+pub(super) fn check(form: &Submission, declared: Option<&LeadForm>) -> Result<Clean, Vec<FieldFault>> {
     let mut faults = Vec::new();
-    let mut fault = |field, what| faults.push(FieldFault { field, what });
+    let mut fault = |field: &'static str, what| faults.push(FieldFault { field: field.into(), what });
     if !form.website.is_empty() {
         fault("website", Wrong::Trap);
     }
@@ -114,8 +120,7 @@ pub(super) fn check(form: &Submission) -> Result<Clean, Vec<FieldFault>> {
     if email.is_err() {
         fault("email", if form.email.trim().is_empty() { Wrong::Missing } else { Wrong::NoAddress });
     }
-    let phone_chars = |c: char| c.is_ascii_digit() || "+-()/. ext".contains(c);
-    if !phone.chars().all(phone_chars) {
+    if !phone.chars().all(is_of_number) {
         fault("phone", Wrong::NoNumber);
     }
     let mut chosen = |field, value: &str, known: &[&str]| {
@@ -130,32 +135,109 @@ pub(super) fn check(form: &Submission) -> Result<Clean, Vec<FieldFault>> {
     if message.chars().count() > MESSAGE_CHARS_MAX {
         fault("message", Wrong::TooLong(MESSAGE_CHARS_MAX));
     }
+    let answers = declared.map(|declared| answers(form, declared, &mut faults)).unwrap_or_default();
     if !form.consent {
-        fault("consent", Wrong::NoConsent);
+        faults.push(FieldFault { field: "consent".into(), what: Wrong::NoConsent });
     }
     match email {
         Ok(email) if faults.is_empty() => Ok(Clean {
-            name,
             email,
-            company,
-            phone: (!phone.is_empty()).then_some(phone),
-            job_role,
-            company_size,
+            profile: Profile {
+                name,
+                company,
+                phone: (!phone.is_empty()).then_some(phone),
+                job_role,
+                company_size,
+            },
             message: (!message.is_empty()).then_some(message),
+            answers,
         }),
         _ => Err(faults),
     }
 }
 
+/// What was filled into fields of the form's own, and what is wrong with them and with those that it needs.
+fn answers(
+    form: &Submission,
+    declared: &LeadForm,
+    faults: &mut Vec<FieldFault>,
+) -> Vec<(String, String, String)> {
+    let mut answers = Vec::new();
+    for field in &declared.fields {
+        let typed = match typed(form, &field.name) {
+            Some(known) => known,
+            None => {
+                form.answers.iter().find(|(name, _)| *name == field.name).map_or("", |(_, it)| it.as_str())
+            }
+        };
+        let lines = field.kind == FieldKind::Textarea;
+        let value: String =
+            typed.trim().chars().filter(|c| (lines && *c == '\n') || !is_unsafe(*c)).collect();
+        if faults.iter().any(|fault| fault.field == field.name.as_str()) {
+            continue;
+        }
+        if let Some(what) = wrong(field, &value) {
+            faults.push(FieldFault { field: field.name.clone().into(), what });
+        } else if !field.is_known() && !value.is_empty() {
+            let label = word_in(&field.label, &form.locale).unwrap_or(&field.name);
+            answers.push((field.name.clone(), label.to_owned(), value));
+        }
+    }
+    answers
+}
+
+/// What was typed into a field that every lead has.
+fn typed<'a>(form: &'a Submission, name: &str) -> Option<&'a str> {
+    Some(match name {
+        "name" => &form.name,
+        "email" => &form.email,
+        "company" => &form.company,
+        "phone" => &form.phone,
+        "job_role" => &form.job_role,
+        "company_size" => &form.company_size,
+        "message" => &form.message,
+        _ => return None,
+    })
+}
+
+fn wrong(field: &FormField, value: &str) -> Option<Wrong> {
+    if value.is_empty() {
+        return field.required.then_some(Wrong::Needed);
+    }
+    let most = usize::try_from(field.chars_max).unwrap_or(usize::MAX);
+    if value.chars().count() > most {
+        return Some(Wrong::TooLong(most));
+    }
+    if field.is_known() {
+        return None;
+    }
+    match field.kind {
+        FieldKind::Select if !field.options.iter().any(|option| option.value == value) => {
+            Some(Wrong::NoChoice)
+        }
+        FieldKind::Checkbox if value != "yes" => Some(Wrong::NoChoice),
+        FieldKind::Email if EmailAddress::parse(value).is_err() => Some(Wrong::NoAddress),
+        FieldKind::Tel if !value.chars().all(is_of_number) => Some(Wrong::NoNumber),
+        _ => None,
+    }
+}
+
+fn is_of_number(c: char) -> bool {
+    c.is_ascii_digit() || "+-()/. ext".contains(c)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::content::form::{FormOption, Words, built_in};
 
     fn form() -> Submission {
         Submission {
             partner: "northlight".into(),
             asset: "whitepapers/proof-of-recovery".into(),
             kind: FormKind::Whitepaper,
+            form: None,
+            answers: Vec::new(),
             name: "Ada Okafor".into(),
             email: "ada@clinic.example".into(),
             company: "Harbor Clinic".into(),
@@ -183,11 +265,51 @@ mod tests {
             website: "http://spam.example".into(),
             ..form()
         };
-        let fields: Vec<&str> = check(&bad).err().unwrap().iter().map(|fault| fault.field).collect();
+        let faults = check(&bad, None).err().unwrap();
+        let fields: Vec<&str> = faults.iter().map(|fault| &*fault.field).collect();
         assert_eq!(
             fields,
             ["website", "name", "company", "email", "phone", "job_role", "message", "consent"]
         );
-        assert!(check(&form()).is_ok());
+        assert!(check(&form(), None).is_ok());
+    }
+
+    #[test]
+    fn fields_of_a_forms_own_are_checked_as_it_says() {
+        let field = |name: &str, kind, required, options: &[&str], chars_max| FormField {
+            name: name.to_owned(),
+            kind,
+            label: [(Locale::en(), format!("The {name}"))].into(),
+            required,
+            options: options
+                .iter()
+                .map(|value| FormOption { value: (*value).to_owned(), label: Words::new() })
+                .collect(),
+            chars_max,
+        };
+        let mut declared = built_in("whitepaper").unwrap().clone();
+        declared.fields.extend([
+            field("audit", FieldKind::Select, true, &["soon", "later"], 200),
+            field("why", FieldKind::Textarea, false, &[], 5),
+            field("news", FieldKind::Checkbox, true, &[], 200),
+            field("phone", FieldKind::Tel, true, &[], 200),
+        ]);
+        let with = |answers: &[(&str, &str)], phone: &str| {
+            let answers =
+                answers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            check(&Submission { answers, phone: phone.into(), ..form() }, Some(&declared))
+        };
+        let clean = with(&[("audit", "soon"), ("news", "yes"), ("else", "dropped")], "+1").ok().unwrap();
+        let pair = |name: &str, value: &str| (name.to_owned(), format!("The {name}"), value.to_owned());
+        assert_eq!(clean.answers, [pair("audit", "soon"), pair("news", "yes")]);
+        let faults = with(&[("audit", "never"), ("why", "because")], "").err().unwrap();
+        let said: Vec<(&str, Wrong)> = faults.iter().map(|fault| (&*fault.field, fault.what)).collect();
+        let expected = [
+            ("audit", Wrong::NoChoice),
+            ("why", Wrong::TooLong(5)),
+            ("news", Wrong::Needed),
+            ("phone", Wrong::Needed),
+        ];
+        assert_eq!(said, expected);
     }
 }

@@ -10,6 +10,7 @@ use super::{
         self, HandOff, Offering,
         conflict::{self, Meeting},
     },
+    intake,
     notices::{self, Notice, Words},
     recall::{self, Leads},
     scoring,
@@ -18,16 +19,22 @@ use super::{
 };
 use crate::{
     domain::{
-        content::asset::Asset,
+        content::{
+            Library,
+            asset::Asset,
+            form::{CountsAs, LeadForm},
+        },
         engagement::{EventKind, Reason},
         kernel::{Error, Kind, Locale, Result, clock::UtcMs, id::LeadId},
         lead::{LeadOrigin, LeadStage, clock::Heat},
         partner::{Partner, contact::first_name},
     },
     store::{
-        Tx, conflicts, deliveries, events,
+        Tx,
+        answers::{self, Answer},
+        conflicts, deliveries, events,
         leads::{self, Lead, NewConsent},
-        partners, recalls,
+        partners, person, recalls,
     },
 };
 
@@ -47,6 +54,16 @@ pub enum FormKind {
     Webinar,
     /// "Talk to us".
     TalkToUs,
+}
+
+impl From<CountsAs> for FormKind {
+    fn from(counts_as: CountsAs) -> Self {
+        match counts_as {
+            CountsAs::Whitepaper => Self::Whitepaper,
+            CountsAs::Webinar => Self::Webinar,
+            CountsAs::TalkToUs => Self::TalkToUs,
+        }
+    }
 }
 
 impl FormKind {
@@ -116,19 +133,25 @@ pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Resul
 }
 
 async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
-    let clean = check(form).map_err(Refused::Faults)?;
+    let library = ctx.library();
+    let declared = match &form.form {
+        Some(name) => Some(library.form(name).ok_or_else(|| Error::not_found("this form"))?),
+        None => None,
+    };
+    let clean = check(form, declared).map_err(Refused::Faults)?;
     if let Some(mail) = form.via
         && track::is_rushed(ctx, mail, visitor).await?
     {
         return Err(Refused::Rushed);
     }
-    let library = ctx.library();
+    let came_by = came_by(ctx, form).await?;
     let media = ctx.media();
     let partner = partners::partner(&ctx.db, &form.partner).await?;
     let partner = partner.ok_or_else(|| Error::not_found("this partner"))?;
     let asset = library.find(&form.asset, &form.locale).ok_or_else(|| Error::not_found("this page"))?;
     let brand = CoBrand::new(&library, &media, &partner, &form.locale, "")?;
-    let consent = wording(&brand, &library.rules, form)?;
+    let consent_id = declared.map_or(form.kind.consent_id(), |declared| declared.consent.0.as_str());
+    let consent = wording(&brand, &library.rules, form, consent_id)?;
     let title = brand.text(&asset.front.title)?;
     let mut event = track::blank(ctx, form.kind.event(), visitor);
     // A person filled this in and agreed to the text: whatever their program calls itself, nobody who asks to be
@@ -136,8 +159,8 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     event.judged(&Reason::Form.into());
     event.partner_slug = partner.slug.to_string();
     event.asset = Some(asset.reference.clone());
-    event.delivery_id = form.via.map(|id| id.to_string());
-    let origin = origin(ctx, form, &title).await?;
+    event.delivery_id = came_by.as_ref().map(|sent| sent.id.clone());
+    let origin = origin(&library, form.kind, &title, came_by);
 
     let known = leads::by_address(&ctx.db, &clean.email.key(), partner.slug.as_str()).await?;
     let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
@@ -179,7 +202,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let qualified = hand_off.is_some();
     let what = step_text(form, &title, &standing);
     let mut tx = ctx.db.begin().await?;
-    let news = News { known_as, what, message: clean.message.as_deref(), event, consent };
+    let news = News { known_as, what, clean: &clean, declared, event, consent };
     let case_id = store(ctx, &mut tx, &mut lead, news, (asks, meeting), hand_off).await?;
     for mail in receipt.into_iter().chain(told).chain(elsewhere) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
@@ -190,7 +213,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let lead_id = LeadId::parse(&lead.id)?;
     Ok(Submitted {
         access_token: AccessToken::new(lead_id, &form.asset).sign(&ctx.keys),
-        first_name: first_name(&clean.name).to_owned(),
+        first_name: first_name(&clean.profile.name).to_owned(),
         qualified,
     })
 }
@@ -200,7 +223,8 @@ struct News<'a> {
     /// How the lead was read, where it was known.
     known_as: Option<(UtcMs, String)>,
     what: String,
-    message: Option<&'a str>,
+    clean: &'a Clean,
+    declared: Option<&'a LeadForm>,
     event: events::Event,
     consent: NewConsent,
 }
@@ -215,7 +239,7 @@ async fn store(
     hand_off: Option<HandOff>,
 ) -> Result<Option<String>> {
     let now_ms = ctx.now_ms();
-    let News { known_as, what, message, event, consent } = news;
+    let News { known_as, what, clean, declared, event, consent } = news;
     if asks.is_some() || meeting.is_conflict() {
         // Before any lead is held: whoever decides holds this first, too.
         conflicts::take_turns(tx).await?;
@@ -228,9 +252,20 @@ async fn store(
         }
     }
     leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &what).await?;
-    if let Some(message) = message {
+    if let Some(message) = &clean.message {
         let words = format!("{WROTE}{message}");
         leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &words).await?;
+    }
+    for (name, label, value) in &clean.answers {
+        let answer = Answer {
+            at_ms: now_ms,
+            form: declared.map(|form| form.slug.clone()).unwrap_or_default(),
+            version: declared.map_or(0, |form| i64::from(form.version)),
+            name: name.clone(),
+            label: label.clone(),
+            value: value.clone(),
+        };
+        answers::add(tx, &lead.id, &answer).await?;
     }
     leads::add_consent(tx, &lead.id, now_ms, &consent).await?;
     events::insert(tx, vec![event]).await?;
@@ -255,8 +290,8 @@ fn wording(
     brand: &CoBrand<'_>,
     rules: &crate::domain::content::rules::Rules,
     form: &Submission,
+    id: &str,
 ) -> Result<NewConsent> {
-    let id = form.kind.consent_id();
     let text = rules.consent(id).ok_or_else(no_content)?;
     let (_, template) = text.text_in(&form.locale).ok_or_else(no_content)?;
     Ok(NewConsent {
@@ -268,16 +303,21 @@ fn wording(
     })
 }
 
-/// How they came, in words.
-async fn origin(ctx: &Context, form: &Submission, title: &str) -> Result<String> {
-    let how = form.kind.origin().label();
+/// The mail that led to the form: one of this partner's, to somebody outside. Whoever moves a link to another page, or looks at
+/// a test copy, came by none.
+async fn came_by(ctx: &Context, form: &Submission) -> Result<Option<deliveries::Sent>> {
     let sent = match form.via {
         Some(id) => deliveries::sent(&ctx.db, id).await?,
         None => None,
     };
-    Ok(match sent {
+    Ok(sent.filter(|sent| sent.partner_slug == form.partner && !sent.is_test))
+}
+
+/// How they came, in words.
+fn origin(library: &Library, kind: FormKind, title: &str, came_by: Option<deliveries::Sent>) -> String {
+    let how = kind.origin().label();
+    match came_by {
         Some(sent) if !sent.scope.is_empty() => {
-            let library = ctx.library();
             let newsletter = library.newsletters().find(|(asset, _)| asset.slug() == sent.scope);
             let series = newsletter.map(|(asset, _)| asset);
             let series = series.or_else(|| library.sequence(&sent.scope).map(|(asset, _)| asset));
@@ -285,7 +325,7 @@ async fn origin(ctx: &Context, form: &Submission, title: &str) -> Result<String>
             format!("{how}: “{title}”, by a link in {newsletter} to {}", sent.recipient_name)
         }
         _ => format!("{how}: “{title}”"),
-    })
+    }
 }
 
 fn updated(
@@ -323,19 +363,7 @@ fn updated(
         reopen_ms: None,
         closed_reason: String::new(),
     });
-    let is_in_hand = !LeadStage::parse(&lead.stage).is_some_and(LeadStage::is_in_nurture);
-    if is_in_hand {
-        // Anybody can write an address into a form: what a rep works with is added to, never replaced.
-        lead.phone = lead.phone.or_else(|| clean.phone.clone());
-        lead.job_role = lead.job_role.or_else(|| clean.job_role.clone());
-        lead.company_size = lead.company_size.or_else(|| clean.company_size.clone());
-    } else {
-        lead.name.clone_from(&clean.name);
-        lead.company.clone_from(&clean.company);
-        lead.phone = clean.phone.clone().or(lead.phone);
-        lead.job_role = clean.job_role.clone().or(lead.job_role);
-        lead.company_size = clean.company_size.clone().or(lead.company_size);
-    }
+    intake::add_to(&mut lead, &clean.profile);
     lead.updated_ms = now_ms;
     lead
 }
@@ -372,6 +400,7 @@ fn receipt(
             why: strings.fill("receipt_why", &values),
         },
         stop: Some(strings.get("unsubscribe").to_owned()),
+        tracks: true,
     };
     notices::compose(ctx, &notice).map(Some)
 }
@@ -394,6 +423,8 @@ pub enum Opening {
     Open(Opened),
     /// It was taken back, and nothing replaced it.
     Withdrawn(Lead),
+    /// Whoever asked for it was erased: the link is nobody's any more, and what is done with it is not theirs.
+    Erased(Lead),
 }
 
 /// What an access token opens.
@@ -404,6 +435,9 @@ pub async fn opened(ctx: &Context, token: &str) -> Result<Opening> {
     let access = AccessToken::verify(&ctx.keys, token)?;
     let lead = leads::lead(&ctx.db, &access.lead.to_string()).await?;
     let lead = lead.ok_or_else(|| Error::not_found("this page"))?;
+    if person::is_erased(&lead.email) {
+        return Ok(Opening::Erased(lead));
+    }
     let library = ctx.library();
     let known = library.assets.iter().map(|asset| &asset.reference).find(|it| access.is_for(it)).cloned();
     let known = match known {
@@ -437,6 +471,8 @@ pub async fn raise_hand(
         partner: lead.partner_slug.clone(),
         asset: TALK_TO_US.to_owned(),
         kind: FormKind::TalkToUs,
+        form: None,
+        answers: Vec::new(),
         name: lead.name.clone(),
         email: lead.email.clone(),
         company: lead.company.clone(),

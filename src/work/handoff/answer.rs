@@ -1,8 +1,8 @@
 //! How a rep answers an offer: they look, take it, let it pass, or ask for more time.
 
 use super::{
-    super::context::Context, By, Offering, WITHDRAWN, add_step, advance, agrees, asset_title, heat_of,
-    lead_and_partner, lead_in, prepare, rest, stage_of, start_clock, working, zone_of,
+    super::context::Context, By, Offering, WITHDRAWN, add_step, advance, agrees, asset_title, assign, heat_of,
+    lead_and_partner, lead_in, rest, stage_of, start_clock, working, zone_of,
 };
 use crate::{
     domain::{
@@ -75,7 +75,7 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
     // What was done since the last form counts for the next rep too; why it qualified stays.
     lead.score = i64::from(standing.score.points);
     let title = asset_title(ctx, &lead, &partner)?;
-    let next = prepare(
+    let next = assign::next(
         ctx,
         &Offering {
             lead: &lead,
@@ -86,6 +86,7 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
             passing: Some((&offer.rep_email, "turned this lead down before")),
             again: None,
         },
+        assign::TURNED_DOWN,
     )
     .await?;
     let agreed = agrees(ctx, &lead.id).await?;
@@ -97,12 +98,12 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
         .await?;
     if !agreed {
         rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
-    } else if next.is_to(&offer.rep_email) {
+    } else if next.hand_off().is_some_and(|next| next.is_to(&offer.rep_email)) {
         // The channel manager is the last; asked once more they could only turn it down once more.
         let what = "Nobody is left to offer it to. Back to nurture until the person asks again.";
         rest(ctx, &mut tx, &mut lead, "everybody it was offered to turned it down", what).await?;
     } else {
-        next.store_again(ctx, &mut tx, &mut lead).await?;
+        next.store(ctx, &mut tx, &mut lead, &partner, assign::TURNED_DOWN).await?;
     }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();

@@ -5,6 +5,8 @@
 //! without being told, nor be told without happening. Whoever comes second is refused and finds what the first one did.
 
 mod answer;
+mod assign;
+mod call;
 pub mod conflict;
 mod give;
 mod offer;
@@ -12,6 +14,7 @@ mod outcome;
 mod qualify;
 mod reminder;
 mod reopen;
+mod taken_in;
 mod turn;
 
 use super::{
@@ -40,10 +43,13 @@ use crate::{
 };
 
 pub use answer::{accept, ask_for_time, load_offer, reject, view};
+pub(super) use assign::{CALLED_OUT, GIVEN_TO, Market, STAYS};
+pub use call::{claim, decline, gone, load_call};
 pub use give::give;
+pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, prepare};
 pub use outcome::{Closing, Outcome, contacted, note, record};
-pub use qualify::{Looked, told_later};
+pub use qualify::{Looked, SCORING_LOOK, told_later};
 pub use reminder::tell_that_they_wrote;
 pub use turn::{run, tick};
 
@@ -98,7 +104,7 @@ async fn lead_in(tx: &mut Tx, lead_id: &str) -> Result<Lead> {
 
 /// Whether the person still agrees to be contacted: to one text at least they said yes last. Nobody who took that back is
 /// called for what they do, or on a day that was named before.
-async fn agrees(ctx: &Context, lead_id: &str) -> Result<bool> {
+pub(super) async fn agrees(ctx: &Context, lead_id: &str) -> Result<bool> {
     let mut said = std::collections::BTreeSet::new();
     let all = leads::consents(&ctx.db, lead_id).await?;
     // Newest first, so the first word about a text is the last that was said.
@@ -119,6 +125,7 @@ fn asset_title(ctx: &Context, lead: &Lead, partner: &Partner) -> Result<String> 
     let brand = CoBrand::new(&library, &media, partner, &partner.locale, "")?;
     match library.find(&lead.asset, &partner.locale) {
         Some(asset) => brand.text(&asset.front.title),
+        None if lead.asset.is_empty() => Ok(lead.origin.clone()),
         None => Ok(lead.asset.clone()),
     }
 }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     domain::{
+        content::rules::routing::People,
         kernel::{Error, Result, clock::utc, id::OfferId},
         lead::{
             LeadStage, SlaKind, StopReason,
@@ -50,10 +51,12 @@ pub struct Offering<'a> {
 /// An offer ready to be stored with everything that belongs to it.
 pub struct HandOff {
     pub(super) offer: Offer,
-    clock: lead_clocks::SlaClock,
+    pub(super) clock: lead_clocks::SlaClock,
     because: String,
-    routed: String,
-    mail: notices::Ready,
+    /// Who says that it qualifies: the rule, or whoever gave it to somebody.
+    qualified_by: String,
+    pub(super) routed: String,
+    mail: Option<notices::Ready>,
 }
 
 /// Routes a qualified lead and composes the offer. Stores nothing. Whoever let the lead pass since it last went back to
@@ -65,9 +68,22 @@ pub async fn prepare(ctx: &Context, of: &Offering<'_>) -> Result<HandOff> {
     let (lead, partner, library) = (of.lead, of.partner, ctx.library());
     let rule = library.rules.routing.as_ref().ok_or_else(no_content)?;
     let people = partners::contacts_of(&ctx.db, partner.slug.as_str()).await?;
-    let contacts: Vec<_> = people.iter().map(|stored| stored.contact.clone()).collect();
-    let passed = passed(&offers::of_lead(&ctx.db, &lead.id).await?, of);
+    let contacts: Vec<Contact> = people.iter().map(|stored| stored.contact.clone()).collect();
+    let before = offers::of_lead(&ctx.db, &lead.id).await?;
     let loads = offers::loads(&ctx.db, partner.slug.as_str()).await?;
+    let route = routed(rule.people, of, &contacts, &before, &loads);
+    compose(ctx, of, &people, route)
+}
+
+/// Whom a lead goes to, of a partner's `contacts`, by what it was offered `before` and what each has in hand.
+pub(in super::super) fn routed<'p>(
+    rule: People,
+    of: &Offering<'p>,
+    contacts: &'p [Contact],
+    before: &[Offer],
+    loads: &[offers::Load],
+) -> route::Route<'p> {
+    let passed = passed(before, of);
     let load = |contact: &Contact| {
         let load = loads.iter().find(|load| load.rep_key == contact.email.key());
         load.map_or(Load::default(), |load| Load {
@@ -78,15 +94,14 @@ pub async fn prepare(ctx: &Context, of: &Offering<'_>) -> Result<HandOff> {
     let why_not = |contact: &Contact| {
         passed.iter().find(|(key, _)| *key == contact.email.key()).map(|(_, why)| (*why).to_owned())
     };
-    let route = route::route(&Ask {
-        partner,
-        contacts: &contacts,
-        people: rule.people,
+    route::route(&Ask {
+        partner: of.partner,
+        contacts,
+        people: rule,
         load: &load,
         passed: &why_not,
         again: of.again,
-    });
-    compose(ctx, of, &people, route)
+    })
 }
 
 /// As [`prepare`], to the person at `to` whom `chooser` chose.
@@ -104,7 +119,8 @@ pub(super) async fn prepare_to(ctx: &Context, of: &Offering<'_>, to: &str, choos
         None => return Err(nobody(to)),
     };
     let because = format!("{chooser} chose them");
-    compose(ctx, of, &people, route::Route { receiver, because, considered: Vec::new() })
+    let hand_off = compose(ctx, of, &people, route::Route { receiver, because, considered: Vec::new() })?;
+    Ok(HandOff { qualified_by: chooser.to_owned(), ..hand_off })
 }
 
 fn compose(
@@ -126,7 +142,14 @@ fn compose(
     } else {
         format!("{}. Considered: {}.", route.because, considered.join("; "))
     };
-    Ok(HandOff { offer, clock, because: of.because.to_owned(), routed, mail })
+    Ok(HandOff {
+        offer,
+        clock,
+        because: of.because.to_owned(),
+        qualified_by: "partnercast".to_owned(),
+        routed,
+        mail: Some(mail),
+    })
 }
 
 /// Who is not asked, by lower-cased address, with the reason.
@@ -236,6 +259,7 @@ fn offer_mail(
             why: strings.fill(if is_managers { "offer_why_manager" } else { "offer_why" }, &values),
         },
         stop: None,
+        tracks: false,
     };
     notices::compose(ctx, &notice)
 }
@@ -253,7 +277,7 @@ impl HandOff {
             advance(ctx, tx, lead, LeadStage::Recycled, "partnercast", "Asked again after it was closed.")
                 .await?;
         }
-        advance(ctx, tx, lead, LeadStage::Mql, "partnercast", &self.because).await?;
+        advance(ctx, tx, lead, LeadStage::Mql, &self.qualified_by, &self.because).await?;
         self.store_again(ctx, tx, lead).await
     }
 
@@ -264,10 +288,23 @@ impl HandOff {
         offers::add(tx, &self.offer).await?;
         sequences::hand_over(tx, &lead.id, ctx.now_ms()).await?;
         lead_clocks::start(tx, &self.clock).await?;
-        self.mail.enqueue(tx, ctx.now_ms()).await?;
+        if let Some(mail) = self.mail {
+            mail.enqueue(tx, ctx.now_ms()).await?;
+        }
         tracing::info!(lead = lead.id, offer = self.offer.id, "lead offered");
         audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "offer", &lead.id, &self.offer.rep_name)
             .await
+    }
+
+    /// The same for somebody who knows of it already.
+    pub(super) fn without_mail(mut self) -> Self {
+        self.mail = None;
+        self
+    }
+
+    /// Whether it goes to the channel manager, because nobody at the partner can take it.
+    pub(super) fn is_managers(&self) -> bool {
+        self.offer.contact_id.is_none()
     }
 
     /// Whether it goes to `address`.

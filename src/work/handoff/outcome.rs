@@ -5,7 +5,7 @@ use chrono::{NaiveDate, NaiveTime};
 
 use super::{
     super::{attribution, context::Context, sequences},
-    By, Release, add_step, advance, lead_and_partner, lead_in, release, row_of, stage_of, start_clock,
+    By, Release, add_step, advance, heat_of, lead_and_partner, lead_in, release, row_of, stage_of, start_clock,
     working, zone_of,
 };
 use crate::{
@@ -94,7 +94,7 @@ pub async fn record(ctx: &Context, lead_id: &str, by: By<'_>, outcome: Outcome, 
     let note = text::single_line("the note", note)?;
     let work = Work::begin(ctx, lead_id, by).await?;
     let today =
-        crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&work.partner.zone).date_naive();
+        crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&work.zone).date_naive();
     match outcome {
         Outcome::Sql(closing) => {
             if closing.on.is_none() {
@@ -205,14 +205,18 @@ impl<'a> Work<'a> {
         self.finish(ctx, to.as_str()).await
     }
 
-    /// A clock to the end of the day on which the deal may be closed, so that nobody forgets it.
+    /// A clock to the end of the day on which the deal may be closed, or of the next business day, so that nobody forgets it. It
+    /// is never shorter than the one to a next step: who is late with what closes today has as long again.
     async fn start_clock_until(&mut self, ctx: &Context, on: NaiveDate) -> Result<()> {
         let library = ctx.library();
         let working = working(&library, &self.offer, &self.partner, self.zone)?;
         let now_ms = ctx.now_ms();
-        let due_ms = resolve(on.and_time(working.hours.end), self.zone).at_ms.max(now_ms);
+        let due_ms = working.end_of_day_ms(on, now_ms);
+        let heat = heat_of(&self.offer);
+        let rule = library.rules.routing.as_ref();
+        let shortest = rule.map_or(1, |rule| clock::minutes(rule, SlaKind::NextStep, heat));
         let minutes =
-            u32::try_from(working.elapsed_ms(now_ms, due_ms) / MINUTE_MS).unwrap_or(u32::MAX).max(1);
+            u32::try_from(working.elapsed_ms(now_ms, due_ms) / MINUTE_MS).unwrap_or(u32::MAX).max(shortest);
         let running = clock::SlaClock { kind: SlaKind::NextStep, started_ms: now_ms, due_ms, minutes };
         lead_clocks::start(&mut self.tx, &row_of(&self.offer, &running, &working, now_ms)).await
     }

@@ -1,9 +1,12 @@
 //! People in nurture whose deeds, without a form, meet the rule: a click or a page more than needed.
 
-use std::sync::{Mutex, PoisonError};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use super::{
-    super::{context::Context, scoring},
+    super::{context::Context, scoring, tokens::sha256_hex},
     Offering, agrees, asset_title, conflict, lead_and_partner, lead_in, prepare, stage_of,
 };
 use crate::{
@@ -14,15 +17,19 @@ use crate::{
         },
         lead::clock::Heat,
     },
-    store::leads,
+    store::{leads, rule_looks},
 };
 
 /// Who qualifies, among what may rest.
 const WHO: &str = "who qualifies";
+/// The rule by which that is decided, among what was looked at by which version.
+pub const SCORING_LOOK: &str = "scoring";
 /// Leads of one page.
 const PAGE_ROWS: i64 = 200;
-/// Pages of one look.
-const PAGES_MAX: usize = 50;
+/// Pages at once; a look goes on where it stopped.
+const PAGES_MAX: usize = 10;
+/// Leads that could not be looked at and are tried again at each look.
+const FAULTY_MAX: usize = 200;
 /// How far back the first look of a process goes, and thereby how late an event may be written down.
 const FIRST_LOOK_MS: i64 = 2 * DAY_MS;
 /// How far looks overlap: events are written in batches, a moment after they happened.
@@ -30,7 +37,7 @@ const OVERLAP_MS: i64 = MINUTE_MS;
 /// The least time between two looks.
 const REST_MS: i64 = 15_000;
 
-/// Hands off who qualifies since the last look. Returns the faults.
+/// Hands off who qualifies since the last look; by another rule than at the last one, whoever qualifies. Returns the faults.
 ///
 /// # Errors
 /// Those of the store.
@@ -39,29 +46,64 @@ pub(super) async fn by_deeds(ctx: &Context) -> Result<Vec<String>> {
     if ctx.looks.rests(WHO, now_ms) {
         return Ok(Vec::new());
     }
-    // A clock that was set back has seen nothing yet.
-    let last_ms = ctx.qualified.until().filter(|last_ms| *last_ms <= now_ms);
-    let from_ms = last_ms.map_or(now_ms - FIRST_LOOK_MS, |last_ms| last_ms - OVERLAP_MS);
     let mut faults = Vec::new();
-    let mut after = String::new();
+    for lead_id in ctx.qualified.faulty() {
+        faults.extend(looked_at(ctx, &lead_id).await);
+    }
+    let mut look = match ctx.qualified.ongoing() {
+        Some(look) => look,
+        None => begin(ctx, now_ms).await?,
+    };
     for _ in 0..PAGES_MAX {
-        let page = leads::active_in_nurture(&ctx.db, from_ms, now_ms + 1, &after, PAGE_ROWS).await?;
-        let Some(last) = page.last() else { break };
-        after.clone_from(&last.id);
+        let page = match look.from_ms {
+            Some(from_ms) => {
+                leads::active_in_nurture(&ctx.db, from_ms, look.to_ms + 1, &look.after, PAGE_ROWS).await?
+            }
+            None => leads::in_nurture(&ctx.db, &look.after, PAGE_ROWS).await?,
+        };
+        let Some(last) = page.last() else {
+            look.is_over = true;
+            break;
+        };
+        look.after.clone_from(&last.id);
         for lead in &page {
-            faults.extend(
-                qualify(ctx, &lead.id, Heat::Standard)
-                    .await
-                    .err()
-                    .map(|error: Error| format!("{}: {}", lead.id, error.detail())),
-            );
+            faults.extend(looked_at(ctx, &lead.id).await);
         }
     }
-    if faults.is_empty() {
-        ctx.qualified.set(now_ms);
+    if look.is_over
+        && let Some(version) = &look.version
+    {
+        let mut tx = ctx.db.begin().await?;
+        rule_looks::done(&mut tx, SCORING_LOOK, version).await?;
+        tx.commit().await?;
     }
+    ctx.qualified.set(look);
     ctx.looks.rest(WHO.to_owned(), now_ms, now_ms + REST_MS);
     Ok(faults)
+}
+
+/// Begins a look: at what was done since the last one, or at everybody by a rule that is new.
+async fn begin(ctx: &Context, now_ms: UtcMs) -> Result<Look> {
+    let library = ctx.library();
+    let rule = sha256_hex(format!("{:?}", library.rules.scoring).as_bytes());
+    let is_new = rule_looks::version(&ctx.db, SCORING_LOOK).await?.is_none_or(|version| version != rule);
+    // A clock that was set back has seen nothing yet.
+    let last_ms = ctx.qualified.until().filter(|last_ms| *last_ms <= now_ms);
+    let since_ms = last_ms.map_or(now_ms - FIRST_LOOK_MS, |last_ms| last_ms - OVERLAP_MS);
+    Ok(Look {
+        from_ms: (!is_new).then_some(since_ms),
+        to_ms: now_ms,
+        after: String::new(),
+        version: is_new.then_some(rule),
+        is_over: false,
+    })
+}
+
+/// Hands off one lead if it qualifies; a fault is one lead's, and it is tried again.
+async fn looked_at(ctx: &Context, lead_id: &str) -> Option<String> {
+    let fault = qualify(ctx, lead_id, Heat::Standard).await.err();
+    ctx.qualified.note(lead_id, fault.is_some());
+    fault.map(|error: Error| format!("{lead_id}: {}", error.detail()))
 }
 
 /// Hands a lead off who qualifies by something that is told later than it was done, which no look would find; nothing for
@@ -117,16 +159,65 @@ pub(super) async fn qualify(ctx: &Context, lead_id: &str, heat: Heat) -> Result<
     Ok(())
 }
 
-/// Until when this process has looked; nothing before its first look.
+/// One look at leads in nurture, as far as it has come.
+#[derive(Debug, Clone)]
+struct Look {
+    /// Since when they did something; everybody, whenever they did something, without.
+    from_ms: Option<UtcMs>,
+    to_ms: UtcMs,
+    /// The last lead that was looked at.
+    after: String,
+    /// The version of the rule by which everybody is looked at.
+    version: Option<String>,
+    is_over: bool,
+}
+
+/// What this process has looked at.
 #[derive(Debug, Default)]
-pub struct Looked(Mutex<Option<UtcMs>>);
+pub struct Looked(Mutex<State>);
+
+#[derive(Debug, Default)]
+struct State {
+    /// Until when; nothing before its first look.
+    until_ms: Option<UtcMs>,
+    ongoing: Option<Look>,
+    /// Leads with a fault.
+    faulty: BTreeSet<String>,
+}
 
 impl Looked {
-    fn until(&self) -> Option<UtcMs> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set(&self, now_ms: UtcMs) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now_ms);
+    fn until(&self) -> Option<UtcMs> {
+        self.state().until_ms
+    }
+
+    fn ongoing(&self) -> Option<Look> {
+        self.state().ongoing.clone()
+    }
+
+    fn faulty(&self) -> Vec<String> {
+        self.state().faulty.iter().cloned().collect()
+    }
+
+    fn set(&self, look: Look) {
+        let mut state = self.state();
+        if look.is_over {
+            state.until_ms = Some(look.to_ms);
+            state.ongoing = None;
+        } else {
+            state.ongoing = Some(look);
+        }
+    }
+
+    fn note(&self, lead_id: &str, is_faulty: bool) {
+        let mut state = self.state();
+        if !is_faulty {
+            state.faulty.remove(lead_id);
+        } else if state.faulty.len() < FAULTY_MAX {
+            state.faulty.insert(lead_id.to_owned());
+        }
     }
 }

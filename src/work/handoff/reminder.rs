@@ -134,6 +134,7 @@ fn about(
             sender: "leads",
             words: words(&strings, keys, &values, facts, format!("/o/{token}"), why),
             stop: None,
+            tracks: false,
         },
     )
 }

@@ -17,8 +17,8 @@ use super::{
     },
     Offering, Release, WITHDRAWN, add_step, advance, agrees,
     answer::kind_of,
-    asset_title, conflict, heat_of, lead_and_partner, lead_in, prepare, qualify, release, reminder, reopen, rest,
-    stage_of, working,
+    asset_title, assign, call, conflict, heat_of, lead_and_partner, lead_in, qualify, release, reminder, reopen,
+    rest, stage_of, taken_in, working,
 };
 use crate::{
     domain::{
@@ -55,8 +55,8 @@ pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
     }
 }
 
-/// Does all that is due: clocks whose turn has come, conflicts of partners, leads to take up again, people in nurture who
-/// qualify.
+/// Does all that is due: clocks whose turn has come, conflicts of partners, leads that came from a file or through the API,
+/// leads to take up again, people in nurture who qualify.
 ///
 /// # Errors
 /// Every fault, of whichever lead; the others are done.
@@ -79,6 +79,9 @@ pub async fn tick(ctx: &Context) -> Result<()> {
             break;
         }
     }
+    faults.extend(call::over(ctx).await?);
+    faults.extend(taken_in::due(ctx).await?);
+    faults.extend(assign::waiting(ctx).await?);
     faults.extend(conflict::tick(ctx).await?);
     faults.extend(reopen::due(ctx).await?);
     faults.extend(qualify::by_deeds(ctx).await?);
@@ -200,7 +203,7 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         SlaKind::Accept => "did not answer in time before",
         SlaKind::FirstContact | SlaKind::NextStep => "did not reach the person in time before",
     };
-    let next = prepare(
+    let next = assign::next(
         ctx,
         &Offering {
             lead: &scored,
@@ -211,11 +214,15 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
             passing: Some((&due.offer.rep_email, why)),
             again: None,
         },
+        assign::LAPSED,
     )
     .await?;
     let agreed = agrees(ctx, &due.lead.id).await?;
     let gone = reminder::moved_on(ctx, &due)?;
-    let told = if agreed { reminder::taken_back(ctx, &due, &next)? } else { None };
+    let told = match next.hand_off() {
+        Some(next) if agreed => reminder::taken_back(ctx, &due, next)?,
+        _ => None,
+    };
     let mut tx = ctx.db.begin().await?;
     if !lead_clocks::told(&mut tx, due.clock, i64::from(due.turn.percent), due.next_ms).await? {
         return Ok(());
@@ -240,7 +247,7 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
     advance(ctx, &mut tx, &mut lead, LeadStage::Expired, "partnercast", &sentence).await?;
     lead.score = scored.score;
     if agreed {
-        next.store_again(ctx, &mut tx, &mut lead).await?;
+        next.store(ctx, &mut tx, &mut lead, &due.partner, assign::LAPSED).await?;
     } else {
         rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
     }

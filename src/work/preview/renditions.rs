@@ -113,6 +113,7 @@ impl Mail {
             full_name: "Kim Doe",
             base_url,
             click_token: "preview",
+            via_token: "preview",
             preferences_token: "preview",
         });
         // The last first: `/12` begins like `/1`.

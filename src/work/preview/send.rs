@@ -94,6 +94,7 @@ impl Preview {
                 full_name: "",
                 base_url: "",
                 click_token: "",
+                via_token: "",
                 preferences_token: "",
             },
         };

@@ -243,7 +243,19 @@ fn around(ctx: &Context, machines: &Machines, batch: &[Event]) -> Vec<Around> {
 
 /// Judges with what is known of the delivery, and credits it.
 fn judge_event(event: &mut Event, origin: Option<&Origin>, around: Around, machines: &Machines) -> Verdict {
-    if let Some(origin) = origin {
+    // What an erased person's old mail still leads to is nobody's.
+    if origin.is_some_and(|origin| origin.is_erased) {
+        (event.delivery_id, event.contact_id, event.lead_id) = (None, None, None);
+    }
+    // A link that was moved to another partner's page did not lead to it.
+    let origin = origin.filter(|origin| {
+        let is_theirs = event.partner_slug.is_empty() || event.partner_slug == origin.partner_slug;
+        if !is_theirs {
+            event.delivery_id = None;
+        }
+        is_theirs
+    });
+    if let Some(origin) = origin.filter(|origin| !origin.is_erased) {
         event.contact_id.clone_from(&origin.contact_id);
         if event.partner_slug.is_empty() {
             event.partner_slug.clone_from(&origin.partner_slug);

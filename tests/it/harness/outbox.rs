@@ -47,6 +47,8 @@ pub fn partner(slug: &str) -> Partner {
         zone: chrono_tz::Europe::Copenhagen,
         locale: Locale::parse("da-DK").unwrap(),
         solutions: vec!["fold-proof".to_owned()],
+        countries: Vec::new(),
+        leads_max: None,
         verticals: vec!["clinics".to_owned(), "law".to_owned()],
         parent: None,
         channel_manager_email: "manager@vendor.example".to_owned(),

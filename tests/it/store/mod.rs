@@ -1,9 +1,13 @@
 //! The conformance suite of the store: every public function, on both databases.
 
+mod answers;
+mod api_keys;
 mod approvals;
+mod assignments;
 mod attempts;
 mod audience;
 mod audit;
+mod calls;
 mod conflicts;
 mod contacts;
 mod contents;
@@ -15,6 +19,7 @@ mod freezing;
 mod gate;
 mod holders;
 mod inspect;
+mod intakes;
 mod issues;
 mod judgements;
 mod ladder;
@@ -39,6 +44,7 @@ mod renditions;
 mod reports;
 mod retention;
 mod revisions;
+mod rule_looks;
 mod sequences;
 mod sessions;
 mod set_back;

@@ -41,6 +41,8 @@ pub fn ada(kind: FormKind, asset: &str) -> Submission {
         partner: "northlight".into(),
         asset: asset.into(),
         kind,
+        form: None,
+        answers: Vec::new(),
         name: "Ada Okafor".into(),
         email: "ada.okafor@harborclinic.example".into(),
         company: "Harbor Clinic Group".into(),
@@ -270,7 +272,7 @@ both_dbs! {
         let bad = Submission { email: "ada".into(), consent: false, name: String::new(), ..ada(FormKind::Whitepaper, PAPER) };
         match forms::submit(&rig.ctx, bad, &person()).await {
             Err(Refused::Faults(faults)) => {
-                let fields: Vec<_> = faults.iter().map(|fault| fault.field).collect();
+                let fields: Vec<_> = faults.iter().map(|fault| &*fault.field).collect();
                 assert_eq!(fields, ["name", "email", "consent"]);
             }
             other => panic!("{other:?}"),

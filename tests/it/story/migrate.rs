@@ -27,6 +27,8 @@ fn ada() -> Submission {
         partner: "northlight".into(),
         asset: "whitepapers/proof-of-recovery".into(),
         kind: FormKind::Whitepaper,
+        form: None,
+        answers: Vec::new(),
         name: "Ada Okafor".into(),
         email: "ada.okafor@harborclinic.example".into(),
         company: "Harbor \\ Clinic \"Group\"".into(),

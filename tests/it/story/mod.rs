@@ -1,5 +1,6 @@
 //! Stories: the demo vendor's content, a real database, a real SMTP conversation, a clock moved by hand.
 
+mod assign;
 mod attendance;
 mod attribution;
 mod bounces;
@@ -22,9 +23,11 @@ mod faults;
 mod frequency;
 mod hand_off;
 mod hello;
+mod intake;
 mod issue;
 mod ladder;
 mod languages;
+mod lead_forms;
 mod lead_walk;
 mod lead_work;
 mod letters;

@@ -80,7 +80,7 @@ to = \"07:00\"
 ";
 
 /// The keys of routing.toml.
-const ROUTING_KEYS: [KeyGuide; 7] = [
+const ROUTING_KEYS: [KeyGuide; 8] = [
     needed("version", "a number", "Raised with every change."),
     needed(
         "business_hours",
@@ -101,6 +101,18 @@ const ROUTING_KEYS: [KeyGuide; 7] = [
         "people",
         "a table: `order` (pinned, round_robin), `leads_max` (1 to 10,000)",
         "Who of the partner's people is asked first, and how many leads one may have in hand.",
+    ),
+    may(
+        "partners",
+        "a table: `order` (best_fit, round_robin, first_claim), `leads_max`, `called_max`, `tiers`, `territory` and `vertical` (required, preferred, \
+         ignored), tables `pinned`: `domains`, `partner`",
+        "Which partner is given a lead that none brought, out of a file or through the API. Left out, the vendor keeps them. \
+         A pinned partner has the accounts with these mail domains. Of the others: `leads_max` in hand at most (a partner's \
+         own in partners.csv comes first), one of `tiers` (best first; left out: all), serves the lead's country where \
+         `territory` is required, as left out (partners without `countries` serve wherever they are asked), and its industry \
+         where `vertical` is required. Of these, best_fit takes who serves the industry, names the country, has the better \
+         tier, has fewer leads in hand; round_robin whoever was given one longest ago; with first_claim the `called_max` (5) who fit best are asked at once, and \
+         whoever claims it first has it.",
     ),
     may(
         "escalation",

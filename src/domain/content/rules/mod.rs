@@ -1,6 +1,7 @@
 //! The rules that marketers may change: scoring, routing, consent, the calendar, the
 //! frequency of messages, the key messages, people and machines, the credit for deals. A file each in the folder `rules`.
 
+pub mod assigning;
 pub mod attribution;
 pub mod calendar;
 mod consent;
@@ -17,6 +18,7 @@ mod scoring;
 
 use super::{finding::Findings, keys::Found};
 
+pub use assigning::Assigning;
 pub use attribution::AttributionRule;
 pub use calendar::CalendarRules;
 pub use consent::ConsentText;

@@ -18,6 +18,9 @@
 //! order = "pinned"                   # or "round_robin"
 //! leads_max = 20                     # whoever has so many in hand is not asked
 //!
+//! [partners]                         # to whom leads go that no partner brought; see `assigning`
+//! order = "best_fit"
+//!
 //! [escalation]
 //! sponsor = "ingrid.solheim@brackenfold.example"
 //!
@@ -35,6 +38,7 @@ use super::{
         finding::{Findings, Place, codes},
         keys::{Found, Keys, Reference},
     },
+    assigning::Assigning,
     calendar::{Whose, entries},
     whole,
 };
@@ -61,6 +65,8 @@ pub struct Routing {
     pub business_hours_of: Vec<HoursOf>,
     /// Who at the partner is asked.
     pub people: People,
+    /// Which partner is given a lead that none brought; nothing: the vendor keeps them.
+    pub partners_of_leads: Option<Assigning>,
     /// Whom a clock that ran out is told to last: somebody at the vendor above the channel managers.
     pub sponsor: Option<(EmailAddress, Place)>,
     /// Who goes on where one person is known through two partners.
@@ -206,7 +212,8 @@ impl Routing {
 
     /// All partners that it names, with their places.
     pub fn partners(&self) -> impl Iterator<Item = &Reference> {
-        self.business_hours_of.iter().flat_map(|of| &of.whose.partners)
+        let pinned = self.partners_of_leads.iter().flat_map(|rule| &rule.pinned);
+        self.business_hours_of.iter().flat_map(|of| &of.whose.partners).chain(pinned.map(|pin| &pin.partner))
     }
 
     pub(in super::super) fn parse(mut keys: Keys, f: &mut Findings<'_>) -> Option<Self> {
@@ -215,6 +222,7 @@ impl Routing {
         let of = entries("business_hours_of", &mut keys, f);
         let business_hours_of = of.into_iter().filter_map(|v| HoursOf::parse(v, f)).collect();
         let people = keys.get("people").and_then(|v| v.map(f)).map(|keys| People::parse(keys, f));
+        let partners = keys.get("partners").and_then(|v| v.map(f)).map(|keys| Assigning::parse(keys, f));
         let sponsor = keys.get("escalation").and_then(|v| v.map(f)).and_then(|mut keys| {
             let sponsor = keys.need("sponsor", f).and_then(|v| {
                 let place = v.place();
@@ -237,6 +245,7 @@ impl Routing {
             business_hours: hours?,
             business_hours_of,
             people: people.unwrap_or_default(),
+            partners_of_leads: partners,
             sponsor,
             conflict: conflict.unwrap_or_default(),
             hot,

@@ -165,7 +165,7 @@ fn routing_may_say_who_goes_on() {
         |from: &str, to, code, line, says| one("rules/routing.toml", &text, (from, to), code, line, says);
     one("\"ask\"", "\"first_in_hands\"", "C106", 15, "did you mean `first_in_hand`?");
     one("\"account\"", "\"company\"", "C106", 16, "use one of `person`, `account`");
-    one("won_days = 0", "won_days = 4000", "C106", 17, "write a number from 0 to 3650");
+    one("won_days = 0", "won_days = 4000", "C106", 17, "write a whole number from 0 to 3650");
     one("won_days", "won_day", "C103", 17, "did you mean `won_days`?");
 }
 

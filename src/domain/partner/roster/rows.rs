@@ -8,7 +8,7 @@ use super::{
 };
 use crate::domain::{
     kernel::text::single_line,
-    partner::{AudienceRole, Roles},
+    partner::{AudienceRole, Roles, country},
 };
 
 /// Most industries or solutions of one partner.
@@ -225,6 +225,24 @@ impl Row {
             return None;
         }
         Some(words)
+    }
+
+    /// Codes of countries, separated by `;`.
+    pub(super) fn countries(&self, faults: &mut Faults) -> Option<Vec<String>> {
+        let text =
+            self.optional("countries", faults, |text| Ok::<_, Wrong>(text.to_owned()))?.unwrap_or_default();
+        let mut all = Vec::new();
+        let mut are_good = true;
+        for word in text.split(';').map(str::trim).filter(|word| !word.is_empty()) {
+            match country(word) {
+                Ok(code) => all.push(code.to_owned()),
+                Err(fix) => {
+                    self.fault("countries", format!("`{word}` is no country's code"), fix, faults);
+                    are_good = false;
+                }
+            }
+        }
+        are_good.then_some(all)
     }
 
     /// An https address of a site.

@@ -41,6 +41,9 @@ impl From<Error> for Wrong {
     }
 }
 
+/// Most leads that a partner may have in hand.
+const LEADS_MAX: u32 = 100_000;
+
 /// A fixed list of words, each for one value.
 pub trait Word: Copy + 'static {
     /// Every word with its value, in the order people list them.
@@ -74,6 +77,14 @@ words!(PartnerType: "msp" Msp, "reseller" Reseller, "si" Si, "hoster" Hoster, "c
     "distributor" Distributor);
 words!(Tier: "registered" Registered, "silver" Silver, "gold" Gold, "platinum" Platinum);
 words!(Region: "americas" Americas, "emea" Emea, "apac" Apac);
+
+/// How many leads a partner may have in hand.
+pub(super) fn leads_max(text: &str) -> Result<u32, Wrong> {
+    text.parse().ok().filter(|most| *most <= LEADS_MAX).ok_or_else(|| Wrong {
+        message: format!("`{text}` is no number of leads"),
+        fix: format!("write a whole number up to {LEADS_MAX}, or leave it empty"),
+    })
+}
 
 /// An IANA time zone.
 pub(super) fn zone(text: &str) -> Result<chrono_tz::Tz, Wrong> {

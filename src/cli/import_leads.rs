@@ -1,0 +1,209 @@
+//! `partnercast import leads`
+
+use std::{
+    io::{BufWriter, Write as _},
+    path::PathBuf,
+};
+
+use super::{ConfigArgument, load, say, start_log, steer};
+use crate::{
+    domain::{
+        kernel::{Error, Result},
+        lead::intake::{FILE_BYTES_MAX, Fault, Sheet},
+    },
+    render::table,
+    work::{
+        Context,
+        intake::{self, Door, Foreseen, Source, Taken},
+        sync,
+    },
+};
+
+/// Faults that are printed one by one.
+const FAULTS_SHOWN: u64 = 50;
+/// Offers that are printed one by one.
+const OFFERS_SHOWN: usize = 50;
+
+/// Arguments of `import leads`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    /// A CSV file; `partnercast guide leads` says which columns there are.
+    file: PathBuf,
+    /// Check everything and say who is new, who is known, and who would be offered to whom; write nothing.
+    #[arg(long)]
+    dry_run: bool,
+    /// One JSON object a line: every fault, else everybody who is to be offered, and what was done at the end.
+    #[arg(long)]
+    json: bool,
+    /// Write every fault into this file, as CSV that a spreadsheet opens without running anything.
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+}
+
+/// Checks the file as a whole and takes its leads, or says every fault and takes nothing.
+///
+/// # Errors
+/// Faults in the file, no content yet, or a database that cannot be opened.
+pub async fn main(config: &ConfigArgument, arguments: Arguments) -> Result<()> {
+    let config = load(config)?;
+    start_log(&config.log)?;
+    let name = arguments.file.display().to_string();
+    let bytes = read(&arguments.file, &name)?;
+    let ctx = steer::levers(&config, "/console/leads").await?;
+    sync::load(&ctx).await?;
+    let done = import(&ctx, &arguments, &name, &bytes).await;
+    ctx.db.close().await;
+    done
+}
+
+fn read(path: &std::path::Path, name: &str) -> Result<Vec<u8>> {
+    let cannot = |error| Error::invalid(format!("{name} cannot be read ({error})"));
+    let long = std::fs::metadata(path).map_err(cannot)?.len();
+    if usize::try_from(long).map_or(true, |long| long > FILE_BYTES_MAX) {
+        return Err(Error::invalid(format!(
+            "{name} has {long} bytes; at most {FILE_BYTES_MAX} are taken: split it into several imports"
+        )));
+    }
+    std::fs::read(path).map_err(cannot)
+}
+
+async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) -> Result<()> {
+    let known = intake::known(ctx, None).await?;
+    let mut faults = Faults::new(arguments)?;
+    let source = match Sheet::open(bytes) {
+        Ok(sheet) => Source::Sheet(sheet),
+        Err(found) => {
+            found.into_iter().for_each(|fault| faults.tell(&fault));
+            return faults.refusal(name);
+        }
+    };
+    let (_, wrong) = intake::check(ctx, &source, &known, &mut |fault| faults.tell(&fault));
+    if wrong > 0 {
+        return faults.refusal(name);
+    }
+    faults.finish()?;
+    let door = Door { actor: steer::ACTOR, subject: name, method: "import" };
+    let taken = intake::take(ctx, &source, &known, &door, arguments.dry_run).await?;
+    let foreseen = if arguments.dry_run { intake::foresee(ctx, &taken.due).await? } else { Vec::new() };
+    if arguments.json {
+        foreseen.iter().map(json_offer).for_each(|line| say(&line));
+        say(&json_taken(&taken, arguments.dry_run));
+    } else {
+        lines(&taken, &foreseen, arguments.dry_run).iter().for_each(|line| say(line));
+    }
+    Ok(())
+}
+
+/// Tells faults as they are found: none is kept.
+struct Faults {
+    json: bool,
+    told: u64,
+    table: Option<(String, BufWriter<std::fs::File>)>,
+    failed: Option<Error>,
+}
+
+impl Faults {
+    fn new(arguments: &Arguments) -> Result<Self> {
+        let mut faults = Self { json: arguments.json, told: 0, table: None, failed: None };
+        if let Some(path) = &arguments.faults {
+            let name = path.display().to_string();
+            let file = std::fs::File::create(path)
+                .map_err(|error| Error::invalid(format!("{name} cannot be written ({error})")))?;
+            faults.table = Some((name, BufWriter::new(file)));
+            faults.write(["row", "column", "value", "fault", "how to mend it"]);
+        }
+        Ok(faults)
+    }
+
+    fn write(&mut self, cells: [&str; 5]) {
+        let Some((name, file)) = &mut self.table else { return };
+        let done = table::csv([cells]).and_then(|line| {
+            file.write_all(line.as_bytes())
+                .map_err(|error| Error::invalid(format!("{name} cannot be written ({error})")))
+        });
+        if let Err(error) = done {
+            self.failed.get_or_insert(error);
+        }
+    }
+
+    fn tell(&mut self, fault: &Fault) {
+        self.told += 1;
+        if self.json {
+            say(&serde_json::json!({ "fault": fault }).to_string());
+        } else if self.told <= FAULTS_SHOWN {
+            say(&fault.to_string());
+        }
+        let row = if fault.row == 0 { String::new() } else { fault.row.to_string() };
+        self.write([&row, &fault.column, &fault.value, &fault.message, &fault.fix]);
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        if let Some((name, file)) = &mut self.table
+            && let Err(error) = file.flush()
+        {
+            return Err(Error::invalid(format!("{name} cannot be written ({error})")));
+        }
+        self.failed.take().map_or(Ok(()), Err)
+    }
+
+    fn refusal(mut self, name: &str) -> Result<()> {
+        self.finish()?;
+        if !self.json && self.told > FAULTS_SHOWN {
+            say(&format!("and {} more (--json or --faults has all)", self.told - FAULTS_SHOWN));
+        }
+        let faults = if self.told == 1 { "1 fault".to_owned() } else { format!("{} faults", self.told) };
+        Err(Error::invalid(format!("{name} has {faults}; nothing was taken")))
+    }
+}
+
+fn json_offer(offer: &Foreseen) -> String {
+    let Foreseen { no, email, partner, to, because } = offer;
+    let (partner, to) = ((!partner.is_empty()).then_some(partner), (!to.is_empty()).then_some(to));
+    serde_json::json!({ "row": no, "email": email, "partner": partner, "offered_to": to, "because": because })
+        .to_string()
+}
+
+fn json_taken(taken: &Taken, dry_run: bool) -> String {
+    serde_json::json!({
+        "dry_run": dry_run, "new": taken.new, "known": taken.known, "unchanged": taken.unchanged, "erased": taken.erased,
+        "without_consent": taken.without_consent, "to_be_offered": taken.due.len() as u64 + taken.due_more,
+    })
+    .to_string()
+}
+
+fn lines(taken: &Taken, foreseen: &[Foreseen], dry_run: bool) -> Vec<String> {
+    let mut lines =
+        vec![format!("leads: {} new, {} known, {} taken before", taken.new, taken.known, taken.unchanged)];
+    if taken.erased > 0 {
+        lines.push(format!("left out: {} of people who were erased at their request", taken.erased));
+    }
+    if taken.without_consent > 0 {
+        lines.push(format!(
+            "without a consent on record, so that nobody calls them: {}",
+            taken.without_consent
+        ));
+    }
+    let due = taken.due.len() as u64 + taken.due_more;
+    if dry_run {
+        lines.push(format!("would be offered: {due}"));
+        for offer in foreseen.iter().take(OFFERS_SHOWN) {
+            let Foreseen { no, email, partner, to, because } = offer;
+            let to = match (partner.as_str(), to.as_str()) {
+                ("", _) => "nobody yet".to_owned(),
+                (partner, "") => partner.to_owned(),
+                (partner, to) => format!("{to} at {partner}"),
+            };
+            lines.push(format!("  row {no}, {email}: {to}. {because}"));
+        }
+        let more = due.saturating_sub(OFFERS_SHOWN as u64);
+        if more > 0 {
+            lines.push(format!("  and {more} more"));
+        }
+        lines.push("dry run: nothing was written".to_owned());
+    } else if taken.is_nothing() {
+        lines.push("nothing was changed: every row was taken before, or left out".to_owned());
+    } else {
+        lines.push(format!("taken; `serve` offers {due} of them in a moment"));
+    }
+    lines
+}

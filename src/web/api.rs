@@ -1,0 +1,115 @@
+//! `POST /api/leads`: a program sends leads. Its key comes as `Authorization: Bearer …` (RFC 6750); every refusal is a problem
+//! document (RFC 9457).
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde_json::json;
+
+use super::{error::Problem, headers, respond::Answer, throttle::Throttle, visitor::Asking};
+use crate::{
+    domain::{kernel::Error, lead::intake::Fault},
+    work::{
+        Context, api_keys,
+        intake::{self, Outcome},
+    },
+};
+
+/// Where programs come.
+pub const PREFIX: &str = "/api/";
+/// Where leads are sent to.
+pub const LEADS: &str = "/api/leads";
+/// Largest body, in bytes.
+pub const BODY_BYTES_MAX: usize = 256 * 1024;
+
+/// `POST /api/leads` with a lead or a list of them as JSON; with `Idempotency-Key` it may be sent again.
+pub async fn leads(
+    State(ctx): State<Arc<Context>>,
+    Extension(throttle): Extension<Arc<Throttle>>,
+    Asking(visitor): Asking,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Answer {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let secret = text(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
+    let key = api_keys::recognise(&ctx.db, ctx.now_ms(), secret.unwrap_or_default().trim()).await?;
+    let Some(key) = key else {
+        throttle.api_stranger(&ctx, &visitor).map_err(Problem::too_often)?;
+        return Ok(unknown(&ctx));
+    };
+    throttle.api_key(&ctx, &key.id).map_err(Problem::too_often)?;
+    let is_json = text(header::CONTENT_TYPE.as_str()).is_some_and(|kind| {
+        kind.split(';').next().is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"))
+    });
+    if !is_json {
+        return Ok(StatusCode::UNSUPPORTED_MEDIA_TYPE.into_response());
+    }
+    let request_key = match headers.get("idempotency-key") {
+        Some(value) => Some(value.to_str().map_err(|_| {
+            Problem::from(Error::invalid("Idempotency-Key has to be 1 to 255 visible ASCII characters"))
+        })?),
+        None => None,
+    };
+    Ok(match intake::request(&ctx, &key, request_key, &body).await? {
+        Outcome::Taken(answer) => {
+            let kind = [(header::CONTENT_TYPE, "application/json")];
+            headers::private((StatusCode::OK, kind, answer).into_response())
+        }
+        Outcome::Faults(faults) => refused(&ctx, &faults),
+    })
+}
+
+/// No key, or one that is not good: which of both nobody is told.
+fn unknown(ctx: &Context) -> Response {
+    let detail =
+        "Send a key that `partnercast api-key create` made as Authorization: Bearer. Nothing was taken.";
+    let mut response = document(
+        StatusCode::UNAUTHORIZED,
+        &json!({
+            "type": "about:blank", "title": "The key is missing or not good", "status": 401, "detail": detail,
+            "instance": instance(ctx),
+        }),
+    );
+    let challenge = HeaderValue::from_static("Bearer realm=\"leads:write\"");
+    response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+    response
+}
+
+/// All faults, each with a pointer (RFC 6901) into what was sent.
+fn refused(ctx: &Context, faults: &[Fault]) -> Response {
+    let errors: Vec<_> = faults
+        .iter()
+        .map(|fault| {
+            let place = fault.row.saturating_sub(1);
+            let pointer = if fault.column.is_empty() {
+                format!("/{place}")
+            } else {
+                format!("/{place}/{}", fault.column)
+            };
+            json!({ "pointer": pointer, "value": fault.value, "detail": fault.message, "fix": fault.fix })
+        })
+        .collect();
+    let count = errors.len();
+    document(
+        StatusCode::UNPROCESSABLE_ENTITY,
+        &json!({
+            "type": "about:blank", "title": "Not all leads can be taken", "status": 422,
+            "detail": format!("Faults: {count}. Nothing was taken."), "instance": instance(ctx), "errors": errors,
+        }),
+    )
+}
+
+fn instance(ctx: &Context) -> String {
+    format!("{:016x}", ctx.random.next_u64())
+}
+
+fn document(status: StatusCode, body: &serde_json::Value) -> Response {
+    let kind = [(header::CONTENT_TYPE, "application/problem+json")];
+    headers::private((status, kind, body.to_string()).into_response())
+}

@@ -1,0 +1,116 @@
+//! Leads that came from a file or through the API: who qualifies is offered as by a form; who is in hand already and asks to
+//! be called is made known to who has them. What no partner brought is given to one first (`assign`).
+
+use super::{
+    super::{context::Context, scoring},
+    Offering, agrees, asset_title, assign, lead_and_partner, lead_in, prepare, reminder,
+};
+use crate::{
+    domain::{
+        kernel::{Error, Result, clock::MINUTE_MS},
+        lead::clock::Heat,
+    },
+    store::{
+        intakes::{self, Intake},
+        leads::{self, Lead},
+    },
+};
+
+/// Leads of one part of a look.
+const PART_ROWS: i64 = 100;
+/// Parts of one look; the next look goes on behind them.
+const PARTS_MAX: usize = 10;
+/// After how long a lead with a fault is looked at again.
+const AGAIN_MS: i64 = MINUTE_MS;
+
+/// Judges what is due, and hands off who qualifies. Returns the faults; what failed is looked at again in a minute.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn due(ctx: &Context) -> Result<Vec<String>> {
+    let mut faults = Vec::new();
+    for _ in 0..PARTS_MAX {
+        let part = intakes::due(&ctx.db, ctx.now_ms(), PART_ROWS).await?;
+        for intake in &part {
+            let Err(error) = one(ctx, intake).await else { continue };
+            faults.push(format!("{}: {}", intake.lead_id, Error::detail(&error)));
+            settle(ctx, intake, Some(ctx.now_ms() + AGAIN_MS)).await?;
+        }
+        if i64::try_from(part.len()).is_ok_and(|rows| rows < PART_ROWS) {
+            break;
+        }
+    }
+    Ok(faults)
+}
+
+async fn one(ctx: &Context, intake: &Intake) -> Result<()> {
+    let lead = leads::lead(&ctx.db, &intake.lead_id).await?;
+    let lead = lead.ok_or_else(|| Error::not_found("this lead"))?;
+    if !agrees(ctx, &lead.id).await? {
+        return settle(ctx, intake, None).await;
+    }
+    if !assign::is_free(&lead)? {
+        return in_hand(ctx, intake).await;
+    }
+    if lead.partner_slug == intakes::HOUSE {
+        return assign::first(ctx, intake, &lead).await;
+    }
+    hand_off(ctx, intake, lead).await
+}
+
+/// It was judged; it is again at `due_ms`, if at all.
+async fn settle(ctx: &Context, intake: &Intake, due_ms: Option<i64>) -> Result<()> {
+    let mut tx = ctx.db.begin().await?;
+    intakes::put_off(&mut tx, &intake.lead_id, intake.due_ms, due_ms).await?;
+    tx.commit().await
+}
+
+/// Somebody works with the person already: they are told that the person asks.
+async fn in_hand(ctx: &Context, intake: &Intake) -> Result<()> {
+    let what = intake.due_ms.unwrap_or_default().to_string();
+    let told =
+        if intake.asks { reminder::tell_that_they_wrote(ctx, &intake.lead_id, &what).await? } else { None };
+    let mut tx = ctx.db.begin().await?;
+    if !intakes::put_off(&mut tx, &intake.lead_id, intake.due_ms, None).await? {
+        return Ok(());
+    }
+    if let Some(mail) = told {
+        mail.enqueue(&mut tx, ctx.now_ms()).await?;
+    }
+    tx.commit().await?;
+    ctx.wake.deliver.notify_one();
+    Ok(())
+}
+
+async fn hand_off(ctx: &Context, intake: &Intake, lead: Lead) -> Result<()> {
+    let standing = scoring::assess(ctx, &lead, None).await?;
+    let Some(because) = &standing.qualified_because else { return settle(ctx, intake, None).await };
+    let (_, partner) = lead_and_partner(ctx, &lead.id).await?;
+    let title = asset_title(ctx, &lead, &partner)?;
+    let mut scored = lead.clone();
+    standing.apply(&mut scored);
+    let offering = Offering {
+        lead: &scored,
+        partner: &partner,
+        asset_title: &title,
+        because,
+        heat: if intake.asks { Heat::Hot } else { Heat::Standard },
+        passing: None,
+        again: None,
+    };
+    let hand_off = prepare(ctx, &offering).await?;
+    let mut tx = ctx.db.begin().await?;
+    let mut now = lead_in(&mut tx, &lead.id).await?;
+    // Changed meanwhile: it stays due, and is judged anew at the next look.
+    if now.updated_ms != lead.updated_ms || now.stage != lead.stage {
+        return Ok(());
+    }
+    if !intakes::put_off(&mut tx, &lead.id, intake.due_ms, None).await? {
+        return Ok(());
+    }
+    standing.apply(&mut now);
+    hand_off.store(ctx, &mut tx, &mut now).await?;
+    tx.commit().await?;
+    ctx.wake.deliver.notify_one();
+    Ok(())
+}
