@@ -17,3 +17,5 @@ CREATE TABLE lead_call (
 CREATE UNIQUE INDEX lead_call_claimed ON lead_call (lead_id, round) WHERE answer = 'claimed';
 CREATE INDEX lead_call_lead ON lead_call (lead_id, called_ms);
 CREATE INDEX lead_call_due ON lead_call (due_ms) WHERE answer IS NULL;
+-- Nobody is asked twice at once, by whichever node.
+CREATE UNIQUE INDEX lead_call_open ON lead_call (lead_id, partner_slug) WHERE answer IS NULL;

@@ -23,6 +23,7 @@ use crate::{
                 guide_leads::{consent_reference, scoring_reference},
             },
         },
+        engagement::EventKind,
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         lead::intake,
         program::Cadence,
@@ -147,8 +148,12 @@ const OTHERS: [(&str, Page); 11] = [
     ("leads", intake::reference),
     ("messages", messages_reference),
     ("routing", routing_reference),
-    ("scoring", scoring_reference),
+    ("scoring", scoring),
 ];
+
+fn scoring() -> String {
+    scoring_reference(|event| EventKind::from(event).phrase())
+}
 
 /// Prints the keys of one kind or of all, in Markdown.
 ///

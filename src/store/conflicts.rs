@@ -108,7 +108,7 @@ macro_rules! known {
                  EXISTS (SELECT 1 FROM contact k WHERE k.partner_slug = l.partner_slug AND k.active) AS has_people,
                  COALESCE((SELECT MIN(p.asks) FROM conflict_party p JOIN conflict_case c ON c.id = p.case_id
                      WHERE p.lead_id = l.id AND p.asks <> '' AND c.state <> 'over'), '') AS asks
-             FROM lead l WHERE ",
+             FROM lead l WHERE l.partner_slug <> '' AND ",
             $whose,
             " = $1 ORDER BY CASE WHEN l.stage IN ('inquiry', 'nurturing', 'recycled', 'disqualified', 'lost') THEN 1 ELSE 0 END,
                  l.created_ms, l.id LIMIT 200"
@@ -311,7 +311,20 @@ pub async fn forget(tx: &mut Tx, lead_id: &str, now_ms: UtcMs) -> Result<()> {
         .map(|_| ())
 }
 
-/// Adds what happened in a case; nothing that happened before is changed.
+/// Takes away the reasons that people wrote in a case, of somebody who is erased.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn blank_reasons(tx: &mut Tx, case_id: &str) -> Result<()> {
+    tx.run(
+        "UPDATE conflict_step SET because = '(erased)' WHERE case_id = $1 AND because <> '' AND actor <> 'partnercast'",
+        args![case_id],
+    )
+    .await
+    .map(|_| ())
+}
+
+/// Adds what happened in a case; but for erased people nothing that happened before is changed.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -388,12 +401,12 @@ pub async fn to_look_at(db: &Db, won_since_ms: UtcMs, after: &str) -> Result<Vec
 pub async fn unmet(db: &Db, scope: &str) -> Result<Vec<String>> {
     let sql = if scope == "account" {
         "SELECT l.account FROM offer o JOIN lead l ON l.id = o.lead_id
-         WHERE o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted') AND l.account <> ''
+         WHERE o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted') AND l.account <> '' AND l.partner_slug <> ''
            AND NOT EXISTS (SELECT 1 FROM conflict_case c WHERE c.scope = 'account' AND c.subject = l.account AND c.state <> 'over')
          GROUP BY l.account HAVING COUNT(DISTINCT l.partner_slug) > 1 ORDER BY l.account LIMIT 100"
     } else {
         "SELECT l.person_key FROM offer o JOIN lead l ON l.id = o.lead_id
-         WHERE o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted') AND l.person_key <> ''
+         WHERE o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted') AND l.person_key <> '' AND l.partner_slug <> ''
            AND NOT EXISTS (SELECT 1 FROM conflict_case c WHERE c.scope = 'person' AND c.subject = l.person_key AND c.state <> 'over')
          GROUP BY l.person_key HAVING COUNT(DISTINCT l.partner_slug) > 1 ORDER BY l.person_key LIMIT 100"
     };

@@ -3,13 +3,23 @@
 use super::{Db, Tx, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
+const SALT: &str = "SELECT salt FROM erased_address ORDER BY erased_ms, hash LIMIT 1";
+
 /// The salt of erased addresses, once there is one.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn salt(db: &Db) -> Result<Option<String>> {
-    let row: Option<(String,)> =
-        db.opt("SELECT salt FROM erased_address ORDER BY erased_ms, hash LIMIT 1", Vec::new()).await?;
+    let row: Option<(String,)> = db.opt(SALT, Vec::new()).await?;
+    Ok(row.map(|(salt,)| salt))
+}
+
+/// The same inside a transaction.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn salt_in(tx: &mut Tx) -> Result<Option<String>> {
+    let row: Option<(String,)> = tx.opt(SALT, Vec::new()).await?;
     Ok(row.map(|(salt,)| salt))
 }
 

@@ -115,11 +115,9 @@ pub(super) use select;
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn insert(tx: &mut Tx, mut events: Vec<Event>) -> Result<()> {
-    // PostgreSQL changes no row twice in one statement.
-    if events.iter().any(|event| event.stayed_ms.is_some()) {
-        events.sort_by(|a, b| (&a.id, b.stayed_ms).cmp(&(&b.id, a.stayed_ms)));
-        events.dedup_by(|later, kept| later.id == kept.id);
-    }
+    // PostgreSQL changes no row twice in one statement, and what is spooled in need may be there twice.
+    events.sort_by(|a, b| (&a.id, b.stayed_ms).cmp(&(&b.id, a.stayed_ms)));
+    events.dedup_by(|later, kept| later.id == kept.id);
     let rows = events.into_iter().map(|event| {
         args![
             event.id,

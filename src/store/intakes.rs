@@ -5,7 +5,10 @@ use super::{
     leads::{Lead, NewConsent},
     sql::args,
 };
-use crate::domain::kernel::{Result, clock::UtcMs};
+use crate::domain::{
+    kernel::{Result, clock::UtcMs, text::base_key},
+    lead::account_of,
+};
 
 /// Whose leads no partner has yet: the vendor's own, as a partner without a slug.
 pub const HOUSE: &str = "";
@@ -129,11 +132,13 @@ pub async fn add(tx: &mut Tx, leads: &[Lead]) -> Result<u64> {
             &lead.origin,
             lead.created_ms,
             lead.updated_ms,
+            base_key(&lead.email),
+            account_of(&lead.email).unwrap_or_default(),
         ]
     });
     tx.bulk(
         "INSERT INTO lead (id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale, stage,
-             score, fit, because, asset, origin, created_ms, updated_ms)",
+             score, fit, because, asset, origin, created_ms, updated_ms, person_key, account)",
         rows.collect(),
         "",
     )
@@ -282,6 +287,24 @@ pub async fn due(db: &Db, now_ms: UtcMs, limit: i64) -> Result<Vec<Intake>> {
         args![now_ms, limit],
     )
     .await
+}
+
+/// Lets a lead be judged, and handed over if it qualifies, at the next look, whatever becomes of this process; `asks` to be
+/// called. One that waits for a partner is looked at anyway.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn due_now(tx: &mut Tx, lead_id: &str, asks: bool, now_ms: UtcMs) -> Result<()> {
+    tx.run(
+        "INSERT INTO lead_intake (lead_id, country, vertical, by_vendor, asks, due_ms, updated_ms)
+         VALUES ($1, '', '', FALSE, $2, $3, $3)
+         ON CONFLICT (lead_id) DO UPDATE SET due_ms = excluded.due_ms,
+             asks = excluded.asks OR (lead_intake.asks AND lead_intake.due_ms IS NOT NULL)
+         WHERE lead_intake.looked = ''",
+        args![lead_id, asks, now_ms],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Puts off when a lead is judged until `due_ms`, or notes that it was; only while it is due as `was_ms` says. Returns

@@ -34,6 +34,7 @@ pub mod leads;
 pub mod let_down;
 pub mod lock;
 pub mod nodes;
+pub mod nurture;
 pub mod offers;
 pub mod outbox;
 pub mod partners;

@@ -219,16 +219,16 @@ pub async fn answer(tx: &mut Tx, id: &str, now_ms: UtcMs, how: Answer<'_>) -> Re
     Ok(first == 1)
 }
 
-/// Ends an assignment; false if it was over before.
+/// Ends an assignment, for a reason in a word, or none, and in a sentence; false if it was over before.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn end(tx: &mut Tx, id: &str, now_ms: UtcMs, because: &str) -> Result<bool> {
+pub async fn end(tx: &mut Tx, id: &str, now_ms: UtcMs, (reason, because): (&str, &str)) -> Result<bool> {
     let ended = tx
         .run(
-            "UPDATE offer SET ended_ms = $2, ended_because = $3
+            "UPDATE offer SET ended_ms = $2, ended_because = $3, reason = $4
              WHERE id = $1 AND answer = 'accepted' AND ended_ms IS NULL",
-            args![id, now_ms, because],
+            args![id, now_ms, because, reason],
         )
         .await?;
     Ok(ended == 1)

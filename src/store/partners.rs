@@ -170,19 +170,26 @@ pub async fn all_partners(db: &Db) -> Result<Vec<Partner>> {
     }
 }
 
+const ONE: &str =
+    "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, countries,
+        leads_max, parent, channel_manager_email, website, brand
+    FROM partner WHERE slug = $1 AND slug <> ''";
+
 /// One partner.
 ///
 /// # Errors
 /// Those of [`Db::opt`], and a row that cannot be read.
 pub async fn partner(db: &Db, slug: &str) -> Result<Option<Partner>> {
-    let row: Option<PartnerRow> = db
-        .opt(
-            "SELECT slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, countries,
-                    leads_max, parent, channel_manager_email, website, brand
-             FROM partner WHERE slug = $1 AND slug <> ''",
-            args![slug],
-        )
-        .await?;
+    let row: Option<PartnerRow> = db.opt(ONE, args![slug]).await?;
+    row.map(Partner::try_from).transpose()
+}
+
+/// The same inside a transaction.
+///
+/// # Errors
+/// As [`partner`].
+pub async fn partner_in(tx: &mut Tx, slug: &str) -> Result<Option<Partner>> {
+    let row: Option<PartnerRow> = tx.opt(ONE, args![slug]).await?;
     row.map(Partner::try_from).transpose()
 }
 

@@ -118,7 +118,7 @@ pub async fn import(db: &Db, now_ms: UtcMs, random: &dyn Random, checked: Checke
     let detail = format!("{} partners, {} contacts", roster.partners.len(), roster.contacts.len());
     let mut tx = db.begin().await?;
     contents::store_files(&mut tx, now_ms, logos).await?;
-    let people = person::without_erased(db, &mut tx, roster.contacts).await?;
+    let people = person::without_erased(&mut tx, roster.contacts).await?;
     partners::import(&mut tx, now_ms, random, &roster.partners, &people).await?;
     audit::record(&mut tx, now_ms, random, "operator", "import", "roster", &detail).await?;
     tx.commit().await

@@ -208,7 +208,7 @@ fn stopped(clock: &promises::Clock) -> Option<Stopped> {
     Some(match StopReason::of(&clock.stopped_because) {
         StopReason::Done => Stopped::Done(at_ms),
         StopReason::Overdue => Stopped::Overdue,
-        StopReason::Withdrawn => Stopped::Withdrawn(at_ms),
+        StopReason::Withdrawn | StopReason::Conflict => Stopped::Withdrawn(at_ms),
     })
 }
 

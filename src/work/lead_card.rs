@@ -3,6 +3,7 @@
 use super::{
     cobrand::CoBrand,
     context::Context,
+    forms::WROTE,
     handoff::{CALLED_OUT, GIVEN_TO, STAYS},
     intake,
     recall::Replaced,
@@ -163,7 +164,8 @@ pub async fn card_of_partner(ctx: &Context, lead_id: &str) -> Result<Card> {
         let is_others = step.what.starts_with(STAYS)
             || step.what.starts_with(CALLED_OUT)
             || (step.actor == "partnercast" && at < first);
-        (at < first && !is_others) || (at > latest && at > first)
+        // What the person wrote is theirs, whoever had the lead then.
+        (at < first && !is_others) || (at > latest && at > first) || step.what.starts_with(WROTE)
     });
     Ok(card)
 }

@@ -175,6 +175,7 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
         end_lead(&mut tx, lead, held.as_ref(), now_ms).await?;
     }
     for case in &cases {
+        conflicts::blank_reasons(&mut tx, case).await?;
         conflicts::add_step(&mut tx, case, &erased_step(now_ms)).await?;
     }
     for contact in &known.contacts {
@@ -255,7 +256,7 @@ async fn end_lead(tx: &mut Tx, id: &str, held: Option<&Offer>, now_ms: UtcMs) ->
         steps.push(stage);
     }
     if let Some(offer) = held.filter(|_| !stage.is_owned()) {
-        offers::end(tx, &offer.id, now_ms, WHY).await?;
+        offers::end(tx, &offer.id, now_ms, ("", WHY)).await?;
     }
     calls::close(tx, id, "withdrawn", now_ms).await?;
     intakes::forget(tx, id).await?;
@@ -321,9 +322,9 @@ fn hash(salt: &str, base_key: &str) -> String {
 ///
 /// # Errors
 /// Those of the store.
-pub async fn without_erased(db: &Db, tx: &mut Tx, people: Vec<Contact>) -> Result<Vec<Contact>> {
+pub async fn without_erased(tx: &mut Tx, people: Vec<Contact>) -> Result<Vec<Contact>> {
     let keys = people.iter().map(|contact| contact.email.base_key()).collect();
-    let known = erased_among(db, tx, keys).await?;
+    let known = erased_among(tx, keys).await?;
     let (out, people): (Vec<Contact>, Vec<Contact>) =
         people.into_iter().partition(|contact| known.contains(&contact.email.base_key()));
     if !out.is_empty() {
@@ -336,8 +337,8 @@ pub async fn without_erased(db: &Db, tx: &mut Tx, people: Vec<Contact>) -> Resul
 ///
 /// # Errors
 /// Those of the store.
-pub async fn erased_among(db: &Db, tx: &mut Tx, base_keys: Vec<String>) -> Result<BTreeSet<String>> {
-    let Some(salt) = erased::salt(db).await? else { return Ok(BTreeSet::new()) };
+pub async fn erased_among(tx: &mut Tx, base_keys: Vec<String>) -> Result<BTreeSet<String>> {
+    let Some(salt) = erased::salt_in(tx).await? else { return Ok(BTreeSet::new()) };
     let hashes: Vec<String> = base_keys.iter().map(|key| hash(&salt, key)).collect();
     let known: BTreeSet<String> = erased::erased(tx, hashes.clone()).await?.into_iter().collect();
     Ok(base_keys

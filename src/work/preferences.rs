@@ -10,7 +10,7 @@ use crate::{
         program::cadence::Cadence,
     },
     store::{
-        Tx, audit, deliveries,
+        Tx, audit, calls, deliveries,
         events::{self},
         leads, partners, renditions,
         suppressions::{self, ALL},
@@ -297,15 +297,11 @@ pub async fn choose(
 
 /// Whoever stops all mail takes back what they agreed to, with every partner that knows them; who called only the mails of
 /// `scope` unwanted, with the partner of this one. Each owner sees it on the card.
-pub(super) async fn withdraw(
-    tx: &mut Tx,
-    now_ms: UtcMs,
-    mail: &deliveries::Sent,
-    scope: &str,
-) -> Result<()> {
+pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent, scope: &str) -> Result<()> {
     let all = leads::at_key(tx, &mail.recipient_key).await?;
     for lead in all.iter().filter(|lead| scope == ALL || mail.lead_id.as_ref() == Some(&lead.id)) {
         leads::withdraw_consents(tx, &lead.id, now_ms).await?;
+        calls::close(tx, &lead.id, "withdrawn", now_ms).await?;
         let what = "took back the consent to be contacted";
         leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;
     }

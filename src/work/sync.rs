@@ -267,7 +267,7 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
     contents::replace(&mut tx, now_ms, new, &gone).await?;
     revisions::advance(&mut tx, now_ms, commit.as_ref(), &heads, &gone).await?;
     if let Some(roster) = roster {
-        let people = super::person::without_erased(&ctx.db, &mut tx, roster.contacts).await?;
+        let people = super::person::without_erased(&mut tx, roster.contacts).await?;
         partners::import(&mut tx, now_ms, &*ctx.random, &roster.partners, &people).await?;
     }
     if synced.changed + synced.gone > 0 {

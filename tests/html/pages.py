@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
 
-from program import PATIENCE_S, Program, Reply, form
+from program import PATIENCE_S, Form, Program, Reply, form
 
 ROOT = Path(__file__).parents[2]
 TEMPLATES = ROOT / "templates/pages"
@@ -286,6 +286,9 @@ class Walk:
         self.keep("console/calendar", demo.ask("/console/calendar?month=2028-01&partner=northlight"))
         self.keep("problem", demo.ask("/console/issues/none"), 404)
         self.keep("console/returned", demo.ask(self.returned_issue()))
+        # Approved as it was once, and not as it is.
+        issue = next(page.path for page in self.pages if page.template == "console/issue")
+        self.keep("console/stale", demo.send(Form(f"{issue}/approve", {"content_hash": "0" * 64}, {}, [])), 409)
         listed = self.keep("console/suppressions", demo.ask("/console/suppressions"))
         add = form(listed, "/add")
         self.keep("console/suppressions", demo.send(add, address="not an address"))

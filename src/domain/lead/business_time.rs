@@ -197,6 +197,23 @@ mod tests {
     }
 
     #[test]
+    fn a_day_ends_when_its_hours_do_or_on_the_next_business_day() {
+        let hours = office();
+        let london = in_zone(&hours, Tz::Europe__London);
+        let day = |text: &str| text.parse::<NaiveDate>().unwrap();
+        let friday_10 = ms("2027-01-15 10:00");
+        assert_eq!(london.end_of_day_ms(day("2027-01-15"), friday_10), ms("2027-01-15 17:00"));
+        assert_eq!(london.end_of_day_ms(day("2027-01-15"), ms("2027-01-15 17:00")), ms("2027-01-18 17:00"));
+        assert_eq!(london.end_of_day_ms(day("2027-01-16"), friday_10), ms("2027-01-18 17:00"), "a Saturday");
+        assert_eq!(london.end_of_day_ms(day("2027-01-20"), friday_10), ms("2027-01-20 17:00"));
+        assert_eq!(
+            london.end_of_day_ms(day("2027-01-04"), friday_10),
+            ms("2027-01-15 17:00"),
+            "a day that is over"
+        );
+    }
+
+    #[test]
     fn hours_without_a_day_end_every_search() {
         let never = hours(&[], (9, 0), (17, 0));
         let never = in_zone(&never, Tz::Asia__Tokyo);

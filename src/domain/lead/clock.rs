@@ -44,6 +44,8 @@ pub enum StopReason {
     Overdue,
     /// The matter was taken from its owner for another reason.
     Withdrawn,
+    /// The same, since another partner went on with the person; whoever had it may be asked again.
+    Conflict,
 }
 
 impl StopReason {
@@ -53,12 +55,16 @@ impl StopReason {
             Self::Done => "",
             Self::Overdue => "overdue",
             Self::Withdrawn => "withdrawn",
+            Self::Conflict => "conflict",
         }
     }
 
     /// Reads the word; one that this version does not know is no promise kept, and none broken.
     pub fn of(word: &str) -> Self {
-        [Self::Done, Self::Overdue].into_iter().find(|it| it.as_str() == word).unwrap_or(Self::Withdrawn)
+        [Self::Done, Self::Overdue, Self::Conflict]
+            .into_iter()
+            .find(|it| it.as_str() == word)
+            .unwrap_or(Self::Withdrawn)
     }
 }
 

@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(to_offer(&all, "a"), Some(&a));
         // Nobody is to be called: nothing to decide.
         let quiet = Party { asks: false, ..c.clone() };
-        assert_eq!(ruling(&rule(R::Ask), &[a.clone(), quiet.clone()]), Ruling::Nothing);
+        assert_eq!(ruling(&rule(R::Ask), &[a.clone(), quiet]), Ruling::Nothing);
         // Two leads of one partner are no conflict.
         let own = Party { partner: "b".into(), ..c.clone() };
         assert_eq!(ruling(&rule(R::Ask), &[b.clone(), own]), Ruling::Nothing);
@@ -196,8 +196,8 @@ mod tests {
         assert_eq!(goes(R::Ask, &[empty.clone(), b.clone()]), "b");
         assert_eq!(goes(R::FirstInHand, &[empty, a.clone()]), "a");
         // A deal stays where it is.
-        let deal = Party { stage: S::Sql, ..b.clone() };
-        assert_eq!(goes(R::LastTouch, &[c.clone(), a.clone(), deal.clone()]), "b");
+        let deal = Party { stage: S::Sql, ..b };
+        assert_eq!(goes(R::LastTouch, &[c.clone(), a, deal.clone()]), "b");
         let other = Party { stage: S::DealRegistered, since_ms: Some(60), ..c };
         assert!(matches!(ruling(&rule(R::FirstInHand), &[deal, other]), Ruling::Ask { .. }));
     }

@@ -1,6 +1,6 @@
 //! Leads: the list, and one lead with everything that is known and why.
 
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Form as Body,
@@ -23,7 +23,7 @@ use crate::{
         lead_clocks::{self, SlaClock},
         leads::{self, Lead},
         offers::Offer,
-        person,
+        partners, person,
     },
     web::{
         frame::{self, Area, Frame},
@@ -183,10 +183,15 @@ pub struct OfferLine {
     pub text: String,
 }
 
+/// Partners' names by slug.
+type Names = BTreeMap<String, String>;
+
 /// `GET /console/leads`
 pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let all = scoring::recent(&ctx, None).await?;
     let clocks = lead_clocks::running(&ctx.db).await?;
+    let partners = partners::all_partners(&ctx.db).await?;
+    let names: Names = partners.into_iter().map(|it| (it.slug.to_string(), it.name)).collect();
     let most = all.iter().map(|(_, standing)| i64::from(standing.score.points)).max().unwrap_or(0).max(100);
     let waiting = assignments::waiting_count(&ctx.db).await?;
     let view = ListView {
@@ -196,14 +201,14 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
                 counted(usize::try_from(waiting).unwrap_or(0), "lead waits", "leads wait")
             )
         }),
-        given: given(&ctx).await?,
+        given: given(&ctx, &names).await?,
         text: format!("{}, the last changed first.", counted(all.len(), "lead", "leads")),
         pipeline: pipeline(all.iter().map(|(lead, _)| lead)),
         leads: all
             .into_iter()
             .map(|(lead, standing)| {
                 let clock = clocks.iter().find(|clock| clock.lead_id == lead.id);
-                line(&ctx, lead, &standing, clock, most)
+                line(&ctx, lead, &standing, (clock, most), &names)
             })
             .collect(),
     };
@@ -211,12 +216,12 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
 }
 
 /// What partners were given lately.
-async fn given(ctx: &Context) -> crate::domain::kernel::Result<Vec<GivenLine>> {
+async fn given(ctx: &Context, names: &Names) -> crate::domain::kernel::Result<Vec<GivenLine>> {
     let all = assignments::fairness(&ctx.db, ctx.now_ms() - GIVEN_MS).await?;
     let zone = frame::vendor(ctx).1;
     let line = |it: assignments::Fairness| GivenLine {
         href: format!("/console/partners/{}", it.partner_slug),
-        partner: it.partner_slug,
+        partner: names.get(&it.partner_slug).cloned().unwrap_or(it.partner_slug),
         given: it.given,
         taken: it.taken,
         lapsed: it.lapsed,
@@ -242,7 +247,13 @@ fn pipeline<'a>(all: impl Iterator<Item = &'a Lead>) -> Bar {
     ])
 }
 
-fn line(ctx: &Context, lead: Lead, standing: &Standing, clock: Option<&SlaClock>, most: i64) -> Line {
+fn line(
+    ctx: &Context,
+    lead: Lead,
+    standing: &Standing,
+    (clock, most): (Option<&SlaClock>, i64),
+    names: &Names,
+) -> Line {
     let (now_ms, score) = (ctx.now_ms(), i64::from(standing.score.points));
     Line {
         href: format!("/console/leads/{}", lead.id),
@@ -255,7 +266,11 @@ fn line(ctx: &Context, lead: Lead, standing: &Standing, clock: Option<&SlaClock>
         changed: Moment::short(lead.updated_ms, frame::vendor(ctx).1),
         name: lead.name,
         company: lead.company,
-        partner: if lead.partner_slug.is_empty() { "no partner yet".to_owned() } else { lead.partner_slug },
+        partner: match names.get(&lead.partner_slug) {
+            Some(name) => name.clone(),
+            None if lead.partner_slug.is_empty() => "no partner yet".to_owned(),
+            None => lead.partner_slug,
+        },
         score,
         fit: standing.fit.grade.as_str().to_owned(),
     }
@@ -405,105 +420,13 @@ fn offer_line(offer: Offer, zone: chrono_tz::Tz) -> OfferLine {
 /// The leads of one partner, for its page.
 pub async fn of_partner(ctx: &Context, slug: &str) -> crate::domain::kernel::Result<Vec<Line>> {
     let all = scoring::recent(ctx, Some(slug)).await?;
-    Ok(all.into_iter().take(50).map(|(lead, standing)| line(ctx, lead, &standing, None, 100)).collect())
+    Ok(all
+        .into_iter()
+        .take(50)
+        .map(|(lead, standing)| line(ctx, lead, &standing, (None, 100), &Names::new()))
+        .collect())
 }
 
 #[cfg(test)]
-impl Line {
-    /// Ana.
-    pub fn sample() -> Self {
-        Self {
-            href: "#".into(),
-            name: "Ana Ruiz".into(),
-            company: "Harbor Clinic Group".into(),
-            partner: "northlight".into(),
-            stage: lead::stage("sal"),
-            score: 82,
-            bar: Bar::single("brand", "82 points".into(), 82, 100),
-            fit: "A".into(),
-            owner: "Luis Ortega".into(),
-            clock: Some(Badge::new("warn", "58 min left")),
-            changed: Moment::short(1_799_766_000_000, chrono_tz::Europe::Oslo),
-        }
-    }
-}
-
-#[cfg(test)]
-impl ListView {
-    /// Two leads.
-    pub fn sample() -> Self {
-        Self {
-            text: "2 leads, the last changed first.".into(),
-            pipeline: Bar::of(&[
-                ("", "being nurtured", 3),
-                ("warn", "qualified and offered", 2),
-                ("brand", "accepted and worked", 6),
-                ("good", "won", 2),
-            ]),
-            leads: vec![Line::sample(), Line::sample()],
-            waiting: Some("1 lead waits for a partner.".into()),
-            given: vec![GivenLine {
-                partner: "northlight".into(),
-                href: "#".into(),
-                given: 7,
-                taken: 5,
-                lapsed: 1,
-                turned_down: 1,
-                last: Moment::short(1_799_766_000_000, chrono_tz::Europe::Oslo),
-            }],
-        }
-    }
-}
-
-#[cfg(test)]
-impl View {
-    /// Ana, accepted.
-    pub fn sample() -> Self {
-        let card = crate::web::desk::card::CardView::sample();
-        let at = || Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo);
-        Self {
-            stage: lead::stage("sal"),
-            who: format!("{}, {}", card.name, card.company),
-            is_erased: false,
-            because: "Asked to talk, which qualifies at once.".into(),
-            conflict: card.conflict,
-            clocks: card.clock.into_iter().collect(),
-            steps: vec![
-                Step {
-                    what: "Offered to Luis Ortega. She receives the leads of Northlight MSP.".into(),
-                    at: at(),
-                    actor: "partnercast".into(),
-                    stage: "Offered".into(),
-                },
-                Step {
-                    what: "accepted the lead".into(),
-                    at: at(),
-                    actor: "Luis Ortega".into(),
-                    stage: "Accepted".into(),
-                },
-            ],
-            events: card.events,
-            facts: card.facts,
-            amounts: vec![AmountLine::sample()],
-            score: 82,
-            fit: "A".into(),
-            score_lines: card.score_lines,
-            offers: vec![OfferLine {
-                rep: "Luis Ortega".into(),
-                badge: Badge::new("good", "accepted"),
-                text: "receives the leads of Northlight MSP".into(),
-            }],
-            consents: card
-                .consents
-                .into_iter()
-                .map(|line| Consent {
-                    line,
-                    purpose: "a call".into(),
-                    source: "to northlight, by: Form on the partner’s co-branded content".into(),
-                })
-                .collect(),
-            export: "#".into(),
-            erase: Some("#".into()),
-        }
-    }
-}
+#[path = "leads_samples.rs"]
+mod samples;

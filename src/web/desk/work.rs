@@ -95,7 +95,7 @@ fn offer_token(ctx: &Context, card: &Card, rep: &Rep) -> Option<String> {
 
 /// The card again, with what is wrong and what was typed.
 async fn refused(ctx: &Context, id: &str, rep: &Rep, typed: &Typed, error: &Error) -> Answer {
-    let card = lead_card::card(ctx, id).await?;
+    let card = lead_card::card_of_partner(ctx, id).await?;
     if !may_see(&card, rep) {
         return Err(Error::not_found("this lead").into());
     }

@@ -51,7 +51,9 @@ impl Running {
                     StopReason::Done if in_time => ("good", "Kept", format!("done {at}, due {due}")),
                     StopReason::Done => ("bad", "Kept late", format!("done {at}, due {due}")),
                     StopReason::Overdue => ("bad", "Not kept", format!("ran out {due}")),
-                    StopReason::Withdrawn => ("", "Taken over", format!("{at}, due {due}")),
+                    StopReason::Withdrawn | StopReason::Conflict => {
+                        ("", "Taken over", format!("{at}, due {due}"))
+                    }
                 };
                 (tone, text.to_owned(), 100.0, words)
             }

@@ -220,7 +220,9 @@ fn side(
     let asset = library.versions(&lead.asset).first().map(|asset| authored(asset.front.title.as_str()));
     let when = |ms: UtcMs| Moment::full(ms, zone).text;
     let owner = lead.owner_name.clone().unwrap_or_else(|| "nobody".to_owned());
+    let is_with_somebody = lead.owner_name.is_some() || lead.stage == LeadStage::Offered.as_str();
     let wants = match party.asks.as_str() {
+        "" if is_with_somebody => "what whoever has the lead agrees with them",
         "hot" => "a call, which they asked for",
         "" => "nothing yet but to read",
         _ => "a call, by the score",

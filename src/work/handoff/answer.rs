@@ -1,8 +1,8 @@
 //! How a rep answers an offer: they look, take it, let it pass, or ask for more time.
 
 use super::{
-    super::context::Context, By, Offering, WITHDRAWN, add_step, advance, agrees, asset_title, assign, heat_of,
-    lead_and_partner, lead_in, rest, stage_of, start_clock, working, zone_of,
+    super::context::Context, By, Offering, WITHDRAWN, add_step, advance, agrees, asset_title, assign,
+    heat_of, lead_and_partner, lead_in, rest, stage_of, start_clock, working, zone_of,
 };
 use crate::{
     domain::{

@@ -6,7 +6,7 @@ use super::{
         notices::{self, Notice, Ready, Words},
         tokens::call_token,
     },
-    HandOff, Offering, add_step, advance, asset_title,
+    HandOff, Offering, add_step, advance, agrees, asset_title,
     assign::{self, Given},
     lead_in, offer, start_clock, zone_of,
 };
@@ -186,6 +186,9 @@ async fn claim_now(ctx: &Context, call: &Call) -> Result<()> {
     let lead = leads::lead(&ctx.db, &call.lead_id).await?.ok_or_else(|| Error::not_found("this lead"))?;
     let partner = partners::partner(&ctx.db, &call.partner_slug).await?;
     let partner = partner.ok_or_else(|| Error::not_found("your company"))?;
+    if !agrees(ctx, &lead.id).await? {
+        return Err(Error::conflict("the person took back their consent to be contacted"));
+    }
     let hand_off = hand_off(ctx, call, &lead, &partner).await?;
     let zone = zone_of(ctx, &hand_off.offer, &partner).await?;
     let others = others(ctx, call).await?;

@@ -2,8 +2,8 @@
 
 use super::{
     super::{context::Context, sequences},
-    By, Offering, Release, add_step, advance, agrees, asset_title, conflict, heat_of, lead_and_partner, lead_in,
-    offer, release, reminder, stage_of, start_clock, zone_of,
+    By, Offering, Release, add_step, advance, agrees, asset_title, conflict, heat_of, lead_and_partner,
+    lead_in, offer, release, reminder, stage_of, start_clock, zone_of,
 };
 use crate::{
     domain::{

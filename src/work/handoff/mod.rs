@@ -178,7 +178,8 @@ async fn release(
             offers::Answer { answer: "recalled", reason: why.reason.as_str(), because: Some(why.sentence) };
         offers::answer(tx, &offer.id, now_ms, how).await?
     } else {
-        offers::end(tx, &offer.id, now_ms, why.sentence).await?
+        let reason = if why.reason == StopReason::Conflict { why.reason.as_str() } else { "" };
+        offers::end(tx, &offer.id, now_ms, (reason, why.sentence)).await?
     };
     if !ended {
         return Err(Error::conflict("somebody else has changed this lead meanwhile; look at it again"));

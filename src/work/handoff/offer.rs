@@ -157,6 +157,9 @@ fn passed<'a>(offers: &[Offer], of: &Offering<'a>) -> Vec<(String, &'a str)> {
     let since_ms = of.lead.recycled_ms.unwrap_or(i64::MIN);
     let before = offers.iter().filter(|offer| offer.offered_ms > since_ms).filter_map(|offer| {
         let why = match offer.answer.as_deref() {
+            // They did nothing wrong: another partner went on for a while.
+            Some("recalled") if StopReason::of(&offer.reason) == StopReason::Conflict => return None,
+            Some("accepted") if StopReason::of(&offer.reason) == StopReason::Conflict => return None,
             Some("rejected") => "turned this lead down before",
             Some("recalled") if StopReason::of(&offer.reason) == StopReason::Overdue => {
                 "did not answer in time before"

@@ -5,8 +5,8 @@ use chrono::{NaiveDate, NaiveTime};
 
 use super::{
     super::{attribution, context::Context, sequences},
-    By, Release, add_step, advance, heat_of, lead_and_partner, lead_in, release, row_of, stage_of, start_clock,
-    working, zone_of,
+    By, Release, add_step, advance, heat_of, lead_and_partner, lead_in, release, row_of, stage_of,
+    start_clock, working, zone_of,
 };
 use crate::{
     domain::{
@@ -93,8 +93,7 @@ pub async fn note(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Resul
 pub async fn record(ctx: &Context, lead_id: &str, by: By<'_>, outcome: Outcome, note: &str) -> Result<()> {
     let note = text::single_line("the note", note)?;
     let work = Work::begin(ctx, lead_id, by).await?;
-    let today =
-        crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&work.zone).date_naive();
+    let today = crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&work.zone).date_naive();
     match outcome {
         Outcome::Sql(closing) => {
             if closing.on.is_none() {
@@ -234,7 +233,7 @@ impl<'a> Work<'a> {
         advance(ctx, &mut self.tx, &mut self.lead, to, self.by.name(), what).await?;
         self.say_amount(ctx, to, closing).await?;
         lead_clocks::stop(&mut self.tx, &self.lead.id, ctx.now_ms(), "").await?;
-        offers::end(&mut self.tx, &self.offer.id, ctx.now_ms(), to.label()).await?;
+        offers::end(&mut self.tx, &self.offer.id, ctx.now_ms(), ("", to.label())).await?;
         self.finish(ctx, to.as_str()).await
     }
 

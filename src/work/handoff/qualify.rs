@@ -7,7 +7,7 @@ use std::{
 
 use super::{
     super::{context::Context, scoring, tokens::sha256_hex},
-    Offering, agrees, asset_title, conflict, lead_and_partner, lead_in, prepare, stage_of,
+    Offering, agrees, asset_title, assign, conflict, lead_and_partner, lead_in, prepare, stage_of,
 };
 use crate::{
     domain::{
@@ -15,9 +15,9 @@ use crate::{
             Error, Result,
             clock::{DAY_MS, MINUTE_MS, UtcMs},
         },
-        lead::clock::Heat,
+        lead::{LeadStage, clock::Heat},
     },
-    store::{leads, rule_looks},
+    store::{intakes, leads, nurture, rule_looks},
 };
 
 /// Who qualifies, among what may rest.
@@ -57,9 +57,9 @@ pub(super) async fn by_deeds(ctx: &Context) -> Result<Vec<String>> {
     for _ in 0..PAGES_MAX {
         let page = match look.from_ms {
             Some(from_ms) => {
-                leads::active_in_nurture(&ctx.db, from_ms, look.to_ms + 1, &look.after, PAGE_ROWS).await?
+                nurture::active_in_nurture(&ctx.db, from_ms, look.to_ms + 1, &look.after, PAGE_ROWS).await?
             }
-            None => leads::in_nurture(&ctx.db, &look.after, PAGE_ROWS).await?,
+            None => nurture::in_nurture(&ctx.db, &look.after, PAGE_ROWS).await?,
         };
         let Some(last) = page.last() else {
             look.is_over = true;
@@ -101,34 +101,56 @@ async fn begin(ctx: &Context, now_ms: UtcMs) -> Result<Look> {
 
 /// Hands off one lead if it qualifies; a fault is one lead's, and it is tried again.
 async fn looked_at(ctx: &Context, lead_id: &str) -> Option<String> {
-    let fault = qualify(ctx, lead_id, Heat::Standard).await.err();
+    let fault = by_look(ctx, lead_id).await.err();
     ctx.qualified.note(lead_id, fault.is_some());
     fault.map(|error: Error| format!("{lead_id}: {}", error.detail()))
 }
 
-/// Hands a lead off who qualifies by something that is told later than it was done, which no look would find; nothing for
-/// one who is in hand or closed.
+/// Has a lead judged anew of whom something is told later than it was done, which no look would find; nothing for one who is
+/// in hand or closed.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn told_later(ctx: &Context, lead_id: &str) -> Result<()> {
-    qualify(ctx, lead_id, Heat::Standard).await
-}
-
-/// Hands a lead in nurture over that qualifies; one that another partner is in the way of waits.
-pub(super) async fn qualify(ctx: &Context, lead_id: &str, heat: Heat) -> Result<()> {
-    let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
-    if !stage_of(&lead)?.is_in_nurture() {
+    let lead = leads::lead(&ctx.db, lead_id).await?;
+    if !lead.is_some_and(|lead| stage_of(&lead).is_ok_and(LeadStage::is_in_nurture)) {
         return Ok(());
     }
-    let standing = scoring::assess(ctx, &lead, None).await?;
-    let Some(because) = &standing.qualified_because else { return Ok(()) };
-    if !agrees(ctx, lead_id).await? {
+    let mut tx = ctx.db.begin().await?;
+    intakes::due_now(&mut tx, lead_id, false, ctx.now_ms()).await?;
+    tx.commit().await
+}
+
+/// Hands a lead in nurture over that qualifies; what no partner has goes the way of such leads.
+async fn by_look(ctx: &Context, lead_id: &str) -> Result<()> {
+    let Some(lead) = leads::lead(&ctx.db, lead_id).await? else { return Ok(()) };
+    if lead.partner_slug != intakes::HOUSE {
+        if stage_of(&lead)?.is_in_nurture() && !qualify(ctx, lead_id, Heat::Standard).await? {
+            return told_later(ctx, lead_id).await;
+        }
         return Ok(());
+    }
+    match scoring::assess(ctx, &lead, None).await?.qualified_because {
+        Some(_) => told_later(ctx, lead_id).await,
+        None => Ok(()),
+    }
+}
+
+/// Hands a lead over that nobody works and that qualifies; one that another partner is in the way of waits. False where it has
+/// changed meanwhile, so that it is to be looked at again.
+pub(super) async fn qualify(ctx: &Context, lead_id: &str, heat: Heat) -> Result<bool> {
+    let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
+    if !assign::is_free(&lead)? {
+        return Ok(true);
+    }
+    let standing = scoring::assess(ctx, &lead, None).await?;
+    let Some(because) = &standing.qualified_because else { return Ok(true) };
+    if !agrees(ctx, lead_id).await? {
+        return Ok(true);
     }
     let meeting = conflict::weigh(ctx, &lead, true).await?;
     if !meeting.goes() {
-        return conflict::wait(ctx, &lead, heat, meeting).await;
+        return conflict::wait(ctx, &lead, heat, meeting).await.map(|()| true);
     }
     let title = asset_title(ctx, &lead, &partner)?;
     let mut scored = lead.clone();
@@ -148,15 +170,15 @@ pub(super) async fn qualify(ctx: &Context, lead_id: &str, heat: Heat) -> Result<
     .await?;
     let mut tx = ctx.db.begin().await?;
     let mut now = lead_in(&mut tx, lead_id).await?;
-    if now.updated_ms != lead.updated_ms || !stage_of(&now)?.is_in_nurture() {
-        return Ok(());
+    if now.updated_ms != lead.updated_ms || now.stage != lead.stage {
+        return Ok(false);
     }
     conflict::meet(ctx, &mut tx, &now, Some(heat), meeting).await?;
     standing.apply(&mut now);
     hand_off.store(ctx, &mut tx, &mut now).await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
-    Ok(())
+    Ok(true)
 }
 
 /// One look at leads in nurture, as far as it has come.

@@ -11,7 +11,7 @@ use crate::{
     },
     store::{
         leads::{self, Lead},
-        offers,
+        nurture, offers,
     },
 };
 
@@ -24,7 +24,7 @@ const LEADS_MAX: i64 = 100;
 /// Those of the store.
 pub(super) async fn due(ctx: &Context) -> Result<Vec<String>> {
     let mut faults = Vec::new();
-    for lead in leads::to_reopen(&ctx.db, ctx.now_ms(), LEADS_MAX).await? {
+    for lead in nurture::to_reopen(&ctx.db, ctx.now_ms(), LEADS_MAX).await? {
         faults.extend(
             reopen(ctx, &lead).await.err().map(|error: Error| format!("{}: {}", lead.id, error.detail())),
         );

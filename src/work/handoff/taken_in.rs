@@ -1,10 +1,7 @@
 //! Leads that came from a file or through the API: who qualifies is offered as by a form; who is in hand already and asks to
 //! be called is made known to who has them. What no partner brought is given to one first (`assign`).
 
-use super::{
-    super::{context::Context, scoring},
-    Offering, agrees, asset_title, assign, lead_and_partner, lead_in, prepare, reminder,
-};
+use super::{super::context::Context, agrees, assign, qualify, reminder};
 use crate::{
     domain::{
         kernel::{Error, Result, clock::MINUTE_MS},
@@ -12,7 +9,7 @@ use crate::{
     },
     store::{
         intakes::{self, Intake},
-        leads::{self, Lead},
+        leads,
     },
 };
 
@@ -55,7 +52,7 @@ async fn one(ctx: &Context, intake: &Intake) -> Result<()> {
     if lead.partner_slug == intakes::HOUSE {
         return assign::first(ctx, intake, &lead).await;
     }
-    hand_off(ctx, intake, lead).await
+    hand_off(ctx, intake).await
 }
 
 /// It was judged; it is again at `due_ms`, if at all.
@@ -82,35 +79,11 @@ async fn in_hand(ctx: &Context, intake: &Intake) -> Result<()> {
     Ok(())
 }
 
-async fn hand_off(ctx: &Context, intake: &Intake, lead: Lead) -> Result<()> {
-    let standing = scoring::assess(ctx, &lead, None).await?;
-    let Some(because) = &standing.qualified_because else { return settle(ctx, intake, None).await };
-    let (_, partner) = lead_and_partner(ctx, &lead.id).await?;
-    let title = asset_title(ctx, &lead, &partner)?;
-    let mut scored = lead.clone();
-    standing.apply(&mut scored);
-    let offering = Offering {
-        lead: &scored,
-        partner: &partner,
-        asset_title: &title,
-        because,
-        heat: if intake.asks { Heat::Hot } else { Heat::Standard },
-        passing: None,
-        again: None,
-    };
-    let hand_off = prepare(ctx, &offering).await?;
-    let mut tx = ctx.db.begin().await?;
-    let mut now = lead_in(&mut tx, &lead.id).await?;
-    // Changed meanwhile: it stays due, and is judged anew at the next look.
-    if now.updated_ms != lead.updated_ms || now.stage != lead.stage {
-        return Ok(());
+/// Hands it off if it qualifies; what has changed meanwhile stays due.
+async fn hand_off(ctx: &Context, intake: &Intake) -> Result<()> {
+    let heat = if intake.asks { Heat::Hot } else { Heat::Standard };
+    match qualify::qualify(ctx, &intake.lead_id, heat).await? {
+        true => settle(ctx, intake, None).await,
+        false => Ok(()),
     }
-    if !intakes::put_off(&mut tx, &lead.id, intake.due_ms, None).await? {
-        return Ok(());
-    }
-    standing.apply(&mut now);
-    hand_off.store(ctx, &mut tx, &mut now).await?;
-    tx.commit().await?;
-    ctx.wake.deliver.notify_one();
-    Ok(())
 }

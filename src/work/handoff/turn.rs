@@ -17,8 +17,8 @@ use super::{
     },
     Offering, Release, WITHDRAWN, add_step, advance, agrees,
     answer::kind_of,
-    asset_title, assign, call, conflict, heat_of, lead_and_partner, lead_in, qualify, release, reminder, reopen,
-    rest, stage_of, taken_in, working,
+    asset_title, assign, call, conflict, heat_of, lead_and_partner, lead_in, qualify, release, reminder,
+    reopen, rest, stage_of, taken_in, working,
 };
 use crate::{
     domain::{
@@ -80,9 +80,9 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         }
     }
     faults.extend(call::over(ctx).await?);
+    faults.extend(conflict::tick(ctx).await?);
     faults.extend(taken_in::due(ctx).await?);
     faults.extend(assign::waiting(ctx).await?);
-    faults.extend(conflict::tick(ctx).await?);
     faults.extend(reopen::due(ctx).await?);
     faults.extend(qualify::by_deeds(ctx).await?);
     attribution::credit_the_bare(ctx).await?;

@@ -96,7 +96,7 @@ impl<'c> Batches<'c> {
             let at = match begun {
                 Some(at) => at,
                 None => {
-                    changes.push(self.begin(held.get(&key).map_or(&[], Vec::as_slice), &row).await?);
+                    changes.push(self.begin(tx, held.get(&key).map_or(&[], Vec::as_slice), &row).await?);
                     by_address.entry(key).or_default().push(changes.len() - 1);
                     changes.len() - 1
                 }
@@ -111,7 +111,7 @@ impl<'c> Batches<'c> {
                 self.taken.leads.push((row.no, changes[at].lead.id.clone()));
             }
             marks.push((mark, changes[at].lead.id.clone()));
-            self.add_row(&mut changes[at], row).await?;
+            self.add_row(tx, &mut changes[at], row).await?;
         }
         self.judge_all(tx, &mut changes).await?;
         self.store(tx, changes, marks).await
@@ -124,7 +124,7 @@ impl<'c> Batches<'c> {
         let known = intakes::seen(tx, marked.iter().map(|(_, mark)| mark.clone()).collect()).await?;
         let mut known: HashSet<String> = known.into_iter().collect();
         let keys = marked.iter().map(|(row, _)| row.email.base_key()).collect();
-        let erased = person::erased_among(&self.ctx.db, tx, keys).await?;
+        let erased = person::erased_among(tx, keys).await?;
         let mut unseen = Vec::with_capacity(marked.len());
         for (row, mark) in marked {
             if erased.contains(&row.email.base_key()) {
@@ -140,18 +140,19 @@ impl<'c> Batches<'c> {
 
     /// The lead that a row is about: the partner's, or, where no partner is named, whoever has the person already, else the
     /// vendor's own. A new one where there is none.
-    async fn begin(&mut self, held: &[intakes::Held], row: &Intake) -> Result<Change> {
+    async fn begin(&mut self, tx: &mut Tx, held: &[intakes::Held], row: &Intake) -> Result<Change> {
         let now_ms = self.ctx.now_ms();
         let found = if row.partner == HOUSE {
-            held.iter()
-                .max_by_key(|it| (it.lead.partner_slug == HOUSE, it.lead.updated_ms, it.lead.id.clone()))
+            held.iter().max_by_key(|it| {
+                (it.lead.partner_slug != HOUSE, !is_free(&it.lead), it.lead.updated_ms, it.lead.id.clone())
+            })
         } else {
             held.iter().find(|it| it.lead.partner_slug == row.partner)
         };
         let (mut lead, is_new, steps_before) = match found {
             Some(found) => (found.lead.clone(), false, found.steps),
             None => {
-                let partner = self.wordings.partner(self.ctx, &row.partner).await?;
+                let partner = self.wordings.partner(tx, &row.partner).await?;
                 let locale = partner.map_or_else(Locale::en, |partner| partner.locale.clone());
                 (blank(self.ctx, row, &locale), true, 0)
             }
@@ -170,7 +171,7 @@ impl<'c> Batches<'c> {
         })
     }
 
-    async fn add_row(&mut self, change: &mut Change, row: Intake) -> Result<()> {
+    async fn add_row(&mut self, tx: &mut Tx, change: &mut Change, row: Intake) -> Result<()> {
         add_to(&mut change.lead, &row.profile);
         let lead = &change.lead;
         if change.is_new && change.steps.is_empty() {
@@ -183,7 +184,7 @@ impl<'c> Batches<'c> {
             change.steps.push((lead.name.clone(), format!("{WROTE}{message}")));
         }
         if let Some((id, at_ms)) = &row.consent {
-            let consent = self.wordings.consent(self.ctx, id, &lead.partner_slug).await?;
+            let consent = self.wordings.consent(self.ctx, tx, id, &lead.partner_slug).await?;
             change.consents.push((*at_ms, consent));
         }
         if let Some(kind) = kind {
@@ -218,8 +219,7 @@ impl<'c> Batches<'c> {
             if let Some((_, what)) = change.steps.last_mut().filter(|(_, what)| !what.starts_with(WROTE)) {
                 *what = format!("{what}. {}", standing.because);
             }
-            let stage = LeadStage::parse(&change.lead.stage).unwrap_or(LeadStage::Inquiry);
-            let is_free = stage.is_in_nurture() || stage == LeadStage::Disqualified;
+            let is_free = is_free(&change.lead);
             let because = standing.qualified_because.filter(|_| is_free);
             // Of those whom nobody may call, none; consents of before are looked at when it is handed over.
             let may_be = !change.is_new || !change.consents.is_empty();
@@ -342,4 +342,10 @@ fn deed(ctx: &Context, row: &Intake) -> (Option<EventKind>, String) {
         Some(_) => (None, format!("came by “{title}”")),
         None => (None, "without a deed".to_owned()),
     }
+}
+
+/// Whether nobody works it, so that it may be handed over.
+fn is_free(lead: &Lead) -> bool {
+    let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
+    stage.is_in_nurture() || stage == LeadStage::Disqualified
 }

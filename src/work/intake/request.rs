@@ -54,7 +54,8 @@ pub async fn request(ctx: &Context, key: &ApiKey, request_key: Option<&str>, bod
         // The same request, answered meanwhile elsewhere.
         Err(error) if error.kind() == Kind::Conflict => match before(ctx, key, request_key, &hash).await? {
             Some(answer) => Ok(Outcome::Taken(answer)),
-            None => Err(error),
+            // Or one of its people became known meanwhile: the second time finds them.
+            None => once(ctx, key, request_key, &hash, body).await.map_err(|_| error),
         },
         done => done,
     }

@@ -12,7 +12,7 @@ use crate::{
         kernel::{Error, Locale, Result},
         partner::Partner,
     },
-    store::{leads::NewConsent, partners},
+    store::{Tx, leads::NewConsent, partners},
 };
 
 /// Partners and texts of one intake.
@@ -24,16 +24,22 @@ pub(super) struct Wordings {
 
 impl Wordings {
     /// The partner with this slug; nobody for the vendor's own.
-    pub(super) async fn partner(&mut self, ctx: &Context, slug: &str) -> Result<Option<&Partner>> {
+    pub(super) async fn partner(&mut self, tx: &mut Tx, slug: &str) -> Result<Option<&Partner>> {
         if !self.partners.contains_key(slug) {
-            let found = partners::partner(&ctx.db, slug).await?;
+            let found = partners::partner_in(tx, slug).await?;
             self.partners.insert(slug.to_owned(), found);
         }
         Ok(self.partners.get(slug).and_then(Option::as_ref))
     }
 
     /// The newest version of the text `id` as `partner`'s customers read it, or the vendor's.
-    pub(super) async fn consent(&mut self, ctx: &Context, id: &str, partner: &str) -> Result<NewConsent> {
+    pub(super) async fn consent(
+        &mut self,
+        ctx: &Context,
+        tx: &mut Tx,
+        id: &str,
+        partner: &str,
+    ) -> Result<NewConsent> {
         let key = (id.to_owned(), partner.to_owned());
         if let Some(known) = self.texts.get(&key) {
             return Ok(known.clone());
@@ -41,7 +47,7 @@ impl Wordings {
         let (library, media) = (ctx.library(), ctx.media());
         let text = library.rules.consent(id).ok_or_else(no_content)?;
         let vendor = library.vendor.as_ref().ok_or_else(no_content)?;
-        let wording = match self.partner(ctx, partner).await? {
+        let wording = match self.partner(tx, partner).await? {
             Some(partner) => {
                 let (_, template) = text.text_in(&partner.locale).ok_or_else(no_content)?;
                 CoBrand::new(&library, &media, partner, &partner.locale, "")?.text(template)?

@@ -17,8 +17,8 @@ use crate::{
         program::{audience::AudienceRule, sequence::step_due_ms},
     },
     store::{
-        leads::{self, Lead},
-        partners,
+        leads::Lead,
+        nurture, partners,
         sequences::{self, NewEnrolment},
     },
 };
@@ -162,7 +162,7 @@ impl Tour<'_> {
         let mut tx = self.ctx.db.begin().await?;
         let entered = sequences::enter(&mut tx, people).await?;
         for lead_id in &nurtured {
-            leads::nurture(&mut tx, lead_id, self.ctx.now_ms(), &what).await?;
+            nurture::nurture(&mut tx, lead_id, self.ctx.now_ms(), &what).await?;
         }
         tx.commit().await?;
         if entered > 0 {

@@ -16,7 +16,7 @@ fn called(id: &str, round: i64, due_ms: i64) -> Call {
         id: id.to_owned(),
         lead_id: "led_1".to_owned(),
         round,
-        partner_slug: "northlight".to_owned(),
+        partner_slug: format!("partner-of-{id}"),
         rep_name: "Rae".to_owned(),
         rep_email: "rae@northlight.example".to_owned(),
         because: "asked to talk".to_owned(),
@@ -32,6 +32,10 @@ both_dbs! {
     async fn one_claims(db: Db) {
         scene(&db).await;
         in_tx!(db, tx => add(tx, &[called("cal_1", 1, 50), called("cal_2", 1, 60), called("cal_3", 1, 70)]));
+        let again = Call { id: "cal_9".to_owned(), ..called("cal_1", 2, 50) };
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(add(&mut tx, &[again]).await.unwrap_err().kind(), Kind::Conflict, "nobody is asked twice at once");
+        drop(tx);
         in_tx!(db, tx => hold(tx, "led_1"));
         assert!(in_tx!(db, tx => answer(tx, "cal_1", "claimed", 10)));
         assert!(!in_tx!(db, tx => answer(tx, "cal_1", "claimed", 11)));

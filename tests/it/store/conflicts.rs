@@ -5,9 +5,9 @@ use partnercast::{
     store::{
         Db,
         conflicts::{
-            Case, Held, Party, Step, add, add_step, case, case_in, forget, free, held_of, known, known_in,
-            list, live, live_in, of_lead, of_rep, parties, parties_in, put_party, steps, take_turns,
-            to_look_at, unmet, update,
+            Case, Held, Party, Step, add, add_step, blank_reasons, case, case_in, forget, free, held_of,
+            known, known_in, list, live, live_in, of_lead, of_rep, parties, parties_in, put_party, steps,
+            take_turns, to_look_at, unmet, update,
         },
         leads::{self, NewConsent},
         offers,
@@ -169,6 +169,9 @@ both_dbs! {
         in_tx!(db, tx => add_step(tx, "cnf_1", &step("one")));
         in_tx!(db, tx => add_step(tx, "cnf_1", &step("two")));
         assert_eq!(steps(&db, "cnf_1").await.unwrap(), [step("one"), step("two")]);
+        in_tx!(db, tx => blank_reasons(tx, "cnf_1"));
+        let reasons: Vec<String> = steps(&db, "cnf_1").await.unwrap().into_iter().map(|step| step.because).collect();
+        assert_eq!(reasons, ["(erased)", "(erased)"], "but for somebody who is erased");
     }
 
     /// What is looked at again: what waits, what is not done, what went to nobody; and leads that two have at once.

@@ -5,8 +5,8 @@ use partnercast::{
     store::{
         events,
         intakes::{
-            HOUSE, Intake, NewStep, add, add_consents, add_steps, due, forget, forget_before, hold, note,
-            of_lead, open_house, put_off, remember, seen, update,
+            HOUSE, Intake, NewStep, add, add_consents, add_steps, due, due_now, forget, forget_before, hold,
+            note, of_lead, open_house, put_off, remember, seen, update,
         },
         leads::{self, NewConsent},
         partners,
@@ -17,7 +17,10 @@ use super::{
     events::event,
     leads::{new_lead, scene},
 };
-use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx};
+use crate::harness::{
+    START_MS, SeededRandom, both_dbs,
+    databases::{in_tx, rows},
+};
 
 fn intake(lead: &str, due_ms: Option<i64>) -> Intake {
     Intake {
@@ -49,6 +52,9 @@ both_dbs! {
             })
             .collect();
         assert_eq!(in_tx!(db, tx => add(tx, &many)), 700);
+        let keys: Vec<(String, String)> =
+            rows(&db, "SELECT person_key, account FROM lead WHERE id = 'led_m0007'", vec![]).await;
+        assert_eq!(keys, [("p7@m.example".to_owned(), "m.example".to_owned())], "conflicts are found by these");
         let steps = many.iter().flat_map(|lead| {
             [1, 2].map(|no| NewStep {
                 lead_id: lead.id.clone(),
@@ -138,5 +144,16 @@ both_dbs! {
         assert!(!in_tx!(db, tx => put_off(tx, "led_2", Some(10), None)), "somebody else was first");
         assert!(in_tx!(db, tx => put_off(tx, "led_2", Some(30), None)));
         assert_eq!(ids(due(&db, 99, 9).await.unwrap()), ["led_1"]);
+        // By whatever way a lead is to be judged now, once; what was asked for before and is done is not asked for again.
+        in_tx!(db, tx => leads::add(tx, &new_lead("led_new", "new@m.example")));
+        for lead in ["led_2", "led_new"] {
+            in_tx!(db, tx => due_now(tx, lead, false, START_MS + 5));
+            let one = of_lead(&db, lead).await.unwrap().unwrap();
+            assert_eq!((one.due_ms, one.asks), (Some(START_MS + 5), false), "{lead}");
+        }
+        in_tx!(db, tx => due_now(tx, "led_new", true, START_MS + 6));
+        in_tx!(db, tx => due_now(tx, "led_new", false, START_MS + 7));
+        let one = of_lead(&db, "led_new").await.unwrap().unwrap();
+        assert_eq!((one.due_ms, one.asks, one.by_vendor), (Some(START_MS + 7), true, false));
     }
 }

@@ -5,16 +5,16 @@ use partnercast::{
     store::{
         Db,
         leads::{
-            Amount, Lead, NewConsent, active_in_nurture, add, add_amount, add_consent, add_step, amounts,
-            at_address, by_address, closed_reasons, consents, in_hand, lead, lead_in, of_rep, recent, steps,
-            to_reopen, update, withdraw_consents,
+            Amount, Lead, NewConsent, add, add_amount, add_consent, add_step, amounts, at_address, at_key,
+            by_address, closed_reasons, consents, in_hand, lead, lead_in, of_rep, recent, steps, update,
+            withdraw_consents,
         },
+        nurture::to_reopen,
         offers::{self, Answer, Offer},
         partners,
     },
 };
 
-use super::events::event as clicked;
 use crate::harness::{START_MS, SeededRandom, both_dbs, databases::in_tx, outbox::partner};
 
 pub fn new_lead(id: &str, email: &str) -> Lead {
@@ -118,6 +118,9 @@ both_dbs! {
         let both = [("led_1", "northlight"), ("led_2", "thornbury")].map(|(id, slug)| (id.to_owned(), slug.to_owned()));
         assert_eq!(at_address(&db, "bea@customer.example").await.unwrap(), both);
         assert!(at_address(&db, "nobody@customer.example").await.unwrap().is_empty());
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(ids(at_key(&mut tx, "bea@customer.example").await.unwrap()), ["led_1", "led_2"]);
+        assert!(at_key(&mut tx, "nobody@customer.example").await.unwrap().is_empty());
     }
 
     /// Steps are numbered from one without gaps, a lead at a time.
@@ -196,7 +199,7 @@ both_dbs! {
         assert_eq!(of_rep(&db, manager).await.unwrap()[0].id, "led_1");
         let with = in_hand(&db, "northlight").await.unwrap();
         assert_eq!((with[0].0.id.as_str(), with[0].1.as_str()), ("led_1", "Rae"));
-        in_tx!(db, tx => offers::end(tx, "off_2", START_MS + 3, "given away"));
+        in_tx!(db, tx => offers::end(tx, "off_2", START_MS + 3, ("", "given away")));
         assert!(of_rep(&db, manager).await.unwrap().is_empty());
         assert!(in_hand(&db, "northlight").await.unwrap().is_empty());
     }
@@ -230,35 +233,5 @@ both_dbs! {
         assert_eq!(closed_reasons(&db, "northlight", START_MS - 1).await.unwrap(), [("timing".to_owned(), 1)]);
         assert!(closed_reasons(&db, "northlight", START_MS).await.unwrap().is_empty());
         assert!(closed_reasons(&db, "thornbury", 0).await.unwrap().is_empty());
-    }
-
-    /// Who did something lately and is in nurture is found, in pages; machines and leads in hand are not.
-    async fn active_in_nurture_finds_people(db: Db) {
-        scene(&db).await;
-        for (id, stage) in [("led_2", "nurturing"), ("led_3", "recycled"), ("led_4", "sal"), ("led_5", "inquiry")] {
-            let lead = Lead { stage: stage.to_owned(), ..new_lead(id, &format!("{id}@customer.example")) };
-            in_tx!(db, tx => add(tx, &lead));
-        }
-        let random = SeededRandom::new(5);
-        let event = |lead: &str, at_ms, human| partnercast::store::events::Event {
-            lead_id: Some(lead.to_owned()),
-            ..clicked(&random, START_MS + at_ms, "click", human)
-        };
-        let all = vec![
-            event("led_2", 1, true),
-            event("led_3", 2, true),
-            event("led_4", 2, true),
-            event("led_5", 2, false),
-            event("led_2", 3, true),
-        ];
-        in_tx!(db, tx => partnercast::store::events::insert(tx, all));
-        let found = async |from, to, after: &str| -> Vec<String> {
-            let page = active_in_nurture(&db, START_MS + from, START_MS + to, after, 9).await.unwrap();
-            page.into_iter().map(|lead| lead.id).collect()
-        };
-        assert_eq!(found(0, 9, "").await, ["led_2", "led_3"]);
-        assert_eq!(found(0, 9, "led_2").await, ["led_3"]);
-        assert_eq!(found(2, 3, "").await, ["led_3"]);
-        assert!(found(4, 9, "").await.is_empty());
     }
 }

@@ -27,6 +27,7 @@ mod lead_clocks;
 mod leads;
 mod model;
 mod nodes;
+mod nurture;
 mod offers;
 mod partners;
 mod pasts;

@@ -31,8 +31,8 @@ both_dbs! {
         let error = add(&mut tx, &new_offer("off_3", "con_3", START_MS + 5)).await.unwrap_err();
         assert_eq!(error.kind(), Kind::Conflict, "an accepted one holds: {}", error.detail());
         drop(tx);
-        assert!(in_tx!(db, tx => end(tx, "off_2", START_MS + 6, "taken back")));
-        assert!(!in_tx!(db, tx => end(tx, "off_2", START_MS + 7, "again")));
+        assert!(in_tx!(db, tx => end(tx, "off_2", START_MS + 6, ("conflict", "taken back"))));
+        assert!(!in_tx!(db, tx => end(tx, "off_2", START_MS + 7, ("", "again"))));
         in_tx!(db, tx => add(tx, &new_offer("off_3", "con_3", START_MS + 8)));
         let all: Vec<_> = of_lead(&db, "led_1").await.unwrap();
         let seen: Vec<_> = all.iter().map(|it| (it.id.as_str(), it.is_live(), it.ended_because.as_deref())).collect();

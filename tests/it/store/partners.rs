@@ -6,8 +6,8 @@ use partnercast::{
         partner::Tier,
     },
     store::partners::{
-        all_partners, channel_managers, contact_at, contacts, contacts_of, import, partner, partners, places,
-        slugs, zones,
+        all_partners, channel_managers, contact_at, contacts, contacts_of, import, partner, partner_in,
+        partners, places, slugs, zones,
     },
 };
 
@@ -29,6 +29,7 @@ both_dbs! {
         assert_eq!(partner(&db, "northlight").await.unwrap().unwrap(), firm("northlight"));
         assert_eq!(partners(&db, "").await.unwrap(), [firm("northlight")]);
         assert!(partner(&db, "none").await.unwrap().is_none());
+        assert_eq!(in_tx!(db, tx => partner_in(tx, "northlight")).unwrap(), firm("northlight"));
         let stored = contacts(&db, "").await.unwrap().remove(0);
         assert_eq!(stored.contact, ana);
         let found = contact_at(&db, "ana@northlight.example").await.unwrap().unwrap();

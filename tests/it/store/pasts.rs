@@ -9,12 +9,12 @@ use super::leads::{new_lead, scene};
 use crate::harness::{START_MS, both_dbs, databases::in_tx};
 
 both_dbs! {
-    /// Leads come by key with when they first qualified, were taken and turned down; and with what they did, oldest first.
+    /// Leads come by key with when they first met the rule, not when somebody gave them on, were taken and turned down; and with what they did, oldest first.
     async fn page_and_acts(db: Db) {
         scene(&db).await;
         in_tx!(db, tx => leads::add(tx, &new_lead("led_2", "dan@customer.example")));
-        for (stage, at) in [("mql", 5), ("rejected", 6), ("mql", 7), ("sal", 8)] {
-            in_tx!(db, tx => leads::add_step(tx, "led_1", START_MS + at, "x", stage, "went on"));
+        for (actor, stage, at) in [("Claire", "mql", 4), ("partnercast", "mql", 5), ("Luis", "rejected", 6), ("partnercast", "mql", 7), ("Luis", "sal", 8)] {
+            in_tx!(db, tx => leads::add_step(tx, "led_1", START_MS + at, actor, stage, "went on"));
         }
         let act = |id: &str, at: i64, human: bool| events::Event {
             id: id.to_owned(),

@@ -1,6 +1,6 @@
 //! `store::rule_looks`
 
-use partnercast::store::{Db, rule_looks};
+use partnercast::store::rule_looks;
 
 use crate::harness::both_dbs;
 

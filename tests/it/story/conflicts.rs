@@ -20,7 +20,7 @@ use partnercast::{
     work::{
         desk,
         forms::{self, FormKind, Submission},
-        handoff::{self, By, Outcome, conflict},
+        handoff::{self, By, Closing, Outcome, conflict},
         person as people, sync,
     },
 };
@@ -30,6 +30,7 @@ use super::{
     console::{ask, get},
     copied,
     hand_off::{ada, person},
+    intake::import,
     lead_work::{LUIS, MANAGER, euros},
 };
 use crate::harness::{both_dbs, databases::in_tx};
@@ -237,7 +238,8 @@ both_dbs! {
         assert_eq!((with(&rig, &here).await, with(&rig, &there).await.as_deref()), (None, Some(JENS)));
         let jens = accepts(&rig, &there).await;
         handoff::contacted(&rig.ctx, &there.id, By::Rep(&jens), "").await.unwrap();
-        handoff::record(&rig.ctx, &there.id, By::Rep(&jens), Outcome::Sql(euros("100")), "").await.unwrap();
+        rig.clock.advance(MINUTE_MS);
+        handoff::record(&rig.ctx, &there.id, By::Rep(&jens), Outcome::Sql(Closing { on: "2027-12-30".parse().ok(), ..euros("100") }), "").await.unwrap();
         rig.clock.advance(MINUTE_MS);
         handoff::record(&rig.ctx, &there.id, By::Rep(&jens), Outcome::Won(euros("100")), "").await.unwrap();
         looks_again(&rig).await;
@@ -335,6 +337,34 @@ both_dbs! {
         }
         assert_eq!((all.len(), live), (2, 1));
         rig.drain().await;
+    }
+
+    /// Leads of files are the same people: whoever is in hand at one partner is not offered to another by a row, and once the
+    /// first gives them back, the row's partner is asked, for the person asked to be called.
+    async fn a_row_of_a_file_meets_the_rule_too(db: Db) {
+        let rig = Rig::new(db).await;
+        let here = asks(&rig, HERE).await;
+        assert_eq!(with(&rig, &here).await.as_deref(), Some(LUIS));
+        let row = format!(
+            "{},Ada Okafor,Harbor,,it,50-249,DE,,{THERE},,Fair,talk-to-us,2027-01-10T10:00:00Z,Please call,\n",
+            here.email
+        );
+        import(&rig, &row, false).await.unwrap();
+        let there = leads::by_address(&rig.ctx.db, &here.email_key, THERE).await.unwrap().unwrap();
+        for _ in 0..3 {
+            looks_again(&rig).await;
+        }
+        assert_eq!((with(&rig, &here).await.as_deref(), with(&rig, &there).await), (Some(LUIS), None));
+        assert_eq!(case(&rig).await.winner.as_deref(), Some(HERE));
+        let luis = accepts(&rig, &here).await;
+        handoff::contacted(&rig.ctx, &here.id, By::Rep(&luis), "").await.unwrap();
+        rig.clock.advance(MINUTE_MS);
+        let no_need = Outcome::Disqualified { reason: DisqualifyReason::NoNeed, again_on: None };
+        handoff::record(&rig.ctx, &here.id, By::Rep(&luis), no_need, "").await.unwrap();
+        for _ in 0..3 {
+            looks_again(&rig).await;
+        }
+        assert_eq!(with(&rig, &there).await.as_deref(), Some(JENS), "{}", ledger(&rig, &there).await);
     }
 }
 

@@ -28,6 +28,7 @@ mod issue;
 mod ladder;
 mod languages;
 mod lead_forms;
+mod lead_links;
 mod lead_walk;
 mod lead_work;
 mod letters;
@@ -54,6 +55,7 @@ mod set_back;
 mod signed;
 mod stays;
 mod steering;
+mod thresholds;
 mod touches;
 mod what_if;
 

@@ -112,7 +112,7 @@ both_dbs! {
             lead_contact: false,
         };
         let mut tx = rig.ctx.db.begin().await.unwrap();
-        assert!(person::without_erased(&rig.ctx.db, &mut tx, vec![again]).await.unwrap().is_empty());
+        assert!(person::without_erased(&mut tx, vec![again]).await.unwrap().is_empty());
         drop(tx);
         assert_eq!(person::find(&rig.ctx.db, MARKERS[0]).await.unwrap_err().kind(), Kind::NotFound);
     }

@@ -4,7 +4,6 @@ use super::{
     super::guide::{KeyGuide, may, needed, table},
     scoring::{READ_SECONDS, ScoreEvent},
 };
-use crate::domain::engagement::EventKind;
 
 const SCORING: &str = "rules/scoring.toml";
 const CONSENT: &str = "rules/consent.toml";
@@ -98,12 +97,10 @@ purpose = \"follow_up\"
 en = \"{{ partner.name }} and {{ vendor.name }} may contact me about this paper. I can withdraw this at any time.\"
 ";
 
-/// The reference page of scoring.toml in Markdown.
-pub fn scoring_reference() -> String {
-    let kinds: Vec<String> = ScoreEvent::WORDS
-        .iter()
-        .map(|(word, event)| format!("- `{word}`: {}", EventKind::from(*event).phrase()))
-        .collect();
+/// The reference page of scoring.toml in Markdown; `phrase` says what somebody did.
+pub fn scoring_reference(phrase: fn(ScoreEvent) -> &'static str) -> String {
+    let kinds: Vec<String> =
+        ScoreEvent::WORDS.iter().map(|(word, event)| format!("- `{word}`: {}", phrase(*event))).collect();
     format!(
         "# scoring\n\nTOML, in `{SCORING}`: what people's acts and their profile are worth, and when that is enough to hand a \
          lead to sales. Acts of machines are worth nothing. `partnercast what-if FILE` shows what a changed file would have \

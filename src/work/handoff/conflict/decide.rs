@@ -20,7 +20,7 @@ use crate::{
     store::{
         Tx, audit,
         conflicts::{self, Case, Known, Step},
-        leads::{self, Lead},
+        leads::Lead,
         offers::{self, Offer},
         partners,
     },
@@ -367,7 +367,7 @@ async fn offering(ctx: &Context, case: &Case, lead_id: &str) -> Result<(UtcMs, H
 async fn take_from(ctx: &Context, tx: &mut Tx, case: &Case, loser: Loser) -> Result<()> {
     let mut lead = lead_in(tx, &loser.lead_id).await?;
     let sentence = "another partner goes on with this person";
-    let why = Release { reason: StopReason::Withdrawn, sentence };
+    let why = Release { reason: StopReason::Conflict, sentence };
     let stage = stage_of(&lead)?;
     let out = match stage {
         LeadStage::Offered | LeadStage::Sal => LeadStage::Expired,
@@ -418,10 +418,4 @@ async fn undo(ctx: &Context, scene: &Scene, because: &str) -> Result<()> {
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
     Ok(())
-}
-
-/// Whether the lead is there and nobody works it.
-pub(super) async fn is_in_nurture(ctx: &Context, lead_id: &str) -> Result<bool> {
-    let lead = leads::lead(&ctx.db, lead_id).await?;
-    lead.map_or(Ok(false), |lead| Ok(stage_of(&lead)?.is_in_nurture()))
 }

@@ -3,7 +3,7 @@
 use super::{
     super::{
         super::{context::Context, sequences},
-        add_step, lead_in, qualify,
+        add_step, lead_in,
     },
     Begun, decide, is_settled, looked, mail, open, parties, rule, won_since_ms,
 };
@@ -17,7 +17,7 @@ use crate::{
     },
     store::{
         conflicts::{self, Case, Party as Part, Step},
-        leads,
+        intakes, leads,
     },
 };
 
@@ -119,15 +119,12 @@ async fn end(ctx: &Context, case: &Case, because: &str) -> Result<()> {
         sequences::hand_back(&mut tx, &lead.id, now_ms).await?;
         add_step(ctx, &mut tx, &lead, "partnercast", "Waits no more: nobody else is in touch with them now.")
             .await?;
-    }
-    tx.commit().await?;
-    for part in waiting.iter().filter(|part| !part.asks.is_empty()) {
-        if decide::is_in_nurture(ctx, &part.lead_id).await? {
-            let heat = Heat::parse(&part.asks).unwrap_or(Heat::Standard);
-            qualify::qualify(ctx, &part.lead_id, heat).await?;
+        if !part.asks.is_empty() {
+            let is_hot = Heat::parse(&part.asks) == Some(Heat::Hot);
+            intakes::due_now(&mut tx, &part.lead_id, is_hot, now_ms).await?;
         }
     }
-    Ok(())
+    tx.commit().await
 }
 
 /// Leads that two partners have in hand at once, from before there was this rule, or handed over in the same moment.
