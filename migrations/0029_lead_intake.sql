@@ -1,6 +1,6 @@
 -- What is known of a lead that came from a file or through the API, beyond what forms ask. `by_vendor` is whose lead it is
 -- while no partner has it; the vendor itself stands as the partner without a slug, which no list of partners shows.
--- `due_ms` is when it is to be judged and handed over, if at all.
+-- `due_ms` is when it is to be judged and handed over, if at all; leads that forms made have a row, too, once they are due.
 CREATE TABLE lead_intake (
     lead_id    TEXT PRIMARY KEY REFERENCES lead (id),
     country    TEXT NOT NULL,

@@ -78,7 +78,7 @@ enum Command {
     /// Look at everything that decides whether mail leaves and arrives (DNS, relay, public address, what comes back,
     /// database, queue, machine), each with the exact fix. Exit code 1 if something fails.
     Doctor(doctor::Arguments),
-    /// Import partners, contacts and brands from a roster folder, or leads from a CSV file (`import leads`).
+    /// Import partners, contacts and brands from a roster folder, leads from a CSV file (`import leads`), or who was at a webinar (`import attendance`).
     Import(import::Arguments),
     /// Show the issues ahead: when each is frozen and leaves, to whom, in which variants, who is left out and why, and
     /// what changed since the last one.

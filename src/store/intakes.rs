@@ -5,10 +5,7 @@ use super::{
     leads::{Lead, NewConsent},
     sql::args,
 };
-use crate::domain::{
-    kernel::{Result, clock::UtcMs, text::base_key},
-    lead::account_of,
-};
+use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// Whose leads no partner has yet: the vendor's own, as a partner without a slug.
 pub const HOUSE: &str = "";
@@ -103,44 +100,6 @@ pub async fn hold(tx: &mut Tx, email_keys: &[String]) -> Result<Vec<Held>> {
              l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason,
              COALESCE((SELECT MAX(s.no) FROM lead_step s WHERE s.lead_id = l.id), 0) AS steps
          FROM r JOIN lead l ON l.email_key = rkey",
-    )
-    .await
-}
-
-/// Adds leads.
-///
-/// # Errors
-/// `Conflict` when a partner has a lead with one of the addresses. Those of [`Tx::bulk`].
-pub async fn add(tx: &mut Tx, leads: &[Lead]) -> Result<u64> {
-    let rows = leads.iter().map(|lead| {
-        args![
-            &lead.id,
-            &lead.partner_slug,
-            &lead.email,
-            &lead.email_key,
-            &lead.name,
-            &lead.company,
-            lead.phone.clone(),
-            lead.job_role.clone(),
-            lead.company_size.clone(),
-            &lead.locale,
-            &lead.stage,
-            lead.score,
-            &lead.fit,
-            &lead.because,
-            &lead.asset,
-            &lead.origin,
-            lead.created_ms,
-            lead.updated_ms,
-            base_key(&lead.email),
-            account_of(&lead.email).unwrap_or_default(),
-        ]
-    });
-    tx.bulk(
-        "INSERT INTO lead (id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale, stage,
-             score, fit, because, asset, origin, created_ms, updated_ms, person_key, account)",
-        rows.collect(),
-        "",
     )
     .await
 }

@@ -142,12 +142,18 @@ pub async fn at_key(tx: &mut Tx, email_key: &str) -> Result<Vec<Lead>> {
 /// Adds a lead.
 ///
 /// # Errors
-/// `Conflict` when the partner has a lead with this address. Those of [`Tx::run`].
+/// As [`add_all`].
 pub async fn add(tx: &mut Tx, lead: &Lead) -> Result<()> {
-    tx.run(
-        "INSERT INTO lead (id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms, person_key, account)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)",
+    add_all(tx, std::slice::from_ref(lead)).await.map(|_| ())
+}
+
+/// Adds leads, each with whom its address and company are known by where partners meet (`person_key`, `account`). Returns how
+/// many.
+///
+/// # Errors
+/// `Conflict` when a partner has a lead with one of the addresses. Those of [`Tx::bulk`].
+pub async fn add_all(tx: &mut Tx, leads: &[Lead]) -> Result<u64> {
+    let rows = leads.iter().map(|lead| {
         args![
             &lead.id,
             &lead.partner_slug,
@@ -171,10 +177,15 @@ pub async fn add(tx: &mut Tx, lead: &Lead) -> Result<()> {
             lead.updated_ms,
             base_key(&lead.email),
             account_of(&lead.email).unwrap_or_default(),
-        ],
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO lead (id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms, person_key, account)",
+        rows.collect(),
+        "",
     )
     .await
-    .map(|_| ())
 }
 
 /// Brings a lead up to date that was read when it said `known_ms` and `known_stage`; where it came from stays.

@@ -17,9 +17,11 @@ use crate::{
     domain::{
         engagement::{Around, EventKind, Followed, Machines, Reason},
         kernel::Result,
+        lead::LeadStage,
     },
     store::{
         events::Event,
+        intakes,
         judgements::{self, Progress, Rejudged, Sent},
         leads, rule_looks,
     },
@@ -213,8 +215,11 @@ async fn rescore(ctx: &Context, lead_id: &str) -> Result<()> {
     let (score, fit) = (i64::from(standing.score.points), standing.fit.grade.as_str());
     let mut tx = ctx.db.begin().await?;
     judgements::rescore(&mut tx, lead_id, score, fit, &standing.because).await?;
-    tx.commit().await?;
-    handoff::told_later(ctx, lead_id).await
+    if LeadStage::parse(&lead.stage).is_some_and(LeadStage::is_in_nurture) {
+        // Whoever qualifies by it did so long ago: no look at what was done lately finds them.
+        intakes::due_now(&mut tx, lead_id, false, ctx.now_ms()).await?;
+    }
+    tx.commit().await
 }
 
 async fn page(ctx: &Context, machines: &Machines, after: &str) -> Result<Option<Page>> {

@@ -39,7 +39,7 @@ impl Standing {
         lead.score = i64::from(self.score.points);
         self.fit.grade.as_str().clone_into(&mut lead.fit);
         let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
-        if stage.is_in_nurture() || stage == LeadStage::Disqualified {
+        if stage.may_be_offered() {
             lead.because.clone_from(&self.because);
         }
     }

@@ -209,6 +209,11 @@ impl LeadStage {
         matches!(self, Self::Inquiry | Self::Nurturing | Self::Recycled)
     }
 
+    /// Whether it may be offered to somebody: nobody works it, or it was closed after contact and the person asks again.
+    pub fn may_be_offered(self) -> bool {
+        self.is_in_nurture() || self == Self::Disqualified
+    }
+
     /// Whether somebody at the partner works it: the vendor's nurture mail to the person waits meanwhile.
     pub fn holds_nurture(self) -> bool {
         use LeadStage as S;

@@ -174,7 +174,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     };
     let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
     let heat = if form.kind == FormKind::TalkToUs { Heat::Hot } else { Heat::Standard };
-    let may_ask = stage.is_in_nurture() || stage == LeadStage::Disqualified;
+    let may_ask = stage.may_be_offered();
     let asks = (may_ask && standing.qualified_because.is_some()).then_some(heat);
     let meeting = conflict::weigh(ctx, &lead, asks.is_some()).await?;
     let hand_off = match &standing.qualified_because {

@@ -10,7 +10,7 @@ use super::{
         scoring,
         tokens::row_mark,
     },
-    HandOff, Offering, add_step, advance, agrees, asset_title, call, lead_in, prepare, stage_of,
+    HandOff, Offering, add_step, advance, agrees, asset_title, call, lead_in, prepare,
 };
 use crate::{
     domain::{
@@ -464,10 +464,4 @@ async fn back(ctx: &Context, lead: &Lead, intake: &Intake, why: String) -> Resul
         mails.push(notices::compose_for_staff(ctx, &notice)?);
     }
     Ok(Back { why, looked: Some(looked(ctx).await?), mails })
-}
-
-/// Whether a lead may be given to somebody now: nobody works it.
-pub(super) fn is_free(lead: &Lead) -> Result<bool> {
-    let stage = stage_of(lead)?;
-    Ok(stage.is_in_nurture() || stage == LeadStage::Disqualified)
 }

@@ -8,7 +8,7 @@ use super::{
     },
     HandOff, Offering, add_step, advance, agrees, asset_title,
     assign::{self, Given},
-    lead_in, offer, start_clock, zone_of,
+    lead_in, offer, stage_of, start_clock, zone_of,
 };
 use crate::{
     domain::{
@@ -199,7 +199,7 @@ async fn claim_now(ctx: &Context, call: &Call) -> Result<()> {
     }
     calls::close(&mut tx, &lead.id, "taken", now_ms).await?;
     let mut lead = lead_in(&mut tx, &lead.id).await?;
-    if lead.partner_slug != HOUSE || !assign::is_free(&lead)? {
+    if lead.partner_slug != HOUSE || !stage_of(&lead)?.may_be_offered() {
         return Err(Error::conflict("this lead is with somebody already"));
     }
     let because = format!("{} claimed it first.", call.rep_name);

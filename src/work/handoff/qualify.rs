@@ -1,13 +1,10 @@
 //! People in nurture whose deeds, without a form, meet the rule: a click or a page more than needed.
 
-use std::{
-    collections::BTreeSet,
-    sync::{Mutex, MutexGuard, PoisonError},
-};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
     super::{context::Context, scoring, tokens::sha256_hex},
-    Offering, agrees, asset_title, assign, conflict, lead_and_partner, lead_in, prepare, stage_of,
+    Offering, agrees, asset_title, conflict, lead_and_partner, lead_in, prepare, stage_of,
 };
 use crate::{
     domain::{
@@ -17,7 +14,11 @@ use crate::{
         },
         lead::{LeadStage, clock::Heat},
     },
-    store::{intakes, leads, nurture, rule_looks},
+    store::{
+        intakes,
+        leads::{self, Lead},
+        nurture, rule_looks,
+    },
 };
 
 /// Who qualifies, among what may rest.
@@ -28,8 +29,6 @@ pub const SCORING_LOOK: &str = "scoring";
 const PAGE_ROWS: i64 = 200;
 /// Pages at once; a look goes on where it stopped.
 const PAGES_MAX: usize = 10;
-/// Leads that could not be looked at and are tried again at each look.
-const FAULTY_MAX: usize = 200;
 /// How far back the first look of a process goes, and thereby how late an event may be written down.
 const FIRST_LOOK_MS: i64 = 2 * DAY_MS;
 /// How far looks overlap: events are written in batches, a moment after they happened.
@@ -47,9 +46,6 @@ pub(super) async fn by_deeds(ctx: &Context) -> Result<Vec<String>> {
         return Ok(Vec::new());
     }
     let mut faults = Vec::new();
-    for lead_id in ctx.qualified.faulty() {
-        faults.extend(looked_at(ctx, &lead_id).await);
-    }
     let mut look = match ctx.qualified.ongoing() {
         Some(look) => look,
         None => begin(ctx, now_ms).await?,
@@ -67,7 +63,7 @@ pub(super) async fn by_deeds(ctx: &Context) -> Result<Vec<String>> {
         };
         look.after.clone_from(&last.id);
         for lead in &page {
-            faults.extend(looked_at(ctx, &lead.id).await);
+            faults.extend(looked_at(ctx, lead).await?);
         }
     }
     if look.is_over
@@ -99,11 +95,19 @@ async fn begin(ctx: &Context, now_ms: UtcMs) -> Result<Look> {
     })
 }
 
-/// Hands off one lead if it qualifies; a fault is one lead's, and it is tried again.
-async fn looked_at(ctx: &Context, lead_id: &str) -> Option<String> {
-    let fault = by_look(ctx, lead_id).await.err();
-    ctx.qualified.note(lead_id, fault.is_some());
-    fault.map(|error: Error| format!("{lead_id}: {}", error.detail()))
+/// Hands a lead in nurture off if it qualifies. One that has changed meanwhile, and one that no partner has, is due, as whatever
+/// is told later; so is one with a fault, which is returned, and keeps nobody else from being looked at.
+async fn looked_at(ctx: &Context, lead: &Lead) -> Result<Option<String>> {
+    let done = match lead.partner_slug.as_str() {
+        intakes::HOUSE => {
+            scoring::assess(ctx, lead, None).await.map(|standing| standing.qualified_because.is_none())
+        }
+        _ => qualify(ctx, &lead.id, Heat::Standard).await,
+    };
+    if !matches!(done, Ok(true)) {
+        told_later(ctx, &lead.id).await?;
+    }
+    Ok(done.err().map(|error: Error| format!("{}: {}", lead.id, error.detail())))
 }
 
 /// Has a lead judged anew of whom something is told later than it was done, which no look would find; nothing for one who is
@@ -121,26 +125,11 @@ pub async fn told_later(ctx: &Context, lead_id: &str) -> Result<()> {
     tx.commit().await
 }
 
-/// Hands a lead in nurture over that qualifies; what no partner has goes the way of such leads.
-async fn by_look(ctx: &Context, lead_id: &str) -> Result<()> {
-    let Some(lead) = leads::lead(&ctx.db, lead_id).await? else { return Ok(()) };
-    if lead.partner_slug != intakes::HOUSE {
-        if stage_of(&lead)?.is_in_nurture() && !qualify(ctx, lead_id, Heat::Standard).await? {
-            return told_later(ctx, lead_id).await;
-        }
-        return Ok(());
-    }
-    match scoring::assess(ctx, &lead, None).await?.qualified_because {
-        Some(_) => told_later(ctx, lead_id).await,
-        None => Ok(()),
-    }
-}
-
 /// Hands a lead over that nobody works and that qualifies; one that another partner is in the way of waits. False where it has
 /// changed meanwhile, so that it is to be looked at again.
 pub(super) async fn qualify(ctx: &Context, lead_id: &str, heat: Heat) -> Result<bool> {
     let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
-    if !assign::is_free(&lead)? {
+    if !stage_of(&lead)?.may_be_offered() {
         return Ok(true);
     }
     let standing = scoring::assess(ctx, &lead, None).await?;
@@ -203,8 +192,6 @@ struct State {
     /// Until when; nothing before its first look.
     until_ms: Option<UtcMs>,
     ongoing: Option<Look>,
-    /// Leads with a fault.
-    faulty: BTreeSet<String>,
 }
 
 impl Looked {
@@ -220,10 +207,6 @@ impl Looked {
         self.state().ongoing.clone()
     }
 
-    fn faulty(&self) -> Vec<String> {
-        self.state().faulty.iter().cloned().collect()
-    }
-
     fn set(&self, look: Look) {
         let mut state = self.state();
         if look.is_over {
@@ -231,15 +214,6 @@ impl Looked {
             state.ongoing = None;
         } else {
             state.ongoing = Some(look);
-        }
-    }
-
-    fn note(&self, lead_id: &str, is_faulty: bool) {
-        let mut state = self.state();
-        if !is_faulty {
-            state.faulty.remove(lead_id);
-        } else if state.faulty.len() < FAULTY_MAX {
-            state.faulty.insert(lead_id.to_owned());
         }
     }
 }

@@ -1,7 +1,8 @@
-//! Leads that came from a file or through the API: who qualifies is offered as by a form; who is in hand already and asks to
+//! Leads that are due to be judged (`lead_intake.due_ms`): they came from a file or through the API, a conflict holds them no
+//! more, or something is told of them late. Who qualifies is offered as by a form; who is in hand already and asks to
 //! be called is made known to who has them. What no partner brought is given to one first (`assign`).
 
-use super::{super::context::Context, agrees, assign, qualify, reminder};
+use super::{super::context::Context, agrees, assign, qualify, reminder, stage_of};
 use crate::{
     domain::{
         kernel::{Error, Result, clock::MINUTE_MS},
@@ -46,7 +47,7 @@ async fn one(ctx: &Context, intake: &Intake) -> Result<()> {
     if !agrees(ctx, &lead.id).await? {
         return settle(ctx, intake, None).await;
     }
-    if !assign::is_free(&lead)? {
+    if !stage_of(&lead)?.may_be_offered() {
         return in_hand(ctx, intake).await;
     }
     if lead.partner_slug == intakes::HOUSE {

@@ -24,7 +24,7 @@ use crate::{
         Tx,
         events::{self, Event},
         intakes::{self, HOUSE, NewStep},
-        leads::{Lead, NewConsent},
+        leads::{self, Lead, NewConsent},
     },
 };
 
@@ -144,7 +144,12 @@ impl<'c> Batches<'c> {
         let now_ms = self.ctx.now_ms();
         let found = if row.partner == HOUSE {
             held.iter().max_by_key(|it| {
-                (it.lead.partner_slug != HOUSE, !is_free(&it.lead), it.lead.updated_ms, it.lead.id.clone())
+                (
+                    it.lead.partner_slug != HOUSE,
+                    !may_be_offered(&it.lead),
+                    it.lead.updated_ms,
+                    it.lead.id.clone(),
+                )
             })
         } else {
             held.iter().find(|it| it.lead.partner_slug == row.partner)
@@ -219,7 +224,7 @@ impl<'c> Batches<'c> {
             if let Some((_, what)) = change.steps.last_mut().filter(|(_, what)| !what.starts_with(WROTE)) {
                 *what = format!("{what}. {}", standing.because);
             }
-            let is_free = is_free(&change.lead);
+            let is_free = may_be_offered(&change.lead);
             let because = standing.qualified_because.filter(|_| is_free);
             // Of those whom nobody may call, none; consents of before are looked at when it is handed over.
             let may_be = !change.is_new || !change.consents.is_empty();
@@ -240,9 +245,9 @@ impl<'c> Batches<'c> {
     async fn store(&self, tx: &mut Tx, changes: Vec<Change>, marks: Vec<(String, String)>) -> Result<()> {
         let now_ms = self.ctx.now_ms();
         let (new, known): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.is_new);
-        let leads = |of: Vec<&Change>| of.into_iter().map(|change| change.lead.clone()).collect::<Vec<_>>();
-        intakes::add(tx, &leads(new)).await?;
-        intakes::update(tx, &leads(known)).await?;
+        let rows = |of: Vec<&Change>| of.into_iter().map(|change| change.lead.clone()).collect::<Vec<_>>();
+        leads::add_all(tx, &rows(new)).await?;
+        intakes::update(tx, &rows(known)).await?;
         let (mut steps, mut consents, mut deeds, mut notes) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for change in changes {
@@ -344,8 +349,7 @@ fn deed(ctx: &Context, row: &Intake) -> (Option<EventKind>, String) {
     }
 }
 
-/// Whether nobody works it, so that it may be handed over.
-fn is_free(lead: &Lead) -> bool {
-    let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
-    stage.is_in_nurture() || stage == LeadStage::Disqualified
+/// Whether its stage lets it be offered; an unknown one is none that anybody works.
+fn may_be_offered(lead: &Lead) -> bool {
+    LeadStage::parse(&lead.stage).is_none_or(LeadStage::may_be_offered)
 }

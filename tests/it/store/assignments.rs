@@ -26,7 +26,7 @@ async fn vendors(db: &Db) {
         stage: "inquiry".to_owned(),
         ..new_lead("led_v", "eva@harbor.example")
     };
-    in_tx!(db, tx => intakes::add(tx, &[lead]));
+    in_tx!(db, tx => leads::add_all(tx, &[lead]));
     let intake = Intake {
         lead_id: "led_v".to_owned(),
         country: "DE".to_owned(),

@@ -5,10 +5,10 @@ use partnercast::{
     store::{
         events,
         intakes::{
-            HOUSE, Intake, NewStep, add, add_consents, add_steps, due, due_now, forget, forget_before, hold,
-            note, of_lead, open_house, put_off, remember, seen, update,
+            HOUSE, Intake, NewStep, add_consents, add_steps, due, due_now, forget, forget_before, hold, note,
+            of_lead, open_house, put_off, remember, seen, update,
         },
-        leads::{self, NewConsent},
+        leads::{self, NewConsent, add_all},
         partners,
     },
 };
@@ -51,7 +51,7 @@ both_dbs! {
                 ..new_lead(&format!("led_m{n:04}"), &format!("p{n}@m.example"))
             })
             .collect();
-        assert_eq!(in_tx!(db, tx => add(tx, &many)), 700);
+        assert_eq!(in_tx!(db, tx => add_all(tx, &many)), 700);
         let keys: Vec<(String, String)> =
             rows(&db, "SELECT person_key, account FROM lead WHERE id = 'led_m0007'", vec![]).await;
         assert_eq!(keys, [("p7@m.example".to_owned(), "m.example".to_owned())], "conflicts are found by these");
@@ -78,7 +78,7 @@ both_dbs! {
         assert_eq!(leads::steps(&db, "led_m0699").await.unwrap().len(), 2);
 
         let mut tx = db.begin().await.unwrap();
-        assert_eq!(add(&mut tx, &many[..1]).await.unwrap_err().kind(), Kind::Conflict);
+        assert_eq!(add_all(&mut tx, &many[..1]).await.unwrap_err().kind(), Kind::Conflict);
     }
 
     /// Whoever is known is found at every partner, with the number of their last step, and is brought up to date.
@@ -86,7 +86,7 @@ both_dbs! {
         scene(&db).await;
         let mut other = new_lead("led_2", "bea@customer.example");
         other.partner_slug = "thornbury".to_owned();
-        in_tx!(db, tx => add(tx, &[other]));
+        in_tx!(db, tx => add_all(tx, &[other]));
         in_tx!(db, tx => leads::add_step(tx, "led_2", START_MS, "Bea", "inquiry", "came"));
         let random = SeededRandom::new(4);
         let of = |lead: &str, at_ms| events::Event {
@@ -130,7 +130,7 @@ both_dbs! {
     /// What came with a lead is added to; what is due stays due until it was judged, once.
     async fn what_is_due_comes_in_its_order(db: Db) {
         scene(&db).await;
-        in_tx!(db, tx => add(tx, &[new_lead("led_2", "c@c.example")]));
+        in_tx!(db, tx => add_all(tx, &[new_lead("led_2", "c@c.example")]));
         in_tx!(db, tx => note(tx, vec![intake("led_1", Some(20)), intake("led_2", Some(10))]));
         let again = Intake { country: String::new(), vertical: "law".to_owned(), asks: false, ..intake("led_1", None) };
         in_tx!(db, tx => note(tx, vec![again]));

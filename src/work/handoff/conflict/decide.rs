@@ -313,7 +313,7 @@ pub(in crate::work) async fn settle(ctx: &Context, id: &str) -> Result<()> {
         what.push(format!("Offered to {}.", hand_off.offer.rep_name));
         let lead_id = hand_off.offer.lead_id.clone();
         let mut lead = lead_in(&mut tx, &lead_id).await?;
-        if lead.updated_ms < known_ms || !may_be_offered(stage_of(&lead)?) {
+        if lead.updated_ms < known_ms || !stage_of(&lead)?.may_be_offered() {
             return Err(Error::conflict("the lead that goes on has changed meanwhile; try again"));
         }
         hand_off.store(ctx, &mut tx, &mut lead).await?;
@@ -332,10 +332,6 @@ pub(in crate::work) async fn settle(ctx: &Context, id: &str) -> Result<()> {
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
     Ok(())
-}
-
-fn may_be_offered(stage: LeadStage) -> bool {
-    stage.is_in_nurture() || stage == LeadStage::Disqualified
 }
 
 /// The offer of the lead that goes on, and when it was read.
