@@ -26,6 +26,8 @@ pub mod signin;
 pub mod suppressions;
 pub mod trial;
 
+use std::sync::Arc;
+
 use axum::response::Response;
 
 use super::{
@@ -99,7 +101,11 @@ pub fn state_bar(counts: &[(DeliveryState, i64)]) -> Bar {
 /// Those of the store.
 pub async fn world(ctx: &Context, issue: &issues::Issue) -> Result<World> {
     let promises = ctx.figures.promises(ctx, issue).await?;
-    let cities = ctx.figures.cities(ctx).await?;
+    // By the vendor's clock, or one that is named, a place is that clock's, and not where somebody reads.
+    let cities = match issue_zone(ctx, &issue.newsletter) {
+        Some(IssueZone::Vendor | IssueZone::Named(_)) => Arc::default(),
+        Some(IssueZone::Contact | IssueZone::Partner) | None => ctx.figures.cities(ctx).await?,
+    };
     let (_, zone) = super::frame::vendor(ctx);
     let whose = whose_time(ctx, &issue.newsletter);
     Ok(World::of(&authored(&issue.title), &promises, &cities, zone, &whose, ctx.now_ms()))
@@ -107,9 +113,7 @@ pub async fn world(ctx: &Context, issue: &issues::Issue) -> Result<World> {
 
 /// Whose clock a newsletter's cadence goes by, as it stands behind an hour.
 pub fn whose_time(ctx: &Context, newsletter: &str) -> String {
-    let library = ctx.library();
-    let letter = library.newsletters().find(|(asset, _)| asset.slug() == newsletter);
-    let zone = match letter.map(|(_, letter)| letter.zone) {
+    let zone = match issue_zone(ctx, newsletter) {
         Some(IssueZone::Contact) => return "each reader’s own time".to_owned(),
         Some(IssueZone::Partner) => return "each partner’s own time".to_owned(),
         Some(IssueZone::Vendor) => super::frame::vendor(ctx).1,
@@ -118,6 +122,12 @@ pub fn whose_time(ctx: &Context, newsletter: &str) -> String {
         None => return "local time".to_owned(),
     };
     format!("in {}", zone.name().replace('_', " "))
+}
+
+/// Whose clock it is; none for a newsletter that is gone from the content.
+fn issue_zone(ctx: &Context, newsletter: &str) -> Option<IssueZone> {
+    let library = ctx.library();
+    library.newsletters().find(|(asset, _)| asset.slug() == newsletter).map(|(_, letter)| letter.zone)
 }
 
 /// The title of an asset for people, as authored.

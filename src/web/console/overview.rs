@@ -104,6 +104,8 @@ pub struct IssueLine {
     pub href: String,
     /// Its subject.
     pub title: String,
+    /// The newsletter's title.
+    pub newsletter: String,
     /// Promised for.
     pub date: String,
     /// How it stands.
@@ -325,6 +327,8 @@ async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, 
     let line = IssueLine {
         href: format!("/console/issues/{}", issue.id),
         title: issue.title.clone(),
+        newsletter: asset_title(ctx, &format!("newsletters/{}", issue.newsletter))
+            .unwrap_or_else(|| issue.newsletter.clone()),
         date: issue.nominal_date.clone(),
         badge: issue_badge(issue),
         kept: match recipients {
@@ -400,6 +404,7 @@ impl View {
         let issue = |title: &str, date: &str, badge, kept: i64, of: i64| IssueLine {
             href: "#".into(),
             title: title.into(),
+            newsletter: "Fold Forward".into(),
             date: date.into(),
             badge,
             kept: format!("{kept} of {of}"),
