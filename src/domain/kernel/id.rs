@@ -110,6 +110,10 @@ ids! {
     ReportId "rpt";
     /// One running `partnercast serve`.
     NodeId "nod";
+    /// Where another system is told what happened.
+    EndpointId "whe";
+    /// What it is told: the `webhook-id` of every try.
+    WebhookId "whm";
     /// A signed-in browser.
     SessionId "ses";
 }

@@ -1,5 +1,5 @@
 //! What every other module may use: errors, the clock, randomness, rates, typed ids, checked text, networks, signed
-//! tokens.
+//! tokens, sealed secrets.
 
 pub mod bidi;
 pub mod clock;
@@ -8,6 +8,7 @@ pub mod id;
 pub mod network;
 pub mod random;
 pub mod rate;
+pub mod seal;
 pub mod text;
 pub mod token;
 

@@ -139,6 +139,18 @@ impl Keys {
         self.checked(purpose, &bytes)
     }
 
+    /// Keys for another use, of the same secrets and in the same order: HMAC-SHA256 over `derive ‖ 0 ‖ label`, whole. No token's
+    /// purpose is called `derive`, so neither tells anything about the other.
+    pub(super) fn derived(&self, label: &str) -> Vec<[u8; 32]> {
+        let derive = |key: &Hmac<Sha256>| {
+            let mut hmac = key.clone();
+            hmac.update(b"derive\0");
+            hmac.update(label.as_bytes());
+            hmac.finalize().into_bytes().into()
+        };
+        self.0.iter().map(derive).collect()
+    }
+
     fn checked<const N: usize>(&self, purpose: Purpose, bytes: &[u8]) -> Result<[u8; N]> {
         let refused = || Error::not_found("this link");
         let (payload, given) = bytes.split_last_chunk::<MAC_BYTES>().ok_or_else(refused)?;

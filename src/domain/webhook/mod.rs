@@ -1,0 +1,15 @@
+//! What another system is told, and how: the events and their shapes, signatures (Standard Webhooks 1.0.0), when to try again,
+//! what an answer means, and when an endpoint is left alone or given up.
+
+pub mod answer;
+pub mod breaker;
+pub mod event;
+pub mod filter;
+pub mod schedule;
+pub mod sign;
+
+pub use answer::Verdict;
+pub use breaker::Health;
+pub use event::{Event, EventKind, Scope};
+pub use filter::Filters;
+pub use sign::Secret;
