@@ -7,6 +7,7 @@
 mod bounces;
 mod dkim;
 mod doctor;
+mod egress;
 mod mail;
 mod retention;
 
@@ -24,6 +25,7 @@ use crate::domain::kernel::{Error, Network, Result, token::Keys};
 
 pub use dkim::Dkim;
 pub use doctor::Doctor;
+pub use egress::Egress;
 pub use mail::{Mail, MailRelay, MailWarmUp};
 pub use retention::Retention;
 
@@ -47,6 +49,9 @@ pub struct Config {
     /// How what comes back by mail is taken.
     #[serde(default)]
     pub bounces: Bounces,
+    /// Where requests to addresses that others name may go.
+    #[serde(default)]
+    pub egress: Egress,
     /// How long what people did is kept whole.
     #[serde(default)]
     pub retention: Retention,
@@ -256,6 +261,7 @@ impl Config {
             &mut self.server.templates_dir,
             &mut self.bounces.ca_file,
             &mut self.bounces.maildir,
+            &mut self.egress.ca_file,
         ]
         .into_iter()
         .flatten()
@@ -302,6 +308,7 @@ impl Config {
         }
         self.bounces.find_faults(self.mail.return_path_domain.as_deref(), &mut faults);
         self.doctor.find_faults(&mut faults);
+        self.egress.find_faults(&mut faults);
         self.retention.find_faults(&mut faults);
         let url = &self.server.public_url;
         let here = |address: &str| {
@@ -442,6 +449,10 @@ mod tests {
             error.public().contains("`https://bl.example`") && !error.public().contains("`bl."),
             "{error}"
         );
+        let out = format!("{SMALL}[egress]\nallow = [\"crm.example\"]\n");
+        assert!(Config::parse(&out, &[], Path::new("")).unwrap_err().public().contains("egress.allow: `crm.example`"));
+        let plain = format!("{SMALL}[egress]\nhttp = true\n");
+        assert!(Config::parse(&plain, &[], Path::new("")).unwrap_err().public().contains("egress.http"));
         let odd = format!(
             "{SMALL}[rehearsal]\nstart = \"2027-01-11T00:00:00Z\"\nuntil = \"2027-01-12T00:00:00Z\"\nspeed = 2\n"
         );

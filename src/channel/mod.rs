@@ -3,6 +3,7 @@
 //! and decides nothing about trying again (that is `domain/delivery/backoff`).
 //!
 //! - [`smtp`]: mail to the relay.
+//! - [`egress`]: the one HTTP client for addresses that others name.
 //! - [`mailbox`]: the ways back in, for bounces and complaints.
 //! - [`catcher`]: the receiving end for demonstrations and rehearsals; nothing it takes ever leaves the machine.
 
@@ -10,6 +11,7 @@ pub mod catcher;
 pub mod certificate;
 mod conversation;
 pub mod dns;
+pub mod egress;
 pub mod mailbox;
 pub mod ntp;
 pub mod probe;

@@ -1,0 +1,273 @@
+//! The one HTTP client for addresses that others name: a partner's webhook, and whatever comes later. It goes where the [`Guard`]
+//! lets it and nowhere else.
+//!
+//! A name is resolved once, every address of the answer is checked, and the connection goes to the checked addresses, so that a
+//! name that changes its mind between check and connection gains nothing. Redirects are not followed, proxies of the environment
+//! not asked, nothing is decompressed, and an exchange has ten seconds and 64 kB.
+
+mod guard;
+#[cfg(test)]
+mod tests;
+mod url;
+
+use std::{
+    future::Future,
+    io,
+    net::IpAddr,
+    path::PathBuf,
+    pin::Pin,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use http_body_util::{BodyExt as _, Full};
+use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper_util::rt::TokioIo;
+use rustls::pki_types::ServerName;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::TcpStream,
+    time::timeout,
+};
+use tokio_rustls::TlsConnector;
+
+pub use guard::Guard;
+pub use url::{Host, Target};
+
+use super::trust;
+
+/// Longest time for an exchange, from the name to the last byte.
+const WHOLE: Duration = Duration::from_secs(10);
+/// Longest time for one address to take the connection: the next one must have its turn.
+const CONNECT: Duration = Duration::from_secs(4);
+/// Most bytes of an answer's body that are read.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of an answer's head.
+const HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Most header lines of an answer.
+const HEADERS_MAX: usize = 100;
+/// Most addresses of a name that are looked at; more are no answer of anybody's who wants to be reached.
+const ADDRESSES_MAX: usize = 32;
+
+/// The addresses of a name, or why nobody knows.
+pub type Addresses<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
+
+/// Somebody who knows addresses.
+pub trait Resolve: Send + Sync {
+    /// The addresses of `name`.
+    fn addresses<'a>(&'a self, name: &'a str) -> Addresses<'a>;
+}
+
+/// The machine's resolver, with its file of hosts.
+#[derive(Debug, Default, Clone, Copy)]
+pub struct Machine;
+
+impl Resolve for Machine {
+    fn addresses<'a>(&'a self, name: &'a str) -> Addresses<'a> {
+        Box::pin(async move {
+            let found = tokio::net::lookup_host((name, 0)).await?;
+            Ok(found.map(|place| place.ip()).collect())
+        })
+    }
+}
+
+/// What is sent.
+#[derive(Debug, Clone, Copy)]
+pub struct Post<'a> {
+    /// Where.
+    pub to: &'a Target,
+    /// Headers beside those that every request has.
+    pub headers: &'a [(&'static str, &'a str)],
+    /// The body, JSON.
+    pub body: &'a str,
+}
+
+/// What was answered.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Answered {
+    /// The status code.
+    pub status: u16,
+    /// Header names in lower case, with their values.
+    pub headers: Vec<(String, String)>,
+    /// The first 64 kB of the body as it came; what is no UTF-8 is replaced.
+    pub body: String,
+}
+
+impl Answered {
+    /// The first value of a header.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(other, _)| other == name).map(|(_, value)| value.as_str())
+    }
+}
+
+/// The client. Made once and shared.
+pub struct Egress {
+    guard: Guard,
+    resolver: Arc<dyn Resolve>,
+    ca_file: Option<PathBuf>,
+    whole: Duration,
+    // Reading the machine's certificates takes a while, and most installations have nothing to send.
+    tls: OnceLock<Result<TlsConnector, String>>,
+}
+
+impl Default for Egress {
+    fn default() -> Self {
+        Self::new(Guard::default(), None)
+    }
+}
+
+impl Egress {
+    /// A client behind `guard`; `ca_file` holds certificates of a private authority, beside the machine's.
+    pub fn new(guard: Guard, ca_file: Option<PathBuf>) -> Self {
+        Self { guard, resolver: Arc::new(Machine), ca_file, whole: WHOLE, tls: OnceLock::new() }
+    }
+
+    /// The same, asking `resolver` for addresses.
+    #[must_use]
+    pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
+        self.resolver = resolver;
+        self
+    }
+
+    /// The same with another time for an exchange.
+    #[must_use]
+    pub fn with_time(mut self, whole: Duration) -> Self {
+        self.whole = whole;
+        self
+    }
+
+    /// Reads an address and says whether it could be gone to, as far as that shows without asking for a name.
+    ///
+    /// # Errors
+    /// `Invalid`, saying what is wrong and how to mend it.
+    pub fn target(&self, url: &str) -> crate::domain::kernel::Result<Target> {
+        let target = Target::parse(url)?;
+        self.guard.admits(&target).map_err(crate::domain::kernel::Error::invalid)?;
+        Ok(target)
+    }
+
+    /// Sends `post` and reads the answer.
+    ///
+    /// # Errors
+    /// What kept us from an answer, for whoever owns the endpoint: no word about our own network beyond "is not allowed".
+    pub async fn post(&self, post: &Post<'_>) -> Result<Answered, String> {
+        timeout(self.whole, self.exchange(post))
+            .await
+            .map_err(|_| format!("no answer within {} s", self.whole.as_secs_f32()))?
+    }
+
+    async fn exchange(&self, post: &Post<'_>) -> Result<Answered, String> {
+        self.guard.admits(post.to)?;
+        let addresses = self.checked_addresses(post.to).await?;
+        let stream = connect(&addresses, post.to.port()).await?;
+        // Head and body are small and leave at once.
+        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        if !post.to.is_tls() {
+            return talk(stream, post).await;
+        }
+        let connector = self.tls.get_or_init(|| {
+            trust::connector(self.ca_file.as_deref()).map_err(|error| error.public().to_owned())
+        });
+        let name = match post.to.host() {
+            Host::Name(name) => ServerName::try_from(name.clone()).map_err(|error| error.to_string())?,
+            Host::Address(ip) => ServerName::from(*ip),
+        };
+        let stream = connector.clone()?.connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
+        talk(stream, post).await
+    }
+
+    /// The addresses to connect to, every one of them checked.
+    async fn checked_addresses(&self, to: &Target) -> Result<Vec<IpAddr>, String> {
+        let addresses = match to.host() {
+            Host::Address(ip) => vec![*ip],
+            Host::Name(name) => self
+                .resolver
+                .addresses(name)
+                .await
+                .map_err(|error| format!("the name {name} has no address: {error}"))?,
+        };
+        if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
+            return Err(format!("the name has {} addresses", addresses.len()));
+        }
+        // One that is not allowed spoils the answer: whoever mixes them means the other one.
+        for ip in &addresses {
+            self.guard.admits_address(*ip, to.is_tls())?;
+        }
+        Ok(addresses)
+    }
+}
+
+async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, String> {
+    let mut why = String::new();
+    for ip in addresses {
+        match timeout(CONNECT, TcpStream::connect((*ip, port))).await {
+            Ok(Ok(stream)) => return Ok(stream),
+            Ok(Err(error)) => why = format!("no connection: {error}"),
+            Err(_) => why = format!("no connection within {} s", CONNECT.as_secs()),
+        }
+    }
+    Err(why)
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    post: &Post<'_>,
+) -> Result<Answered, String> {
+    let mut request = Request::builder()
+        .method("POST")
+        .uri(post.to.path())
+        .header("host", post.to.authority())
+        .header("user-agent", concat!("partnercast/", env!("CARGO_PKG_VERSION")))
+        .header("content-type", "application/json")
+        .header("accept-encoding", "identity")
+        .header("connection", "close");
+    for (name, value) in post.headers {
+        request = request.header(*name, *value);
+    }
+    let request = request
+        .body(Full::new(Bytes::copy_from_slice(post.body.as_bytes())))
+        .map_err(|error| format!("the request cannot be written: {error}"))?;
+    let (mut sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| told(&error))?;
+    // Driven here and not in a task of its own, so that it ends with us whatever happens.
+    let exchange = async {
+        let answer = sender.send_request(request).await.map_err(|error| told(&error))?;
+        let (head, mut body) = answer.into_parts();
+        let mut bytes = Vec::new();
+        while bytes.len() < BODY_BYTES_MAX {
+            match body.frame().await {
+                Some(Ok(frame)) => {
+                    let data = frame.into_data().unwrap_or_default();
+                    bytes.extend_from_slice(&data[..data.len().min(BODY_BYTES_MAX - bytes.len())]);
+                }
+                // The status has come, and with it the answer; what is missing is words.
+                Some(Err(_)) | None => break,
+            }
+        }
+        let headers = head.headers.iter().map(|(name, value)| {
+            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+        });
+        Ok(Answered {
+            status: head.status.as_u16(),
+            headers: headers.collect(),
+            body: String::from_utf8_lossy(&bytes).into_owned(),
+        })
+    };
+    tokio::pin!(exchange, connection);
+    tokio::select! {
+        biased;
+        done = &mut exchange => done,
+        // When the connection ends by itself, the exchange has, or learns, what there is to know.
+        _ = &mut connection => exchange.await,
+    }
+}
+
+/// An error of the connection with its cause, in words.
+fn told(error: &hyper::Error) -> String {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    format!("no answer in HTTP: {error}{cause}")
+}
