@@ -61,5 +61,6 @@ pub mod suppressions;
 pub mod takeover;
 pub mod touches;
 pub mod transfer;
+pub mod webhooks;
 
 pub use db::{Db, Tx};

@@ -1,0 +1,267 @@
+//! The turns in which messages are sent. An endpoint has a turn of its own, which one process holds by a lease, so that order,
+//! rate and what is on its way need no count over nodes, and one that hangs holds up nobody else.
+
+use crate::{
+    domain::kernel::{Result, clock::UtcMs},
+    store::{
+        Db, Tx,
+        sql::{args, skip_locked},
+    },
+};
+
+/// An endpoint's turn, held by us.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Turn {
+    /// The endpoint.
+    pub id: String,
+    /// Where.
+    pub url: String,
+    /// Whether each message waits for the one before it.
+    pub ordered: bool,
+    /// Messages a second at most; 0 for as many as it takes.
+    pub per_second: i64,
+    /// Messages on their way at once at most.
+    pub concurrency: i64,
+    /// Failures since the last success.
+    pub failures: i64,
+    /// When the first of them was.
+    pub failing_since_ms: Option<UtcMs>,
+    /// Until when it was left alone.
+    pub rest_ms: UtcMs,
+    /// The number of this turn: what was begun in another one counts no more.
+    pub token: i64,
+}
+
+/// Whether any endpoint's turn is due.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn any_due(db: &Db, now_ms: UtcMs, machine_ms: UtcMs) -> Result<bool> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT CAST(1 AS BIGINT) FROM webhook_endpoint e
+             WHERE e.state = 'active' AND e.rest_ms <= $1 AND e.lease_ms <= $2 AND (
+                 EXISTS (SELECT 1 FROM webhook_message m
+                         WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due_ms <= $1)
+                 OR EXISTS (SELECT 1 FROM webhook_message m WHERE m.endpoint_id = e.id AND m.state = 'sending'))
+             LIMIT 1",
+            args![now_ms, machine_ms],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Takes the turns of at most `limit` endpoints that have something due, and that nobody holds; who waited longest comes first.
+/// What is due goes by the calendar, a lease by the machine's own time.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn take(
+    tx: &mut Tx,
+    node: &str,
+    now_ms: UtcMs,
+    (machine_ms, until_ms): (UtcMs, UtcMs),
+    limit: i64,
+) -> Result<Vec<Turn>> {
+    tx.all(
+        skip_locked!(
+            "UPDATE webhook_endpoint SET lease_node = $1, lease_ms = $3, token = token + 1 WHERE id IN (
+                 SELECT e.id FROM webhook_endpoint e
+                 WHERE e.state = 'active' AND e.rest_ms <= $2 AND e.lease_ms <= $5 AND (
+                     EXISTS (SELECT 1 FROM webhook_message m
+                             WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due_ms <= $2)
+                     OR EXISTS (SELECT 1 FROM webhook_message m WHERE m.endpoint_id = e.id AND m.state = 'sending'))
+                 ORDER BY e.turn_ms, e.id LIMIT $4",
+            ") RETURNING id, url, ordered, per_second, concurrency, failures, failing_since_ms, rest_ms, token"
+        ),
+        args![node, now_ms, until_ms, limit, machine_ms],
+    )
+    .await
+}
+
+/// Puts back what an earlier turn left on its way when its process ended: it may have arrived, and goes again under the same id,
+/// unless `tries_max` were begun: what ends processes must not do so for ever. The try stands in the ledger as `uncertain`.
+/// Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn take_over(tx: &mut Tx, turn: &Turn, now_ms: UtcMs, tries_max: i64) -> Result<u64> {
+    tx.run(
+        "INSERT INTO webhook_attempt (endpoint_id, event_id, no, at_ms, took_ms, verdict, status, detail, body)
+         SELECT m.endpoint_id, m.event_id, m.attempts, $3, 0, 'uncertain', NULL,
+             'the process ended while it was on its way', ''
+         FROM webhook_message m WHERE m.endpoint_id = $1 AND m.state = 'sending' AND m.token < $2
+         ON CONFLICT (endpoint_id, event_id, no) DO NOTHING",
+        args![&turn.id, turn.token, now_ms],
+    )
+    .await?;
+    tx.run(
+        "UPDATE webhook_message SET due_ms = $3, state = CASE WHEN tries >= $4 THEN 'failed' ELSE 'waiting' END,
+             because = CASE WHEN tries >= $4 THEN 'no try is left' ELSE '' END,
+             ended_ms = CASE WHEN tries >= $4 THEN $3 ELSE NULL END
+         WHERE endpoint_id = $1 AND state = 'sending' AND token < $2",
+        args![&turn.id, turn.token, now_ms, tries_max],
+    )
+    .await
+}
+
+/// A message that is on its way.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Started {
+    /// `webhook-id`.
+    pub event_id: String,
+    /// Number of this try since it was made or replayed, 1 is the first.
+    pub tries: i64,
+    /// Number of this try of all.
+    pub attempts: i64,
+    /// What is sent.
+    pub payload: String,
+}
+
+#[derive(sqlx::FromRow)]
+struct Begun {
+    event_id: String,
+    tries: i64,
+    attempts: i64,
+}
+
+/// Marks at most `limit` due messages of a turn as on their way and counts the try, before anything is sent. None where the turn
+/// is another's by now, or the endpoint rests. Of an ordered endpoint only the oldest message that has not ended.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn start(tx: &mut Tx, turn: &Turn, now_ms: UtcMs, limit: i64) -> Result<Vec<Started>> {
+    const BEGIN: &str = "UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
+         WHERE endpoint_id = $1 AND state = 'waiting' AND event_id IN (
+             SELECT m.event_id FROM webhook_message m
+             WHERE m.endpoint_id = $1 AND m.state = 'waiting' AND m.due_ms <= $3
+             ORDER BY m.due_ms, m.event_id LIMIT $4)
+           AND EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = $1 AND e.token = $2 AND e.state = 'active')
+         RETURNING event_id, tries, attempts";
+    const BEGIN_OLDEST: &str = "UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
+         WHERE endpoint_id = $1 AND state = 'waiting' AND due_ms <= $3 AND $4 > 0 AND event_id = (
+             SELECT MIN(m.event_id) FROM webhook_message m
+             WHERE m.endpoint_id = $1 AND m.state IN ('waiting', 'sending'))
+           AND EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = $1 AND e.token = $2 AND e.state = 'active')
+         RETURNING event_id, tries, attempts";
+    let begin = if turn.ordered { BEGIN_OLDEST } else { BEGIN };
+    let mut begun: Vec<Begun> = tx.all(begin, args![&turn.id, turn.token, now_ms, limit]).await?;
+    begun.sort_by(|one, other| one.event_id.cmp(&other.event_id));
+    let mut started = Vec::with_capacity(begun.len());
+    for Begun { event_id, tries, attempts } in begun {
+        let row: Option<(String,)> =
+            tx.opt("SELECT payload FROM webhook_event WHERE id = $1", args![&event_id]).await?;
+        let payload = row.map(|(payload,)| payload).unwrap_or_default();
+        started.push(Started { event_id, tries, attempts, payload });
+    }
+    Ok(started)
+}
+
+/// What became of a try.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tried {
+    /// Which message.
+    pub event_id: String,
+    /// Number of the try of all.
+    pub attempt: i64,
+    /// When it began.
+    pub at_ms: UtcMs,
+    /// How long it took.
+    pub took_ms: i64,
+    /// The word of its verdict.
+    pub verdict: &'static str,
+    /// The answer's status.
+    pub status: Option<i64>,
+    /// What kept us from an answer.
+    pub detail: String,
+    /// The beginning of the answer's body.
+    pub body: String,
+    /// The state that the message is in now.
+    pub state: &'static str,
+    /// Why it failed, if it did.
+    pub because: &'static str,
+    /// When it is tried again, if it is.
+    pub due_ms: Option<UtcMs>,
+    /// When it ended, if it did.
+    pub ended_ms: Option<UtcMs>,
+}
+
+/// Records what became of tries of a turn. What another turn began since stays as it is, and only the try is noted. Returns how
+/// many messages moved.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn settle(tx: &mut Tx, turn: &Turn, results: &[Tried]) -> Result<u64> {
+    let tries = results.iter().map(|it| {
+        args![
+            &turn.id,
+            &it.event_id,
+            it.attempt,
+            it.at_ms,
+            it.took_ms,
+            it.verdict,
+            it.status,
+            &it.detail,
+            &it.body,
+        ]
+    });
+    tx.bulk(
+        "INSERT INTO webhook_attempt (endpoint_id, event_id, no, at_ms, took_ms, verdict, status, detail, body)",
+        tries.collect(),
+        "ON CONFLICT (endpoint_id, event_id, no) DO NOTHING",
+    )
+    .await?;
+    let rows = results.iter().map(|it| {
+        args![&turn.id, &it.event_id, turn.token, it.state, it.because, it.due_ms, it.ended_ms]
+    });
+    tx.bulk(
+        "WITH r (rendpoint, revent, rtoken, rstate, rbecause, rdue_ms, rended_ms) AS (",
+        rows.collect(),
+        ") UPDATE webhook_message SET state = rstate, because = rbecause, due_ms = COALESCE(rdue_ms, due_ms),
+             ended_ms = rended_ms
+         FROM r WHERE endpoint_id = rendpoint AND event_id = revent AND token = rtoken AND state = 'sending'",
+    )
+    .await
+}
+
+/// How an endpoint fares at the end of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Standing {
+    /// Failures since the last success.
+    pub failures: i64,
+    /// When the first of them was.
+    pub failing_since_ms: Option<UtcMs>,
+    /// Until when it is left alone.
+    pub rest_ms: UtcMs,
+}
+
+/// Gives a turn back. A success lets what its owner was told be forgotten. False where the turn is another's by now.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn give_back(tx: &mut Tx, turn: &Turn, standing: Standing, now_ms: UtcMs) -> Result<bool> {
+    let given = tx
+        .run(
+            "UPDATE webhook_endpoint SET lease_node = '', lease_ms = 0, turn_ms = $3, failures = $4, failing_since_ms = $5,
+                 rest_ms = $6, told_ms = CASE WHEN $4 = 0 THEN NULL ELSE told_ms END
+             WHERE id = $1 AND token = $2",
+            args![
+                &turn.id,
+                turn.token,
+                now_ms,
+                standing.failures,
+                standing.failing_since_ms,
+                standing.rest_ms,
+            ],
+        )
+        .await?;
+    Ok(given == 1)
+}
+
+/// Ends every lease: for a database that this process alone works on, at its start.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn free_all(tx: &mut Tx) -> Result<u64> {
+    tx.run("UPDATE webhook_endpoint SET lease_node = '', lease_ms = 0 WHERE lease_ms > 0", Vec::new()).await
+}
