@@ -29,6 +29,7 @@ use crate::{
         deliver::Deliverer,
         handoff, publish, rejudge, retention, sequences, sync,
         track::{self, Spool},
+        webhooks,
     },
 };
 use parts::dialers_of;
@@ -228,13 +229,14 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
     tasks
 }
 
-/// Starts the loops that keep what was promised: to readers, to people inside sequences, and to leads, whose deeds are judged
-/// anew when the rules change.
+/// Starts the loops that keep what was promised: to readers, to people inside sequences, to leads, whose deeds are judged
+/// anew when the rules change, and to other systems.
 fn keep_promises(ctx: &Arc<Context>, loops: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
     loops.spawn(rejudge::run(ctx.clone(), stopped.clone()));
     loops.spawn(publish::run(ctx.clone(), stopped.clone()));
     loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
     loops.spawn(handoff::run(ctx.clone(), stopped.clone()));
+    loops.spawn(webhooks::run(ctx.clone(), stopped.clone()));
 }
 
 /// Waits until all `tasks` have ended.

@@ -6,6 +6,7 @@ use super::{CATCHER, dkim};
 use crate::{
     channel::{
         catcher::Catcher,
+        egress::{Egress, Guard},
         mailbox::{Done, ImapPlace, Source},
         smtp::{Connection, Dialer, Relay, RelayTls},
     },
@@ -53,7 +54,10 @@ pub fn context(
     };
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let signer = dkim::signer(config)?;
-    Ok(Context::new(db, clock, random, config.token_keys()?, templates, settings).with_signer(signer))
+    let guard = Guard::new(config.egress.networks()?, config.egress.http);
+    let egress = Egress::new(guard, config.egress.ca_file.clone());
+    let ctx = Context::new(db, clock, random, config.token_keys()?, templates, settings);
+    Ok(ctx.with_signer(signer).with_egress(egress))
 }
 
 /// Says at once when the relay cannot be talked to: a typing error should not first show on the promised day.

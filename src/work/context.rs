@@ -18,6 +18,7 @@ use super::{
     track::{Spool, Tracker},
 };
 use crate::{
+    channel::egress::Egress,
     domain::{
         content::{Finding, Library, Memo},
         delivery::{Classes, WarmUp, backoff::OnUncertain, report::ComplaintScope},
@@ -87,6 +88,8 @@ pub struct Context {
     pub keys: Keys,
     /// Keys that sign mail; none where the relay signs.
     pub signer: Arc<Signer>,
+    /// Sends to addresses that others name.
+    pub egress: Egress,
     /// Templates and the interface's texts.
     pub templates: Arc<Templates>,
     /// What the configuration decides.
@@ -140,6 +143,7 @@ impl Context {
             random,
             keys,
             signer: Arc::default(),
+            egress: Egress::default(),
             templates,
             settings,
             tracker: Tracker::default(),
@@ -162,6 +166,13 @@ impl Context {
     #[must_use]
     pub fn with_signer(mut self, signer: Signer) -> Self {
         self.signer = Arc::new(signer);
+        self
+    }
+
+    /// The same with a client that goes where the configuration lets it.
+    #[must_use]
+    pub fn with_egress(mut self, egress: Egress) -> Self {
+        self.egress = egress;
         self
     }
 

@@ -74,6 +74,7 @@ pub mod tokens;
 pub mod touches;
 pub mod track;
 pub mod upcoming;
+pub mod webhooks;
 pub mod what_if;
 
 pub use context::Context;

@@ -16,6 +16,7 @@ use super::{
     pulse::{self, Said},
     set_back::ClockGuard,
     together::{NO_CATCH_UP, Written, written_beside},
+    webhooks,
 };
 use crate::{
     domain::{
@@ -105,6 +106,9 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     filled += rest;
     let detail = filled.to_string();
     audit::record(&mut tx, terms.now_ms, &*ctx.random, "partnercast", "release", issue_id, &detail).await?;
+    if let Some(issue) = issues::issue(&ctx.db, issue_id).await? {
+        webhooks::issue_released(&mut tx, &*ctx.random, &issue, terms.now_ms).await?;
+    }
     tx.commit().await?;
     tracing::info!(issue = issue_id, deliveries = filled, "issue released");
     ctx.wake.deliver.notify_one();

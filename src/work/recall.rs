@@ -12,6 +12,7 @@ use super::{
     bundle,
     cobrand::TALK_TO_US,
     revisions::{Count, reference_of, versions},
+    webhooks,
 };
 use crate::{
     domain::{
@@ -101,6 +102,7 @@ pub async fn recall(
     let to = order.to.map(|target| format!("; links lead to {target}")).unwrap_or_default();
     let detail = format!("{}{to}", recall.because);
     audit::record(&mut tx, now_ms, random, actor, "recall", reference, &detail).await?;
+    webhooks::recalled(&mut tx, random, &recall).await?;
     if recall.target.is_some() {
         // What was approved before may still be waiting for its time.
         approvals::hold(&mut tx, reference, &objection(&recall)).await?;
@@ -216,6 +218,7 @@ pub async fn lift(
     let lifted = recalls::lift(&mut tx, now_ms, actor, reference).await?;
     let lifted = lifted.ok_or_else(|| Error::not_found(format!("a recall in force of `{reference}`")))?;
     audit::record(&mut tx, now_ms, random, actor, "lift-recall", reference, &lifted.because).await?;
+    webhooks::recall_lifted(&mut tx, random, &lifted, now_ms).await?;
     tx.commit().await?;
     Ok(lifted)
 }

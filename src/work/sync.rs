@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::{
     cobrand::Media, context::Context, documents, drawn_logos, faint_logos, folder, git, images,
-    tokens::sha256_hex,
+    tokens::sha256_hex, webhooks,
 };
 use crate::{
     domain::{
@@ -266,6 +266,8 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
     let mut tx = ctx.db.begin().await?;
     contents::replace(&mut tx, now_ms, new, &gone).await?;
     revisions::advance(&mut tx, now_ms, commit.as_ref(), &heads, &gone).await?;
+    let changed = heads.iter().map(|head| head.path.as_str());
+    webhooks::assets_changed(&mut tx, &*ctx.random, &library, changed, &gone, now_ms).await?;
     if let Some(roster) = roster {
         let people = super::person::without_erased(&mut tx, roster.contacts).await?;
         partners::import(&mut tx, now_ms, &*ctx.random, &roster.partners, &people).await?;

@@ -238,20 +238,22 @@ pub struct Range<'a> {
     pub only_failed: bool,
 }
 
-/// Has ended messages of an endpoint sent again under their old ids, at most [`PART_ROWS`], the oldest first. Returns how many;
-/// zero when there are no more.
+/// Has ended messages of an endpoint sent again under their old ids, at most [`PART_ROWS`], the oldest first. Returns their ids, in
+/// any order; none when there are no more.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
-pub async fn replay(tx: &mut Tx, endpoint_id: &str, range: Range<'_>, now_ms: UtcMs) -> Result<u64> {
-    tx.run(
+/// Those of [`Tx::all`].
+pub async fn replay(tx: &mut Tx, endpoint_id: &str, range: Range<'_>, now_ms: UtcMs) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = tx.all(
         "UPDATE webhook_message SET state = 'waiting', because = '', made_ms = $5, due_ms = $5, ended_ms = NULL, tries = 0
          WHERE endpoint_id = $1 AND event_id IN (
              SELECT m.event_id FROM webhook_message m
              WHERE m.endpoint_id = $1 AND m.event_id >= $2 AND m.event_id < $3
                AND (m.state = 'failed' OR (m.state = 'delivered' AND NOT $4))
-             ORDER BY m.event_id LIMIT $6)",
+             ORDER BY m.event_id LIMIT $6)
+         RETURNING event_id",
         args![endpoint_id, range.from, range.until, range.only_failed, now_ms, PART_ROWS],
     )
-    .await
+    .await?;
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }

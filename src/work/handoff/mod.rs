@@ -21,7 +21,7 @@ use super::{
     cobrand::{CoBrand, no_content},
     context::Context,
     desk::Rep,
-    sequences,
+    sequences, webhooks,
 };
 use crate::{
     domain::{
@@ -145,7 +145,8 @@ async fn advance(
     to.as_str().clone_into(&mut lead.stage);
     lead.updated_ms = ctx.now_ms();
     leads::update(tx, lead, known_ms, from.as_str()).await?;
-    leads::add_step(tx, &lead.id, lead.updated_ms, actor, to.as_str(), what).await
+    leads::add_step(tx, &lead.id, lead.updated_ms, actor, to.as_str(), what).await?;
+    webhooks::lead_moved(tx, &*ctx.random, lead, from, to).await
 }
 
 /// Sends a lead back to nurture, with why; it is offered to nobody until the person acts anew.

@@ -52,3 +52,4 @@ mod set_back;
 mod suppressions;
 mod touches;
 mod transfer;
+mod webhooks;

@@ -57,6 +57,7 @@ mod stays;
 mod steering;
 mod thresholds;
 mod touches;
+mod webhooks;
 mod what_if;
 
 pub use revisions::copied;

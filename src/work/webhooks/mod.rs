@@ -1,0 +1,68 @@
+//! Telling other systems what happened: signed, at least once, and none of them held up by another.
+//!
+//! [`emit`] is called in the transaction of what it tells of and stores a message for each endpoint that wants it; the loop sends
+//! them in turns (`turn`), an endpoint each, and `keep` holds the ledger within its bounds. People act through `manage`.
+
+mod keep;
+mod manage;
+mod moments;
+mod notice;
+mod run;
+mod secret;
+mod turn;
+mod verify;
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use crate::{
+    domain::{
+        kernel::{Random, Result, id::WebhookId},
+        webhook::{Event, filter::matching},
+    },
+    store::{
+        Tx,
+        webhooks::messages::{self, NewEvent},
+    },
+};
+
+pub use manage::{Order, Replay, add, pause, remove, replay, resume, rotate, secrets_for_receiver, test};
+pub(super) use moments::{assets_changed, issue_released, lead_moved, recall_lifted, recalled};
+pub use run::{run, tick};
+pub use verify::{Proof, verify};
+
+/// Endpoints that one owner may have.
+pub const ENDPOINTS_MAX: i64 = 20;
+/// Messages a second that an endpoint may ask for at most.
+pub const PER_SECOND_MAX: i64 = 1_000;
+/// Messages on their way to an endpoint at once at most.
+pub const CONCURRENCY_MAX: i64 = 16;
+/// Those of an endpoint that says nothing about it.
+pub const CONCURRENCY: i64 = 4;
+/// Messages that may wait for one endpoint; beyond, the oldest are given up, and can be replayed.
+pub const WAITING_MAX: i64 = 100_000;
+/// For how long messages that ended are kept, with their tries, in days.
+pub const KEPT_DAYS: i64 = 30;
+
+/// Numbers the events of this process, so that those of one millisecond keep their order.
+static NUMBER: AtomicU32 = AtomicU32::new(0);
+
+fn new_id(event: &Event, random: &dyn Random) -> String {
+    WebhookId::numbered(event.at_ms, NUMBER.fetch_add(1, Ordering::Relaxed), random).to_string()
+}
+
+/// Tells `event` to every endpoint that wants it, in the transaction of what it tells of: both happen, or neither. Returns to how
+/// many.
+///
+/// # Errors
+/// Those of the store.
+pub async fn emit(tx: &mut Tx, random: &dyn Random, event: &Event) -> Result<u64> {
+    let (id, payload, entries) = (new_id(event, random), event.payload()?, matching(event.kind));
+    let new = NewEvent {
+        id: &id,
+        kind: event.kind.as_str(),
+        entries: &entries,
+        at_ms: event.at_ms,
+        payload: &payload,
+    };
+    messages::tell(tx, &new, &event.scope, event.at_ms).await
+}

@@ -1,0 +1,281 @@
+//! One endpoint's turn: its due messages are sent, as many at once, a second and in which order as it wants, and what became of
+//! them is recorded in the transaction that starts the next ones.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
+use tokio::sync::watch;
+
+use super::{notice, secret};
+use crate::{
+    channel::egress::{Answered, Post, Target},
+    domain::{
+        kernel::{Result, clock::UtcMs},
+        webhook::{
+            Health, Secret, Verdict,
+            answer::{self, Answer, DELIVERY_HEADER},
+            schedule,
+            sign::{self, Message},
+        },
+    },
+    store::webhooks::turns::{self, Standing, Started, Tried, Turn},
+    work::Context,
+};
+
+/// How long a turn begins messages: then the next endpoint has its turn.
+const TURN_MS: i64 = 15_000;
+/// Rate is counted by whole seconds.
+const SECOND_MS: i64 = 1_000;
+/// Letters of an answer's body, and of a fault, that are kept.
+const KEPT_LETTERS: usize = 1_000;
+/// How often recording is tried while the database does not answer; after that the lease ends, and messages go again.
+const RECORD_TRIES: u32 = 5;
+/// How long an endpoint rests whose secrets cannot be opened, which nobody but the operator can mend.
+const UNREADABLE_MS: i64 = 300_000;
+
+/// Sends an endpoint's due messages and gives the turn back.
+///
+/// # Errors
+/// Those of the store; what was on its way goes again when the lease has ended.
+pub(super) async fn work(ctx: &Context, turn: &Turn, shutdown: &watch::Receiver<bool>) -> Result<()> {
+    let sender = match Sender::new(ctx, turn).await {
+        Ok(sender) => sender,
+        Err(error) => {
+            tracing::error!(endpoint = turn.id, error = error.detail(), "webhooks cannot be signed");
+            let rest_ms = ctx.now_ms() + UNREADABLE_MS;
+            return give_back(ctx, turn, Health { rest_ms, ..health_of(turn) }, false).await;
+        }
+    };
+    let began_ms = ctx.clock.machine_ms();
+    let mut flow = Flow { health: health_of(turn), window_ms: ctx.now_ms(), begun: 0, gone: false, head_ms: None };
+    let mut on_way = FuturesUnordered::new();
+    let mut results: Vec<Tried> = Vec::new();
+    loop {
+        let may_begin = !*shutdown.borrow() && ctx.clock.machine_ms() - began_ms < TURN_MS;
+        let room = if may_begin { flow.room(turn, on_way.len(), ctx.now_ms()) } else { 0 };
+        if room > 0 || !results.is_empty() {
+            let started = step(ctx, turn, &results, room).await?;
+            results.clear();
+            flow.begun += started.len();
+            on_way.extend(started.into_iter().map(|message| sender.send(message)));
+        }
+        let Some(first) = on_way.next().await else { break };
+        results.push(flow.note(ctx, turn, first));
+        while let Some(Some(more)) = on_way.next().now_or_never() {
+            results.push(flow.note(ctx, turn, more));
+        }
+    }
+    let mut health = flow.health;
+    if flow.is_rate_used(turn) {
+        health.rest_ms = health.rest_ms.max(flow.window_ms + SECOND_MS);
+    }
+    // What comes behind the oldest waits with it.
+    health.rest_ms = health.rest_ms.max(flow.head_ms.unwrap_or_default());
+    give_back(ctx, turn, health, flow.gone).await
+}
+
+fn health_of(turn: &Turn) -> Health {
+    Health {
+        failures: u32::try_from(turn.failures).unwrap_or(u32::MAX),
+        failing_since_ms: turn.failing_since_ms,
+        rest_ms: turn.rest_ms,
+    }
+}
+
+/// Records results and starts the next messages, in one transaction.
+async fn step(ctx: &Context, turn: &Turn, results: &[Tried], room: usize) -> Result<Vec<Started>> {
+    let mut tries = 0;
+    loop {
+        let done = try_step(ctx, turn, results, room).await;
+        tries += 1;
+        match done {
+            Err(error) if tries < RECORD_TRIES && !results.is_empty() => {
+                tracing::warn!(endpoint = turn.id, error = error.detail(), "results of webhooks wait to be recorded");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            done => return done,
+        }
+    }
+}
+
+async fn try_step(ctx: &Context, turn: &Turn, results: &[Tried], room: usize) -> Result<Vec<Started>> {
+    let mut tx = ctx.db.begin().await?;
+    if !results.is_empty() {
+        turns::settle(&mut tx, turn, results).await?;
+    }
+    let started = if room > 0 {
+        let limit = i64::try_from(room).unwrap_or(i64::MAX);
+        turns::start(&mut tx, turn, ctx.now_ms(), limit).await?
+    } else {
+        Vec::new()
+    };
+    tx.commit().await?;
+    Ok(started)
+}
+
+/// Gives the turn back with how the endpoint fares, and tells its owner what they should know.
+async fn give_back(ctx: &Context, turn: &Turn, health: Health, gone: bool) -> Result<()> {
+    let standing = Standing {
+        failures: i64::from(health.failures),
+        failing_since_ms: health.failing_since_ms,
+        rest_ms: health.rest_ms,
+    };
+    let mut tx = ctx.db.begin().await?;
+    let is_ours = turns::give_back(&mut tx, turn, standing, ctx.now_ms()).await?;
+    tx.commit().await?;
+    if is_ours {
+        notice::consider(ctx, &turn.id, &health, gone).await?;
+    }
+    Ok(())
+}
+
+/// What is known of a turn while it lasts.
+struct Flow {
+    health: Health,
+    /// When the second began in which messages are counted.
+    window_ms: UtcMs,
+    begun: usize,
+    gone: bool,
+    /// When the oldest message of an ordered endpoint is tried again.
+    head_ms: Option<UtcMs>,
+}
+
+impl Flow {
+    fn is_rate_used(&self, turn: &Turn) -> bool {
+        turn.per_second > 0 && self.begun >= usize::try_from(turn.per_second).unwrap_or(usize::MAX)
+    }
+
+    /// How many messages may be started now.
+    fn room(&mut self, turn: &Turn, on_way: usize, now_ms: UtcMs) -> usize {
+        if self.gone || self.health.rest_ms > now_ms || self.head_ms.is_some() {
+            return 0;
+        }
+        if now_ms - self.window_ms >= SECOND_MS {
+            (self.window_ms, self.begun) = (now_ms, 0);
+        }
+        let most = if turn.ordered { 1 } else { usize::try_from(turn.concurrency).unwrap_or(1) };
+        let room = self.health.room(most).saturating_sub(on_way);
+        match usize::try_from(turn.per_second) {
+            Ok(rate) if rate > 0 => room.min(rate.saturating_sub(self.begun)),
+            _ => room,
+        }
+    }
+
+    /// Takes note of a try, and says what follows for the message.
+    fn note(&mut self, ctx: &Context, turn: &Turn, sent: Sent) -> Tried {
+        let now_ms = ctx.now_ms();
+        let jitter = || u32::try_from(ctx.random.next_u64() >> 32).unwrap_or_default();
+        self.health.note(sent.verdict.is_healthy(), now_ms, jitter());
+        let (state, because, due_ms) = match sent.verdict {
+            Verdict::Delivered => ("delivered", "", None),
+            Verdict::Aborted => ("failed", "the receiver wants it not again", None),
+            Verdict::Gone => {
+                self.gone = true;
+                ("waiting", "", Some(now_ms))
+            }
+            Verdict::Again { asked_ms, throttled } => {
+                if throttled {
+                    self.health.throttle(asked_ms, now_ms);
+                }
+                let tries = u32::try_from(sent.message.tries).unwrap_or(u32::MAX);
+                match schedule::wait_ms(tries, asked_ms, jitter()) {
+                    Some(wait_ms) => ("waiting", "", Some(now_ms + wait_ms)),
+                    None => ("failed", "no try is left", None),
+                }
+            }
+        };
+        if turn.ordered && state == "waiting" {
+            self.head_ms = due_ms;
+        }
+        Tried {
+            event_id: sent.message.event_id,
+            attempt: sent.message.attempts,
+            at_ms: sent.at_ms,
+            took_ms: sent.took_ms,
+            verdict: sent.verdict.as_str(),
+            status: sent.status,
+            detail: sent.detail,
+            body: sent.body,
+            state,
+            because,
+            due_ms,
+            ended_ms: (state != "waiting").then_some(now_ms),
+        }
+    }
+}
+
+/// A try that ended.
+struct Sent {
+    message: Started,
+    at_ms: UtcMs,
+    took_ms: i64,
+    verdict: Verdict,
+    status: Option<i64>,
+    detail: String,
+    body: String,
+}
+
+/// What it takes to send to one endpoint.
+pub(super) struct Sender<'c> {
+    ctx: &'c Context,
+    target: Result<Target, String>,
+    secrets: Vec<Secret>,
+}
+
+impl<'c> Sender<'c> {
+    async fn new(ctx: &'c Context, turn: &Turn) -> Result<Self> {
+        Self::to(ctx, &turn.id, &turn.url).await
+    }
+
+    /// For the endpoint with this id and address.
+    pub(super) async fn to(ctx: &'c Context, endpoint_id: &str, url: &str) -> Result<Self> {
+        let secrets = secret::in_use(ctx, endpoint_id).await?.into_iter().map(|(_, secret)| secret).collect();
+        let target = ctx.egress.target(url).map_err(|error| error.public().to_owned());
+        Ok(Self { ctx, target, secrets })
+    }
+
+    /// Signs and sends a payload once.
+    pub(super) async fn post(&self, id: &str, payload: &str) -> Result<Answered, String> {
+        let target = self.target.as_ref().map_err(Clone::clone)?;
+        // The receiver compares it with its own clock, which goes by the wall.
+        let timestamp = (self.ctx.clock.wall_ms() / 1_000).to_string();
+        let message = Message { id, timestamp: &timestamp, body: payload };
+        let signature = sign::signature(&self.secrets, &message).map_err(|error| error.detail())?;
+        let headers =
+            [("webhook-id", id), ("webhook-timestamp", &timestamp), ("webhook-signature", &signature)];
+        self.ctx.egress.post(&Post { to: target, headers: &headers, body: payload }).await
+    }
+
+    async fn send(&self, message: Started) -> Sent {
+        let clock = &self.ctx.clock;
+        let (at_ms, awake_ms) = (self.ctx.now_ms(), clock.awake_ms());
+        let answered = self.post(&message.event_id, &message.payload).await;
+        let took_ms = clock.awake_ms() - awake_ms;
+        match answered {
+            Ok(answered) => {
+                let answer = Answer {
+                    status: answered.status,
+                    retry_after: answered.header("retry-after"),
+                    delivery: answered.header(DELIVERY_HEADER),
+                };
+                let verdict = answer::verdict(&answer, clock.wall_ms());
+                let (status, body) = (Some(i64::from(answered.status)), kept(&answered.body));
+                Sent { message, at_ms, took_ms, verdict, status, detail: String::new(), body }
+            }
+            Err(why) => Sent {
+                message,
+                at_ms,
+                took_ms,
+                verdict: answer::SILENCE,
+                status: None,
+                detail: kept(&why),
+                body: String::new(),
+            },
+        }
+    }
+}
+
+/// The beginning of what somebody else wrote, as it can be stored and shown: PostgreSQL takes no NUL.
+pub(super) fn kept(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).take(KEPT_LETTERS).collect()
+}
