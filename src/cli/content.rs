@@ -27,6 +27,7 @@ use crate::{
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         lead::intake,
         program::Cadence,
+        webhook::guide::reference as webhooks_reference,
     },
     work::{
         folder,
@@ -137,7 +138,7 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
 type Page = fn() -> String;
 
 /// What `guide` knows besides kinds of content: a partner's brand, and each file of rules.
-const OTHERS: [(&str, Page); 11] = [
+const OTHERS: [(&str, Page); 12] = [
     ("brand", guide::brand_reference),
     ("attribution", attribution_reference),
     ("calendar", calendar_reference),
@@ -149,6 +150,7 @@ const OTHERS: [(&str, Page); 11] = [
     ("messages", messages_reference),
     ("routing", routing_reference),
     ("scoring", scoring),
+    ("webhooks", webhooks_reference),
 ];
 
 fn scoring() -> String {

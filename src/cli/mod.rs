@@ -29,6 +29,7 @@ pub mod serve;
 pub mod sign_in;
 pub mod steer;
 pub mod suppress;
+mod webhook;
 pub mod what_if;
 mod writing;
 
@@ -130,6 +131,8 @@ enum Command {
     MigrateTo(migrate_to::Arguments),
     /// Make, list and revoke the keys with which programs send leads (`POST /api/leads`).
     ApiKey(api_key::Arguments),
+    /// Tell other systems what happens (a partner's, a CRM): add, verify, try and steer their endpoints, see tries, send again.
+    Webhook(webhook::Arguments),
     /// Show and mend the do-not-send list.
     Suppress(suppress::Arguments),
     /// Hand out everything that is held of a person, or take it away.
@@ -196,6 +199,7 @@ pub fn main() -> ExitCode {
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
         Command::ApiKey(arguments) => block_on(api_key::main(arguments)),
+        Command::Webhook(arguments) => block_on(webhook::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
         Command::Rejudge(arguments) => block_on(rejudge::main(arguments)),
         Command::Person(arguments) => block_on(person::main(arguments)),

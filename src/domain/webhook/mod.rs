@@ -5,6 +5,7 @@ pub mod answer;
 pub mod breaker;
 pub mod event;
 pub mod filter;
+pub mod guide;
 pub mod schedule;
 pub mod sign;
 

@@ -26,7 +26,6 @@ use partnercast::{
         webhook::{Event, EventKind, Scope, Secret, sign::Message},
     },
     store::{
-        Db,
         webhooks::{Endpoint, endpoints, messages, turns},
     },
     work::{
@@ -40,10 +39,7 @@ use tokio::{
     sync::{Notify, watch},
 };
 
-use super::{
-    Rig,
-    rig::KEY,
-};
+use super::{Rig, rig::KEY};
 use crate::harness::{
     both_dbs,
     databases::{in_tx, number},
