@@ -450,7 +450,12 @@ mod tests {
             "{error}"
         );
         let out = format!("{SMALL}[egress]\nallow = [\"crm.example\"]\n");
-        assert!(Config::parse(&out, &[], Path::new("")).unwrap_err().public().contains("egress.allow: `crm.example`"));
+        assert!(
+            Config::parse(&out, &[], Path::new(""))
+                .unwrap_err()
+                .public()
+                .contains("egress.allow: `crm.example`")
+        );
         let plain = format!("{SMALL}[egress]\nhttp = true\n");
         assert!(Config::parse(&plain, &[], Path::new("")).unwrap_err().public().contains("egress.http"));
         let odd = format!(

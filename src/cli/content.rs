@@ -51,7 +51,7 @@ pub struct NewArguments {
 /// Arguments of `guide`.
 #[derive(Debug, clap::Args)]
 pub struct GuideArguments {
-    /// One kind of content, `brand`, or a file of rules: attribution, calendar, consent, engagement, frequency, messages,
+    /// One kind of content, `brand`, `webhooks`, or a file of rules: attribution, calendar, consent, engagement, frequency, messages,
     /// routing or scoring; all of them without.
     kind: Option<String>,
 }
@@ -137,7 +137,7 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
 /// Makes a page of the guide.
 type Page = fn() -> String;
 
-/// What `guide` knows besides kinds of content: a partner's brand, and each file of rules.
+/// What `guide` knows besides kinds of content: a partner's brand, each file of rules, and webhooks.
 const OTHERS: [(&str, Page); 12] = [
     ("brand", guide::brand_reference),
     ("attribution", attribution_reference),

@@ -210,7 +210,10 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
             let (endpoint, secrets) = webhooks::add(ctx, actor, &order).await?;
             say(&line(&endpoint));
             secrets.iter().for_each(|secret| say(secret));
-            say(&format!("Give the receiver that to verify with; then `partnercast webhook verify {}`", endpoint.id));
+            say(&format!(
+                "Give the receiver that to verify with; then `partnercast webhook verify {}`",
+                endpoint.id
+            ));
         }
         What::Secret { id } => {
             webhooks::secrets_for_receiver(ctx, actor, &id).await?.iter().for_each(|secret| say(secret));
@@ -222,7 +225,9 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
         }
         What::Test { id } => {
             let message = webhooks::test(ctx, actor, &id).await?;
-            say(&format!("{message} is sent by `serve`; `partnercast webhook show {id} {message}` tells what became of it"));
+            say(&format!(
+                "{message} is sent by `serve`; `partnercast webhook show {id} {message}` tells what became of it"
+            ));
         }
         What::Replay { id, from, until, all } => {
             let until_ms = until.map_or(Ok(ctx.now_ms()), |until| time("--until", &until))?;
@@ -266,7 +271,8 @@ async fn list(ctx: &Context, partner: Option<&str>) -> Result<()> {
 
 async fn known(ctx: &Context, id: &str) -> Result<Endpoint> {
     let endpoint = endpoints::endpoint(&ctx.db, id).await?;
-    endpoint.ok_or_else(|| Error::not_found_but(format!("webhook {id}"), "`partnercast webhook list` shows all"))
+    endpoint
+        .ok_or_else(|| Error::not_found_but(format!("webhook {id}"), "`partnercast webhook list` shows all"))
 }
 
 async fn show(ctx: &Context, id: &str) -> Result<()> {
@@ -339,7 +345,9 @@ fn time(option: &str, text: &str) -> Result<UtcMs> {
     let at = day.map(|day| day.and_time(NaiveTime::MIN).and_utc().timestamp_millis());
     let at = at.or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis()));
     at.ok_or_else(|| {
-        Error::invalid(format!("{option}: `{text}` is no time; write 2027-01-12 (UTC) or 2027-01-12T08:00:00Z"))
+        Error::invalid(format!(
+            "{option}: `{text}` is no time; write 2027-01-12 (UTC) or 2027-01-12T08:00:00Z"
+        ))
     })
 }
 

@@ -35,7 +35,9 @@ impl Egress {
             }
         }
         if self.http && self.allow.is_empty() {
-            faults.push("egress.http is for networks in egress.allow alone; name them, or leave it out".to_owned());
+            faults.push(
+                "egress.http is for networks in egress.allow alone; name them, or leave it out".to_owned(),
+            );
         }
     }
 }

@@ -78,7 +78,7 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 11] = [
+const CONSOLE: [(&str, &str); 12] = [
     ("Overview", "/console"),
     ("Promises", "/console/promises"),
     ("Ladder", "/console/ladder"),
@@ -90,6 +90,7 @@ const CONSOLE: [(&str, &str); 11] = [
     ("Messages", "/console/messages"),
     ("Dead letters", "/console/dead-letters"),
     ("Do not send", "/console/suppressions"),
+    ("Webhooks", "/console/webhooks"),
 ];
 
 impl Frame {

@@ -166,7 +166,10 @@ fn conflicts_and_frames(samples: &mut Samples) {
     for sent in [false, true] {
         samples.public(&format!("embed-{sent}"), "public/embed", &public::embed::View::sample(sent));
     }
+    samples.app("webhook", "console/webhook", Area::Console, &console::webhook::View::sample());
     for open in [false, true] {
+        let hooks = console::webhooks::ListView::sample(open);
+        samples.app(&format!("webhooks-{open}"), "console/webhooks", Area::Console, &hooks);
         let (case, list) =
             (view::conflict::CaseView::sample(open), console::conflicts::ListView::sample(open));
         samples.app(&format!("conflict-{open}"), "console/conflict", Area::Console, &case);

@@ -172,7 +172,8 @@ impl Egress {
             Host::Name(name) => ServerName::try_from(name.clone()).map_err(|error| error.to_string())?,
             Host::Address(ip) => ServerName::from(*ip),
         };
-        let stream = connector.clone()?.connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
+        let stream =
+            connector.clone()?.connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
         talk(stream, post).await
     }
 

@@ -19,24 +19,108 @@ use crate::domain::kernel::Network;
 
 /// Addresses that nobody from outside has; beside those in the table one of each form in which such an address hides.
 const REFUSED: [&str; 72] = [
-    "0.0.0.0", "0.1.2.3", "10.0.0.1", "10.255.255.255", "100.64.0.1", "100.100.100.200", "100.127.255.255", "127.0.0.1",
-    "127.0.0.53", "127.255.255.255", "168.63.129.16", "169.254.0.1", "169.254.169.254", "169.254.170.2", "172.16.0.1",
-    "172.31.255.255", "192.0.0.1", "192.0.0.192", "192.0.2.1", "192.31.196.1", "192.52.193.1", "192.88.99.1", "192.168.0.1",
-    "192.168.255.255", "192.175.48.1", "198.18.0.1", "198.19.255.255", "198.51.100.1", "203.0.113.1", "224.0.0.1",
-    "239.255.255.255", "240.0.0.1", "255.255.255.255", "::", "::1", "::7f00:1", "::a00:1", "::ffff:127.0.0.1", "::ffff:10.0.0.1",
-    "::ffff:169.254.169.254", "::ffff:8.8.8.8", "::ffff:0:127.0.0.1", "64:ff9b::7f00:1", "64:ff9b::a9fe:a9fe", "64:ff9b:1::a00:1",
-    "100::1", "2001::1", "2001:0:4136:e378:8000:63bf:3fff:fdd2", "2001:2::1", "2001:10::1", "2001:20::1", "2001:db8::1",
-    "2002:7f00:1::1", "2002:a9fe:a9fe::1", "2620:4f:8000::1", "3fff::1", "5f00::1", "fc00::1", "fd00:ec2::254",
-    "fdff:ffff::1", "fe80::1", "fe80::a9fe:a9fe", "febf::1", "fec0::1", "ff02::1", "ff0e::1", "4000::1", "8000::1", "c000::1",
-    "e000::1", "400::1", "1fff::1",
+    "0.0.0.0",
+    "0.1.2.3",
+    "10.0.0.1",
+    "10.255.255.255",
+    "100.64.0.1",
+    "100.100.100.200",
+    "100.127.255.255",
+    "127.0.0.1",
+    "127.0.0.53",
+    "127.255.255.255",
+    "168.63.129.16",
+    "169.254.0.1",
+    "169.254.169.254",
+    "169.254.170.2",
+    "172.16.0.1",
+    "172.31.255.255",
+    "192.0.0.1",
+    "192.0.0.192",
+    "192.0.2.1",
+    "192.31.196.1",
+    "192.52.193.1",
+    "192.88.99.1",
+    "192.168.0.1",
+    "192.168.255.255",
+    "192.175.48.1",
+    "198.18.0.1",
+    "198.19.255.255",
+    "198.51.100.1",
+    "203.0.113.1",
+    "224.0.0.1",
+    "239.255.255.255",
+    "240.0.0.1",
+    "255.255.255.255",
+    "::",
+    "::1",
+    "::7f00:1",
+    "::a00:1",
+    "::ffff:127.0.0.1",
+    "::ffff:10.0.0.1",
+    "::ffff:169.254.169.254",
+    "::ffff:8.8.8.8",
+    "::ffff:0:127.0.0.1",
+    "64:ff9b::7f00:1",
+    "64:ff9b::a9fe:a9fe",
+    "64:ff9b:1::a00:1",
+    "100::1",
+    "2001::1",
+    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
+    "2001:2::1",
+    "2001:10::1",
+    "2001:20::1",
+    "2001:db8::1",
+    "2002:7f00:1::1",
+    "2002:a9fe:a9fe::1",
+    "2620:4f:8000::1",
+    "3fff::1",
+    "5f00::1",
+    "fc00::1",
+    "fd00:ec2::254",
+    "fdff:ffff::1",
+    "fe80::1",
+    "fe80::a9fe:a9fe",
+    "febf::1",
+    "fec0::1",
+    "ff02::1",
+    "ff0e::1",
+    "4000::1",
+    "8000::1",
+    "c000::1",
+    "e000::1",
+    "400::1",
+    "1fff::1",
 ];
 
 /// Neighbours of those, and well-known ones.
 const ADMITTED: [&str; 26] = [
-    "1.1.1.1", "8.8.8.8", "9.255.255.255", "11.0.0.1", "100.63.255.255", "100.128.0.1", "126.255.255.255", "128.0.0.1",
-    "168.63.129.15", "169.253.255.255", "169.255.0.1", "172.15.255.255", "172.32.0.1", "192.0.1.1", "192.167.255.255",
-    "192.169.0.1", "198.17.255.255", "198.20.0.1", "203.0.112.1", "223.255.255.255", "2001:200::1", "2001:4860:4860::8888",
-    "2003::1", "2606:4700::1111", "2a00:1450::1", "2620:4f:8001::1",
+    "1.1.1.1",
+    "8.8.8.8",
+    "9.255.255.255",
+    "11.0.0.1",
+    "100.63.255.255",
+    "100.128.0.1",
+    "126.255.255.255",
+    "128.0.0.1",
+    "168.63.129.15",
+    "169.253.255.255",
+    "169.255.0.1",
+    "172.15.255.255",
+    "172.32.0.1",
+    "192.0.1.1",
+    "192.167.255.255",
+    "192.169.0.1",
+    "198.17.255.255",
+    "198.20.0.1",
+    "203.0.112.1",
+    "223.255.255.255",
+    "2001:200::1",
+    "2001:4860:4860::8888",
+    "2003::1",
+    "2606:4700::1111",
+    "2a00:1450::1",
+    "2620:4f:8001::1",
 ];
 
 #[test]
@@ -53,7 +137,10 @@ fn inner_addresses_are_refused_and_their_neighbours_are_not() {
 
 #[test]
 fn what_the_operator_allows_is_allowed_and_nothing_else() {
-    let guard = Guard::new(vec![Network::parse("10.1.0.0/16").unwrap(), Network::parse("fd00:1::/32").unwrap()], true);
+    let guard = Guard::new(
+        vec![Network::parse("10.1.0.0/16").unwrap(), Network::parse("fd00:1::/32").unwrap()],
+        true,
+    );
     let admits = |ip: &str, tls: bool| guard.admits_address(ip.parse().unwrap(), tls).is_ok();
     assert!(admits("10.1.2.3", true) && admits("10.1.2.3", false) && admits("::ffff:10.1.2.3", true));
     assert!(admits("fd00:1::9", false) && !admits("fd00:2::9", true));
@@ -65,7 +152,15 @@ fn what_the_operator_allows_is_allowed_and_nothing_else() {
 
 /// Eight spellings of loopback, and two more.
 const LOOPBACK: [&str; 10] = [
-    "127.0.0.1", "2130706433", "0x7f.1", "017700000001", "127.1", "[::ffff:127.0.0.1]", "①②⑦.⓪.⓪.①", "[::1]", "localhost",
+    "127.0.0.1",
+    "2130706433",
+    "0x7f.1",
+    "017700000001",
+    "127.1",
+    "[::ffff:127.0.0.1]",
+    "①②⑦.⓪.⓪.①",
+    "[::1]",
+    "localhost",
     "127.0.0.1.",
 ];
 
@@ -92,12 +187,34 @@ fn addresses_are_read_in_one_way_or_not_at_all() {
     assert_eq!(read("http://[2001:DB8::1]:8000/").as_deref(), Some("http://[2001:db8::1]:8000/"));
     let long = format!("https://a.example/{}", "x".repeat(2_000));
     for bad in [
-        "", "a.example", "ftp://a.example", "https://", "https:///x", "https://a@b.example/", "https://a:b@c.example/",
-        "https://a.example/#x", "https://a.example\\@b.example/", "https://a example/", "https://a.example:0/",
-        "https://a.example:70000/", "https://a.example:x/", "https://a.example:/x:y", "https://[::1/", "https://[1.2.3.4]/",
-        "https://1.2.3/", "https://0x7f000001/", "https://1.2.3.4.5/", "https://256.1.1.1/", "https://01.2.3.4/",
-        "https://a..example/", "https://.example/", "https://a%2e.example/", "https://a.example/\r\nX: y", "https://a.example/ü",
-        "https://a,b.example/", long.as_str(),
+        "",
+        "a.example",
+        "ftp://a.example",
+        "https://",
+        "https:///x",
+        "https://a@b.example/",
+        "https://a:b@c.example/",
+        "https://a.example/#x",
+        "https://a.example\\@b.example/",
+        "https://a example/",
+        "https://a.example:0/",
+        "https://a.example:70000/",
+        "https://a.example:x/",
+        "https://a.example:/x:y",
+        "https://[::1/",
+        "https://[1.2.3.4]/",
+        "https://1.2.3/",
+        "https://0x7f000001/",
+        "https://1.2.3.4.5/",
+        "https://256.1.1.1/",
+        "https://01.2.3.4/",
+        "https://a..example/",
+        "https://.example/",
+        "https://a%2e.example/",
+        "https://a.example/\r\nX: y",
+        "https://a.example/ü",
+        "https://a,b.example/",
+        long.as_str(),
     ] {
         assert_eq!(read(bad), None, "{bad}");
     }
@@ -109,7 +226,8 @@ struct Rebinding(Vec<Vec<&'static str>>, AtomicUsize);
 impl Resolve for Rebinding {
     fn addresses<'a>(&'a self, _: &'a str) -> Addresses<'a> {
         let at = self.1.fetch_add(1, Ordering::SeqCst);
-        let answer: Vec<IpAddr> = self.0[at.min(self.0.len() - 1)].iter().map(|ip| ip.parse().unwrap()).collect();
+        let answer: Vec<IpAddr> =
+            self.0[at.min(self.0.len() - 1)].iter().map(|ip| ip.parse().unwrap()).collect();
         Box::pin(async move { Ok(answer) })
     }
 }
@@ -121,7 +239,8 @@ async fn a_name_that_changes_its_mind_gains_nothing() {
     for answers in [vec![vec!["192.0.2.7"], vec!["127.0.0.1"]], vec![vec!["127.0.0.1", "192.0.2.7"]]] {
         let resolver = Arc::new(Rebinding(answers.clone(), AtomicUsize::new(0)));
         let guard = Guard::new(vec![Network::parse("192.0.2.7").unwrap()], true);
-        let egress = Egress::new(guard, None).with_resolver(resolver.clone()).with_time(Duration::from_millis(300));
+        let egress =
+            Egress::new(guard, None).with_resolver(resolver.clone()).with_time(Duration::from_millis(300));
         let to = Target::parse(&format!("http://a.example:{port}/")).unwrap();
         assert!(egress.post(&Post { to: &to, headers: &[], body: "{}" }).await.is_err(), "{answers:?}");
         assert_eq!(resolver.1.load(Ordering::SeqCst), 1, "asked once, connected to what was checked");
@@ -172,12 +291,18 @@ async fn exchange(answer: &'static [u8], more: Option<&'static [u8]>) -> (Result
 
 #[tokio::test]
 async fn a_request_is_whole_and_its_answer_is_read() {
-    let (answer, asked) = exchange(b"HTTP/1.1 200 OK\r\nRetry-After: 5\r\nContent-Length: 2\r\n\r\nhi", None).await;
+    let (answer, asked) =
+        exchange(b"HTTP/1.1 200 OK\r\nRetry-After: 5\r\nContent-Length: 2\r\n\r\nhi", None).await;
     let answer = answer.unwrap();
     assert_eq!((answer.status, answer.body.as_str(), answer.header("retry-after")), (200, "hi", Some("5")));
     assert!(asked.starts_with("POST /in?x=1 HTTP/1.1\r\n"), "{asked}");
     let asked = asked.to_lowercase();
-    for header in ["webhook-id: whm_1\r\n", "content-length: 7\r\n", "content-type: application/json\r\n", "host: 127.0.0.1:"] {
+    for header in [
+        "webhook-id: whm_1\r\n",
+        "content-length: 7\r\n",
+        "content-type: application/json\r\n",
+        "host: 127.0.0.1:",
+    ] {
         assert!(asked.contains(header), "{header}: {asked}");
     }
     assert!(!asked.contains("gzip"));

@@ -68,7 +68,9 @@ impl Target {
             name(host).map_err(|why| wrong(why))?
         };
         let port = match port {
-            Some(port) => port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("the port is no port"))?,
+            Some(port) => {
+                port.parse().ok().filter(|port| *port != 0).ok_or_else(|| wrong("the port is no port"))?
+            }
             None if tls => 443,
             None => 80,
         };
@@ -78,7 +80,11 @@ impl Target {
 
     /// `host` (with brackets) and `port` of an authority.
     fn place(authority: &str) -> Option<(&str, Option<&str>)> {
-        let end = if authority.starts_with('[') { authority.find(']')? + 1 } else { authority.find(':').unwrap_or(authority.len()) };
+        let end = if authority.starts_with('[') {
+            authority.find(']')? + 1
+        } else {
+            authority.find(':').unwrap_or(authority.len())
+        };
         let (host, rest) = authority.split_at(end);
         match rest.strip_prefix(':') {
             Some(port) if port.bytes().all(|byte| byte.is_ascii_digit()) => Some((host, Some(port))),

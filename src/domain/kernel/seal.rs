@@ -78,7 +78,8 @@ impl Seal {
         }
         let mut secret = bytes.split_off(NONCE_LEN);
         let nonce = Nonce::try_assume_unique_for_key(&bytes).map_err(|_| spoilt())?;
-        let opened = key.open_in_place(nonce, Aad::from(place.as_bytes()), &mut secret).map_err(|_| spoilt())?;
+        let opened =
+            key.open_in_place(nonce, Aad::from(place.as_bytes()), &mut secret).map_err(|_| spoilt())?;
         Ok(opened.to_vec())
     }
 }

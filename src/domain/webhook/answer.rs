@@ -100,7 +100,11 @@ mod tests {
         let never = Answer { status: 422, retry_after: None, delivery: Some("Abort-Message") };
         assert_eq!(verdict(&never, 0), Verdict::Aborted);
         assert_eq!(verdict(&Answer { status: 200, ..never }, 0), Verdict::Delivered);
-        assert_eq!(verdict(&Answer { status: 410, ..never }, 0), Verdict::Gone, "the endpoint, not the message");
+        assert_eq!(
+            verdict(&Answer { status: 410, ..never }, 0),
+            Verdict::Gone,
+            "the endpoint, not the message"
+        );
         assert_eq!(verdict(&Answer { delivery: Some("please"), ..never }, 0).as_str(), "failed");
     }
 }

@@ -7,15 +7,8 @@ use crate::domain::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs};
 /// Failures in a row after which an endpoint is left alone.
 pub const FAILURES_MAX: u32 = 5;
 /// How long it is left alone after that many, one more, two more …, in milliseconds.
-const RESTS_MS: [i64; 7] = [
-    MINUTE_MS / 2,
-    MINUTE_MS,
-    2 * MINUTE_MS,
-    4 * MINUTE_MS,
-    8 * MINUTE_MS,
-    16 * MINUTE_MS,
-    30 * MINUTE_MS,
-];
+const RESTS_MS: [i64; 7] =
+    [MINUTE_MS / 2, MINUTE_MS, 2 * MINUTE_MS, 4 * MINUTE_MS, 8 * MINUTE_MS, 16 * MINUTE_MS, 30 * MINUTE_MS];
 /// How long it may fail before its owner is told.
 const TELL_AFTER_MS: i64 = HOUR_MS;
 /// How long it may fail before it is disabled.

@@ -179,7 +179,8 @@ mod tests {
     #[test]
     fn every_schema_is_json_names_its_type_and_shows_an_example_of_it() {
         for kind in EventKind::ALL {
-            let schema: Value = serde_json::from_str(kind.schema()).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
+            let schema: Value =
+                serde_json::from_str(kind.schema()).unwrap_or_else(|error| panic!("{kind:?}: {error}"));
             assert_eq!(schema["properties"]["type"]["const"], kind.as_str());
             assert_eq!(schema["$id"], format!("urn:partnercast:webhook:{}:v1", kind.as_str()));
             let example = &schema["examples"][0];
@@ -191,7 +192,9 @@ mod tests {
             for key in schema["properties"]["data"]["required"].as_array().unwrap() {
                 assert!(example["data"].get(key.as_str().unwrap()).is_some(), "{kind:?}: {key}");
             }
-            assert!(kind.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.' || byte == b'_'));
+            assert!(
+                kind.as_str().bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'.' || byte == b'_')
+            );
             assert_eq!(EventKind::parse(kind.as_str()), Some(*kind));
         }
     }
@@ -208,7 +211,10 @@ mod tests {
             event.payload().unwrap(),
             r#"{"type":"lead.won","timestamp":"2027-01-03T18:13:20.123Z","data":{"lead_id":"led_1","partner":"northlight"}}"#
         );
-        let long = Event { data: [("x".to_owned(), Value::from("y".repeat(20_000)))].into_iter().collect(), ..event };
+        let long = Event {
+            data: [("x".to_owned(), Value::from("y".repeat(20_000)))].into_iter().collect(),
+            ..event
+        };
         assert!(long.payload().is_err());
     }
 }

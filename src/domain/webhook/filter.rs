@@ -30,7 +30,9 @@ impl Filters {
             .iter()
             .filter(|entry| !known.contains(entry.as_str()))
             .take(ENTRIES_MAX)
-            .map(|entry| format!("`{entry}` is no event: {}", did_you_mean(entry, known.iter().map(String::as_str))))
+            .map(|entry| {
+                format!("`{entry}` is no event: {}", did_you_mean(entry, known.iter().map(String::as_str)))
+            })
             .collect();
         if !faults.is_empty() {
             return Err(Error::invalid(faults.join("; ")));
@@ -83,7 +85,10 @@ mod tests {
             assert_eq!(all.wants(*kind), kind.is_chosen(), "{kind:?}");
         }
         let error = Filters::parse(["lead.one", "isue.released", "lead.*"]).unwrap_err();
-        assert!(error.public().contains("`lead.won`") && error.public().contains("`issue.released`"), "{error}");
+        assert!(
+            error.public().contains("`lead.won`") && error.public().contains("`issue.released`"),
+            "{error}"
+        );
         assert!(Filters::parse(["endpoint.test"]).is_err(), "that is not chosen");
     }
 }

@@ -75,7 +75,9 @@ mod tests {
     fn retry_after_is_seconds_or_a_date() {
         let now = 784_111_777_000; // Sun, 06 Nov 1994 08:49:37 GMT, the example of RFC 9110
         assert_eq!(asked_ms(" 120 ", now), Some(120_000));
-        for date in ["Sun, 06 Nov 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:50:37 GMT", "Sun Nov  6 08:50:37 1994"] {
+        for date in
+            ["Sun, 06 Nov 1994 08:50:37 GMT", "Sunday, 06-Nov-94 08:50:37 GMT", "Sun Nov  6 08:50:37 1994"]
+        {
             assert_eq!(asked_ms(date, now), Some(60_000), "{date}");
         }
         assert_eq!(asked_ms("Sun, 06 Nov 1994 08:49:36 GMT", now), Some(0), "that was a second ago");

@@ -56,7 +56,8 @@ impl Secret {
     /// # Errors
     /// `Invalid`, without repeating what was given.
     pub fn parse(text: &str) -> Result<Self> {
-        let wrong = |why: &str| Error::invalid(format!("a secret is {SHARED} or {PRIVATE} and base64: {why}"));
+        let wrong =
+            |why: &str| Error::invalid(format!("a secret is {SHARED} or {PRIVATE} and base64: {why}"));
         let (is_shared, rest) = match (text.strip_prefix(SHARED), text.strip_prefix(PRIVATE)) {
             (Some(rest), _) => (true, rest),
             (_, Some(rest)) => (false, rest),

@@ -47,12 +47,8 @@ pub async fn hurry(tx: &mut Tx, latest_ms: UtcMs, now_ms: UtcMs) -> Result<u64> 
             args![latest_ms, now_ms],
         )
         .await?;
-    let endpoints = tx
-        .run(
-            "UPDATE webhook_endpoint SET rest_ms = 0 WHERE rest_ms > $1",
-            args![latest_ms],
-        )
-        .await?;
+    let endpoints =
+        tx.run("UPDATE webhook_endpoint SET rest_ms = 0 WHERE rest_ms > $1", args![latest_ms]).await?;
     Ok(messages + endpoints)
 }
 

@@ -211,9 +211,9 @@ pub async fn settle(tx: &mut Tx, turn: &Turn, results: &[Tried]) -> Result<u64> 
         "ON CONFLICT (endpoint_id, event_id, no) DO NOTHING",
     )
     .await?;
-    let rows = results.iter().map(|it| {
-        args![&turn.id, &it.event_id, turn.token, it.state, it.because, it.due_ms, it.ended_ms]
-    });
+    let rows = results
+        .iter()
+        .map(|it| args![&turn.id, &it.event_id, turn.token, it.state, it.because, it.due_ms, it.ended_ms]);
     tx.bulk(
         "WITH r (rendpoint, revent, rtoken, rstate, rbecause, rdue_ms, rended_ms) AS (",
         rows.collect(),

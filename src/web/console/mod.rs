@@ -25,6 +25,8 @@ pub mod sequences;
 pub mod signin;
 pub mod suppressions;
 pub mod trial;
+pub mod webhook;
+pub mod webhooks;
 
 use std::sync::Arc;
 

@@ -38,7 +38,12 @@ pub(super) async fn tick(ctx: &Context) -> Result<()> {
             let many = housekeeping::trim(&mut tx, &endpoint.id, WAITING_MAX, now_ms).await?;
             tx.commit().await?;
             if late + many > 0 {
-                tracing::warn!(endpoint = endpoint.id, late, many, "webhooks were given up; replay them when it works");
+                tracing::warn!(
+                    endpoint = endpoint.id,
+                    late,
+                    many,
+                    "webhooks were given up; replay them when it works"
+                );
             }
             if late + many < PART_ROWS.unsigned_abs() {
                 break;

@@ -134,9 +134,9 @@ async fn checked(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
 
 /// The endpoint with this id.
 pub(super) async fn load(ctx: &Context, id: &str) -> Result<Endpoint> {
-    endpoints::endpoint(&ctx.db, id).await?.ok_or_else(|| {
-        Error::not_found_but(format!("webhook {id}"), "`partnercast webhook list` shows all")
-    })
+    endpoints::endpoint(&ctx.db, id)
+        .await?
+        .ok_or_else(|| Error::not_found_but(format!("webhook {id}"), "`partnercast webhook list` shows all"))
 }
 
 /// Moves an endpoint to another state, and writes that down.
@@ -164,7 +164,10 @@ pub(super) async fn move_to(
 pub async fn pause(ctx: &Context, actor: &str, id: &str) -> Result<()> {
     let endpoint = load(ctx, id).await?;
     if endpoint.state != "active" {
-        return Err(Error::conflict(format!("the endpoint is {}, and only an active one can be paused", endpoint.state)));
+        return Err(Error::conflict(format!(
+            "the endpoint is {}, and only an active one can be paused",
+            endpoint.state
+        )));
     }
     move_to(ctx, actor, &endpoint, "paused", &format!("{actor} paused it"), "pause-webhook").await
 }

@@ -56,7 +56,12 @@ fn new_id(event: &Event, random: &dyn Random) -> String {
 /// # Errors
 /// Those of the store.
 pub async fn emit(tx: &mut Tx, random: &dyn Random, event: &Event) -> Result<u64> {
-    let (id, payload, entries) = (new_id(event, random), event.payload()?, matching(event.kind));
+    let entries = matching(event.kind);
+    // Most installations tell nobody, and most moments are on somebody's way.
+    if !messages::is_wanted(tx, &entries).await? {
+        return Ok(0);
+    }
+    let (id, payload) = (new_id(event, random), event.payload()?);
     let new = NewEvent {
         id: &id,
         kind: event.kind.as_str(),

@@ -39,7 +39,13 @@ fn text(value: &str) -> Value {
 }
 
 /// A lead went from one stage to another.
-pub async fn lead_moved(tx: &mut Tx, random: &dyn Random, lead: &Lead, from: LeadStage, to: LeadStage) -> Result<()> {
+pub async fn lead_moved(
+    tx: &mut Tx,
+    random: &dyn Random,
+    lead: &Lead,
+    from: LeadStage,
+    to: LeadStage,
+) -> Result<()> {
     for kind in kind_of(to).into_iter().chain([EventKind::LeadStageChanged]) {
         let data = [
             ("lead_id", Value::from(lead.id.as_str())),

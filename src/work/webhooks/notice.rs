@@ -62,7 +62,8 @@ pub(super) async fn consider(ctx: &Context, id: &str, health: &Health, gone: boo
 
 /// The mail; none where it cannot be written, which stops nothing else.
 fn mail(ctx: &Context, endpoint: &Endpoint, disabled: Option<&str>, since_ms: UtcMs) -> Option<Ready> {
-    let name = if endpoint.contact_name.is_empty() { &endpoint.contact_email } else { &endpoint.contact_name };
+    let name =
+        if endpoint.contact_name.is_empty() { &endpoint.contact_email } else { &endpoint.contact_name };
     let email = EmailAddress::parse(&endpoint.contact_email).ok()?;
     let to = Staff { name: name.clone(), title: String::new(), email, may: Vec::new() };
     let since = utc(since_ms).format("%a %-d %b %Y, %H:%M UTC").to_string();
@@ -86,7 +87,11 @@ fn mail(ctx: &Context, endpoint: &Endpoint, disabled: Option<&str>, since_ms: Ut
         ),
     };
     let notice = StaffNotice {
-        source: format!("webhook:{}:{}:{since_ms}", endpoint.id, if disabled.is_some() { "disabled" } else { "failing" }),
+        source: format!(
+            "webhook:{}:{}:{since_ms}",
+            endpoint.id,
+            if disabled.is_some() { "disabled" } else { "failing" }
+        ),
         sender: None,
         to: &to,
         words: Words {
@@ -104,7 +109,11 @@ fn mail(ctx: &Context, endpoint: &Endpoint, disabled: Option<&str>, since_ms: Ut
     };
     notices::compose_for_staff(ctx, &notice)
         .map_err(|error| {
-            tracing::error!(endpoint = endpoint.id, error = error.detail(), "the owner of a webhook cannot be told");
+            tracing::error!(
+                endpoint = endpoint.id,
+                error = error.detail(),
+                "the owner of a webhook cannot be told"
+            );
         })
         .ok()
 }

@@ -27,7 +27,8 @@ const LOOKS_MAX: usize = 1_000;
 
 /// Sends what is due until `shutdown`; then what is on its way is waited for, ten seconds at most.
 pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
-    let (mut stopped, mut turns, mut said, mut kept_ms) = (shutdown.clone(), JoinSet::new(), Said::default(), None);
+    let (mut stopped, mut turns, mut said, mut kept_ms) =
+        (shutdown.clone(), JoinSet::new(), Said::default(), None);
     let mut is_freed = ctx.db.is_shared();
     while !*stopped.borrow() {
         if !is_freed {
@@ -65,7 +66,11 @@ pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
 
 async fn alone(ctx: Arc<Context>, turn: Turn, shutdown: watch::Receiver<bool>) {
     if let Err(error) = turn::work(&ctx, &turn, &shutdown).await {
-        tracing::error!(endpoint = turn.id, error = error.detail(), "a turn of webhooks broke off; it is taken over");
+        tracing::error!(
+            endpoint = turn.id,
+            error = error.detail(),
+            "a turn of webhooks broke off; it is taken over"
+        );
     }
 }
 

@@ -38,7 +38,8 @@ pub(super) async fn in_use(ctx: &Context, endpoint_id: &str) -> Result<Vec<(Seal
     rows.into_iter()
         .map(|row| {
             let bytes = seal.open(endpoint_id, &row.sealed)?;
-            let text = String::from_utf8(bytes).map_err(|error| Error::internal("webhook secret").because(error))?;
+            let text =
+                String::from_utf8(bytes).map_err(|error| Error::internal("webhook secret").because(error))?;
             Ok((row, Secret::parse(&text)?))
         })
         .collect()

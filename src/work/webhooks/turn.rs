@@ -47,7 +47,8 @@ pub(super) async fn work(ctx: &Context, turn: &Turn, shutdown: &watch::Receiver<
         }
     };
     let began_ms = ctx.clock.machine_ms();
-    let mut flow = Flow { health: health_of(turn), window_ms: ctx.now_ms(), begun: 0, gone: false, head_ms: None };
+    let mut flow =
+        Flow { health: health_of(turn), window_ms: ctx.now_ms(), begun: 0, gone: false, head_ms: None };
     let mut on_way = FuturesUnordered::new();
     let mut results: Vec<Tried> = Vec::new();
     loop {
@@ -90,7 +91,11 @@ async fn step(ctx: &Context, turn: &Turn, results: &[Tried], room: usize) -> Res
         tries += 1;
         match done {
             Err(error) if tries < RECORD_TRIES && !results.is_empty() => {
-                tracing::warn!(endpoint = turn.id, error = error.detail(), "results of webhooks wait to be recorded");
+                tracing::warn!(
+                    endpoint = turn.id,
+                    error = error.detail(),
+                    "results of webhooks wait to be recorded"
+                );
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
             done => return done,

@@ -48,8 +48,8 @@ pub async fn verify(ctx: &Context, actor: &str, id: &str, proof: Proof) -> Resul
     let event_id = new_id(&event, &*ctx.random);
     let sender = Sender::to(ctx, id, &endpoint.url).await?;
     let answered = sender.post(&event_id, &event.payload()?).await;
-    let answered =
-        answered.map_err(|why| Error::unavailable(format!("{} does not answer: {}", endpoint.url, kept(&why))))?;
+    let answered = answered
+        .map_err(|why| Error::unavailable(format!("{} does not answer: {}", endpoint.url, kept(&why))))?;
     if !(200..=299).contains(&answered.status) {
         return Err(Error::unavailable(format!("{} answers {}", endpoint.url, answered.status)));
     }
@@ -72,7 +72,8 @@ fn repeats(answered: &Answered, challenge: &str) -> bool {
     let body = answered.body.trim();
     body == challenge
         || serde_json::from_str::<Value>(body).is_ok_and(|json| {
-            json.as_str() == Some(challenge) || json.get("challenge").and_then(Value::as_str) == Some(challenge)
+            json.as_str() == Some(challenge)
+                || json.get("challenge").and_then(Value::as_str) == Some(challenge)
         })
 }
 

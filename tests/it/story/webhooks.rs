@@ -25,9 +25,7 @@ use partnercast::{
         },
         webhook::{Event, EventKind, Scope, Secret, sign::Message},
     },
-    store::{
-        webhooks::{Endpoint, endpoints, messages, turns},
-    },
+    store::webhooks::{Endpoint, endpoints, messages, turns},
     work::{
         Context, sync,
         webhooks::{self, Order, Proof, Replay},
@@ -94,7 +92,12 @@ struct Receiver {
 impl Receiver {
     async fn new() -> Self {
         let (open, gate) = watch::channel(false);
-        let inner = Arc::new(Inner { got: Mutex::default(), script: Mutex::new(Box::new(well)), came: Notify::new(), gate });
+        let inner = Arc::new(Inner {
+            got: Mutex::default(),
+            script: Mutex::new(Box::new(well)),
+            came: Notify::new(),
+            gate,
+        });
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let router = Router::new().route("/in", post(take)).with_state(inner.clone());
