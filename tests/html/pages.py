@@ -53,6 +53,8 @@ CONSOLE = [
     (r"/console/partners/.+", "partner"),
     (r"/console/suppressions", "suppressions"),
     (r"/console/suppressions/reports/.+", "report"),
+    (r"/console/webhooks", "webhooks"),
+    (r"/console/webhooks/[^/]+", "webhook"),
     (r"/console/revisions/.+", "revisions"),
     (r"/console/diff/.+", "diff"),
 ]
@@ -293,6 +295,13 @@ class Walk:
         add = form(listed, "/add")
         self.keep("console/suppressions", demo.send(add, address="not an address"))
         self.keep("console/suppressions", demo.send(add, address="gone@clinic.example", because="asked by telephone"))
+        hooks = self.keep("console/webhooks", demo.ask("/console/webhooks"))
+        add = form(hooks, "/console/webhooks")
+        self.keep("console/webhooks", demo.send(add, name="CRM", url="https://127.1/", contact_email="ops@crm.example"))
+        added = demo.send(add, name="CRM", url="https://crm.example/in", contact_email="ops@crm.example")
+        [endpoint, *_] = links(self.keep("console/webhooks", added), r"/console/webhooks/whe_[^/?]+")
+        hook = self.keep("console/webhook", demo.ask(endpoint))
+        self.keep("console/webhook", demo.send(form(hook, "/secret")))
         self.keep("console/sign_in", demo.ask(self.sign_in_link(demo)))
         self.keep("problem", demo.ask("/console/sign-in"))
 
