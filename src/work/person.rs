@@ -8,6 +8,7 @@ use super::{
     context::Context,
     notices::{self, Notice, Words},
     tokens::sha256_hex,
+    webhooks,
 };
 use crate::{
     domain::{
@@ -172,7 +173,7 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
                 "a lead of theirs was just given to somebody; nothing was changed, ask again",
             ));
         }
-        end_lead(&mut tx, lead, held.as_ref(), now_ms).await?;
+        end_lead(&mut tx, &*ctx.random, lead, held.as_ref(), now_ms).await?;
     }
     for case in &cases {
         conflicts::blank_reasons(&mut tx, case).await?;
@@ -241,7 +242,13 @@ fn gone(now_ms: UtcMs) -> End<'static> {
 }
 
 /// Ends what runs for a lead, with the steps that its stage allows, and empties it.
-async fn end_lead(tx: &mut Tx, id: &str, held: Option<&Offer>, now_ms: UtcMs) -> Result<()> {
+async fn end_lead(
+    tx: &mut Tx,
+    random: &dyn Random,
+    id: &str,
+    held: Option<&Offer>,
+    now_ms: UtcMs,
+) -> Result<()> {
     let Some(lead) = leads::lead_in(tx, id).await? else { return Ok(()) };
     lead_clocks::stop(tx, id, now_ms, StopReason::Withdrawn.as_str()).await?;
     conflicts::forget(tx, id, now_ms).await?;
@@ -265,7 +272,7 @@ async fn end_lead(tx: &mut Tx, id: &str, held: Option<&Offer>, now_ms: UtcMs) ->
     for stage in steps {
         leads::add_step(tx, id, now_ms, "partnercast", stage.as_str(), WHY).await?;
     }
-    Ok(())
+    webhooks::lead_erased(tx, random, &lead, now_ms).await
 }
 
 /// The steps from a stage to one in which nobody works the lead; a registered deal stays the partner's.

@@ -46,6 +46,8 @@ macro_rules! events {
 }
 
 events! {
+    /// Known for the first time.
+    LeadCreated "lead.created" "Somebody became a lead: by a form, a file or a program.";
     /// Proposed to somebody, with a clock.
     LeadOffered "lead.offered" "A lead was offered to somebody of the partner, whose clock runs.";
     /// Taken by whom it was offered to.
@@ -69,7 +71,9 @@ events! {
     /// Back to nurture.
     LeadRecycled "lead.recycled" "A lead went back to nurture.";
     /// Any step from one stage to another.
-    LeadStageChanged "lead.stage_changed" "A lead went from one stage to another; said beside the more special event.";
+    LeadStageChanged "lead.stage_changed" "A lead went from one stage to another, from qualifying on; said beside the more special event.";
+    /// Erased at the person's request.
+    LeadErased "lead.erased" "The person of a lead was erased at their request: erase your copy.";
     /// New, or a new text.
     AssetPublished "asset.published" "An asset is new, or has a new text.";
     /// No longer there.

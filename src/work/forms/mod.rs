@@ -16,6 +16,7 @@ use super::{
     scoring,
     tokens::AccessToken,
     track::{self, Visitor},
+    webhooks,
 };
 use crate::{
     domain::{
@@ -249,6 +250,7 @@ async fn store(
         None => {
             leads::add(tx, lead).await?;
             leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &lead.origin).await?;
+            webhooks::lead_created(tx, &*ctx.random, lead).await?;
         }
     }
     leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, &what).await?;

@@ -9,6 +9,7 @@ use super::{
         person, scoring,
         tokens::row_mark,
         track::{self, Visitor},
+        webhooks,
     },
     Door, Taken, add_to,
     wording::Wordings,
@@ -246,7 +247,9 @@ impl<'c> Batches<'c> {
         let now_ms = self.ctx.now_ms();
         let (new, known): (Vec<&Change>, Vec<&Change>) = changes.iter().partition(|change| change.is_new);
         let rows = |of: Vec<&Change>| of.into_iter().map(|change| change.lead.clone()).collect::<Vec<_>>();
-        leads::add_all(tx, &rows(new)).await?;
+        let new = rows(new);
+        leads::add_all(tx, &new).await?;
+        webhooks::leads_created(tx, &*self.ctx.random, new.iter()).await?;
         intakes::update(tx, &rows(known)).await?;
         let (mut steps, mut consents, mut deeds, mut notes) =
             (Vec::new(), Vec::new(), Vec::new(), Vec::new());

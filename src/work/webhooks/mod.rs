@@ -26,7 +26,10 @@ use crate::{
 };
 
 pub use manage::{Order, Replay, add, pause, remove, replay, resume, rotate, secrets_for_receiver, test};
-pub(super) use moments::{assets_changed, issue_released, lead_moved, recall_lifted, recalled};
+pub(super) use moments::{
+    assets_changed, issue_released, lead_created, lead_erased, lead_moved, leads_created, recall_lifted,
+    recalled,
+};
 pub use run::{run, tick};
 pub use verify::{Proof, verify};
 

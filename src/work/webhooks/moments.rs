@@ -38,6 +38,41 @@ fn text(value: &str) -> Value {
     if value.is_empty() { Value::Null } else { Value::from(value) }
 }
 
+/// Somebody became a lead.
+pub async fn lead_created(tx: &mut Tx, random: &dyn Random, lead: &Lead) -> Result<()> {
+    let data = [
+        ("lead_id", Value::from(lead.id.as_str())),
+        ("partner", text(&lead.partner_slug)),
+        ("stage", Value::from(lead.stage.as_str())),
+        ("origin", Value::from(lead.origin.as_str())),
+        ("asset", text(&lead.asset)),
+    ];
+    let event = Event::new(EventKind::LeadCreated, Scope::of(&lead.partner_slug), lead.updated_ms, data);
+    emit(tx, random, &event).await.map(drop)
+}
+
+/// Leads of a file or a request, of which there may be many and mostly nobody is told.
+pub async fn leads_created<'l>(
+    tx: &mut Tx,
+    random: &dyn Random,
+    leads: impl Iterator<Item = &'l Lead>,
+) -> Result<()> {
+    if !messages::is_wanted(tx, &matching(EventKind::LeadCreated)).await? {
+        return Ok(());
+    }
+    for lead in leads {
+        lead_created(tx, random, lead).await?;
+    }
+    Ok(())
+}
+
+/// The person of a lead was erased: whoever has a copy must know.
+pub async fn lead_erased(tx: &mut Tx, random: &dyn Random, lead: &Lead, now_ms: UtcMs) -> Result<()> {
+    let data = [("lead_id", Value::from(lead.id.as_str())), ("partner", text(&lead.partner_slug))];
+    let event = Event::new(EventKind::LeadErased, Scope::of(&lead.partner_slug), now_ms, data);
+    emit(tx, random, &event).await.map(drop)
+}
+
 /// A lead went from one stage to another.
 pub async fn lead_moved(
     tx: &mut Tx,

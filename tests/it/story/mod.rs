@@ -43,6 +43,7 @@ mod processes;
 mod promises;
 mod real_time;
 mod recall;
+mod receiver;
 mod release;
 mod revisions;
 pub mod rig;

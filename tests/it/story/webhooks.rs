@@ -1,209 +1,38 @@
 //! Other systems are told what happened: signed, at least once, and none of them held up by another.
 
-use std::{
-    collections::HashMap,
-    net::SocketAddr,
-    sync::{Arc, Mutex},
-};
+use std::collections::HashMap;
 
-use axum::{
-    Router,
-    body::Bytes,
-    extract::State,
-    http::{HeaderMap, StatusCode},
-    response::{IntoResponse as _, Response},
-    routing::post,
-};
 use partnercast::{
-    channel::egress::{Egress, Guard},
     domain::{
         kernel::{
-            Network,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS},
-            random::SeededRandom,
-            token::Keys,
+            id::OfferId,
         },
-        webhook::{Event, EventKind, Scope, Secret, sign::Message},
+        webhook::{Event, EventKind, Scope},
     },
-    store::webhooks::{Endpoint, endpoints, messages, turns},
+    store::{
+        leads, offers,
+        webhooks::{endpoints, messages, turns},
+    },
     work::{
-        Context, sync,
+        Context,
+        forms::{self, FormKind},
+        handoff, person as people,
         webhooks::{self, Order, Proof, Replay},
     },
 };
 use serde_json::Value;
-use tokio::{
-    net::TcpListener,
-    sync::{Notify, watch},
-};
+use tokio::sync::watch;
 
-use super::{Rig, rig::KEY};
+use super::{
+    Rig,
+    hand_off::{ada, person},
+    receiver::{Answer, Receiver, open, order, say, well, working},
+};
 use crate::harness::{
     both_dbs,
     databases::{in_tx, number},
 };
-
-/// What a receiver got.
-#[derive(Debug, Clone)]
-struct Got {
-    id: String,
-    timestamp: String,
-    signatures: Vec<String>,
-    body: String,
-}
-
-impl Got {
-    fn kind(&self) -> String {
-        let body: Value = serde_json::from_str(&self.body).unwrap();
-        body["type"].as_str().unwrap().to_owned()
-    }
-
-    /// Whether one of the signatures is this secret's.
-    fn is_signed_with(&self, secret: &str) -> bool {
-        let message = Message { id: &self.id, timestamp: &self.timestamp, body: &self.body };
-        self.signatures.contains(&Secret::parse(secret).unwrap().sign(&message).unwrap())
-    }
-}
-
-type Script = Box<dyn Fn(&Got) -> Answer + Send + Sync>;
-
-/// What a receiver does.
-enum Answer {
-    /// Answers with this status, header and body.
-    Say(u16, Option<(&'static str, &'static str)>, String),
-    /// Says nothing until the gate opens.
-    Hang,
-}
-
-struct Inner {
-    got: Mutex<Vec<Got>>,
-    script: Mutex<Script>,
-    came: Notify,
-    gate: watch::Receiver<bool>,
-}
-
-/// A real receiver on loopback.
-struct Receiver {
-    inner: Arc<Inner>,
-    address: SocketAddr,
-    _open: watch::Sender<bool>,
-}
-
-impl Receiver {
-    async fn new() -> Self {
-        let (open, gate) = watch::channel(false);
-        let inner = Arc::new(Inner {
-            got: Mutex::default(),
-            script: Mutex::new(Box::new(well)),
-            came: Notify::new(),
-            gate,
-        });
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let address = listener.local_addr().unwrap();
-        let router = Router::new().route("/in", post(take)).with_state(inner.clone());
-        tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { inner, address, _open: open }
-    }
-
-    fn does(&self, script: impl Fn(&Got) -> Answer + Send + Sync + 'static) {
-        *self.inner.script.lock().unwrap() = Box::new(script);
-    }
-
-    fn url(&self) -> String {
-        format!("http://{}/in", self.address)
-    }
-
-    /// What came, without verifications.
-    fn got(&self) -> Vec<Got> {
-        let all = self.inner.got.lock().unwrap();
-        all.iter().filter(|got| got.kind() != "endpoint.verification").cloned().collect()
-    }
-
-    /// Waits until so many came.
-    async fn has(&self, count: usize) {
-        loop {
-            let came = self.inner.came.notified();
-            if self.got().len() >= count {
-                return;
-            }
-            came.await;
-        }
-    }
-}
-
-async fn take(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
-    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
-    let got = Got {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signatures: header("webhook-signature").split(' ').map(str::to_owned).collect(),
-        body: String::from_utf8(body.to_vec()).unwrap(),
-    };
-    inner.got.lock().unwrap().push(got.clone());
-    inner.came.notify_waiters();
-    let answer = inner.script.lock().unwrap()(&got);
-    match answer {
-        Answer::Say(status, header, body) => {
-            let mut answer = (StatusCode::from_u16(status).unwrap(), body).into_response();
-            if let Some((name, value)) = header {
-                answer.headers_mut().insert(name, value.parse().unwrap());
-            }
-            answer
-        }
-        Answer::Hang => {
-            let _ = inner.gate.clone().wait_for(|open| *open).await;
-            StatusCode::OK.into_response()
-        }
-    }
-}
-
-fn say(status: u16) -> Answer {
-    Answer::Say(status, None, "noted".to_owned())
-}
-
-/// Repeats challenges and takes everything else.
-fn well(got: &Got) -> Answer {
-    let body: Value = serde_json::from_str(&got.body).unwrap();
-    match body["data"]["challenge"].as_str() {
-        Some(challenge) => Answer::Say(200, None, challenge.to_owned()),
-        None => say(202),
-    }
-}
-
-/// The rig's surroundings, with a client that may go to loopback.
-async fn open(rig: &Rig) -> Arc<Context> {
-    let egress = Egress::new(Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true), None);
-    let ctx = Context::new(
-        rig.ctx.db.clone(),
-        rig.clock.clone(),
-        Arc::new(SeededRandom::new(11)),
-        Keys::new(&[KEY.to_vec()]).unwrap(),
-        rig.ctx.templates.clone(),
-        rig.ctx.settings.clone(),
-    );
-    let ctx = Arc::new(ctx.with_egress(egress));
-    sync::load(&ctx).await.unwrap();
-    ctx
-}
-
-fn order(url: &str) -> Order {
-    Order {
-        name: "CRM".to_owned(),
-        url: url.to_owned(),
-        contact_name: "Ada Byron".to_owned(),
-        contact_email: "ada@crm.example".to_owned(),
-        concurrency: 4,
-        ..Order::default()
-    }
-}
-
-/// An endpoint at `receiver` that works, with its secrets.
-async fn working(ctx: &Context, receiver: &Receiver, order: Order) -> (Endpoint, Vec<String>) {
-    let added = webhooks::add(ctx, "ana", &order).await.unwrap();
-    webhooks::verify(ctx, "ana", &added.0.id, Proof::Challenge).await.unwrap();
-    assert!(receiver.got().is_empty());
-    added
-}
 
 /// Something happens.
 async fn happens(ctx: &Context, number: i64) {
@@ -460,5 +289,49 @@ both_dbs! {
             let body: Value = serde_json::from_str(&got[0].body).unwrap();
             assert_eq!((body["type"].as_str(), body["data"]["issue_id"].as_str()), (Some("issue.released"), Some(issue.as_str())));
         }
+    }
+
+    /// A lead is told of from its first day to its last, to the vendor and to its own partner, in order and without a name.
+    async fn a_lead_is_told_of_to_its_own(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let (vendors, own, others) = (Receiver::new().await, Receiver::new().await, Receiver::new().await);
+        let of = |receiver: &Receiver, partner: Option<&str>| Order {
+            partner: partner.map(str::to_owned),
+            ordered: true,
+            events: vec!["lead.*".to_owned()],
+            ..order(&receiver.url())
+        };
+        working(&ctx, &vendors, of(&vendors, None)).await;
+        working(&ctx, &own, of(&own, Some("northlight"))).await;
+        working(&ctx, &others, of(&others, Some("dune-gate"))).await;
+        forms::submit(&ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
+        let lead = leads::recent(&ctx.db, None).await.unwrap().remove(0);
+        let offer = offers::of_lead(&ctx.db, &lead.id).await.unwrap().remove(0);
+        rig.clock.advance(MINUTE_MS);
+        handoff::accept(&ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap();
+        rig.clock.advance(MINUTE_MS);
+        people::erase(&ctx, "ada.okafor@harborclinic.example", "tests").await.unwrap();
+        webhooks::tick(&ctx).await.unwrap();
+        for receiver in [&vendors, &own] {
+            let got = receiver.got();
+            let kinds: Vec<String> = got.iter().map(|it| it.kind()).collect();
+            assert_eq!(kinds, [
+                "lead.created",
+                "lead.stage_changed",
+                "lead.offered",
+                "lead.stage_changed",
+                "lead.accepted",
+                "lead.stage_changed",
+                "lead.erased",
+            ]);
+            for one in &got {
+                let data = &serde_json::from_str::<Value>(&one.body).unwrap()["data"];
+                assert_eq!((data["lead_id"].as_str(), data["partner"].as_str()), (Some(lead.id.as_str()), Some("northlight")));
+                assert!(!one.body.contains("Ada") && !one.body.contains("harborclinic"), "{}", one.body);
+            }
+        }
+        assert!(others.got().is_empty(), "that is another partner's");
+        rig.drain().await;
     }
 }

@@ -1,0 +1,196 @@
+//! A real receiver of webhooks on loopback, and surroundings whose client may go there.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Response},
+    routing::post,
+};
+use partnercast::{
+    channel::egress::{Egress, Guard},
+    domain::{
+        kernel::{Network, random::SeededRandom, token::Keys},
+        webhook::{Secret, sign::Message},
+    },
+    store::webhooks::Endpoint,
+    work::{
+        Context, sync,
+        webhooks::{self, Order, Proof},
+    },
+};
+use serde_json::Value;
+use tokio::{
+    net::TcpListener,
+    sync::{Notify, watch},
+};
+
+use super::{Rig, rig::KEY};
+
+/// What a receiver got.
+#[derive(Debug, Clone)]
+pub struct Got {
+    pub id: String,
+    pub timestamp: String,
+    pub signatures: Vec<String>,
+    pub body: String,
+}
+
+impl Got {
+    pub fn kind(&self) -> String {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        body["type"].as_str().unwrap().to_owned()
+    }
+
+    /// Whether one of the signatures is this secret's.
+    pub fn is_signed_with(&self, secret: &str) -> bool {
+        let message = Message { id: &self.id, timestamp: &self.timestamp, body: &self.body };
+        self.signatures.contains(&Secret::parse(secret).unwrap().sign(&message).unwrap())
+    }
+}
+
+type Script = Box<dyn Fn(&Got) -> Answer + Send + Sync>;
+
+/// What a receiver does.
+pub enum Answer {
+    /// Answers with this status, header and body.
+    Say(u16, Option<(&'static str, &'static str)>, String),
+    /// Says nothing until the gate opens.
+    Hang,
+}
+
+struct Inner {
+    got: Mutex<Vec<Got>>,
+    script: Mutex<Script>,
+    came: Notify,
+    gate: watch::Receiver<bool>,
+}
+
+/// A real receiver on loopback.
+pub struct Receiver {
+    inner: Arc<Inner>,
+    address: SocketAddr,
+    _open: watch::Sender<bool>,
+}
+
+impl Receiver {
+    pub async fn new() -> Self {
+        let (open, gate) = watch::channel(false);
+        let inner = Arc::new(Inner {
+            got: Mutex::default(),
+            script: Mutex::new(Box::new(well)),
+            came: Notify::new(),
+            gate,
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let router = Router::new().route("/in", post(take)).with_state(inner.clone());
+        tokio::spawn(async move { axum::serve(listener, router).await });
+        Self { inner, address, _open: open }
+    }
+
+    pub fn does(&self, script: impl Fn(&Got) -> Answer + Send + Sync + 'static) {
+        *self.inner.script.lock().unwrap() = Box::new(script);
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://{}/in", self.address)
+    }
+
+    /// What came, without verifications.
+    pub fn got(&self) -> Vec<Got> {
+        let all = self.inner.got.lock().unwrap();
+        all.iter().filter(|got| got.kind() != "endpoint.verification").cloned().collect()
+    }
+
+    /// Waits until so many came.
+    pub async fn has(&self, count: usize) {
+        loop {
+            let came = self.inner.came.notified();
+            if self.got().len() >= count {
+                return;
+            }
+            came.await;
+        }
+    }
+}
+
+async fn take(State(inner): State<Arc<Inner>>, headers: HeaderMap, body: Bytes) -> Response {
+    let header = |name: &str| headers[name].to_str().unwrap().to_owned();
+    let got = Got {
+        id: header("webhook-id"),
+        timestamp: header("webhook-timestamp"),
+        signatures: header("webhook-signature").split(' ').map(str::to_owned).collect(),
+        body: String::from_utf8(body.to_vec()).unwrap(),
+    };
+    inner.got.lock().unwrap().push(got.clone());
+    inner.came.notify_waiters();
+    let answer = inner.script.lock().unwrap()(&got);
+    match answer {
+        Answer::Say(status, header, body) => {
+            let mut answer = (StatusCode::from_u16(status).unwrap(), body).into_response();
+            if let Some((name, value)) = header {
+                answer.headers_mut().insert(name, value.parse().unwrap());
+            }
+            answer
+        }
+        Answer::Hang => {
+            let _ = inner.gate.clone().wait_for(|open| *open).await;
+            StatusCode::OK.into_response()
+        }
+    }
+}
+
+pub fn say(status: u16) -> Answer {
+    Answer::Say(status, None, "noted".to_owned())
+}
+
+/// Repeats challenges and takes everything else.
+pub fn well(got: &Got) -> Answer {
+    let body: Value = serde_json::from_str(&got.body).unwrap();
+    match body["data"]["challenge"].as_str() {
+        Some(challenge) => Answer::Say(200, None, challenge.to_owned()),
+        None => say(202),
+    }
+}
+
+/// The rig's surroundings, with a client that may go to loopback.
+pub async fn open(rig: &Rig) -> Arc<Context> {
+    let egress = Egress::new(Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true), None);
+    let ctx = Context::new(
+        rig.ctx.db.clone(),
+        rig.clock.clone(),
+        Arc::new(SeededRandom::new(11)),
+        Keys::new(&[KEY.to_vec()]).unwrap(),
+        rig.ctx.templates.clone(),
+        rig.ctx.settings.clone(),
+    );
+    let ctx = Arc::new(ctx.with_egress(egress));
+    sync::load(&ctx).await.unwrap();
+    ctx
+}
+
+pub fn order(url: &str) -> Order {
+    Order {
+        name: "CRM".to_owned(),
+        url: url.to_owned(),
+        contact_name: "Ada Byron".to_owned(),
+        contact_email: "ada@crm.example".to_owned(),
+        concurrency: 4,
+        ..Order::default()
+    }
+}
+
+/// An endpoint at `receiver` that works, with its secrets.
+pub async fn working(ctx: &Context, receiver: &Receiver, order: Order) -> (Endpoint, Vec<String>) {
+    let added = webhooks::add(ctx, "ana", &order).await.unwrap();
+    webhooks::verify(ctx, "ana", &added.0.id, Proof::Challenge).await.unwrap();
+    assert!(receiver.got().is_empty());
+    added
+}
