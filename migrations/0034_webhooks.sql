@@ -68,6 +68,8 @@ CREATE TABLE webhook_message (
 );
 CREATE INDEX webhook_message_due ON webhook_message (endpoint_id, state, due_ms, event_id);
 CREATE INDEX webhook_message_list ON webhook_message (endpoint_id, event_id);
+-- What has not ended, by the time in its id: the oldest goes first, and there may be much behind it that has.
+CREATE INDEX webhook_message_open ON webhook_message (endpoint_id, event_id) WHERE ended_ms IS NULL;
 CREATE INDEX webhook_message_ended ON webhook_message (ended_ms) WHERE ended_ms IS NOT NULL;
 
 -- Each try. Only added to.

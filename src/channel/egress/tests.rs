@@ -9,10 +9,12 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
 };
+use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use super::{Addresses, Answered, Egress, Guard, Post, Resolve, Target};
 use crate::domain::kernel::Network;
@@ -351,4 +353,52 @@ async fn silence_ends_when_the_time_is_over() {
     let error = egress.post(&Post { to: &to, headers: &[], body: "{}" }).await.unwrap_err();
     assert!(error.contains("no answer within 0.2 s"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(5));
+}
+
+/// A private authority's PEM file, and an acceptor whose certificate it signed for `name`.
+fn authority(name: &str) -> (tempfile::NamedTempFile, TlsAcceptor) {
+    let mut params = CertificateParams::default();
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+    let key = KeyPair::generate().unwrap();
+    let cert = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = ServerConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(vec![cert.der().clone()], key.serialize_der().try_into().unwrap())
+        .unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), ca.pem()).unwrap();
+    (file, TlsAcceptor::from(Arc::new(config)))
+}
+
+#[tokio::test]
+async fn tls_goes_to_the_checked_address_by_the_name_that_was_asked_for() {
+    let (ca, acceptor) = authority("crm.example");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            let Ok(mut stream) = acceptor.accept(stream).await else { continue };
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await;
+            let _ = stream.shutdown().await;
+        }
+    });
+    let egress = |ca: Option<&tempfile::NamedTempFile>| {
+        let guard = Guard::new(vec![Network::parse("127.0.0.1").unwrap()], false);
+        let resolver = Arc::new(Rebinding(vec![vec!["127.0.0.1"]], AtomicUsize::new(0)));
+        Egress::new(guard, ca.map(|file| file.path().to_owned())).with_resolver(resolver)
+    };
+    let to = |name: &str| Target::parse(&format!("https://{name}:{port}/")).unwrap();
+    let (right, wrong) = (to("crm.example"), to("other.example"));
+    let sent = egress(Some(&ca)).post(&Post { to: &right, headers: &[], body: "{}" }).await;
+    assert_eq!(sent.unwrap().status, 204);
+    let sent = egress(Some(&ca)).post(&Post { to: &wrong, headers: &[], body: "{}" }).await;
+    assert!(sent.unwrap_err().contains("TLS"), "another's certificate");
+    let sent = egress(None).post(&Post { to: &right, headers: &[], body: "{}" }).await;
+    assert!(sent.is_err(), "an authority that nobody trusts");
 }

@@ -65,7 +65,7 @@ impl Target {
             let ip: Ipv6Addr = inner.parse().map_err(|_| wrong("what stands in [ ] is no IPv6 address"))?;
             Host::Address(ip.into())
         } else {
-            name(host).map_err(|why| wrong(why))?
+            name(host).map_err(&wrong)?
         };
         let port = match port {
             Some(port) => {

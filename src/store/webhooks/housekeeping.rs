@@ -15,7 +15,8 @@ pub async fn give_up(tx: &mut Tx, endpoint_id: &str, made_ms: UtcMs, now_ms: Utc
         "UPDATE webhook_message SET state = 'failed', because = 'it waited for too long', ended_ms = $3
          WHERE endpoint_id = $1 AND state = 'waiting' AND event_id IN (
              SELECT m.event_id FROM webhook_message m
-             WHERE m.endpoint_id = $1 AND m.state = 'waiting' AND m.made_ms < $2 ORDER BY m.event_id LIMIT $4)",
+             WHERE m.endpoint_id = $1 AND m.ended_ms IS NULL AND m.state = 'waiting' AND m.made_ms < $2
+             ORDER BY m.event_id LIMIT $4)",
         args![endpoint_id, made_ms, now_ms, PART_ROWS],
     )
     .await
@@ -29,27 +30,44 @@ pub async fn trim(tx: &mut Tx, endpoint_id: &str, keep: i64, now_ms: UtcMs) -> R
     tx.run(
         "UPDATE webhook_message SET state = 'failed', because = 'too many waited', ended_ms = $3
          WHERE endpoint_id = $1 AND state = 'waiting' AND event_id IN (
-             SELECT m.event_id FROM webhook_message m WHERE m.endpoint_id = $1 AND m.state = 'waiting'
+             SELECT m.event_id FROM webhook_message m
+             WHERE m.endpoint_id = $1 AND m.ended_ms IS NULL AND m.state = 'waiting'
              ORDER BY m.event_id DESC LIMIT $4 OFFSET $2)",
         args![endpoint_id, keep, now_ms, PART_ROWS],
     )
     .await
 }
 
-/// Has what is due later than `latest_ms`, which no plan says, tried at once: the calendar was set back. Returns how many.
+/// Has what is due at an endpoint later than `latest_ms`, which no plan says, tried at once: the calendar was set back. Returns how
+/// many messages.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn hurry(tx: &mut Tx, latest_ms: UtcMs, now_ms: UtcMs) -> Result<u64> {
-    let messages = tx
-        .run(
-            "UPDATE webhook_message SET due_ms = $2 WHERE state = 'waiting' AND due_ms > $1",
-            args![latest_ms, now_ms],
+pub async fn hurry(tx: &mut Tx, endpoint_id: &str, latest_ms: UtcMs, now_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "UPDATE webhook_endpoint SET rest_ms = 0 WHERE id = $1 AND rest_ms > $2",
+        args![endpoint_id, latest_ms],
+    )
+    .await?;
+    tx.run(
+        "UPDATE webhook_message SET due_ms = $3 WHERE endpoint_id = $1 AND state = 'waiting' AND due_ms > $2",
+        args![endpoint_id, latest_ms, now_ms],
+    )
+    .await
+}
+
+/// Endpoints that are not removed, by their ids, those behind `after`; at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn present(db: &Db, after: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT id FROM webhook_endpoint WHERE state <> 'removed' AND id > $1 ORDER BY id LIMIT 1000",
+            args![after],
         )
         .await?;
-    let endpoints =
-        tx.run("UPDATE webhook_endpoint SET rest_ms = 0 WHERE rest_ms > $1", args![latest_ms]).await?;
-    Ok(messages + endpoints)
+    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// Forgets messages that ended before `before_ms`, with their tries, and events that nobody waits for any more; at most 500.
@@ -68,13 +86,16 @@ pub async fn forget(tx: &mut Tx, before_ms: UtcMs) -> Result<u64> {
     take_away(tx, &old).await
 }
 
-/// Endpoints that were removed and are still there.
+/// Endpoints that were removed and are still there, without those whose turn is held by somebody yet, who would write of it.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn removed(db: &Db) -> Result<Vec<String>> {
+pub async fn removed(db: &Db, machine_ms: UtcMs) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = db
-        .all("SELECT id FROM webhook_endpoint WHERE state = 'removed' ORDER BY id LIMIT 100", Vec::new())
+        .all(
+            "SELECT id FROM webhook_endpoint WHERE state = 'removed' AND lease_ms <= $1 ORDER BY id LIMIT 100",
+            args![machine_ms],
+        )
         .await?;
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }

@@ -141,7 +141,7 @@ pub async fn start(tx: &mut Tx, turn: &Turn, now_ms: UtcMs, limit: i64) -> Resul
     const BEGIN_OLDEST: &str = "UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
          WHERE endpoint_id = $1 AND state = 'waiting' AND due_ms <= $3 AND $4 > 0 AND event_id = (
              SELECT MIN(m.event_id) FROM webhook_message m
-             WHERE m.endpoint_id = $1 AND m.state IN ('waiting', 'sending'))
+             WHERE m.endpoint_id = $1 AND m.ended_ms IS NULL)
            AND EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = $1 AND e.token = $2 AND e.state = 'active')
          RETURNING event_id, tries, attempts";
     let begin = if turn.ordered { BEGIN_OLDEST } else { BEGIN };

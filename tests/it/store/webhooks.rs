@@ -95,9 +95,11 @@ both_dbs! {
         assert!(in_tx!(db, tx => endpoints::move_to(tx, "whe_1", ("active", "removed"), "gone", 10)));
         assert!(endpoints::endpoint(&db, "whe_1").await.unwrap().is_none());
         assert!(in_tx!(db, tx => endpoints::add(tx, &again, &["*"])));
-        assert_eq!(housekeeping::removed(&db).await.unwrap(), ["whe_1"]);
+        assert_eq!(housekeeping::removed(&db, 5).await.unwrap(), ["whe_1"]);
         assert!(in_tx!(db, tx => housekeeping::clear(tx, "whe_1")));
-        assert!(housekeeping::removed(&db).await.unwrap().is_empty());
+        assert!(housekeeping::removed(&db, 5).await.unwrap().is_empty());
+        assert_eq!(housekeeping::present(&db, "").await.unwrap(), ["whe_2", "whe_3"]);
+        assert_eq!(housekeeping::present(&db, "whe_2").await.unwrap(), ["whe_3"]);
     }
 
     /// Secrets sign until they retire; a later word does not make one last longer.
@@ -242,7 +244,7 @@ both_dbs! {
         let mut replayed = in_tx!(db, tx => messages::replay(tx, "whe_1", all, 20));
         replayed.sort();
         assert_eq!(replayed, ["whm_1", "whm_3"]);
-        assert_eq!(in_tx!(db, tx => housekeeping::hurry(tx, 19, 5)), 3, "due at 20, which no plan says");
+        assert_eq!(in_tx!(db, tx => housekeeping::hurry(tx, "whe_1", 19, 5)), 3, "due at 20, which no plan says");
         assert_eq!(in_tx!(db, tx => housekeeping::give_up(tx, "whe_1", 30, 40)), 4);
         assert_eq!(in_tx!(db, tx => housekeeping::forget(tx, 40)), 0);
         assert_eq!(in_tx!(db, tx => housekeeping::forget(tx, 41)), 4);
@@ -251,6 +253,7 @@ both_dbs! {
         }
         told(&db, "whm_5", EventKind::LeadWon, Scope::Vendor, 50).await;
         assert!(in_tx!(db, tx => endpoints::move_to(tx, "whe_1", ("active", "removed"), "", 51)));
+        assert!(housekeeping::removed(&db, 51).await.unwrap().is_empty(), "its turn is held yet");
         assert!(!in_tx!(db, tx => housekeeping::clear(tx, "whe_1")), "messages first");
         assert!(in_tx!(db, tx => housekeeping::clear(tx, "whe_1")));
     }
