@@ -18,8 +18,15 @@ impl From<&'static str> for Sql {
 }
 
 /// A statement with a locking sub-select in its middle: SQLite has one writer and needs no lock, PostgreSQL skips
-/// the rows that another node holds.
+/// the rows that another node holds. With `no_key:` rows to which others refer just now are not taken for held: whoever
+/// inserts such a reference locks the key.
 macro_rules! skip_locked {
+    (no_key: $before:expr, $after:expr) => {
+        $crate::store::sql::Sql {
+            sqlite: concat!($before, $after),
+            postgres: concat!($before, " FOR NO KEY UPDATE SKIP LOCKED", $after),
+        }
+    };
     ($before:expr, $after:expr) => {
         $crate::store::sql::Sql {
             sqlite: concat!($before, $after),

@@ -65,7 +65,7 @@ pub async fn take(
 ) -> Result<Vec<Turn>> {
     tx.all(
         skip_locked!(
-            "UPDATE webhook_endpoint SET lease_node = $1, lease_ms = $3, token = token + 1 WHERE id IN (
+            no_key: "UPDATE webhook_endpoint SET lease_node = $1, lease_ms = $3, token = token + 1 WHERE id IN (
                  SELECT e.id FROM webhook_endpoint e
                  WHERE e.state = 'active' AND e.rest_ms <= $2 AND e.lease_ms <= $5 AND (
                      EXISTS (SELECT 1 FROM webhook_message m
