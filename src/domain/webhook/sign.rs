@@ -203,7 +203,7 @@ mod tests {
             format!("whsec_{short}"),
             format!("whsec_{}", STANDARD.encode([1; 65])),
             "whsec_%".to_owned(),
-            "secret".to_owned(),
+            "my own words".to_owned(),
         ] {
             let error = Secret::parse(&bad).unwrap_err();
             assert!(!error.public().contains(&bad), "{error}");
