@@ -22,6 +22,8 @@ pub struct ApiKey {
     pub used_ms: Option<UtcMs>,
     /// When it was revoked.
     pub revoked_ms: Option<UtcMs>,
+    /// From when on it is refused; nothing for one from before keys ended.
+    pub expires_ms: Option<UtcMs>,
 }
 
 /// Adds a key by the hash of its secret.
@@ -30,8 +32,8 @@ pub struct ApiKey {
 /// Those of [`Tx::run`].
 pub async fn add(tx: &mut Tx, key: &ApiKey, key_hash: &str) -> Result<()> {
     tx.run(
-        "INSERT INTO api_key (id, name, key_hash, purpose, partner_slug, created_ms, created_by)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)",
+        "INSERT INTO api_key (id, name, key_hash, purpose, partner_slug, created_ms, created_by, expires_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
         args![
             &key.id,
             &key.name,
@@ -40,6 +42,7 @@ pub async fn add(tx: &mut Tx, key: &ApiKey, key_hash: &str) -> Result<()> {
             key.partner_slug.clone(),
             key.created_ms,
             &key.created_by,
+            key.expires_ms,
         ],
     )
     .await
@@ -52,7 +55,7 @@ pub async fn add(tx: &mut Tx, key: &ApiKey, key_hash: &str) -> Result<()> {
 /// Those of [`Db::opt`].
 pub async fn find(db: &Db, key_hash: &str) -> Result<Option<ApiKey>> {
     db.opt(
-        "SELECT id, name, purpose, partner_slug, created_ms, created_by, used_ms, revoked_ms FROM api_key
+        "SELECT id, name, purpose, partner_slug, created_ms, created_by, used_ms, revoked_ms, expires_ms FROM api_key
          WHERE key_hash = $1 AND revoked_ms IS NULL",
         args![key_hash],
     )
@@ -65,11 +68,36 @@ pub async fn find(db: &Db, key_hash: &str) -> Result<Option<ApiKey>> {
 /// Those of [`Db::all`].
 pub async fn list(db: &Db) -> Result<Vec<ApiKey>> {
     db.all(
-        "SELECT id, name, purpose, partner_slug, created_ms, created_by, used_ms, revoked_ms FROM api_key
+        "SELECT id, name, purpose, partner_slug, created_ms, created_by, used_ms, revoked_ms, expires_ms FROM api_key
          ORDER BY created_ms DESC, id DESC LIMIT 1000",
         Vec::new(),
     )
     .await
+}
+
+/// Good keys that end before `before_ms` and whose end was told to nobody, the first first, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn ending(db: &Db, before_ms: UtcMs) -> Result<Vec<ApiKey>> {
+    db.all(
+        "SELECT id, name, purpose, partner_slug, created_ms, created_by, used_ms, revoked_ms, expires_ms FROM api_key
+         WHERE revoked_ms IS NULL AND told_ms IS NULL AND expires_ms IS NOT NULL AND expires_ms < $1
+         ORDER BY expires_ms, id LIMIT 100",
+        args![before_ms],
+    )
+    .await
+}
+
+/// Notes that the end of a key was told; false where it was before.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn told(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
+    let told = tx
+        .run("UPDATE api_key SET told_ms = $2 WHERE id = $1 AND told_ms IS NULL", args![id, now_ms])
+        .await?;
+    Ok(told == 1)
 }
 
 /// Revokes a key. Returns whether it was good until now.

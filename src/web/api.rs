@@ -14,9 +14,14 @@ use serde_json::json;
 
 use super::{error::Problem, headers, respond::Answer, throttle::Throttle, visitor::Asking};
 use crate::{
-    domain::{kernel::Error, lead::intake::Fault},
+    domain::{
+        kernel::{Error, clock::utc},
+        lead::intake::Fault,
+    },
+    store::api_keys::ApiKey,
     work::{
-        Context, api_keys,
+        Context,
+        api_keys::{self, Recognised},
         intake::{self, Outcome},
     },
 };
@@ -39,9 +44,16 @@ pub async fn leads(
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let secret = text(header::AUTHORIZATION.as_str()).and_then(|value| value.strip_prefix("Bearer "));
     let key = api_keys::recognise(&ctx.db, ctx.now_ms(), secret.unwrap_or_default().trim()).await?;
-    let Some(key) = key else {
-        throttle.api_stranger(&ctx, &visitor).map_err(Problem::too_often)?;
-        return Ok(unknown(&ctx));
+    let key = match key {
+        Recognised::Good(key) => key,
+        Recognised::Expired(key) => {
+            throttle.api_key(&ctx, &key.id).map_err(Problem::too_often)?;
+            return Ok(expired(&ctx, &key));
+        }
+        Recognised::Unknown => {
+            throttle.api_stranger(&ctx, &visitor).map_err(Problem::too_often)?;
+            return Ok(unknown(&ctx));
+        }
     };
     throttle.api_key(&ctx, &key.id).map_err(Problem::too_often)?;
     let is_json = text(header::CONTENT_TYPE.as_str()).is_some_and(|kind| {
@@ -69,14 +81,30 @@ pub async fn leads(
 fn unknown(ctx: &Context) -> Response {
     let detail =
         "Send a key that `partnercast api-key create` made as Authorization: Bearer. Nothing was taken.";
+    let challenge = HeaderValue::from_static("Bearer realm=\"leads:write\"");
+    unauthorized(ctx, "The key is missing or not good", detail, challenge)
+}
+
+/// A key whose time is over: only who has it is told so.
+fn expired(ctx: &Context, key: &ApiKey) -> Response {
+    let end = key.expires_ms.map(|ms| utc(ms).format("%Y-%m-%dT%H:%M:%SZ").to_string()).unwrap_or_default();
+    let detail = format!(
+        "The key {} ended on {end}. Have another one made with `partnercast api-key create`. Nothing was taken.",
+        key.id
+    );
+    let challenge =
+        "Bearer realm=\"leads:write\", error=\"invalid_token\", error_description=\"The key has expired\"";
+    unauthorized(ctx, "The key has expired", &detail, HeaderValue::from_static(challenge))
+}
+
+/// RFC 6750 section 3: a refusal says by which means it is asked for.
+fn unauthorized(ctx: &Context, title: &str, detail: &str, challenge: HeaderValue) -> Response {
     let mut response = document(
         StatusCode::UNAUTHORIZED,
         &json!({
-            "type": "about:blank", "title": "The key is missing or not good", "status": 401, "detail": detail,
-            "instance": instance(ctx),
+            "type": "about:blank", "title": title, "status": 401, "detail": detail, "instance": instance(ctx),
         }),
     );
-    let challenge = HeaderValue::from_static("Bearer realm=\"leads:write\"");
     response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
     response
 }

@@ -18,7 +18,8 @@ const EVA: &str =
 
 async fn key(site: &Site, partner: Option<&str>) -> (String, String) {
     let now_ms = site.ctx.now_ms();
-    let made = api_keys::create(&site.ctx.db, (now_ms, &OsRandom), "test", "Website", partner).await.unwrap();
+    let made =
+        api_keys::create(&site.ctx.db, (now_ms, &OsRandom), "test", ("Website", partner), 365).await.unwrap();
     (made.0.id, made.1)
 }
 
@@ -31,6 +32,26 @@ async fn send(site: &Site, secret: &str, more: &[(&str, &str)], body: &str) -> A
 
 fn json(answer: &Answer) -> Value {
     serde_json::from_str(&answer.body).unwrap_or_else(|_| panic!("no JSON: {}", answer.body))
+}
+
+#[tokio::test]
+async fn a_key_that_ended_is_told_so() {
+    let site = site(|_| ()).await;
+    let then_ms = site.ctx.now_ms() - 2 * crate::domain::kernel::clock::DAY_MS;
+    let make = async |days| {
+        let made =
+            api_keys::create(&site.ctx.db, (then_ms, &OsRandom), "test", ("Website", None), days).await;
+        made.unwrap()
+    };
+    let (key, secret) = make(1).await;
+    let refused = send(&site, &secret, &[], EVA).await;
+    assert_eq!(refused.status, StatusCode::UNAUTHORIZED, "{}", refused.body);
+    assert_eq!(json(&refused)["title"].as_str(), Some("The key has expired"));
+    assert!(json(&refused)["detail"].as_str().unwrap().contains(&key.id), "{}", refused.body);
+    assert!(refused.header("www-authenticate").contains("error=\"invalid_token\""));
+    assert!(stored::list(&site.ctx.db).await.unwrap()[0].used_ms.is_none());
+    let (_, good) = make(3).await;
+    assert_eq!(send(&site, &good, &[], EVA).await.status, StatusCode::OK);
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use partnercast::{
     domain::kernel::Kind,
-    store::api_keys::{Answer, ApiKey, add, answer, answered, find, list, revoke, used},
+    store::api_keys::{Answer, ApiKey, add, answer, answered, ending, find, list, revoke, told, used},
 };
 
 use crate::harness::{START_MS, both_dbs, databases::in_tx};
@@ -17,6 +17,7 @@ fn key(id: &str) -> ApiKey {
         created_by: "operator".to_owned(),
         used_ms: None,
         revoked_ms: None,
+        expires_ms: Some(START_MS + 1_000),
     }
 }
 
@@ -37,6 +38,19 @@ both_dbs! {
         assert!(find(&db, "hash-1").await.unwrap().is_none());
         let all = list(&db).await.unwrap();
         assert_eq!(all.iter().map(|it| (it.id.as_str(), it.revoked_ms)).collect::<Vec<_>>(), [("key_2", None), ("key_1", Some(2_000))]);
+    }
+
+    /// Keys that end soon are told once, the revoked and those without an end never.
+    async fn the_end_of_a_key_is_told_once(db: Db) {
+        in_tx!(db, tx => add(tx, &key("key_1"), "hash-1"));
+        in_tx!(db, tx => add(tx, &key("key_2"), "hash-2"));
+        in_tx!(db, tx => add(tx, &ApiKey { expires_ms: None, ..key("key_3") }, "hash-3"));
+        in_tx!(db, tx => revoke(tx, "key_2", 2_000));
+        assert!(ending(&db, START_MS + 1_000).await.unwrap().is_empty(), "not yet");
+        assert_eq!(ending(&db, START_MS + 1_001).await.unwrap(), [key("key_1")]);
+        assert!(in_tx!(db, tx => told(tx, "key_1", START_MS)));
+        assert!(!in_tx!(db, tx => told(tx, "key_1", START_MS)));
+        assert!(ending(&db, i64::MAX).await.unwrap().is_empty());
     }
 
     /// An answer is kept once for each request, and forgotten after a time.
