@@ -84,7 +84,8 @@ async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) 
     faults.finish()?;
     let door = Door { actor: steer::ACTOR, subject: name, method: "import" };
     let taken = intake::take(ctx, &source, &known, &door, arguments.dry_run).await?;
-    let foreseen = if arguments.dry_run { intake::foresee(ctx, &taken.due).await? } else { Vec::new() };
+    let foreseen =
+        if arguments.dry_run { intake::foresee(ctx, &taken.due, &taken.beside).await? } else { Vec::new() };
     if arguments.json {
         foreseen.iter().map(json_offer).for_each(|line| say(&line));
         say(&json_taken(&taken, arguments.dry_run));
@@ -189,7 +190,8 @@ fn lines(taken: &Taken, foreseen: &[Foreseen], dry_run: bool) -> Vec<String> {
         for offer in foreseen.iter().take(OFFERS_SHOWN) {
             let Foreseen { no, email, partner, to, because } = offer;
             let to = match (partner.as_str(), to.as_str()) {
-                ("", _) => "nobody yet".to_owned(),
+                ("", "") => "nobody yet".to_owned(),
+                ("", to) => to.to_owned(),
                 (partner, "") => partner.to_owned(),
                 (partner, to) => format!("{to} at {partner}"),
             };

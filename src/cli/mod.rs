@@ -14,6 +14,7 @@ pub mod import;
 mod import_leads;
 pub mod init;
 pub mod ladder;
+mod lead;
 mod looking;
 pub mod messages;
 pub mod migrate_to;
@@ -81,6 +82,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Import partners, contacts and brands from a roster folder, leads from a CSV file (`import leads`), or who was at a webinar (`import attendance`).
     Import(import::Arguments),
+    /// Give a lead that no partner brought to a partner of your choice.
+    Lead(lead::Arguments),
     /// Show the issues ahead: when each is frozen and leaves, to whom, in which variants, who is left out and why, and
     /// what changed since the last one.
     Plan(plan::Arguments),
@@ -198,6 +201,7 @@ pub fn main() -> ExitCode {
         Command::DeadLetters(arguments) => block_on(dead_letters::main(arguments)),
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
+        Command::Lead(arguments) => block_on(lead::main(arguments)),
         Command::ApiKey(arguments) => block_on(api_key::main(arguments)),
         Command::Webhook(arguments) => block_on(webhook::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),

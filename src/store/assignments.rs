@@ -113,6 +113,21 @@ pub async fn loads(db: &Db) -> Result<Vec<Load>> {
     .await
 }
 
+/// Leads that are offered to a partner's people, or theirs, inside a transaction.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn live_in(tx: &mut Tx, partner: &str) -> Result<i64> {
+    let row: Option<(i64,)> = tx
+        .opt(
+            "SELECT COUNT(*) FROM offer o JOIN lead l ON l.id = o.lead_id
+             WHERE l.partner_slug = $1 AND o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted')",
+            args![partner],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
 /// How what a partner was given went.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Fairness {

@@ -24,6 +24,10 @@ pub struct Case {
     pub winner: Option<String>,
     /// Whether what was decided is done: who lost is with nobody, and who won with somebody.
     pub settled: bool,
+    /// Since when people are asked to decide it; 0 where that is not known.
+    pub asked_ms: UtcMs,
+    /// How much of their time they were told of, in percent.
+    pub told_percent: i64,
 }
 
 /// A lead of a case.
@@ -153,10 +157,10 @@ pub async fn take_turns(tx: &mut Tx) -> Result<()> {
 }
 
 const LIVE: &str =
-    "SELECT id, scope, subject, state, version, opened_ms, changed_ms, winner, settled FROM conflict_case
+    "SELECT id, scope, subject, state, version, opened_ms, changed_ms, winner, settled, asked_ms, told_percent FROM conflict_case
      WHERE scope = $1 AND subject = $2 AND state <> 'over'";
 const ONE: &str =
-    "SELECT id, scope, subject, state, version, opened_ms, changed_ms, winner, settled FROM conflict_case
+    "SELECT id, scope, subject, state, version, opened_ms, changed_ms, winner, settled, asked_ms, told_percent FROM conflict_case
      WHERE id = $1";
 
 /// The case of a person, or a company, that is not over.
@@ -214,8 +218,8 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Option<(Case, Party)>> {
 /// `Conflict` where the person, or the company, has one that is not over. Those of [`Tx::run`].
 pub async fn add(tx: &mut Tx, case: &Case) -> Result<()> {
     tx.run(
-        "INSERT INTO conflict_case (id, scope, subject, state, version, opened_ms, changed_ms, winner, settled)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+        "INSERT INTO conflict_case (id, scope, subject, state, version, opened_ms, changed_ms, winner, settled, asked_ms)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
         args![
             &case.id,
             &case.scope,
@@ -226,10 +230,37 @@ pub async fn add(tx: &mut Tx, case: &Case) -> Result<()> {
             case.changed_ms,
             case.winner.clone(),
             case.settled,
+            case.asked_ms,
         ],
     )
     .await
     .map(|_| ())
+}
+
+/// Notes that whoever must decide a case, asked since `asked_ms`, was told at `percent` of their time; false where somebody
+/// told them, or changed the case, since it was read. Whoever looks at it may go on deciding what they saw.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn told(tx: &mut Tx, case: &Case, asked_ms: UtcMs, percent: i64) -> Result<bool> {
+    let told = tx
+        .run(
+            "UPDATE conflict_case SET asked_ms = $2, told_percent = $3
+             WHERE id = $1 AND state = 'open' AND version = $4 AND asked_ms = $5 AND told_percent = $6",
+            args![&case.id, asked_ms, percent, case.version, case.asked_ms, case.told_percent],
+        )
+        .await?;
+    Ok(told == 1)
+}
+
+/// Has the time to decide a case begin anew.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn ask_anew(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<()> {
+    tx.run("UPDATE conflict_case SET asked_ms = $2, told_percent = 0 WHERE id = $1", args![id, now_ms])
+        .await
+        .map(|_| ())
 }
 
 /// Brings a case up to date that was read with this version; false if somebody changed it since, or it is over.
@@ -254,7 +285,8 @@ pub async fn update(tx: &mut Tx, case: &Case, now_ms: UtcMs) -> Result<bool> {
 pub async fn put_party(tx: &mut Tx, party: &Party) -> Result<()> {
     tx.run(
         "INSERT INTO conflict_party (case_id, lead_id, partner_slug, joined_ms, asks, held) VALUES ($1, $2, $3, $4, $5, $6)
-         ON CONFLICT (case_id, lead_id) DO UPDATE SET asks = excluded.asks, held = excluded.held",
+         ON CONFLICT (case_id, lead_id) DO UPDATE SET partner_slug = excluded.partner_slug, asks = excluded.asks,
+             held = excluded.held",
         args![&party.case_id, &party.lead_id, &party.partner_slug, party.joined_ms, &party.asks, party.held],
     )
     .await
@@ -364,7 +396,7 @@ pub async fn steps(db: &Db, case_id: &str) -> Result<Vec<Step>> {
 /// Those of [`Db::all`].
 pub async fn list(db: &Db) -> Result<Vec<Case>> {
     db.all(
-        "SELECT id, scope, subject, state, version, opened_ms, changed_ms, winner, settled FROM conflict_case
+        "SELECT id, scope, subject, state, version, opened_ms, changed_ms, winner, settled, asked_ms, told_percent FROM conflict_case
          ORDER BY CASE WHEN state = 'open' THEN 0 ELSE 1 END, changed_ms DESC, id DESC LIMIT 200",
         Vec::new(),
     )
@@ -378,7 +410,8 @@ pub async fn list(db: &Db) -> Result<Vec<Case>> {
 /// Those of [`Db::all`].
 pub async fn to_look_at(db: &Db, won_since_ms: UtcMs, after: &str) -> Result<Vec<Case>> {
     db.all(
-        "SELECT c.id, c.scope, c.subject, c.state, c.version, c.opened_ms, c.changed_ms, c.winner, c.settled
+        "SELECT c.id, c.scope, c.subject, c.state, c.version, c.opened_ms, c.changed_ms, c.winner, c.settled, c.asked_ms,
+             c.told_percent
          FROM conflict_case c
          WHERE c.state <> 'over' AND c.id > $2
            AND (c.state = 'open' OR NOT c.settled OR NOT EXISTS (

@@ -171,11 +171,12 @@ pub async fn add_consents(tx: &mut Tx, consents: Vec<(String, UtcMs, NewConsent)
             at_ms,
             consent.purpose,
             consent.wording,
-            consent.granted
+            consent.granted,
+            consent.locale
         ]
     });
     tx.bulk(
-        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted)",
+        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted, locale)",
         rows.collect(),
         "ON CONFLICT DO NOTHING",
     )

@@ -85,6 +85,8 @@ pub struct NewConsent {
     pub wording: String,
     /// Yes or no.
     pub granted: bool,
+    /// The language of these words.
+    pub locale: String,
 }
 
 const ONE: &str =
@@ -303,8 +305,8 @@ pub async fn steps(db: &Db, lead_id: &str) -> Result<Vec<Step>> {
 /// Those of [`Tx::run`].
 pub async fn add_consent(tx: &mut Tx, lead_id: &str, at_ms: UtcMs, consent: &NewConsent) -> Result<()> {
     tx.run(
-        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted)
-         VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
+        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted, locale)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT DO NOTHING",
         args![
             lead_id,
             &consent.text_id,
@@ -313,6 +315,7 @@ pub async fn add_consent(tx: &mut Tx, lead_id: &str, at_ms: UtcMs, consent: &New
             &consent.purpose,
             &consent.wording,
             consent.granted,
+            &consent.locale,
         ],
     )
     .await
@@ -325,8 +328,8 @@ pub async fn add_consent(tx: &mut Tx, lead_id: &str, at_ms: UtcMs, consent: &New
 /// Those of [`Tx::run`].
 pub async fn withdraw_consents(tx: &mut Tx, lead_id: &str, now_ms: UtcMs) -> Result<u64> {
     tx.run(
-        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted)
-         SELECT lead_id, text_id, text_version, $2, MIN(purpose), MIN(wording), FALSE FROM consent
+        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted, locale)
+         SELECT lead_id, text_id, text_version, $2, MIN(purpose), MIN(wording), FALSE, MIN(locale) FROM consent
          WHERE lead_id = $1 GROUP BY lead_id, text_id, text_version
          ON CONFLICT DO NOTHING",
         args![lead_id, now_ms],

@@ -17,6 +17,7 @@ pub mod contents;
 pub mod credits;
 pub mod db;
 pub mod dead_letters;
+pub mod decisions;
 pub mod deliveries;
 pub mod digests;
 pub mod erased;

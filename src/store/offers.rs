@@ -180,6 +180,20 @@ pub async fn loads(db: &Db, partner: &str) -> Result<Vec<Load>> {
     .await
 }
 
+/// Leads that somebody has in hand, or is asked to take, inside a transaction; by their lower-cased address.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn live_of_rep_in(tx: &mut Tx, rep_key: &str) -> Result<i64> {
+    let row: Option<(i64,)> = tx
+        .opt(
+            "SELECT COUNT(*) FROM offer WHERE rep_key = $1 AND ended_ms IS NULL AND (answer IS NULL OR answer = 'accepted')",
+            args![rep_key],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
 /// Records that the card was opened; only the first time counts.
 ///
 /// # Errors

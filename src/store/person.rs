@@ -405,6 +405,8 @@ pub struct Agreed {
     pub wording: String,
     /// Yes or no.
     pub granted: bool,
+    /// The language of these words; empty where it was not noted.
+    pub locale: String,
 }
 
 /// The consents of the person with this lower-cased address at all partners, newest first, at most 1,000.
@@ -413,7 +415,8 @@ pub struct Agreed {
 /// Those of [`Db::all`].
 pub async fn consents(db: &Db, email_key: &str) -> Result<Vec<Agreed>> {
     db.all(
-        "SELECT c.lead_id, l.partner_slug, l.origin, c.at_ms, c.purpose, c.text_id, c.text_version, c.wording, c.granted
+        "SELECT c.lead_id, l.partner_slug, l.origin, c.at_ms, c.purpose, c.text_id, c.text_version, c.wording, c.granted,
+             c.locale
          FROM consent c JOIN lead l ON l.id = c.lead_id WHERE l.email_key = $1
          ORDER BY c.at_ms DESC, c.lead_id, c.text_id LIMIT 1000",
         args![email_key],

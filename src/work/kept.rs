@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::context::Context;
+use super::{context::Context, handoff::conflict};
 use crate::{
     domain::{
         content::Library,
@@ -10,14 +10,14 @@ use crate::{
             Locale, Result,
             clock::{DAY_MS, UtcMs},
         },
-        lead::StopReason,
+        lead::{StopReason, clock::OVERDUE_AT_PERCENT},
         program::{
             Cadence, KeptRate, PromiseVerdict,
             promise::{Stopped, judge_clock},
         },
     },
     store::{
-        let_down,
+        decisions, let_down,
         promises::{self, Asked, Hours},
     },
 };
@@ -188,7 +188,7 @@ pub async fn occurrence(ctx: &Context, newsletter: &str, date: &str) -> Result<O
     Ok(hours.map(|hours| Occurrence::of(hours, ctx.now_ms())))
 }
 
-/// How lead clocks are kept at `partner`, or everywhere.
+/// How lead clocks are kept at `partner`, or everywhere; then with the time that people have to decide conflicts, as the rule is now.
 ///
 /// # Errors
 /// Those of the store.
@@ -198,8 +198,23 @@ pub async fn clocks(ctx: &Context, partner: Option<&str>) -> Result<Clocks> {
     for clock in promises::clocks(&ctx.db, partner, now_ms - CLOCKS_SINCE_MS, CLOCKS_MAX).await? {
         rate.add(judge_clock(clock.due_ms, stopped(&clock), now_ms));
     }
+    if partner.is_none() {
+        // Those who decide conflicts are the vendor's people: their clock is nobody's at a partner.
+        for decision in decisions::decisions(&ctx.db, now_ms - CLOCKS_SINCE_MS, CLOCKS_MAX).await? {
+            let Some(due_ms) = conflict::due_ms(ctx, decision.asked_ms) else { continue };
+            rate.add(judge_clock(due_ms, taken(&decision), now_ms));
+        }
+    }
     let KeptRate { kept, broken, open, .. } = rate;
     Ok(Clocks { kept_percent: rate.percent(), kept, broken, open })
+}
+
+/// How the clock of a decision was stopped, if it was: by whoever decided, and not by the rule in their place.
+fn taken(decision: &decisions::Decision) -> Option<Stopped> {
+    if decision.told_percent >= i64::from(OVERDUE_AT_PERCENT) {
+        return Some(Stopped::Overdue);
+    }
+    decision.decided_ms.map(Stopped::Done).or(decision.over_ms.map(Stopped::Withdrawn))
 }
 
 /// How a clock was stopped, if it was.

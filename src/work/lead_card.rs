@@ -4,7 +4,7 @@ use super::{
     cobrand::CoBrand,
     context::Context,
     forms::WROTE,
-    handoff::{CALLED_OUT, GIVEN_TO, STAYS},
+    handoff::{CALLED_BACK, CALLED_OUT, GIVEN_TO, STAYS},
     intake,
     recall::Replaced,
     scoring,
@@ -163,6 +163,7 @@ pub async fn card_of_partner(ctx: &Context, lead_id: &str) -> Result<Card> {
         let at = at.next().unwrap_or_default();
         let is_others = step.what.starts_with(STAYS)
             || step.what.starts_with(CALLED_OUT)
+            || step.what.starts_with(CALLED_BACK)
             || (step.actor == "partnercast" && at < first);
         // What the person wrote is theirs, whoever had the lead then.
         (at < first && !is_others) || (at > latest && at > first) || step.what.starts_with(WROTE)

@@ -118,6 +118,48 @@ fn explain<'a>(
     Assignment { chosen, because, considered, more }
 }
 
+/// A partner as somebody chooses it who gives a lead away by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice<'a> {
+    /// Who.
+    pub partner: &'a Partner,
+    /// Leads that it has in hand.
+    pub live: u32,
+    /// What speaks for it, where it may be given the lead.
+    pub merits: String,
+    /// Why it may not.
+    pub why_not: Option<String>,
+}
+
+/// All partners for somebody who chooses one: those who may be given the lead, best first, then the others by slug. Without a
+/// rule every tier, country and industry will do.
+pub fn choices<'a>(
+    rule: Option<&Assigning>,
+    wanted: &Wanted<'_>,
+    candidates: &[Candidate<'a>],
+) -> Vec<Choice<'a>> {
+    let any = Assigning { territory: Weight::Ignored, vertical: Weight::Preferred, ..Assigning::default() };
+    let rule = rule.unwrap_or(&any);
+    let pinned = rule.pinned_to(wanted.domain);
+    let mut all: Vec<_> = candidates
+        .iter()
+        .map(|it| {
+            let is_pinned = pinned == Some(it.partner.slug.as_str());
+            let why_not = why_not(rule, wanted, it, is_pinned);
+            let rank = (why_not.is_none()).then(|| (!is_pinned, order(rule, wanted, it)));
+            (why_not.is_some(), rank, it, why_not)
+        })
+        .collect();
+    all.sort_by_key(|(may_not, rank, it, _)| (*may_not, *rank, it.partner.slug.clone()));
+    let choice = |(_, _, it, why_not): (_, _, &Candidate<'a>, Option<String>)| Choice {
+        partner: it.partner,
+        live: it.live,
+        merits: merits(wanted, it),
+        why_not,
+    };
+    all.into_iter().map(choice).collect()
+}
+
 /// How many leads a partner may have in hand.
 pub fn leads_max(rule: &Assigning, partner: &Partner) -> Option<u32> {
     partner.leads_max.or(rule.leads_max)
@@ -300,6 +342,32 @@ mod tests {
         assert_eq!(chosen(&assign(&strict, &CLINIC, &[of(&all[1])])), "");
         let loose = Assigning { territory: Weight::Preferred, ..Assigning::default() };
         assert_eq!(chosen(&assign(&loose, &CLINIC, &[of(&all[1])])), "b");
+    }
+
+    #[test]
+    fn whoever_chooses_sees_those_who_may_first_and_why_the_others_may_not() {
+        let all = [
+            partner("a", Tier::Registered, &[], &["US"]),
+            partner("b", Tier::Gold, &[], &["DE"]),
+            partner("c", Tier::Gold, &["health"], &["DE"]),
+        ];
+        let mut candidates: Vec<Candidate<'_>> = all.iter().map(of).collect();
+        let slugs = |found: &[Choice<'_>]| {
+            found.iter().map(|it| (it.partner.slug.to_string(), it.why_not.is_none())).collect::<Vec<_>>()
+        };
+        let is = |slugs: &[(&str, bool)]| {
+            slugs.iter().map(|(slug, may)| ((*slug).to_owned(), *may)).collect::<Vec<_>>()
+        };
+        let rule = Assigning::default();
+        let found = choices(Some(&rule), &CLINIC, &candidates);
+        assert_eq!(slugs(&found), is(&[("c", true), ("b", true), ("a", false)]));
+        assert_eq!(found[2].why_not.as_deref(), Some("does not serve DE"));
+        assert_eq!(found[0].merits, "serves health, serves DE, gold partner, 0 in hand");
+        // The first of them is whom the rule would take.
+        assert_eq!(chosen(&assign(&rule, &CLINIC, &candidates)), "c");
+        candidates[2].passed = Some("has them as a lead of its own".to_owned());
+        let found = choices(None, &CLINIC, &candidates);
+        assert_eq!(slugs(&found), is(&[("b", true), ("a", true), ("c", false)]), "no rule, no territory");
     }
 
     proptest! {

@@ -142,7 +142,7 @@ mod tests {
     use crate::domain::content::rules::routing::ConflictScope;
 
     fn rule(rule: ConflictRule) -> Conflict {
-        Conflict { rule, scope: ConflictScope::Person, won_days: 365 }
+        Conflict { rule, scope: ConflictScope::Person, ..Conflict::default() }
     }
 
     fn party(partner: &str, stage: LeadStage, at_ms: UtcMs) -> Party {

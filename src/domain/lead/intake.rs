@@ -1,6 +1,7 @@
 //! Leads that come as rows, of a file or through the API: which columns there are, and what each may hold. A row is
 //! checked as a whole, and every fault is told with where it is and how to mend it.
 
+mod profile;
 mod sheet;
 #[cfg(test)]
 mod tests;
@@ -14,13 +15,14 @@ use chrono::{DateTime, NaiveDate};
 
 use crate::domain::{
     kernel::{
-        EmailAddress, Error,
+        EmailAddress, Error, Locale,
         clock::UtcMs,
         text::{is_unsafe, single_line},
     },
     partner::{country, roster::nearest},
 };
 
+pub use profile::Profile;
 pub use sheet::{FILE_BYTES_MAX, ROWS_MAX, Sheet};
 
 /// What people choose their company's size from; the words of `rules/scoring.toml`.
@@ -35,7 +37,7 @@ const QUOTED_CHARS_MAX: usize = 40;
 const FIRST_MS: UtcMs = 946_684_800_000;
 
 /// The columns of a file and the fields of the API, each with what it holds.
-pub const COLUMNS: [(&str, &str); 15] = [
+pub const COLUMNS: [(&str, &str); 16] = [
     ("email", "the person's address; needed"),
     ("name", "their full name; needed"),
     ("company", "their company; needed"),
@@ -57,6 +59,10 @@ pub const COLUMNS: [(&str, &str); 15] = [
     ("consent_at", "when they agreed, 2027-01-12T09:30:00+01:00 or 2027-01-12 (UTC); needed with consent"),
     ("message", "what they wrote; whoever wrote, or agreed to talk-to-us, asks to be called"),
     ("occurred_at", "when they did it; left out: when they agreed, else now"),
+    (
+        "locale",
+        "the language in which they read what they agreed to, such as de or pt-BR; empty: the partner's, or English",
+    ),
 ];
 
 /// A row as it came: its number, and a text for each of [`COLUMNS`], empty where nothing was given.
@@ -114,45 +120,12 @@ pub struct Known {
     pub partners: BTreeSet<String>,
     /// Texts of consent.toml in their newest version, and whether each names the partner.
     pub consents: BTreeMap<String, bool>,
+    /// The languages (`de`, `pt-BR`) in which each of these texts can be read.
+    pub languages: BTreeMap<String, BTreeSet<String>>,
     /// References of assets.
     pub assets: BTreeSet<String>,
     /// The only partner that may be named, and that is meant where none is; of a key that is bound to one.
     pub only: Option<String>,
-}
-
-/// Somebody's profile, as they or somebody else gave it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Profile {
-    /// Full name.
-    pub name: String,
-    /// Company.
-    pub company: String,
-    /// Telephone.
-    pub phone: Option<String>,
-    /// One of [`JOB_ROLES`].
-    pub job_role: Option<String>,
-    /// One of [`COMPANY_SIZES`].
-    pub company_size: Option<String>,
-}
-
-impl Profile {
-    /// What is known with what was given now: while a rep works with it (`in_hand`), what is there is added to and never
-    /// replaced, since anybody can write an address into a form.
-    #[must_use]
-    pub fn with(self, given: &Self, in_hand: bool) -> Self {
-        let either = |known: Option<String>, given: &Option<String>| {
-            if in_hand { known.or_else(|| given.clone()) } else { given.clone().or(known) }
-        };
-        let (name, company) =
-            if in_hand { (self.name, self.company) } else { (given.name.clone(), given.company.clone()) };
-        Self {
-            name,
-            company,
-            phone: either(self.phone, &given.phone),
-            job_role: either(self.job_role, &given.job_role),
-            company_size: either(self.company_size, &given.company_size),
-        }
-    }
 }
 
 /// A row that passed.
@@ -176,6 +149,8 @@ pub struct Intake {
     pub source: String,
     /// Which text they agreed to, and when.
     pub consent: Option<(String, UtcMs)>,
+    /// In which language they read it, where that was said.
+    pub locale: Option<Locale>,
     /// What they wrote.
     pub message: Option<String>,
     /// When they did it; nothing where nobody said.
@@ -255,6 +230,7 @@ pub fn check(row: &Row, known: &Known, now_ms: UtcMs) -> Result<Intake, Vec<Faul
     let asset = reading.asset(known);
     let source = reading.line("source", false);
     let consent = reading.consent(known, &partner, now_ms);
+    let locale = reading.locale(known);
     let message = reading.message();
     let occurred_ms = reading.time("occurred_at", now_ms);
     match email {
@@ -269,6 +245,7 @@ pub fn check(row: &Row, known: &Known, now_ms: UtcMs) -> Result<Intake, Vec<Faul
             source,
             occurred_ms: occurred_ms.or(consent.as_ref().map(|(_, at_ms)| *at_ms)),
             consent,
+            locale,
             message,
         }),
         _ => Err(reading.faults),
@@ -445,6 +422,32 @@ impl Reading<'_> {
             );
         }
         Some((value, at_ms?))
+    }
+
+    /// A language in which the text that the row names can be read: words that nobody saw are no consent.
+    fn locale(&mut self, known: &Known) -> Option<Locale> {
+        let value = self.row.get("locale").trim().to_owned();
+        if value.is_empty() {
+            return None;
+        }
+        let locale = match Locale::parse(&value) {
+            Ok(locale) => locale,
+            Err(error) => {
+                self.error("locale", &error);
+                return None;
+            }
+        };
+        let text = self.row.get("consent").trim();
+        let there = known.languages.get(text)?;
+        if !locale.fallbacks().iter().any(|tag| there.contains(*tag)) {
+            let all: Vec<&str> = there.iter().map(String::as_str).collect();
+            self.fault(
+                "locale",
+                "rules/consent.toml does not have that text in this language, so nobody read it so",
+                format!("use one of {}, or leave it empty", all.join(", ")),
+            );
+        }
+        Some(locale)
     }
 
     fn message(&mut self) -> Option<String> {

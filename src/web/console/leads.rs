@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     asset_title,
     lead_amounts::{self, AmountLine},
+    lead_give,
     signin::Actor,
 };
 use crate::{
@@ -120,6 +121,8 @@ pub struct View {
     pub because: String,
     /// That another partner knows the person, too.
     pub conflict: Option<conflict::Note>,
+    /// To whom it may be given; nothing for a lead that a partner has.
+    pub give: Option<lead_give::View>,
     /// All clocks.
     pub clocks: Vec<Running>,
     /// What happened.
@@ -291,6 +294,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
             .conflict
             .as_ref()
             .map(|(case, party)| conflict::note(case, party, Some("/console/conflicts/"))),
+        give: lead_give::view(&ctx, &lead).await?,
         clocks: card.clocks.iter().map(|clock| Running::of(clock, card.partner.zone, now_ms)).collect(),
         steps: card
             .steps
@@ -338,6 +342,7 @@ fn consent(agreed: person::Agreed, zone: chrono_tz::Tz) -> Consent {
     } else {
         format!("to {}, by: {}", agreed.partner_slug, agreed.origin)
     };
+    let source = if agreed.locale.is_empty() { source } else { format!("{source}, in {}", agreed.locale) };
     let line = leads::Consent {
         at_ms: agreed.at_ms,
         text_id: agreed.text_id,

@@ -58,6 +58,7 @@ impl View {
             is_erased: false,
             because: "Asked to talk, which qualifies at once.".into(),
             conflict: card.conflict,
+            give: Some(lead_give::View::sample()),
             clocks: card.clock.into_iter().collect(),
             steps: vec![
                 Step {

@@ -1,17 +1,19 @@
-//! A lead that several are asked to take at once: what may be said of it, and two buttons. Whoever claims it first opens its card.
+//! A lead that several are asked to take at once: first what may be said of it, then, once their desk is open in this browser as
+//! for an offer, two buttons. Whoever claims it first has it.
 
 use std::sync::Arc;
 
 use axum::{
     Extension,
     extract::{Path, State},
+    http::HeaderMap,
     response::IntoResponse,
 };
 
-use super::{offer::Teaser, set_cookie};
+use super::{offer::Teaser, rep, set_cookie};
 use crate::{
     domain::{
-        kernel::{Error, Result, id::CallId},
+        kernel::{Error, Kind, Result, id::CallId},
         partner::contact::first_name,
     },
     store::{calls::Call, leads, partners},
@@ -35,9 +37,15 @@ async fn linked(ctx: &Context, token: &str) -> Result<(CallId, Call, bool)> {
     Ok((id, call, ctx.clock.wall_ms() - made_ms > desk::LINK_MS))
 }
 
+/// Whether the desk of whoever is called is open in this browser.
+async fn is_inside(ctx: &Context, headers: &HeaderMap, call: &Call) -> Result<bool> {
+    Ok(rep(ctx, headers).await?.is_some_and(|rep| rep.is_at(&call.rep_email)))
+}
+
 /// `GET /claim/{token}`: changes nothing, whoever asks.
-pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>) -> Answer {
+pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
     let (_, call, is_old) = linked(&ctx, &token).await?;
+    let inside = is_inside(&ctx, &headers, &call).await?;
     let (heat, heat_tone) = lead::heat(&call.temperature);
     let partner = partners::partner(&ctx.db, &call.partner_slug).await?;
     let company = partner.as_ref().map_or("your company", |partner| partner.name.as_str());
@@ -59,6 +67,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>) ->
     let view = Teaser {
         clock: None,
         action: None,
+        open: (gone.is_none() && !inside).then(|| format!("/claim/{token}/open")),
         renew: None,
         heat,
         heat_tone,
@@ -74,21 +83,27 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>) ->
             str::to_owned,
         ),
         facts,
-        desk: None,
-        claim: gone.is_none().then(|| format!("/claim/{token}/claim")),
-        decline: gone.is_none().then(|| format!("/claim/{token}/decline")),
+        desk: inside.then_some("/desk"),
+        claim: (gone.is_none() && inside).then(|| format!("/claim/{token}/claim")),
+        decline: (gone.is_none() && inside).then(|| format!("/claim/{token}/decline")),
     };
     respond::page(&ctx, "desk/teaser", &Frame::new(&ctx, Area::Desk, &view.title, "/desk"), &view)
 }
 
-/// `POST /claim/{token}/claim`: the first has it, and their desk opens in this browser.
-pub async fn claim(
+/// `POST /claim/{token}/open`: opens the desk of whoever is called in this browser. It claims nothing.
+pub async fn open(
     State(ctx): State<Arc<Context>>,
     Path(token): Path<String>,
+    headers: HeaderMap,
     Asking(visitor): Asking,
     Extension(throttle): Extension<Arc<Throttle>>,
 ) -> Answer {
-    let (id, call, is_old) = linked(&ctx, &token).await?;
+    let (_, call, is_old) = linked(&ctx, &token).await?;
+    let to = respond::see_other(&format!("/claim/{token}"));
+    // The desk is open already: another lead is no other sign-in.
+    if is_inside(&ctx, &headers, &call).await? {
+        return Ok(to);
+    }
     throttle.sign_in(&ctx, &visitor, &call.rep_email).map_err(Problem::too_often)?;
     if desk::rep(&ctx, &call.rep_email).await?.is_none() {
         let text =
@@ -98,22 +113,45 @@ pub async fn claim(
     if is_old {
         return Err(Error::conflict("this link is more than seven days old").into());
     }
-    match handoff::claim(&ctx, id).await {
-        Ok(()) => {}
-        // The page says kindly who was first, and that there is nothing to do.
-        Err(error) if error.kind() == crate::domain::kernel::Kind::Conflict => {
-            return Ok(respond::see_other(&format!("/claim/{token}")));
-        }
-        Err(error) => return Err(error.into()),
+    // The page says kindly that there is nothing to claim any more; it opens no desk.
+    if call.answer.is_some() {
+        return Ok(to);
     }
     let cookie = signin::open_desk(&ctx, &call.rep_email).await?;
-    let card = format!("/desk/leads/{}?done=accepted", call.lead_id);
-    Ok(([set_cookie(&ctx, "desk", &cookie)], respond::see_other(&card)).into_response())
+    Ok(([set_cookie(&ctx, "desk", &cookie)], to).into_response())
+}
+
+/// The call that is answered, from the browser in which their desk is open.
+async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<(CallId, Call)> {
+    let (id, call, _) = linked(ctx, token).await?;
+    if is_inside(ctx, headers, &call).await? {
+        return Ok((id, call));
+    }
+    Err(Error::denied("open your desk first, with the button behind the link in your mail"))
+}
+
+/// `POST /claim/{token}/claim`: the first has it.
+pub async fn claim(State(ctx): State<Arc<Context>>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
+    let (id, call) = answering(&ctx, &token, &headers).await?;
+    match handoff::claim(&ctx, id).await {
+        Ok(()) => Ok(respond::see_other(&format!("/desk/leads/{}?done=accepted", call.lead_id))),
+        // The page says kindly who was first, and that there is nothing to do. Who has too many in hand is told so.
+        Err(error)
+            if error.kind() == Kind::Conflict && handoff::load_call(&ctx, id).await?.answer.is_some() =>
+        {
+            Ok(respond::see_other(&format!("/claim/{token}")))
+        }
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// `POST /claim/{token}/decline`
-pub async fn decline(State(ctx): State<Arc<Context>>, Path(token): Path<String>) -> Answer {
-    let (id, call, _) = linked(&ctx, &token).await?;
+pub async fn decline(
+    State(ctx): State<Arc<Context>>,
+    Path(token): Path<String>,
+    headers: HeaderMap,
+) -> Answer {
+    let (id, call) = answering(&ctx, &token, &headers).await?;
     if call.answer.is_none() {
         handoff::decline(&ctx, id).await?;
     }

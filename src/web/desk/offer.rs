@@ -57,6 +57,8 @@ pub struct Teaser {
     pub facts: Vec<Fact>,
     /// The button, while the offer is open.
     pub action: Option<String>,
+    /// The button that opens the desk, for a lead that several are asked to take.
+    pub open: Option<String>,
     /// The button for another link, where this one is too old.
     pub renew: Option<String>,
     /// Their other leads, where their desk is open in this browser.
@@ -203,6 +205,7 @@ async fn teaser(
             .map(|clock| Running::of(clock, zone, ctx.now_ms())),
         facts,
         action: ((!gone || is_theirs) && !is_old).then(|| format!("/o/{token}/open")),
+        open: None,
         renew: ((!gone || is_theirs) && is_old).then(|| format!("/o/{token}/renew")),
         desk: inside.then_some("/desk"),
         claim: None,
@@ -328,6 +331,7 @@ impl Teaser {
                 Fact::new("Because", "you receive the leads of Northlight MSP"),
             ],
             action: Some("#".into()),
+            open: None,
             renew: None,
             desk: Some("/desk"),
             claim: None,

@@ -15,7 +15,10 @@ use crate::{
         conflicts::{self, Case, Party, Step},
         leads, partners,
     },
-    work::{Context, handoff::conflict::Looked},
+    work::{
+        Context,
+        handoff::conflict::{Looked, until},
+    },
 };
 
 /// What a lead's card says of a conflict.
@@ -182,10 +185,18 @@ pub async fn of_case(
     }
     let form = |action: String, choices| Form { action, version: case.version, choices };
     let winner = case.winner.as_deref().map(&name);
+    let time = until(ctx, &case).map(|(due_ms, last_ms)| {
+        let at = |ms| Moment::full(ms, zone).text;
+        format!(
+            " The time to decide ends on {}. If nobody has by {}, the rule for that does.",
+            at(due_ms),
+            at(last_ms)
+        )
+    });
     Ok(CaseView {
         title: if case.scope == "account" { case.subject.clone() } else { people.join(", ") },
         state: badge(&case.state),
-        text: text(&case, winner.as_deref()),
+        text: text(&case, winner.as_deref()) + time.as_deref().unwrap_or_default(),
         sides,
         decide: (case.state == "open").then(|| form(format!("{cases}{id}"), choices)),
         again: (case.state == "decided").then(|| form(format!("{cases}{id}/again"), Vec::new())),

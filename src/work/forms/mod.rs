@@ -295,13 +295,14 @@ fn wording(
     id: &str,
 ) -> Result<NewConsent> {
     let text = rules.consent(id).ok_or_else(no_content)?;
-    let (_, template) = text.text_in(&form.locale).ok_or_else(no_content)?;
+    let (locale, template) = text.text_in(&form.locale).ok_or_else(no_content)?;
     Ok(NewConsent {
         text_id: id.to_owned(),
         text_version: i64::from(text.version),
         purpose: text.purpose.clone(),
         wording: brand.text(template)?,
         granted: form.consent,
+        locale: locale.to_string(),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::{
         lead::{LeadStage, RejectReason, SlaKind, clock},
     },
     store::{
-        Tx, audit,
+        Tx, audit, conflicts,
         lead_clocks::{self, SlaClock},
         leads::Lead,
         offers::{self, Answer, Offer},
@@ -170,6 +170,8 @@ pub(super) fn kind_of(clock: &SlaClock) -> Result<SlaKind> {
 async fn answer(ctx: &Context, offer: &Offer, how: Answer<'_>) -> Result<(Tx, Lead)> {
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
+    // What is turned down may go to another partner, and meet somebody else's lead there.
+    conflicts::take_turns(&mut tx).await?;
     if !offers::answer(&mut tx, &offer.id, now_ms, how).await? {
         let lead = lead_in(&mut tx, &offer.lead_id).await?;
         let stage = stage_of(&lead)?.label().to_lowercase();

@@ -1,8 +1,6 @@
 //! Leads that no partner brought: which partner is given each, to whom it goes when nobody there takes it, and those for
 //! whom there is nobody yet.
 
-use std::collections::{BTreeMap, BTreeSet};
-
 use super::{
     super::{
         context::Context,
@@ -10,26 +8,21 @@ use super::{
         scoring,
         tokens::row_mark,
     },
-    HandOff, Offering, add_step, advance, agrees, asset_title, call, lead_in, prepare,
+    HandOff, Offering, add_step, advance, agrees, asset_title, call,
+    conflict::{self, Meeting},
+    lead_in,
+    market::Market,
+    prepare,
 };
 use crate::{
     domain::{
-        content::{
-            rules::{Assigning, assigning::AssignOrder},
-            vendor::Staff,
-        },
-        kernel::{Error, Result, clock::HOUR_MS, text::domain_key},
-        lead::{
-            LeadStage,
-            assign::{self, Candidate, Wanted},
-            clock::Heat,
-        },
+        content::vendor::Staff,
+        kernel::{Error, Result, clock::HOUR_MS},
+        lead::{LeadStage, clock::Heat},
         partner::Partner,
     },
     store::{
-        Tx,
-        assignments::{self, Load},
-        audit, calls,
+        Tx, assignments, audit, calls, conflicts,
         intakes::{self, HOUSE, Intake},
         leads::{self, Lead},
         partners,
@@ -45,14 +38,26 @@ const REST_MS: i64 = 15_000;
 /// After so long it is looked again though nothing was changed: somebody may have room by then.
 const AGAIN_MS: i64 = HOUR_MS;
 /// Partners that are tried before it is given up: of those that the rule takes, people may be full.
-const TRIES_MAX: usize = 100;
+pub(in super::super) const TRIES_MAX: usize = 100;
 
-/// A partner for a lead, with the offer to one of its people.
+/// A partner for a lead, with the offer to one of its people, and whether another partner is in its way.
 pub(super) struct Given {
     pub(super) partner: Partner,
-    explained: String,
+    pub(super) explained: String,
     pub(super) hand_off: HandOff,
+    pub(super) meeting: Meeting,
+    /// Tells whoever goes on with the person that they asked by another way as well.
+    pub(super) told: Option<Ready>,
 }
+
+/// Who gives a lead to a partner: from whom it comes, and whose doing that is.
+pub(super) struct Giver<'a> {
+    pub(super) from: &'a str,
+    pub(super) actor: &'a str,
+}
+
+/// The rule's doing.
+const BY_RULE: &str = "partnercast";
 
 /// To whom a lead may go.
 enum Found {
@@ -93,7 +98,12 @@ pub(super) async fn next(ctx: &Context, of: &Offering<'_>, outcome: &str) -> Res
     };
     let passing = Some((of.partner.slug.as_str(), outcome));
     Ok(match find(ctx, of.lead, &intake, of.because, of.heat, passing).await? {
-        Found::One(given) => Next::Given(given),
+        Found::One(given) if given.meeting.goes() => Next::Given(given),
+        // Where another partner goes on, it comes back first, and is looked at as one that arrives.
+        Found::One(_) => {
+            let why = "Another partner is in touch with them.".to_owned();
+            Next::Back(Box::new(Back { why, looked: None, mails: Vec::new() }))
+        }
         Found::Several(_) => {
             let why = "It is called out to others.".to_owned();
             Next::Back(Box::new(Back { why, looked: None, mails: Vec::new() }))
@@ -126,7 +136,12 @@ impl Next {
             Self::Same(hand_off) => hand_off.store_again(ctx, tx, lead).await,
             Self::Given(given) => {
                 assignments::end(tx, &lead.id, outcome, now_ms).await?;
-                given.give(ctx, tx, lead, from.slug.as_str()).await?.store_again(ctx, tx, lead).await
+                let heat = Heat::parse(&given.hand_off.offer.temperature).unwrap_or(Heat::Standard);
+                let giver = Giver { from: from.slug.as_str(), actor: BY_RULE };
+                let (hand_off, meeting) = given.give(ctx, tx, lead, &giver).await?;
+                // What that decides is carried out at the next look at conflicts.
+                conflict::meet(ctx, tx, lead, Some(heat), meeting).await?;
+                hand_off.store_again(ctx, tx, lead).await
             }
             Self::Back(back) => {
                 assignments::end(tx, &lead.id, outcome, now_ms).await?;
@@ -142,16 +157,47 @@ impl Next {
 }
 
 impl Given {
-    /// Gives the lead to the partner, and returns the offer to store.
-    async fn give(self, ctx: &Context, tx: &mut Tx, lead: &mut Lead, from: &str) -> Result<HandOff> {
+    /// Gives the lead to the partner, and returns the offer to store with what was found of other partners.
+    async fn give(
+        self,
+        ctx: &Context,
+        tx: &mut Tx,
+        lead: &mut Lead,
+        giver: &Giver<'_>,
+    ) -> Result<(HandOff, Meeting)> {
         let slug = self.partner.slug.as_str();
-        assignments::give(tx, &lead.id, from, slug, &self.explained, ctx.now_ms()).await?;
+        assignments::give(tx, &lead.id, giver.from, slug, &self.explained, ctx.now_ms()).await?;
         assignments::found(tx, &lead.id).await?;
         slug.clone_into(&mut lead.partner_slug);
         let what = format!("{GIVEN_TO}{}. {}", self.partner.name, self.explained);
-        add_step(ctx, tx, lead, "partnercast", &what).await?;
-        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "give-partner", &lead.id, slug).await?;
-        Ok(self.hand_off)
+        add_step(ctx, tx, lead, giver.actor, &what).await?;
+        audit::record(tx, ctx.now_ms(), &*ctx.random, giver.actor, "give-partner", &lead.id, slug).await?;
+        Ok((self.hand_off, self.meeting))
+    }
+
+    /// Gives the lead to the partner and offers it there. Where another partner is in the way it waits there, by the rule of
+    /// conflicts and in the same transaction. Returns the case that is to be settled behind it, if there is one.
+    ///
+    /// # Errors
+    /// `Conflict` where something has changed since it was weighed; those of the store.
+    pub(super) async fn start(
+        mut self,
+        ctx: &Context,
+        tx: &mut Tx,
+        lead: &mut Lead,
+        giver: &Giver<'_>,
+    ) -> Result<Option<String>> {
+        let heat = Heat::parse(&self.hand_off.offer.temperature).unwrap_or(Heat::Standard);
+        let told = self.told.take();
+        let (hand_off, meeting) = self.give(ctx, tx, lead, giver).await?;
+        let goes = meeting.goes();
+        let case_id = conflict::meet(ctx, tx, lead, Some(heat), meeting).await?;
+        if goes {
+            hand_off.store(ctx, tx, lead).await?;
+        } else if let Some(told) = told {
+            told.enqueue(tx, ctx.now_ms()).await?;
+        }
+        Ok(case_id)
     }
 }
 
@@ -197,6 +243,7 @@ pub(super) async fn first(ctx: &Context, intake: &Intake, lead: &Lead) -> Result
         None => Decided::Nothing,
     };
     let mut tx = ctx.db.begin().await?;
+    conflicts::take_turns(&mut tx).await?;
     let mut now = lead_in(&mut tx, &lead.id).await?;
     // Changed meanwhile: it is judged anew at the next look.
     if now.updated_ms != lead.updated_ms || now.stage != lead.stage || now.partner_slug != HOUSE {
@@ -205,11 +252,12 @@ pub(super) async fn first(ctx: &Context, intake: &Intake, lead: &Lead) -> Result
     if intake.due_ms.is_some() && !intakes::put_off(&mut tx, &lead.id, intake.due_ms, None).await? {
         return Ok(());
     }
+    let mut case_id = None;
     match decided {
         Decided::Given(given) => {
             standing.apply(&mut now);
-            let hand_off = given.give(ctx, &mut tx, &mut now, HOUSE).await?;
-            hand_off.store(ctx, &mut tx, &mut now).await?;
+            let giver = Giver { from: HOUSE, actor: BY_RULE };
+            case_id = given.start(ctx, &mut tx, &mut now, &giver).await?;
         }
         Decided::Called(called) => called.store(ctx, &mut tx, &now).await?,
         Decided::Nobody(nobody) => {
@@ -223,6 +271,7 @@ pub(super) async fn first(ctx: &Context, intake: &Intake, lead: &Lead) -> Result
     }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
+    conflict::settle_now(ctx, case_id).await;
     Ok(())
 }
 
@@ -265,14 +314,11 @@ async fn find(
     passing: Option<(&str, &str)>,
 ) -> Result<Found> {
     let mut market = Market::load(ctx).await?;
-    if market.rule.is_none() {
+    if !market.has_rule() {
         let why = "rules/routing.toml has no [partners], so that leads stay with the vendor.";
         return Ok(Found::Nobody(why.to_owned()));
     }
     let others = assignments::who_has(&ctx.db, &lead.email_key, &lead.id).await?;
-    if lead.partner_slug == HOUSE && !others.is_empty() {
-        return Ok(Found::Nobody(format!("They are a lead of {} already.", others.join(", "))));
-    }
     market.pass(others.iter().map(|slug| (slug.clone(), "has them as a lead of its own".to_owned())));
     let before = assignments::of_lead(&ctx.db, &lead.id).await?;
     let since = before.into_iter().filter(|it| it.ended_ms.is_some() && it.given_ms >= intake.came_ms);
@@ -281,46 +327,70 @@ async fn find(
         .pass(passing.map(|(slug, outcome)| (slug.to_owned(), format!("{} now", outcome_in_words(outcome)))));
     market.pass(call::called(ctx, &lead.id, intake.came_ms).await?.0);
     let most = market.called_max(&lead.email_key);
-    let mut several = Vec::new();
+    let (mut several, mut waits) = (Vec::new(), None);
     for _ in 0..TRIES_MAX {
         let found = market.assign(&lead.email_key, &intake.country, &intake.vertical);
         let explained = found.explained();
         let Some(partner) = found.chosen.cloned() else {
-            if several.is_empty() {
+            if several.is_empty() && waits.is_none() {
                 return Ok(Found::Nobody(explained));
             }
             break;
         };
-        let mut theirs = lead.clone();
-        theirs.partner_slug = partner.slug.to_string();
-        let title = asset_title(ctx, &theirs, &partner)?;
-        let of = Offering {
-            lead: &theirs,
-            partner: &partner,
-            asset_title: &title,
-            because,
-            heat,
-            passing: None,
-            again: None,
-        };
-        let hand_off = prepare(ctx, &of).await?;
         let slug = partner.slug.to_string();
-        if hand_off.is_managers() {
+        let given = given(ctx, lead, partner, (explained, because, heat)).await?;
+        if given.hand_off.is_managers() {
             market.pass([(slug, "nobody there can take it now".to_owned())]);
-            continue;
+        } else if !given.meeting.goes() {
+            // Somebody else is in touch with them: whoever is may go on, and nobody beside them.
+            market.only(given.meeting.partners(), "another partner is in touch with them");
+            market.pass([(slug, "another partner is in touch with them".to_owned())]);
+            waits.get_or_insert(given);
+        } else if let Some(most) = most {
+            several.push(given);
+            if several.len() >= most {
+                break;
+            }
+            market.pass([(slug, "is asked as well".to_owned())]);
+        } else {
+            return Ok(Found::One(Box::new(given)));
         }
-        let given = Given { partner, explained, hand_off };
-        let Some(most) = most else { return Ok(Found::One(Box::new(given))) };
-        several.push(given);
-        if several.len() >= most {
-            break;
+    }
+    match waits {
+        _ if !several.is_empty() => Ok(Found::Several(several)),
+        Some(mut given) => {
+            if heat == Heat::Hot {
+                let what = format!("{}:{}", lead.id, intake.came_ms);
+                given.told = conflict::tell_who_goes_on(ctx, &given.meeting, &what).await?;
+            }
+            Ok(Found::One(Box::new(given)))
         }
-        market.pass([(slug, "is asked as well".to_owned())]);
+        None => Ok(Found::Nobody("None of the partners has anybody who can take it now.".to_owned())),
     }
-    if several.is_empty() {
-        return Ok(Found::Nobody("None of the partners has anybody who can take it now.".to_owned()));
-    }
-    Ok(Found::Several(several))
+}
+
+/// What giving a lead to `partner` leads to. Stores nothing.
+pub(super) async fn given(
+    ctx: &Context,
+    lead: &Lead,
+    partner: Partner,
+    (explained, because, heat): (String, &str, Heat),
+) -> Result<Given> {
+    let mut theirs = lead.clone();
+    theirs.partner_slug = partner.slug.to_string();
+    let title = asset_title(ctx, &theirs, &partner)?;
+    let of = Offering {
+        lead: &theirs,
+        partner: &partner,
+        asset_title: &title,
+        because,
+        heat,
+        passing: None,
+        again: None,
+    };
+    let hand_off = prepare(ctx, &of).await?;
+    let meeting = conflict::weigh(ctx, &theirs, true).await?;
+    Ok(Given { partner, explained, hand_off, meeting, told: None })
 }
 
 fn outcome_in_words(outcome: &str) -> &'static str {
@@ -333,91 +403,12 @@ pub(in super::super) const GIVEN_TO: &str = "Given to ";
 pub(in super::super) const STAYS: &str = "Stays with the vendor. ";
 /// Begins the step that says who was asked to claim a lead.
 pub(in super::super) const CALLED_OUT: &str = "Called out to ";
+/// Begins the step that says why nobody is asked to claim a lead any more.
+pub(in super::super) const CALLED_BACK: &str = "Not called out any more: ";
 /// How it ended at a partner where nobody took a lead in time.
 pub(super) const LAPSED: &str = "lapsed";
 /// How it ended at a partner that did not want it.
 pub(super) const TURNED_DOWN: &str = "turned_down";
-
-/// Who can be given leads, as it is now.
-pub(in super::super) struct Market {
-    rule: Option<Assigning>,
-    partners: Vec<Partner>,
-    receiving: BTreeSet<String>,
-    loads: BTreeMap<String, Load>,
-    passed: BTreeMap<String, String>,
-}
-
-impl Market {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// Those of the store.
-    pub(in super::super) async fn load(ctx: &Context) -> Result<Self> {
-        let rule = ctx.library().rules.routing.as_ref().and_then(|rule| rule.partners_of_leads.clone());
-        let loads = assignments::loads(&ctx.db).await?;
-        Ok(Self {
-            rule,
-            partners: partners::all_partners(&ctx.db).await?,
-            receiving: partners::receiving(&ctx.db).await?.into_iter().collect(),
-            loads: loads.into_iter().map(|load| (load.partner_slug.clone(), load)).collect(),
-            passed: BTreeMap::new(),
-        })
-    }
-
-    fn pass(&mut self, passed: impl IntoIterator<Item = (String, String)>) {
-        self.passed.extend(passed);
-    }
-
-    /// How many partners are asked at once for somebody at this address; nothing where one is chosen.
-    fn called_max(&self, email_key: &str) -> Option<usize> {
-        let rule = self.rule.as_ref().filter(|rule| rule.order == AssignOrder::FirstClaim)?;
-        let domain = domain_key(email_key);
-        // Somebody's account is nobody else's to claim.
-        if rule.pinned_to(domain.trim_start_matches('@')).is_some() {
-            return None;
-        }
-        usize::try_from(rule.called_max).ok()
-    }
-
-    /// Counts a lead that a partner would be given, after all others.
-    pub(in super::super) fn count(&mut self, slug: &str) {
-        let last_ms = self.loads.values().map(|load| load.last_ms).max().unwrap_or(0) + 1;
-        let nothing = Load { partner_slug: slug.to_owned(), live: 0, last_ms: 0 };
-        let load = self.loads.entry(slug.to_owned()).or_insert(nothing);
-        load.live += 1;
-        load.last_ms = last_ms;
-    }
-
-    /// Whom a lead would be given to; without a rule nobody.
-    pub(in super::super) fn assign(
-        &self,
-        email_key: &str,
-        country: &str,
-        vertical: &str,
-    ) -> assign::Assignment<'_> {
-        let candidates: Vec<Candidate<'_>> =
-            self.partners.iter().map(|partner| self.candidate(partner)).collect();
-        let domain = domain_key(email_key);
-        let wanted = Wanted { domain: domain.trim_start_matches('@'), country, vertical };
-        match &self.rule {
-            Some(rule) => assign::assign(rule, &wanted, &candidates),
-            None => assign::assign(&Assigning { tiers: Vec::new(), ..Assigning::default() }, &wanted, &[]),
-        }
-    }
-
-    fn candidate<'p>(&self, partner: &'p Partner) -> Candidate<'p> {
-        let slug = partner.slug.as_str();
-        let load = self.loads.get(slug);
-        let nobody =
-            || (!self.receiving.contains(slug)).then(|| "has nobody who sells or decides".to_owned());
-        Candidate {
-            partner,
-            live: load.map_or(0, |load| u32::try_from(load.live).unwrap_or(u32::MAX)),
-            last_ms: load.map_or(0, |load| load.last_ms),
-            passed: self.passed.get(slug).cloned().or_else(nobody),
-        }
-    }
-}
 
 /// Roster and rule as they are now, as a word that changes with them.
 async fn looked(ctx: &Context) -> Result<String> {

@@ -8,6 +8,7 @@ use super::{
     },
     HandOff, Offering, add_step, advance, agrees, asset_title,
     assign::{self, Given},
+    conflict::{self, Meeting},
     lead_in, offer, stage_of, start_clock, zone_of,
 };
 use crate::{
@@ -17,12 +18,13 @@ use crate::{
             clock::{UtcMs, utc},
             id::CallId,
         },
-        lead::{LeadStage, SlaKind, clock::Heat},
+        lead::{LeadStage, SlaKind, assign::leads_max, clock::Heat},
         partner::{Partner, contact::first_name},
     },
     store::{
         Tx, assignments, audit,
         calls::{self, Call},
+        conflicts,
         intakes::HOUSE,
         lead_clocks,
         leads::{self, Lead},
@@ -189,13 +191,20 @@ async fn claim_now(ctx: &Context, call: &Call) -> Result<()> {
     if !agrees(ctx, &lead.id).await? {
         return Err(Error::conflict("the person took back their consent to be contacted"));
     }
-    let hand_off = hand_off(ctx, call, &lead, &partner).await?;
+    let (hand_off, meeting) = hand_off(ctx, call, &lead, &partner).await?;
+    if !meeting.goes() {
+        return call_back(ctx, call).await;
+    }
     let zone = zone_of(ctx, &hand_off.offer, &partner).await?;
-    let others = others(ctx, call).await?;
+    let others = told_taken(ctx, &call.lead_id, Some(&call.id)).await?;
     let mut tx = ctx.db.begin().await?;
+    conflicts::take_turns(&mut tx).await?;
     calls::hold(&mut tx, &lead.id).await?;
     if now_ms >= call.due_ms || !calls::answer(&mut tx, &call.id, "claimed", now_ms).await? {
         return Err(Error::conflict("the time to claim this lead is over"));
+    }
+    if let Some(full) = full(ctx, &mut tx, call, &partner).await? {
+        return Err(Error::conflict(full));
     }
     calls::close(&mut tx, &lead.id, "taken", now_ms).await?;
     let mut lead = lead_in(&mut tx, &lead.id).await?;
@@ -207,6 +216,8 @@ async fn claim_now(ctx: &Context, call: &Call) -> Result<()> {
     lead.partner_slug.clone_from(&call.partner_slug);
     let what = format!("{}{}. {because}", assign::GIVEN_TO, partner.name);
     add_step(ctx, &mut tx, &lead, "partnercast", &what).await?;
+    let heat = Heat::parse(&call.temperature).unwrap_or(Heat::Standard);
+    let case_id = conflict::meet(ctx, &mut tx, &lead, Some(heat), meeting).await?;
     let offer = hand_off.offer.clone();
     hand_off.without_mail().store(ctx, &mut tx, &mut lead).await?;
     let accepted = offers::Answer { answer: "accepted", reason: "", because: None };
@@ -223,10 +234,61 @@ async fn claim_now(ctx: &Context, call: &Call) -> Result<()> {
     audit::record(&mut tx, now_ms, &*ctx.random, &offer.rep_name, "claim", &lead.id, &call.id).await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
+    conflict::settle_now(ctx, case_id).await;
     Ok(())
 }
 
-async fn hand_off(ctx: &Context, call: &Call, lead: &Lead, partner: &Partner) -> Result<HandOff> {
+/// Why whoever claims a lead can have no other now; in a transaction in which nobody else claims any. A call that is open
+/// counts for nobody, so what was free when they were asked may be full by now.
+async fn full(ctx: &Context, tx: &mut Tx, call: &Call, partner: &Partner) -> Result<Option<String>> {
+    let library = ctx.library();
+    let Some(rule) = library.rules.routing.as_ref() else { return Ok(None) };
+    let of_partner = match &rule.partners_of_leads {
+        Some(rule) => leads_max(rule, partner),
+        None => partner.leads_max,
+    };
+    if let Some(most) = of_partner {
+        let live = assignments::live_in(tx, &call.partner_slug).await?;
+        if live >= i64::from(most) {
+            return Ok(Some(format!(
+                "{} has {live} leads in hand, and {most} is the most: close or return one, then claim this one",
+                partner.name
+            )));
+        }
+    }
+    if let Some(most) = rule.people.leads_max {
+        let live = offers::live_of_rep_in(tx, &call.rep_email.to_lowercase()).await?;
+        if live >= i64::from(most) {
+            return Ok(Some(format!(
+                "you have {live} leads in hand, and {most} is the most: close or return one, then claim this one"
+            )));
+        }
+    }
+    Ok(None)
+}
+
+/// Ends all calls of a lead whose person another partner has got in touch with since: it is looked at as one that arrives.
+///
+/// # Errors
+/// `Conflict` always, kindly.
+async fn call_back(ctx: &Context, call: &Call) -> Result<()> {
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    calls::hold(&mut tx, &call.lead_id).await?;
+    if calls::close(&mut tx, &call.lead_id, "withdrawn", now_ms).await? > 0 {
+        let lead = lead_in(&mut tx, &call.lead_id).await?;
+        let what = format!("{}another partner is in touch with them since.", assign::CALLED_BACK);
+        add_step(ctx, &mut tx, &lead, "partnercast", &what).await?;
+        calls::look_again(&mut tx, &call.lead_id, now_ms).await?;
+    }
+    tx.commit().await?;
+    Err(Error::conflict(
+        "somebody else is in touch with the person since, so this lead is not called out any more",
+    ))
+}
+
+/// The offer to whoever claims, and whether another partner is in its way.
+async fn hand_off(ctx: &Context, call: &Call, lead: &Lead, partner: &Partner) -> Result<(HandOff, Meeting)> {
     let mut theirs = lead.clone();
     theirs.partner_slug.clone_from(&call.partner_slug);
     let title = asset_title(ctx, &theirs, partner)?;
@@ -242,14 +304,14 @@ async fn hand_off(ctx: &Context, call: &Call, lead: &Lead, partner: &Partner) ->
     let mut hand_off = offer::prepare_to(ctx, &of, &call.rep_email, "partnercast").await?;
     "They claimed it first".clone_into(&mut hand_off.offer.because);
     hand_off.routed = "They claimed it first.".to_owned();
-    Ok(hand_off)
+    Ok((hand_off, conflict::weigh(ctx, &theirs, true).await?))
 }
 
-/// The mails to those who were called as well.
-async fn others(ctx: &Context, call: &Call) -> Result<Vec<Ready>> {
+/// The mails to those who are called for a lead, `but` one, that it has been taken.
+pub(super) async fn told_taken(ctx: &Context, lead_id: &str, but: Option<&str>) -> Result<Vec<Ready>> {
     let mut mails = Vec::new();
-    for other in calls::of_lead(&ctx.db, &call.lead_id).await? {
-        if other.id == call.id || other.answer.is_some() {
+    for other in calls::of_lead(&ctx.db, lead_id).await? {
+        if but == Some(other.id.as_str()) || other.answer.is_some() {
             continue;
         }
         if let Some(partner) = partners::partner(&ctx.db, &other.partner_slug).await? {

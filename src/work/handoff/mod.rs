@@ -9,6 +9,8 @@ mod assign;
 mod call;
 pub mod conflict;
 mod give;
+mod give_partner;
+mod market;
 mod offer;
 mod outcome;
 mod qualify;
@@ -43,9 +45,11 @@ use crate::{
 };
 
 pub use answer::{accept, ask_for_time, load_offer, reject, view};
-pub(super) use assign::{CALLED_OUT, GIVEN_TO, Market, STAYS};
+pub(super) use assign::{CALLED_BACK, CALLED_OUT, GIVEN_TO, STAYS, TRIES_MAX};
 pub use call::{claim, decline, gone, load_call};
 pub use give::give;
+pub use give_partner::{Choices, Order, choices, give_partner};
+pub(super) use market::Market;
 pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, prepare};
 pub use outcome::{Closing, Outcome, contacted, note, record};

@@ -223,7 +223,7 @@ pub(super) fn manager(ctx: &Context, partner: &Partner) -> Option<Staff> {
 }
 
 /// The sponsor of the routing rule.
-fn sponsor(ctx: &Context) -> Option<Staff> {
+pub(super) fn sponsor(ctx: &Context) -> Option<Staff> {
     let library = ctx.library();
     let (email, _) = library.rules.routing.as_ref()?.sponsor.as_ref()?;
     let vendor = library.vendor.as_ref()?;

@@ -9,7 +9,7 @@ use tokio::sync::watch;
 
 use super::{
     super::{
-        attribution,
+        api_keys, attribution,
         cobrand::no_content,
         context::Context,
         pulse::{self, Said},
@@ -30,7 +30,7 @@ use crate::{
         partner::Partner,
     },
     store::{
-        audit,
+        audit, conflicts,
         lead_clocks::{self, SlaClock},
         leads::Lead,
         offers::{self, Offer},
@@ -79,6 +79,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
             break;
         }
     }
+    faults.extend(api_keys::tell_of_ends(ctx).await?);
     faults.extend(call::over(ctx).await?);
     faults.extend(conflict::tick(ctx).await?);
     faults.extend(taken_in::due(ctx).await?);
@@ -224,6 +225,8 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         _ => None,
     };
     let mut tx = ctx.db.begin().await?;
+    // The next partner may meet somebody else's lead.
+    conflicts::take_turns(&mut tx).await?;
     if !lead_clocks::told(&mut tx, due.clock, i64::from(due.turn.percent), due.next_ms).await? {
         return Ok(());
     }

@@ -159,7 +159,8 @@ impl<'c> Batches<'c> {
             Some(found) => (found.lead.clone(), false, found.steps),
             None => {
                 let partner = self.wordings.partner(tx, &row.partner).await?;
-                let locale = partner.map_or_else(Locale::en, |partner| partner.locale.clone());
+                let theirs = partner.map_or_else(Locale::en, |partner| partner.locale.clone());
+                let locale = row.locale.clone().unwrap_or(theirs);
                 (blank(self.ctx, row, &locale), true, 0)
             }
         };
@@ -190,7 +191,10 @@ impl<'c> Batches<'c> {
             change.steps.push((lead.name.clone(), format!("{WROTE}{message}")));
         }
         if let Some((id, at_ms)) = &row.consent {
-            let consent = self.wordings.consent(self.ctx, tx, id, &lead.partner_slug).await?;
+            let consent = {
+                let said = (id.as_str(), row.locale.as_ref());
+                self.wordings.consent(self.ctx, tx, said, &lead.partner_slug).await?
+            };
             change.consents.push((*at_ms, consent));
         }
         if let Some(kind) = kind {
@@ -238,6 +242,8 @@ impl<'c> Batches<'c> {
                     vertical: change.row.vertical.clone(),
                 });
                 change.is_due = true;
+            } else if may_be && change.is_new && self.taken.beside.len() < super::DUE_MAX {
+                self.taken.beside.push(change.lead.clone());
             }
         }
         Ok(())
@@ -284,23 +290,33 @@ fn mark(row: &Intake) -> String {
     let profile = &row.profile;
     let optional = |text: &Option<String>| text.clone().unwrap_or_default();
     let (consent, consent_ms) = row.consent.clone().unwrap_or_default();
-    row_mark(&[
-        &row.email.key(),
+    let occurred = row.occurred_ms.map(|ms| ms.to_string()).unwrap_or_default();
+    let (key, phone, role) = (row.email.key(), optional(&profile.phone), optional(&profile.job_role));
+    let (size, message) = (optional(&profile.company_size), optional(&row.message));
+    let (consent_ms, locale) =
+        (consent_ms.to_string(), row.locale.as_ref().map(ToString::to_string).unwrap_or_default());
+    let mut parts: Vec<&str> = vec![
+        &key,
         &row.partner,
         &profile.name,
         &profile.company,
-        &optional(&profile.phone),
-        &optional(&profile.job_role),
-        &optional(&profile.company_size),
+        &phone,
+        &role,
+        &size,
         &row.country,
         &row.vertical,
         &row.asset,
         &row.source,
         &consent,
-        &consent_ms.to_string(),
-        &optional(&row.message),
-        &row.occurred_ms.map(|ms| ms.to_string()).unwrap_or_default(),
-    ])
+        &consent_ms,
+        &message,
+        &occurred,
+    ];
+    // Rows of before there was this column are the same still.
+    if !locale.is_empty() {
+        parts.push(&locale);
+    }
+    row_mark(&parts)
 }
 
 fn blank(ctx: &Context, row: &Intake, locale: &Locale) -> Lead {

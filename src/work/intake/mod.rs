@@ -122,7 +122,13 @@ pub async fn known(ctx: &Context, only: Option<&str>) -> Result<Known> {
         let names = |field: crate::domain::content::field::Field| !field.as_str().starts_with("vendor.");
         (text.id.to_string(), text.texts.values().any(|template| template.fields().any(names)))
     });
+    let newest: BTreeSet<&str> = library.rules.consent.iter().map(|text| text.id.as_str()).collect();
+    let languages = newest.into_iter().filter_map(|id| library.rules.consent(id)).map(|text| {
+        (text.id.to_string(), text.texts.keys().map(ToString::to_string).collect::<BTreeSet<_>>())
+    });
+    let languages = languages.collect();
     Ok(Known {
+        languages,
         partners: partners::slugs(&ctx.db).await?.into_iter().collect(),
         consents: consents.collect(),
         assets: library.assets.iter().map(|asset| asset.reference.clone()).collect(),
@@ -170,6 +176,8 @@ pub struct Taken {
     pub due: Vec<Due>,
     /// How many more are.
     pub due_more: u64,
+    /// Leads of partners that may be called, and are not to be handed over now, at most 10,000 of them.
+    pub beside: Vec<Lead>,
     /// The leads, by row; of requests alone.
     pub leads: Vec<(u64, String)>,
 }

@@ -19,7 +19,7 @@ use crate::{
 #[derive(Default)]
 pub(super) struct Wordings {
     partners: HashMap<String, Option<Partner>>,
-    texts: HashMap<(String, String), NewConsent>,
+    texts: HashMap<(String, String, String), NewConsent>,
 }
 
 impl Wordings {
@@ -32,36 +32,40 @@ impl Wordings {
         Ok(self.partners.get(slug).and_then(Option::as_ref))
     }
 
-    /// The newest version of the text `id` as `partner`'s customers read it, or the vendor's.
+    /// The newest version of the text `id` as `partner`'s customers read it, or the vendor's; in `locale`, else in the partner's
+    /// own language, or English.
     pub(super) async fn consent(
         &mut self,
         ctx: &Context,
         tx: &mut Tx,
-        id: &str,
+        (id, locale): (&str, Option<&Locale>),
         partner: &str,
     ) -> Result<NewConsent> {
-        let key = (id.to_owned(), partner.to_owned());
+        let key = (id.to_owned(), partner.to_owned(), locale.map(ToString::to_string).unwrap_or_default());
         if let Some(known) = self.texts.get(&key) {
             return Ok(known.clone());
         }
         let (library, media) = (ctx.library(), ctx.media());
         let text = library.rules.consent(id).ok_or_else(no_content)?;
         let vendor = library.vendor.as_ref().ok_or_else(no_content)?;
-        let wording = match self.partner(tx, partner).await? {
+        let (read, wording) = match self.partner(tx, partner).await? {
             Some(partner) => {
-                let (_, template) = text.text_in(&partner.locale).ok_or_else(no_content)?;
-                CoBrand::new(&library, &media, partner, &partner.locale, "")?.text(template)?
+                let locale = locale.unwrap_or(&partner.locale);
+                let (read, template) = text.text_in(locale).ok_or_else(no_content)?;
+                (read, CoBrand::new(&library, &media, partner, locale, "")?.text(template)?)
             }
             None => {
-                let (_, template) = text.text_in(&Locale::en()).ok_or_else(no_content)?;
+                let english = Locale::en();
+                let (read, template) = text.text_in(locale.unwrap_or(&english)).ok_or_else(no_content)?;
                 let value = |field| match field {
                     Field::VendorName => Value::Text(vendor.name.clone()),
                     Field::VendorWebsite => Value::Text(vendor.website.clone()),
                     _ => Value::Empty,
                 };
-                template.merge_text(&value).map_err(|_| {
+                let wording = template.merge_text(&value).map_err(|_| {
                     Error::invalid(format!("the consent text `{id}` names a partner, and there is none"))
-                })?
+                })?;
+                (read, wording)
             }
         };
         let consent = NewConsent {
@@ -70,6 +74,7 @@ impl Wordings {
             purpose: text.purpose.clone(),
             wording,
             granted: true,
+            locale: read.to_string(),
         };
         self.texts.insert(key, consent.clone());
         Ok(consent)

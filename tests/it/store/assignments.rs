@@ -5,8 +5,8 @@ use partnercast::{
     store::{
         Db,
         assignments::{
-            end, fairness, found, found_nobody, give, loads, of_lead, tell_once, waiting, waiting_count,
-            who_has,
+            end, fairness, found, found_nobody, give, live_in, loads, of_lead, tell_once, waiting,
+            waiting_count, who_has,
         },
         intakes::{self, HOUSE, Intake},
         leads::{self, Lead},
@@ -74,6 +74,8 @@ both_dbs! {
         let seen: Vec<_> =
             loads(&db).await.unwrap().into_iter().map(|it| (it.partner_slug, it.live, it.last_ms)).collect();
         assert_eq!(seen, [("northlight".to_owned(), 1, 0), ("thornbury".to_owned(), 1, START_MS + 3)]);
+        assert_eq!(in_tx!(db, tx => live_in(tx, "thornbury")), 1);
+        assert_eq!(in_tx!(db, tx => live_in(tx, "rheinbogen")), 0);
         let one = &fairness(&db, 0).await.unwrap()[0];
         assert_eq!((one.given, one.taken, one.lapsed, one.turned_down), (1, 0, 0, 0));
         let how = offers::Answer { answer: "accepted", reason: "", because: None };

@@ -5,10 +5,11 @@ use partnercast::{
     store::{
         Db,
         conflicts::{
-            Case, Held, Party, Step, add, add_step, blank_reasons, case, case_in, forget, free, held_of,
-            known, known_in, list, live, live_in, of_lead, of_rep, parties, parties_in, put_party, steps,
-            take_turns, to_look_at, unmet, update,
+            Case, Held, Party, Step, add, add_step, ask_anew, blank_reasons, case, case_in, forget, free,
+            held_of, known, known_in, list, live, live_in, of_lead, of_rep, parties, parties_in, put_party,
+            steps, take_turns, to_look_at, told, unmet, update,
         },
+        decisions::decisions,
         leads::{self, NewConsent},
         offers,
     },
@@ -31,6 +32,8 @@ fn new_case(id: &str, state: &str, winner: Option<&str>) -> Case {
         changed_ms: START_MS,
         winner: winner.map(str::to_owned),
         settled: winner.is_some(),
+        asked_ms: if winner.is_none() { START_MS } else { 0 },
+        told_percent: 0,
     }
 }
 
@@ -82,6 +85,7 @@ both_dbs! {
             purpose: "call".to_owned(),
             wording: "yes".to_owned(),
             granted: true,
+            locale: "en".to_owned(),
         };
         in_tx!(db, tx => leads::add_consent(tx, "led_1", START_MS, &yes));
         let click = event(&SeededRandom::new(3), START_MS + 30, "click", true);
@@ -101,6 +105,26 @@ both_dbs! {
         in_tx!(db, tx => leads::update(tx, &won, START_MS, "new"));
         assert_eq!(known(&db, "person", "bea@customer.example", START_MS).await.unwrap()[0].since_ms, Some(START_MS + 90));
         assert_eq!(known(&db, "person", "bea@customer.example", START_MS + 90).await.unwrap()[0].since_ms, None);
+    }
+
+    /// Whoever must decide is told once at each share of their time, which changes nothing for who looks at the case; once it is
+    /// asked anew, their time begins again.
+    async fn those_who_decide_are_told_once(db: Db) {
+        two(&db).await;
+        let first = new_case("cnf_1", "open", None);
+        in_tx!(db, tx => add(tx, &first));
+        assert!(in_tx!(db, tx => told(tx, &first, first.asked_ms, 50)));
+        assert!(!in_tx!(db, tx => told(tx, &first, first.asked_ms, 50)), "another node did");
+        let now = case(&db, "cnf_1").await.unwrap().unwrap();
+        assert_eq!((now.told_percent, now.version), (50, first.version));
+        assert!(in_tx!(db, tx => update(tx, &first, START_MS + 1)), "what somebody looks at is what it was");
+        assert!(!in_tx!(db, tx => told(tx, &now, now.asked_ms, 80)), "it has changed since");
+        let all = decisions(&db, 0, 9).await.unwrap();
+        assert_eq!(all.iter().map(|it| (it.asked_ms, it.told_percent, it.decided_ms)).collect::<Vec<_>>(), [(START_MS, 50, None)]);
+        in_tx!(db, tx => ask_anew(tx, "cnf_1", START_MS + 9));
+        assert!(decisions(&db, START_MS + 9, 9).await.unwrap().is_empty());
+        let now = case(&db, "cnf_1").await.unwrap().unwrap();
+        assert_eq!((now.asked_ms, now.told_percent), (START_MS + 9, 0));
     }
 
     /// A case is found by whom it is about and by its leads, is one of its kind while it is not over, and changes only for who

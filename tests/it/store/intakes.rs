@@ -71,6 +71,7 @@ both_dbs! {
             purpose: "follow_up".to_owned(),
             wording: "May call me.".to_owned(),
             granted: true,
+            locale: "en".to_owned(),
         };
         let consents = || many.iter().map(|lead| (lead.id.clone(), START_MS, consent.clone())).collect();
         assert_eq!(in_tx!(db, tx => add_consents(tx, consents())), 700);

@@ -161,6 +161,7 @@ both_dbs! {
             purpose: "a call".to_owned(),
             wording: "Ja, „northlight“ darf anrufen.".to_owned(),
             granted: true,
+            locale: "en".to_owned(),
         };
         for at in [0, 0, 10] {
             in_tx!(db, tx => add_consent(tx, "led_1", START_MS + at, &consent));

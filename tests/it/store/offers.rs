@@ -3,7 +3,8 @@
 use partnercast::{
     domain::kernel::Kind,
     store::offers::{
-        Answer, Offer, add, answer, end, live_in, live_of_rep, loads, of_lead, offer, since, view,
+        Answer, Offer, add, answer, end, live_in, live_of_rep, live_of_rep_in, loads, of_lead, offer, since,
+        view,
     },
 };
 
@@ -84,6 +85,10 @@ both_dbs! {
         in_tx!(db, tx => add(tx, &new_offer("off_1", "con_1", START_MS)));
         let seen = async || {
             let all = loads(&db, "northlight").await.unwrap();
+            for load in &all {
+                let live = in_tx!(db, tx => live_of_rep_in(tx, &load.rep_key));
+                assert_eq!(live, load.live, "the same inside a transaction");
+            }
             all.into_iter().map(|load| (load.rep_key, load.live, load.last_ms - START_MS)).collect::<Vec<_>>()
         };
         assert_eq!(seen().await, [("rae@northlight.example".to_owned(), 1, 0)]);

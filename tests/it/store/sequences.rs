@@ -217,6 +217,7 @@ both_dbs! {
             purpose: "follow_up".to_owned(),
             wording: "Yes.".to_owned(),
             granted,
+            locale: "en".to_owned(),
         };
         in_tx!(db, tx => add_consent(tx, "led_1", START_MS, &consent(true)));
         assert!(has_consent(&db, "led_1", "follow_up").await.unwrap());

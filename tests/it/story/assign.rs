@@ -24,14 +24,14 @@ use super::{
 use crate::harness::{SeededRandom, both_dbs, databases::in_tx};
 
 /// Puts a rule in place of the content's.
-fn rule(rig: &Rig, rule: Option<Assigning>) {
+pub fn rule(rig: &Rig, rule: Option<Assigning>) {
     let mut library = (*rig.ctx.library()).clone();
     library.rules.routing.as_mut().unwrap().partners_of_leads = rule;
     let media = (*rig.ctx.media()).clone();
     rig.ctx.set_contents(library, media);
 }
 
-fn asks(email: &str, country: &str, vertical: &str) -> String {
+pub fn asks(email: &str, country: &str, vertical: &str) -> String {
     format!(
         "{email},Eva Lind,Harbor AG,,it,50-249,{country},{vertical},,,Fair,vendor-form,2027-01-10,Please call,\n"
     )
@@ -55,7 +55,7 @@ both_dbs! {
         rule(&rig, Some(Assigning { tiers: vec![Tier::Platinum, Tier::Gold], ..Assigning::default() }));
         let row = asks("eva@harbor.example", "", "health");
         let dry = import(&rig, &row, true).await.unwrap();
-        let foreseen = intake::foresee(&rig.ctx, &dry.due).await.unwrap();
+        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside).await.unwrap();
         assert_eq!((foreseen[0].partner.as_str(), foreseen[0].to.as_str()), ("northlight", "Luis Ortega"));
 
         import(&rig, &row, false).await.unwrap();
@@ -196,7 +196,7 @@ both_dbs! {
     }
 }
 
-fn first_claim() -> Assigning {
+pub fn first_claim() -> Assigning {
     Assigning {
         order: AssignOrder::FirstClaim,
         called_max: 3,

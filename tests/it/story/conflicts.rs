@@ -36,11 +36,11 @@ use super::{
 use crate::harness::{both_dbs, databases::in_tx};
 
 const PAPER: &str = "whitepapers/proof-of-recovery";
-const HERE: &str = "northlight";
-const THERE: &str = "rheinbogen";
+pub const HERE: &str = "northlight";
+pub const THERE: &str = "rheinbogen";
 pub const JENS: &str = "jens.krueger@rheinbogen.example";
 pub const CLAIRE: &str = "claire.vasseur@brackenfold.example";
-const EMAIL: &str = "ada.okafor@harborclinic.example";
+pub const EMAIL: &str = "ada.okafor@harborclinic.example";
 
 /// Puts another rule in force.
 pub async fn ruled(rig: &Rig, rule: &str, scope: &str) {
@@ -64,7 +64,7 @@ async fn fills(rig: &Rig, form: Submission) -> Lead {
     leads::by_address(&rig.ctx.db, &key, &partner).await.unwrap().unwrap()
 }
 
-async fn asks(rig: &Rig, partner: &str) -> Lead {
+pub async fn asks(rig: &Rig, partner: &str) -> Lead {
     fills(rig, Submission { partner: partner.into(), ..ada(FormKind::TalkToUs, forms::TALK_TO_US) }).await
 }
 
@@ -76,12 +76,12 @@ async fn again(rig: &Rig, lead: &Lead) -> Lead {
     leads::lead(&rig.ctx.db, &lead.id).await.unwrap().unwrap()
 }
 
-async fn with(rig: &Rig, lead: &Lead) -> Option<String> {
+pub async fn with(rig: &Rig, lead: &Lead) -> Option<String> {
     let all = offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap();
     all.into_iter().find(Offer::is_live).map(|offer| offer.rep_email)
 }
 
-async fn accepts(rig: &Rig, lead: &Lead) -> desk::Rep {
+pub async fn accepts(rig: &Rig, lead: &Lead) -> desk::Rep {
     let offer =
         offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap().into_iter().find(Offer::is_live).unwrap();
     handoff::accept(&rig.ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap();
@@ -89,23 +89,23 @@ async fn accepts(rig: &Rig, lead: &Lead) -> desk::Rep {
     desk::rep(&rig.ctx, &offer.rep_email).await.unwrap().unwrap()
 }
 
-async fn case(rig: &Rig) -> Case {
+pub async fn case(rig: &Rig) -> Case {
     conflicts::list(&rig.ctx.db).await.unwrap().remove(0)
 }
 
-async fn subjects(rig: &Rig, address: &str) -> Vec<String> {
+pub async fn subjects(rig: &Rig, address: &str) -> Vec<String> {
     let all = rig.mailbox.list(10_000).await.unwrap();
     all.into_iter().filter(|mail| mail.to.contains(address)).map(|mail| mail.subject).collect()
 }
 
-async fn looks_again(rig: &Rig) {
+pub async fn looks_again(rig: &Rig) {
     rig.clock.advance(MINUTE_MS);
     handoff::tick(&rig.ctx).await.unwrap();
     rig.drain().await;
 }
 
 /// All that is written about a lead for its partner.
-async fn ledger(rig: &Rig, lead: &Lead) -> String {
+pub async fn ledger(rig: &Rig, lead: &Lead) -> String {
     let steps = leads::steps(&rig.ctx.db, &lead.id).await.unwrap();
     steps.into_iter().map(|step| format!("{}: {}\n", step.actor, step.what)).collect()
 }

@@ -25,7 +25,13 @@ pub(super) async fn ask(rig: &Rig, method: Method, path: &str, body: &str) -> (u
 }
 
 /// The same from a browser that keeps this cookie.
-async fn ask_with(rig: &Rig, method: Method, path: &str, body: &str, cookie: &str) -> (u16, String, String) {
+pub(super) async fn ask_with(
+    rig: &Rig,
+    method: Method,
+    path: &str,
+    body: &str,
+    cookie: &str,
+) -> (u16, String, String) {
     let peer = ConnectInfo(std::net::SocketAddr::from(([127, 0, 0, 1], 50_000)));
     let request = Request::builder()
         .method(method)

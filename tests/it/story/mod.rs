@@ -23,6 +23,7 @@ mod faults;
 mod frequency;
 mod hand_off;
 mod hello;
+mod house;
 mod intake;
 mod issue;
 mod ladder;

@@ -121,7 +121,7 @@ const ROUTING_KEYS: [KeyGuide; 8] = [
     ),
     may(
         "conflict",
-        "a table: `rule` (first_in_hand, first_touch, last_touch, ask), `scope` (person, account), `won_days` (0 to 3,650)",
+        "a table: `rule` (first_in_hand, first_touch, last_touch, ask), `scope` (person, account), `won_days` (0 to 3,650), `ask_hours` (1 to 720), `ask_then` (first_in_hand, first_touch, last_touch)",
         "Which partner goes on where one person, or one company, is known through two; left out: first_in_hand, person, 365.",
     ),
 ];
@@ -147,6 +147,8 @@ leads_max = 20
 rule = \"first_in_hand\"
 scope = \"person\"
 won_days = 365
+ask_hours = 16
+ask_then = \"first_in_hand\"
 
 [clock.hot]
 accept_minutes = 60
@@ -237,10 +239,15 @@ pub fn routing_reference() -> String {
          one company, by its mail domain) is known through two partners, and one of the leads is in hand or is to be handed over, \
          one partner goes on and the others' leads wait: offered to nobody, in no sequence. `first_in_hand` is for whoever had the \
          lead first, or is asked now where nobody has it; `first_touch` for whoever was given the name first; `last_touch` for \
-         whoever was asked last, which takes a lead from whoever has it; `ask` has a channel manager decide, who gets a mail. No rule \
+         whoever was asked last, which takes a lead from whoever has it; `ask` has a channel manager decide, who gets a mail. They have \
+         `ask_hours` of the vendor's business hours (16 where nothing is said): at a half and at four fifths of them they are reminded, \
+         at their end the sponsor is told, who can decide too, and after as long again (at once where there is no sponsor) the rule \
+         `ask_then` does, so that nobody waits for ever. The same goes for what no rule decides. No rule \
          takes a confirmed deal away. For `won_days` after a deal was won the customer is that partner's. When the lead that goes on \
          is lost, returned or closed, the others are looked at again. Partners are told that another one is in touch, never \
-         which.\n\n{}\nAn \
+         which. A lead that no partner brought meets the rule when it is given to a partner, claimed, or given by hand.\n\nWhere \
+         several are asked to claim a lead, calls that are open count for nobody's `leads_max`; who claims one while they, or their \
+         partner, have as many in hand as they may is refused, and the call stays open.\n\n{}\nAn \
          example:\n\n```toml\n{DESK}```\n",
         table(&ROUTING_KEYS)
     )

@@ -28,6 +28,8 @@
 //! rule = "first_in_hand"             # or "first_touch", "last_touch", "ask"
 //! scope = "person"                   # or "account": everybody at one company's mail domain
 //! won_days = 365                     # for so long a customer is their partner's
+//! ask_hours = 16                     # business hours that a person has to decide
+//! ask_then = "first_in_hand"         # the rule that decides where nobody has
 //! ```
 
 use chrono::{NaiveTime, TimeDelta, Weekday};
@@ -147,14 +149,27 @@ pub struct Conflict {
     pub scope: ConflictScope,
     /// How many days after a deal was won the customer is that partner's; 0 to 3,650.
     pub won_days: u32,
+    /// How long a person has to decide what no rule does, in business hours; 1 to 720.
+    pub ask_hours: u32,
+    /// The rule that decides where nobody has by then; any but [`ConflictRule::Ask`].
+    pub ask_then: ConflictRule,
 }
+
+/// Longest time that a person has to decide, in business hours: a quarter of eight-hour days.
+const ASK_HOURS_MAX: u32 = 720;
 
 /// Longest time for which a customer is the partner's, in days.
 const WON_DAYS_MAX: u32 = 3_650;
 
 impl Default for Conflict {
     fn default() -> Self {
-        Self { rule: ConflictRule::FirstInHand, scope: ConflictScope::Person, won_days: 365 }
+        Self {
+            rule: ConflictRule::FirstInHand,
+            scope: ConflictScope::Person,
+            won_days: 365,
+            ask_hours: 16,
+            ask_then: ConflictRule::FirstInHand,
+        }
     }
 }
 
@@ -164,11 +179,18 @@ impl Conflict {
         let rule = keys.get("rule").and_then(|v| v.choice(ConflictRule::WORDS, f));
         let scope = keys.get("scope").and_then(|v| v.choice(ConflictScope::WORDS, f));
         let won_days = keys.get("won_days").and_then(|v| whole(v, 0, WON_DAYS_MAX, f));
+        let ask_hours = keys.get("ask_hours").and_then(|v| whole(v, 1, ASK_HOURS_MAX, f));
+        // What decides where nobody does asks nobody.
+        let decides: Vec<_> =
+            ConflictRule::WORDS.iter().copied().filter(|(_, rule)| *rule != ConflictRule::Ask).collect();
+        let ask_then = keys.get("ask_then").and_then(|v| v.choice(&decides, f));
         keys.finish(f);
         Self {
             rule: rule.unwrap_or(usual.rule),
             scope: scope.unwrap_or(usual.scope),
             won_days: won_days.unwrap_or(usual.won_days),
+            ask_hours: ask_hours.unwrap_or(usual.ask_hours),
+            ask_then: ask_then.unwrap_or(usual.ask_then),
         }
     }
 }

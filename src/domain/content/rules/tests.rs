@@ -167,6 +167,18 @@ fn routing_may_say_who_goes_on() {
     one("\"account\"", "\"company\"", "C106", 16, "use one of `person`, `account`");
     one("won_days = 0", "won_days = 4000", "C106", 17, "write a whole number from 0 to 3650");
     one("won_days", "won_day", "C103", 17, "did you mean `won_days`?");
+    assert_eq!((rule.ask_hours, rule.ask_then), (16, routing::ConflictRule::FirstInHand), "the usual");
+    one("won_days = 0", "ask_hours = 721", "C106", 17, "write a whole number from 1 to 720");
+    one(
+        "won_days = 0",
+        "ask_then = \"ask\"",
+        "C106",
+        17,
+        "use one of `first_in_hand`, `first_touch`, `last_touch`",
+    );
+    let late = text.replace("won_days = 0", "ask_hours = 4\nask_then = \"last_touch\"");
+    let rule = read("rules/routing.toml", &late).0.routing.unwrap().conflict;
+    assert_eq!((rule.ask_hours, rule.ask_then), (4, routing::ConflictRule::LastTouch));
 }
 
 #[test]

@@ -10,6 +10,7 @@ fn known() -> Known {
         consents: [("whitepaper", true), ("talk-to-us", true), ("vendor-form", false)]
             .map(|(id, names)| (id.to_owned(), names))
             .into(),
+        languages: [("whitepaper".to_owned(), ["de", "en", "pt-BR"].map(str::to_owned).into())].into(),
         assets: ["whitepapers/first-24-hours".to_owned()].into(),
         only: None,
     }
@@ -52,6 +53,29 @@ fn a_whole_row_is_read() {
     assert_eq!(intake.occurred_ms, Some(1_799_658_000_000), "when they agreed");
     assert_eq!(intake.message.as_deref(), Some("Please call.\nThanks"));
     assert!(intake.asks());
+}
+
+#[test]
+fn a_language_is_one_in_which_the_text_is_there() {
+    let with = |locale: &str| {
+        row(&[
+            ("partner", "northlight"),
+            ("consent", "whitepaper"),
+            ("consent_at", "2027-01-11"),
+            ("locale", locale),
+        ])
+    };
+    let read = |locale: &str| check(&with(locale), &known(), NOW_MS);
+    assert_eq!(read("").unwrap().locale, None);
+    assert_eq!(
+        read("de-AT").unwrap().locale.map(|it| it.to_string()).as_deref(),
+        Some("de-AT"),
+        "German will do"
+    );
+    let wrong = read("fr").unwrap_err();
+    assert_eq!((wrong[0].column.as_str(), wrong[0].value.as_str()), ("locale", "fr"));
+    assert_eq!(wrong[0].fix, "use one of de, en, pt-BR, or leave it empty");
+    assert_eq!(read("german, please").unwrap_err()[0].column, "locale");
 }
 
 #[test]

@@ -243,6 +243,7 @@ async fn opened_again(
     if !conflicts::update(tx, &now, ctx.now_ms()).await? {
         return Err(changed());
     }
+    conflicts::ask_anew(tx, &case.id, ctx.now_ms()).await?;
     let step = Step {
         at_ms: ctx.now_ms(),
         actor: actor.to_owned(),

@@ -7,7 +7,91 @@ use super::super::super::{
     notices::{self, Ready, StaffNotice, Words},
     tokens::DeskToken,
 };
-use crate::{domain::kernel::Result, store::partners, work::handoff::reminder};
+use crate::{
+    domain::{content::vendor::Staff, kernel::Result, lead::conflict::Party},
+    store::{conflicts::Case, partners},
+    work::handoff::reminder,
+};
+
+/// What a mail about a case that waits, or was not decided in time, says.
+pub(super) struct Says<'a> {
+    pub(super) subject: &'a str,
+    pub(super) text: &'a str,
+    /// At which share of the time.
+    pub(super) percent: u32,
+}
+
+/// The channel managers of these partners, each once, and the partners' names.
+async fn managers<'a>(
+    ctx: &Context,
+    slugs: impl Iterator<Item = &'a str>,
+) -> Result<(Vec<Staff>, Vec<String>)> {
+    let mut managers = BTreeMap::new();
+    let mut names: Vec<String> = Vec::new();
+    for slug in slugs {
+        let Some(partner) = partners::partner(&ctx.db, slug).await? else { continue };
+        if let Some(manager) = reminder::manager(ctx, &partner) {
+            managers.insert(manager.email.key(), manager);
+        }
+        if !names.contains(&partner.name) {
+            names.push(partner.name);
+        }
+    }
+    Ok((managers.into_values().collect(), names))
+}
+
+/// One mail a channel manager of a case about its time.
+///
+/// # Errors
+/// Those of the store and of composing.
+pub(super) async fn again(
+    ctx: &Context,
+    case: &Case,
+    parties: &[Party],
+    says: &Says<'_>,
+) -> Result<Vec<Ready>> {
+    let (managers, names) = managers(ctx, parties.iter().map(|party| party.partner.as_str())).await?;
+    managers.iter().map(|to| timed(ctx, case, to, &names, says)).collect()
+}
+
+/// The same to one person.
+///
+/// # Errors
+/// As [`again`].
+pub(super) async fn to_one(
+    ctx: &Context,
+    case: &Case,
+    parties: &[Party],
+    to: &Staff,
+    says: &Says<'_>,
+) -> Result<Ready> {
+    let (_, names) = managers(ctx, parties.iter().map(|party| party.partner.as_str())).await?;
+    timed(ctx, case, to, &names, says)
+}
+
+fn timed(ctx: &Context, case: &Case, to: &Staff, names: &[String], says: &Says<'_>) -> Result<Ready> {
+    let token = DeskToken::of_address(to.email.as_str(), ctx.clock.wall_ms()).sign(&ctx.keys);
+    notices::compose_for_staff(
+        ctx,
+        &StaffNotice {
+            source: format!("conflict-time:{}:{}:{}", case.id, case.asked_ms, says.percent),
+            sender: Some("leads"),
+            to,
+            words: Words {
+                subject: says.subject.to_owned(),
+                heading: "Who goes on?".to_owned(),
+                paragraphs: vec![says.text.to_owned()],
+                facts: vec![("Partners".to_owned(), names.join(", "))],
+                button: (
+                    "Look at both leads".to_owned(),
+                    format!("/desk/enter/{token}?to=/desk/conflicts/{}", case.id),
+                ),
+                why: "You look after one of these partners, or after those who do, for the vendor."
+                    .to_owned(),
+            },
+        },
+    )
+}
 
 /// One mail a channel manager of these partners, about the case at this version. It names nobody: what it is about is behind
 /// its link.
@@ -21,18 +105,8 @@ pub(super) async fn to_managers<'a>(
     partners: impl Iterator<Item = &'a str>,
     because: &str,
 ) -> Result<Vec<Ready>> {
-    let mut managers = BTreeMap::new();
-    let mut names: Vec<String> = Vec::new();
-    for slug in partners {
-        let Some(partner) = partners::partner(&ctx.db, slug).await? else { continue };
-        if let Some(manager) = reminder::manager(ctx, &partner) {
-            managers.insert(manager.email.key(), manager);
-        }
-        if !names.contains(&partner.name) {
-            names.push(partner.name);
-        }
-    }
-    let mail = |to: &crate::domain::content::vendor::Staff| {
+    let (managers, names) = managers(ctx, partners).await?;
+    let mail = |to: &Staff| {
         let token = DeskToken::of_address(to.email.as_str(), ctx.clock.wall_ms()).sign(&ctx.keys);
         notices::compose_for_staff(
             ctx,
@@ -61,5 +135,5 @@ pub(super) async fn to_managers<'a>(
             },
         )
     };
-    managers.values().map(mail).collect()
+    managers.iter().map(mail).collect()
 }

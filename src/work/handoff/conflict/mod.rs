@@ -2,16 +2,16 @@
 //! over asks first ([`weigh`]) and says so in the transaction that does it ([`meet`]); what was decided against somebody who
 //! has the lead is carried out by [`settle`]; what has come to its end is looked at again by [`tick`].
 
+mod clock;
 mod decide;
+mod foresight;
 mod mail;
+mod part;
 mod watch;
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    super::{cobrand::no_content, context::Context, notices, sequences},
-    add_step,
-};
+use super::super::{cobrand::no_content, context::Context, notices};
 use crate::{
     domain::{
         content::rules::routing::{Conflict, ConflictScope},
@@ -29,14 +29,17 @@ use crate::{
     },
     store::{
         Tx,
-        conflicts::{self, Case, Known, Party as Part, Step},
+        conflicts::{self, Case, Known},
         leads::Lead,
         sql,
     },
 };
 
+pub use clock::{due_ms, until};
 pub use decide::{decide, reopen};
 pub(in crate::work) use decide::{settle, settle_now};
+pub(in crate::work) use foresight::{Foreseen, Foresight};
+use part::{Begun, hold, join, open, put};
 pub(super) use watch::tick;
 
 /// Whether a lead may be handed over.
@@ -55,6 +58,8 @@ pub(in crate::work) struct Meeting {
     stand: Stand,
     /// A lead that goes on at another partner: whoever has it is told that the person asked.
     goes_on: Option<String>,
+    /// The partners that know the person, or company, too.
+    partners: Vec<String>,
     mails: Vec<notices::Ready>,
     case_id: ConflictId,
 }
@@ -63,6 +68,11 @@ impl Meeting {
     /// Whether the lead may be handed over now.
     pub(in crate::work) fn goes(&self) -> bool {
         self.stand != Stand::Waits
+    }
+
+    /// The partners in whose way the lead is, or who are in its way.
+    pub(super) fn partners(&self) -> &[String] {
+        &self.partners
     }
 
     /// Whether there is a case.
@@ -177,12 +187,12 @@ fn weighed(
     lead: &Lead,
     asks: bool,
     now_ms: UtcMs,
-    rows: &[Known],
+    mut parties: Vec<Party>,
     live: Option<Case>,
 ) -> Result<Weighed> {
-    let mut parties = parties(rows)?;
     let stage = sql::stored("lead", "stage", &lead.id, &lead.stage, LeadStage::parse(&lead.stage))?;
-    let stored = parties.iter().find(|party| party.lead_id == lead.id);
+    // One that moves to another partner is in nobody's hand there yet.
+    let stored = parties.iter().find(|party| party.lead_id == lead.id && party.partner == lead.partner_slug);
     let (since_ms, has_people) = stored.map_or((None, true), |party| (party.since_ms, party.has_people));
     parties.retain(|party| party.lead_id != lead.id);
     parties.push(Party {
@@ -229,7 +239,7 @@ pub(in crate::work) async fn weigh(ctx: &Context, lead: &Lead, asks: bool) -> Re
     let (scope, subject) = subject(&rule, &lead.email);
     let rows = conflicts::known(&ctx.db, scope, &subject, won_since_ms(&rule, now_ms)).await?;
     let live = conflicts::live(&ctx.db, scope, &subject).await?;
-    let weighed = weighed(&rule, lead, asks, now_ms, &rows, live)?;
+    let weighed = weighed(&rule, lead, asks, now_ms, parties(&rows)?, live)?;
     let case_id = ConflictId::new(now_ms, &*ctx.random);
     let winner = match &weighed.verdict {
         Verdict::Joins(case) => case.winner.clone(),
@@ -245,7 +255,10 @@ pub(in crate::work) async fn weigh(ctx: &Context, lead: &Lead, asks: bool) -> Re
         }
         _ => Vec::new(),
     };
-    Ok(Meeting { stand: weighed.stand, goes_on: goes_on.map(|party| party.lead_id.clone()), mails, case_id })
+    let goes_on = goes_on.map(|party| party.lead_id.clone());
+    let others = weighed.parties.iter().filter(|party| party.lead_id != lead.id && party.contends());
+    let partners = others.map(|party| party.partner.clone()).collect();
+    Ok(Meeting { stand: weighed.stand, goes_on, partners, mails, case_id })
 }
 
 /// The mail to whoever has the lead that goes on: the person asked to be called by another way. None where nobody has it.
@@ -280,7 +293,7 @@ pub(in crate::work) async fn meet(
     let (scope, subject) = subject(&rule, &lead.email);
     let rows = conflicts::known_in(tx, scope, &subject, won_since_ms(&rule, now_ms)).await?;
     let live = conflicts::live_in(tx, scope, &subject).await?;
-    let weighed = weighed(&rule, lead, asks.is_some(), now_ms, &rows, live)?;
+    let weighed = weighed(&rule, lead, asks.is_some(), now_ms, parties(&rows)?, live)?;
     if weighed.stand != meeting.stand {
         return Err(Error::conflict("somebody else changed this lead meanwhile; try again"));
     }
@@ -329,160 +342,6 @@ pub(super) async fn wait(ctx: &Context, lead: &Lead, heat: Heat, meeting: Meetin
 fn is_settled(parties: &[Party], winner: &str) -> bool {
     let mut in_hand = parties.iter().filter(|party| party.is_in_hand()).peekable();
     in_hand.peek().is_some() && in_hand.all(|party| party.partner == winner)
-}
-
-/// A lead's part in a case that there is.
-async fn join(
-    ctx: &Context,
-    tx: &mut Tx,
-    case: &Case,
-    lead: &Lead,
-    asks: Option<Heat>,
-    held: bool,
-    looked: String,
-) -> Result<()> {
-    let now_ms = ctx.now_ms();
-    let known = conflicts::parties_in(tx, &case.id).await?.into_iter().find(|part| part.lead_id == lead.id);
-    let before = known.as_ref().map_or("", |part| part.asks.as_str());
-    // Who asked to talk is not less urgent for having done something else since.
-    let asks = match (before, asks) {
-        ("hot", _) | (_, None) => before,
-        (_, Some(heat)) => heat.as_str(),
-    };
-    let part = Part {
-        case_id: case.id.clone(),
-        lead_id: lead.id.clone(),
-        partner_slug: lead.partner_slug.clone(),
-        joined_ms: now_ms,
-        asks: asks.to_owned(),
-        held,
-    };
-    if known.as_ref().is_some_and(|known| known.asks == part.asks && known.held == part.held) {
-        return Ok(());
-    }
-    conflicts::put_party(tx, &part).await?;
-    // Whoever decides is to know of it.
-    if !conflicts::update(tx, case, now_ms).await? {
-        return Err(changed());
-    }
-    let what = match (&known, asks != before) {
-        (None, _) => format!("Known through {} too.", lead.partner_slug),
-        (Some(_), true) => format!("Asks to be called through {}.", lead.partner_slug),
-        (Some(_), false) => format!("The lead of {} stands otherwise now.", lead.partner_slug),
-    };
-    let step = Step {
-        at_ms: now_ms,
-        actor: "partnercast".to_owned(),
-        what,
-        because: String::new(),
-        winner: None,
-        looked,
-    };
-    conflicts::add_step(tx, &case.id, &step).await?;
-    if held && !known.is_some_and(|known| known.held) {
-        hold(ctx, tx, lead, &case.scope, case.state == "decided").await?;
-    }
-    Ok(())
-}
-
-/// A case that begins with a lead.
-struct Begun<'a> {
-    id: ConflictId,
-    scope: &'static str,
-    subject: &'a str,
-    lead: &'a Lead,
-    asks: Option<Heat>,
-    ruling: Ruling,
-}
-
-async fn open(
-    ctx: &Context,
-    tx: &mut Tx,
-    begun: &Begun<'_>,
-    parties: &[Party],
-    settled: bool,
-    looked: String,
-) -> Result<String> {
-    let now_ms = ctx.now_ms();
-    let (winner, because) = match &begun.ruling {
-        Ruling::Goes { partner, because } => (Some(partner.clone()), *because),
-        Ruling::Ask { because } => (None, *because),
-        Ruling::Nothing => (None, ""),
-    };
-    let case = Case {
-        id: begun.id.to_string(),
-        scope: begun.scope.to_owned(),
-        subject: begun.subject.to_owned(),
-        state: if winner.is_some() { "decided" } else { "open" }.to_owned(),
-        version: 1,
-        opened_ms: now_ms,
-        changed_ms: now_ms,
-        winner: winner.clone(),
-        settled,
-    };
-    conflicts::add(tx, &case).await?;
-    for party in parties.iter().filter(|party| party.contends() || party.lead_id == begun.lead.id) {
-        let asks = match begun.asks {
-            Some(heat) if party.lead_id == begun.lead.id => heat.as_str(),
-            _ => "",
-        };
-        put(ctx, tx, &case, party, asks).await?;
-    }
-    let what = match &winner {
-        Some(winner) => format!("Known through two partners. {winner} goes on."),
-        None => "Known through two partners. A channel manager decides who goes on.".to_owned(),
-    };
-    let step =
-        Step { at_ms: now_ms, actor: "rule".to_owned(), what, because: because.to_owned(), winner, looked };
-    conflicts::add_step(tx, &case.id, &step).await?;
-    tracing::info!(case = case.id, scope = case.scope, state = case.state, "a conflict of two partners");
-    Ok(case.id)
-}
-
-/// Puts a lead into a case as it stands, with what that means for it: it waits, or goes on.
-async fn put(ctx: &Context, tx: &mut Tx, case: &Case, party: &Party, asks: &str) -> Result<()> {
-    let is_winners = case.winner.as_ref() == Some(&party.partner);
-    // What somebody has is theirs until a decision is carried out.
-    let held = !is_winners && !party.is_in_hand();
-    let part = Part {
-        case_id: case.id.clone(),
-        lead_id: party.lead_id.clone(),
-        partner_slug: party.partner.clone(),
-        joined_ms: ctx.now_ms(),
-        asks: asks.to_owned(),
-        held,
-    };
-    conflicts::put_party(tx, &part).await?;
-    let lead = super::lead_in(tx, &party.lead_id).await?;
-    if held {
-        hold(ctx, tx, &lead, &case.scope, case.winner.is_some()).await
-    } else {
-        let what = match (&case.winner, case.scope.as_str()) {
-            (Some(_), "person") if is_winners => {
-                "The person is known through another partner too. This lead goes on; the other one waits."
-            }
-            (Some(_), _) if is_winners => {
-                "Somebody at this company is known through another partner too. This lead goes on; the other one waits."
-            }
-            (Some(_), _) => "The person is known through another partner too, who goes on.",
-            (None, _) => "Known through another partner too; it is being decided who goes on.",
-        };
-        add_step(ctx, tx, &lead, "partnercast", what).await
-    }
-}
-
-/// A lead waits from now on: it leaves its sequences, and its ledger says why, naming nobody.
-async fn hold(ctx: &Context, tx: &mut Tx, lead: &Lead, scope: &str, decided: bool) -> Result<()> {
-    sequences::hand_over(tx, &lead.id, ctx.now_ms()).await?;
-    let whom = if scope == "account" { "somebody at this company" } else { "this person" };
-    let what = if decided {
-        format!(
-            "Waits: another partner is in touch with {whom} and goes on. Nobody is asked to call meanwhile."
-        )
-    } else {
-        format!("Waits: {whom} is known through another partner too, and it is being decided who goes on.")
-    };
-    add_step(ctx, tx, lead, "partnercast", &what).await
 }
 
 fn changed() -> Error {

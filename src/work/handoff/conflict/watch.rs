@@ -5,7 +5,7 @@ use super::{
         super::{context::Context, sequences},
         add_step, lead_in,
     },
-    Begun, decide, is_settled, looked, mail, open, parties, rule, won_since_ms,
+    Begun, clock, decide, is_settled, looked, mail, open, parties, rule, won_since_ms,
 };
 use crate::{
     domain::{
@@ -70,10 +70,12 @@ async fn judge_again(ctx: &Context, case: &Case) -> Result<()> {
         conflicts::known(&ctx.db, &case.scope, &case.subject, won_since_ms(&rule, ctx.now_ms())).await?;
     let parties = parties(&rows)?;
     match ruling(&rule, &parties) {
-        Ruling::Ask { .. } => Ok(()),
+        Ruling::Ask { .. } => clock::turn(ctx, case, &rows, &parties).await,
         Ruling::Nothing => end(ctx, case, "no two partners are in each other's way any more").await,
         // Somebody took it up again to decide otherwise than the rule.
-        Ruling::Goes { .. } if was_taken_up(ctx, case).await? => Ok(()),
+        Ruling::Goes { .. } if was_taken_up(ctx, case).await? => {
+            clock::turn(ctx, case, &rows, &parties).await
+        }
         Ruling::Goes { partner, because } => {
             let mut tx = ctx.db.begin().await?;
             conflicts::take_turns(&mut tx).await?;
