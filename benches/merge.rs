@@ -117,7 +117,6 @@ fn filled(wire: &WireTemplate, count: usize) -> (f64, Vec<u8>) {
                 click_token: "kX3l0s9d8f7g6h5j4k3l2m1n0b9v8c7x6z5",
                 via_token: "kX3l0s9d8f7g6h5j4k3l2m1n0b9v8c7x6z5",
                 preferences_token: "pX3l0s9d8f7g6h5j4k3l2m1n0b9v8c7x6z5",
-                via_token: "",
             },
         };
         message.clear();
