@@ -1,9 +1,10 @@
 //! Pure rules: no I/O, no async, no clock and no randomness of their own.
 //!
 //! Every module depends on the ones listed before it at most:
-//! `kernel`, `sender`, `partner`, `content`, `program`, `delivery`, `engagement`, `lead`, `webhook`.
+//! `kernel`, `sender`, `partner`, `content`, `program`, `delivery`, `engagement`, `lead`, `webhook`, `crm`.
 
 pub mod content;
+pub mod crm;
 pub mod delivery;
 pub mod engagement;
 pub mod kernel;

@@ -22,6 +22,7 @@ use crate::{
             finding::{Finding, Findings, Place, Severity, codes},
             library::{Library, Memo, SourceFile},
         },
+        crm,
         kernel::{
             Error, Result,
             clock::{UtcMs, utc},
@@ -107,6 +108,7 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
     findings.extend(translations::copies(&library));
     findings.extend(trials::findings(&library, &partners, &contacts));
     findings.extend(documents::findings(&library));
+    findings.extend(crm::findings(&library));
     let zone = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
     let today = utc(now_ms).with_timezone(&zone).date_naive();
     findings.extend(freshness::findings(&library, today));

@@ -157,6 +157,10 @@ pub mod codes {
         UNKNOWN_PILOT "C556" Warning "A pilot reader that the roster does not have.";
         FEW_READERS "C557" Warning "Two subjects for fewer readers than tell them apart.";
         NEVER_LEAVES "C558" Error "A newsletter of which no promised date at all leaves.";
+        CRM_FIELD "C570" Error "A field map that names a field of ours that there is not, or one of theirs that cannot be.";
+        CRM_STAGE "C571" Error "A stage of leads that a field map has no words for, or one that there is not.";
+        CRM_BACK "C572" Error "A word of a CRM that a field map leads to no step or reason of ours.";
+        CRM_KEY "C573" Error "A field map that sets the external id by itself; the lead's id belongs there.";
         MORE_FINDINGS "C900" Error "A file with more findings than are listed.";
     }
 }

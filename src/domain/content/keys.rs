@@ -253,6 +253,20 @@ impl Found {
         Some(flag)
     }
 
+    /// A single value as JSON has it: text, a number, true or false.
+    pub fn json(self, findings: &mut Findings<'_>) -> Option<serde_json::Value> {
+        match &self.placed.value {
+            Value::Bool(flag) => Some((*flag).into()),
+            Value::Int(number) => Some((*number).into()),
+            Value::Float(number) => Some((*number).into()),
+            Value::Text(_) => self.text(findings).map(Into::into),
+            _ => {
+                self.wrong_type("text, a number, true or false", findings);
+                None
+            }
+        }
+    }
+
     /// A whole number in `range`.
     pub fn int(self, range: std::ops::RangeInclusive<i64>, findings: &mut Findings<'_>) -> Option<i64> {
         let fix = format!("write a whole number from {} to {}", range.start(), range.end());

@@ -62,6 +62,8 @@ pub struct Library {
     pub licences: Option<BTreeMap<String, Licence>>,
     /// The forms of the folder, by name; [`Library::form`] knows the built-in ones too.
     pub forms: BTreeMap<String, LeadForm>,
+    /// Field maps of CRMs as they are written, by name; `domain/crm` reads them.
+    pub field_maps: BTreeMap<String, String>,
     /// By reference, each original before its translations.
     pub assets: Vec<Arc<Asset>>,
 }
@@ -197,6 +199,8 @@ impl Library {
     }
 }
 
+/// The folder of CRMs' field maps.
+pub const CRM: &str = "crm";
 /// The file that every folder must have.
 pub(super) const VENDOR: &str = "vendor.toml";
 /// The file whose first column names the partners.
@@ -220,6 +224,7 @@ enum Role {
     Calendar,
     Licences,
     Form(String),
+    FieldMap(String),
     Asset(AssetKind, FileName),
     Partners,
     Brand(String),
@@ -247,6 +252,7 @@ fn role(path: &str) -> Role {
         ["rules", "engagement.toml"] => Role::Engagement,
         ["rules", "attribution.toml"] => Role::Attribution,
         [FORMS, name] => lead_form(name),
+        [CRM, name] => field_map(name),
         ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
@@ -286,9 +292,16 @@ fn lead_form(name: &str) -> Role {
     }
 }
 
+fn field_map(name: &str) -> Role {
+    match name.strip_suffix(".toml").filter(|slug| Slug::parse(slug).is_ok()) {
+        Some(slug) => Role::FieldMap(slug.to_owned()),
+        None => Role::Stray(format!("`{name}` is no field map"), "name it `<slug>.toml`".to_owned()),
+    }
+}
+
 fn stray(path: &str, folder: &str) -> Role {
     let folders = AssetKind::WORDS.iter().map(|(_, kind)| kind.folder());
-    let known = folders.chain(["images", "rules", "roster", FORMS]);
+    let known = folders.chain(["images", "rules", "roster", FORMS, CRM]);
     let fix = match super::finding::suggestion(folder, known) {
         Some(meant) if meant != folder => format!("did you mean the folder `{meant}`?"),
         _ => "move it to a folder of the content format, or out of the content folder".to_owned(),
@@ -406,6 +419,9 @@ impl Reading {
                 let form = keys(&text, &mut f).and_then(|keys| LeadForm::parse(&slug, keys, &mut f));
                 self.library.forms.extend(form.map(|form| (slug, form)));
             }
+            Role::FieldMap(slug) => {
+                self.library.field_maps.insert(slug, text.clone());
+            }
             Role::Partners => self.partners = Some(first_column(&text)),
             Role::Brand(partner) => {
                 brand(&text, &mut f);
@@ -421,7 +437,8 @@ impl Reading {
     }
 }
 
-fn keys(text: &str, findings: &mut Findings<'_>) -> Option<Keys> {
+/// The keys of a TOML document; what keeps it from being read becomes findings.
+pub fn keys(text: &str, findings: &mut Findings<'_>) -> Option<Keys> {
     match document::toml(text) {
         Ok(root) => Some(Keys::root(root, findings)),
         Err(faults) => {

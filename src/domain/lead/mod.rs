@@ -1,7 +1,7 @@
 //! Leads: stages, score, routing, clocks.
 //!
 //! Where a lead may go next ([`stage`]), what its events are worth ([`score`]), how well the person matches
-//! ([`fit`]), what a row of a file may hold ([`intake`]), which partner is given what none brought ([`assign`]), who there
+//! ([`fit`]), what a row of a file may hold ([`intake`]), what may be told of one by programs ([`update`]), which partner is given what none brought ([`assign`]), who there
 //! gets it ([`mod@route`]), which partner goes on where two know the person ([`conflict`]), how the clocks run ([`clock`], in
 //! [`business_time`]), what came of it all ([`ladder`]), and what is credited with the money ([`attribution`]).
 
@@ -20,6 +20,7 @@ pub mod record;
 pub mod route;
 pub mod score;
 pub mod stage;
+pub mod update;
 pub mod what_if;
 
 pub use amount::Amount;

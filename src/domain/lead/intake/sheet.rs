@@ -83,21 +83,14 @@ impl<'b> Sheet<'b> {
         })
     }
 
-    /// The line on which a row begins: the reader stands before the end of the line before, or before empty ones.
-    fn line(&self, at: &csv::Position) -> u64 {
-        let rest =
-            usize::try_from(at.byte()).ok().and_then(|byte| self.bytes.get(byte..)).unwrap_or_default();
-        let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-        at.line() + ends.filter(|byte| **byte == b'\n').map(|_| 1).sum::<u64>()
-    }
 
     fn row(&self, record: csv::Result<csv::ByteRecord>) -> Result<Row, Fault> {
         let fault = |line: u64, message: String, fix: &str| Fault { row: line, ..Fault::whole(message, fix) };
         let record = record.map_err(|error| {
-            let line = error.position().map_or(0, |at| self.line(at));
+            let line = error.position().map_or(0, |at| line(self.bytes, at));
             fault(line, "the row cannot be read".to_owned(), "check its quotes")
         })?;
-        let line = record.position().map_or(0, |at| self.line(at));
+        let line = record.position().map_or(0, |at| line(self.bytes, at));
         if record.len() != self.columns.len() {
             let message = format!("it has {} fields, the header has {}", record.len(), self.columns.len());
             return Err(fault(
@@ -116,6 +109,13 @@ impl<'b> Sheet<'b> {
         }
         Ok(row)
     }
+}
+
+/// The line of `bytes` on which a row begins: the reader stands before the end of the line before, or before empty ones.
+pub(in crate::domain::lead) fn line(bytes: &[u8], at: &csv::Position) -> u64 {
+    let rest = usize::try_from(at.byte()).ok().and_then(|byte| bytes.get(byte..)).unwrap_or_default();
+    let ends = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
+    at.line() + ends.filter(|byte| **byte == b'\n').map(|_| 1).sum::<u64>()
 }
 
 fn all() -> String {

@@ -1,0 +1,74 @@
+//! What comes back: fields and words of a CRM, as our own.
+
+use serde_json::{Map, Value};
+
+use super::FieldMap;
+use crate::domain::{
+    content::finding::did_you_mean,
+    lead::{
+        intake::{Fault, quoted},
+        update::{FIELDS, Row, at, field_meant},
+    },
+};
+
+/// Reads `data` with a field map, or in our own words without one. Fields that the map does not read are left alone, for a CRM
+/// sends what it has; without a map they are faults.
+///
+/// # Errors
+/// Every field that is no single value, and every word that the map does not know.
+pub fn row(map: Option<&FieldMap>, data: &Map<String, Value>) -> Result<Row, Vec<Fault>> {
+    let mut faults = Vec::new();
+    let fault = |column: &str, value: String, message: &str, fix: String| Fault {
+        row: 1,
+        column: column.to_owned(),
+        value,
+        message: message.to_owned(),
+        fix,
+    };
+    let mut row = Row { no: 1, ..Row::default() };
+    for ((field, _), into) in FIELDS.iter().zip(&mut row.values) {
+        let key = map.and_then(|map| map.back.fields.get(*field)).map_or(*field, String::as_str);
+        let text = match data.get(key) {
+            None | Some(Value::Null) => continue,
+            Some(Value::String(text)) => text.trim().to_owned(),
+            Some(value @ (Value::Number(_) | Value::Bool(_))) => value.to_string(),
+            Some(other) => {
+                let fix = "send a text or a number".to_owned();
+                faults.push(fault(field, quoted(&other.to_string()), "it is no single value", fix));
+                continue;
+            }
+        };
+        let Some(map) = map else {
+            *into = text;
+            continue;
+        };
+        let known = match *field {
+            "stage" => &map.back.stages,
+            "reason" => &map.back.reasons,
+            // CRMs write a day with midnight behind it.
+            "close_date" | "again_on" => {
+                *into = text.split_once('T').map_or(text.as_str(), |(day, _)| day).to_owned();
+                continue;
+            }
+            _ => {
+                *into = text;
+                continue;
+            }
+        };
+        // A map without words of its own is for a field that holds ours.
+        if known.is_empty() {
+            *into = text;
+        } else if let Some(ours) = known.get(&text) {
+            ours.clone_into(into);
+        } else if !text.is_empty() {
+            let fix = did_you_mean(&text, known.keys().map(String::as_str));
+            faults.push(fault(field, quoted(&text), "the field map has no such word in [back]", fix));
+        }
+    }
+    if map.is_none() {
+        for unknown in data.keys().filter(|key| at(key).is_none()) {
+            faults.push(fault(&quoted(unknown), String::new(), "there is no such field", field_meant(unknown)));
+        }
+    }
+    if faults.is_empty() { Ok(row) } else { Err(faults) }
+}
