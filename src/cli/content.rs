@@ -23,6 +23,7 @@ use crate::{
                 guide_leads::{consent_reference, scoring_reference},
             },
         },
+        crm::guide::reference as crm_reference,
         engagement::EventKind,
         kernel::{Clock as _, Error, Result, Slug, clock::SystemClock},
         lead::intake,
@@ -51,7 +52,7 @@ pub struct NewArguments {
 /// Arguments of `guide`.
 #[derive(Debug, clap::Args)]
 pub struct GuideArguments {
-    /// One kind of content, `brand`, `webhooks`, or a file of rules: attribution, calendar, consent, engagement, frequency, messages,
+    /// One kind of content, `brand`, `crm`, `webhooks`, or a file of rules: attribution, calendar, consent, engagement, frequency, messages,
     /// routing or scoring; all of them without.
     kind: Option<String>,
 }
@@ -143,6 +144,7 @@ const OTHERS: [(&str, Page); 12] = [
     ("attribution", attribution_reference),
     ("calendar", calendar_reference),
     ("consent", consent_reference),
+    ("crm", crm_reference),
     ("engagement", engagement_reference),
     ("forms", form::reference),
     ("frequency", frequency_reference),

@@ -9,7 +9,7 @@ use std::{
 use clap::Subcommand;
 
 use super::{
-    ConfigArgument, import_leads, load, looking, say, start_log,
+    ConfigArgument, import_leads, import_updates, load, looking, say, start_log,
     steer::{ACTOR, levers},
     writing,
 };
@@ -44,6 +44,8 @@ enum What {
     Attendance(Attendance),
     /// Take leads from a CSV file: all of them, or, with one fault, none.
     Leads(import_leads::Arguments),
+    /// Take what came of leads from a CSV file: all of its rows, or, with one fault, none.
+    LeadUpdates(import_updates::Arguments),
 }
 
 /// Arguments of `import attendance`.
@@ -71,6 +73,7 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     match what {
         Some(What::Attendance(attendance)) => return attended(attendance).await,
         Some(What::Leads(leads)) => return import_leads::main(&config, leads).await,
+        Some(What::LeadUpdates(updates)) => return import_updates::main(&config, updates).await,
         None => {}
     }
     let roster = roster.ok_or_else(|| Error::invalid("name the folder of the roster"))?;

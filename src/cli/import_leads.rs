@@ -2,7 +2,7 @@
 
 use std::{
     io::{BufWriter, Write as _},
-    path::PathBuf,
+    path::{Path, PathBuf},
 };
 
 use super::{ConfigArgument, load, say, start_log, steer};
@@ -48,7 +48,7 @@ pub async fn main(config: &ConfigArgument, arguments: Arguments) -> Result<()> {
     let config = load(config)?;
     start_log(&config.log)?;
     let name = arguments.file.display().to_string();
-    let bytes = read(&arguments.file, &name)?;
+    let bytes = read(&arguments.file, &name, FILE_BYTES_MAX)?;
     let ctx = steer::levers(&config, "/console/leads").await?;
     sync::load(&ctx).await?;
     let done = import(&ctx, &arguments, &name, &bytes).await;
@@ -56,12 +56,16 @@ pub async fn main(config: &ConfigArgument, arguments: Arguments) -> Result<()> {
     done
 }
 
-fn read(path: &std::path::Path, name: &str) -> Result<Vec<u8>> {
+/// The bytes of a file that has `most` at most.
+///
+/// # Errors
+/// `Invalid`, saying what is wrong.
+pub(super) fn read(path: &Path, name: &str, most: usize) -> Result<Vec<u8>> {
     let cannot = |error| Error::invalid(format!("{name} cannot be read ({error})"));
     let long = std::fs::metadata(path).map_err(cannot)?.len();
-    if usize::try_from(long).map_or(true, |long| long > FILE_BYTES_MAX) {
+    if usize::try_from(long).map_or(true, |long| long > most) {
         return Err(Error::invalid(format!(
-            "{name} has {long} bytes; at most {FILE_BYTES_MAX} are taken: split it into several imports"
+            "{name} has {long} bytes; at most {most} are taken: split it into several imports"
         )));
     }
     std::fs::read(path).map_err(cannot)
@@ -69,7 +73,7 @@ fn read(path: &std::path::Path, name: &str) -> Result<Vec<u8>> {
 
 async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) -> Result<()> {
     let known = intake::known(ctx, None).await?;
-    let mut faults = Faults::new(arguments)?;
+    let mut faults = Faults::new(arguments.json, arguments.faults.as_deref())?;
     let source = match Sheet::open(bytes) {
         Ok(sheet) => Source::Sheet(sheet),
         Err(found) => {
@@ -96,7 +100,7 @@ async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) 
 }
 
 /// Tells faults as they are found: none is kept.
-struct Faults {
+pub(super) struct Faults {
     json: bool,
     told: u64,
     table: Option<(String, BufWriter<std::fs::File>)>,
@@ -104,9 +108,13 @@ struct Faults {
 }
 
 impl Faults {
-    fn new(arguments: &Arguments) -> Result<Self> {
-        let mut faults = Self { json: arguments.json, told: 0, table: None, failed: None };
-        if let Some(path) = &arguments.faults {
+    /// Tells them as JSON or in words, and into a file if one is named.
+    ///
+    /// # Errors
+    /// `Invalid` for a file that cannot be written.
+    pub(super) fn new(json: bool, file: Option<&Path>) -> Result<Self> {
+        let mut faults = Self { json, told: 0, table: None, failed: None };
+        if let Some(path) = file {
             let name = path.display().to_string();
             let file = std::fs::File::create(path)
                 .map_err(|error| Error::invalid(format!("{name} cannot be written ({error})")))?;
@@ -127,7 +135,8 @@ impl Faults {
         }
     }
 
-    fn tell(&mut self, fault: &Fault) {
+    /// Tells one.
+    pub(super) fn tell(&mut self, fault: &Fault) {
         self.told += 1;
         if self.json {
             say(&serde_json::json!({ "fault": fault }).to_string());
@@ -138,7 +147,11 @@ impl Faults {
         self.write([&row, &fault.column, &fault.value, &fault.message, &fault.fix]);
     }
 
-    fn finish(&mut self) -> Result<()> {
+    /// Ends the telling.
+    ///
+    /// # Errors
+    /// A file that could not be written.
+    pub(super) fn finish(&mut self) -> Result<()> {
         if let Some((name, file)) = &mut self.table
             && let Err(error) = file.flush()
         {
@@ -147,7 +160,11 @@ impl Faults {
         self.failed.take().map_or(Ok(()), Err)
     }
 
-    fn refusal(mut self, name: &str) -> Result<()> {
+    /// The refusal of the file `name`.
+    ///
+    /// # Errors
+    /// Always: `Invalid`, with how many there are.
+    pub(super) fn refusal(mut self, name: &str) -> Result<()> {
         self.finish()?;
         if !self.json && self.told > FAULTS_SHOWN {
             say(&format!("and {} more (--json or --faults has all)", self.told - FAULTS_SHOWN));

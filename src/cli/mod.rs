@@ -10,8 +10,10 @@ pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
 pub mod explain;
+mod export;
 pub mod import;
 mod import_leads;
+mod import_updates;
 pub mod init;
 pub mod ladder;
 mod lead;
@@ -80,10 +82,13 @@ enum Command {
     /// Look at everything that decides whether mail leaves and arrives (DNS, relay, public address, what comes back,
     /// database, queue, machine), each with the exact fix. Exit code 1 if something fails.
     Doctor(doctor::Arguments),
-    /// Import partners, contacts and brands from a roster folder, leads from a CSV file (`import leads`), or who was at a webinar (`import attendance`).
+    /// Import partners, contacts and brands from a roster folder, leads from a CSV file (`import leads`), what came of them
+    /// (`import lead-updates`), or who was at a webinar (`import attendance`).
     Import(import::Arguments),
     /// Give a lead that no partner brought to a partner of your choice.
     Lead(lead::Arguments),
+    /// Write leads as CSV that a spreadsheet opens without running anything.
+    Export(export::Arguments),
     /// Show the issues ahead: when each is frozen and leaves, to whom, in which variants, who is left out and why, and
     /// what changed since the last one.
     Plan(plan::Arguments),
@@ -132,7 +137,7 @@ enum Command {
     DeadLetters(dead_letters::Arguments),
     /// Copy this SQLite installation into an empty PostgreSQL database, all or nothing, and compare both.
     MigrateTo(migrate_to::Arguments),
-    /// Make, list and revoke the keys with which programs send leads (`POST /api/leads`).
+    /// Make, list and revoke the keys with which programs send leads (`POST /api/leads`) and what came of them.
     ApiKey(api_key::Arguments),
     /// Tell other systems what happens (a partner's, a CRM): add, verify, try and steer their endpoints, see tries, send again.
     Webhook(webhook::Arguments),
@@ -202,6 +207,7 @@ pub fn main() -> ExitCode {
         Command::MigrateTo(arguments) => block_on(migrate_to::main(arguments)),
         Command::Import(arguments) => block_on(import::main(arguments)),
         Command::Lead(arguments) => block_on(lead::main(arguments)),
+        Command::Export(arguments) => block_on(export::main(arguments)),
         Command::ApiKey(arguments) => block_on(api_key::main(arguments)),
         Command::Webhook(arguments) => block_on(webhook::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),

@@ -1,6 +1,9 @@
 //! `partnercast webhook`
 
-use std::sync::Arc;
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use clap::Subcommand;
@@ -10,6 +13,7 @@ use crate::{
     app,
     config::Config,
     domain::{
+        crm,
         kernel::{
             Error, Result,
             clock::{UtcMs, utc},
@@ -18,7 +22,7 @@ use crate::{
     },
     render::Templates,
     store::webhooks::{
-        Endpoint, endpoints,
+        Endpoint, documents, endpoints,
         messages::{self, Attempt, Message},
     },
     work::{
@@ -96,6 +100,14 @@ enum What {
         #[arg(long, default_value_t = 24)]
         grace_hours: i64,
     },
+    /// Put another token in the place of the one that goes with the messages, or take it away.
+    Bearer {
+        /// Its id.
+        id: String,
+        /// A file with the new token; without one the endpoint has none any more.
+        #[arg(long, value_name = "FILE")]
+        file: Option<PathBuf>,
+    },
     /// Have an endpoint rest; what happens waits for it, a week at most.
     Pause {
         /// Its id.
@@ -146,6 +158,12 @@ struct Add {
     /// Sign with a pair of keys too (v1a), so that the receiver holds nothing that could sign.
     #[arg(long)]
     pair: bool,
+    /// The field map that renders its messages for a CRM, `crm/<name>.toml`: salesforce, hubspot, dynamics; `guide crm` tells all.
+    #[arg(long, default_value = crm::STANDARD)]
+    format: String,
+    /// A file with the token that goes with its messages as `Authorization: Bearer`. It is sealed, and never shown.
+    #[arg(long, value_name = "FILE")]
+    bearer_file: Option<PathBuf>,
 }
 
 /// Does it.
@@ -206,6 +224,8 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
                 per_second: add.per_second,
                 concurrency: add.concurrency,
                 pair: add.pair,
+                format: add.format,
+                bearer: add.bearer_file.as_deref().map_or(Ok(String::new()), token)?,
             };
             let (endpoint, secrets) = webhooks::add(ctx, actor, &order).await?;
             say(&line(&endpoint));
@@ -240,6 +260,11 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
             secrets.iter().for_each(|secret| say(secret));
             say(&format!("The old ones sign beside these for {grace_hours} hours"));
         }
+        What::Bearer { id, file } => {
+            let token = file.as_deref().map_or(Ok(String::new()), token)?;
+            webhooks::bearer(ctx, actor, &id, &token).await?;
+            say(if token.is_empty() { "It has no token any more" } else { "The next message goes with it" });
+        }
         What::Pause { id } => {
             webhooks::pause(ctx, actor, &id).await?;
             say(&format!("{id} rests; what happens waits for it, a week at most"));
@@ -255,6 +280,13 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
         What::List { .. } | What::Show { .. } | What::Schemas => {}
     }
     Ok(())
+}
+
+/// The token in a file.
+fn token(path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| Error::invalid(format!("{} cannot be read ({error})", path.display())))?;
+    Ok(text.trim().to_owned())
 }
 
 async fn list(ctx: &Context, partner: Option<&str>) -> Result<()> {
@@ -278,7 +310,7 @@ async fn known(ctx: &Context, id: &str) -> Result<Endpoint> {
 async fn show(ctx: &Context, id: &str) -> Result<()> {
     let endpoint = known(ctx, id).await?;
     say(&line(&endpoint));
-    say(&format!("wants {}", endpoints::entries(&ctx.db, id).await?.join(" ")));
+    say(&format!("wants {}, as {}", endpoints::entries(&ctx.db, id).await?.join(" "), endpoint.format));
     let contact = [endpoint.contact_name.as_str(), endpoint.contact_email.as_str()].join(" ");
     say(&format!("contact {}", contact.trim()));
     let counts = messages::counts(&ctx.db, id).await?;
@@ -292,7 +324,10 @@ async fn show(ctx: &Context, id: &str) -> Result<()> {
 
 async fn show_message(ctx: &Context, id: &str, message: &str) -> Result<()> {
     known(ctx, id).await?;
-    let payload = messages::payload(&ctx.db, id, message).await?;
+    let payload = match documents::body(&ctx.db, id, message).await? {
+        Some(body) => Some(body),
+        None => messages::payload(&ctx.db, id, message).await?,
+    };
     say(&payload.ok_or_else(|| Error::not_found(format!("message {message} of {id}")))?);
     for attempt in messages::attempts(&ctx.db, id, message).await? {
         say(&attempt_line(&attempt));

@@ -31,6 +31,7 @@ pub mod journeys;
 pub mod judgements;
 pub mod ladder;
 pub mod lead_clocks;
+pub mod lead_updates;
 pub mod leads;
 pub mod let_down;
 pub mod lock;

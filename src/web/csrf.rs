@@ -22,7 +22,7 @@ pub async fn guard(State(ctx): State<Arc<Context>>, request: Request, next: Next
     let one_click =
         path.starts_with("/one-click/") || (path.starts_with("/u/") && path.ends_with("/one-click"));
     // No browser knows the secrets of these.
-    let by_secret = path == super::incoming::PATH || path == super::api::LEADS;
+    let by_secret = path == super::incoming::PATH || path.starts_with(super::api::PREFIX);
     if request.method().is_safe()
         || one_click
         || by_secret

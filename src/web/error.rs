@@ -213,7 +213,7 @@ fn explain(status: StatusCode, error: Option<&Error>, id: &str, path: &str) -> S
                 "What was sent is larger than 64 KiB. Shorten it and send it again."
             }
             StatusCode::REQUEST_TIMEOUT => "It took longer than 15 seconds. Try again in a moment.",
-            StatusCode::UNSUPPORTED_MEDIA_TYPE if path == api::LEADS => {
+            StatusCode::UNSUPPORTED_MEDIA_TYPE if path.starts_with(api::PREFIX) => {
                 "Send JSON, with Content-Type: application/json."
             }
             StatusCode::UNSUPPORTED_MEDIA_TYPE => "Only a form can be sent to this address.",

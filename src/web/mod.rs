@@ -12,6 +12,7 @@ mod error;
 mod frame;
 mod headers;
 mod health;
+mod hooks;
 mod incoming;
 pub mod metrics;
 mod preview;
@@ -28,6 +29,8 @@ mod visitor;
 mod api_tests;
 #[cfg(test)]
 mod desk_tests;
+#[cfg(test)]
+mod hooks_tests;
 #[cfg(test)]
 mod language_tests;
 #[cfg(test)]

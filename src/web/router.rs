@@ -7,7 +7,7 @@ use axum::{
     extract::DefaultBodyLimit,
     http::StatusCode,
     middleware::{from_fn, from_fn_with_state, map_response},
-    routing::{get, post},
+    routing::{get, patch, post},
 };
 use tower_http::{
     catch_panic::CatchPanicLayer,
@@ -19,7 +19,7 @@ use tower_http::{
 use super::{
     api, console, csrf, demo, desk, error, headers,
     health::{self, Readiness},
-    incoming, metrics, preview, public, statics,
+    hooks, incoming, metrics, preview, public, statics,
     throttle::Throttle,
 };
 use crate::{
@@ -121,6 +121,8 @@ fn mail_in() -> Routes {
 fn programs() -> Routes {
     Router::new()
         .route(api::LEADS, post(api::leads))
+        .route(api::LEAD, patch(api::lead))
+        .route(hooks::PATH, post(hooks::take))
         .layer(DefaultBodyLimit::disable())
         .layer(RequestBodyLimitLayer::new(api::BODY_BYTES_MAX))
 }

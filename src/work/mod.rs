@@ -36,6 +36,7 @@ pub mod journeys;
 pub mod kept;
 pub mod ladder;
 pub mod lead_card;
+pub mod lead_updates;
 pub mod link_book;
 mod looks;
 pub mod lookup;

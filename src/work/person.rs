@@ -174,6 +174,7 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
             ));
         }
         end_lead(&mut tx, &*ctx.random, lead, held.as_ref(), now_ms).await?;
+        webhooks::forget(ctx, &mut tx, lead).await?;
     }
     for case in &cases {
         conflicts::blank_reasons(&mut tx, case).await?;

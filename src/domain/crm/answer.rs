@@ -11,7 +11,8 @@ pub fn refusal(crm: Crm, status: u16, body: &str) -> Option<String> {
     match crm {
         Crm::Salesforce => {
             let status = json["compositeResponse"][0]["httpStatusCode"].as_u64()?;
-            (!(200..=299).contains(&status)).then(|| format!("the composite request answers {status} for the record"))
+            (!(200..=299).contains(&status))
+                .then(|| format!("the composite request answers {status} for the record"))
         }
         Crm::Hubspot => {
             let errors = json["numErrors"].as_u64().unwrap_or_default();
@@ -27,7 +28,9 @@ mod tests {
 
     #[test]
     fn a_refusal_inside_of_success_is_seen() {
-        let composite = |status: u16| format!("{{\"compositeResponse\":[{{\"body\":null,\"httpStatusCode\":{status}}}]}}");
+        let composite = |status: u16| {
+            format!("{{\"compositeResponse\":[{{\"body\":null,\"httpStatusCode\":{status}}}]}}")
+        };
         assert_eq!(refusal(Crm::Salesforce, 200, &composite(204)), None);
         assert!(refusal(Crm::Salesforce, 200, &composite(400)).is_some_and(|why| why.contains("400")));
         assert_eq!(refusal(Crm::Hubspot, 200, "{\"status\":\"COMPLETE\",\"results\":[]}"), None);

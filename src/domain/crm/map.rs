@@ -56,7 +56,8 @@ pub enum Body {
 }
 
 impl Body {
-    const WORDS: &'static [(&'static str, Self)] = &[("envelope", Self::Envelope), ("request", Self::Request)];
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("envelope", Self::Envelope), ("request", Self::Request)];
 }
 
 /// A part of what goes into one of their fields.
@@ -82,7 +83,9 @@ impl Field {
     pub fn is_personal(&self) -> bool {
         match self {
             Self::Of(source) => source.is_personal(),
-            Self::Text(pieces) => pieces.iter().any(|piece| matches!(piece, Piece::Of(source) if source.is_personal())),
+            Self::Text(pieces) => {
+                pieces.iter().any(|piece| matches!(piece, Piece::Of(source) if source.is_personal()))
+            }
         }
     }
 }
@@ -148,7 +151,12 @@ pub(super) fn parse(text: &str, f: &mut Findings<'_>) -> Option<FieldMap> {
     let object = root.need("object", f).and_then(|v| name(v, f));
     let entity = match (crm, root.get("entity")) {
         (Some(Crm::Dynamics), None) => {
-            f.add(codes::MISSING_KEY, root.place(), "`entity` is missing", "add the table's logical name, such as `lead`");
+            f.add(
+                codes::MISSING_KEY,
+                root.place(),
+                "`entity` is missing",
+                "add the table's logical name, such as `lead`",
+            );
             None
         }
         (_, found) => Some(found.and_then(|v| name(v, f)).unwrap_or_default()),
@@ -202,15 +210,21 @@ fn name(found: Found, f: &mut Findings<'_>) -> Option<String> {
     if word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
         return Some(word);
     }
-    f.add(codes::CRM_FIELD, place, format!("`{key}` cannot be `{word}`"), "write its API name: letters, digits and `_`");
+    f.add(
+        codes::CRM_FIELD,
+        place,
+        format!("`{key}` cannot be `{word}`"),
+        "write its API name: letters, digits and `_`",
+    );
     None
 }
 
 fn version(found: Found, f: &mut Findings<'_>) -> Option<String> {
     let place = found.place();
     let word = found.line_of(10, f)?;
-    let is_version =
-        word.strip_prefix('v').is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.'));
+    let is_version = word.strip_prefix('v').is_some_and(|rest| {
+        !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+    });
     if !is_version {
         f.add(codes::BAD_VALUE, place, format!("`{word}` is no version"), "write it like v62.0");
     }
@@ -222,7 +236,12 @@ fn theirs(mut keys: Keys, f: &mut Findings<'_>) -> Vec<(String, Found)> {
     let place = keys.place();
     let mut all = keys.rest();
     if all.len() > FIELDS_MAX {
-        f.add(codes::TOO_LARGE, place, format!("there are {} fields", all.len()), format!("keep {FIELDS_MAX} at most"));
+        f.add(
+            codes::TOO_LARGE,
+            place,
+            format!("there are {} fields", all.len()),
+            format!("keep {FIELDS_MAX} at most"),
+        );
         all.truncate(FIELDS_MAX);
     }
     all.retain(|(name, found)| {
@@ -261,7 +280,12 @@ fn field(found: Found, f: &mut Findings<'_>) -> Option<Field> {
     let mut rest = text.as_str();
     while let Some((before, behind)) = rest.split_once('{') {
         let Some((word, after)) = behind.split_once('}') else {
-            f.add(codes::CRM_FIELD, place, format!("`{text}` opens a brace and does not close it"), "write {field}");
+            f.add(
+                codes::CRM_FIELD,
+                place,
+                format!("`{text}` opens a brace and does not close it"),
+                "write {field}",
+            );
             return None;
         };
         if !before.is_empty() {
@@ -303,7 +327,12 @@ fn stages(mut keys: Keys, f: &mut Findings<'_>) -> BTreeMap<LeadStage, BTreeMap<
 }
 
 /// The words that `key` of `[back]` translates, each into one of `ours`.
-fn words(keys: &mut Keys, key: &'static str, ours: &[&'static str], f: &mut Findings<'_>) -> BTreeMap<String, String> {
+fn words(
+    keys: &mut Keys,
+    key: &'static str,
+    ours: &[&'static str],
+    f: &mut Findings<'_>,
+) -> BTreeMap<String, String> {
     let Some(mut table) = keys.get(key).and_then(|v| v.map(f)) else { return BTreeMap::new() };
     let mut all = BTreeMap::new();
     for (theirs, found) in table.rest() {

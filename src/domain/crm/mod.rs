@@ -13,8 +13,13 @@ mod tests;
 pub use answer::refusal;
 pub use map::{Body, Crm, FieldMap, findings, map_of};
 pub use render::{Request, document, erasure, idempotency_key, upsert};
-pub use said::row;
+pub use said::update;
 pub use source::{Facts, Source};
 
 /// The format of messages that no map renders.
 pub const STANDARD: &str = "standard";
+
+/// Whether messages of this format are sent as they are.
+pub fn is_standard(format: &str) -> bool {
+    matches!(format, "" | STANDARD)
+}

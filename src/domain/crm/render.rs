@@ -35,11 +35,11 @@ pub fn idempotency_key(lead_id: &str, stage: LeadStage) -> String {
 /// # Errors
 /// `Invalid` for a stage that the map has nothing for.
 pub fn upsert(map: &FieldMap, facts: &Facts, personal: bool) -> Result<Request> {
-    let at_stage = map
-        .stages
-        .get(&facts.stage)
-        .ok_or_else(|| Error::invalid(format!("the field map has nothing for the stage `{}`", facts.stage)))?;
-    let mut all: Map<String, Value> = map.constants.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
+    let at_stage = map.stages.get(&facts.stage).ok_or_else(|| {
+        Error::invalid(format!("the field map has nothing for the stage `{}`", facts.stage))
+    })?;
+    let mut all: Map<String, Value> =
+        map.constants.iter().map(|(name, value)| (name.clone(), value.clone())).collect();
     let fields = map.fields.iter().filter(|(_, field)| personal || !field.is_personal());
     all.extend(fields.filter_map(|(name, field)| Some((name.clone(), value(field, facts)?))));
     all.extend(at_stage.iter().map(|(name, value)| (name.clone(), value.clone())));
@@ -60,7 +60,9 @@ pub fn erasure(map: &FieldMap, lead_id: &str) -> Request {
         Crm::Hubspot => {
             request(map, lead_id, personal.map(|(name, _)| (name.clone(), Value::from(""))).collect(), &key)
         }
-        Crm::Dynamics => request(map, lead_id, personal.map(|(name, _)| (name.clone(), Value::Null)).collect(), &key),
+        Crm::Dynamics => {
+            request(map, lead_id, personal.map(|(name, _)| (name.clone(), Value::Null)).collect(), &key)
+        }
     }
 }
 
@@ -125,8 +127,8 @@ pub fn document(map: &FieldMap, lead_id: &str, message: &str, request: &Request)
     if map.body == Body::Request {
         return Ok(call(map, lead_id, request).to_string());
     }
-    let mut message: Map<String, Value> =
-        serde_json::from_str(message).map_err(|error| Error::internal("a webhook's payload").because(error))?;
+    let mut message: Map<String, Value> = serde_json::from_str(message)
+        .map_err(|error| Error::internal("a webhook's payload").because(error))?;
     let headers: Map<String, Value> =
         request.headers.iter().map(|(name, value)| ((*name).to_owned(), value.as_str().into())).collect();
     let mut told = json!({ "method": request.method, "path": request.path, "headers": headers });

@@ -5,18 +5,38 @@ use serde_json::{Map, Value};
 use super::FieldMap;
 use crate::domain::{
     content::finding::did_you_mean,
+    kernel::clock::UtcMs,
     lead::{
         intake::{Fault, quoted},
-        update::{FIELDS, Row, at, field_meant},
+        update::{FIELDS, Row, Update, at, check, field_meant},
     },
 };
 
-/// Reads `data` with a field map, or in our own words without one. Fields that the map does not read are left alone, for a CRM
-/// sends what it has; without a map they are faults.
+/// Reads and checks `data` with a field map, or in our own words without one. Fields that the map does not read are left alone,
+/// for a CRM sends what it has; without a map they are faults. `now_ms` is now.
 ///
 /// # Errors
-/// Every field that is no single value, and every word that the map does not know.
-pub fn row(map: Option<&FieldMap>, data: &Map<String, Value>) -> Result<Row, Vec<Fault>> {
+/// Every fault.
+pub fn update(
+    map: Option<&FieldMap>,
+    data: &Map<String, Value>,
+    now_ms: UtcMs,
+) -> Result<Update, Vec<Fault>> {
+    let (row, mut faults) = row(map, data);
+    let found = match check(&row, now_ms) {
+        Ok(update) if faults.is_empty() => return Ok(update),
+        Ok(_) => Vec::new(),
+        Err(found) => found,
+    };
+    // What could not be read is not empty.
+    let is_new = |fault: &Fault| !faults.iter().any(|known| known.column == fault.column);
+    let found: Vec<Fault> = found.into_iter().filter(is_new).collect();
+    faults.extend(found);
+    Err(faults)
+}
+
+/// The row of `data`, with every field that is no single value, and every word that the map does not know.
+pub(super) fn row(map: Option<&FieldMap>, data: &Map<String, Value>) -> (Row, Vec<Fault>) {
     let mut faults = Vec::new();
     let fault = |column: &str, value: String, message: &str, fix: String| Fault {
         row: 1,
@@ -67,8 +87,13 @@ pub fn row(map: Option<&FieldMap>, data: &Map<String, Value>) -> Result<Row, Vec
     }
     if map.is_none() {
         for unknown in data.keys().filter(|key| at(key).is_none()) {
-            faults.push(fault(&quoted(unknown), String::new(), "there is no such field", field_meant(unknown)));
+            faults.push(fault(
+                &quoted(unknown),
+                String::new(),
+                "there is no such field",
+                field_meant(unknown),
+            ));
         }
     }
-    if faults.is_empty() { Ok(row) } else { Err(faults) }
+    (row, faults)
 }

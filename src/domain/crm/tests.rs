@@ -128,7 +128,10 @@ fn dynamics_is_brought_a_row_by_its_alternate_key() {
     let body = request.body.clone().unwrap();
     assert_eq!(body["transactioncurrencyid@odata.bind"], "/transactioncurrencies(isocurrencycode='EUR')");
     assert_eq!(body["subject"], "whitepapers/first-24-hours (Northlight MSP)");
-    assert_eq!((&body["estimatedamount"], &body["statecode"], &body["statuscode"]), (&json!(12500.5), &json!(0), &json!(2)));
+    assert_eq!(
+        (&body["estimatedamount"], &body["statecode"], &body["statuscode"]),
+        (&json!(12500.5), &json!(0), &json!(2))
+    );
     let poor = Facts { amount: None, asset: String::new(), ..facts(LeadStage::Sql) };
     let poor = upsert(&map, &poor, true).unwrap().body.unwrap();
     for absent in ["transactioncurrencyid@odata.bind", "subject", "estimatedamount", "telephone1"] {
@@ -149,9 +152,13 @@ fn an_envelope_is_our_message_with_the_request_and_without_a_person_where_none_m
     let body = request.body.as_ref().unwrap();
     assert!(body.get("LastName").is_none() && body.get("Email").is_none() && body.get("Company").is_none());
     assert_eq!(body["Status"], "Closed - Not Converted");
-    let text = document(&map, LEAD, r#"{"type":"lead.stage_changed","data":{"lead_id":"x"}}"#, &request).unwrap();
+    let text =
+        document(&map, LEAD, r#"{"type":"lead.stage_changed","data":{"lead_id":"x"}}"#, &request).unwrap();
     let message: Value = serde_json::from_str(&text).unwrap();
-    assert_eq!((&message["type"], &message["request"]["method"]), (&json!("lead.stage_changed"), &json!("PATCH")));
+    assert_eq!(
+        (&message["type"], &message["request"]["method"]),
+        (&json!("lead.stage_changed"), &json!("PATCH"))
+    );
     assert_eq!(message["request"]["headers"]["idempotency-key"], format!("{LEAD}:disqualified"));
     assert!(!text.contains("Lind") && !text.contains("harbor"));
     assert!(document(&map, LEAD, "no JSON", &request).is_err());
@@ -164,17 +171,26 @@ fn the_words_of_a_crm_come_back_as_ours() {
         "Partnercast_Lead_Id__c": LEAD, "Partnercast_Outcome__c": "Closed Won", "Partnercast_Value__c": 12500.5,
         "CurrencyIsoCode": "EUR", "Partnercast_Close_Date__c": "2027-01-11T00:00:00.000Z", "Id": "00Q000000000001", "Partnercast_Note__c": null,
     });
-    let row = super::row(Some(&map), data.as_object().unwrap()).unwrap();
-    let read: Vec<&str> = ["lead_id", "stage", "value", "currency", "close_date", "note"].map(|field| row.get(field)).to_vec();
+    let (row, none) = said::row(Some(&map), data.as_object().unwrap());
+    assert_eq!(none, []);
+    let read: Vec<&str> =
+        ["lead_id", "stage", "value", "currency", "close_date", "note"].map(|field| row.get(field)).to_vec();
     assert_eq!(read, [LEAD, "won", "12500.5", "EUR", "2027-01-11", ""]);
     assert!(update::check(&row, 1_800_000_000_000).is_ok());
     let wrong = json!({ "Partnercast_Outcome__c": "Closed Wonn", "Partnercast_Loss_Reason__c": "Budget", "Partnercast_Value__c": [1] });
-    let told = super::row(Some(&map), wrong.as_object().unwrap()).unwrap_err();
-    assert_eq!(told.iter().map(|fault| fault.column.as_str()).collect::<Vec<_>>(), ["stage", "value", "reason"]);
+    let told = update(Some(&map), wrong.as_object().unwrap(), 0).unwrap_err();
+    assert_eq!(
+        told.iter().map(|fault| fault.column.as_str()).collect::<Vec<_>>(),
+        ["stage", "value", "reason", "lead_id"]
+    );
     assert!(told[0].fix.contains("Closed Won"), "{told:?}");
     let plain = json!({ "lead_id": LEAD, "stage": "won", "valeu": 5 });
-    let told = super::row(None, plain.as_object().unwrap()).unwrap_err();
-    assert_eq!((told.len(), told[0].fix.as_str()), (1, "did you mean `value`?"));
+    let told = update(None, plain.as_object().unwrap(), 0).unwrap_err();
+    assert_eq!(told[0].fix, "did you mean `value`?");
+    assert_eq!(
+        told.iter().map(|fault| fault.column.as_str()).collect::<Vec<_>>(),
+        ["valeu", "currency", "value"]
+    );
 }
 
 #[test]
@@ -194,7 +210,8 @@ fn every_fault_of_a_map_is_found_at_once() {
     assert_eq!(changed("LeadSource =", "Partnercast_Lead_Id__c ="), [codes::CRM_KEY.id]);
     assert_eq!(changed("crm = \"salesforce\"", "crm = \"dynamics\""), [codes::MISSING_KEY.id]);
     assert_eq!(changed("body = \"envelope\"", "bodi = \"envelope\""), [codes::UNKNOWN_KEY.id]);
-    let wrong = good.replacen("\"first_name\"", "\"frist_name\"", 1).replacen("[stages.won]", "[stages.wonn]", 1);
+    let wrong =
+        good.replacen("\"first_name\"", "\"frist_name\"", 1).replacen("[stages.won]", "[stages.wonn]", 1);
     assert_eq!(codes_of(&wrong).len(), 3);
     assert!(map_of(&library("x", &wrong), "x").is_none(), "a map with faults renders nothing");
     let meant = faults(&good.replacen("\"first_name\"", "\"frist_name\"", 1)).remove(0);

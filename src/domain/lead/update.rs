@@ -26,7 +26,10 @@ const AHEAD_MS: i64 = 5 * MINUTE_MS;
 /// The fields, each with what it holds.
 pub const FIELDS: [(&str, &str); 9] = [
     ("lead_id", "the lead, as it was sent and exported: `led_...`; needed"),
-    ("stage", "what came of it: contacted, sql, deal_registered, won, lost, disqualified, or note for a note alone; needed"),
+    (
+        "stage",
+        "what came of it: contacted, sql, deal_registered, won, lost, disqualified, or note for a note alone; needed",
+    ),
     ("value", "what the deal is worth: digits, and a point before decimals; needed with sql and won"),
     ("currency", "of the value, as its code (ISO 4217), such as EUR; needed with it"),
     ("close_date", "the day on which the deal may be closed, or was: 2027-03-31; needed with sql"),
@@ -41,6 +44,24 @@ pub const FIELDS: [(&str, &str); 9] = [
         "updated_at",
         "when it was changed where it comes from: 2027-01-12T09:30:00Z; what is older than what is known changes nothing",
     ),
+];
+
+/// Columns of `export leads` that are not read here, so that an exported file can be told in again.
+const LEFT_ALONE: [&str; 14] = [
+    "partner",
+    "created_at",
+    "email",
+    "name",
+    "company",
+    "phone",
+    "job_role",
+    "company_size",
+    "locale",
+    "asset",
+    "origin",
+    "score",
+    "fit",
+    "owner",
 ];
 
 /// What may be told of a lead, as it came: a text for each of [`FIELDS`], empty where nothing was given.
@@ -98,8 +119,7 @@ pub enum Step {
 }
 
 /// The words of the steps, as `stage` has them.
-pub const STEPS: [&str; 7] =
-    ["contacted", "sql", "deal_registered", "won", "lost", "disqualified", "note"];
+pub const STEPS: [&str; 7] = ["contacted", "sql", "deal_registered", "won", "lost", "disqualified", "note"];
 
 impl Step {
     /// The stage that it leads to; none for a note.
@@ -182,7 +202,8 @@ impl Checking<'_> {
         if !self.is_given("updated_at") {
             return None;
         }
-        let at = DateTime::parse_from_rfc3339(self.row.get("updated_at")).ok().map(|at| at.timestamp_millis());
+        let at =
+            DateTime::parse_from_rfc3339(self.row.get("updated_at")).ok().map(|at| at.timestamp_millis());
         match at {
             None => self.fault("updated_at", "it is no time", "write it as 2027-01-12T09:30:00Z"),
             Some(at_ms) if at_ms > now_ms + AHEAD_MS => {
@@ -203,9 +224,12 @@ impl Checking<'_> {
     fn step(&mut self) -> Option<Step> {
         let word = self.row.get("stage").to_owned();
         if !STEPS.contains(&word.as_str()) {
-            let message = if word.is_empty() { "it is empty" } else { "it is nothing that can be told of a lead" };
-            let fix = nearest(&word.to_lowercase(), STEPS.into_iter())
-                .map_or_else(|| format!("use one of {}", STEPS.join(", ")), |meant| format!("did you mean `{meant}`?"));
+            let message =
+                if word.is_empty() { "it is empty" } else { "it is nothing that can be told of a lead" };
+            let fix = nearest(&word.to_lowercase(), STEPS.into_iter()).map_or_else(
+                || format!("use one of {}", STEPS.join(", ")),
+                |meant| format!("did you mean `{meant}`?"),
+            );
             self.fault("stage", message, fix);
             return None;
         }
@@ -219,7 +243,11 @@ impl Checking<'_> {
             "deal_registered" => {
                 let (amount, day) = (self.amount(false), self.day("close_date", false));
                 if amount.is_none() && day.is_some() {
-                    self.fault("value", "it is empty, and there is a day", "say what the deal is worth, or leave the day out");
+                    self.fault(
+                        "value",
+                        "it is empty, and there is a day",
+                        "say what the deal is worth, or leave the day out",
+                    );
                 }
                 Some(Step::DealRegistered(amount.map(|amount| (amount, day))))
             }
@@ -233,7 +261,11 @@ impl Checking<'_> {
                 if let (Some(reason), Some(_)) = (reason, day)
                     && !reason.is_for_now()
                 {
-                    self.fault("again_on", format!("{reason} closes a lead"), "leave it out, or choose a reason that may pass");
+                    self.fault(
+                        "again_on",
+                        format!("{reason} closes a lead"),
+                        "leave it out, or choose a reason that may pass",
+                    );
                 }
                 Some(Step::Disqualified(reason?, day))
             }
@@ -291,7 +323,11 @@ impl Checking<'_> {
         let text = self.row.get(column).to_owned();
         if text.is_empty() {
             if is_needed {
-                self.fault(column, "it is empty", "a deal without a day cannot be planned with; write it like 2027-03-31");
+                self.fault(
+                    column,
+                    "it is empty",
+                    "a deal without a day cannot be planned with; write it like 2027-03-31",
+                );
             }
             return None;
         }
@@ -350,34 +386,58 @@ mod tests {
         assert_eq!(step(&with("won")), Step::Won(euros, Some(day)));
         assert_eq!(step(&with("deal_registered")), Step::DealRegistered(Some((euros, Some(day)))));
         assert_eq!(step(&[("stage", "deal_registered")]), Step::DealRegistered(None));
-        assert_eq!(step(&[("stage", "lost"), ("reason", "no_budget")]), Step::Lost(DisqualifyReason::NoBudget));
+        assert_eq!(
+            step(&[("stage", "lost"), ("reason", "no_budget")]),
+            Step::Lost(DisqualifyReason::NoBudget)
+        );
         assert_eq!(
             step(&[("stage", "disqualified"), ("reason", "timing"), ("again_on", "2027-03-31")]),
             Step::Disqualified(DisqualifyReason::Timing, Some(day))
         );
         assert_eq!(step(&[("stage", "note"), ("note", "They call back")]), Step::Note);
-        let update = check(&row(&[("stage", "contacted"), ("updated_at", "2027-01-12T09:30:00+01:00")]), NOW_MS).unwrap();
+        let update =
+            check(&row(&[("stage", "contacted"), ("updated_at", "2027-01-12T09:30:00+01:00")]), NOW_MS)
+                .unwrap();
         assert_eq!(update.updated_ms, Some(1_799_742_600_000));
         assert_eq!((update.no, update.lead_id.as_str()), (3, ID));
     }
 
     #[test]
     fn every_fault_is_told_with_its_field() {
-        assert_eq!(columns(&[("lead_id", "led_1"), ("stage", "wn"), ("updated_at", "soon")]), ["lead_id", "updated_at", "stage"]);
+        assert_eq!(
+            columns(&[("lead_id", "led_1"), ("stage", "wn"), ("updated_at", "soon")]),
+            ["lead_id", "updated_at", "stage"]
+        );
         let meant = check(&row(&[("stage", "wonn")]), NOW_MS).unwrap_err();
         assert_eq!(meant[0].fix, "did you mean `won`?");
         assert_eq!(columns(&[("stage", "sql")]), ["currency", "value", "close_date"]);
         for absurd in ["-5", "1e9", "12,50", "0", "9999999999999", "∞"] {
-            assert_eq!(columns(&[("stage", "won"), ("value", absurd), ("currency", "EUR")]), ["value"], "{absurd}");
+            assert_eq!(
+                columns(&[("stage", "won"), ("value", absurd), ("currency", "EUR")]),
+                ["value"],
+                "{absurd}"
+            );
         }
-        assert_eq!(columns(&[("stage", "won"), ("value", "-5"), ("currency", "gold")]), ["currency", "value"]);
+        assert_eq!(
+            columns(&[("stage", "won"), ("value", "-5"), ("currency", "gold")]),
+            ["currency", "value"]
+        );
         assert_eq!(columns(&[("stage", "won"), ("value", "5.5"), ("currency", "JPY")]), ["value"]);
         assert_eq!(columns(&[("stage", "lost")]), ["reason"]);
         assert_eq!(columns(&[("stage", "lost"), ("reason", "timing"), ("value", "5")]), ["value"]);
-        assert_eq!(columns(&[("stage", "disqualified"), ("reason", "competitor"), ("again_on", "2027-03-31")]), ["again_on"]);
+        assert_eq!(
+            columns(&[("stage", "disqualified"), ("reason", "competitor"), ("again_on", "2027-03-31")]),
+            ["again_on"]
+        );
         assert_eq!(columns(&[("stage", "note")]), ["note"]);
-        assert_eq!(columns(&[("stage", "contacted"), ("updated_at", "2099-01-01T00:00:00Z")]), ["updated_at"]);
-        assert_eq!(columns(&[("stage", "won"), ("value", "5"), ("currency", "EUR"), ("close_date", "31.3.2027")]), ["close_date"]);
+        assert_eq!(
+            columns(&[("stage", "contacted"), ("updated_at", "2099-01-01T00:00:00Z")]),
+            ["updated_at"]
+        );
+        assert_eq!(
+            columns(&[("stage", "won"), ("value", "5"), ("currency", "EUR"), ("close_date", "31.3.2027")]),
+            ["close_date"]
+        );
     }
 
     proptest! {

@@ -80,7 +80,8 @@ pub fn reference() -> String {
     );
     page.push_str(RECIPE);
     page.push_str(
-        "\n## Events\n\nThe body is `{\"type\": ..., \"timestamp\": ..., \"data\": {...}}`: ids and words, no personal data. Keys may be \
+        "\n## Events\n\nThe body is `{\"type\": ..., \"timestamp\": ..., \"data\": {...}}`: ids and words, no personal data \
+         (an endpoint with a field map gets more: `guide crm`). Keys may be \
          added; nothing else about an event changes. Choose types, groups (`lead.*`), or everything (`*`, when nothing is chosen). \
          `partnercast webhook schemas` prints the JSON Schema of each.\n\n| Type | Says |\n|---|---|\n",
     );

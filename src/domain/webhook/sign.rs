@@ -21,6 +21,9 @@ const SHARED_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
 /// Bytes of a secret that we make, and of an Ed25519 seed.
 const BYTES: usize = 32;
 
+/// Most signatures of one header that are looked at.
+const SIGNATURES_MAX: usize = 10;
+
 /// A key that signs for one endpoint.
 #[derive(Clone, PartialEq, Eq)]
 pub enum Secret {
@@ -165,6 +168,28 @@ pub fn signature(secrets: &[Secret], message: &Message<'_>) -> Result<String> {
     Ok(all.join(" "))
 }
 
+/// Whether one of the `v1` signatures of a `webhook-signature` header is one of these secrets' for the message. Compared in
+/// constant time. Signatures of other versions are left alone: of a pair of keys we hold the private half, so that nobody else
+/// could have made one.
+///
+/// # Errors
+/// `Internal` where the library refuses a key.
+pub fn verifies(secrets: &[Secret], message: &Message<'_>, header: &str) -> Result<bool> {
+    let given = header.split(' ').take(SIGNATURES_MAX).filter_map(|it| it.strip_prefix("v1,"));
+    let given: Vec<Vec<u8>> = given.filter_map(|it| STANDARD.decode(it).ok()).collect();
+    let mut fits = false;
+    for secret in secrets {
+        let Secret::Shared(bytes) = secret else { continue };
+        for signed in &given {
+            let mut mac = Hmac::<Sha256>::new_from_slice(bytes)
+                .map_err(|error| Error::internal("webhook secret").because(error))?;
+            message.parts().iter().for_each(|part| mac.update(part));
+            fits |= mac.verify_slice(signed).is_ok();
+        }
+    }
+    Ok(fits)
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -183,6 +208,37 @@ mod tests {
             body: "{\"test\": 2432232314}",
         };
         assert_eq!(secret.sign(&message).unwrap(), "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+    }
+
+    #[test]
+    fn what_was_signed_verifies_with_its_own_secret_alone() {
+        let random = SeededRandom::new(3);
+        let (ours, other, pair) =
+            (Secret::new_shared(&random), Secret::new_shared(&random), Secret::new_pair(&random));
+        let message = Message { id: "msg_1", timestamp: "1614265330", body: "{}" };
+        let header = signature(&[other.clone(), ours.clone(), pair.clone()], &message).unwrap();
+        let verify = |secrets: &[Secret], message: &Message<'_>, header: &str| {
+            verifies(secrets, message, header).unwrap()
+        };
+        assert!(
+            verify(&[ours.clone()], &message, &header) && verify(&[pair.clone(), other], &message, &header)
+        );
+        assert!(
+            !verify(&[pair.clone()], &message, &pair.sign(&message).unwrap()),
+            "nobody else has that key"
+        );
+        for moved in [
+            Message { id: "msg_2", ..message },
+            Message { timestamp: "1614265331", ..message },
+            Message { body: "{ }", ..message },
+        ] {
+            assert!(!verify(&[ours.clone()], &moved, &header));
+        }
+        let far = format!("{}{}", "v1,AAAA ".repeat(SIGNATURES_MAX), ours.sign(&message).unwrap());
+        for bad in ["", "v1,", "v1,%", "v1", "v2,AAAA", far.as_str()] {
+            assert!(!verify(&[ours.clone()], &message, bad), "{bad}");
+        }
+        assert!(!verify(&[], &message, &header));
     }
 
     #[test]

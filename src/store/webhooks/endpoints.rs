@@ -49,6 +49,8 @@ pub struct Endpoint {
     pub told_ms: Option<UtcMs>,
     /// Until when it is left alone.
     pub rest_ms: UtcMs,
+    /// What messages are made of: `standard`, or the field map that renders them.
+    pub format: String,
 }
 
 /// Adds an endpoint with what it wants. False where the owner has one at this address already; then nothing changed.
@@ -59,8 +61,8 @@ pub async fn add(tx: &mut Tx, endpoint: &Endpoint, entries: &[&str]) -> Result<b
     let added = tx
         .run(
             "INSERT INTO webhook_endpoint (id, partner_slug, name, url, contact_name, contact_email, state, because, state_ms,
-                 ordered, per_second, concurrency, created_ms, created_by)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+                 ordered, per_second, concurrency, created_ms, created_by, format)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
              ON CONFLICT (partner_slug, url) WHERE state <> 'removed' DO NOTHING",
             args![
                 &endpoint.id,
@@ -77,6 +79,7 @@ pub async fn add(tx: &mut Tx, endpoint: &Endpoint, entries: &[&str]) -> Result<b
                 endpoint.concurrency,
                 endpoint.created_ms,
                 &endpoint.created_by,
+                &endpoint.format,
             ],
         )
         .await?;
@@ -94,7 +97,7 @@ pub async fn add(tx: &mut Tx, endpoint: &Endpoint, entries: &[&str]) -> Result<b
 pub async fn endpoint(db: &Db, id: &str) -> Result<Option<Endpoint>> {
     db.opt(
         "SELECT id, partner_slug, name, url, contact_name, contact_email, state, because, state_ms, ordered, per_second,
-             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms, rest_ms
+             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms, rest_ms, format
          FROM webhook_endpoint WHERE id = $1 AND state <> 'removed'",
         args![id],
     )
@@ -108,7 +111,7 @@ pub async fn endpoint(db: &Db, id: &str) -> Result<Option<Endpoint>> {
 pub async fn list(db: &Db, owner: Option<&str>) -> Result<Vec<Endpoint>> {
     db.all(
         "SELECT id, partner_slug, name, url, contact_name, contact_email, state, because, state_ms, ordered, per_second,
-             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms, rest_ms
+             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms, rest_ms, format
          FROM webhook_endpoint WHERE state <> 'removed' AND ($1 IS NULL OR partner_slug = $1)
          ORDER BY partner_slug, created_ms, id LIMIT $2",
         args![owner, LIST_MAX],
@@ -165,6 +168,34 @@ pub async fn move_to(
         )
         .await?;
     Ok(moved == 1)
+}
+
+/// Keeps what goes with the messages of an endpoint as `Authorization: Bearer`, sealed before it comes here; nothing takes it away.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn keep_bearer(tx: &mut Tx, id: &str, sealed: &str) -> Result<bool> {
+    let kept = tx
+        .run(
+            "UPDATE webhook_endpoint SET bearer = $2 WHERE id = $1 AND state <> 'removed'",
+            args![id, sealed],
+        )
+        .await?;
+    Ok(kept == 1)
+}
+
+/// That, if an endpoint has it.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn bearer(db: &Db, id: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = db
+        .opt(
+            "SELECT bearer FROM webhook_endpoint WHERE id = $1 AND bearer <> '' AND state <> 'removed'",
+            args![id],
+        )
+        .await?;
+    Ok(row.map(|(sealed,)| sealed))
 }
 
 /// Notes that the owner is told that an active endpoint fails. False where that was done before.

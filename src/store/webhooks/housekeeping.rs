@@ -140,6 +140,13 @@ async fn take_away(tx: &mut Tx, messages: &[(String, String)]) -> Result<u64> {
         )
         .await?;
     tx.bulk(
+        "WITH r (revent, rendpoint) AS (",
+        rows(),
+        ") DELETE FROM webhook_document WHERE EXISTS (
+             SELECT 1 FROM r WHERE r.revent = webhook_document.event_id AND r.rendpoint = webhook_document.endpoint_id)",
+    )
+    .await?;
+    tx.bulk(
         "WITH r (revent) AS (",
         messages.iter().map(|(event, _)| args![event]).collect(),
         ") DELETE FROM webhook_event WHERE id IN (SELECT revent FROM r)

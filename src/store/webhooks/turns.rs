@@ -30,6 +30,10 @@ pub struct Turn {
     pub rest_ms: UtcMs,
     /// The number of this turn: what was begun in another one counts no more.
     pub token: i64,
+    /// What messages are made of: `standard`, or the field map that renders them.
+    pub format: String,
+    /// Whose it is; empty for the vendor's own.
+    pub partner_slug: String,
 }
 
 /// Whether any endpoint's turn is due.
@@ -72,7 +76,8 @@ pub async fn take(
                              WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due_ms <= $2)
                      OR EXISTS (SELECT 1 FROM webhook_message m WHERE m.endpoint_id = e.id AND m.state = 'sending'))
                  ORDER BY e.turn_ms, e.id LIMIT $4",
-            ") RETURNING id, url, ordered, per_second, concurrency, failures, failing_since_ms, rest_ms, token"
+            ") RETURNING id, url, ordered, per_second, concurrency, failures, failing_since_ms, rest_ms, token,
+             format, partner_slug"
         ),
         args![node, now_ms, until_ms, limit, machine_ms],
     )

@@ -18,7 +18,7 @@ use super::{
 use crate::{
     domain::kernel::{Error, Kind, Result, clock::UtcMs},
     store::webhooks::{
-        Endpoint, endpoints,
+        Endpoint, documents, endpoints,
         messages::{self, Attempt, Message},
     },
     web::{
@@ -303,6 +303,8 @@ async fn looked(ctx: &Context, id: &str, message: &str, zone: Tz) -> Result<Opti
         return Ok(None);
     }
     let Some(payload) = messages::payload(&ctx.db, id, message).await? else { return Ok(None) };
+    // What a field map made of it is what was sent.
+    let payload = documents::body(&ctx.db, id, message).await?.unwrap_or(payload);
     let tries = messages::attempts(&ctx.db, id, message).await?;
     let tries = tries.into_iter().map(|it| tried(it, zone)).collect();
     Ok(Some(Looked { id: message.to_owned(), payload, tries }))

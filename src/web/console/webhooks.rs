@@ -197,6 +197,7 @@ async fn try_add(ctx: &Context, actor: &str, typed: &Typed) -> Result<Added> {
         },
         concurrency: CONCURRENCY,
         pair: typed.pair == "yes",
+        ..Order::default()
     };
     let (endpoint, secrets) = webhooks::add(ctx, actor, &order).await?;
     Ok(Added { href: format!("{PATH}/{}", endpoint.id), name: endpoint.name, secrets })

@@ -52,7 +52,8 @@ pub use give_partner::{Choices, Order, choices, give_partner};
 pub(super) use market::Market;
 pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, prepare};
-pub use outcome::{Closing, Outcome, contacted, note, record};
+pub use outcome::{Closing, Outcome, Step, contacted, note, record};
+pub(super) use outcome::{Ready, act, ready};
 pub use qualify::{Looked, SCORING_LOOK, told_later};
 pub use reminder::tell_that_they_wrote;
 pub use turn::{run, tick};
@@ -64,6 +65,8 @@ pub enum By<'a> {
     Rep(&'a Rep),
     /// Somebody at the console, as the audit log names them.
     Console(&'a str),
+    /// A program, as the audit log names it, for one partner or for all.
+    Program(&'a str, Option<&'a str>),
 }
 
 impl By<'_> {
@@ -71,7 +74,7 @@ impl By<'_> {
     pub fn name(&self) -> &str {
         match self {
             Self::Rep(rep) => &rep.name,
-            Self::Console(name) => name,
+            Self::Console(name) | Self::Program(name, _) => name,
         }
     }
 
@@ -82,6 +85,7 @@ impl By<'_> {
                 lead.owner_email.as_deref().is_some_and(|it| rep.is_at(it)) || self.manages(partner)
             }
             Self::Console(_) => true,
+            Self::Program(_, only) => only.is_none_or(|only| only == lead.partner_slug),
         }
     }
 
@@ -90,6 +94,7 @@ impl By<'_> {
         match self {
             Self::Rep(rep) => rep.looks_after(partner),
             Self::Console(_) => true,
+            Self::Program(_, only) => only.is_none(),
         }
     }
 }

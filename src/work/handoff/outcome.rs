@@ -60,14 +60,23 @@ pub struct Closing {
     pub on: Option<NaiveDate>,
 }
 
+/// What can be recorded of a lead.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// The owner reached the person: the clock to the first contact stops, the one to the next step starts.
+    Contacted,
+    /// A note alone; nothing else changes.
+    Note,
+    /// What came of it.
+    Came(Outcome),
+}
+
 /// The owner reached the person: the clock to the first contact stops, the one to the next step starts.
 ///
 /// # Errors
 /// `Denied` for somebody who may not work the lead, `Conflict` in another stage.
 pub async fn contacted(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Result<()> {
-    let work = Work::begin(ctx, lead_id, by).await?;
-    let what = said("reached the person", &text::single_line("the note", note)?);
-    work.go_on(ctx, LeadStage::Contacted, &what, None).await
+    alone(ctx, lead_id, by, Step::Contacted, note).await
 }
 
 /// Adds a note to the lead's ledger; nothing else changes.
@@ -75,14 +84,7 @@ pub async fn contacted(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> 
 /// # Errors
 /// `Denied` for somebody who may not work the lead, `Invalid` without words.
 pub async fn note(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Result<()> {
-    let note = text::single_line("the note", note)?;
-    if note.is_empty() {
-        return Err(Error::invalid("write a word or two to note"));
-    }
-    let work = Work::begin(ctx, lead_id, by).await?;
-    let Work { mut tx, lead, .. } = work;
-    add_step(ctx, &mut tx, &lead, by.name(), &format!("noted: {note}")).await?;
-    tx.commit().await
+    alone(ctx, lead_id, by, Step::Note, note).await
 }
 
 /// Records what came of a lead.
@@ -91,8 +93,64 @@ pub async fn note(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Resul
 /// `Denied` for somebody who may not work the lead; `Conflict` in a stage that does not lead there, which says which one;
 /// `Invalid` for a day that cannot be.
 pub async fn record(ctx: &Context, lead_id: &str, by: By<'_>, outcome: Outcome, note: &str) -> Result<()> {
+    alone(ctx, lead_id, by, Step::Came(outcome), note).await
+}
+
+async fn alone(ctx: &Context, lead_id: &str, by: By<'_>, step: Step, note: &str) -> Result<()> {
     let note = text::single_line("the note", note)?;
-    let work = Work::begin(ctx, lead_id, by).await?;
+    if step == Step::Note && note.is_empty() {
+        return Err(Error::invalid("write a word or two to note"));
+    }
+    let ready = ready(ctx, lead_id).await?;
+    let mut tx = ctx.db.begin().await?;
+    act(ctx, &mut tx, &ready, by, step, &note).await?;
+    tx.commit().await
+}
+
+/// What is read of a lead before the transaction in which something is recorded, which would wait for a second connection.
+pub(in crate::work) struct Ready {
+    known: Lead,
+    partner: Partner,
+    live: Option<Offer>,
+    zone: chrono_tz::Tz,
+}
+
+/// Reads what it takes to record something of a lead.
+///
+/// # Errors
+/// `NotFound`, and those of the store.
+pub(in crate::work) async fn ready(ctx: &Context, lead_id: &str) -> Result<Ready> {
+    let (known, partner) = lead_and_partner(ctx, lead_id).await?;
+    let live = offers::of_lead(&ctx.db, lead_id).await?.into_iter().find(Offer::holds);
+    let zone = match &live {
+        Some(offer) => zone_of(ctx, offer, &partner).await?,
+        None => partner.zone,
+    };
+    Ok(Ready { known, partner, live, zone })
+}
+
+/// Records a step in the transaction of the caller, who ends it. `note` is one line.
+///
+/// # Errors
+/// As [`record`]; then the transaction must not be committed.
+pub(in crate::work) async fn act(
+    ctx: &Context,
+    tx: &mut Tx,
+    ready: &Ready,
+    by: By<'_>,
+    step: Step,
+    note: &str,
+) -> Result<()> {
+    let work = Work::begin(tx, ready, by).await?;
+    let outcome = match step {
+        Step::Contacted => {
+            return work.go_on(ctx, LeadStage::Contacted, &said("reached the person", note), None).await;
+        }
+        Step::Note => {
+            return add_step(ctx, work.tx, &work.lead, by.name(), &format!("noted: {note}")).await;
+        }
+        Step::Came(outcome) => outcome,
+    };
     let today = crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&work.zone).date_naive();
     match outcome {
         Outcome::Sql(closing) => {
@@ -102,24 +160,24 @@ pub async fn record(ctx: &Context, lead_id: &str, by: By<'_>, outcome: Outcome, 
                 ));
             }
             expected(closing.on, today)?;
-            work.go_on(ctx, LeadStage::Sql, &said("confirmed the need", &note), Some(closing)).await
+            work.go_on(ctx, LeadStage::Sql, &said("confirmed the need", note), Some(closing)).await
         }
         Outcome::DealRegistered(closing) => {
             expected(closing.and_then(|it| it.on), today)?;
-            work.go_on(ctx, LeadStage::DealRegistered, &said("registered the deal", &note), closing).await
+            work.go_on(ctx, LeadStage::DealRegistered, &said("registered the deal", note), closing).await
         }
         Outcome::Won(closing) => {
             if closing.on.is_some_and(|on| on > today) {
                 return Err(Error::invalid("a deal cannot have been won on a day to come"));
             }
-            work.close(ctx, LeadStage::Won, &said("won the deal", &note), Some(closing), "").await
+            work.close(ctx, LeadStage::Won, &said("won the deal", note), Some(closing), "").await
         }
         Outcome::Lost(reason) => {
-            let what = said(&format!("lost the deal. {}", reason.label()), &note);
+            let what = said(&format!("lost the deal. {}", reason.label()), note);
             work.close(ctx, LeadStage::Lost, &what, None, reason.as_str()).await
         }
         Outcome::Disqualified { reason, again_on } => {
-            work.disqualify(ctx, reason, again_on, today, &note).await
+            work.disqualify(ctx, reason, again_on, today, note).await
         }
     }
 }
@@ -143,39 +201,33 @@ fn expected(on: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
 
 /// A lead in the hands of whoever may work it.
 struct Work<'a> {
-    tx: Tx,
+    tx: &'a mut Tx,
     lead: Lead,
     offer: Offer,
-    partner: Partner,
+    partner: &'a Partner,
     zone: chrono_tz::Tz,
     by: By<'a>,
 }
 
 impl<'a> Work<'a> {
-    async fn begin(ctx: &Context, lead_id: &str, by: By<'a>) -> Result<Self> {
-        let (known, partner) = lead_and_partner(ctx, lead_id).await?;
-        let live = offers::of_lead(&ctx.db, lead_id).await?.into_iter().find(Offer::holds);
-        // Read before the transaction, which would wait for a second connection.
-        let zone = match &live {
-            Some(offer) => zone_of(ctx, offer, &partner).await?,
-            None => partner.zone,
-        };
-        let mut tx = ctx.db.begin().await?;
-        let lead = lead_in(&mut tx, lead_id).await?;
+    async fn begin(tx: &'a mut Tx, ready: &'a Ready, by: By<'a>) -> Result<Self> {
+        let Ready { known, partner, live, zone } = ready;
+        let lead_id = known.id.as_str();
+        let lead = lead_in(tx, lead_id).await?;
         // Whoever it was given to in between is its owner.
-        if !by.may_work(&known, &partner) || !by.may_work(&lead, &partner) {
+        if !by.may_work(known, partner) || !by.may_work(&lead, partner) {
             return Err(Error::denied(
                 "only the owner of a lead, or the channel manager, can record what came of it",
             ));
         }
-        let offer = offers::live_in(&mut tx, lead_id).await?.filter(Offer::holds);
+        let offer = offers::live_in(tx, lead_id).await?.filter(Offer::holds);
         let stage = stage_of(&lead)?.label().to_lowercase();
         let offer = offer
             .ok_or_else(|| Error::conflict(format!("this lead is \"{stage}\" now, and nobody's to work")))?;
-        if live.is_some_and(|known| known.id != offer.id) {
+        if live.as_ref().is_some_and(|known| known.id != offer.id) {
             return Err(Error::conflict("somebody else has this lead now; look at it again"));
         }
-        Ok(Self { tx, lead, offer, partner, zone, by })
+        Ok(Self { tx, lead, offer, partner, zone: *zone, by })
     }
 
     /// Moves the lead on with its owner; the clock to the next step starts anew.
@@ -186,17 +238,16 @@ impl<'a> Work<'a> {
         what: &str,
         closing: Option<Closing>,
     ) -> Result<()> {
-        advance(ctx, &mut self.tx, &mut self.lead, to, self.by.name(), what).await?;
+        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
         self.say_amount(ctx, to, closing).await?;
         // A deal that is registered without another day keeps the one that was named before, with its clock.
         let is_dated = closing.is_some_and(|it| it.on.is_some());
         if to != LeadStage::DealRegistered || is_dated {
-            lead_clocks::stop(&mut self.tx, &self.lead.id, ctx.now_ms(), "").await?;
+            lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
         }
         match (to, closing.and_then(|it| it.on)) {
             (LeadStage::Contacted, _) => {
-                start_clock(ctx, &mut self.tx, &self.offer, &self.partner, self.zone, SlaKind::NextStep)
-                    .await?;
+                start_clock(ctx, self.tx, &self.offer, self.partner, self.zone, SlaKind::NextStep).await?;
             }
             (_, Some(on)) => self.start_clock_until(ctx, on).await?,
             (_, None) => {}
@@ -208,7 +259,7 @@ impl<'a> Work<'a> {
     /// is never shorter than the one to a next step: who is late with what closes today has as long again.
     async fn start_clock_until(&mut self, ctx: &Context, on: NaiveDate) -> Result<()> {
         let library = ctx.library();
-        let working = working(&library, &self.offer, &self.partner, self.zone)?;
+        let working = working(&library, &self.offer, self.partner, self.zone)?;
         let now_ms = ctx.now_ms();
         let due_ms = working.end_of_day_ms(on, now_ms);
         let heat = heat_of(&self.offer);
@@ -217,7 +268,7 @@ impl<'a> Work<'a> {
         let minutes =
             u32::try_from(working.elapsed_ms(now_ms, due_ms) / MINUTE_MS).unwrap_or(u32::MAX).max(shortest);
         let running = clock::SlaClock { kind: SlaKind::NextStep, started_ms: now_ms, due_ms, minutes };
-        lead_clocks::start(&mut self.tx, &row_of(&self.offer, &running, &working, now_ms)).await
+        lead_clocks::start(self.tx, &row_of(&self.offer, &running, &working, now_ms)).await
     }
 
     /// Ends the work: won or lost, which nothing follows.
@@ -230,10 +281,10 @@ impl<'a> Work<'a> {
         reason: &str,
     ) -> Result<()> {
         reason.clone_into(&mut self.lead.closed_reason);
-        advance(ctx, &mut self.tx, &mut self.lead, to, self.by.name(), what).await?;
+        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
         self.say_amount(ctx, to, closing).await?;
-        lead_clocks::stop(&mut self.tx, &self.lead.id, ctx.now_ms(), "").await?;
-        offers::end(&mut self.tx, &self.offer.id, ctx.now_ms(), ("", to.label())).await?;
+        lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
+        offers::end(self.tx, &self.offer.id, ctx.now_ms(), ("", to.label())).await?;
         self.finish(ctx, to.as_str()).await
     }
 
@@ -249,18 +300,18 @@ impl<'a> Work<'a> {
         let reopen_ms = self.reopen_ms(reason, again_on, today)?;
         reason.as_str().clone_into(&mut self.lead.closed_reason);
         let why = Release { reason: StopReason::Done, sentence: reason.label() };
-        release(ctx, &mut self.tx, &mut self.lead, &self.offer, &why).await?;
+        release(ctx, self.tx, &mut self.lead, &self.offer, &why).await?;
         let what = said(reason.label(), note);
         // Whatever they did until now was weighed, and counts no more.
         self.lead.recycled_ms = Some(ctx.now_ms());
-        advance(ctx, &mut self.tx, &mut self.lead, LeadStage::Disqualified, self.by.name(), &what).await?;
+        advance(ctx, self.tx, &mut self.lead, LeadStage::Disqualified, self.by.name(), &what).await?;
         if reason.is_for_now() {
             self.lead.reopen_ms = reopen_ms;
             self.lead.because = format!("back to nurture: {}", reason.label().to_lowercase());
             let until = again_on.map_or(String::new(), |on| format!(" To be taken up again on {on}."));
             let what = format!("Back to nurture. {}.{until}", reason.label());
-            advance(ctx, &mut self.tx, &mut self.lead, LeadStage::Recycled, "partnercast", &what).await?;
-            sequences::hand_back(&mut self.tx, &self.lead.id, ctx.now_ms()).await?;
+            advance(ctx, self.tx, &mut self.lead, LeadStage::Recycled, "partnercast", &what).await?;
+            sequences::hand_back(self.tx, &self.lead.id, ctx.now_ms()).await?;
         }
         self.finish(ctx, reason.as_str()).await
     }
@@ -297,14 +348,13 @@ impl<'a> Work<'a> {
             currency: amount.currency.code().to_owned(),
             close_date: on.map(|on| on.to_string()),
         };
-        let no = leads::add_amount(&mut self.tx, &self.lead.id, &amount).await?;
+        let no = leads::add_amount(self.tx, &self.lead.id, &amount).await?;
         let which = (self.lead.id.as_str(), no);
-        attribution::credit(ctx, &mut self.tx, which, amount.minor_units, amount.at_ms).await
+        attribution::credit(ctx, self.tx, which, amount.minor_units, amount.at_ms).await
     }
 
-    async fn finish(mut self, ctx: &Context, detail: &str) -> Result<()> {
+    async fn finish(self, ctx: &Context, detail: &str) -> Result<()> {
         let (now_ms, actor) = (ctx.now_ms(), self.by.name());
-        audit::record(&mut self.tx, now_ms, &*ctx.random, actor, "lead", &self.lead.id, detail).await?;
-        self.tx.commit().await
+        audit::record(self.tx, now_ms, &*ctx.random, actor, "lead", &self.lead.id, detail).await
     }
 }

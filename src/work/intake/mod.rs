@@ -27,6 +27,7 @@ use batch::Batches;
 
 pub use batch::Due;
 pub use foresee::{Foreseen, foresee};
+pub(super) use request::check_request_key;
 pub use request::{Outcome, request};
 
 /// Rows of one batch.

@@ -40,12 +40,7 @@ pub async fn request(ctx: &Context, key: &ApiKey, request_key: Option<&str>, bod
     if key.purpose != LEADS_WRITE {
         return Err(Error::denied(format!("this key is for {}, not for {LEADS_WRITE}", key.purpose)));
     }
-    if let Some(text) = request_key {
-        let is_good = |c: char| c.is_ascii_graphic();
-        if text.is_empty() || text.len() > REQUEST_KEY_CHARS_MAX || !text.chars().all(is_good) {
-            return Err(Error::invalid("Idempotency-Key has to be 1 to 255 visible ASCII characters"));
-        }
-    }
+    request_key.map_or(Ok(()), check_request_key)?;
     let hash = sha256_hex(body);
     if let Some(answer) = before(ctx, key, request_key, &hash).await? {
         return Ok(Outcome::Taken(answer));
@@ -59,6 +54,17 @@ pub async fn request(ctx: &Context, key: &ApiKey, request_key: Option<&str>, bod
         },
         done => done,
     }
+}
+
+/// Whether `text` can be an `Idempotency-Key`.
+///
+/// # Errors
+/// `Invalid`, saying what one is.
+pub(in crate::work) fn check_request_key(text: &str) -> Result<()> {
+    if text.is_empty() || text.len() > REQUEST_KEY_CHARS_MAX || !text.chars().all(|c| c.is_ascii_graphic()) {
+        return Err(Error::invalid("Idempotency-Key has to be 1 to 255 visible ASCII characters"));
+    }
+    Ok(())
 }
 
 async fn before(

@@ -4,6 +4,7 @@ use super::{CONCURRENCY_MAX, ENDPOINTS_MAX, PER_SECOND_MAX, new_id, secret};
 use crate::{
     domain::{
         content::finding::did_you_mean,
+        crm,
         kernel::{
             EmailAddress, Error, Result,
             clock::{HOUR_MS, UtcMs},
@@ -49,7 +50,16 @@ pub struct Order {
     pub concurrency: i64,
     /// Whether it is signed with a pair of keys (`v1a`) beside the shared secret (`v1`).
     pub pair: bool,
+    /// The field map that renders its messages; `standard` or nothing for messages as they are.
+    pub format: String,
+    /// What goes with its messages as `Authorization: Bearer`, or nothing.
+    pub bearer: String,
 }
+
+/// What an endpoint with a field map is told of, once for each step.
+const MAPPED: [EventKind; 3] = [EventKind::LeadCreated, EventKind::LeadStageChanged, EventKind::LeadErased];
+/// Longest token, in characters.
+const BEARER_CHARS_MAX: usize = 4_000;
 
 /// Adds an endpoint, which gets nothing before it was verified. Returns it with what its receiver verifies with; a shared secret
 /// can be shown again by [`secrets_for_receiver`] alone.
@@ -76,8 +86,13 @@ pub async fn add(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
     for secret in &new {
         secret::keep(ctx, &mut tx, &endpoint.id, secret, now_ms).await?;
     }
+    if !order.bearer.is_empty() {
+        let sealed = secret::seal_bearer(ctx, &endpoint.id, &order.bearer)?;
+        endpoints::keep_bearer(&mut tx, &endpoint.id, &sealed).await?;
+    }
     let whose = order.partner.as_deref().unwrap_or("the vendor");
-    let detail = format!("{} of {whose}, {}, wants {filters}", endpoint.name, endpoint.url);
+    let detail =
+        format!("{} of {whose}, {}, {}, wants {filters}", endpoint.name, endpoint.url, endpoint.format);
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "add-webhook", &endpoint.id, &detail).await?;
     tx.commit().await?;
     let shown = new.iter().map(Secret::for_receiver).collect::<Result<_>>()?;
@@ -88,7 +103,8 @@ async fn checked(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
     let mut faults = Vec::new();
     let mut keep = |fault: &Error| faults.push(fault.public().to_owned());
     let target = ctx.egress.target(&order.url).map_err(|error| keep(&error)).ok();
-    let filters = Filters::parse(order.events.iter().map(String::as_str)).map_err(|error| keep(&error)).ok();
+    let filters = filters(order).map_err(|error| keep(&error)).ok();
+    let format = format(ctx, order).map_err(|error| keep(&error)).unwrap_or_default();
     let name = single_line("the name", &order.name).map_err(|error| keep(&error)).unwrap_or_default();
     let contact = single_line("the contact's name", &order.contact_name).map_err(|error| keep(&error));
     let email = EmailAddress::parse(&order.contact_email).map_err(|error| keep(&error)).ok();
@@ -127,9 +143,64 @@ async fn checked(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
         concurrency: order.concurrency,
         created_ms: now_ms,
         created_by: actor.to_owned(),
+        format,
         ..Endpoint::default()
     };
     Ok((endpoint, filters))
+}
+
+/// What an endpoint wants; with a field map every step once, whatever is chosen of it.
+fn filters(order: &Order) -> Result<Filters> {
+    let chosen = Filters::parse(order.events.iter().map(String::as_str))?;
+    if crm::is_standard(&order.format) {
+        return Ok(chosen);
+    }
+    let wanted = MAPPED.iter().copied().filter(|kind| chosen.wants(*kind)).map(EventKind::as_str);
+    let wanted: Vec<&str> = wanted.collect();
+    if wanted.is_empty() {
+        let known = MAPPED.map(EventKind::as_str).join(", ");
+        return Err(Error::invalid(format!(
+            "an endpoint with a field map is told of {known}; choose among these, or nothing"
+        )));
+    }
+    Filters::parse(wanted)
+}
+
+/// The format of an endpoint, with a token that can stand in a header.
+fn format(ctx: &Context, order: &Order) -> Result<String> {
+    if order.bearer.len() > BEARER_CHARS_MAX || !order.bearer.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(Error::invalid(format!(
+            "a bearer token has {BEARER_CHARS_MAX} visible ASCII characters at most"
+        )));
+    }
+    let library = ctx.library();
+    let known = std::iter::once(crm::STANDARD).chain(library.field_maps.keys().map(String::as_str));
+    match order.format.as_str() {
+        name if crm::is_standard(name) => Ok(crm::STANDARD.to_owned()),
+        name if crm::map_of(&library, name).is_some() => Ok(name.to_owned()),
+        name if library.field_maps.contains_key(name) => {
+            Err(Error::invalid(format!("crm/{name}.toml has faults; `partnercast check` names them")))
+        }
+        name => {
+            let meant = did_you_mean(name, known.collect::<Vec<_>>());
+            Err(Error::invalid(format!("there is no field map `{name}`; {meant}")))
+        }
+    }
+}
+
+/// Puts another token in the place of an endpoint's; an empty one takes it away. It goes with the next message.
+///
+/// # Errors
+/// `NotFound`; `Invalid` for what cannot stand in a header.
+pub async fn bearer(ctx: &Context, actor: &str, id: &str, token: &str) -> Result<()> {
+    let endpoint = load(ctx, id).await?;
+    format(ctx, &Order { bearer: token.to_owned(), ..Order::default() })?;
+    let sealed = if token.is_empty() { String::new() } else { secret::seal_bearer(ctx, id, token)? };
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    endpoints::keep_bearer(&mut tx, &endpoint.id, &sealed).await?;
+    audit::record(&mut tx, now_ms, &*ctx.random, actor, "set-webhook-bearer", id, "").await?;
+    tx.commit().await
 }
 
 /// The endpoint with this id.

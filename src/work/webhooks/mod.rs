@@ -3,6 +3,7 @@
 //! [`emit`] is called in the transaction of what it tells of and stores a message for each endpoint that wants it; the loop sends
 //! them in turns (`turn`), an endpoint each, and `keep` holds the ledger within its bounds. People act through `manage`.
 
+mod documents;
 mod keep;
 mod manage;
 mod moments;
@@ -25,12 +26,16 @@ use crate::{
     },
 };
 
-pub use manage::{Order, Replay, add, pause, remove, replay, resume, rotate, secrets_for_receiver, test};
+pub(super) use documents::forget;
+pub use manage::{
+    Order, Replay, add, bearer, pause, remove, replay, resume, rotate, secrets_for_receiver, test,
+};
 pub(super) use moments::{
     assets_changed, issue_released, lead_created, lead_erased, lead_moved, leads_created, recall_lifted,
     recalled,
 };
 pub use run::{run, tick};
+pub(super) use secret::secrets_in_use;
 pub use verify::{Proof, verify};
 
 /// Endpoints that one owner may have.

@@ -7,13 +7,18 @@ use crate::{
     },
     store::{
         Tx,
-        webhooks::secrets::{self, Sealed},
+        webhooks::{
+            endpoints,
+            secrets::{self, Sealed},
+        },
     },
     work::Context,
 };
 
 /// What the keys are made for.
 const PURPOSE: &str = "webhook-secret";
+/// The same for tokens.
+const BEARER: &str = "webhook-bearer";
 
 /// Seals a secret for its endpoint and keeps it.
 pub(super) async fn keep(
@@ -26,6 +31,24 @@ pub(super) async fn keep(
     let seal = Seal::new(&ctx.keys, PURPOSE)?;
     let sealed = seal.seal(endpoint_id, secret.reveal().as_bytes(), &*ctx.random)?;
     secrets::keep(tx, endpoint_id, &sealed, now_ms).await
+}
+
+/// The secrets that sign and verify now.
+pub(in crate::work) async fn secrets_in_use(ctx: &Context, endpoint_id: &str) -> Result<Vec<Secret>> {
+    Ok(in_use(ctx, endpoint_id).await?.into_iter().map(|(_, secret)| secret).collect())
+}
+
+/// Seals what goes with messages as `Authorization: Bearer`.
+pub(super) fn seal_bearer(ctx: &Context, endpoint_id: &str, token: &str) -> Result<String> {
+    Seal::new(&ctx.keys, BEARER)?.seal(endpoint_id, token.as_bytes(), &*ctx.random)
+}
+
+/// The value of `Authorization` for an endpoint, if it has one.
+pub(super) async fn authorization(ctx: &Context, endpoint_id: &str) -> Result<Option<String>> {
+    let Some(sealed) = endpoints::bearer(&ctx.db, endpoint_id).await? else { return Ok(None) };
+    let bytes = Seal::new(&ctx.keys, BEARER)?.open(endpoint_id, &sealed)?;
+    let token = String::from_utf8(bytes).map_err(|error| Error::internal("a bearer token").because(error))?;
+    Ok(Some(format!("Bearer {token}")))
 }
 
 /// The secrets that sign now, the newest first, each with its row.

@@ -6,10 +6,14 @@ use std::time::Duration;
 use futures_util::{FutureExt as _, StreamExt as _, stream::FuturesUnordered};
 use tokio::sync::watch;
 
-use super::{notice, secret};
+use super::{
+    documents::{self, To, Unsent},
+    notice, secret,
+};
 use crate::{
     channel::egress::{Answered, Post, Target},
     domain::{
+        crm::{self, Body, Crm},
         kernel::{Result, clock::UtcMs},
         webhook::{
             Health, Secret, Verdict,
@@ -173,6 +177,7 @@ impl Flow {
         self.health.note(sent.verdict.is_healthy(), now_ms, jitter());
         let (state, because, due_ms) = match sent.verdict {
             Verdict::Delivered => ("delivered", "", None),
+            Verdict::Aborted if sent.status.is_none() => ("failed", "there is nothing to send", None),
             Verdict::Aborted => ("failed", "the receiver wants it not again", None),
             Verdict::Gone => {
                 self.gone = true;
@@ -225,18 +230,27 @@ pub(super) struct Sender<'c> {
     ctx: &'c Context,
     target: Result<Target, String>,
     secrets: Vec<Secret>,
+    authorization: Option<String>,
+    /// For whom messages are rendered; nobody where they are sent as they are.
+    map: Option<(&'c Turn, Option<Crm>)>,
 }
 
 impl<'c> Sender<'c> {
-    async fn new(ctx: &'c Context, turn: &Turn) -> Result<Self> {
-        Self::to(ctx, &turn.id, &turn.url).await
+    async fn new(ctx: &'c Context, turn: &'c Turn) -> Result<Self> {
+        let mut sender = Self::to(ctx, &turn.id, &turn.url).await?;
+        if !crm::is_standard(&turn.format) {
+            let map = crm::map_of(&ctx.library(), &turn.format);
+            sender.map = Some((turn, map.filter(|map| map.body == Body::Request).map(|map| map.crm)));
+        }
+        Ok(sender)
     }
 
     /// For the endpoint with this id and address.
     pub(super) async fn to(ctx: &'c Context, endpoint_id: &str, url: &str) -> Result<Self> {
         let secrets = secret::in_use(ctx, endpoint_id).await?.into_iter().map(|(_, secret)| secret).collect();
         let target = ctx.egress.target(url).map_err(|error| error.public().to_owned());
-        Ok(Self { ctx, target, secrets })
+        let authorization = secret::authorization(ctx, endpoint_id).await?;
+        Ok(Self { ctx, target, secrets, authorization, map: None })
     }
 
     /// Signs and sends a payload once.
@@ -246,15 +260,30 @@ impl<'c> Sender<'c> {
         let timestamp = (self.ctx.clock.wall_ms() / 1_000).to_string();
         let message = Message { id, timestamp: &timestamp, body: payload };
         let signature = sign::signature(&self.secrets, &message).map_err(|error| error.detail())?;
-        let headers =
-            [("webhook-id", id), ("webhook-timestamp", &timestamp), ("webhook-signature", &signature)];
+        let mut headers = vec![
+            ("webhook-id", id),
+            ("webhook-timestamp", timestamp.as_str()),
+            ("webhook-signature", signature.as_str()),
+        ];
+        headers.extend(self.authorization.as_deref().map(|value| ("authorization", value)));
         self.ctx.egress.post(&Post { to: target, headers: &headers, body: payload }).await
+    }
+
+    /// What is sent of a message.
+    async fn body(&self, message: &Started) -> Result<String, Unsent> {
+        let Some((turn, _)) = self.map else { return Ok(message.payload.clone()) };
+        let to = To { id: &turn.id, partner: &turn.partner_slug, format: &turn.format };
+        documents::body(self.ctx, to, &message.event_id, &message.payload).await
     }
 
     async fn send(&self, message: Started) -> Sent {
         let clock = &self.ctx.clock;
         let (at_ms, awake_ms) = (self.ctx.now_ms(), clock.awake_ms());
-        let answered = self.post(&message.event_id, &message.payload).await;
+        let body = match self.body(&message).await {
+            Ok(body) => body,
+            Err(unsent) => return nothing_sent(message, at_ms, unsent),
+        };
+        let answered = self.post(&message.event_id, &body).await;
         let took_ms = clock.awake_ms() - awake_ms;
         match answered {
             Ok(answered) => {
@@ -263,9 +292,14 @@ impl<'c> Sender<'c> {
                     retry_after: answered.header("retry-after"),
                     delivery: answered.header(DELIVERY_HEADER),
                 };
-                let verdict = answer::verdict(&answer, clock.wall_ms());
+                let mut verdict = answer::verdict(&answer, clock.wall_ms());
                 let (status, body) = (Some(i64::from(answered.status)), kept(&answered.body));
-                Sent { message, at_ms, took_ms, verdict, status, detail: String::new(), body }
+                let crm = self.map.and_then(|(_, crm)| crm).filter(|_| verdict == Verdict::Delivered);
+                let refusal = crm.and_then(|crm| crm::refusal(crm, answered.status, &answered.body));
+                if refusal.is_some() {
+                    verdict = answer::SILENCE;
+                }
+                Sent { message, at_ms, took_ms, verdict, status, detail: refusal.unwrap_or_default(), body }
             }
             Err(why) => Sent {
                 message,
@@ -278,6 +312,15 @@ impl<'c> Sender<'c> {
             },
         }
     }
+}
+
+/// A try that ended before anything was sent.
+fn nothing_sent(message: Started, at_ms: UtcMs, unsent: Unsent) -> Sent {
+    let (verdict, why) = match unsent {
+        Unsent::Never(why) => (Verdict::Aborted, why),
+        Unsent::Later(why) => (answer::SILENCE, why),
+    };
+    Sent { message, at_ms, took_ms: 0, verdict, status: None, detail: kept(&why), body: String::new() }
 }
 
 /// The beginning of what somebody else wrote, as it can be stored and shown: PostgreSQL takes no NUL.

@@ -13,6 +13,8 @@ mod clock_faults;
 mod clock_scene;
 mod conflicts;
 mod console;
+mod crm;
+mod crm_file;
 mod delivery_database;
 mod delivery_faults;
 mod delivery_relays;

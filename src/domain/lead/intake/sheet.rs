@@ -83,7 +83,6 @@ impl<'b> Sheet<'b> {
         })
     }
 
-
     fn row(&self, record: csv::Result<csv::ByteRecord>) -> Result<Row, Fault> {
         let fault = |line: u64, message: String, fix: &str| Fault { row: line, ..Fault::whole(message, fix) };
         let record = record.map_err(|error| {

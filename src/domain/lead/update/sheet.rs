@@ -1,6 +1,6 @@
 //! A CSV file of what came of leads (RFC 4180, with CRLF or LF, with or without a byte order mark).
 
-use super::{FIELDS, Row, at, field_meant};
+use super::{FIELDS, LEFT_ALONE, Row, at, field_meant};
 use crate::domain::lead::intake::{Fault, line, quoted};
 
 /// Largest file, in bytes.
@@ -28,7 +28,10 @@ pub fn rows(bytes: &[u8]) -> (Vec<Row>, Vec<Fault>) {
     let mut all = Vec::new();
     for record in records {
         if all.len() == ROWS_MAX {
-            faults.push(Fault::whole(format!("there are more than {ROWS_MAX} rows"), "split it into several imports"));
+            faults.push(Fault::whole(
+                format!("there are more than {ROWS_MAX} rows"),
+                "split it into several imports",
+            ));
             break;
         }
         match row(bytes, record, &columns) {
@@ -39,28 +42,34 @@ pub fn rows(bytes: &[u8]) -> (Vec<Row>, Vec<Fault>) {
     (all, faults)
 }
 
-/// Which field each column is, in the order of the file.
-fn header(head: &csv::ByteRecord) -> (Vec<usize>, Vec<Fault>) {
+/// Which field each column is, in the order of the file; nothing for one that is left alone.
+fn header(head: &csv::ByteRecord) -> (Vec<Option<usize>>, Vec<Fault>) {
     let (mut columns, mut faults) = (Vec::new(), Vec::new());
     for name in head.iter().map(|name| String::from_utf8_lossy(name).trim().to_owned()) {
         let mut fault = |message: &str, fix: String| {
             faults.push(Fault { row: 1, value: quoted(&name), ..Fault::whole(message, fix) });
         };
         match at(&name) {
-            Some(at) if columns.contains(&at) => fault("the column is there twice", "keep one of them".to_owned()),
-            Some(at) => columns.push(at),
+            Some(at) if columns.contains(&Some(at)) => {
+                fault("the column is there twice", "keep one of them".to_owned())
+            }
+            Some(at) => columns.push(Some(at)),
+            None if LEFT_ALONE.contains(&name.as_str()) => columns.push(None),
             None => fault("there is no such column", field_meant(&name)),
         }
     }
     for needed in ["lead_id", "stage"] {
-        if at(needed).is_some_and(|at| !columns.contains(&at)) {
-            faults.push(Fault { row: 1, ..Fault::whole(format!("the header lacks {needed}"), format!("add `{needed}`")) });
+        if at(needed).is_some_and(|at| !columns.contains(&Some(at))) {
+            faults.push(Fault {
+                row: 1,
+                ..Fault::whole(format!("the header lacks {needed}"), format!("add `{needed}`"))
+            });
         }
     }
     (columns, faults)
 }
 
-fn row(bytes: &[u8], record: csv::Result<csv::ByteRecord>, columns: &[usize]) -> Result<Row, Fault> {
+fn row(bytes: &[u8], record: csv::Result<csv::ByteRecord>, columns: &[Option<usize>]) -> Result<Row, Fault> {
     let fault = |row: u64, message: String, fix: &str| Fault { row, ..Fault::whole(message, fix) };
     let record = record.map_err(|error| {
         let line_no = error.position().map_or(0, |at| line(bytes, at));
@@ -73,6 +82,7 @@ fn row(bytes: &[u8], record: csv::Result<csv::ByteRecord>, columns: &[usize]) ->
     }
     let mut row = Row { no, ..Row::default() };
     for (at, field) in columns.iter().zip(&record) {
+        let Some(at) = at else { continue };
         let text = std::str::from_utf8(field).map_err(|_| Fault {
             column: FIELDS[*at].0.to_owned(),
             ..fault(no, "it is not UTF-8".to_owned(), "save the file as UTF-8")
@@ -88,9 +98,12 @@ mod tests {
 
     #[test]
     fn columns_come_in_any_order_and_every_slip_of_shape_is_told() {
-        let (all, faults) = rows(b"\xef\xbb\xbfstage,lead_id\r\nwon, led_1 \r\nlost,led_2\r\n");
+        let (all, faults) = rows(b"\xef\xbb\xbfstage,email,lead_id\r\nwon,'=1, led_1 \r\nlost,,led_2\r\n");
         assert!(faults.is_empty());
-        assert_eq!((all.len(), all[0].get("lead_id"), all[1].get("stage"), all[1].no), (2, "led_1", "lost", 3));
+        assert_eq!(
+            (all.len(), all[0].get("lead_id"), all[1].get("stage"), all[1].no),
+            (2, "led_1", "lost", 3)
+        );
         let (_, faults) = rows(b"stgae,lead_id,lead_id\n");
         let told: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
         assert_eq!(told, ["there is no such column", "the column is there twice", "the header lacks stage"]);
