@@ -251,8 +251,8 @@ fn role(path: &str) -> Role {
         ["rules", "messages.toml"] => Role::Messages,
         ["rules", "engagement.toml"] => Role::Engagement,
         ["rules", "attribution.toml"] => Role::Attribution,
-        [FORMS, name] => lead_form(name),
-        [CRM, name] => field_map(name),
+        [FORMS, name] => named(name, "form", Role::Form),
+        [CRM, name] => named(name, "field map", Role::FieldMap),
         ["rules", name] if name.ends_with(".ics") => Role::Calendar,
         ["roster", "partners.csv"] => Role::Partners,
         ["images", "licences.toml"] => Role::Licences,
@@ -285,17 +285,11 @@ fn role(path: &str) -> Role {
     }
 }
 
-fn lead_form(name: &str) -> Role {
+/// A file whose name without `.toml` is what it is known by.
+fn named(name: &str, what: &str, role: fn(String) -> Role) -> Role {
     match name.strip_suffix(".toml").filter(|slug| Slug::parse(slug).is_ok()) {
-        Some(slug) => Role::Form(slug.to_owned()),
-        None => Role::Stray(format!("`{name}` is no form"), "name it `<slug>.toml`".to_owned()),
-    }
-}
-
-fn field_map(name: &str) -> Role {
-    match name.strip_suffix(".toml").filter(|slug| Slug::parse(slug).is_ok()) {
-        Some(slug) => Role::FieldMap(slug.to_owned()),
-        None => Role::Stray(format!("`{name}` is no field map"), "name it `<slug>.toml`".to_owned()),
+        Some(slug) => role(slug.to_owned()),
+        None => Role::Stray(format!("`{name}` is no {what}"), "name it `<slug>.toml`".to_owned()),
     }
 }
 

@@ -16,7 +16,10 @@ use super::{
     webhooks::{PATH, badge, because},
 };
 use crate::{
-    domain::kernel::{Error, Kind, Result, clock::UtcMs},
+    domain::{
+        crm,
+        kernel::{Error, Kind, Result, clock::UtcMs},
+    },
     store::webhooks::{
         Endpoint, documents, endpoints,
         messages::{self, Attempt, Message},
@@ -203,6 +206,15 @@ async fn show(
     respond::page(ctx, "console/webhook", &frame, &view)
 }
 
+/// What its messages are.
+fn as_what(format: &str) -> String {
+    if crm::is_standard(format) {
+        "ids and words".to_owned()
+    } else {
+        format!("a record of crm/{format}.toml, with personal data")
+    }
+}
+
 async fn facts(ctx: &Context, endpoint: &Endpoint, zone: Tz) -> Result<Vec<Fact>> {
     let counts = messages::counts(&ctx.db, &endpoint.id).await?;
     let counts: Vec<String> = counts.iter().map(|(state, count)| format!("{count} {state}")).collect();
@@ -221,6 +233,7 @@ async fn facts(ctx: &Context, endpoint: &Endpoint, zone: Tz) -> Result<Vec<Fact>
         Fact::new("Address", endpoint.url.clone()),
         Fact::new("Of", owner),
         Fact::new("Wants", endpoints::entries(&ctx.db, &endpoint.id).await?.join(" ")),
+        Fact::new("As", as_what(&endpoint.format)),
         Fact::new("Contact", contact.trim()),
         Fact::new("Messages", if counts.is_empty() { "none yet".to_owned() } else { counts.join(", ") }),
         Fact::new("Sent", format!("{order}, {rate}")),

@@ -62,7 +62,11 @@ pub(super) async fn work(ctx: &Context, turn: &Turn, shutdown: &watch::Receiver<
             let started = step(ctx, turn, &results, room).await?;
             results.clear();
             flow.begun += started.len();
-            on_way.extend(started.into_iter().map(|message| sender.send(message)));
+            // Not on the way: a document is kept in a transaction, which must not wait while this loop begins another one.
+            for message in started {
+                let body = sender.body(&message).await;
+                on_way.push(sender.send(message, body));
+            }
         }
         let Some(first) = on_way.next().await else { break };
         results.push(flow.note(ctx, turn, first));
@@ -276,10 +280,10 @@ impl<'c> Sender<'c> {
         documents::body(self.ctx, to, &message.event_id, &message.payload).await
     }
 
-    async fn send(&self, message: Started) -> Sent {
+    async fn send(&self, message: Started, body: Result<String, Unsent>) -> Sent {
         let clock = &self.ctx.clock;
         let (at_ms, awake_ms) = (self.ctx.now_ms(), clock.awake_ms());
-        let body = match self.body(&message).await {
+        let body = match body {
             Ok(body) => body,
             Err(unsent) => return nothing_sent(message, at_ms, unsent),
         };
