@@ -184,12 +184,12 @@ fn the_words_of_a_crm_come_back_as_ours() {
         ["stage", "value", "reason", "lead_id"]
     );
     assert!(told[0].fix.contains("Closed Won"), "{told:?}");
-    let plain = json!({ "lead_id": LEAD, "stage": "won", "valeu": 5 });
+    let plain = json!({ "lead_id": LEAD, "stage": "won", "valu": 5 });
     let told = update(None, plain.as_object().unwrap(), 0).unwrap_err();
     assert_eq!(told[0].fix, "did you mean `value`?");
     assert_eq!(
         told.iter().map(|fault| fault.column.as_str()).collect::<Vec<_>>(),
-        ["valeu", "currency", "value"]
+        ["valu", "currency", "value"]
     );
 }
 

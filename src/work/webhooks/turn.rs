@@ -297,13 +297,21 @@ impl<'c> Sender<'c> {
                     delivery: answered.header(DELIVERY_HEADER),
                 };
                 let mut verdict = answer::verdict(&answer, clock.wall_ms());
-                let (status, body) = (Some(i64::from(answered.status)), kept(&answered.body));
+                let (status, said) = (Some(i64::from(answered.status)), kept(&answered.body));
                 let crm = self.map.and_then(|(_, crm)| crm).filter(|_| verdict == Verdict::Delivered);
-                let refusal = crm.and_then(|crm| crm::refusal(crm, answered.status, &answered.body));
+                let refusal = crm.and_then(|crm| crm::refusal(crm, &body, answered.status, &answered.body));
                 if refusal.is_some() {
                     verdict = answer::SILENCE;
                 }
-                Sent { message, at_ms, took_ms, verdict, status, detail: refusal.unwrap_or_default(), body }
+                Sent {
+                    message,
+                    at_ms,
+                    took_ms,
+                    verdict,
+                    status,
+                    detail: refusal.unwrap_or_default(),
+                    body: said,
+                }
             }
             Err(why) => Sent {
                 message,

@@ -104,7 +104,7 @@ mod tests {
             (all.len(), all[0].get("lead_id"), all[1].get("stage"), all[1].no),
             (2, "led_1", "lost", 3)
         );
-        let (_, faults) = rows(b"stgae,lead_id,lead_id\n");
+        let (_, faults) = rows(b"stag,lead_id,lead_id\n");
         let told: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
         assert_eq!(told, ["there is no such column", "the column is there twice", "the header lacks stage"]);
         assert_eq!(faults[0].fix, "did you mean `stage`?");
