@@ -426,43 +426,41 @@ pub async fn amounts(db: &Db, lead_id: &str) -> Result<Vec<Amount>> {
     .await
 }
 
-/// Why leads of a partner that changed after `since_ms` were closed after contact, or lost: the reason's word, how often.
+/// A lead with the name of who has it, or is asked to take it.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct InHand {
+    /// The lead.
+    #[sqlx(flatten)]
+    pub lead: Lead,
+    /// Who.
+    pub rep_name: String,
+    /// `accepted`, or nothing where they have not answered.
+    pub answer: Option<String>,
+    /// Which of the partner's people they are; nothing for the channel manager.
+    pub contact_id: Option<String>,
+}
+
+impl InHand {
+    /// Whether it is with the channel manager.
+    pub fn is_managers(&self) -> bool {
+        self.contact_id.is_none()
+    }
+}
+
+/// Leads of a partner, or of all, that are offered to, or belong to, somebody, last changed first, at most 500; with who.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn closed_reasons(db: &Db, partner: &str, since_ms: UtcMs) -> Result<Vec<(String, i64)>> {
+pub async fn in_hand(db: &Db, partner: Option<&str>) -> Result<Vec<InHand>> {
     db.all(
-        "SELECT closed_reason, COUNT(*) FROM lead
-         WHERE partner_slug = $1 AND closed_reason <> '' AND updated_ms > $2
-         GROUP BY closed_reason ORDER BY closed_reason LIMIT 100",
-        args![partner, since_ms],
+        "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
+             l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
+             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, o.rep_name, o.answer,
+             o.contact_id
+         FROM lead l
+         JOIN offer o ON o.lead_id = l.id AND o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted')
+         WHERE ($1 IS NULL OR l.partner_slug = $1) ORDER BY l.updated_ms DESC, l.id DESC LIMIT 500",
+        args![partner],
     )
     .await
-}
-
-/// A lead with the name of who has it.
-#[derive(sqlx::FromRow)]
-struct InHand {
-    #[sqlx(flatten)]
-    lead: Lead,
-    rep_name: String,
-}
-
-/// Leads of a partner that are offered to, or belong to, somebody, last changed first, at most 500; with who.
-///
-/// # Errors
-/// Those of [`Db::all`].
-pub async fn in_hand(db: &Db, partner: &str) -> Result<Vec<(Lead, String)>> {
-    let rows: Vec<InHand> = db
-        .all(
-            "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
-                 l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
-                 l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, o.rep_name
-             FROM lead l
-             JOIN offer o ON o.lead_id = l.id AND o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted')
-             WHERE l.partner_slug = $1 ORDER BY l.updated_ms DESC, l.id DESC LIMIT 500",
-            args![partner],
-        )
-        .await?;
-    Ok(rows.into_iter().map(|row| (row.lead, row.rep_name)).collect())
 }

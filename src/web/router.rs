@@ -170,6 +170,7 @@ fn desk_routes() -> Routes {
         .route("/desk", get(desk::leads::page))
         .route("/desk/sign-in", post(desk::enter::ask))
         .route("/desk/enter/{token}", get(desk::enter::page).post(desk::enter::enter))
+        .route("/desk/closed", get(desk::closed::page))
         .route("/desk/team", get(desk::team::page))
         .route("/desk/conflicts/{id}", get(desk::conflict::page).post(desk::conflict::decide))
         .route("/desk/conflicts/{id}/again", post(desk::conflict::again))

@@ -65,6 +65,7 @@ fn desks(samples: &mut Samples) {
     samples.app("claim", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample_of_call());
     samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
+    samples.app("desk-closed", "desk/closed", Area::Desk, &desk::closed::View::sample());
     samples.app("desk-enter", "desk/enter", Area::Desk, &desk::enter::View::sample());
     samples.app("desk-conflict", "desk/conflict", Area::Desk, &view::conflict::CaseView::sample(true));
     samples.app("desk-team", "desk/team", Area::Desk, &desk::team::View::sample());

@@ -2,7 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::{cobrand::no_content, context::Context};
+use super::{
+    cobrand::no_content,
+    context::Context,
+    handoff::{FOLLOWS, is_to_decide},
+};
 use crate::{
     domain::{
         kernel::{
@@ -16,8 +20,9 @@ use crate::{
         partner::Partner,
     },
     store::{
+        closings,
         lead_clocks::{self, SlaClock},
-        leads::{self, Lead},
+        leads::{self, InHand},
         offers::{self, Offer},
         partners,
     },
@@ -37,8 +42,10 @@ pub struct Rep {
     pub name: String,
     /// Lower-cased address.
     pub key: String,
-    /// Leads with them now.
-    pub live: u32,
+    /// Leads offered to them now, which they have not answered.
+    pub offered: u32,
+    /// Leads they have taken.
+    pub holds: u32,
     /// How they answered.
     pub record: Record,
 }
@@ -50,8 +57,23 @@ pub struct PartnerTeam {
     pub partner: Partner,
     /// Whoever was asked, most first.
     pub reps: Vec<Rep>,
-    /// Leads that somebody has, with the clock that runs and who has it, the most urgent first.
-    pub leads: Vec<(Lead, Option<SlaClock>, String)>,
+    /// Leads that somebody has, or is asked to take, with the clock that runs, the most urgent first.
+    pub leads: Vec<(InHand, Option<SlaClock>)>,
+    /// Leads about which the channel manager is asked to decide, with what the rep wrote and when an answer is due.
+    pub decisions: Vec<Decision>,
+}
+
+/// A lead about which the channel manager is to decide.
+#[derive(Debug, Clone)]
+pub struct Decision {
+    /// The lead, and whom it is with meanwhile.
+    pub lead: InHand,
+    /// Who turned it down.
+    pub by: String,
+    /// Why, with what they wrote.
+    pub why: String,
+    /// The clock that runs.
+    pub clock: Option<SlaClock>,
 }
 
 /// What is known of a manager's partners.
@@ -79,7 +101,7 @@ pub async fn team(ctx: &Context, theirs: impl Fn(&Partner) -> bool) -> Result<Te
         let slug = partner.slug.as_str();
         let since_ms = ctx.now_ms() - SINCE_MS;
         let offered = offers::since(&ctx.db, Some(slug), since_ms, OFFERS_MAX).await?;
-        for (reason, count) in leads::closed_reasons(&ctx.db, slug, since_ms).await? {
+        for (reason, count) in closings::reasons(&ctx.db, slug, since_ms).await? {
             let Some(reason) = DisqualifyReason::parse(&reason) else { continue };
             *closed.entry(reason).or_insert(0) += u32::try_from(count).unwrap_or(u32::MAX);
         }
@@ -91,7 +113,8 @@ pub async fn team(ctx: &Context, theirs: impl Fn(&Partner) -> bool) -> Result<Te
         }
         reps.iter().for_each(|rep| team.record.merge(&rep.record));
         let leads = with_somebody(ctx, &partner, &clocks).await?;
-        team.partners.push(PartnerTeam { partner, reps, leads });
+        let decisions = decisions(ctx, &leads).await?;
+        team.partners.push(PartnerTeam { partner, reps, leads, decisions });
     }
     team.partners.sort_by(|a, b| a.partner.name.cmp(&b.partner.name));
     team.rejected = most_first(rejected);
@@ -117,7 +140,12 @@ fn reps(ctx: &Context, partner: &Partner, offered: &[Offer]) -> Result<Vec<Rep>>
             key,
             ..Rep::default()
         });
-        rep.live += u32::from(offer.is_live());
+        rep.offered += u32::from(offer.is_live() && !offer.holds());
+        rep.holds += u32::from(offer.holds());
+        // Nobody was asked whether they take it, so nobody answered.
+        if offer.because.starts_with(FOLLOWS) {
+            continue;
+        }
         let answered_ms = offer.answered_ms.unwrap_or(offer.offered_ms);
         let minutes = working.elapsed_ms(offer.offered_ms, answered_ms) / MINUTE_MS;
         rep.record.add(ending(offer), u32::try_from(minutes).unwrap_or(u32::MAX));
@@ -141,12 +169,33 @@ async fn with_somebody(
     ctx: &Context,
     partner: &Partner,
     clocks: &[SlaClock],
-) -> Result<Vec<(Lead, Option<SlaClock>, String)>> {
+) -> Result<Vec<(InHand, Option<SlaClock>)>> {
     let mut found = Vec::new();
-    for (lead, rep) in leads::in_hand(&ctx.db, partner.slug.as_str()).await?.into_iter().take(LEADS_MAX) {
-        let clock = clocks.iter().find(|clock| clock.lead_id == lead.id).cloned();
-        found.push((lead, clock, rep));
+    for one in leads::in_hand(&ctx.db, Some(partner.slug.as_str())).await?.into_iter().take(LEADS_MAX) {
+        let clock = clocks.iter().find(|clock| clock.lead_id == one.lead.id).cloned();
+        found.push((one, clock));
     }
-    found.sort_by_key(|(_, clock, _)| clock.as_ref().map_or(i64::MAX, |clock| clock.due_ms));
+    found.sort_by_key(|(_, clock)| clock.as_ref().map_or(i64::MAX, |clock| clock.due_ms));
+    Ok(found)
+}
+
+/// Those of the leads about which the channel manager is to decide.
+async fn decisions(ctx: &Context, leads: &[(InHand, Option<SlaClock>)]) -> Result<Vec<Decision>> {
+    let mut found = Vec::new();
+    for (one, clock) in leads.iter().filter(|(one, _)| one.answer.is_none() && one.is_managers()) {
+        let all = offers::of_lead(&ctx.db, &one.lead.id).await?;
+        if !all.iter().find(|offer| offer.is_live()).is_some_and(is_to_decide) {
+            continue;
+        }
+        let Some(asked) = all.iter().find(|offer| offer.answer.as_deref() == Some("rejected")) else {
+            continue;
+        };
+        found.push(Decision {
+            lead: one.clone(),
+            by: asked.rep_name.clone(),
+            why: asked.answer_reason.clone().unwrap_or_default(),
+            clock: clock.clone(),
+        });
+    }
     Ok(found)
 }

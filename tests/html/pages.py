@@ -210,6 +210,7 @@ class Walk:
         confirmed = self.keep("desk/card", demo.send(form(undated, "/sql"), **sold, close_date="2027-03-31"))
         self.keep("desk/card", demo.send(form(confirmed, "/won"), **sold | {"value": "-1"}), 422)
         self.keep("desk/card", demo.send(form(confirmed, "/won"), **sold))
+        self.keep("desk/closed", demo.ask("/desk/closed?q=a"))
         self.desk_of_manager(demo)
 
     def desk_of_manager(self, demo: Program) -> None:

@@ -77,15 +77,17 @@ words! {
 words! {
     /// Why a lead is turned down before any contact.
     RejectReason {
-        /// Procedural: it should have gone to another partner or person.
-        Misrouted "misrouted" "Not ours: another partner or colleague should have it",
+        /// Procedural: it should have gone to another person.
+        Misrouted "misrouted" "Not mine: a colleague should have it",
         /// Clerical: the data cannot be worked with.
         BadData "bad_data" "The contact data is wrong or incomplete",
         /// Definitional: it does not meet the rule it was passed on by.
         MissesRule "misses_rule" "It does not meet what we agreed to call qualified",
-        /// The partner knows the person as a customer already.
+        /// Definitional: the partner knows the person as a customer already.
         ExistingCustomer "existing_customer" "Already our customer; we are in touch",
-        /// Nobody can take it now.
+        /// Definitional: another partner has, or should have, this customer.
+        OtherPartner "other_partner" "Not ours: it belongs to another partner",
+        /// Procedural: nobody can take it now.
         NoCapacity "no_capacity" "Nobody here can take it in time",
     }
 }
@@ -131,12 +133,13 @@ words! {
 }
 
 impl RejectReason {
-    /// What is wrong, so that the right place mends it: who routes, who asks for data, or who wrote the rule.
+    /// What is wrong, so that the right place mends it: what is procedural the next person can take; of what is clerical or
+    /// definitional the channel manager decides first.
     pub fn class(self) -> RejectClass {
         match self {
-            Self::Misrouted | Self::NoCapacity | Self::ExistingCustomer => RejectClass::Procedural,
+            Self::Misrouted | Self::NoCapacity => RejectClass::Procedural,
             Self::BadData => RejectClass::Clerical,
-            Self::MissesRule => RejectClass::Definitional,
+            Self::MissesRule | Self::ExistingCustomer | Self::OtherPartner => RejectClass::Definitional,
         }
     }
 }

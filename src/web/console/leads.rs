@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use axum::{
     Form as Body,
-    extract::{Path, State},
+    extract::{Path, Query, State},
 };
 use serde::{Deserialize, Serialize};
 
@@ -19,9 +19,11 @@ use crate::{
         kernel::{Error, clock::DAY_MS},
         lead::LeadStage,
     },
+    render::slots::escape_url_part,
     store::{
         assignments,
         lead_clocks::{self, SlaClock},
+        lead_list::{self, Filter, Listed, PAGE},
         leads::{self, Lead},
         offers::Offer,
         partners, person,
@@ -30,12 +32,12 @@ use crate::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
         view::{
-            Fact,
+            Choice, Fact,
             chart::{Badge, Bar},
             clock::Running,
             conflict, counted,
             lead::{self, ConsentLine, Evidence, Points},
-            when::{Moment, left},
+            when::Moment,
             words,
         },
     },
@@ -46,6 +48,10 @@ use crate::{
     },
 };
 
+/// Farthest page, in leads.
+const FROM_MAX: i64 = 10_000_000;
+/// Longest search.
+const SEARCH_CHARS_MAX: usize = 100;
 /// How far back it is counted what partners were given.
 const GIVEN_MS: i64 = 90 * DAY_MS;
 
@@ -56,6 +62,20 @@ pub struct ListView {
     pub text: String,
     /// By stage.
     pub pipeline: Bar,
+    /// What was searched for.
+    pub search: String,
+    /// The partner that is shown.
+    pub partner: String,
+    /// The stage that is shown.
+    pub stage: String,
+    /// Partners to choose from.
+    pub partners: Vec<Choice>,
+    /// Stages to choose from.
+    pub stages: Vec<Choice>,
+    /// Whether anything was asked for.
+    pub is_filtered: bool,
+    /// The next page.
+    pub more: Option<String>,
     /// Lines.
     pub leads: Vec<Line>,
     /// `3 leads wait for a partner.`, where some do.
@@ -189,14 +209,35 @@ pub struct OfferLine {
 /// Partners' names by slug.
 type Names = BTreeMap<String, String>;
 
+/// What of the list was asked for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    q: String,
+    partner: String,
+    stage: String,
+    from: i64,
+}
+
 /// `GET /console/leads`
-pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
-    let all = scoring::recent(&ctx, None).await?;
+pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -> Answer {
+    let search: String = asked.q.trim().chars().take(SEARCH_CHARS_MAX).collect();
+    let from = asked.from.clamp(0, FROM_MAX);
+    let filter = Filter { search: search.clone(), partner: asked.partner, stage: asked.stage };
+    let by_stage = lead_list::by_stage(&ctx.db, &filter).await?;
+    let mut found = Vec::new();
+    for listed in lead_list::page(&ctx.db, &filter, from).await? {
+        let standing = scoring::assess(&ctx, &listed.lead, None).await?;
+        found.push((listed, standing));
+    }
     let clocks = lead_clocks::running(&ctx.db).await?;
     let partners = partners::all_partners(&ctx.db).await?;
     let names: Names = partners.into_iter().map(|it| (it.slug.to_string(), it.name)).collect();
-    let most = all.iter().map(|(_, standing)| i64::from(standing.score.points)).max().unwrap_or(0).max(100);
+    let most = found.iter().map(|(_, standing)| i64::from(standing.score.points)).max().unwrap_or(0).max(100);
     let waiting = assignments::waiting_count(&ctx.db).await?;
+    let count: i64 = by_stage.iter().map(|(_, count)| count).sum();
+    let all_partners = names.iter().map(|(slug, name)| Choice::new(slug, name));
+    let all_stages = LeadStage::ALL.iter().map(|stage| Choice::new(stage.as_str(), stage.label()));
     let view = ListView {
         waiting: (waiting > 0).then(|| {
             format!(
@@ -205,13 +246,33 @@ pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
             )
         }),
         given: given(&ctx, &names).await?,
-        text: format!("{}, the last changed first.", counted(all.len(), "lead", "leads")),
-        pipeline: pipeline(all.iter().map(|(lead, _)| lead)),
-        leads: all
+        text: format!(
+            "{}, the last changed first.",
+            counted(usize::try_from(count).unwrap_or(0), "lead", "leads")
+        ),
+        pipeline: pipeline(&by_stage),
+        more: (from + PAGE < count).then(|| {
+            let words = [("q", &search), ("partner", &filter.partner), ("stage", &filter.stage)];
+            let words: Vec<String> =
+                words.iter().map(|(key, word)| format!("{key}={}", escape_url_part(word))).collect();
+            format!("/console/leads?{}&from={}", words.join("&"), from + PAGE)
+        }),
+        partners: std::iter::once(Choice::new("", "All partners")).chain(all_partners).collect(),
+        stages: std::iter::once(Choice::new("", "All stages")).chain(all_stages).collect(),
+        is_filtered: !(search.is_empty() && filter.partner.is_empty() && filter.stage.is_empty()),
+        search,
+        partner: filter.partner,
+        stage: filter.stage,
+        leads: found
             .into_iter()
-            .map(|(lead, standing)| {
+            .map(|(listed, standing)| {
+                let Listed { lead, offered_to } = listed;
                 let clock = clocks.iter().find(|clock| clock.lead_id == lead.id);
-                line(&ctx, lead, &standing, (clock, most), &names)
+                let mut line = line(&ctx, lead, &standing, (clock, most), &names);
+                if let Some(name) = offered_to {
+                    line.owner = format!("offered to {name}");
+                }
+                line
             })
             .collect(),
     };
@@ -235,10 +296,10 @@ async fn given(ctx: &Context, names: &Names) -> crate::domain::kernel::Result<Ve
 }
 
 /// Leads by stage as one bar.
-fn pipeline<'a>(all: impl Iterator<Item = &'a Lead>) -> Bar {
-    let all: Vec<LeadStage> = all.filter_map(|lead| LeadStage::parse(&lead.stage)).collect();
-    let count = |stages: &[LeadStage]| {
-        i64::try_from(all.iter().filter(|stage| stages.contains(stage)).count()).unwrap_or(0)
+fn pipeline(by_stage: &[(String, i64)]) -> Bar {
+    let count = |stages: &[LeadStage]| -> i64 {
+        let is_one = |word: &str| LeadStage::parse(word).is_some_and(|stage| stages.contains(&stage));
+        by_stage.iter().filter(|(word, _)| is_one(word)).map(|(_, count)| count).sum()
     };
     use LeadStage as S;
     Bar::of(&[
@@ -263,9 +324,7 @@ fn line(
         stage: lead::stage(&lead.stage),
         bar: Bar::single("brand", format!("{score} points"), score, most),
         owner: lead.owner_name.unwrap_or_else(|| "nobody yet".to_owned()),
-        clock: clock.map(|clock| {
-            Badge::new(if clock.due_ms < now_ms { "bad" } else { "warn" }, left(clock.due_ms, now_ms))
-        }),
+        clock: clock.map(|clock| lead::left_badge(clock.started_ms, clock.due_ms, now_ms)),
         changed: Moment::short(lead.updated_ms, frame::vendor(ctx).1),
         name: lead.name,
         company: lead.company,

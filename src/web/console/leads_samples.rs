@@ -32,6 +32,13 @@ impl ListView {
                 ("brand", "accepted and worked", 6),
                 ("good", "won", 2),
             ]),
+            search: "clinic".into(),
+            partner: String::new(),
+            stage: "sal".into(),
+            partners: vec![Choice::new("", "All partners"), Choice::new("northlight", "Northlight MSP")],
+            stages: vec![Choice::new("", "All stages"), Choice::new("sal", "Accepted")],
+            is_filtered: true,
+            more: Some("#".into()),
             leads: vec![Line::sample(), Line::sample()],
             waiting: Some("1 lead waits for a partner.".into()),
             given: vec![GivenLine {

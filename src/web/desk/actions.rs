@@ -9,7 +9,11 @@ use crate::{
     },
     store::{leads::Amount, offers::Offer},
     web::view::Choice,
-    work::{desk::Rep, lead_card::Card},
+    work::{
+        desk::Rep,
+        handoff::{is_to_decide, waits_for_answer},
+        lead_card::Card,
+    },
 };
 
 /// What may be done; each is where its form leads.
@@ -21,8 +25,18 @@ pub struct Actions {
     pub reject: Option<String>,
     /// Ask for more time.
     pub more_time: Option<String>,
-    /// Record the first contact.
+    /// Record the first contact, or that somebody who asked again was answered.
     pub contacted: Option<String>,
+    /// What is asked of that.
+    pub contacted_question: &'static str,
+    /// Hand it on to the next, where the channel manager is asked to decide.
+    pub hand_on: Option<String>,
+    /// Correct name, company or telephone.
+    pub correct_data: Option<String>,
+    /// Name, company and telephone as they are.
+    pub data: [String; 3],
+    /// Say that the value of a deal that was won was another.
+    pub correct: Option<String>,
     /// Say that sales confirms it.
     pub sql: Option<String>,
     /// Say that the deal is registered.
@@ -90,19 +104,35 @@ pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
     let runs = card.clocks.iter().find(|clock| clock.stopped_ms.is_none());
     let has_time = runs.is_some_and(|clock| clock.first_due_ms.is_none() && clock.due_ms > now_ms);
     let today = utc(now_ms).with_timezone(&card.partner.zone).date_naive();
+    let may_decide = live.is_some_and(|offer| offer.answer.is_none() && is_to_decide(offer));
+    let asks_again = live.is_some_and(Offer::holds) && waits_for_answer(&card.lead);
+    let is_owners = card.lead.owner_email.as_deref().is_some_and(|owner| rep.is_at(owner));
     let is_won_next = matches!(stage, LeadStage::Sql | LeadStage::DealRegistered);
     Actions {
         accept: answer("accept"),
         reject: answer("reject"),
         more_time: when(is_theirs && has_time, "more-time"),
-        contacted: when(works && stage == LeadStage::Sal, "contacted"),
+        contacted: when(works && (stage == LeadStage::Sal || asks_again), "contacted"),
+        contacted_question: if asks_again {
+            "They asked again. What came out of it?"
+        } else {
+            "What came out of the first contact?"
+        },
+        hand_on: when(manages && may_decide, "hand-on"),
+        correct_data: when((works || manages) && !stage.is_terminal(), "correct-data"),
+        data: [
+            card.lead.name.clone(),
+            card.lead.company.clone(),
+            card.lead.phone.clone().unwrap_or_default(),
+        ],
+        correct: when(stage == LeadStage::Won && (is_owners || manages), "correct"),
         sql: when(works && stage == LeadStage::Contacted, "sql"),
         deal: when(works && stage == LeadStage::Sql, "deal"),
         won: when(works && is_won_next, "won"),
         lost: when(works && is_won_next, "lost"),
         close: when(works && matches!(stage, LeadStage::Sal | LeadStage::Contacted), "close"),
         note: when(works, "note"),
-        give: when(manages && !stage.is_terminal(), "give"),
+        give: when(manages && (live.is_some() || !stage.is_terminal()), "give"),
         people: if manages { people(card, live) } else { Vec::new() },
         reject_reasons: RejectReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
         close_reasons: DisqualifyReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
@@ -143,6 +173,11 @@ impl Actions {
             reject: here(),
             more_time: here(),
             contacted: here(),
+            contacted_question: "What came out of the first contact?",
+            correct: here(),
+            hand_on: here(),
+            correct_data: here(),
+            data: ["Ana Ruiz".into(), "Harbor Clinic Group".into(), "+1 612 555 0199".into()],
             sql: here(),
             deal: here(),
             won: here(),

@@ -243,6 +243,13 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
 fn notice(stage: &str, done: Option<&str>) -> Option<Badge> {
     let (tone, text) = match (stage, done?) {
         ("sal", "accepted") => ("good", "It is yours. The clock for the first contact runs."),
+        ("won" | "lost", "contacted") => {
+            ("good", "Recorded. The lead is closed as before, and no clock runs.")
+        }
+        ("won", "correct") => {
+            ("good", "Corrected. What was said before stays below, and the last word counts.")
+        }
+        ("sql" | "deal_registered", "contacted") => ("good", "Recorded. The clock for the next step runs."),
         ("contacted", "contacted") => ("good", "Recorded. The clock for the next step runs."),
         ("sql", "sql") => ("good", "Recorded. The vendor sees what you expect, and by when."),
         ("deal_registered", "deal") => ("good", "The deal is registered."),
@@ -253,6 +260,10 @@ fn notice(stage: &str, done: Option<&str>) -> Option<Badge> {
         }
         ("disqualified", "close") => ("warn", "Closed, with the reason."),
         (_, "note") => ("good", "Noted."),
+        (_, "hand-on") => {
+            ("good", "Handed on: whoever comes next was told, and until they answer it waits for them.")
+        }
+        (_, "correct-data") => ("good", "Corrected."),
         (_, "more-time") => ("good", "You have as much time again."),
         (_, "give") => ("good", "Done. They were told; until they answer, it waits for them."),
         _ => return None,

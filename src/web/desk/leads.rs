@@ -27,6 +27,7 @@ use crate::{
     work::{
         Context,
         desk::{Manages, Rep},
+        handoff::waits_for_answer,
         tokens,
     },
 };
@@ -237,11 +238,15 @@ fn card(
 fn taps(lead: &Lead) -> Vec<Tap> {
     let tap =
         |label, what: &str, note| Tap { label, action: format!("/desk/leads/{}/{what}", lead.id), note };
-    match LeadStage::parse(&lead.stage) {
-        Some(LeadStage::Sal) => vec![
+    let to_reach = || {
+        vec![
             tap("I reached them", "contacted", ""),
             tap("Tried, no answer", "note", "tried to reach them, no answer"),
-        ],
+        ]
+    };
+    match LeadStage::parse(&lead.stage) {
+        _ if waits_for_answer(lead) => to_reach(),
+        Some(LeadStage::Sal) => to_reach(),
         Some(LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered) => {
             vec![tap("Talked again", "note", "talked again")]
         }

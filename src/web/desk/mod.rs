@@ -3,6 +3,7 @@
 mod actions;
 pub mod card;
 pub mod claim;
+pub mod closed;
 pub mod conflict;
 pub mod enter;
 pub mod leads;

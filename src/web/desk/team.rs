@@ -2,19 +2,27 @@
 
 use std::sync::Arc;
 
-use axum::{extract::State, http::HeaderMap};
-use serde::Serialize;
+use axum::{
+    extract::{Query, State},
+    http::HeaderMap,
+};
+use serde::{Deserialize, Serialize};
 
 use super::rep;
 use crate::{
     domain::{
         kernel::Error,
-        lead::record::{ACCEPTANCE_TARGET_PERCENT, Record},
+        lead::{
+            SlaKind,
+            record::{ACCEPTANCE_TARGET_PERCENT, Record},
+        },
     },
+    store::{lead_clocks::SlaClock, leads::InHand},
     web::{
         frame::{Area, Frame},
         respond::{self, Answer},
         view::{
+            Choice,
             chart::{Badge, Bar},
             clock::Running,
             counted, lead,
@@ -32,6 +40,10 @@ use crate::{
 pub struct View {
     /// Whose.
     pub who: String,
+    /// Leads about which somebody is to decide.
+    pub decisions: Vec<Deciding>,
+    /// Which partner, stage or name is shown.
+    pub shown: Shown,
     /// All partners together.
     pub all: Figures,
     /// Each partner.
@@ -40,6 +52,67 @@ pub struct View {
     pub rejected: Vec<Reason>,
     /// Why they were closed or lost.
     pub closed: Vec<Reason>,
+}
+
+/// A lead about which the channel manager is to decide.
+#[derive(Debug, Serialize)]
+pub struct Deciding {
+    /// Full name and company.
+    pub name: String,
+    /// Its card.
+    pub href: String,
+    /// Where it is handed on.
+    pub hand_on: String,
+    /// Who turned it down, and with whom it is meanwhile.
+    pub who: String,
+    /// Why, with what they wrote.
+    pub why: String,
+    /// The clock.
+    pub clock: Option<Running>,
+}
+
+/// What was asked to be shown, and what may be asked for.
+#[derive(Debug, Default, Serialize)]
+pub struct Shown {
+    /// Part of a name or company.
+    pub search: String,
+    /// A partner's slug.
+    pub partner: String,
+    /// `offered`, `taken` or `late`.
+    pub state: String,
+    /// Partners.
+    pub partners: Vec<Choice>,
+    /// `offered`, `taken`, `late`.
+    pub states: Vec<Choice>,
+}
+
+/// What is asked to be shown.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    q: String,
+    partner: String,
+    state: String,
+}
+
+impl Asked {
+    fn search(&self) -> String {
+        self.q.trim().chars().take(100).collect::<String>().to_lowercase()
+    }
+
+    /// Whether a lead is shown.
+    fn shows(&self, one: &InHand, clock: Option<&SlaClock>, now_ms: i64) -> bool {
+        let search = self.search();
+        let named = [&one.lead.name, &one.lead.company, &one.rep_name];
+        let is_found = search.is_empty() || named.iter().any(|text| text.to_lowercase().contains(&search));
+        let is_so = match self.state.as_str() {
+            "offered" => one.answer.is_none(),
+            "taken" => one.answer.is_some(),
+            "late" => clock.is_some_and(|clock| clock.due_ms < now_ms),
+            _ => true,
+        };
+        is_found && is_so
+    }
 }
 
 /// How offers were answered.
@@ -89,6 +162,21 @@ impl Figures {
     }
 }
 
+/// `with Luis Ortega`, or `offered to Luis Ortega` until they have answered.
+fn has(name: &str, is_taken: bool) -> String {
+    if is_taken { format!("with {name}") } else { format!("offered to {name}") }
+}
+
+/// `3 taken, 1 offered`: what nobody answered yet is in nobody's hand.
+fn in_hand(offered: u32, holds: u32) -> String {
+    match (holds, offered) {
+        (0, 0) => "nothing".to_owned(),
+        (holds, 0) => format!("{holds} taken"),
+        (0, offered) => format!("{offered} offered"),
+        (holds, offered) => format!("{holds} taken, {offered} offered"),
+    }
+}
+
 /// `25 min`, `3 h 5 min`.
 fn working_time(minutes: u32) -> String {
     match minutes {
@@ -115,7 +203,7 @@ pub struct Part {
 pub struct RepLine {
     /// Full name.
     pub name: String,
-    /// `3 in hand`
+    /// `3 taken, 1 offered`
     pub live: String,
     /// Their share of the offers, drawn against the most.
     pub share: Bar,
@@ -132,10 +220,19 @@ pub struct LeadLine {
     pub href: String,
     /// Where it stands.
     pub stage: Badge,
-    /// Who has it.
+    /// `with Luis Ortega`, `offered to Luis Ortega`
     pub rep: String,
-    /// The clock.
-    pub clock: Option<Running>,
+    /// How long is left, and until when.
+    pub clock: Option<Left>,
+}
+
+/// The clock of a lead in a list.
+#[derive(Debug, Serialize)]
+pub struct Left {
+    /// `58 min left`
+    pub badge: Badge,
+    /// What it waits for.
+    pub label: String,
 }
 
 /// A reason and how often it was given.
@@ -152,13 +249,13 @@ pub struct Reason {
 }
 
 /// `GET /desk/team`
-pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer {
+pub async fn page(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>, headers: HeaderMap) -> Answer {
     let rep = rep(&ctx, &headers).await?.ok_or_else(|| Error::denied("no desk is open in this browser"))?;
     if rep.manages == crate::work::desk::Manages::Nobody {
         return Err(Error::denied("this page is for those who look after partners").into());
     }
     let team = team::team(&ctx, |partner| rep.looks_after(partner)).await?;
-    let view = view(&ctx, &rep, team);
+    let view = view(&ctx, &rep, team, &asked);
     respond::page(
         &ctx,
         "desk/team",
@@ -167,8 +264,41 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
     )
 }
 
-fn view(ctx: &Context, rep: &Rep, team: Team) -> View {
+fn view(ctx: &Context, rep: &Rep, team: Team, asked: &Asked) -> View {
+    let with_somebody = |part: &&PartnerTeam| !part.reps.is_empty() || !part.leads.is_empty();
+    let names = team.partners.iter().filter(with_somebody);
+    let names = names.map(|part| Choice::new(part.partner.slug.as_str(), &part.partner.name));
+    let shown = Shown {
+        search: asked.q.trim().chars().take(100).collect(),
+        partner: asked.partner.clone(),
+        state: asked.state.clone(),
+        partners: std::iter::once(Choice::new("", "All partners")).chain(names).collect(),
+        states: [
+            ("", "All leads"),
+            ("offered", "Offered, no answer yet"),
+            ("taken", "Taken"),
+            ("late", "Late"),
+        ]
+        .map(|(value, label)| Choice::new(value, label))
+        .into(),
+    };
+    let now_ms = ctx.now_ms();
+    let decisions = team.partners.iter().flat_map(|part| {
+        part.decisions.iter().map(move |it| Deciding {
+            name: format!("{}, {}", it.lead.lead.name, it.lead.lead.company),
+            href: format!("/desk/leads/{}", it.lead.lead.id),
+            hand_on: format!("/desk/leads/{}/hand-on", it.lead.lead.id),
+            who: format!(
+                "{}: turned down by {}, with {} until it is decided",
+                part.partner.name, it.by, it.lead.rep_name
+            ),
+            why: it.why.clone(),
+            clock: it.clock.as_ref().map(|clock| Running::of(clock, rep.zone, now_ms)),
+        })
+    });
     View {
+        decisions: decisions.collect(),
+        shown,
         who: format!("{}, {}", rep.name, rep.company),
         all: Figures::of(&team.record),
         rejected: reasons(
@@ -178,8 +308,9 @@ fn view(ctx: &Context, rep: &Rep, team: Team) -> View {
         partners: team
             .partners
             .into_iter()
-            .filter(|part| !part.reps.is_empty() || !part.leads.is_empty())
-            .map(|part| partner(ctx, rep, part))
+            .filter(|part| with_somebody(&part))
+            .filter(|part| asked.partner.is_empty() || part.partner.slug.as_str() == asked.partner)
+            .map(|part| partner(ctx, part, asked))
             .collect(),
     }
 }
@@ -196,7 +327,7 @@ fn reasons<'a>(all: impl Iterator<Item = (&'a str, &'a str, u32)>) -> Vec<Reason
     all.into_iter().map(line).collect()
 }
 
-fn partner(ctx: &Context, rep: &Rep, part: PartnerTeam) -> Part {
+fn partner(ctx: &Context, part: PartnerTeam, asked: &Asked) -> Part {
     let mut all = Record::default();
     part.reps.iter().for_each(|rep| all.merge(&rep.record));
     let most = part.reps.iter().map(|rep| i64::from(rep.record.offered)).max().unwrap_or(0);
@@ -208,7 +339,7 @@ fn partner(ctx: &Context, rep: &Rep, part: PartnerTeam) -> Part {
             .reps
             .into_iter()
             .map(|one| RepLine {
-                live: format!("{} in hand", one.live),
+                live: in_hand(one.offered, one.holds),
                 share: Bar::single(
                     "brand",
                     format!("{} offers", one.record.offered),
@@ -222,12 +353,16 @@ fn partner(ctx: &Context, rep: &Rep, part: PartnerTeam) -> Part {
         leads: part
             .leads
             .into_iter()
-            .map(|(lead, clock, has)| LeadLine {
-                name: format!("{}, {}", lead.name, lead.company),
-                href: format!("/desk/leads/{}", lead.id),
-                stage: lead::stage(&lead.stage),
-                rep: has,
-                clock: clock.map(|clock| Running::of(&clock, rep.zone, now_ms)),
+            .filter(|(one, clock)| asked.shows(one, clock.as_ref(), now_ms))
+            .map(|(one, clock)| LeadLine {
+                name: format!("{}, {}", one.lead.name, one.lead.company),
+                href: format!("/desk/leads/{}", one.lead.id),
+                stage: lead::stage(&one.lead.stage),
+                rep: has(&one.rep_name, one.answer.is_some()),
+                clock: clock.map(|clock| Left {
+                    badge: lead::left_badge(clock.started_ms, clock.due_ms, now_ms),
+                    label: SlaKind::parse(&clock.kind).map_or("", SlaKind::label).to_owned(),
+                }),
             })
             .collect(),
     }
@@ -247,6 +382,20 @@ impl View {
         let reason = RejectReason::NoCapacity;
         Self {
             who: "Tom Beckett, Brackenfold".into(),
+            decisions: vec![Deciding {
+                name: "Ana Ruiz, Harbor Clinic Group".into(),
+                href: "#".into(),
+                hand_on: "#".into(),
+                who: "Northlight MSP: turned down by Luis Ortega, with Tom Beckett until it is decided"
+                    .into(),
+                why: "The contact data is wrong or incomplete: the number is not in use".into(),
+                clock: Some(Running::sample()),
+            }],
+            shown: Shown {
+                partners: vec![Choice::new("", "All partners")],
+                states: vec![Choice::new("", "All leads"), Choice::new("late", "Late")],
+                ..Shown::default()
+            },
             all: figures.clone(),
             rejected: reasons([(reason.label(), reason.class().label(), 1)].into_iter()),
             closed: reasons([("Not now", "", 2)].into_iter()),
@@ -255,7 +404,7 @@ impl View {
                 figures: figures.clone(),
                 reps: vec![RepLine {
                     name: "Luis Ortega".into(),
-                    live: "1 in hand".into(),
+                    live: in_hand(1, 1),
                     share: Bar::single("brand", "4 offers".into(), 4, 4),
                     figures,
                 }],
@@ -263,8 +412,11 @@ impl View {
                     name: "Ana Ruiz, Harbor Clinic Group".into(),
                     href: "#".into(),
                     stage: lead::stage("sal"),
-                    rep: "Luis Ortega".into(),
-                    clock: Some(Running::sample()),
+                    rep: has("Luis Ortega", true),
+                    clock: Some(Left {
+                        badge: Badge::new("", "58 min left"),
+                        label: SlaKind::FirstContact.label().into(),
+                    }),
                 }],
             }],
         }

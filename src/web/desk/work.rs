@@ -32,7 +32,7 @@ use crate::{
     work::{
         Context,
         desk::Rep,
-        handoff::{self, By, Closing, Outcome},
+        handoff::{self, By, Closing, Correction, Outcome},
         lead_card::{self, Card},
         tokens,
     },
@@ -103,6 +103,9 @@ async fn refused(ctx: &Context, id: &str, rep: &Rep, typed: &Typed, error: &Erro
     let mut view = card::view(ctx, card, rep, token.as_deref(), None);
     view.notice = Some(Badge::new("bad", format!("Nothing was recorded: {}.", error.public())));
     view.actions.typed.clone_from(&typed.note);
+    if !typed.name.is_empty() || !typed.company.is_empty() {
+        view.actions.data = [typed.name.clone(), typed.company.clone(), typed.phone.clone()];
+    }
     if !typed.value.is_empty() || !typed.currency.is_empty() {
         let said = Said {
             value: typed.value.clone(),
@@ -128,6 +131,9 @@ pub struct Typed {
     reason: String,
     again_on: String,
     to: String,
+    name: String,
+    company: String,
+    phone: String,
 }
 
 impl Typed {
@@ -164,6 +170,10 @@ impl Typed {
         })
     }
 
+    fn correction(&self) -> Correction {
+        Correction { name: self.name.clone(), company: self.company.clone(), phone: self.phone.clone() }
+    }
+
     fn why(&self) -> Result<DisqualifyReason> {
         DisqualifyReason::parse(&self.reason).ok_or_else(|| {
             Error::invalid("choose one of the reasons; they are how the next leads get better")
@@ -176,6 +186,9 @@ async fn act(ctx: &Context, id: &str, rep: &Rep, what: &str, typed: &Typed) -> R
     match what {
         "contacted" => handoff::contacted(ctx, id, by, note).await,
         "note" => handoff::note(ctx, id, by, note).await,
+        "hand-on" => handoff::hand_on(ctx, id, by, note).await,
+        "correct-data" => handoff::correct(ctx, id, by, &typed.correction()).await,
+        "correct" => handoff::correct_won(ctx, id, by, typed.closing()?, note).await,
         "more-time" => handoff::ask_for_time(ctx, id, by, note).await.map(drop),
         "give" if typed.to.trim().is_empty() => Err(Error::invalid("choose whom to give it to")),
         "give" => handoff::give(ctx, id, by, &typed.to).await,
@@ -201,6 +214,13 @@ pub async fn record(
     }
     // Whoever closed or gave away a lead may not see it any more.
     let card = lead_card::card_of_partner(&ctx, &id).await?;
-    let to = if may_see(&card, &rep) { format!("/desk/leads/{id}?done={what}") } else { "/desk".to_owned() };
+    let to = if may_see(&card, &rep) {
+        format!("/desk/leads/{id}?done={what}")
+    } else if what == "close" {
+        // Which says what became of it, and when it comes back.
+        format!("/desk/closed?done={id}")
+    } else {
+        "/desk".to_owned()
+    };
     Ok(respond::see_other(&to))
 }

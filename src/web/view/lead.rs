@@ -6,12 +6,13 @@ use serde::Serialize;
 use super::{
     Fact,
     chart::{Badge, Bar},
-    when::Moment,
+    when::{Moment, left},
     words,
 };
 use crate::{
     domain::{
         engagement::{EventKind, stay_words},
+        kernel::clock::UtcMs,
         lead::{LeadStage, fit::FitResult, score::ScoreLine},
     },
     store::{answers::Answer, events::Event, leads::Consent},
@@ -36,6 +37,17 @@ pub fn stage(word: &str) -> Badge {
 /// `Asked to talk` for hot, `Reached the score` for standard; with its tone.
 pub fn heat(temperature: &str) -> (&'static str, &'static str) {
     if temperature == "hot" { ("Asked to talk", "warn") } else { ("Reached the score", "brand") }
+}
+
+/// How long is left of a clock: calm, urgent once four fifths of its time are gone, and late.
+pub fn left_badge(started_ms: UtcMs, due_ms: UtcMs, now_ms: UtcMs) -> Badge {
+    let is_urgent = (due_ms - now_ms) * 5 <= due_ms - started_ms;
+    let tone = match due_ms < now_ms {
+        true => "bad",
+        false if is_urgent => "warn",
+        false => "",
+    };
+    Badge::new(tone, left(due_ms, now_ms))
 }
 
 /// What somebody answered to forms' own fields: the last word on each.

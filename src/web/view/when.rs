@@ -25,6 +25,11 @@ impl Moment {
         Self::of(ms, zone, "%a %-d %b, %H:%M")
     }
 
+    /// `Tue 12 Jan 2027`.
+    pub fn day(ms: UtcMs, zone: Tz) -> Self {
+        Self::of(ms, zone, "%a %-d %b %Y")
+    }
+
     /// In the reader's own words.
     pub fn worded(ms: UtcMs, text: String) -> Self {
         Self { iso: iso(ms), text }

@@ -195,7 +195,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     };
     let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
     let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some();
-    let told = if is_asking { handoff::tell_that_they_wrote(ctx, &lead.id, &event.id).await? } else { None };
+    let again = if is_asking { Some(handoff::asks_again(ctx, &lead.id, &event.id).await?) } else { None };
     let elsewhere = match asks {
         Some(_) if hand_off.is_none() => conflict::tell_who_goes_on(ctx, &meeting, &event.id).await?,
         _ => None,
@@ -205,8 +205,11 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let mut tx = ctx.db.begin().await?;
     let news = News { known_as, what, clean: &clean, declared, event, consent };
     let case_id = store(ctx, &mut tx, &mut lead, news, (asks, meeting), hand_off).await?;
-    for mail in receipt.into_iter().chain(told).chain(elsewhere) {
+    for mail in receipt.into_iter().chain(elsewhere) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
+    }
+    if let Some(again) = again {
+        again.store(ctx, &mut tx).await?;
     }
     tx.commit().await?;
     ctx.wake.deliver.notify_one();

@@ -2,7 +2,7 @@
 
 use super::{
     super::context::Context, By, Offering, WITHDRAWN, add_step, advance, agrees, asset_title, assign,
-    heat_of, lead_and_partner, lead_in, rest, stage_of, start_clock, working, zone_of,
+    decision, heat_of, lead_and_partner, lead_in, rest, stage_of, start_clock, working, zone_of,
 };
 use crate::{
     domain::{
@@ -61,8 +61,9 @@ pub async fn accept(ctx: &Context, id: OfferId) -> Result<()> {
     tx.commit().await
 }
 
-/// The rep turns the lead down before any contact. It is offered to the next person who may take it, in the same
-/// transaction; the vendor's channel manager is the last. What they turn down too goes back to nurture.
+/// The rep turns the lead down before any contact. In the same transaction it is offered to the next person who may take it, or,
+/// for a reason that no colleague can mend, to the vendor's channel manager, who is the last anyway. What they turn down too
+/// goes back to nurture.
 ///
 /// # Errors
 /// `Conflict` if the offer was answered before, or taken back.
@@ -75,20 +76,19 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
     // What was done since the last form counts for the next rep too; why it qualified stays.
     lead.score = i64::from(standing.score.points);
     let title = asset_title(ctx, &lead, &partner)?;
-    let next = assign::next(
-        ctx,
-        &Offering {
-            lead: &lead,
-            partner: &partner,
-            asset_title: &title,
-            because: &lead.because,
-            heat: heat_of(&offer),
-            passing: Some((&offer.rep_email, "turned this lead down before")),
-            again: None,
-        },
-        assign::TURNED_DOWN,
-    )
-    .await?;
+    let of = Offering {
+        lead: &lead,
+        partner: &partner,
+        asset_title: &title,
+        because: &lead.because,
+        heat: heat_of(&offer),
+        passing: Some((&offer.rep_email, "turned this lead down before")),
+        again: None,
+    };
+    let next = match decision::who_decides(ctx, &partner, &offer, reason) {
+        Some(to) => assign::Next::Same(Box::new(decision::ask(ctx, &of, &to, &offer, (reason, &why)).await?)),
+        None => assign::next(ctx, &of, assign::TURNED_DOWN).await?,
+    };
     let agreed = agrees(ctx, &lead.id).await?;
     let how = Answer { answer: "rejected", reason: reason.as_str(), because: Some(&why) };
     let (mut tx, mut lead) = answer(ctx, &offer, how).await?;
@@ -98,6 +98,10 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
         .await?;
     if !agreed {
         rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
+    } else if decision::is_to_decide(&offer) {
+        let what = "Closed by the channel manager, who was asked to decide. Back to nurture until the person asks again.";
+        rest(ctx, &mut tx, &mut lead, &format!("the channel manager closed it: {}", reason.label()), what)
+            .await?;
     } else if next.hand_off().is_some_and(|next| next.is_to(&offer.rep_email)) {
         // The channel manager is the last; asked once more they could only turn it down once more.
         let what = "Nobody is left to offer it to. Back to nurture until the person asks again.";
@@ -167,7 +171,7 @@ pub(super) fn kind_of(clock: &SlaClock) -> Result<SlaKind> {
 }
 
 /// Records the answer and stops the clock in a transaction that is still open, with the lead as it is in there.
-async fn answer(ctx: &Context, offer: &Offer, how: Answer<'_>) -> Result<(Tx, Lead)> {
+pub(super) async fn answer(ctx: &Context, offer: &Offer, how: Answer<'_>) -> Result<(Tx, Lead)> {
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
     // What is turned down may go to another partner, and meet somebody else's lead there.

@@ -2,8 +2,8 @@
 
 use super::{
     super::{context::Context, sequences},
-    By, Offering, Release, add_step, advance, agrees, asset_title, conflict, heat_of, lead_and_partner,
-    lead_in, offer, release, reminder, stage_of, start_clock, zone_of,
+    By, Offering, Release, add_step, advance, again, agrees, asset_title, conflict, heat_of,
+    lead_and_partner, lead_in, offer, release, reminder, stage_of, start_clock, zone_of,
 };
 use crate::{
     domain::{
@@ -11,7 +11,7 @@ use crate::{
         lead::{LeadStage, SlaKind, StopReason, clock::Heat},
     },
     store::{
-        Tx, audit, leads,
+        Tx, audit, lead_clocks, leads,
         offers::{self, Offer},
     },
 };
@@ -28,10 +28,11 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
         return Err(Error::denied("only the partner's channel manager can give a lead to somebody else"));
     }
     let stage = stage_of(&lead)?;
-    if stage.is_terminal() {
+    let live = offers::of_lead(&ctx.db, lead_id).await?.into_iter().find(Offer::is_live);
+    // A closed lead is somebody's only while its person waits for an answer.
+    if stage.is_terminal() && live.is_none() {
         return Err(Error::conflict(format!("this lead is closed: \"{}\"", stage.label().to_lowercase())));
     }
-    let live = offers::of_lead(&ctx.db, lead_id).await?.into_iter().find(Offer::is_live);
     if live.as_ref().is_some_and(|offer| offer.rep_email.eq_ignore_ascii_case(to.trim())) {
         return Err(Error::conflict("they have this lead already"));
     }
@@ -61,7 +62,8 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
     };
     let hand_off = offer::prepare_to(ctx, &offering, to.trim(), by.name()).await?;
     let gone = live.as_ref().map(|offer| reminder::moved_on_from(ctx, &lead, &partner, offer)).transpose()?;
-    let is_worked = matches!(stage, LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered);
+    let is_worked = matches!(stage, LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered)
+        || stage.is_terminal();
     let zone = zone_of(ctx, &hand_off.offer, &partner).await?;
     let given = reminder::given(ctx, &lead, &partner, &hand_off.offer)?;
 
@@ -83,7 +85,12 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
     }
     if is_worked {
         let offer = take_over(ctx, &mut tx, &mut lead, hand_off.offer, &sentence).await?;
-        start_clock(ctx, &mut tx, &offer, &partner, zone, SlaKind::NextStep).await?;
+        if again::waits_for_answer(&lead) {
+            let clock = again::answer_clock(ctx, &offer, &partner, zone)?;
+            lead_clocks::start(&mut tx, &clock).await?;
+        } else {
+            start_clock(ctx, &mut tx, &offer, &partner, zone, SlaKind::NextStep).await?;
+        }
         given.enqueue(&mut tx, ctx.now_ms()).await?;
     } else {
         if matches!(stage, LeadStage::Offered | LeadStage::Sal) {

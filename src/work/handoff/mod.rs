@@ -4,10 +4,12 @@
 //! change is one transaction with its step in the lead's ledger, its clock and its mails, so that nothing can happen
 //! without being told, nor be told without happening. Whoever comes second is refused and finds what the first one did.
 
+mod again;
 mod answer;
 mod assign;
 mod call;
 pub mod conflict;
+mod decision;
 mod give;
 mod give_partner;
 mod market;
@@ -36,7 +38,7 @@ use crate::{
         partner::Partner,
     },
     store::{
-        Tx,
+        Tx, closings,
         lead_clocks::{self, SlaClock},
         leads::{self, Lead},
         offers::{self, Offer},
@@ -44,18 +46,19 @@ use crate::{
     },
 };
 
+pub use again::{Again, FOLLOWS, asks_again, waits_for_answer};
 pub use answer::{accept, ask_for_time, load_offer, reject, view};
 pub(super) use assign::{CALLED_BACK, CALLED_OUT, GIVEN_TO, STAYS, TRIES_MAX};
 pub use call::{claim, decline, gone, load_call};
+pub use decision::{Correction, correct, hand_on, is_to_decide};
 pub use give::give;
 pub use give_partner::{Choices, Order, choices, give_partner};
 pub(super) use market::Market;
 pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, prepare};
-pub use outcome::{Closing, Outcome, Step, contacted, note, record};
+pub use outcome::{Closing, Outcome, Step, contacted, correct_won, note, record};
 pub(super) use outcome::{Ready, act, ready};
 pub use qualify::{Looked, SCORING_LOOK, told_later};
-pub use reminder::tell_that_they_wrote;
 pub use turn::{run, tick};
 
 /// Who acts on a lead.
@@ -155,6 +158,9 @@ async fn advance(
     lead.updated_ms = ctx.now_ms();
     leads::update(tx, lead, known_ms, from.as_str()).await?;
     leads::add_step(tx, &lead.id, lead.updated_ms, actor, to.as_str(), what).await?;
+    if matches!(to, LeadStage::Disqualified | LeadStage::Lost) {
+        closings::say_why(tx, &lead.id, &lead.closed_reason).await?;
+    }
     webhooks::lead_moved(tx, &*ctx.random, lead, from, to).await
 }
 

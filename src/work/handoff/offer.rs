@@ -305,6 +305,12 @@ impl HandOff {
         self
     }
 
+    /// The same with another mail.
+    pub(super) fn with_mail(mut self, mail: notices::Ready) -> Self {
+        self.mail = Some(mail);
+        self
+    }
+
     /// Whether it goes to the channel manager, because nobody at the partner can take it.
     pub(super) fn is_managers(&self) -> bool {
         self.offer.contact_id.is_none()

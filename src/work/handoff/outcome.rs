@@ -5,7 +5,7 @@ use chrono::{NaiveDate, NaiveTime};
 
 use super::{
     super::{attribution, context::Context, sequences},
-    By, Release, add_step, advance, heat_of, lead_and_partner, lead_in, release, row_of, stage_of,
+    By, Release, add_step, advance, again, heat_of, lead_and_partner, lead_in, release, row_of, stage_of,
     start_clock, working, zone_of,
 };
 use crate::{
@@ -71,7 +71,8 @@ pub enum Step {
     Came(Outcome),
 }
 
-/// The owner reached the person: the clock to the first contact stops, the one to the next step starts.
+/// The owner reached the person: the clock to the first contact stops, the one to the next step starts. Of somebody who asked again
+/// the stage stays, and a lead that was closed is closed as before.
 ///
 /// # Errors
 /// `Denied` for somebody who may not work the lead, `Conflict` in another stage.
@@ -113,6 +114,8 @@ pub(in crate::work) struct Ready {
     partner: Partner,
     live: Option<Offer>,
     zone: chrono_tz::Tz,
+    /// The day that was named last for the deal.
+    close_date: Option<NaiveDate>,
 }
 
 /// Reads what it takes to record something of a lead.
@@ -126,7 +129,9 @@ pub(in crate::work) async fn ready(ctx: &Context, lead_id: &str) -> Result<Ready
         Some(offer) => zone_of(ctx, offer, &partner).await?,
         None => partner.zone,
     };
-    Ok(Ready { known, partner, live, zone })
+    let close_date = leads::amounts(&ctx.db, lead_id).await?.into_iter().find_map(|it| it.close_date);
+    let close_date = close_date.and_then(|on| on.parse().ok());
+    Ok(Ready { known, partner, live, zone, close_date })
 }
 
 /// Records a step in the transaction of the caller, who ends it. `note` is one line.
@@ -144,7 +149,11 @@ pub(in crate::work) async fn act(
     let work = Work::begin(tx, ready, by).await?;
     let outcome = match step {
         Step::Contacted => {
-            return work.go_on(ctx, LeadStage::Contacted, &said("reached the person", note), None).await;
+            let what = said("reached the person", note);
+            if again::waits_for_answer(&work.lead) {
+                return work.answered(ctx, &what, ready.close_date).await;
+            }
+            return work.go_on(ctx, LeadStage::Contacted, &what, None).await;
         }
         Step::Note => {
             return add_step(ctx, work.tx, &work.lead, by.name(), &format!("noted: {note}")).await;
@@ -182,6 +191,69 @@ pub(in crate::work) async fn act(
     }
 }
 
+/// Corrects what a deal that was won is worth. What was said before stays in the trail, and the last word counts.
+///
+/// # Errors
+/// `Denied` for somebody who may not work the lead; `Conflict` for a lead that was not won; `Invalid` for a day to come, or without
+/// a reason.
+pub async fn correct_won(
+    ctx: &Context,
+    lead_id: &str,
+    by: By<'_>,
+    closing: Closing,
+    note: &str,
+) -> Result<()> {
+    let note = text::single_line("the reason", note)?;
+    let (known, partner) = lead_and_partner(ctx, lead_id).await?;
+    if !by.may_work(&known, &partner) {
+        return Err(Error::denied("only who won a deal, or the channel manager, can correct its value"));
+    }
+    if stage_of(&known)? != LeadStage::Won {
+        return Err(Error::conflict("only the value of a deal that was won is corrected here"));
+    }
+    let mut faults = Vec::new();
+    if note.is_empty() {
+        faults.push("write why it is corrected; it stays in the history".to_owned());
+    }
+    let today = crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&partner.zone).date_naive();
+    if closing.on.is_some_and(|on| on > today) {
+        faults.push("a deal cannot have been won on a day to come".to_owned());
+    }
+    if !faults.is_empty() {
+        return Err(Error::invalid(faults.join("; ")));
+    }
+    let mut tx = ctx.db.begin().await?;
+    let lead = lead_in(&mut tx, lead_id).await?;
+    if stage_of(&lead)? != LeadStage::Won || !by.may_work(&lead, &partner) {
+        return Err(Error::conflict("somebody else has changed this lead meanwhile; look at it again"));
+    }
+    add_step(ctx, &mut tx, &lead, by.name(), &format!("corrected the value of the deal: {note}")).await?;
+    amount_said(ctx, &mut tx, &lead.id, by.name(), LeadStage::Won, closing).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, by.name(), "correct-deal", lead_id, &note).await?;
+    tx.commit().await
+}
+
+/// Appends what a lead is worth, and credits what brought it.
+async fn amount_said(
+    ctx: &Context,
+    tx: &mut Tx,
+    lead_id: &str,
+    actor: &str,
+    stage: LeadStage,
+    Closing { amount, on }: Closing,
+) -> Result<()> {
+    let amount = leads::Amount {
+        at_ms: ctx.now_ms(),
+        actor: actor.to_owned(),
+        stage: stage.as_str().to_owned(),
+        minor_units: amount.minor_units,
+        currency: amount.currency.code().to_owned(),
+        close_date: on.map(|on| on.to_string()),
+    };
+    let no = leads::add_amount(tx, lead_id, &amount).await?;
+    attribution::credit(ctx, tx, (lead_id, no), amount.minor_units, amount.at_ms).await
+}
+
 /// `what: note`, or `what` alone.
 fn said(what: &str, note: &str) -> String {
     if note.is_empty() { what.to_owned() } else { format!("{what}: {note}") }
@@ -211,7 +283,7 @@ struct Work<'a> {
 
 impl<'a> Work<'a> {
     async fn begin(tx: &'a mut Tx, ready: &'a Ready, by: By<'a>) -> Result<Self> {
-        let Ready { known, partner, live, zone } = ready;
+        let Ready { known, partner, live, zone, .. } = ready;
         let lead_id = known.id.as_str();
         let lead = lead_in(tx, lead_id).await?;
         // Whoever it was given to in between is its owner.
@@ -244,6 +316,7 @@ impl<'a> Work<'a> {
         let is_dated = closing.is_some_and(|it| it.on.is_some());
         if to != LeadStage::DealRegistered || is_dated {
             lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
+            self.is_answered(ctx).await?;
         }
         match (to, closing.and_then(|it| it.on)) {
             (LeadStage::Contacted, _) => {
@@ -253,6 +326,34 @@ impl<'a> Work<'a> {
             (_, None) => {}
         }
         self.finish(ctx, to.as_str()).await
+    }
+
+    /// The person, who asked again, was reached: a closed lead is with nobody again; of others the clock goes on that was cut short.
+    async fn answered(mut self, ctx: &Context, what: &str, close_date: Option<NaiveDate>) -> Result<()> {
+        let now_ms = ctx.now_ms();
+        let stage = stage_of(&self.lead)?;
+        lead_clocks::stop(self.tx, &self.lead.id, now_ms, "").await?;
+        self.is_answered(ctx).await?;
+        add_step(ctx, self.tx, &self.lead, self.by.name(), what).await?;
+        match close_date.filter(|_| matches!(stage, LeadStage::Sql | LeadStage::DealRegistered)) {
+            _ if stage.is_terminal() => {
+                offers::end(self.tx, &self.offer.id, now_ms, ("", "Answered")).await?;
+            }
+            Some(on) => self.start_clock_until(ctx, on).await?,
+            None => {
+                start_clock(ctx, self.tx, &self.offer, self.partner, self.zone, SlaKind::NextStep)
+                    .await?;
+            }
+        }
+        self.finish(ctx, "answered").await
+    }
+
+    /// Who asked again does not wait any more, if they did.
+    async fn is_answered(&mut self, ctx: &Context) -> Result<()> {
+        if !again::waits_for_answer(&self.lead) {
+            return Ok(());
+        }
+        again::because(ctx, self.tx, &mut self.lead, "asked again, and was answered").await
     }
 
     /// A clock to the end of the day on which the deal may be closed, or of the next business day, so that nobody forgets it. It
@@ -284,6 +385,7 @@ impl<'a> Work<'a> {
         advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
         self.say_amount(ctx, to, closing).await?;
         lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
+        self.is_answered(ctx).await?;
         offers::end(self.tx, &self.offer.id, ctx.now_ms(), ("", to.label())).await?;
         self.finish(ctx, to.as_str()).await
     }
@@ -339,18 +441,8 @@ impl<'a> Work<'a> {
     }
 
     async fn say_amount(&mut self, ctx: &Context, stage: LeadStage, closing: Option<Closing>) -> Result<()> {
-        let Some(Closing { amount, on }) = closing else { return Ok(()) };
-        let amount = leads::Amount {
-            at_ms: ctx.now_ms(),
-            actor: self.by.name().to_owned(),
-            stage: stage.as_str().to_owned(),
-            minor_units: amount.minor_units,
-            currency: amount.currency.code().to_owned(),
-            close_date: on.map(|on| on.to_string()),
-        };
-        let no = leads::add_amount(self.tx, &self.lead.id, &amount).await?;
-        let which = (self.lead.id.as_str(), no);
-        attribution::credit(ctx, self.tx, which, amount.minor_units, amount.at_ms).await
+        let Some(closing) = closing else { return Ok(()) };
+        amount_said(ctx, self.tx, &self.lead.id, self.by.name(), stage, closing).await
     }
 
     async fn finish(self, ctx: &Context, detail: &str) -> Result<()> {

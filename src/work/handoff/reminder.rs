@@ -61,19 +61,16 @@ pub(super) fn given(ctx: &Context, lead: &Lead, partner: &Partner, offer: &Offer
     about(ctx, lead, partner, offer, format!("given:{}", offer.id), &keys, None)
 }
 
-/// Tells whoever has the lead that the person has written again; nothing where nobody has it. `what` makes the mail, once.
-///
-/// # Errors
-/// Those of the store and of composing.
-pub async fn tell_that_they_wrote(ctx: &Context, lead_id: &str, what: &str) -> Result<Option<Ready>> {
-    let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
-    let all = offers::of_lead(&ctx.db, lead_id).await?;
-    // Of a lead that was won or lost, whoever had it last.
-    let theirs = all.iter().find(|offer| offer.is_live());
-    let theirs = theirs.or_else(|| all.iter().find(|offer| offer.answer.as_deref() == Some("accepted")));
-    let Some(offer) = theirs else { return Ok(None) };
+/// Tells whoever has the lead, or had it last, that the person has written again. `what` makes the mail, once.
+pub(super) fn wrote_again(
+    ctx: &Context,
+    lead: &Lead,
+    partner: &Partner,
+    offer: &Offer,
+    what: &str,
+) -> Result<Ready> {
     let keys = Keys { subject: "wrote_again_subject", text: "wrote_again_text" };
-    about(ctx, &lead, &partner, offer, format!("wrote:{}:{what}", offer.id), &keys, None).map(Some)
+    about(ctx, lead, partner, offer, format!("wrote:{}:{what}", offer.id), &keys, None)
 }
 
 /// Tells whoever has a lead that the person asked to be called by another way as well; nothing where nobody has it. `what` makes

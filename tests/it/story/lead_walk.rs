@@ -14,7 +14,7 @@ use partnercast::{
     work::{
         Context, desk,
         forms::{self, FormKind, Submission},
-        handoff::{self, By, Closing, Outcome, conflict},
+        handoff::{self, By, Closing, Outcome, conflict, waits_for_answer},
     },
 };
 
@@ -124,7 +124,7 @@ async fn act(ctx: &Context, id: &str, form: &Submission, pick: &impl Fn(usize) -
     };
     _ = match pick(9) {
         0 | 1 => handoff::accept(ctx, offer_id).await,
-        2 => handoff::reject(ctx, offer_id, RejectReason::NoCapacity, "").await,
+        2 => handoff::reject(ctx, offer_id, RejectReason::ALL[pick(RejectReason::ALL.len())], "").await,
         3 | 4 => handoff::contacted(ctx, id, by, "").await,
         5 => {
             handoff::give(ctx, id, by, ["kara.boyd@northlight.example", LUIS, MANAGER, JENS, CLAIRE][pick(5)])
@@ -173,7 +173,12 @@ async fn holds(rig: &Rig, id: &str) -> LeadStage {
             assert_eq!(lead.owner_email.as_deref(), Some(live[0].rep_email.as_str()), "{}", told());
         }
         LeadStage::Won | LeadStage::Lost => {
-            assert!(live.is_empty() && running.is_empty() && lead.owner_name.is_some(), "{}", told());
+            // Over, and with its owner again only while the person waits for an answer.
+            assert!(lead.owner_name.is_some() && live.len() == running.len(), "{}", told());
+            if let Some(live) = live.first() {
+                assert!(live.holds() && waits_for_answer(&lead), "{}", told());
+                assert_eq!(lead.owner_email.as_deref(), Some(live.rep_email.as_str()), "{}", told());
+            }
         }
         LeadStage::Recycled | LeadStage::Disqualified | LeadStage::Nurturing | LeadStage::Inquiry => {
             assert!(live.is_empty() && running.is_empty() && lead.owner_name.is_none(), "{}", told());

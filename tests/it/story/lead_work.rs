@@ -33,41 +33,41 @@ use crate::harness::both_dbs;
 
 pub const LUIS: &str = "luis.ortega@northlight.example";
 pub const MANAGER: &str = "tom.beckett@brackenfold.example";
-const SPONSOR: &str = "ingrid.solheim@brackenfold.example";
+pub const SPONSOR: &str = "ingrid.solheim@brackenfold.example";
 
-fn at(text: &str) -> UtcMs {
+pub fn at(text: &str) -> UtcMs {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
 }
 
 /// Somebody asks Northlight MSP, in Chicago, for a call.
-async fn asks(rig: &Rig, at_ms: UtcMs) -> String {
+pub async fn asks(rig: &Rig, at_ms: UtcMs) -> String {
     rig.clock.set(at_ms);
     let form = ada(FormKind::TalkToUs, forms::TALK_TO_US);
     assert!(forms::submit(&rig.ctx, form, &person()).await.unwrap().qualified);
     lead(rig).await.id
 }
 
-async fn lead(rig: &Rig) -> Lead {
+pub async fn lead(rig: &Rig) -> Lead {
     leads::recent(&rig.ctx.db, None).await.unwrap().remove(0)
 }
 
-async fn live(rig: &Rig, lead_id: &str) -> Option<Offer> {
+pub async fn live(rig: &Rig, lead_id: &str) -> Option<Offer> {
     offers::of_lead(&rig.ctx.db, lead_id).await.unwrap().into_iter().find(Offer::is_live)
 }
 
-async fn clock(rig: &Rig, lead_id: &str) -> Option<SlaClock> {
+pub async fn clock(rig: &Rig, lead_id: &str) -> Option<SlaClock> {
     let all = lead_clocks::of_lead(&rig.ctx.db, lead_id).await.unwrap();
     all.into_iter().find(|clock| clock.stopped_ms.is_none())
 }
 
-async fn takes(rig: &Rig, lead_id: &str) -> desk::Rep {
+pub async fn takes(rig: &Rig, lead_id: &str) -> desk::Rep {
     let offer = live(rig, lead_id).await.unwrap();
     handoff::accept(&rig.ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap();
     desk::rep(&rig.ctx, &offer.rep_email).await.unwrap().unwrap()
 }
 
 /// Goes on minute by minute until `until_ms`, and sends what that leads to.
-async fn pass(rig: &Rig, until_ms: UtcMs) {
+pub async fn pass(rig: &Rig, until_ms: UtcMs) {
     while rig.clock_ms() < until_ms {
         rig.clock.set((rig.clock_ms() + MINUTE_MS).min(until_ms));
         handoff::tick(&rig.ctx).await.unwrap();
@@ -76,7 +76,7 @@ async fn pass(rig: &Rig, until_ms: UtcMs) {
 }
 
 /// Subjects of the mails to `address`, the newest first.
-async fn subjects(rig: &Rig, address: &str) -> Vec<String> {
+pub async fn subjects(rig: &Rig, address: &str) -> Vec<String> {
     let all = rig.mailbox.list(10_000).await.unwrap();
     all.into_iter().filter(|mail| mail.to.contains(address)).map(|mail| mail.subject).collect()
 }

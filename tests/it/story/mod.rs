@@ -30,6 +30,8 @@ mod intake;
 mod issue;
 mod ladder;
 mod languages;
+mod lead_again;
+mod lead_decisions;
 mod lead_forms;
 mod lead_links;
 mod lead_walk;

@@ -3,8 +3,8 @@
 use super::{
     super::{
         super::{context::Context, notices, scoring},
-        By, HandOff, Offering, Release, add_step, advance, asset_title, lead_and_partner, lead_in, prepare,
-        release, reminder, stage_of,
+        By, HandOff, Offering, Release, add_step, advance, again, asset_title, lead_and_partner, lead_in,
+        prepare, release, reminder, stage_of,
     },
     changed, hold, looked, mail, parties, put, rule, won_since_ms,
 };
@@ -369,6 +369,11 @@ async fn take_from(ctx: &Context, tx: &mut Tx, case: &Case, loser: Loser) -> Res
     let out = match stage {
         LeadStage::Offered | LeadStage::Sal => LeadStage::Expired,
         LeadStage::Contacted => LeadStage::Disqualified,
+        // Closed before, and with them only until they had answered.
+        LeadStage::Won | LeadStage::Lost => {
+            again::let_go(ctx, tx, &mut lead, &loser.offer, &why).await?;
+            return loser.gone.enqueue(tx, ctx.now_ms()).await.map(drop);
+        }
         // What was read is no longer so.
         _ => return Err(Error::conflict("a lead of this conflict has changed meanwhile; try again")),
     };

@@ -1,0 +1,140 @@
+//! Somebody whose lead was won, lost or is a deal already asks to talk again: it is one lead, with a clock for whoever has it.
+
+use partnercast::{
+    domain::{
+        kernel::{
+            Kind,
+            clock::{DAY_MS, MINUTE_MS},
+        },
+        lead::DisqualifyReason,
+    },
+    store::leads,
+    work::{
+        desk,
+        forms::{self, FormKind},
+        handoff::{self, By, Closing, Outcome},
+    },
+};
+
+use super::{
+    Rig,
+    hand_off::{ada, person},
+    lead_work::{LUIS, MANAGER, SPONSOR, asks, at, clock, day, euros, lead, live, pass, subjects, takes},
+};
+use crate::harness::both_dbs;
+
+/// Luis has a lead whose need sales confirmed, to be closed on 2027-02-26.
+async fn qualified(rig: &Rig) -> (String, desk::Rep) {
+    let id = asks(rig, at("2027-01-18T09:00:00-06:00")).await;
+    let luis = takes(rig, &id).await;
+    rig.clock.advance(MINUTE_MS);
+    handoff::contacted(&rig.ctx, &id, By::Rep(&luis), "").await.unwrap();
+    rig.clock.advance(MINUTE_MS);
+    let sql = Closing { on: Some(day("2027-02-26")), ..euros("12000") };
+    handoff::record(&rig.ctx, &id, By::Rep(&luis), Outcome::Sql(sql), "").await.unwrap();
+    rig.drain().await;
+    (id, luis)
+}
+
+async fn asks_again(rig: &Rig, time: &str) {
+    rig.clock.set(at(time));
+    forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
+    rig.drain().await;
+}
+
+both_dbs! {
+    /// Who bought and asks again: four business hours for whoever won them, on their desk, told to the channel manager, and
+    /// upwards where nobody answers. Asking twice changes nothing more; answered, the lead is won as before.
+    async fn a_customer_who_asks_again_is_answered(db: Db) {
+        let rig = Rig::new(db).await;
+        let (id, luis) = qualified(&rig).await;
+        let by = By::Rep(&luis);
+        handoff::record(&rig.ctx, &id, by, Outcome::Won(euros("11500")), "").await.unwrap();
+        asks_again(&rig, "2027-01-25T09:00:00-06:00").await;
+        let now = lead(&rig).await;
+        assert_eq!((now.id.as_str(), now.stage.as_str()), (id.as_str(), "won"), "one lead, won as before");
+        let runs = clock(&rig, &id).await.unwrap();
+        assert_eq!((runs.owner.as_str(), runs.due_ms), ("Luis Ortega", at("2027-01-25T13:00:00-06:00")));
+        assert!(leads::of_rep(&rig.ctx.db, LUIS).await.unwrap().iter().any(|it| it.id == id), "on the desk");
+        assert!(subjects(&rig, LUIS).await[0].contains("has written again"));
+        assert!(subjects(&rig, MANAGER).await[0].contains("asks again"));
+
+        asks_again(&rig, "2027-01-25T10:00:00-06:00").await;
+        assert_eq!(clock(&rig, &id).await.unwrap(), runs, "whoever asks twice waits no longer");
+        pass(&rig, at("2027-01-25T13:00:00-06:00")).await;
+        assert_eq!(live(&rig, &id).await.unwrap().rep_email, LUIS, "it stays theirs");
+        assert!(subjects(&rig, MANAGER).await[0].contains("is late"));
+        pass(&rig, at("2027-01-25T17:00:00-06:00")).await;
+        assert!(subjects(&rig, SPONSOR).await[0].contains("is late"));
+
+        handoff::note(&rig.ctx, &id, by, "tried to reach them").await.unwrap();
+        let again = handoff::record(&rig.ctx, &id, by, Outcome::Won(euros("1")), "").await.unwrap_err();
+        assert_eq!(again.kind(), Kind::Conflict, "it is won already");
+        handoff::contacted(&rig.ctx, &id, by, "needs a second site").await.unwrap();
+        let now = lead(&rig).await;
+        assert_eq!((now.stage.as_str(), now.owner_email.as_deref()), ("won", Some(LUIS)));
+        assert!(clock(&rig, &id).await.is_none() && live(&rig, &id).await.is_none());
+        let steps = leads::steps(&rig.ctx.db, &id).await.unwrap();
+        assert!(steps.last().unwrap().what.contains("needs a second site"), "{steps:?}");
+        let over = handoff::contacted(&rig.ctx, &id, by, "").await.unwrap_err();
+        assert_eq!(over.kind(), Kind::Conflict);
+        rig.assert_nothing_left().await;
+    }
+
+    /// A lost one is answered too, by whom the channel manager gives it to; it stays lost, and the clock is as short.
+    async fn a_lost_one_who_asks_again_is_given_to_somebody(db: Db) {
+        let rig = Rig::new(db).await;
+        let (id, luis) = qualified(&rig).await;
+        handoff::record(&rig.ctx, &id, By::Rep(&luis), Outcome::Lost(DisqualifyReason::NoBudget), "").await.unwrap();
+        asks_again(&rig, "2027-01-25T09:00:00-06:00").await;
+        let tom = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
+        rig.clock.advance(MINUTE_MS);
+        handoff::give(&rig.ctx, &id, By::Rep(&tom), "dana.whitlock@northlight.example").await.unwrap();
+        let now = lead(&rig).await;
+        assert_eq!((now.stage.as_str(), now.owner_name.as_deref()), ("lost", Some("Dana Whitlock")));
+        assert_eq!(clock(&rig, &id).await.unwrap().due_ms, at("2027-01-25T13:01:00-06:00"));
+        let dana = desk::rep(&rig.ctx, "dana.whitlock@northlight.example").await.unwrap().unwrap();
+        handoff::contacted(&rig.ctx, &id, By::Rep(&dana), "").await.unwrap();
+        assert_eq!(lead(&rig).await.stage, "lost");
+        rig.drain().await;
+        rig.assert_nothing_left().await;
+    }
+
+    /// Of a deal that runs, the long clock to its close is cut short until the person is answered, and then goes on.
+    async fn a_deal_whose_person_asks_again_is_answered_soon(db: Db) {
+        let rig = Rig::new(db).await;
+        let (id, luis) = qualified(&rig).await;
+        let long = clock(&rig, &id).await.unwrap().due_ms;
+        assert_eq!(long, at("2027-02-26T17:00:00-06:00"));
+        asks_again(&rig, "2027-01-25T09:00:00-06:00").await;
+        assert_eq!(clock(&rig, &id).await.unwrap().due_ms, at("2027-01-25T13:00:00-06:00"));
+        rig.clock.advance(MINUTE_MS);
+        handoff::contacted(&rig.ctx, &id, By::Rep(&luis), "").await.unwrap();
+        assert_eq!((lead(&rig).await.stage.as_str(), clock(&rig, &id).await.unwrap().due_ms), ("sql", long));
+        rig.clock.advance(DAY_MS);
+        rig.assert_nothing_left().await;
+    }
+
+    /// A wrong value of a deal that was won is corrected by its owner with a reason; nothing that was said before is lost.
+    async fn the_value_of_a_won_deal_is_corrected(db: Db) {
+        let rig = Rig::new(db).await;
+        let (id, luis) = qualified(&rig).await;
+        let by = By::Rep(&luis);
+        let early = handoff::correct_won(&rig.ctx, &id, by, euros("1"), "typed wrong").await.unwrap_err();
+        assert_eq!(early.kind(), Kind::Conflict);
+        rig.clock.advance(MINUTE_MS);
+        handoff::record(&rig.ctx, &id, by, Outcome::Won(euros("115000")), "").await.unwrap();
+        let mute = handoff::correct_won(&rig.ctx, &id, by, euros("11500"), "").await.unwrap_err();
+        assert!(mute.kind() == Kind::Invalid && mute.public().contains("why"), "{mute}");
+        let kara = desk::rep(&rig.ctx, "kara.boyd@northlight.example").await.unwrap().unwrap();
+        let denied = handoff::correct_won(&rig.ctx, &id, By::Rep(&kara), euros("11500"), "x").await.unwrap_err();
+        assert_eq!(denied.kind(), Kind::Denied);
+        rig.clock.advance(MINUTE_MS);
+        handoff::correct_won(&rig.ctx, &id, by, euros("11500"), "a nought too many").await.unwrap();
+        let said = leads::amounts(&rig.ctx.db, &id).await.unwrap();
+        let said: Vec<_> = said.iter().map(|it| (it.stage.as_str(), it.minor_units)).collect();
+        assert_eq!(said, [("won", 1_150_000), ("won", 11_500_000), ("sql", 1_200_000)]);
+        let steps = leads::steps(&rig.ctx.db, &id).await.unwrap();
+        assert!(steps.last().unwrap().what.contains("a nought too many"), "{steps:?}");
+    }
+}
