@@ -138,3 +138,55 @@ async fn a_desk_is_opened_five_times_an_hour_and_cards_on_it_as_often_as_one_lik
     assert_eq!((sixth.status, sixth.header("retry-after")), (StatusCode::TOO_MANY_REQUESTS, "720"));
     assert!(sixth.body.contains("try again in 12 min"), "{}", sixth.body);
 }
+
+/// Whoever closes a lead is told what became of it and when it comes back, and finds it by its company; a colleague does not.
+#[tokio::test]
+async fn what_was_closed_is_told_and_found() {
+    let site = site(|_| ()).await;
+    site.ask_to_talk().await;
+    let offer = site.open_offer().await.unwrap();
+    let cookie = site.open_card(&offer).await;
+    site.with(Method::POST, &format!("{}/accept", site.card(&offer)), &cookie, "").await;
+    let lead = format!("/desk/leads/{}", offer.lead_id);
+    site.with(Method::POST, &format!("{lead}/contacted"), &cookie, "note=").await;
+    let day = "2027-03-02";
+    let closed = site
+        .with(Method::POST, &format!("{lead}/close"), &cookie, &format!("reason=timing&again_on={day}"))
+        .await;
+    assert_eq!(closed.header("location"), format!("/desk/closed?done={}", offer.lead_id), "{}", closed.body);
+    let page = site.with(Method::GET, closed.header("location"), &cookie, "").await.body;
+    assert!(page.contains("is closed: not now") && page.contains("2 Mar 2027"), "{page}");
+    let found = site.with(Method::GET, "/desk/closed?q=HARBOR", &cookie, "").await.body;
+    assert!(found.contains("Harbor Clinic") && found.contains("Not now"), "{found}");
+    let none = site.with(Method::GET, "/desk/closed?q=elsewhere", &cookie, "").await.body;
+    assert!(!none.contains("Harbor Clinic"), "{none}");
+    let stranger = site.get("/desk/closed").await;
+    assert_eq!(stranger.status, StatusCode::FORBIDDEN);
+}
+
+/// The number to call stands at the top of the card, and what is to be done next changes once the person was reached.
+#[tokio::test]
+async fn a_card_knows_its_stage() {
+    let site = site(|_| ()).await;
+    site.ask_to_talk().await;
+    let offer = site.open_offer().await.unwrap();
+    let cookie = site.open_card(&offer).await;
+    let card = site.with(Method::GET, &site.card(&offer), &cookie, "").await.body;
+    assert!(
+        card.contains("Accept the lead within") && card.contains("A first mail, ready to send"),
+        "{card}"
+    );
+    let (reach, steps) = (card.find("mailto:ana").unwrap(), card.find("Next steps").unwrap());
+    assert!(reach < steps, "how to reach them comes first");
+    site.with(Method::POST, &format!("{}/accept", site.card(&offer)), &cookie, "").await;
+    let lead = format!("/desk/leads/{}", offer.lead_id);
+    let accepted = site.with(Method::GET, &lead, &cookie, "").await.body;
+    assert!(!accepted.contains("Accept the lead within"), "it is accepted");
+    site.with(Method::POST, &format!("{lead}/contacted"), &cookie, "note=").await;
+    let reached = site.with(Method::GET, &lead, &cookie, "").await.body;
+    assert!(
+        !reached.contains("I have just tried to reach you")
+            && reached.contains("thank you for the conversation"),
+        "{reached}"
+    );
+}

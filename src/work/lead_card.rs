@@ -4,8 +4,8 @@ use super::{
     cobrand::CoBrand,
     context::Context,
     forms::WROTE,
-    handoff::{CALLED_BACK, CALLED_OUT, GIVEN_TO, STAYS},
-    intake,
+    handoff::{CALLED_BACK, CALLED_OUT, GIVEN_TO, STAYS, waits_for_answer},
+    intake, lead_steps,
     recall::Replaced,
     scoring,
 };
@@ -21,6 +21,7 @@ use crate::{
             tree::Node,
         },
         kernel::{Error, Result},
+        lead::LeadStage,
         partner::{Contact, Partner, contact::first_name},
     },
     store::{
@@ -65,13 +66,15 @@ pub struct Card {
     pub steps: Vec<Step>,
     /// What they agreed to.
     pub consents: Vec<leads::Consent>,
-    /// Three things to do.
+    /// What to do next, by where it stands.
     pub next_steps: Vec<String>,
     /// What to say.
     pub talk_track: Vec<Node>,
     /// What customers object, and the answer.
     pub objections: Vec<(String, String)>,
-    /// Subject of a first mail.
+    /// Whether the mail is the playbook's, for before anybody has reached them.
+    pub is_first_mail: bool,
+    /// Subject of a mail that fits the stage; empty where none does.
     pub mail_subject: String,
     /// Its text.
     pub mail_body: String,
@@ -122,8 +125,20 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         ),
         None => Default::default(),
     };
+    let stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
+    let waits = waits_for_answer(&lead);
+    let is_first_mail = lead_steps::is_before_contact(stage) && !waits;
+    let (mail_subject, mail_body) = if is_first_mail {
+        (mail_subject, mail_body)
+    } else if stage.is_owned() || waits {
+        draft(ctx, &lead, &partner, rep.as_ref().map(|(name, _)| name.as_str()))
+    } else {
+        Default::default()
+    };
     let people = partners::contacts_of(&ctx.db, partner.slug.as_str()).await?;
     Ok(Card {
+        next_steps: lead_steps::next_steps(stage, waits, &next_steps),
+        is_first_mail,
         offers,
         clocks: lead_clocks::of_lead(&ctx.db, lead_id).await?,
         amounts: leads::amounts(&ctx.db, lead_id).await?,
@@ -136,12 +151,22 @@ pub async fn card(ctx: &Context, lead_id: &str) -> Result<Card> {
         partner,
         standing,
         events,
-        next_steps,
         talk_track,
         objections,
         mail_subject,
         mail_body,
     })
+}
+
+/// A mail to somebody who was spoken with: a frame, for only the rep knows what was said.
+fn draft(ctx: &Context, lead: &Lead, partner: &Partner, rep: Option<&str>) -> (String, String) {
+    let strings = ctx.templates.strings(&partner.locale);
+    let values = [
+        ("name", first_name(&lead.name)),
+        ("partner", partner.name.as_str()),
+        ("rep", rep.unwrap_or(partner.name.as_str())),
+    ];
+    (strings.fill("draft_subject", &values), strings.fill("draft_body", &values))
 }
 
 /// The same as a partner sees it: of a lead that was given to others before, nothing of what they did with it, nor of who else

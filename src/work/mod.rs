@@ -37,6 +37,7 @@ pub mod kept;
 pub mod ladder;
 pub mod lead_card;
 pub mod lead_updates;
+mod lead_steps;
 pub mod link_book;
 mod looks;
 pub mod lookup;

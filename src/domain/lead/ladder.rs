@@ -40,6 +40,17 @@ pub enum Unit {
     People,
 }
 
+impl Unit {
+    /// What is counted, for people.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Messages => "Messages",
+            Self::Uses => "Uses: a partner and an asset",
+            Self::People => "People",
+        }
+    }
+}
+
 /// How leads are credited, for people.
 pub const CREDIT: &str = "A lead is credited by its first touch, once: to the asset whose form or page brought it, to every kit \
     that has this asset among its tactics, and to the newsletter or sequence whose message led to the first thing that the \

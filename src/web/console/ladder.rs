@@ -69,8 +69,10 @@ pub struct Line {
     pub count: i64,
     /// Its rows.
     pub href: String,
-    /// Drawn.
-    pub bar: Bar,
+    /// What it counts, where that is another thing than on the rung above.
+    pub counts: Option<&'static str>,
+    /// Drawn against the most of what counts the same; nothing where no other rung does.
+    pub bar: Option<Bar>,
     /// `12.5 % of the rung below`
     pub share: String,
     /// Exactly what it counts.
@@ -213,10 +215,14 @@ fn lines(asked: &Asked, steps: &[Step]) -> Vec<Line> {
         let same = Rung::ALL.iter().zip(steps).filter(|(rung, _)| rung.unit() == unit);
         same.map(|(_, step)| step.count).max().unwrap_or(0)
     };
+    let same = |unit: Unit| Rung::ALL.iter().filter(|rung| rung.unit() == unit).count();
+    let mut above = None;
     Rung::ALL
         .into_iter()
         .zip(steps)
         .map(|(rung, step)| {
+            let unit = rung.unit();
+            let is_new = above.replace(unit) != Some(unit);
             let share = match (step.of_below_percent, rung.below()) {
                 (Some(share), Some(below)) => format!("{share} % of {}", below.label().to_lowercase()),
                 _ => String::new(),
@@ -228,7 +234,8 @@ fn lines(asked: &Asked, steps: &[Step]) -> Vec<Line> {
                 word: rung.as_str(),
                 count: step.count,
                 href: rows_at(rung.as_str(), asked),
-                bar: Bar::single(tone, says, step.count, most(rung.unit())),
+                counts: is_new.then(|| unit.label()),
+                bar: (same(unit) > 1).then(|| Bar::single(tone, says, step.count, most(unit))),
                 share,
                 means: rung.means(),
             }

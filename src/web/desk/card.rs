@@ -19,7 +19,7 @@ use crate::{
         lead::{self, ConsentLine, Evidence, Points},
         when::Moment,
     },
-    work::{Context, cobrand::page_path, desk::Rep, forms::WROTE, lead_card::Card},
+    work::{Context, cobrand::page_path, desk::Rep, forms::WROTE, handoff::code, lead_card::Card},
 };
 
 /// The card.
@@ -55,8 +55,10 @@ pub struct CardView {
     pub amounts: Vec<Worth>,
     /// What happened so far, newest first.
     pub steps: Vec<Step>,
-    /// Three things to do.
+    /// What to do next.
     pub next_steps: Vec<String>,
+    /// Whether the mail is for before anybody has reached them.
+    pub is_first_mail: bool,
     /// A mail, opened in the mail program.
     pub mailto: String,
     /// Its subject.
@@ -67,6 +69,8 @@ pub struct CardView {
     pub objections: Vec<Objection>,
     /// HTML.
     pub talk_track: String,
+    /// How to reach them, at the top: telephone, where it is known, and address.
+    pub reach: Vec<Fact>,
     /// Name, telephone, address.
     pub facts: Vec<Fact>,
     /// Points.
@@ -192,6 +196,7 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
         clock: running.into_iter().next(),
         past,
         next_steps: card.next_steps,
+        is_first_mail: card.is_first_mail,
         mailto: mailto(&card.lead.email, &card.mail_subject, &card.mail_body),
         mail_subject: card.mail_subject,
         mail_body: card.mail_body,
@@ -223,6 +228,7 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
             .map(str::to_owned)
             .collect(),
         consents: consents(&card.consents, zone),
+        reach: facts(&card.lead).into_iter().filter(|fact| fact.href.is_some()).rev().collect(),
         facts: facts(&card.lead).into_iter().chain(lead::answered(&card.answers)).collect(),
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
@@ -286,7 +292,11 @@ fn facts(lead: &store::leads::Lead) -> Vec<Fact> {
     facts.extend(
         more.into_iter().filter_map(|(label, value)| value.as_deref().map(|value| Fact::new(label, value))),
     );
-    facts.extend([Fact::new("Language", &lead.locale), Fact::new("Came by", &lead.origin)]);
+    facts.extend([
+        Fact::new("Language", &lead.locale),
+        Fact::new("Came by", &lead.origin),
+        Fact::new("In mails", code(&lead.id)),
+    ]);
     facts
 }
 
@@ -346,11 +356,13 @@ impl CardView {
                 "Ask what made them write today, listen for a date, and rule out first that they are in an incident right now.".into(),
                 "End with one agreed step in the calendar within five business days.".into(),
             ],
+            is_first_mail: true,
             mailto: mailto("ana.ruiz@harbor.example", "Your message", "Hello Ana,\nthank you."),
             mail_subject: "Your message to Northlight MSP: a time to talk".into(),
             mail_body: "Hello Ana,\n\nthank you for writing to us. I have just tried to reach you and will try once more today.\n\nKind regards\nLuis Ortega\nNorthlight MSP".into(),
             objections: vec![Objection { objection: "I only wanted a price.".into(), answer: "You shall have one. For tested recovery it depends on two numbers.".into() }],
             talk_track: "<p>This person has asked for you.</p>".into(),
+            reach: vec![Fact::new("Phone", "+1 612 555 0199").leading("tel:+16125550199".into())],
             facts: vec![
                 Fact::new("Name", "Ana Ruiz"),
                 Fact::new("Email", "ana.ruiz@harbor.example").leading("mailto:ana.ruiz@harbor.example".into()),

@@ -27,7 +27,7 @@ use crate::{
     work::{
         Context,
         desk::{Manages, Rep},
-        handoff::waits_for_answer,
+        handoff::{code, waits_for_answer},
         tokens,
     },
 };
@@ -212,6 +212,8 @@ fn card(
 ) -> Option<Card> {
     let (heat, heat_tone) = lead::heat(&offer.temperature);
     let id = OfferId::parse(&offer.id).ok()?;
+    let library = ctx.library();
+    let title = library.versions(&lead.asset).first().map(|asset| authored(asset.front.title.as_str()));
     // Before the card is opened, the person is not named here either.
     let viewed = offer.viewed_ms.is_some();
     let href = match LeadStage::parse(&lead.stage) {
@@ -229,8 +231,17 @@ fn card(
         through: offer.contact_id.is_none().then(|| names.get(&lead.partner_slug).cloned()).flatten(),
         href,
         clock: clock.map(|clock| Running::of(clock, rep.zone, ctx.now_ms())),
-        name: if viewed { lead.name } else { "A new lead".to_owned() },
-        company: if viewed { lead.company } else { "not opened yet".to_owned() },
+        // What the mail calls it tells it from the others.
+        name: if viewed { lead.name } else { format!("A new lead, {}", code(&lead.id)) },
+        company: if viewed {
+            lead.company
+        } else {
+            let points = format!("{} points, fit {}", lead.score, lead.fit);
+            title.map_or_else(
+                || format!("not opened yet · {points}"),
+                |title| format!("not opened yet · “{title}” · {points}"),
+            )
+        },
         because: lead.because,
     })
 }

@@ -191,7 +191,11 @@ async fn teaser(
         ("A lead for you", format!("{name}, somebody wants to hear from {company}."))
     } else {
         let name = first_name(&offer.rep_name);
-        let passed = "and everybody there who was asked turned it down";
+        let passed = if handoff::is_to_decide(offer) {
+            "and you are asked to decide about it"
+        } else {
+            "and everybody there who was asked turned it down"
+        };
         ("A lead for you", format!("{name}, somebody wants to hear from {company}, {passed}."))
     };
     let is_theirs = is_theirs_for_good(lead, offer);

@@ -177,7 +177,7 @@ fn to_manager(
     let Some(to) = manager.filter(|to| !to.email.as_str().eq_ignore_ascii_case(&offer.rep_email)) else {
         return Ok(None);
     };
-    let subject = format!("A closed lead of {} asks again", partner.name);
+    let subject = format!("A closed lead of {} asks again ({})", partner.name, offer::code(&lead.id));
     let token = DeskToken::of_address(to.email.as_str(), ctx.clock.wall_ms()).sign(&ctx.keys);
     let text = format!(
         "Somebody whose lead is \"{}\" has asked to talk again. {} is to answer them, and a clock runs.",

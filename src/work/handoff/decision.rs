@@ -67,7 +67,7 @@ fn mail(
     hand_off: &HandOff,
     why: &str,
 ) -> Result<Ready> {
-    let subject = format!("Please decide about a lead of {}", of.partner.name);
+    let subject = format!("Please decide about a lead of {} ({})", of.partner.name, offer::code(&of.lead.id));
     let zone = hand_off.clock.zone.parse().unwrap_or(of.partner.zone);
     let due = utc(hand_off.clock.due_ms).with_timezone(&zone).format("%a %-d %b %Y, %H:%M %Z").to_string();
     let token = DeskToken::of_address(to.email.as_str(), ctx.clock.wall_ms()).sign(&ctx.keys);
@@ -172,7 +172,7 @@ pub async fn correct(ctx: &Context, lead_id: &str, by: By<'_>, right: &Correctio
         }
         Ok(word) => word,
         Err(error) => {
-            faults.push(error.public().to_string());
+            faults.push(error.public().to_owned());
             String::new()
         }
     };

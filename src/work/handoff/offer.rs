@@ -208,6 +208,25 @@ fn offer_to(
     (offer, zone)
 }
 
+/// Longest title in the words that tell leads apart.
+const TITLE_CHARS_MAX: usize = 40;
+
+/// What a lead is called before its card is opened: the last four letters of its key. It says nothing about the person.
+pub fn code(lead_id: &str) -> String {
+    let from = lead_id.char_indices().rev().nth(3).map_or(0, |(at, _)| at);
+    lead_id.get(from..).unwrap_or_default().to_uppercase()
+}
+
+/// What tells offers apart, without a word about the person: what they read, the score and grade, and the lead's code.
+pub fn mark(lead: &Lead, asset_title: &str) -> String {
+    let title = if asset_title.chars().count() > TITLE_CHARS_MAX {
+        format!("{}…", asset_title.chars().take(TITLE_CHARS_MAX).collect::<String>().trim_end())
+    } else {
+        asset_title.to_owned()
+    };
+    format!("{title} · {}/{} · {}", lead.score, lead.fit, code(&lead.id))
+}
+
 /// The mail to the rep: what it is about and by when to answer, without personal data; the card is behind the link.
 fn offer_mail(
     ctx: &Context,
@@ -254,7 +273,11 @@ fn offer_mail(
         locale,
         sender: "leads",
         words: Words {
-            subject: strings.fill(if hot { "offer_subject_hot" } else { "offer_subject" }, &values),
+            subject: format!(
+                "{} ({})",
+                strings.fill(if hot { "offer_subject_hot" } else { "offer_subject" }, &values),
+                mark(lead, of.asset_title)
+            ),
             heading: strings.fill(if hot { "offer_heading_hot" } else { "offer_heading" }, &values),
             paragraphs,
             facts,
@@ -327,4 +350,16 @@ pub(super) fn nobody(address: &str) -> Error {
     Error::invalid(format!(
         "nobody at {address} can receive leads: choose one of the partner's people or its channel manager"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::code;
+
+    #[test]
+    fn a_code_is_the_end_of_the_key() {
+        assert_eq!(code("led_01hzy7k3q"), "7K3Q");
+        assert_eq!(code("abc"), "ABC");
+        assert_eq!(code(""), "");
+    }
 }

@@ -404,6 +404,9 @@ impl<'a> Work<'a> {
         let why = Release { reason: StopReason::Done, sentence: reason.label() };
         release(ctx, self.tx, &mut self.lead, &self.offer, &why).await?;
         let what = said(reason.label(), note);
+        if again::waits_for_answer(&self.lead) {
+            reason.label().clone_into(&mut self.lead.because);
+        }
         // Whatever they did until now was weighed, and counts no more.
         self.lead.recycled_ms = Some(ctx.now_ms());
         advance(ctx, self.tx, &mut self.lead, LeadStage::Disqualified, self.by.name(), &what).await?;

@@ -6,7 +6,8 @@ use super::{
         notices::{self, Notice, Ready, StaffNotice, Words},
         tokens::{DeskToken, offer_token},
     },
-    HandOff, lead_and_partner,
+    HandOff,
+    offer::code,
     turn::Due,
 };
 use crate::{
@@ -129,7 +130,7 @@ fn about(
             partner,
             locale,
             sender: "leads",
-            words: words(&strings, keys, &values, facts, format!("/o/{token}"), why),
+            words: words(&strings, keys, &values, (facts, &code(&lead.id)), format!("/o/{token}"), why),
             stop: None,
             tracks: false,
         },
@@ -140,14 +141,14 @@ fn words(
     strings: &Strings,
     keys: &Keys,
     values: &[(&str, &str)],
-    facts: Vec<(String, String)>,
+    (facts, code): (Vec<(String, String)>, &str),
     path: String,
     why: &str,
 ) -> Words {
-    let subject = strings.fill(keys.subject, values);
+    let heading = strings.fill(keys.subject, values);
     Words {
-        heading: subject.clone(),
-        subject,
+        subject: format!("{heading} ({code})"),
+        heading,
         paragraphs: vec![strings.fill(keys.text, values), strings.fill("offer_text_privacy", values)],
         facts,
         button: (strings.get("offer_button").to_owned(), path),
@@ -178,7 +179,7 @@ pub(super) fn taken_back(ctx: &Context, due: &Due<'_>, next: &HandOff) -> Result
 }
 
 fn to_staff(ctx: &Context, due: &Due<'_>, to: &Staff, subject: &str, text: &str) -> Result<Ready> {
-    let subject = subject.replace("{partner}", &due.partner.name);
+    let subject = format!("{} ({})", subject.replace("{partner}", &due.partner.name), code(&due.lead.id));
     let waits =
         utc(due.clock.due_ms).with_timezone(&due.partner.zone).format("%a %-d %b %Y, %H:%M %Z").to_string();
     let token = DeskToken::of_address(to.email.as_str(), ctx.clock.wall_ms()).sign(&ctx.keys);
