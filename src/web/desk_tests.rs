@@ -190,3 +190,34 @@ async fn a_card_knows_its_stage() {
         "{reached}"
     );
 }
+
+/// The console's list says to whom a lead is offered, and is searched by word, partner and stage.
+#[tokio::test]
+async fn the_console_finds_leads() {
+    let site = site(|_| ()).await;
+    site.ask_to_talk().await;
+    let offer = site.open_offer().await.unwrap();
+    let list = site.get("/console/leads").await.body;
+    assert!(list.contains(&format!("offered to {}", offer.rep_name)), "{list}");
+    for found in ["?q=HARBOR", "?q=ana%40clinic", "?partner=northlight", "?stage=offered&q=ana"] {
+        let page = site.get(&format!("/console/leads{found}")).await.body;
+        assert!(page.contains("Harbor Clinic"), "{found}: {page}");
+    }
+    for none in ["?q=elsewhere", "?q=%25", "?partner=thornbury", "?stage=won", "?from=50"] {
+        let page = site.get(&format!("/console/leads{none}")).await.body;
+        assert!(!page.contains("Harbor Clinic"), "{none}: {page}");
+    }
+}
+
+/// Who asked to talk is promised an answer, and neither papers nor a rep who may not be the one; nor are they asked to ask again.
+#[tokio::test]
+async fn who_asked_to_talk_is_thanked_for_that() {
+    let site = site(|_| ()).await;
+    let sent = site.post("/p/northlight/talk-to-us", ASK).await;
+    let page = site.get(sent.header("location")).await.body;
+    assert!(page.contains("Thank you, Ana.") && page.contains("A colleague there will reply"), "{page}");
+    let main = page.split("<main").nth(1).unwrap().split("</main>").next().unwrap();
+    for wrong in ["inbox", "Luis Ortega", "Book a restore test"] {
+        assert!(!main.contains(wrong), "{wrong}: {main}");
+    }
+}
