@@ -82,6 +82,13 @@ pub struct Ready {
 }
 
 impl Ready {
+    /// The same as one that speaks about a lead: with the lead's person its words are erased.
+    #[must_use]
+    pub fn about_lead(mut self, lead_id: &str) -> Self {
+        self.delivery.lead_id = Some(lead_id.to_owned());
+        self
+    }
+
     /// Puts it into the outbox, once per source and recipient.
     ///
     /// # Errors

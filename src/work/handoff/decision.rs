@@ -93,7 +93,8 @@ fn mail(
             why: "You look after this partner for the vendor.".to_owned(),
         },
     };
-    notices::compose_for_staff(ctx, &notice)
+    // What the rep wrote may speak about the person.
+    Ok(notices::compose_for_staff(ctx, &notice)?.about_lead(&of.lead.id))
 }
 
 /// The channel manager hands a lead on that they were asked about: to the next at the partner, or for a lead of the vendor's,

@@ -229,7 +229,7 @@ pub async fn correct_won(
     }
     add_step(ctx, &mut tx, &lead, by.name(), &format!("corrected the value of the deal: {note}")).await?;
     amount_said(ctx, &mut tx, &lead.id, by.name(), LeadStage::Won, closing).await?;
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, by.name(), "correct-deal", lead_id, &note).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, by.name(), "correct-deal", lead_id, "").await?;
     tx.commit().await
 }
 

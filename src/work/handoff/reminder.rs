@@ -6,7 +6,7 @@ use super::{
         notices::{self, Notice, Ready, StaffNotice, Words},
         tokens::{DeskToken, offer_token},
     },
-    HandOff,
+    HandOff, lead_and_partner,
     offer::code,
     turn::Due,
 };
