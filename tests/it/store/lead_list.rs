@@ -1,7 +1,6 @@
 //! The list of leads.
 
 use partnercast::store::{
-    Db,
     lead_list::{Filter, PAGE, by_stage, page},
     leads::add,
     offers::{self, Answer},

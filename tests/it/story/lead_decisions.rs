@@ -15,7 +15,7 @@ use partnercast::{
 
 use super::{
     Rig,
-    lead_work::{LUIS, MANAGER, asks, at, clock, day, lead, live, pass, subjects, takes},
+    lead_work::{LUIS, MANAGER, SPONSOR, asks, at, clock, day, lead, live, pass, subjects, takes},
 };
 use crate::harness::both_dbs;
 
@@ -111,7 +111,7 @@ both_dbs! {
         let due_ms = clock(&rig, &id).await.unwrap().due_ms;
         pass(&rig, due_ms).await;
         assert_eq!(live(&rig, &id).await.unwrap().id, asked.id, "it stays with them");
-        assert!(subjects(&rig, super::lead_work::SPONSOR).await[0].contains("is late"));
+        assert!(subjects(&rig, SPONSOR).await[0].contains("is late"));
         handoff::reject(&rig.ctx, OfferId::parse(&asked.id).unwrap(), RejectReason::ExistingCustomer, "").await.unwrap();
         assert!(live(&rig, &id).await.is_none() && clock(&rig, &id).await.is_none());
         assert_eq!(lead(&rig).await.stage, "recycled");
