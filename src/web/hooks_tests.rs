@@ -103,7 +103,7 @@ async fn a_key_patches_a_lead_and_every_refusal_is_a_problem() {
     let nobody = site.ask(Method::PATCH, &path, &[("content-type", "application/json")], "{}").await;
     assert_eq!(nobody.status, StatusCode::UNAUTHORIZED);
     let (_, secret) =
-        api_keys::create(&site.ctx.db, (site.ctx.now_ms(), &OsRandom), "test", "Pipeline", None)
+        api_keys::create(&site.ctx.db, (site.ctx.now_ms(), &OsRandom), "test", ("Pipeline", None), 365)
             .await
             .unwrap();
     let bearer = format!("Bearer {secret}");

@@ -341,8 +341,7 @@ impl<'a> Work<'a> {
             }
             Some(on) => self.start_clock_until(ctx, on).await?,
             None => {
-                start_clock(ctx, self.tx, &self.offer, self.partner, self.zone, SlaKind::NextStep)
-                    .await?;
+                start_clock(ctx, self.tx, &self.offer, self.partner, self.zone, SlaKind::NextStep).await?;
             }
         }
         self.finish(ctx, "answered").await

@@ -98,7 +98,7 @@ pub async fn export(
     ctx: &Context,
     partner: Option<&str>,
     since_ms: UtcMs,
-    write: &mut dyn FnMut(&str) -> Result<()>,
+    write: &mut (dyn FnMut(&str) -> Result<()> + Send),
 ) -> Result<u64> {
     write(&table::csv([COLUMNS])?)?;
     let (mut after, mut count) = (String::new(), 0);

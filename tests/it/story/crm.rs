@@ -276,7 +276,7 @@ both_dbs! {
         let mut made = Vec::new();
         for partner in ["northlight", "dune-gate"] {
             let at = (ctx.now_ms(), &OsRandom as &dyn partnercast::domain::kernel::Random);
-            made.push(api_keys::create(&ctx.db, at, "ana", "Pipeline", Some(partner)).await.unwrap().0);
+            made.push(api_keys::create(&ctx.db, at, "ana", ("Pipeline", Some(partner)), 365).await.unwrap().0);
         }
         let body = br#"{"stage": "contacted", "note": "by phone"}"#;
         let stranger = lead_updates::request(&ctx, &made[1], None, &lead, body).await.unwrap();
