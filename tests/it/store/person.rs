@@ -68,8 +68,7 @@ both_dbs! {
         scene(&db).await;
         in_tx!(db, tx => leads::add_step(tx, "led_1", START_MS, "Bea Özil", "mql", "wrote: call me"));
         let consent = NewConsent {
-            text_id: "contact".into(), text_version: 3, purpose: "a call".into(), wording: "Yes".into(), granted: true,
-            text_id: "contact".into(), text_version: 3, purpose: "a call".into(), wording: "Yes".into(), locale: "en".to_owned(),
+            text_id: "contact".into(), text_version: 3, purpose: "a call".into(), wording: "Yes".into(), locale: "en".to_owned(), granted: true,
         };
         in_tx!(db, tx => leads::add_consent(tx, "led_1", START_MS, &consent));
         let told = consents(&db, "bea@customer.example").await.unwrap();
