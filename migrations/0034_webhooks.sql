@@ -19,13 +19,18 @@ CREATE TABLE webhook_endpoint (
     failing_since_ms BIGINT,
     told_ms          BIGINT,
     rest_ms          BIGINT NOT NULL DEFAULT 0,
-    -- Whose turn it is: one process at a time, for as long as its lease; each turn raises the token.
-    lease_node       TEXT NOT NULL DEFAULT '',
-    lease_ms         BIGINT NOT NULL DEFAULT 0,
+    -- Until when it asked to be left alone, and up to which time its rate is used, in microseconds.
+    throttled_ms     BIGINT NOT NULL DEFAULT 0,
+    paid_us          BIGINT NOT NULL DEFAULT 0,
+    -- How often somebody had it go on: a turn that began before says nothing about how it fares now.
+    anew             BIGINT NOT NULL DEFAULT 0,
+    -- Whether a process has its turn. Each turn raises the token; who sees the same one held for too long frees it.
+    held             BOOLEAN NOT NULL DEFAULT FALSE,
     token            BIGINT NOT NULL DEFAULT 0,
     turn_ms          BIGINT NOT NULL DEFAULT 0
 );
 CREATE UNIQUE INDEX webhook_endpoint_place ON webhook_endpoint (partner_slug, url) WHERE state <> 'removed';
+CREATE INDEX webhook_endpoint_held ON webhook_endpoint (id) WHERE held;
 
 -- What it wants: `*`, `lead.*`, `lead.won`.
 CREATE TABLE webhook_filter (
@@ -49,8 +54,11 @@ CREATE TABLE webhook_event (
     id      TEXT PRIMARY KEY,
     kind    TEXT NOT NULL,
     at_ms   BIGINT NOT NULL,
+    -- The lead that it tells of, or nothing: answers to it are forgotten with the person.
+    subject TEXT NOT NULL DEFAULT '',
     payload TEXT NOT NULL
 );
+CREATE INDEX webhook_event_subject ON webhook_event (subject) WHERE subject <> '';
 
 -- One event for one endpoint, written in the transaction of what it tells of.
 CREATE TABLE webhook_message (
@@ -70,6 +78,8 @@ CREATE INDEX webhook_message_due ON webhook_message (endpoint_id, state, due_ms,
 CREATE INDEX webhook_message_list ON webhook_message (endpoint_id, event_id);
 -- What has not ended, by the time in its id: the oldest goes first, and there may be much behind it that has.
 CREATE INDEX webhook_message_open ON webhook_message (endpoint_id, event_id) WHERE ended_ms IS NULL;
+-- What has waited longest, at whichever endpoint.
+CREATE INDEX webhook_message_waiting ON webhook_message (made_ms) WHERE ended_ms IS NULL;
 CREATE INDEX webhook_message_ended ON webhook_message (ended_ms) WHERE ended_ms IS NOT NULL;
 
 -- Each try. Only added to.

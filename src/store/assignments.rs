@@ -37,6 +37,22 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Assignment>> {
     .await
 }
 
+/// The partners that a lead was ever given to, or whose people it was offered to.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn ever_with(tx: &mut Tx, lead_id: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = tx
+        .all(
+            "SELECT partner_slug FROM lead_assignment WHERE lead_id = $1
+             UNION SELECT c.partner_slug FROM offer o JOIN contact c ON c.id = o.contact_id WHERE o.lead_id = $1
+             ORDER BY 1 LIMIT 1000",
+            args![lead_id],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(slug,)| slug).collect())
+}
+
 /// Gives a lead that is at `from` to a partner, or takes it back to the vendor (`to` the house).
 ///
 /// # Errors

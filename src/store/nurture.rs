@@ -8,18 +8,24 @@ use super::{
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// Records that a lead of which nobody knew more than that it is one gets content from now on; nothing for one in another
-/// stage.
+/// stage. Returns the stage in which it was, where it moved.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn nurture(tx: &mut Tx, lead_id: &str, now_ms: UtcMs, what: &str) -> Result<()> {
-    let moved = tx
-        .run(
-            "UPDATE lead SET stage = 'nurturing', updated_ms = $2 WHERE id = $1 AND stage IN ('inquiry', 'recycled')",
-            args![lead_id, now_ms],
-        )
-        .await?;
-    if moved == 1 { add_step(tx, lead_id, now_ms, "partnercast", "nurturing", what).await } else { Ok(()) }
+pub async fn nurture(tx: &mut Tx, lead_id: &str, now_ms: UtcMs, what: &str) -> Result<Option<String>> {
+    for from in ["inquiry", "recycled"] {
+        let moved = tx
+            .run(
+                "UPDATE lead SET stage = 'nurturing', updated_ms = $2 WHERE id = $1 AND stage = $3",
+                args![lead_id, now_ms, from],
+            )
+            .await?;
+        if moved == 1 {
+            add_step(tx, lead_id, now_ms, "partnercast", "nurturing", what).await?;
+            return Ok(Some(from.to_owned()));
+        }
+    }
+    Ok(None)
 }
 
 /// Leads that went back to nurture until now, the longest due first, at most `limit`; without those that a conflict holds.

@@ -23,7 +23,7 @@ pub fn is_erased(address: &str) -> bool {
 /// Rows of one table that are handed out.
 const ROWS_MAX: usize = 10_000;
 /// Tables that hold content, or nothing about people.
-const OTHERS: [&str; 17] = [
+const OTHERS: [&str; 18] = [
     "_sqlx_migrations",
     "clock_change",
     "clock_seen",
@@ -41,6 +41,8 @@ const OTHERS: [&str; 17] = [
     "rendition_message",
     "stored_file",
     "used_token",
+    // Ids and words, signed as they are.
+    "webhook_event",
 ];
 
 /// Under which keys somebody is known, and how their data is spelled.
@@ -92,13 +94,20 @@ pub async fn known(db: &Db, address: &str) -> Result<Known> {
         .all(
             "SELECT id, name, email, phone FROM lead WHERE email_key = $1 OR email_key LIKE $2 ESCAPE '!'
              ORDER BY id LIMIT 1000",
-            args![&key, tagged],
+            args![&key, &tagged],
         )
         .await?;
     let mail: Vec<(String, String)> = db
         .all(
             "SELECT DISTINCT email, recipient_name FROM delivery WHERE base_key = $1 ORDER BY email LIMIT 1000",
             args![&key],
+        )
+        .await?;
+    let hooks: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT contact_email FROM webhook_endpoint
+             WHERE LOWER(contact_email) = $1 OR LOWER(contact_email) LIKE $2 ESCAPE '!' ORDER BY contact_email LIMIT 100",
+            args![&key, tagged],
         )
         .await?;
     let stopped: Vec<(String,)> =
@@ -118,6 +127,9 @@ pub async fn known(db: &Db, address: &str) -> Result<Known> {
     }
     for (email, name) in mail {
         names.push(name);
+        known.addresses.extend([email.to_lowercase(), email]);
+    }
+    for (email,) in hooks {
         known.addresses.extend([email.to_lowercase(), email]);
     }
     known.addresses.extend(stopped.into_iter().map(|(email,)| email));

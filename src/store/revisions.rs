@@ -70,9 +70,18 @@ pub struct NewHead {
     pub is_text: bool,
 }
 
+/// What a transaction really changed, and not another process before it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Advanced {
+    /// Paths that have a new number.
+    pub changed: Vec<String>,
+    /// Paths that are gone.
+    pub gone: Vec<String>,
+}
+
 /// Gives `heads` their next numbers, and notes that `gone` are gone, in the transaction that replaces the heads and after
 /// it did: it waits there for another process that stores the same files, and then sees what that one numbered. A head
-/// that is the latest number already gets none.
+/// that is the latest number already gets none. Returns what got one, and what went, by this call.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -82,37 +91,41 @@ pub async fn advance(
     commit: Option<&Commit>,
     heads: &[NewHead],
     gone: &[String],
-) -> Result<()> {
+) -> Result<Advanced> {
     let id = commit.map(|commit| commit.id.clone());
     let subject = commit.and_then(|commit| commit.subject.clone());
     let authored_ms = commit.and_then(|commit| commit.authored_ms);
     let rows = heads.iter().map(|head| {
         args![&head.path, &head.hash, head.is_text, now_ms, id.clone(), subject.clone(), authored_ms]
     });
-    tx.bulk(
-        "WITH n (path, hash, is_text, since_ms, commit_id, commit_subject, commit_authored_ms) AS (",
-        rows.collect(),
-        ") INSERT INTO content_history
+    let changed: Vec<(String,)> = tx
+        .bulk_all(
+            "WITH n (path, hash, is_text, since_ms, commit_id, commit_subject, commit_authored_ms) AS (",
+            rows.collect(),
+            ") INSERT INTO content_history
                (path, no, hash, is_text, since_ms, commit_id, commit_subject, commit_authored_ms)
            SELECT n.path, COALESCE((SELECT MAX(h.no) FROM content_history h WHERE h.path = n.path), 0) + 1,
                n.hash, n.is_text, n.since_ms, n.commit_id, n.commit_subject, n.commit_authored_ms
            FROM n WHERE NOT EXISTS (
                SELECT 1 FROM content_history l WHERE l.path = n.path AND l.hash = n.hash
                  AND l.no = (SELECT MAX(h.no) FROM content_history h WHERE h.path = n.path)
-                 AND NOT EXISTS (SELECT 1 FROM content_removal x WHERE x.path = l.path AND x.no = l.no))",
-    )
-    .await?;
+                 AND NOT EXISTS (SELECT 1 FROM content_removal x WHERE x.path = l.path AND x.no = l.no))
+           RETURNING path",
+        )
+        .await?;
     let rows = gone.iter().map(|path| args![path, now_ms, id.clone()]);
-    tx.bulk(
+    let gone: Vec<(String,)> = tx.bulk_all(
         "WITH n (path, at_ms, commit_id) AS (",
         rows.collect(),
         ") INSERT INTO content_removal (path, no, at_ms, commit_id)
            SELECT n.path, (SELECT MAX(h.no) FROM content_history h WHERE h.path = n.path), n.at_ms, n.commit_id
            FROM n WHERE EXISTS (SELECT 1 FROM content_history h WHERE h.path = n.path)
-           ON CONFLICT (path, no) DO NOTHING",
+           ON CONFLICT (path, no) DO NOTHING
+           RETURNING path",
     )
-    .await
-    .map(|_| ())
+    .await?;
+    let paths = |rows: Vec<(String,)>| rows.into_iter().map(|(path,)| path).collect();
+    Ok(Advanced { changed: paths(changed), gone: paths(gone) })
 }
 
 /// The numbers of `path` below `before`, the latest first, at most [`PAGE`].

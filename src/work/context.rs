@@ -112,6 +112,8 @@ pub struct Context {
     pub cursors: Cursors,
     /// Until when people in nurture were looked at.
     pub qualified: super::handoff::Looked,
+    /// Turns of webhooks that were seen held.
+    pub holds: super::webhooks::Holds,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -155,6 +157,7 @@ impl Context {
             noting: Noting::default(),
             cursors: Cursors::default(),
             qualified: super::handoff::Looked::default(),
+            holds: super::webhooks::Holds::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

@@ -43,7 +43,7 @@ pub struct Words {
     pub paragraphs: Vec<String>,
     /// The table: label and value.
     pub facts: Vec<(String, String)>,
-    /// The one thing to do: words and path.
+    /// The one thing to do: words and path; without words there is nothing.
     pub button: (String, String),
     /// Why they get it.
     pub why: String,
@@ -168,7 +168,8 @@ fn input(
         heading: words.heading.clone(),
         body: words.paragraphs.iter().map(paragraph).collect(),
         facts: words.facts.iter().map(fact).collect(),
-        button: Some(Button { label: words.button.0.clone(), url: format!("{base}{}", words.button.1) }),
+        button: (!words.button.0.is_empty())
+            .then(|| Button { label: words.button.0.clone(), url: format!("{base}{}", words.button.1) }),
         after: Vec::new(),
         partner,
         vendor,

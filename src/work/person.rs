@@ -25,6 +25,7 @@ use crate::{
         scrub::{self, Where},
         sequences::{self, End},
         suppressions::{self, ALL, Suppression},
+        webhooks::endpoints,
     },
 };
 
@@ -185,6 +186,8 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
         person::blank_events(&mut tx, Some(contact), None).await?;
         person::blank_contact(&mut tx, contact, now_ms).await?;
     }
+    // Before its address is replaced by a mark, which no mail can go to.
+    endpoints::forget_contact(&mut tx, &known.addresses).await?;
     for address in &known.addresses {
         person::forget_keys(&mut tx, &address.to_lowercase()).await?;
     }

@@ -90,6 +90,8 @@ pub async fn tick(ctx: &Context) -> Result<()> {
 async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     let domain = sender_domain(ctx);
     let terms = Terms { now_ms: ctx.now_ms(), lifetime_ms: LIFETIME_MS, domain: &domain };
+    // Before the transaction: one connection must do.
+    let issue = issues::issue(&ctx.db, issue_id).await?;
     let mut tx = ctx.db.begin().await?;
     // From the beginning, also what another process filled before it ended: what is there stays, and when an issue was
     // taken back while some of it left, the rest need not lie behind it.
@@ -106,7 +108,7 @@ async fn release(ctx: &Context, issue_id: &str) -> Result<()> {
     filled += rest;
     let detail = filled.to_string();
     audit::record(&mut tx, terms.now_ms, &*ctx.random, "partnercast", "release", issue_id, &detail).await?;
-    if let Some(issue) = issues::issue(&ctx.db, issue_id).await? {
+    if let Some(issue) = issue {
         webhooks::issue_released(&mut tx, &*ctx.random, &issue, terms.now_ms).await?;
     }
     tx.commit().await?;

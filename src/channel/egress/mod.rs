@@ -11,6 +11,7 @@ mod tests;
 mod url;
 
 use std::{
+    fmt,
     future::Future,
     io,
     net::IpAddr,
@@ -27,7 +28,8 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    time::timeout,
+    sync::Semaphore,
+    time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
@@ -49,6 +51,9 @@ const HEADERS_MAX: usize = 100;
 /// Most addresses of a name that are looked at; more are no answer of anybody's who wants to be reached.
 const ADDRESSES_MAX: usize = 32;
 
+/// Questions for addresses at once, of the 512 threads that a process has for what blocks.
+const QUESTIONS_MAX: usize = 64;
+
 /// The addresses of a name, or why nobody knows.
 pub type Addresses<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
 
@@ -59,15 +64,69 @@ pub trait Resolve: Send + Sync {
 }
 
 /// The machine's resolver, with its file of hosts.
-#[derive(Debug, Default, Clone, Copy)]
-pub struct Machine;
+#[derive(Debug, Clone)]
+pub struct Machine {
+    // Each question holds a thread, which a slow name server keeps after we have given up, and others need threads too.
+    questions: Arc<Semaphore>,
+}
+
+impl Default for Machine {
+    fn default() -> Self {
+        Self { questions: Arc::new(Semaphore::new(QUESTIONS_MAX)) }
+    }
+}
 
 impl Resolve for Machine {
     fn addresses<'a>(&'a self, name: &'a str) -> Addresses<'a> {
         Box::pin(async move {
-            let found = tokio::net::lookup_host((name, 0)).await?;
-            Ok(found.map(|place| place.ip()).collect())
+            let place = self.questions.clone().acquire_owned().await.map_err(io::Error::other)?;
+            let name = name.to_owned();
+            // In a task of its own: the place is free when the thread is, and not when nobody waits for it any more.
+            let asked = tokio::spawn(async move {
+                let found = tokio::net::lookup_host((name, 0)).await;
+                drop(place);
+                found.map(|found| found.map(|place| place.ip()).collect())
+            });
+            asked.await.map_err(io::Error::other)?
         })
+    }
+}
+
+/// What kept us from an answer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unanswered {
+    /// Why, for whoever owns the endpoint: no word about our own network beyond "is not allowed".
+    pub why: String,
+    /// Whether it is our own fault, or this machine's: the endpoint was asked for nothing.
+    pub is_ours: bool,
+}
+
+impl Unanswered {
+    /// A fault of our own.
+    pub fn ours(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_ours: true }
+    }
+
+    /// A fault of the endpoint, or of what lies before it.
+    pub fn theirs(why: impl Into<String>) -> Self {
+        Self { why: why.into(), is_ours: false }
+    }
+
+    /// A fault of a connection or of a name.
+    fn of(error: &io::Error, why: String) -> Self {
+        use io::ErrorKind as E;
+        // The name servers of this machine do not answer; `getaddrinfo` tells it (EAI_AGAIN) in words alone.
+        let is_resolver = error.to_string().contains("Temporary failure in name resolution");
+        let is_machine = matches!(error.kind(), E::NetworkDown | E::AddrNotAvailable | E::PermissionDenied)
+            // EMFILE, ENFILE and ENOBUFS have no word of their own.
+            || matches!(error.raw_os_error(), Some(23 | 24 | 105));
+        Self { why, is_ours: is_resolver || is_machine }
+    }
+}
+
+impl fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.why)
     }
 }
 
@@ -107,7 +166,8 @@ pub struct Egress {
     ca_file: Option<PathBuf>,
     whole: Duration,
     // Reading the machine's certificates takes a while, and most installations have nothing to send.
-    tls: OnceLock<Result<TlsConnector, String>>,
+    // What failed is read again: it may have been mended.
+    tls: OnceLock<TlsConnector>,
 }
 
 impl Default for Egress {
@@ -119,7 +179,7 @@ impl Default for Egress {
 impl Egress {
     /// A client behind `guard`; `ca_file` holds certificates of a private authority, beside the machine's.
     pub fn new(guard: Guard, ca_file: Option<PathBuf>) -> Self {
-        Self { guard, resolver: Arc::new(Machine), ca_file, whole: WHOLE, tls: OnceLock::new() }
+        Self { guard, resolver: Arc::new(Machine::default()), ca_file, whole: WHOLE, tls: OnceLock::new() }
     }
 
     /// The same, asking `resolver` for addresses.
@@ -146,74 +206,92 @@ impl Egress {
         Ok(target)
     }
 
-    /// Sends `post` and reads the answer.
+    /// Sends `post` and reads the answer. Once the status has come, that is the answer, however much of the body comes in time.
     ///
     /// # Errors
-    /// What kept us from an answer, for whoever owns the endpoint: no word about our own network beyond "is not allowed".
-    pub async fn post(&self, post: &Post<'_>) -> Result<Answered, String> {
-        timeout(self.whole, self.exchange(post))
-            .await
-            .map_err(|_| format!("no answer within {} s", self.whole.as_secs_f32()))?
-    }
-
-    async fn exchange(&self, post: &Post<'_>) -> Result<Answered, String> {
-        self.guard.admits(post.to)?;
-        let addresses = self.checked_addresses(post.to).await?;
-        let stream = connect(&addresses, post.to.port()).await?;
+    /// What kept us from an answer.
+    pub async fn post(&self, post: &Post<'_>) -> Result<Answered, Unanswered> {
+        let until = Deadline { at: Instant::now() + self.whole, whole: self.whole };
+        self.guard.admits(post.to).map_err(Unanswered::ours)?;
+        let addresses = until.of(self.checked_addresses(post.to)).await?;
+        let stream = until.of(connect(&addresses, post.to.port())).await?;
         // Head and body are small and leave at once.
-        stream.set_nodelay(true).map_err(|error| error.to_string())?;
+        stream.set_nodelay(true).map_err(|error| Unanswered::theirs(error.to_string()))?;
         if !post.to.is_tls() {
-            return talk(stream, post).await;
+            return talk(stream, post, until).await;
         }
-        let connector = self.tls.get_or_init(|| {
-            trust::connector(self.ca_file.as_deref()).map_err(|error| error.public().to_owned())
-        });
         let name = match post.to.host() {
-            Host::Name(name) => ServerName::try_from(name.clone()).map_err(|error| error.to_string())?,
+            Host::Name(name) => {
+                ServerName::try_from(name.clone()).map_err(|error| Unanswered::theirs(error.to_string()))?
+            }
             Host::Address(ip) => ServerName::from(*ip),
         };
-        let stream =
-            connector.clone()?.connect(name, stream).await.map_err(|error| format!("TLS: {error}"))?;
-        talk(stream, post).await
+        let connector = self.connector()?;
+        let stream = until
+            .of(async {
+                let shaken = connector.connect(name, stream).await;
+                shaken.map_err(|error| Unanswered::theirs(format!("TLS: {error}")))
+            })
+            .await?;
+        talk(stream, post, until).await
+    }
+
+    fn connector(&self) -> Result<&TlsConnector, Unanswered> {
+        if let Some(known) = self.tls.get() {
+            return Ok(known);
+        }
+        let new =
+            trust::connector(self.ca_file.as_deref()).map_err(|error| Unanswered::ours(error.public()))?;
+        Ok(self.tls.get_or_init(|| new))
     }
 
     /// The addresses to connect to, every one of them checked.
-    async fn checked_addresses(&self, to: &Target) -> Result<Vec<IpAddr>, String> {
+    async fn checked_addresses(&self, to: &Target) -> Result<Vec<IpAddr>, Unanswered> {
         let addresses = match to.host() {
             Host::Address(ip) => vec![*ip],
-            Host::Name(name) => self
-                .resolver
-                .addresses(name)
-                .await
-                .map_err(|error| format!("the name {name} has no address: {error}"))?,
+            Host::Name(name) => self.resolver.addresses(name).await.map_err(|error| {
+                Unanswered::of(&error, format!("the name {name} has no address: {error}"))
+            })?,
         };
         if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
-            return Err(format!("the name has {} addresses", addresses.len()));
+            return Err(Unanswered::theirs(format!("the name has {} addresses", addresses.len())));
         }
         // One that is not allowed spoils the answer: whoever mixes them means the other one.
         for ip in &addresses {
-            self.guard.admits_address(*ip, to.is_tls())?;
+            self.guard.admits_address(*ip, to.is_tls()).map_err(Unanswered::theirs)?;
         }
         Ok(addresses)
     }
 }
 
-async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, String> {
-    let mut why = String::new();
+/// Until when an exchange may last.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    at: Instant,
+    whole: Duration,
+}
+
+impl Deadline {
+    async fn of<T>(self, part: impl Future<Output = Result<T, Unanswered>>) -> Result<T, Unanswered> {
+        timeout_at(self.at, part).await.unwrap_or_else(|_| {
+            Err(Unanswered::theirs(format!("no answer within {} s", self.whole.as_secs_f32())))
+        })
+    }
+}
+
+async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Unanswered> {
+    let mut why = Unanswered::theirs("the name has no address");
     for ip in addresses {
         match timeout(CONNECT, TcpStream::connect((*ip, port))).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => why = format!("no connection: {error}"),
-            Err(_) => why = format!("no connection within {} s", CONNECT.as_secs()),
+            Ok(Err(error)) => why = Unanswered::of(&error, format!("no connection: {error}")),
+            Err(_) => why = Unanswered::theirs(format!("no connection within {} s", CONNECT.as_secs())),
         }
     }
     Err(why)
 }
 
-async fn talk(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    post: &Post<'_>,
-) -> Result<Answered, String> {
+fn request(post: &Post<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
     let mut request = Request::builder()
         .method("POST")
         .uri(post.to.path())
@@ -225,9 +303,17 @@ async fn talk(
     for (name, value) in post.headers {
         request = request.header(*name, *value);
     }
-    let request = request
+    request
         .body(Full::new(Bytes::copy_from_slice(post.body.as_bytes())))
-        .map_err(|error| format!("the request cannot be written: {error}"))?;
+        .map_err(|error| Unanswered::ours(format!("the request cannot be written: {error}")))
+}
+
+async fn talk(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    post: &Post<'_>,
+    until: Deadline,
+) -> Result<Answered, Unanswered> {
+    let request = request(post)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
@@ -236,17 +322,17 @@ async fn talk(
         .map_err(|error| told(&error))?;
     // Driven here and not in a task of its own, so that it ends with us whatever happens.
     let exchange = async {
-        let answer = sender.send_request(request).await.map_err(|error| told(&error))?;
-        let (head, mut body) = answer.into_parts();
+        let head = async { sender.send_request(request).await.map_err(|error| told(&error)) };
+        let (head, mut body) = until.of(head).await?.into_parts();
         let mut bytes = Vec::new();
         while bytes.len() < BODY_BYTES_MAX {
-            match body.frame().await {
-                Some(Ok(frame)) => {
+            match timeout_at(until.at, body.frame()).await {
+                Ok(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap_or_default();
                     bytes.extend_from_slice(&data[..data.len().min(BODY_BYTES_MAX - bytes.len())]);
                 }
                 // The status has come, and with it the answer; what is missing is words.
-                Some(Err(_)) | None => break,
+                Ok(Some(Err(_)) | None) | Err(_) => break,
             }
         }
         let headers = head.headers.iter().map(|(name, value)| {
@@ -268,7 +354,7 @@ async fn talk(
 }
 
 /// An error of the connection with its cause, in words.
-fn told(error: &hyper::Error) -> String {
+fn told(error: &hyper::Error) -> Unanswered {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    format!("no answer in HTTP: {error}{cause}")
+    Unanswered::theirs(format!("no answer in HTTP: {error}{cause}"))
 }

@@ -16,7 +16,7 @@ use tokio::{
 };
 use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
-use super::{Addresses, Answered, Egress, Guard, Post, Resolve, Target};
+use super::{Addresses, Answered, Egress, Guard, Post, Resolve, Target, Unanswered};
 use crate::domain::kernel::Network;
 
 /// Addresses that nobody from outside has; beside those in the table one of each form in which such an address hides.
@@ -174,7 +174,7 @@ async fn loopback_is_reached_in_no_spelling() {
         let url = format!("https://{host}:{port}/");
         if let Ok(to) = Target::parse(&url) {
             let sent = egress.post(&Post { to: &to, headers: &[], body: "{}" }).await;
-            assert!(sent.unwrap_err().contains("not allowed"), "{host}");
+            assert!(sent.unwrap_err().why.contains("not allowed"), "{host}");
         }
     }
     assert_eq!(connections.load(Ordering::SeqCst), 0);
@@ -264,7 +264,10 @@ async fn counting() -> (u16, Arc<AtomicUsize>) {
 }
 
 /// Answers one request with `answer`, then with `more` for as long as somebody reads; returns what was asked.
-async fn exchange(answer: &'static [u8], more: Option<&'static [u8]>) -> (Result<Answered, String>, String) {
+async fn exchange(
+    answer: &'static [u8],
+    more: Option<&'static [u8]>,
+) -> (Result<Answered, Unanswered>, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = listener.local_addr().unwrap().port();
     let server = tokio::spawn(async move {
@@ -335,9 +338,61 @@ async fn a_body_without_end_costs_64_kilobytes() {
 }
 
 #[tokio::test]
+async fn a_status_is_an_answer_also_when_its_body_comes_slowly_or_never() {
+    for part in ["", "o", "3\r\nok\r\n"] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let to = Target::parse(&format!("http://{}/", listener.local_addr().unwrap())).unwrap();
+        let (stop, mut stopped) = tokio::sync::watch::channel(false);
+        tokio::spawn(async move {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut asked = [0; 4096];
+            let _ = stream.read(&mut asked).await;
+            let head = if part.starts_with('3') { "Transfer-Encoding: chunked" } else { "Content-Length: 9" };
+            let _ = stream.write_all(format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n{part}").as_bytes()).await;
+            let _ = stopped.wait_for(|stopped| *stopped).await;
+        });
+        let guard = Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true);
+        let egress = Egress::new(guard, None).with_time(Duration::from_millis(300));
+        let answer = egress.post(&Post { to: &to, headers: &[], body: "{}" }).await.unwrap();
+        assert_eq!(answer.status, 200, "{part}");
+        stop.send_replace(true);
+    }
+}
+
+#[tokio::test]
+async fn faults_of_our_own_are_told_from_theirs() {
+    let (port, _) = counting().await;
+    let loopback = || vec![Network::parse("127.0.0.1").unwrap()];
+    let sent = async |egress: Egress, url: &str| {
+        let to = Target::parse(url).unwrap();
+        egress.post(&Post { to: &to, headers: &[], body: "{}" }).await.unwrap_err()
+    };
+    let plain = format!("http://127.0.0.1:{port}/");
+    let withdrawn = sent(Egress::new(Guard::new(loopback(), false), None), &plain).await;
+    assert!(withdrawn.is_ours, "{withdrawn}: egress.http was taken back");
+    let folder = tempfile::tempdir().unwrap();
+    let ca_file = folder.path().join("ca.pem");
+    let egress = Egress::new(Guard::new(loopback(), false), Some(ca_file.clone()));
+    let to = Target::parse(&format!("https://127.0.0.1:{port}/")).unwrap();
+    let post = Post { to: &to, headers: &[], body: "{}" };
+    let missing = egress.post(&post).await.unwrap_err();
+    assert!(missing.is_ours && missing.why.contains("CA file"), "{missing}");
+    let (ca, _) = authority("crm.example");
+    std::fs::copy(ca.path(), &ca_file).unwrap();
+    let mended = egress.post(&post).await.unwrap_err();
+    assert!(!mended.is_ours && mended.why.contains("TLS"), "{mended}: the file was read again");
+    let again =
+        std::io::Error::other("failed to lookup address information: Temporary failure in name resolution");
+    let nobody = std::io::Error::other("failed to lookup address information: Name or service not known");
+    assert!(Unanswered::of(&again, String::new()).is_ours && !Unanswered::of(&nobody, String::new()).is_ours);
+    let refused = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    assert!(!Unanswered::of(&refused, String::new()).is_ours);
+}
+
+#[tokio::test]
 async fn what_is_no_http_or_a_head_without_end_is_no_answer() {
     let (answer, _) = exchange(b"220 mail ESMTP\r\n", None).await;
-    assert!(answer.unwrap_err().contains("no answer in HTTP"));
+    assert!(answer.unwrap_err().why.contains("no answer in HTTP"));
     let line: &[u8] = b"X-Filler: 0123456789012345678901234567890123456789\r\n";
     let (answer, _) = exchange(b"HTTP/1.1 200 OK\r\n", Some(line)).await;
     assert!(answer.is_err());
@@ -351,7 +406,7 @@ async fn silence_ends_when_the_time_is_over() {
     let egress = Egress::new(guard, None).with_time(Duration::from_millis(200));
     let began = Instant::now();
     let error = egress.post(&Post { to: &to, headers: &[], body: "{}" }).await.unwrap_err();
-    assert!(error.contains("no answer within 0.2 s"), "{error}");
+    assert!(error.why.contains("no answer within 0.2 s"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(5));
 }
 
@@ -398,7 +453,7 @@ async fn tls_goes_to_the_checked_address_by_the_name_that_was_asked_for() {
     let sent = egress(Some(&ca)).post(&Post { to: &right, headers: &[], body: "{}" }).await;
     assert_eq!(sent.unwrap().status, 204);
     let sent = egress(Some(&ca)).post(&Post { to: &wrong, headers: &[], body: "{}" }).await;
-    assert!(sent.unwrap_err().contains("TLS"), "another's certificate");
+    assert!(sent.unwrap_err().why.contains("TLS"), "another's certificate");
     let sent = egress(None).post(&Post { to: &right, headers: &[], body: "{}" }).await;
     assert!(sent.is_err(), "an authority that nobody trusts");
 }

@@ -132,6 +132,16 @@ words! {
     }
 }
 
+impl LeadOrigin {
+    /// How a lead began of which a text says how it came: a label, alone or with a colon and more behind it.
+    pub fn of_text(text: &str) -> Option<Self> {
+        let begins = |label: &str| {
+            text.strip_prefix(label).is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        };
+        Self::ALL.iter().copied().find(|origin| begins(origin.label()))
+    }
+}
+
 impl RejectReason {
     /// What is wrong, so that the right place mends it: what is procedural the next person can take; of what is clerical or
     /// definitional the channel manager decides first.

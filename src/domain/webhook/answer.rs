@@ -35,6 +35,8 @@ pub enum Verdict {
     Aborted,
     /// The endpoint is gone and wants nothing any more.
     Gone,
+    /// Nothing was asked of the receiver, by a fault of our own.
+    Withheld,
 }
 
 impl Verdict {
@@ -46,6 +48,7 @@ impl Verdict {
             Self::Again { throttled: true, .. } => "throttled",
             Self::Aborted => "aborted",
             Self::Gone => "gone",
+            Self::Withheld => "withheld",
         }
     }
 

@@ -73,9 +73,9 @@ events! {
     /// Any step from one stage to another.
     LeadStageChanged "lead.stage_changed" "A lead went from one stage to another, from qualifying on; said beside the more special event.";
     /// Erased at the person's request.
-    LeadErased "lead.erased" "The person of a lead was erased at their request: erase your copy.";
+    LeadErased "lead.erased" "The person of a lead was erased at their request: erase your copy. Said to whoever ever had the lead, and nothing else is said of it then.";
     /// New, or a new text.
-    AssetPublished "asset.published" "An asset is new, or has a new text.";
+    AssetPublished "asset.published" "An asset is new in the library, or has a new text; `publish` says from which day readers see it.";
     /// No longer there.
     AssetWithdrawn "asset.withdrawn" "An asset is no longer in the library.";
     /// Taken back.

@@ -58,7 +58,7 @@ Python:
 
 | Answer | What follows |
 |---|---|
-| 2xx within ten seconds | you have it |
+| 2xx within ten seconds | you have it; the body need not have ended |
 | 410 | the endpoint is disabled, and its contact told |
 | 429, 502, 503, 504 | the whole endpoint rests, as long as `Retry-After` asks (seconds or a date), an hour at most |
 | 3xx | a failure: redirects are not followed |
@@ -83,7 +83,9 @@ pub fn reference() -> String {
         "\n## Events\n\nThe body is `{\"type\": ..., \"timestamp\": ..., \"data\": {...}}`: ids and words, no personal data \
          (an endpoint with a field map gets more: `guide crm`). Keys may be \
          added; nothing else about an event changes. Choose types, groups (`lead.*`), or everything (`*`, when nothing is chosen). \
-         `partnercast webhook schemas` prints the JSON Schema of each.\n\n| Type | Says |\n|---|---|\n",
+         `partnercast webhook schemas` prints the JSON Schema of each. What not every reader may see, or not yet, is told to the \
+         vendor's endpoints alone; a partner reads it in the library from its day on. When a person is erased, `lead.erased` is all \
+         that is said, whatever stages that ends.\n\n| Type | Says |\n|---|---|\n",
     );
     for kind in EventKind::ALL {
         let _ = writeln!(page, "| `{}` | {} |", kind.as_str(), kind.says());

@@ -6,11 +6,14 @@ pub mod breaker;
 pub mod event;
 pub mod filter;
 pub mod guide;
+pub mod rate;
 pub mod schedule;
+pub mod shown;
 pub mod sign;
 
 pub use answer::Verdict;
 pub use breaker::Health;
 pub use event::{Event, EventKind, Scope};
 pub use filter::Filters;
+pub use rate::Rate;
 pub use sign::Secret;

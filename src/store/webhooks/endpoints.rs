@@ -47,7 +47,7 @@ pub struct Endpoint {
     pub failing_since_ms: Option<UtcMs>,
     /// When its owner was told that it fails.
     pub told_ms: Option<UtcMs>,
-    /// Until when it is left alone.
+    /// Until when it is left alone, because it fails or asked for that.
     pub rest_ms: UtcMs,
     /// What messages are made of: `standard`, or the field map that renders them.
     pub format: String,
@@ -97,7 +97,8 @@ pub async fn add(tx: &mut Tx, endpoint: &Endpoint, entries: &[&str]) -> Result<b
 pub async fn endpoint(db: &Db, id: &str) -> Result<Option<Endpoint>> {
     db.opt(
         "SELECT id, partner_slug, name, url, contact_name, contact_email, state, because, state_ms, ordered, per_second,
-             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms, rest_ms, format
+             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms,
+             CASE WHEN throttled_ms > rest_ms THEN throttled_ms ELSE rest_ms END AS rest_ms, format
          FROM webhook_endpoint WHERE id = $1 AND state <> 'removed'",
         args![id],
     )
@@ -111,7 +112,8 @@ pub async fn endpoint(db: &Db, id: &str) -> Result<Option<Endpoint>> {
 pub async fn list(db: &Db, owner: Option<&str>) -> Result<Vec<Endpoint>> {
     db.all(
         "SELECT id, partner_slug, name, url, contact_name, contact_email, state, because, state_ms, ordered, per_second,
-             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms, rest_ms, format
+             concurrency, created_ms, created_by, failures, failing_since_ms, told_ms,
+             CASE WHEN throttled_ms > rest_ms THEN throttled_ms ELSE rest_ms END AS rest_ms, format
          FROM webhook_endpoint WHERE state <> 'removed' AND ($1 IS NULL OR partner_slug = $1)
          ORDER BY partner_slug, created_ms, id LIMIT $2",
         args![owner, LIST_MAX],
@@ -144,8 +146,8 @@ pub async fn count(tx: &mut Tx, owner: &str) -> Result<i64> {
     Ok(row.map_or(0, |(count,)| count))
 }
 
-/// Moves an endpoint from one state to another, and says why. What becomes active begins anew: what failed before is forgotten.
-/// False where it is in another state by now.
+/// Moves an endpoint from one state to another, and says why. What becomes active begins anew: what failed before is forgotten,
+/// and what waits is due. False where it is in another state by now.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -162,11 +164,20 @@ pub async fn move_to(
                  failures = CASE WHEN $3 = 'active' THEN 0 ELSE failures END,
                  failing_since_ms = CASE WHEN $3 = 'active' THEN NULL ELSE failing_since_ms END,
                  told_ms = CASE WHEN $3 = 'active' THEN NULL ELSE told_ms END,
-                 rest_ms = CASE WHEN $3 = 'active' THEN 0 ELSE rest_ms END
+                 rest_ms = CASE WHEN $3 = 'active' THEN 0 ELSE rest_ms END,
+                 throttled_ms = CASE WHEN $3 = 'active' THEN 0 ELSE throttled_ms END,
+                 anew = CASE WHEN $3 = 'active' THEN anew + 1 ELSE anew END
              WHERE id = $1 AND state = $2",
             args![id, from, to, because, now_ms],
         )
         .await?;
+    if moved == 1 && to == "active" {
+        tx.run(
+            "UPDATE webhook_message SET due_ms = $2 WHERE endpoint_id = $1 AND state = 'waiting' AND due_ms > $2",
+            args![id, now_ms],
+        )
+        .await?;
+    }
     Ok(moved == 1)
 }
 
@@ -196,6 +207,23 @@ pub async fn bearer(db: &Db, id: &str) -> Result<Option<String>> {
         )
         .await?;
     Ok(row.map(|(sealed,)| sealed))
+}
+
+/// Takes the people at these addresses (lower case) off the endpoints whose contacts they are. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn forget_contact(tx: &mut Tx, addresses: &[String]) -> Result<u64> {
+    let mut changed = 0;
+    for address in addresses {
+        changed += tx
+            .run(
+                "UPDATE webhook_endpoint SET contact_name = '', contact_email = '' WHERE LOWER(contact_email) = $1",
+                args![address],
+            )
+            .await?;
+    }
+    Ok(changed)
 }
 
 /// Notes that the owner is told that an active endpoint fails. False where that was done before.

@@ -1,5 +1,7 @@
 //! What endpoints are told, and what is known of each message.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
 use crate::{
@@ -24,6 +26,8 @@ pub struct NewEvent<'a> {
     pub entries: &'a [String; 3],
     /// When it happened.
     pub at_ms: UtcMs,
+    /// The lead that it tells of, or nothing.
+    pub subject: &'a str,
     /// What is sent.
     pub payload: &'a str,
 }
@@ -32,34 +36,92 @@ pub struct NewEvent<'a> {
 /// get nothing; for those that rest or are disabled it waits. Without any the event is not stored.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
-pub async fn tell(tx: &mut Tx, event: &NewEvent<'_>, scope: &Scope, now_ms: UtcMs) -> Result<u64> {
-    let (vendor, slug) = match scope {
-        Scope::Vendor => (true, ""),
-        Scope::Partner(slug) => (true, slug.as_str()),
-        Scope::PartnerOnly(slug) => (false, slug.as_str()),
-        // No slug is written so.
-        Scope::Everybody => (true, "*"),
+/// As [`tell_all`].
+pub async fn tell(tx: &mut Tx, event: &NewEvent<'_>, scope: &Scope) -> Result<u64> {
+    tell_all(tx, &[(*event, scope)]).await
+}
+
+/// Endpoints `e` that want the event of row `r` and may have it.
+macro_rules! wanting {
+    () => {
+        "e.state IN ('active', 'paused', 'disabled')
+           AND ((r.rvendor AND e.partner_slug = '') OR (e.partner_slug <> '' AND r.rslug IN ('*', e.partner_slug)))
+           AND EXISTS (SELECT 1 FROM webhook_filter f WHERE f.endpoint_id = e.id AND f.entry IN (r.rall, r.rgroup, r.rkind))"
     };
-    let [all, group, kind] = event.entries;
+}
+
+/// The same for many events at once. Returns how many messages were made.
+///
+/// # Errors
+/// Those of [`Tx::bulk`].
+pub async fn tell_all(tx: &mut Tx, events: &[(NewEvent<'_>, &Scope)]) -> Result<u64> {
+    let whose = |scope: &Scope| match scope {
+        Scope::Vendor => (true, String::new()),
+        Scope::Partner(slug) => (true, slug.clone()),
+        Scope::PartnerOnly(slug) => (false, slug.clone()),
+        // No slug is written so.
+        Scope::Everybody => (true, "*".to_owned()),
+    };
+    let rows = || {
+        events.iter().map(|(event, scope)| {
+            let (vendor, slug) = whose(scope);
+            let [all, group, _] = event.entries;
+            args![event.id, event.kind, event.at_ms, event.subject, event.payload, vendor, slug, all, group]
+        })
+    };
     let stored = tx
-        .run(
-            "INSERT INTO webhook_event (id, kind, at_ms, payload) SELECT $1, $2, $3, $4 WHERE EXISTS (
-                 SELECT 1 FROM webhook_endpoint e WHERE e.state IN ('active', 'paused', 'disabled')
-                   AND (($5 AND e.partner_slug = '') OR (e.partner_slug <> '' AND $6 IN ('*', e.partner_slug)))
-                   AND EXISTS (SELECT 1 FROM webhook_filter f WHERE f.endpoint_id = e.id AND f.entry IN ($7, $8, $9)))",
-            args![event.id, event.kind, event.at_ms, event.payload, vendor, slug, all, group, kind],
+        .bulk(
+            "WITH r (rid, rkind, rat_ms, rsubject, rpayload, rvendor, rslug, rall, rgroup) AS (",
+            rows().collect(),
+            concat!(
+                ") INSERT INTO webhook_event (id, kind, at_ms, subject, payload)
+                   SELECT r.rid, r.rkind, r.rat_ms, r.rsubject, r.rpayload FROM r
+                   WHERE EXISTS (SELECT 1 FROM webhook_endpoint e WHERE ",
+                wanting!(),
+                ")"
+            ),
         )
         .await?;
     if stored == 0 {
         return Ok(0);
     }
+    let made: Vec<(String,)> = tx
+        .bulk_all(
+            "WITH r (rid, rkind, rat_ms, rsubject, rpayload, rvendor, rslug, rall, rgroup) AS (",
+            rows().collect(),
+            concat!(
+                ") INSERT INTO webhook_message (event_id, endpoint_id, state, made_ms, due_ms)
+                   SELECT v.id, e.id, 'waiting', r.rat_ms, r.rat_ms
+                   FROM r JOIN webhook_event v ON v.id = r.rid JOIN webhook_endpoint e ON ",
+                wanting!(),
+                " RETURNING event_id"
+            ),
+        )
+        .await?;
+    let told: BTreeSet<&str> = made.iter().map(|(id,)| id.as_str()).collect();
+    if (told.len() as u64) < stored {
+        // Its endpoint left between the two statements: nothing else would ever forget it.
+        let untold = events.iter().filter(|(event, _)| !told.contains(event.id));
+        tx.bulk(
+            "WITH r (rid) AS (",
+            untold.map(|(event, _)| args![event.id]).collect(),
+            ") DELETE FROM webhook_event WHERE id IN (SELECT rid FROM r)",
+        )
+        .await?;
+    }
+    Ok(made.len() as u64)
+}
+
+/// Forgets what endpoints answered to what they were told of a lead: they may have repeated who it was. Returns how many tries.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn forget_answers(tx: &mut Tx, lead_id: &str) -> Result<u64> {
     tx.run(
-        "INSERT INTO webhook_message (event_id, endpoint_id, state, made_ms, due_ms)
-         SELECT $1, e.id, 'waiting', $2, $2 FROM webhook_endpoint e WHERE e.state IN ('active', 'paused', 'disabled')
-           AND (($3 AND e.partner_slug = '') OR (e.partner_slug <> '' AND $4 IN ('*', e.partner_slug)))
-           AND EXISTS (SELECT 1 FROM webhook_filter f WHERE f.endpoint_id = e.id AND f.entry IN ($5, $6, $7))",
-        args![event.id, now_ms, vendor, slug, all, group, kind],
+        "UPDATE webhook_attempt SET body = '', detail = '' WHERE (endpoint_id, event_id) IN (
+             SELECT m.endpoint_id, m.event_id FROM webhook_event v JOIN webhook_message m ON m.event_id = v.id
+             WHERE v.subject = $1)",
+        args![lead_id],
     )
     .await
 }
@@ -70,8 +132,8 @@ pub async fn tell(tx: &mut Tx, event: &NewEvent<'_>, scope: &Scope, now_ms: UtcM
 /// Those of [`Tx::run`].
 pub async fn tell_one(tx: &mut Tx, event: &NewEvent<'_>, endpoint_id: &str, now_ms: UtcMs) -> Result<()> {
     tx.run(
-        "INSERT INTO webhook_event (id, kind, at_ms, payload) VALUES ($1, $2, $3, $4)",
-        args![event.id, event.kind, event.at_ms, event.payload],
+        "INSERT INTO webhook_event (id, kind, at_ms, subject, payload) VALUES ($1, $2, $3, $4, $5)",
+        args![event.id, event.kind, event.at_ms, event.subject, event.payload],
     )
     .await?;
     tx.run(
@@ -192,7 +254,8 @@ pub struct Attempt {
     pub at_ms: UtcMs,
     /// How long it took.
     pub took_ms: i64,
-    /// `delivered`, `failed`, `throttled`, `aborted`, `gone`, or `uncertain` where the process ended in it.
+    /// `delivered`, `failed`, `throttled`, `aborted`, `gone`, `withheld` for a fault of our own, or `uncertain` where the
+    /// process ended in it.
     pub verdict: String,
     /// The answer's status; none where no answer came.
     pub status: Option<i64>,

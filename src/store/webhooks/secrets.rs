@@ -63,6 +63,36 @@ pub async fn in_use(db: &Db, endpoint_id: &str, now_ms: UtcMs) -> Result<Vec<Sea
     .await
 }
 
+/// Secrets that another key than this one sealed, each with its endpoint; at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn sealed_otherwise(db: &Db, key_id: &str) -> Result<Vec<(String, Sealed)>> {
+    let rows: Vec<(String, i64, String, i64, Option<i64>)> = db
+        .all(
+            "SELECT endpoint_id, no, sealed, created_ms, retires_ms FROM webhook_secret
+             WHERE sealed NOT LIKE $1 || '.%' ORDER BY endpoint_id, no LIMIT 100",
+            args![key_id],
+        )
+        .await?;
+    let sealed = |no, sealed, created_ms, retires_ms| Sealed { no, sealed, created_ms, retires_ms };
+    Ok(rows.into_iter().map(|row| (row.0, sealed(row.1, row.2, row.3, row.4))).collect())
+}
+
+/// Puts `sealed` in the place of what was sealed before, unless somebody else did.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn replace(tx: &mut Tx, endpoint_id: &str, known: &Sealed, sealed: &str) -> Result<bool> {
+    let replaced = tx
+        .run(
+            "UPDATE webhook_secret SET sealed = $4 WHERE endpoint_id = $1 AND no = $2 AND sealed = $3",
+            args![endpoint_id, known.no, &known.sealed, sealed],
+        )
+        .await?;
+    Ok(replaced == 1)
+}
+
 /// Forgets secrets whose time is over.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! The turns in which messages are sent. An endpoint has a turn of its own, which one process holds by a lease, so that order,
+//! The turns in which messages are sent. An endpoint has a turn of its own, which one process holds, so that order,
 //! rate and what is on its way need no count over nodes, and one that hangs holds up nobody else.
 
 use crate::{
@@ -24,10 +24,16 @@ pub struct Turn {
     pub concurrency: i64,
     /// Failures since the last success.
     pub failures: i64,
-    /// When the first of them was.
+    /// When it first did not take something, since the last success.
     pub failing_since_ms: Option<UtcMs>,
-    /// Until when it was left alone.
+    /// Until when it was left alone because it failed.
     pub rest_ms: UtcMs,
+    /// Until when it was left alone because it asked for that.
+    pub throttled_ms: UtcMs,
+    /// Up to which time its rate is used, in microseconds.
+    pub paid_us: i64,
+    /// How often somebody had had it go on.
+    pub anew: i64,
     /// The number of this turn: what was begun in another one counts no more.
     pub token: i64,
     /// What messages are made of: `standard`, or the field map that renders them.
@@ -36,52 +42,80 @@ pub struct Turn {
     pub partner_slug: String,
 }
 
+/// Endpoints `e` that are not left alone at `$1`, have something due by then or left on its way, and whose turn nobody holds. Of
+/// an ordered endpoint only the oldest message counts: the others wait for it, however long they have been due.
+macro_rules! due {
+    () => {
+        "e.state = 'active' AND NOT e.held AND e.rest_ms <= $1 AND e.throttled_ms <= $1
+           AND e.paid_us <= $1 * 1000 + 1000000 - 1000000 / CASE WHEN e.per_second > 0 THEN e.per_second ELSE 1 END
+           AND ((NOT e.ordered AND EXISTS (
+                     SELECT 1 FROM webhook_message m
+                     WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due_ms <= $1))
+             OR (e.ordered AND EXISTS (
+                     SELECT 1 FROM webhook_message m
+                     WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due_ms <= $1
+                       AND m.event_id = (SELECT MIN(o.event_id) FROM webhook_message o
+                                         WHERE o.endpoint_id = e.id AND o.ended_ms IS NULL)))
+             OR EXISTS (SELECT 1 FROM webhook_message m WHERE m.endpoint_id = e.id AND m.state = 'sending'))"
+    };
+}
+
 /// Whether any endpoint's turn is due.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn any_due(db: &Db, now_ms: UtcMs, machine_ms: UtcMs) -> Result<bool> {
+pub async fn any_due(db: &Db, now_ms: UtcMs) -> Result<bool> {
     let row: Option<(i64,)> = db
         .opt(
-            "SELECT CAST(1 AS BIGINT) FROM webhook_endpoint e
-             WHERE e.state = 'active' AND e.rest_ms <= $1 AND e.lease_ms <= $2 AND (
-                 EXISTS (SELECT 1 FROM webhook_message m
-                         WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due_ms <= $1)
-                 OR EXISTS (SELECT 1 FROM webhook_message m WHERE m.endpoint_id = e.id AND m.state = 'sending'))
-             LIMIT 1",
-            args![now_ms, machine_ms],
+            concat!("SELECT CAST(1 AS BIGINT) FROM webhook_endpoint e WHERE ", due!(), " LIMIT 1"),
+            args![now_ms],
         )
         .await?;
     Ok(row.is_some())
 }
 
 /// Takes the turns of at most `limit` endpoints that have something due, and that nobody holds; who waited longest comes first.
-/// What is due goes by the calendar, a lease by the machine's own time.
 ///
 /// # Errors
 /// Those of [`Tx::all`].
-pub async fn take(
-    tx: &mut Tx,
-    node: &str,
-    now_ms: UtcMs,
-    (machine_ms, until_ms): (UtcMs, UtcMs),
-    limit: i64,
-) -> Result<Vec<Turn>> {
+pub async fn take(tx: &mut Tx, now_ms: UtcMs, limit: i64) -> Result<Vec<Turn>> {
     tx.all(
         skip_locked!(
-            no_key: "UPDATE webhook_endpoint SET lease_node = $1, lease_ms = $3, token = token + 1 WHERE id IN (
-                 SELECT e.id FROM webhook_endpoint e
-                 WHERE e.state = 'active' AND e.rest_ms <= $2 AND e.lease_ms <= $5 AND (
-                     EXISTS (SELECT 1 FROM webhook_message m
-                             WHERE m.endpoint_id = e.id AND m.state = 'waiting' AND m.due_ms <= $2)
-                     OR EXISTS (SELECT 1 FROM webhook_message m WHERE m.endpoint_id = e.id AND m.state = 'sending'))
-                 ORDER BY e.turn_ms, e.id LIMIT $4",
-            ") RETURNING id, url, ordered, per_second, concurrency, failures, failing_since_ms, rest_ms, token,
-             format, partner_slug"
+            no_key: concat!(
+                "UPDATE webhook_endpoint SET held = TRUE, token = token + 1 WHERE id IN (
+                     SELECT e.id FROM webhook_endpoint e WHERE ",
+                due!(),
+                " ORDER BY e.turn_ms, e.id LIMIT $2"
+            ),
+            ") RETURNING id, url, ordered, per_second, concurrency, failures, failing_since_ms, rest_ms, throttled_ms, paid_us,
+               anew, token, format, partner_slug"
         ),
-        args![node, now_ms, until_ms, limit, machine_ms],
+        args![now_ms, limit],
     )
     .await
+}
+
+/// The turns that are held, with their tokens; at most 1,000.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn held(db: &Db) -> Result<Vec<(String, i64)>> {
+    db.all("SELECT id, token FROM webhook_endpoint WHERE held ORDER BY id LIMIT 1000", Vec::new()).await
+}
+
+/// Frees a turn whose process is gone or stands still; if it comes back, its token is worth nothing once somebody else has
+/// taken the turn. False where it was given back meanwhile.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn free(tx: &mut Tx, id: &str, token: i64) -> Result<bool> {
+    let freed = tx
+        .run(
+            "UPDATE webhook_endpoint SET held = FALSE WHERE id = $1 AND token = $2 AND held",
+            args![id, token],
+        )
+        .await?;
+    Ok(freed == 1)
 }
 
 /// Puts back what an earlier turn left on its way when its process ended: it may have arrived, and goes again under the same id,
@@ -123,13 +157,6 @@ pub struct Started {
     pub payload: String,
 }
 
-#[derive(sqlx::FromRow)]
-struct Begun {
-    event_id: String,
-    tries: i64,
-    attempts: i64,
-}
-
 /// Marks at most `limit` due messages of a turn as on their way and counts the try, before anything is sent. None where the turn
 /// is another's by now, or the endpoint rests. Of an ordered endpoint only the oldest message that has not ended.
 ///
@@ -142,24 +169,32 @@ pub async fn start(tx: &mut Tx, turn: &Turn, now_ms: UtcMs, limit: i64) -> Resul
              WHERE m.endpoint_id = $1 AND m.state = 'waiting' AND m.due_ms <= $3
              ORDER BY m.due_ms, m.event_id LIMIT $4)
            AND EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = $1 AND e.token = $2 AND e.state = 'active')
-         RETURNING event_id, tries, attempts";
+         RETURNING event_id, tries, attempts,
+             (SELECT v.payload FROM webhook_event v WHERE v.id = webhook_message.event_id) AS payload";
     const BEGIN_OLDEST: &str = "UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
          WHERE endpoint_id = $1 AND state = 'waiting' AND due_ms <= $3 AND $4 > 0 AND event_id = (
              SELECT MIN(m.event_id) FROM webhook_message m
              WHERE m.endpoint_id = $1 AND m.ended_ms IS NULL)
            AND EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = $1 AND e.token = $2 AND e.state = 'active')
-         RETURNING event_id, tries, attempts";
+         RETURNING event_id, tries, attempts,
+             (SELECT v.payload FROM webhook_event v WHERE v.id = webhook_message.event_id) AS payload";
     let begin = if turn.ordered { BEGIN_OLDEST } else { BEGIN };
-    let mut begun: Vec<Begun> = tx.all(begin, args![&turn.id, turn.token, now_ms, limit]).await?;
-    begun.sort_by(|one, other| one.event_id.cmp(&other.event_id));
-    let mut started = Vec::with_capacity(begun.len());
-    for Begun { event_id, tries, attempts } in begun {
-        let row: Option<(String,)> =
-            tx.opt("SELECT payload FROM webhook_event WHERE id = $1", args![&event_id]).await?;
-        let payload = row.map(|(payload,)| payload).unwrap_or_default();
-        started.push(Started { event_id, tries, attempts, payload });
-    }
+    let mut started: Vec<Started> = tx.all(begin, args![&turn.id, turn.token, now_ms, limit]).await?;
+    started.sort_by(|one, other| one.event_id.cmp(&other.event_id));
     Ok(started)
+}
+
+/// Notes up to which time an endpoint's rate is used, with the messages that use it.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn pay(tx: &mut Tx, turn: &Turn, paid_us: i64) -> Result<()> {
+    tx.run(
+        "UPDATE webhook_endpoint SET paid_us = $3 WHERE id = $1 AND token = $2",
+        args![&turn.id, turn.token, paid_us],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// What became of a try.
@@ -189,10 +224,12 @@ pub struct Tried {
     pub due_ms: Option<UtcMs>,
     /// When it ended, if it did.
     pub ended_ms: Option<UtcMs>,
+    /// Whether the try counts: one that failed by our own fault is none of the message's.
+    pub counts: bool,
 }
 
-/// Records what became of tries of a turn. What another turn began since stays as it is, and only the try is noted. Returns how
-/// many messages moved.
+/// Records what became of tries of a turn. A message that another turn has taken over stays as it is; of its try both verdicts are
+/// the ledger's first, which is that one's `uncertain`. Returns how many messages moved.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -216,57 +253,75 @@ pub async fn settle(tx: &mut Tx, turn: &Turn, results: &[Tried]) -> Result<u64> 
         "ON CONFLICT (endpoint_id, event_id, no) DO NOTHING",
     )
     .await?;
-    let rows = results
-        .iter()
-        .map(|it| args![&turn.id, &it.event_id, turn.token, it.state, it.because, it.due_ms, it.ended_ms]);
+    let rows = results.iter().map(|it| {
+        args![
+            &turn.id,
+            &it.event_id,
+            turn.token,
+            it.state,
+            it.because,
+            it.due_ms,
+            it.ended_ms,
+            i64::from(!it.counts),
+        ]
+    });
     tx.bulk(
-        "WITH r (rendpoint, revent, rtoken, rstate, rbecause, rdue_ms, rended_ms) AS (",
+        "WITH r (rendpoint, revent, rtoken, rstate, rbecause, rdue_ms, rended_ms, rback) AS (",
         rows.collect(),
         ") UPDATE webhook_message SET state = rstate, because = rbecause, due_ms = COALESCE(rdue_ms, due_ms),
-             ended_ms = rended_ms
+             ended_ms = rended_ms, tries = tries - rback
          FROM r WHERE endpoint_id = rendpoint AND event_id = revent AND token = rtoken AND state = 'sending'",
     )
     .await
 }
 
 /// How an endpoint fares at the end of a turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Standing {
     /// Failures since the last success.
     pub failures: i64,
-    /// When the first of them was.
+    /// When it first did not take something, since the last success.
     pub failing_since_ms: Option<UtcMs>,
-    /// Until when it is left alone.
+    /// Until when it is left alone because it fails.
     pub rest_ms: UtcMs,
+    /// Until when it is left alone because it asked for that.
+    pub throttled_ms: UtcMs,
 }
 
-/// Gives a turn back. A success lets what its owner was told be forgotten. False where the turn is another's by now.
+/// Gives a turn back. A success lets what its owner was told be forgotten. False where the turn is another's by now, or where
+/// somebody had the endpoint go on meanwhile: then it begins anew, whatever this turn found.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn give_back(tx: &mut Tx, turn: &Turn, standing: Standing, now_ms: UtcMs) -> Result<bool> {
-    let given = tx
+    let noted = tx
         .run(
-            "UPDATE webhook_endpoint SET lease_node = '', lease_ms = 0, turn_ms = $3, failures = $4, failing_since_ms = $5,
-                 rest_ms = $6, told_ms = CASE WHEN $4 = 0 THEN NULL ELSE told_ms END
-             WHERE id = $1 AND token = $2",
+            "UPDATE webhook_endpoint SET failures = $4, failing_since_ms = $5, rest_ms = $6, throttled_ms = $7,
+                 told_ms = CASE WHEN $5 IS NULL THEN NULL ELSE told_ms END
+             WHERE id = $1 AND token = $2 AND anew = $3",
             args![
                 &turn.id,
                 turn.token,
-                now_ms,
+                turn.anew,
                 standing.failures,
                 standing.failing_since_ms,
                 standing.rest_ms,
+                standing.throttled_ms,
             ],
         )
         .await?;
-    Ok(given == 1)
+    tx.run(
+        "UPDATE webhook_endpoint SET held = FALSE, turn_ms = $3 WHERE id = $1 AND token = $2",
+        args![&turn.id, turn.token, now_ms],
+    )
+    .await?;
+    Ok(noted == 1)
 }
 
-/// Ends every lease: for a database that this process alone works on, at its start.
+/// Frees every turn: for a database that this process alone works on, at its start.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn free_all(tx: &mut Tx) -> Result<u64> {
-    tx.run("UPDATE webhook_endpoint SET lease_node = '', lease_ms = 0 WHERE lease_ms > 0", Vec::new()).await
+    tx.run("UPDATE webhook_endpoint SET held = FALSE WHERE held", Vec::new()).await
 }

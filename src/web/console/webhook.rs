@@ -6,7 +6,7 @@ use axum::{
     Form as Body,
     extract::{Path, Query, State},
 };
-use chrono::{NaiveDate, NaiveTime};
+use chrono::{Days, NaiveDate, NaiveTime};
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
@@ -383,10 +383,12 @@ pub async fn act(
 }
 
 async fn replay(ctx: &Context, actor: &str, id: &str, sent: &Sent) -> Result<()> {
-    let day = |text: &str, later: i64| -> Result<UtcMs> {
-        let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d")
-            .map_err(|_| Error::invalid(format!("`{}` is no day; write 2027-01-12", text.trim())))?;
-        let day = day + chrono::Duration::days(later);
+    let day = |text: &str, later: u64| -> Result<UtcMs> {
+        let day = NaiveDate::parse_from_str(text.trim(), "%Y-%m-%d").ok();
+        // The last day of the calendar has no other behind it.
+        let day = day
+            .and_then(|day| day.checked_add_days(Days::new(later)))
+            .ok_or_else(|| Error::invalid(format!("`{}` is no day; write 2027-01-12", text.trim())))?;
         Ok(day.and_time(NaiveTime::MIN).and_utc().timestamp_millis())
     };
     let until_ms = if sent.until.trim().is_empty() { ctx.now_ms() } else { day(&sent.until, 1)? };

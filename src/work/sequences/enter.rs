@@ -17,10 +17,11 @@ use crate::{
         program::{audience::AudienceRule, sequence::step_due_ms},
     },
     store::{
-        leads::Lead,
+        leads::{self, Lead},
         nurture, partners,
         sequences::{self, NewEnrolment},
     },
+    work::webhooks,
 };
 
 /// People looked at in one go.
@@ -162,7 +163,11 @@ impl Tour<'_> {
         let mut tx = self.ctx.db.begin().await?;
         let entered = sequences::enter(&mut tx, people).await?;
         for lead_id in &nurtured {
-            nurture::nurture(&mut tx, lead_id, self.ctx.now_ms(), &what).await?;
+            let from = nurture::nurture(&mut tx, lead_id, self.ctx.now_ms(), &what).await?;
+            let Some(from) = from.as_deref().and_then(LeadStage::parse) else { continue };
+            if let Some(lead) = leads::lead_in(&mut tx, lead_id).await? {
+                webhooks::lead_moved(&mut tx, &*self.ctx.random, &lead, from, LeadStage::Nurturing).await?;
+            }
         }
         tx.commit().await?;
         if entered > 0 {

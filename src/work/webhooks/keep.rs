@@ -1,48 +1,67 @@
-//! Once a minute: what waited too long or beyond the limit is given up, what is old is forgotten, and who was removed goes.
+//! Once a minute, beside the loop that sends: what waited too long or beyond the limit is given up, what is old is forgotten, who
+//! was removed goes, and what a clock that was ahead put off is hurried. Each is looked for first, and looking changes nothing.
 
-use super::{KEPT_DAYS, WAITING_MAX};
+use tokio::sync::watch;
+
+use super::{KEPT_DAYS, WAITING_MAX, secret};
 use crate::{
     domain::{
         kernel::{
             Result,
-            clock::{DAY_MS, MINUTE_MS},
+            clock::{DAY_MS, HOUR_MS, MINUTE_MS},
         },
-        webhook::schedule::{LIFETIME_MS, LONGEST_WAIT_MS},
+        webhook::schedule::{LIFETIME_MS, longest_wait_ms},
     },
-    store::webhooks::{housekeeping, messages::PART_ROWS, secrets},
+    store::webhooks::{
+        housekeeping::{self, Waits},
+        messages::PART_ROWS,
+        secrets,
+    },
     work::Context,
 };
 
-/// Parts that are done for one endpoint at a look at most: the next one has its turn, and the rest comes in a minute.
+/// Parts of one sort that are done at a look at most: the rest comes in a minute.
 const PARTS_MAX: usize = 100;
+/// No rest is longer, so one that is was planned by a clock that was set back since.
+const REST_MAX_MS: i64 = HOUR_MS + MINUTE_MS;
 
-/// Looks once.
+/// Looks once; ends early when it is to stop.
 ///
 /// # Errors
 /// Those of the store; what was done before stays done.
-pub(super) async fn tick(ctx: &Context) -> Result<()> {
-    let mut after = String::new();
-    loop {
-        let page = housekeeping::present(&ctx.db, &after).await?;
-        for id in &page {
-            bound(ctx, id).await?;
-        }
-        match page.into_iter().next_back() {
-            Some(last) => after = last,
-            None => break,
-        }
+pub(super) async fn tick(ctx: &Context, shutdown: &watch::Receiver<bool>) -> Result<()> {
+    hurry(ctx).await?;
+    secret::seal_anew(ctx).await?;
+    for (id, many) in housekeeping::crowded(&ctx.db, WAITING_MAX).await? {
+        trim(ctx, &id, many, shutdown).await?;
     }
-    let removed = housekeeping::removed(&ctx.db, ctx.clock.machine_ms()).await?;
-    if after.is_empty() && removed.is_empty() {
+    let now_ms = ctx.now_ms();
+    let (made_ms, ended_ms) = (now_ms - LIFETIME_MS, now_ms - KEPT_DAYS * DAY_MS);
+    if !housekeeping::is_needed(&ctx.db, made_ms, ended_ms, now_ms).await? {
         return Ok(());
     }
-    forget(ctx).await?;
-    for id in removed {
+    for _ in 0..PARTS_MAX {
+        let mut tx = ctx.db.begin().await?;
+        let late = housekeeping::give_up(&mut tx, made_ms, now_ms).await?;
+        secrets::forget_retired(&mut tx, now_ms).await?;
+        let gone = housekeeping::forget(&mut tx, ended_ms).await?;
+        tx.commit().await?;
+        if late > 0 {
+            tracing::warn!(
+                late,
+                "webhooks that waited for too long were given up; replay them when it works"
+            );
+        }
+        if late.max(gone) < PART_ROWS.unsigned_abs() || *shutdown.borrow() {
+            break;
+        }
+    }
+    for id in housekeeping::removed(&ctx.db).await? {
         for _ in 0..PARTS_MAX {
             let mut tx = ctx.db.begin().await?;
             let is_gone = housekeeping::clear(&mut tx, &id).await?;
             tx.commit().await?;
-            if is_gone {
+            if is_gone || *shutdown.borrow() {
                 break;
             }
         }
@@ -50,36 +69,32 @@ pub(super) async fn tick(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Keeps what waits for one endpoint within its bounds.
-async fn bound(ctx: &Context, id: &str) -> Result<()> {
+/// Has what was put off by a clock that was ahead tried now.
+async fn hurry(ctx: &Context) -> Result<()> {
     let now_ms = ctx.now_ms();
-    for _ in 0..PARTS_MAX {
+    let waits: Waits =
+        std::array::from_fn(|tries| longest_wait_ms(u32::try_from(tries).unwrap_or(u32::MAX)) + MINUTE_MS);
+    for id in housekeeping::late(&ctx.db, now_ms + REST_MAX_MS, now_ms, &waits).await? {
         let mut tx = ctx.db.begin().await?;
-        housekeeping::hurry(&mut tx, id, now_ms + LONGEST_WAIT_MS + MINUTE_MS, now_ms).await?;
-        let late = housekeeping::give_up(&mut tx, id, now_ms - LIFETIME_MS, now_ms).await?;
-        let many = housekeeping::trim(&mut tx, id, WAITING_MAX, now_ms).await?;
+        let hurried = housekeeping::hurry(&mut tx, &id, now_ms + REST_MAX_MS, now_ms, &waits).await?;
         tx.commit().await?;
-        if late + many > 0 {
-            tracing::warn!(endpoint = id, late, many, "webhooks were given up; replay them when it works");
-        }
-        if late + many < PART_ROWS.unsigned_abs() {
-            break;
-        }
+        tracing::warn!(endpoint = id, hurried, "webhooks that a clock put off that was ahead are tried now");
     }
     Ok(())
 }
 
-/// Forgets secrets that sign no more, and what ended long ago.
-async fn forget(ctx: &Context) -> Result<()> {
-    let now_ms = ctx.now_ms();
+/// Gives up the oldest `many` of what waits for an endpoint.
+async fn trim(ctx: &Context, id: &str, many: i64, shutdown: &watch::Receiver<bool>) -> Result<()> {
+    let mut left = many;
     for _ in 0..PARTS_MAX {
         let mut tx = ctx.db.begin().await?;
-        secrets::forget_retired(&mut tx, now_ms).await?;
-        let gone = housekeeping::forget(&mut tx, now_ms - KEPT_DAYS * DAY_MS).await?;
+        let gone = housekeeping::trim(&mut tx, id, left, ctx.now_ms()).await?;
         tx.commit().await?;
-        if gone < PART_ROWS.unsigned_abs() {
+        left -= i64::try_from(gone).unwrap_or(i64::MAX);
+        if gone == 0 || left <= 0 || *shutdown.borrow() {
             break;
         }
     }
+    tracing::warn!(endpoint = id, gone = many - left, "too many webhooks waited; replay them when it works");
     Ok(())
 }

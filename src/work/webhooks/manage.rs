@@ -11,7 +11,7 @@ use crate::{
             id::{EndpointId, WebhookId},
             text::single_line,
         },
-        webhook::{Event, EventKind, Filters, Scope, Secret, filter::matching},
+        webhook::{Event, EventKind, Filters, Scope, Secret, filter::matching, shown::without_query},
     },
     store::{
         audit, partners,
@@ -91,8 +91,8 @@ pub async fn add(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
         endpoints::keep_bearer(&mut tx, &endpoint.id, &sealed).await?;
     }
     let whose = order.partner.as_deref().unwrap_or("the vendor");
-    let detail =
-        format!("{} of {whose}, {}, {}, wants {filters}", endpoint.name, endpoint.url, endpoint.format);
+    let shown = without_query(&endpoint.url);
+    let detail = format!("{} of {whose}, {shown}, {}, wants {filters}", endpoint.name, endpoint.format);
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "add-webhook", &endpoint.id, &detail).await?;
     tx.commit().await?;
     let shown = new.iter().map(Secret::for_receiver).collect::<Result<_>>()?;
@@ -264,7 +264,7 @@ pub async fn resume(ctx: &Context, actor: &str, id: &str) -> Result<()> {
 /// `NotFound`, and those of the store.
 pub async fn remove(ctx: &Context, actor: &str, id: &str) -> Result<()> {
     let endpoint = load(ctx, id).await?;
-    let because = format!("{} at {}", endpoint.name, endpoint.url);
+    let because = format!("{} at {}", endpoint.name, without_query(&endpoint.url));
     move_to(ctx, actor, &endpoint, "removed", &because, "remove-webhook").await
 }
 
@@ -327,6 +327,7 @@ pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
         kind: event.kind.as_str(),
         entries: &entries,
         at_ms: now_ms,
+        subject: "",
         payload: &payload,
     };
     let mut tx = ctx.db.begin().await?;
@@ -358,8 +359,8 @@ pub async fn replay(ctx: &Context, actor: &str, id: &str, replay: Replay) -> Res
     load(ctx, id).await?;
     let now_ms = ctx.now_ms();
     let until = WebhookId::since(replay.until_ms).to_string();
-    let mut from = WebhookId::since(replay.from_ms).to_string();
-    let mut count = 0;
+    let first = WebhookId::since(replay.from_ms).to_string();
+    let (mut from, mut count) = (first.clone(), 0);
     loop {
         let range = Range { from: &from, until: &until, only_failed: replay.only_failed };
         let mut tx = ctx.db.begin().await?;
@@ -368,7 +369,7 @@ pub async fn replay(ctx: &Context, actor: &str, id: &str, replay: Replay) -> Res
         let last = part.into_iter().max();
         if last.is_none() {
             let what = if replay.only_failed { "failed" } else { "all" };
-            let detail = format!("{count} ({what}) of {from} to {until}");
+            let detail = format!("{count} ({what}) of {first} to {until}");
             audit::record(&mut tx, now_ms, &*ctx.random, actor, "replay-webhook", id, &detail).await?;
         }
         tx.commit().await?;

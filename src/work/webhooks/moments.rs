@@ -1,18 +1,24 @@
 //! The moments that are told, each in the words of its schema.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::emit;
+use super::{
+    emit, emit_all,
+    scope::{scope_of, stored_scope},
+};
 use crate::{
     domain::{
         content::{AssetKind, Library},
         kernel::{Random, Result, clock::UtcMs},
-        lead::LeadStage,
+        lead::{LeadOrigin, LeadStage},
         webhook::{Event, EventKind, Scope, filter::matching},
     },
-    store::{Tx, issues::Issue, leads::Lead, recalls::Recall, webhooks::messages},
+    store::{
+        Db, Tx, assignments, issues::Issue, leads::Lead, recalls::Recall, revisions::Advanced,
+        webhooks::messages,
+    },
     work::revisions::reference_of,
 };
 
@@ -38,17 +44,25 @@ fn text(value: &str) -> Value {
     if value.is_empty() { Value::Null } else { Value::from(value) }
 }
 
-/// Somebody became a lead.
-pub async fn lead_created(tx: &mut Tx, random: &dyn Random, lead: &Lead) -> Result<()> {
+/// How a lead began, as a word: the text of it may name people.
+fn origin(lead: &Lead) -> Value {
+    LeadOrigin::of_text(&lead.origin).map_or(Value::Null, |origin| Value::from(origin.as_str()))
+}
+
+fn created(lead: &Lead) -> Event {
     let data = [
         ("lead_id", Value::from(lead.id.as_str())),
         ("partner", text(&lead.partner_slug)),
         ("stage", Value::from(lead.stage.as_str())),
-        ("origin", Value::from(lead.origin.as_str())),
+        ("origin", origin(lead)),
         ("asset", text(&lead.asset)),
     ];
-    let event = Event::new(EventKind::LeadCreated, Scope::of(&lead.partner_slug), lead.updated_ms, data);
-    emit(tx, random, &event).await.map(drop)
+    Event::new(EventKind::LeadCreated, Scope::of(&lead.partner_slug), lead.updated_ms, data)
+}
+
+/// Somebody became a lead.
+pub async fn lead_created(tx: &mut Tx, random: &dyn Random, lead: &Lead) -> Result<()> {
+    emit(tx, random, &created(lead)).await.map(drop)
 }
 
 /// Leads of a file or a request, of which there may be many and mostly nobody is told.
@@ -60,17 +74,23 @@ pub async fn leads_created<'l>(
     if !messages::is_wanted(tx, &matching(EventKind::LeadCreated)).await? {
         return Ok(());
     }
-    for lead in leads {
-        lead_created(tx, random, lead).await?;
-    }
-    Ok(())
+    let events: Vec<Event> = leads.map(created).collect();
+    emit_all(tx, random, &events).await.map(drop)
 }
 
-/// The person of a lead was erased: whoever has a copy must know.
+/// The person of a lead was erased: whoever has a copy must know, also partners who had it, or were offered it, before.
 pub async fn lead_erased(tx: &mut Tx, random: &dyn Random, lead: &Lead, now_ms: UtcMs) -> Result<()> {
-    let data = [("lead_id", Value::from(lead.id.as_str())), ("partner", text(&lead.partner_slug))];
-    let event = Event::new(EventKind::LeadErased, Scope::of(&lead.partner_slug), now_ms, data);
-    emit(tx, random, &event).await.map(drop)
+    let of = |slug: &str, scope: Scope| {
+        let data = [("lead_id", Value::from(lead.id.as_str())), ("partner", text(slug))];
+        Event::new(EventKind::LeadErased, scope, now_ms, data)
+    };
+    let mut events = vec![of(&lead.partner_slug, Scope::of(&lead.partner_slug))];
+    let former = assignments::ever_with(tx, &lead.id).await?;
+    let former = former.iter().filter(|slug| !slug.is_empty() && **slug != lead.partner_slug);
+    // Whose it is now is no word for those who had it.
+    events.extend(former.map(|slug| of(slug, Scope::PartnerOnly(slug.clone()))));
+    emit_all(tx, random, &events).await?;
+    messages::forget_answers(tx, &lead.id).await.map(drop)
 }
 
 /// A lead went from one stage to another.
@@ -88,7 +108,7 @@ pub async fn lead_moved(
             ("stage", Value::from(to.as_str())),
             ("previous_stage", Value::from(from.as_str())),
             ("reason", text(&lead.closed_reason)),
-            ("origin", Value::from(lead.origin.as_str())),
+            ("origin", origin(lead)),
             ("asset", text(&lead.asset)),
         ];
         let event = Event::new(kind, Scope::of(&lead.partner_slug), lead.updated_ms, data);
@@ -97,24 +117,30 @@ pub async fn lead_moved(
     Ok(())
 }
 
-fn of_recall(kind: EventKind, recall: &Recall, at_ms: UtcMs) -> Event {
+fn of_recall(kind: EventKind, recall: &Recall, scope: Scope, at_ms: UtcMs) -> Event {
     // The reason is for colleagues.
     let data = [
         ("asset", Value::from(recall.reference.as_str())),
         ("recall_id", Value::from(recall.id.as_str())),
         ("replaced_by", recall.target.as_deref().map_or(Value::Null, Value::from)),
     ];
-    Event::new(kind, Scope::Everybody, at_ms, data)
+    Event::new(kind, scope, at_ms, data)
 }
 
 /// An asset was taken back.
-pub async fn recalled(tx: &mut Tx, random: &dyn Random, recall: &Recall) -> Result<()> {
-    emit(tx, random, &of_recall(EventKind::AssetRecalled, recall, recall.recalled_ms)).await.map(drop)
+pub async fn recalled(tx: &mut Tx, random: &dyn Random, recall: &Recall, scope: Scope) -> Result<()> {
+    emit(tx, random, &of_recall(EventKind::AssetRecalled, recall, scope, recall.recalled_ms)).await.map(drop)
 }
 
 /// A recall was lifted.
-pub async fn recall_lifted(tx: &mut Tx, random: &dyn Random, recall: &Recall, now_ms: UtcMs) -> Result<()> {
-    emit(tx, random, &of_recall(EventKind::AssetRestored, recall, now_ms)).await.map(drop)
+pub async fn recall_lifted(
+    tx: &mut Tx,
+    random: &dyn Random,
+    recall: &Recall,
+    scope: Scope,
+    now_ms: UtcMs,
+) -> Result<()> {
+    emit(tx, random, &of_recall(EventKind::AssetRestored, recall, scope, now_ms)).await.map(drop)
 }
 
 /// An issue was released: told to the vendor once, and to each partner with readers whom it is promised to.
@@ -136,14 +162,15 @@ pub async fn issue_released(tx: &mut Tx, random: &dyn Random, issue: &Issue, now
     Ok(())
 }
 
-/// Files of the content folder that are new, have a new text, or are gone. Mail is told when it is released, and what concerns an
-/// asset is told once, whatever number of its translations changed.
-pub async fn assets_changed<'p>(
+/// Files of the content folder that are new, have a new text, or are gone, as this very transaction made them. Mail is told when
+/// it is released, and what concerns an asset is told once, whatever number of its translations changed. `scopes` has whose
+/// endpoints hear that an asset is gone.
+pub async fn assets_changed(
     tx: &mut Tx,
     random: &dyn Random,
     library: &Library,
-    changed: impl Iterator<Item = &'p str>,
-    gone: &'p [String],
+    advanced: &Advanced,
+    scopes: &BTreeMap<String, Scope>,
     now_ms: UtcMs,
 ) -> Result<()> {
     let is_wanted = messages::is_wanted(tx, &matching(EventKind::AssetPublished)).await?
@@ -151,36 +178,50 @@ pub async fn assets_changed<'p>(
     if !is_wanted {
         return Ok(());
     }
-    let gone = gone.iter().map(String::as_str);
-    let references: BTreeSet<&str> = changed.chain(gone).filter_map(reference_of).collect();
-    for reference in references {
-        let Some(kind) = asset_kind(reference).filter(|kind| !kind.is_mail()) else { continue };
+    let mut events = Vec::new();
+    for (reference, kind) in assets_of(advanced.changed.iter().chain(&advanced.gone)) {
         let asset = ("asset", Value::from(reference));
         let versions = library.versions(reference);
-        let event = match versions.first() {
-            None => Event::new(EventKind::AssetWithdrawn, Scope::Everybody, now_ms, [asset]),
-            Some(first) => {
-                let original = library.vendor.as_ref().map_or("en", |vendor| vendor.default_locale.as_str());
-                let languages: Vec<&str> = versions
-                    .iter()
-                    .map(|version| version.locale.as_ref().map_or(original, |locale| locale.as_str()))
-                    .collect();
-                let publish = first.front.publish.map_or(Value::Null, |day| Value::from(day.to_string()));
-                let data = [
-                    asset,
-                    ("kind", Value::from(kind.as_str())),
-                    ("languages", Value::from(languages)),
-                    ("publish", publish),
-                ];
-                // Which partner's readers it is for is decided reader by reader; its endpoints would learn of it too early.
-                let is_for_all = versions.iter().all(|version| version.front.selection.conditions.is_empty());
-                let scope = if is_for_all { Scope::Everybody } else { Scope::Vendor };
-                Event::new(EventKind::AssetPublished, scope, now_ms, data)
-            }
+        let Some(first) = versions.first() else {
+            let scope = scopes.get(reference).cloned().unwrap_or(Scope::Vendor);
+            events.push(Event::new(EventKind::AssetWithdrawn, scope, now_ms, [asset]));
+            continue;
         };
-        emit(tx, random, &event).await?;
+        let original = library.vendor.as_ref().map_or("en", |vendor| vendor.default_locale.as_str());
+        let languages: Vec<&str> = versions
+            .iter()
+            .map(|version| version.locale.as_ref().map_or(original, |locale| locale.as_str()))
+            .collect();
+        let publish = first.front.publish.map_or(Value::Null, |day| Value::from(day.to_string()));
+        let data = [
+            asset,
+            ("kind", Value::from(kind.as_str())),
+            ("languages", Value::from(languages)),
+            ("publish", publish),
+        ];
+        events.push(Event::new(EventKind::AssetPublished, scope_of(versions, now_ms), now_ms, data));
     }
-    Ok(())
+    emit_all(tx, random, &events).await.map(drop)
+}
+
+/// Whose endpoints may hear that these files are gone, by the assets that they belong to.
+///
+/// # Errors
+/// Those of the store.
+pub async fn scopes_of(db: &Db, gone: &[String], now_ms: UtcMs) -> Result<BTreeMap<String, Scope>> {
+    let mut scopes = BTreeMap::new();
+    for (reference, _) in assets_of(gone.iter()) {
+        scopes.insert(reference.to_owned(), stored_scope(db, reference, now_ms).await?);
+    }
+    Ok(scopes)
+}
+
+/// The assets to which files belong, each once, without mail.
+fn assets_of<'p>(paths: impl Iterator<Item = &'p String>) -> BTreeMap<&'p str, AssetKind> {
+    paths
+        .filter_map(|path| reference_of(path))
+        .filter_map(|reference| Some((reference, asset_kind(reference).filter(|kind| !kind.is_mail())?)))
+        .collect()
 }
 
 /// What an asset is, by the folder of its reference.

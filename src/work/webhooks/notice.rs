@@ -7,10 +7,10 @@ use crate::{
             EmailAddress, Result,
             clock::{UtcMs, utc},
         },
-        webhook::Health,
+        webhook::{Health, shown::without_query},
     },
     store::{
-        audit,
+        Tx, audit, partners,
         webhooks::{Endpoint, endpoints},
     },
     work::{
@@ -22,11 +22,17 @@ use crate::{
 /// Who acts when nobody does.
 const ACTOR: &str = "partnercast";
 
-/// Disables an endpoint that is gone or lost, and tells its owner, as of one that has failed for a while.
+/// What an endpoint's health asks for: that it is disabled, or that its owner hears how it fares.
+pub(super) struct Step {
+    disabled_because: Option<&'static str>,
+    mails: Vec<Ready>,
+}
+
+/// What follows from how an endpoint fares, if anything does. Changes nothing.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn consider(ctx: &Context, id: &str, health: &Health, gone: bool) -> Result<()> {
+pub(super) async fn step(ctx: &Context, id: &str, health: &Health, gone: bool) -> Result<Option<Step>> {
     let now_ms = ctx.now_ms();
     let because = match (gone, health.is_lost(now_ms)) {
         (true, _) => Some("it answered 410: it wants nothing any more"),
@@ -34,38 +40,74 @@ pub(super) async fn consider(ctx: &Context, id: &str, health: &Health, gone: boo
         _ => None,
     };
     if because.is_none() && !health.is_worth_telling(now_ms) {
-        return Ok(());
+        return Ok(None);
     }
-    let Some(endpoint) = endpoints::endpoint(&ctx.db, id).await? else { return Ok(()) };
+    let Some(endpoint) = endpoints::endpoint(&ctx.db, id).await? else { return Ok(None) };
     if because.is_none() && endpoint.told_ms.is_some() {
-        return Ok(());
+        return Ok(None);
     }
-    let mail = mail(ctx, &endpoint, because, health.failing_since_ms.unwrap_or(now_ms));
-    let mut tx = ctx.db.begin().await?;
-    let is_new = match because {
-        Some(because) => {
-            let moved = endpoints::move_to(&mut tx, id, ("active", "disabled"), because, now_ms).await?;
-            if moved {
-                audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "disable-webhook", id, because).await?;
+    let since_ms = health.failing_since_ms.unwrap_or(now_ms);
+    let to = readers(ctx, &endpoint).await?;
+    let mails = to.iter().filter_map(|to| mail(ctx, &endpoint, to, because, since_ms)).collect();
+    Ok(Some(Step { disabled_because: because, mails }))
+}
+
+impl Step {
+    /// Takes it, in the transaction that gives the turn back: an endpoint that is gone must not be asked once more because this
+    /// process ended in between.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn take(&self, ctx: &Context, tx: &mut Tx, id: &str) -> Result<()> {
+        let now_ms = ctx.now_ms();
+        let is_new = match self.disabled_because {
+            Some(because) => {
+                let moved = endpoints::move_to(tx, id, ("active", "disabled"), because, now_ms).await?;
+                if moved {
+                    audit::record(tx, now_ms, &*ctx.random, ACTOR, "disable-webhook", id, because).await?;
+                }
+                moved
             }
-            moved
+            None => endpoints::tell(tx, id, now_ms).await?,
+        };
+        if is_new {
+            for mail in &self.mails {
+                mail.clone().enqueue(tx, now_ms).await?;
+            }
         }
-        None => endpoints::tell(&mut tx, id, now_ms).await?,
-    };
-    if let (true, Some(mail)) = (is_new, mail) {
-        mail.enqueue(&mut tx, now_ms).await?;
+        Ok(())
     }
-    tx.commit().await?;
-    ctx.wake.deliver.notify_one();
-    Ok(())
+}
+
+/// Who is told: the contact; where there is none any more, who looks after the partner, or all channel managers.
+async fn readers(ctx: &Context, endpoint: &Endpoint) -> Result<Vec<Staff>> {
+    let staff = |name: &str, email: EmailAddress| Staff {
+        name: if name.is_empty() { email.to_string() } else { name.to_owned() },
+        title: String::new(),
+        email,
+        may: Vec::new(),
+    };
+    if let Ok(email) = EmailAddress::parse(&endpoint.contact_email) {
+        return Ok(vec![staff(&endpoint.contact_name, email)]);
+    }
+    let partner = partners::partner(&ctx.db, &endpoint.partner_slug).await?;
+    let manager = partner.and_then(|partner| EmailAddress::parse(&partner.channel_manager_email).ok());
+    if let (Some(email), false) = (manager, endpoint.partner_slug.is_empty()) {
+        return Ok(vec![staff("", email)]);
+    }
+    let library = ctx.library();
+    let managers = library.vendor.iter().flat_map(|vendor| &vendor.channel_managers);
+    Ok(managers.map(|it| staff(&it.name, it.email.clone())).collect())
 }
 
 /// The mail; none where it cannot be written, which stops nothing else.
-fn mail(ctx: &Context, endpoint: &Endpoint, disabled: Option<&str>, since_ms: UtcMs) -> Option<Ready> {
-    let name =
-        if endpoint.contact_name.is_empty() { &endpoint.contact_email } else { &endpoint.contact_name };
-    let email = EmailAddress::parse(&endpoint.contact_email).ok()?;
-    let to = Staff { name: name.clone(), title: String::new(), email, may: Vec::new() };
+fn mail(
+    ctx: &Context,
+    endpoint: &Endpoint,
+    to: &Staff,
+    disabled: Option<&str>,
+    since_ms: UtcMs,
+) -> Option<Ready> {
     let since = utc(since_ms).format("%a %-d %b %Y, %H:%M UTC").to_string();
     let (subject, heading, what) = match disabled {
         Some(because) => (
@@ -86,25 +128,37 @@ fn mail(ctx: &Context, endpoint: &Endpoint, disabled: Option<&str>, since_ms: Ut
             ),
         ),
     };
+    let is_contact = to.email.as_str() == endpoint.contact_email;
+    // A partner's people have no way into the vendor's console.
+    let is_inside = !is_contact || endpoint.partner_slug.is_empty();
     let notice = StaffNotice {
         source: format!(
-            "webhook:{}:{}:{since_ms}",
+            "webhook:{}:{}:{since_ms}:{}",
             endpoint.id,
-            if disabled.is_some() { "disabled" } else { "failing" }
+            if disabled.is_some() { "disabled" } else { "failing" },
+            to.email
         ),
         sender: None,
-        to: &to,
+        to,
         words: Words {
             subject,
             heading: heading.to_owned(),
             paragraphs: vec![what],
             facts: vec![
                 ("Name".to_owned(), endpoint.name.clone()),
-                ("Address".to_owned(), endpoint.url.clone()),
+                ("Address".to_owned(), without_query(&endpoint.url).to_owned()),
                 ("Failures in a row".to_owned(), endpoint.failures.to_string()),
             ],
-            button: ("See the endpoint".to_owned(), format!("/console/webhooks/{}", endpoint.id)),
-            why: "You are named as the contact of this webhook.".to_owned(),
+            button: if is_inside {
+                ("See the endpoint".to_owned(), format!("/console/webhooks/{}", endpoint.id))
+            } else {
+                Default::default()
+            },
+            why: if is_contact {
+                "You are named as the contact of this webhook.".to_owned()
+            } else {
+                "This webhook has no contact any more; name one.".to_owned()
+            },
         },
     };
     notices::compose_for_staff(ctx, &notice)

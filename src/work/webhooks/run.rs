@@ -5,12 +5,9 @@ use std::{sync::Arc, time::Duration};
 use futures_util::future::join_all;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{keep, turn};
+use super::{holds, keep, turn};
 use crate::{
-    domain::{
-        kernel::{Result, clock::MINUTE_MS},
-        webhook::schedule::TRIES_MAX,
-    },
+    domain::{kernel::Result, webhook::schedule::TRIES_MAX},
     store::webhooks::turns::{self, Turn},
     work::{
         Context,
@@ -20,16 +17,17 @@ use crate::{
 
 /// Turns at once in one process.
 const TURNS_MAX: usize = 64;
-/// How long a turn is held: longer than it begins messages, plus the longest exchange, plus recording them.
-const LEASE_MS: i64 = MINUTE_MS;
+/// How often the ledger is tidied.
+const KEEP: Duration = Duration::from_secs(60);
 /// Looks of one tick at most.
 const LOOKS_MAX: usize = 1_000;
 
 /// Sends what is due until `shutdown`; then what is on its way is waited for, ten seconds at most.
 pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
-    let (mut stopped, mut turns, mut said, mut kept_ms) =
-        (shutdown.clone(), JoinSet::new(), Said::default(), None);
+    let (mut stopped, mut turns, mut said) = (shutdown.clone(), JoinSet::new(), Said::default());
     let mut is_freed = ctx.db.is_shared();
+    // By itself: a ledger that takes long to tidy holds up nobody.
+    let keeping = tokio::spawn(keep_forever(ctx.clone(), shutdown.clone()));
     while !*stopped.borrow() {
         if !is_freed {
             // Nobody else works on this file: what was held was held by a process that ended.
@@ -45,13 +43,6 @@ pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
             Err(error) => Err(error),
         };
         said.once(done, "webhooks");
-        let machine_ms = ctx.clock.machine_ms();
-        if kept_ms.is_none_or(|at_ms| machine_ms - at_ms >= MINUTE_MS) {
-            kept_ms = Some(machine_ms);
-            if let Err(error) = keep::tick(&ctx).await {
-                tracing::error!(error = error.detail(), "the ledger of webhooks waits to be tidied");
-            }
-        }
         tokio::select! {
             () = tokio::time::sleep(pulse::rest(&ctx)) => {}
             // A turn that ended may have left more behind, and there is room for another.
@@ -62,6 +53,23 @@ pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
         }
     }
     while turns.join_next().await.is_some() {}
+    if let Err(error) = keeping.await {
+        tracing::error!(%error, "tidying the ledger of webhooks had failed");
+    }
+}
+
+/// Keeps the ledger within its bounds once a minute until `shutdown`.
+async fn keep_forever(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
+    while !*shutdown.borrow() {
+        let shut = shutdown.clone();
+        if let Err(error) = keep::tick(&ctx, &shut).await {
+            tracing::error!(error = error.detail(), "the ledger of webhooks waits to be tidied");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(KEEP) => {}
+            _ = shutdown.changed() => {}
+        }
+    }
 }
 
 async fn alone(ctx: Arc<Context>, turn: Turn, shutdown: watch::Receiver<bool>) {
@@ -92,20 +100,20 @@ pub async fn tick(ctx: &Context) -> Result<usize> {
             .into_iter()
             .collect::<Result<()>>()?;
     }
-    keep::tick(ctx).await?;
+    keep::tick(ctx, &shutdown).await?;
     Ok(count)
 }
 
 /// Takes at most `room` turns, and over what earlier ones left on its way.
 async fn take(ctx: &Context, room: usize) -> Result<Vec<Turn>> {
-    let (now_ms, machine_ms) = (ctx.now_ms(), ctx.clock.machine_ms());
+    holds::free_late(ctx).await?;
+    let now_ms = ctx.now_ms();
     // Looking costs no transaction, and usually there is nothing.
-    if room == 0 || !turns::any_due(&ctx.db, now_ms, machine_ms).await? {
+    if room == 0 || !turns::any_due(&ctx.db, now_ms).await? {
         return Ok(Vec::new());
     }
     let mut tx = ctx.db.begin().await?;
-    let lease = (machine_ms, machine_ms + LEASE_MS);
-    let taken = turns::take(&mut tx, "", now_ms, lease, i64::try_from(room).unwrap_or(i64::MAX)).await?;
+    let taken = turns::take(&mut tx, now_ms, i64::try_from(room).unwrap_or(i64::MAX)).await?;
     for turn in &taken {
         let left = turns::take_over(&mut tx, turn, now_ms, i64::from(TRIES_MAX)).await?;
         if left > 0 {

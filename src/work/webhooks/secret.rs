@@ -67,3 +67,25 @@ pub(super) async fn in_use(ctx: &Context, endpoint_id: &str) -> Result<Vec<(Seal
         })
         .collect()
 }
+
+/// Seals secrets anew that an older key sealed, so that it can be taken out of the file of keys once it has had its time.
+///
+/// # Errors
+/// Those of the store; a secret that cannot be opened is left, and said.
+pub(super) async fn seal_anew(ctx: &Context) -> Result<()> {
+    let seal = Seal::new(&ctx.keys, PURPOSE)?;
+    for (endpoint_id, row) in secrets::sealed_otherwise(&ctx.db, seal.key_id()).await? {
+        let bytes = match seal.open(&endpoint_id, &row.sealed) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                tracing::error!(endpoint = endpoint_id, error = error.detail(), "a secret cannot be opened");
+                continue;
+            }
+        };
+        let sealed = seal.seal(&endpoint_id, &bytes, &*ctx.random)?;
+        let mut tx = ctx.db.begin().await?;
+        secrets::replace(&mut tx, &endpoint_id, &row, &sealed).await?;
+        tx.commit().await?;
+    }
+    Ok(())
+}

@@ -11,12 +11,12 @@ use super::{
     notice, secret,
 };
 use crate::{
-    channel::egress::{Answered, Post, Target},
+    channel::egress::{Answered, Post, Target, Unanswered},
     domain::{
         crm::{self, Body, Crm},
         kernel::{Result, clock::UtcMs},
         webhook::{
-            Health, Secret, Verdict,
+            Health, Rate, Secret, Verdict,
             answer::{self, Answer, DELIVERY_HEADER},
             schedule,
             sign::{self, Message},
@@ -28,45 +28,65 @@ use crate::{
 
 /// How long a turn begins messages: then the next endpoint has its turn.
 const TURN_MS: i64 = 15_000;
-/// Rate is counted by whole seconds.
-const SECOND_MS: i64 = 1_000;
 /// Letters of an answer's body, and of a fault, that are kept.
 const KEPT_LETTERS: usize = 1_000;
-/// How often recording is tried while the database does not answer; after that the lease ends, and messages go again.
+/// How often recording is tried while the database does not answer; after that the turn is taken over, and messages go again.
 const RECORD_TRIES: u32 = 5;
-/// How long an endpoint rests whose secrets cannot be opened, which nobody but the operator can mend.
-const UNREADABLE_MS: i64 = 300_000;
 
 /// Sends an endpoint's due messages and gives the turn back.
 ///
 /// # Errors
-/// Those of the store; what was on its way goes again when the lease has ended.
+/// Those of the store; what was on its way goes again when the turn is taken over.
 pub(super) async fn work(ctx: &Context, turn: &Turn, shutdown: &watch::Receiver<bool>) -> Result<()> {
     let sender = match Sender::new(ctx, turn).await {
         Ok(sender) => sender,
         Err(error) => {
             tracing::error!(endpoint = turn.id, error = error.detail(), "webhooks cannot be signed");
-            let rest_ms = ctx.now_ms() + UNREADABLE_MS;
-            return give_back(ctx, turn, Health { rest_ms, ..health_of(turn) }, false).await;
+            let mut health = health_of(turn);
+            health.spare(ctx.now_ms());
+            return give_back(ctx, turn, health, false).await;
         }
     };
     let began_ms = ctx.clock.machine_ms();
-    let mut flow =
-        Flow { health: health_of(turn), window_ms: ctx.now_ms(), begun: 0, gone: false, head_ms: None };
+    let rate = Rate { per_second: turn.per_second, paid_us: turn.paid_us };
+    let mut flow = Flow { health: health_of(turn), rate, gone: false, head_waits: false };
     let mut on_way = FuturesUnordered::new();
     let mut results: Vec<Tried> = Vec::new();
     loop {
         let may_begin = !*shutdown.borrow() && ctx.clock.machine_ms() - began_ms < TURN_MS;
         let room = if may_begin { flow.room(turn, on_way.len(), ctx.now_ms()) } else { 0 };
         if room > 0 || !results.is_empty() {
-            let started = step(ctx, turn, &results, room).await?;
-            results.clear();
-            flow.begun += started.len();
-            // Not on the way: a document is kept in a transaction, which must not wait while this loop begins another one.
-            for message in started {
-                let body = sender.body(&message).await;
-                on_way.push(sender.send(message, body));
+            let recorded = std::mem::take(&mut results);
+            let step = step(ctx, turn, &recorded, (room, flow.rate));
+            tokio::pin!(step);
+            // What is on its way goes on meanwhile: its time runs, whatever the database does.
+            let stepped = loop {
+                tokio::select! {
+                    biased;
+                    stepped = &mut step => break stepped,
+                    Some(sent) = on_way.next(), if !on_way.is_empty() => results.push(flow.note(ctx, turn, sent)),
+                }
+            };
+            match stepped {
+                Ok((started, rate)) => {
+                    flow.rate = rate;
+                    // Not on the way: a document is kept in a transaction, which must not wait while another one begins.
+                    for message in started {
+                        let body = sender.body(&message).await;
+                        on_way.push(sender.send(message, body));
+                    }
+                }
+                Err(error) => {
+                    if on_way.is_empty() && recorded.is_empty() && results.is_empty() {
+                        // Nothing is left behind that somebody would have to take over.
+                        give_back(ctx, turn, flow.health, false).await?;
+                    }
+                    return Err(error);
+                }
             }
+        }
+        if !results.is_empty() {
+            continue;
         }
         let Some(first) = on_way.next().await else { break };
         results.push(flow.note(ctx, turn, first));
@@ -74,13 +94,7 @@ pub(super) async fn work(ctx: &Context, turn: &Turn, shutdown: &watch::Receiver<
             results.push(flow.note(ctx, turn, more));
         }
     }
-    let mut health = flow.health;
-    if flow.is_rate_used(turn) {
-        health.rest_ms = health.rest_ms.max(flow.window_ms + SECOND_MS);
-    }
-    // What comes behind the oldest waits with it.
-    health.rest_ms = health.rest_ms.max(flow.head_ms.unwrap_or_default());
-    give_back(ctx, turn, health, flow.gone).await
+    give_back(ctx, turn, flow.health, flow.gone).await
 }
 
 fn health_of(turn: &Turn) -> Health {
@@ -88,21 +102,28 @@ fn health_of(turn: &Turn) -> Health {
         failures: u32::try_from(turn.failures).unwrap_or(u32::MAX),
         failing_since_ms: turn.failing_since_ms,
         rest_ms: turn.rest_ms,
+        throttled_ms: turn.throttled_ms,
     }
 }
 
-/// Records results and starts the next messages, in one transaction.
-async fn step(ctx: &Context, turn: &Turn, results: &[Tried], room: usize) -> Result<Vec<Started>> {
+/// Records results and starts the next messages, in one transaction; tried again while the database does not answer. Returns
+/// what was started, and what is used of the rate.
+async fn step(
+    ctx: &Context,
+    turn: &Turn,
+    results: &[Tried],
+    (room, rate): (usize, Rate),
+) -> Result<(Vec<Started>, Rate)> {
     let mut tries = 0;
     loop {
-        let done = try_step(ctx, turn, results, room).await;
+        let done = try_step(ctx, turn, results, (room, rate)).await;
         tries += 1;
         match done {
-            Err(error) if tries < RECORD_TRIES && !results.is_empty() => {
+            Err(error) if tries < RECORD_TRIES => {
                 tracing::warn!(
                     endpoint = turn.id,
                     error = error.detail(),
-                    "results of webhooks wait to be recorded"
+                    "a step of webhooks is tried again"
                 );
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -111,33 +132,46 @@ async fn step(ctx: &Context, turn: &Turn, results: &[Tried], room: usize) -> Res
     }
 }
 
-async fn try_step(ctx: &Context, turn: &Turn, results: &[Tried], room: usize) -> Result<Vec<Started>> {
+async fn try_step(
+    ctx: &Context,
+    turn: &Turn,
+    results: &[Tried],
+    (room, mut rate): (usize, Rate),
+) -> Result<(Vec<Started>, Rate)> {
     let mut tx = ctx.db.begin().await?;
     if !results.is_empty() {
         turns::settle(&mut tx, turn, results).await?;
     }
-    let started = if room > 0 {
-        let limit = i64::try_from(room).unwrap_or(i64::MAX);
-        turns::start(&mut tx, turn, ctx.now_ms(), limit).await?
-    } else {
-        Vec::new()
-    };
+    let mut started = Vec::new();
+    if room > 0 {
+        let (now_ms, limit) = (ctx.now_ms(), i64::try_from(room).unwrap_or(i64::MAX));
+        started = turns::start(&mut tx, turn, now_ms, limit).await?;
+        if turn.per_second > 0 && !started.is_empty() {
+            rate.pay(started.len(), now_ms);
+            turns::pay(&mut tx, turn, rate.paid_us).await?;
+        }
+    }
     tx.commit().await?;
-    Ok(started)
+    Ok((started, rate))
 }
 
-/// Gives the turn back with how the endpoint fares, and tells its owner what they should know.
+/// Gives the turn back with how the endpoint fares, and takes the step that follows from it.
 async fn give_back(ctx: &Context, turn: &Turn, health: Health, gone: bool) -> Result<()> {
     let standing = Standing {
         failures: i64::from(health.failures),
         failing_since_ms: health.failing_since_ms,
         rest_ms: health.rest_ms,
+        throttled_ms: health.throttled_ms,
     };
+    let step = notice::step(ctx, &turn.id, &health, gone).await?;
     let mut tx = ctx.db.begin().await?;
     let is_ours = turns::give_back(&mut tx, turn, standing, ctx.now_ms()).await?;
+    if let (true, Some(step)) = (is_ours, &step) {
+        step.take(ctx, &mut tx, &turn.id).await?;
+    }
     tx.commit().await?;
-    if is_ours {
-        notice::consider(ctx, &turn.id, &health, gone).await?;
+    if step.is_some() {
+        ctx.wake.deliver.notify_one();
     }
     Ok(())
 }
@@ -145,51 +179,51 @@ async fn give_back(ctx: &Context, turn: &Turn, health: Health, gone: bool) -> Re
 /// What is known of a turn while it lasts.
 struct Flow {
     health: Health,
-    /// When the second began in which messages are counted.
-    window_ms: UtcMs,
-    begun: usize,
+    rate: Rate,
     gone: bool,
-    /// When the oldest message of an ordered endpoint is tried again.
-    head_ms: Option<UtcMs>,
+    /// Whether the oldest message of an ordered endpoint waits for its next try, and with it all others.
+    head_waits: bool,
 }
 
 impl Flow {
-    fn is_rate_used(&self, turn: &Turn) -> bool {
-        turn.per_second > 0 && self.begun >= usize::try_from(turn.per_second).unwrap_or(usize::MAX)
-    }
-
     /// How many messages may be started now.
-    fn room(&mut self, turn: &Turn, on_way: usize, now_ms: UtcMs) -> usize {
-        if self.gone || self.health.rest_ms > now_ms || self.head_ms.is_some() {
+    fn room(&self, turn: &Turn, on_way: usize, now_ms: UtcMs) -> usize {
+        if self.gone || self.head_waits || self.health.quiet_until_ms() > now_ms {
             return 0;
         }
-        if now_ms - self.window_ms >= SECOND_MS {
-            (self.window_ms, self.begun) = (now_ms, 0);
-        }
         let most = if turn.ordered { 1 } else { usize::try_from(turn.concurrency).unwrap_or(1) };
-        let room = self.health.room(most).saturating_sub(on_way);
-        match usize::try_from(turn.per_second) {
-            Ok(rate) if rate > 0 => room.min(rate.saturating_sub(self.begun)),
-            _ => room,
-        }
+        self.rate.room(self.health.room(most).saturating_sub(on_way), now_ms)
     }
 
     /// Takes note of a try, and says what follows for the message.
     fn note(&mut self, ctx: &Context, turn: &Turn, sent: Sent) -> Tried {
         let now_ms = ctx.now_ms();
         let jitter = || u32::try_from(ctx.random.next_u64() >> 32).unwrap_or_default();
-        self.health.note(sent.verdict.is_healthy(), now_ms, jitter());
         let (state, because, due_ms) = match sent.verdict {
-            Verdict::Delivered => ("delivered", "", None),
+            Verdict::Delivered => {
+                self.health.succeed();
+                ("delivered", "", None)
+            }
             Verdict::Aborted if sent.status.is_none() => ("failed", "there is nothing to send", None),
-            Verdict::Aborted => ("failed", "the receiver wants it not again", None),
+            Verdict::Aborted => {
+                // Whoever turns a message down has read it.
+                self.health.succeed();
+                ("failed", "the receiver wants it not again", None)
+            }
             Verdict::Gone => {
+                self.health.fail(sent.at_ms, now_ms, jitter());
                 self.gone = true;
+                ("waiting", "", Some(now_ms))
+            }
+            Verdict::Withheld => {
+                self.health.spare(now_ms);
                 ("waiting", "", Some(now_ms))
             }
             Verdict::Again { asked_ms, throttled } => {
                 if throttled {
                     self.health.throttle(asked_ms, now_ms);
+                } else {
+                    self.health.fail(sent.at_ms, now_ms, jitter());
                 }
                 let tries = u32::try_from(sent.message.tries).unwrap_or(u32::MAX);
                 match schedule::wait_ms(tries, asked_ms, jitter()) {
@@ -198,9 +232,7 @@ impl Flow {
                 }
             }
         };
-        if turn.ordered && state == "waiting" {
-            self.head_ms = due_ms;
-        }
+        self.head_waits |= turn.ordered && state == "waiting";
         Tried {
             event_id: sent.message.event_id,
             attempt: sent.message.attempts,
@@ -214,6 +246,7 @@ impl Flow {
             because,
             due_ms,
             ended_ms: (state != "waiting").then_some(now_ms),
+            counts: sent.verdict != Verdict::Withheld,
         }
     }
 }
@@ -232,7 +265,7 @@ struct Sent {
 /// What it takes to send to one endpoint.
 pub(super) struct Sender<'c> {
     ctx: &'c Context,
-    target: Result<Target, String>,
+    target: Result<Target, Unanswered>,
     secrets: Vec<Secret>,
     authorization: Option<String>,
     /// For whom messages are rendered; nobody where they are sent as they are.
@@ -252,18 +285,20 @@ impl<'c> Sender<'c> {
     /// For the endpoint with this id and address.
     pub(super) async fn to(ctx: &'c Context, endpoint_id: &str, url: &str) -> Result<Self> {
         let secrets = secret::in_use(ctx, endpoint_id).await?.into_iter().map(|(_, secret)| secret).collect();
-        let target = ctx.egress.target(url).map_err(|error| error.public().to_owned());
+        // It was well when it was added: what has changed is our configuration.
+        let target = ctx.egress.target(url).map_err(|error| Unanswered::ours(error.public()));
         let authorization = secret::authorization(ctx, endpoint_id).await?;
         Ok(Self { ctx, target, secrets, authorization, map: None })
     }
 
     /// Signs and sends a payload once.
-    pub(super) async fn post(&self, id: &str, payload: &str) -> Result<Answered, String> {
+    pub(super) async fn post(&self, id: &str, payload: &str) -> Result<Answered, Unanswered> {
         let target = self.target.as_ref().map_err(Clone::clone)?;
         // The receiver compares it with its own clock, which goes by the wall.
         let timestamp = (self.ctx.clock.wall_ms() / 1_000).to_string();
         let message = Message { id, timestamp: &timestamp, body: payload };
-        let signature = sign::signature(&self.secrets, &message).map_err(|error| error.detail())?;
+        let signature =
+            sign::signature(&self.secrets, &message).map_err(|error| Unanswered::ours(error.detail()))?;
         let mut headers = vec![
             ("webhook-id", id),
             ("webhook-timestamp", timestamp.as_str()),
@@ -317,9 +352,9 @@ impl<'c> Sender<'c> {
                 message,
                 at_ms,
                 took_ms,
-                verdict: answer::SILENCE,
+                verdict: if why.is_ours { Verdict::Withheld } else { answer::SILENCE },
                 status: None,
-                detail: kept(&why),
+                detail: kept(&why.why),
                 body: String::new(),
             },
         }

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         crm::{self, Body},
         kernel::{Error, Result},
-        webhook::{Event, EventKind, Scope},
+        webhook::{Event, EventKind, Scope, shown::without_query},
     },
     work::Context,
 };
@@ -49,23 +49,24 @@ pub async fn verify(ctx: &Context, actor: &str, id: &str, proof: Proof) -> Resul
     let event_id = new_id(&event, &*ctx.random);
     let sender = Sender::to(ctx, id, &endpoint.url).await?;
     let answered = sender.post(&event_id, &event.payload()?).await;
-    let answered = answered
-        .map_err(|why| Error::unavailable(format!("{} does not answer: {}", endpoint.url, kept(&why))))?;
+    let shown = without_query(&endpoint.url);
+    let answered =
+        answered.map_err(|why| Error::unavailable(format!("{shown} does not answer: {}", kept(&why.why))))?;
     let is_crms = crm::map_of(&ctx.library(), &endpoint.format).is_some_and(|map| map.body == Body::Request);
     // A CRM refuses what is no record, and by that shows that it let us in.
     let lets_in =
         is_crms && proof == Proof::Vouched && matches!(answered.status, 400 | 405 | 409 | 415 | 422);
     if !(200..=299).contains(&answered.status) && !lets_in {
-        return Err(Error::unavailable(format!("{} answers {}", endpoint.url, answered.status)));
+        return Err(Error::unavailable(format!("{shown} answers {}", answered.status)));
     }
     let (because, action) = match proof {
         Proof::Challenge if repeats(&answered, &challenge) => ("it repeated the challenge", "verify-webhook"),
         Proof::Challenge => {
             let body: String = kept(&answered.body).chars().take(SHOWN_LETTERS).collect();
             return Err(Error::unavailable(format!(
-                "{} answers {}, but does not repeat `data.challenge` as its body or as JSON key `challenge`; its answer \
+                "{shown} answers {}, but does not repeat `data.challenge` as its body or as JSON key `challenge`; its answer \
                  begins `{body}`",
-                endpoint.url, answered.status
+                answered.status
             )));
         }
         Proof::Vouched => ("somebody vouched for it, and it answered", "vouch-for-webhook"),

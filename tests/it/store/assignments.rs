@@ -5,7 +5,7 @@ use partnercast::{
     store::{
         Db,
         assignments::{
-            end, fairness, found, found_nobody, give, live_in, loads, of_lead, tell_once, waiting,
+            end, ever_with, fairness, found, found_nobody, give, live_in, loads, of_lead, tell_once, waiting,
             waiting_count, who_has,
         },
         intakes::{self, HOUSE, Intake},
@@ -57,6 +57,7 @@ both_dbs! {
         assert!(!in_tx!(db, tx => end(tx, "led_v", "lapsed", START_MS + 6)));
         in_tx!(db, tx => give(tx, "led_v", "northlight", "thornbury", "next", START_MS + 7));
         assert!(in_tx!(db, tx => end(tx, "led_v", "turned_down", START_MS + 8)));
+        assert_eq!(in_tx!(db, tx => ever_with(tx, "led_v")), ["northlight", "thornbury"]);
         in_tx!(db, tx => give(tx, "led_v", "thornbury", HOUSE, "", START_MS + 8));
         let all = of_lead(&db, "led_v").await.unwrap();
         let told: Vec<_> = all.iter().map(|it| (it.no, it.partner_slug.as_str(), it.outcome.as_str())).collect();

@@ -17,7 +17,8 @@ both_dbs! {
         scene(&db).await;
         for (id, stage, then) in [("led_2", "inquiry", "nurturing"), ("led_3", "sal", "sal")] {
             in_tx!(db, tx => add(tx, &Lead { stage: stage.to_owned(), ..new_lead(id, &format!("{id}@customer.example")) }));
-            in_tx!(db, tx => nurture(tx, id, START_MS + 5, "gets the welcome"));
+            let from = in_tx!(db, tx => nurture(tx, id, START_MS + 5, "gets the welcome"));
+            assert_eq!(from.as_deref(), (stage != then).then_some(stage));
             assert_eq!(lead(&db, id).await.unwrap().unwrap().stage, then);
         }
     }

@@ -6,8 +6,8 @@ use partnercast::{
         Db, Tx,
         contents::{NewBody, NewFile, replace},
         revisions::{
-            NewHead, advance, head_since_ms, last_changes, numbered, numbers, of_path, paths, removals,
-            removed, text,
+            Advanced, NewHead, advance, head_since_ms, last_changes, numbered, numbers, of_path, paths,
+            removals, removed, text,
         },
     },
 };
@@ -33,14 +33,17 @@ async fn store(tx: &mut Tx, hash: &str) -> Result<()> {
     let body = NewBody::Text(hash.to_owned());
     let file = NewFile { path: A.to_owned(), hash: hash.to_owned(), body };
     replace(tx, START_MS, vec![file], &[]).await?;
-    advance(tx, START_MS, None, &[head(A, hash)], &[]).await
+    advance(tx, START_MS, None, &[head(A, hash)], &[]).await.map(drop)
 }
 
 both_dbs! {
     /// Numbers follow each other for each path; going back and coming back take a new one, standing still takes none.
     async fn advance_numbers_each_path(db: Db) {
         let commit = Commit::of_id(&"a".repeat(40)).unwrap().with_object("author A <a@x> 7 +0\n\nSay it");
-        in_tx!(db, tx => advance(tx, START_MS, None, &[head(A, "h1"), head("blog/b.md", "b1")], &[]));
+        let first = in_tx!(db, tx => advance(tx, START_MS, None, &[head(A, "h1"), head("blog/b.md", "b1")], &[]));
+        assert_eq!(first.changed.len(), 2);
+        let again = in_tx!(db, tx => advance(tx, START_MS, None, &[head(A, "h1"), head("blog/b.md", "b1")], &[]));
+        assert_eq!(again, Advanced::default(), "another process came first");
         in_tx!(db, tx => advance(tx, START_MS + 1, Some(&commit), &[head(A, "h2")], &[]));
         in_tx!(db, tx => advance(tx, START_MS + 2, None, &[head(A, "h2")], &[]));
         in_tx!(db, tx => advance(tx, START_MS + 3, None, &[head(A, "h1")], &[]));
@@ -53,8 +56,9 @@ both_dbs! {
         assert_eq!(numbered(&db, A, 1).await.unwrap().unwrap().commit_id, None);
         assert!(numbered(&db, A, 4).await.unwrap().is_none() && numbered(&db, "none.md", 1).await.unwrap().is_none());
 
-        in_tx!(db, tx => advance(tx, START_MS + 4, Some(&commit), &[], &[A.to_owned(), "none.md".to_owned()]));
-        in_tx!(db, tx => advance(tx, START_MS + 5, None, &[], &[A.to_owned()]));
+        let gone = in_tx!(db, tx => advance(tx, START_MS + 4, Some(&commit), &[], &[A.to_owned(), "none.md".to_owned()]));
+        assert_eq!(gone.gone, [A]);
+        assert!(in_tx!(db, tx => advance(tx, START_MS + 5, None, &[], &[A.to_owned()])).gone.is_empty());
         let gone = removals(&db, A).await.unwrap();
         assert_eq!((gone.len(), gone[0].no, gone[0].at_ms), (1, 3, START_MS + 4), "once");
         assert!(gone[0].commit_id.is_some() && removals(&db, "none.md").await.unwrap().is_empty());

@@ -25,7 +25,7 @@ use partnercast::{
 use super::Rig;
 use crate::harness::both_dbs;
 
-const PAPER: &str = "whitepapers/proof-of-recovery";
+pub const PAPER: &str = "whitepapers/proof-of-recovery";
 
 pub fn person() -> Visitor {
     Visitor {

@@ -63,6 +63,8 @@ mod stays;
 mod steering;
 mod thresholds;
 mod touches;
+mod webhook_health;
+mod webhook_people;
 mod webhooks;
 mod what_if;
 

@@ -17,7 +17,7 @@ use partnercast::{
     channel::egress::{Egress, Guard},
     domain::{
         kernel::{Network, random::SeededRandom, token::Keys},
-        webhook::{Secret, sign::Message},
+        webhook::{EventKind, Secret, sign::Message},
     },
     store::webhooks::Endpoint,
     work::{
@@ -48,10 +48,71 @@ impl Got {
         body["type"].as_str().unwrap().to_owned()
     }
 
+    /// What keeps it from being what the schema of its type says; only the keywords that our schemas use are known.
+    pub fn faults(&self) -> Vec<String> {
+        let body: Value = serde_json::from_str(&self.body).unwrap();
+        let schema = EventKind::parse(&self.kind()).expect("a type of the catalogue").schema();
+        let mut faults = Vec::new();
+        check("", &serde_json::from_str(schema).unwrap(), &body, &mut faults);
+        faults
+    }
+
     /// Whether one of the signatures is this secret's.
     pub fn is_signed_with(&self, secret: &str) -> bool {
         let message = Message { id: &self.id, timestamp: &self.timestamp, body: &self.body };
         self.signatures.contains(&Secret::parse(secret).unwrap().sign(&message).unwrap())
+    }
+}
+
+fn check(place: &str, schema: &Value, value: &Value, faults: &mut Vec<String>) {
+    for (keyword, rule) in schema.as_object().unwrap() {
+        let is_good = match keyword.as_str() {
+            "type" => {
+                let of = |word: &str| match word {
+                    "string" => value.is_string(),
+                    "null" => value.is_null(),
+                    "object" => value.is_object(),
+                    "array" => value.is_array(),
+                    "integer" => value.is_i64(),
+                    other => panic!("a type that is not known here: {other}"),
+                };
+                rule.as_str()
+                    .map_or_else(|| rule.as_array().unwrap().iter().any(|it| of(it.as_str().unwrap())), of)
+            }
+            "const" => rule == value,
+            "enum" => rule.as_array().unwrap().contains(value),
+            "required" => {
+                rule.as_array().unwrap().iter().all(|key| value.get(key.as_str().unwrap()).is_some())
+            }
+            "properties" => {
+                let known = rule.as_object().unwrap();
+                for (key, inner) in value.as_object().unwrap() {
+                    match known.get(key) {
+                        Some(schema) => check(&format!("{place}/{key}"), schema, inner, faults),
+                        None => faults.push(format!("{place}/{key} is in no schema")),
+                    }
+                }
+                true
+            }
+            "items" => {
+                value
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .for_each(|it| check(&format!("{place}/*"), rule, it, faults));
+                true
+            }
+            "pattern" => value.as_str().is_none_or(|text| {
+                // All of ours are a prefix and 32 hexadecimal digits, or words.
+                let prefix =
+                    rule.as_str().unwrap().strip_prefix('^').and_then(|it| it.strip_suffix("[0-9a-f]{32}$"));
+                prefix.is_none_or(|prefix| text.strip_prefix(prefix).is_some_and(|it| it.len() == 32))
+            }),
+            _ => true,
+        };
+        if !is_good {
+            faults.push(format!("{place}: {value} breaks {keyword} {rule}"));
+        }
     }
 }
 
@@ -162,7 +223,15 @@ pub fn well(got: &Got) -> Answer {
 
 /// The rig's surroundings, with a client that may go to loopback.
 pub async fn open(rig: &Rig) -> Arc<Context> {
-    let egress = Egress::new(Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true), None);
+    with(rig, Egress::new(Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true), None)).await
+}
+
+/// The same with one that may not.
+pub async fn closed(rig: &Rig) -> Arc<Context> {
+    with(rig, Egress::default()).await
+}
+
+async fn with(rig: &Rig, egress: Egress) -> Arc<Context> {
     let ctx = Context::new(
         rig.ctx.db.clone(),
         rig.clock.clone(),
