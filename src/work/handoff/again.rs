@@ -75,8 +75,7 @@ pub async fn asks_again(ctx: &Context, lead_id: &str, what: &str) -> Result<Agai
                 matches!(stage, LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered);
             if is_past_contact && !waits_for_answer(&lead) {
                 let zone = zone_of(ctx, offer, &partner).await?;
-                let clock = answer_clock(ctx, offer, &partner, zone)?;
-                again.then = Then::Sooner(behind_others(ctx, clock).await?);
+                again.then = Then::Sooner(answer_clock(ctx, offer, &partner, zone)?);
             }
         }
         None if stage.is_terminal() => {
@@ -134,7 +133,6 @@ async fn follow(
         ..offer
     };
     let clock = answer_clock(ctx, &offer, partner, zone_of(ctx, &offer, partner).await?)?;
-    let clock = behind_others(ctx, clock).await?;
     again.mails.push(reminder::wrote_again(ctx, lead, partner, &offer, what)?);
     again.mails.extend(to_manager(ctx, lead, partner, &offer, what)?);
     again.then = Then::Follow(Box::new((offer, clock)));
@@ -156,13 +154,6 @@ pub(super) fn answer_clock(
     let due_ms = working.add_minutes(now_ms, minutes);
     let running = clock::SlaClock { kind: SlaKind::NextStep, started_ms: now_ms, due_ms, minutes };
     Ok(row_of(offer, &running, &working, now_ms))
-}
-
-/// The clock, begun behind whatever was begun in this very moment: two are told apart by when they began.
-async fn behind_others(ctx: &Context, clock: SlaClock) -> Result<SlaClock> {
-    let before = lead_clocks::of_lead(&ctx.db, &clock.lead_id).await?;
-    let last_ms = before.iter().map(|it| it.started_ms).max().unwrap_or(clock.started_ms - 1);
-    Ok(SlaClock { started_ms: clock.started_ms.max(last_ms + 1), ..clock })
 }
 
 /// The channel manager is told that a closed lead asks again; not where it is with them anyway.
