@@ -444,7 +444,7 @@ mod tests {
         /// Whatever stands in the fields, it passes or is told to be wrong, and what passes can be followed.
         #[test]
         fn any_row_is_read_or_refused(values in proptest::array::uniform9("[a-z0-9:.TZ-]{0,24}|won|sql|lost|note|EUR|timing")) {
-            match check(&Row { no: 1, values: values.clone() }, NOW_MS) {
+            match check(&Row { no: 1, values }, NOW_MS) {
                 Ok(update) => prop_assert!(update.step.stage().is_some() || !update.note.is_empty()),
                 Err(faults) => prop_assert!(!faults.is_empty() && faults.iter().all(|fault| at(&fault.column).is_some())),
             }

@@ -21,7 +21,7 @@ impl Rate {
         if self.per_second <= 0 {
             return most;
         }
-        let ahead_us = (self.from_us(now_ms) - now_ms * 1_000).min(BURST_US);
+        let ahead_us = (self.begins_us(now_ms) - now_ms * 1_000).min(BURST_US);
         usize::try_from((BURST_US - ahead_us) / self.each_us()).unwrap_or(usize::MAX).min(most)
     }
 
@@ -29,7 +29,7 @@ impl Rate {
     pub fn pay(&mut self, begun: usize, now_ms: UtcMs) {
         if self.per_second > 0 {
             let cost_us = i64::try_from(begun).unwrap_or(i64::MAX).saturating_mul(self.each_us());
-            self.paid_us = self.from_us(now_ms).saturating_add(cost_us);
+            self.paid_us = self.begins_us(now_ms).saturating_add(cost_us);
         }
     }
 
@@ -39,7 +39,7 @@ impl Rate {
     }
 
     /// What was paid by a clock that was set back since counts as a second at most.
-    fn from_us(self, now_ms: UtcMs) -> i64 {
+    fn begins_us(self, now_ms: UtcMs) -> i64 {
         self.paid_us.clamp(now_ms * 1_000, now_ms * 1_000 + BURST_US)
     }
 }
@@ -80,6 +80,6 @@ mod tests {
         rate.pay(100, 5);
         assert_eq!((rate.room(16, 5), rate.paid_us), (16, 0));
         let ahead = Rate { per_second: 4, paid_us: 9_000_000_000 };
-        assert_eq!((ahead.room(16, 1_000), ahead.from_us(1_000)), (0, 2_000_000));
+        assert_eq!((ahead.room(16, 1_000), ahead.begins_us(1_000)), (0, 2_000_000));
     }
 }

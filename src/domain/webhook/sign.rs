@@ -221,10 +221,11 @@ mod tests {
             verifies(secrets, message, header).unwrap()
         };
         assert!(
-            verify(&[ours.clone()], &message, &header) && verify(&[pair.clone(), other], &message, &header)
+            verify(std::slice::from_ref(&ours), &message, &header)
+                && verify(&[pair.clone(), other], &message, &header)
         );
         assert!(
-            !verify(&[pair.clone()], &message, &pair.sign(&message).unwrap()),
+            !verify(std::slice::from_ref(&pair), &message, &pair.sign(&message).unwrap()),
             "nobody else has that key"
         );
         for moved in [
@@ -232,11 +233,11 @@ mod tests {
             Message { timestamp: "1614265331", ..message },
             Message { body: "{ }", ..message },
         ] {
-            assert!(!verify(&[ours.clone()], &moved, &header));
+            assert!(!verify(std::slice::from_ref(&ours), &moved, &header));
         }
         let far = format!("{}{}", "v1,AAAA ".repeat(SIGNATURES_MAX), ours.sign(&message).unwrap());
         for bad in ["", "v1,", "v1,%", "v1", "v2,AAAA", far.as_str()] {
-            assert!(!verify(&[ours.clone()], &message, bad), "{bad}");
+            assert!(!verify(std::slice::from_ref(&ours), &message, bad), "{bad}");
         }
         assert!(!verify(&[], &message, &header));
     }

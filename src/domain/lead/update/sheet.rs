@@ -51,7 +51,7 @@ fn header(head: &csv::ByteRecord) -> (Vec<Option<usize>>, Vec<Fault>) {
         };
         match at(&name) {
             Some(at) if columns.contains(&Some(at)) => {
-                fault("the column is there twice", "keep one of them".to_owned())
+                fault("the column is there twice", "keep one of them".to_owned());
             }
             Some(at) => columns.push(Some(at)),
             None if LEFT_ALONE.contains(&name.as_str()) => columns.push(None),
