@@ -32,8 +32,8 @@ pub struct SlaClock {
     pub first_due_ms: Option<UtcMs>,
 }
 
-/// Starts a clock; `Conflict` if one runs: a lead has one clock at a time. Clocks are told apart by when they began, so that one of
-/// a moment in which others began is begun a millisecond behind the last of these.
+/// Starts a clock; `Conflict` if one runs: a lead has one clock at a time. Those of a kind are told apart by when they began, so that one
+/// of a moment in which others began is begun a millisecond behind the last of these.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -41,7 +41,7 @@ pub async fn start(tx: &mut Tx, clock: &SlaClock) -> Result<()> {
     tx.run(
         "INSERT INTO sla_clock (lead_id, kind, started_ms, due_ms, owner, zone, minutes, told_percent, turn_ms)
          SELECT $1, $2, COALESCE(MAX(c.started_ms) + 1, $3), $4, $5, $6, $7, $8, $9
-         FROM sla_clock c WHERE c.lead_id = $1 AND c.started_ms >= $3 AND c.started_ms < $3 + 1000",
+         FROM sla_clock c WHERE c.lead_id = $1 AND c.kind = $2 AND c.started_ms >= $3 AND c.started_ms < $3 + 1000",
         args![
             &clock.lead_id,
             &clock.kind,
