@@ -13,4 +13,8 @@ UPDATE lead_step SET reason = CASE
     WHEN what LIKE '%Another partner works with them%' THEN 'conflict'
     ELSE '' END
 WHERE stage = 'disqualified' OR (stage = 'lost' AND what LIKE 'lost the deal.%');
+-- Since when somebody who asked again waits for an answer, and what an offer asks for: to work the lead, to decide about it, or to
+-- answer who asks again.
+ALTER TABLE lead ADD COLUMN asked_again_ms BIGINT;
+ALTER TABLE offer ADD COLUMN purpose TEXT NOT NULL DEFAULT 'work' CHECK (purpose IN ('work', 'decide', 'answer'));
 CREATE INDEX lead_step_reason ON lead_step (at_ms) WHERE reason <> '';

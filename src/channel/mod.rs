@@ -16,4 +16,6 @@ pub mod mailbox;
 pub mod ntp;
 pub mod probe;
 pub mod smtp;
+#[cfg(test)]
+mod tests;
 mod trust;

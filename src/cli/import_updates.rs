@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use super::{
-    ConfigArgument,
-    import_leads::{Faults, read},
-    load, say, start_log, steer,
+    ConfigArgument, load,
+    rows::{Faults, read},
+    say, start_log, steer,
 };
 use crate::{
     domain::{kernel::Result, lead::update::FILE_BYTES_MAX},

@@ -27,6 +27,7 @@ pub mod promises;
 pub mod recall;
 pub mod rejudge;
 pub mod revisions;
+mod rows;
 pub mod sequences;
 pub mod serve;
 pub mod sign_in;

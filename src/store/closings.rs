@@ -74,7 +74,7 @@ pub async fn list(db: &Db, filter: &Filter, offset: i64) -> Result<Vec<Closed>> 
         closed!(
             "l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
-             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, o.rep_name, o.ended_ms AS closed_ms",
+             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, l.asked_again_ms, o.rep_name, o.ended_ms AS closed_ms",
             " ORDER BY o.ended_ms DESC, l.id DESC LIMIT 50 OFFSET $5"
         ),
         args![&filter.rep_key, partners, pattern, &filter.id, offset],

@@ -97,7 +97,7 @@ pub async fn hold(tx: &mut Tx, email_keys: &[String]) -> Result<Vec<Held>> {
         rows(),
         ") SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email, l.created_ms,
-             l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason,
+             l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, l.asked_again_ms,
              COALESCE((SELECT MAX(s.no) FROM lead_step s WHERE s.lead_id = l.id), 0) AS steps
          FROM r JOIN lead l ON l.email_key = rkey",
     )

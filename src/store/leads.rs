@@ -55,6 +55,8 @@ pub struct Lead {
     pub reopen_ms: Option<UtcMs>,
     /// Why it was closed after contact, or lost, in one word; empty while it is open.
     pub closed_reason: String,
+    /// Since when its person, who asked again, waits for an answer; none where they do not.
+    pub asked_again_ms: Option<UtcMs>,
 }
 
 /// A step in a lead's life.
@@ -92,7 +94,7 @@ pub struct NewConsent {
 const ONE: &str =
     "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
         stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
     FROM lead WHERE id = $1";
 
 /// One lead.
@@ -119,7 +121,7 @@ pub async fn by_address(db: &Db, email_key: &str, partner: &str) -> Result<Optio
     db.opt(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead WHERE email_key = $1 AND partner_slug = $2",
         args![email_key, partner],
     )
@@ -134,7 +136,7 @@ pub async fn at_key(tx: &mut Tx, email_key: &str) -> Result<Vec<Lead>> {
     tx.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead WHERE email_key = $1 ORDER BY id LIMIT 100",
         args![email_key],
     )
@@ -199,7 +201,7 @@ pub async fn update(tx: &mut Tx, lead: &Lead, known_ms: UtcMs, known_stage: &str
         .run(
             "UPDATE lead SET name = $2, company = $3, phone = $4, job_role = $5, company_size = $6, stage = $7,
                  score = $8, fit = $9, because = $10, owner_name = $11, owner_email = $12, updated_ms = $13,
-                 recycled_ms = $16, reopen_ms = $17, closed_reason = $18
+                 recycled_ms = $16, reopen_ms = $17, closed_reason = $18, asked_again_ms = $19
              WHERE id = $1 AND updated_ms = $14 AND stage = $15",
             args![
                 &lead.id,
@@ -220,6 +222,7 @@ pub async fn update(tx: &mut Tx, lead: &Lead, known_ms: UtcMs, known_stage: &str
                 lead.recycled_ms,
                 lead.reopen_ms,
                 &lead.closed_reason,
+                lead.asked_again_ms,
             ],
         )
         .await?;
@@ -238,7 +241,7 @@ pub async fn recent(db: &Db, partner: Option<&str>) -> Result<Vec<Lead>> {
     db.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead WHERE ($1 IS NULL OR partner_slug = $1) AND email NOT LIKE '%@erased.invalid'
          ORDER BY updated_ms DESC, id DESC LIMIT 500",
         args![partner],
@@ -254,7 +257,7 @@ pub async fn of_rep(db: &Db, rep_key: &str) -> Result<Vec<Lead>> {
     db.all(
         "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
-             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason
+             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, l.asked_again_ms
          FROM lead l
          WHERE EXISTS (SELECT 1 FROM offer o WHERE o.lead_id = l.id AND o.rep_key = $1 AND o.ended_ms IS NULL
                          AND (o.answer IS NULL OR o.answer = 'accepted'))
@@ -455,7 +458,7 @@ pub async fn in_hand(db: &Db, partner: Option<&str>) -> Result<Vec<InHand>> {
     db.all(
         "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
-             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, o.rep_name, o.answer,
+             l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, l.asked_again_ms, o.rep_name, o.answer,
              o.contact_id
          FROM lead l
          JOIN offer o ON o.lead_id = l.id AND o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted')

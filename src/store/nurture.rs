@@ -36,7 +36,7 @@ pub async fn to_reopen(db: &Db, now_ms: UtcMs, limit: i64) -> Result<Vec<Lead>> 
     db.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead WHERE reopen_ms IS NOT NULL AND reopen_ms <= $1
              AND NOT EXISTS (SELECT 1 FROM conflict_party p WHERE p.lead_id = lead.id AND p.held)
          ORDER BY reopen_ms, id LIMIT $2",
@@ -59,7 +59,7 @@ pub async fn active_in_nurture(
     db.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead
          WHERE stage IN ('inquiry', 'nurturing', 'recycled') AND id > $3
              -- What came with a file is judged with what came with it.
@@ -80,7 +80,7 @@ pub async fn in_nurture(db: &Db, after: &str, limit: i64) -> Result<Vec<Lead>> {
     db.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead
          WHERE stage IN ('inquiry', 'nurturing', 'recycled') AND id > $1
              -- What came with a file is judged with what came with it.

@@ -36,6 +36,8 @@ pub struct Offer {
     pub ended_ms: Option<UtcMs>,
     /// Why it ended.
     pub ended_because: Option<String>,
+    /// What it asks for, `lead::OfferPurpose`'s word.
+    pub purpose: String,
 }
 
 impl Offer {
@@ -57,8 +59,8 @@ impl Offer {
 pub async fn add(tx: &mut Tx, offer: &Offer) -> Result<()> {
     tx.run(
         "INSERT INTO offer (id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, rep_key,
-             viewed_ms, answered_ms, answer)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)",
+             viewed_ms, answered_ms, answer, purpose)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
         args![
             &offer.id,
             &offer.lead_id,
@@ -72,6 +74,7 @@ pub async fn add(tx: &mut Tx, offer: &Offer) -> Result<()> {
             offer.viewed_ms,
             offer.answered_ms,
             offer.answer.clone(),
+            &offer.purpose,
         ],
     )
     .await
@@ -85,7 +88,7 @@ pub async fn add(tx: &mut Tx, offer: &Offer) -> Result<()> {
 pub async fn offer(db: &Db, id: &str) -> Result<Option<Offer>> {
     db.opt(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because
+             answer, answer_reason, reason, ended_ms, ended_because, purpose
          FROM offer WHERE id = $1",
         args![id],
     )
@@ -99,7 +102,7 @@ pub async fn offer(db: &Db, id: &str) -> Result<Option<Offer>> {
 pub async fn live_in(tx: &mut Tx, lead_id: &str) -> Result<Option<Offer>> {
     tx.opt(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because
+             answer, answer_reason, reason, ended_ms, ended_because, purpose
          FROM offer WHERE lead_id = $1 AND ended_ms IS NULL AND (answer IS NULL OR answer = 'accepted')",
         args![lead_id],
     )
@@ -113,7 +116,7 @@ pub async fn live_in(tx: &mut Tx, lead_id: &str) -> Result<Option<Offer>> {
 pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Offer>> {
     db.all(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because
+             answer, answer_reason, reason, ended_ms, ended_because, purpose
          FROM offer WHERE lead_id = $1 ORDER BY offered_ms DESC, id DESC LIMIT 100",
         args![lead_id],
     )
@@ -127,7 +130,7 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Offer>> {
 pub async fn live_of_rep(db: &Db, rep_key: &str) -> Result<Vec<Offer>> {
     db.all(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because
+             answer, answer_reason, reason, ended_ms, ended_because, purpose
          FROM offer WHERE rep_key = $1 AND ended_ms IS NULL AND (answer IS NULL OR answer = 'accepted')
          ORDER BY offered_ms DESC, id DESC LIMIT 500",
         args![rep_key],
@@ -142,7 +145,7 @@ pub async fn live_of_rep(db: &Db, rep_key: &str) -> Result<Vec<Offer>> {
 pub async fn since(db: &Db, partner: Option<&str>, since_ms: UtcMs, limit: i64) -> Result<Vec<Offer>> {
     db.all(
         "SELECT o.id, o.lead_id, o.contact_id, o.rep_name, o.rep_email, o.because, o.temperature, o.offered_ms, o.viewed_ms,
-             o.answered_ms, o.answer, o.answer_reason, o.reason, o.ended_ms, o.ended_because
+             o.answered_ms, o.answer, o.answer_reason, o.reason, o.ended_ms, o.ended_because, o.purpose
          FROM offer o JOIN lead l ON l.id = o.lead_id
          WHERE o.offered_ms > $2 AND ($1 IS NULL OR $1 = COALESCE((SELECT a.partner_slug FROM lead_assignment a
              WHERE a.lead_id = o.lead_id AND a.given_ms <= o.offered_ms ORDER BY a.no DESC LIMIT 1), l.partner_slug))

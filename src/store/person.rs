@@ -315,7 +315,7 @@ pub async fn blank_lead(tx: &mut Tx, id: &str, stage: &str, now_ms: UtcMs) -> Re
         "UPDATE lead SET name = '(erased)', company = '', email = LOWER(id) || '@erased.invalid',
              email_key = LOWER(id) || '@erased.invalid', person_key = LOWER(id) || '@erased.invalid', account = '', phone = NULL, job_role = NULL, company_size = NULL, origin = '',
              because = 'erased at the person''s request', stage = $2, updated_ms = $3,
-             reopen_ms = NULL,
+             reopen_ms = NULL, asked_again_ms = NULL,
              owner_name = CASE WHEN $2 IN ('sql', 'deal_registered', 'won', 'lost') THEN owner_name END,
              owner_email = CASE WHEN $2 IN ('sql', 'deal_registered', 'won', 'lost') THEN owner_email END
          WHERE id = $1",

@@ -123,7 +123,7 @@ pub async fn leads_outside(
     db.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead l
          WHERE l.id > $1 AND l.partner_slug <> '' AND l.stage IN ('inquiry', 'nurturing', 'recycled')
            AND (('inquiry' IN ($2, $3, $4) AND l.recycled_ms IS NULL)

@@ -2,11 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    cobrand::no_content,
-    context::Context,
-    handoff::{FOLLOWS, is_to_decide},
-};
+use super::{cobrand::no_content, context::Context, handoff::is_to_decide};
 use crate::{
     domain::{
         kernel::{
@@ -14,7 +10,7 @@ use crate::{
             clock::{DAY_MS, MINUTE_MS},
         },
         lead::{
-            DisqualifyReason, RejectReason, StopReason, WorkingHours,
+            DisqualifyReason, OfferPurpose, RejectReason, StopReason, WorkingHours,
             record::{Ending, Record},
         },
         partner::Partner,
@@ -143,7 +139,7 @@ fn reps(ctx: &Context, partner: &Partner, offered: &[Offer]) -> Result<Vec<Rep>>
         rep.offered += u32::from(offer.is_live() && !offer.holds());
         rep.holds += u32::from(offer.holds());
         // Nobody was asked whether they take it, so nobody answered.
-        if offer.because.starts_with(FOLLOWS) {
+        if offer.purpose == OfferPurpose::Answer.as_str() {
             continue;
         }
         let answered_ms = offer.answered_ms.unwrap_or(offer.offered_ms);

@@ -9,15 +9,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpListener,
 };
-use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 
 use super::{Addresses, Answered, Egress, Guard, Post, Resolve, Target, Unanswered};
-use crate::domain::kernel::Network;
+use crate::{channel::tests::authority, domain::kernel::Network};
 
 /// Addresses that nobody from outside has; beside those in the table one of each form in which such an address hides.
 const REFUSED: [&str; 72] = [
@@ -408,25 +406,6 @@ async fn silence_ends_when_the_time_is_over() {
     let error = egress.post(&Post { to: &to, headers: &[], body: "{}" }).await.unwrap_err();
     assert!(error.why.contains("no answer within 0.2 s"), "{error}");
     assert!(began.elapsed() < Duration::from_secs(5));
-}
-
-/// A private authority's PEM file, and an acceptor whose certificate it signed for `name`.
-fn authority(name: &str) -> (tempfile::NamedTempFile, TlsAcceptor) {
-    let mut params = CertificateParams::default();
-    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-    let ca = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
-    let key = KeyPair::generate().unwrap();
-    let cert = CertificateParams::new(vec![name.to_owned()]).unwrap().signed_by(&key, &ca).unwrap();
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ServerConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_no_client_auth()
-        .with_single_cert(vec![cert.der().clone()], key.serialize_der().try_into().unwrap())
-        .unwrap();
-    let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), ca.pem()).unwrap();
-    (file, TlsAcceptor::from(Arc::new(config)))
 }
 
 #[tokio::test]

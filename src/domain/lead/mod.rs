@@ -30,4 +30,4 @@ pub use fit::{FitFacts, FitResult};
 pub use freemail::{account_of, is_business_domain};
 pub use route::{Receiver, Route, route};
 pub use score::{Qualification, Score, ScoredEvent};
-pub use stage::{DisqualifyReason, LeadOrigin, LeadStage, RejectReason};
+pub use stage::{DisqualifyReason, LeadOrigin, LeadStage, OfferPurpose, RejectReason};

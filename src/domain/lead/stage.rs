@@ -75,6 +75,18 @@ words! {
 }
 
 words! {
+    /// What an offer asks of whom it goes to.
+    OfferPurpose {
+        /// To take the lead and work it.
+        Work "work" "To work the lead",
+        /// To decide about a lead that was turned down for a reason which no colleague can mend.
+        Decide "decide" "To decide about the lead",
+        /// To answer somebody who asks again after the lead was closed; nobody is asked whether they take it.
+        Answer "answer" "To answer who asks again",
+    }
+}
+
+words! {
     /// Why a lead is turned down before any contact.
     RejectReason {
         /// Procedural: it should have gone to another person.

@@ -46,10 +46,13 @@ pub const FIELDS: [(&str, &str); 9] = [
     ),
 ];
 
-/// Columns of `export leads` that are not read here, so that an exported file can be told in again.
-const LEFT_ALONE: [&str; 14] = [
+/// The columns of `export leads`. Those that are no [`FIELDS`] are left alone here, so that an exported file can be told in again.
+pub const EXPORTED: [&str; 21] = [
+    "lead_id",
     "partner",
+    "stage",
     "created_at",
+    "updated_at",
     "email",
     "name",
     "company",
@@ -62,6 +65,10 @@ const LEFT_ALONE: [&str; 14] = [
     "score",
     "fit",
     "owner",
+    "reason",
+    "value",
+    "currency",
+    "close_date",
 ];
 
 /// What may be told of a lead, as it came: a text for each of [`FIELDS`], empty where nothing was given.

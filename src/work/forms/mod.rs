@@ -180,15 +180,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let meeting = conflict::weigh(ctx, &lead, asks.is_some()).await?;
     let hand_off = match &standing.qualified_because {
         Some(because) if may_ask && meeting.goes() => {
-            let offering = Offering {
-                lead: &lead,
-                partner: &partner,
-                asset_title: &came_through,
-                because,
-                heat,
-                passing: None,
-                again: None,
-            };
+            let offering = Offering::new(&lead, &partner, &came_through, because, heat);
             Some(handoff::prepare(ctx, &offering).await?)
         }
         _ => None,
@@ -368,6 +360,7 @@ fn updated(
         recycled_ms: None,
         reopen_ms: None,
         closed_reason: String::new(),
+        asked_again_ms: None,
     });
     intake::add_to(&mut lead, &clean.profile);
     lead.updated_ms = now_ms;

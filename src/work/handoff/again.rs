@@ -14,9 +14,9 @@ use super::{
 };
 use crate::{
     domain::{
-        kernel::{Kind, Result},
+        kernel::{Kind, Result, clock::UtcMs},
         lead::{
-            LeadStage, SlaKind, StopReason,
+            LeadStage, OfferPurpose, SlaKind, StopReason,
             clock::{self, Heat},
         },
         partner::Partner,
@@ -30,10 +30,9 @@ use crate::{
 };
 
 /// Why a lead stands where it stands whose person asked again and waits for an answer.
-pub const ASKED_AGAIN: &str = "asked to talk again, and waits for an answer";
-
-/// Begins why somebody has a closed lead again, without having been asked whether they take it.
-pub const FOLLOWS: &str = "The person asks again";
+const ASKED_AGAIN: &str = "asked to talk again, and waits for an answer";
+/// The same, once they were answered.
+pub(super) const ANSWERED: &str = "asked again, and was answered";
 
 /// What follows when somebody asks again.
 pub struct Again {
@@ -54,7 +53,7 @@ enum Then {
 
 /// Whether the person of `lead` asked again and waits for an answer.
 pub fn waits_for_answer(lead: &Lead) -> bool {
-    lead.because == ASKED_AGAIN
+    lead.asked_again_ms.is_some()
 }
 
 /// Prepares what follows when the person of a lead that nobody may be offered now asks again; `what` makes its mails, once.
@@ -101,15 +100,7 @@ async fn follow(
     what: &str,
 ) -> Result<()> {
     let title = asset_title(ctx, lead, partner)?;
-    let of = Offering {
-        lead,
-        partner,
-        asset_title: &title,
-        because: ASKED_AGAIN,
-        heat: Heat::Hot,
-        passing: None,
-        again: None,
-    };
+    let of = Offering::new(lead, partner, &title, ASKED_AGAIN, Heat::Hot);
     let theirs = lead.owner_email.as_deref();
     let hand_off = match theirs {
         Some(owner) => match offer::prepare_to(ctx, &of, owner, "partnercast").await {
@@ -126,7 +117,8 @@ async fn follow(
     let is_owners = theirs.is_some_and(|owner| owner.eq_ignore_ascii_case(&offer.rep_email));
     let because = if is_owners { "they had this lead before" } else { offer.because.as_str() };
     let offer = Offer {
-        because: format!("{FOLLOWS}: {because}"),
+        because: format!("The person asks again: {because}"),
+        purpose: OfferPurpose::Answer.as_str().to_owned(),
         viewed_ms: knew_it.then_some(now_ms),
         answered_ms: Some(now_ms),
         answer: Some("accepted".to_owned()),
@@ -229,14 +221,21 @@ impl Again {
 
 /// Writes down that they wait for an answer, of whom.
 async fn asked(ctx: &Context, tx: &mut Tx, lead: &mut Lead, owner: &str) -> Result<()> {
-    because(ctx, tx, lead, ASKED_AGAIN).await?;
+    set(ctx, tx, lead, Some(ctx.now_ms()), ASKED_AGAIN).await?;
     add_step(ctx, tx, lead, "partnercast", &format!("They ask again; {owner} is to answer them")).await
 }
 
-/// Changes why the lead stands where it stands.
-pub(super) async fn because(ctx: &Context, tx: &mut Tx, lead: &mut Lead, because: &str) -> Result<()> {
+/// Says of a lead whose stage stays since when its person waits for an answer, if they do, and why it stands where it stands.
+pub(super) async fn set(
+    ctx: &Context,
+    tx: &mut Tx,
+    lead: &mut Lead,
+    asked_again_ms: Option<UtcMs>,
+    because: &str,
+) -> Result<()> {
     let (known_ms, stage) = (lead.updated_ms, lead.stage.clone());
     because.clone_into(&mut lead.because);
+    lead.asked_again_ms = asked_again_ms;
     lead.updated_ms = ctx.now_ms();
     leads::update(tx, lead, known_ms, &stage).await
 }
@@ -252,6 +251,6 @@ pub(super) async fn let_go(
     let now_ms = ctx.now_ms();
     offers::end(tx, &offer.id, now_ms, (why.reason.as_str(), why.sentence)).await?;
     lead_clocks::stop(tx, &lead.id, now_ms, why.reason.as_str()).await?;
-    because(ctx, tx, lead, why.sentence).await?;
+    set(ctx, tx, lead, None, why.sentence).await?;
     add_step(ctx, tx, lead, "partnercast", &format!("Nobody here is to answer: {}.", why.sentence)).await
 }

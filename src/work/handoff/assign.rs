@@ -379,15 +379,7 @@ pub(super) async fn given(
     let mut theirs = lead.clone();
     theirs.partner_slug = partner.slug.to_string();
     let title = asset_title(ctx, &theirs, &partner)?;
-    let of = Offering {
-        lead: &theirs,
-        partner: &partner,
-        asset_title: &title,
-        because,
-        heat,
-        passing: None,
-        again: None,
-    };
+    let of = Offering::new(&theirs, &partner, &title, because, heat);
     let hand_off = prepare(ctx, &of).await?;
     let meeting = conflict::weigh(ctx, &theirs, true).await?;
     Ok(Given { partner, explained, hand_off, meeting, told: None })

@@ -292,15 +292,13 @@ async fn hand_off(ctx: &Context, call: &Call, lead: &Lead, partner: &Partner) ->
     let mut theirs = lead.clone();
     theirs.partner_slug.clone_from(&call.partner_slug);
     let title = asset_title(ctx, &theirs, partner)?;
-    let of = Offering {
-        lead: &theirs,
+    let of = Offering::new(
+        &theirs,
         partner,
-        asset_title: &title,
-        because: &call.because,
-        heat: Heat::parse(&call.temperature).unwrap_or(Heat::Standard),
-        passing: None,
-        again: None,
-    };
+        &title,
+        &call.because,
+        Heat::parse(&call.temperature).unwrap_or(Heat::Standard),
+    );
     let mut hand_off = offer::prepare_to(ctx, &of, &call.rep_email, "partnercast").await?;
     "They claimed it first".clone_into(&mut hand_off.offer.because);
     hand_off.routed = "They claimed it first.".to_owned();

@@ -15,7 +15,7 @@ use crate::{
     domain::{
         content::vendor::Staff,
         kernel::{Error, Result, clock::utc, text},
-        lead::{LeadStage, RejectReason, StopReason, stage::RejectClass},
+        lead::{LeadStage, OfferPurpose, RejectReason, StopReason, stage::RejectClass},
         partner::Partner,
     },
     store::{
@@ -24,12 +24,9 @@ use crate::{
     },
 };
 
-/// Begins why a lead is with the channel manager who is to decide about it.
-const TO_DECIDE: &str = "To decide: ";
-
 /// Whether an offer asks the channel manager to decide.
 pub fn is_to_decide(offer: &Offer) -> bool {
-    offer.contact_id.is_none() && offer.because.starts_with(TO_DECIDE)
+    offer.purpose == OfferPurpose::Decide.as_str()
 }
 
 /// Who is asked to decide, where somebody at the partner turns a lead down for `reason`.
@@ -53,7 +50,8 @@ pub(super) async fn ask(
 ) -> Result<HandOff> {
     let mut hand_off = offer::prepare_to(ctx, of, to.email.as_str(), "partnercast").await?;
     // The note stays behind the link: a page that needs no sign-in shows this.
-    hand_off.offer.because = format!("{TO_DECIDE}{} turned it down. {}", offer.rep_name, reason.label());
+    hand_off.offer.because = format!("To decide: {} turned it down. {}", offer.rep_name, reason.label());
+    OfferPurpose::Decide.as_str().clone_into(&mut hand_off.offer.purpose);
     hand_off.routed = format!("{} asks the channel manager to decide.", offer.rep_name);
     let mail = mail(ctx, of, to, offer, &hand_off, why)?;
     Ok(hand_off.with_mail(mail))
@@ -112,15 +110,7 @@ pub async fn hand_on(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Re
     let asked = live.filter(|offer| offer.answer.is_none() && is_to_decide(offer));
     let asked = asked.ok_or_else(|| Error::conflict("nothing is to be decided about this lead now"))?;
     let title = asset_title(ctx, &lead, &partner)?;
-    let of = Offering {
-        lead: &lead,
-        partner: &partner,
-        asset_title: &title,
-        because: &lead.because,
-        heat: heat_of(&asked),
-        passing: None,
-        again: None,
-    };
+    let of = Offering::new(&lead, &partner, &title, &lead.because, heat_of(&asked));
     let next = assign::next(ctx, &of, assign::TURNED_DOWN).await?;
     if next.hand_off().is_some_and(HandOff::is_managers) {
         return Err(Error::conflict(format!(

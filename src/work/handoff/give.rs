@@ -51,15 +51,7 @@ pub async fn give(ctx: &Context, lead_id: &str, by: By<'_>, to: &str) -> Result<
     let title = asset_title(ctx, &lead, &partner)?;
     let chosen = format!("{} chose to hand it over", by.name());
     let because = if lead.because.is_empty() || stage.is_in_nurture() { &chosen } else { &lead.because };
-    let offering = Offering {
-        lead: &lead,
-        partner: &partner,
-        asset_title: &title,
-        because,
-        heat,
-        passing: None,
-        again: None,
-    };
+    let offering = Offering::new(&lead, &partner, &title, because, heat);
     let hand_off = offer::prepare_to(ctx, &offering, to.trim(), by.name()).await?;
     let gone = live.as_ref().map(|offer| reminder::moved_on_from(ctx, &lead, &partner, offer)).transpose()?;
     let is_worked = matches!(stage, LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered)

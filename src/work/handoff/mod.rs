@@ -46,7 +46,7 @@ use crate::{
     },
 };
 
-pub use again::{Again, FOLLOWS, asks_again, waits_for_answer};
+pub use again::{Again, asks_again, waits_for_answer};
 pub use answer::{accept, ask_for_time, load_offer, reject, view};
 pub(super) use assign::{CALLED_BACK, CALLED_OUT, GIVEN_TO, STAYS, TRIES_MAX};
 pub use call::{claim, decline, gone, load_call};
@@ -154,6 +154,10 @@ async fn advance(
     let from = stage_of(lead)?;
     from.check_step(to)?;
     let known_ms = lead.updated_ms;
+    if to.is_in_nurture() || to == LeadStage::Disqualified {
+        // Nobody is to answer them any more.
+        lead.asked_again_ms = None;
+    }
     to.as_str().clone_into(&mut lead.stage);
     lead.updated_ms = ctx.now_ms();
     leads::update(tx, lead, known_ms, from.as_str()).await?;

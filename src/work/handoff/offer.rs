@@ -15,7 +15,7 @@ use crate::{
         content::rules::routing::People,
         kernel::{Error, Result, clock::utc, id::OfferId},
         lead::{
-            LeadStage, SlaKind, StopReason,
+            LeadStage, OfferPurpose, SlaKind, StopReason,
             clock::Heat,
             route::{self, Ask, Load, Receiver},
         },
@@ -46,6 +46,19 @@ pub struct Offering<'a> {
     pub passing: Option<(&'a str, &'a str)>,
     /// Who had it before and is to have it again, by address.
     pub again: Option<&'a str>,
+}
+
+impl<'a> Offering<'a> {
+    /// An offer of a lead that nobody lets pass, and that goes to whoever comes next.
+    pub fn new(
+        lead: &'a Lead,
+        partner: &'a Partner,
+        asset_title: &'a str,
+        because: &'a str,
+        heat: Heat,
+    ) -> Self {
+        Self { lead, partner, asset_title, because, heat, passing: None, again: None }
+    }
 }
 
 /// An offer ready to be stored with everything that belongs to it.
@@ -203,6 +216,7 @@ fn offer_to(
         because: route.because.clone(),
         temperature: of.heat.as_str().to_owned(),
         offered_ms: ctx.now_ms(),
+        purpose: OfferPurpose::Work.as_str().to_owned(),
         ..Offer::default()
     };
     (offer, zone)

@@ -310,13 +310,16 @@ impl<'a> Work<'a> {
         what: &str,
         closing: Option<Closing>,
     ) -> Result<()> {
-        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
-        self.say_amount(ctx, to, closing).await?;
         // A deal that is registered without another day keeps the one that was named before, with its clock.
         let is_dated = closing.is_some_and(|it| it.on.is_some());
-        if to != LeadStage::DealRegistered || is_dated {
+        let begins_anew = to != LeadStage::DealRegistered || is_dated;
+        if begins_anew {
+            self.is_answered();
+        }
+        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
+        self.say_amount(ctx, to, closing).await?;
+        if begins_anew {
             lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
-            self.is_answered(ctx).await?;
         }
         match (to, closing.and_then(|it| it.on)) {
             (LeadStage::Contacted, _) => {
@@ -333,7 +336,7 @@ impl<'a> Work<'a> {
         let now_ms = ctx.now_ms();
         let stage = stage_of(&self.lead)?;
         lead_clocks::stop(self.tx, &self.lead.id, now_ms, "").await?;
-        self.is_answered(ctx).await?;
+        again::set(ctx, self.tx, &mut self.lead, None, again::ANSWERED).await?;
         add_step(ctx, self.tx, &self.lead, self.by.name(), what).await?;
         match close_date.filter(|_| matches!(stage, LeadStage::Sql | LeadStage::DealRegistered)) {
             _ if stage.is_terminal() => {
@@ -348,11 +351,10 @@ impl<'a> Work<'a> {
     }
 
     /// Who asked again does not wait any more, if they did.
-    async fn is_answered(&mut self, ctx: &Context) -> Result<()> {
-        if !again::waits_for_answer(&self.lead) {
-            return Ok(());
+    fn is_answered(&mut self) {
+        if self.lead.asked_again_ms.take().is_some() {
+            again::ANSWERED.clone_into(&mut self.lead.because);
         }
-        again::because(ctx, self.tx, &mut self.lead, "asked again, and was answered").await
     }
 
     /// A clock to the end of the day on which the deal may be closed, or of the next business day, so that nobody forgets it. It
@@ -381,10 +383,10 @@ impl<'a> Work<'a> {
         reason: &str,
     ) -> Result<()> {
         reason.clone_into(&mut self.lead.closed_reason);
+        self.is_answered();
         advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
         self.say_amount(ctx, to, closing).await?;
         lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
-        self.is_answered(ctx).await?;
         offers::end(self.tx, &self.offer.id, ctx.now_ms(), ("", to.label())).await?;
         self.finish(ctx, to.as_str()).await
     }

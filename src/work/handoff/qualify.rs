@@ -144,19 +144,7 @@ pub(super) async fn qualify(ctx: &Context, lead_id: &str, heat: Heat) -> Result<
     let title = asset_title(ctx, &lead, &partner)?;
     let mut scored = lead.clone();
     standing.apply(&mut scored);
-    let hand_off = prepare(
-        ctx,
-        &Offering {
-            lead: &scored,
-            partner: &partner,
-            asset_title: &title,
-            because,
-            heat,
-            passing: None,
-            again: None,
-        },
-    )
-    .await?;
+    let hand_off = prepare(ctx, &Offering::new(&scored, &partner, &title, because, heat)).await?;
     let mut tx = ctx.db.begin().await?;
     let mut now = lead_in(&mut tx, lead_id).await?;
     if now.updated_ms != lead.updated_ms || now.stage != lead.stage {

@@ -346,6 +346,7 @@ fn blank(ctx: &Context, row: &Intake, locale: &Locale) -> Lead {
         recycled_ms: None,
         reopen_ms: None,
         closed_reason: String::new(),
+        asked_again_ms: None,
     }
 }
 

@@ -139,8 +139,7 @@ impl Looking<'_> {
         };
         let before = offers::of_lead(&self.ctx.db, &lead.id).await?;
         let (partner, heat) = (&at.partner, Heat::Standard);
-        let offering =
-            Offering { lead, partner, asset_title: "", because: "", heat, passing: None, again: None };
+        let offering = Offering::new(lead, partner, "", "", heat);
         let route = handoff::routed(self.people, &offering, &at.contacts, &before, &at.loads);
         let (to, address, is_managers) = match route.receiver {
             Receiver::Contact(contact) => (contact.name.clone(), contact.email.key(), false),

@@ -10,7 +10,7 @@ use crate::{
         lead::{
             Amount,
             intake::Fault,
-            update::{self, rows},
+            update::{self, EXPORTED, rows},
         },
     },
     render::table,
@@ -65,31 +65,6 @@ pub async fn import(ctx: &Context, actor: &str, bytes: &[u8], is_rehearsal: bool
     Ok(Told::All(done))
 }
 
-/// The columns of an export.
-const COLUMNS: [&str; 21] = [
-    "lead_id",
-    "partner",
-    "stage",
-    "created_at",
-    "updated_at",
-    "email",
-    "name",
-    "company",
-    "phone",
-    "job_role",
-    "company_size",
-    "locale",
-    "asset",
-    "origin",
-    "score",
-    "fit",
-    "owner",
-    "reason",
-    "value",
-    "currency",
-    "close_date",
-];
-
 /// Leads as CSV, part by part into `write`, that changed since `since_ms`; of one partner, or of all. Returns how many.
 ///
 /// # Errors
@@ -100,7 +75,7 @@ pub async fn export(
     since_ms: UtcMs,
     write: &mut (dyn FnMut(&str) -> Result<()> + Send),
 ) -> Result<u64> {
-    write(&table::csv([COLUMNS])?)?;
+    write(&table::csv([EXPORTED])?)?;
     let (mut after, mut count) = (String::new(), 0);
     loop {
         let part = lead_updates::exported(&ctx.db, partner, since_ms, &after, PART_ROWS).await?;
@@ -114,7 +89,7 @@ pub async fn export(
     }
 }
 
-fn cells(lead: &Exported) -> Result<[String; COLUMNS.len()]> {
+fn cells(lead: &Exported) -> Result<[String; EXPORTED.len()]> {
     let text = |text: &Option<String>| text.clone().unwrap_or_default();
     let time = |at_ms: UtcMs| utc(at_ms).to_rfc3339_opts(chrono::SecondsFormat::Millis, true);
     let value = match (lead.minor_units, &lead.currency) {

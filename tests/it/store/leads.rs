@@ -41,6 +41,7 @@ pub fn new_lead(id: &str, email: &str) -> Lead {
         recycled_ms: None,
         reopen_ms: None,
         closed_reason: String::new(),
+        asked_again_ms: None,
     }
 }
 
@@ -51,6 +52,7 @@ pub fn new_offer(id: &str, rep: &str, offered_ms: i64) -> Offer {
         contact_id: Some(rep.to_owned()),
         rep_name: "Rae".to_owned(),
         rep_email: "rae@northlight.example".to_owned(),
+        purpose: "work".to_owned(),
         because: "next in turn".to_owned(),
         temperature: "hot".to_owned(),
         offered_ms,

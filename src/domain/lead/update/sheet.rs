@@ -1,6 +1,6 @@
 //! A CSV file of what came of leads (RFC 4180, with CRLF or LF, with or without a byte order mark).
 
-use super::{FIELDS, LEFT_ALONE, Row, at, field_meant};
+use super::{EXPORTED, FIELDS, Row, at, field_meant};
 use crate::domain::lead::intake::{Fault, line, quoted};
 
 /// Largest file, in bytes.
@@ -54,7 +54,7 @@ fn header(head: &csv::ByteRecord) -> (Vec<Option<usize>>, Vec<Fault>) {
                 fault("the column is there twice", "keep one of them".to_owned());
             }
             Some(at) => columns.push(Some(at)),
-            None if LEFT_ALONE.contains(&name.as_str()) => columns.push(None),
+            None if EXPORTED.contains(&name.as_str()) => columns.push(None),
             None => fault("there is no such column", field_meant(&name)),
         }
     }

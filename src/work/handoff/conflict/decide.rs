@@ -348,15 +348,7 @@ async fn offering(ctx: &Context, case: &Case, lead_id: &str) -> Result<(UtcMs, H
         "the person asked to be called, and it was decided that this partner goes on".to_owned()
     });
     let title = asset_title(ctx, &lead, &partner)?;
-    let of = Offering {
-        lead: &lead,
-        partner: &partner,
-        asset_title: &title,
-        because: &because,
-        heat,
-        passing: None,
-        again: None,
-    };
+    let of = Offering::new(&lead, &partner, &title, &because, heat);
     Ok((known_ms, prepare(ctx, &of).await?))
 }
 
