@@ -27,7 +27,9 @@ use crate::{
         Context,
         bounce::collect::{self, Inbound},
         deliver::Deliverer,
-        handoff, publish, rejudge, retention, sequences, sync,
+        handoff, publish, rejudge, retention, sequences,
+        set_back::ClockGuard,
+        sync,
         track::{self, Spool},
         webhooks,
     },
@@ -233,7 +235,7 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
 /// anew when the rules change, and to other systems.
 fn keep_promises(ctx: &Arc<Context>, loops: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
     loops.spawn(rejudge::run(ctx.clone(), stopped.clone()));
-    loops.spawn(publish::run(ctx.clone(), stopped.clone()));
+    loops.spawn(publish::run(ctx.clone(), ClockGuard::new(&*ctx.clock), stopped.clone()));
     loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
     loops.spawn(handoff::run(ctx.clone(), stopped.clone()));
     loops.spawn(webhooks::run(ctx.clone(), stopped.clone()));

@@ -40,10 +40,10 @@ pub(super) const LIFETIME_MS: i64 = DAY_MS;
 const LEDGER: &str = "the ledgers";
 /// How often they are looked through.
 const COUNT_MS: i64 = MINUTE_MS / 4;
-/// Looks at every step each second (faster in a rehearsal) until `shutdown`.
-pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
+
+/// Looks at the clock, which `guard` watches, and at every step each second (faster in a rehearsal) until `shutdown`.
+pub async fn run(ctx: Arc<Context>, mut guard: ClockGuard, mut shutdown: watch::Receiver<bool>) {
     let mut said = Said::default();
-    let mut guard = ClockGuard::default();
     while !*shutdown.borrow() {
         let done = match guard.look(&ctx).await {
             Ok(()) => tick(&ctx).await,

@@ -7,7 +7,7 @@ use super::context::Context;
 use crate::{
     domain::kernel::{
         Result,
-        clock::{DAY_MS, JUMP_MS, JumpWatch, MINUTE_MS},
+        clock::{Clock, DAY_MS, JUMP_MS, JumpWatch, MINUTE_MS, UtcMs},
     },
     store::set_back::{self, Change},
 };
@@ -20,9 +20,11 @@ const NOTE_MS: i64 = MINUTE_MS;
 const START_BACK_MS_MAX: i64 = 31 * DAY_MS;
 
 /// Watches the clock of one process.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct ClockGuard {
     watch: JumpWatch,
+    /// What the clock showed when the watch began.
+    began_ms: UtcMs,
     /// By how much the clock was set back without that having been noted yet.
     back_ms: i64,
     /// The last change that was noted, by us or another node.
@@ -36,6 +38,20 @@ pub struct ClockGuard {
 }
 
 impl ClockGuard {
+    /// Watches `clock` from now on: what happens before the first look is seen at it.
+    pub fn new(clock: &dyn Clock) -> Self {
+        let watch = JumpWatch::new(clock);
+        Self {
+            began_ms: watch.wall_ms(),
+            watch,
+            back_ms: 0,
+            followed: String::new(),
+            is_open: false,
+            has_begun: false,
+            noted_ms: None,
+        }
+    }
+
     /// Says when the clock jumped, and after a jump back takes back what it had decided; at the first look also when it
     /// was set back while no process ran.
     ///
@@ -58,11 +74,12 @@ impl ClockGuard {
         self.note(ctx).await
     }
 
-    /// Goes on with what an earlier process did not finish, and compares the clock with what it showed to that.
+    /// Goes on with what an earlier process did not finish, and compares what the clock showed at our
+    /// beginning with what it showed to that.
     async fn begin(&mut self, ctx: &Context) -> Result<()> {
         self.is_open = set_back::is_open(&ctx.db).await?;
         if let Some(seen_ms) = set_back::last_seen_ms(&ctx.db).await? {
-            let by_ms = seen_ms - ctx.clock.wall_ms();
+            let by_ms = seen_ms - self.began_ms;
             if by_ms > JUMP_MS && by_ms <= START_BACK_MS_MAX {
                 tell(-by_ms);
                 self.back_ms += by_ms;

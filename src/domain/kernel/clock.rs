@@ -95,17 +95,28 @@ impl OwnTime {
 
 /// Notices when somebody sets the wall clock, or the machine slept: it is then ahead or behind by more than the time
 /// awake since the last look.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct JumpWatch {
-    last: Option<(UtcMs, i64)>,
+    /// What the wall clock showed at the last look, and for how long the machine was awake by then.
+    last: (UtcMs, i64),
 }
 
 impl JumpWatch {
+    /// Begins with what `clock` shows now.
+    pub fn new(clock: &dyn Clock) -> Self {
+        Self { last: (clock.wall_ms(), clock.awake_ms()) }
+    }
+
+    /// What the wall clock showed at the last look.
+    pub fn wall_ms(&self) -> UtcMs {
+        self.last.0
+    }
+
     /// By how many milliseconds the wall clock of `clock` jumped since the last look, negative for back; `None` for
     /// none, and for no more than five minutes.
     pub fn look(&mut self, clock: &dyn Clock) -> Option<i64> {
         let now = (clock.wall_ms(), clock.awake_ms());
-        let last = self.last.replace(now)?;
+        let last = std::mem::replace(&mut self.last, now);
         let by_ms = (now.0 - last.0) - (now.1 - last.1);
         (by_ms.abs() > JUMP_MS).then_some(by_ms)
     }
@@ -244,8 +255,13 @@ mod tests {
                 self.1
             }
         }
-        let mut watch = JumpWatch::default();
-        assert_eq!(watch.look(&Two(9 * DAY_MS, 0)), None, "there was nothing before");
+        assert_eq!(
+            JumpWatch::new(&Two(9 * DAY_MS, 0)).look(&Two(DAY_MS, 0)),
+            Some(-8 * DAY_MS),
+            "before any look"
+        );
+        let mut watch = JumpWatch::new(&Two(9 * DAY_MS, 0));
+        assert_eq!(watch.look(&Two(9 * DAY_MS, 0)), None);
         assert_eq!(watch.look(&Two(9 * DAY_MS + HOUR_MS, HOUR_MS)), None, "a long tick");
         assert_eq!(watch.look(&Two(9 * DAY_MS + 2 * HOUR_MS, HOUR_MS + 1_000)), Some(HOUR_MS - 1_000));
         assert_eq!(watch.look(&Two(7 * DAY_MS + 2 * HOUR_MS, HOUR_MS + 1_000)), Some(-2 * DAY_MS));
@@ -257,6 +273,6 @@ mod tests {
         let clock = SystemClock;
         let (first, awake) = (clock.machine_ms(), clock.awake_ms());
         assert!(clock.machine_ms() >= first && clock.awake_ms() >= awake);
-        assert_eq!(JumpWatch::default().look(&clock), None);
+        assert_eq!(JumpWatch::new(&clock).look(&clock), None);
     }
 }

@@ -43,7 +43,7 @@ both_dbs! {
         assert!(worker.relays()[0].rests_until_ms.is_some(), "it was refused");
         is_on.store(true, Ordering::SeqCst);
         post.advance(-AHEAD_MS);
-        assert!(ClockGuard::default().take_back(&post.ctx, AHEAD_MS).await.unwrap() > 0);
+        assert!(ClockGuard::new(&*post.ctx.clock).take_back(&post.ctx, AHEAD_MS).await.unwrap() > 0);
         assert_eq!(worker.relays()[0].rests_until_ms, None);
         post.advance(2 * MINUTE_MS);
         worker.drain().await.unwrap();
@@ -63,7 +63,7 @@ both_dbs! {
             worker.drain().await.unwrap();
         }
         post.advance(-AHEAD_MS);
-        ClockGuard::default().take_back(&post.ctx, AHEAD_MS).await.unwrap();
+        ClockGuard::new(&*post.ctx.clock).take_back(&post.ctx, AHEAD_MS).await.unwrap();
         let mut sent = Vec::new();
         for _ in 0..=61 {
             worker.drain().await.unwrap();
@@ -77,7 +77,7 @@ both_dbs! {
     /// not been set yet; one that only stood still is not.
     async fn a_clock_set_back_while_nothing_ran_is_found_at_the_start(db: Db) {
         let post = Post::new(&db, "down", &[("one.example", 4)]).await;
-        let look = || async { ClockGuard::default().look(&post.ctx).await.unwrap() };
+        let look = || async { ClockGuard::new(&*post.ctx.clock).look(&post.ctx).await.unwrap() };
         let changes = || async { number(&db, "SELECT COUNT(*) FROM clock_change", vec![]).await };
         look().await;
         post.advance(-4 * MINUTE_MS);
