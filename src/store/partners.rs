@@ -90,6 +90,8 @@ impl TryFrom<PartnerRow> for Partner {
 pub struct StoredContact {
     /// The key.
     pub id: ContactId,
+    /// The same as text, as other tables have it.
+    pub key: String,
     /// Who it is.
     pub contact: Contact,
 }
@@ -130,9 +132,10 @@ impl TryFrom<ContactRow> for StoredContact {
                     .map(|locale| stored("contact", "locale", id, locale, Locale::parse(locale).ok()))
                     .transpose()?,
                 zone: zone.transpose()?,
-                name: row.name.clone(),
+                name: row.name,
                 lead_contact: row.lead_contact,
             },
+            key: row.id,
         })
     }
 }
@@ -198,11 +201,19 @@ pub async fn partner_in(tx: &mut Tx, slug: &str) -> Result<Option<Partner>> {
 /// # Errors
 /// Those of [`Db::all`], and a row that cannot be read.
 pub async fn contacts(db: &Db, after: &str) -> Result<Vec<StoredContact>> {
+    contacts_page(db, after, PAGE as i64).await
+}
+
+/// Active contacts by id, at most `rows` after `after`.
+///
+/// # Errors
+/// Those of [`contacts`].
+pub async fn contacts_page(db: &Db, after: &str, rows: i64) -> Result<Vec<StoredContact>> {
     let rows: Vec<ContactRow> = db
         .all(
             "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
              FROM contact WHERE active AND id > $1 ORDER BY id LIMIT $2",
-            args![after, PAGE as i64],
+            args![after, rows],
         )
         .await?;
     rows.into_iter().map(StoredContact::try_from).collect()

@@ -19,6 +19,7 @@ use crate::{
         kernel::{EmailAddress, Result, clock::UtcMs, text::domain_key},
         partner::{Contact, Partner},
         program::{
+            Because,
             audience::{
                 self, AudienceRule, Candidate, Decision, ExclusionReason, SpokenRule, Subscription,
                 SuppressionReason,
@@ -44,7 +45,7 @@ pub(super) struct Audience<'a> {
     plan: Option<&'a Plan<'a>>,
     rule: SpokenRule,
     partners: HashMap<String, Partner>,
-    stopped: HashMap<String, Suppression>,
+    stopped: Stopped,
     budget: Option<Budget<'a>>,
     telling: Option<Telling<'a>>,
 }
@@ -53,7 +54,7 @@ pub(super) struct Audience<'a> {
 pub(super) struct Verdict<'a> {
     /// What is promised to them, whether or not they get it.
     pub(super) promise: Arc<NewPromise>,
-    pub(super) because: String,
+    pub(super) because: Because<'a>,
     /// For those left out.
     pub(super) reason: Option<ExclusionReason>,
     /// For those included.
@@ -69,16 +70,31 @@ pub(super) struct Beside<'d> {
 }
 
 /// What the do-not-send list says that concerns a newsletter, by address or domain.
-///
-/// # Errors
-/// Those of the store.
-pub(super) async fn stopped(ctx: &Context, newsletter: &str) -> Result<HashMap<String, Suppression>> {
-    let (mut stopped, mut after) = (HashMap::new(), String::new());
-    loop {
-        let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
-        let Some(last) = page.last() else { return Ok(stopped) };
-        after.clone_from(&last.email_key);
-        stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
+#[derive(Default)]
+pub(super) struct Stopped(HashMap<String, Suppression>);
+
+impl Stopped {
+    /// Loads it.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(super) async fn load(ctx: &Context, newsletter: &str) -> Result<Self> {
+        let (mut stopped, mut after) = (HashMap::new(), String::new());
+        loop {
+            let page = suppressions::concerning(&ctx.db, ctx.now_ms(), newsletter, &after).await?;
+            let Some(last) = page.last() else { return Ok(Self(stopped)) };
+            after.clone_from(&last.email_key);
+            stopped.extend(page.into_iter().map(|entry| (entry.email_key.clone(), entry)));
+        }
+    }
+
+    /// What it says of an address, or else of its domain.
+    pub(super) fn find(&self, address: &EmailAddress) -> Option<&Suppression> {
+        // Most vendors' is empty or short, and keys are made for everybody.
+        if self.0.is_empty() {
+            return None;
+        }
+        self.0.get(&address.base_key()).or_else(|| self.0.get(&domain_key(address.as_str())))
     }
 }
 
@@ -95,7 +111,7 @@ impl<'a> Audience<'a> {
     ) -> Result<Self> {
         let partners = partners::all_partners(&ctx.db).await?;
         let partners = partners.into_iter().map(|partner| (partner.slug.to_string(), partner)).collect();
-        let stopped = stopped(ctx, hours.letter().asset.slug()).await?;
+        let stopped = Stopped::load(ctx, hours.letter().asset.slug()).await?;
         let rule = AudienceRule::from(&hours.letter().newsletter.audience).into();
         let budget = Budget::load(ctx, hours.letter(), hours.nominal()).await?;
         let telling = match plan {
@@ -112,7 +128,7 @@ impl<'a> Audience<'a> {
     pub(super) async fn page(&self, ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
         let page = partners::contacts(&ctx.db, after).await?;
         let Some(last) = page.last() else { return Ok(None) };
-        let through = last.id.to_string();
+        let through = last.key.clone();
         self.turn_to(ctx, &People::between(ctx, after, &through)).await?;
         *after = through;
         Ok(Some(page))
@@ -134,8 +150,7 @@ impl<'a> Audience<'a> {
 
     /// What the do-not-send list says of an address, or else of its domain.
     fn said_no(&self, address: &EmailAddress) -> (Subscription, Option<SuppressionReason>) {
-        let entry = self.stopped.get(&address.base_key());
-        match entry.or_else(|| self.stopped.get(&domain_key(address.as_str()))) {
+        match self.stopped.find(address) {
             None => (Subscription::Default, None),
             Some(entry) => match SuppressionReason::parse(&entry.reason) {
                 // One newsletter is the reader's choice; whatever stops everything has its own sentence.
@@ -170,14 +185,12 @@ impl<'a> Audience<'a> {
         let (subscribed, suppressed) = self.said_no(&contact.email);
         let promise = self.hours.of(partner, contact.zone.unwrap_or(partner.zone));
         let spent = self.budget.as_ref().zip(beside.mails).and_then(|(budget, mails)| {
-            budget
-                .spent(&stored.id.to_string(), contact, partner, promise.due_ms, mails)
-                .map(|spent| spent.because())
+            budget.spent(stored, partner, promise.due_ms, mails).map(|spent| spent.because())
         });
         let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
         let reader = Reader { roles: Some(contact.roles), partner, locale };
         let telling = self.telling.as_ref();
-        let left = telling.map(|telling| telling.left(&stored.id.to_string(), &reader, &beside.told));
+        let left = telling.map(|telling| telling.left(&stored.key, &reader, &beside.told));
         let left = left.unwrap_or_default();
         let no_hour = match (&promise.because, &spent, &left.all) {
             (Some(because), ..) if promise.skipped => Some((ExclusionReason::Calendar, because.as_str())),
@@ -186,11 +199,11 @@ impl<'a> Audience<'a> {
             (None, None, Some(because)) => Some((ExclusionReason::Touches, because.as_str())),
             (None, None, None) => None,
         };
-        let candidate = Candidate { contact, partner, subscribed, suppressed, no_hour };
+        let candidate = Candidate { contact, partner, subscribed, suppressed };
         let has_content = |reader: &Reader<'_>| {
             self.plan.is_none_or(|plan| plan.has_content_for(reader, Withheld::NOTHING))
         };
-        Some(match audience::decide(&self.rule, &candidate, &has_content) {
+        Some(match audience::decide(&self.rule, &candidate, no_hour, &has_content) {
             Decision::Out { because, reason } => {
                 Verdict { promise, because, reason: Some(reason), readers: None }
             }

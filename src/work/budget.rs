@@ -8,7 +8,7 @@ use std::{
 use chrono_tz::Tz;
 
 use super::{
-    audience::stopped,
+    audience::Stopped,
     context::Context,
     people::People,
     promised::{Letter, PromisedHours},
@@ -22,15 +22,15 @@ use crate::{
         kernel::{
             Result,
             clock::{DAY_MS, HOUR_MS, UtcMs, utc},
-            text::domain_key,
         },
         partner::{Contact, Partner},
         program::{AudienceRule, Cadence, digest, frequency},
     },
     store::{
         audience as stored, issues, journeys,
+        partners::StoredContact,
         promises::{self, NewPromise},
-        suppressions::{self, ALL, Suppression},
+        suppressions::{self, ALL},
     },
 };
 
@@ -82,7 +82,7 @@ struct Before<'a> {
     digest_hours: Option<u32>,
     rule: AudienceRule,
     dates: Vec<PromisedHours<'a>>,
-    stopped: HashMap<String, Suppression>,
+    stopped: Stopped,
 }
 
 /// Why somebody gets nothing more.
@@ -120,7 +120,7 @@ impl<'a> Budget<'a> {
         let loaded = Self::around(ctx, letter.library, slug, (about_ms, about_ms), Some(&date)).await?;
         let Some(mut budget) = loaded else { return Ok(None) };
         for before in &mut budget.before {
-            before.stopped = stopped(ctx, before.slug).await?;
+            before.stopped = Stopped::load(ctx, before.slug).await?;
         }
         Ok(Some(budget))
     }
@@ -175,7 +175,7 @@ impl<'a> Budget<'a> {
                 title: asset.front.title.as_str(),
                 rule: AudienceRule::from(&newsletter.audience),
                 dates: dates(ctx, of, &cadence, from_ms, until_ms).await?,
-                stopped: HashMap::new(),
+                stopped: Stopped::default(),
             });
         }
         before.sort_by(|a, b| digest::order(rules, a.slug, b.slug));
@@ -213,21 +213,19 @@ impl<'a> Budget<'a> {
         Ok(())
     }
 
-    /// Why `contact` may get nothing at `due_ms`, if so; `beside` are mails that they get and that are fixed at the same time.
+    /// Why a contact may get nothing at `due_ms`, if so; `beside` are mails that they get and that are fixed at the same time.
     pub(super) fn spent(
         &self,
-        contact_id: &str,
-        contact: &Contact,
+        StoredContact { key, contact, .. }: &StoredContact,
         partner: &Partner,
         due_ms: UtcMs,
         beside: &[(UtcMs, &str)],
     ) -> Option<Spent> {
         let had = self.had.lock().unwrap_or_else(PoisonError::into_inner);
         let mut others: Vec<(UtcMs, Other<'_>)> =
-            had.get(contact_id).into_iter().flatten().map(|(at_ms, had)| (*at_ms, self.other(had))).collect();
+            had.get(key).into_iter().flatten().map(|(at_ms, had)| (*at_ms, self.other(had))).collect();
         let zone = contact.zone.unwrap_or(partner.zone);
-        let keys = [contact.email.base_key(), domain_key(contact.email.as_str())];
-        let gets = |before: &Before<'_>| !keys.iter().any(|key| before.stopped.contains_key(key));
+        let gets = |before: &Before<'_>| before.stopped.find(&contact.email).is_none();
         others.extend(beside.iter().map(|(due_ms, title)| (*due_ms, Other::Fixed(title))));
         others.extend(self.promised(contact, partner, zone, gets));
         self.broken(others, due_ms, zone)

@@ -329,9 +329,9 @@ impl Together<'_> {
     ) -> stored::Decision {
         let staged = self.audience(number).stage(&stored.contact, &verdict.promise, copies.now_ms);
         stored::Decision {
-            contact_id: stored.id.to_string(),
+            contact_id: stored.key.clone(),
             zone: verdict.promise.zone.clone(),
-            because: verdict.because,
+            because: verdict.because.to_string(),
             reason: verdict.reason.map_or("", ExclusionReason::as_str),
             included: copy.map(|(rendition_id, delivery)| stored::Included {
                 rendition_id,

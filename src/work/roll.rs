@@ -258,10 +258,10 @@ async fn ahead(
                 roles: stored.contact.roles.to_string(),
                 verdict: if gets { "in" } else { "out" },
                 reason: verdict.reason.map_or_else(String::new, |reason| reason.as_str().to_owned()),
-                because: verdict.because,
+                because: verdict.because.to_string(),
                 zone: verdict.promise.zone.clone(),
                 due: gets.then(|| instant(verdict.promise.due_ms)),
-                change: change(had.as_ref(), &stored.id.to_string(), gets),
+                change: change(had.as_ref(), &stored.key, gets),
                 rides,
             })
         });

@@ -244,7 +244,7 @@ impl<'a> Together<'a> {
     pub(super) async fn page(&self, ctx: &Context, after: &mut String) -> Result<Option<Vec<StoredContact>>> {
         let page = partners::contacts(&ctx.db, after).await?;
         let Some(last) = page.last() else { return Ok(None) };
-        let through = last.id.to_string();
+        let through = last.key.clone();
         self.turn_to(ctx, &People::between(ctx, after, &through)).await?;
         *after = through;
         Ok(Some(page))
@@ -326,8 +326,8 @@ impl<'a> Together<'a> {
         let rides: Vec<(usize, usize)> =
             given.iter().enumerate().filter_map(|(guest, it)| Some((it.host?, guest))).collect();
         for (host, guest) in rides {
-            given[guest].verdict.because.push_str(&format!("; rides in {}", self.issues[host].name));
-            given[host].verdict.because.push_str(&format!("; carries {}", self.issues[guest].name));
+            given[guest].verdict.because.add(format!("; rides in {}", self.issues[host].name));
+            given[host].verdict.because.add(format!("; carries {}", self.issues[guest].name));
         }
     }
 }

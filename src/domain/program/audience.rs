@@ -1,5 +1,6 @@
 //! Who gets an issue, and why, in words.
 
+use super::because::Because;
 use crate::domain::{
     content::{Reader, kinds::Audience},
     partner::{AudienceRole, Contact, Partner, PartnerType, Region, Roles, Tier},
@@ -60,8 +61,6 @@ pub struct Candidate<'a> {
     pub subscribed: Subscription,
     /// Whether their address must not be written to.
     pub suppressed: Option<SuppressionReason>,
-    /// Why nothing is sent at their hour, if so.
-    pub no_hour: Option<(ExclusionReason, &'a str)>,
 }
 
 /// Why somebody is left out.
@@ -94,19 +93,19 @@ pub enum ExclusionReason {
 }
 
 /// Whether somebody gets an issue, with a sentence that they and the marketer understand.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Decision {
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision<'a> {
     /// They get it.
     In {
         /// Why.
-        because: String,
+        because: Because<'a>,
     },
     /// They do not.
     Out {
         /// The reason, for counting.
         reason: ExclusionReason,
         /// Why.
-        because: String,
+        because: Because<'a>,
     },
 }
 
@@ -272,31 +271,34 @@ impl From<AudienceRule> for SpokenRule {
     }
 }
 
-/// Decides. `has_content_for` says whether the issue holds anything for this reader.
+/// Decides. `no_hour` says why nothing is sent at their hour, if so; `has_content_for` whether the issue holds anything for
+/// this reader.
 ///
 /// What the person or their address says comes first. Somebody who asked for the newsletter gets it whatever
 /// their role is; tier, type and region are the vendor's to decide and always hold.
-pub fn decide(
-    SpokenRule { rule, words }: &SpokenRule,
-    candidate: &Candidate<'_>,
+pub fn decide<'a>(
+    SpokenRule { rule, words }: &'a SpokenRule,
+    candidate: &Candidate<'a>,
+    no_hour: Option<(ExclusionReason, &str)>,
     has_content_for: &dyn Fn(&Reader<'_>) -> bool,
-) -> Decision {
-    let Candidate { contact, partner, subscribed, suppressed, no_hour } = *candidate;
-    let out = |reason, because: String| Decision::Out { reason, because };
+) -> Decision<'a> {
+    let Candidate { contact, partner, subscribed, suppressed } = *candidate;
+    let out = |reason, because| Decision::Out { reason, because };
     if let Some(reason) = suppressed {
-        return out(ExclusionReason::Suppressed, capitalised(reason.sentence()));
+        return out(ExclusionReason::Suppressed, Because::said(capitalised(reason.sentence())));
     }
     match subscribed {
         Subscription::Out => {
-            return out(ExclusionReason::Unsubscribed, "They unsubscribed from this newsletter".to_owned());
+            let because = Because::said("They unsubscribed from this newsletter");
+            return out(ExclusionReason::Unsubscribed, because);
         }
         Subscription::Paused => {
-            return out(ExclusionReason::Paused, "They paused this newsletter".to_owned());
+            return out(ExclusionReason::Paused, Because::said("They paused this newsletter"));
         }
         Subscription::Default | Subscription::In => {}
     }
-    let facts = format!("{words}{THEY_ARE}{}", they_are(contact, partner));
-    let misses = |reason, what: String| out(reason, format!("{facts} ({what})"));
+    let facts = Because::by_rule(words, contact, partner);
+    let misses = |reason, what: String| out(reason, facts.clone().and(format!(" ({what})")));
     if !allows(&rule.tiers, partner.tier) {
         return misses(ExclusionReason::Tier, format!("not for {} partners", partner.tier.as_str()));
     }
@@ -313,39 +315,19 @@ pub fn decide(
     let locale = contact.locale.as_ref().unwrap_or(&partner.locale);
     if !has_content_for(&Reader { roles: Some(contact.roles), partner, locale }) {
         let because = format!("This issue holds nothing for {} readers", roles_in_words(contact.roles));
-        return out(ExclusionReason::NoContent, because);
+        return out(ExclusionReason::NoContent, Because::said(because));
     }
     if let Some((reason, because)) = no_hour {
-        return out(reason, capitalised(because));
+        return out(reason, Because::said(capitalised(because)));
     }
-    let asked = if asked { ". They asked for it" } else { "" };
-    Decision::In { because: format!("{facts}{asked}") }
+    Decision::In { because: if asked { facts.and(". They asked for it") } else { facts } }
 }
 
 fn allows<T: PartialEq + Copy>(list: &[T], value: T) -> bool {
     list.is_empty() || list.contains(&value)
 }
 
-/// What stands between the rule and what a person is.
-const THEY_ARE: &str = "; they are: ";
-
-/// A reason without what the person is, so that all who are left out by one rule have the same.
-pub fn impersonal(because: &str) -> String {
-    let Some((rule, they_are)) = because.split_once(THEY_ARE) else { return because.to_owned() };
-    they_are.rfind(" (").map_or_else(|| rule.to_owned(), |at| format!("{rule}{}", &they_are[at..]))
-}
-
-fn they_are(contact: &Contact, partner: &Partner) -> String {
-    format!(
-        "{}, {}, {}, {}",
-        roles_in_words(contact.roles),
-        partner.name,
-        partner.tier.as_str(),
-        region_name(partner.region)
-    )
-}
-
-fn roles_in_words(roles: Roles) -> String {
+pub(super) fn roles_in_words(roles: Roles) -> String {
     let words: Vec<&str> = roles.iter().map(AudienceRole::as_str).collect();
     if words.is_empty() { "no role".to_owned() } else { and(&words) }
 }
@@ -364,7 +346,7 @@ fn capitalised(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
-fn region_name(region: Region) -> &'static str {
+pub(super) fn region_name(region: Region) -> &'static str {
     match region {
         Region::Americas => "the Americas",
         Region::Emea => "EMEA",
@@ -406,7 +388,7 @@ mod tests {
 
     fn candidate(roster: &Roster, at: usize, subscribed: Subscription) -> Candidate<'_> {
         let (contact, partner) = (&roster.contacts[at], &roster.partners[at]);
-        Candidate { contact, partner, subscribed, suppressed: None, no_hour: None }
+        Candidate { contact, partner, subscribed, suppressed: None }
     }
 
     #[test]
@@ -419,17 +401,18 @@ mod tests {
             types: vec![],
         };
         let dev = candidate(&roster, 0, Subscription::Default);
-        let decision = decide(&rule.clone().into(), &dev, &|_| true);
-        let because = "Sales and executive readers of gold and platinum partners in EMEA; they are: sales, \
-                       Thornbury Hosting, platinum, EMEA";
-        assert_eq!(decision, Decision::In { because: because.to_owned() });
+        let rule = rule.into();
+        let Decision::In { mut because } = decide(&rule, &dev, None, &|_| true) else { panic!() };
+        because = because.and("; carries Beta");
+        let readers = "Sales and executive readers of gold and platinum partners in EMEA";
+        let told = format!("{readers}; they are: sales, Thornbury Hosting, platinum, EMEA; carries Beta");
+        assert_eq!(because.to_string(), told);
         let caio = candidate(&roster, 1, Subscription::In);
-        let Decision::Out { reason, because } = decide(&rule.into(), &caio, &|_| true) else { panic!() };
+        let Decision::Out { reason, because } = decide(&rule, &caio, None, &|_| true) else { panic!() };
         assert_eq!(reason, ExclusionReason::Region);
-        assert!(because.ends_with("(not for the Americas)"), "{because}");
-        let rule = "Sales and executive readers of gold and platinum partners in EMEA";
-        assert_eq!(impersonal(&because), format!("{rule} (not for the Americas)"));
-        assert_eq!(impersonal("They paused this newsletter"), "They paused this newsletter");
+        assert!(because.to_string().ends_with("(not for the Americas)"), "{because}");
+        assert_eq!(because.impersonal(), format!("{readers} (not for the Americas)"));
+        assert_eq!(Because::said("They paused it").impersonal(), "They paused it");
         assert_eq!(AudienceRule::default().describe(), "readers of all partners");
     }
 
@@ -439,7 +422,7 @@ mod tests {
         let technical = AudienceRule { roles: Roles::parse("technical").unwrap(), ..AudienceRule::default() };
         let reason = |subscribed, suppressed| {
             let candidate = Candidate { suppressed, ..candidate(&roster, 0, subscribed) };
-            match decide(&technical.clone().into(), &candidate, &|_| true) {
+            match decide(&technical.clone().into(), &candidate, None, &|_| true) {
                 Decision::In { .. } => None,
                 Decision::Out { reason, .. } => Some(reason),
             }
@@ -450,8 +433,8 @@ mod tests {
         assert_eq!(reason(Subscription::Paused, None), Some(ExclusionReason::Paused));
         let bounced = Some(SuppressionReason::BadAddress);
         assert_eq!(reason(Subscription::In, bounced), Some(ExclusionReason::Suppressed));
-        let nothing =
-            decide(&AudienceRule::default().into(), &candidate(&roster, 0, Subscription::In), &|_| false);
+        let (all, asked) = (AudienceRule::default().into(), candidate(&roster, 0, Subscription::In));
+        let nothing = decide(&all, &asked, None, &|_| false);
         assert!(matches!(nothing, Decision::Out { reason: ExclusionReason::NoContent, .. }));
     }
 
@@ -485,7 +468,7 @@ mod tests {
                 types: if wide[2] { vec![] } else { types },
                 regions: if wide[3] { vec![] } else { regions },
             };
-            let is_in = |rule: &AudienceRule| matches!(decide(&rule.clone().into(), &person, &|_| true), Decision::In { .. });
+            let is_in = |rule: &AudienceRule| matches!(decide(&rule.clone().into(), &person, None, &|_| true), Decision::In { .. });
             prop_assert!(!is_in(&narrow) || is_in(&wide));
         }
     }

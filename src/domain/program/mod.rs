@@ -4,6 +4,7 @@
 //! it came in time ([`promise`]). What a sequence sends next, and when ([`sequence`]).
 
 pub mod audience;
+pub mod because;
 pub mod cadence;
 pub mod calendar;
 pub mod digest;
@@ -23,6 +24,7 @@ pub mod translations;
 pub mod trials;
 
 pub use audience::{AudienceRule, Candidate, Decision, ExclusionReason, Subscription, SuppressionReason};
+pub use because::Because;
 pub use cadence::Cadence;
 pub use issue::{Control, IssueState};
 pub use promise::{AcceptedShare, KeptRate, OnTime, PromiseVerdict};

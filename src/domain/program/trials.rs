@@ -84,8 +84,8 @@ fn readers(newsletter: &Newsletter, partners: &[Partner], contacts: &[Contact]) 
     let gets_it = |contact: &&Contact| {
         by_slug.get(contact.partner.as_str()).is_some_and(|partner| {
             let subscribed = Subscription::Default;
-            let candidate = Candidate { contact, partner, subscribed, suppressed: None, no_hour: None };
-            matches!(decide(&rule, &candidate, &|_| true), Decision::In { .. })
+            let candidate = Candidate { contact, partner, subscribed, suppressed: None };
+            matches!(decide(&rule, &candidate, None, &|_| true), Decision::In { .. })
         })
     };
     contacts.iter().filter(gets_it).count()

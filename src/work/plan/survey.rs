@@ -8,7 +8,7 @@ use super::{Change, LeftOut, PlannedVariant, Shared, Since};
 use crate::{
     domain::{
         kernel::{Error, Result},
-        program::{audience::impersonal, subject_test::Arm},
+        program::{Because, subject_test::Arm},
     },
     store::{
         audience as stored,
@@ -27,13 +27,20 @@ use crate::{
     },
 };
 
+/// Contacts in a page: of so many, a look waits for few answers of the database, and holds little.
+const PAGE_ROWS: i64 = 4_000;
+
 /// People left out, by reason.
 #[derive(Default)]
 pub(super) struct Reasons(BTreeMap<String, Change>);
 
 impl Reasons {
-    fn add(&mut self, because: &str, address: &str) {
-        self.0.entry(impersonal(because)).or_default().add(address);
+    fn add(&mut self, because: &Because<'_>, address: &str) {
+        let because = because.impersonal();
+        match self.0.get_mut(&*because) {
+            Some(change) => change.add(address),
+            None => self.0.entry(because.into_owned()).or_default().add(address),
+        }
     }
 
     /// Most people first.
@@ -154,7 +161,7 @@ impl<'a> IssueLook<'a> {
         let address = stored.contact.email.as_str();
         count_promise(&mut survey.promises, &verdict);
         if let Some(since) = &mut survey.since {
-            let had = self.got_last.contains(&stored.id.to_string());
+            let had = self.got_last.contains(&stored.key);
             self.known += usize::from(had);
             match (had, verdict.readers.is_some()) {
                 (false, true) => since.joined.add(address),
@@ -287,8 +294,8 @@ pub(super) async fn everybody(
 fn fetch(ctx: &Context, after: String) -> JoinHandle<Result<Option<Page>>> {
     let db = ctx.db.clone();
     tokio::spawn(async move {
-        let people = partners::contacts(&db, &after).await?;
-        let through = people.last().map(|last| last.id.to_string());
+        let people = partners::contacts_page(&db, &after, PAGE_ROWS).await?;
+        let through = people.last().map(|last| last.key.clone());
         Ok(through.map(|through| Page { people, after, through }))
     })
 }

@@ -115,11 +115,10 @@ impl Person {
                     partner: &self.partner,
                     subscribed: Subscription::Default,
                     suppressed: None,
-                    no_hour: None,
                 };
-                match audience::decide(rule, &candidate, &|_| true) {
-                    Decision::In { because } => Ok(because),
-                    Decision::Out { because, .. } => Err(because),
+                match audience::decide(rule, &candidate, None, &|_| true) {
+                    Decision::In { because } => Ok(because.to_string()),
+                    Decision::Out { because, .. } => Err(because.to_string()),
                 }
             }
             Who::Lead(_) if rule.rule().admits(&self.partner) => {

@@ -6,8 +6,8 @@ use partnercast::{
         partner::Tier,
     },
     store::partners::{
-        all_partners, channel_managers, contact_at, contacts, contacts_of, import, partner, partner_in,
-        partners, places, slugs, zones,
+        all_partners, channel_managers, contact_at, contacts, contacts_of, contacts_page, import, partner,
+        partner_in, partners, places, slugs, zones,
     },
 };
 
@@ -98,6 +98,8 @@ both_dbs! {
         assert!(contact_at(&db, &all[0].contact.email.key()).await.unwrap().is_none());
         assert!(contact_at(&db, &all[1].contact.email.key()).await.unwrap().is_some());
         assert!(contacts(&db, &all[1].id.to_string()).await.unwrap().is_empty(), "the page after the last");
+        assert_eq!(contacts_page(&db, "", 1).await.unwrap().len(), 1);
+        assert_eq!(contacts_page(&db, &all[0].key, 1).await.unwrap()[0].id, all[1].id);
     }
 
     /// The channel managers of all partners, each once.
