@@ -113,13 +113,13 @@ both_dbs! {
             let mut at: Vec<UtcMs> = Vec::new();
             let nominal = chrono::NaiveDateTime::parse_from_str(&format!("{date} {time}"), "%Y-%m-%d %H:%M").unwrap();
             let about_ms = nominal.and_utc().timestamp_millis();
-            // Every hour around the world, every ten minutes for an hour about each zone's instant, by the clock before the
+            // Every hour around the world, from ten minutes before to twenty after each zone's instant, by the clock before the
             // change as by that after it, and on both sides of the instant of whose clocks change.
             at.extend((-16..16).map(|step| about_ms + step * 60 * MINUTE_MS));
             for zone in ZONES {
                 let mut about: Vec<UtcMs> = [-DAY_MS, DAY_MS].map(|days| about_ms - offset_ms(zone, about_ms + days)).to_vec();
                 about.dedup();
-                let steps = |about_ms: UtcMs| (-3..=6).map(move |step| about_ms + step * 10 * MINUTE_MS);
+                let steps = |about_ms: UtcMs| (-1..=2).map(move |step| about_ms + step * 10 * MINUTE_MS);
                 at.extend(about.into_iter().flat_map(steps));
             }
             at.extend([ms(instant) - 1, ms(instant), ms(instant) + 1]);

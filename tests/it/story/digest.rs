@@ -32,6 +32,8 @@ use crate::harness::{
 
 /// 2027-01-12 08:00 UTC: 09:00 in Oslo, when Alpha is due; Beta is two hours later.
 const DUE_MS: UtcMs = EVE_MS + 12 * HOUR_MS;
+/// How the clock is moved: less than the window in which mail is in time.
+const STEP_MS: i64 = 10 * MINUTE_MS;
 const MARCUS: &str = "marcus.adeyemi@brackenfold.example";
 /// Sales, who get both; an executive, who gets Alpha alone; a technician, who gets Beta alone.
 const BOTH: &str = "dev.patel@thornbury.example";
@@ -163,11 +165,11 @@ both_dbs! {
         assert_eq!(of("beta").rides_in.iter().map(|it| (it.newsletter.as_str(), it.people)).collect::<Vec<_>>(), [("alpha", 9)]);
         assert_eq!((of("alpha").readers, of("beta").readers), (17, 15));
         assert_eq!(of("beta").freezes_ms, Some(DUE_MS - HOUR_MS), "with the first of them");
-        rig.pass(DUE_MS - 59 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 59 * MINUTE_MS, STEP_MS).await;
         assert_eq!(beside(&rig, "alpha").await, [(true, "beta".to_owned(), 9)]);
         assert_eq!(beside(&rig, "beta").await, [(false, "alpha".to_owned(), 9)]);
         assert_eq!((deliveries(&rig, "alpha").await, deliveries(&rig, "beta").await), (17, 6), "no second one for riders");
-        rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + MINUTE_MS, STEP_MS).await;
         assert_eq!(mails_to(&rig, BOTH).await, ["Subject of alpha"]);
         assert_eq!(mails_to(&rig, ALPHA_ALONE).await, ["Subject of alpha"]);
         assert!(mails_to(&rig, BETA_ALONE).await.is_empty(), "its hour has not come");
@@ -185,7 +187,7 @@ both_dbs! {
         let (_, page) = get(&rig, &format!("/console/issues/{}", issue(&rig, "beta").await.id)).await;
         let host = format!("In the mails of <a href=\"/console/issues/{}\">alpha of 2027-01-12</a>", issue(&rig, "alpha").await.id);
         assert!(page.contains(&host) && page.contains("9 of 9 accepted") && page.contains("0 of 6"), "{page}");
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!(mails_to(&rig, BOTH).await.len(), 1, "in ONE mail");
         assert_eq!(mails_to(&rig, BETA_ALONE).await, ["Subject of beta"]);
         assert_eq!(verdict(&rig, "alpha").await, (Some("kept"), 17, 17, 17));
@@ -205,7 +207,7 @@ both_dbs! {
         let (rig, dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
         letter(dir.path(), "beta", "11:00", "sales", "digest_hours: 2\napproval: automatic\n", "Words of beta.");
         synced(&rig, dir.path()).await;
-        rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + MINUTE_MS, STEP_MS).await;
         let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert_eq!(deliveries(&rig, "beta").await, 0);
         let (_, page) = get(&rig, &format!("/console/issues/{}", beta.id)).await;
@@ -218,7 +220,7 @@ both_dbs! {
     /// text that is merged.
     async fn a_digest_is_approved_and_returned_as_a_whole(db: Db) {
         let (rig, dir) = with_two(db, "approval: automatic\n", "approval: required\n").await;
-        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
         let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert_eq!((alpha.state.as_str(), beta.state.as_str()), ("approved", "frozen"));
         let text = "Words of beta, mended.";
@@ -239,7 +241,7 @@ both_dbs! {
             let (status, _, page) = stale_page(&one.id, &one.content_hash).await;
             assert!(status == 409 && page.contains(says) && page.contains("frozen anew within a minute"), "{status} {page}");
         }
-        rig.pass(DUE_MS - 40 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 40 * MINUTE_MS, STEP_MS).await;
         let now = issue(&rig, "beta").await.id;
         assert_eq!(ask(&rig, Method::GET, &format!("/console/issues/{}", beta.id), "").await.1, format!("/console/issues/{now}?instead=yes"));
         let (status, _, page) = stale_page(&beta.id, &beta.content_hash).await;
@@ -251,28 +253,28 @@ both_dbs! {
         assert!(alpha.id != alpha2.id && beta.id != beta2.id, "both were fixed anew");
         assert!(alpha.content_hash != alpha2.content_hash && beta.content_hash != beta2.content_hash);
         approve::return_to_draft(&rig.ctx, &beta2.id, MARCUS).await.unwrap();
-        rig.pass(DUE_MS - 30 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 30 * MINUTE_MS, STEP_MS).await;
         let (alpha3, beta3) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert!(alpha2.id != alpha3.id && beta2.id != beta3.id);
         assert_eq!((alpha3.state.as_str(), beta3.state.as_str()), ("approved", "frozen"));
         let stale = approve::approve(&rig.ctx, &beta3.id, &beta.content_hash, MARCUS).await.unwrap_err();
         assert_eq!(stale.kind(), Kind::Conflict);
         assert_eq!(approve::approve(&rig.ctx, &beta3.id, &beta3.content_hash, MARCUS).await.unwrap(), Approved::Whole);
-        rig.pass(DUE_MS - 20 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 20 * MINUTE_MS, STEP_MS).await;
         assert_eq!((issue(&rig, "alpha").await.state.as_str(), issue(&rig, "beta").await.state.as_str()), ("sending", "sending"));
         // Released, and nothing of it started: it may still be taken back, as a whole.
         approve::return_to_draft(&rig.ctx, &alpha3.id, MARCUS).await.unwrap();
-        rig.pass(DUE_MS - 10 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 10 * MINUTE_MS, STEP_MS).await;
         let (alpha4, beta4) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert!(alpha3.id != alpha4.id && beta3.id != beta4.id);
         approve::approve(&rig.ctx, &beta4.id, &beta4.content_hash, MARCUS).await.unwrap();
         let (status, _, page) = stale_page(&beta4.id, &beta4.content_hash).await;
         assert!(status == 409 && page.contains("approved already, by marcus.adeyemi") && page.contains(&beta4.id), "{status} {page}");
-        rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + MINUTE_MS, STEP_MS).await;
         let error = approve::return_to_draft(&rig.ctx, &beta4.id, MARCUS).await.unwrap_err();
         assert!(error.kind() == Kind::Conflict && error.public().contains("were started already"), "{error}");
         assert!(rig.mail_to(BOTH).await.text.unwrap().contains("Words of beta, mended."));
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!((verdict(&rig, "alpha").await.0, verdict(&rig, "beta").await.0), (Some("kept"), Some("kept")));
         let stray = "SELECT COUNT(*) FROM audience_decision WHERE issue_id NOT IN (SELECT id FROM issue)";
         assert_eq!(number(&rig.ctx.db, stray, values![]).await, 0);
@@ -283,20 +285,20 @@ both_dbs! {
     /// One of them cancelled before they are released: the other one is fixed anew without it, and comes by itself.
     async fn what_is_cancelled_in_time_takes_nothing_along(db: Db) {
         let (rig, _dir) = with_two(db, "approval: required\n", "approval: automatic\n").await;
-        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
         let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert_eq!((alpha.state.as_str(), beta.state.as_str()), ("frozen", "approved"), "it waits for its host");
         approve::pause(&rig.ctx, &beta.id, MARCUS).await.unwrap();
         approve::approve(&rig.ctx, &alpha.id, &alpha.content_hash, MARCUS).await.unwrap();
-        rig.pass(DUE_MS - 45 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 45 * MINUTE_MS, STEP_MS).await;
         assert_eq!(issue(&rig, "alpha").await.state, "approved", "what rides in it is paused");
         approve::cancel(&rig.ctx, &beta.id, MARCUS).await.unwrap();
-        rig.pass(DUE_MS - 40 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 40 * MINUTE_MS, STEP_MS).await;
         let again = issue(&rig, "alpha").await;
         assert!(again.id != alpha.id && again.state == "frozen", "approval of the other text is void");
         assert!(beside(&rig, "alpha").await.is_empty());
         approve::approve(&rig.ctx, &again.id, &again.content_hash, MARCUS).await.unwrap();
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!(mails_to(&rig, BOTH).await, ["Subject of alpha"]);
         assert_eq!(verdict(&rig, "alpha").await, (Some("kept"), 17, 17, 17));
         assert_eq!(verdict(&rig, "beta").await, (Some("missed"), 15, 0, 0));
@@ -305,9 +307,9 @@ both_dbs! {
     /// The host cancelled before: its guest comes by itself at its own hour.
     async fn a_guest_without_its_host_comes_alone(db: Db) {
         let (rig, _dir) = with_two(db, "approval: required\n", "approval: automatic\n").await;
-        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
         approve::cancel(&rig.ctx, &issue(&rig, "alpha").await.id, MARCUS).await.unwrap();
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!(mails_to(&rig, BOTH).await, ["Subject of beta"]);
         assert_eq!(verdict(&rig, "beta").await, (Some("kept"), 15, 15, 15));
         assert_eq!(issue(&rig, "alpha").await.state, "cancelled");
@@ -316,13 +318,13 @@ both_dbs! {
     /// Cancelled while nothing has left, however long it was released: its guest comes by itself, and nobody loses it.
     async fn a_guest_outlives_its_host_until_that_leaves(db: Db) {
         let (rig, _dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
-        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
         let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         assert_eq!((alpha.state.as_str(), beta.state.as_str()), ("sending", "sending"));
         let says = "beta of 2027-01-12 goes back to draft, and is fixed anew without it; approvals of it are void.";
         assert_eq!(approve::cancelling(&rig.ctx.db, &alpha).await.unwrap(), says);
         approve::cancel(&rig.ctx, &alpha.id, MARCUS).await.unwrap();
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!(mails_to(&rig, BOTH).await, ["Subject of beta"]);
         assert_eq!(verdict(&rig, "beta").await, (Some("kept"), 15, 15, 15));
         assert_eq!(verdict(&rig, "alpha").await, (Some("missed"), 17, 0, 0));
@@ -332,9 +334,9 @@ both_dbs! {
     /// A guest cancelled while nothing has left is in no mail.
     async fn a_cancelled_guest_is_in_no_mail(db: Db) {
         let (rig, _dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
-        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
         approve::cancel(&rig.ctx, &issue(&rig, "beta").await.id, MARCUS).await.unwrap();
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!(mails_to(&rig, BOTH).await, ["Subject of alpha"]);
         assert!(!rig.mail_to(BOTH).await.text.unwrap().contains("beta"));
         assert_eq!((verdict(&rig, "alpha").await.0, verdict(&rig, "beta").await.0), (Some("kept"), Some("missed")));
@@ -344,7 +346,7 @@ both_dbs! {
     /// of what rode in a mail that did not leave are not kept, and the page of the promise says why.
     async fn what_did_not_leave_is_not_counted(db: Db) {
         let (rig, _dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
-        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
         let (alpha, beta) = (issue(&rig, "alpha").await, issue(&rig, "beta").await);
         execute(&rig.ctx.db, "UPDATE delivery SET attempt = 1 WHERE issue_id = $1 AND email = $2", values![&alpha.id, ALPHA_ALONE]).await;
         let says = "9 readers of beta of 2027-01-12 lose it, since it comes in mails of this one.";
@@ -355,7 +357,7 @@ both_dbs! {
         approve::cancel(&rig.ctx, &alpha.id, MARCUS).await.unwrap();
         let error = approve::return_to_draft(&rig.ctx, &beta.id, MARCUS).await.unwrap_err();
         assert!(error.kind() == Kind::Conflict && error.public().contains("were started already"), "{error}");
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert!(mails_to(&rig, BOTH).await.is_empty());
         assert_eq!(verdict(&rig, "beta").await, (Some("partial"), 15, 6, 6));
         assert_eq!(issue(&rig, "beta").await.state, "done");
@@ -367,13 +369,13 @@ both_dbs! {
     /// wants no mail at all is in nobody's count.
     async fn who_unsubscribes_from_the_host_is_counted_truly(db: Db) {
         let (rig, _dir) = with_two(db, "approval: automatic\n", "approval: automatic\n").await;
-        rig.pass(DUE_MS - 50 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
         for (key, scope) in [(BOTH, "alpha"), ("jens.krueger@rheinbogen.example", "all")] {
             execute(&rig.ctx.db,
                 "INSERT INTO suppression (email_key, scope, reason, source, created_ms) VALUES ($1, $2, 'unsubscribed', 'unsubscribe', $3)",
                 values![key, scope, rig.clock_ms()]).await;
         }
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert!(mails_to(&rig, BOTH).await.is_empty());
         assert_eq!(verdict(&rig, "alpha").await, (Some("kept"), 15, 15, 15));
         assert_eq!(verdict(&rig, "beta").await, (Some("partial"), 14, 13, 13));
@@ -387,7 +389,7 @@ both_dbs! {
         sync::sync(&other, dir.path(), true).await.unwrap();
         let (one, two) = tokio::join!(publish::tick(&rig.ctx), publish::tick(&other));
         one.and(two).unwrap();
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!(beside(&rig, "alpha").await, [(true, "beta".to_owned(), 9)]);
         assert_eq!(mails_to(&rig, BOTH).await, ["Subject of alpha"]);
         assert_eq!((verdict(&rig, "alpha").await.2, verdict(&rig, "beta").await.2), (17, 15));
@@ -401,12 +403,12 @@ both_dbs! {
         synced(&rig, dir.path()).await;
         let bare = "{\"primary\":\"#000000\",\"accent\":\"#000000\"}";
         execute(&rig.ctx.db, "UPDATE partner SET brand = $1 WHERE slug = 'thornbury'", values![bare]).await;
-        rig.pass(DUE_MS + MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + MINUTE_MS, STEP_MS).await;
         assert!(beside(&rig, "alpha").await.is_empty());
         assert_eq!(mails_to(&rig, BOTH).await, ["Subject of alpha"]);
         letter(dir.path(), "beta", "11:00", "sales, technical", "digest_hours: 2\napproval: automatic\n", "Mended.");
         synced(&rig, dir.path()).await;
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, STEP_MS).await;
         assert_eq!(mails_to(&rig, BETA_ALONE).await, ["Subject of beta"]);
     }
 
@@ -429,7 +431,7 @@ both_dbs! {
         publish::tick(&rig.ctx).await.unwrap();
         assert!(issues::exists(&rig.ctx.db, "beta", "2027-01-12").await.unwrap(), "its hour to be fixed has come");
         assert!(!issues::exists(&rig.ctx.db, "alpha", "2027-01-12").await.unwrap());
-        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, MINUTE_MS * 20).await;
+        rig.pass(DUE_MS + 2 * HOUR_MS + 17 * MINUTE_MS, 20 * MINUTE_MS).await;
         assert_eq!((verdict(&rig, "alpha").await.0, verdict(&rig, "beta").await.0), (Some("kept"), Some("kept")));
         assert!(beside(&rig, "alpha").await.is_empty());
     }

@@ -186,7 +186,7 @@ both_dbs! {
     async fn who_had_enough_gets_no_more(db: Db) {
         let daily = ["2027-01-13", "2027-01-14", "2027-01-15", "2027-01-21"];
         let rig = with_letters(db, "[[limit]]\nmessages = 3\ndays = 7\n", &[("note", "daily at 09:00", "", &daily)]).await;
-        rig.pass(EVE_MS + 4 * DAY_MS, 30 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 4 * DAY_MS, 2 * HOUR_MS).await;
         // Fold Forward on the 12th, then two notes.
         assert_eq!(of_issue(&rig, "note", "2027-01-14").await, (33, None));
         let (got, because) = of_issue(&rig, "note", "2027-01-15").await;
@@ -200,7 +200,7 @@ both_dbs! {
         // In Dubai it is a day of the weekend, which a rule of the calendar skips.
         assert!(told.skipped > 0 && told.skipped < 33, "{told:?}");
         assert_eq!(told.because, Some(format!("nobody was left to send it to (frequency {})", 33 - told.skipped)));
-        rig.pass(EVE_MS + 10 * DAY_MS, 30 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 10 * DAY_MS, 2 * HOUR_MS).await;
         assert_eq!(of_issue(&rig, "note", "2027-01-21").await, (33, None));
     }
 
@@ -211,14 +211,14 @@ both_dbs! {
             ("other", "weekly on Friday at 09:00", "", &[]),
         ];
         let rig = with_letters(db, "priority = [\"first\"]\n[[limit]]\nmessages = 1\ndays = 3\n", &letters).await;
-        rig.pass(EVE_MS + 10 * DAY_MS, HOUR_MS).await;
+        rig.pass(EVE_MS + 10 * DAY_MS, 2 * HOUR_MS).await;
         let (first, _) = of_issue(&rig, "first", "2027-01-21").await;
         let planned = plan::ahead(&rig.ctx, Some("other"), 2).await.unwrap();
         let readers: Vec<_> = planned.iter().map(|it| (it.date.as_str(), i64::try_from(it.readers).unwrap())).collect();
         assert!(first > 0);
         // The second lies behind another first, the 28th, which is not written yet and leaves no room either.
         assert_eq!(readers, [("2027-01-22", 33 - first), ("2027-01-29", 33 - first)]);
-        rig.pass(EVE_MS + 11 * DAY_MS, HOUR_MS).await;
+        rig.pass(EVE_MS + 11 * DAY_MS, 2 * HOUR_MS).await;
         let told = kept::occurrence(&rig.ctx, "other", "2027-01-22").await.unwrap().unwrap();
         assert_eq!(told.eligible, 33 - first);
     }
@@ -231,11 +231,11 @@ both_dbs! {
             ("other", "weekly on Wednesday at 09:00", "", &["2027-01-20"]),
         ];
         let rig = with_letters(db, limits, &letters).await;
-        rig.pass(EVE_MS + 8 * DAY_MS, 30 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 8 * DAY_MS, 2 * HOUR_MS).await;
         let planned = plan::ahead(&rig.ctx, Some("other"), 1).await.unwrap();
         let left_out = &planned[0].left_out[0];
         assert!(left_out.because.ends_with("there would be 2: first of 2027-01-21"), "{left_out:?}");
-        rig.pass(EVE_MS + 10 * DAY_MS + 12 * HOUR_MS, 30 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 10 * DAY_MS + 12 * HOUR_MS, 2 * HOUR_MS).await;
         let ((other, _), (first, _)) = (of_issue(&rig, "other", "2027-01-20").await, of_issue(&rig, "first", "2027-01-21").await);
         assert!(first > 0 && Ok(left_out.people) == usize::try_from(first), "platinum readers got the first one");
         assert_eq!(other + first, 33, "and everybody else the other one: each person one of the two");
