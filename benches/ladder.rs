@@ -204,6 +204,7 @@ fn event(at: usize, events: usize) -> Event {
         partner_slug: format!("partner-{}", person % PARTNERS),
         asset: Some(format!("whitepapers/paper-{}", draw / 7 % ASSETS)),
         revision: None,
+        channel: String::new(),
         stayed_ms: None,
         link_no: Some(3),
         method: "GET".to_owned(),

@@ -11,6 +11,7 @@ pub mod demo;
 pub mod doctor;
 pub mod explain;
 mod export;
+mod feeds;
 pub mod import;
 mod import_leads;
 mod import_updates;
@@ -98,6 +99,8 @@ enum Command {
     /// Show how promises were kept: each newsletter's last dates, to whom they were not, lead clocks; or a note to readers
     /// about one that was broken.
     Promises(promises::Arguments),
+    /// Print the addresses of partners' feeds (Atom and JSON Feed): the one for anybody, and the secret one for their own people.
+    Feeds(feeds::Arguments),
     /// Show the outcome ladder, read from the top: won, sales qualified, accepted, qualified, engaged people, used, delivered;
     /// by partner, kit, asset, newsletter and days.
     Ladder(ladder::Arguments),
@@ -199,6 +202,7 @@ pub fn main() -> ExitCode {
         Command::Retry(arguments) => block_on(steer::retry(arguments)),
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
+        Command::Feeds(arguments) => block_on(feeds::main(arguments)),
         Command::Ladder(arguments) => block_on(ladder::main(arguments)),
         Command::Attribution(arguments) => block_on(attribution::main(arguments)),
         Command::WhatIf(arguments) => block_on(what_if::main(arguments)),

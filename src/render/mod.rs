@@ -9,6 +9,7 @@ pub mod calendar;
 pub mod diff;
 pub mod document;
 pub mod email;
+pub mod feed;
 mod files;
 mod formats;
 pub mod html;

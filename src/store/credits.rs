@@ -39,7 +39,7 @@ pub async fn acts(tx: &mut Tx, lead_id: &str, from_ms: UtcMs, until_ms: UtcMs) -
         "SELECT MIN(e.id) AS id, MIN(e.at_ms) AS at_ms, e.kind, e.partner_slug, COALESCE(e.asset, '') AS asset, e.scope
          FROM engagement_event e
          WHERE e.lead_id IN (SELECT o.id FROM lead l JOIN lead o ON o.email_key = l.email_key WHERE l.id = $1)
-           AND e.human AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'open')
+           AND e.human AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'feed_read', 'open')
            AND e.at_ms >= $2 AND e.at_ms <= $3
          GROUP BY e.at_ms / 86400000, e.kind, e.partner_slug, e.asset, e.scope
          ORDER BY 2, 1 LIMIT 5000",

@@ -29,6 +29,9 @@ pub struct Event {
     pub asset: Option<String>,
     /// The revision that the file was made of, by hash; of downloads alone.
     pub revision: Option<String>,
+    /// Where the link stood that led here, as `engagement::Placement`'s word; empty for a mail's, and for none.
+    #[serde(default)]
+    pub channel: String,
     /// How long the page was in view, in milliseconds; of stays alone.
     #[serde(default)]
     pub stayed_ms: Option<i64>,
@@ -85,6 +88,8 @@ macro_rules! select {
             $before,
             "revision, ",
             $before,
+            "channel, ",
+            $before,
             "stayed_ms, ",
             $before,
             "link_no, ",
@@ -129,6 +134,7 @@ pub async fn insert(tx: &mut Tx, mut events: Vec<Event>) -> Result<()> {
             event.partner_slug,
             event.asset,
             event.revision,
+            event.channel,
             event.stayed_ms,
             event.link_no,
             event.method,
@@ -143,12 +149,12 @@ pub async fn insert(tx: &mut Tx, mut events: Vec<Event>) -> Result<()> {
     });
     // What led there is stored with each, so that whoever counts need not look millions of deliveries up.
     tx.bulk(
-        "WITH seen (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, stayed_ms, link_no,
+        "WITH seen (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset, revision, channel, stayed_ms, link_no,
              method, agent, network, prefetch, honeypot, human, reason, verdict) AS (",
         rows.collect(),
         ") INSERT INTO engagement_event (id, kind, at_ms, delivery_id, contact_id, lead_id, partner_slug, asset,
-             revision, stayed_ms, link_no, method, agent, network, prefetch, honeypot, human, reason, verdict, scope)
-         SELECT s.id, s.kind, s.at_ms, s.delivery_id, s.contact_id, s.lead_id, s.partner_slug, s.asset, s.revision,
+             revision, channel, stayed_ms, link_no, method, agent, network, prefetch, honeypot, human, reason, verdict, scope)
+         SELECT s.id, s.kind, s.at_ms, s.delivery_id, s.contact_id, s.lead_id, s.partner_slug, s.asset, s.revision, s.channel,
              s.stayed_ms, s.link_no, s.method, s.agent, s.network, s.prefetch, s.honeypot, s.human, s.reason, s.verdict, COALESCE(d.scope, '')
          FROM seen s LEFT JOIN delivery d ON d.id = s.delivery_id AND d.lane > 0
          WHERE TRUE ON CONFLICT (id) DO UPDATE SET stayed_ms = excluded.stayed_ms
@@ -364,7 +370,47 @@ pub async fn spoil(tx: &mut Tx, spans: Vec<Spoiled>) -> Result<u64> {
         rows.collect(),
         ") UPDATE engagement_event SET human = FALSE, reason = rreason, verdict = rverdict
          FROM r WHERE delivery_id = rdelivery AND at_ms >= rsince_ms AND at_ms <= runtil_ms AND human
-           AND kind IN ('click', 'page_view', 'page_read', 'download', 'webinar_replay')",
+           AND kind IN ('click', 'page_view', 'page_read', 'download', 'webinar_replay', 'embed_view', 'share')",
+    )
+    .await
+}
+
+/// What was done by way of what a partner spreads: of one place and kind.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct OfChannel {
+    /// `engagement::Placement`'s word.
+    pub channel: String,
+    /// `engagement::EventKind`'s word.
+    pub kind: String,
+    /// By people.
+    pub human: i64,
+    /// By machines.
+    pub machine: i64,
+}
+
+/// What was done by way of what the partner spreads, since then, by place and kind.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn by_channel(db: &Db, partner: &str, since_ms: UtcMs) -> Result<Vec<OfChannel>> {
+    db.all(
+        "SELECT channel, kind, COUNT(CASE WHEN human THEN 1 END) AS human, COUNT(CASE WHEN NOT human THEN 1 END) AS machine
+         FROM engagement_event WHERE partner_slug = $1 AND channel <> '' AND at_ms >= $2
+         GROUP BY channel, kind ORDER BY channel, kind LIMIT 200",
+        args![partner, since_ms],
+    )
+    .await
+}
+
+/// Takes the event `id`, a page's view or stay, for that of a machine which followed the page's hidden link.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn trap(tx: &mut Tx, id: &str, verdict: &Verdict) -> Result<u64> {
+    tx.run(
+        "UPDATE engagement_event SET honeypot = TRUE, human = FALSE, reason = $2, verdict = $3
+         WHERE id = $1 AND kind IN ('page_view', 'page_read')",
+        args![id, verdict.reason.as_str(), verdict.sentence.as_ref()],
     )
     .await
 }

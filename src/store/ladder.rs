@@ -72,7 +72,7 @@ macro_rules! with_asset {
 macro_rules! acts {
     ($more:literal) => {
         concat!(
-            "e.human AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'open'",
+            "e.human AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'feed_read', 'open'",
             $more,
             ") AND e.at_ms >= $1 AND e.at_ms < $2
              AND ($3 IS NULL OR e.partner_slug = $3) AND ($4 IS NULL OR e.scope = $4)
@@ -85,7 +85,7 @@ macro_rules! reached {
     () => {
         "FROM (SELECT r.lead_id, r.at_ms, l.partner_slug, l.asset, l.name, l.email, l.company, l.stage,
                    COALESCE((SELECT e.scope FROM engagement_event e WHERE e.lead_id = l.id AND e.human
-                               AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'open')
+                               AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'feed_read', 'open')
                              ORDER BY e.at_ms, e.id LIMIT 1), '') AS scope
                FROM (SELECT lead_id, MIN(at_ms) AS at_ms FROM lead_step WHERE stage = $6 GROUP BY lead_id) r
                JOIN lead l ON l.id = r.lead_id
@@ -140,25 +140,25 @@ pub async fn used(db: &Db, filter: &Filter, by: By) -> Result<Counts> {
         By::Nothing => concat!(
             "SELECT '', COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
              WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click'"),
+            acts!(", 'click', 'reply'"),
             ") u"
         ),
         By::Partner => concat!(
             "SELECT u.partner_slug, COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
              WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click'"),
+            acts!(", 'click', 'reply'"),
             ") u GROUP BY u.partner_slug ORDER BY u.partner_slug LIMIT 1000"
         ),
         By::Asset => concat!(
             "SELECT u.asset, COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
              WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click'"),
+            acts!(", 'click', 'reply'"),
             ") u GROUP BY u.asset ORDER BY u.asset LIMIT 1000"
         ),
         By::Newsletter => concat!(
             "SELECT u.scope, COUNT(*) FROM (SELECT DISTINCT e.scope, e.partner_slug, e.asset FROM engagement_event e
              WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click'"),
+            acts!(", 'click', 'reply'"),
             ") u GROUP BY u.scope ORDER BY u.scope LIMIT 1000"
         ),
     };
@@ -296,7 +296,7 @@ pub async fn used_rows(db: &Db, filter: &Filter, after: &After, rows: i64) -> Re
                  '' AS stage, CAST(NULL AS TEXT) AS issue_id, CAST(NULL AS TEXT) AS contact_id, COUNT(*) AS times,
                  MIN(e.at_ms) AS at_ms, MAX(e.at_ms) AS last_ms
              FROM engagement_event e WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click'"),
+            acts!(", 'click', 'reply'"),
             " AND (e.partner_slug, e.asset) > ($6, $7)
              GROUP BY e.partner_slug, e.asset ORDER BY e.partner_slug, e.asset LIMIT $8"
         ),

@@ -24,6 +24,8 @@ pub struct Old {
     pub asset: Option<String>,
     /// Out of which newsletter's or sequence's message.
     pub scope: String,
+    /// Where the link stood that led to it.
+    pub channel: String,
     /// Of downloads, what the file was made of.
     pub revision: Option<String>,
 }
@@ -34,7 +36,7 @@ pub struct Old {
 /// Those of [`Db::all`].
 pub async fn old(db: &Db, before_ms: UtcMs, rows: i64) -> Result<Vec<Old>> {
     db.all(
-        "SELECT id, at_ms, human, kind, partner_slug, lead_id, contact_id, asset, scope, revision FROM engagement_event
+        "SELECT id, at_ms, human, kind, partner_slug, lead_id, contact_id, asset, scope, channel, revision FROM engagement_event
          WHERE NOT reduced AND at_ms < $1 ORDER BY at_ms, id LIMIT $2",
         args![before_ms, rows],
     )

@@ -65,6 +65,8 @@ pub struct Frame {
     pub every_ms: u32,
     /// Where the page tells how long it was in view.
     pub stay: Option<String>,
+    /// A link that no person sees: whoever follows it is a machine.
+    pub trap: Option<String>,
 }
 
 /// An entry of the navigation.
@@ -142,6 +144,7 @@ impl Frame {
             poll: None,
             every_ms: 2_000,
             stay: None,
+            trap: None,
         }
     }
 
@@ -234,6 +237,7 @@ impl Frame {
             poll: None,
             every_ms: 2_000,
             stay: None,
+            trap: None,
         }
     }
 }

@@ -93,6 +93,7 @@ fn every_page_renders_with_every_sample() {
     samples.public("partner-problem", "public/problem", &public::problem::View::sample());
     samples.public("withdrawn", "public/withdrawn", &public::withdrawn::View::sample());
     samples.public("home", "public/home", &public::home::View::sample());
+    samples.public("share", "public/share", &public::share::View::sample());
     samples.public("thanks", "public/thanks", &public::thanks::View::sample());
     samples.public("preferences", "public/preferences", &public::preferences::View::sample());
     samples.public("calendar-feed", "public/calendar", &public::calendar::View::sample());

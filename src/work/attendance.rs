@@ -148,6 +148,7 @@ fn attended(
         partner_slug,
         asset: Some(reference.to_owned()),
         revision: None,
+        channel: String::new(),
         stayed_ms,
         link_no: None,
         method: String::new(),

@@ -75,8 +75,8 @@ fn before(now_ms: UtcMs, months: u32) -> UtcMs {
     then - then.rem_euclid(DAY_MS)
 }
 
-/// What makes two events of a day the same: kind, partner, lead, contact, asset, scope, revision.
-type Same = (String, String, Option<String>, Option<String>, Option<String>, String, Option<String>);
+/// What makes two events of a day the same: kind, partner, lead, contact, asset, scope, channel, revision.
+type Same = (String, String, Option<String>, Option<String>, Option<String>, String, String, Option<String>);
 
 /// What was seen of the day that is looked at, which may begin in one batch and end in another.
 #[derive(Debug, Default)]
@@ -103,6 +103,7 @@ impl Day {
                 event.contact_id.clone(),
                 event.asset.clone(),
                 event.scope.clone(),
+                event.channel.clone(),
                 event.revision.clone(),
             );
             if event.human && self.seen.insert(same) { &mut reduce } else { &mut discard }
@@ -137,6 +138,7 @@ mod tests {
             contact_id: Some("con_1".to_owned()),
             asset: Some(asset.to_owned()),
             scope: String::new(),
+            channel: String::new(),
             revision: None,
         };
         let old = [

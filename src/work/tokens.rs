@@ -215,6 +215,40 @@ impl CalendarToken {
     }
 }
 
+/// Whose feed a link shows; it says nothing to whoever does not know who there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FeedToken([u8; 16]);
+
+impl FeedToken {
+    /// For the partner with this slug.
+    pub fn new(partner: &str) -> Self {
+        Self(key("partner", partner))
+    }
+
+    /// Whether it is for the partner with this slug.
+    pub fn is_partner(&self, slug: &str) -> bool {
+        *self == Self::new(slug)
+    }
+
+    /// Signs it.
+    pub fn sign(&self, keys: &Keys) -> String {
+        keys.sign(Purpose::Feed, &self.0)
+    }
+
+    /// Reads one.
+    ///
+    /// # Errors
+    /// `NotFound` if we did not sign it.
+    pub fn verify(keys: &Keys, token: &str) -> Result<Self> {
+        keys.verify(Purpose::Feed, token).map(Self)
+    }
+}
+
+/// The first 8 bytes of SHA-256 of a word of its kind, for short tokens.
+pub(super) fn short_key(kind: &str, word: &str) -> [u8; 8] {
+    key(kind, word)
+}
+
 /// The first bytes of SHA-256 of a word of its kind.
 fn key<const N: usize>(kind: &str, word: &str) -> [u8; N] {
     let mut first = [0; N];

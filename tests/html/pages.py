@@ -23,7 +23,7 @@ TEMPLATES = ROOT / "templates/pages"
 # A partner a language: their pages and their mail.
 PARTNERS = {"en": "northlight", "ar": "dune-gate", "ja": "hoshikawa"}
 # Templates that are shown in the reader's language.
-PUBLIC = ["home", "asset", "talk", "embed", "thanks", "problem", "withdrawn", "preferences", "calendar"]
+PUBLIC = ["home", "asset", "talk", "embed", "thanks", "problem", "withdrawn", "preferences", "calendar", "share"]
 # Kinds of content that customers may open.
 FOLDERS = {"blog", "whitepapers", "webinars", "case-studies", "videos", "datasheets"}
 CONSOLE = [
@@ -176,11 +176,23 @@ class Walk:
             self.keep("public/preferences", demo.ask(found(html, r"/u/[^\"]+")))
             in_browser = found(html, r"/v/[^\"]+")
             self.renditions[in_browser] = demo.get(in_browser).decode()
+            self.share(demo, html)
         inbox = self.keep("inbox/list", demo.ask("/inbox"))
         [path] = links(inbox, r"/inbox/.+")[:1]
         for part in ("", "?part=text", "?part=headers", "?part=source"):
             self.keep("inbox/mail", demo.ask(path + part))
         self.keep("story/page", demo.ask("/"))
+
+    def share(self, demo: Program, mail: str) -> None:
+        """What one of the partner's people is given to post, from a page that their mail leads to; and that they did."""
+        for link in dict.fromkeys(re.findall(r"/c/[A-Za-z0-9_-]+/\d+", mail)):
+            reply = demo.ask(link)
+            shares = links(reply, r"/p/.+/share\?.+") if reply.status == 200 and "html" in reply.kind else []
+            if shares:
+                kit = self.keep("public/share", demo.ask(shares[0]))
+                self.keep("public/share", demo.send(form(kit, "/share")))
+                return
+        raise AssertionError("no page of the mail can be shared")
 
     def forms(self, demo: Program) -> None:
         """In each language: a form with faults, then rightly; a hand raised; and the rep's side of it."""

@@ -37,6 +37,8 @@ pub struct Parsed {
     pub returned: ReturnedMail,
     /// Its subject.
     pub subject: String,
+    /// Who wrote it, where it says so and its envelope has a sender: what machines answer has none (RFC 3834 section 3.3).
+    pub writer: Option<String>,
     /// How it begins, fit to be shown: text without control characters and without keys.
     pub excerpt: String,
 }
@@ -62,9 +64,11 @@ pub fn parse(raw: &[u8], envelope_to: Option<&str>) -> Parsed {
     recipients.extend(named.filter(|address| return_path::looks_like_ours(address)).take(RECIPIENTS_MAX));
     let field = |name: &str| root.fields.get(name).map(str::to_owned);
     let auto_reply = report::auto_reply(&field, &subject);
+    let is_null = root.fields.get("return-path").is_some_and(|path| bare(path).is_none());
+    let writer = root.fields.get("from").filter(|_| !is_null).and_then(|from| addresses(from).next());
     let opened = leaves(root);
     let (report, returned) = read_parts(&opened, auto_reply);
-    Parsed { report, recipients, returned, subject, excerpt: excerpt(raw) }
+    Parsed { report, recipients, returned, subject, writer, excerpt: excerpt(raw) }
 }
 
 fn read_parts(opened: &Leaves<'_>, auto_reply: Option<&'static str>) -> (Report, ReturnedMail) {
@@ -91,7 +95,7 @@ fn read_parts(opened: &Leaves<'_>, auto_reply: Option<&'static str>) -> (Report,
     let report = match (auto_reply, opened.cut) {
         (Some(why), _) => Report::AutoReply { why },
         (None, Some(why)) => Report::Other { why },
-        (None, None) => Report::Other { why: "it is no report of a standard form" },
+        (None, None) => Report::Other { why: report::NO_REPORT },
     };
     (report, returned)
 }

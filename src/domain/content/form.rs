@@ -39,6 +39,10 @@ const FIELDS_MAX: usize = 20;
 const OPTIONS_MAX: usize = 50;
 /// Longest text that somebody may type into one field, in characters.
 const CHARS_MAX: u32 = 2_000;
+/// Zero bits of a proof of work unless the form says otherwise: some 65,000 tries, a second or two.
+pub const PROOF_BITS: u32 = 16;
+/// The fewest and the most that a form may ask for: more would keep old telephones busy for minutes.
+const PROOF_RANGE: std::ops::RangeInclusive<i64> = 8..=22;
 /// Longest label, in characters.
 const LABEL_CHARS_MAX: usize = 160;
 
@@ -101,6 +105,8 @@ pub struct LeadForm {
     pub text: Words,
     /// On the button.
     pub button: Words,
+    /// Zero bits of the proof of work that it asks for; none where it asks for none.
+    pub proof_bits: Option<u32>,
     /// In order.
     pub fields: Vec<FormField>,
 }
@@ -142,7 +148,7 @@ const KNOWN: [(&str, FieldKind, bool); 7] = [
     ("message", FieldKind::Textarea, false),
 ];
 /// Names that the form itself sends.
-const TAKEN: [&str; 2] = ["consent", "website"];
+const TAKEN: [&str; 4] = ["consent", "website", "proof_token", "proof_number"];
 
 impl FormField {
     /// Whether the lead has it by itself; the others are stored as answers.
@@ -164,6 +170,9 @@ impl LeadForm {
         let title = keys.get("title").map(|v| words_of(v, f)).unwrap_or_default();
         let text = keys.get("text").map(|v| words_of(v, f)).unwrap_or_default();
         let button = keys.get("button").map(|v| words_of(v, f)).unwrap_or_default();
+        let asks_proof = keys.get("proof_of_work").and_then(|v| v.flag(f)).unwrap_or(false);
+        let bits =
+            keys.get("proof_bits").and_then(|v| v.int(PROOF_RANGE, f)).and_then(|it| u32::try_from(it).ok());
         let place = keys.place();
         let found = keys.need("field", f).map(|v| v.list(f)).unwrap_or_default();
         keys.finish(f);
@@ -197,6 +206,7 @@ impl LeadForm {
             title,
             text,
             button,
+            proof_bits: asks_proof.then(|| bits.unwrap_or(PROOF_BITS)),
             fields,
         })
     }
@@ -251,7 +261,7 @@ fn field(found: Found, f: &mut Findings<'_>) -> Option<FormField> {
     let (name, name_place) = name?;
     let shape = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_' || c == '-';
     if name.is_empty() || !name.chars().all(shape) || TAKEN.contains(&name.as_str()) {
-        let fix = "use small letters, digits, `-` and `_`, but for `consent` and `website`";
+        let fix = "use small letters, digits, `-` and `_`, but for `consent`, `website`, `proof_token` and `proof_number`";
         f.add(codes::BAD_VALUE, name_place, format!("`{name}` cannot name a field"), fix);
         return None;
     }
@@ -325,7 +335,7 @@ pub fn built_in_names() -> impl Iterator<Item = &'static str> {
     BUILT_IN.iter().map(|(slug, _)| *slug)
 }
 
-const KEYS: [KeyGuide; 8] = [
+const KEYS: [KeyGuide; 10] = [
     needed("version", "a number", "Raised with every change."),
     needed(
         "counts_as",
@@ -341,6 +351,17 @@ const KEYS: [KeyGuide; 8] = [
     may("title", "a table by locale", "What stands over it; left out: the usual words."),
     may("text", "a table by locale", "What stands below the title."),
     may("button", "a table by locale", "What stands on the button."),
+    may(
+        "proof_of_work",
+        "true or false",
+        "Whether the browser has to search for a number first, which a flood cannot afford. Without JavaScript the form is \
+         taken half a minute after its page was opened, and says so.",
+    ),
+    may(
+        "proof_bits",
+        "a number, 8 to 22",
+        "How long it searches: one more takes twice as long; left out: 16.",
+    ),
     needed(
         "field",
         "tables `[[field]]`, 20 at most",

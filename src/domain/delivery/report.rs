@@ -18,6 +18,11 @@ pub const FULL_REST_MS: i64 = 90 * DAY_MS;
 /// On so many issues in a row a mailbox must be full before its reader counts as gone.
 pub const FULL_ISSUES: usize = 3;
 
+/// Why most messages are no report.
+pub const NO_REPORT: &str = "it is no report of a standard form";
+/// The class of a message in which a reader wrote back; its kind is `other`.
+pub const REPLY: &str = "reply";
+
 /// What a message that came back says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Report {
@@ -35,6 +40,8 @@ pub enum Report {
     },
     /// Somebody wrote to the address that unsubscribes.
     Unsubscribe,
+    /// The reader wrote back, to an address that only their mail program knows.
+    Reply,
     /// Nothing we know; a person may read it.
     Other {
         /// Why it is not known.
@@ -100,6 +107,8 @@ pub enum Consequence {
     Complaint,
     /// The newsletter is stopped.
     Unsubscribe,
+    /// Somebody should read it and answer.
+    Reply,
 }
 
 impl Report {
@@ -110,7 +119,7 @@ impl Report {
             Self::Complaint { .. } => "complaint",
             Self::AutoReply { .. } => "auto-reply",
             Self::Unsubscribe => "unsubscribe",
-            Self::Other { .. } => "other",
+            Self::Reply | Self::Other { .. } => "other",
         }
     }
 
@@ -122,6 +131,7 @@ impl Report {
             Self::Complaint { feedback_type } => feedback_type,
             Self::AutoReply { why } | Self::Other { why } => why,
             Self::Unsubscribe => "by mail",
+            Self::Reply => REPLY,
         }
     }
 
@@ -130,7 +140,7 @@ impl Report {
         match self {
             Self::Bounce(bounce) => bounce.action.as_str(),
             Self::Complaint { feedback_type } => feedback_type,
-            Self::AutoReply { .. } | Self::Unsubscribe | Self::Other { .. } => "",
+            Self::AutoReply { .. } | Self::Unsubscribe | Self::Reply | Self::Other { .. } => "",
         }
     }
 
@@ -147,6 +157,7 @@ impl Report {
                 Consequence::Nothing("a machine answered, which says nothing of the address")
             }
             Self::Unsubscribe => Consequence::Unsubscribe,
+            Self::Reply => Consequence::Reply,
             Self::Other { .. } => Consequence::Nothing("it is no report that we can read"),
         }
     }

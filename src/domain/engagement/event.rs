@@ -36,11 +36,19 @@ pub enum EventKind {
     Bounce,
     /// They called our mail unwanted.
     Complaint,
+    /// Asked for a feed, once for each day and reader: a program does that, again and again.
+    FeedRead,
+    /// Was shown a form of ours in a page of the partner's site.
+    EmbedView,
+    /// Says that they posted something of ours.
+    Share,
+    /// Wrote back to a mail.
+    Reply,
 }
 
 impl EventKind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 17] = [
         Self::Click,
         Self::PageView,
         Self::PageRead,
@@ -54,6 +62,10 @@ impl EventKind {
         Self::Resubscribe,
         Self::Bounce,
         Self::Complaint,
+        Self::FeedRead,
+        Self::EmbedView,
+        Self::Share,
+        Self::Reply,
     ];
 
     /// The word in files, in the database and in exports.
@@ -72,6 +84,10 @@ impl EventKind {
             Self::Resubscribe => "resubscribe",
             Self::Bounce => "bounce",
             Self::Complaint => "complaint",
+            Self::FeedRead => "feed_read",
+            Self::EmbedView => "embed_view",
+            Self::Share => "share",
+            Self::Reply => "reply",
         }
     }
 
@@ -82,7 +98,17 @@ impl EventKind {
 
     /// Whether it is a request of a page or a link, which a machine may make as well.
     pub fn is_request(self) -> bool {
-        matches!(self, Self::Click | Self::PageView | Self::PageRead | Self::Download | Self::WebinarReplay)
+        matches!(
+            self,
+            Self::Click
+                | Self::PageView
+                | Self::PageRead
+                | Self::Download
+                | Self::WebinarReplay
+                | Self::FeedRead
+                | Self::EmbedView
+                | Self::Share
+        )
     }
 
     /// What the person did, for people: `followed a link`.
@@ -101,6 +127,10 @@ impl EventKind {
             Self::Resubscribe => "subscribed again",
             Self::Bounce => "had our mail sent back",
             Self::Complaint => "called our mail unwanted",
+            Self::FeedRead => "had a feed read",
+            Self::EmbedView => "saw a form in the partner’s site",
+            Self::Share => "shared it",
+            Self::Reply => "wrote back",
         }
     }
 }
@@ -134,6 +164,9 @@ impl From<ScoreEvent> for EventKind {
             ScoreEvent::WebinarAttended => Self::WebinarAttended,
             ScoreEvent::WebinarReplay => Self::WebinarReplay,
             ScoreEvent::TalkToUs => Self::TalkToUs,
+            ScoreEvent::EmbedView => Self::EmbedView,
+            ScoreEvent::Share => Self::Share,
+            ScoreEvent::Reply => Self::Reply,
             ScoreEvent::Unsubscribe => Self::Unsubscribe,
         }
     }
@@ -165,8 +198,8 @@ mod tests {
         let unscored = EventKind::ALL.into_iter().filter(|kind| ScoreEvent::parse(kind.as_str()).is_none());
         assert_eq!(
             unscored.collect::<Vec<_>>(),
-            [EventKind::Resubscribe, EventKind::Bounce, EventKind::Complaint],
-            "coming back earns nothing, and what machines report neither"
+            [EventKind::Resubscribe, EventKind::Bounce, EventKind::Complaint, EventKind::FeedRead],
+            "coming back earns nothing, and what machines report or poll neither"
         );
     }
 }

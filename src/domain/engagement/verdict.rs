@@ -26,6 +26,8 @@ pub struct Evidence<'r> {
     pub around: Around,
     /// Whether the message is a test copy to the vendor's own people.
     pub is_test: bool,
+    /// Whether it is what programs ask for by themselves, a feed: whatever asked, nobody was there.
+    pub is_polled: bool,
 }
 
 /// What was done with a message around one request.
@@ -113,11 +115,15 @@ pub enum Reason {
     TooSoon,
     /// From where only machines are.
     ScannerNetwork,
+    /// A program asked for a feed by itself.
+    FeedReader,
+    /// They wrote back, in words of their own.
+    Wrote,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 16] = [
         Self::Person,
         Self::Form,
         Self::Reported,
@@ -132,6 +138,8 @@ impl Reason {
         Self::Burst,
         Self::TooSoon,
         Self::ScannerNetwork,
+        Self::FeedReader,
+        Self::Wrote,
     ];
 
     /// The word in the database and in exports.
@@ -151,6 +159,8 @@ impl Reason {
             Self::Burst => "burst",
             Self::TooSoon => "too-soon",
             Self::ScannerNetwork => "scanner-network",
+            Self::FeedReader => "feed-reader",
+            Self::Wrote => "wrote",
         }
     }
 
@@ -176,12 +186,14 @@ impl Reason {
             Self::Burst => "many links at once",
             Self::TooSoon => "too soon after sending",
             Self::ScannerNetwork => "from a scanner's network",
+            Self::FeedReader => "feed readers",
+            Self::Wrote => "wrote back",
         }
     }
 
     /// Whether a person did it.
     pub fn is_human(self) -> bool {
-        matches!(self, Self::Person | Self::Form | Self::Listed)
+        matches!(self, Self::Person | Self::Form | Self::Listed | Self::Wrote)
     }
 
     /// The whole sentence; some name whose machine it was.
@@ -201,6 +213,10 @@ impl Reason {
             Self::Burst => "more links of the message were followed at once than a person can",
             Self::TooSoon => "it came sooner after the message was accepted than anybody reads",
             Self::ScannerNetwork => "it came from a network where only machines are",
+            Self::FeedReader => {
+                "a program asks for a feed by itself; whoever follows an entry is counted then"
+            }
+            Self::Wrote => "they wrote back, and no automatic answer looks like it",
         };
         match whose {
             Some(whose) => format!("{text}: {whose}").into(),
@@ -237,6 +253,8 @@ pub fn judge(evidence: &Evidence<'_>, machines: &Machines) -> Verdict {
     let agent = evidence.agent.trim();
     let reason = if evidence.is_test {
         Reason::Test
+    } else if evidence.is_polled {
+        Reason::FeedReader
     } else if evidence.honeypot {
         Reason::Honeypot
     } else if !evidence.method.eq_ignore_ascii_case("GET") && !evidence.method.eq_ignore_ascii_case("POST") {
@@ -306,6 +324,7 @@ mod tests {
         let around = |links, honeypot| Around { links, honeypot };
         let marks = [
             (Reason::Test, Evidence { is_test: true, ..click() }),
+            (Reason::FeedReader, Evidence { is_polled: true, ..click() }),
             (Reason::Honeypot, Evidence { honeypot: true, ..click() }),
             (Reason::Method, Evidence { method: "HEAD", ..click() }),
             (Reason::Prefetch, Evidence { prefetch: true, ..click() }),

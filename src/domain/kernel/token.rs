@@ -44,6 +44,14 @@ pub enum Purpose {
     Stay,
     /// Look into a calendar of newsletters and webinars, and nothing else.
     Calendar,
+    /// Read a feed of what a partner gets, and nothing else.
+    Feed,
+    /// Follow a link that a partner spreads.
+    Placed,
+    /// Be known by the hidden link of a page.
+    Trap,
+    /// Prove that a form was worth some work.
+    Proof,
 }
 
 impl Purpose {
@@ -62,6 +70,10 @@ impl Purpose {
             Self::UnsubscribeMail => b"unsubscribe-mail",
             Self::Stay => b"stay",
             Self::Calendar => b"calendar",
+            Self::Feed => b"feed",
+            Self::Placed => b"placed",
+            Self::Trap => b"trap",
+            Self::Proof => b"proof",
         }
     }
 }

@@ -114,7 +114,8 @@ impl Rung {
             }
             Self::Used => {
                 "Assets at partners: each pair of a partner and an asset with a person’s use in the period, which is a \
-                 page read, a file or bundle taken, a form or a registration. A followed link alone is none."
+                 page read, a file or bundle taken, a form shown in the partner’s site, filled in or a registration, or a post that \
+                 somebody there says they made. A followed link or a reply alone is none."
             }
             Self::Delivered => {
                 "Messages of newsletters and sequences that the next mail server accepted in the period, each once. \
@@ -155,13 +156,17 @@ impl Rung {
 pub fn is_engagement(kind: EventKind) -> bool {
     !matches!(
         kind,
-        EventKind::Unsubscribe | EventKind::Resubscribe | EventKind::Bounce | EventKind::Complaint
+        EventKind::Unsubscribe
+            | EventKind::Resubscribe
+            | EventKind::Bounce
+            | EventKind::Complaint
+            | EventKind::FeedRead
     )
 }
 
 /// Whether an event of this kind is a use of its asset.
 pub fn is_use(kind: EventKind) -> bool {
-    is_engagement(kind) && kind != EventKind::Click
+    is_engagement(kind) && !matches!(kind, EventKind::Click | EventKind::Reply)
 }
 
 /// `part` of `whole` in percent with one decimal; none where they count different things or there is no whole.

@@ -11,16 +11,17 @@ use super::{
 };
 use crate::{
     domain::{
-        kernel::Error,
+        engagement::{EventKind, Placement},
+        kernel::{Error, Result, clock::DAY_MS},
         partner::{Partner, PartnerType, Region, Tier, Typeface},
     },
-    store::partners,
+    store::{events, partners},
     web::{
         frame::{Area, Frame},
         respond::{self, Answer},
         view::{Fact, chart::Bar, counted, when::time_of_day},
     },
-    work::{Context, calendars, kept},
+    work::{Context, calendars, feeds, kept},
 };
 
 /// The list.
@@ -68,6 +69,10 @@ pub struct View {
     pub home: String,
     /// The calendar of all that it gets, to subscribe to.
     pub calendar: String,
+    /// Its feeds, to subscribe to.
+    pub feeds: Vec<Feed>,
+    /// What came of what it spreads, in the last 90 days.
+    pub spread: Vec<Spread>,
     /// Who works there.
     pub contacts: Vec<Contact>,
     /// Its leads.
@@ -84,6 +89,30 @@ pub struct View {
     pub promises: Vec<Card>,
     /// How its reps keep lead clocks.
     pub clocks: Bar,
+}
+
+/// What was done by way of one place.
+#[derive(Debug, Serialize)]
+pub struct Spread {
+    /// `LinkedIn`
+    pub place: &'static str,
+    /// `followed a link`
+    pub what: &'static str,
+    /// By people.
+    pub people: i64,
+    /// By machines.
+    pub machines: i64,
+}
+
+/// An address of a feed.
+#[derive(Debug, Serialize)]
+pub struct Feed {
+    /// For whom.
+    pub label: &'static str,
+    /// Atom.
+    pub atom: String,
+    /// JSON Feed.
+    pub json: String,
 }
 
 /// A person there.
@@ -144,6 +173,8 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
         ),
         home: format!("/p/{slug}"),
         calendar: calendars::path(&ctx, None, Some((&slug, partner.zone))),
+        feeds: feed_addresses(&ctx, &slug),
+        spread: spread(&ctx, &slug).await?,
         contacts: contacts
             .into_iter()
             .map(|stored| Contact {
@@ -169,6 +200,35 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
         &Frame::new(&ctx, Area::Console, &view.name, "/console/partners"),
         &view,
     )
+}
+
+/// How far back it is told what came of what a partner spreads.
+const SPREAD_MS: i64 = 90 * DAY_MS;
+
+async fn spread(ctx: &Context, partner: &str) -> Result<Vec<Spread>> {
+    let told = events::by_channel(&ctx.db, partner, ctx.now_ms() - SPREAD_MS).await?;
+    let line = |it: events::OfChannel| {
+        let (place, kind) = (Placement::parse(&it.channel)?, EventKind::parse(&it.kind)?);
+        Some(Spread { place: place.label(), what: kind.phrase(), people: it.human, machines: it.machine })
+    };
+    Ok(told.into_iter().filter_map(line).collect())
+}
+
+/// Whole addresses: they go into a program that reads feeds.
+fn feed_addresses(ctx: &Context, partner: &str) -> Vec<Feed> {
+    let base = &ctx.settings.public_url;
+    let feed = |label, path: String| Feed {
+        label,
+        atom: format!("{base}{path}.atom"),
+        json: format!("{base}{path}.json"),
+    };
+    vec![
+        feed("For anybody: what its page shows", feeds::public_path(partner)),
+        feed(
+            "For its own people: kits, playbooks and posts too. Whoever has the address may read it",
+            feeds::inside_path(ctx, partner),
+        ),
+    ]
 }
 
 fn facts(partner: &Partner, now_ms: i64) -> Vec<Fact> {
@@ -258,6 +318,12 @@ impl View {
             text: "Managed service provider, platinum tier, Minneapolis, Americas".into(),
             home: "/p/northlight".into(),
             calendar: "/calendars/abc".into(),
+            spread: vec![Spread { place: "LinkedIn", what: "followed a link", people: 12, machines: 4 }],
+            feeds: vec![Feed {
+                label: "For anybody: what its page shows",
+                atom: "https://cast.example/p/northlight/feed.atom".into(),
+                json: "https://cast.example/p/northlight/feed.json".into(),
+            }],
             contacts: vec![Contact {
                 name: "Luis Ortega".into(),
                 roles: "sales".into(),

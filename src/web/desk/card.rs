@@ -5,12 +5,16 @@ use serde::Serialize;
 
 use super::actions::{self, Actions};
 use crate::{
-    domain::partner::contact::first_name,
+    domain::{
+        engagement::EventKind,
+        kernel::clock::{DAY_MS, UtcMs},
+        partner::contact::first_name,
+    },
     render::{
         html::{self, Hooks, Profile},
         slots::{SlotTable, escape_url_part},
     },
-    store::{self, offers::Offer},
+    store::{self, events::Event, offers::Offer},
     web::view::{
         Fact,
         chart::Badge,
@@ -45,6 +49,8 @@ pub struct CardView {
     pub notice: Option<Badge>,
     /// That another partner knows the person, too.
     pub conflict: Option<conflict::Note>,
+    /// That they wrote back to a mail of late.
+    pub wrote_back: Option<String>,
     /// The clock that runs.
     pub clock: Option<Running>,
     /// Those that were stopped, the latest first.
@@ -190,6 +196,7 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
         why: offer.map_or_else(|| card.lead.because.clone(), |offer| offer.because.clone()),
         passed: offer.map(|offer| turned_down(offer, &card.offers)).unwrap_or_default(),
         notice: notice(&card.lead.stage, done),
+        wrote_back: wrote_back(&card.events, &card.lead.name, ctx.now_ms()),
         conflict: card.conflict.as_ref().map(|(case, party)| {
             conflict::note(case, party, rep.looks_after(&card.partner).then_some("/desk/conflicts/"))
         }),
@@ -311,6 +318,20 @@ fn mailto(to: &str, subject: &str, body: &str) -> String {
     )
 }
 
+/// How long an answer to a mail is news.
+const NEWS_MS: i64 = 7 * DAY_MS;
+
+/// That somebody wrote back, while that is news.
+fn wrote_back(events: &[Event], name: &str, now_ms: UtcMs) -> Option<String> {
+    let is_news = |event: &&Event| event.kind == EventKind::Reply.as_str() && now_ms - event.at_ms < NEWS_MS;
+    events.iter().rev().find(is_news).map(|_| {
+        format!(
+            "{} wrote back to a mail. The text is with what came back by mail; call or answer now.",
+            first_name(name)
+        )
+    })
+}
+
 #[cfg(test)]
 impl CardView {
     /// Ana Ruiz of Harbor Clinic Group.
@@ -339,6 +360,7 @@ impl CardView {
             passed: vec![Passed { who: "Luis Ortega".into(), why: "Nobody here can take it in time: on leave".into() }],
             notice: None,
             conflict: Some(conflict::Note::sample()),
+            wrote_back: Some("Ana wrote back to a mail: call now.".into()),
             clock: Some(Running::sample()),
             past: Vec::new(),
             actions: Actions::sample(),

@@ -113,8 +113,10 @@ async fn rendered(ctx: &Context, preview: &Preview, reference: &str, asked: &Ask
             media: ctx.media(),
             is_dark: !asked.dark.is_empty(),
             stay: None,
+            trap: None,
+            share: false,
         };
-        let page = public::asset::show(ctx, &setting, reference, &Wanted::default(), None);
+        let page = public::asset::show(ctx, &setting, reference, &Wanted::default(), None).await;
         return page.map(framed).map_err(Problem::into_error);
     }
     match preview.rendition(reference, &channel, &eyes).await? {

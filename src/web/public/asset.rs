@@ -11,25 +11,23 @@ use super::{
     form::{self, Filled, Which},
     home,
     kind_part::{self, KindPart},
-    withdrawn,
+    share, withdrawn,
 };
 use crate::{
     domain::{
-        content::{Asset, AssetKind, Detail, Node, Reader, kinds::Gate},
+        content::{Asset, AssetKind, Detail, Reader, kinds::Gate},
         engagement::EventKind,
-        kernel::{Locale, Result, id::DeliveryId},
+        kernel::{Locale, Result},
     },
     store::deliveries,
     web::{error::Problem, respond::Answer, view::form::Form, visitor::Asking},
     work::{
         Context, documents,
+        feeds::free_part,
         recall::Replaced,
         track::{self, OnPage, Recording, Visitor},
     },
 };
-
-/// Blocks of a gated whitepaper that everybody may read, at most.
-const FREE_BLOCKS_MAX: usize = 10;
 
 /// The page.
 #[derive(Debug, Serialize)]
@@ -54,6 +52,8 @@ pub struct View {
     pub cut: bool,
     /// The form.
     pub form: Option<Form>,
+    /// Where the partner's own people share it.
+    pub share: Option<String>,
     /// The other languages.
     pub languages: Vec<Language>,
 }
@@ -81,14 +81,15 @@ pub async fn page(
     if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
         return Ok(instead);
     }
-    let via = wanted.delivery(&ctx);
-    admit(&ctx, &setting, &reference, via).await?;
+    admit(&ctx, &setting, &reference, &wanted).await?;
     if setting.asset(&reference)?.kind() == AssetKind::Kit {
         setting.replaced = Replaced::load(&ctx.db).await?;
     }
-    let seen = record(&ctx, &setting, (&reference, None), (EventKind::PageView, via), &visitor);
+    setting.share = share::may_share(&ctx, &setting, &wanted).await?;
+    let seen = record(&ctx, &setting, (&reference, None), (EventKind::PageView, &wanted), &visitor);
     setting.stay = seen.stay_token(&ctx);
-    let page = show(&ctx, &setting, &reference, &wanted, None);
+    setting.trap = seen.trap_token(&ctx);
+    let page = show(&ctx, &setting, &reference, &wanted, None).await;
     seen.settled(&ctx).await;
     page
 }
@@ -101,15 +102,18 @@ pub async fn admit(
     ctx: &Context,
     setting: &Setting,
     reference: &str,
-    via: Option<DeliveryId>,
+    wanted: &Wanted,
 ) -> Result<(), Problem> {
     let asset = setting.asset(reference)?;
     let kind = asset.kind();
     if !home::is_public(kind) || !home::is_published(setting, asset, ctx.now_ms()) {
-        // Kits, playbooks and posts are for partners; their mails lead here with a token.
+        // Kits, playbooks and posts are for partners; their mails and their own feed lead here with a token.
         let for_partners =
             matches!(kind, AssetKind::Kit | AssetKind::Playbook | AssetKind::Social) || home::is_public(kind);
-        let sent = match via {
+        if for_partners && wanted.placed(ctx, &setting.partner).is_some_and(|placed| placed.is_inside) {
+            return Ok(());
+        }
+        let sent = match wanted.delivery(ctx) {
             Some(id) if for_partners => deliveries::sent(&ctx.db, id).await?,
             _ => None,
         };
@@ -125,19 +129,19 @@ pub fn record(
     ctx: &Context,
     setting: &Setting,
     (asset, revision): (&str, Option<&str>),
-    (kind, via): (EventKind, Option<DeliveryId>),
+    (kind, wanted): (EventKind, &Wanted),
     visitor: &Visitor,
 ) -> Recording {
     let partner = setting.partner.slug.as_str();
-    let what = OnPage { kind, partner, asset, revision, via, lead: None };
-    track::on_page(ctx, &what, visitor)
+    let what = OnPage { kind, partner, asset, revision, via: wanted.delivery(ctx), lead: None };
+    track::placed(ctx, &what, wanted.placement(ctx, &setting.partner), visitor)
 }
 
 /// The page with `form` as it came back, or a blank one.
 ///
 /// # Errors
 /// `NotFound`, or a merge field without value.
-pub fn show(
+pub async fn show(
     ctx: &Context,
     setting: &Setting,
     reference: &str,
@@ -159,7 +163,7 @@ pub fn show(
     let form = match (form, which) {
         (Some(form), _) => Some(form),
         (None, Some(which)) => {
-            Some(form::asset_form(ctx, setting, which, wanted, &language, &Filled::default())?)
+            Some(form::asset_form(ctx, setting, which, wanted, &language, &Filled::default()).await?)
         }
         (None, None) => None,
     };
@@ -176,6 +180,9 @@ pub fn show(
             .then(|| format!("/p/{}/{reference}/document.pdf{}", setting.partner.slug, wanted.query())),
         cut: free < nodes.len(),
         form,
+        share: setting
+            .share
+            .then(|| format!("/p/{}/{reference}/share{}", setting.partner.slug, wanted.query())),
         languages: languages(ctx, setting, asset, &language),
         title,
         summary,
@@ -183,13 +190,6 @@ pub fn show(
     let card = Card::of(ctx, setting, asset, (&view.title, &view.summary), &language)?;
     let head = Head { card: Some(&card), ..Head::new(&view.title, &view.summary, &language) };
     setting.page(ctx, "public/asset", head, &view)
-}
-
-/// Up to the second heading, and not more than a screen or two.
-fn free_part(nodes: &[Node]) -> usize {
-    let is_heading = |node: &Node| matches!(node, Node::Heading { level: 2, .. });
-    let second = nodes.iter().enumerate().filter(|(_, node)| is_heading(node)).nth(1).map(|(at, _)| at);
-    second.unwrap_or(nodes.len()).min(FREE_BLOCKS_MAX).min(nodes.len())
 }
 
 fn languages(ctx: &Context, setting: &Setting, asset: &Asset, shown: &Locale) -> Vec<Language> {
@@ -222,6 +222,7 @@ impl View {
             pdf: Some("/p/northlight/datasheets/fold-proof/document.pdf".into()),
             cut: true,
             form,
+            share: Some("#".into()),
             languages: vec![Language { tag: "de".into(), label: "Deutsch".into(), href: "?lang=de".into() }],
         }
     }

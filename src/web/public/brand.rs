@@ -18,7 +18,7 @@ use crate::{
     },
     render::Strings,
     web::{respond::Answer, statics},
-    work::Context,
+    work::{Context, feeds::public_path},
 };
 
 /// When a page is dark. Paper is not.
@@ -57,6 +57,8 @@ pub struct BrandView {
     pub value_proposition: Option<Promise>,
     /// Why to believe them.
     pub proof: Option<String>,
+    /// Its feed, without the ending.
+    pub feed: String,
     /// Whom to ask for.
     pub contact_name: Option<String>,
     /// Where to write.
@@ -112,6 +114,7 @@ impl BrandView {
             dark: if setting.is_dark { "all" } else { DARK },
             logo_alt: brand.logo_alt.clone().unwrap_or_else(|| partner.name.clone()),
             home: format!("/p/{}{lang}", partner.slug),
+            feed: public_path(partner.slug.as_str()),
             talk: format!("/p/{}/talk-to-us{lang}", partner.slug),
             call_to_action: brand
                 .call_to_action_in(reader)
@@ -235,6 +238,7 @@ impl BrandView {
             dark: DARK,
             logo_alt: "Northlight MSP".into(),
             home: "/p/northlight".into(),
+            feed: "/p/northlight/feed".into(),
             talk: "/p/northlight/talk-to-us".into(),
             call_to_action: "Book a restore test".into(),
             phone: Some("+1 612 555 0142".into()),

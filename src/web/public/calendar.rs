@@ -175,7 +175,7 @@ pub async fn session(
             if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
                 return Ok(instead);
             }
-            admit(&ctx, &setting, &reference, wanted.delivery(&ctx)).await?;
+            admit(&ctx, &setting, &reference, &wanted).await?;
             calendars::session(&ctx, &setting.partner, &setting.locale, &reference).await?
         }
     };

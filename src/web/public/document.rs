@@ -38,10 +38,9 @@ pub async fn download(
     // Languages that there are, and no others: each is made and kept by itself.
     let own = &setting.partner.locale;
     let locale = if setting.locale == *own { own.clone() } else { setting.language(&ctx, asset) };
-    let via = wanted.delivery(&ctx);
-    admit(&ctx, &setting, &reference, via).await?;
+    admit(&ctx, &setting, &reference, &wanted).await?;
     let made = documents::for_customers(&ctx, &partner, &reference, &locale).await?;
-    record(&ctx, &setting, (&reference, Some(&made.revision)), (EventKind::Download, via), &visitor)
+    record(&ctx, &setting, (&reference, Some(&made.revision)), (EventKind::Download, &wanted), &visitor)
         .settled(&ctx)
         .await;
     let name = documents::file_name(&reference, &partner);

@@ -17,14 +17,15 @@ use super::{
 };
 use crate::{
     domain::{
-        engagement::EventKind,
-        kernel::{Error, Locale, Result},
+        engagement::{EventKind, Placement},
+        kernel::{Error, Locale, Result, token::Purpose},
         partner::Partner,
     },
     web::{error::Problem, headers, respond::Answer, throttle::Throttle, view::form::Form, visitor::Asking},
     work::{
         Context,
         forms::TALK_TO_US,
+        placed::Placed,
         publish,
         track::{self, OnPage},
     },
@@ -96,16 +97,17 @@ pub async fn page(
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let which = which(&ctx, &setting, &slug)?;
     let what = OnPage {
-        kind: EventKind::PageView,
+        kind: EventKind::EmbedView,
         partner: setting.partner.slug.as_str(),
         asset: which.asset,
         revision: None,
         via: wanted.delivery(&ctx),
         lead: None,
     };
-    let seen = track::on_page(&ctx, &what, &visitor);
+    let seen = track::placed(&ctx, &what, Some(Placement::Embed), &visitor);
+    let wanted = signed(&ctx, &setting, which, wanted);
     let language = language(&ctx, &setting);
-    let form = blank(&ctx, &setting, which, &wanted, (&language, &Filled::default()))?;
+    let form = blank(&ctx, &setting, which, &wanted, (&language, &Filled::default())).await?;
     let page = show(&ctx, &setting, which, &language, (Some(form), None));
     seen.settled(&ctx).await;
     page
@@ -124,7 +126,9 @@ pub async fn sent(
     let which = which(&ctx, &setting, &slug)?;
     let language = language(&ctx, &setting);
     let strings = ctx.templates.strings(&language);
-    let what = form::submission(&ctx, &setting, which, &filled, &wanted, &language);
+    let mut what = form::submission(&ctx, &setting, which, &filled, &wanted, &language);
+    // Whatever led to the partner's site, it was the form in it that was filled in.
+    what.placement = Some(Placement::Embed);
     match form::send(&ctx, &throttle, what, &visitor).await? {
         Sent::Accepted(href) => {
             let partner = [("partner", setting.partner.name.as_str())];
@@ -137,21 +141,31 @@ pub async fn sent(
         }
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
-            let form =
-                blank(&ctx, &setting, which, &wanted, (&language, &filled))?.with(Some(amiss), &strings);
+            let form = blank(&ctx, &setting, which, &wanted, (&language, &filled))
+                .await?
+                .with(Some(amiss), &strings);
             Ok(refused.on(show(&ctx, &setting, which, &language, (Some(form), None))?))
         }
     }
 }
 
-fn blank(
+/// The address of the form says, signed, that it stands in the partner's site; what a mail or another link said stays.
+fn signed(ctx: &Context, setting: &Setting, which: Which<'_>, wanted: Wanted) -> Wanted {
+    if wanted.delivery(ctx).is_some() || wanted.placed(ctx, &setting.partner).is_some() {
+        return wanted;
+    }
+    let placed = Placed::new(setting.partner.slug.as_str(), which.asset, Placement::Embed, false);
+    Wanted { via: Some(placed.sign(&ctx.keys, Purpose::Via)), ..wanted }
+}
+
+async fn blank(
     ctx: &Context,
     setting: &Setting,
     which: Which<'_>,
     wanted: &Wanted,
     (language, filled): (&Locale, &Filled),
 ) -> Result<Form> {
-    let mut form = form::blank(ctx, setting, which.form, language, filled)?;
+    let mut form = form::blank(ctx, setting, which.form, language, filled).await?;
     form.action = path(setting, which, wanted);
     Ok(form)
 }

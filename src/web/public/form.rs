@@ -25,8 +25,9 @@ use crate::{
     web::{
         error::Problem,
         respond::{self, Answer},
+        statics,
         throttle::{Throttle, Wait},
-        view::form::{Amiss, Field, Form},
+        view::form::{Amiss, Field, Form, Work},
         visitor::Asking,
     },
     work::{
@@ -58,6 +59,10 @@ pub struct Filled {
     pub consent: String,
     /// The trap: people do not see it.
     pub website: String,
+    /// The challenge of a proof of work.
+    pub proof_token: String,
+    /// The number that was found for it.
+    pub proof_number: String,
     /// What was filled into fields that a form has of its own, by their names.
     #[serde(flatten)]
     pub answers: BTreeMap<String, String>,
@@ -120,7 +125,7 @@ pub async fn talk(
     Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
 ) -> Answer {
-    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let mut setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let what = OnPage {
         kind: EventKind::PageView,
         partner: setting.partner.slug.as_str(),
@@ -129,8 +134,9 @@ pub async fn talk(
         via: wanted.delivery(&ctx),
         lead: None,
     };
-    let seen = track::on_page(&ctx, &what, &visitor);
-    let form = talk_form(&ctx, &setting, &wanted, &Filled::default())?;
+    let seen = track::placed(&ctx, &what, wanted.placement(&ctx, &setting.partner), &visitor);
+    setting.trap = seen.trap_token(&ctx);
+    let form = talk_form(&ctx, &setting, &wanted, &Filled::default()).await?;
     let page = show_talk(&ctx, &setting, form);
     seen.settled(&ctx).await;
     page
@@ -169,7 +175,8 @@ pub async fn talk_sent(
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
-            let form = talk_form(&ctx, &setting, &wanted, &filled)?
+            let form = talk_form(&ctx, &setting, &wanted, &filled)
+                .await?
                 .with(Some(amiss), &ctx.templates.strings(&language));
             Ok(refused.on(show_talk(&ctx, &setting, form)?))
         }
@@ -200,9 +207,10 @@ pub async fn asset_sent(
         Sent::Accepted(to) => Ok(respond::see_other(&to)),
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
-            let form = asset_form(&ctx, &setting, which, &wanted, &language, &filled)?
+            let form = asset_form(&ctx, &setting, which, &wanted, &language, &filled)
+                .await?
                 .with(Some(amiss), &ctx.templates.strings(&language));
-            Ok(refused.on(asset::show(&ctx, &setting, &reference, &wanted, Some(form))?))
+            Ok(refused.on(asset::show(&ctx, &setting, &reference, &wanted, Some(form)).await?))
         }
     }
 }
@@ -216,7 +224,7 @@ impl Refusal {
     /// What a form's fate means for the answer.
     pub fn of(amiss: &Amiss) -> Self {
         match amiss {
-            Amiss::Faults(_) | Amiss::Rushed => Self { wait: None },
+            Amiss::Faults(_) | Amiss::Rushed | Amiss::Unproven => Self { wait: None },
             Amiss::Wait(wait) => Self { wait: Some(*wait) },
         }
     }
@@ -267,6 +275,7 @@ pub fn outcome(result: Result<Submitted, Refused>) -> Result<Sent, Problem> {
         Ok(submitted) => Ok(Sent::Accepted(format!("/r/{}", submitted.access_token))),
         Err(Refused::Faults(faults)) => Ok(Sent::Refused(Amiss::Faults(faults))),
         Err(Refused::Rushed) => Ok(Sent::Refused(Amiss::Rushed)),
+        Err(Refused::Unproven) => Ok(Sent::Refused(Amiss::Unproven)),
         Err(Refused::Error(error)) => Err(error.into()),
     }
 }
@@ -296,6 +305,8 @@ pub(super) fn submission(
         consent: filled.consent == "yes",
         website: filled.website,
         via: wanted.delivery(ctx),
+        placement: wanted.placement(ctx, &setting.partner),
+        proof: (filled.proof_token, filled.proof_number),
         locale: language.clone(),
     }
 }
@@ -304,7 +315,7 @@ pub(super) fn submission(
 ///
 /// # Errors
 /// The consent's text is missing.
-pub fn asset_form(
+pub async fn asset_form(
     ctx: &Context,
     setting: &Setting,
     which: Which<'_>,
@@ -312,22 +323,22 @@ pub fn asset_form(
     language: &Locale,
     filled: &Filled,
 ) -> Result<Form> {
-    let mut form = blank(ctx, setting, which.form, language, filled)?;
+    let mut form = blank(ctx, setting, which.form, language, filled).await?;
     form.action = format!("/p/{}/{}{}#form", setting.partner.slug, which.asset, wanted.query());
     Ok(form)
 }
 
-fn talk_form(ctx: &Context, setting: &Setting, wanted: &Wanted, filled: &Filled) -> Result<Form> {
+async fn talk_form(ctx: &Context, setting: &Setting, wanted: &Wanted, filled: &Filled) -> Result<Form> {
     let asset = setting.asset(TALK_TO_US)?;
     let language = setting.language(ctx, asset);
     let which = Which::talk(&setting.library, asset)?;
-    let mut form = blank(ctx, setting, which.form, &language, filled)?;
+    let mut form = blank(ctx, setting, which.form, &language, filled).await?;
     form.action = format!("/p/{}/talk-to-us{}#form", setting.partner.slug, wanted.query());
     Ok(form)
 }
 
 /// A form with what was typed.
-pub(super) fn blank(
+pub(super) async fn blank(
     ctx: &Context,
     setting: &Setting,
     lead_form: &LeadForm,
@@ -354,6 +365,9 @@ pub(super) fn blank(
         consent_fault: None,
         faults: Vec::new(),
         notice: None,
+        proof: forms::challenge(ctx, setting.partner.slug.as_str(), lead_form, &filled.proof_token)
+            .await?
+            .map(|given| Work { token: given.token, bits: given.bits, js: statics::address("proof.js") }),
     })
 }
 
@@ -443,6 +457,7 @@ impl Form {
             consent_fault: None,
             faults: Vec::new(),
             notice: None,
+            proof: None,
         };
         let fault = |field: &str, message: &str| crate::web::view::form::Fault {
             field: field.into(),

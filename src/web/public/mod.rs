@@ -8,15 +8,19 @@ pub mod card;
 pub mod click;
 pub mod document;
 pub mod embed;
+pub mod feed;
 pub mod form;
 pub mod home;
 pub mod kind_part;
 pub mod media;
+pub mod placed;
 pub mod preferences;
 pub mod problem;
 pub mod recording;
+pub mod share;
 pub mod stay;
 pub mod thanks;
+pub mod trap;
 pub mod withdrawn;
 
 use std::sync::Arc;
@@ -33,6 +37,7 @@ use super::{
 use crate::{
     domain::{
         content::{Asset, Library, Node, Reader, merge::merge},
+        engagement::Placement,
         kernel::{Error, Locale, Result, id::DeliveryId},
         partner::Partner,
     },
@@ -45,6 +50,7 @@ use crate::{
     work::{
         Context,
         cobrand::{CoBrand, Media, no_value},
+        placed::{self as links, Placed},
         publish,
         recall::Replaced,
         track,
@@ -58,7 +64,7 @@ use brand::BrandView;
 pub struct Wanted {
     /// A language.
     pub lang: Option<String>,
-    /// Token of the mail that led here.
+    /// Token of the mail, or of the link that a partner spreads, that led here.
     pub via: Option<String>,
 }
 
@@ -66,6 +72,16 @@ impl Wanted {
     /// The delivery that led here; a bad token is no token.
     pub fn delivery(&self, ctx: &Context) -> Option<DeliveryId> {
         self.via.as_deref().and_then(|token| track::via(ctx, token))
+    }
+
+    /// What a link outside our mails says that led here; one for another partner's page says nothing.
+    pub fn placed(&self, ctx: &Context, partner: &Partner) -> Option<Placed> {
+        self.via.as_deref().and_then(|token| links::via(ctx, token, partner.slug.as_str()))
+    }
+
+    /// Where such a link stood.
+    pub fn placement(&self, ctx: &Context, partner: &Partner) -> Option<Placement> {
+        self.placed(ctx, partner).map(|placed| placed.placement)
     }
 
     /// The query with which a form comes back to the same page.
@@ -94,6 +110,10 @@ pub struct Setting {
     pub is_dark: bool,
     /// A token with which the page may tell how long it was in view; none where nobody counts that.
     pub stay: Option<String>,
+    /// A token by which whoever follows the page's hidden link is known; none where nobody counts who looks.
+    pub trap: Option<String>,
+    /// Whether one of the partner's own people looks at it, who may share it.
+    pub share: bool,
     /// What is offered no more; known where a page names other assets.
     pub replaced: Replaced,
 }
@@ -115,6 +135,8 @@ impl Setting {
             replaced: Replaced::default(),
             is_dark: false,
             stay: None,
+            trap: None,
+            share: false,
         })
     }
 
@@ -169,6 +191,7 @@ impl Setting {
     pub fn page(&self, ctx: &Context, name: &str, head: Head<'_>, page: &impl Serialize) -> Answer {
         let mut frame = Frame::new(ctx, Area::Public, head.title, "").in_language(head.language);
         head.description.clone_into(&mut frame.description);
+        frame.trap = self.trap.as_ref().map(|token| format!("{}/{token}", trap::PATH));
         if let Some(token) = &self.stay {
             frame.stay = Some(format!("/stay/{token}"));
             frame.more_js = Some(statics::address("stay.js"));

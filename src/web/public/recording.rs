@@ -32,7 +32,7 @@ pub async fn watch(
         return Ok(instead);
     }
     let via = wanted.delivery(&ctx);
-    admit(&ctx, &setting, &reference, via).await?;
+    admit(&ctx, &setting, &reference, &wanted).await?;
     let Detail::Webinar(webinar) = &setting.asset(&reference)?.detail else { return Err(Problem::no_page()) };
     let has_begun = webinar.begins().is_some_and(|begins| begins.timestamp_millis() <= ctx.now_ms());
     let Some(target) = webinar.recording.as_ref().filter(|_| has_begun) else {

@@ -159,6 +159,7 @@ fn ask(
         consent_fault: None,
         faults: Vec::new(),
         notice: None,
+        proof: None,
     })
 }
 

@@ -31,6 +31,19 @@ pub struct Form {
     pub faults: Vec<Fault>,
     /// Why it could not be taken although nothing is wrong with it.
     pub notice: Option<String>,
+    /// The work that it asks for.
+    pub proof: Option<Work>,
+}
+
+/// A proof of work that the page's script finds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Work {
+    /// The challenge.
+    pub token: String,
+    /// Zero bits that are asked for.
+    pub bits: u32,
+    /// Address of the script.
+    pub js: String,
 }
 
 /// Why a form was not taken.
@@ -40,6 +53,8 @@ pub enum Amiss {
     Faults(Vec<FieldFault>),
     /// Nothing is wrong with it, but it came as fast as from a mail scanner.
     Rushed,
+    /// Nothing is wrong with it, but it asks for a proof of work that is not there.
+    Unproven,
     /// Nothing is wrong with it, but there were too many.
     Wait(Wait),
 }
@@ -186,6 +201,10 @@ impl Form {
             }
             Some(Amiss::Rushed) => {
                 self.notice = Some(strings.get("form_rushed").to_owned());
+                self
+            }
+            Some(Amiss::Unproven) => {
+                self.notice = Some(strings.get("form_proof").to_owned());
                 self
             }
             Some(Amiss::Wait(wait)) => {

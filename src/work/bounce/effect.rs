@@ -52,7 +52,7 @@ pub(super) async fn apply(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Resu
             return Ok(Effect::nothing("this was reported before"));
         }
         if !matched.is_rehearsal {
-            events::insert(tx, vec![machine_fact(ctx, matched)]).await?;
+            events::insert(tx, vec![fact(ctx, matched)]).await?;
         }
     }
     match consequence {
@@ -62,16 +62,19 @@ pub(super) async fn apply(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Resu
         Consequence::CountFull => count_full(ctx, tx, matched).await,
         Consequence::Complaint => complain(ctx, tx, matched).await,
         Consequence::Unsubscribe => unsubscribe(ctx, tx, matched).await,
+        Consequence::Reply => wrote_back(ctx, tx, matched).await,
     }
 }
 
-/// What a mail system did is a fact about our mail, and no sign of anybody's interest.
-fn machine_fact(ctx: &Context, matched: &Matched) -> Event {
+/// What a mail system did is a fact about our mail, and no sign of anybody's interest; that somebody wrote back is one.
+fn fact(ctx: &Context, matched: &Matched) -> Event {
     let now_ms = ctx.now_ms();
     let (kind, agent) = match &matched.report {
         Report::Bounce(bounce) => (EventKind::Bounce, bounce.reporting_mta.clone().unwrap_or_default()),
+        Report::Reply => (EventKind::Reply, String::new()),
         _ => (EventKind::Complaint, String::new()),
     };
+    let reason = if kind == EventKind::Reply { Reason::Wrote } else { Reason::Reported };
     let mut event = Event {
         id: EventId::new(now_ms, &*ctx.random).to_string(),
         kind: kind.as_str().to_owned(),
@@ -82,6 +85,7 @@ fn machine_fact(ctx: &Context, matched: &Matched) -> Event {
         partner_slug: matched.target.partner_slug.clone(),
         asset: None,
         revision: None,
+        channel: String::new(),
         stayed_ms: None,
         link_no: None,
         method: "MAIL".to_owned(),
@@ -93,8 +97,17 @@ fn machine_fact(ctx: &Context, matched: &Matched) -> Event {
         reason: String::new(),
         verdict: String::new(),
     };
-    event.judged(&Reason::Reported.into());
+    event.judged(&reason.into());
     event
+}
+
+/// Somebody wrote back to where mail systems report. That they did is theirs; what they wrote stands in the record, for people.
+async fn wrote_back(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Effect> {
+    if !matched.is_rehearsal {
+        events::insert(tx, vec![fact(ctx, matched)]).await?;
+    }
+    let words = format!("{} wrote back: read it and answer, for nobody else gets it", matched.target.email);
+    Ok(Effect { changed: true, words })
 }
 
 /// Puts the reader's address on the do-not-send list, for everything.

@@ -8,13 +8,14 @@ mod effect;
 
 use super::{
     context::Context,
+    handoff,
     tokens::{MailToken, sha256_hex},
 };
 use crate::{
     channel::mailbox::{Parsed, ReturnedMail, parse},
     domain::{
         delivery::{
-            report::{Bounce, Report},
+            report::{Bounce, NO_REPORT, REPLY, Report},
             return_path::{self, Addressed},
         },
         kernel::{
@@ -62,6 +63,13 @@ pub async fn take(ctx: &Context, incoming: &Incoming<'_>) -> Result<Taken> {
     }
     tx.commit().await?;
     let report = &taken.report;
+    if report.class == REPLY
+        && let Some(delivery) = &report.delivery_id
+        && let Some(sent) = deliveries::sent(&ctx.db, DeliveryId::parse(delivery)?).await?
+        && let Some(lead) = &sent.lead_id
+    {
+        handoff::told_later(ctx, lead).await?;
+    }
     tracing::info!(
         id = report.id,
         source = report.source,
@@ -108,6 +116,7 @@ pub async fn take_refusals(ctx: &Context) -> Result<usize> {
             recipients: Vec::new(),
             returned: ReturnedMail::default(),
             subject: "Refused at the door".to_owned(),
+            writer: None,
             excerpt: refusal.reply.clone(),
         };
         let mut record = record(ctx, &incoming, &parsed);
@@ -188,6 +197,12 @@ async fn matched(
     if !by_address && names_another {
         return Ok(Err("the mail that it returns has another Message-ID than its signature"));
     }
+    // Whoever else writes to that address is nobody whom we know.
+    let is_theirs = parsed.writer.as_ref().is_some_and(|it| it.eq_ignore_ascii_case(&target.email));
+    let report = match report {
+        Report::Other { why: NO_REPORT } if by_address && is_theirs => Report::Reply,
+        report => report,
+    };
     Ok(Ok(Matched { report, id, target, sent, is_rehearsal }))
 }
 

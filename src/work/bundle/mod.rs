@@ -1,6 +1,7 @@
 //! Everything that a partner needs of an asset or a whole kit, ready to use: documents, pages, texts, posts, images and
 //! a mail for their own system, in their brand and with their links, in one archive.
 
+mod own_mail;
 mod readme;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,8 +11,9 @@ use super::{
     calendars,
     cobrand::{CoBrand, TALK_TO_US, no_content, no_value},
     context::Context,
-    documents,
+    documents, placed,
     recall::Replaced,
+    share,
 };
 use crate::{
     domain::{
@@ -22,12 +24,12 @@ use crate::{
             text::{Plain, plain_text},
             tree::{self, Node, Target},
         },
+        engagement::Placement,
         kernel::{Error, Locale, Result},
         partner::Partner,
     },
     render::{
-        Button, SlotTable, Strings, archive, calendar,
-        email::{self, NoticeInput},
+        SlotTable, Strings, archive, calendar,
         html::{self, Hooks, Profile},
         markdown::{self, MarkdownHooks},
         slots::escape_html,
@@ -199,8 +201,9 @@ impl Packed<'_> {
             }
         }
         if has_page(asset) {
-            let mail = self.mail(&brand, asset, (&title, &summary, &url), &language)?;
-            self.files.insert(format!("{folder}mail.html"), mail.into_bytes());
+            let (html, text) = self.mail(&brand, asset, (&title, &summary), &language)?;
+            self.files.insert(format!("{folder}mail.html"), html.into_bytes());
+            self.files.insert(format!("{folder}mail.txt"), text.into_bytes());
         }
         if self.with_documents && documents::has_pdf_for(asset, self.partner) {
             let pdf = documents::pdf(self.ctx, self.partner.slug.as_str(), &asset.reference, self.locale)
@@ -223,6 +226,11 @@ impl Packed<'_> {
 
     fn url(&self, brand: &CoBrand<'_>, reference: &str) -> String {
         format!("{}{}", self.ctx.settings.public_url, brand.path(reference))
+    }
+
+    /// A tracked link for a place outside our mails.
+    fn placed(&self, reference: &str, how: (Placement, bool)) -> String {
+        placed::address(self.ctx, self.partner, self.locale, reference, how)
     }
 
     fn link(&self, brand: &CoBrand<'_>, target: &Target) -> String {
@@ -271,8 +279,10 @@ impl Packed<'_> {
         nodes: &[Node],
         folder: &str,
     ) -> Result<()> {
-        let url = post.link.as_ref().map(|link| self.url(brand, link.as_str())).unwrap_or_default();
         for network in &post.networks {
+            // Each network's link is another one, so that what comes of each is told apart.
+            let how = (share::placement(*network), false);
+            let url = post.link.as_ref().map(|link| self.placed(link.as_str(), how)).unwrap_or_default();
             let own = post.text_for(*network).map(|text| brand.text(text)).transpose()?;
             let text = social::post(nodes, own.as_deref(), &url);
             self.files
@@ -283,37 +293,6 @@ impl Packed<'_> {
                 .insert(format!("{folder}{}.alt.txt", asset.slug()), format!("{}\n", image.alt).into_bytes());
         }
         Ok(())
-    }
-
-    /// A mail that the partner sends from their own system, to people of their own.
-    fn mail(
-        &self,
-        brand: &CoBrand<'_>,
-        asset: &Asset,
-        (title, summary, url): (&str, &str, &str),
-        language: &Locale,
-    ) -> Result<String> {
-        let strings = self.ctx.templates.strings(language);
-        let label = strings.get(super::compose::call_to_action(asset.kind())).to_owned();
-        let talk_to_us = self.url(brand, TALK_TO_US);
-        let input = NoticeInput {
-            locale: language.clone(),
-            subject: title.to_owned(),
-            preheader: summary.to_owned(),
-            heading: title.to_owned(),
-            body: vec![Node::Paragraph(vec![tree::Inline::Text(summary.to_owned())])],
-            facts: Vec::new(),
-            button: Some(Button { label, url: url.to_owned() }),
-            after: Vec::new(),
-            partner: Some(brand.partner_brand(talk_to_us, strings.get("talk_to_us"))),
-            vendor: brand.vendor_brand(),
-            vendor_colours: (brand.vendor.primary, brand.vendor.accent),
-            why: String::new(),
-            links: Vec::new(),
-            is_partners_own: true,
-            slots: SlotTable::default(),
-        };
-        Ok(email::notice(&self.ctx.templates, &input, &mut |_| String::new(), &mut |_| None)?.html)
     }
 
     async fn images(&mut self, asset: &Asset, nodes: &[Node], folder: &str) -> Result<()> {

@@ -1,6 +1,9 @@
 //! What is in an archive and what to do with it, in the partner's language.
 
-use super::Entry;
+use super::{
+    Entry,
+    own_mail::{FIRST_NAME, UNSUBSCRIBE},
+};
 use crate::{
     domain::{
         content::tree::{Inline, Node},
@@ -39,11 +42,41 @@ pub(super) fn readme(strings: &Strings, about: &About<'_>, contents: &[Entry]) -
         }
         text.push('\n');
     }
+    let has_mail = contents.iter().flat_map(|entry| &entry.files).any(|file| file.ends_with("mail.html"));
+    if has_mail {
+        tags(strings, &mut text);
+    }
     if !about.checklist.is_empty() {
         text.push_str(&format!("## {}\n\n", strings.get("bundle_checklist")));
         about.checklist.iter().for_each(|line| text.push_str(&format!("- [ ] {}\n", plain(line))));
     }
     Ok(text)
+}
+
+/// What common mailing systems want in place of the placeholders of a mail: first name, unsubscribe link.
+const TAGS: [(&str, &str, &str); 7] = [
+    ("Mailchimp", "*|FNAME|*", "*|UNSUB|*"),
+    ("Brevo", "{{ contact.FIRSTNAME }}", "{{ unsubscribe }}"),
+    ("HubSpot", "{{ contact.firstname }}", "{{ unsubscribe_link }}"),
+    ("ActiveCampaign", "%FIRSTNAME%", "%UNSUBSCRIBELINK%"),
+    ("Mautic", "{contactfield=firstname}", "{unsubscribe_url}"),
+    ("CleverReach", "{FIRSTNAME}", "{UNSUBSCRIBE}"),
+    ("Campaign Monitor", "[firstname]", "<unsubscribe></unsubscribe>"),
+];
+
+/// How the mail is made ready for the partner's own system.
+fn tags(strings: &Strings, text: &mut String) {
+    let of = |key| strings.get(key);
+    text.push_str(&format!("## {}\n\n{}\n\n", of("bundle_tags"), of("bundle_tags_text")));
+    text.push_str(&format!(
+        "{}: `{FIRST_NAME}`; {}: `{UNSUBSCRIBE}`\n\n",
+        of("bundle_tags_first"),
+        of("bundle_tags_stop")
+    ));
+    for (system, first_name, stop) in TAGS {
+        text.push_str(&format!("* {system}: `{first_name}`, `{stop}`\n"));
+    }
+    text.push('\n');
 }
 
 /// Words as Markdown that says just these words.
@@ -57,6 +90,7 @@ fn purpose(path: &str, entry: &Entry) -> &'static str {
     let name = path.rsplit('/').next().unwrap_or_default();
     match name.rsplit_once('.') {
         _ if name == "mail.html" => "bundle_mail",
+        _ if name == "mail.txt" => "bundle_mail_txt",
         Some((_, "pdf" | "html")) if !entry.for_customers => "bundle_insiders",
         Some((_, "pdf")) => "bundle_pdf",
         Some((_, "html")) if entry.is_gated => "bundle_gated",

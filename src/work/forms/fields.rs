@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use crate::{
     domain::{
         content::form::{FieldKind, FormField, LeadForm, word_in},
+        engagement::Placement,
         kernel::{
             EmailAddress, Locale,
             id::DeliveryId,
@@ -50,6 +51,10 @@ pub struct Submission {
     pub website: String,
     /// The delivery that led here.
     pub via: Option<DeliveryId>,
+    /// Where the link stood that led here, where that was no mail of ours.
+    pub placement: Option<Placement>,
+    /// The challenge of a proof of work, and the number that was found for it; empty where there is none.
+    pub proof: (String, String),
     /// Language of the page.
     pub locale: Locale,
 }
@@ -248,6 +253,8 @@ mod tests {
             consent: true,
             website: String::new(),
             via: None,
+            placement: None,
+            proof: (String::new(), String::new()),
             locale: Locale::en(),
         }
     }

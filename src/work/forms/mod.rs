@@ -1,7 +1,9 @@
 //! Forms: somebody gives their name, and says what we may do with it. One transaction makes or updates the lead,
 //! keeps the consent in its words, scores, and hands off when the rule is met.
 
+mod came;
 mod fields;
+mod proof;
 
 use super::{
     cobrand::{CoBrand, no_content},
@@ -21,7 +23,6 @@ use super::{
 use crate::{
     domain::{
         content::{
-            Library,
             asset::Asset,
             form::{CountsAs, LeadForm},
         },
@@ -33,15 +34,17 @@ use crate::{
     store::{
         Tx,
         answers::{self, Answer},
-        conflicts, deliveries, events,
+        conflicts, events,
         leads::{self, Lead, NewConsent},
         partners, person, recalls,
     },
 };
 
 pub use super::cobrand::TALK_TO_US;
+use came::{came_by, origin};
 pub use fields::{COMPANY_SIZES, FieldFault, JOB_ROLES, Submission, Wrong};
 use fields::{Clean, check};
+pub use proof::{Given, challenge};
 
 /// Begins the step that holds what a person wrote, in their words.
 pub const WROTE: &str = "wrote: ";
@@ -101,6 +104,8 @@ pub enum Refused {
     Faults(Vec<FieldFault>),
     /// It came as only mail scanners fill in forms; a person can send it again. Nothing was changed.
     Rushed,
+    /// The form asks for a proof of work, and there is none that holds. Nothing was changed.
+    Unproven,
     /// Anything else.
     Error(Error),
 }
@@ -125,7 +130,7 @@ pub struct Submitted {
 /// Takes a form. A person who presses the button twice fills it once: the second time finds the lead of the first.
 ///
 /// # Errors
-/// [`Refused::Faults`] with every fault; [`Refused::Rushed`]; `NotFound` for a partner or asset that is not there.
+/// [`Refused::Faults`] with every fault; [`Refused::Rushed`]; [`Refused::Unproven`]; `NotFound` for a partner or asset that is not there.
 pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
     match take(ctx, &form, visitor).await {
         Err(Refused::Error(error)) if error.kind() == Kind::Conflict => take(ctx, &form, visitor).await,
@@ -161,9 +166,11 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     event.partner_slug = partner.slug.to_string();
     event.asset = Some(asset.reference.clone());
     event.delivery_id = came_by.as_ref().map(|sent| sent.id.clone());
-    let origin = origin(&library, form.kind, &title, came_by);
+    event.channel = form.placement.map(|it| it.as_str().to_owned()).unwrap_or_default();
+    let origin = origin(&library, form, &title, came_by);
 
     let known = leads::by_address(&ctx.db, &clean.email.key(), partner.slug.as_str()).await?;
+    let used = proof::check(ctx, declared, form, known.is_some()).await?;
     let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
     let mut lead = updated(ctx, known, &clean, form, &partner, &asset.reference, origin);
     event.lead_id = Some(lead.id.clone());
@@ -195,6 +202,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let qualified = hand_off.is_some();
     let what = step_text(form, &title, &standing);
     let mut tx = ctx.db.begin().await?;
+    proof::use_up(&mut tx, used, ctx.now_ms()).await?;
     let news = News { known_as, what, clean: &clean, declared, event, consent };
     let case_id = store(ctx, &mut tx, &mut lead, news, (asks, meeting), hand_off).await?;
     for mail in receipt.into_iter().chain(elsewhere) {
@@ -299,31 +307,6 @@ fn wording(
         granted: form.consent,
         locale: locale.to_string(),
     })
-}
-
-/// The mail that led to the form: one of this partner's, to somebody outside. Whoever moves a link to another page, or looks at
-/// a test copy, came by none.
-async fn came_by(ctx: &Context, form: &Submission) -> Result<Option<deliveries::Sent>> {
-    let sent = match form.via {
-        Some(id) => deliveries::sent(&ctx.db, id).await?,
-        None => None,
-    };
-    Ok(sent.filter(|sent| sent.partner_slug == form.partner && !sent.is_test))
-}
-
-/// How they came, in words.
-fn origin(library: &Library, kind: FormKind, title: &str, came_by: Option<deliveries::Sent>) -> String {
-    let how = kind.origin().label();
-    match came_by {
-        Some(sent) if !sent.scope.is_empty() => {
-            let newsletter = library.newsletters().find(|(asset, _)| asset.slug() == sent.scope);
-            let series = newsletter.map(|(asset, _)| asset);
-            let series = series.or_else(|| library.sequence(&sent.scope).map(|(asset, _)| asset));
-            let newsletter = series.map_or(sent.scope.clone(), |asset| asset.front.title.as_str().to_owned());
-            format!("{how}: “{title}”, by a link in {newsletter} to {}", sent.recipient_name)
-        }
-        _ => format!("{how}: “{title}”"),
-    }
 }
 
 fn updated(
@@ -482,6 +465,8 @@ pub async fn raise_hand(
         consent,
         website: String::new(),
         via: None,
+        placement: None,
+        proof: (String::new(), String::new()),
         locale: Locale::parse(&lead.locale).unwrap_or_else(|_| Locale::en()),
     };
     submit(ctx, form, visitor).await

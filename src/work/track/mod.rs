@@ -7,18 +7,20 @@ mod recent;
 mod recorder;
 mod spool;
 mod stay;
+mod trap;
 
 use std::time::Duration;
 
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::{context::Context, link_book, tokens::MailToken};
 use crate::{
     domain::{
-        engagement::{Around, EventKind, Evidence, Followed, Machines, Reason, Verdict, judge},
+        engagement::{Around, EventKind, Evidence, Followed, Machines, Placement, Reason, Verdict, judge},
         kernel::{
             Error, Result,
-            clock::{HOUR_MS, UtcMs},
+            clock::{DAY_MS, HOUR_MS, UtcMs},
             id::{DeliveryId, EventId, LeadId},
             token::Purpose,
         },
@@ -33,6 +35,7 @@ use crate::{
 pub use recorder::{Tracker, run, write_batch};
 pub use spool::{Spool, replay};
 pub use stay::{STAY_OPEN_MS, stay};
+pub use trap::trapped;
 
 /// Longest time that the database is given before an event goes into the spool.
 const PATIENCE: Duration = Duration::from_millis(250);
@@ -66,6 +69,12 @@ impl Recording {
     pub fn stay_token(&self, ctx: &Context) -> Option<String> {
         let id = EventId::parse(&self.event.id).ok()?;
         Some(ctx.keys.sign(Purpose::Stay, &id.to_bytes()))
+    }
+
+    /// A token by which whoever follows the hidden link of the page is known to have looked at it.
+    pub fn trap_token(&self, ctx: &Context) -> Option<String> {
+        let id = EventId::parse(&self.event.id).ok()?;
+        Some(ctx.keys.sign(Purpose::Trap, &id.to_bytes()))
     }
 
     /// Waits until the event is on disk: in the database, or in the spool. Where neither takes it, the person is served all
@@ -164,13 +173,60 @@ pub async fn replay_of(
 
 /// Takes up a page view or a download; the answer waits for [`Recording::settled`].
 pub fn on_page(ctx: &Context, what: &OnPage<'_>, visitor: &Visitor) -> Recording {
+    placed(ctx, what, None, visitor)
+}
+
+/// The same, with where the link stood that led there, where that was no mail of ours.
+pub fn placed(
+    ctx: &Context,
+    what: &OnPage<'_>,
+    placement: Option<Placement>,
+    visitor: &Visitor,
+) -> Recording {
     let mut event = blank(ctx, what.kind, visitor);
+    event.channel = placement.map(|it| it.as_str().to_owned()).unwrap_or_default();
     event.partner_slug = what.partner.to_owned();
     event.asset = Some(what.asset.to_owned());
     event.revision = what.revision.map(str::to_owned);
     event.delivery_id = what.via.map(|id| id.to_string());
     event.lead_id = what.lead.map(|id| id.to_string());
     ctx.tracker.take_up(event)
+}
+
+/// Takes up that a program asked for the feed `feed` of `partner`: one event for each day, feed and program, whatever it calls
+/// itself, so that asking every few minutes fills no table.
+pub fn feed_read(ctx: &Context, partner: &str, feed: &str, visitor: &Visitor) -> Recording {
+    let mut event = blank(ctx, EventKind::FeedRead, visitor);
+    event.id = once_a_day(event.at_ms, &["feed", partner, feed, &event.agent]);
+    event.partner_slug = partner.to_owned();
+    event.channel = Placement::Feed.as_str().to_owned();
+    ctx.tracker.take_up(event)
+}
+
+/// Takes up that somebody who got the message `via` says that they shared `asset` on `network`: one event for each day, however
+/// often they press.
+pub fn shared(
+    ctx: &Context,
+    (partner, asset): (&str, &str),
+    network: Placement,
+    via: DeliveryId,
+    visitor: &Visitor,
+) -> Recording {
+    let mut event = blank(ctx, EventKind::Share, visitor);
+    event.id = once_a_day(event.at_ms, &["share", &via.to_string(), asset, network.as_str()]);
+    event.partner_slug = partner.to_owned();
+    event.asset = Some(asset.to_owned());
+    event.channel = network.as_str().to_owned();
+    event.delivery_id = Some(via.to_string());
+    ctx.tracker.take_up(event)
+}
+
+/// The key of an event that a day in UTC has once.
+fn once_a_day(at_ms: UtcMs, parts: &[&str]) -> String {
+    let day_ms = at_ms - at_ms.rem_euclid(DAY_MS);
+    let mut key = EventId::since(day_ms).to_bytes();
+    key[6..].copy_from_slice(&Sha256::digest(parts.join("\n"))[..10]);
+    EventId::from_bytes(key).to_string()
 }
 
 /// An event of now by `visitor`, not yet judged.
@@ -188,6 +244,7 @@ pub(super) fn blank(ctx: &Context, kind: EventKind, visitor: &Visitor) -> Event 
         partner_slug: String::new(),
         asset: None,
         revision: None,
+        channel: String::new(),
         stayed_ms: None,
         link_no: None,
         method: visitor.method.clone(),
@@ -217,6 +274,7 @@ pub(super) fn verdict(
         honeypot: event.honeypot,
         since_accepted_ms: origin.and_then(|(accepted_ms, _)| accepted_ms).map(|at_ms| event.at_ms - at_ms),
         is_test: origin.is_some_and(|(_, is_test)| is_test),
+        is_polled: event.kind == EventKind::FeedRead.as_str(),
         around,
     };
     judge(&evidence, machines)
@@ -231,7 +289,8 @@ pub(super) async fn is_rushed(ctx: &Context, delivery: DeliveryId, visitor: &Vis
     let Some(sent) = deliveries::sent(&ctx.db, delivery).await? else { return Ok(false) };
     let (machines, now_ms) = (ctx.machines(), ctx.now_ms());
     let seen = events::of_delivery(&ctx.db, &sent.id).await?;
-    let is_page = |event: &&Event| event.kind == EventKind::PageView.as_str();
+    let pages = [EventKind::PageView, EventKind::EmbedView].map(EventKind::as_str);
+    let is_page = |event: &&Event| pages.contains(&event.kind.as_str());
     if seen.iter().rfind(is_page).is_some_and(|page| now_ms - page.at_ms < READ_MS) {
         return Ok(true);
     }

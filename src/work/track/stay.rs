@@ -62,6 +62,7 @@ pub async fn stay(ctx: &Context, token: &str, seconds: u32, visitor: &Visitor) -
         contact_id: view.contact_id,
         partner_slug: view.partner_slug,
         asset: view.asset,
+        channel: view.channel,
         human: view.human,
         reason: view.reason,
         verdict: view.verdict,
@@ -95,7 +96,7 @@ pub(super) async fn clicker(
 }
 
 /// The key of a page's stay, made of its view's: whoever tells it again tells the same. It keeps the time.
-fn stay_id(view: EventId) -> EventId {
+pub(super) fn stay_id(view: EventId) -> EventId {
     let mut bytes = view.to_bytes();
     let digest = Sha256::digest([&b"stay"[..], &bytes].concat());
     bytes[9..].copy_from_slice(&digest[..7]);

@@ -55,6 +55,7 @@ fn act(random: &SeededRandom, lead: Option<&str>, at_ms: i64, kind: &str) -> Eve
         lead_id: lead.map(str::to_owned),
         partner_slug: "northlight".to_owned(),
         revision: None,
+        channel: String::new(),
         stayed_ms: None,
         asset: Some("blog/first".to_owned()),
         link_no: None,

@@ -3,8 +3,8 @@
 use partnercast::{
     domain::{engagement::Reason, kernel::id::EventId},
     store::events::{
-        Event, Spoiled, clicks_of_issue, insert, is_stored, known, machine_clicks_of_issue, of_delivery,
-        of_lead, of_lead_in, of_recent_leads, of_subjects, page_view, recent, spoil,
+        Event, Spoiled, by_channel, clicks_of_issue, insert, is_stored, known, machine_clicks_of_issue,
+        of_delivery, of_lead, of_lead_in, of_recent_leads, of_subjects, page_view, recent, spoil, trap,
     },
     store::leads::{self, Lead},
 };
@@ -26,6 +26,7 @@ pub fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Even
         lead_id: Some("led_1".to_owned()),
         partner_slug: "northlight".to_owned(),
         revision: None,
+        channel: String::new(),
         stayed_ms: None,
         asset: Some("first-24-hours".to_owned()),
         link_no: Some(3),
@@ -41,6 +42,25 @@ pub fn event(random: &SeededRandom, at_ms: i64, kind: &str, human: bool) -> Even
 }
 
 both_dbs! {
+    /// A page's view is taken for a machine's by its key, whoever it was; nothing else is.
+    async fn trap_takes_a_view_for_a_machines(db: Db) {
+        let random = SeededRandom::new(5);
+        let (view, click) = (event(&random, START_MS, "page_view", true), event(&random, START_MS, "click", true));
+        let placed = Event { channel: "feed".to_owned(), ..event(&random, START_MS, "page_view", true) };
+        in_tx!(db, tx => insert(tx, vec![view.clone(), click.clone(), placed.clone()]));
+        assert_eq!(page_view(&db, &placed.id).await.unwrap().unwrap(), placed, "where the link stood is kept");
+        let mut tx = db.begin().await.unwrap();
+        assert_eq!(trap(&mut tx, &view.id, &Reason::Honeypot.into()).await.unwrap(), 1);
+        assert_eq!(trap(&mut tx, &click.id, &Reason::Honeypot.into()).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        let now = page_view(&db, &view.id).await.unwrap().unwrap();
+        assert_eq!((now.human, now.honeypot, now.reason.as_str()), (false, true, "honeypot"));
+        let told = by_channel(&db, "northlight", START_MS).await.unwrap();
+        let told: Vec<_> = told.iter().map(|it| (it.channel.as_str(), it.kind.as_str(), it.human, it.machine)).collect();
+        assert_eq!(told, [("feed", "page_view", 1, 0)], "what a mail led to is no place of theirs");
+        assert!(by_channel(&db, "northlight", START_MS + 1).await.unwrap().is_empty());
+    }
+
     /// A stay grows, within a batch and after it, and never shrinks; other events stay as they were. A page view is found by its
     /// key, and nothing else is.
     async fn a_stay_grows_and_nothing_else_changes(db: Db) {

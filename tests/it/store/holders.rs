@@ -33,6 +33,7 @@ fn event(no: i64, kind: &str, delivery: Option<&str>, human: bool) -> Event {
         partner_slug: "northlight".to_owned(),
         asset: Some("blog/a".to_owned()),
         revision: Some("a1".to_owned()),
+        channel: String::new(),
         stayed_ms: None,
         link_no: None,
         method: "GET".to_owned(),

@@ -35,6 +35,7 @@ fn event(random: &SeededRandom, at_ms: i64, kind: &str) -> Event {
         lead_id: None,
         partner_slug: "northlight".to_owned(),
         revision: None,
+        channel: String::new(),
         stayed_ms: None,
         asset: Some("blog/first".to_owned()),
         link_no: None,

@@ -26,6 +26,7 @@ both_dbs! {
             partner_slug: "northlight".to_owned(),
             asset: Some("blog/a".to_owned()),
             revision: None,
+            channel: String::new(),
             stayed_ms: None,
             link_no: None,
             method: "GET".to_owned(),

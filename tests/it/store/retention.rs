@@ -20,6 +20,7 @@ both_dbs! {
             partner_slug: "northlight".to_owned(),
             asset: Some("blog/a".to_owned()),
             revision: None,
+            channel: String::new(),
             stayed_ms: None,
             link_no: Some(2),
             method: "GET".to_owned(),

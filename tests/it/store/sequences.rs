@@ -83,6 +83,7 @@ fn event(id: &str, kind: &str, asset: Option<&str>) -> Event {
         partner_slug: "northlight".to_owned(),
         asset: asset.map(str::to_owned),
         revision: None,
+        channel: String::new(),
         stayed_ms: None,
         link_no: None,
         method: "GET".to_owned(),

@@ -98,6 +98,27 @@ async fn next_issue(rig: &Rig, days: i64) -> Vec<Considered> {
 }
 
 both_dbs! {
+    /// Whoever got a mail and writes back to where mail systems report is heard, once a message; machines that answer, and whoever
+    /// else writes there, are not.
+    async fn a_reply_that_was_lost_is_a_persons(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.send_january().await;
+        let to = return_path(&rig.ctx.keys, delivery(&rig, BRONTE).await, DOMAIN);
+        let letter = |from: &str, more: &str| {
+            format!("From: Bronte Hale <{from}>\r\nTo: <{to}>\r\nSubject: Re: Restores\r\n{more}\r\nCall me on Monday.\r\n")
+        };
+        let heard = async || number(&rig.ctx.db, "SELECT COUNT(*) FROM engagement_event WHERE kind = 'reply' AND human AND reason = 'wrote'", vec![]).await;
+        for (from, more) in [(BRONTE, "Auto-Submitted: auto-replied\r\n"), (BRONTE, "Return-Path: <>\r\n"), ("someone@else.example", "")] {
+            assert!(!taken(&rig, &letter(from, more)).await.report.changed, "{from} {more}");
+        }
+        assert_eq!(heard().await, 0);
+        let done = taken(&rig, &letter("Bronte.Hale@wattlebird.example", "Auto-Submitted: no\r\n")).await;
+        assert_eq!((done.report.kind.as_str(), done.report.class.as_str(), done.report.changed), ("other", "reply", true));
+        assert!(taken(&rig, &letter("Bronte.Hale@wattlebird.example", "Auto-Submitted: no\r\n")).await.is_repeat);
+        assert_eq!(heard().await, 1);
+        assert!(entries(&rig.ctx.db).await == 0, "she still gets mail");
+    }
+
     /// The mail carries a signed return path; its bounce stops the address; the next issue leaves it out and says why.
     async fn an_address_that_bounced_is_out_of_the_next_issue(db: Db) {
         let rig = Rig::new(db).await;

@@ -53,6 +53,8 @@ pub fn ada(kind: FormKind, asset: &str) -> Submission {
         consent: true,
         website: String::new(),
         via: None,
+        placement: None,
+        proof: (String::new(), String::new()),
         locale: Locale::en(),
     }
 }

@@ -39,6 +39,8 @@ fn ada() -> Submission {
         consent: true,
         website: String::new(),
         via: None,
+        placement: None,
+        proof: (String::new(), String::new()),
         locale: Locale::en(),
     }
 }

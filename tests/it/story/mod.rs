@@ -59,6 +59,7 @@ mod sequences;
 mod serving;
 mod set_back;
 mod signed;
+mod spread;
 mod stays;
 mod steering;
 mod thresholds;

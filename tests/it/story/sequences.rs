@@ -174,6 +174,7 @@ both_dbs! {
             partner_slug: lead.partner_slug.clone(),
             asset: Some(asset.to_owned()),
             revision: None,
+            channel: String::new(),
             stayed_ms: None,
             link_no: None,
             method: "GET".to_owned(),

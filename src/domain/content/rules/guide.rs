@@ -269,7 +269,7 @@ const THRESHOLDS: [KeyGuide; 4] = [
     may(
         "honeypot_ms",
         "milliseconds, 1,000 to 600,000",
-        "Whoever follows the hidden link of a mail did what was done with it so long before and after; left out: 60,000.",
+        "Whoever follows the hidden link of a mail, or of a page that it led to, did what was done with it so long before and after; left out: 60,000.",
     ),
 ];
 
@@ -306,7 +306,8 @@ whose = \"our office, where mails are tested\"
 /// The reference page of engagement.toml in Markdown.
 pub fn engagement_reference() -> String {
     format!(
-        "# engagement\n\nTOML, in `{ENGAGEMENT}`: which clicks, page views and downloads are a machine's. We know many mail \
+        "# engagement\n\nTOML, in `{ENGAGEMENT}`: which clicks, page views, downloads, looks at embedded forms and shares are a \
+         machine's; who asks for a feed always is one, and who follows an entry of it is judged by that click. We know many mail \
          scanners ourselves; this file adds to that list, takes from it, and says how fast is too fast. It has a `version`, \
          raised with every change. A change judges everything anew that was ever recorded; `partnercast rejudge --dry-run \
          --content DIR` shows what it would change.\n\n{}\n`[[agent]]`: programs by what they call themselves.\n\n{}\n\

@@ -105,7 +105,8 @@ pub fn scoring_reference(phrase: fn(ScoreEvent) -> &'static str) -> String {
         "# scoring\n\nTOML, in `{SCORING}`: what people's acts and their profile are worth, and when that is enough to hand a \
          lead to sales. Acts of machines are worth nothing. `partnercast what-if FILE` shows what a changed file would have \
          done. Required keys are marked *.\n\n{}\nA page that was in view for less than `read_seconds` \
-         ({READ_SECONDS} where it is left out) is a line that counts nothing. Events are\n\n{}\n\n`[fit]`:\n\n{}\nAn \
+         ({READ_SECONDS} where it is left out) is a line that counts nothing. What is not named counts nothing, such as `embed_view`. A program that \
+         asks for a feed (`feed_read`) is never a person’s act and cannot be named. Events are\n\n{}\n\n`[fit]`:\n\n{}\nAn \
          example:\n\n```toml\n{SCORED}```\n",
         table(&SCORING_KEYS),
         kinds.join("\n"),

@@ -39,6 +39,12 @@ words! {
         WebinarReplay "webinar_replay",
         /// Asked to talk.
         TalkToUs "talk_to_us",
+        /// Was shown a form in the partner's site.
+        EmbedView "embed_view",
+        /// Said that they posted it.
+        Share "share",
+        /// Wrote back to a mail.
+        Reply "reply",
         /// Left the list.
         Unsubscribe "unsubscribe",
     }
