@@ -139,7 +139,7 @@ fn issue(content: &Read, newsletter: &str, date: &str) -> Result<String> {
 type Page = fn() -> String;
 
 /// What `guide` knows besides kinds of content: a partner's brand, each file of rules, and webhooks.
-const OTHERS: [(&str, Page); 12] = [
+const OTHERS: [(&str, Page); 13] = [
     ("brand", guide::brand_reference),
     ("attribution", attribution_reference),
     ("calendar", calendar_reference),

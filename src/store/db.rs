@@ -129,8 +129,8 @@ impl Db {
             .pragma("cache_size", "-16000")
             .foreign_keys(true)
             .optimize_on_close(true, None)
-            // So that the driver's thread does not wait while the rows of a window are read.
-            .row_buffer_size(1_024)
+            // So that the driver's thread does not wait while the rows of a window, or of a plan's page, are read.
+            .row_buffer_size(4_096)
             // Bulk statements come in ten sizes each.
             .statement_cache_capacity(256);
         let cannot_open = |error| {

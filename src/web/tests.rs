@@ -86,18 +86,7 @@ fn every_page_renders_with_every_sample() {
             &demo::inbox::MailView::sample(part),
         );
     }
-    samples.public("landing", "public/asset", &public::asset::View::sample(Some(Form::sample(false))));
-    samples.public("landing-faults", "public/asset", &public::asset::View::sample(Some(Form::sample(true))));
-    samples.public("article", "public/asset", &public::asset::View::sample(None));
-    samples.public("talk", "public/talk", &public::form::TalkView::sample());
-    samples.public("partner-problem", "public/problem", &public::problem::View::sample());
-    samples.public("withdrawn", "public/withdrawn", &public::withdrawn::View::sample());
-    samples.public("home", "public/home", &public::home::View::sample());
-    samples.public("share", "public/share", &public::share::View::sample());
-    samples.public("thanks", "public/thanks", &public::thanks::View::sample());
-    samples.public("preferences", "public/preferences", &public::preferences::View::sample());
-    samples.public("calendar-feed", "public/calendar", &public::calendar::View::sample());
-    samples.public("calendar-vendor", "public/calendar_vendor", &public::calendar::View::sample());
+    partners_pages(&mut samples);
     desks(&mut samples);
     samples.app("overview", "console/overview", Area::Console, &console::overview::View::sample());
     samples.app("issue", "console/issue", Area::Console, &console::issue::View::sample());
@@ -162,6 +151,21 @@ fn every_page_renders_with_every_sample() {
             "pages/{name}.html has no sample"
         );
     }
+}
+
+fn partners_pages(samples: &mut Samples) {
+    samples.public("landing", "public/asset", &public::asset::View::sample(Some(Form::sample(false))));
+    samples.public("landing-faults", "public/asset", &public::asset::View::sample(Some(Form::sample(true))));
+    samples.public("article", "public/asset", &public::asset::View::sample(None));
+    samples.public("talk", "public/talk", &public::form::TalkView::sample());
+    samples.public("partner-problem", "public/problem", &public::problem::View::sample());
+    samples.public("withdrawn", "public/withdrawn", &public::withdrawn::View::sample());
+    samples.public("home", "public/home", &public::home::View::sample());
+    samples.public("share", "public/share", &public::share::View::sample());
+    samples.public("thanks", "public/thanks", &public::thanks::View::sample());
+    samples.public("preferences", "public/preferences", &public::preferences::View::sample());
+    samples.public("calendar-feed", "public/calendar", &public::calendar::View::sample());
+    samples.public("calendar-vendor", "public/calendar_vendor", &public::calendar::View::sample());
 }
 
 fn conflicts_and_frames(samples: &mut Samples) {
