@@ -303,7 +303,7 @@ impl Together<'_> {
                     let copy = made[it.host.unwrap_or(number)].clone();
                     let copy = copy.filter(|_| it.verdict.readers.is_some());
                     let host = it.host.map(|host| ids[host].clone());
-                    decisions[number].push(self.decision(number, stored, it.verdict, copy, host, &copies));
+                    decisions[number].push(self.decision(number, stored, &it.verdict, copy, host, &copies));
                 }
             }
             let mut tx = ctx.db.begin().await?;
@@ -322,7 +322,7 @@ impl Together<'_> {
         &self,
         number: usize,
         stored: &StoredContact,
-        verdict: Verdict<'_>,
+        verdict: &Verdict<'_>,
         copy: Option<(String, DeliveryId)>,
         host_issue_id: Option<String>,
         copies: &Copies,

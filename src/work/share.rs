@@ -9,7 +9,7 @@ use super::{
 use crate::{
     domain::{
         content::{
-            Asset, Detail, Library, Reader,
+            Asset, AssetKind, Detail, Library, Reader,
             kinds::{Network, Social},
             merge::merge,
         },
@@ -43,6 +43,11 @@ pub fn placement(network: Network) -> Placement {
         Network::Bluesky => Placement::Bluesky,
         Network::Mastodon => Placement::Mastodon,
     }
+}
+
+/// Whether there may be posts about what is of this kind.
+pub fn is_shared(kind: AssetKind) -> bool {
+    kind.is_for_customers() || matches!(kind, AssetKind::Social | AssetKind::Kit)
 }
 
 /// The posts about `asset`: its own where it is a post, those of a kit, or those that lead to it, with the title and summary for

@@ -25,6 +25,7 @@ use crate::{
         Context, documents,
         feeds::free_part,
         recall::Replaced,
+        share::is_shared,
         track::{self, OnPage, Recording, Visitor},
     },
 };
@@ -82,10 +83,11 @@ pub async fn page(
         return Ok(instead);
     }
     admit(&ctx, &setting, &reference, &wanted).await?;
-    if setting.asset(&reference)?.kind() == AssetKind::Kit {
+    let kind = setting.asset(&reference)?.kind();
+    if kind == AssetKind::Kit {
         setting.replaced = Replaced::load(&ctx.db).await?;
     }
-    setting.share = share::may_share(&ctx, &setting, &wanted).await?;
+    setting.share = is_shared(kind) && share::may_share(&ctx, &setting, &wanted).await?;
     let seen = record(&ctx, &setting, (&reference, None), (EventKind::PageView, &wanted), &visitor);
     setting.stay = seen.stay_token(&ctx);
     setting.trap = seen.trap_token(&ctx);

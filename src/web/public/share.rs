@@ -117,7 +117,7 @@ pub async fn may_share(ctx: &Context, setting: &Setting, wanted: &Wanted) -> Res
 fn asset<'s>(setting: &'s Setting, reference: &str) -> Result<&'s Asset, Problem> {
     let reader = Reader::insider(&setting.partner, &setting.locale);
     let found = setting.library.find(reference, &setting.locale).filter(|asset| asset.concerns(&reader));
-    found.filter(|asset| !asset.kind().is_mail()).ok_or_else(Problem::no_page)
+    found.filter(|asset| share::is_shared(asset.kind())).ok_or_else(Problem::no_page)
 }
 
 /// `GET /p/{partner}/{folder}/{slug}/share`

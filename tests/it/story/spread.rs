@@ -98,10 +98,10 @@ both_dbs! {
             let (status, _, body) = read(&rig, "/p/northlight/feed.atom", Some(&tag)).await;
             assert_eq!((status, body.as_str()), (StatusCode::NOT_MODIFIED, ""));
         }
-        let machine = ("feed".to_owned(), false, "feed-reader".to_owned());
-        assert_eq!(events(&rig, "feed_read").await, [machine.clone()]);
+        let machine = [("feed".to_owned(), false, "feed-reader".to_owned())];
+        assert_eq!(events(&rig, "feed_read").await, machine);
         rejudge::all(&rig.ctx).await.unwrap();
-        assert_eq!(events(&rig, "feed_read").await, [machine.clone()], "judged anew it is the same");
+        assert_eq!(events(&rig, "feed_read").await, machine, "judged anew it is the same");
         rig.clock.advance(DAY_MS);
         read(&rig, "/p/northlight/feed.atom", Some(&tag)).await;
         assert_eq!(events(&rig, "feed_read").await.len(), 2, "a day later it is another");
@@ -234,6 +234,10 @@ both_dbs! {
         assert_eq!(number(&rig.ctx.db, whose, values![LUIS]).await, 1, "it is known who did");
         assert_eq!(person.get(&share).await.0, StatusCode::NOT_FOUND, "not for anybody");
         assert_eq!(person.ask("POST", &share, Some("network=linkedin")).await.0, StatusCode::NOT_FOUND);
+        let playbook = "/p/northlight/playbooks/proof-of-recovery";
+        let (status, _, html) = person.get(&format!("{playbook}?{query}")).await;
+        assert!(status == StatusCode::OK && !html.contains("/share"), "a playbook is no post");
+        assert_eq!(person.get(&format!("{playbook}/share?{query}")).await.0, StatusCode::NOT_FOUND);
         let wrong = person.ask("POST", &format!("{share}?{query}"), Some("network=feed")).await.0;
         assert_eq!(wrong, StatusCode::UNPROCESSABLE_ENTITY);
     }
