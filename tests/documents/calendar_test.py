@@ -117,10 +117,27 @@ def same_as_json(feed: Feed) -> None:
     assert status == 200 and headers["Content-Type"] == "application/json", f"{status} {headers}"
     told = {entry["uid"]: (entry["starts"], entry["ends"], entry["sequence"]) for entry in json.loads(body)["entries"]}
     of = "%Y-%m-%dT%H:%M:%SZ"
-    assert told == {
+    ours = {
         uid: (event["DTSTART"].dt.strftime(of), event["DTEND"].dt.strftime(of), event["SEQUENCE"])
         for uid, event in feed.entries.items()
     }
+    assert told == ours, sorted(set(told.items()) ^ set(ours.items()))
+
+
+def looked_at(url: str) -> Feed:
+    """The feed at this address, every form of it compared; looked at anew where it changed meanwhile, as the demo's own issue
+    goes its way."""
+    end = time.monotonic() + PATIENCE_S
+    while True:
+        feed = Feed(url)
+        try:
+            asked_again(feed)
+            same_as_json(feed)
+            return feed
+        except AssertionError:
+            status, _, _ = fetch(f"{url}.ics", If_None_Match=feed.tag)
+            if status == 304 or time.monotonic() > end:
+                raise
 
 
 class Khal:
@@ -171,10 +188,7 @@ def main() -> None:
         try:
             links = [re.search(r"/calendars/[\w-]+", demo.ask(f"/console/partners/{slug}").text)[0] for slug in PARTNERS]
             links.append(re.search(r"/calendars/[\w-]+", demo.ask("/console/promises").text)[0])
-            feeds = [Feed(demo.url + link) for link in links]
-            for feed in feeds:
-                asked_again(feed)
-                same_as_json(feed)
+            feeds = [looked_at(demo.url + link) for link in links]
             before = feeds[0]
             webinars = [uid for uid in before.entries if uid.startswith("webinars/")]
             assert webinars, "no webinar is ahead"

@@ -187,7 +187,7 @@ class Walk:
         """What one of the partner's people is given to post, from a page that their mail leads to; and that they did."""
         for link in dict.fromkeys(re.findall(r"/c/[A-Za-z0-9_-]+/\d+", mail)):
             reply = demo.ask(link)
-            shares = links(reply, r"/p/.+/share\?.+") if reply.status == 200 and "html" in reply.kind else []
+            shares = links(reply, r"/p/.+/share") if reply.status == 200 and "html" in reply.kind else []
             if shares:
                 kit = self.keep("public/share", demo.ask(shares[0]))
                 self.keep("public/share", demo.send(form(kit, "/share")))
