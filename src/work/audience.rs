@@ -1,7 +1,7 @@
 //! Who gets an issue, in which zone and why: the contacts, their partners, and the do-not-send list, under the
 //! newsletter's rule. Freezing stores it; planning only shows it.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{cell::OnceCell, collections::HashMap, sync::Arc};
 
 use sha2::{Digest as _, Sha256};
 
@@ -89,12 +89,29 @@ impl Stopped {
     }
 
     /// What it says of an address, or else of its domain.
-    pub(super) fn find(&self, address: &EmailAddress) -> Option<&Suppression> {
-        // Most vendors' is empty or short, and keys are made for everybody.
+    pub(super) fn find(&self, keys: &ListKeys<'_>) -> Option<&Suppression> {
         if self.0.is_empty() {
             return None;
         }
-        self.0.get(&address.base_key()).or_else(|| self.0.get(&domain_key(address.as_str())))
+        keys.get().iter().find_map(|key| self.0.get(key))
+    }
+}
+
+/// Under what the do-not-send list knows an address, and then its domain: made once, and only where a list has something, for
+/// most are empty or short and everybody is looked for in each.
+pub(super) struct ListKeys<'e> {
+    address: &'e EmailAddress,
+    made: OnceCell<[String; 2]>,
+}
+
+impl<'e> ListKeys<'e> {
+    /// Those of `address`.
+    pub(super) fn new(address: &'e EmailAddress) -> Self {
+        Self { address, made: OnceCell::new() }
+    }
+
+    fn get(&self) -> &[String; 2] {
+        self.made.get_or_init(|| [self.address.base_key(), domain_key(self.address.as_str())])
     }
 }
 
@@ -150,7 +167,7 @@ impl<'a> Audience<'a> {
 
     /// What the do-not-send list says of an address, or else of its domain.
     fn said_no(&self, address: &EmailAddress) -> (Subscription, Option<SuppressionReason>) {
-        match self.stopped.find(address) {
+        match self.stopped.find(&ListKeys::new(address)) {
             None => (Subscription::Default, None),
             Some(entry) => match SuppressionReason::parse(&entry.reason) {
                 // One newsletter is the reader's choice; whatever stops everything has its own sentence.

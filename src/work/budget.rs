@@ -8,7 +8,7 @@ use std::{
 use chrono_tz::Tz;
 
 use super::{
-    audience::Stopped,
+    audience::{ListKeys, Stopped},
     context::Context,
     people::People,
     promised::{Letter, PromisedHours},
@@ -225,7 +225,8 @@ impl<'a> Budget<'a> {
         let mut others: Vec<(UtcMs, Other<'_>)> =
             had.get(key).into_iter().flatten().map(|(at_ms, had)| (*at_ms, self.other(had))).collect();
         let zone = contact.zone.unwrap_or(partner.zone);
-        let gets = |before: &Before<'_>| before.stopped.find(&contact.email).is_none();
+        let keys = ListKeys::new(&contact.email);
+        let gets = |before: &Before<'_>| before.stopped.find(&keys).is_none();
         others.extend(beside.iter().map(|(due_ms, title)| (*due_ms, Other::Fixed(title))));
         others.extend(self.promised(contact, partner, zone, gets));
         self.broken(others, due_ms, zone)

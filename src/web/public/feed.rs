@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     extract::{Path, Query, State},
-    http::HeaderMap,
+    http::{HeaderMap, Uri},
     response::Response,
 };
 use serde::Deserialize;
@@ -58,37 +58,43 @@ impl Wanted {
     }
 }
 
-/// `GET /p/{partner}/feed.atom`
-pub async fn atom(
+/// In which form a feed is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Atom,
+    Json,
+}
+
+impl Form {
+    /// That of a path's ending.
+    fn of(path: &str) -> Result<Self, Problem> {
+        match path.rsplit_once('.').map(|(_, ending)| ending) {
+            Some("atom") => Ok(Self::Atom),
+            Some("json") => Ok(Self::Json),
+            _ => Err(Problem::no_page()),
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Atom => "atom",
+            Self::Json => "json",
+        }
+    }
+}
+
+/// `GET /p/{partner}/feed.atom` and `feed.json`: for anybody.
+pub async fn public(
     State(ctx): State<Arc<Context>>,
     Path(partner): Path<String>,
+    uri: Uri,
     Query(wanted): Query<Wanted>,
     Asking(visitor): Asking,
     asked: HeaderMap,
 ) -> Answer {
-    public(&ctx, &partner, &wanted, "atom", (&visitor, &asked)).await
-}
-
-/// `GET /p/{partner}/feed.json`
-pub async fn json(
-    State(ctx): State<Arc<Context>>,
-    Path(partner): Path<String>,
-    Query(wanted): Query<Wanted>,
-    Asking(visitor): Asking,
-    asked: HeaderMap,
-) -> Answer {
-    public(&ctx, &partner, &wanted, "json", (&visitor, &asked)).await
-}
-
-async fn public(
-    ctx: &Context,
-    partner: &str,
-    wanted: &Wanted,
-    ending: &str,
-    by: (&Visitor, &HeaderMap),
-) -> Answer {
-    let partner = partners::partner(&ctx.db, partner).await?.ok_or_else(Problem::no_page)?;
-    show(ctx, &partner, wanted, (ending, false), by).await
+    let form = Form::of(uri.path())?;
+    let partner = partners::partner(&ctx.db, &partner).await?.ok_or_else(Problem::no_page)?;
+    show(&ctx, &partner, &wanted, (form, false), (&visitor, &asked)).await
 }
 
 /// `GET /feeds/{token}.atom` and `.json`: for the partner's own people.
@@ -99,33 +105,33 @@ pub async fn inside(
     Asking(visitor): Asking,
     asked: HeaderMap,
 ) -> Answer {
-    let (token, ending) = name.split_once('.').unwrap_or((&name, ""));
-    if !["atom", "json"].contains(&ending) {
-        return Err(Problem::no_page());
-    }
+    let form = Form::of(&name)?;
+    let token = name.split_once('.').map_or(name.as_str(), |(token, _)| token);
     let partner = feeds::opened(&ctx, token).await?;
-    show(&ctx, &partner, &wanted, (ending, true), (&visitor, &asked)).await.map(headers::by_capability)
+    show(&ctx, &partner, &wanted, (form, true), (&visitor, &asked)).await.map(headers::by_capability)
 }
 
 async fn show(
     ctx: &Context,
     partner: &Partner,
     wanted: &Wanted,
-    (ending, is_inside): (&str, bool),
+    (form, is_inside): (Form, bool),
     (visitor, asked): (&Visitor, &HeaderMap),
 ) -> Result<Response, Problem> {
     let mut ask = wanted.ask(partner)?;
     // The public reads nothing that is written for a role.
     ask.role = ask.role.filter(|_| is_inside);
     let made = feeds::feed(ctx, partner, &ask, is_inside).await?;
-    let name = format!("{}{ending}{}", if is_inside { "inside." } else { "" }, ask.query());
+    let name = format!("{}{}{}", if is_inside { "inside." } else { "" }, form.as_str(), ask.query());
     let read = track::feed_read(ctx, partner.slug.as_str(), &name, visitor);
     let kept = Kept { changed_ms: made.updated_ms, seconds: KEPT_S };
-    let (media_type, bytes) = if ending == "json" {
-        let bytes = feed::json(&made).map_err(|error| Error::internal("a feed as JSON").because(error))?;
-        (JSON_FEED, bytes)
-    } else {
-        (ATOM, feed::atom(&made).into_bytes())
+    let (media_type, bytes) = match form {
+        Form::Atom => (ATOM, feed::atom(&made).into_bytes()),
+        Form::Json => {
+            let bytes =
+                feed::json(&made).map_err(|error| Error::internal("a feed as JSON").because(error))?;
+            (JSON_FEED, bytes)
+        }
     };
     read.settled(ctx).await;
     Ok(respond::revalidated(ctx, asked, media_type, bytes, kept))

@@ -102,15 +102,17 @@ async fn to_contact(ctx: &Context, setting: &Setting, wanted: &Wanted) -> Result
     Ok(sent.as_ref().is_some_and(is_theirs).then_some(id))
 }
 
+/// Whether whoever looks came by their own people's feed.
+fn is_inside(ctx: &Context, setting: &Setting, wanted: &Wanted) -> bool {
+    wanted.placed(ctx, &setting.partner).is_some_and(|placed| placed.is_inside)
+}
+
 /// Whether whoever looks came by a mail to the partner's people, or by their own feed.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn may_share(ctx: &Context, setting: &Setting, wanted: &Wanted) -> Result<bool> {
-    if wanted.placed(ctx, &setting.partner).is_some_and(|placed| placed.is_inside) {
-        return Ok(true);
-    }
-    Ok(to_contact(ctx, setting, wanted).await?.is_some())
+    Ok(is_inside(ctx, setting, wanted) || to_contact(ctx, setting, wanted).await?.is_some())
 }
 
 /// The asset, for the partner's people.
@@ -129,14 +131,14 @@ pub async fn page(
 ) -> Answer {
     let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     let reference = format!("{folder}/{slug}");
-    if !may_share(&ctx, &setting, &wanted).await? {
+    let may_tell = to_contact(&ctx, &setting, &wanted).await?.is_some();
+    if !may_tell && !is_inside(&ctx, &setting, &wanted) {
         return Err(Problem::no_page());
     }
     if let Some(instead) = withdrawn::instead(&ctx, &setting, &reference, &wanted).await? {
         return Ok(instead);
     }
     let asset = asset(&setting, &reference)?;
-    let may_tell = to_contact(&ctx, &setting, &wanted).await?.is_some();
     let replaced = Replaced::load(&ctx.db).await?;
     let base = &ctx.settings.public_url;
     let brand = CoBrand::new(&setting.library, &setting.media, &setting.partner, &setting.locale, base)?;

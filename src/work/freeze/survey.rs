@@ -188,7 +188,7 @@ pub(super) fn note(
     number: usize,
 ) {
     let it = &given[number];
-    digest.update(stored.id.to_string());
+    digest.update(&stored.key);
     if let Some(readers) = &it.verdict.readers {
         let (partner, roles, locale, arm, withheld) = key_of(readers);
         let NewPromise { reader_zone, due_ms, .. } = &*it.verdict.promise;

@@ -85,7 +85,7 @@ impl Tour<'_> {
         let (db, slug) = (&self.ctx.db, self.asset.slug());
         let page = partners::new_contacts(db, slug, stored_ms, (after.0, &after.1), PAGE_ROWS).await?;
         let is_last = page.len() < usize::try_from(PAGE_ROWS).unwrap_or(usize::MAX);
-        let next = page.last().map(|new| (new.active_since_ms, new.stored.id.to_string()));
+        let next = page.last().map(|new| (new.active_since_ms, new.stored.key.clone()));
         let rule = AudienceRule::from(&self.sequence.audience).into();
         let mut entering = Vec::new();
         for new in page {

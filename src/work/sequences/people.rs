@@ -80,14 +80,14 @@ impl Person {
     /// The contact's or lead's key.
     pub(super) fn key(&self) -> String {
         match &self.who {
-            Who::Contact(stored) => stored.id.to_string(),
+            Who::Contact(stored) => stored.key.clone(),
             Who::Lead(lead) => lead.id.clone(),
         }
     }
 
     pub(super) fn contact_id(&self) -> Option<String> {
         match &self.who {
-            Who::Contact(stored) => Some(stored.id.to_string()),
+            Who::Contact(stored) => Some(stored.key.clone()),
             Who::Lead(_) => None,
         }
     }

@@ -42,12 +42,13 @@ async fn read(rig: &Rig, path: &str, known: Option<&str>) -> (StatusCode, Header
         request = request.header("if-none-match", tag);
     }
     let asking = web::router(rig.ctx.clone()).oneshot(request.body(Body::empty()).unwrap());
-    let (response, ()) = tokio::join!(asking, async {
-        for _ in 0..50 {
+    let writing = async {
+        loop {
             track::write_batch(&rig.ctx).await.unwrap();
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
-    });
+    };
+    let response = tokio::select! { response = asking => response, () = writing => unreachable!() };
     let (parts, body) = response.unwrap().into_parts();
     track::write_batch(&rig.ctx).await.unwrap();
     let body = to_bytes(body, 1 << 22).await.unwrap();
