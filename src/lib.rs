@@ -11,3 +11,8 @@ pub mod render;
 pub mod store;
 pub mod web;
 pub mod work;
+
+/// Much of what is done here takes many small pieces on one thread and gives them back on another (rows of the database,
+/// finished messages, requests), which the C library's allocator does behind locks.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -51,8 +51,8 @@ pub async fn main(config: &ConfigArgument, arguments: Arguments) -> Result<()> {
 
 async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) -> Result<()> {
     let mut faults = Faults::new(arguments.json, arguments.faults.as_deref())?;
-    let done = match lead_updates::import(ctx, steer::ACTOR, bytes, arguments.dry_run).await? {
-        Told::All(done) => done,
+    let (done, unchanged) = match lead_updates::import(ctx, steer::ACTOR, bytes, arguments.dry_run).await? {
+        Told::All(done, unchanged) => (done, unchanged),
         Told::Faults(found) => {
             found.iter().for_each(|fault| faults.tell(fault));
             return faults.refusal(name);
@@ -62,12 +62,15 @@ async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) 
     let recorded = done.iter().filter(|it| it.recorded).count();
     let ignored = done.len() - recorded;
     if arguments.json {
-        let told =
-            serde_json::json!({ "dry_run": arguments.dry_run, "recorded": recorded, "ignored": ignored });
+        let told = serde_json::json!({
+            "dry_run": arguments.dry_run, "recorded": recorded, "ignored": ignored, "unchanged": unchanged,
+        });
         say(&told.to_string());
         return Ok(());
     }
-    say(&format!("updates: {recorded} recorded, {ignored} older than what is known"));
+    say(&format!(
+        "updates: {recorded} recorded, {ignored} older than what is known, {unchanged} as it is known"
+    ));
     if arguments.dry_run {
         say("dry run: nothing was written");
     }

@@ -1,6 +1,7 @@
 //! `partnercast webhook`
 
 use std::{
+    io::BufRead as _,
     path::{Path, PathBuf},
     sync::Arc,
 };
@@ -18,7 +19,7 @@ use crate::{
             Error, Result,
             clock::{UtcMs, utc},
         },
-        webhook::guide,
+        webhook::{Chat, guide},
     },
     render::Templates,
     store::webhooks::{
@@ -132,7 +133,7 @@ enum What {
 struct Add {
     /// What people call it: `CRM`.
     name: String,
-    /// Where: `https://crm.example/in`.
+    /// Where: `https://crm.example/in`; `-` reads it from standard input, for a chat room whose address nobody else may see.
     url: String,
     /// Who is told by mail when it fails.
     #[arg(long)]
@@ -158,7 +159,8 @@ struct Add {
     /// Sign with a pair of keys too (v1a), so that the receiver holds nothing that could sign.
     #[arg(long)]
     pair: bool,
-    /// The field map that renders its messages for a CRM, `crm/<name>.toml`: salesforce, hubspot, dynamics; `guide crm` tells all.
+    /// How its messages are written: `slack`, `teams`, `mattermost` or `discord` for a chat room, whose address is sealed and never
+    /// shown; or the field map `crm/<name>.toml` for a CRM: salesforce, hubspot, dynamics; `guide crm` tells all.
     #[arg(long, default_value = crm::STANDARD)]
     format: String,
     /// A file with the token that goes with its messages as `Authorization: Bearer`. It is sealed, and never shown.
@@ -216,7 +218,7 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
             let order = Order {
                 partner: add.partner,
                 name: add.name,
-                url: add.url,
+                url: if add.url == "-" { typed_in()? } else { add.url },
                 contact_name: add.contact,
                 contact_email: add.email,
                 events: add.events,
@@ -229,6 +231,10 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
             };
             let (endpoint, secrets) = webhooks::add(ctx, actor, &order).await?;
             say(&line(&endpoint));
+            if Chat::parse(&endpoint.format).is_some() {
+                say(&format!("`partnercast webhook verify {}` greets the room", endpoint.id));
+                return Ok(());
+            }
             secrets.iter().for_each(|secret| say(secret));
             say(&format!(
                 "Give the receiver that to verify with; then `partnercast webhook verify {}`",
@@ -280,6 +286,16 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
         What::List { .. } | What::Show { .. } | What::Schemas => {}
     }
     Ok(())
+}
+
+/// The first line of standard input.
+fn typed_in() -> Result<String> {
+    let mut line = String::new();
+    std::io::stdin()
+        .lock()
+        .read_line(&mut line)
+        .map_err(|error| Error::invalid(format!("standard input cannot be read ({error})")))?;
+    Ok(line.trim().to_owned())
 }
 
 /// The token in a file.

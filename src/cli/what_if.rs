@@ -28,7 +28,7 @@ pub struct Arguments {
     config: ConfigArgument,
     /// The changed rule, written as `rules/scoring.toml` is.
     rules: PathBuf,
-    /// Only leads that qualified, or would have, on this day (UTC) or later: 2027-02-09.
+    /// Only leads that qualify, or would, on this day (UTC) or later: 2027-02-09.
     #[arg(long)]
     since: Option<String>,
     /// One JSON object a lead, and one with the totals at the end; times are UTC milliseconds.
@@ -92,8 +92,8 @@ fn day(ms: UtcMs) -> String {
 }
 
 fn line(told: &Told) -> String {
-    let Told { lead, replayed } = told;
-    let was = lead.qualified_ms.map_or("did not qualify".to_owned(), |ms| format!("qualified {}", day(ms)));
+    let Told { lead, was_ms, replayed } = told;
+    let was = was_ms.map_or("does not qualify".to_owned(), |ms| format!("qualifies {}", day(ms)));
     let would = replayed.would_ms.map_or("would not".to_owned(), |ms| format!("would {}", day(ms)));
     format!(
         "{}  {}, {} ({}): {was}, {would}. {}",
@@ -102,10 +102,10 @@ fn line(told: &Told) -> String {
 }
 
 fn json_lead(told: &Told) -> serde_json::Value {
-    let Told { lead, replayed } = told;
+    let Told { lead, was_ms, replayed } = told;
     serde_json::json!({
         "lead": lead.id, "name": lead.name, "company": lead.company, "partner": lead.partner_slug,
-        "change": replayed.change.as_str(), "qualified_ms": lead.qualified_ms, "would_ms": replayed.would_ms,
+        "change": replayed.change.as_str(), "qualified_ms": lead.qualified_ms, "was_ms": was_ms, "would_ms": replayed.would_ms,
         "because": replayed.because,
     })
 }
@@ -134,10 +134,11 @@ fn summary(totals: &Totals) -> Vec<String> {
             of(totals, Change::Kept),
             of(totals, Change::Out)
         ),
-        rate("qualified", totals.was),
+        rate("qualify now", totals.was),
         rate("would qualify", totals.would),
-        "Leads are judged after each act of a person, with the profile they have now; nobody can know how those that were \
-         never offered would have been answered."
+        "Leads are judged after each act of a person, with the profile they have now, by the present rule and by this one; what \
+         else kept a lead from being offered is not looked at, and nobody can know how those that were never offered would have \
+         been answered."
             .to_owned(),
     ]
 }

@@ -91,6 +91,20 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Call>> {
     .await
 }
 
+/// The calls that a rep at this address (lower case) may still answer at `now_ms`, the most urgent first, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn open_of_rep(db: &Db, address: &str, now_ms: UtcMs) -> Result<Vec<Call>> {
+    db.all(
+        "SELECT id, lead_id, round, partner_slug, contact_id, rep_name, rep_email, because, temperature, called_ms, due_ms,
+             answered_ms, answer
+         FROM lead_call WHERE LOWER(rep_email) = $1 AND answer IS NULL AND due_ms > $2 ORDER BY due_ms, id LIMIT 100",
+        args![address, now_ms],
+    )
+    .await
+}
+
 /// Holds the lead until the end of the transaction, so that of several who claim it one comes first.
 ///
 /// # Errors

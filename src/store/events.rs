@@ -179,6 +179,21 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Event>> {
     Ok(newest)
 }
 
+/// Whether a lead did something (its key, the kind's word, the asset's reference) from `since_ms` on.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn was_done(db: &Db, (lead_id, kind, asset): (&str, &str, &str), since_ms: UtcMs) -> Result<bool> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT CAST(1 AS BIGINT) FROM engagement_event
+             WHERE lead_id = $1 AND at_ms >= $4 AND kind = $2 AND asset = $3 LIMIT 1",
+            args![lead_id, kind, asset, since_ms],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
 /// A page view, by its key; none for another event, or one that is not stored (yet).
 ///
 /// # Errors

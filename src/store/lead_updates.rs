@@ -114,6 +114,18 @@ pub struct Exported {
     pub close_date: Option<String>,
 }
 
+/// A lead with its last amount.
+macro_rules! select {
+    () => {
+        "SELECT l.id, l.partner_slug, l.stage, l.created_ms, l.updated_ms, l.email, l.name, l.company, l.phone, l.job_role,
+             l.company_size, l.locale, l.asset, l.origin, l.score, l.fit, l.owner_name, l.closed_reason,
+             a.minor_units, a.currency, a.close_date
+         FROM lead l LEFT JOIN lead_amount a ON a.lead_id = l.id
+             AND a.no = (SELECT MAX(n.no) FROM lead_amount n WHERE n.lead_id = l.id)
+         "
+    };
+}
+
 /// Leads by their ids, those behind `after`, that changed since `since_ms`; of one partner, or of all; at most `limit`. What is
 /// left of people who were erased is none.
 ///
@@ -127,15 +139,22 @@ pub async fn exported(
     limit: i64,
 ) -> Result<Vec<Exported>> {
     db.all(
-        "SELECT l.id, l.partner_slug, l.stage, l.created_ms, l.updated_ms, l.email, l.name, l.company, l.phone, l.job_role,
-             l.company_size, l.locale, l.asset, l.origin, l.score, l.fit, l.owner_name, l.closed_reason,
-             a.minor_units, a.currency, a.close_date
-         FROM lead l LEFT JOIN lead_amount a ON a.lead_id = l.id
-             AND a.no = (SELECT MAX(n.no) FROM lead_amount n WHERE n.lead_id = l.id)
-         WHERE l.id > $1 AND ($2 IS NULL OR l.partner_slug = $2) AND l.updated_ms >= $3
-             AND l.email NOT LIKE '%@erased.invalid'
-         ORDER BY l.id LIMIT $4",
+        concat!(
+            select!(),
+            "WHERE l.id > $1 AND ($2 IS NULL OR l.partner_slug = $2) AND l.updated_ms >= $3
+                 AND l.email NOT LIKE '%@erased.invalid'
+             ORDER BY l.id LIMIT $4"
+        ),
         args![after, partner, since_ms, limit],
     )
     .await
+}
+
+/// One of them.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn exported_one(db: &Db, lead_id: &str) -> Result<Option<Exported>> {
+    db.opt(concat!(select!(), "WHERE l.id = $1 AND l.email NOT LIKE '%@erased.invalid'"), args![lead_id])
+        .await
 }

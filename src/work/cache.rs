@@ -1,4 +1,4 @@
-//! A small bounded map of things that never change once stored.
+//! A small bounded map of things that are expensive to make.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -28,7 +28,7 @@ impl<T> Cache<T> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).things.get(key).cloned()
     }
 
-    /// Keeps `value` under `key` and returns it shared.
+    /// Keeps `value` under `key`, in the place of what was there, and returns it shared.
     pub fn put(&self, key: &str, value: T) -> Arc<T> {
         let value = Arc::new(value);
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);

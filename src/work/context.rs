@@ -10,6 +10,7 @@ use tokio::sync::Notify;
 use super::{
     cobrand::Media,
     documents::Documents,
+    feeds,
     figures::Figures,
     looks::Looks,
     metrics::Metrics,
@@ -100,6 +101,8 @@ pub struct Context {
     pub documents: Documents,
     /// Wakes loops.
     pub wake: Wake,
+    /// Feeds that were made last.
+    pub feeds: feeds::Kept,
     /// What pages count, shared by all who look.
     pub figures: Figures,
     /// What meters count.
@@ -151,6 +154,7 @@ impl Context {
             tracker: Tracker::default(),
             documents: Documents::default(),
             wake: Wake::default(),
+            feeds: feeds::Kept::default(),
             figures: Figures::default(),
             metrics,
             looks: Looks::default(),

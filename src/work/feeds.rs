@@ -1,6 +1,8 @@
 //! Feeds of a partner's content, co-branded and with tracked links: a public one of what its page shows, and one at a secret
 //! address for its own people, with kits, playbooks and posts. Nothing is stored for them.
 
+mod kept;
+
 use std::collections::HashMap;
 
 use chrono::{NaiveDate, TimeZone as _};
@@ -33,6 +35,8 @@ use crate::{
     },
     store::{partners, recalls, revisions},
 };
+
+pub use kept::{Kept, kept};
 
 /// Entries of a feed at most, the newest.
 const ENTRIES_MAX: usize = 50;
@@ -94,7 +98,7 @@ pub async fn opened(ctx: &Context, token: &str) -> Result<Partner> {
 ///
 /// # Errors
 /// `Unavailable` before the first sync; those of the store.
-pub async fn feed(ctx: &Context, partner: &Partner, ask: &Ask, is_inside: bool) -> Result<Feed> {
+async fn feed(ctx: &Context, partner: &Partner, ask: &Ask, is_inside: bool) -> Result<Feed> {
     let (library, media) = (ctx.library(), ctx.media());
     let locale = ask.locale.as_ref().unwrap_or(&partner.locale);
     let base = ctx.settings.public_url.as_str();

@@ -27,8 +27,11 @@ pub struct Preferences {
     pub email_masked: String,
     /// Their partner.
     pub partner: Partner,
-    /// Every newsletter, and the sequences that they are or were in: slug, title, description, whether they get it.
+    /// Every newsletter, unless the mail went to a customer of the partner's, and the sequences that they are or were in: slug,
+    /// title, description, whether they get it.
     pub newsletters: Vec<Subscription>,
+    /// Whether stopping everything also takes back what they agreed to as a customer.
+    pub is_customer: bool,
     /// Whether everything is stopped.
     pub all_stopped: bool,
     /// Why they got the mail they came from.
@@ -46,6 +49,8 @@ pub struct Preferences {
 pub enum Because {
     /// A newsletter for people of these roles at the partner.
     Reader(Roles),
+    /// A mail to somebody who gave the partner their address.
+    Customer,
     /// A mail of its own, which says why in its own language.
     Said(String),
 }
@@ -87,8 +92,12 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let is_newsletter = library.newsletters().any(|(asset, _)| asset.slug() == mail.scope);
     let own = own_sequences(ctx, &library, &mail).await?;
     let is_sequence = own.iter().any(|(slug, _)| *slug == mail.scope);
+    let is_customer = is_customers(&mail);
     let mut newsletters = Vec::new();
     for (asset, newsletter) in library.newsletters() {
+        if is_customer {
+            break;
+        }
         let record = kept::newsletter(ctx, asset.slug(), Some(partner.slug.as_str())).await?;
         newsletters.push(Subscription {
             subscribed: !is_stopped(asset.slug()) && !is_stopped(ALL),
@@ -118,13 +127,21 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
         partner,
         newsletters,
         all_stopped: is_stopped(ALL),
+        is_customer,
         because: match roles.filter(|_| is_newsletter) {
             Some(roles) => Because::Reader(roles),
+            // What is stored of a message of a sequence is for those who look after it.
+            None if is_customer && is_sequence => Because::Customer,
             None => Because::Said(mail.because),
         },
         this_newsletter: (is_newsletter || is_sequence).then_some(mail.scope),
         locale,
     })
+}
+
+/// Whether a mail went to a customer of the partner's, who gets no newsletters: they are for partners' own people.
+fn is_customers(mail: &deliveries::Sent) -> bool {
+    mail.lead_id.is_some() && mail.contact_id.is_none()
 }
 
 /// The sequences that the reader of `mail` is or was in, and that of the mail: slug and title. Others are no business of
@@ -251,7 +268,8 @@ pub async fn choose(
 ) -> Result<()> {
     let mail = mail_of(ctx, token).await?;
     let library = ctx.library();
-    let mut known: Vec<String> = library.newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
+    let newsletters = library.newsletters().filter(|_| !is_customers(&mail));
+    let mut known: Vec<String> = newsletters.map(|(asset, _)| asset.slug().to_owned()).collect();
     known.extend(own_sequences(ctx, &library, &mail).await?.into_iter().map(|(slug, _)| slug));
     if let Some(unknown) = wanted.iter().find(|slug| !known.contains(slug)) {
         return Err(Error::invalid(format!("there is no newsletter `{unknown}`")));

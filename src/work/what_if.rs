@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::context::Context;
+use super::{cobrand::no_content, context::Context};
 use crate::domain::{
     content::{Finding, Library, SourceFile, finding::Severity, rules::Scoring},
     engagement::EventKind,
@@ -46,12 +46,15 @@ pub fn rule(name: &str, bytes: Vec<u8>) -> Result<(Scoring, Vec<String>)> {
 pub struct Told {
     /// Who it is.
     pub lead: Past,
+    /// When it qualifies by the present rule, if it does.
+    pub was_ms: Option<UtcMs>,
     /// What would be.
     pub replayed: Replayed,
 }
 
-/// Replays all leads under `rule` and gives `tell` each whose standing would change, in the order of their keys. With
-/// `since_ms` those alone count that qualified, or would have, from then on.
+/// Replays all leads under the present rule and under `rule`, and gives `tell` each whose standing the second changes, in the
+/// order of their keys: what else held a lead back, or brought it forward, is the same under both. With `since_ms` those alone
+/// count that qualify from then on by either.
 ///
 /// # Errors
 /// Those of the store, and of `tell`.
@@ -61,6 +64,8 @@ pub async fn replay(
     since_ms: Option<UtcMs>,
     mut tell: impl FnMut(Told) -> Result<()>,
 ) -> Result<Totals> {
+    let library = ctx.library();
+    let present = library.rules.scoring.as_ref().ok_or_else(no_content)?;
     let mut totals = Totals::default();
     let mut after = String::new();
     loop {
@@ -76,7 +81,8 @@ pub async fn replay(
             }
         }
         for lead in page {
-            let history = history(&lead, by_lead.remove(&lead.id).unwrap_or_default());
+            let mut history = history(&lead, by_lead.remove(&lead.id).unwrap_or_default());
+            history.qualified_ms = what_if::replay(present, &history, ctx.now_ms()).would_ms;
             let replayed = what_if::replay(rule, &history, ctx.now_ms());
             let latest = history.qualified_ms.max(replayed.would_ms);
             if since_ms.is_some_and(|since| latest.is_none_or(|at| at < since)) {
@@ -84,7 +90,7 @@ pub async fn replay(
             }
             totals.add(&history, &replayed);
             if !matches!(replayed.change, Change::Kept | Change::Out) {
-                tell(Told { lead, replayed })?;
+                tell(Told { lead, was_ms: history.qualified_ms, replayed })?;
             }
         }
     }
@@ -112,7 +118,7 @@ fn history(lead: &Past, events: Vec<ScoredEvent>) -> History {
             country_served: true,
         },
         events,
-        qualified_ms: lead.qualified_ms,
+        qualified_ms: None,
         accepted: match (lead.accepted_ms, lead.rejected_ms) {
             (Some(_), _) => Some(true),
             (None, Some(_)) => Some(false),

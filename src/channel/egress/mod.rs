@@ -6,6 +6,7 @@
 //! not asked, nothing is decompressed, and an exchange has ten seconds and 64 kB.
 
 mod guard;
+mod line;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -22,7 +23,11 @@ use std::{
 };
 
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, body::Bytes, client::conn::http1};
+use hyper::{
+    Request,
+    body::Bytes,
+    client::conn::http1::{self, SendRequest},
+};
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use tokio::{
@@ -34,6 +39,7 @@ use tokio::{
 use tokio_rustls::TlsConnector;
 
 pub use guard::Guard;
+pub use line::Line;
 pub use url::{Host, Target};
 
 use super::trust;
@@ -206,21 +212,45 @@ impl Egress {
         Ok(target)
     }
 
-    /// Sends `post` and reads the answer. Once the status has come, that is the answer, however much of the body comes in time.
+    /// Sends `post` over a connection of its own and reads the answer. Once the status has come, that is the answer, however much
+    /// of the body comes in time.
     ///
     /// # Errors
     /// What kept us from an answer.
     pub async fn post(&self, post: &Post<'_>) -> Result<Answered, Unanswered> {
-        let until = Deadline { at: Instant::now() + self.whole, whole: self.whole };
-        self.guard.admits(post.to).map_err(Unanswered::ours)?;
-        let addresses = until.of(self.checked_addresses(post.to)).await?;
-        let stream = until.of(connect(&addresses, post.to.port())).await?;
+        let until = self.deadline();
+        let (mut sender, connection) = self.open(post.to, until).await?;
+        // Driven here and not in a task of its own, so that it ends with us whatever happens.
+        let exchange = async { exchange(&mut sender, post, true, until).await.map(|(answered, _)| answered) };
+        tokio::pin!(exchange, connection);
+        tokio::select! {
+            biased;
+            done = &mut exchange => done,
+            // When the connection ends by itself, the exchange has, or learns, what there is to know.
+            _ = &mut connection => exchange.await,
+        }
+    }
+
+    /// A line to `to`, for several requests one behind another.
+    pub fn line(&self, to: Target) -> Line<'_> {
+        Line::new(self, to)
+    }
+
+    fn deadline(&self) -> Deadline {
+        Deadline { at: Instant::now() + self.whole, whole: self.whole }
+    }
+
+    /// Opens a connection to one of the checked addresses of `to`. Nothing happens on it unless its second part is driven.
+    async fn open(&self, to: &Target, until: Deadline) -> Result<Opened, Unanswered> {
+        self.guard.admits(to).map_err(Unanswered::ours)?;
+        let addresses = until.of(self.checked_addresses(to)).await?;
+        let stream = until.of(connect(&addresses, to.port())).await?;
         // Head and body are small and leave at once.
         stream.set_nodelay(true).map_err(|error| Unanswered::theirs(error.to_string()))?;
-        if !post.to.is_tls() {
-            return talk(stream, post, until).await;
+        if !to.is_tls() {
+            return hand_shake(stream).await;
         }
-        let name = match post.to.host() {
+        let name = match to.host() {
             Host::Name(name) => {
                 ServerName::try_from(name.clone()).map_err(|error| Unanswered::theirs(error.to_string()))?
             }
@@ -233,7 +263,7 @@ impl Egress {
                 shaken.map_err(|error| Unanswered::theirs(format!("TLS: {error}")))
             })
             .await?;
-        talk(stream, post, until).await
+        hand_shake(stream).await
     }
 
     fn connector(&self) -> Result<&TlsConnector, Unanswered> {
@@ -291,15 +321,33 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Unanswere
     Err(why)
 }
 
-fn request(post: &Post<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
+/// A connection: what requests are given to, and what drives it.
+type Opened = (SendRequest<Full<Bytes>>, Pin<Box<dyn Future<Output = ()> + Send>>);
+
+async fn hand_shake(
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+) -> Result<Opened, Unanswered> {
+    let (sender, connection) = http1::Builder::new()
+        .max_buf_size(HEAD_BYTES_MAX)
+        .max_headers(HEADERS_MAX)
+        .handshake(TokioIo::new(stream))
+        .await
+        .map_err(|error| told(&error))?;
+    // How it ends is told to whoever waits for an answer on it.
+    Ok((sender, Box::pin(async { _ = connection.await })))
+}
+
+fn request(post: &Post<'_>, is_last: bool) -> Result<Request<Full<Bytes>>, Unanswered> {
     let mut request = Request::builder()
         .method("POST")
         .uri(post.to.path())
         .header("host", post.to.authority())
         .header("user-agent", concat!("partnercast/", env!("CARGO_PKG_VERSION")))
         .header("content-type", "application/json")
-        .header("accept-encoding", "identity")
-        .header("connection", "close");
+        .header("accept-encoding", "identity");
+    if is_last {
+        request = request.header("connection", "close");
+    }
     for (name, value) in post.headers {
         request = request.header(*name, *value);
     }
@@ -308,49 +356,40 @@ fn request(post: &Post<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
         .map_err(|error| Unanswered::ours(format!("the request cannot be written: {error}")))
 }
 
-async fn talk(
-    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+/// One request and its answer, and whether all of the answer was read, so that another request may follow.
+async fn exchange(
+    sender: &mut SendRequest<Full<Bytes>>,
     post: &Post<'_>,
+    is_last: bool,
     until: Deadline,
-) -> Result<Answered, Unanswered> {
-    let request = request(post)?;
-    let (mut sender, connection) = http1::Builder::new()
-        .max_buf_size(HEAD_BYTES_MAX)
-        .max_headers(HEADERS_MAX)
-        .handshake(TokioIo::new(stream))
-        .await
-        .map_err(|error| told(&error))?;
-    // Driven here and not in a task of its own, so that it ends with us whatever happens.
-    let exchange = async {
-        let head = async { sender.send_request(request).await.map_err(|error| told(&error)) };
-        let (head, mut body) = until.of(head).await?.into_parts();
-        let mut bytes = Vec::new();
-        while bytes.len() < BODY_BYTES_MAX {
-            match timeout_at(until.at, body.frame()).await {
-                Ok(Some(Ok(frame))) => {
-                    let data = frame.into_data().unwrap_or_default();
-                    bytes.extend_from_slice(&data[..data.len().min(BODY_BYTES_MAX - bytes.len())]);
-                }
-                // The status has come, and with it the answer; what is missing is words.
-                Ok(Some(Err(_)) | None) | Err(_) => break,
+) -> Result<(Answered, bool), Unanswered> {
+    let request = request(post, is_last)?;
+    let head = async { sender.send_request(request).await.map_err(|error| told(&error)) };
+    let (head, mut body) = until.of(head).await?.into_parts();
+    let (mut bytes, mut is_whole) = (Vec::new(), false);
+    while bytes.len() < BODY_BYTES_MAX {
+        match timeout_at(until.at, body.frame()).await {
+            Ok(Some(Ok(frame))) => {
+                let data = frame.into_data().unwrap_or_default();
+                bytes.extend_from_slice(&data[..data.len().min(BODY_BYTES_MAX - bytes.len())]);
+            }
+            // The status has come, and with it the answer; what is missing is words.
+            Ok(Some(Err(_))) | Err(_) => break,
+            Ok(None) => {
+                is_whole = true;
+                break;
             }
         }
-        let headers = head.headers.iter().map(|(name, value)| {
-            (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
-        });
-        Ok(Answered {
-            status: head.status.as_u16(),
-            headers: headers.collect(),
-            body: String::from_utf8_lossy(&bytes).into_owned(),
-        })
-    };
-    tokio::pin!(exchange, connection);
-    tokio::select! {
-        biased;
-        done = &mut exchange => done,
-        // When the connection ends by itself, the exchange has, or learns, what there is to know.
-        _ = &mut connection => exchange.await,
     }
+    let headers = head.headers.iter().map(|(name, value)| {
+        (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+    });
+    let answered = Answered {
+        status: head.status.as_u16(),
+        headers: headers.collect(),
+        body: String::from_utf8_lossy(&bytes).into_owned(),
+    };
+    Ok((answered, is_whole))
 }
 
 /// An error of the connection with its cause, in words.

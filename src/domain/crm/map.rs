@@ -4,15 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::Source;
+use super::{Source, is_standard};
 use crate::domain::{
     content::{
         Library,
-        finding::{Finding, Findings, codes, did_you_mean},
+        finding::{Finding, Findings, Place, codes, did_you_mean},
         keys::{Found, Keys},
         library::{CRM, keys},
     },
     lead::{DisqualifyReason, LeadStage, update},
+    webhook::Chat,
 };
 
 /// Most fields of a map, of each sort.
@@ -131,6 +132,10 @@ pub fn findings(library: &Library) -> Vec<Finding> {
     let all = library.field_maps.iter().map(|(name, text)| {
         let path = format!("{CRM}/{name}.toml");
         let mut f = Findings::new(&path, text.as_str());
+        if is_standard(name) || Chat::parse(name).is_some() {
+            let message = format!("an endpoint's format `{name}` is something else already");
+            f.add(codes::STRAY_FILE, Place::START, message, "give the file another name");
+        }
         let _ = parse(text, &mut f);
         f.finish()
     });
@@ -260,7 +265,7 @@ fn fields(keys: Keys, f: &mut Findings<'_>) -> BTreeMap<String, Field> {
     all.filter_map(|(name, found)| Some((name, field(found, f)?))).collect()
 }
 
-fn source(word: &str, place: crate::domain::content::finding::Place, f: &mut Findings<'_>) -> Option<Source> {
+fn source(word: &str, place: Place, f: &mut Findings<'_>) -> Option<Source> {
     let source = Source::parse(word);
     if source.is_none() {
         let fix = did_you_mean(word, Source::ALL.iter().map(|source| source.as_str()));

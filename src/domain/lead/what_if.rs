@@ -20,24 +20,24 @@ pub struct History {
     pub facts: FitFacts,
     /// What they did, oldest first.
     pub events: Vec<ScoredEvent>,
-    /// When its ledger says that it qualified, if it did.
+    /// When it qualifies by the rule that this one is compared with, if it does.
     pub qualified_ms: Option<UtcMs>,
     /// Whether somebody took it (`true`) or turned it down; none where nobody was asked, or nobody has answered.
     pub accepted: Option<bool>,
 }
 
-/// How a lead fares under the rule, against what happened.
+/// How a lead fares under the rule, against the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Change {
-    /// It did not qualify, and would.
+    /// It does not qualify, and would.
     Gained,
-    /// It qualified, and would not.
+    /// It qualifies, and would not.
     Lost,
-    /// It qualified, and would at another time.
+    /// It qualifies, and would at another time.
     Moved,
-    /// As it was: qualified at the same act.
+    /// As it is: at the same act.
     Kept,
-    /// As it was: not qualified.
+    /// As it is: not at all.
     Out,
 }
 
@@ -57,7 +57,7 @@ impl Change {
 /// One lead under the rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Replayed {
-    /// Against what happened.
+    /// Against the other rule.
     pub change: Change,
     /// When it would have qualified.
     pub would_ms: Option<UtcMs>,
@@ -132,7 +132,7 @@ impl Acceptance {
 pub struct Totals {
     /// By what changes.
     pub changes: BTreeMap<Change, u32>,
-    /// Those that did qualify.
+    /// Those that qualify by the other rule.
     pub was: Acceptance,
     /// Those that would.
     pub would: Acceptance,

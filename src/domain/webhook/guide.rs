@@ -17,6 +17,8 @@ A partner's or the vendor's own system (a CRM) is told what happened by `POST` w
     partnercast webhook add CRM https://crm.example/in --email ops@crm.example --events 'lead.*'
     partnercast webhook verify whe_...      # or in the console, under Webhooks
 
+A chat room (`--format slack`, `teams`, `mattermost`, `discord`) is told in a sentence instead; nobody verifies anything there.
+
 ";
 
 const RECIPE: &str = "

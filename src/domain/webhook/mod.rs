@@ -3,6 +3,7 @@
 
 pub mod answer;
 pub mod breaker;
+pub mod chat;
 pub mod event;
 pub mod filter;
 pub mod guide;
@@ -13,6 +14,7 @@ pub mod sign;
 
 pub use answer::Verdict;
 pub use breaker::Health;
+pub use chat::Chat;
 pub use event::{Event, EventKind, Scope};
 pub use filter::Filters;
 pub use rate::Rate;

@@ -209,6 +209,33 @@ pub async fn bearer(db: &Db, id: &str) -> Result<Option<String>> {
     Ok(row.map(|(sealed,)| sealed))
 }
 
+/// What goes with messages and was sealed by another key than this one, each with its endpoint; at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn bearers_sealed_otherwise(db: &Db, key_id: &str) -> Result<Vec<(String, String)>> {
+    db.all(
+        "SELECT id, bearer FROM webhook_endpoint
+         WHERE bearer <> '' AND bearer NOT LIKE $1 || '.%' AND state <> 'removed' ORDER BY id LIMIT 100",
+        args![key_id],
+    )
+    .await
+}
+
+/// Puts `sealed` in the place of what was sealed before, unless somebody else changed it.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn replace_bearer(tx: &mut Tx, id: &str, known: &str, sealed: &str) -> Result<bool> {
+    let replaced = tx
+        .run(
+            "UPDATE webhook_endpoint SET bearer = $3 WHERE id = $1 AND bearer = $2",
+            args![id, known, sealed],
+        )
+        .await?;
+    Ok(replaced == 1)
+}
+
 /// Takes the people at these addresses (lower case) off the endpoints whose contacts they are. Returns how many.
 ///
 /// # Errors

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use super::{
     asset_title,
     lead_amounts::{self, AmountLine},
-    lead_give,
+    lead_calls, lead_give,
     signin::Actor,
 };
 use crate::{
@@ -374,14 +374,18 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
             .collect(),
         facts: facts(&lead, &card.partner.name, is_erased)
             .into_iter()
-            .chain(lead::answered(&card.answers))
+            .chain(lead::answered(&ctx.library(), &card.answers))
             .collect(),
         is_erased,
         amounts: lead_amounts::of(&ctx, &card.amounts, &attribution::trail(&ctx, &id).await?, zone)?,
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
         score_lines: lead::score_lines(&card.standing.score.lines, zone),
-        offers: card.offers.into_iter().map(|offer| offer_line(offer, zone)).collect(),
+        offers: lead_calls::lines(&ctx, &id, zone)
+            .await?
+            .into_iter()
+            .chain(card.offers.into_iter().map(|offer| offer_line(offer, zone)))
+            .collect(),
         consents: consents.into_iter().map(|agreed| consent(agreed, zone)).collect(),
         export: format!("/console/leads/{id}/person.json"),
         erase: may_erase(&ctx, &actor).then(|| format!("/console/leads/{id}/erase")),

@@ -12,6 +12,7 @@ pub mod issue;
 pub mod ladder;
 pub mod ladder_rows;
 pub mod lead_amounts;
+mod lead_calls;
 pub mod lead_give;
 pub mod leads;
 pub mod levers;

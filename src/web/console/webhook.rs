@@ -19,6 +19,7 @@ use crate::{
     domain::{
         crm,
         kernel::{Error, Kind, Result, clock::UtcMs},
+        webhook::Chat,
     },
     store::webhooks::{
         Endpoint, documents, endpoints,
@@ -210,6 +211,8 @@ async fn show(
 fn as_what(format: &str) -> String {
     if crm::is_standard(format) {
         "ids and words".to_owned()
+    } else if let Some(chat) = Chat::parse(format) {
+        format!("a text for a room of {}", chat.name())
     } else {
         format!("a record of crm/{format}.toml, with personal data")
     }

@@ -10,7 +10,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{signin::Actor, suppressions::Notice};
 use crate::{
-    domain::kernel::{Kind, Result, clock::utc},
+    domain::{
+        crm,
+        kernel::{Kind, Result, clock::utc},
+        webhook::Chat,
+    },
     store::{
         partners,
         webhooks::{Endpoint, endpoints},
@@ -42,6 +46,8 @@ pub struct ListView {
     pub lines: Vec<Line>,
     /// Whose it may be.
     pub owners: Vec<Choice>,
+    /// How its messages may be written.
+    pub formats: Vec<Choice>,
     /// What was typed.
     pub typed: Typed,
 }
@@ -53,7 +59,7 @@ pub struct Added {
     pub href: String,
     /// What people call it.
     pub name: String,
-    /// `whsec_…`, and `whpk_…` if it has a pair.
+    /// `whsec_…`, and `whpk_…` if it has a pair; nothing of a chat room.
     pub secrets: Vec<String>,
 }
 
@@ -86,6 +92,7 @@ pub struct Typed {
     contact_name: String,
     contact_email: String,
     events: String,
+    format: String,
     per_second: String,
     ordered: String,
     pair: String,
@@ -134,9 +141,20 @@ async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>, added: Option
         added,
         lines,
         owners: owners.collect(),
+        formats: formats(ctx),
         typed,
     };
     respond::page(ctx, "console/webhooks", &Frame::new(ctx, Area::Console, "Webhooks", PATH), &view)
+}
+
+/// How messages may be written: as they are, for a chat room, or by a field map that has no faults.
+fn formats(ctx: &Context) -> Vec<Choice> {
+    let library = ctx.library();
+    let maps = library.field_maps.keys().filter(|name| crm::map_of(&library, name).is_some());
+    let standard = Choice::new(crm::STANDARD, "as they are: JSON, ids and words");
+    let chats = Chat::ALL.map(|chat| Choice::new(chat.as_str(), &format!("for a room of {}", chat.name())));
+    let maps = maps.map(|name| Choice::new(name, &format!("as records, by crm/{name}.toml")));
+    std::iter::once(standard).chain(chats).chain(maps).collect()
 }
 
 /// How an endpoint stands, in a word.
@@ -167,8 +185,11 @@ pub(super) fn because(endpoint: &Endpoint) -> String {
 pub async fn add(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Body(typed): Body<Typed>) -> Answer {
     match try_add(&ctx, &actor, &typed).await {
         Ok(added) => {
-            let text =
-                "Added. Give the receiver what is below, then verify the endpoint: nothing is sent before.";
+            let text = if added.secrets.is_empty() {
+                "Added. Verify it now: the room is greeted, and nothing is sent before."
+            } else {
+                "Added. Give the receiver what is below, then verify the endpoint: nothing is sent before."
+            };
             let notice = Notice { tone: "good", text: text.to_owned() };
             show(&ctx, Typed::default(), Some(notice), Some(added)).await
         }
@@ -197,9 +218,14 @@ async fn try_add(ctx: &Context, actor: &str, typed: &Typed) -> Result<Added> {
         },
         concurrency: CONCURRENCY,
         pair: typed.pair == "yes",
+        format: typed.format.clone(),
         ..Order::default()
     };
-    let (endpoint, secrets) = webhooks::add(ctx, actor, &order).await?;
+    let (endpoint, mut secrets) = webhooks::add(ctx, actor, &order).await?;
+    if Chat::parse(&endpoint.format).is_some() {
+        // A room verifies nothing.
+        secrets.clear();
+    }
     Ok(Added { href: format!("{PATH}/{}", endpoint.id), name: endpoint.name, secrets })
 }
 
@@ -229,6 +255,10 @@ impl ListView {
                 secrets: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()],
             }),
             lines: if some { lines } else { Vec::new() },
+            formats: vec![
+                Choice::new("standard", "as they are: JSON, ids and words"),
+                Choice::new("slack", "for a room of Slack"),
+            ],
             owners: vec![Choice::new("", "Brackenfold"), Choice::new("northlight", "Northlight MSP")],
             typed: Typed { name: "CRM".into(), ..Typed::default() },
         }

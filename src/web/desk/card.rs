@@ -236,7 +236,7 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
             .collect(),
         consents: consents(&card.consents, zone),
         reach: facts(&card.lead).into_iter().filter(|fact| fact.href.is_some()).rev().collect(),
-        facts: facts(&card.lead).into_iter().chain(lead::answered(&card.answers)).collect(),
+        facts: facts(&card.lead).into_iter().chain(lead::answered(&ctx.library(), &card.answers)).collect(),
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
         qualification: card.standing.because,

@@ -8,11 +8,15 @@ use serde::Serialize;
 use super::rep;
 use crate::{
     domain::{
-        kernel::{Result, id::OfferId},
+        kernel::{
+            Result,
+            id::{CallId, OfferId},
+        },
         lead::LeadStage,
         partner::Partner,
     },
     store::{
+        calls::{self, Call},
         conflicts,
         lead_clocks::{self, SlaClock},
         leads::{self, Lead},
@@ -43,10 +47,29 @@ pub struct View {
     pub team: Option<&'static str>,
     /// Conflicts that wait for whoever looks.
     pub conflicts: Vec<Waiting>,
+    /// What whoever looks may claim.
+    pub calls: Vec<Called>,
     /// Cards.
     pub leads: Vec<Card>,
     /// Leads of the partner that wait because another one is in touch with the person.
     pub held: Vec<Held>,
+}
+
+/// A lead that may be claimed, without a word about the person.
+#[derive(Debug, Serialize)]
+pub struct Called {
+    /// Where it is claimed or declined.
+    pub href: String,
+    /// `Asked to talk`
+    pub heat: &'static str,
+    /// Its tone.
+    pub heat_tone: &'static str,
+    /// Why it is offered.
+    pub because: String,
+    /// Until when.
+    pub until: Moment,
+    /// How long that is.
+    pub left: Badge,
 }
 
 /// A conflict of two partners that waits for a decision.
@@ -118,6 +141,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
             zone: String::new(),
             team: None,
             conflicts: Vec::new(),
+            calls: Vec::new(),
             leads: Vec::new(),
             held: Vec::new(),
         };
@@ -148,10 +172,30 @@ pub async fn page(State(ctx): State<Arc<Context>>, headers: HeaderMap) -> Answer
         zone: format!("in {}", rep.zone.name().replace('_', " ")),
         team: (rep.manages != Manages::Nobody).then_some("/desk/team"),
         conflicts: waiting(&ctx, &rep).await?,
+        calls: called(&ctx, &rep).await?,
         held: held(&ctx, &rep).await?,
         leads: cards,
     };
     respond::page(&ctx, "desk/leads", &frame, &view)
+}
+
+/// What the rep may claim. A link of its own opens each, as the mail's does.
+async fn called(ctx: &Context, rep: &Rep) -> Result<Vec<Called>> {
+    let (now_ms, made_ms) = (ctx.now_ms(), ctx.clock.wall_ms());
+    let all = calls::open_of_rep(&ctx.db, &rep.key, now_ms).await?;
+    let line = |call: Call| {
+        let token = tokens::call_token(&ctx.keys, CallId::parse(&call.id).ok()?, made_ms);
+        let (heat, heat_tone) = lead::heat(&call.temperature);
+        Some(Called {
+            href: format!("/claim/{token}"),
+            heat,
+            heat_tone,
+            because: call.because,
+            until: Moment::full(call.due_ms, rep.zone),
+            left: lead::left_badge(call.called_ms, call.due_ms, now_ms),
+        })
+    };
+    Ok(all.into_iter().filter_map(line).collect())
 }
 
 /// The conflicts that wait for a channel manager; none for others.
@@ -277,6 +321,14 @@ impl View {
                 href: "#".into(),
                 text: "Northlight MSP, Thornbury Cloud".into(),
                 since: Moment::full(1_799_766_000_000, chrono_tz::Europe::Oslo),
+            }],
+            calls: vec![Called {
+                href: "#".into(),
+                heat: "Reached the score",
+                heat_tone: "brand",
+                because: "engagement 62 of 50 needed, fit B".into(),
+                until: Moment::full(1_799_766_000_000, chrono_tz::America::Chicago),
+                left: Badge::new("warn", "40 min left"),
             }],
             held: vec![Held {
                 what: "Proof of Recovery".into(),

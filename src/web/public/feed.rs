@@ -121,7 +121,7 @@ async fn show(
     let mut ask = wanted.ask(partner)?;
     // The public reads nothing that is written for a role.
     ask.role = ask.role.filter(|_| is_inside);
-    let made = feeds::feed(ctx, partner, &ask, is_inside).await?;
+    let made = feeds::kept(ctx, partner, &ask, is_inside).await?;
     let name = format!("{}{}{}", if is_inside { "inside." } else { "" }, form.as_str(), ask.query());
     let read = track::feed_read(ctx, partner.slug.as_str(), &name, visitor);
     let kept = Kept { changed_ms: made.updated_ms, seconds: KEPT_S };

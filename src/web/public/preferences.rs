@@ -43,6 +43,8 @@ pub struct View {
     pub this_newsletter: Option<String>,
     /// `Stop Fold Forward`
     pub stop_title: String,
+    /// What stopping everything comes to.
+    pub stop_all_text: String,
     /// Whether everything is stopped.
     pub all_stopped: bool,
     /// All of them.
@@ -96,6 +98,7 @@ pub async fn page(
     let this = this.and_then(|slug| state.newsletters.iter().find(|newsletter| newsletter.slug == slug));
     let done = match after.done.as_deref() {
         Some("stopped") => Some("done_stopped"),
+        Some("stopped-all") if state.is_customer => Some("done_withdrawn"),
         Some("stopped-all") => Some("done_stopped_all"),
         Some("saved") => Some("done_saved"),
         _ => None,
@@ -110,13 +113,17 @@ pub async fn page(
         title: strings.get("preferences_title").to_owned(),
         email: state.email_masked.clone(),
         because: because(&strings, &state.because, &state.partner.name),
-        done: done.map(|key| strings.fill(key, &[("newsletter", &title)])),
+        done: done.map(|key| strings.fill(key, &[("newsletter", &title), ("partner", &state.partner.name)])),
         undo,
         action: format!("/u/{token}"),
         this_newsletter: this
             .filter(|newsletter| newsletter.subscribed)
             .map(|newsletter| newsletter.slug.clone()),
         stop_title: strings.fill("stop_title", &[("newsletter", &title)]),
+        stop_all_text: strings.fill(
+            if state.is_customer { "withdraw_text" } else { "stop_all_text" },
+            &[("partner", &state.partner.name)],
+        ),
         all_stopped: state.all_stopped,
         calendar: state.zone.map(|zone| {
             let slug = state.partner.slug.as_str();
@@ -152,6 +159,7 @@ impl Calendar {
 fn because(strings: &Strings, because: &Because, partner: &str) -> String {
     match because {
         Because::Said(text) => text.clone(),
+        Because::Customer => strings.fill("preferences_because_customer", &[("partner", partner)]),
         Because::Reader(roles) => {
             let roles: Vec<&str> = roles
                 .iter()
@@ -222,6 +230,7 @@ impl View {
             action: "#".into(),
             this_newsletter: Some("executive-brief".into()),
             stop_title: "Stop Executive brief".into(),
+            stop_all_text: "Then you get no newsletter from us, neither this one nor any new one.".into(),
             all_stopped: false,
             calendar: Some(Calendar {
                 href: "/calendars/abc".into(),

@@ -11,8 +11,9 @@ use super::{
 };
 use crate::{
     domain::{
+        content::{Library, form::word_in},
         engagement::{EventKind, stay_words},
-        kernel::clock::UtcMs,
+        kernel::{Locale, clock::UtcMs},
         lead::{LeadStage, fit::FitResult, score::ScoreLine},
     },
     store::{answers::Answer, events::Event, leads::Consent},
@@ -50,12 +51,18 @@ pub fn left_badge(started_ms: UtcMs, due_ms: UtcMs, now_ms: UtcMs) -> Badge {
     Badge::new(tone, left(due_ms, now_ms))
 }
 
-/// What somebody answered to forms' own fields: the last word on each.
-pub fn answered(all: &[Answer]) -> Vec<Fact> {
+/// What somebody answered to forms' own fields: the last word on each. What was chosen stands as `library`'s form shows it to
+/// readers of English; the value itself where the form has it no more.
+pub fn answered(library: &Library, all: &[Answer]) -> Vec<Fact> {
     let mut facts: Vec<(&str, Fact)> = Vec::new();
     for answer in all {
         if !facts.iter().any(|(name, _)| *name == answer.name) {
-            facts.push((&answer.name, Fact::new(&answer.label, &*answer.value)));
+            let field = library
+                .form(&answer.form)
+                .and_then(|form| form.fields.iter().find(|field| field.name == answer.name));
+            let option = field.and_then(|field| field.options.iter().find(|it| it.value == answer.value));
+            let shown = option.and_then(|option| word_in(&option.label, &Locale::en()));
+            facts.push((&answer.name, Fact::new(&answer.label, shown.unwrap_or(&answer.value))));
         }
     }
     facts.into_iter().map(|(_, fact)| fact).collect()

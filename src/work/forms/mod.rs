@@ -27,7 +27,11 @@ use crate::{
             form::{CountsAs, LeadForm},
         },
         engagement::{EventKind, Reason},
-        kernel::{Error, Kind, Locale, Result, clock::UtcMs, id::LeadId},
+        kernel::{
+            Error, Kind, Locale, Result,
+            clock::{MINUTE_MS, UtcMs},
+            id::LeadId,
+        },
         lead::{LeadOrigin, LeadStage, clock::Heat},
         partner::{Partner, contact::first_name},
     },
@@ -46,6 +50,10 @@ pub use fields::{COMPANY_SIZES, FieldFault, JOB_ROLES, Submission, Wrong};
 use fields::{Clean, check};
 pub use proof::{Given, challenge};
 
+/// Times that a form is taken up again because somebody changed the lead meanwhile, most often the same press of a button.
+const TAKES_MAX: usize = 4;
+/// Whoever sends the same form again within this time does one thing.
+const ONCE_MS: i64 = 10 * MINUTE_MS;
 /// Begins the step that holds what a person wrote, in their words.
 pub const WROTE: &str = "wrote: ";
 
@@ -132,10 +140,13 @@ pub struct Submitted {
 /// # Errors
 /// [`Refused::Faults`] with every fault; [`Refused::Rushed`]; [`Refused::Unproven`]; `NotFound` for a partner or asset that is not there.
 pub async fn submit(ctx: &Context, form: Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
-    match take(ctx, &form, visitor).await {
-        Err(Refused::Error(error)) if error.kind() == Kind::Conflict => take(ctx, &form, visitor).await,
-        taken => taken,
+    for _ in 1..TAKES_MAX {
+        match take(ctx, &form, visitor).await {
+            Err(Refused::Error(error)) if error.kind() == Kind::Conflict => {}
+            taken => return taken,
+        }
     }
+    take(ctx, &form, visitor).await
 }
 
 async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Submitted, Refused> {
@@ -174,7 +185,10 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
     let mut lead = updated(ctx, known, &clean, form, &partner, &asset.reference, origin);
     event.lead_id = Some(lead.id.clone());
-    let standing = scoring::assess(ctx, &lead, Some(&event)).await?;
+    // It unlocks what it unlocks each time, and counts once.
+    let did = (lead.id.as_str(), event.kind.as_str(), asset.reference.as_str());
+    let is_again = events::was_done(&ctx.db, did, event.at_ms - ONCE_MS).await?;
+    let standing = scoring::assess(ctx, &lead, (!is_again).then_some(&event)).await?;
     standing.apply(&mut lead);
     let came_through = match library.find(&lead.asset, &form.locale) {
         Some(first) => brand.text(&first.front.title)?,
@@ -193,16 +207,19 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
         _ => None,
     };
     let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
-    let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some();
+    let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some() && !is_again;
     let again = if is_asking { Some(handoff::asks_again(ctx, &lead.id, &event.id).await?) } else { None };
     let elsewhere = match asks {
-        Some(_) if hand_off.is_none() => conflict::tell_who_goes_on(ctx, &meeting, &event.id).await?,
+        Some(_) if hand_off.is_none() && !is_again => {
+            conflict::tell_who_goes_on(ctx, &meeting, &event.id).await?
+        }
         _ => None,
     };
     let qualified = hand_off.is_some();
     let what = step_text(form, &title, &standing);
     let mut tx = ctx.db.begin().await?;
     proof::use_up(&mut tx, used, ctx.now_ms()).await?;
+    let event = (!is_again).then_some(event);
     let news = News { known_as, what, clean: &clean, declared, event, consent };
     let case_id = store(ctx, &mut tx, &mut lead, news, (asks, meeting), hand_off).await?;
     for mail in receipt.into_iter().chain(elsewhere) {
@@ -229,7 +246,8 @@ struct News<'a> {
     what: String,
     clean: &'a Clean,
     declared: Option<&'a LeadForm>,
-    event: events::Event,
+    /// None where they did it a moment ago.
+    event: Option<events::Event>,
     consent: NewConsent,
 }
 
@@ -273,7 +291,7 @@ async fn store(
         answers::add(tx, &lead.id, &answer).await?;
     }
     leads::add_consent(tx, &lead.id, now_ms, &consent).await?;
-    events::insert(tx, vec![event]).await?;
+    events::insert(tx, event.into_iter().collect()).await?;
     let case_id = conflict::meet(ctx, tx, lead, asks, meeting).await?;
     if let Some(hand_off) = hand_off {
         hand_off.store(ctx, tx, lead).await?;

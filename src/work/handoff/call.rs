@@ -300,8 +300,8 @@ async fn hand_off(ctx: &Context, call: &Call, lead: &Lead, partner: &Partner) ->
         Heat::parse(&call.temperature).unwrap_or(Heat::Standard),
     );
     let mut hand_off = offer::prepare_to(ctx, &of, &call.rep_email, "partnercast").await?;
-    "They claimed it first".clone_into(&mut hand_off.offer.because);
-    hand_off.routed = "They claimed it first.".to_owned();
+    hand_off.offer.because = format!("{} claimed it first", call.rep_name);
+    hand_off.routed = format!("{}.", hand_off.offer.because);
     Ok((hand_off, conflict::weigh(ctx, &theirs, true).await?))
 }
 

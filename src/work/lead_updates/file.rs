@@ -10,7 +10,7 @@ use crate::{
         lead::{
             Amount,
             intake::Fault,
-            update::{self, EXPORTED, rows},
+            update::{self, EXPORTED, Row, rows},
         },
     },
     render::table,
@@ -24,8 +24,8 @@ const PART_ROWS: i64 = 500;
 /// What came of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
-    /// Everything was done, or would be.
-    All(Vec<Done>),
+    /// Everything was done, or would be; and how many rows said what is known.
+    All(Vec<Done>, usize),
     /// Nothing was: every fault, in the order of the rows.
     Faults(Vec<Fault>),
 }
@@ -37,8 +37,12 @@ pub enum Told {
 pub async fn import(ctx: &Context, actor: &str, bytes: &[u8], is_rehearsal: bool) -> Result<Told> {
     let (all, mut faults) = rows(bytes);
     let now_ms = ctx.now_ms();
-    let mut updates = Vec::with_capacity(all.len());
+    let (mut updates, mut unchanged) = (Vec::with_capacity(all.len()), 0);
     for row in &all {
+        if is_known(ctx, row).await? {
+            unchanged += 1;
+            continue;
+        }
         match update::check(row, now_ms) {
             Ok(update) => updates.push(update),
             Err(found) => faults.extend(found),
@@ -62,7 +66,20 @@ pub async fn import(ctx: &Context, actor: &str, bytes: &[u8], is_rehearsal: bool
     if !is_rehearsal {
         tx.commit().await?;
     }
-    Ok(Told::All(done))
+    Ok(Told::All(done, unchanged))
+}
+
+/// Whether a row says of its lead what an export of it says, or less: then nothing came of it since, whatever its stage.
+async fn is_known(ctx: &Context, row: &Row) -> Result<bool> {
+    if !row.get("note").is_empty() || !row.get("again_on").is_empty() {
+        return Ok(false);
+    }
+    let Some(lead) = lead_updates::exported_one(&ctx.db, row.get("lead_id")).await? else { return Ok(false) };
+    let cells = cells(&lead)?;
+    let known = |field: &str| EXPORTED.iter().zip(&cells).find(|(name, _)| **name == field).map(|(_, it)| it);
+    let is_same = |field: &str| known(field).is_some_and(|known| known == row.get(field));
+    let less = ["value", "currency", "close_date", "reason"];
+    Ok(is_same("stage") && less.iter().all(|field| row.get(field).is_empty() || is_same(field)))
 }
 
 /// Leads as CSV, part by part into `write`, that changed since `since_ms`; of one partner, or of all. Returns how many.

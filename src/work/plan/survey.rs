@@ -1,13 +1,16 @@
 //! Looking at everybody who might get something, page by page, so that memory is that of the variants and of the reasons.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry},
+    mem,
+};
 
-use tokio::task::JoinHandle;
+use tokio::sync::mpsc;
 
 use super::{Change, LeftOut, PlannedVariant, Shared, Since};
 use crate::{
     domain::{
-        kernel::{Error, Result},
+        kernel::Result,
         program::{Because, subject_test::Arm},
     },
     store::{
@@ -29,6 +32,9 @@ use crate::{
 
 /// Contacts in a page: of so many, a look waits for few answers of the database, and holds little.
 const PAGE_ROWS: i64 = 4_000;
+/// Pages that are read before they are looked at: most variants are rendered for the first, and the database need not wait
+/// for that.
+const PAGES_AHEAD: usize = 12;
 
 /// People left out, by reason.
 #[derive(Default)]
@@ -262,7 +268,7 @@ struct Page {
     through: String,
 }
 
-/// Shows everybody to all looks, page by page. The next page is fetched while one is looked at.
+/// Shows everybody to all looks, page by page. The next pages are read while one is looked at.
 pub(super) async fn everybody(
     ctx: &Context,
     issues: &mut [IssueLook<'_>],
@@ -271,11 +277,9 @@ pub(super) async fn everybody(
     if issues.is_empty() && rules.is_empty() {
         return Ok(());
     }
-    let mut coming = fetch(ctx, String::new());
-    loop {
-        let page = coming.await.map_err(|error| Error::internal("a page of contacts").because(error))??;
-        let Some(page) = page else { return Ok(()) };
-        coming = fetch(ctx, page.through.clone());
+    let mut pages = read_ahead(ctx);
+    while let Some(page) = pages.recv().await {
+        let page = page?;
         // Whatever the letter and the date: much of it is the same for all.
         let people = People::between(ctx, &page.after, &page.through);
         for look in issues.iter_mut() {
@@ -289,13 +293,30 @@ pub(super) async fn everybody(
             rules.iter_mut().for_each(|look| look.crowd.take(&look.audience, stored));
         }
     }
+    Ok(())
 }
 
-fn fetch(ctx: &Context, after: String) -> JoinHandle<Result<Option<Page>>> {
+/// All pages, up to [`PAGES_AHEAD`] of them before they are asked for; the last is followed by nothing, or is an error. Reading
+/// ends when nobody asks any more.
+fn read_ahead(ctx: &Context) -> mpsc::Receiver<Result<Page>> {
+    let (to, pages) = mpsc::channel(PAGES_AHEAD);
     let db = ctx.db.clone();
     tokio::spawn(async move {
-        let people = partners::contacts_page(&db, &after, PAGE_ROWS).await?;
-        let through = people.last().map(|last| last.key.clone());
-        Ok(through.map(|through| Page { people, after, through }))
-    })
+        let mut after = String::new();
+        loop {
+            let page = match partners::contacts_page(&db, &after, PAGE_ROWS).await {
+                Ok(people) => {
+                    let Some(through) = people.last().map(|last| last.key.clone()) else { return };
+                    let after = mem::replace(&mut after, through.clone());
+                    Ok(Page { people, after, through })
+                }
+                Err(error) => Err(error),
+            };
+            let failed = page.is_err();
+            if to.send(page).await.is_err() || failed {
+                return;
+            }
+        }
+    });
+    pages
 }

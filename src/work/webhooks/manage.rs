@@ -1,7 +1,10 @@
 //! What people do with endpoints: add one, have it rest and go on, change its secrets, try it, have things sent again, take it away.
 
+use sha2::{Digest as _, Sha256};
+
 use super::{CONCURRENCY_MAX, ENDPOINTS_MAX, PER_SECOND_MAX, new_id, secret};
 use crate::{
+    channel::egress::Target,
     domain::{
         content::finding::did_you_mean,
         crm,
@@ -11,7 +14,7 @@ use crate::{
             id::{EndpointId, WebhookId},
             text::single_line,
         },
-        webhook::{Event, EventKind, Filters, Scope, Secret, filter::matching, shown::without_query},
+        webhook::{Chat, Event, EventKind, Filters, Scope, Secret, filter::matching, shown::without_query},
     },
     store::{
         audit, partners,
@@ -50,7 +53,8 @@ pub struct Order {
     pub concurrency: i64,
     /// Whether it is signed with a pair of keys (`v1a`) beside the shared secret (`v1`).
     pub pair: bool,
-    /// The field map that renders its messages; `standard` or nothing for messages as they are.
+    /// The field map that renders its messages, or the chat system whose room it is; `standard` or nothing for messages as they
+    /// are.
     pub format: String,
     /// What goes with its messages as `Authorization: Bearer`, or nothing.
     pub bearer: String,
@@ -58,6 +62,8 @@ pub struct Order {
 
 /// What an endpoint with a field map is told of, once for each step.
 const MAPPED: [EventKind; 3] = [EventKind::LeadCreated, EventKind::LeadStageChanged, EventKind::LeadErased];
+/// Messages a second to a room that says nothing about it: more is refused by most chat systems.
+const ROOM_PER_SECOND: i64 = 1;
 /// Longest token, in characters.
 const BEARER_CHARS_MAX: usize = 4_000;
 
@@ -86,8 +92,10 @@ pub async fn add(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
     for secret in &new {
         secret::keep(ctx, &mut tx, &endpoint.id, secret, now_ms).await?;
     }
-    if !order.bearer.is_empty() {
-        let sealed = secret::seal_bearer(ctx, &endpoint.id, &order.bearer)?;
+    let is_room = Chat::parse(&endpoint.format).is_some();
+    let kept_secret = if is_room { &order.url } else { &order.bearer };
+    if !kept_secret.is_empty() {
+        let sealed = secret::seal_bearer(ctx, &endpoint.id, kept_secret)?;
         endpoints::keep_bearer(&mut tx, &endpoint.id, &sealed).await?;
     }
     let whose = order.partner.as_deref().unwrap_or("the vendor");
@@ -102,6 +110,7 @@ pub async fn add(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
 async fn checked(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint, Filters)> {
     let mut faults = Vec::new();
     let mut keep = |fault: &Error| faults.push(fault.public().to_owned());
+    let room = Chat::parse(&order.format);
     let target = ctx.egress.target(&order.url).map_err(|error| keep(&error)).ok();
     let filters = filters(order).map_err(|error| keep(&error)).ok();
     let format = format(ctx, order).map_err(|error| keep(&error)).unwrap_or_default();
@@ -132,14 +141,14 @@ async fn checked(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
         id: EndpointId::new(now_ms, &*ctx.random).to_string(),
         partner_slug: order.partner.clone().unwrap_or_default(),
         name,
-        url: target.to_string(),
+        url: room.map_or_else(|| target.to_string(), |_| room_shown(&target)),
         contact_name: contact.unwrap_or_default(),
         contact_email: email.to_string(),
         state: "pending".to_owned(),
         because: "its owner has not been verified yet".to_owned(),
         state_ms: now_ms,
         ordered: order.ordered,
-        per_second: order.per_second,
+        per_second: if room.is_some() { order.per_second.max(ROOM_PER_SECOND) } else { order.per_second },
         concurrency: order.concurrency,
         created_ms: now_ms,
         created_by: actor.to_owned(),
@@ -149,10 +158,18 @@ async fn checked(ctx: &Context, actor: &str, order: &Order) -> Result<(Endpoint,
     Ok((endpoint, filters))
 }
 
+/// The address of a chat room as others may read it: its host, and by what it is told from other rooms there.
+fn room_shown(target: &Target) -> String {
+    let digest = Sha256::digest(target.to_string());
+    let short: String = digest.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+    let scheme = if target.is_tls() { "https" } else { "http" };
+    format!("{scheme}://{}/…{short}", target.authority())
+}
+
 /// What an endpoint wants; with a field map every step once, whatever is chosen of it.
 fn filters(order: &Order) -> Result<Filters> {
     let chosen = Filters::parse(order.events.iter().map(String::as_str))?;
-    if crm::is_standard(&order.format) {
+    if crm::is_standard(&order.format) || Chat::parse(&order.format).is_some() {
         return Ok(chosen);
     }
     let wanted = MAPPED.iter().copied().filter(|kind| chosen.wants(*kind)).map(EventKind::as_str);
@@ -174,16 +191,22 @@ fn format(ctx: &Context, order: &Order) -> Result<String> {
         )));
     }
     let library = ctx.library();
-    let known = std::iter::once(crm::STANDARD).chain(library.field_maps.keys().map(String::as_str));
+    let known = std::iter::once(crm::STANDARD)
+        .chain(Chat::ALL.iter().map(|chat| chat.as_str()))
+        .chain(library.field_maps.keys().map(String::as_str));
     match order.format.as_str() {
         name if crm::is_standard(name) => Ok(crm::STANDARD.to_owned()),
+        name if Chat::parse(name).is_some() && !order.bearer.is_empty() => {
+            Err(Error::invalid("the address of a chat room is its secret; it takes no bearer token"))
+        }
+        name if Chat::parse(name).is_some() => Ok(name.to_owned()),
         name if crm::map_of(&library, name).is_some() => Ok(name.to_owned()),
         name if library.field_maps.contains_key(name) => {
             Err(Error::invalid(format!("crm/{name}.toml has faults; `partnercast check` names them")))
         }
         name => {
             let meant = did_you_mean(name, known.collect::<Vec<_>>());
-            Err(Error::invalid(format!("there is no field map `{name}`; {meant}")))
+            Err(Error::invalid(format!("there is no format `{name}`; {meant}")))
         }
     }
 }
@@ -194,6 +217,11 @@ fn format(ctx: &Context, order: &Order) -> Result<String> {
 /// `NotFound`; `Invalid` for what cannot stand in a header.
 pub async fn bearer(ctx: &Context, actor: &str, id: &str, token: &str) -> Result<()> {
     let endpoint = load(ctx, id).await?;
+    if Chat::parse(&endpoint.format).is_some() {
+        return Err(Error::conflict(
+            "a chat room takes no token; for another address, add it and remove this one",
+        ));
+    }
     format(ctx, &Order { bearer: token.to_owned(), ..Order::default() })?;
     let sealed = if token.is_empty() { String::new() } else { secret::seal_bearer(ctx, id, token)? };
     let now_ms = ctx.now_ms();

@@ -38,17 +38,17 @@ pub(in crate::work) async fn secrets_in_use(ctx: &Context, endpoint_id: &str) ->
     Ok(in_use(ctx, endpoint_id).await?.into_iter().map(|(_, secret)| secret).collect())
 }
 
-/// Seals what goes with messages as `Authorization: Bearer`.
+/// Seals what goes with messages as `Authorization: Bearer`; of a chat room its address, which is all that it takes to write there.
 pub(super) fn seal_bearer(ctx: &Context, endpoint_id: &str, token: &str) -> Result<String> {
     Seal::new(&ctx.keys, BEARER)?.seal(endpoint_id, token.as_bytes(), &*ctx.random)
 }
 
-/// The value of `Authorization` for an endpoint, if it has one.
-pub(super) async fn authorization(ctx: &Context, endpoint_id: &str) -> Result<Option<String>> {
+/// What [`seal_bearer`] sealed for an endpoint, if anything: the value of `Authorization: Bearer`, or the address of a chat room.
+pub(super) async fn bearer(ctx: &Context, endpoint_id: &str) -> Result<Option<String>> {
     let Some(sealed) = endpoints::bearer(&ctx.db, endpoint_id).await? else { return Ok(None) };
     let bytes = Seal::new(&ctx.keys, BEARER)?.open(endpoint_id, &sealed)?;
     let token = String::from_utf8(bytes).map_err(|error| Error::internal("a bearer token").because(error))?;
-    Ok(Some(format!("Bearer {token}")))
+    Ok(Some(token))
 }
 
 /// The secrets that sign now, the newest first, each with its row.
@@ -68,24 +68,36 @@ pub(super) async fn in_use(ctx: &Context, endpoint_id: &str) -> Result<Vec<(Seal
         .collect()
 }
 
-/// Seals secrets anew that an older key sealed, so that it can be taken out of the file of keys once it has had its time.
+/// Seals secrets, tokens and addresses of rooms anew that an older key sealed, so that it can be taken out of the file of keys
+/// once it has had its time.
 ///
 /// # Errors
-/// Those of the store; a secret that cannot be opened is left, and said.
+/// Those of the store; what cannot be opened is left, and said.
 pub(super) async fn seal_anew(ctx: &Context) -> Result<()> {
     let seal = Seal::new(&ctx.keys, PURPOSE)?;
     for (endpoint_id, row) in secrets::sealed_otherwise(&ctx.db, seal.key_id()).await? {
-        let bytes = match seal.open(&endpoint_id, &row.sealed) {
-            Ok(bytes) => bytes,
-            Err(error) => {
-                tracing::error!(endpoint = endpoint_id, error = error.detail(), "a secret cannot be opened");
-                continue;
-            }
-        };
-        let sealed = seal.seal(&endpoint_id, &bytes, &*ctx.random)?;
+        let Some(sealed) = anew(ctx, &seal, &endpoint_id, &row.sealed)? else { continue };
         let mut tx = ctx.db.begin().await?;
         secrets::replace(&mut tx, &endpoint_id, &row, &sealed).await?;
         tx.commit().await?;
     }
+    let seal = Seal::new(&ctx.keys, BEARER)?;
+    for (endpoint_id, known) in endpoints::bearers_sealed_otherwise(&ctx.db, seal.key_id()).await? {
+        let Some(sealed) = anew(ctx, &seal, &endpoint_id, &known)? else { continue };
+        let mut tx = ctx.db.begin().await?;
+        endpoints::replace_bearer(&mut tx, &endpoint_id, &known, &sealed).await?;
+        tx.commit().await?;
+    }
     Ok(())
+}
+
+/// The same, sealed by the newest key; nothing for what no key opens.
+fn anew(ctx: &Context, seal: &Seal, endpoint_id: &str, sealed: &str) -> Result<Option<String>> {
+    match seal.open(endpoint_id, sealed) {
+        Ok(bytes) => seal.seal(endpoint_id, &bytes, &*ctx.random).map(Some),
+        Err(error) => {
+            tracing::error!(endpoint = endpoint_id, error = error.detail(), "a secret cannot be opened");
+            Ok(None)
+        }
+    }
 }

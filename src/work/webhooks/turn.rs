@@ -11,13 +11,14 @@ use super::{
     notice, secret,
 };
 use crate::{
-    channel::egress::{Answered, Post, Target, Unanswered},
+    channel::egress::{Answered, Line, Unanswered},
     domain::{
         crm::{self, Body, Crm},
-        kernel::{Result, clock::UtcMs},
+        kernel::{Error, Result, clock::UtcMs},
         webhook::{
-            Health, Rate, Secret, Verdict,
+            Chat, Health, Rate, Secret, Verdict,
             answer::{self, Answer, DELIVERY_HEADER},
+            chat::Said,
             schedule,
             sign::{self, Message},
         },
@@ -262,38 +263,67 @@ struct Sent {
     body: String,
 }
 
+/// An endpoint that is sent to.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Of<'a> {
+    /// Its key.
+    pub id: &'a str,
+    /// Where; of a chat room only what may be shown.
+    pub url: &'a str,
+    /// What its messages are made of.
+    pub format: &'a str,
+    /// Whose it is; empty for the vendor's own.
+    pub partner: &'a str,
+}
+
 /// What it takes to send to one endpoint.
 pub(super) struct Sender<'c> {
     ctx: &'c Context,
-    target: Result<Target, Unanswered>,
+    line: Result<Line<'c>, Unanswered>,
     secrets: Vec<Secret>,
     authorization: Option<String>,
+    /// The chat system, and whether the room is the vendor's; none for what is no room.
+    room: Option<(Chat, bool)>,
     /// For whom messages are rendered; nobody where they are sent as they are.
     map: Option<(&'c Turn, Option<Crm>)>,
 }
 
 impl<'c> Sender<'c> {
     async fn new(ctx: &'c Context, turn: &'c Turn) -> Result<Self> {
-        let mut sender = Self::to(ctx, &turn.id, &turn.url).await?;
-        if !crm::is_standard(&turn.format) {
+        let of = Of { id: &turn.id, url: &turn.url, format: &turn.format, partner: &turn.partner_slug };
+        let mut sender = Self::to(ctx, of).await?;
+        if sender.room.is_none() && !crm::is_standard(&turn.format) {
             let map = crm::map_of(&ctx.library(), &turn.format);
             sender.map = Some((turn, map.filter(|map| map.body == Body::Request).map(|map| map.crm)));
         }
         Ok(sender)
     }
 
-    /// For the endpoint with this id and address.
-    pub(super) async fn to(ctx: &'c Context, endpoint_id: &str, url: &str) -> Result<Self> {
-        let secrets = secret::in_use(ctx, endpoint_id).await?.into_iter().map(|(_, secret)| secret).collect();
+    /// For an endpoint.
+    pub(super) async fn to(ctx: &'c Context, of: Of<'_>) -> Result<Self> {
+        let secrets = secret::in_use(ctx, of.id).await?.into_iter().map(|(_, secret)| secret).collect();
+        let sealed = secret::bearer(ctx, of.id).await?;
+        let room = Chat::parse(of.format).map(|chat| (chat, of.partner.is_empty()));
+        let (url, authorization) = match (room, sealed) {
+            (Some(_), address) => (address.unwrap_or_default(), None),
+            (None, token) => (of.url.to_owned(), token.map(|token| format!("Bearer {token}"))),
+        };
         // It was well when it was added: what has changed is our configuration.
-        let target = ctx.egress.target(url).map_err(|error| Unanswered::ours(error.public()));
-        let authorization = secret::authorization(ctx, endpoint_id).await?;
-        Ok(Self { ctx, target, secrets, authorization, map: None })
+        let target = ctx.egress.target(&url).map_err(|error| Unanswered::ours(error.public()));
+        let line = target.map(|target| ctx.egress.line(target));
+        Ok(Self { ctx, line, secrets, authorization, room, map: None })
+    }
+
+    /// A payload as the endpoint takes it, where that takes no record of a CRM.
+    pub(super) fn worded(&self, payload: &str) -> Result<String> {
+        let Some((chat, is_vendors)) = self.room else { return Ok(payload.to_owned()) };
+        let said = Said::of(payload, &self.ctx.settings.public_url, is_vendors);
+        Ok(chat.body(&said.ok_or_else(|| Error::internal("a payload that says nothing"))?))
     }
 
     /// Signs and sends a payload once.
     pub(super) async fn post(&self, id: &str, payload: &str) -> Result<Answered, Unanswered> {
-        let target = self.target.as_ref().map_err(Clone::clone)?;
+        let line = self.line.as_ref().map_err(Clone::clone)?;
         // The receiver compares it with its own clock, which goes by the wall.
         let timestamp = (self.ctx.clock.wall_ms() / 1_000).to_string();
         let message = Message { id, timestamp: &timestamp, body: payload };
@@ -305,12 +335,12 @@ impl<'c> Sender<'c> {
             ("webhook-signature", signature.as_str()),
         ];
         headers.extend(self.authorization.as_deref().map(|value| ("authorization", value)));
-        self.ctx.egress.post(&Post { to: target, headers: &headers, body: payload }).await
+        line.post(&headers, payload).await
     }
 
     /// What is sent of a message.
     async fn body(&self, message: &Started) -> Result<String, Unsent> {
-        let Some((turn, _)) = self.map else { return Ok(message.payload.clone()) };
+        let Some((turn, _)) = self.map else { return Ok(self.worded(&message.payload)?) };
         let to = To { id: &turn.id, partner: &turn.partner_slug, format: &turn.format };
         documents::body(self.ctx, to, &message.event_id, &message.payload).await
     }

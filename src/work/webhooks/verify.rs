@@ -1,6 +1,7 @@
 //! Whether an endpoint is its owner's: before anything else it is sent a signed `endpoint.verification`, and must answer 2xx with
 //! the challenge as its body, or as the JSON key `challenge`. Any server answers 200 to anything; only one that is meant to
-//! receive this repeats what it cannot guess. Standard Webhooks says nothing of it; so do Slack, Zoom and Microsoft Graph.
+//! receive this repeats what it cannot guess. Standard Webhooks says nothing of it; so do Slack, Zoom and Microsoft Graph. A chat
+//! room is greeted instead.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::Value;
@@ -8,14 +9,14 @@ use serde_json::Value;
 use super::{
     manage::{load, move_to},
     new_id,
-    turn::{Sender, kept},
+    turn::{Of, Sender, kept},
 };
 use crate::{
     channel::egress::Answered,
     domain::{
         crm::{self, Body},
         kernel::{Error, Result},
-        webhook::{Event, EventKind, Scope, shown::without_query},
+        webhook::{Chat, Event, EventKind, Scope, shown::without_query},
     },
     work::Context,
 };
@@ -47,8 +48,9 @@ pub async fn verify(ctx: &Context, actor: &str, id: &str, proof: Proof) -> Resul
     let data = [("challenge", Value::from(challenge.as_str()))];
     let event = Event::new(EventKind::EndpointVerification, Scope::Vendor, ctx.now_ms(), data);
     let event_id = new_id(&event, &*ctx.random);
-    let sender = Sender::to(ctx, id, &endpoint.url).await?;
-    let answered = sender.post(&event_id, &event.payload()?).await;
+    let of = Of { id, url: &endpoint.url, format: &endpoint.format, partner: &endpoint.partner_slug };
+    let sender = Sender::to(ctx, of).await?;
+    let answered = sender.post(&event_id, &sender.worded(&event.payload()?)?).await;
     let shown = without_query(&endpoint.url);
     let answered =
         answered.map_err(|why| Error::unavailable(format!("{shown} does not answer: {}", kept(&why.why))))?;
@@ -60,6 +62,8 @@ pub async fn verify(ctx: &Context, actor: &str, id: &str, proof: Proof) -> Resul
         return Err(Error::unavailable(format!("{shown} answers {}", answered.status)));
     }
     let (because, action) = match proof {
+        // Nobody can be made to answer in a room; whoever was given its address, which is a secret, was given the room.
+        _ if Chat::parse(&endpoint.format).is_some() => ("the room took a greeting", "verify-webhook"),
         Proof::Challenge if repeats(&answered, &challenge) => ("it repeated the challenge", "verify-webhook"),
         Proof::Challenge => {
             let body: String = kept(&answered.body).chars().take(SHOWN_LETTERS).collect();

@@ -3,7 +3,7 @@
 use partnercast::{
     domain::kernel::Kind,
     store::{
-        calls::{Call, add, answer, call, close, hold, look_again, of_lead, over},
+        calls::{Call, add, answer, call, close, hold, look_again, of_lead, open_of_rep, over},
         intakes::{self, Intake},
     },
 };
@@ -36,6 +36,9 @@ both_dbs! {
         let mut tx = db.begin().await.unwrap();
         assert_eq!(add(&mut tx, &[again]).await.unwrap_err().kind(), Kind::Conflict, "nobody is asked twice at once");
         drop(tx);
+        let open: Vec<_> = open_of_rep(&db, "rae@northlight.example", 55).await.unwrap().into_iter().map(|it| it.id).collect();
+        assert_eq!(open, ["cal_2", "cal_3"], "the time of the first is over");
+        assert!(open_of_rep(&db, "ana@northlight.example", 0).await.unwrap().is_empty());
         in_tx!(db, tx => hold(tx, "led_1"));
         assert!(in_tx!(db, tx => answer(tx, "cal_1", "claimed", 10)));
         assert!(!in_tx!(db, tx => answer(tx, "cal_1", "claimed", 11)));
@@ -45,6 +48,7 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => close(tx, "led_1", "taken", 13)), 2);
         let all: Vec<_> = of_lead(&db, "led_1").await.unwrap().into_iter().map(|it| it.answer.unwrap()).collect();
         assert_eq!(all, ["claimed", "taken", "taken"]);
+        assert!(open_of_rep(&db, "rae@northlight.example", 0).await.unwrap().is_empty());
         assert_eq!(call(&db, "cal_2").await.unwrap().unwrap().answered_ms, Some(13));
         in_tx!(db, tx => add(tx, &[called("cal_4", 2, 90)]));
         assert!(in_tx!(db, tx => answer(tx, "cal_4", "claimed", 14)), "another round has another claim");

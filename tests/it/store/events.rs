@@ -5,6 +5,7 @@ use partnercast::{
     store::events::{
         Event, Spoiled, by_channel, clicks_of_issue, insert, is_stored, known, machine_clicks_of_issue,
         of_delivery, of_lead, of_lead_in, of_recent_leads, of_subjects, page_view, recent, spoil, trap,
+        was_done,
     },
     store::leads::{self, Lead},
 };
@@ -93,6 +94,9 @@ both_dbs! {
         assert_eq!(format!("{:?}", stored[1]), format!("{:?}", batch[0]));
         assert_eq!(recent(&db).await.unwrap()[0].at_ms, START_MS + 1, "newest first");
         assert!(of_lead(&db, "led_2").await.unwrap().is_empty());
+        let click = ("led_1", "click", "first-24-hours");
+        assert!(was_done(&db, click, START_MS + 1).await.unwrap() && !was_done(&db, click, START_MS + 2).await.unwrap());
+        assert!(!was_done(&db, ("led_1", "click", "other"), START_MS).await.unwrap());
     }
 
     /// A batch larger than one statement, and the limits of the lists.

@@ -4,7 +4,7 @@ use partnercast::{
     domain::kernel::Kind,
     store::{
         api_keys::Answer,
-        lead_updates::{exported, known_ms, take, taken, told},
+        lead_updates::{exported, exported_one, known_ms, take, taken, told},
         leads,
     },
 };
@@ -61,6 +61,9 @@ both_dbs! {
         let rest = exported(&db, None, 0, "led_1", 10).await.unwrap();
         assert_eq!(rest.len(), 1, "who was erased is none");
         assert_eq!((rest[0].id.as_str(), rest[0].minor_units, rest[0].currency.as_deref()), ("led_2", Some(250), Some("EUR")));
+        let one = exported_one(&db, "led_2").await.unwrap().unwrap();
+        assert_eq!((one.id.as_str(), one.minor_units), ("led_2", Some(250)));
+        assert!(exported_one(&db, "led_3").await.unwrap().is_none());
         assert!(exported(&db, Some("thornbury"), 0, "", 10).await.unwrap().is_empty());
         assert!(exported(&db, None, START_MS + 1_000_000, "", 10).await.unwrap().is_empty());
     }

@@ -54,6 +54,12 @@ both_dbs! {
         assert!(endpoints::bearer(&db, "whe_1").await.unwrap().is_none());
         assert!(in_tx!(db, tx => endpoints::keep_bearer(tx, "whe_1", "sealed")));
         assert_eq!(endpoints::bearer(&db, "whe_1").await.unwrap().as_deref(), Some("sealed"));
+        in_tx!(db, tx => endpoints::keep_bearer(tx, "whe_1", "old1.x"));
+        let old = endpoints::bearers_sealed_otherwise(&db, "new2").await.unwrap();
+        assert_eq!(old, [("whe_1".to_owned(), "old1.x".to_owned())]);
+        assert!(in_tx!(db, tx => endpoints::replace_bearer(tx, "whe_1", "old1.x", "new2.x")));
+        assert!(!in_tx!(db, tx => endpoints::replace_bearer(tx, "whe_1", "old1.x", "new2.y")), "somebody else did");
+        assert!(endpoints::bearers_sealed_otherwise(&db, "new2").await.unwrap().is_empty());
         assert!(in_tx!(db, tx => endpoints::keep_bearer(tx, "whe_1", "")));
         assert!(endpoints::bearer(&db, "whe_1").await.unwrap().is_none());
         assert!(!in_tx!(db, tx => endpoints::keep_bearer(tx, "whe_9", "x")));

@@ -87,9 +87,9 @@ both_dbs! {
         let at: Vec<(u64, &str)> = faults.iter().map(|fault| (fault.row, fault.column.as_str())).collect();
         assert_eq!(at, [(2, "stage"), (3, "stage"), (4, "lead_id")], "{faults:?}");
 
-        let Told::All(dry) = told(&rig, &good, true).await else { panic!("it is good") };
+        let Told::All(dry, _) = told(&rig, &good, true).await else { panic!("it is good") };
         assert_eq!((dry.len(), steps(&rig).await), (1_000, before), "a rehearsal writes nothing");
-        let Told::All(done) = told(&rig, &good, false).await else { panic!("it is good") };
+        let Told::All(done, _) = told(&rig, &good, false).await else { panic!("it is good") };
         assert_eq!(done, dry);
         assert_eq!(steps(&rig).await, before + 1_000);
         let one = leads::lead(&rig.ctx.db, &ids[3]).await.unwrap().unwrap();
@@ -112,9 +112,13 @@ both_dbs! {
         assert!(text.contains(",'=1+1,") && ids.iter().all(|id| text.contains(id.as_str())), "{text}");
         assert_eq!(export(Some("thornbury"), 0).await.0, 0);
         assert_eq!(export(None, rig.clock_ms() + 1).await.0, 0);
+        let Told::All(done, unchanged) = lead_updates::import(&rig.ctx, "operator", text.as_bytes(), false).await.unwrap() else { panic!("{text}") };
+        assert_eq!((done.len(), unchanged), (0, 2), "what was exported is known");
         let back = text.replace(",sal,", ",contacted,");
-        let Told::All(done) = lead_updates::import(&rig.ctx, "operator", back.as_bytes(), false).await.unwrap() else { panic!("{back}") };
+        let Told::All(done, _) = lead_updates::import(&rig.ctx, "operator", back.as_bytes(), false).await.unwrap() else { panic!("{back}") };
         assert!(done.len() == 2 && done.iter().all(|it| it.stage == "contacted"), "{done:?}");
+        let Told::All(done, unchanged) = lead_updates::import(&rig.ctx, "operator", back.as_bytes(), false).await.unwrap() else { panic!("{back}") };
+        assert_eq!((done.len(), unchanged), (0, 2), "told twice it is told once");
         rig.drain().await;
     }
 }

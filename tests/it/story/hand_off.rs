@@ -297,6 +297,27 @@ both_dbs! {
         assert_eq!(offers::of_lead(&rig.ctx.db, &all[0].id).await.unwrap().len(), 1);
     }
 
+    /// Whoever presses the button again, or in two tabs at once, asked for it once: one act, one score, and what it unlocks each
+    /// time. Later it is another act.
+    async fn a_form_that_is_sent_again_counts_once(db: Db) {
+        let rig = Rig::new(db).await;
+        let send = || {
+            let ctx = rig.ctx.clone();
+            tokio::spawn(async move { forms::submit(&ctx, ada(FormKind::Whitepaper, PAPER), &person()).await.is_ok() })
+        };
+        for sent in [send(), send(), send(), send()] {
+            assert!(sent.await.unwrap(), "each is answered");
+        }
+        rig.clock.advance(MINUTE_MS);
+        forms::submit(&rig.ctx, ada(FormKind::Whitepaper, PAPER), &person()).await.unwrap();
+        let all = leads::recent(&rig.ctx.db, None).await.unwrap();
+        let acts = async || events::of_lead(&rig.ctx.db, &all[0].id).await.unwrap().len();
+        assert_eq!((all.len(), acts().await, all[0].stage.as_str()), (1, 1, "inquiry"), "{:?}", all[0]);
+        rig.clock.advance(HOUR_MS);
+        forms::submit(&rig.ctx, ada(FormKind::Whitepaper, PAPER), &person()).await.unwrap();
+        assert_eq!(acts().await, 2);
+    }
+
     /// A scanner that follows three links at once, or too soon, is kept as evidence and counts for nothing.
     async fn a_scanner_is_no_reader(db: Db) {
         let rig = Rig::new(db).await;

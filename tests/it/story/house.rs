@@ -153,6 +153,10 @@ both_dbs! {
         let (status, ..) = ask_with(&rig, Method::POST, &format!("{path}/claim"), "", &format!("partnercast-desk={other}")).await;
         assert_eq!(status, 403, "somebody else's desk");
         let cookie = format!("partnercast-desk={}", signin::open_desk(&rig.ctx, &called[0].rep_email).await.unwrap());
+        let (_, desk) = get_with(&rig, "/desk", &cookie).await;
+        assert!(desk.contains("Who is first?") && desk.contains("/claim/"), "who lost the mail finds it here: {desk}");
+        let (_, lead) = get(&rig, &format!("/console/leads/{}", called[0].lead_id)).await;
+        assert!(lead.contains("may claim it") && !lead.contains("Not offered to anybody"), "{lead}");
         let (_, page) = get_with(&rig, &path, &cookie).await;
         assert!(page.contains("Claim the lead") && page.contains("Leave it to the others"), "{page}");
         let (status, to, _) = ask_with(&rig, Method::POST, &format!("{path}/claim"), "", &cookie).await;

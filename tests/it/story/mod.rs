@@ -66,6 +66,7 @@ mod thresholds;
 mod touches;
 mod webhook_health;
 mod webhook_people;
+mod webhook_rooms;
 mod webhooks;
 mod what_if;
 

@@ -45,7 +45,8 @@ pub struct Got {
 impl Got {
     pub fn kind(&self) -> String {
         let body: Value = serde_json::from_str(&self.body).unwrap();
-        body["type"].as_str().unwrap().to_owned()
+        // What chat rooms are sent has none.
+        body["type"].as_str().unwrap_or_default().to_owned()
     }
 
     /// What keeps it from being what the schema of its type says; only the keywords that our schemas use are known.
@@ -223,20 +224,25 @@ pub fn well(got: &Got) -> Answer {
 
 /// The rig's surroundings, with a client that may go to loopback.
 pub async fn open(rig: &Rig) -> Arc<Context> {
-    with(rig, Egress::new(Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true), None)).await
+    open_with(rig, &[KEY.to_vec()]).await
+}
+
+/// The same with other keys.
+pub async fn open_with(rig: &Rig, keys: &[Vec<u8>]) -> Arc<Context> {
+    with(rig, keys, Egress::new(Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true), None)).await
 }
 
 /// The same with one that may not.
 pub async fn closed(rig: &Rig) -> Arc<Context> {
-    with(rig, Egress::default()).await
+    with(rig, &[KEY.to_vec()], Egress::default()).await
 }
 
-async fn with(rig: &Rig, egress: Egress) -> Arc<Context> {
+async fn with(rig: &Rig, keys: &[Vec<u8>], egress: Egress) -> Arc<Context> {
     let ctx = Context::new(
         rig.ctx.db.clone(),
         rig.clock.clone(),
         Arc::new(SeededRandom::new(11)),
-        Keys::new(&[KEY.to_vec()]).unwrap(),
+        Keys::new(keys).unwrap(),
         rig.ctx.templates.clone(),
         rig.ctx.settings.clone(),
     );

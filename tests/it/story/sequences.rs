@@ -15,7 +15,8 @@ use partnercast::{
     work::{
         Context,
         forms::{self, FormKind},
-        preferences, sequences, sync,
+        preferences::{self, Because},
+        sequences, sync,
     },
 };
 
@@ -241,6 +242,11 @@ both_dbs! {
         ada_enters(&rig).await;
         at(&rig, ms("2027-01-15T09:00:00-06:00")).await;
         let token = rig.one_click_of(ADA).await;
+        let page = preferences::state(&rig.ctx, &token).await.unwrap();
+        let listed: Vec<&str> = page.newsletters.iter().map(|one| one.slug.as_str()).collect();
+        assert_eq!((listed, page.because), (vec!["after-the-paper"], Because::Customer), "no letter for partners' people");
+        let (_, html) = crate::story::console::get(&rig, &format!("/u/{token}")).await;
+        assert!(html.contains("your consent is taken back") && !html.contains("new inquiry"), "{html}");
         preferences::unsubscribe(&rig.ctx, &token, &person()).await.unwrap();
         let way = journey(&rig.ctx.db, "after-the-paper").await;
         assert_eq!((way.state.as_str(), way.reason.as_str()), ("left", "unsubscribed"));

@@ -1,6 +1,8 @@
 //! What partners spread outside our mails: feeds, embedded forms, posts, a mail of their own system; the hidden link of pages, and
 //! the work that a form may ask for.
 
+use std::sync::Arc;
+
 use axum::{
     body::{Body, to_bytes},
     extract::ConnectInfo,
@@ -13,10 +15,15 @@ use partnercast::{
             Locale,
             clock::{DAY_MS, HOUR_MS},
         },
+        partner::Partner,
     },
-    store::leads,
+    store::{leads, partners},
     web,
-    work::{bundle, feeds, recall, rejudge, sync, track},
+    work::{
+        bundle,
+        feeds::{self, Ask},
+        recall, rejudge, sync, track,
+    },
 };
 use sha2::{Digest as _, Sha256};
 use tower::ServiceExt as _;
@@ -181,6 +188,24 @@ both_dbs! {
         rig.clock.advance(31 * DAY_MS);
         let later = items(&rig, "/p/northlight/feed.json").await;
         assert!(of(&later, PAPER).is_none(), "and then it is gone");
+    }
+
+    /// Programs ask again and again: a feed is made once, and anew when it may say something else.
+    async fn a_feed_is_made_once_until_something_changes(db: Db) {
+        let rig = Rig::new(db).await;
+        let partner = partners::partner(&rig.ctx.db, "northlight").await.unwrap().unwrap();
+        let made = async |partner| feeds::kept(&rig.ctx, partner, &Ask::default(), false).await.unwrap();
+        let first = made(&partner).await;
+        assert!(Arc::ptr_eq(&first, &made(&partner).await), "nothing is new");
+        let renamed = Partner { name: "Northlight & Sons".to_owned(), ..partner.clone() };
+        assert_eq!(made(&renamed).await.author.0, "Northlight & Sons");
+        let again = made(&partner).await;
+        let order = recall::Order { reference: PAPER, to: None, because: "a wrong number" };
+        recall::recall(&rig.ctx.db, &rig.ctx.library(), (rig.clock_ms(), &*rig.ctx.random), "Rosa", &order).await.unwrap();
+        assert!(!Arc::ptr_eq(&again, &made(&partner).await), "a recall tells at once");
+        let recalled = made(&partner).await;
+        rig.clock.advance(DAY_MS);
+        assert!(!Arc::ptr_eq(&recalled, &made(&partner).await), "another day, another entry");
     }
 
     /// A form in the partner's site is looked at, which is no page of ours, and what is filled in there came by it.
