@@ -114,6 +114,8 @@ pub struct Context {
     pub qualified: super::handoff::Looked,
     /// Turns of webhooks that were seen held.
     pub holds: super::webhooks::Holds,
+    /// Turns of posting that were seen held.
+    pub posting: super::webhooks::Holds,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -158,6 +160,7 @@ impl Context {
             cursors: Cursors::default(),
             qualified: super::handoff::Looked::default(),
             holds: super::webhooks::Holds::default(),
+            posting: super::webhooks::Holds::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

@@ -1,9 +1,9 @@
-//! The one HTTP client for addresses that others name: a partner's webhook, and whatever comes later. It goes where the [`Guard`]
+//! The one HTTP client for addresses that others name: a partner's webhook, the server of their social network. It goes where the [`Guard`]
 //! lets it and nowhere else.
 //!
 //! A name is resolved once, every address of the answer is checked, and the connection goes to the checked addresses, so that a
 //! name that changes its mind between check and connection gains nothing. Redirects are not followed, proxies of the environment
-//! not asked, nothing is decompressed, and an exchange has ten seconds and 64 kB.
+//! not asked, nothing is decompressed, and an exchange has ten seconds and, unless more is asked for, 64 kB.
 
 mod guard;
 #[cfg(test)]
@@ -42,8 +42,8 @@ use super::trust;
 const WHOLE: Duration = Duration::from_secs(10);
 /// Longest time for one address to take the connection: the next one must have its turn.
 const CONNECT: Duration = Duration::from_secs(4);
-/// Most bytes of an answer's body that are read.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of an answer's body that are read, where nothing else is asked for.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most header lines of an answer.
@@ -141,6 +141,21 @@ pub struct Post<'a> {
     pub body: &'a str,
 }
 
+/// Any request.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Where.
+    pub to: &'a Target,
+    /// Headers beside those that every request has; a body needs `content-type`.
+    pub headers: &'a [(&'static str, &'a str)],
+    /// The body; nothing with `GET`.
+    pub body: &'a [u8],
+    /// Most bytes of the answer's body that are read.
+    pub body_bytes_max: usize,
+}
+
 /// What was answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answered {
@@ -148,7 +163,7 @@ pub struct Answered {
     pub status: u16,
     /// Header names in lower case, with their values.
     pub headers: Vec<(String, String)>,
-    /// The first 64 kB of the body as it came; what is no UTF-8 is replaced.
+    /// The beginning of the body as it came, 64 kB of it unless more was asked for; what is no UTF-8 is replaced.
     pub body: String,
 }
 
@@ -206,21 +221,39 @@ impl Egress {
         Ok(target)
     }
 
-    /// Sends `post` and reads the answer. Once the status has come, that is the answer, however much of the body comes in time.
+    /// Sends `post` as JSON and reads the answer, as [`Egress::send`] does.
     ///
     /// # Errors
     /// What kept us from an answer.
     pub async fn post(&self, post: &Post<'_>) -> Result<Answered, Unanswered> {
+        let headers: Vec<_> = std::iter::once(("content-type", "application/json"))
+            .chain(post.headers.iter().copied())
+            .collect();
+        let ask = Ask {
+            method: "POST",
+            to: post.to,
+            headers: &headers,
+            body: post.body.as_bytes(),
+            body_bytes_max: BODY_BYTES_MAX,
+        };
+        self.send(&ask).await
+    }
+
+    /// Sends `ask` and reads the answer. Once the status has come, that is the answer, however much of the body comes in time.
+    ///
+    /// # Errors
+    /// What kept us from an answer.
+    pub async fn send(&self, ask: &Ask<'_>) -> Result<Answered, Unanswered> {
         let until = Deadline { at: Instant::now() + self.whole, whole: self.whole };
-        self.guard.admits(post.to).map_err(Unanswered::ours)?;
-        let addresses = until.of(self.checked_addresses(post.to)).await?;
-        let stream = until.of(connect(&addresses, post.to.port())).await?;
+        self.guard.admits(ask.to).map_err(Unanswered::ours)?;
+        let addresses = until.of(self.checked_addresses(ask.to)).await?;
+        let stream = until.of(connect(&addresses, ask.to.port())).await?;
         // Head and body are small and leave at once.
         stream.set_nodelay(true).map_err(|error| Unanswered::theirs(error.to_string()))?;
-        if !post.to.is_tls() {
-            return talk(stream, post, until).await;
+        if !ask.to.is_tls() {
+            return talk(stream, ask, until).await;
         }
-        let name = match post.to.host() {
+        let name = match ask.to.host() {
             Host::Name(name) => {
                 ServerName::try_from(name.clone()).map_err(|error| Unanswered::theirs(error.to_string()))?
             }
@@ -233,7 +266,7 @@ impl Egress {
                 shaken.map_err(|error| Unanswered::theirs(format!("TLS: {error}")))
             })
             .await?;
-        talk(stream, post, until).await
+        talk(stream, ask, until).await
     }
 
     fn connector(&self) -> Result<&TlsConnector, Unanswered> {
@@ -291,29 +324,28 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Unanswere
     Err(why)
 }
 
-fn request(post: &Post<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
+fn request(ask: &Ask<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
     let mut request = Request::builder()
-        .method("POST")
-        .uri(post.to.path())
-        .header("host", post.to.authority())
+        .method(ask.method)
+        .uri(ask.to.path())
+        .header("host", ask.to.authority())
         .header("user-agent", concat!("partnercast/", env!("CARGO_PKG_VERSION")))
-        .header("content-type", "application/json")
         .header("accept-encoding", "identity")
         .header("connection", "close");
-    for (name, value) in post.headers {
+    for (name, value) in ask.headers {
         request = request.header(*name, *value);
     }
     request
-        .body(Full::new(Bytes::copy_from_slice(post.body.as_bytes())))
+        .body(Full::new(Bytes::copy_from_slice(ask.body)))
         .map_err(|error| Unanswered::ours(format!("the request cannot be written: {error}")))
 }
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    post: &Post<'_>,
+    ask: &Ask<'_>,
     until: Deadline,
 ) -> Result<Answered, Unanswered> {
-    let request = request(post)?;
+    let request = request(ask)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)
@@ -325,11 +357,11 @@ async fn talk(
         let head = async { sender.send_request(request).await.map_err(|error| told(&error)) };
         let (head, mut body) = until.of(head).await?.into_parts();
         let mut bytes = Vec::new();
-        while bytes.len() < BODY_BYTES_MAX {
+        while bytes.len() < ask.body_bytes_max {
             match timeout_at(until.at, body.frame()).await {
                 Ok(Some(Ok(frame))) => {
                     let data = frame.into_data().unwrap_or_default();
-                    bytes.extend_from_slice(&data[..data.len().min(BODY_BYTES_MAX - bytes.len())]);
+                    bytes.extend_from_slice(&data[..data.len().min(ask.body_bytes_max - bytes.len())]);
                 }
                 // The status has come, and with it the answer; what is missing is words.
                 Ok(Some(Err(_)) | None) | Err(_) => break,
