@@ -60,7 +60,7 @@ CREATE TABLE social_post (
     UNIQUE (account_id, asset)
 );
 CREATE INDEX social_post_due ON social_post (account_id, state, due_ms, id);
-CREATE INDEX social_post_open ON social_post (account_id) WHERE ended_ms IS NULL;
+CREATE INDEX social_post_open ON social_post (account_id, id) WHERE ended_ms IS NULL;
 
 -- Each try. Only added to.
 CREATE TABLE social_attempt (

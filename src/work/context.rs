@@ -116,6 +116,8 @@ pub struct Context {
     pub holds: super::webhooks::Holds,
     /// Turns of posting that were seen held.
     pub posting: super::webhooks::Holds,
+    /// What accounts at social networks are known to have posts of.
+    pub posts_known: super::social::Known,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -161,6 +163,7 @@ impl Context {
             qualified: super::handoff::Looked::default(),
             holds: super::webhooks::Holds::default(),
             posting: super::webhooks::Holds::default(),
+            posts_known: super::social::Known::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

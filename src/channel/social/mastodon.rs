@@ -56,7 +56,9 @@ impl<'e> Mastodon<'e> {
     pub async fn verify(&self) -> Result<Account, Failure> {
         let json = self.get("/api/v1/accounts/verify_credentials", INSTANCE_BYTES_MAX).await?;
         let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
-        let account = Account { id: text("id"), name: text("acct") };
+        // Some servers add their own name to those of their own.
+        let name = text("acct").split('@').next().unwrap_or_default().to_owned();
+        let account = Account { id: text("id"), name };
         let is_id = !account.id.is_empty()
             && account.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if !is_id {

@@ -114,16 +114,16 @@ pub async fn assets(db: &Db, account_id: &str) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(asset,)| asset).collect())
 }
 
-/// The posts of an account that have not ended, at most 1,000.
+/// The posts of all accounts that have not ended, by account and in their order, at most 10,000.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn open(db: &Db, account_id: &str) -> Result<Vec<Post>> {
+pub async fn open(db: &Db) -> Result<Vec<Post>> {
     db.all(
         "SELECT id, account_id, partner_slug, asset, content, hash, state, because, made_ms, ready_ms, due_ms, ended_ms, tries,
              attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url
-         FROM social_post WHERE account_id = $1 AND ended_ms IS NULL ORDER BY id LIMIT 1000",
-        args![account_id],
+         FROM social_post WHERE ended_ms IS NULL ORDER BY account_id, id LIMIT 10000",
+        Vec::new(),
     )
     .await
 }

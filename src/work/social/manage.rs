@@ -339,6 +339,10 @@ pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
     let (now_ms, mut tx) = (ctx.now_ms(), ctx.db.begin().await?);
     let detail =
         said.as_ref().map_or_else(|failure: &Failure| failure.why.clone(), |_| "it answers".to_owned());
+    if said.as_ref().is_err_and(|failure| failure.trouble == Trouble::Denied) {
+        let states = (AccountState::Active.as_str(), AccountState::NeedsReconnect.as_str());
+        accounts::move_to(&mut tx, id, states, &detail, now_ms).await?;
+    }
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "test-social-account", id, &detail).await?;
     tx.commit().await?;
     said.map_err(|failure| told(&account.server, &failure))

@@ -16,6 +16,7 @@ mod turn;
 
 pub use link::{PostLink, opened};
 pub use manage::{Connected, Order, approve, connect, disconnect, retry, set_mode, test};
+pub use plan::Known;
 pub use run::{run, tick};
 
 /// Accounts that one partner may have.

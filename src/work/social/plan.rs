@@ -1,7 +1,10 @@
 //! What becomes visible makes a post in each account that it is for, once for ever; what was not sent yet follows its asset; what
 //! waits too long is given up; and whoever has a token that ends is warned.
 
-use std::collections::{HashMap, HashSet};
+use std::{
+    collections::{HashMap, HashSet},
+    sync::{Mutex, PoisonError},
+};
 
 use chrono::{NaiveDate, TimeZone as _};
 use chrono_tz::Tz;
@@ -28,6 +31,29 @@ use crate::{
 /// Where posts are in the content folder.
 const FOLDER: &str = "social/";
 
+/// The assets of which accounts are known to have posts. An account that has one has it for ever, so nobody asks again.
+#[derive(Debug, Default)]
+pub struct Known(Mutex<HashMap<String, HashSet<String>>>);
+
+impl Known {
+    fn has(&self, account: &str, asset: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(account).is_some_and(|assets| assets.contains(asset))
+    }
+
+    fn note(&self, account: &str, assets: HashSet<String>) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(account.to_owned(), assets);
+    }
+
+    /// Forgets accounts that are gone.
+    fn keep(&self, accounts: &[Account]) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() > accounts.len() {
+            known.retain(|id, _| accounts.iter().any(|account| account.id == *id));
+        }
+    }
+}
+
 /// Looks once at every account. What goes wrong with one holds up no other. Returns how many posts were made.
 ///
 /// # Errors
@@ -41,6 +67,11 @@ pub(super) async fn tick(ctx: &Context) -> Result<usize> {
     let replaced = Replaced::load(&ctx.db).await?;
     let new = revisions::first_known(&ctx.db, FOLDER, earliest_ms).await?;
     let look = Look { ctx, replaced, first_known: new.into_iter().collect() };
+    ctx.posts_known.keep(&all);
+    let mut open: HashMap<String, Vec<Post>> = HashMap::new();
+    for post in posts::open(&ctx.db).await? {
+        open.entry(post.account_id.clone()).or_default().push(post);
+    }
     let mut known: HashMap<String, Option<Partner>> = HashMap::new();
     let mut made = 0;
     for account in &all {
@@ -49,7 +80,8 @@ pub(super) async fn tick(ctx: &Context) -> Result<usize> {
             known.insert(slug.clone(), partners::partner(&ctx.db, slug).await?);
         }
         let Some(Some(partner)) = known.get(slug) else { continue };
-        match look.at(account, partner).await {
+        let open = open.remove(&account.id).unwrap_or_default();
+        match look.at(account, partner, open).await {
             Ok(count) => made += count,
             Err(error) => tracing::error!(account = account.id, error = error.detail(), "posts wait"),
         }
@@ -73,24 +105,36 @@ struct Look<'c> {
 }
 
 impl Look<'_> {
-    async fn at(&self, account: &Account, partner: &Partner) -> Result<usize> {
+    async fn at(&self, account: &Account, partner: &Partner, open: Vec<Post>) -> Result<usize> {
         let Some(network) = Network::parse(&account.network) else { return Ok(0) };
-        self.follow(account, partner, network).await?;
+        self.follow(account, partner, network, open).await?;
         self.warn(account).await?;
-        let known: HashSet<String> = posts::assets(&self.ctx.db, &account.id).await?.into_iter().collect();
-        let (library, now_ms) = (self.ctx.library(), self.ctx.now_ms());
-        let mut made = 0;
-        for asset in library.by_kind(AssetKind::Social).filter(|asset| asset.locale.is_none()) {
-            let is_for = matches!(&asset.detail, Detail::Social(post) if post.networks.contains(&network));
-            let since_ms = self.visible_since(asset, partner.zone);
-            let is_new =
-                since_ms.is_some_and(|since_ms| since_ms > account.connected_ms && since_ms <= now_ms);
-            if is_for && is_new && !known.contains(&asset.reference) {
-                let is_late = since_ms.is_some_and(|since_ms| now_ms - since_ms >= schedule::LATE_MS);
-                made += usize::from(self.make(account, (partner, network), &asset.reference, is_late).await?);
-            }
+        let new = self.new_assets(account, partner, network);
+        if new.is_empty() {
+            return Ok(0);
         }
+        let known: HashSet<String> = posts::assets(&self.ctx.db, &account.id).await?.into_iter().collect();
+        let mut made = 0;
+        for (asset, is_late) in new.iter().filter(|(asset, _)| !known.contains(asset)) {
+            made += usize::from(self.make(account, (partner, network), asset, *is_late).await?);
+        }
+        self.ctx.posts_known.note(&account.id, known);
         Ok(made)
+    }
+
+    /// What became visible since the account was connected and is not known to be posted there, each with whether its day was too
+    /// long ago.
+    fn new_assets(&self, account: &Account, partner: &Partner, network: Network) -> Vec<(String, bool)> {
+        let (library, now_ms) = (self.ctx.library(), self.ctx.now_ms());
+        let originals = library.by_kind(AssetKind::Social).filter(|asset| asset.locale.is_none());
+        let new = originals.filter_map(|asset| {
+            let is_for = matches!(&asset.detail, Detail::Social(post) if post.networks.contains(&network));
+            let since_ms = self.visible_since(asset, partner.zone)?;
+            let is_new = is_for && since_ms > account.connected_ms && since_ms <= now_ms;
+            (is_new && !self.ctx.posts_known.has(&account.id, &asset.reference))
+                .then(|| (asset.reference.clone(), now_ms - since_ms >= schedule::LATE_MS))
+        });
+        new.collect()
     }
 
     /// Since when an asset may be seen: its day, or when it came into the folder, if that was later. One without a day is for
@@ -139,8 +183,14 @@ impl Look<'_> {
     }
 
     /// Has what was not sent yet say what its asset says now, and gives up what waited for too long.
-    async fn follow(&self, account: &Account, partner: &Partner, network: Network) -> Result<()> {
-        for post in posts::open(&self.ctx.db, &account.id).await? {
+    async fn follow(
+        &self,
+        account: &Account,
+        partner: &Partner,
+        network: Network,
+        open: Vec<Post>,
+    ) -> Result<()> {
+        for post in open {
             let state = PostState::parse(&post.state).filter(|state| *state != PostState::Sending);
             let Some(state) = state else { continue };
             if let Some((to, because)) = self.given_up(account, &post, state) {

@@ -151,7 +151,7 @@ both_dbs! {
         assert_eq!(ids(posts::list(&db, "soc_1", None, None, 10).await.unwrap()), ["spo_3", "spo_1"]);
         assert_eq!(ids(posts::list(&db, "soc_1", Some("kit"), None, 10).await.unwrap()), ["spo_3"]);
         assert_eq!(ids(posts::list(&db, "soc_1", None, Some("spo_3"), 10).await.unwrap()), ["spo_1"]);
-        assert!(posts::open(&db, "soc_1").await.unwrap().is_empty());
+        assert!(posts::open(&db).await.unwrap().is_empty());
         in_tx!(db, tx => accounts::move_to(tx, "soc_1", ("active", "disconnected"), "gone", 40));
         let late = post("spo_4", "soc_1", "social/c", "due");
         assert!(!in_tx!(db, tx => posts::add(tx, &late)));
@@ -259,7 +259,7 @@ both_dbs! {
         assert!(!in_tx!(db, tx => posts::rewrite(tx, &shorter, false)), "it has ended");
         assert!(in_tx!(db, tx => posts::rewrite(tx, &shorter, true)));
         assert_eq!(state(&db, "spo_1").await, ("due".to_owned(), false, 0));
-        assert_eq!(posts::open(&db, "soc_1").await.unwrap()[0].hash, "h2");
+        assert_eq!(posts::open(&db).await.unwrap()[0].hash, "h2");
     }
 
     /// Files that are new since a moment, by when they were first known.
