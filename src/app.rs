@@ -29,7 +29,7 @@ use crate::{
         deliver::Deliverer,
         handoff, publish, rejudge, retention, sequences,
         set_back::ClockGuard,
-        sync,
+        social, sync,
         track::{self, Spool},
         webhooks,
     },
@@ -232,13 +232,14 @@ fn alone(task: impl Future<Output = ()> + Send + 'static) -> JoinSet<()> {
 }
 
 /// Starts the loops that keep what was promised: to readers, to people inside sequences, to leads, whose deeds are judged
-/// anew when the rules change, and to other systems.
+/// anew when the rules change, to other systems, and to partners' own accounts.
 fn keep_promises(ctx: &Arc<Context>, loops: &mut JoinSet<()>, stopped: &watch::Receiver<bool>) {
     loops.spawn(rejudge::run(ctx.clone(), stopped.clone()));
     loops.spawn(publish::run(ctx.clone(), ClockGuard::new(&*ctx.clock), stopped.clone()));
     loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
     loops.spawn(handoff::run(ctx.clone(), stopped.clone()));
     loops.spawn(webhooks::run(ctx.clone(), stopped.clone()));
+    loops.spawn(social::run(ctx.clone(), stopped.clone()));
 }
 
 /// Waits until all `tasks` have ended.

@@ -4,6 +4,7 @@
 //!
 //! - [`smtp`]: mail to the relay.
 //! - [`egress`]: the one HTTP client for addresses that others name.
+//! - [`social`]: partners' own accounts at social networks, over `egress`.
 //! - [`mailbox`]: the ways back in, for bounces and complaints.
 //! - [`catcher`]: the receiving end for demonstrations and rehearsals; nothing it takes ever leaves the machine.
 
@@ -16,6 +17,7 @@ pub mod mailbox;
 pub mod ntp;
 pub mod probe;
 pub mod smtp;
+pub mod social;
 #[cfg(test)]
 mod tests;
 mod trust;

@@ -32,6 +32,7 @@ mod rows;
 pub mod sequences;
 pub mod serve;
 pub mod sign_in;
+mod social;
 pub mod steer;
 pub mod suppress;
 mod webhook;
@@ -145,6 +146,9 @@ enum Command {
     ApiKey(api_key::Arguments),
     /// Tell other systems what happens (a partner's, a CRM): add, verify, try and steer their endpoints, see tries, send again.
     Webhook(webhook::Arguments),
+    /// Post in partners' own accounts at social networks: connect, try and steer accounts, see posts with their tries, approve, send
+    /// again.
+    Social(social::Arguments),
     /// Show and mend the do-not-send list.
     Suppress(suppress::Arguments),
     /// Hand out everything that is held of a person, or take it away.
@@ -215,6 +219,7 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => block_on(export::main(arguments)),
         Command::ApiKey(arguments) => block_on(api_key::main(arguments)),
         Command::Webhook(arguments) => block_on(webhook::main(arguments)),
+        Command::Social(arguments) => block_on(social::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
         Command::Rejudge(arguments) => block_on(rejudge::main(arguments)),
         Command::Person(arguments) => block_on(person::main(arguments)),

@@ -60,6 +60,7 @@ pub mod scrub;
 pub mod sequences;
 pub mod sessions;
 pub mod set_back;
+pub mod social;
 pub mod sql;
 pub mod suppressions;
 pub mod takeover;

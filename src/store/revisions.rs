@@ -248,6 +248,20 @@ pub async fn removed(db: &Db, prefix: &str, since_ms: UtcMs) -> Result<Vec<Remov
     .await
 }
 
+/// Since when each path that begins with `prefix` was first known, of those that were not at `since_ms`; at most 1,000, the
+/// latest first.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn first_known(db: &Db, prefix: &str, since_ms: UtcMs) -> Result<Vec<(String, UtcMs)>> {
+    db.all(
+        "SELECT path, MIN(since_ms) FROM content_history WHERE path LIKE $1 ESCAPE '!'
+         GROUP BY path HAVING MIN(since_ms) > $2 ORDER BY MIN(since_ms) DESC, path LIMIT 1000",
+        args![format!("{}%", like_plain(prefix)), since_ms],
+    )
+    .await
+}
+
 /// When each path that begins with `prefix` was last given a text or taken away, the last path first, at most 1,000. Grows
 /// with every change, whichever it is, and never shrinks.
 ///

@@ -176,6 +176,11 @@ fn conflicts_and_frames(samples: &mut Samples) {
     for open in [false, true] {
         let hooks = console::webhooks::ListView::sample(open);
         samples.app(&format!("webhooks-{open}"), "console/webhooks", Area::Console, &hooks);
+        let accounts = console::social::ListView::sample(open);
+        samples.app(&format!("social-{open}"), "console/social", Area::Console, &accounts);
+        let account = console::social_account::View::sample(open);
+        samples.app(&format!("social-account-{open}"), "console/social_account", Area::Console, &account);
+        samples.app(&format!("post-{open}"), "desk/post", Area::Desk, &desk::post::View::sample(open));
         let (case, list) =
             (view::conflict::CaseView::sample(open), console::conflicts::ListView::sample(open));
         samples.app(&format!("conflict-{open}"), "console/conflict", Area::Console, &case);

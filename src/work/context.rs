@@ -117,6 +117,10 @@ pub struct Context {
     pub qualified: super::handoff::Looked,
     /// Turns of webhooks that were seen held.
     pub holds: super::webhooks::Holds,
+    /// Turns of posting that were seen held.
+    pub posting: super::webhooks::Holds,
+    /// What accounts at social networks are known to have posts of.
+    pub posts_known: super::social::Known,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -162,6 +166,8 @@ impl Context {
             cursors: Cursors::default(),
             qualified: super::handoff::Looked::default(),
             holds: super::webhooks::Holds::default(),
+            posting: super::webhooks::Holds::default(),
+            posts_known: super::social::Known::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

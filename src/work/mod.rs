@@ -69,6 +69,7 @@ pub mod set_back;
 pub mod share;
 pub mod signin;
 mod since;
+pub mod social;
 pub mod stale;
 pub mod suppress;
 pub mod sync;

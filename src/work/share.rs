@@ -33,6 +33,8 @@ pub struct Post {
     pub text: String,
     /// The tracked link.
     pub link: String,
+    /// What it leads to is about, or nothing.
+    pub summary: String,
 }
 
 /// The network that authors call so, as a placement.
@@ -119,6 +121,7 @@ impl Making<'_> {
         let target = self.library.find(link, self.brand.locale).filter(|target| self.is_theirs(target));
         let Some(target) = target else { return Ok(()) };
         let title = self.brand.text(&target.front.title)?;
+        let summary = target.front.summary.as_ref().map(|it| self.brand.text(it)).transpose()?;
         let reader = Reader::insider(self.brand.partner, self.brand.locale);
         let nodes = merge(&asset.text_for(&reader), &|field| self.brand.value_or_name(field))
             .map_err(|missing| no_value(self.brand.partner, &missing))?;
@@ -130,6 +133,7 @@ impl Making<'_> {
                 network,
                 text: social::post(&nodes, own.as_deref(), "").trim().to_owned(),
                 link: self.link(&target.reference, network),
+                summary: summary.clone().unwrap_or_default(),
             });
         }
         Ok(())
@@ -139,11 +143,13 @@ impl Making<'_> {
     fn of_asset(&self, asset: &Asset, posts: &mut Vec<Post>) -> Result<()> {
         let title = self.brand.text(&asset.front.title)?;
         let summary = asset.front.summary.as_ref().map(|it| self.brand.text(it)).transpose()?;
-        let text = summary.map_or_else(|| title.clone(), |summary| format!("{title}\n\n{summary}"));
+        let text = summary.as_ref().map_or_else(|| title.clone(), |summary| format!("{title}\n\n{summary}"));
+        let summary = summary.unwrap_or_default();
         for network in Placement::NETWORKS {
             if !posts.iter().any(|post| post.network == network) {
                 let link = self.link(&asset.reference, network);
-                posts.push(Post { title: title.clone(), network, text: text.clone(), link });
+                let (title, text, summary) = (title.clone(), text.clone(), summary.clone());
+                posts.push(Post { title, network, text, link, summary });
             }
         }
         Ok(())

@@ -3,6 +3,7 @@ the way sent off (forms, offers, a report that a mail came back), so that the pa
 
 import email
 import email.policy
+import json
 import os
 import re
 import socketserver
@@ -55,6 +56,8 @@ CONSOLE = [
     (r"/console/suppressions/reports/.+", "report"),
     (r"/console/webhooks", "webhooks"),
     (r"/console/webhooks/[^/]+", "webhook"),
+    (r"/console/social(\?.+)?", "social"),
+    (r"/console/social/[^/]+", "social_account"),
     (r"/console/revisions/.+", "revisions"),
     (r"/console/diff/.+", "diff"),
 ]
@@ -315,8 +318,29 @@ class Walk:
         [endpoint, *_] = links(self.keep("console/webhooks", added), r"/console/webhooks/whe_[^/?]+")
         hook = self.keep("console/webhook", demo.ask(endpoint))
         self.keep("console/webhook", demo.send(form(hook, "/secret")))
+        self.social(demo)
         self.keep("console/sign_in", demo.ask(self.sign_in_link(demo)))
         self.keep("problem", demo.ask("/console/sign-in"))
+
+    def social(self, demo: Program) -> None:
+        """An account in which a person posts, with one post, as the console and as the partner's people see it."""
+        add = form(self.keep("console/social", demo.ask("/console/social?partner=northlight")), "/console/social")
+        self.keep("console/social", demo.send(add, network="bluesky", mode="auto"))
+        added = self.keep("console/social_account", demo.send(add, network="x", account="@northlight", mode="share_kit"))
+        account = urllib.parse.urlsplit(added.path).path.rsplit("/", 1)[1]
+        post = "spo_" + "f" * 32
+        content = {"text": "Words <b>to share</b>", "link": f"{demo.url}/t/1", "title": "", "summary": "", "locale": "en"}
+        with sqlite3.connect(self.folder / "partnercast.sqlite", timeout=PATIENCE_S) as database:
+            said = json.dumps(content | {"image": "", "alt": ""})
+            row = (post, account, "northlight", "social/x", said, "0" * 64, "kit", 0, 0, 0, 0)
+            database.execute(
+                "INSERT INTO social_post (id, account_id, partner_slug, asset, content, hash, state, made_ms, ready_ms, due_ms,"
+                " ended_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                row,
+            )
+        page = self.keep("console/social_account", demo.ask(f"/console/social/{account}?post={post}"))
+        [own] = links(page, r"/post/.+")
+        self.keep("desk/post", demo.ask(own))
 
     def returned_issue(self) -> str:
         """An issue of which only the record is left that it was returned to draft."""

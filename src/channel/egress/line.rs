@@ -6,7 +6,7 @@ use http_body_util::Full;
 use hyper::{body::Bytes, client::conn::http1::SendRequest};
 use tokio::task::JoinSet;
 
-use super::{Answered, Deadline, Egress, Post, Target, Unanswered, exchange};
+use super::{Answered, Ask, Deadline, Egress, Post, Target, Unanswered, exchange};
 
 /// A line to one address. As many connections as there are requests at once; they end with the line, which is to live for
 /// seconds: an address is looked up and checked when a connection is opened, and not again.
@@ -37,14 +37,16 @@ impl<'e> Line<'e> {
     pub async fn post(&self, headers: &[(&'static str, &str)], body: &str) -> Result<Answered, Unanswered> {
         let until = self.egress.deadline();
         let post = Post { to: &self.to, headers, body };
+        let headers = post.headers_of_json();
+        let ask = post.ask(&headers);
         while let Some(open) = self.rested() {
-            let (answer, ended) = self.exchange(open, &post, until).await;
+            let (answer, ended) = self.exchange(open, &ask, until).await;
             if answer.is_ok() || !ended {
                 return answer;
             }
         }
         let open = self.open(until).await?;
-        self.exchange(open, &post, until).await.0
+        self.exchange(open, &ask, until).await.0
     }
 
     fn rested(&self) -> Option<Open> {
@@ -62,10 +64,10 @@ impl<'e> Line<'e> {
     async fn exchange(
         &self,
         mut open: Open,
-        post: &Post<'_>,
+        ask: &Ask<'_>,
         until: Deadline,
     ) -> (Result<Answered, Unanswered>, bool) {
-        let done = exchange(&mut open.sender, post, false, until).await;
+        let done = exchange(&mut open.sender, ask, false, until).await;
         let ended = open.sender.is_closed();
         let answer = done.map(|(answered, is_whole)| {
             if is_whole && !ended {

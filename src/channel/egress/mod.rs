@@ -1,9 +1,9 @@
-//! The one HTTP client for addresses that others name: a partner's webhook, and whatever comes later. It goes where the [`Guard`]
-//! lets it and nowhere else.
+//! The one HTTP client for addresses that others name: a partner's webhook, its site, the server of its social network. It goes
+//! where the [`Guard`] lets it and nowhere else.
 //!
 //! A name is resolved once, every address of the answer is checked, and the connection goes to the checked addresses, so that a
 //! name that changes its mind between check and connection gains nothing. Redirects are not followed, proxies of the environment
-//! not asked, nothing is decompressed, and an exchange has ten seconds and 64 kB.
+//! not asked, nothing is decompressed, and an exchange has ten seconds and, unless more is asked for, 64 kB.
 
 mod guard;
 mod line;
@@ -48,8 +48,8 @@ use super::trust;
 const WHOLE: Duration = Duration::from_secs(10);
 /// Longest time for one address to take the connection: the next one must have its turn.
 const CONNECT: Duration = Duration::from_secs(4);
-/// Most bytes of an answer's body that are read.
-const BODY_BYTES_MAX: usize = 64 * 1024;
+/// Most bytes of an answer's body that are read, where nothing else is asked for.
+pub const BODY_BYTES_MAX: usize = 64 * 1024;
 /// Most bytes of an answer's head.
 const HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Most header lines of an answer.
@@ -136,7 +136,7 @@ impl fmt::Display for Unanswered {
     }
 }
 
-/// What is sent.
+/// JSON that is sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Post<'a> {
     /// Where.
@@ -147,6 +147,34 @@ pub struct Post<'a> {
     pub body: &'a str,
 }
 
+impl<'a> Post<'a> {
+    /// Its headers, with what its body is.
+    fn headers_of_json(&self) -> Vec<(&'static str, &'a str)> {
+        std::iter::once(("content-type", "application/json")).chain(self.headers.iter().copied()).collect()
+    }
+
+    /// As any request, with those headers.
+    fn ask(&self, headers: &'a [(&'static str, &'a str)]) -> Ask<'a> {
+        let body = self.body.as_bytes();
+        Ask { method: "POST", to: self.to, headers, body, body_bytes_max: BODY_BYTES_MAX }
+    }
+}
+
+/// Any request.
+#[derive(Debug, Clone, Copy)]
+pub struct Ask<'a> {
+    /// `GET` or `POST`.
+    pub method: &'static str,
+    /// Where.
+    pub to: &'a Target,
+    /// Headers beside those that every request has; a body needs `content-type`.
+    pub headers: &'a [(&'static str, &'a str)],
+    /// The body; nothing with `GET`.
+    pub body: &'a [u8],
+    /// Most bytes of the answer's body that are read.
+    pub body_bytes_max: usize,
+}
+
 /// What was answered.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Answered {
@@ -154,7 +182,7 @@ pub struct Answered {
     pub status: u16,
     /// Header names in lower case, with their values.
     pub headers: Vec<(String, String)>,
-    /// The first 64 kB of the body as it came; what is no UTF-8 is replaced.
+    /// The beginning of the body as it came, 64 kB of it unless more was asked for; what is no UTF-8 is replaced.
     pub body: String,
 }
 
@@ -212,16 +240,32 @@ impl Egress {
         Ok(target)
     }
 
-    /// Sends `post` over a connection of its own and reads the answer. Once the status has come, that is the answer, however much
-    /// of the body comes in time.
+    /// Sends `post` and reads the answer, as [`Egress::send`] does.
     ///
     /// # Errors
     /// What kept us from an answer.
     pub async fn post(&self, post: &Post<'_>) -> Result<Answered, Unanswered> {
+        self.send(&post.ask(&post.headers_of_json())).await
+    }
+
+    /// Asks for what is at an address and reads the answer, as [`Egress::send`] does.
+    ///
+    /// # Errors
+    /// What kept us from an answer.
+    pub async fn get(&self, to: &Target, headers: &[(&'static str, &str)]) -> Result<Answered, Unanswered> {
+        self.send(&Ask { method: "GET", to, headers, body: &[], body_bytes_max: BODY_BYTES_MAX }).await
+    }
+
+    /// Sends `ask` over a connection of its own and reads the answer. Once the status has come, that is the answer, however much
+    /// of the body comes in time.
+    ///
+    /// # Errors
+    /// What kept us from an answer.
+    pub async fn send(&self, ask: &Ask<'_>) -> Result<Answered, Unanswered> {
         let until = self.deadline();
-        let (mut sender, connection) = self.open(post.to, until).await?;
+        let (mut sender, connection) = self.open(ask.to, until).await?;
         // Driven here and not in a task of its own, so that it ends with us whatever happens.
-        let exchange = async { exchange(&mut sender, post, true, until).await.map(|(answered, _)| answered) };
+        let exchange = async { exchange(&mut sender, ask, true, until).await.map(|(answered, _)| answered) };
         tokio::pin!(exchange, connection);
         tokio::select! {
             biased;
@@ -337,41 +381,40 @@ async fn hand_shake(
     Ok((sender, Box::pin(async { _ = connection.await })))
 }
 
-fn request(post: &Post<'_>, is_last: bool) -> Result<Request<Full<Bytes>>, Unanswered> {
+fn request(ask: &Ask<'_>, is_last: bool) -> Result<Request<Full<Bytes>>, Unanswered> {
     let mut request = Request::builder()
-        .method("POST")
-        .uri(post.to.path())
-        .header("host", post.to.authority())
+        .method(ask.method)
+        .uri(ask.to.path())
+        .header("host", ask.to.authority())
         .header("user-agent", concat!("partnercast/", env!("CARGO_PKG_VERSION")))
-        .header("content-type", "application/json")
         .header("accept-encoding", "identity");
     if is_last {
         request = request.header("connection", "close");
     }
-    for (name, value) in post.headers {
+    for (name, value) in ask.headers {
         request = request.header(*name, *value);
     }
     request
-        .body(Full::new(Bytes::copy_from_slice(post.body.as_bytes())))
+        .body(Full::new(Bytes::copy_from_slice(ask.body)))
         .map_err(|error| Unanswered::ours(format!("the request cannot be written: {error}")))
 }
 
 /// One request and its answer, and whether all of the answer was read, so that another request may follow.
 async fn exchange(
     sender: &mut SendRequest<Full<Bytes>>,
-    post: &Post<'_>,
+    ask: &Ask<'_>,
     is_last: bool,
     until: Deadline,
 ) -> Result<(Answered, bool), Unanswered> {
-    let request = request(post, is_last)?;
+    let request = request(ask, is_last)?;
     let head = async { sender.send_request(request).await.map_err(|error| told(&error)) };
     let (head, mut body) = until.of(head).await?.into_parts();
     let (mut bytes, mut is_whole) = (Vec::new(), false);
-    while bytes.len() < BODY_BYTES_MAX {
+    while bytes.len() < ask.body_bytes_max {
         match timeout_at(until.at, body.frame()).await {
             Ok(Some(Ok(frame))) => {
                 let data = frame.into_data().unwrap_or_default();
-                bytes.extend_from_slice(&data[..data.len().min(BODY_BYTES_MAX - bytes.len())]);
+                bytes.extend_from_slice(&data[..data.len().min(ask.body_bytes_max - bytes.len())]);
             }
             // The status has come, and with it the answer; what is missing is words.
             Ok(Some(Err(_))) | Err(_) => break,

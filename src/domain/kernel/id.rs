@@ -114,6 +114,10 @@ ids! {
     EndpointId "whe";
     /// What it is told: the `webhook-id` of every try.
     WebhookId "whm";
+    /// A partner's account in a social network.
+    SocialAccountId "soc";
+    /// A post in such an account: the same post for ever.
+    SocialPostId "spo";
     /// A signed-in browser.
     SessionId "ses";
 }

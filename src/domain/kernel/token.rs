@@ -52,6 +52,8 @@ pub enum Purpose {
     Trap,
     /// Prove that a form was worth some work.
     Proof,
+    /// See and approve a post in a partner's account at a social network.
+    Post,
 }
 
 impl Purpose {
@@ -74,6 +76,7 @@ impl Purpose {
             Self::Placed => b"placed",
             Self::Trap => b"trap",
             Self::Proof => b"proof",
+            Self::Post => b"post",
         }
     }
 }

@@ -25,6 +25,8 @@ pub mod promises;
 pub mod revisions;
 pub mod sequences;
 pub mod signin;
+pub mod social;
+pub mod social_account;
 pub mod suppressions;
 pub mod trial;
 pub mod webhook;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     leads::{self, Line as LeadLine},
     promises::{self, Card},
+    social,
 };
 use crate::{
     domain::{
@@ -71,6 +72,10 @@ pub struct View {
     pub calendar: String,
     /// Its feeds, to subscribe to.
     pub feeds: Vec<Feed>,
+    /// Its accounts at social networks.
+    pub accounts: Vec<social::Line>,
+    /// Where another one is connected.
+    pub connect: String,
     /// What came of what it spreads, in the last 90 days.
     pub spread: Vec<Spread>,
     /// Who works there.
@@ -175,6 +180,8 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
         calendar: calendars::path(&ctx, None, Some((&slug, partner.zone))),
         feeds: feed_addresses(&ctx, &slug),
         spread: spread(&ctx, &slug).await?,
+        accounts: social::of_partner(&ctx, &slug).await?,
+        connect: format!("{}?partner={slug}", social::PATH),
         contacts: contacts
             .into_iter()
             .map(|stored| Contact {
@@ -318,6 +325,8 @@ impl View {
             text: "Managed service provider, platinum tier, Minneapolis, Americas".into(),
             home: "/p/northlight".into(),
             calendar: "/calendars/abc".into(),
+            accounts: social::Line::samples(),
+            connect: "/console/social?partner=northlight".into(),
             spread: vec![Spread { place: "LinkedIn", what: "followed a link", people: 12, machines: 4 }],
             feeds: vec![Feed {
                 label: "For anybody: what its page shows",

@@ -8,6 +8,7 @@ pub mod conflict;
 pub mod enter;
 pub mod leads;
 pub mod offer;
+pub mod post;
 pub mod team;
 pub mod work;
 

@@ -1,4 +1,4 @@
-//! Turns that are held for too long. Whether that is so, each process sees by its own clock: clocks are never compared.
+//! Turns that are held for too long, of webhooks and of posts. Whether that is so, each process sees by its own clock: clocks are never compared.
 
 use std::{
     collections::HashMap,
@@ -27,8 +27,13 @@ struct Seen {
 }
 
 impl Holds {
-    /// Notes what is held at `awake_ms`, and returns what has been for too long.
-    fn look(&self, held: Vec<(String, i64)>, awake_ms: i64) -> Vec<(String, i64)> {
+    /// Notes what is held at `awake_ms`, and returns what has been for `held_max_ms`.
+    pub(in crate::work) fn look(
+        &self,
+        held: Vec<(String, i64)>,
+        awake_ms: i64,
+        held_max_ms: i64,
+    ) -> Vec<(String, i64)> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.looked_ms.replace(awake_ms).is_none_or(|looked_ms| awake_ms - looked_ms > STALE_MS) {
             seen.turns.clear();
@@ -36,7 +41,7 @@ impl Holds {
         seen.turns.retain(|id, (token, _)| held.iter().any(|it| it.0 == *id && it.1 == *token));
         let is_late = |(id, token): &(String, i64)| {
             let (_, since_ms) = *seen.turns.entry(id.clone()).or_insert((*token, awake_ms));
-            awake_ms - since_ms >= HELD_MS
+            awake_ms - since_ms >= held_max_ms
         };
         held.into_iter().filter(is_late).collect()
     }
@@ -47,7 +52,7 @@ impl Holds {
 /// # Errors
 /// Those of the store.
 pub(super) async fn free_late(ctx: &Context) -> Result<()> {
-    let late = ctx.holds.look(turns::held(&ctx.db).await?, ctx.clock.awake_ms());
+    let late = ctx.holds.look(turns::held(&ctx.db).await?, ctx.clock.awake_ms(), HELD_MS);
     if late.is_empty() {
         return Ok(());
     }
@@ -68,7 +73,7 @@ mod tests {
     fn a_turn_is_late_when_the_same_one_is_seen_held_for_a_minute() {
         let holds = Holds::default();
         let look = |id: &str, token: i64, second: i64| {
-            holds.look(vec![(id.to_owned(), token)], second * 1_000).len()
+            holds.look(vec![(id.to_owned(), token)], second * 1_000, HELD_MS).len()
         };
         assert_eq!(look("a", 1, 0) + look("a", 1, 29) + look("a", 2, 58), 0, "another turn is another");
         assert_eq!(look("a", 2, 87) + look("a", 2, 116), 0);

@@ -37,6 +37,11 @@ impl Network {
         }
     }
 
+    /// The same in bytes of UTF-8, where a network limits those too.
+    pub fn bytes_max(self) -> Option<usize> {
+        (self == Self::Bluesky).then_some(3_000)
+    }
+
     /// What the link behind the text takes, with the blank before it. Two networks show it as a card instead.
     pub fn link_length(self) -> usize {
         match self {
@@ -137,8 +142,13 @@ fn texts(found: Found, networks: &[Network], f: &mut Findings<'_>) -> Vec<(Netwo
 
 fn check_length(network: Network, text: &str, at: At, f: &mut Findings<'_>) {
     let (length, most) = (network.length(text), network.length_max() - network.link_length());
-    if length > most {
-        let name = network.as_str();
+    let name = network.as_str();
+    if let Some(most) =
+        network.bytes_max().filter(|most| length <= network.length_max() && text.len() > *most)
+    {
+        let message = format!("the post has {} bytes, and {name} takes {most}", text.len());
+        f.add(codes::POST_TOO_LONG, at, message, "shorten it: one emoji may have 25 bytes");
+    } else if length > most {
         let link = if network.link_length() > 0 { " beside the link" } else { "" };
         let message = format!("the post has {length} characters as {name} counts, which takes {most}{link}");
         let fix =
@@ -161,6 +171,19 @@ fn usual_text(body: &Body) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_post_of_wide_emoji_is_too_long_in_bytes() {
+        let family = "\u{1f468}\u{200d}\u{1f469}\u{200d}\u{1f467}";
+        let found = |text: &str, network| {
+            let mut findings = Findings::new("social/a.md", "");
+            check_length(network, text, Place::START.into(), &mut findings);
+            findings.finish().len()
+        };
+        assert_eq!(found(&family.repeat(150), Network::Bluesky), 0);
+        assert_eq!(found(&family.repeat(200), Network::Bluesky), 1, "3,600 bytes");
+        assert_eq!(found(&family.repeat(10_000), Network::Bluesky), 1, "once, by what is plainest");
+    }
 
     #[test]
     fn each_network_counts_in_its_own_way() {

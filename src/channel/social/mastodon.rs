@@ -1,0 +1,291 @@
+//! Servers of the Mastodon API: Mastodon and what speaks like it. They promise less than the documentation says: an
+//! `Idempotency-Key` is kept for an hour (Mastodon), or not looked at (snac, GoToSocial), so that after an unknown result the
+//! account's latest posts are read and looked through for the post's own link.
+
+use serde_json::{Value, json};
+
+use super::{Posted, Request, Wire, deciding};
+use crate::{
+    channel::egress::{Answered, Egress},
+    domain::{
+        kernel::clock::UtcMs,
+        social::{
+            Content, Failure, Limits, Trouble,
+            answer::{self, Kind},
+        },
+    },
+};
+
+/// Posts of one page, the most that servers give.
+const PAGE: usize = 40;
+/// Pages that are looked through at most.
+const PAGES_MAX: usize = 5;
+/// Most bytes of a page of posts.
+const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
+/// Most bytes of what an instance says of itself.
+const INSTANCE_BYTES_MAX: usize = 512 * 1024;
+/// How often it is asked whether a picture is ready, a second apart.
+const READY_TRIES: usize = 5;
+
+/// Whose token it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// Its id at its server.
+    pub id: String,
+    /// Its name.
+    pub name: String,
+}
+
+/// A client of one server with one token.
+#[derive(Clone, Copy)]
+pub struct Mastodon<'e> {
+    wire: Wire<'e>,
+    token: &'e str,
+}
+
+impl<'e> Mastodon<'e> {
+    /// For `server`, `https://host`. `wall_ms` is now by the wall clock.
+    pub fn new(egress: &'e Egress, server: &'e str, token: &'e str, wall_ms: UtcMs) -> Self {
+        Self { wire: Wire { egress, server, wall_ms }, token }
+    }
+
+    /// Whose token it is (`verify_credentials`).
+    ///
+    /// # Errors
+    /// `Denied` for a token that opens nothing.
+    pub async fn verify(&self) -> Result<Account, Failure> {
+        let json = self.get("/api/v1/accounts/verify_credentials", INSTANCE_BYTES_MAX).await?;
+        let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
+        // Some servers add their own name to those of their own.
+        let name = text("acct").split('@').next().unwrap_or_default().to_owned();
+        let account = Account { id: text("id"), name };
+        let is_id = !account.id.is_empty()
+            && account.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if !is_id {
+            let busy = Trouble::Busy { asked_ms: None, is_limit: false };
+            return Err(Failure::new(
+                busy,
+                "it answers without an account: is it a server of the Mastodon API?",
+            ));
+        }
+        Ok(account)
+    }
+
+    /// What the server says that posts may be, by its second or its first description of itself; Mastodon's own where it has
+    /// neither.
+    ///
+    /// # Errors
+    /// What kept us from knowing.
+    pub async fn limits(&self) -> Result<Limits, Failure> {
+        for path in ["/api/v2/instance", "/api/v1/instance"] {
+            let request = Request { path, body_bytes_max: INSTANCE_BYTES_MAX, ..Request::default() };
+            let answered = self.wire.ask(&request).await?;
+            match self.json(&answered, Kind::Read) {
+                Ok(json) if json["configuration"]["statuses"].is_object() => {
+                    return Ok(Limits::of_instance(&json));
+                }
+                Err(failure) if answered.status == 429 || answered.status >= 500 => return Err(failure),
+                // It has no such page, or says nothing there.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(Limits::MASTODON)
+    }
+
+    /// Uploads a picture with what stands for it, and returns its id once it may be posted.
+    ///
+    /// # Errors
+    /// What kept it.
+    pub async fn upload(&self, png: &[u8], alt: &str) -> Result<String, Failure> {
+        let (content_type, body) = multipart(png, alt);
+        let bearer = self.bearer();
+        let mut answered = Answered::default();
+        for path in ["/api/v2/media", "/api/v1/media"] {
+            let request = Request {
+                method: "POST",
+                path,
+                authorization: &bearer,
+                content_type: &content_type,
+                body: &body,
+                ..Request::default()
+            };
+            answered = self.wire.ask(&request).await?;
+            if !matches!(answered.status, 404 | 405) {
+                break;
+            }
+        }
+        let json = self.json(&answered, Kind::Read)?;
+        let id = json["id"].as_str().unwrap_or_default().to_owned();
+        let is_id =
+            !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
+        if !is_id {
+            return Err(Failure::new(Trouble::Refused, "it takes no pictures"));
+        }
+        let path = format!("/api/v1/media/{id}");
+        for _ in 0..READY_TRIES {
+            if answered.status != 202 && answered.status != 206 {
+                return Ok(id);
+            }
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            answered =
+                self.wire.ask(&Request { path: &path, authorization: &bearer, ..Request::default() }).await?;
+            self.json(&answered, Kind::Read)?;
+        }
+        Err(Failure::new(Trouble::Refused, "the picture is not ready in time"))
+    }
+
+    /// Posts. `key` is the same for every try of a post.
+    ///
+    /// # Errors
+    /// What kept it.
+    pub async fn post(&self, content: &Content, media: Option<&str>, key: &str) -> Result<Posted, Failure> {
+        let mut body = json!({"status": content.with_link()});
+        // Servers know languages, and not all of them regions.
+        if let Some(language) = content.locale.split('-').next().filter(|language| !language.is_empty()) {
+            body["language"] = Value::from(language);
+        }
+        if let Some(media) = media {
+            body["media_ids"] = json!([media]);
+        }
+        let body = body.to_string();
+        let request = Request {
+            method: "POST",
+            path: "/api/v1/statuses",
+            authorization: &self.bearer(),
+            content_type: "application/json",
+            body: body.as_bytes(),
+            headers: &[("idempotency-key", key)],
+            body_bytes_max: INSTANCE_BYTES_MAX,
+            kind: Kind::Write,
+        };
+        let answered = self.wire.ask(&request).await?;
+        let posted = posted(&self.json(&answered, Kind::Write)?, false);
+        posted.ok_or_else(|| Failure::new(Trouble::Uncertain, "it answers without the post's id"))
+    }
+
+    /// The post with `link` among those of `account` that were made since `since_ms`, if it is there.
+    ///
+    /// # Errors
+    /// What kept us from knowing; `Busy` also where there are more posts than are looked through.
+    pub async fn find(&self, account: &str, link: &str, since_ms: UtcMs) -> Result<Option<Posted>, Failure> {
+        let mut before = String::new();
+        for _ in 0..PAGES_MAX {
+            let path =
+                format!("/api/v1/accounts/{account}/statuses?limit={PAGE}&exclude_reblogs=true{before}");
+            let page = self.get(&path, PAGE_BYTES_MAX).await?;
+            let page = page.as_array().cloned().unwrap_or_default();
+            if let Some(found) = page.iter().find(|status| holds(status, link)) {
+                return Ok(posted(found, true));
+            }
+            let Some(last) = page.last() else { return Ok(None) };
+            let is_old = created_ms(last).is_some_and(|at_ms| at_ms < since_ms);
+            let next = last["id"]
+                .as_str()
+                .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
+            let next = next.map(|id| format!("&max_id={id}"));
+            match next {
+                // Who gives the same page again has no others.
+                Some(next) if !is_old && next != before => before = next,
+                _ => return Ok(None),
+            }
+        }
+        let busy = Trouble::Busy { asked_ms: None, is_limit: false };
+        Err(Failure::new(busy, "there are too many posts to find this one among them"))
+    }
+
+    fn bearer(&self) -> String {
+        format!("Bearer {}", self.token)
+    }
+
+    async fn get(&self, path: &str, body_bytes_max: usize) -> Result<Value, Failure> {
+        let request = Request { path, authorization: &self.bearer(), body_bytes_max, ..Request::default() };
+        self.json(&self.wire.ask(&request).await?, Kind::Read)
+    }
+
+    fn json(&self, answered: &Answered, kind: Kind) -> Result<Value, Failure> {
+        answer::mastodon(&deciding(answered), kind, self.wire.wall_ms)
+    }
+}
+
+fn posted(status: &Value, was_there: bool) -> Option<Posted> {
+    let text = |key: &str| status[key].as_str().unwrap_or_default().to_owned();
+    let (id, uri, url) = (text("id"), text("uri"), text("url"));
+    let url = if url.is_empty() { uri } else { url };
+    // It becomes a link on a page of ours.
+    let is_link = url.starts_with("https://") || url.starts_with("http://");
+    (!id.is_empty()).then(|| Posted {
+        uri: id,
+        cid: String::new(),
+        url: if is_link { url } else { String::new() },
+        was_there,
+    })
+}
+
+/// Whether a status has the link: in its HTML, in its card, or in its source, which snac gives.
+fn holds(status: &Value, link: &str) -> bool {
+    let content = status["content"].as_str().unwrap_or_default().replace("&amp;", "&");
+    content.contains(link)
+        || status["card"]["url"].as_str() == Some(link)
+        || status["text"].as_str().is_some_and(|text| text.contains(link))
+}
+
+fn created_ms(status: &Value) -> Option<UtcMs> {
+    let created = chrono::DateTime::parse_from_rfc3339(status["created_at"].as_str()?).ok()?;
+    Some(created.timestamp_millis())
+}
+
+/// A form with a picture (RFC 7578): its type and its bytes.
+fn multipart(png: &[u8], alt: &str) -> (String, Vec<u8>) {
+    // No picture of ours holds it: PNG's chunks are packed, and what people type has no line that begins with it.
+    const BOUNDARY: &str = "partnercast-7d9f2c5b81e34a06";
+    let alt: String = alt.chars().filter(|c| !c.is_control()).collect();
+    let mut body = format!(
+        "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"description\"\r\n\r\n{alt}\r\n\
+         --{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"image.png\"\r\n\
+         Content-Type: image/png\r\n\r\n"
+    )
+    .into_bytes();
+    body.extend_from_slice(png);
+    body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_is_found_as_servers_write_it() {
+        let link = "https://cast.example/t/abc/p/blog/x?lang=de&post=3kabc";
+        let html =
+            format!("<p>Words <a href=\"{}\"><span>https://</span></a></p>", link.replace('&', "&amp;"));
+        for there in [
+            json!({"content": html}),
+            json!({"content": "", "card": {"url": link}}),
+            json!({"text": format!("x {link}")}),
+        ] {
+            assert!(holds(&there, link), "{there}");
+        }
+        for other in [
+            json!({}),
+            json!({"content": "https://cast.example/t/abc/p/blog/x?lang=de"}),
+            json!({"card": null}),
+        ] {
+            assert!(!holds(&other, link), "{other}");
+        }
+    }
+
+    #[test]
+    fn what_a_server_answers_becomes_no_link_that_runs() {
+        assert_eq!(posted(&json!({"uri": "x"}), false), None);
+        let bent = posted(&json!({"id": "1", "url": "javascript:alert(1)"}), false).unwrap();
+        assert_eq!((bent.uri.as_str(), bent.url.as_str()), ("1", ""));
+    }
+
+    #[test]
+    fn a_form_keeps_what_is_typed_in_its_part() {
+        let (_, body) = multipart(b"PNG", "a\r\n--b\r\nü");
+        let text = String::from_utf8(body).unwrap();
+        assert!(text.contains("\r\n\r\na--bü\r\n--") && text.ends_with("--\r\n"), "{text}");
+    }
+}

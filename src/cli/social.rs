@@ -1,0 +1,333 @@
+//! `partnercast social`
+
+use std::{
+    io::{BufRead as _, IsTerminal as _, Write as _},
+    sync::Arc,
+};
+
+use clap::Subcommand;
+
+use super::{ConfigArgument, load, looking, say, start_log, steer, writing};
+use crate::{
+    app,
+    config::Config,
+    domain::{
+        kernel::{
+            Error, Result,
+            clock::{UtcMs, utc},
+        },
+        social::Content,
+    },
+    render::Templates,
+    store::social::{
+        Account, Post, accounts,
+        posts::{self, Attempt},
+    },
+    work::{
+        Context,
+        social::{self, Order},
+        sync,
+    },
+};
+
+/// Posts that `posts` lists.
+const SHOWN: i64 = 50;
+/// Longest password or token that is read, in bytes.
+const SECRET_BYTES_MAX: u64 = 8 * 1024;
+
+/// Arguments of `social`.
+#[derive(Debug, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    config: ConfigArgument,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// Connect an account of a partner's, or give one that is connected another password or token. Its server is asked at once;
+    /// where it does not let us in, nothing is stored. The password or token is asked for, or read from standard input.
+    Connect(Connect),
+    /// Show all accounts, with how they fare.
+    List {
+        /// Only those of this partner.
+        #[arg(long)]
+        partner: Option<String>,
+    },
+    /// Show the posts of an account (`soc_…`), the latest first; or one post (`spo_…`) with what it says and every try.
+    Posts {
+        /// The account or the post.
+        id: String,
+        /// Only posts in this state: waiting_approval, due, sending, posted, failed, kit, withdrawn.
+        #[arg(long)]
+        state: Option<String>,
+    },
+    /// Approve a post as it is now, which is printed.
+    Approve {
+        /// The post, `spo_…`.
+        post: String,
+    },
+    /// Have a post sent now that was not.
+    Retry {
+        /// The post, `spo_…`.
+        post: String,
+    },
+    /// Say what is done with what is new in an account.
+    Mode {
+        /// The account, `soc_…`.
+        account: String,
+        /// `auto`, `approve` or `share_kit`.
+        mode: String,
+    },
+    /// Ask an account's server whether it lets us in. Nothing is posted.
+    Test {
+        /// The account, `soc_…`.
+        account: String,
+    },
+    /// Take an account away, with its password or token; what was not sent yet is not.
+    Disconnect {
+        /// The account, `soc_…`.
+        account: String,
+    },
+}
+
+/// What `connect` is told.
+#[derive(Debug, clap::Args)]
+struct Connect {
+    /// The partner's slug.
+    partner: String,
+    /// `bluesky` or `mastodon`; `linkedin` and `x` with mode share_kit alone.
+    network: String,
+    /// The account: handle or DID at Bluesky, a name for people where a person posts; Mastodon's token says whose it is.
+    #[arg(long, default_value = "")]
+    account: String,
+    /// Its server, `https://host`; of Bluesky bsky.social if left out.
+    #[arg(long, default_value = "")]
+    server: String,
+    /// What is done with what is new: `approve`, `auto` or `share_kit`.
+    #[arg(long, default_value = "approve")]
+    mode: String,
+    /// When the token ends, if it does: `2027-03-01` (UTC) or `2027-03-01T08:00:00Z`. There are warnings 14, 7 and 1 days before.
+    #[arg(long, default_value = "")]
+    expires: String,
+    /// Without a password or token: a person posts.
+    #[arg(long)]
+    no_secret: bool,
+}
+
+/// Does it.
+///
+/// # Errors
+/// A database that cannot be opened; what the use cases refuse.
+pub async fn main(arguments: Arguments) -> Result<()> {
+    let looks = matches!(arguments.what, What::List { .. } | What::Posts { .. });
+    if looks {
+        let ctx = looking::context(&arguments.config, None).await?;
+        let shown = look(&ctx, arguments.what).await;
+        ctx.db.close().await;
+        return shown;
+    }
+    let config = load(&arguments.config)?;
+    start_log(&config.log)?;
+    // Asked for first: whoever types it holds no database.
+    let secret = match &arguments.what {
+        What::Connect(connect) if !connect.no_secret => secret()?,
+        _ => String::new(),
+    };
+    let ctx = context(&config).await?;
+    let done = change(&ctx, arguments.what, secret).await;
+    ctx.db.close().await;
+    done
+}
+
+async fn context(config: &Config) -> Result<Context> {
+    let db = writing::open(config, &writing::in_the_console(config, "/console/social")).await?;
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    let ctx = app::context(config, db, app::clock_of(config)?, templates, writing::base_url(config))?;
+    sync::load(&ctx).await?;
+    Ok(ctx)
+}
+
+/// The password or token: one line of standard input, which a terminal does not show.
+fn secret() -> Result<String> {
+    let unread =
+        |error: std::io::Error| Error::invalid(format!("the password or token cannot be read ({error})"));
+    let stdin = std::io::stdin();
+    let mut line = String::new();
+    if stdin.is_terminal() {
+        let mut shown = std::io::stderr();
+        let _ = write!(shown, "App password or token (it is not shown): ").and_then(|()| shown.flush());
+        let _hidden = Hidden::begin();
+        stdin.lock().read_line(&mut line).map_err(unread)?;
+        let _ = writeln!(shown);
+    } else {
+        let mut limited = std::io::Read::take(stdin.lock(), SECRET_BYTES_MAX);
+        limited.read_line(&mut line).map_err(unread)?;
+    }
+    let secret = line.trim().to_owned();
+    if secret.is_empty() {
+        return Err(Error::invalid(
+            "there is no password or token: type it, or hand it over on standard input; --no-secret where a person posts",
+        ));
+    }
+    Ok(secret)
+}
+
+/// A terminal that shows nothing of what is typed, until this is dropped.
+struct Hidden(Option<rustix::termios::Termios>);
+
+impl Hidden {
+    fn begin() -> Self {
+        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
+        let stdin = std::io::stdin();
+        let before = tcgetattr(&stdin).ok();
+        if let Some(before) = &before {
+            let mut quiet = before.clone();
+            quiet.local_modes.remove(LocalModes::ECHO);
+            let _ = tcsetattr(&stdin, OptionalActions::Flush, &quiet);
+        }
+        Self(before)
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        if let Some(before) = &self.0 {
+            let _ =
+                rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Flush, before);
+        }
+    }
+}
+
+async fn look(ctx: &Context, what: What) -> Result<()> {
+    match what {
+        What::Posts { id, .. } if id.starts_with("spo_") => {
+            let post = known_post(ctx, &id).await?;
+            say(&post_line(&post));
+            content_lines(&post).iter().for_each(|line| say(line));
+            for attempt in posts::attempts(&ctx.db, &id).await? {
+                say(&attempt_line(&attempt));
+            }
+        }
+        What::Posts { id, state } => {
+            let account = accounts::account(&ctx.db, &id).await?;
+            let account = account.ok_or_else(|| {
+                Error::not_found_but(format!("account {id}"), "`partnercast social list` shows all")
+            })?;
+            say(&line(&account));
+            let listed = posts::list(&ctx.db, &id, state.as_deref(), None, SHOWN).await?;
+            listed.iter().for_each(|post| say(&post_line(post)));
+            if listed.is_empty() {
+                say("no posts yet: one is made when an asset of content/social has its day");
+            }
+        }
+        What::List { partner } => {
+            if let Some(slug) = &partner {
+                looking::known_partner(ctx, slug).await?;
+            }
+            let all = accounts::list(&ctx.db, partner.as_deref()).await?;
+            all.iter().for_each(|account| say(&line(account)));
+            if all.is_empty() {
+                say("there are no accounts; `partnercast social connect --help` tells how to connect one");
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+async fn change(ctx: &Context, what: What, secret: String) -> Result<()> {
+    let actor = steer::ACTOR;
+    match what {
+        What::Connect(connect) => {
+            let order = Order {
+                partner: connect.partner,
+                network: connect.network,
+                server: connect.server,
+                identifier: connect.account,
+                secret,
+                mode: connect.mode,
+                expires: connect.expires,
+            };
+            let connected = social::connect(ctx, actor, &order).await?;
+            let again = if connected.is_known { "connected again" } else { "connected" };
+            say(&format!("{}  {}  {again}", connected.id, connected.handle));
+        }
+        What::Approve { post } => {
+            let seen = known_post(ctx, &post).await?;
+            content_lines(&seen).iter().for_each(|line| say(line));
+            social::approve(ctx, actor, &post, &seen.hash).await?;
+            say(&format!("{post} is approved; `serve` posts it"));
+        }
+        What::Retry { post } => {
+            social::retry(ctx, actor, &post).await?;
+            say(&format!("{post} is due; `serve` posts it"));
+        }
+        What::Mode { account, mode } => {
+            social::set_mode(ctx, actor, &account, &mode).await?;
+            say(&format!("{account}: {mode} from now on"));
+        }
+        What::Test { account } => {
+            let said = social::test(ctx, actor, &account).await?;
+            say(&format!("{account} is let in as {said}"));
+        }
+        What::Disconnect { account } => {
+            social::disconnect(ctx, actor, &account).await?;
+            say(&format!("{account} is taken away"));
+        }
+        What::List { .. } | What::Posts { .. } => {}
+    }
+    Ok(())
+}
+
+async fn known_post(ctx: &Context, id: &str) -> Result<Post> {
+    let post = posts::post(&ctx.db, id).await?;
+    post.ok_or_else(|| {
+        Error::not_found_but(format!("post {id}"), "`partnercast social posts` shows those of an account")
+    })
+}
+
+fn minute(ms: UtcMs) -> String {
+    utc(ms).format("%Y-%m-%d %H:%M").to_string()
+}
+
+/// `soc_…  northlight  bluesky  northlight.test  approve  active`
+fn line(account: &Account) -> String {
+    let state = match account.state.as_str() {
+        "active" => "active".to_owned(),
+        state => format!("{}: {}", state.replace('_', " "), account.because),
+    };
+    let ends = account.expires_ms.map(|at| format!(", token ends {}", minute(at))).unwrap_or_default();
+    let Account { id, partner_slug, network, handle, mode, .. } = account;
+    format!("{id}  {partner_slug}  {network}  {handle}  {mode}  {state}{ends}")
+}
+
+/// `spo_…  2027-01-07 08:00  social/backup-green-tick  posted  at://…`
+fn post_line(post: &Post) -> String {
+    let state = match post.state.as_str() {
+        "due" if post.attempts > 0 => format!("due again {} ({})", minute(post.due_ms), post.because),
+        state if post.because.is_empty() => state.replace('_', " "),
+        state => format!("{}: {}", state.replace('_', " "), post.because),
+    };
+    let line = format!("{}  {}  {}  {state}  {}", post.id, minute(post.made_ms), post.asset, post.remote_uri);
+    line.trim_end().to_owned()
+}
+
+fn content_lines(post: &Post) -> Vec<String> {
+    let content: Content = serde_json::from_str(&post.content).unwrap_or_default();
+    let mut lines: Vec<String> = content.text.lines().map(|line| format!("    {line}")).collect();
+    lines.push(format!("    {}", content.link));
+    lines.push(format!("    hash {}", post.hash));
+    if !post.remote_url.is_empty() {
+        lines.push(format!("    {}", post.remote_url));
+    }
+    lines
+}
+
+fn attempt_line(attempt: &Attempt) -> String {
+    let status = attempt.status.map(|status| format!("  {status}")).unwrap_or_default();
+    let Attempt { no, took_ms, verdict, detail, .. } = attempt;
+    let line = format!("{no}  {}  {verdict}{status}  {took_ms} ms  {detail}", minute(attempt.at_ms));
+    line.trim_end().to_owned()
+}

@@ -1,0 +1,241 @@
+//! What servers of social networks answer, and what follows from it. Pure: the answer and the clock come as arguments.
+
+use serde_json::Value;
+
+use crate::domain::{kernel::clock::UtcMs, webhook::schedule::asked_ms};
+
+/// What followed instead of a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trouble {
+    /// Nothing was asked, by a fault of our own.
+    Withheld,
+    /// It may have arrived or not.
+    Uncertain,
+    /// The server cannot now; with how long it asks for, in milliseconds.
+    Busy {
+        /// As the server says, if it does.
+        asked_ms: Option<i64>,
+        /// Whether the account may do nothing more until then.
+        is_limit: bool,
+    },
+    /// The session is over; the next one opens.
+    SessionOver,
+    /// The account does not let us in any more.
+    Denied,
+    /// The server takes this one not, however often it is sent.
+    Refused,
+}
+
+/// Why something was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What follows.
+    pub trouble: Trouble,
+    /// The answer's status, if there was one.
+    pub status: Option<u16>,
+    /// Why, for people.
+    pub why: String,
+}
+
+impl Trouble {
+    /// The word in the ledger of tries.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Withheld => "withheld",
+            Self::Uncertain => "uncertain",
+            Self::Busy { is_limit: false, .. } => "busy",
+            Self::Busy { is_limit: true, .. } => "limited",
+            Self::SessionOver => "session over",
+            Self::Denied => "denied",
+            Self::Refused => "refused",
+        }
+    }
+}
+
+impl Failure {
+    /// One without an answer.
+    pub fn new(trouble: Trouble, why: impl Into<String>) -> Self {
+        Self { trouble, status: None, why: why.into() }
+    }
+}
+
+/// An answer, as far as it decides something.
+#[derive(Debug, Clone, Copy)]
+pub struct Answer<'a> {
+    /// The status code.
+    pub status: u16,
+    /// `RateLimit-Reset` (seconds since 1970) or `X-RateLimit-Reset` (a time, RFC 3339).
+    pub reset: Option<&'a str>,
+    /// `Retry-After`.
+    pub retry_after: Option<&'a str>,
+    /// The body, as far as it was read.
+    pub body: &'a str,
+}
+
+/// Whether a request only reads, or may have changed something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Asking again costs nothing.
+    Read,
+    /// What was written may be there.
+    Write,
+}
+
+/// The JSON of a good answer.
+///
+/// # Errors
+/// What else it means.
+pub fn bluesky(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value, Failure> {
+    let json = serde_json::from_str::<Value>(answer.body).ok();
+    let word = json.as_ref().and_then(|json| json["error"].as_str()).unwrap_or_default();
+    let trouble = match (answer.status, word) {
+        (200..=299, _) => return read(answer, json, kind),
+        (400 | 401, "ExpiredToken" | "InvalidToken") => Trouble::SessionOver,
+        // What a server says to whoever was let in once and is not any more.
+        (
+            _,
+            "AuthenticationRequired"
+            | "AccountTakedown"
+            | "AccountDeactivated"
+            | "AuthFactorTokenRequired"
+            | "AuthMissing",
+        ) => Trouble::Denied,
+        (401 | 403, _) => Trouble::Denied,
+        (400 | 413 | 422, _) if json.is_some() => Trouble::Refused,
+        (status, _) => common(status, answer, kind, wall_ms),
+    };
+    Err(failed(answer, trouble, said(json.as_ref(), &["message", "error"])))
+}
+
+/// The JSON of a good answer.
+///
+/// # Errors
+/// What else it means. A bad token may be answered as HTML (snac 2.75 does).
+pub fn mastodon(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value, Failure> {
+    let json = serde_json::from_str::<Value>(answer.body).ok();
+    let trouble = match answer.status {
+        200..=299 => return read(answer, json, kind),
+        401 | 403 => Trouble::Denied,
+        400 | 413 | 422 if json.is_some() => Trouble::Refused,
+        status => common(status, answer, kind, wall_ms),
+    };
+    Err(failed(answer, trouble, said(json.as_ref(), &["error_description", "error"])))
+}
+
+fn read(answer: &Answer<'_>, json: Option<Value>, kind: Kind) -> Result<Value, Failure> {
+    // A page of somebody's who stands before the server says nothing about what the server did.
+    let trouble = match kind {
+        Kind::Read => Trouble::Busy { asked_ms: None, is_limit: false },
+        Kind::Write => Trouble::Uncertain,
+    };
+    json.ok_or_else(|| failed(answer, trouble, "it answers something that is no JSON".to_owned()))
+}
+
+fn common(status: u16, answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Trouble {
+    match status {
+        429 => Trouble::Busy { asked_ms: until_reset(answer, wall_ms), is_limit: true },
+        // Which part of it was done, the server does not say.
+        500..=599 if kind == Kind::Write => Trouble::Uncertain,
+        _ => Trouble::Busy { asked_ms: until_reset(answer, wall_ms), is_limit: false },
+    }
+}
+
+/// How long a limit lasts, in milliseconds.
+fn until_reset(answer: &Answer<'_>, wall_ms: UtcMs) -> Option<i64> {
+    let reset_ms = answer.reset.and_then(|reset| {
+        let seconds = reset.trim().parse::<i64>().ok().and_then(|seconds| seconds.checked_mul(1_000));
+        let time = || chrono::DateTime::parse_from_rfc3339(reset.trim()).ok();
+        seconds.or_else(|| time().map(|time| time.timestamp_millis()))
+    });
+    let reset = reset_ms.map(|at_ms| at_ms.saturating_sub(wall_ms).max(0));
+    reset.or_else(|| answer.retry_after.and_then(|value| asked_ms(value, wall_ms)))
+}
+
+fn said(json: Option<&Value>, keys: &[&str]) -> String {
+    let text = json.and_then(|json| keys.iter().find_map(|key| json[*key].as_str()));
+    text.unwrap_or_default().to_owned()
+}
+
+fn failed(answer: &Answer<'_>, trouble: Trouble, said: String) -> Failure {
+    let why = if said.is_empty() { format!("it answers {}", answer.status) } else { said };
+    Failure { trouble, status: Some(answer.status), why }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW_MS: i64 = 1_800_000_000_000;
+
+    fn answer(status: u16, body: &str) -> Answer<'_> {
+        Answer { status, reset: None, retry_after: None, body }
+    }
+
+    fn of_bluesky(status: u16, body: &str, kind: Kind) -> Trouble {
+        bluesky(&answer(status, body), kind, NOW_MS).unwrap_err().trouble
+    }
+
+    fn of_mastodon(status: u16, body: &str, kind: Kind) -> Trouble {
+        mastodon(&answer(status, body), kind, NOW_MS).unwrap_err().trouble
+    }
+
+    #[test]
+    fn bluesky_says_by_words_what_follows() {
+        let error = |word: &str| format!(r#"{{"error":"{word}","message":"because"}}"#);
+        assert_eq!(of_bluesky(400, &error("ExpiredToken"), Kind::Write), Trouble::SessionOver);
+        assert_eq!(of_bluesky(401, &error("AuthenticationRequired"), Kind::Write), Trouble::Denied);
+        assert_eq!(of_bluesky(400, &error("InvalidRequest"), Kind::Write), Trouble::Refused);
+        assert_eq!(of_bluesky(500, &error("InternalServerError"), Kind::Write), Trouble::Uncertain);
+        assert_eq!(
+            of_bluesky(502, "<h1>Bad gateway</h1>", Kind::Read),
+            Trouble::Busy { asked_ms: None, is_limit: false }
+        );
+        assert_eq!(of_bluesky(200, "<h1>Hello</h1>", Kind::Write), Trouble::Uncertain);
+        assert_eq!(bluesky(&answer(200, "{\"uri\":1}"), Kind::Write, NOW_MS).unwrap()["uri"], 1);
+        let why = bluesky(&answer(400, &error("InvalidRequest")), Kind::Write, NOW_MS).unwrap_err();
+        assert_eq!((why.why.as_str(), why.status), ("because", Some(400)));
+    }
+
+    #[test]
+    fn mastodon_servers_may_answer_with_pages() {
+        assert_eq!(of_mastodon(401, "<html>", Kind::Read), Trouble::Denied);
+        assert_eq!(
+            of_mastodon(403, r#"{"error":"This action is outside the authorized scopes"}"#, Kind::Write),
+            Trouble::Denied
+        );
+        assert_eq!(of_mastodon(422, r#"{"error":"Validation failed"}"#, Kind::Write), Trouble::Refused);
+        assert_eq!(of_mastodon(503, "", Kind::Write), Trouble::Uncertain);
+        assert_eq!(
+            of_mastodon(404, "<html>", Kind::Write),
+            Trouble::Busy { asked_ms: None, is_limit: false }
+        );
+        assert_eq!(of_mastodon(301, "", Kind::Write), Trouble::Busy { asked_ms: None, is_limit: false });
+    }
+
+    #[test]
+    fn a_limit_says_when_it_ends() {
+        let limit = |reset, retry_after| {
+            let answer = Answer { status: 429, reset, retry_after, body: "{}" };
+            mastodon(&answer, Kind::Write, NOW_MS).unwrap_err().trouble
+        };
+        let busy = |asked_ms| Trouble::Busy { asked_ms, is_limit: true };
+        assert_eq!(limit(Some("1800000060"), None), busy(Some(60_000)));
+        assert_eq!(limit(Some("2027-01-15T08:05:00.000Z"), None), busy(Some(300_000)));
+        assert_eq!(limit(Some("1700000000"), None), busy(Some(0)), "that is over");
+        assert_eq!(limit(None, Some("30")), busy(Some(30_000)));
+        assert_eq!(limit(Some("soon"), None), busy(None));
+    }
+
+    #[test]
+    fn no_status_is_without_a_meaning() {
+        for status in 100..=999 {
+            for body in ["", "{}", "<html>"] {
+                for kind in [Kind::Read, Kind::Write] {
+                    let good = (200..=299).contains(&status) && body == "{}";
+                    assert_eq!(bluesky(&answer(status, body), kind, NOW_MS).is_ok(), good);
+                    assert_eq!(mastodon(&answer(status, body), kind, NOW_MS).is_ok(), good);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,273 @@
+//! Partners' accounts at social networks: the list, and the form that connects one.
+
+use std::sync::Arc;
+
+use axum::{
+    Form as Body,
+    extract::{Query, State},
+};
+use chrono_tz::Tz;
+use serde::{Deserialize, Serialize};
+
+use super::{signin::Actor, suppressions::Notice};
+use crate::{
+    domain::{
+        content::kinds::Network,
+        kernel::{Kind, Result, clock::DAY_MS, clock::UtcMs},
+        social::Mode,
+    },
+    store::{
+        partners,
+        social::{Account, accounts},
+    },
+    web::{
+        frame::{self, Area, Frame},
+        respond::{self, Answer},
+        view::{Choice, chart::Badge, counted, when::Moment},
+    },
+    work::{
+        Context, share,
+        social::{self, Order},
+    },
+};
+
+/// Where it is.
+pub(super) const PATH: &str = "/console/social";
+/// From when on a token's end is a warning.
+const ENDS_SOON_MS: i64 = 14 * DAY_MS;
+
+/// The page.
+#[derive(Debug, Serialize)]
+pub struct ListView {
+    /// `2 accounts`
+    pub text: String,
+    /// What was just done, or what was wrong.
+    pub notice: Option<Notice>,
+    /// The accounts.
+    pub lines: Vec<Line>,
+    /// Whose it may be.
+    pub partners: Vec<Choice>,
+    /// Networks.
+    pub networks: Vec<Choice>,
+    /// Modes.
+    pub modes: Vec<Choice>,
+    /// What was typed, without the secret.
+    pub typed: Typed,
+}
+
+/// An account in a list.
+#[derive(Debug, Serialize)]
+pub struct Line {
+    /// Its page.
+    pub href: String,
+    /// As people know it.
+    pub handle: String,
+    /// `Bluesky`
+    pub network: String,
+    /// Whose.
+    pub partner: String,
+    /// What is done with what is new.
+    pub mode: &'static str,
+    /// How it stands.
+    pub state: Badge,
+    /// Why, or when its token ends.
+    pub because: String,
+    /// When it last worked.
+    pub worked: Option<Moment>,
+}
+
+/// The form.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Typed {
+    partner: String,
+    network: String,
+    server: String,
+    account: String,
+    mode: String,
+    expires: String,
+    #[serde(skip_serializing)]
+    secret: String,
+}
+
+/// What stands in the address.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+pub struct Asked {
+    done: String,
+    partner: String,
+}
+
+/// `GET /console/social`
+pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -> Answer {
+    let notice = (asked.done == "disconnect").then(|| Notice {
+        tone: "good",
+        text: "Disconnected. Its password or token is forgotten, and what was not sent is not.".to_owned(),
+    });
+    let typed = Typed { partner: asked.partner, mode: Mode::Approve.as_str().to_owned(), ..Typed::default() };
+    show(&ctx, typed, notice).await
+}
+
+async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>) -> Answer {
+    let (_, zone) = frame::vendor(ctx);
+    let all = partners::all_partners(&ctx.db).await?;
+    let name = |slug: &str| {
+        all.iter()
+            .find(|partner| partner.slug.as_str() == slug)
+            .map_or(slug, |it| it.name.as_str())
+            .to_owned()
+    };
+    let accounts = accounts::list(&ctx.db, None).await?;
+    let now_ms = ctx.now_ms();
+    let lines: Vec<Line> = accounts.iter().map(|it| line(it, name(&it.partner_slug), zone, now_ms)).collect();
+    let networks =
+        Network::WORDS.iter().map(|(word, network)| Choice::new(word, share::placement(*network).label()));
+    let view = ListView {
+        text: counted(lines.len(), "account", "accounts"),
+        notice,
+        lines,
+        partners: all.iter().map(|partner| Choice::new(partner.slug.as_str(), &partner.name)).collect(),
+        networks: networks.collect(),
+        modes: modes(),
+        typed,
+    };
+    respond::page(ctx, "console/social", &Frame::new(ctx, Area::Console, "Social accounts", PATH), &view)
+}
+
+/// Modes to choose from.
+pub(super) fn modes() -> Vec<Choice> {
+    Mode::ALL.iter().map(|mode| Choice::new(mode.as_str(), mode_label(*mode))).collect()
+}
+
+pub(super) fn mode_label(mode: Mode) -> &'static str {
+    match mode {
+        Mode::Auto => "posted by itself",
+        Mode::Approve => "posted once approved",
+        Mode::ShareKit => "mailed to be shared",
+    }
+}
+
+/// The accounts of one partner, for its page.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn of_partner(ctx: &Context, slug: &str) -> Result<Vec<Line>> {
+    let (_, zone) = frame::vendor(ctx);
+    let all = accounts::list(&ctx.db, Some(slug)).await?;
+    Ok(all.iter().map(|account| line(account, String::new(), zone, ctx.now_ms())).collect())
+}
+
+fn line(account: &Account, partner: String, zone: Tz, now_ms: UtcMs) -> Line {
+    Line {
+        href: format!("{PATH}/{}", account.id),
+        handle: account.handle.clone(),
+        network: network_label(&account.network),
+        partner,
+        mode: Mode::parse(&account.mode).map_or("", mode_label),
+        state: badge(account, now_ms),
+        because: because(account, zone, now_ms),
+        worked: account.worked_ms.map(|at_ms| Moment::short(at_ms, zone)),
+    }
+}
+
+/// What people call a network.
+pub(super) fn network_label(word: &str) -> String {
+    Network::parse(word).map_or(word, |network| share::placement(network).label()).to_owned()
+}
+
+fn ends_soon(account: &Account, now_ms: UtcMs) -> Option<UtcMs> {
+    account.expires_ms.filter(|at_ms| at_ms - now_ms <= ENDS_SOON_MS)
+}
+
+/// How an account stands, in a word.
+pub(super) fn badge(account: &Account, now_ms: UtcMs) -> Badge {
+    match account.state.as_str() {
+        "active" if account.rest_ms > now_ms => Badge::new("warn", "waits"),
+        "active" if ends_soon(account, now_ms).is_some() => Badge::new("warn", "token ends"),
+        "active" => Badge::new("good", "active"),
+        "needs_reconnect" => Badge::new("bad", "connect again"),
+        state => Badge::new("", state),
+    }
+}
+
+/// Why it stands so; nothing for one that works.
+pub(super) fn because(account: &Account, zone: Tz, now_ms: UtcMs) -> String {
+    match (account.state.as_str(), ends_soon(account, now_ms)) {
+        ("active", _) if account.rest_ms > now_ms => {
+            format!("its server wants to be left alone until {}", Moment::short(account.rest_ms, zone).text)
+        }
+        ("active", Some(at_ms)) => format!("on {}", Moment::full(at_ms, zone).text),
+        ("active", None) => String::new(),
+        _ => account.because.clone(),
+    }
+}
+
+/// `POST /console/social`
+pub async fn connect(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Body(typed): Body<Typed>,
+) -> Answer {
+    let order = Order {
+        partner: typed.partner.clone(),
+        network: typed.network.clone(),
+        server: typed.server.clone(),
+        identifier: typed.account.clone(),
+        secret: typed.secret.clone(),
+        mode: typed.mode.clone(),
+        expires: typed.expires.clone(),
+    };
+    match social::connect(&ctx, &actor, &order).await {
+        Ok(connected) => {
+            let done = if connected.is_known { "again" } else { "connect" };
+            Ok(respond::see_other(&format!("{PATH}/{}?done={done}", connected.id)))
+        }
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict | Kind::Unavailable) => {
+            let notice = Notice { tone: "bad", text: error.public().to_owned() };
+            show(&ctx, typed, Some(notice)).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+#[cfg(test)]
+impl Line {
+    /// One that works and one that does not.
+    pub fn samples() -> Vec<Self> {
+        let line = |handle: &str, state: Badge, because: &str| Self {
+            href: "#".into(),
+            handle: handle.into(),
+            network: "Bluesky".into(),
+            partner: "Northlight MSP".into(),
+            mode: "posted once approved",
+            state,
+            because: because.into(),
+            worked: Some(Moment::short(1_799_744_700_000, chrono_tz::Europe::Oslo)),
+        };
+        vec![
+            line("northlight.example", Badge::new("good", "active"), ""),
+            line(
+                "@a-very-long-name-of-an-account@mastodon.northlight.example",
+                Badge::new("bad", "connect again"),
+                "Invalid identifier or password <b>",
+            ),
+        ]
+    }
+}
+
+#[cfg(test)]
+impl ListView {
+    /// Two accounts, or none.
+    pub fn sample(some: bool) -> Self {
+        Self {
+            text: if some { "2 accounts" } else { "0 accounts" }.into(),
+            notice: some
+                .then(|| Notice { tone: "bad", text: "https://pds.example does not let us in".into() }),
+            lines: if some { Line::samples() } else { Vec::new() },
+            partners: vec![Choice::new("northlight", "Northlight MSP")],
+            networks: vec![Choice::new("bluesky", "Bluesky")],
+            modes: modes(),
+            typed: Typed { account: "northlight.example".into(), ..Typed::default() },
+        }
+    }
+}

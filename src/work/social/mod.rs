@@ -1,0 +1,25 @@
+//! Posting in partners' own accounts at social networks.
+//!
+//! What becomes visible to a partner makes one post in each of its accounts, once for ever (`plan`); the loop sends it in turns
+//! (`turn`), by the network's own ways (`send`), and what cannot be posted goes to a person by mail (`notice`). People act through
+//! `manage`.
+
+mod content;
+mod link;
+mod manage;
+mod notice;
+mod plan;
+mod run;
+mod secret;
+mod send;
+mod turn;
+
+pub use link::{PostLink, opened};
+pub use manage::{Connected, Order, approve, connect, disconnect, retry, set_mode, test};
+pub use plan::Known;
+pub use run::{run, tick};
+
+/// Accounts that one partner may have.
+pub const ACCOUNTS_MAX: i64 = 20;
+/// Who acts when nobody does.
+const ACTOR: &str = "partnercast";

@@ -1,0 +1,243 @@
+//! What a partner's people are told by mail: that a post waits for them, that one is theirs to post, and how an account fares.
+
+use super::{content, link::PostLink};
+use crate::{
+    domain::{
+        content::{kinds::Network, vendor::Staff},
+        kernel::{
+            EmailAddress, Result,
+            clock::{UtcMs, utc},
+        },
+        partner::AudienceRole,
+        social::PostState,
+    },
+    store::{
+        Tx, partners,
+        social::{Account, Post},
+    },
+    work::{
+        Context,
+        notices::{self, Ready, StaffNotice, Words},
+        share,
+    },
+};
+
+/// Contacts of a partner that are told at most.
+const READERS_MAX: usize = 3;
+
+/// Puts mails into the outbox.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn enqueue(tx: &mut Tx, mails: Vec<Ready>, now_ms: UtcMs) -> Result<()> {
+    for mail in mails {
+        mail.enqueue(tx, now_ms).await?;
+    }
+    Ok(())
+}
+
+/// What people call a network.
+pub(super) fn network_label(account: &Account) -> &str {
+    Network::parse(&account.network)
+        .map_or(account.network.as_str(), |network| share::placement(network).label())
+}
+
+fn staff(name: &str, email: EmailAddress) -> Staff {
+    let name = if name.is_empty() { email.to_string() } else { name.to_owned() };
+    Staff { name, title: String::new(), email, may: Vec::new() }
+}
+
+/// A partner's marketing contacts; without any whom its brand names, and without that the channel manager.
+async fn marketing(ctx: &Context, partner: &str) -> Result<Vec<Staff>> {
+    let contacts = partners::contacts_of(&ctx.db, partner).await?;
+    let theirs =
+        contacts.into_iter().map(|it| it.contact).filter(|it| it.roles.contains(AudienceRole::Marketing));
+    let theirs: Vec<Staff> = theirs.take(READERS_MAX).map(|it| staff(&it.name, it.email)).collect();
+    if !theirs.is_empty() {
+        return Ok(theirs);
+    }
+    let known = partners::partner(&ctx.db, partner).await?;
+    let named = known.as_ref().and_then(|it| EmailAddress::parse(it.brand.contact_email.as_deref()?).ok());
+    match named {
+        Some(email) => Ok(vec![staff("", email)]),
+        None => manager(ctx, partner).await,
+    }
+}
+
+/// Who looks after a partner, and has the console.
+async fn manager(ctx: &Context, partner: &str) -> Result<Vec<Staff>> {
+    let known = partners::partner(&ctx.db, partner).await?;
+    let email = known.and_then(|it| EmailAddress::parse(&it.channel_manager_email).ok());
+    Ok(email.map(|email| staff("", email)).into_iter().collect())
+}
+
+/// What a mail about an account or a post says.
+struct Told {
+    source: String,
+    subject: String,
+    heading: &'static str,
+    paragraphs: Vec<String>,
+    facts: Vec<(String, String)>,
+    button: (String, String),
+    why: &'static str,
+}
+
+fn mails(ctx: &Context, to: &[Staff], told: &Told) -> Vec<Ready> {
+    let compose = |to: &Staff| {
+        let notice = StaffNotice {
+            source: format!("{}:{}", told.source, to.email),
+            sender: None,
+            to,
+            words: Words {
+                subject: told.subject.clone(),
+                heading: told.heading.to_owned(),
+                paragraphs: told.paragraphs.clone(),
+                facts: told.facts.clone(),
+                button: told.button.clone(),
+                why: told.why.to_owned(),
+            },
+        };
+        notices::compose_for_staff(ctx, &notice)
+            .map_err(|error| {
+                tracing::error!(source = told.source, error = error.detail(), "nobody can be told of a post")
+            })
+            .ok()
+    };
+    to.iter().filter_map(compose).collect()
+}
+
+/// The mails that follow from how a post stands: none while it needs nobody.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn of_post(ctx: &Context, account: &Account, post: &Post) -> Result<Vec<Ready>> {
+    let network = network_label(account);
+    let content = content::read(&post.content)?;
+    let (subject, heading, paragraphs, label) = match PostState::parse(&post.state) {
+        Some(PostState::WaitingApproval) => (
+            format!("A post for {network} waits for you"),
+            "Approve a post",
+            vec![
+                format!("It is posted in your account {} once you approve it. If its text changes before, you are asked again.", account.handle),
+                "Nothing is posted if nobody approves it within 14 days.".to_owned(),
+            ],
+            "See and approve it",
+        ),
+        Some(PostState::Kit) => (
+            format!("A post for {network} to share"),
+            "A post for you to share",
+            vec!["Copy the text, or let the network open with it. The link is your own: what comes of it is counted for you.".to_owned()],
+            "Share it",
+        ),
+        Some(PostState::Failed) => (
+            format!("A post could not be sent to {network}: please share it yourself"),
+            "A post for you to share",
+            vec![
+                format!("It could not be posted in your account {}: {}.", account.handle, post.because.trim_end_matches('.')),
+                "Nothing more is tried by itself. Copy the text, or let the network open with it; the link is your own.".to_owned(),
+            ],
+            "Share it",
+        ),
+        _ => return Ok(Vec::new()),
+    };
+    let mut facts = vec![("Network".to_owned(), network.to_owned())];
+    if content.text.is_empty() {
+        facts.push(("About".to_owned(), post.asset.clone()));
+    } else {
+        facts.push(("Text".to_owned(), content.text.clone()));
+        facts.push(("Link".to_owned(), content.link.clone()));
+    }
+    let told = Told {
+        // Each content and each state once.
+        source: format!(
+            "social:{}:{}:{}:{}",
+            post.id,
+            post.state,
+            &post.hash[..16.min(post.hash.len())],
+            post.attempts
+        ),
+        subject,
+        heading,
+        paragraphs,
+        facts,
+        button: (label.to_owned(), PostLink::new(&post.id)?.path(&ctx.keys)),
+        why: "You look after marketing at a partner whose posts this installation makes.",
+    };
+    Ok(mails(ctx, &marketing(ctx, &post.partner_slug).await?, &told))
+}
+
+/// That an account has to be connected again: told to the partner, and to who can do it.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn lost(
+    ctx: &Context,
+    account: &Account,
+    because: &str,
+    now_ms: UtcMs,
+) -> Result<Vec<Ready>> {
+    let network = network_label(account);
+    let told = Told {
+        source: format!("social:{}:lost:{now_ms}", account.id),
+        subject: format!("{} at {network} has to be connected again", account.handle),
+        heading: "An account has to be connected again",
+        paragraphs: vec![
+            format!("Its server does not let us in any more: {}.", because.trim_end_matches('.')),
+            "Make a new app password or token there and connect the account with it. Posts wait for a day; then each goes to the \
+             partner’s marketing contact by mail, to be shared by hand."
+                .to_owned(),
+        ],
+        facts: about(account, network),
+        button: Default::default(),
+        why: "You look after marketing at this partner, or look after the partner.",
+    };
+    by_both(ctx, account, told).await
+}
+
+/// That an account's token ends in so many days.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn token_ends(
+    ctx: &Context,
+    account: &Account,
+    expires_ms: UtcMs,
+    days: i64,
+) -> Result<Vec<Ready>> {
+    let network = network_label(account);
+    let day = utc(expires_ms).format("%a %-d %b %Y, %H:%M UTC").to_string();
+    let within = if days == 1 { "a day".to_owned() } else { format!("{days} days") };
+    let told = Told {
+        source: format!("social:{}:ends:{expires_ms}:{days}", account.id),
+        subject: format!("The token of {} at {network} ends within {within}", account.handle),
+        heading: "A token ends soon",
+        paragraphs: vec![format!(
+            "It ends on {day}. Make another one at the network and connect the account with it before; nothing else changes."
+        )],
+        facts: about(account, network),
+        button: Default::default(),
+        why: "You look after marketing at this partner, or look after the partner.",
+    };
+    by_both(ctx, account, told).await
+}
+
+fn about(account: &Account, network: &str) -> Vec<(String, String)> {
+    vec![
+        ("Network".to_owned(), network.to_owned()),
+        ("Account".to_owned(), account.handle.clone()),
+        ("Server".to_owned(), account.server.clone()),
+        ("Partner".to_owned(), account.partner_slug.clone()),
+    ]
+}
+
+/// To the partner's people, and to who looks after it with a button into the console, where they have no way.
+async fn by_both(ctx: &Context, account: &Account, told: Told) -> Result<Vec<Ready>> {
+    let managers = manager(ctx, &account.partner_slug).await?;
+    let theirs = marketing(ctx, &account.partner_slug).await?;
+    let theirs: Vec<Staff> =
+        theirs.into_iter().filter(|it| managers.iter().all(|other| other.email != it.email)).collect();
+    let mut all = mails(ctx, &theirs, &told);
+    let button = ("See the account".to_owned(), format!("/console/social/{}", account.id));
+    all.extend(mails(ctx, &managers, &Told { button, ..told }));
+    Ok(all)
+}
