@@ -29,7 +29,7 @@ use crate::{
         deliver::Deliverer,
         handoff, publish, rejudge, retention, sequences,
         set_back::ClockGuard,
-        sync,
+        sites, sync,
         track::{self, Spool},
         webhooks,
     },
@@ -239,6 +239,7 @@ fn keep_promises(ctx: &Arc<Context>, loops: &mut JoinSet<()>, stopped: &watch::R
     loops.spawn(sequences::run(ctx.clone(), stopped.clone()));
     loops.spawn(handoff::run(ctx.clone(), stopped.clone()));
     loops.spawn(webhooks::run(ctx.clone(), stopped.clone()));
+    loops.spawn(sites::run(ctx.clone(), stopped.clone()));
 }
 
 /// Waits until all `tasks` have ended.

@@ -9,6 +9,7 @@ pub mod content;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
+mod embed;
 pub mod explain;
 mod export;
 mod feeds;
@@ -32,6 +33,7 @@ mod rows;
 pub mod sequences;
 pub mod serve;
 pub mod sign_in;
+mod site;
 pub mod steer;
 pub mod suppress;
 mod webhook;
@@ -101,6 +103,8 @@ enum Command {
     Promises(promises::Arguments),
     /// Print the addresses of partners' feeds (Atom and JSON Feed): the one for anybody, and the secret one for their own people.
     Feeds(feeds::Arguments),
+    /// Print what a partner pastes into its own site: the loader script with its hash, places, what a policy must allow, a whole page.
+    Embed(embed::Arguments),
     /// Show the outcome ladder, read from the top: won, sales qualified, accepted, qualified, engaged people, used, delivered;
     /// by partner, kit, asset, newsletter and days.
     Ladder(ladder::Arguments),
@@ -145,6 +149,8 @@ enum Command {
     ApiKey(api_key::Arguments),
     /// Tell other systems what happens (a partner's, a CRM): add, verify, try and steer their endpoints, see tries, send again.
     Webhook(webhook::Arguments),
+    /// Post articles to a partner's own WordPress: connect it, list posts, have them tried again, disconnect it.
+    Site(site::Arguments),
     /// Show and mend the do-not-send list.
     Suppress(suppress::Arguments),
     /// Hand out everything that is held of a person, or take it away.
@@ -203,6 +209,7 @@ pub fn main() -> ExitCode {
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
         Command::Feeds(arguments) => block_on(feeds::main(arguments)),
+        Command::Embed(arguments) => block_on(embed::main(arguments)),
         Command::Ladder(arguments) => block_on(ladder::main(arguments)),
         Command::Attribution(arguments) => block_on(attribution::main(arguments)),
         Command::WhatIf(arguments) => block_on(what_if::main(arguments)),
@@ -215,6 +222,7 @@ pub fn main() -> ExitCode {
         Command::Export(arguments) => block_on(export::main(arguments)),
         Command::ApiKey(arguments) => block_on(api_key::main(arguments)),
         Command::Webhook(arguments) => block_on(webhook::main(arguments)),
+        Command::Site(arguments) => block_on(site::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
         Command::Rejudge(arguments) => block_on(rejudge::main(arguments)),
         Command::Person(arguments) => block_on(person::main(arguments)),

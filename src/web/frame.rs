@@ -80,7 +80,7 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 12] = [
+const CONSOLE: [(&str, &str); 13] = [
     ("Overview", "/console"),
     ("Promises", "/console/promises"),
     ("Ladder", "/console/ladder"),
@@ -93,6 +93,7 @@ const CONSOLE: [(&str, &str); 12] = [
     ("Dead letters", "/console/dead-letters"),
     ("Do not send", "/console/suppressions"),
     ("Webhooks", "/console/webhooks"),
+    ("Sites", "/console/sites"),
 ];
 
 impl Frame {

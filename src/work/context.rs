@@ -114,6 +114,8 @@ pub struct Context {
     pub qualified: super::handoff::Looked,
     /// Turns of webhooks that were seen held.
     pub holds: super::webhooks::Holds,
+    /// What was seen of partners' own sites.
+    pub sites: super::sites::Seen,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -158,6 +160,7 @@ impl Context {
             cursors: Cursors::default(),
             qualified: super::handoff::Looked::default(),
             holds: super::webhooks::Holds::default(),
+            sites: super::sites::Seen::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

@@ -211,6 +211,18 @@ impl Egress {
     /// # Errors
     /// What kept us from an answer.
     pub async fn post(&self, post: &Post<'_>) -> Result<Answered, Unanswered> {
+        self.exchange("POST", post).await
+    }
+
+    /// Asks for what is at an address, and reads the answer, as [`Egress::post`] does.
+    ///
+    /// # Errors
+    /// What kept us from an answer.
+    pub async fn get(&self, to: &Target, headers: &[(&'static str, &str)]) -> Result<Answered, Unanswered> {
+        self.exchange("GET", &Post { to, headers, body: "" }).await
+    }
+
+    async fn exchange(&self, method: &'static str, post: &Post<'_>) -> Result<Answered, Unanswered> {
         let until = Deadline { at: Instant::now() + self.whole, whole: self.whole };
         self.guard.admits(post.to).map_err(Unanswered::ours)?;
         let addresses = until.of(self.checked_addresses(post.to)).await?;
@@ -218,7 +230,7 @@ impl Egress {
         // Head and body are small and leave at once.
         stream.set_nodelay(true).map_err(|error| Unanswered::theirs(error.to_string()))?;
         if !post.to.is_tls() {
-            return talk(stream, post, until).await;
+            return talk(stream, (method, post), until).await;
         }
         let name = match post.to.host() {
             Host::Name(name) => {
@@ -233,7 +245,7 @@ impl Egress {
                 shaken.map_err(|error| Unanswered::theirs(format!("TLS: {error}")))
             })
             .await?;
-        talk(stream, post, until).await
+        talk(stream, (method, post), until).await
     }
 
     fn connector(&self) -> Result<&TlsConnector, Unanswered> {
@@ -291,15 +303,17 @@ async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Unanswere
     Err(why)
 }
 
-fn request(post: &Post<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
+fn request(method: &str, post: &Post<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
     let mut request = Request::builder()
-        .method("POST")
+        .method(method)
         .uri(post.to.path())
         .header("host", post.to.authority())
         .header("user-agent", concat!("partnercast/", env!("CARGO_PKG_VERSION")))
-        .header("content-type", "application/json")
         .header("accept-encoding", "identity")
         .header("connection", "close");
+    if method != "GET" {
+        request = request.header("content-type", "application/json");
+    }
     for (name, value) in post.headers {
         request = request.header(*name, *value);
     }
@@ -310,10 +324,10 @@ fn request(post: &Post<'_>) -> Result<Request<Full<Bytes>>, Unanswered> {
 
 async fn talk(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    post: &Post<'_>,
+    (method, post): (&str, &Post<'_>),
     until: Deadline,
 ) -> Result<Answered, Unanswered> {
-    let request = request(post)?;
+    let request = request(method, post)?;
     let (mut sender, connection) = http1::Builder::new()
         .max_buf_size(HEAD_BYTES_MAX)
         .max_headers(HEADERS_MAX)

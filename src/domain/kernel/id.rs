@@ -114,6 +114,8 @@ ids! {
     EndpointId "whe";
     /// What it is told: the `webhook-id` of every try.
     WebhookId "whm";
+    /// A partner's own site that we post to.
+    SiteId "sit";
     /// A signed-in browser.
     SessionId "ses";
 }

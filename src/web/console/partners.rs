@@ -69,6 +69,8 @@ pub struct View {
     pub home: String,
     /// The calendar of all that it gets, to subscribe to.
     pub calendar: String,
+    /// What it pastes into its own site.
+    pub embed: String,
     /// Its feeds, to subscribe to.
     pub feeds: Vec<Feed>,
     /// What came of what it spreads, in the last 90 days.
@@ -173,6 +175,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
         ),
         home: format!("/p/{slug}"),
         calendar: calendars::path(&ctx, None, Some((&slug, partner.zone))),
+        embed: format!("/console/partners/{slug}/embed"),
         feeds: feed_addresses(&ctx, &slug),
         spread: spread(&ctx, &slug).await?,
         contacts: contacts
@@ -318,6 +321,7 @@ impl View {
             text: "Managed service provider, platinum tier, Minneapolis, Americas".into(),
             home: "/p/northlight".into(),
             calendar: "/calendars/abc".into(),
+            embed: "/console/partners/northlight/embed".into(),
             spread: vec![Spread { place: "LinkedIn", what: "followed a link", people: 12, machines: 4 }],
             feeds: vec![Feed {
                 label: "For anybody: what its page shows",

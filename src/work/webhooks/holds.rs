@@ -28,7 +28,7 @@ struct Seen {
 
 impl Holds {
     /// Notes what is held at `awake_ms`, and returns what has been for too long.
-    fn look(&self, held: Vec<(String, i64)>, awake_ms: i64) -> Vec<(String, i64)> {
+    pub(in crate::work) fn look(&self, held: Vec<(String, i64)>, awake_ms: i64) -> Vec<(String, i64)> {
         let mut seen = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if seen.looked_ms.replace(awake_ms).is_none_or(|looked_ms| awake_ms - looked_ms > STALE_MS) {
             seen.turns.clear();
