@@ -29,7 +29,7 @@ use crate::{
         deliver::Deliverer,
         handoff, publish, rejudge, retention, sequences,
         set_back::ClockGuard,
-        social, sync,
+        sites, social, sync,
         track::{self, Spool},
         webhooks,
     },
@@ -240,6 +240,7 @@ fn keep_promises(ctx: &Arc<Context>, loops: &mut JoinSet<()>, stopped: &watch::R
     loops.spawn(handoff::run(ctx.clone(), stopped.clone()));
     loops.spawn(webhooks::run(ctx.clone(), stopped.clone()));
     loops.spawn(social::run(ctx.clone(), stopped.clone()));
+    loops.spawn(sites::run(ctx.clone(), stopped.clone()));
 }
 
 /// Waits until all `tasks` have ended.

@@ -9,6 +9,7 @@ pub mod content;
 pub mod dead_letters;
 pub mod demo;
 pub mod doctor;
+mod embed;
 pub mod explain;
 mod export;
 mod feeds;
@@ -32,6 +33,7 @@ mod rows;
 pub mod sequences;
 pub mod serve;
 pub mod sign_in;
+mod site;
 mod social;
 pub mod steer;
 pub mod suppress;
@@ -102,6 +104,8 @@ enum Command {
     Promises(promises::Arguments),
     /// Print the addresses of partners' feeds (Atom and JSON Feed): the one for anybody, and the secret one for their own people.
     Feeds(feeds::Arguments),
+    /// Print what a partner pastes into its own site: the loader script with its hash, places, what a policy must allow, a whole page.
+    Embed(embed::Arguments),
     /// Show the outcome ladder, read from the top: won, sales qualified, accepted, qualified, engaged people, used, delivered;
     /// by partner, kit, asset, newsletter and days.
     Ladder(ladder::Arguments),
@@ -149,6 +153,8 @@ enum Command {
     /// Post in partners' own accounts at social networks: connect, try and steer accounts, see posts with their tries, approve, send
     /// again.
     Social(social::Arguments),
+    /// Post articles to a partner's own WordPress: connect it, list posts, have them tried again, disconnect it.
+    Site(site::Arguments),
     /// Show and mend the do-not-send list.
     Suppress(suppress::Arguments),
     /// Hand out everything that is held of a person, or take it away.
@@ -207,6 +213,7 @@ pub fn main() -> ExitCode {
         Command::Audience(arguments) => block_on(audience::main(arguments)),
         Command::Promises(arguments) => block_on(promises::main(arguments)),
         Command::Feeds(arguments) => block_on(feeds::main(arguments)),
+        Command::Embed(arguments) => block_on(embed::main(arguments)),
         Command::Ladder(arguments) => block_on(ladder::main(arguments)),
         Command::Attribution(arguments) => block_on(attribution::main(arguments)),
         Command::WhatIf(arguments) => block_on(what_if::main(arguments)),
@@ -220,6 +227,7 @@ pub fn main() -> ExitCode {
         Command::ApiKey(arguments) => block_on(api_key::main(arguments)),
         Command::Webhook(arguments) => block_on(webhook::main(arguments)),
         Command::Social(arguments) => block_on(social::main(arguments)),
+        Command::Site(arguments) => block_on(site::main(arguments)),
         Command::Suppress(arguments) => block_on(suppress::main(arguments)),
         Command::Rejudge(arguments) => block_on(rejudge::main(arguments)),
         Command::Person(arguments) => block_on(person::main(arguments)),

@@ -60,6 +60,8 @@ pub mod scrub;
 pub mod sequences;
 pub mod sessions;
 pub mod set_back;
+pub mod site_posts;
+pub mod sites;
 pub mod social;
 pub mod sql;
 pub mod suppressions;

@@ -47,6 +47,20 @@ pub async fn take_turns(tx: &mut Tx) -> Result<()> {
     .map(|_| ())
 }
 
+/// How many recalls there are, and when the last one was made and the last one lifted: it changes whenever one does.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn stamp(db: &Db) -> Result<(i64, UtcMs, UtcMs)> {
+    let row: Option<(i64, i64, i64)> = db
+        .opt(
+            "SELECT COUNT(*), COALESCE(MAX(recalled_ms), 0), COALESCE(MAX(lifted_ms), 0) FROM recall",
+            Vec::new(),
+        )
+        .await?;
+    Ok(row.unwrap_or_default())
+}
+
 /// Puts a recall in force. False if the asset has one already; then nothing changed.
 ///
 /// # Errors

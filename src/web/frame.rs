@@ -80,7 +80,7 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 13] = [
+const CONSOLE: [(&str, &str); 14] = [
     ("Overview", "/console"),
     ("Promises", "/console/promises"),
     ("Ladder", "/console/ladder"),
@@ -94,6 +94,7 @@ const CONSOLE: [(&str, &str); 13] = [
     ("Do not send", "/console/suppressions"),
     ("Webhooks", "/console/webhooks"),
     ("Social", "/console/social"),
+    ("Sites", "/console/sites"),
 ];
 
 impl Frame {

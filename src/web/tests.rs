@@ -172,8 +172,28 @@ fn conflicts_and_frames(samples: &mut Samples) {
     for sent in [false, true] {
         samples.public(&format!("embed-{sent}"), "public/embed", &public::embed::View::sample(sent));
     }
+    for what in ["list", "article", "notice", "nothing"] {
+        let shown = public::embedded::View::sample(what);
+        samples.public(&format!("embedded-{what}"), "public/embedded", &shown);
+    }
+    for is_empty in [false, true] {
+        let pasted = console::embeds::View::sample(is_empty);
+        samples.app(&format!("embeds-{is_empty}"), "console/embeds", Area::Console, &pasted);
+    }
     samples.app("webhook", "console/webhook", Area::Console, &console::webhook::View::sample());
     for open in [false, true] {
+        samples.app(
+            &format!("sites-{open}"),
+            "console/sites",
+            Area::Console,
+            &console::sites::ListView::sample(open),
+        );
+        samples.app(
+            &format!("site-{open}"),
+            "console/site",
+            Area::Console,
+            &console::sites::View::sample(open),
+        );
         let hooks = console::webhooks::ListView::sample(open);
         samples.app(&format!("webhooks-{open}"), "console/webhooks", Area::Console, &hooks);
         let accounts = console::social::ListView::sample(open);

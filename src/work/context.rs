@@ -121,6 +121,8 @@ pub struct Context {
     pub posting: super::webhooks::Holds,
     /// What accounts at social networks are known to have posts of.
     pub posts_known: super::social::Known,
+    /// What was seen of partners' own sites.
+    pub sites: super::sites::Seen,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -168,6 +170,7 @@ impl Context {
             holds: super::webhooks::Holds::default(),
             posting: super::webhooks::Holds::default(),
             posts_known: super::social::Known::default(),
+            sites: super::sites::Seen::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

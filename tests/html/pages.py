@@ -3,6 +3,7 @@ the way sent off (forms, offers, a report that a mail came back), so that the pa
 
 import email
 import email.policy
+import http.server
 import json
 import os
 import re
@@ -24,7 +25,7 @@ TEMPLATES = ROOT / "templates/pages"
 # A partner a language: their pages and their mail.
 PARTNERS = {"en": "northlight", "ar": "dune-gate", "ja": "hoshikawa"}
 # Templates that are shown in the reader's language.
-PUBLIC = ["home", "asset", "talk", "embed", "thanks", "problem", "withdrawn", "preferences", "calendar", "share"]
+PUBLIC = ["home", "asset", "talk", "embed", "embedded", "thanks", "problem", "withdrawn", "preferences", "calendar", "share"]
 # Kinds of content that customers may open.
 FOLDERS = {"blog", "whitepapers", "webinars", "case-studies", "videos", "datasheets"}
 CONSOLE = [
@@ -51,9 +52,11 @@ CONSOLE = [
     (r"/console/leads", "leads"),
     (r"/console/leads/[^/]+", "lead"),
     (r"/console/partners", "partners"),
-    (r"/console/partners/.+", "partner"),
+    (r"/console/partners/[^/]+", "partner"),
+    (r"/console/partners/.+/embed", "embeds"),
     (r"/console/suppressions", "suppressions"),
     (r"/console/suppressions/reports/.+", "report"),
+    (r"/console/sites", "sites"),
     (r"/console/webhooks", "webhooks"),
     (r"/console/webhooks/[^/]+", "webhook"),
     (r"/console/social(\?.+)?", "social"),
@@ -111,6 +114,28 @@ class Relay(socketserver.StreamRequestHandler):
                 return
 
 
+class Site(http.server.BaseHTTPRequestHandler):
+    """A partner's own site, as far as it is asked: an account that may post, and a post that was made."""
+
+    def do_GET(self) -> None:
+        account = {"id": 1, "capabilities": {"edit_posts": True, "publish_posts": True}}
+        self.say(account if "users/me" in self.path else [])
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.say({"id": 7, "link": "https://northlight.example/?p=7"})
+
+    def say(self, what: object) -> None:
+        body = json.dumps(what).encode()
+        self.send_response(200)
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 class Walk:
     """The pages that were seen, and the folder of the demo they come from."""
 
@@ -128,7 +153,12 @@ class Walk:
         return reply
 
     def all(self) -> "Walk":
-        here = {"PARTNERCAST_BOUNCES__HTTP_SECRET": SECRET, "PARTNERCAST_SERVER__TRUSTED_PROXIES": '["127.0.0.1/32"]'}
+        here = {
+            "PARTNERCAST_BOUNCES__HTTP_SECRET": SECRET,
+            "PARTNERCAST_SERVER__TRUSTED_PROXIES": '["127.0.0.1/32"]',
+            "PARTNERCAST_EGRESS__ALLOW": '["127.0.0.1"]',
+            "PARTNERCAST_EGRESS__HTTP": "true",
+        }
         demo = Program.demo(self.folder, **here)
         try:
             self.public(demo)
@@ -165,9 +195,11 @@ class Walk:
                 self.styles[style.split("?")[0]] = demo.get(style).decode()
             self.keep("public/talk", demo.ask(f"/p/{slug}/talk-to-us"))
             self.keep("public/embed", demo.ask(f"/p/{slug}/forms/talk-to-us/embed"))
+            self.keep("public/embedded", demo.ask(f"/p/{slug}/embed"))
             self.keep("public/problem", demo.ask(f"/p/{slug}/blog/not-there"), 404)
             for path in links(home, rf"/p/{slug}/[a-z-]+/[a-z0-9-]+"):
                 self.keep("public/asset", demo.ask(path))
+                self.keep("public/embedded", demo.ask(f"{path}/embed"))
         for path in ("/p/nobody", "/nothing", "/r/not-a-token", "/u/not-a-token", "/o/not-a-token"):
             self.keep("problem", demo.ask(path), 404)
 
@@ -311,6 +343,7 @@ class Walk:
         add = form(listed, "/add")
         self.keep("console/suppressions", demo.send(add, address="not an address"))
         self.keep("console/suppressions", demo.send(add, address="gone@clinic.example", because="asked by telephone"))
+        self.sites(demo)
         hooks = self.keep("console/webhooks", demo.ask("/console/webhooks"))
         add = form(hooks, "/console/webhooks")
         self.keep("console/webhooks", demo.send(add, name="CRM", url="https://127.1/", contact_email="ops@crm.example"))
@@ -374,6 +407,26 @@ class Walk:
         self.keep("console/revisions", demo.send(recall, because="the figures are wrong", sure="yes"))
         for slug in PARTNERS.values():
             self.keep("public/withdrawn", demo.ask(f"/p/{slug}/{reference}"), 410)
+            self.keep("public/embedded", demo.ask(f"/p/{slug}/{reference}/embed"), 410)
+
+    def sites(self, demo: Program) -> None:
+        """A site that cannot be connected, and one that is; and what partners paste into theirs."""
+        connect = form(self.keep("console/sites", demo.ask("/console/sites")), "/console/sites")
+        self.keep("console/sites", demo.send(connect, partner="northlight", url="ftp://a", username="ada", password="no"))
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Site)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        url = f"http://127.0.0.1:{server.server_address[1]}"
+        asked = {"partner": "northlight", "username": "ada", "password": "abcd", "since": "2027-01-01", "mode": "draft"}
+        site = demo.send(connect, url=url, **asked)
+        until("a post", lambda: "stands there" in demo.ask(site.path).text)
+        self.keep("console/site", demo.ask(site.path))
+        self.keep("console/sites", demo.ask("/console/sites"))
+        self.keep("console/sites", demo.send(form(demo.ask(site.path), "/disconnect")))
+        server.shutdown()
+        for lang, slug in PARTNERS.items():
+            pasted = demo.ask(f"/console/partners/{slug}/embed").text
+            [whole] = re.findall(r'<textarea id="whole"[^>]*>([^<]*)</textarea>', pasted)
+            self.pages.append(Page("public/hosted", lang, f"/console/partners/{slug}/embed", unescape(whole)))
 
     def ask_to_stop(self, demo: Program) -> Reply:
         """The last thing a reader does."""

@@ -9,7 +9,7 @@ pub enum Placement {
     Feed,
     /// A mail from their own mailing system.
     OwnMailer,
-    /// A form in a page of their site.
+    /// What stands in a page of their site: a form, an article, a list.
     Embed,
     /// A post on LinkedIn.
     Linkedin,
@@ -97,7 +97,7 @@ impl Placement {
         match self {
             Self::Feed => "feed",
             Self::OwnMailer => "own mailer",
-            Self::Embed => "embedded form",
+            Self::Embed => "own site",
             Self::Linkedin => "LinkedIn",
             Self::X => "X",
             Self::Facebook => "Facebook",
@@ -111,7 +111,7 @@ impl Placement {
         match self {
             Self::Feed => "by a link in the partner’s feed".to_owned(),
             Self::OwnMailer => "by a link in a mail of the partner’s own system".to_owned(),
-            Self::Embed => "by a form in the partner’s own site".to_owned(),
+            Self::Embed => "by what stands in the partner’s own site".to_owned(),
             network => format!("by a post of the partner on {}", network.label()),
         }
     }

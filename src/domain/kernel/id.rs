@@ -118,6 +118,8 @@ ids! {
     SocialAccountId "soc";
     /// A post in such an account: the same post for ever.
     SocialPostId "spo";
+    /// A partner's own site that we post to.
+    SiteId "sit";
     /// A signed-in browser.
     SessionId "ses";
 }

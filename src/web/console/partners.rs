@@ -70,6 +70,8 @@ pub struct View {
     pub home: String,
     /// The calendar of all that it gets, to subscribe to.
     pub calendar: String,
+    /// What it pastes into its own site.
+    pub embed: String,
     /// Its feeds, to subscribe to.
     pub feeds: Vec<Feed>,
     /// Its accounts at social networks.
@@ -178,6 +180,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Path(slug): Path<String>) -> 
         ),
         home: format!("/p/{slug}"),
         calendar: calendars::path(&ctx, None, Some((&slug, partner.zone))),
+        embed: format!("/console/partners/{slug}/embed"),
         feeds: feed_addresses(&ctx, &slug),
         spread: spread(&ctx, &slug).await?,
         accounts: social::of_partner(&ctx, &slug).await?,
@@ -327,6 +330,7 @@ impl View {
             calendar: "/calendars/abc".into(),
             accounts: social::Line::samples(),
             connect: "/console/social?partner=northlight".into(),
+            embed: "/console/partners/northlight/embed".into(),
             spread: vec![Spread { place: "LinkedIn", what: "followed a link", people: 12, machines: 4 }],
             feeds: vec![Feed {
                 label: "For anybody: what its page shows",

@@ -3,7 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::Setting;
+use super::{Setting, oembed};
 use crate::{
     domain::{
         content::{Asset, AssetKind, Detail},
@@ -19,6 +19,8 @@ pub struct Card {
     pub canonical: String,
     /// `article` or `website`.
     pub kind: &'static str,
+    /// Where programs ask how it is embedded.
+    pub oembed: String,
     /// An image's whole address.
     pub image: Option<String>,
     /// What stands for the image.
@@ -69,6 +71,7 @@ impl Card {
             schema["datePublished"] = json!(day.to_string());
         }
         Ok(Self {
+            oembed: oembed::address(ctx, &voice.path(&asset.reference)),
             canonical: first_elsewhere.unwrap_or(own),
             kind: if asset.kind() == AssetKind::Page { "website" } else { "article" },
             image,

@@ -19,11 +19,13 @@ use crate::{
     domain::{
         engagement::{EventKind, Placement},
         kernel::{Error, Locale, Result, token::Purpose},
-        partner::Partner,
     },
-    web::{error::Problem, headers, respond::Answer, throttle::Throttle, view::form::Form, visitor::Asking},
+    web::{
+        error::Problem, headers, respond::Answer, statics, throttle::Throttle, view::form::Form,
+        visitor::Asking,
+    },
     work::{
-        Context,
+        Context, embeds,
         forms::TALK_TO_US,
         placed::Placed,
         publish,
@@ -40,6 +42,8 @@ pub struct View {
     pub sent: Option<SentView>,
     /// The same form on a page of its own.
     pub alone: String,
+    /// The script that tells how high it is.
+    pub js: String,
 }
 
 /// After the form.
@@ -51,18 +55,6 @@ pub struct SentView {
     pub href: String,
     /// What leads there.
     pub label: String,
-}
-
-/// The sites that may show the partner's forms: the website of the roster, with and without `www.`.
-pub fn origins(partner: &Partner) -> Vec<String> {
-    let Some(rest) = partner.website.strip_prefix("https://") else { return Vec::new() };
-    let host = rest.split(['/', '?', '#']).next().unwrap_or_default().to_lowercase();
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-.:".contains(c);
-    if host.is_empty() || !host.chars().all(plain) {
-        return Vec::new();
-    }
-    let other = host.strip_prefix("www.").map_or_else(|| format!("www.{host}"), str::to_owned);
-    vec![format!("https://{host}"), format!("https://{other}")]
 }
 
 /// The form, and the asset that it is about.
@@ -108,7 +100,7 @@ pub async fn page(
     let wanted = signed(&ctx, &setting, which, wanted);
     let language = language(&ctx, &setting);
     let form = blank(&ctx, &setting, which, &wanted, (&language, &Filled::default())).await?;
-    let page = show(&ctx, &setting, which, &language, (Some(form), None));
+    let page = show(&ctx, &setting, which, &language, (Some(form), None)).await;
     seen.settled(&ctx).await;
     page
 }
@@ -137,14 +129,14 @@ pub async fn sent(
                 label: strings.fill("embed_open", &partner),
                 href,
             };
-            show(&ctx, &setting, which, &language, (None, Some(sent))).map(headers::private)
+            show(&ctx, &setting, which, &language, (None, Some(sent))).await
         }
         Sent::Refused(amiss) => {
             let refused = Refusal::of(&amiss);
             let form = blank(&ctx, &setting, which, &wanted, (&language, &filled))
                 .await?
                 .with(Some(amiss), &strings);
-            Ok(refused.on(show(&ctx, &setting, which, &language, (Some(form), None))?))
+            Ok(refused.on(show(&ctx, &setting, which, &language, (Some(form), None)).await?))
         }
     }
 }
@@ -174,7 +166,7 @@ fn path(setting: &Setting, which: Which<'_>, wanted: &Wanted) -> String {
     format!("/p/{}/forms/{}/embed{}", setting.partner.slug, which.form.slug, wanted.query())
 }
 
-fn show(
+async fn show(
     ctx: &Context,
     setting: &Setting,
     which: Which<'_>,
@@ -183,9 +175,12 @@ fn show(
 ) -> Result<Response, Problem> {
     let alone = path(setting, which, &Wanted { lang: Some(language.to_string()), via: None });
     let title = form.as_ref().map_or_else(|| setting.partner.name.clone(), |form| form.title.clone());
-    let view = View { form, sent, alone };
+    let view = View { form, sent, alone, js: statics::address("frame.js") };
     let page = setting.page(ctx, "public/embed", Head::new(&title, "", language), &view)?;
-    Ok(headers::unlisted(headers::embedded(page, &origins(&setting.partner))))
+    Ok(headers::unlisted(headers::private(headers::embedded(
+        page,
+        &embeds::ancestors(ctx, &setting.partner).await?,
+    ))))
 }
 
 #[cfg(test)]
@@ -197,29 +192,11 @@ impl View {
             href: "#".into(),
             label: "Open it on the page of Northlight MSP".into(),
         };
-        Self { form: (!sent).then(|| Form::sample(true)), sent: sent.then_some(view), alone: "#".into() }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::content::tests::northlight;
-
-    #[test]
-    fn only_the_website_of_the_roster_may_show_it() {
-        let at = |website: &str| {
-            let mut partner = northlight();
-            website.clone_into(&mut partner.website);
-            origins(&partner)
-        };
-        let both = ["https://northlight.example", "https://www.northlight.example"];
-        assert_eq!(at("https://Northlight.example/en?x"), both);
-        assert_eq!(at("https://www.northlight.example"), [both[1], both[0]]);
-        for bad in
-            ["http://northlight.example", "https://a.example; script-src *", "https://*", "https://", ""]
-        {
-            assert_eq!(at(bad), [] as [String; 0], "{bad}");
+        Self {
+            form: (!sent).then(|| Form::sample(true)),
+            sent: sent.then_some(view),
+            alone: "#".into(),
+            js: "/static/frame.js".into(),
         }
     }
 }

@@ -6,11 +6,14 @@ use axum::extract::{Path, Query, State};
 use chrono::NaiveDate;
 use serde::Serialize;
 
-use super::{Head, Setting, Wanted};
+use super::{Head, Setting, Wanted, oembed};
 use crate::{
     domain::{
         content::{Asset, AssetKind},
-        kernel::clock::{UtcMs, utc},
+        kernel::{
+            Result,
+            clock::{UtcMs, utc},
+        },
     },
     web::respond::Answer,
     work::{Context, recall::Replaced},
@@ -21,6 +24,8 @@ use crate::{
 pub struct View {
     /// The newest first.
     pub assets: Vec<Teaser>,
+    /// Where programs ask how it is embedded.
+    pub oembed: String,
 }
 
 /// A card.
@@ -59,11 +64,32 @@ pub async fn page(
     Path(partner): Path<String>,
     Query(wanted): Query<Wanted>,
 ) -> Answer {
-    let setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
+    let mut setting = Setting::of(&ctx, &partner, wanted.lang.as_deref()).await?;
     // That of the words around the cards, which may be other than the partner's, and than a card's.
     let language = ctx.templates.language(&setting.locale);
+    let strings = ctx.templates.strings(&language);
+    setting.replaced = Replaced::load(&ctx.db).await?;
+    let voice = setting.voice()?;
+    let assets = teasers(&ctx, &setting, usize::MAX, &|reference| voice.path(reference))?;
+    let view = View { assets, oembed: oembed::address(&ctx, &format!("/p/{}", setting.partner.slug)) };
+    let description =
+        setting.partner.brand.value_proposition_in(&setting.locale).unwrap_or_default().to_owned();
+    let head = Head::new(strings.get("our_content"), &description, &language);
+    setting.page(&ctx, "public/home", head, &view)
+}
+
+/// The newest `most` that the partner's page shows, each leading where `href` says.
+///
+/// # Errors
+/// `Invalid` for merge fields without value.
+pub fn teasers(
+    ctx: &Context,
+    setting: &Setting,
+    most: usize,
+    href: &dyn Fn(&str) -> String,
+) -> Result<Vec<Teaser>> {
+    let language = ctx.templates.language(&setting.locale);
     let (voice, strings, now_ms) = (setting.voice()?, ctx.templates.strings(&language), ctx.now_ms());
-    let replaced = Replaced::load(&ctx.db).await?;
     let mut shown: Vec<&Asset> = setting
         .library
         .assets
@@ -71,21 +97,22 @@ pub async fn page(
         .filter(|asset| {
             asset.locale.is_none()
                 && is_public(asset.kind())
-                && is_published(&setting, asset, now_ms)
-                && !replaced.contains(&asset.reference)
+                && is_published(setting, asset, now_ms)
+                && !setting.replaced.contains(&asset.reference)
                 && asset.concerns(&setting.reader())
         })
         .map(|asset| setting.library.find(&asset.reference, &setting.locale).unwrap_or(asset))
         .collect();
     shown.sort_by_key(|asset| std::cmp::Reverse(asset.front.publish));
+    shown.truncate(most);
     let teaser = |asset: &&Asset| {
-        let of_asset = setting.language(&ctx, asset);
+        let of_asset = setting.language(ctx, asset);
         Ok(Teaser {
             dir: of_asset.direction(),
             lang: of_asset.to_string(),
             kind: strings.get(&format!("kind_{}", asset.kind().as_str())).to_owned(),
             meta: asset.front.publish.map(|day| strings.date(day)).unwrap_or_default(),
-            href: voice.path(&asset.reference),
+            href: href(&asset.reference),
             title: voice.text(&asset.front.title)?,
             summary: asset
                 .front
@@ -96,11 +123,7 @@ pub async fn page(
                 .unwrap_or_default(),
         })
     };
-    let view = View { assets: shown.iter().map(teaser).collect::<crate::domain::kernel::Result<_>>()? };
-    let description =
-        setting.partner.brand.value_proposition_in(&setting.locale).unwrap_or_default().to_owned();
-    let head = Head::new(strings.get("our_content"), &description, &language);
-    setting.page(&ctx, "public/home", head, &view)
+    shown.iter().map(teaser).collect()
 }
 
 #[cfg(test)]
@@ -122,6 +145,7 @@ impl View {
                 card("Article", "Restores, not backups"),
                 card("Webinar", "Live restore in 20 minutes"),
             ],
+            oembed: "#".into(),
         }
     }
 }

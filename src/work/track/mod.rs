@@ -186,7 +186,8 @@ pub fn placed(
     let mut event = blank(ctx, what.kind, visitor);
     event.channel = placement.map(|it| it.as_str().to_owned()).unwrap_or_default();
     event.partner_slug = what.partner.to_owned();
-    event.asset = Some(what.asset.to_owned());
+    // A list is of no asset.
+    event.asset = (!what.asset.is_empty()).then(|| what.asset.to_owned());
     event.revision = what.revision.map(str::to_owned);
     event.delivery_id = what.via.map(|id| id.to_string());
     event.lead_id = what.lead.map(|id| id.to_string());

@@ -52,6 +52,7 @@ mod rule_looks;
 mod sequences;
 mod sessions;
 mod set_back;
+mod sites;
 mod social;
 mod suppressions;
 mod touches;

@@ -1,7 +1,7 @@
 //! Assets taken back.
 
 use partnercast::store::recalls::{
-    LIST_MAX, Recall, in_force, in_force_in, insert, lift, list, references, take_turns, with_target,
+    LIST_MAX, Recall, in_force, in_force_in, insert, lift, list, references, stamp, take_turns, with_target,
 };
 
 use crate::harness::{START_MS, both_dbs, databases::in_tx};
@@ -39,6 +39,7 @@ both_dbs! {
     /// One in force for an asset; what was lifted stays in the list.
     async fn insert_lift_and_insert_again(db: Db) {
         assert!(in_force(&db, "blog/a").await.unwrap().is_none());
+        assert_eq!(stamp(&db).await.unwrap(), (0, 0, 0));
         assert!(in_tx!(db, tx => insert(tx, &recall(1, "blog/a"))));
         assert!(!in_tx!(db, tx => insert(tx, &recall(2, "blog/a"))), "one at a time");
         assert_eq!(with_target(&db).await.unwrap(), [recall(1, "blog/a")]);
@@ -48,6 +49,7 @@ both_dbs! {
         let lifted = in_tx!(db, tx => lift(tx, START_MS + 9, "bo", "blog/a")).unwrap();
         assert_eq!((lifted.lifted_ms, lifted.lifted_by.as_deref()), (Some(START_MS + 9), Some("bo")));
         assert!(in_tx!(db, tx => lift(tx, START_MS + 10, "bo", "blog/a")).is_none());
+        assert_eq!(stamp(&db).await.unwrap(), (2, START_MS + 3, START_MS + 9));
         assert!(with_target(&db).await.unwrap().is_empty(), "the one with a target was lifted");
         assert!(in_tx!(db, tx => insert(tx, &recall(2, "blog/a"))));
         let all: Vec<String> = list(&db, None).await.unwrap().into_iter().map(|it| it.id).collect();

@@ -6,9 +6,7 @@ use partnercast::{
         kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
         social::{Content, schedule},
     },
-    store::{
-        social::{Post, accounts, posts},
-    },
+    store::social::{Post, accounts, posts},
     work::{
         Context, recall,
         social::{self, Order, PostLink},

@@ -221,7 +221,7 @@ both_dbs! {
         rig.clock.advance(30_000);
         assert_eq!(person.ask("POST", action, Some(&filled("nora.quist@clinic.example"))).await.0, StatusCode::OK);
         let lead = leads::by_address(&rig.ctx.db, "nora.quist@clinic.example", "northlight").await.unwrap().unwrap();
-        assert!(lead.origin.contains("by a form in the partner’s own site"), "{}", lead.origin);
+        assert!(lead.origin.contains("by what stands in the partner’s own site"), "{}", lead.origin);
         assert_eq!(events(&rig, "talk_to_us").await, [("embed".to_owned(), true, "form".to_owned())]);
     }
 
