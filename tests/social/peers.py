@@ -197,7 +197,10 @@ class Proxy:
                         self.send_header(name, value)
                 self.send_header("content-length", str(len(said)))
                 self.end_headers()
-                self.wfile.write(said)
+                try:
+                    self.wfile.write(said)
+                except OSError:
+                    pass  # whoever asked was killed
 
             do_GET = do_POST = hand_over
 

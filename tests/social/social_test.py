@@ -239,7 +239,7 @@ def unknown_results(house: House, accounts: tuple[str, str], proxies: tuple, pee
 def too_long(house: House, accounts: tuple[str, str], bluesky: Bluesky) -> None:
     """What a partner's own words make too long for one network is not cut: its people get it by mail."""
     house.serve()
-    proof = "{{ partner.proof | default: none }} "
+    proof = '{{ partner.proof | default: "none" }} '
     house.publish("long", proof * 8 + "The end.")
     post = house.stands(accounts[0], "long", "failed")
     assert "and Bluesky takes 300" in house.social("posts", post)

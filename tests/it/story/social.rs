@@ -275,6 +275,7 @@ both_dbs! {
         for day in 3..17 {
             rig.clock.set(FOURTH_MS + day * DAY_MS);
             social::tick(&ctx).await.unwrap();
+            rig.drain().await;
         }
         assert_eq!(mails("ends within").await, 3);
         social::disconnect(&ctx, "ana", &with_token).await.unwrap();
