@@ -185,9 +185,10 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
     let mut lead = updated(ctx, known, &clean, form, &partner, &asset.reference, origin);
     event.lead_id = Some(lead.id.clone());
-    // It unlocks what it unlocks each time, and counts once.
+    // It unlocks what it unlocks each time, and counts once; for whoever went back to nurture in between, anew.
     let did = (lead.id.as_str(), event.kind.as_str(), asset.reference.as_str());
-    let is_again = events::was_done(&ctx.db, did, event.at_ms - ONCE_MS).await?;
+    let since_ms = lead.recycled_ms.map_or(i64::MIN, |ms| ms + 1).max(event.at_ms - ONCE_MS);
+    let is_again = events::was_done(&ctx.db, did, since_ms).await?;
     let standing = scoring::assess(ctx, &lead, (!is_again).then_some(&event)).await?;
     standing.apply(&mut lead);
     let came_through = match library.find(&lead.asset, &form.locale) {
