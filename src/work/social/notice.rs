@@ -99,7 +99,7 @@ fn mails(ctx: &Context, to: &[Staff], told: &Told) -> Vec<Ready> {
         };
         notices::compose_for_staff(ctx, &notice)
             .map_err(|error| {
-                tracing::error!(source = told.source, error = error.detail(), "nobody can be told of a post")
+                tracing::error!(source = told.source, error = error.detail(), "nobody can be told of a post");
             })
             .ok()
     };
