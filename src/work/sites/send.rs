@@ -7,7 +7,7 @@ use super::{ACTOR, PURPOSE, article, notice, route};
 use crate::{
     channel::egress::{Answered, Post as Request, Unanswered},
     domain::{
-        kernel::{Error, Result, clock::UtcMs, seal::Seal},
+        kernel::{Error, Result, seal::Seal},
         partner::Partner,
         site::{Answer, Remote, Verdict, answer, hash_of},
         webhook::schedule,
@@ -158,7 +158,7 @@ async fn send(ctx: &Context, site: &Site, partner: &Partner, post: &Post) -> Res
         }
     };
     let answered = door.ask(&path, FIELDS, Some(&body.to_string())).await;
-    let verdict = judged(ctx, answered, |answer, wall_ms| answer::verdict(answer, wall_ms));
+    let verdict = judged(ctx, answered);
     Ok(Done { did, verdict, hash })
 }
 
@@ -174,13 +174,9 @@ async fn lookup(ctx: &Context, door: &Door<'_>, post: &Post) -> Result<Option<Re
     }
 }
 
-fn judged(
-    ctx: &Context,
-    answered: Result<Answered, Unanswered>,
-    judge: impl Fn(&Answer<'_>, UtcMs) -> Verdict,
-) -> Verdict {
+fn judged(ctx: &Context, answered: Result<Answered, Unanswered>) -> Verdict {
     match answered {
-        Ok(answered) => judge(&answer_of(&answered), ctx.clock.wall_ms()),
+        Ok(answered) => answer::verdict(&answer_of(&answered), ctx.clock.wall_ms()),
         Err(why) => Verdict::Again { asked_ms: None, why: why.why },
     }
 }

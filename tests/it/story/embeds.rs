@@ -66,6 +66,7 @@ both_dbs! {
         assert_eq!(header(&headers, "x-robots-tag"), "noindex");
         assert!(html.contains("rel=\"canonical\" href=\"http://partnercast.test/p/northlight/blog/restores-not-backups\""), "{html}");
         assert_eq!(views(&rig).await, [(Some(ARTICLE.to_owned()), "embed".to_owned())]);
+        rig.clock.advance(1_000);
         let (_, _, list) = ask(&rig, "/p/northlight/embed").await;
         assert_eq!(views(&rig).await[1], (None, "embed".to_owned()));
         assert!(list.contains("http://partnercast.test/t/") && !list.contains("/kits/"), "{list}");
@@ -106,7 +107,7 @@ both_dbs! {
         assert!(header(&headers, "cache-control").contains("max-age=3600"));
         assert_eq!(ask(&rig, "/embed/v1.000000000000.js").await.0, StatusCode::NOT_FOUND);
         let (_, _, page) = ask(&rig, "/console/partners/northlight/embed").await;
-        assert!(page.contains(&fixed), "the console tells it");
+        assert!(page.contains(fixed.trim_start_matches("/embed/")), "the console tells it");
     }
 
     /// What leads elsewhere shows that; what is withdrawn says so; oEmbed has nothing of it.

@@ -132,7 +132,7 @@ async fn answer(
     let id = match route.strip_prefix("/wp/v2/posts/").map(|id| id.parse::<i64>().unwrap()) {
         Some(id) if !inner.posts.contains_key(&id) => return wrong(404, "rest_post_invalid_id"),
         Some(id) => id,
-        None => 10 + i64::try_from(inner.posts.len()).unwrap(),
+        None => inner.posts.keys().next_back().map_or(10, |last| last + 1),
     };
     let mut post = inner
         .posts
@@ -313,7 +313,7 @@ both_dbs! {
         assert!(work::connect(&ctx, "ana", &public).await.unwrap_err().public().contains("drafts"));
         assert_eq!(sites::list(&ctx.db, None).await.unwrap(), []);
         assert_eq!(number(&ctx.db, "SELECT COUNT(*) FROM audit WHERE action = 'try-site'", values![]).await, 2);
-        let inner = Connect { url: "http://10.0.0.1/".into(), ..order(&fake) };
+        let inner = Connect { url: "https://10.0.0.1/".into(), ..order(&fake) };
         assert!(work::connect(&ctx, "ana", &inner).await.unwrap_err().public().contains("not allowed"));
         let site = work::connect(&ctx, "ana", &order(&fake)).await.unwrap();
         let sealed = sites::sealed(&ctx.db, &site.id).await.unwrap().unwrap();
