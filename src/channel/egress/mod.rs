@@ -8,6 +8,8 @@
 mod guard;
 mod line;
 #[cfg(test)]
+mod line_tests;
+#[cfg(test)]
 mod tests;
 mod url;
 

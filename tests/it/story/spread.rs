@@ -200,7 +200,7 @@ both_dbs! {
         let renamed = Partner { name: "Northlight & Sons".to_owned(), ..partner.clone() };
         assert_eq!(made(&renamed).await.author.0, "Northlight & Sons");
         let again = made(&partner).await;
-        let order = recall::Order { reference: PAPER, to: None, because: "a wrong number" };
+        let order = recall::Order { reference: PAPER, to: Some("blog/restores-not-backups"), because: "a wrong number" };
         recall::recall(&rig.ctx.db, &rig.ctx.library(), (rig.clock_ms(), &*rig.ctx.random), "Rosa", &order).await.unwrap();
         assert!(!Arc::ptr_eq(&again, &made(&partner).await), "a recall tells at once");
         let recalled = made(&partner).await;
