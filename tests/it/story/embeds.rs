@@ -7,6 +7,7 @@ use axum::{
 };
 use partnercast::{
     domain::kernel::clock::HOUR_MS,
+    store::partners,
     web,
     work::{embeds, recall, sync, track},
 };
@@ -106,8 +107,12 @@ both_dbs! {
         assert_eq!((floating, header(&headers, "access-control-allow-origin")), (script, "*"));
         assert!(header(&headers, "cache-control").contains("max-age=3600"));
         assert_eq!(ask(&rig, "/embed/v1.000000000000.js").await.0, StatusCode::NOT_FOUND);
-        let (_, _, page) = ask(&rig, "/console/partners/northlight/embed").await;
-        assert!(page.contains(fixed.trim_start_matches("/embed/")), "the console tells it");
+        let partner = partners::partner(&rig.ctx.db, "northlight").await.unwrap().unwrap();
+        let kit = embeds::kit(&rig.ctx, &partner, Some(ARTICLE)).await.unwrap();
+        assert!(kit.fixed.contains(&fixed) && kit.fixed.contains(&embeds::loader().integrity), "{}", kit.fixed);
+        assert_eq!(kit.places.len(), 1);
+        assert!(kit.page.contains(&kit.fixed) && kit.page.contains("data-partnercast=\"northlight\""), "{}", kit.page);
+        assert!(embeds::kit(&rig.ctx, &partner, Some("kits/proof-of-recovery")).await.is_err(), "its page does not show it");
     }
 
     /// What leads elsewhere shows that; what is withdrawn says so; oEmbed has nothing of it.
