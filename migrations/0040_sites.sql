@@ -33,6 +33,8 @@ CREATE TABLE site_post (
     state      TEXT NOT NULL CHECK (state IN ('waiting', 'sending', 'placed', 'withdrawn', 'failed', 'gone')),
     because    TEXT NOT NULL DEFAULT '',
     due_ms     BIGINT NOT NULL,
+    -- Until when a try of which nobody knows may still be at work there: nothing is looked for or made before.
+    unsure_ms  BIGINT NOT NULL DEFAULT 0,
     tries      BIGINT NOT NULL DEFAULT 0,
     -- Each try raises it; who sees the same one on its way for too long frees it.
     token      BIGINT NOT NULL DEFAULT 0,

@@ -43,7 +43,7 @@
   const inline = async (el, [path, query]) => {
     const reply = await fetch(path + '.html' + query, { credentials: 'omit' });
     if (!reply.ok && reply.status !== 410) throw reply.status;
-    const nodes = clean(await reply.text()), root = el.attachShadow({ mode: 'open' }), sheet = new CSSStyleSheet();
+    const nodes = clean(await reply.text()), sheet = new CSSStyleSheet(), root = el.attachShadow({ mode: 'open' });
     sheet.replaceSync(':host{display:block}*{max-width:100%;overflow-wrap:anywhere}img{height:auto}');
     root.adoptedStyleSheets = [sheet];
     root.append(...nodes);

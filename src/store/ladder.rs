@@ -4,7 +4,7 @@
 
 use super::{
     Db,
-    sql::{Arg, args},
+    sql::{Arg, Sql, args},
 };
 use crate::domain::kernel::{Result, clock::UtcMs};
 
@@ -68,17 +68,30 @@ macro_rules! with_asset {
                                        AND $5 LIKE '% ' || k.asset || ' %'))"
     };
 }
-/// Acts of people. Kinds are left out by name, as `domain/lead/ladder` leaves them out. `+` keeps SQLite from walking along the
-/// index by time, which has neither people nor assets: it would look up and sort a row for each act.
+/// Acts of people, with their time as `$at`. Kinds are left out by name, as `domain/lead/ladder` leaves them out.
 macro_rules! acts {
-    ($more:literal) => {
+    ($at:literal, $more:literal) => {
         concat!(
             "e.human AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'feed_read', 'open'",
             $more,
-            ") AND +e.at_ms >= $1 AND +e.at_ms < $2
+            ") AND ",
+            $at,
+            " >= $1 AND ",
+            $at,
+            " < $2
              AND ($3 IS NULL OR e.partner_slug = $3) AND ($4 IS NULL OR e.scope = $4)
              AND ($5 IS NULL OR $5 LIKE '% ' || e.asset || ' %')"
         )
+    };
+}
+/// A statement about acts. `+` keeps SQLite from walking along the index by time, which has neither people nor assets: it would
+/// look up and sort a row for each act. PostgreSQL knows how narrow a time is.
+macro_rules! acting {
+    ($before:literal, $more:literal, $after:literal $(,)?) => {
+        Sql {
+            sqlite: concat!($before, acts!("+e.at_ms", $more), $after),
+            postgres: concat!($before, acts!("e.at_ms", $more), $after),
+        }
     };
 }
 /// Leads that reached the stage `$6` for the first time in the period, with what they are credited to.
@@ -138,30 +151,14 @@ pub async fn delivered(db: &Db, filter: &Filter, by: By) -> Result<Counts> {
 /// Those of [`Db::all`].
 pub async fn used(db: &Db, filter: &Filter, by: By) -> Result<Counts> {
     let sql = match by {
-        By::Nothing => concat!(
-            "SELECT '', COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
-             WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click', 'reply'"),
-            ") u"
-        ),
-        By::Partner => concat!(
-            "SELECT u.partner_slug, COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
-             WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click', 'reply'"),
-            ") u GROUP BY u.partner_slug ORDER BY u.partner_slug LIMIT 1000"
-        ),
-        By::Asset => concat!(
-            "SELECT u.asset, COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
-             WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click', 'reply'"),
-            ") u GROUP BY u.asset ORDER BY u.asset LIMIT 1000"
-        ),
-        By::Newsletter => concat!(
-            "SELECT u.scope, COUNT(*) FROM (SELECT DISTINCT e.scope, e.partner_slug, e.asset FROM engagement_event e
-             WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click', 'reply'"),
-            ") u GROUP BY u.scope ORDER BY u.scope LIMIT 1000"
-        ),
+        By::Nothing => acting!("SELECT '', COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
+             WHERE e.asset IS NOT NULL AND ", ", 'click', 'reply'", ") u"),
+        By::Partner => acting!("SELECT u.partner_slug, COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
+             WHERE e.asset IS NOT NULL AND ", ", 'click', 'reply'", ") u GROUP BY u.partner_slug ORDER BY u.partner_slug LIMIT 1000"),
+        By::Asset => acting!("SELECT u.asset, COUNT(*) FROM (SELECT DISTINCT e.partner_slug, e.asset FROM engagement_event e
+             WHERE e.asset IS NOT NULL AND ", ", 'click', 'reply'", ") u GROUP BY u.asset ORDER BY u.asset LIMIT 1000"),
+        By::Newsletter => acting!("SELECT u.scope, COUNT(*) FROM (SELECT DISTINCT e.scope, e.partner_slug, e.asset FROM engagement_event e
+             WHERE e.asset IS NOT NULL AND ", ", 'click', 'reply'", ") u GROUP BY u.scope ORDER BY u.scope LIMIT 1000"),
     };
     db.all(sql, filter.args()).await
 }
@@ -173,34 +170,18 @@ pub async fn used(db: &Db, filter: &Filter, by: By) -> Result<Counts> {
 pub async fn engaged(db: &Db, filter: &Filter, by: By) -> Result<Counts> {
     // Grouped in the order of the index first, so that few are left to be told apart.
     let sql = match by {
-        By::Nothing => concat!(
-            "SELECT '', COUNT(DISTINCT p.person) FROM (
-                 SELECT COALESCE(e.lead_id, e.contact_id) AS person FROM engagement_event e WHERE ",
-            acts!(""),
-            " GROUP BY e.partner_slug, e.lead_id, e.contact_id) p"
-        ),
-        By::Partner => concat!(
-            "SELECT p.partner_slug, COUNT(DISTINCT p.person) FROM (
-                 SELECT e.partner_slug, COALESCE(e.lead_id, e.contact_id) AS person FROM engagement_event e WHERE ",
-            acts!(""),
-            " GROUP BY e.partner_slug, e.lead_id, e.contact_id) p
-             GROUP BY p.partner_slug ORDER BY p.partner_slug LIMIT 1000"
-        ),
-        By::Asset => concat!(
-            "SELECT p.asset, COUNT(DISTINCT p.person) FROM (
+        By::Nothing => acting!("SELECT '', COUNT(DISTINCT p.person) FROM (
+                 SELECT COALESCE(e.lead_id, e.contact_id) AS person FROM engagement_event e WHERE ", "", " GROUP BY e.partner_slug, e.lead_id, e.contact_id) p"),
+        By::Partner => acting!("SELECT p.partner_slug, COUNT(DISTINCT p.person) FROM (
+                 SELECT e.partner_slug, COALESCE(e.lead_id, e.contact_id) AS person FROM engagement_event e WHERE ", "", " GROUP BY e.partner_slug, e.lead_id, e.contact_id) p
+             GROUP BY p.partner_slug ORDER BY p.partner_slug LIMIT 1000"),
+        By::Asset => acting!("SELECT p.asset, COUNT(DISTINCT p.person) FROM (
                  SELECT e.asset, COALESCE(e.lead_id, e.contact_id) AS person FROM engagement_event e
-                 WHERE e.asset IS NOT NULL AND ",
-            acts!(""),
-            " GROUP BY e.partner_slug, e.lead_id, e.contact_id, e.asset) p
-             GROUP BY p.asset ORDER BY p.asset LIMIT 1000"
-        ),
-        By::Newsletter => concat!(
-            "SELECT p.scope, COUNT(DISTINCT p.person) FROM (
-                 SELECT e.scope, COALESCE(e.lead_id, e.contact_id) AS person FROM engagement_event e WHERE ",
-            acts!(""),
-            " GROUP BY e.partner_slug, e.lead_id, e.contact_id, e.scope) p
-             GROUP BY p.scope ORDER BY p.scope LIMIT 1000"
-        ),
+                 WHERE e.asset IS NOT NULL AND ", "", " GROUP BY e.partner_slug, e.lead_id, e.contact_id, e.asset) p
+             GROUP BY p.asset ORDER BY p.asset LIMIT 1000"),
+        By::Newsletter => acting!("SELECT p.scope, COUNT(DISTINCT p.person) FROM (
+                 SELECT e.scope, COALESCE(e.lead_id, e.contact_id) AS person FROM engagement_event e WHERE ", "", " GROUP BY e.partner_slug, e.lead_id, e.contact_id, e.scope) p
+             GROUP BY p.scope ORDER BY p.scope LIMIT 1000"),
     };
     db.all(sql, filter.args()).await
 }
@@ -292,15 +273,11 @@ pub async fn delivered_rows(db: &Db, filter: &Filter, after: &After, rows: i64) 
 /// Those of [`Db::all`].
 pub async fn used_rows(db: &Db, filter: &Filter, after: &After, rows: i64) -> Result<Vec<Row>> {
     db.all(
-        concat!(
-            "SELECT e.partner_slug AS key, '' AS name, '' AS email, e.partner_slug, e.asset AS asset, '' AS scope,
+        acting!("SELECT e.partner_slug AS key, '' AS name, '' AS email, e.partner_slug, e.asset AS asset, '' AS scope,
                  '' AS stage, CAST(NULL AS TEXT) AS issue_id, CAST(NULL AS TEXT) AS contact_id, COUNT(*) AS times,
                  MIN(e.at_ms) AS at_ms, MAX(e.at_ms) AS last_ms
-             FROM engagement_event e WHERE e.asset IS NOT NULL AND ",
-            acts!(", 'click', 'reply'"),
-            " AND (e.partner_slug, e.asset) > ($6, $7)
-             GROUP BY e.partner_slug, e.asset ORDER BY e.partner_slug, e.asset LIMIT $8"
-        ),
+             FROM engagement_event e WHERE e.asset IS NOT NULL AND ", ", 'click', 'reply'", " AND (e.partner_slug, e.asset) > ($6, $7)
+             GROUP BY e.partner_slug, e.asset ORDER BY e.partner_slug, e.asset LIMIT $8"),
         filter.args_and(args![&after.key, &after.asset, rows]),
     )
     .await
@@ -312,20 +289,16 @@ pub async fn used_rows(db: &Db, filter: &Filter, after: &After, rows: i64) -> Re
 /// Those of [`Db::all`].
 pub async fn engaged_rows(db: &Db, filter: &Filter, after: &After, rows: i64) -> Result<Vec<Row>> {
     db.all(
-        concat!(
-            "SELECT q.person AS key, COALESCE(l.name, c.name, '') AS name, COALESCE(l.email, c.email, '') AS email,
+        acting!("SELECT q.person AS key, COALESCE(l.name, c.name, '') AS name, COALESCE(l.email, c.email, '') AS email,
                  q.partner_slug, COALESCE(l.asset, '') AS asset, '' AS scope, COALESCE(l.stage, '') AS stage,
                  CAST(NULL AS TEXT) AS issue_id, c.id AS contact_id, q.times, q.at_ms, q.last_ms
              FROM (SELECT p.person, MIN(p.partner_slug) AS partner_slug, CAST(SUM(p.times) AS BIGINT) AS times,
                        MIN(p.at_ms) AS at_ms, MAX(p.last_ms) AS last_ms
                    FROM (SELECT e.partner_slug, COALESCE(e.lead_id, e.contact_id) AS person, COUNT(*) AS times,
                              MIN(e.at_ms) AS at_ms, MAX(e.at_ms) AS last_ms
-                         FROM engagement_event e WHERE ",
-            acts!(""),
-            "            GROUP BY e.partner_slug, e.lead_id, e.contact_id) p
+                         FROM engagement_event e WHERE ", "", "            GROUP BY e.partner_slug, e.lead_id, e.contact_id) p
                    WHERE p.person > $6 GROUP BY p.person ORDER BY p.person LIMIT $7) q
-             LEFT JOIN lead l ON l.id = q.person LEFT JOIN contact c ON c.id = q.person ORDER BY q.person"
-        ),
+             LEFT JOIN lead l ON l.id = q.person LEFT JOIN contact c ON c.id = q.person ORDER BY q.person"),
         filter.args_and(args![&after.key, rows]),
     )
     .await

@@ -52,6 +52,8 @@ pub struct Outcome {
     pub remote: Option<(i64, String)>,
     /// When it is tried again.
     pub due_ms: UtcMs,
+    /// Until when the try may still be at work there; 0 for one that was answered for good.
+    pub unsure_ms: UtcMs,
 }
 
 /// The posts of a site, the last changed first.
@@ -86,7 +88,7 @@ pub async fn want(
              because = CASE WHEN site_post.state = 'gone' THEN site_post.because ELSE '' END,
              tries = CASE WHEN site_post.state = 'sending' THEN site_post.tries ELSE 0 END,
              due_ms = CASE WHEN site_post.state = 'waiting' AND site_post.due_ms > $5 AND $4 <> '' THEN site_post.due_ms
-                           ELSE $5 END
+                           WHEN site_post.unsure_ms > $5 THEN site_post.unsure_ms ELSE $5 END
          WHERE site_post.wanted <> $4",
         args![site_id, asset, slug, wanted, now_ms],
     )
@@ -144,7 +146,7 @@ pub async fn settle(tx: &mut Tx, post: &Post, outcome: &Outcome, now_ms: UtcMs) 
                  state = CASE WHEN $4 IN ('placed', 'withdrawn') AND wanted <> $6 THEN 'waiting' ELSE $4 END,
                  because = $5, placed = COALESCE($6, placed), remote_id = COALESCE($7, remote_id),
                  remote_url = COALESCE($8, remote_url), due_ms = $9, changed_ms = $10,
-                 tries = CASE WHEN $4 IN ('placed', 'withdrawn') THEN 0 ELSE tries END
+                 unsure_ms = $11, tries = CASE WHEN $4 IN ('placed', 'withdrawn') THEN 0 ELSE tries END
              WHERE site_id = $1 AND asset = $2 AND token = $3 AND state = 'sending'",
             args![
                 &post.site_id,
@@ -157,10 +159,26 @@ pub async fn settle(tx: &mut Tx, post: &Post, outcome: &Outcome, now_ms: UtcMs) 
                 remote_url,
                 outcome.due_ms,
                 now_ms,
+                outcome.unsure_ms,
             ],
         )
         .await?;
     Ok(settled == 1)
+}
+
+/// Whether a try is still the latest, of a post that is on its way: asked last before anything is written there.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn is_ours(db: &Db, post: &Post) -> Result<bool> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT CAST(1 AS BIGINT) FROM site_post
+             WHERE site_id = $1 AND asset = $2 AND token = $3 AND state = 'sending'",
+            args![&post.site_id, &post.asset, post.token],
+        )
+        .await?;
+    Ok(row.is_some())
 }
 
 /// What is on its way: site, asset and the number of the try; at most 1,000.
@@ -188,7 +206,7 @@ pub async fn free(
 ) -> Result<bool> {
     let freed = tx
         .run(
-            "UPDATE site_post SET state = 'waiting', because = $4, due_ms = $5
+            "UPDATE site_post SET state = 'waiting', because = $4, due_ms = $5, unsure_ms = $5
              WHERE site_id = $1 AND asset = $2 AND token = $3 AND state = 'sending'",
             args![site_id, asset, token, because, due_ms],
         )
@@ -202,7 +220,8 @@ pub async fn free(
 /// Those of [`Tx::run`].
 pub async fn again(tx: &mut Tx, site_id: &str, asset: Option<&str>, now_ms: UtcMs) -> Result<u64> {
     tx.run(
-        "UPDATE site_post SET state = 'waiting', due_ms = $3, tries = 0, changed_ms = $3,
+        "UPDATE site_post SET state = 'waiting', due_ms = CASE WHEN unsure_ms > $3 THEN unsure_ms ELSE $3 END, tries = 0,
+             changed_ms = $3,
              remote_id = CASE WHEN state = 'gone' THEN NULL ELSE remote_id END,
              placed = CASE WHEN state = 'gone' THEN '' ELSE placed END
          WHERE site_id = $1 AND (state IN ('waiting', 'failed') OR (state = 'gone' AND $2 IS NOT NULL))

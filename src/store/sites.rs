@@ -167,6 +167,14 @@ pub async fn rest(tx: &mut Tx, id: &str, rest_ms: UtcMs) -> Result<u64> {
     tx.run("UPDATE site SET rest_ms = $2 WHERE id = $1 AND rest_ms < $2", args![id, rest_ms]).await
 }
 
+/// Has a site take posts again at once.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn end_rest(tx: &mut Tx, id: &str) -> Result<u64> {
+    tx.run("UPDATE site SET rest_ms = 0 WHERE id = $1", args![id]).await
+}
+
 /// What another key than this one sealed, each with its site; at most 100.
 ///
 /// # Errors

@@ -27,10 +27,15 @@ impl<'e> Line<'e> {
         Self { egress, to, idle: Mutex::default() }
     }
 
+    /// Where it leads.
+    pub fn target(&self) -> &Target {
+        &self.to
+    }
+
     /// Sends one request and reads the answer, as [`Egress::post`] does.
     ///
     /// A server ends a connection that rests when it likes, also at the moment in which we write to it; nobody can tell then
-    /// whether it read the request. It goes again at once, over a new connection: so lines are for requests that may arrive twice.
+    /// whether it read the request. It goes once more, over a new connection: so lines are for requests that may arrive twice.
     ///
     /// # Errors
     /// What kept us from an answer.
@@ -39,7 +44,7 @@ impl<'e> Line<'e> {
         let post = Post { to: &self.to, headers, body };
         let headers = post.headers_of_json();
         let ask = post.ask(&headers);
-        while let Some(open) = self.rested() {
+        if let Some(open) = self.rested() {
             let (answer, ended) = self.exchange(open, &ask, until).await;
             if answer.is_ok() || !ended {
                 return answer;

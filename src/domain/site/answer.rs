@@ -28,6 +28,15 @@ pub struct Remote {
     pub id: i64,
     /// Its address there.
     pub url: String,
+    /// `draft`, `publish`, `trash` and the like; empty where that was not told.
+    pub status: String,
+}
+
+impl Remote {
+    /// Whether somebody threw it away there.
+    pub fn is_in_bin(&self) -> bool {
+        self.status == "trash"
+    }
 }
 
 /// What follows.
@@ -55,6 +64,7 @@ pub fn verdict(answer: &Answer<'_>, wall_ms: UtcMs) -> Verdict {
     let json: Option<Value> = serde_json::from_str(answer.body.trim()).ok();
     match answer.status {
         200..=299 => match json.as_ref().and_then(remote) {
+            Some(remote) if remote.is_in_bin() => Verdict::Gone,
             Some(remote) => Verdict::Placed(remote),
             // Only an id says that it is there.
             None => {
@@ -128,6 +138,10 @@ fn refusal(answer: &Answer<'_>, json: Option<&Value>, wall_ms: UtcMs) -> Verdict
     let why = format!("it answers {}: {}", answer.status, said(answer));
     let again = |asked_ms| Verdict::Again { asked_ms, why: why.clone() };
     match (answer.status, code) {
+        // Signed in, and not allowed to change this one: somebody else published it, or it was given to another author.
+        (403, Some("rest_cannot_edit" | "rest_cannot_publish")) => {
+            Verdict::Never(format!("the account may not change this post there ({why})"))
+        }
         // With an error of the REST API it is the account; a page comes from something that stands before the site.
         (401, _) | (403, Some(_)) => Verdict::Refused(format!("it refuses the name or the password ({why})")),
         (404, Some("rest_post_invalid_id")) | (410, _) => Verdict::Gone,
@@ -147,7 +161,8 @@ fn remote(json: &Value) -> Option<Remote> {
     let id = json["id"].as_i64().filter(|id| *id > 0)?;
     // An address that is no https or http one is no link.
     let url = json["link"].as_str().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
-    Some(Remote { id, url: url.map(str::to_owned).unwrap_or_default() })
+    let status = json["status"].as_str().unwrap_or_default().to_owned();
+    Some(Remote { id, url: url.map(str::to_owned).unwrap_or_default(), status })
 }
 
 /// What stands in an answer, for people: the error's own words, or the beginning.
@@ -176,9 +191,12 @@ mod tests {
     #[test]
     fn only_an_id_says_that_it_is_there() {
         let there = of(201, r#"{"id": 7, "link": "https://a.example/?p=7", "slug": "pc-1"}"#);
-        assert_eq!(there, Verdict::Placed(Remote { id: 7, url: "https://a.example/?p=7".into() }));
+        assert_eq!(
+            there,
+            Verdict::Placed(Remote { id: 7, url: "https://a.example/?p=7".into(), status: String::new() })
+        );
         let bent = of(200, r#"{"id": 7, "link": "javascript:alert(1)"}"#);
-        assert_eq!(bent, Verdict::Placed(Remote { id: 7, url: String::new() }));
+        assert_eq!(bent, Verdict::Placed(Remote { id: 7, url: String::new(), status: String::new() }));
         for none in ["<!doctype html><title>Log in</title>", "", "{}", r#"{"id": 0}"#, r#"{"id": "7"}"#, "[]"]
         {
             assert!(matches!(of(200, none), Verdict::Again { .. }), "{none}");

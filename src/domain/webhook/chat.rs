@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::EventKind;
 
 /// Longest value of a fact, in characters.
-const VALUE_CHARS_MAX: usize = 200;
+const VALUE_CHARS_MAX: usize = 120;
 /// Most facts of a message.
 const FACTS_MAX: usize = 8;
 

@@ -7,11 +7,14 @@ use super::{Ask, feed};
 use crate::{
     domain::{
         content::Library,
-        kernel::{Result, clock::MINUTE_MS},
+        kernel::{
+            Result,
+            clock::{MINUTE_MS, UtcMs},
+        },
         partner::Partner,
     },
     render::feed::Feed,
-    store::recalls::{self, Recall},
+    store::recalls,
     work::{cache::Cache, cobrand::Media, context::Context},
 };
 
@@ -35,7 +38,8 @@ struct Made {
     library: Arc<Library>,
     media: Arc<Media>,
     partner: Partner,
-    recalls: Vec<Recall>,
+    /// How many there are, and when the last was made and lifted.
+    recalls: (i64, UtcMs, UtcMs),
     quarter: i64,
 }
 
@@ -45,13 +49,13 @@ struct Made {
 /// Those of [`feed`].
 pub async fn kept(ctx: &Context, partner: &Partner, ask: &Ask, is_inside: bool) -> Result<Arc<Feed>> {
     let (library, media) = (ctx.library(), ctx.media());
-    let recalls = recalls::list(&ctx.db, None).await?;
+    let recalls = recalls::stamp(&ctx.db).await?;
     let quarter = ctx.now_ms().div_euclid(QUARTER_MS);
     let key = format!("{} {is_inside}{}", partner.slug, ask.query());
     if let Some(made) = ctx.feeds.0.get(&key)
         && Arc::ptr_eq(&made.library, &library)
         && Arc::ptr_eq(&made.media, &media)
-        && (made.quarter, &made.partner, &made.recalls) == (quarter, partner, &recalls)
+        && (made.quarter, &made.partner, made.recalls) == (quarter, partner, recalls)
     {
         return Ok(made.feed.clone());
     }

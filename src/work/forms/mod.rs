@@ -189,6 +189,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let did = (lead.id.as_str(), event.kind.as_str(), asset.reference.as_str());
     let since_ms = lead.recycled_ms.map_or(i64::MIN, |ms| ms + 1).max(event.at_ms - ONCE_MS);
     let is_again = events::was_done(&ctx.db, did, since_ms).await?;
+    let is_said = is_again && has_said(ctx, &lead.id, &clean).await?;
     let standing = scoring::assess(ctx, &lead, (!is_again).then_some(&event)).await?;
     standing.apply(&mut lead);
     let came_through = match library.find(&lead.asset, &form.locale) {
@@ -208,10 +209,10 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
         _ => None,
     };
     let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
-    let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some() && !is_again;
+    let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some() && !is_said;
     let again = if is_asking { Some(handoff::asks_again(ctx, &lead.id, &event.id).await?) } else { None };
     let elsewhere = match asks {
-        Some(_) if hand_off.is_none() && !is_again => {
+        Some(_) if hand_off.is_none() && !is_said => {
             conflict::tell_who_goes_on(ctx, &meeting, &event.id).await?
         }
         _ => None,
@@ -238,6 +239,13 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
         first_name: first_name(&clean.profile.name).to_owned(),
         qualified,
     })
+}
+
+/// Whether somebody who sends a form again writes nothing that they have not written before.
+async fn has_said(ctx: &Context, lead_id: &str, clean: &Clean) -> Result<bool, Error> {
+    let Some(message) = &clean.message else { return Ok(true) };
+    let words = format!("{WROTE}{message}");
+    Ok(leads::steps(&ctx.db, lead_id).await?.iter().any(|step| step.what == words))
 }
 
 /// What a form brings, beside the lead itself.

@@ -5,12 +5,12 @@ use std::{
     mem,
 };
 
-use tokio::sync::mpsc;
+use tokio::{sync::mpsc, task::JoinHandle};
 
 use super::{Change, LeftOut, PlannedVariant, Shared, Since};
 use crate::{
     domain::{
-        kernel::Result,
+        kernel::{Error, Result},
         program::{Because, subject_test::Arm},
     },
     store::{
@@ -277,9 +277,8 @@ pub(super) async fn everybody(
     if issues.is_empty() && rules.is_empty() {
         return Ok(());
     }
-    let mut pages = read_ahead(ctx);
+    let (mut pages, reading) = read_ahead(ctx);
     while let Some(page) = pages.recv().await {
-        let page = page?;
         // Whatever the letter and the date: much of it is the same for all.
         let people = People::between(ctx, &page.after, &page.through);
         for look in issues.iter_mut() {
@@ -293,30 +292,25 @@ pub(super) async fn everybody(
             rules.iter_mut().for_each(|look| look.crowd.take(&look.audience, stored));
         }
     }
-    Ok(())
+    // Whether that was everybody, only the reader knows.
+    reading.await.map_err(|error| Error::internal("reading the contacts").because(error))?
 }
 
-/// All pages, up to [`PAGES_AHEAD`] of them before they are asked for; the last is followed by nothing, or is an error. Reading
-/// ends when nobody asks any more.
-fn read_ahead(ctx: &Context) -> mpsc::Receiver<Result<Page>> {
+/// All pages, up to [`PAGES_AHEAD`] of them before they are asked for, and how reading them ended. It ends early when nobody asks
+/// any more.
+fn read_ahead(ctx: &Context) -> (mpsc::Receiver<Page>, JoinHandle<Result<()>>) {
     let (to, pages) = mpsc::channel(PAGES_AHEAD);
     let db = ctx.db.clone();
-    tokio::spawn(async move {
+    let reading = tokio::spawn(async move {
         let mut after = String::new();
         loop {
-            let page = match partners::contacts_page(&db, &after, PAGE_ROWS).await {
-                Ok(people) => {
-                    let Some(through) = people.last().map(|last| last.key.clone()) else { return };
-                    let after = mem::replace(&mut after, through.clone());
-                    Ok(Page { people, after, through })
-                }
-                Err(error) => Err(error),
-            };
-            let failed = page.is_err();
-            if to.send(page).await.is_err() || failed {
-                return;
+            let people = partners::contacts_page(&db, &after, PAGE_ROWS).await?;
+            let Some(through) = people.last().map(|last| last.key.clone()) else { return Ok(()) };
+            let after = mem::replace(&mut after, through.clone());
+            if to.send(Page { people, after, through }).await.is_err() {
+                return Ok(());
             }
         }
     });
-    pages
+    (pages, reading)
 }

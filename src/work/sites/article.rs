@@ -57,11 +57,13 @@ pub(super) fn article(ctx: &Context, partner: &Partner, reference: &str) -> Resu
     // A site's own plugins decide what search engines are told; the post says where the original is.
     let original = original(asset, &tracked(reference));
     let html = format!(
-        "{body}\n<p><em>{}</em> <a rel=\"canonical\" href=\"{}\">{}</a></p>",
+        "{body}\n<p><em>{}</em> <a href=\"{}\">{}</a></p>",
         escape_html(&by),
         escape_html(&original),
         escape_html(&strings.fill("embed_open", &partner_name)),
     );
+    // WordPress runs what stands in brackets; nothing that an author writes is code.
+    let html = html.replace('[', "&#91;");
     Ok(Some(Article { title: brand.text(&asset.front.title)?, html }))
 }
 

@@ -69,10 +69,11 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Connect) -> Result<Site
         return Err(Error::unavailable(format!("{} cannot be connected: {why}", site.url)));
     }
     let known = sites::list(&ctx.db, Some(&site.partner_slug)).await?;
-    if known.len() >= SITES_MAX {
+    let count = known.len();
+    let known = known.into_iter().find(|known| known.url == site.url);
+    if known.is_none() && count >= SITES_MAX {
         return Err(Error::conflict(format!("there are {SITES_MAX} sites already; disconnect one first")));
     }
-    let known = known.into_iter().find(|known| known.url == site.url);
     if let Some(known) = &known {
         site.id.clone_from(&known.id);
     }
@@ -185,6 +186,8 @@ pub async fn retry(ctx: &Context, actor: &str, id: &str, asset: Option<&str>) ->
     if count == 0 {
         return Err(Error::not_found("a post that failed or waits"));
     }
+    // Whoever asks for it knows that the site takes posts again.
+    sites::end_rest(&mut tx, id).await?;
     let detail = asset.map_or_else(|| format!("{count} posts"), str::to_owned);
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "retry-site", id, &detail).await?;
     tx.commit().await?;

@@ -1,11 +1,11 @@
-//! Who hears that a site refuses us, by mail.
+//! Who hears by mail that a site refuses us, or that a post was given up.
 
 use crate::{
     domain::{
         content::vendor::Staff,
         kernel::{EmailAddress, Result},
     },
-    store::{partners, sites::Site},
+    store::{partners, site_posts::Post, sites::Site},
     work::{
         Context,
         notices::{self, Ready, StaffNotice, Words},
@@ -17,6 +17,52 @@ use crate::{
 /// # Errors
 /// Those of the store.
 pub(super) async fn refused(ctx: &Context, site: &Site, why: &str) -> Result<Vec<Ready>> {
+    let words = Said {
+        source: format!("refused:{}", site.state_ms),
+        subject: format!("{} takes no more posts", site.url),
+        heading: "A site takes no more posts",
+        paragraphs: vec![
+            format!("Nothing is posted there any more: {why}."),
+            "What was posted stays as it is, also what is corrected or withdrawn meanwhile. Make a new application password there \
+             (Users, Profile, Application Passwords) and connect the site anew; then it goes on with what waits."
+                .to_owned(),
+        ],
+    };
+    tell(ctx, site, &words).await
+}
+
+/// The mails that say that one post, or its withdrawal, was given up.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn failed(ctx: &Context, site: &Site, post: &Post, why: &str) -> Result<Vec<Ready>> {
+    let (what, follows) = if post.wanted.is_empty() {
+        ("could not be withdrawn", "It was recalled: please take it away there by hand, at once.")
+    } else {
+        (
+            "could not be posted",
+            "What stands there stays as it is. `Try now` on the site’s page tries it again.",
+        )
+    };
+    let words = Said {
+        source: format!("failed:{}:{}", post.asset, post.token),
+        subject: format!("{} {what} at {}", post.asset, site.url),
+        heading: "A post on a site was given up",
+        paragraphs: vec![format!("{} {what}: {why}.", post.asset), follows.to_owned()],
+    };
+    tell(ctx, site, &words).await
+}
+
+/// What a mail says.
+struct Said {
+    /// What it is about, so that it is sent once.
+    source: String,
+    subject: String,
+    heading: &'static str,
+    paragraphs: Vec<String>,
+}
+
+async fn tell(ctx: &Context, site: &Site, said: &Said) -> Result<Vec<Ready>> {
     let partner = partners::partner(&ctx.db, &site.partner_slug).await?;
     let manager = partner.map(|partner| partner.channel_manager_email).unwrap_or_default();
     let mut addresses = vec![site.contact_email.clone()];
@@ -24,26 +70,20 @@ pub(super) async fn refused(ctx: &Context, site: &Site, why: &str) -> Result<Vec
         addresses.push(manager);
     }
     let mails = addresses.iter().filter_map(|address| EmailAddress::parse(address).ok());
-    Ok(mails.filter_map(|email| mail(ctx, site, email, why)).collect())
+    Ok(mails.filter_map(|email| mail(ctx, site, email, said)).collect())
 }
 
 /// The mail; none where it cannot be written, which stops nothing else.
-fn mail(ctx: &Context, site: &Site, email: EmailAddress, why: &str) -> Option<Ready> {
+fn mail(ctx: &Context, site: &Site, email: EmailAddress, said: &Said) -> Option<Ready> {
     let to = Staff { name: email.to_string(), title: String::new(), email, may: Vec::new() };
     let notice = StaffNotice {
-        source: format!("site:{}:refused:{}:{}", site.id, site.state_ms, to.email),
+        source: format!("site:{}:{}:{}", site.id, said.source, to.email),
         sender: None,
         to: &to,
         words: Words {
-            subject: format!("{} takes no more posts", site.url),
-            heading: "A site takes no more posts".to_owned(),
-            paragraphs: vec![
-                format!("Nothing is posted there any more: {why}."),
-                "What was posted stays as it is, also what is corrected or withdrawn meanwhile. Make a new application \
-                 password there (Users, Profile, Application Passwords) and connect the site anew; then it goes on with what \
-                 waits."
-                    .to_owned(),
-            ],
+            subject: said.subject.clone(),
+            heading: said.heading.to_owned(),
+            paragraphs: said.paragraphs.clone(),
             facts: vec![
                 ("Site".to_owned(), site.url.clone()),
                 ("User".to_owned(), site.username.clone()),
@@ -55,11 +95,7 @@ fn mail(ctx: &Context, site: &Site, email: EmailAddress, why: &str) -> Option<Re
     };
     notices::compose_for_staff(ctx, &notice)
         .map_err(|error| {
-            tracing::error!(
-                site = site.id,
-                error = error.detail(),
-                "nobody can be told that a site refuses us"
-            );
+            tracing::error!(site = site.id, error = error.detail(), "nobody can be told of a site's fault");
         })
         .ok()
 }

@@ -109,9 +109,13 @@ pub async fn tick(ctx: &Context) -> Result<usize> {
 
 /// Looks at what should stand where, if something changed, and takes at most `room` posts.
 async fn step(ctx: &Context, room: usize) -> Result<Vec<Post>> {
-    if is_new(ctx).await? {
-        seal_anew(ctx).await?;
-        plan::look(ctx).await?;
+    if let Some(seen) = news(ctx).await? {
+        if !seen.sites.is_empty() {
+            seal_anew(ctx).await?;
+            plan::look(ctx).await?;
+        }
+        // Not before: what failed is looked at again.
+        *ctx.sites.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
     }
     free_late(ctx).await?;
     let now_ms = ctx.now_ms();
@@ -124,24 +128,19 @@ async fn step(ctx: &Context, room: usize) -> Result<Vec<Post>> {
     Ok(taken)
 }
 
-/// Whether something changed that decides what stands where, or a minute is over: days begin, brands are imported.
-async fn is_new(ctx: &Context) -> Result<bool> {
+/// What decides what stands where, if that changed, or a minute is over: days begin, brands are imported.
+async fn news(ctx: &Context) -> Result<Option<Last>> {
     let sites = sites::list(&ctx.db, None).await?;
     let recalls = if sites.is_empty() { (0, 0, 0) } else { recalls::stamp(&ctx.db).await? };
     let (library, at_ms) = (ctx.library(), ctx.now_ms());
-    let mut last = ctx.sites.last.lock().unwrap_or_else(PoisonError::into_inner);
+    let last = ctx.sites.last.lock().unwrap_or_else(PoisonError::into_inner);
     let is_same = last.as_ref().is_some_and(|last| {
         Arc::ptr_eq(&last.library, &library)
             && last.recalls == recalls
             && last.sites == sites
             && (0..MINUTE_MS).contains(&(at_ms - last.at_ms))
     });
-    if !is_same {
-        let is_empty = sites.is_empty();
-        *last = Some(Last { library, recalls, sites, at_ms });
-        return Ok(!is_empty);
-    }
-    Ok(false)
+    Ok((!is_same).then_some(Last { library, recalls, sites, at_ms }))
 }
 
 /// Frees what is on its way by a process that is gone or stands still.

@@ -7,7 +7,7 @@ use super::{ACTOR, PURPOSE, article, notice, route};
 use crate::{
     channel::egress::{Answered, Post as Request, Unanswered},
     domain::{
-        kernel::{Error, Result, seal::Seal},
+        kernel::{Error, Result, clock::HOUR_MS, seal::Seal},
         partner::Partner,
         site::{Answer, Remote, Verdict, answer, hash_of},
         webhook::schedule,
@@ -22,10 +22,14 @@ use crate::{
 
 /// What a site is asked to tell of a post: a whole one may be longer than what is read of an answer.
 const FIELDS: &str = "&_fields=id,link,slug,status";
+/// Where a post may stand; `any` would leave out the bin.
+const STATUSES: &str = "publish,future,draft,pending,private,trash";
 /// How long a request that nobody answered may still be at work there, and what it does not show yet, in milliseconds.
 pub(super) const UNCERTAIN_MS: i64 = 30_000;
 /// Shortest rest of a site that has too much to do, in milliseconds.
 const REST_MS: i64 = 60_000;
+/// Longest: what is recalled is not to wait for days.
+const REST_MAX_MS: i64 = HOUR_MS;
 
 /// As whom a site is asked.
 pub(super) struct Door<'c> {
@@ -132,10 +136,20 @@ async fn send(ctx: &Context, site: &Site, partner: &Partner, post: &Post) -> Res
     let known = match post.remote_id {
         Some(id) => Some(id),
         None => match lookup(ctx, &door, post).await {
+            Ok(Some(remote)) if remote.is_in_bin() => {
+                return Ok(Done { did: "look for", verdict: Verdict::Gone, hash });
+            }
             Ok(found) => found.map(|remote| remote.id),
             Err(verdict) => return Ok(Done { did: "look for", verdict, hash }),
         },
     };
+    if let (Some(id), true) = (known, is_withdrawn) {
+        // Making a draft of what somebody threw away would bring it back.
+        let there = judged(ctx, door.ask(&format!("posts/{id}"), FIELDS, None).await);
+        if !matches!(there, Verdict::Placed(_)) {
+            return Ok(Done { did: "look for", verdict: there, hash });
+        }
+    }
     let mut body = json!({ "title": made.title, "content": made.html });
     let (did, path) = match (known, is_withdrawn) {
         (None, true) => return Ok(Done { did: "look for", verdict: Verdict::Gone, hash }),
@@ -157,14 +171,24 @@ async fn send(ctx: &Context, site: &Site, partner: &Partner, post: &Post) -> Res
             ("make", "posts".to_owned())
         }
     };
+    if !site_posts::is_ours(&ctx.db, post).await? {
+        return Ok(Done::quiet("nothing", "another process has taken it over"));
+    }
     let answered = door.ask(&path, FIELDS, Some(&body.to_string())).await;
-    let verdict = judged(ctx, answered);
+    let verdict = match judged(ctx, answered) {
+        Verdict::Placed(remote) if is_withdrawn && remote.status == "publish" => {
+            let why = "it is still published there, though it was asked to be a draft".to_owned();
+            Verdict::Again { asked_ms: None, why }
+        }
+        verdict => verdict,
+    };
     Ok(Done { did, verdict, hash })
 }
 
-/// The post that an earlier try made, if it did: nothing is made before somebody looked.
+/// The post that an earlier try made, if it did: nothing is made before somebody looked. In the bin its slug has an ending.
 async fn lookup(ctx: &Context, door: &Door<'_>, post: &Post) -> Result<Option<Remote>, Verdict> {
-    let query = format!("&slug={}&status=any{FIELDS}", post.slug);
+    let slug = &post.slug;
+    let query = format!("&slug={slug},{slug}__trashed&status={STATUSES}{FIELDS}");
     match door.ask("posts", &query, None).await {
         Ok(answered) => {
             let found = answer::found(&answer_of(&answered), ctx.clock.wall_ms())?;
@@ -196,7 +220,7 @@ async fn settle(ctx: &Context, site: Option<&Site>, post: &Post, done: Done) -> 
             let remote = Some((remote.id, remote.url.clone()));
             (Outcome { placed: Some(done.hash.clone()), remote, ..ended(state, "") }, None)
         }
-        Verdict::Gone if is_withdrawn => {
+        Verdict::Gone if is_withdrawn && post.remote_id.is_none() => {
             (Outcome { placed: Some(String::new()), ..ended("withdrawn", "") }, None)
         }
         Verdict::Gone => (ended("gone", "it was taken away there"), None),
@@ -208,7 +232,8 @@ async fn settle(ctx: &Context, site: Option<&Site>, post: &Post, done: Done) -> 
             let tries = u32::try_from(post.tries).unwrap_or(u32::MAX);
             match schedule::wait_ms(tries, *asked_ms, jitter) {
                 Some(wait_ms) => {
-                    (Outcome { due_ms: now_ms + wait_ms.max(UNCERTAIN_MS), ..ended("waiting", why) }, None)
+                    let (due_ms, unsure_ms) = (now_ms + wait_ms.max(UNCERTAIN_MS), now_ms + UNCERTAIN_MS);
+                    (Outcome { due_ms, unsure_ms, ..ended("waiting", why) }, None)
                 }
                 None => (ended("failed", &format!("no try is left: {why}")), None),
             }
@@ -216,10 +241,13 @@ async fn settle(ctx: &Context, site: Option<&Site>, post: &Post, done: Done) -> 
     };
     let mails = match (refused, site) {
         (Some(why), Some(site)) => notice::refused(ctx, site, why).await?,
+        (None, Some(site)) if outcome.state == "failed" => {
+            notice::failed(ctx, site, post, &outcome.because).await?
+        }
         _ => Vec::new(),
     };
     let mut tx = ctx.db.begin().await?;
-    site_posts::settle(&mut tx, post, &outcome, now_ms).await?;
+    let is_settled = site_posts::settle(&mut tx, post, &outcome, now_ms).await?;
     if done.did != "nothing" {
         let came = match &done.verdict {
             Verdict::Placed(remote) => format!("post {}", remote.id),
@@ -229,19 +257,23 @@ async fn settle(ctx: &Context, site: Option<&Site>, post: &Post, done: Done) -> 
         audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "post-to-site", &post.site_id, &detail).await?;
     }
     if let Verdict::Again { asked_ms: Some(asked_ms), .. } = &done.verdict {
-        sites::rest(&mut tx, &post.site_id, now_ms + (*asked_ms).clamp(REST_MS, schedule::LIFETIME_MS))
-            .await?;
+        sites::rest(&mut tx, &post.site_id, now_ms + (*asked_ms).clamp(REST_MS, REST_MAX_MS)).await?;
     }
-    if let Some(why) = refused
+    let mut to_tell = Vec::new();
+    if refused.is_none() && is_settled {
+        to_tell = mails;
+    } else if let Some(why) = refused
         && sites::move_to(&mut tx, &post.site_id, ("active", "refused"), why, now_ms).await?
     {
         audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "stop-site", &post.site_id, why).await?;
-        for mail in mails {
-            mail.enqueue(&mut tx, now_ms).await?;
-        }
+        to_tell = mails;
+    }
+    let is_told = !to_tell.is_empty();
+    for mail in to_tell {
+        mail.enqueue(&mut tx, now_ms).await?;
     }
     tx.commit().await?;
-    if refused.is_some() {
+    if is_told {
         ctx.wake.deliver.notify_one();
     }
     Ok(())

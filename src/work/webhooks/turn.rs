@@ -11,7 +11,7 @@ use super::{
     notice, secret,
 };
 use crate::{
-    channel::egress::{Answered, Line, Unanswered},
+    channel::egress::{Answered, Line, Post, Unanswered},
     domain::{
         crm::{self, Body, Crm},
         kernel::{Error, Result, clock::UtcMs},
@@ -335,7 +335,13 @@ impl<'c> Sender<'c> {
             ("webhook-signature", signature.as_str()),
         ];
         headers.extend(self.authorization.as_deref().map(|value| ("authorization", value)));
-        line.post(&headers, payload).await
+        match self.room {
+            // Nobody in a room tells a message from its repetition, so it has a connection of its own.
+            Some(_) => {
+                self.ctx.egress.post(&Post { to: line.target(), headers: &headers, body: payload }).await
+            }
+            None => line.post(&headers, payload).await,
+        }
     }
 
     /// What is sent of a message.

@@ -70,6 +70,9 @@ both_dbs! {
         assert!(in_tx!(&db, tx => sites::move_to(tx, "sit_1", ("active", "refused"), "401", 5)));
         assert!(!in_tx!(&db, tx => sites::move_to(tx, "sit_1", ("active", "refused"), "401", 5)));
         assert_eq!(in_tx!(&db, tx => sites::rest(tx, "sit_1", 50)), 1);
+        in_tx!(&db, tx => sites::end_rest(tx, "sit_1"));
+        assert_eq!(sites::site(&db, "sit_1").await.unwrap().unwrap().rest_ms, 0);
+        assert_eq!(in_tx!(&db, tx => sites::rest(tx, "sit_1", 50)), 1);
         let anew = Site { username: "bo".to_owned(), ..site("sit_1", "https://sit_1.example") };
         assert!(in_tx!(&db, tx => sites::renew(tx, &anew, "k1.new", 6)));
         let now = sites::site(&db, "sit_1").await.unwrap().unwrap();
@@ -122,11 +125,15 @@ both_dbs! {
         assert_eq!((now.state.as_str(), now.placed.as_str(), now.wanted.as_str()), ("waiting", "h1", "h2"));
         let [second] = &take(&db, 10).await[..] else { panic!("one") };
         assert_eq!((second.remote_id, second.token), (Some(7), 2));
+        assert!(site_posts::is_ours(&db, second).await.unwrap() && !site_posts::is_ours(&db, first).await.unwrap());
         // Its process ended: it is tried again later, and the old try says nothing any more.
         assert_eq!(site_posts::on_way(&db).await.unwrap(), [("sit_1".to_owned(), "blog/a".to_owned(), 2)]);
         assert!(!in_tx!(&db, tx => site_posts::free(tx, ("sit_1", "blog/a"), 1, "ended", 40)));
         assert!(in_tx!(&db, tx => site_posts::free(tx, ("sit_1", "blog/a"), 2, "ended", 40)));
         assert!(!settle(&db, second, &placed("h2")).await);
+        // It may be at work there still, whatever is wanted and whoever presses a button.
+        assert_eq!(want(&db, "sit_1", "blog/a", "", 20).await, 1);
+        assert_eq!(in_tx!(&db, tx => site_posts::again(tx, "sit_1", None, 21)), 1);
         assert!(take(&db, 39).await.is_empty());
         assert_eq!(take(&db, 40).await.len(), 1);
     }
