@@ -181,24 +181,24 @@ impl<'e> Mastodon<'e> {
             let path =
                 format!("/api/v1/accounts/{account}/statuses?limit={PAGE}&exclude_reblogs=true{before}");
             let page = self.get(&path, PAGE_BYTES_MAX).await?;
-            let page = page.as_array().cloned().unwrap_or_default();
+            let page = page.as_array().ok_or_else(|| unknown("it answers with no list of posts"))?;
             if let Some(found) = page.iter().find(|status| holds(status, link)) {
-                return Ok(posted(found, true));
+                return posted(found, true).map(Some).ok_or_else(|| unknown("the post has no id there"));
             }
             let Some(last) = page.last() else { return Ok(None) };
-            let is_old = created_ms(last).is_some_and(|at_ms| at_ms < since_ms);
-            let next = last["id"]
-                .as_str()
-                .filter(|id| !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric()));
-            let next = next.map(|id| format!("&max_id={id}"));
-            match next {
-                // Who gives the same page again has no others.
-                Some(next) if !is_old && next != before => before = next,
-                _ => return Ok(None),
+            if created_ms(last).is_some_and(|at_ms| at_ms < since_ms) {
+                return Ok(None);
+            }
+            let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.');
+            let next = last["id"].as_str().filter(|id| !id.is_empty() && id.bytes().all(is_plain));
+            match next.map(|id| format!("&max_id={id}")) {
+                Some(next) if next != before => before = next,
+                // Who gives a short page again has no others.
+                Some(_) if page.len() < PAGE => return Ok(None),
+                _ => return Err(unknown("it does not show the posts before these")),
             }
         }
-        let busy = Trouble::Busy { asked_ms: None, is_limit: false };
-        Err(Failure::new(busy, "there are too many posts to find this one among them"))
+        Err(unknown("there are too many posts to find this one among them"))
     }
 
     fn bearer(&self) -> String {
@@ -227,6 +227,11 @@ fn posted(status: &Value, was_there: bool) -> Option<Posted> {
         url: if is_link { url } else { String::new() },
         was_there,
     })
+}
+
+/// Nobody knows yet whether a post is there.
+fn unknown(why: &str) -> Failure {
+    Failure::new(Trouble::Busy { asked_ms: None, is_limit: false }, why)
 }
 
 /// Whether a status has the link: in its HTML, in its card, or in its source, which snac gives.

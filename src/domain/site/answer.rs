@@ -190,6 +190,10 @@ mod tests {
 
     #[test]
     fn only_an_id_says_that_it_is_there() {
+        let binned = of(200, r#"{"id": 7, "status": "trash"}"#);
+        assert_eq!(binned, Verdict::Gone, "what somebody threw away does not stand there");
+        let theirs = of(403, r#"{"code": "rest_cannot_edit", "message": "Sorry", "data": {"status": 403}}"#);
+        assert!(matches!(theirs, Verdict::Never(_)), "one post, and not the site: {theirs:?}");
         let there = of(201, r#"{"id": 7, "link": "https://a.example/?p=7", "slug": "pc-1"}"#);
         assert_eq!(
             there,

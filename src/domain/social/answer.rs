@@ -100,7 +100,9 @@ pub fn bluesky(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value,
             | "AuthFactorTokenRequired"
             | "AuthMissing",
         ) => Trouble::Denied,
-        (401 | 403, _) => Trouble::Denied,
+        (401, _) => Trouble::Denied,
+        // A page comes from something that stands before the server.
+        (403, _) if json.is_some() => Trouble::Denied,
         (400 | 413 | 422, _) if json.is_some() => Trouble::Refused,
         (status, _) => common(status, answer, kind, wall_ms),
     };
@@ -115,7 +117,9 @@ pub fn mastodon(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value
     let json = serde_json::from_str::<Value>(answer.body).ok();
     let trouble = match answer.status {
         200..=299 => return read(answer, json, kind),
-        401 | 403 => Trouble::Denied,
+        401 => Trouble::Denied,
+        // A page comes from something that stands before the server.
+        403 if json.is_some() => Trouble::Denied,
         400 | 413 | 422 if json.is_some() => Trouble::Refused,
         status => common(status, answer, kind, wall_ms),
     };

@@ -202,8 +202,8 @@ pub async fn approve(tx: &mut Tx, id: &str, hash: &str, by: &str, now_ms: UtcMs)
     Ok(approved == 1)
 }
 
-/// Gives a post another content, and with it another state; what was approved before is not any more. Only one that nobody began
-/// to send, unless `anew`, for one that ended of which no try may have arrived.
+/// Gives a post another content, and with it another state; what was approved before is not any more. Only one that is not on its
+/// way and of which no try may have arrived, unless `anew`, for one that ended of which no try may have arrived.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -213,7 +213,7 @@ pub async fn rewrite(tx: &mut Tx, post: &Post, anew: bool) -> Result<bool> {
             "UPDATE social_post SET content = $2, hash = $3, state = $4, because = $5, ready_ms = $6, due_ms = $6, ended_ms = $7,
                  tries = 0, approved_by = '', approved_ms = NULL
              WHERE id = $1 AND NOT uncertain AND remote_uri = ''
-               AND ((NOT $8 AND state IN ('waiting_approval', 'due') AND attempts = 0)
+               AND ((NOT $8 AND state IN ('waiting_approval', 'due'))
                  OR ($8 AND state IN ('failed', 'kit', 'withdrawn')))",
             args![
                 &post.id,
@@ -263,6 +263,20 @@ pub async fn end(
         )
         .await?;
     Ok(ended == 1)
+}
+
+/// Withdraws what waits of an account that was disconnected while something of it was on its way. Returns how many.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn withdraw_of_disconnected(tx: &mut Tx, account_id: &str, now_ms: UtcMs) -> Result<u64> {
+    tx.run(
+        "UPDATE social_post SET state = 'withdrawn', because = 'the account was taken away', ended_ms = $2
+         WHERE account_id = $1 AND state IN ('waiting_approval', 'due')
+           AND EXISTS (SELECT 1 FROM social_account a WHERE a.id = $1 AND a.state = 'disconnected')",
+        args![account_id, now_ms],
+    )
+    .await
 }
 
 /// Withdraws what an account has not begun to send, and what a process that is gone left on its way. Returns how many.

@@ -9,6 +9,9 @@ use crate::{
     },
 };
 
+/// How long a request whose process ended may still be at work at its server.
+pub const UNSURE_MS: i64 = 30_000;
+
 /// An account's turn, held by us.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Turn {
@@ -99,7 +102,8 @@ pub async fn free_all(tx: &mut Tx) -> Result<u64> {
 }
 
 /// Puts back what an earlier turn left on its way when its process ended: it may have arrived, and is looked for before it goes
-/// again. The try stands in the ledger as `uncertain`. Returns how many.
+/// again, half a minute later at the earliest: its server may still be at work on it, and would not show it yet. The try stands in
+/// the ledger as `uncertain`. Returns how many.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
@@ -115,7 +119,7 @@ pub async fn take_over(tx: &mut Tx, turn: &Turn, now_ms: UtcMs) -> Result<u64> {
     tx.run(
         "UPDATE social_post SET state = 'due', due_ms = $3, uncertain = TRUE
          WHERE account_id = $1 AND state = 'sending' AND token < $2",
-        args![&turn.id, turn.token, now_ms],
+        args![&turn.id, turn.token, now_ms + UNSURE_MS],
     )
     .await
 }

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, NaiveDate};
 
-use super::{ACCOUNTS_MAX, content, plan, secret, send::Signed};
+use super::{ACCOUNTS_MAX, content, notice, plan, secret, send::Signed, turn::kept};
 use crate::{
     channel::social::{
         bluesky::{Bluesky, Session},
@@ -336,12 +336,25 @@ pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
             asked.await
         }
     };
-    let (now_ms, mut tx) = (ctx.now_ms(), ctx.db.begin().await?);
+    let now_ms = ctx.now_ms();
+    let mails = match &said {
+        Err(failure) if failure.trouble == Trouble::Denied => {
+            notice::lost(ctx, &account, &kept(&failure.why), now_ms).await?
+        }
+        _ => Vec::new(),
+    };
+    let mut tx = ctx.db.begin().await?;
     let detail =
-        said.as_ref().map_or_else(|failure: &Failure| failure.why.clone(), |_| "it answers".to_owned());
-    if said.as_ref().is_err_and(|failure| failure.trouble == Trouble::Denied) {
-        let states = (AccountState::Active.as_str(), AccountState::NeedsReconnect.as_str());
-        accounts::move_to(&mut tx, id, states, &detail, now_ms).await?;
+        said.as_ref().map_or_else(|failure: &Failure| kept(&failure.why), |_| "it answers".to_owned());
+    let (active, lost) = (AccountState::Active.as_str(), AccountState::NeedsReconnect.as_str());
+    if said.is_ok() {
+        // What was taken for a refusal was none, or is over.
+        accounts::move_to(&mut tx, id, (lost, active), "its server lets us in again", now_ms).await?;
+    } else if said.as_ref().is_err_and(|failure| failure.trouble == Trouble::Denied)
+        && accounts::move_to(&mut tx, id, (active, lost), &detail, now_ms).await?
+    {
+        audit::record(&mut tx, now_ms, &*ctx.random, actor, "lose-social-account", id, &detail).await?;
+        notice::enqueue(&mut tx, mails, now_ms).await?;
     }
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "test-social-account", id, &detail).await?;
     tx.commit().await?;
@@ -396,6 +409,11 @@ pub async fn retry(ctx: &Context, actor: &str, id: &str) -> Result<()> {
     let now_ms = ctx.now_ms();
     let as_it_is = post.uncertain || state == PostState::Due;
     let fresh = if as_it_is { None } else { Some(anew(ctx, &account, post, now_ms).await?) };
+    let waits = fresh.as_ref().filter(|fresh| fresh.state == PostState::WaitingApproval.as_str());
+    let asked = match waits {
+        Some(fresh) => notice::of_post(ctx, &account, fresh).await?,
+        None => Vec::new(),
+    };
     let mut tx = ctx.db.begin().await?;
     let moved = match &fresh {
         None => posts::again(&mut tx, id, now_ms).await?,
@@ -405,6 +423,7 @@ pub async fn retry(ctx: &Context, actor: &str, id: &str) -> Result<()> {
         return Err(Error::conflict("somebody else has changed this post meanwhile; look at it again"));
     }
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "retry-social-post", id, "").await?;
+    notice::enqueue(&mut tx, asked, now_ms).await?;
     tx.commit().await
 }
 
@@ -423,8 +442,11 @@ async fn anew(ctx: &Context, account: &Account, post: Post, now_ms: UtcMs) -> Re
     if begun.state == PostState::Failed {
         return Err(Error::invalid(format!("{}: {}; shorten its text first", post.asset, begun.because)));
     }
-    // Whoever has it sent again has seen it.
-    begun.state = PostState::Due;
+    // What nobody approved in these words waits for that, whoever presses the button.
+    let is_approved = !post.approved_by.is_empty() && begun.hash == post.hash;
+    if begun.state != PostState::WaitingApproval || is_approved {
+        begun.state = PostState::Due;
+    }
     Ok(plan::written(post, begun, now_ms))
 }
 

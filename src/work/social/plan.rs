@@ -195,7 +195,7 @@ impl Look<'_> {
             let Some(state) = state else { continue };
             if let Some((to, because)) = self.given_up(account, &post, state) {
                 self.end(account, &post, to, because).await?;
-            } else if post.attempts == 0 {
+            } else if !post.uncertain {
                 self.renew(account, (partner, network), post).await?;
             }
         }

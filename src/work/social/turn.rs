@@ -154,6 +154,7 @@ impl Sent {
                 .await?;
         }
         turns::give_back(&mut tx, turn, self.rest_ms, self.worked, now_ms).await?;
+        posts::withdraw_of_disconnected(&mut tx, &turn.id, now_ms).await?;
         if moved {
             if let Some(because) = &self.lost_because {
                 let states = (AccountState::Active.as_str(), AccountState::NeedsReconnect.as_str());
@@ -193,6 +194,6 @@ fn detail(steps: &[String], why: &str) -> String {
 }
 
 /// The beginning of what somebody else wrote, as it can be stored and shown: PostgreSQL takes no NUL.
-fn kept(text: &str) -> String {
+pub(super) fn kept(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).take(KEPT_LETTERS).collect()
 }

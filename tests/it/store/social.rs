@@ -234,7 +234,8 @@ both_dbs! {
         let done = tried("spo_1", 1, "posted", "posted");
         assert!(!in_tx!(db, tx => turns::settle(tx, &gone, &done)), "its turn is over");
         assert_eq!(posts::attempts(&db, "spo_1").await.unwrap()[0].verdict, "uncertain");
-        let started = in_tx!(db, tx => turns::start(tx, &next, 30)).unwrap();
+        assert!(in_tx!(db, tx => turns::start(tx, &next, 30)).is_none(), "its server may still be at work on it");
+        let started = in_tx!(db, tx => turns::start(tx, &next, 30 + turns::UNSURE_MS)).unwrap();
         assert_eq!((started.uncertain, started.tries, started.attempts), (true, 2, 2));
         let failed = Tried { because: "refused".to_owned(), ..tried("spo_1", 2, "refused", "failed") };
         assert!(in_tx!(db, tx => turns::settle(tx, &next, &failed)));
@@ -248,7 +249,11 @@ both_dbs! {
         in_tx!(db, tx => turns::start(tx, &turn, 50));
         assert_eq!(in_tx!(db, tx => turns::free_all(tx)), 1);
         made(&db, post("spo_2", "soc_1", "social/b", "waiting_approval")).await;
+        assert_eq!(in_tx!(db, tx => posts::withdraw_of_disconnected(tx, "soc_1", 60)), 0, "it is connected");
         assert_eq!(in_tx!(db, tx => posts::withdraw_all(tx, "soc_1", "disconnected", 60)), 2, "and what nobody sends any more");
+        made(&db, post("spo_3", "soc_1", "social/c", "due")).await;
+        in_tx!(db, tx => accounts::move_to(tx, "soc_1", ("active", "disconnected"), "gone", 61));
+        assert_eq!(in_tx!(db, tx => posts::withdraw_of_disconnected(tx, "soc_1", 62)), 1);
     }
 
     /// A post that failed is written anew as long as no try may have arrived.
