@@ -185,11 +185,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
     let mut lead = updated(ctx, known, &clean, form, &partner, &asset.reference, origin);
     event.lead_id = Some(lead.id.clone());
-    // It unlocks what it unlocks each time, and counts once; for whoever went back to nurture in between, anew.
-    let did = (lead.id.as_str(), event.kind.as_str(), asset.reference.as_str());
-    let since_ms = lead.recycled_ms.map_or(i64::MIN, |ms| ms + 1).max(event.at_ms - ONCE_MS);
-    let is_again = events::was_done(&ctx.db, did, since_ms).await?;
-    let is_said = is_again && has_said(ctx, &lead.id, &clean).await?;
+    let (is_again, is_said) = repeats(ctx, &lead, &event, &clean).await?;
     let standing = scoring::assess(ctx, &lead, (!is_again).then_some(&event)).await?;
     standing.apply(&mut lead);
     let came_through = match library.find(&lead.asset, &form.locale) {
@@ -241,11 +237,22 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     })
 }
 
-/// Whether somebody who sends a form again writes nothing that they have not written before.
-async fn has_said(ctx: &Context, lead_id: &str, clean: &Clean) -> Result<bool, Error> {
-    let Some(message) = &clean.message else { return Ok(true) };
+/// Whether `event` was done by the lead a moment ago, and if so, whether nothing is written that was not before. A form unlocks what
+/// it unlocks each time, and counts once; for whoever went back to nurture in between, anew.
+async fn repeats(
+    ctx: &Context,
+    lead: &Lead,
+    event: &events::Event,
+    clean: &Clean,
+) -> Result<(bool, bool), Error> {
+    let did = (lead.id.as_str(), event.kind.as_str(), event.asset.as_deref().unwrap_or_default());
+    let since_ms = lead.recycled_ms.map_or(i64::MIN, |ms| ms + 1).max(event.at_ms - ONCE_MS);
+    if !events::was_done(&ctx.db, did, since_ms).await? {
+        return Ok((false, false));
+    }
+    let Some(message) = &clean.message else { return Ok((true, true)) };
     let words = format!("{WROTE}{message}");
-    Ok(leads::steps(&ctx.db, lead_id).await?.iter().any(|step| step.what == words))
+    Ok((true, leads::steps(&ctx.db, &lead.id).await?.iter().any(|step| step.what == words)))
 }
 
 /// What a form brings, beside the lead itself.

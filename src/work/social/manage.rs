@@ -309,7 +309,7 @@ pub async fn set_mode(ctx: &Context, actor: &str, id: &str, mode: &str) -> Resul
 pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
     let account = load(ctx, id).await?;
     let (secret, _) = secret::of_account(ctx, id).await?;
-    let said = match Network::parse(&account.network) {
+    let said: Result<String, Failure> = match Network::parse(&account.network) {
         Some(Network::Bluesky) => {
             let mut steps = Vec::new();
             let place = (account.id.as_str(), account.server.as_str(), account.remote_id.as_str());
