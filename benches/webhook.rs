@@ -9,7 +9,6 @@
 //! line is one JSON object a database.
 
 #![expect(clippy::print_stdout, reason = "a bench talks to the terminal")]
-#![expect(clippy::disallowed_methods, reason = "its receiver is told by the environment that it is one")]
 
 mod support;
 

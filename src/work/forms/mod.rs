@@ -1,6 +1,7 @@
 //! Forms: somebody gives their name, and says what we may do with it. One transaction makes or updates the lead,
 //! keeps the consent in its words, scores, and hands off when the rule is met.
 
+mod again;
 mod came;
 mod fields;
 mod proof;
@@ -27,11 +28,7 @@ use crate::{
             form::{CountsAs, LeadForm},
         },
         engagement::{EventKind, Reason},
-        kernel::{
-            Error, Kind, Locale, Result,
-            clock::{MINUTE_MS, UtcMs},
-            id::LeadId,
-        },
+        kernel::{Error, Kind, Locale, Result, clock::UtcMs, id::LeadId},
         lead::{LeadOrigin, LeadStage, clock::Heat},
         partner::{Partner, contact::first_name},
     },
@@ -45,6 +42,7 @@ use crate::{
 };
 
 pub use super::cobrand::TALK_TO_US;
+use again::repeats;
 use came::{came_by, origin};
 pub use fields::{COMPANY_SIZES, FieldFault, JOB_ROLES, Submission, Wrong};
 use fields::{Clean, check};
@@ -52,8 +50,6 @@ pub use proof::{Given, challenge};
 
 /// Times that a form is taken up again because somebody changed the lead meanwhile, most often the same press of a button.
 const TAKES_MAX: usize = 4;
-/// Whoever sends the same form again within this time does one thing.
-const ONCE_MS: i64 = 10 * MINUTE_MS;
 /// Begins the step that holds what a person wrote, in their words.
 pub const WROTE: &str = "wrote: ";
 
@@ -235,24 +231,6 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
         first_name: first_name(&clean.profile.name).to_owned(),
         qualified,
     })
-}
-
-/// Whether `event` was done by the lead a moment ago, and if so, whether nothing is written that was not before. A form unlocks what
-/// it unlocks each time, and counts once; for whoever went back to nurture in between, anew.
-async fn repeats(
-    ctx: &Context,
-    lead: &Lead,
-    event: &events::Event,
-    clean: &Clean,
-) -> Result<(bool, bool), Error> {
-    let did = (lead.id.as_str(), event.kind.as_str(), event.asset.as_deref().unwrap_or_default());
-    let since_ms = lead.recycled_ms.map_or(i64::MIN, |ms| ms + 1).max(event.at_ms - ONCE_MS);
-    if !events::was_done(&ctx.db, did, since_ms).await? {
-        return Ok((false, false));
-    }
-    let Some(message) = &clean.message else { return Ok((true, true)) };
-    let words = format!("{WROTE}{message}");
-    Ok((true, leads::steps(&ctx.db, &lead.id).await?.iter().any(|step| step.what == words)))
 }
 
 /// What a form brings, beside the lead itself.
