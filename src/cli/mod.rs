@@ -30,6 +30,7 @@ pub mod recall;
 pub mod rejudge;
 pub mod revisions;
 mod rows;
+mod secret_line;
 pub mod sequences;
 pub mod serve;
 pub mod sign_in;

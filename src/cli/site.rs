@@ -1,20 +1,11 @@
 //! `partnercast site`
 
-use std::{
-    io::{IsTerminal as _, Read as _, Write as _},
-    process::{Command, Stdio},
-    sync::Arc,
-};
-
-use super::{ConfigArgument, load, looking, say, start_log, steer, writing};
+use super::{ConfigArgument, load, looking, say, secret_line, start_log, steer, writing};
 use crate::{
-    app,
-    config::Config,
     domain::kernel::{
         Error, Result,
         clock::{UtcMs, utc},
     },
-    render::Templates,
     store::{
         site_posts::{self, Post},
         sites::{self, Site},
@@ -22,12 +13,8 @@ use crate::{
     work::{
         Context,
         sites::{self as work, Connect},
-        sync,
     },
 };
-
-/// Longest password that is read, in bytes.
-const PASSWORD_BYTES_MAX: u64 = 4_096;
 
 /// Arguments of `site`.
 #[derive(Debug, clap::Args)]
@@ -112,18 +99,10 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     }
     let config = load(&arguments.config)?;
     start_log(&config.log)?;
-    let ctx = context(&config).await?;
+    let ctx = writing::context(&config, "/console/sites").await?;
     let done = change(&ctx, arguments.what).await;
     ctx.db.close().await;
     done
-}
-
-async fn context(config: &Config) -> Result<Context> {
-    let db = writing::open(config, &writing::in_the_console(config, "/console/sites")).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    let ctx = app::context(config, db, app::clock_of(config)?, templates, writing::base_url(config))?;
-    sync::load(&ctx).await?;
-    Ok(ctx)
 }
 
 async fn change(ctx: &Context, what: What) -> Result<()> {
@@ -134,7 +113,7 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
                 partner: add.partner,
                 url: add.url,
                 username: add.user,
-                password: password()?,
+                password: secret_line::read("Application password")?,
                 mode: add.mode,
                 since: add.since,
                 contact_email: add.email,
@@ -154,34 +133,6 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
         What::List { .. } | What::Posts { .. } => {}
     }
     Ok(())
-}
-
-/// The password from standard input; asked for at a terminal, which does not show it.
-fn password() -> Result<String> {
-    let cannot = |error: std::io::Error| Error::invalid(format!("the password cannot be read ({error})"));
-    let stdin = std::io::stdin();
-    if !stdin.is_terminal() {
-        let mut text = String::new();
-        stdin.take(PASSWORD_BYTES_MAX).read_to_string(&mut text).map_err(cannot)?;
-        return Ok(text.trim().to_owned());
-    }
-    eprint!("Application password: ");
-    std::io::stderr().flush().map_err(cannot)?;
-    let is_hidden = terminal_echoes(false);
-    let mut text = String::new();
-    let read = stdin.read_line(&mut text);
-    if is_hidden {
-        terminal_echoes(true);
-        eprintln!();
-    }
-    read.map_err(cannot)?;
-    Ok(text.trim().to_owned())
-}
-
-/// Has the terminal show what is typed, or not; false where it cannot be told to.
-fn terminal_echoes(shows: bool) -> bool {
-    let word = if shows { "echo" } else { "-echo" };
-    Command::new("stty").arg(word).stdin(Stdio::inherit()).status().is_ok_and(|status| status.success())
 }
 
 async fn list(ctx: &Context, partner: Option<&str>) -> Result<()> {

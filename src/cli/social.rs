@@ -1,16 +1,9 @@
 //! `partnercast social`
 
-use std::{
-    io::{BufRead as _, IsTerminal as _, Write as _},
-    sync::Arc,
-};
-
 use clap::Subcommand;
 
-use super::{ConfigArgument, load, looking, say, start_log, steer, writing};
+use super::{ConfigArgument, load, looking, say, secret_line, start_log, steer, writing};
 use crate::{
-    app,
-    config::Config,
     domain::{
         kernel::{
             Error, Result,
@@ -18,7 +11,6 @@ use crate::{
         },
         social::Content,
     },
-    render::Templates,
     store::social::{
         Account, Post, accounts,
         posts::{self, Attempt},
@@ -26,14 +18,11 @@ use crate::{
     work::{
         Context,
         social::{self, Order},
-        sync,
     },
 };
 
 /// Posts that `posts` lists.
 const SHOWN: i64 = 50;
-/// Longest password or token that is read, in bytes.
-const SECRET_BYTES_MAX: u64 = 8 * 1024;
 
 /// Arguments of `social`.
 #[derive(Debug, clap::Args)]
@@ -135,69 +124,21 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         What::Connect(connect) if !connect.no_secret => secret()?,
         _ => String::new(),
     };
-    let ctx = context(&config).await?;
+    let ctx = writing::context(&config, "/console/social").await?;
     let done = change(&ctx, arguments.what, secret).await;
     ctx.db.close().await;
     done
 }
 
-async fn context(config: &Config) -> Result<Context> {
-    let db = writing::open(config, &writing::in_the_console(config, "/console/social")).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    let ctx = app::context(config, db, app::clock_of(config)?, templates, writing::base_url(config))?;
-    sync::load(&ctx).await?;
-    Ok(ctx)
-}
-
-/// The password or token: one line of standard input, which a terminal does not show.
+/// The password or token.
 fn secret() -> Result<String> {
-    let unread =
-        |error: std::io::Error| Error::invalid(format!("the password or token cannot be read ({error})"));
-    let stdin = std::io::stdin();
-    let mut line = String::new();
-    if stdin.is_terminal() {
-        let mut shown = std::io::stderr();
-        let _ = write!(shown, "App password or token (it is not shown): ").and_then(|()| shown.flush());
-        let _hidden = Hidden::begin();
-        stdin.lock().read_line(&mut line).map_err(unread)?;
-        let _ = writeln!(shown);
-    } else {
-        let mut limited = std::io::Read::take(stdin.lock(), SECRET_BYTES_MAX);
-        limited.read_line(&mut line).map_err(unread)?;
-    }
-    let secret = line.trim().to_owned();
+    let secret = secret_line::read("App password or token")?;
     if secret.is_empty() {
         return Err(Error::invalid(
             "there is no password or token: type it, or hand it over on standard input; --no-secret where a person posts",
         ));
     }
     Ok(secret)
-}
-
-/// A terminal that shows nothing of what is typed, until this is dropped.
-struct Hidden(Option<rustix::termios::Termios>);
-
-impl Hidden {
-    fn begin() -> Self {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        let stdin = std::io::stdin();
-        let before = tcgetattr(&stdin).ok();
-        if let Some(before) = &before {
-            let mut quiet = before.clone();
-            quiet.local_modes.remove(LocalModes::ECHO);
-            let _ = tcsetattr(&stdin, OptionalActions::Flush, &quiet);
-        }
-        Self(before)
-    }
-}
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        if let Some(before) = &self.0 {
-            let _ =
-                rustix::termios::tcsetattr(std::io::stdin(), rustix::termios::OptionalActions::Flush, before);
-        }
-    }
 }
 
 async fn look(ctx: &Context, what: What) -> Result<()> {

@@ -225,8 +225,8 @@ fn standing(counts: &[(DeliveryState, i64)]) -> String {
 /// The surroundings of a use case; `path` is where the console of a running process has the same lever.
 pub(super) async fn levers(config: &Config, path: &str) -> Result<Context> {
     let db = writing::open(config, &writing::in_the_console(config, path)).await?;
-    let clock = app::clock_of(config)?;
-    app::context(config, db, clock, Arc::new(Templates::load(None)?), writing::base_url(config))
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    app::context(config, db, app::clock_of(config)?, templates, writing::base_url(config))
 }
 
 /// Asks at the terminal.

@@ -1,18 +1,12 @@
 //! `partnercast webhook`
 
-use std::{
-    io::BufRead as _,
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use chrono::{DateTime, NaiveDate, NaiveTime};
 use clap::Subcommand;
 
-use super::{ConfigArgument, load, looking, say, start_log, steer, writing};
+use super::{ConfigArgument, load, looking, say, secret_line, start_log, steer, writing};
 use crate::{
-    app,
-    config::Config,
     domain::{
         crm,
         kernel::{
@@ -21,13 +15,12 @@ use crate::{
         },
         webhook::{Chat, guide},
     },
-    render::Templates,
     store::webhooks::{
         Endpoint, documents, endpoints,
         messages::{self, Attempt, Message},
     },
     work::{
-        Context, sync,
+        Context,
         webhooks::{self, CONCURRENCY, Order, Proof, Replay},
     },
 };
@@ -197,18 +190,10 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     }
     let config = load(&arguments.config)?;
     start_log(&config.log)?;
-    let ctx = context(&config).await?;
+    let ctx = writing::context(&config, "/console/webhooks").await?;
     let done = change(&ctx, arguments.what).await;
     ctx.db.close().await;
     done
-}
-
-async fn context(config: &Config) -> Result<Context> {
-    let db = writing::open(config, &writing::in_the_console(config, "/console/webhooks")).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    let ctx = app::context(config, db, app::clock_of(config)?, templates, writing::base_url(config))?;
-    sync::load(&ctx).await?;
-    Ok(ctx)
 }
 
 async fn change(ctx: &Context, what: What) -> Result<()> {
@@ -218,7 +203,7 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
             let order = Order {
                 partner: add.partner,
                 name: add.name,
-                url: if add.url == "-" { typed_in()? } else { add.url },
+                url: if add.url == "-" { secret_line::read("Address")? } else { add.url },
                 contact_name: add.contact,
                 contact_email: add.email,
                 events: add.events,
@@ -286,16 +271,6 @@ async fn change(ctx: &Context, what: What) -> Result<()> {
         What::List { .. } | What::Show { .. } | What::Schemas => {}
     }
     Ok(())
-}
-
-/// The first line of standard input.
-fn typed_in() -> Result<String> {
-    let mut line = String::new();
-    std::io::stdin()
-        .lock()
-        .read_line(&mut line)
-        .map_err(|error| Error::invalid(format!("standard input cannot be read ({error})")))?;
-    Ok(line.trim().to_owned())
 }
 
 /// The token in a file.

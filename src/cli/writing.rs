@@ -2,10 +2,11 @@
 //! that process does the same.
 
 use crate::{
-    cli::address_of,
+    cli::{address_of, steer},
     config::Config,
     domain::kernel::{Error, Kind, Result},
     store::Db,
+    work::{Context, sync},
 };
 
 /// The database of `config`; `instead` is what to say to whoever finds another process at work.
@@ -17,6 +18,17 @@ pub(super) async fn open(config: &Config, instead: &str) -> Result<Db> {
         Kind::Conflict => Error::conflict(format!("{}. {instead}", error.public())),
         _ => error,
     })
+}
+
+/// The surroundings of a use case with the content as it was last synced; `path` is where the console of a running process does the
+/// same.
+///
+/// # Errors
+/// As [`open`]; those of the store.
+pub(super) async fn context(config: &Config, path: &str) -> Result<Context> {
+    let ctx = steer::levers(config, path).await?;
+    sync::load(&ctx).await?;
+    Ok(ctx)
 }
 
 /// That the console has the same lever, at `path`.
