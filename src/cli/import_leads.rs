@@ -59,8 +59,8 @@ async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) 
     let mut faults = Faults::new(arguments.json, arguments.faults.as_deref())?;
     let source = match Sheet::open(bytes) {
         Ok(sheet) => Source::Sheet(sheet),
-        Err(found) => {
-            found.into_iter().for_each(|fault| faults.tell(&fault));
+        Err(fault) => {
+            faults.tell(&fault);
             return faults.refusal(name);
         }
     };

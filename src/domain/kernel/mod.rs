@@ -1,5 +1,5 @@
-//! What every other module may use: errors, the clock, randomness, rates, typed ids, checked text, networks, signed
-//! tokens, sealed secrets.
+//! What every other module may use: errors, the clock, randomness, rates, typed ids, checked text, tables from CSV,
+//! networks, signed tokens, sealed secrets.
 
 pub mod bidi;
 pub mod clock;
@@ -9,6 +9,7 @@ pub mod network;
 pub mod random;
 pub mod rate;
 pub mod seal;
+pub mod sheet;
 pub mod text;
 pub mod token;
 

@@ -1,11 +1,14 @@
-//! The attendance list of a webinar tool: who was there, by address, from CSV (RFC 4180).
+//! The attendance list of a webinar tool: who was there, by address, from CSV.
 //!
 //! Tools name their columns differently, and list whoever comes back twice in several lines; both are read. Other columns are
 //! left alone.
 
 use std::collections::BTreeMap;
 
-use crate::domain::kernel::EmailAddress;
+use crate::domain::kernel::{
+    EmailAddress,
+    sheet::{Line, Table},
+};
 
 /// Largest list, in bytes.
 pub const LIST_BYTES_MAX: usize = 10 * 1_024 * 1_024;
@@ -41,21 +44,12 @@ pub struct Attendance {
 /// # Errors
 /// Every fault, with its line and how to mend it; at most a hundred.
 pub fn parse(bytes: &[u8]) -> Result<Attendance, Vec<String>> {
-    if bytes.len() > LIST_BYTES_MAX {
-        return Err(vec![format!("it has more than {LIST_BYTES_MAX} bytes; split it")]);
-    }
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-    let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(bytes);
-    let mut records = reader.byte_records();
-    let header: Vec<String> = match records.next() {
-        Some(Ok(record)) => {
-            record.iter().map(|field| String::from_utf8_lossy(field).trim().to_lowercase()).collect()
-        }
-        _ => return Err(vec!["the file is empty; its first line names the columns".to_owned()]),
-    };
+    let table = Table::open(bytes, LIST_BYTES_MAX, "email,attended,minutes")
+        .map_err(|slip| vec![format!("{}; {}", slip.message, slip.fix)])?;
+    let header: Vec<String> = table.header.iter().map(|name| name.to_lowercase()).collect();
     let columns = Columns::of(&header).map_err(|fault| vec![fault])?;
     let (mut all, mut faults, mut lines) = (BTreeMap::new(), Vec::new(), 0);
-    for record in records {
+    for line in table.lines() {
         if faults.len() == FAULTS_MAX {
             faults.push(format!("there are more than these {FAULTS_MAX} faults; mend them, then try again"));
             break;
@@ -65,18 +59,12 @@ pub fn parse(bytes: &[u8]) -> Result<Attendance, Vec<String>> {
             faults.push(format!("there are more than {LINES_MAX} lines; split it"));
             break;
         }
-        match record {
-            Ok(record) => {
-                let line = record.position().map_or(0, csv::Position::line);
-                match columns.read(&record) {
-                    Ok((key, was_there)) => join(&mut all, key, was_there),
-                    Err(why) => faults.extend(why.into_iter().map(|why| format!("line {line}: {why}"))),
-                }
-            }
-            Err(error) => {
-                let line = error.position().map_or(0, csv::Position::line);
-                faults.push(format!("line {line}: it cannot be read; check its quotes"));
-            }
+        match line {
+            Ok(Line { no, fields }) => match columns.read(&fields) {
+                Ok((key, was_there)) => join(&mut all, key, was_there),
+                Err(why) => faults.extend(why.into_iter().map(|why| format!("line {no}: {why}"))),
+            },
+            Err(slip) => faults.push(format!("line {}: {}; {}", slip.no, slip.message, slip.fix)),
         }
     }
     if faults.is_empty() && all.is_empty() {
@@ -189,6 +177,8 @@ mod tests {
         let list = parse(zoom.as_bytes()).unwrap();
         assert_eq!(list.present.into_iter().collect::<Vec<_>>(), [one("ana@clinic.example", Some(43))]);
         assert_eq!(list.absent, 1);
+        let european = "Email;Attended;Minutes\r\nana@clinic.example;yes;31\r\n";
+        assert_eq!(read(european).unwrap(), [one("ana@clinic.example", Some(31))]);
         let minutes = "email,minutes\na@x.example,0\nb@x.example,5\nc@x.example,\n";
         assert_eq!(read(minutes).unwrap(), [one("b@x.example", Some(5))], "who says nothing was not there");
     }

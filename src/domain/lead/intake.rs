@@ -23,7 +23,7 @@ use crate::domain::{
 };
 
 pub use profile::Profile;
-pub(super) use sheet::line;
+pub(super) use sheet::fault as slipped;
 pub use sheet::{FILE_BYTES_MAX, ROWS_MAX, Sheet};
 
 /// What people choose their company's size from; the words of `rules/scoring.toml`.

@@ -102,10 +102,13 @@ impl Roster {
         let mut faults = Faults::default();
         let (mut brands, brand_faults) = brands::parse(files.brands);
         let partners = partners(files.partners, &mut brands, &mut faults);
-        let contacts = contacts(files.contacts, &partners, &mut faults);
-        one_lead_contact_each(&partners, &contacts, &mut faults);
+        let contacts = contacts(files.contacts, partners.as_deref(), &mut faults);
+        // What a file could not say is no fault of the other.
+        if let (Some(partners), Some(contacts)) = (&partners, &contacts) {
+            one_lead_contact_each(partners, contacts, &mut faults);
+        }
         brand_faults.into_iter().for_each(|fault| faults.push(fault));
-        for slug in brands.into_keys() {
+        for slug in brands.into_keys().filter(|_| partners.is_some()) {
             let file = brands::file(&slug);
             faults.add(
                 &file,
@@ -115,10 +118,9 @@ impl Roster {
                 "add the partner or remove the folder",
             );
         }
-        let partners = partners.into_iter().filter_map(|row| row.partner).collect();
-        faults
-            .none_or_all()
-            .map(|()| Self { partners, contacts: contacts.into_iter().map(|c| c.1).collect() })
+        let partners = partners.into_iter().flatten().filter_map(|row| row.partner).collect();
+        let contacts = contacts.into_iter().flatten().map(|(_, contact)| contact).collect();
+        faults.none_or_all().map(|()| Self { partners, contacts })
     }
 }
 
@@ -170,15 +172,14 @@ struct PartnerRow {
     partner: Option<Partner>,
 }
 
+/// The rows; nothing where the file does not say who the partners are.
 fn partners(
     bytes: &[u8],
     brands: &mut BTreeMap<String, Option<super::BrandProfile>>,
     faults: &mut Faults,
-) -> Vec<PartnerRow> {
-    let Some(sheet) = Sheet::read(PARTNERS_FILE, bytes, (&PARTNERS_HEADER, PARTNERS_COLUMNS_MIN), faults)
-    else {
-        return Vec::new();
-    };
+) -> Option<Vec<PartnerRow>> {
+    let sheet = Sheet::read(PARTNERS_FILE, bytes, (&PARTNERS_HEADER, PARTNERS_COLUMNS_MIN), faults)?;
+    let says_who = sheet.has("slug");
     let mut rows: Vec<PartnerRow> = Vec::new();
     let mut lines: HashMap<Slug, u64> = HashMap::new();
     let mut parents = Vec::new();
@@ -241,7 +242,7 @@ fn partners(
         rows.push(PartnerRow { line: row.line, slug, partner });
     }
     check_parents(&parents, &rows, faults);
-    rows
+    says_who.then_some(rows)
 }
 
 /// Two tiers and no more: a parent is a distributor, and has no parent itself.
@@ -269,13 +270,16 @@ fn check_parents(parents: &[(u64, Slug, Slug)], rows: &[PartnerRow], faults: &mu
     }
 }
 
-/// The good contacts with their lines.
-fn contacts(bytes: &[u8], partners: &[PartnerRow], faults: &mut Faults) -> Vec<(u64, Contact)> {
-    let Some(sheet) = Sheet::read(CONTACTS_FILE, bytes, (&CONTACTS_HEADER, CONTACTS_HEADER.len()), faults)
-    else {
-        return Vec::new();
-    };
-    let known: BTreeSet<&str> = partners.iter().map(|row| row.slug.as_str()).collect();
+/// The good contacts with their lines; nothing where the file does not say who receives whose leads.
+fn contacts(
+    bytes: &[u8],
+    partners: Option<&[PartnerRow]>,
+    faults: &mut Faults,
+) -> Option<Vec<(u64, Contact)>> {
+    let sheet = Sheet::read(CONTACTS_FILE, bytes, (&CONTACTS_HEADER, CONTACTS_HEADER.len()), faults)?;
+    let says_who = CONTACTS_HEADER.into_iter().all(|column| sheet.has(column));
+    let known: Option<BTreeSet<&str>> =
+        partners.map(|rows| rows.iter().map(|row| row.slug.as_str()).collect());
     let mut lines: HashMap<String, u64> = HashMap::new();
     let mut rows = Vec::new();
     for row in sheet.rows {
@@ -290,7 +294,9 @@ fn contacts(bytes: &[u8], partners: &[PartnerRow], faults: &mut Faults) -> Vec<(
         let locale = row.optional("locale", faults, words::locale);
         let zone = row.optional("zone", faults, words::zone);
         let lead_contact = row.yes_no("lead_contact", faults);
-        if let Some(slug) = partner.as_ref().filter(|slug| !known.contains(slug.as_str())) {
+        if let (Some(slug), Some(known)) = (&partner, &known)
+            && !known.contains(slug.as_str())
+        {
             let message = format!("there is no partner `{slug}`");
             let fix = words::suggestion(slug.as_str(), known.iter().copied())
                 .unwrap_or_else(|| format!("add it to {PARTNERS_FILE} first"));
@@ -311,7 +317,7 @@ fn contacts(bytes: &[u8], partners: &[PartnerRow], faults: &mut Faults) -> Vec<(
         })();
         rows.extend(contact.map(|contact| (row.line, contact)));
     }
-    rows
+    says_who.then_some(rows)
 }
 
 fn one_lead_contact_each(partners: &[PartnerRow], contacts: &[(u64, Contact)], faults: &mut Faults) {

@@ -96,6 +96,11 @@ impl Source<'_> {
             Self::Rows(rows) => Box::new(rows.iter().cloned().map(Ok)),
         }
     }
+
+    /// Whether a file as a whole has no such column, which was told with its header.
+    fn lacks(&self, column: &str) -> bool {
+        matches!(self, Self::Sheet(sheet) if sheet.lacks(column))
+    }
 }
 
 /// Who brings rows.
@@ -148,8 +153,8 @@ pub fn check(ctx: &Context, source: &Source<'_>, known: &Known, told: &mut dyn F
         rows += 1;
         match row {
             Ok(row) => {
-                let found = intake::check(&row, known, ctx.now_ms()).err();
-                found.into_iter().flatten().for_each(&mut tell);
+                let found = intake::check(&row, known, ctx.now_ms()).err().into_iter().flatten();
+                found.filter(|fault| !source.lacks(&fault.column)).for_each(&mut tell);
             }
             Err(fault) => tell(fault),
         }

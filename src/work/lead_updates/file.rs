@@ -37,7 +37,7 @@ pub enum Told {
 /// # Errors
 /// Those of the store.
 pub async fn import(ctx: &Context, actor: &str, bytes: &[u8], is_rehearsal: bool) -> Result<Told> {
-    let (all, mut faults) = rows(bytes);
+    let (all, mut faults, lacking) = rows(bytes);
     let now_ms = ctx.now_ms();
     let (mut updates, mut unchanged) = (Vec::with_capacity(all.len()), 0);
     let mut rows_of: HashMap<&str, usize> = HashMap::new();
@@ -50,7 +50,9 @@ pub async fn import(ctx: &Context, actor: &str, bytes: &[u8], is_rehearsal: bool
         }
         match update::check(row, now_ms) {
             Ok(update) => updates.push(update),
-            Err(found) => faults.extend(found),
+            Err(found) => {
+                faults.extend(found.into_iter().filter(|fault| !lacking.contains(&fault.column.as_str())));
+            }
         }
     }
     let known = known(ctx, &updates).await?;

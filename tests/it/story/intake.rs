@@ -29,7 +29,7 @@ const DOOR: Door<'_> = Door { actor: "operator", subject: "fair.csv", method: "i
 pub async fn import(rig: &Rig, rows: &str, is_rehearsal: bool) -> Result<Taken, Vec<Fault>> {
     let text = format!("{HEADER}{rows}");
     let known = intake::known(&rig.ctx, None).await.unwrap();
-    let source = Source::Sheet(Sheet::open(text.as_bytes())?);
+    let source = Source::Sheet(Sheet::open(text.as_bytes()).map_err(|fault| vec![fault])?);
     let mut faults = Vec::new();
     let (_, count) = intake::check(&rig.ctx, &source, &known, &mut |fault| faults.push(fault));
     assert_eq!(count, faults.len() as u64);

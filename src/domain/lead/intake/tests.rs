@@ -154,12 +154,27 @@ fn columns_come_in_any_order_and_unknown_ones_are_refused_with_what_was_meant() 
     assert_eq!((rows[0].no, rows[0].get("company")), (2, "A, B"));
     assert_eq!(rows[1].no, 4, "behind an empty line");
 
-    let bad = Sheet::open(b"e-mail,name,name,colour\n").unwrap_err();
-    let told: Vec<String> = bad.iter().map(ToString::to_string).collect();
+    let bad = Sheet::open(b"e-mail,name,name,colour\nnobody,,Ada,red\n").unwrap();
+    let told: Vec<String> =
+        bad.rows().filter_map(Result::err).map(|fault: Fault| fault.to_string()).collect();
     assert!(told[0].contains("`e-mail`") && told[0].contains("did you mean `email`?"), "{told:?}");
     assert!(told[1].contains("twice") && told[2].contains("there are email, "), "{told:?}");
     assert!(told[3].contains("the header lacks email, company"), "{told:?}");
+    assert_eq!((told.len(), bad.rows().count()), (4, 5), "the rows are read all the same");
+    assert!(bad.lacks("email") && !bad.lacks("name"), "so that no row is blamed for it");
     assert!(Sheet::open(b"").is_err());
+}
+
+#[test]
+fn files_of_spreadsheets_that_write_a_comma_before_decimals_are_read() {
+    for file in [
+        "email;name;company\na@a.example;Ada;\"A; B, C\"\n",
+        "email\tname\tcompany\na@a.example\tAda\tA; B, C\n",
+    ] {
+        let sheet = Sheet::open(file.as_bytes()).unwrap();
+        let rows: Vec<Row> = sheet.rows().collect::<Result<_, _>>().unwrap();
+        assert_eq!((rows.len(), rows[0].get("company")), (1, "A; B, C"));
+    }
 }
 
 #[test]

@@ -1,13 +1,14 @@
-//! A CSV file as checked rows (RFC 4180, with CRLF or LF, with or without a byte order mark).
-
-use std::str;
+//! A CSV file as checked rows.
 
 use super::{
     FILE_BYTES_MAX, Faults, ROWS_MAX,
     words::{self, Wrong},
 };
 use crate::domain::{
-    kernel::text::single_line,
+    kernel::{
+        sheet::{Line, Slip, Table},
+        text::single_line,
+    },
     partner::{AudienceRole, Roles, country},
 };
 
@@ -17,123 +18,104 @@ const WORDS_MAX: usize = 20;
 /// A file's rows.
 pub(super) struct Sheet {
     pub(super) rows: Vec<Row>,
+    /// Columns that the file lacks, though every file has them: no row is blamed for that.
+    lacking: Vec<&'static str>,
 }
 
-/// One row, its fields by the header's names.
+/// One row, its fields by the header's names; nothing where the file lacks a column.
 pub(super) struct Row {
     file: &'static str,
     header: &'static [&'static str],
     pub(super) line: u64,
-    fields: Vec<String>,
+    fields: Vec<Option<String>>,
 }
 
 impl Sheet {
-    /// Reads `bytes`, whose header is `columns`, of which those after `columns_min` may be left out; none where the file as a whole cannot be used. Rows with the wrong number of fields, or that
-    /// are not UTF-8, are faults and left out.
+    /// Reads `bytes`, with `columns` in any order, of which those after `columns_min` may be left out; none where the file as a
+    /// whole cannot be read. Rows with the wrong number of fields, or that are not UTF-8, are faults and left out.
     pub(super) fn read(
         file: &'static str,
         bytes: &[u8],
         (columns, columns_min): (&'static [&'static str], usize),
         faults: &mut Faults,
     ) -> Option<Self> {
-        if bytes.len() > FILE_BYTES_MAX {
-            let message = format!("it has {} bytes; at most {FILE_BYTES_MAX} are taken", bytes.len());
-            faults.add(file, 0, "", message, "split it into several imports");
-            return None;
-        }
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
-        let mut reader = csv::ReaderBuilder::new().flexible(true).has_headers(false).from_reader(bytes);
-        let mut records = reader.byte_records();
-        let found = match records.next() {
-            Some(Ok(record)) => record.iter().map(|f| String::from_utf8_lossy(f).trim().to_owned()).collect(),
-            _ => Vec::new(),
+        let table = match Table::open(bytes, FILE_BYTES_MAX, &columns.join(",")) {
+            Ok(table) => table,
+            Err(slip) => {
+                faults.add(file, 0, "", slip.message, slip.fix);
+                return None;
+            }
         };
-        let header = &columns[..found.len().clamp(columns_min, columns.len())];
-        if found != header {
-            let message = header_fault(&found, header);
-            faults.add(file, 1, "", message, format!("write it as `{}`", header.join(",")));
-            return None;
+        let found = &table.header;
+        let lacking: Vec<&str> = columns[..columns_min]
+            .iter()
+            .copied()
+            .filter(|name| !found.iter().any(|it| it == name))
+            .collect();
+        if let Some(message) = header_fault(found, columns, &lacking) {
+            let header = &columns[..found.len().clamp(columns_min, columns.len())];
+            faults.add(file, table.header_line, "", message, format!("write it as `{}`", header.join(",")));
         }
         let mut rows = Vec::new();
-        for record in records {
+        for line in table.lines() {
             if faults.is_full() {
                 faults.more = true;
                 break;
             }
-            let record = match record {
-                Ok(record) => record,
-                Err(error) => {
-                    let line = error.position().map_or(0, csv::Position::line);
-                    faults.add(file, line, "", "the line cannot be read".to_owned(), "check its quotes");
-                    continue;
-                }
-            };
-            let line = record.position().map_or(0, csv::Position::line);
             if rows.len() == ROWS_MAX {
                 let message = format!("there are more than {ROWS_MAX} rows");
-                faults.add(file, line, "", message, "split it into several imports");
+                let at = line.map_or_else(|slip| slip.no, |line| line.no);
+                faults.add(file, at, "", message, "split it into several imports");
                 break;
             }
-            rows.extend(Row::read(file, header, line, &record, faults));
+            match line.and_then(|line| Row::read(file, columns, &table, &line)) {
+                Ok(row) => rows.push(row),
+                Err(slip) => {
+                    let column = slip.field.map_or("", |field| found[field].as_str());
+                    faults.add(file, slip.no, column, slip.message, slip.fix);
+                }
+            }
         }
-        Some(Self { rows })
+        Some(Self { rows, lacking })
+    }
+
+    /// Whether the file has this column.
+    pub(super) fn has(&self, column: &str) -> bool {
+        !self.lacking.contains(&column)
     }
 }
 
-fn header_fault(found: &[String], header: &[&str]) -> String {
-    if found.is_empty() {
-        return "the file is empty".to_owned();
-    }
-    let unknown: Vec<&str> = found.iter().map(String::as_str).filter(|c| !header.contains(c)).collect();
-    let missing: Vec<&str> = header.iter().copied().filter(|c| !found.iter().any(|f| f == c)).collect();
-    match (unknown.as_slice(), missing.as_slice()) {
-        ([], []) => "the header's columns are in another order or given twice".to_owned(),
-        ([], missing) => format!("the header lacks {}", missing.join(", ")),
-        (unknown, []) => format!("the header has unknown columns: {}", unknown.join(", ").escape_debug()),
-        (unknown, missing) => {
-            format!(
-                "the header lacks {} and has unknown {}",
-                missing.join(", "),
-                unknown.join(", ").escape_debug()
-            )
-        }
-    }
+fn header_fault(found: &[String], columns: &[&str], lacking: &[&str]) -> Option<String> {
+    let unknown: Vec<&str> = found.iter().map(String::as_str).filter(|c| !columns.contains(c)).collect();
+    let twice = found.iter().enumerate().find(|(at, name)| found[..*at].contains(name));
+    let (lacks, unknown) = (lacking.join(", "), unknown.join(", ").escape_debug().to_string());
+    Some(match (lacks.is_empty(), unknown.is_empty(), twice) {
+        (true, true, None) => return None,
+        (true, true, Some((_, name))) => format!("the header has `{name}` twice"),
+        (false, true, _) => format!("the header lacks {lacks}"),
+        (true, false, _) => format!("the header has unknown columns: {unknown}"),
+        (false, false, _) => format!("the header lacks {lacks} and has unknown {unknown}"),
+    })
 }
 
 impl Row {
     fn read(
         file: &'static str,
         header: &'static [&'static str],
-        line: u64,
-        record: &csv::ByteRecord,
-        faults: &mut Faults,
-    ) -> Option<Self> {
-        if record.len() != header.len() {
-            let message = format!("it has {} fields, the header has {}", record.len(), header.len());
-            faults.add(
-                file,
-                line,
-                "",
-                message,
-                "add or remove commas; put a text that holds a comma in quotes",
-            );
-            return None;
-        }
-        let mut fields = Vec::with_capacity(header.len());
-        for (column, field) in header.iter().zip(record) {
-            match str::from_utf8(field) {
-                Ok(text) => fields.push(text.trim_matches(' ').to_owned()),
-                Err(_) => {
-                    faults.add(file, line, column, "it is not UTF-8".to_owned(), "save the file as UTF-8");
-                    return None;
-                }
+        table: &Table<'_>,
+        line: &Line,
+    ) -> Result<Self, Slip> {
+        let mut fields = vec![None; header.len()];
+        for (name, text) in table.header.iter().zip(table.fields(line)?) {
+            if let Some(at) = header.iter().position(|known| known == name) {
+                fields[at] = Some(text.trim_matches(' ').to_owned());
             }
         }
-        Some(Self { file, header, line, fields })
+        Ok(Self { file, header, line: line.no, fields })
     }
 
-    fn get(&self, column: &str) -> &str {
-        self.header.iter().position(|name| *name == column).map_or("", |at| &self.fields[at])
+    fn field(&self, column: &str) -> Option<&str> {
+        self.header.iter().position(|name| *name == column).and_then(|at| self.fields[at].as_deref())
     }
 
     fn fault(&self, column: &str, message: String, fix: impl Into<String>, faults: &mut Faults) {
@@ -147,7 +129,8 @@ impl Row {
         faults: &mut Faults,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<T> {
-        let text = self.get(column);
+        // What the whole file lacks was told with its header.
+        let text = self.field(column)?;
         if text.is_empty() {
             self.fault(column, "it is empty".to_owned(), "every row needs it", faults);
             return None;
@@ -166,7 +149,11 @@ impl Row {
         faults: &mut Faults,
         parse: impl Fn(&str) -> Result<T, E>,
     ) -> Option<Option<T>> {
-        if self.get(column).is_empty() { Some(None) } else { self.checked(column, faults, parse).map(Some) }
+        if self.field(column).is_none_or(str::is_empty) {
+            Some(None)
+        } else {
+            self.checked(column, faults, parse).map(Some)
+        }
     }
 
     /// A text of one line.

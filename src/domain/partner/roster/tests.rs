@@ -156,3 +156,39 @@ fn limits_hold_and_the_list_of_faults_ends() {
     let files = RosterFiles { partners: &bytes, contacts: CONTACTS.as_bytes(), brands: &brands };
     assert!(Roster::parse(files).unwrap_err()[0].message.contains("not UTF-8"));
 }
+
+#[test]
+fn files_of_any_spreadsheet_and_columns_in_any_order_are_read() {
+    let whole = parse(PARTNERS, CONTACTS, BRAND).unwrap();
+    let cells = |text: &str, between: &str| {
+        let text = text
+            .replace("executive;sales", "\"executive;sales\"")
+            .replace("finance;health", "\"finance;health\"");
+        text.replace("Prado, Renata", "Prado_ Renata").replace(',', between).replace("Prado_ ", "Prado, ")
+    };
+    for between in [";", "\t"] {
+        assert_eq!(parse(&cells(PARTNERS, between), &cells(CONTACTS, between), BRAND).unwrap(), whole);
+    }
+    let turned = "email,partner,name,lead_contact,roles,zone,locale\n\
+                  renata.prado@ipe.example,ipe,\"Prado, Renata\",yes,executive;sales,,\n";
+    assert_eq!(parse(PARTNERS, turned, BRAND).unwrap(), whole);
+}
+
+#[test]
+fn a_fault_of_the_header_hides_none_of_the_cells_and_blames_no_other_file() {
+    let partners = PARTNERS.replace("tier", "level").replace("msp", "mps");
+    let found = faults(&partners, CONTACTS, BRAND);
+    assert_eq!(found.len(), 2, "{found:?}");
+    assert!(
+        found[0].contains("lacks tier and has unknown level") && found[1].contains("(type)"),
+        "{found:?}"
+    );
+    let found = faults(&PARTNERS.replace("slug", "sluk"), CONTACTS, BRAND);
+    assert_eq!(found.len(), 1, "nobody knows the partners, so no contact is blamed: {found:?}");
+    let found = faults(PARTNERS, &CONTACTS.replace("lead_contact", "leads").replace("sales", "boss"), BRAND);
+    assert_eq!(found.len(), 2, "{found:?}");
+    let found = faults(PARTNERS, &CONTACTS.replace("zone", "locale"), BRAND);
+    assert!(found[0].contains("lacks zone"), "{found:?}");
+    let found = faults(PARTNERS, &CONTACTS.replace("zone", "name,zone").replace(",,,yes", ",,,,yes"), BRAND);
+    assert!(found[0].contains("the header has `name` twice"), "{found:?}");
+}
