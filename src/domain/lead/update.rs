@@ -6,7 +6,7 @@ mod sheet;
 use chrono::{DateTime, NaiveDate};
 
 use super::{
-    Amount, DisqualifyReason, LeadStage,
+    Amount, DisqualifyReason, LeadStage, amount,
     intake::{Fault, quoted},
 };
 use crate::domain::{
@@ -308,11 +308,13 @@ impl Checking<'_> {
             return None;
         }
         // A currency that is not known says nothing about the number.
-        let code = Amount::parse("1", &currency).is_ok();
-        if !code {
-            let message = if currency.is_empty() { "it is empty" } else { "it is no currency" };
-            self.fault("currency", message, "write its code (ISO 4217), such as EUR");
+        let code = amount::currency(&currency);
+        if let Err((message, fix)) = &code {
+            let (message, fix) =
+                if currency.is_empty() { ("it is empty", "write its code (ISO 4217), such as EUR") } else { (message.as_str(), fix.as_str()) };
+            self.fault("currency", message, fix);
         }
+        let code = code.is_ok();
         if value.is_empty() {
             self.fault("value", "it is empty", "say what the deal is worth, such as 12500.50");
             return None;
