@@ -230,18 +230,37 @@ impl Checking<'_> {
 
     fn step(&mut self) -> Option<Step> {
         let word = self.row.get("stage").to_owned();
-        if !STEPS.contains(&word.as_str()) {
-            let message =
-                if word.is_empty() { "it is empty" } else { "it is nothing that can be told of a lead" };
-            let fix = nearest(&word.to_lowercase(), STEPS.into_iter()).map_or_else(
-                || format!("use one of {}", STEPS.join(", ")),
-                |meant| format!("did you mean `{meant}`?"),
-            );
-            self.fault("stage", message, fix);
-            return None;
+        if STEPS.contains(&word.as_str()) {
+            return self.step_of(&word);
         }
-        self.strays(&word);
-        match word.as_str() {
+        let message =
+            if word.is_empty() { "it is empty" } else { "it is nothing that can be told of a lead" };
+        let meant = nearest(&word.to_lowercase(), STEPS.into_iter());
+        let fix = meant.map_or_else(
+            || format!("use one of {}", STEPS.join(", ")),
+            |meant| format!("did you mean `{meant}`?"),
+        );
+        self.fault("stage", message, fix);
+        // What stands beside it is told too: by what was probably meant, else as far as it is wrong with any step.
+        match meant {
+            Some(meant) => drop(self.step_of(meant)),
+            None => self.beside_any_step(),
+        }
+        None
+    }
+
+    fn beside_any_step(&mut self) {
+        self.amount(false);
+        self.day("close_date", false);
+        self.day("again_on", false);
+        if self.is_given("reason") {
+            self.reason();
+        }
+    }
+
+    fn step_of(&mut self, word: &str) -> Option<Step> {
+        self.strays(word);
+        match word {
             "contacted" => Some(Step::Contacted),
             "sql" => {
                 let (amount, day) = (self.amount(true), self.day("close_date", true));
@@ -310,8 +329,11 @@ impl Checking<'_> {
         // A currency that is not known says nothing about the number.
         let code = amount::currency(&currency);
         if let Err((message, fix)) = &code {
-            let (message, fix) =
-                if currency.is_empty() { ("it is empty", "write its code (ISO 4217), such as EUR") } else { (message.as_str(), fix.as_str()) };
+            let (message, fix) = if currency.is_empty() {
+                ("it is empty", "write its code (ISO 4217), such as EUR")
+            } else {
+                (message.as_str(), fix.as_str())
+            };
             self.fault("currency", message, fix);
         }
         let code = code.is_ok();
@@ -415,8 +437,21 @@ mod tests {
     fn every_fault_is_told_with_its_field() {
         assert_eq!(
             columns(&[("lead_id", "led_1"), ("stage", "wn"), ("updated_at", "soon")]),
-            ["lead_id", "updated_at", "stage"]
+            ["lead_id", "updated_at", "stage", "currency", "value"]
         );
+        let beside = [
+            ("value", "-5"),
+            ("currency", "XXX"),
+            ("close_date", "soon"),
+            ("reason", "tired"),
+            ("again_on", "x"),
+        ];
+        assert_eq!(
+            columns(&[&[("stage", "negotiating")][..], &beside].concat()),
+            ["stage", "currency", "value", "close_date", "again_on", "reason"],
+            "an unknown stage hides nothing"
+        );
+        assert_eq!(columns(&[("stage", "negotiating")]), ["stage"], "and nothing is missed for it");
         let meant = check(&row(&[("stage", "wonn")]), NOW_MS).unwrap_err();
         assert_eq!(meant[0].fix, "did you mean `won`?");
         assert_eq!(columns(&[("stage", "sql")]), ["currency", "value", "close_date"]);

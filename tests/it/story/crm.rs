@@ -237,7 +237,7 @@ both_dbs! {
         let many = json!({ "lead_id": "x", "stage": "wonn", "updated_at": "soon", "valeu": 1 });
         let many = refused(crm.sends("m-1", &many).await);
         let columns: Vec<&str> = many.faults.iter().map(|fault| fault.column.as_str()).collect();
-        assert_eq!(columns, ["valeu", "lead_id", "updated_at", "stage"]);
+        assert_eq!(columns, ["valeu", "lead_id", "updated_at", "stage", "currency", "value"]);
         let old = json!({ "lead_id": lead, "stage": "contacted", "updated_at": "2026-01-01T00:00:00Z" });
         let ignored = answer(&crm.sends("m-1", &old).await);
         assert_eq!(ignored["result"], "ignored");
