@@ -169,37 +169,24 @@ pub(super) fn parse(text: &str, f: &mut Findings<'_>) -> Option<FieldMap> {
     let external_id = root.need("external_id", f).and_then(|v| name(v, f));
     let version = root.get("api_version").and_then(|v| version(v, f));
     let body = root.get("body").and_then(|v| v.choice(Body::WORDS, f));
-    let fields = root.need("fields", f).and_then(|v| v.map(f)).map(|keys| fields(keys, f));
-    let constants = root.get("constants").and_then(|v| v.map(f)).map(|keys| constants(keys, f));
-    let stages = root.need("stages", f).and_then(|v| v.map(f)).map(|keys| stages(keys, f));
+    let own = external_id.as_deref();
+    let fields = root.need("fields", f).and_then(|v| v.map(f)).map(|keys| fields(keys, own, f));
+    let constants = root.get("constants").and_then(|v| v.map(f)).map(|keys| constants(keys, own, f));
+    let stages = root.need("stages", f).and_then(|v| v.map(f)).map(|keys| stages(keys, own, f));
     let back = root.get("back").and_then(|v| v.map(f)).map(|keys| back(keys, f));
     root.finish(f);
-    let map = FieldMap {
+    Some(FieldMap {
         crm: crm?,
         object: object?,
         entity: entity?,
-        external_id: external_id?,
         version: version.unwrap_or_else(|| crm.map_or("", Crm::version).to_owned()),
+        external_id: external_id?,
         body: body.unwrap_or(Body::Envelope),
         fields: fields?,
         constants: constants.unwrap_or_default(),
         stages: stages?,
         back: back.unwrap_or_default(),
-    };
-    own_key(&map, f);
-    Some(map)
-}
-
-/// The external id stands in the address alone: a CRM refuses it among the fields.
-fn own_key(map: &FieldMap, f: &mut Findings<'_>) {
-    let sets = map.fields.contains_key(&map.external_id)
-        || map.constants.contains_key(&map.external_id)
-        || map.stages.values().any(|set| set.contains_key(&map.external_id));
-    if sets {
-        let at = f.text().rfind(&map.external_id).unwrap_or(0);
-        let message = format!("`{}` is the external id, which is always the lead's id", map.external_id);
-        f.add_at(codes::CRM_KEY, at, message, "remove it here");
-    }
+    })
 }
 
 /// Letters, digits, `_`, `.` and `@`, as names of objects and fields are written; OData annotations too.
@@ -236,8 +223,9 @@ fn version(found: Found, f: &mut Findings<'_>) -> Option<String> {
     is_version.then_some(word)
 }
 
-/// The entries of a table whose keys are their fields.
-fn theirs(mut keys: Keys, f: &mut Findings<'_>) -> Vec<(String, Found)> {
+/// The entries of a table whose keys are their fields. `own` is the one that holds the lead's id: it stands in the address alone, for
+/// a CRM refuses it among the fields.
+fn theirs(mut keys: Keys, own: Option<&str>, f: &mut Findings<'_>) -> Vec<(String, Found)> {
     let place = keys.place();
     let mut all = keys.rest();
     if all.len() > FIELDS_MAX {
@@ -253,33 +241,45 @@ fn theirs(mut keys: Keys, f: &mut Findings<'_>) -> Vec<(String, Found)> {
         let is_good = is_name(name);
         if !is_good {
             let fix = "write the field's API name: letters, digits, `_`, `.`, `@`";
-            f.add(codes::CRM_FIELD, found.place(), format!("`{name}` is no field's name"), fix);
+            let message = format!("`{}` cannot be a field of the CRM", found.key());
+            f.add(codes::CRM_FIELD, found.place(), message, fix);
+        } else if own == Some(name.as_str()) {
+            let message =
+                format!("`{}` is the `external_id`, which holds the lead's id and nothing else", found.key());
+            f.add(codes::CRM_KEY, found.place(), message, "remove this line");
         }
         is_good
     });
     all
 }
 
-fn fields(keys: Keys, f: &mut Findings<'_>) -> BTreeMap<String, Field> {
-    let all = theirs(keys, f).into_iter();
+fn fields(keys: Keys, own: Option<&str>, f: &mut Findings<'_>) -> BTreeMap<String, Field> {
+    let all = theirs(keys, own, f).into_iter();
     all.filter_map(|(name, found)| Some((name, field(found, f)?))).collect()
 }
 
-fn source(word: &str, place: Place, f: &mut Findings<'_>) -> Option<Source> {
+/// The field of a lead that `word` names, for the key `key` of the file.
+fn source(word: &str, key: &str, place: Place, f: &mut Findings<'_>) -> Option<Source> {
     let source = Source::parse(word);
     if source.is_none() {
-        let fix = did_you_mean(word, Source::ALL.iter().map(|source| source.as_str()));
-        f.add(codes::CRM_FIELD, place, format!("there is no field `{word}` of ours"), fix);
+        let meant = did_you_mean(word, Source::ALL.iter().map(|source| source.as_str()));
+        let message = format!("`{key}` takes `{word}`, which no lead has");
+        f.add(
+            codes::CRM_FIELD,
+            place,
+            message,
+            format!("{meant} (`partnercast guide crm` lists what a lead has)"),
+        );
     }
     source
 }
 
 /// `email`, or a text with fields in braces: `/transactioncurrencies(isocurrencycode='{currency}')`.
 fn field(found: Found, f: &mut Findings<'_>) -> Option<Field> {
-    let place = found.place();
+    let (place, key) = (found.place(), found.key().to_owned());
     let text = found.line(f)?;
     if !text.contains(['{', '}']) {
-        return source(&text, place, f).map(Field::Of);
+        return source(&text, &key, place, f).map(Field::Of);
     }
     let mut pieces = Vec::new();
     let mut rest = text.as_str();
@@ -288,15 +288,15 @@ fn field(found: Found, f: &mut Findings<'_>) -> Option<Field> {
             f.add(
                 codes::CRM_FIELD,
                 place,
-                format!("`{text}` opens a brace and does not close it"),
-                "write {field}",
+                format!("`{key}`: `{text}` opens a brace and does not close it"),
+                "write what a lead has in braces, such as {email}",
             );
             return None;
         };
         if !before.is_empty() {
             pieces.push(Piece::Text(before.to_owned()));
         }
-        pieces.push(Piece::Of(source(word, place, f)?));
+        pieces.push(Piece::Of(source(word, &key, place, f)?));
         rest = after;
     }
     if !rest.is_empty() {
@@ -305,28 +305,35 @@ fn field(found: Found, f: &mut Findings<'_>) -> Option<Field> {
     Some(Field::Text(pieces))
 }
 
-fn constants(keys: Keys, f: &mut Findings<'_>) -> BTreeMap<String, Value> {
-    let all = theirs(keys, f).into_iter();
+fn constants(keys: Keys, own: Option<&str>, f: &mut Findings<'_>) -> BTreeMap<String, Value> {
+    let all = theirs(keys, own, f).into_iter();
     all.filter_map(|(name, found)| Some((name, found.json(f)?))).collect()
 }
 
 /// A table for each stage; all of them, since every step is told.
-fn stages(mut keys: Keys, f: &mut Findings<'_>) -> BTreeMap<LeadStage, BTreeMap<String, Value>> {
+fn stages(
+    mut keys: Keys,
+    own: Option<&str>,
+    f: &mut Findings<'_>,
+) -> BTreeMap<LeadStage, BTreeMap<String, Value>> {
     let place = keys.place();
     let words = || LeadStage::ALL.iter().map(|stage| stage.as_str());
     let mut all = BTreeMap::new();
     for (word, found) in keys.rest() {
         let Some(stage) = LeadStage::parse(&word) else {
-            let message = format!("there is no stage `{word}`");
+            let message = format!("`[{}]`: no lead is ever at the stage `{word}`", found.key());
             f.add(codes::CRM_STAGE, found.place(), message, did_you_mean(&word, words()));
             continue;
         };
-        let set = found.map(f).map(|keys| constants(keys, f));
+        let set = found.map(f).map(|keys| constants(keys, own, f));
         all.insert(stage, set.unwrap_or_default());
     }
     for stage in LeadStage::ALL.iter().filter(|stage| !all.contains_key(stage)) {
-        let fix = format!("add [stages.{stage}] with what stands in their fields then");
-        f.add(codes::CRM_STAGE, place, format!("there is nothing for the stage `{stage}`"), fix);
+        let message = format!("the table `[stages.{stage}]` is missing ({})", stage.label());
+        let fix = format!(
+            "add `[stages.{stage}]`, and below it what stands in the CRM's fields then; nothing, where they stay as they are"
+        );
+        f.add(codes::CRM_STAGE, place, message, fix);
     }
     all
 }
@@ -335,7 +342,7 @@ fn stages(mut keys: Keys, f: &mut Findings<'_>) -> BTreeMap<LeadStage, BTreeMap<
 fn words(
     keys: &mut Keys,
     key: &'static str,
-    ours: &[&'static str],
+    (ours, are): (&[&'static str], &str),
     f: &mut Findings<'_>,
 ) -> BTreeMap<String, String> {
     let Some(mut table) = keys.get(key).and_then(|v| v.map(f)) else { return BTreeMap::new() };
@@ -346,7 +353,7 @@ fn words(
         if ours.contains(&word.as_str()) {
             all.insert(theirs, word);
         } else {
-            let message = format!("`{theirs}` leads to `{word}`, which is none of our words");
+            let message = format!("`[back.{key}]` reads `{theirs}` as `{word}`, which is no {are}");
             f.add(codes::CRM_BACK, place, message, did_you_mean(&word, ours.iter().copied()));
         }
     }
@@ -355,20 +362,27 @@ fn words(
 
 fn back(mut keys: Keys, f: &mut Findings<'_>) -> Back {
     let reasons: Vec<&str> = DisqualifyReason::ALL.iter().map(|reason| reason.as_str()).collect();
-    let stages = words(&mut keys, "stages", &update::STEPS, f);
-    let reasons = words(&mut keys, "reasons", &reasons, f);
+    let stages = words(&mut keys, "stages", (&update::STEPS, "step that can be told of a lead"), f);
+    let reasons = words(&mut keys, "reasons", (&reasons, "reason for closing one"), f);
     let mut back = Back { stages, reasons, ..Back::default() };
     let mut seen = BTreeSet::new();
     for (field, _) in update::FIELDS {
         let Some(found) = keys.get(field) else { continue };
         let place = found.place();
         let Some(name) = found.line_of(NAME_CHARS_MAX, f) else { continue };
-        if !is_name(&name) || !seen.insert(name.clone()) {
-            let message = format!("`{name}` is no field's name, or is read twice");
-            f.add(codes::CRM_FIELD, place, message, "write the API name of a field of theirs, each once");
+        let (message, fix) = if !is_name(&name) {
+            let fix = "write the field's API name: letters, digits, `_`, `.`, `@`";
+            (format!("`back.{field}`: `{name}` cannot be a field of the CRM"), fix)
+        } else if !seen.insert(name.clone()) {
+            (
+                format!("`back.{field}`: another key of `[back]` reads `{name}` already"),
+                "name each field once",
+            )
+        } else {
+            back.fields.insert(field.to_owned(), name);
             continue;
-        }
-        back.fields.insert(field.to_owned(), name);
+        };
+        f.add(codes::CRM_FIELD, place, message, fix);
     }
     keys.finish(f);
     back

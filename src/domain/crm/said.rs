@@ -32,7 +32,17 @@ pub fn update(
     let is_new = |fault: &Fault| !faults.iter().any(|known| known.column == fault.column);
     let found: Vec<Fault> = found.into_iter().filter(is_new).collect();
     faults.extend(found);
+    if let Some(map) = map {
+        faults.iter_mut().for_each(|fault| in_their_words(map, fault));
+    }
     Err(faults)
+}
+
+/// A fault as whoever sent it knows the field: by the CRM's own name.
+pub fn in_their_words(map: &FieldMap, fault: &mut Fault) {
+    if let Some(theirs) = map.back.fields.get(&fault.column) {
+        theirs.clone_into(&mut fault.column);
+    }
 }
 
 /// The row of `data`, with every field that is no single value, and every word that the map does not know.
@@ -82,7 +92,8 @@ pub(super) fn row(map: Option<&FieldMap>, data: &Map<String, Value>) -> (Row, Ve
             ours.clone_into(into);
         } else if !text.is_empty() {
             let fix = did_you_mean(&text, known.keys().map(String::as_str));
-            faults.push(fault(field, quoted(&text), "the field map has no such word in [back]", fix));
+            let message = format!("the endpoint's field map does not read this word in [back.{field}s]");
+            faults.push(fault(field, quoted(&text), &message, fix));
         }
     }
     if map.is_none() {

@@ -181,7 +181,17 @@ fn the_words_of_a_crm_come_back_as_ours() {
     let told = update(Some(&map), wrong.as_object().unwrap(), 0).unwrap_err();
     assert_eq!(
         told.iter().map(|fault| fault.column.as_str()).collect::<Vec<_>>(),
-        ["stage", "value", "reason", "lead_id"]
+        [
+            "Partnercast_Outcome__c",
+            "Partnercast_Value__c",
+            "Partnercast_Loss_Reason__c",
+            "Partnercast_Lead_Id__c",
+        ],
+        "fields by the names that whoever sent them knows"
+    );
+    assert!(
+        told[0].message.contains("[back.stages]") && told[2].message.contains("[back.reasons]"),
+        "{told:?}"
     );
     assert!(told[0].fix.contains("Closed Won"), "{told:?}");
     let plain = json!({ "lead_id": LEAD, "stage": "won", "valu": 5 });
@@ -217,6 +227,55 @@ fn every_fault_of_a_map_is_found_at_once() {
     let meant = faults(&good.replacen("\"first_name\"", "\"frist_name\"", 1)).remove(0);
     assert!(meant.fix.contains("first_name") && meant.file == "crm/x.toml" && meant.line > 1, "{meant}");
     assert!(!codes_of("crm = 1\n").is_empty() && !codes_of("= =").is_empty());
+}
+
+/// What is wrong is told in the words of the file, at the line where it stands.
+#[test]
+fn faults_of_a_map_speak_of_the_file() {
+    let good = SHIPPED[0].1;
+    let line_of =
+        |text: &str, words: &str| text.lines().position(|line| line.starts_with(words)).unwrap() as u32 + 1;
+    for (from, to, at, says) in [
+        (
+            "FirstName = \"first_name\"",
+            "FirstName = \"frist_name\"",
+            "FirstName",
+            "`fields.FirstName` takes `frist_name`, which no lead has",
+        ),
+        (
+            "[stages.won]",
+            "[stages.wonn]",
+            "[stages.wonn]",
+            "`[stages.wonn]`: no lead is ever at the stage `wonn`",
+        ),
+        (
+            "LeadSource =",
+            "Partnercast_Lead_Id__c =",
+            "Partnercast_Lead_Id__c",
+            "`constants.Partnercast_Lead_Id__c` is the `external_id`",
+        ),
+        (
+            "\"Closed Won\" = \"won\"",
+            "\"Closed Won\" = \"offered\"",
+            "\"Closed Won\"",
+            "`[back.stages]` reads `Closed Won` as `offered`",
+        ),
+        (
+            "note = \"Partnercast_Note__c\"",
+            "note = \"Partnercast_Value__c\"",
+            "note",
+            "another key of `[back]` reads `Partnercast_Value__c` already",
+        ),
+    ] {
+        let text = good.replacen(from, to, 1);
+        assert_ne!(text, good, "{from}");
+        let found = faults(&text);
+        let fault = found.iter().find(|it| it.message.contains(says));
+        let fault = fault.unwrap_or_else(|| panic!("{says}: {found:?}"));
+        assert_eq!(fault.line, line_of(&text, at), "{fault}");
+    }
+    let missing = faults(&good.replacen("[stages.won]", "[stages.wonn]", 1));
+    assert!(missing.iter().any(|it| it.message.contains("`[stages.won]` is missing (Won)")), "{missing:?}");
 }
 
 #[test]

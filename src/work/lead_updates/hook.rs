@@ -116,7 +116,12 @@ async fn take(ctx: &Context, endpoint: &Endpoint, signed: &Signed<'_>) -> Result
     let mut tx = ctx.db.begin().await?;
     let done = match apply(ctx, &mut tx, &known, By::Program(&actor, only), &update).await? {
         Ok(mut done) => done.remove(0),
-        Err(refused) => return Ok(Outcomes::Refused(refused)),
+        Err(mut refused) => {
+            if let Some(map) = &map {
+                refused.faults.iter_mut().for_each(|fault| crm::in_their_words(map, fault));
+            }
+            return Ok(Outcomes::Refused(refused));
+        }
     };
     let answer = Answer { body_hash: hash, answer: done.json() };
     lead_updates::take(&mut tx, (&endpoint.id, signed.id), &answer, now_ms, now_ms - KEPT_MS).await?;
