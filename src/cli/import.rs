@@ -9,16 +9,14 @@ use std::{
 use clap::Subcommand;
 
 use super::{
-    ConfigArgument, import_leads, import_updates, load, looking, say, start_log,
-    steer::{ACTOR, levers},
-    writing,
+    ConfigArgument, import_leads, import_updates, load, looking, say, start_log, steer::ACTOR, writing,
 };
 use crate::{
     domain::{
         kernel::{Clock, Error, Kind, Result, clock::SystemClock, random::OsRandom},
         lead::attendance::LIST_BYTES_MAX,
     },
-    work::{Context, attendance, import, sync},
+    work::{Context, attendance, import},
 };
 
 /// Arguments of `import`.
@@ -110,9 +108,7 @@ async fn attended(arguments: Attendance) -> Result<()> {
     } else {
         let config = load(&arguments.config)?;
         start_log(&config.log)?;
-        let ctx = levers(&config, "/console/leads").await?;
-        sync::load(&ctx).await?;
-        ctx
+        writing::alone(&config, &writing::no_page_has_it("`--dry-run` works beside it")).await?
     };
     let done = note(&ctx, &arguments, &bytes).await;
     ctx.db.close().await;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::{
     ConfigArgument, load,
     rows::{Faults, read},
-    say, start_log, steer,
+    say, start_log, steer, writing,
 };
 use crate::{
     domain::{
@@ -15,7 +15,6 @@ use crate::{
     work::{
         Context,
         intake::{self, Door, Foreseen, Source, Taken},
-        sync,
     },
 };
 
@@ -47,8 +46,11 @@ pub async fn main(config: &ConfigArgument, arguments: Arguments) -> Result<()> {
     start_log(&config.log)?;
     let name = arguments.file.display().to_string();
     let bytes = read(&arguments.file, &name, FILE_BYTES_MAX)?;
-    let ctx = steer::levers(&config, "/console/leads").await?;
-    sync::load(&ctx).await?;
+    let meanwhile = format!(
+        "Meanwhile programs send leads to {}/api/leads (`partnercast guide leads`)",
+        writing::base_url(&config)
+    );
+    let ctx = writing::alone(&config, &writing::no_page_has_it(&meanwhile)).await?;
     let done = import(&ctx, &arguments, &name, &bytes).await;
     ctx.db.close().await;
     done

@@ -5,14 +5,13 @@ use std::path::PathBuf;
 use super::{
     ConfigArgument, load,
     rows::{Faults, read},
-    say, start_log, steer,
+    say, start_log, steer, writing,
 };
 use crate::{
     domain::{kernel::Result, lead::update::FILE_BYTES_MAX},
     work::{
         Context,
         lead_updates::{self, Told},
-        sync,
     },
 };
 
@@ -42,8 +41,12 @@ pub async fn main(config: &ConfigArgument, arguments: Arguments) -> Result<()> {
     start_log(&config.log)?;
     let name = arguments.file.display().to_string();
     let bytes = read(&arguments.file, &name, FILE_BYTES_MAX)?;
-    let ctx = steer::levers(&config, "/desk").await?;
-    sync::load(&ctx).await?;
+    let base = writing::base_url(&config);
+    let meanwhile = format!(
+        "Meanwhile what came of a lead is recorded on the desk ({base}/desk), or sent to {base}/api/leads/<id> \
+         (`partnercast guide crm`)"
+    );
+    let ctx = writing::alone(&config, &writing::no_page_has_it(&meanwhile)).await?;
     let done = import(&ctx, &arguments, &name, &bytes).await;
     ctx.db.close().await;
     done

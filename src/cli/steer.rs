@@ -3,20 +3,15 @@
 //! On PostgreSQL they work beside any number of running `serve`. A SQLite file has one process: while `serve` runs,
 //! they say where its console has the same lever.
 
-use std::{
-    io::{BufRead as _, IsTerminal as _, Write as _},
-    sync::Arc,
-};
+use std::io::{BufRead as _, IsTerminal as _, Write as _};
 
 use super::{ConfigArgument, load, say, start_log, writing};
 use crate::{
-    app,
     config::Config,
     domain::{
         delivery::DeliveryState,
         kernel::{Error, Result},
     },
-    render::Templates,
     store::{Db, dead_letters::Filter, deliveries, issues::Issue, promises},
     work::{
         Context,
@@ -224,9 +219,7 @@ fn standing(counts: &[(DeliveryState, i64)]) -> String {
 
 /// The surroundings of a use case; `path` is where the console of a running process has the same lever.
 pub(super) async fn levers(config: &Config, path: &str) -> Result<Context> {
-    let db = writing::open(config, &writing::in_the_console(config, path)).await?;
-    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
-    app::context(config, db, app::clock_of(config)?, templates, writing::base_url(config))
+    writing::surroundings(config, &writing::in_the_console(config, path)).await
 }
 
 /// Asks at the terminal.

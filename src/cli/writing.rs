@@ -1,10 +1,14 @@
 //! Opening the database to change something. A SQLite file has one process: while `serve` runs, others are told where
 //! that process does the same.
 
+use std::sync::Arc;
+
 use crate::{
+    app,
     cli::{address_of, steer},
     config::Config,
     domain::kernel::{Error, Kind, Result},
+    render::Templates,
     store::Db,
     work::{Context, sync},
 };
@@ -29,6 +33,32 @@ pub(super) async fn context(config: &Config, path: &str) -> Result<Context> {
     let ctx = steer::levers(config, path).await?;
     sync::load(&ctx).await?;
     Ok(ctx)
+}
+
+/// The surroundings of a use case, with the content as it was last synced, for what no page does; `instead` is what to say to whoever
+/// finds another process at work.
+///
+/// # Errors
+/// As [`context`].
+pub(super) async fn alone(config: &Config, instead: &str) -> Result<Context> {
+    let ctx = surroundings(config, instead).await?;
+    sync::load(&ctx).await?;
+    Ok(ctx)
+}
+
+/// The same without the content.
+///
+/// # Errors
+/// As [`open`].
+pub(super) async fn surroundings(config: &Config, instead: &str) -> Result<Context> {
+    let db = open(config, instead).await?;
+    let templates = Arc::new(Templates::load(config.server.templates_dir.as_deref())?);
+    app::context(config, db, app::clock_of(config)?, templates, base_url(config))
+}
+
+/// That nothing there does this, and what does a part of it meanwhile.
+pub(super) fn no_page_has_it(meanwhile: &str) -> String {
+    format!("No page does this: stop `serve`, do it, and start `serve` again. {meanwhile}")
 }
 
 /// That the console has the same lever, at `path`.

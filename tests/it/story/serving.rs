@@ -96,6 +96,23 @@ fn links_name_the_port_that_is_really_used() {
         assert!(!done && says.contains(&format!("{base}/console/issues/iss_")), "{says}");
         let (done, says) = run(&config, &["suppress", "add", "dana@north.example"]);
         assert!(!done && says.contains(&format!("{base}/console/suppressions")), "{says}");
+        // What no page does is not said to be in the console.
+        let rows = folder.path().join("rows.csv");
+        std::fs::write(&rows, "email,name,company\na@a.example,Ada,A\n").unwrap();
+        let rows = rows.to_str().unwrap();
+        let webinar = "webinars/live-restore-in-20-minutes";
+        for (import, meanwhile) in [
+            (&["import", "leads", rows][..], format!("{base}/api/leads ")),
+            (&["import", "lead-updates", rows], format!("{base}/api/leads/<id>")),
+            (&["import", "attendance", rows, "--webinar", webinar], "`--dry-run` works beside it".to_owned()),
+        ] {
+            let (_, says) = run(&config, import);
+            assert!(
+                says.contains("already works on") && says.contains("No page does this"),
+                "{import:?}: {says}"
+            );
+            assert!(says.contains(&meanwhile) && !says.contains("same lever"), "{import:?}: {says}");
+        }
         let (done, says) = run(&config, &["suppress", "list", "--reason", "nonsense"]);
         assert!(!done && says.contains("there are bad-address, bad-domain"), "{says}");
         let (_, says) = run(&config, &["doctor"]);
