@@ -15,7 +15,7 @@ use serde_json::json;
 use super::{
     api,
     frame::{Area, Frame},
-    public::problem,
+    public::{lost, problem},
     respond::Shown,
     throttle::Wait,
     view::with_code,
@@ -117,6 +117,7 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
     let head = request.method() == Method::HEAD;
     let is_programs = path.starts_with(api::PREFIX);
     let wants_json = is_programs || prefers_json(request.headers().get(header::ACCEPT));
+    let languages = request.headers().get(header::ACCEPT_LANGUAGE).cloned();
     let response = next.run(request).await;
     let status = response.status();
     let written = response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| {
@@ -132,7 +133,7 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
     let id = problem_id(&ctx);
     let text = explain(status, carried.as_ref().map(|carried| &carried.0.error), &id, path);
     let back = match status {
-        _ if path.starts_with("/desk") || path.starts_with("/o/") => {
+        _ if ["/desk", "/o/", "/claim/"].iter().any(|of| path.starts_with(of)) => {
             Some(("/desk", "Your leads, or a link to them by mail"))
         }
         _ if !path.starts_with("/console") => None,
@@ -153,7 +154,8 @@ pub async fn shown(State(ctx): State<Arc<Context>>, request: Request, next: Next
     } else {
         match problem::page(&ctx, &uri, status, &view.text, &view.id).await {
             Some(shown) => shown,
-            None => page(&ctx, status, &view),
+            None => lost::page(&ctx, &uri, languages.as_ref(), status, &view.id)
+                .unwrap_or_else(|| page(&ctx, status, &view)),
         }
     };
     for name in [header::ALLOW, header::RETRY_AFTER] {

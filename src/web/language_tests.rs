@@ -94,6 +94,50 @@ async fn what_goes_wrong_on_a_partners_page_wears_the_partners_look() {
     assert!(spanish.contains("Aquí no hay nada"), "{spanish}");
 }
 
+/// A cut, forged or old link says what it was for, what to do and whom to ask, in the reader's language.
+#[tokio::test]
+async fn a_link_that_leads_nowhere_says_what_it_was_for() {
+    let site = site(|_| ()).await;
+    for (path, says) in [
+        ("/c/cut/1", "Der Link stammt aus einer E-Mail"),
+        ("/v/cut", "Der Link stammt aus einer E-Mail"),
+        ("/t/cut/nobody/blog/x", "Der Link stammt aus einer E-Mail"),
+        ("/u/cut", "Der Link war für Ihre Einstellungen"),
+        ("/one-click/cut", "Der Link war für Ihre Einstellungen"),
+        ("/r/cut", "was Sie mit einem Formular angefordert haben"),
+        ("/o/cut", "Der Link war für einen Lead"),
+        ("/claim/cut", "Der Link war für einen Lead"),
+        ("/post/cut", "Der Link war für einen Beitrag"),
+        ("/feeds/cut.atom", "Dies war die Adresse eines Feeds"),
+        ("/calendars/cut", "Dies war die Adresse eines Feeds"),
+    ] {
+        let asks = [("accept-language", "tlh, de-CH;q=0.9, en;q=0.8")];
+        let answer = site.ask(Method::GET, path, &asks, "").await;
+        assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
+        assert!(answer.body.contains(says), "{path}: {}", answer.body);
+        assert!(
+            answer.body.contains("https://brackenfold.example") && answer.body.contains("Brackenfold"),
+            "{path}"
+        );
+        assert!(answer.body.contains("<html lang=\"de-CH\" dir=\"ltr\""), "{path}: {}", answer.body);
+        for inside in ["partnercast</a>", "If you write", "There is nothing"] {
+            assert!(!answer.body.contains(inside), "{path}: {inside}");
+        }
+        let has_desk = answer.body.contains("href=\"/desk\"");
+        assert_eq!(has_desk, ["/o/cut", "/claim/cut"].contains(&path), "{path}");
+    }
+    let japanese = site.get("/u/cut?lang=ja").await.body;
+    assert!(japanese.contains("配信停止の設定用です"), "{japanese}");
+    let unknown = site.ask(Method::GET, "/u/cut", &[("accept-language", "tlh")], "").await.body;
+    assert!(unknown.contains("The link was for your settings"), "{unknown}");
+    // Whose it was is known where the rest of the address is whole.
+    let click = site.mail_at("rheinbogen").await.sign(&site.ctx.keys, Purpose::Click);
+    let theirs = site.get(&format!("/c/{click}/99")).await.body;
+    assert!(theirs.contains("fragen Sie Rheinbogen Systemhaus"), "{theirs}");
+    let spread = site.get("/t/cut/rheinbogen/blog/x").await.body;
+    assert!(spread.contains("fragen Sie Rheinbogen Systemhaus"), "{spread}");
+}
+
 #[tokio::test]
 async fn faults_of_a_form_are_told_in_the_page_s_language() {
     let site = site(|_| ()).await;

@@ -159,6 +159,7 @@ fn partners_pages(samples: &mut Samples) {
     samples.public("article", "public/asset", &public::asset::View::sample(None));
     samples.public("talk", "public/talk", &public::form::TalkView::sample());
     samples.public("partner-problem", "public/problem", &public::problem::View::sample());
+    samples.public("lost", "public/lost", &public::lost::View::sample());
     samples.public("withdrawn", "public/withdrawn", &public::withdrawn::View::sample());
     samples.public("home", "public/home", &public::home::View::sample());
     samples.public("share", "public/share", &public::share::View::sample());

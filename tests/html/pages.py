@@ -25,7 +25,7 @@ TEMPLATES = ROOT / "templates/pages"
 # A partner a language: their pages and their mail.
 PARTNERS = {"en": "northlight", "ar": "dune-gate", "ja": "hoshikawa"}
 # Templates that are shown in the reader's language.
-PUBLIC = ["home", "asset", "talk", "embed", "embedded", "thanks", "problem", "withdrawn", "preferences", "calendar", "share"]
+PUBLIC = ["home", "asset", "talk", "embed", "embedded", "thanks", "problem", "withdrawn", "preferences", "calendar", "share", "lost"]
 # Kinds of content that customers may open.
 FOLDERS = {"blog", "whitepapers", "webinars", "case-studies", "videos", "datasheets"}
 CONSOLE = [
@@ -200,8 +200,11 @@ class Walk:
             for path in links(home, rf"/p/{slug}/[a-z-]+/[a-z0-9-]+"):
                 self.keep("public/asset", demo.ask(path))
                 self.keep("public/embedded", demo.ask(f"{path}/embed"))
-        for path in ("/p/nobody", "/nothing", "/r/not-a-token", "/u/not-a-token", "/o/not-a-token"):
+        for path in ("/p/nobody", "/nothing"):
             self.keep("problem", demo.ask(path), 404)
+        for link in ("c/not-a-token/1", "r/not-a-token", "u/not-a-token", "o/not-a-token", "feeds/not-a-token.atom"):
+            for lang in PARTNERS:
+                self.keep("public/lost", demo.ask(f"/{link}?lang={lang}"), 404)
 
     def mail(self, demo: Program) -> None:
         """The first mail of each language, from the mailbox, and what its links lead to."""

@@ -14,6 +14,7 @@ pub mod form;
 pub mod home;
 pub mod kind_part;
 pub mod loader;
+pub mod lost;
 pub mod media;
 pub mod oembed;
 pub mod placed;

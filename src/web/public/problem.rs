@@ -7,7 +7,7 @@ use axum::{
 };
 use serde::Serialize;
 
-use super::{Head, Setting, Wanted};
+use super::{Head, Setting, Wanted, lost};
 use crate::{
     domain::kernel::{Locale, token::Purpose},
     store::{deliveries, leads},
@@ -43,12 +43,21 @@ pub async fn page(ctx: &Context, uri: &Uri, status: StatusCode, detail: &str, id
         status if status.is_server_error() => "problem_ours",
         _ => "problem_refused",
     };
-    let ours = strings.get(&format!("{key}_text")).to_owned();
+    let is_gone = status == StatusCode::GONE;
+    let lost = (is_gone || status == StatusCode::NOT_FOUND)
+        .then(|| lost::text(&strings, uri.path(), &setting.partner.name))
+        .flatten();
+    let is_told = lost.is_none() && key == "problem_refused" && is_english(&language);
+    let ours = lost.unwrap_or_else(|| strings.get(&format!("{key}_text")).to_owned());
     let view = View {
         status: status.as_u16(),
-        title: strings.get(&format!("{key}_title")).to_owned(),
+        title: if is_gone {
+            strings.get("withdrawn_title").to_owned()
+        } else {
+            strings.get(&format!("{key}_title")).to_owned()
+        },
         // Only we can say more, and we say it in one language.
-        text: if key == "problem_refused" && is_english(&language) { detail.to_owned() } else { ours },
+        text: if is_told { detail.to_owned() } else { ours },
         id: id.to_owned(),
     };
     let head = Head::new(&view.title, "", &language);
@@ -66,6 +75,7 @@ async fn partner_of(ctx: &Context, path: &str) -> Option<String> {
     let (kind, key) = (parts.next()?, parts.next()?);
     let purpose = match kind {
         "p" => return Some(key.to_owned()),
+        "t" => return parts.next().map(str::to_owned),
         "r" => {
             let access = AccessToken::verify(&ctx.keys, key).ok()?;
             let lead = leads::lead(&ctx.db, &access.lead.to_string()).await.ok()??;
