@@ -43,7 +43,7 @@ const COMMON: &[KeyGuide] = &[
     may(
         "lead_form",
         "the name of a form",
-        "The form that customers fill in for it (`guide forms`); left out: that of its kind.",
+        "The form that customers fill in for it (`guide forms`); left out: that of its original, or of its kind.",
     ),
     may("image", "a path under images/", "Its image, PNG."),
     may("image_alt", "one line", "What stands for the image; wanted with it."),

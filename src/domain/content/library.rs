@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{
-    asset::{Asset, AssetKind, FileName, Zone, revision},
+    asset::{Asset, AssetKind, FileName, revision},
     check::{self, Whole},
     document,
     evidence::{self, Licence},
@@ -15,7 +15,7 @@ use super::{
     form::{self, FORMS, LeadForm},
     keys::Keys,
     kinds::{Detail, Issue, Newsletter, Sequence},
-    lite,
+    roster_files,
     rules::{
         self, AttributionRule, CalendarRules, EngagementRules, FrequencyRules, MessageRules, Routing, Rules,
         Scoring, calendar::Stretch, ics,
@@ -25,7 +25,7 @@ use super::{
 };
 use crate::domain::{
     kernel::{Locale, Slug},
-    partner::{BrandProfile, roster},
+    partner::roster,
 };
 
 /// Largest file, in bytes, but for a roster's tables and for calendars.
@@ -148,6 +148,12 @@ impl Library {
     /// The form of this name: the folder's, else the one that is built in.
     pub fn form(&self, slug: &str) -> Option<&LeadForm> {
         self.forms.get(slug).or_else(|| form::built_in(slug))
+    }
+
+    /// The form that an asset chooses; a translation that says nothing goes by its original.
+    pub fn lead_form<'l>(&'l self, asset: &'l Asset) -> Option<&'l Slug> {
+        let original = || self.versions(&asset.reference).iter().find(|other| other.locale.is_none());
+        asset.front.lead_form.as_ref().or_else(|| original()?.front.lead_form.as_ref())
     }
 
     /// The original and its translations.
@@ -416,9 +422,9 @@ impl Reading {
             Role::FieldMap(slug) => {
                 self.library.field_maps.insert(slug, text.clone());
             }
-            Role::Partners => self.partners = Some(first_column(&text)),
+            Role::Partners => self.partners = Some(roster_files::slugs(&text)),
             Role::Brand(partner) => {
-                brand(&text, &mut f);
+                roster_files::brand(&text, &mut f);
                 self.brands.insert(partner, file.path.clone());
             }
             Role::Logo(partner) => {
@@ -441,46 +447,6 @@ pub fn keys(text: &str, findings: &mut Findings<'_>) -> Option<Keys> {
             }
             None
         }
-    }
-}
-
-/// The slugs in a CSV's first column, without its head; slugs are never quoted.
-fn first_column(text: &str) -> BTreeSet<String> {
-    let cells = text.lines().skip(1).filter_map(|line| line.split(',').next()).map(str::trim);
-    cells.filter(|cell| !cell.is_empty()).map(str::to_owned).collect()
-}
-
-/// Reads a brand only to say what is wrong with it.
-fn brand(text: &str, findings: &mut Findings<'_>) {
-    let brand = match toml::from_str::<BrandProfile>(text) {
-        Ok(brand) => brand,
-        Err(error) => {
-            let at = error.span().map_or(0, |span| span.start);
-            let fix = "`partnercast guide brand` tells the keys";
-            let (what, fix) = error.message().split_once("; ").unwrap_or((error.message(), fix));
-            findings.add_at(codes::BAD_VALUE, at, what, fix);
-            return;
-        }
-    };
-    let all = brand.zones_by_locale.values().chain(brand.zones_by_asset.values());
-    for (zone, words) in [&brand.zones].into_iter().chain(all).flatten() {
-        zone_text(zone, words, text, findings);
-    }
-}
-
-/// What is wrong with a partner's text for a zone.
-fn zone_text(zone: &str, words: &str, file: &str, findings: &mut Findings<'_>) {
-    let starts = |line: &str| {
-        line.trim_start().strip_prefix(zone).is_some_and(|rest| rest.trim_start().starts_with('='))
-    };
-    let line = file.lines().position(starts).unwrap_or(0);
-    let place = Place { line: u32::try_from(line + 1).unwrap_or(u32::MAX), column: 1 };
-    if !Zone::WORDS.iter().any(|(_, known)| known.key() == zone) {
-        let fix = did_you_mean(zone, Zone::WORDS.iter().map(|(_, known)| known.key()));
-        findings.add(codes::ZONE_TEXT, place, format!("`{zone}` is no zone"), fix);
-    }
-    for fault in lite::faults(words) {
-        findings.add(codes::ZONE_TEXT, place, format!("`{zone}`: {fault}"), "say it without, or shorten it");
     }
 }
 

@@ -23,6 +23,7 @@ mod link;
 pub mod lite;
 mod markdown;
 pub mod merge;
+mod roster_files;
 pub mod rules;
 mod safe;
 pub mod selection;

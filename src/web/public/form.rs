@@ -81,7 +81,7 @@ impl<'a> Which<'a> {
     /// The form of an asset: the one that it chooses, or that of its kind; of a gated whitepaper, and of a webinar that has not
     /// begun, and of others that choose one.
     pub fn of(library: &'a Library, asset: &'a Asset, now_ms: UtcMs) -> Option<Self> {
-        let chosen = asset.front.lead_form.as_ref().map(Slug::as_str);
+        let chosen = library.lead_form(asset).map(Slug::as_str);
         let name = match &asset.detail {
             Detail::Whitepaper(paper) if paper.gate == Gate::Form => chosen.or(Some("whitepaper")),
             Detail::Webinar(webinar) => {
@@ -96,7 +96,7 @@ impl<'a> Which<'a> {
 
     /// The form to ask for a call.
     fn talk(library: &'a Library, asset: &'a Asset) -> Result<Self> {
-        let name = asset.front.lead_form.as_ref().map_or(TALK_TO_US_FORM, Slug::as_str);
+        let name = library.lead_form(asset).map_or(TALK_TO_US_FORM, Slug::as_str);
         let form = library.form(name).ok_or_else(|| Error::internal(format!("there is no form `{name}`")))?;
         Ok(Self { asset: TALK_TO_US, form })
     }

@@ -119,6 +119,26 @@ both_dbs! {
         rig.drain().await;
     }
 
+    /// A translation that says nothing of a form has its original's, and may choose another one.
+    async fn a_translation_has_the_form_of_its_original(db: Db) {
+        let rig = Rig::new(db).await;
+        let folder = copied();
+        std::fs::create_dir_all(folder.path().join("forms")).unwrap();
+        std::fs::write(folder.path().join("forms/audit.toml"), FORM).unwrap();
+        for (file, form) in [("restores-not-backups.md", "audit"), ("restores-not-backups.es.md", "talk-to-us")] {
+            let path = folder.path().join("blog").join(file);
+            let text = std::fs::read_to_string(&path).unwrap();
+            let chosen = text.replacen("kind: blog\n", &format!("kind: blog\nlead_form: {form}\n"), 1);
+            std::fs::write(&path, chosen).unwrap();
+        }
+        sync::sync(&rig.ctx, folder.path(), true).await.unwrap();
+        for (lang, asks) in [("en", true), ("de", true), ("es", false)] {
+            let (status, page) = get(&rig, &format!("{POST}?lang={lang}")).await;
+            assert!(status == 200 && page.contains("<form"), "{lang}: {page}");
+            assert_eq!(page.contains("next-audit"), asks, "{lang}: {page}");
+        }
+    }
+
     /// In a frame of the partner's site: that site alone may show it, no cookie is set, and it takes the form like any other.
     async fn a_form_stands_in_the_partners_own_site(db: Db) {
         let rig = Rig::new(db).await;
