@@ -29,6 +29,8 @@ pub struct Listed {
     pub lead: Lead,
     /// To whom it is offered, where they have not answered.
     pub offered_to: Option<String>,
+    /// What they are asked for, `lead::OfferPurpose`'s word.
+    pub purpose: Option<String>,
 }
 
 // What is left of people who were erased is no lead.
@@ -61,7 +63,8 @@ pub async fn page(db: &Db, filter: &Filter, offset: i64) -> Result<Vec<Listed>> 
             "l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
              l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, l.asked_again_ms,
-             (SELECT o.rep_name FROM offer o WHERE o.lead_id = l.id AND o.ended_ms IS NULL AND o.answer IS NULL) AS offered_to",
+             (SELECT o.rep_name FROM offer o WHERE o.lead_id = l.id AND o.ended_ms IS NULL AND o.answer IS NULL) AS offered_to,
+             (SELECT o.purpose FROM offer o WHERE o.lead_id = l.id AND o.ended_ms IS NULL AND o.answer IS NULL) AS purpose",
             " ORDER BY l.updated_ms DESC, l.id DESC LIMIT 50 OFFSET $4"
         ),
         args![pattern(&filter.search), &filter.partner, &filter.stage, offset],

@@ -441,6 +441,8 @@ pub struct InHand {
     pub answer: Option<String>,
     /// Which of the partner's people they are; nothing for the channel manager.
     pub contact_id: Option<String>,
+    /// What they are asked for, `lead::OfferPurpose`'s word.
+    pub purpose: String,
 }
 
 impl InHand {
@@ -459,7 +461,7 @@ pub async fn in_hand(db: &Db, partner: Option<&str>) -> Result<Vec<InHand>> {
         "SELECT l.id, l.partner_slug, l.email, l.email_key, l.name, l.company, l.phone, l.job_role, l.company_size,
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email,
              l.created_ms, l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, l.asked_again_ms, o.rep_name, o.answer,
-             o.contact_id
+             o.contact_id, o.purpose
          FROM lead l
          JOIN offer o ON o.lead_id = l.id AND o.ended_ms IS NULL AND (o.answer IS NULL OR o.answer = 'accepted')
          WHERE ($1 IS NULL OR l.partner_slug = $1) ORDER BY l.updated_ms DESC, l.id DESC LIMIT 500",

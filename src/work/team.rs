@@ -103,7 +103,9 @@ pub async fn team(ctx: &Context, theirs: impl Fn(&Partner) -> bool) -> Result<Te
         }
         let reps = reps(ctx, &partner, &offered)?;
         for offer in &offered {
-            if let Some(reason) = RejectReason::parse(&offer.reason) {
+            if let Some(reason) =
+                RejectReason::parse(&offer.reason).filter(|_| OfferPurpose::asks_to_take(&offer.purpose))
+            {
                 *rejected.entry(reason).or_insert(0) += 1;
             }
         }
@@ -130,6 +132,11 @@ fn reps(ctx: &Context, partner: &Partner, offered: &[Offer]) -> Result<Vec<Rep>>
     let working = WorkingHours::at_partner(routing, &library.rules.calendar, partner, partner.zone);
     let mut reps: BTreeMap<String, Rep> = BTreeMap::new();
     for offer in offered {
+        // Whoever is to decide, or to answer who asks again, was not asked whether they take it.
+        let is_asked = OfferPurpose::asks_to_take(&offer.purpose);
+        if !is_asked && !offer.holds() {
+            continue;
+        }
         let key = offer.rep_email.to_lowercase();
         let rep = reps.entry(key.clone()).or_insert_with(|| Rep {
             name: offer.rep_name.clone(),
@@ -138,8 +145,7 @@ fn reps(ctx: &Context, partner: &Partner, offered: &[Offer]) -> Result<Vec<Rep>>
         });
         rep.offered += u32::from(offer.is_live() && !offer.holds());
         rep.holds += u32::from(offer.holds());
-        // Nobody was asked whether they take it, so nobody answered.
-        if offer.purpose == OfferPurpose::Answer.as_str() {
+        if !is_asked {
             continue;
         }
         let answered_ms = offer.answered_ms.unwrap_or(offer.offered_ms);

@@ -154,6 +154,13 @@ impl LeadOrigin {
     }
 }
 
+impl OfferPurpose {
+    /// Whether somebody is asked to take a lead: that alone says how leads are taken. Of a word that nobody knows it is believed.
+    pub fn asks_to_take(word: &str) -> bool {
+        Self::parse(word).is_none_or(|purpose| purpose == Self::Work)
+    }
+}
+
 impl RejectReason {
     /// What is wrong, so that the right place mends it: what is procedural the next person can take; of what is clerical or
     /// definitional the channel manager decides first.

@@ -2,7 +2,7 @@
 
 use chrono_tz::Tz;
 
-use super::leads::OfferLine;
+use super::lead_offers::OfferLine;
 use crate::{
     domain::kernel::Result,
     store::calls::{self, Call},

@@ -12,6 +12,7 @@ use super::{
     asset_title,
     lead_amounts::{self, AmountLine},
     lead_calls, lead_give,
+    lead_offers::{self, OfferLine},
     signin::Actor,
 };
 use crate::{
@@ -25,7 +26,6 @@ use crate::{
         lead_clocks::{self, SlaClock},
         lead_list::{self, Filter, Listed, PAGE},
         leads::{self, Lead},
-        offers::Offer,
         partners, person,
     },
     web::{
@@ -36,7 +36,7 @@ use crate::{
             chart::{Badge, Bar},
             clock::Running,
             conflict, counted,
-            lead::{self, ConsentLine, Evidence, Points},
+            lead::{self, ConsentLine, Evidence, Points, waits_for},
             when::Moment,
             words,
         },
@@ -195,17 +195,6 @@ pub struct Step {
     pub stage: String,
 }
 
-/// An offer.
-#[derive(Debug, Serialize)]
-pub struct OfferLine {
-    /// To whom.
-    pub rep: String,
-    /// How it went.
-    pub badge: Badge,
-    /// Why them, and when.
-    pub text: String,
-}
-
 /// Partners' names by slug.
 type Names = BTreeMap<String, String>;
 
@@ -266,11 +255,11 @@ pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -
         leads: found
             .into_iter()
             .map(|(listed, standing)| {
-                let Listed { lead, offered_to } = listed;
+                let Listed { lead, offered_to, purpose } = listed;
                 let clock = clocks.iter().find(|clock| clock.lead_id == lead.id);
                 let mut line = line(&ctx, lead, &standing, (clock, most), &names);
                 if let Some(name) = offered_to {
-                    line.owner = format!("offered to {name}");
+                    line.owner = waits_for(&name, purpose.as_deref().unwrap_or_default());
                 }
                 line
             })
@@ -384,7 +373,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
         offers: lead_calls::lines(&ctx, &id, zone)
             .await?
             .into_iter()
-            .chain(card.offers.into_iter().map(|offer| offer_line(offer, zone)))
+            .chain(card.offers.into_iter().map(|offer| lead_offers::line(offer, zone)))
             .collect(),
         consents: consents.into_iter().map(|agreed| consent(agreed, zone)).collect(),
         export: format!("/console/leads/{id}/person.json"),
@@ -467,22 +456,6 @@ fn facts(lead: &Lead, partner: &str, is_erased: bool) -> Vec<Fact> {
         Fact::new("Came by", &lead.origin),
         Fact::new("First asset", &lead.asset),
     ]
-}
-
-fn offer_line(offer: Offer, zone: chrono_tz::Tz) -> OfferLine {
-    let badge = match offer.answer.as_deref() {
-        Some("accepted") => Badge::new("good", "accepted"),
-        Some("rejected") => Badge::new("bad", "turned down"),
-        Some("recalled") => Badge::new("", "taken back"),
-        _ if offer.viewed_ms.is_some() => Badge::new("warn", "opened"),
-        _ => Badge::new("", "offered"),
-    };
-    let reason = offer.answer_reason.map(|reason| format!(". {reason}")).unwrap_or_default();
-    OfferLine {
-        rep: offer.rep_name,
-        badge,
-        text: format!("{}. {}{reason}", Moment::full(offer.offered_ms, zone).text, offer.because),
-    }
 }
 
 /// The leads of one partner, for its page.

@@ -15,6 +15,7 @@ pub mod ladder_rows;
 pub mod lead_amounts;
 mod lead_calls;
 pub mod lead_give;
+pub mod lead_offers;
 pub mod leads;
 pub mod levers;
 pub mod messages;

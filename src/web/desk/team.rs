@@ -13,7 +13,7 @@ use crate::{
     domain::{
         kernel::Error,
         lead::{
-            SlaKind,
+            OfferPurpose, SlaKind,
             record::{ACCEPTANCE_TARGET_PERCENT, Record},
         },
     },
@@ -106,7 +106,7 @@ impl Asked {
         let named = [&one.lead.name, &one.lead.company, &one.rep_name];
         let is_found = search.is_empty() || named.iter().any(|text| text.to_lowercase().contains(&search));
         let is_so = match self.state.as_str() {
-            "offered" => one.answer.is_none(),
+            "offered" => one.answer.is_none() && OfferPurpose::asks_to_take(&one.purpose),
             "taken" => one.answer.is_some(),
             "late" => clock.is_some_and(|clock| clock.due_ms < now_ms),
             _ => true,
@@ -162,9 +162,9 @@ impl Figures {
     }
 }
 
-/// `with Luis Ortega`, or `offered to Luis Ortega` until they have answered.
-fn has(name: &str, is_taken: bool) -> String {
-    if is_taken { format!("with {name}") } else { format!("offered to {name}") }
+/// `with Luis Ortega`, or until they have answered `offered to Luis Ortega`, `with Tom Beckett, who decides`.
+fn has(name: &str, purpose: &str, is_taken: bool) -> String {
+    if is_taken { format!("with {name}") } else { lead::waits_for(name, purpose) }
 }
 
 /// `3 taken, 1 offered`: what nobody answered yet is in nobody's hand.
@@ -358,7 +358,7 @@ fn partner(ctx: &Context, part: PartnerTeam, asked: &Asked) -> Part {
                 name: format!("{}, {}", one.lead.name, one.lead.company),
                 href: format!("/desk/leads/{}", one.lead.id),
                 stage: lead::stage(&one.lead.stage),
-                rep: has(&one.rep_name, one.answer.is_some()),
+                rep: has(&one.rep_name, &one.purpose, one.answer.is_some()),
                 clock: clock.map(|clock| Left {
                     badge: lead::left_badge(clock.started_ms, clock.due_ms, now_ms),
                     label: SlaKind::parse(&clock.kind).map_or("", SlaKind::label).to_owned(),
@@ -412,7 +412,7 @@ impl View {
                     name: "Ana Ruiz, Harbor Clinic Group".into(),
                     href: "#".into(),
                     stage: lead::stage("sal"),
-                    rep: has("Luis Ortega", true),
+                    rep: has("Luis Ortega", "work", true),
                     clock: Some(Left {
                         badge: Badge::new("", "58 min left"),
                         label: SlaKind::FirstContact.label().into(),

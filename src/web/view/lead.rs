@@ -14,7 +14,7 @@ use crate::{
         content::{Library, form::word_in},
         engagement::{EventKind, stay_words},
         kernel::{Locale, clock::UtcMs},
-        lead::{LeadStage, fit::FitResult, score::ScoreLine},
+        lead::{LeadStage, OfferPurpose, fit::FitResult, score::ScoreLine},
     },
     store::{answers::Answer, events::Event, leads::Consent},
 };
@@ -33,6 +33,15 @@ pub fn stage(word: &str) -> Badge {
         LeadStage::Inquiry | LeadStage::Nurturing | LeadStage::Recycled => "",
     };
     Badge::new(tone, stage.label())
+}
+
+/// `offered to Luis Ortega`, or `with Tom Beckett, who decides`: whom a lead waits for, by what they are asked for.
+pub fn waits_for(name: &str, purpose: &str) -> String {
+    if OfferPurpose::asks_to_take(purpose) {
+        format!("offered to {name}")
+    } else {
+        format!("with {name}, who decides")
+    }
 }
 
 /// `Asked to talk` for hot, `Reached the score` for standard; with its tone.

@@ -52,7 +52,7 @@ pub(super) async fn ask(
     // The note stays behind the link: a page that needs no sign-in shows this.
     hand_off.offer.because = format!("To decide: {} turned it down. {}", offer.rep_name, reason.label());
     OfferPurpose::Decide.as_str().clone_into(&mut hand_off.offer.purpose);
-    hand_off.routed = format!("{} asks the channel manager to decide.", offer.rep_name);
+    hand_off.routed = format!("{} is asked to decide about it: {} turned it down.", to.name, offer.rep_name);
     let mail = mail(ctx, of, to, offer, &hand_off, why)?;
     Ok(hand_off.with_mail(mail))
 }

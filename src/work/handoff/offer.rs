@@ -8,7 +8,7 @@ use super::{
         sequences,
         tokens::offer_token,
     },
-    advance, clock_of, stage_of,
+    advance, clock_of, decision, stage_of,
 };
 use crate::{
     domain::{
@@ -323,7 +323,11 @@ impl HandOff {
 
     /// As [`HandOff::store`], for a lead that is qualified already.
     pub(super) async fn store_again(self, ctx: &Context, tx: &mut Tx, lead: &mut Lead) -> Result<()> {
-        let what = format!("Offered to {}. {}", self.offer.rep_name, self.routed);
+        let what = if decision::is_to_decide(&self.offer) {
+            self.routed.clone()
+        } else {
+            format!("Offered to {}. {}", self.offer.rep_name, self.routed)
+        };
         advance(ctx, tx, lead, LeadStage::Offered, "partnercast", &what).await?;
         offers::add(tx, &self.offer).await?;
         sequences::hand_over(tx, &lead.id, ctx.now_ms()).await?;

@@ -15,6 +15,7 @@ use partnercast::{
 
 use super::{
     Rig,
+    console::get,
     lead_work::{LUIS, MANAGER, SPONSOR, asks, at, clock, day, lead, live, pass, subjects, takes},
 };
 use crate::harness::both_dbs;
@@ -77,6 +78,19 @@ both_dbs! {
         assert_eq!((asked.len(), asked[0].by.as_str()), (1, "Luis Ortega"));
         assert!(asked[0].why.contains("the number is not in use"), "{}", asked[0].why);
 
+        // To be asked what is to become of a lead is no second offer: it counts in no rate, and nobody was offered it.
+        let record = &team.record;
+        assert_eq!((record.offered, record.rejected, record.decided()), (1, 1, 1), "{record:?}");
+        assert!(team.partners[0].reps.iter().all(|rep| rep.name != "Tom Beckett"), "{:?}", team.partners[0].reps);
+        let steps = leads::steps(&rig.ctx.db, &id).await.unwrap();
+        assert!(!steps.iter().any(|step| step.what.contains("Offered to Tom Beckett")), "{steps:?}");
+        let asked = "Tom Beckett is asked to decide about it: Luis Ortega turned it down.";
+        assert!(steps.iter().any(|step| step.what == asked), "{steps:?}");
+        let (_, page) = get(&rig, &format!("/console/leads/{id}")).await;
+        assert!(page.contains("is to decide"), "{page}");
+        let (_, list) = get(&rig, "/console/leads").await;
+        assert!(list.contains("with Tom Beckett, who decides") && !list.contains("offered to Tom Beckett"), "{list}");
+
         let tom = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
         let luis = desk::rep(&rig.ctx, LUIS).await.unwrap().unwrap();
         let right = Correction { name: "Ada Okafor".into(), company: "Harbor Clinic Group".into(), phone: "+1 555 0142".into() };
@@ -115,6 +129,9 @@ both_dbs! {
         handoff::reject(&rig.ctx, OfferId::parse(&asked.id).unwrap(), RejectReason::ExistingCustomer, "").await.unwrap();
         assert!(live(&rig, &id).await.is_none() && clock(&rig, &id).await.is_none());
         assert_eq!(lead(&rig).await.stage, "recycled");
+        let team = team::team(&rig.ctx, |partner| partner.slug.as_str() == "northlight").await.unwrap();
+        assert_eq!(team.rejected, [(RejectReason::ExistingCustomer, 1)], "the rep's reason, and not the decision's");
+        assert_eq!((team.record.offered, team.record.overdue), (1, 0));
         rig.drain().await;
         rig.assert_nothing_left().await;
     }
