@@ -9,8 +9,7 @@ use crate::{
     render::table,
     work::{
         Context,
-        attribution::{self, Asked, Part, Row},
-        ladder::Group,
+        attribution::{self, Asked, Group, Part, Row},
     },
 };
 
@@ -19,8 +18,8 @@ use crate::{
 pub struct Arguments {
     #[command(flatten)]
     config: ConfigArgument,
-    /// By `partner`, `kit`, `asset` or `newsletter`.
-    #[arg(long, value_parser = ["partner", "kit", "asset", "newsletter"], default_value = "partner")]
+    /// By `partner`, `kit`, `asset`, `newsletter` or `channel`: a mail of ours, or where a partner spread the link.
+    #[arg(long, value_parser = ["partner", "kit", "asset", "newsletter", "channel"], default_value = "partner")]
     by: String,
     /// Deals that are still open, in place of those that were won.
     #[arg(long)]

@@ -197,6 +197,8 @@ pub enum By {
     Asset,
     /// Newsletters and sequences.
     Newsletter,
+    /// Where the link stood that led to a touch: `Placement`'s word, `mail` for a mail of ours, empty for none.
+    Channel,
     /// Not at all: all of [`Filter::assets`] together, such as those of a kit.
     Together,
 }
@@ -230,8 +232,14 @@ macro_rules! deals {
             AND NOT EXISTS (SELECT 1 FROM lead_amount b WHERE b.lead_id = a.lead_id AND b.no > a.no))"
     };
 }
+// What it was once is with the event, as long as that is kept; that it was a mail stands with the credit.
+macro_rules! channel {
+    () => {
+        "CASE WHEN e.channel <> '' THEN e.channel WHEN c.scope <> '' OR e.delivery_id IS NOT NULL THEN 'mail' ELSE '' END"
+    };
+}
 macro_rules! sums {
-    ($by:literal, $of:literal) => {
+    ($by:expr, $of:literal) => {
         concat!(
             "SELECT g.name, g.currency, CAST(SUM(g.sourced) AS BIGINT) AS sourced,
                  CAST(SUM(g.sourced * g.amount) AS BIGINT) AS sourced_units,
@@ -245,6 +253,7 @@ macro_rules! sums {
                    FROM ",
             deals!(),
             " d JOIN credit c ON c.lead_id = d.lead_id AND c.amount_no = d.no
+                   LEFT JOIN engagement_event e ON e.id = c.event_id
                    WHERE ",
             $of,
             " GROUP BY 1, d.currency, d.lead_id) g
@@ -262,6 +271,7 @@ pub async fn sums(db: &Db, filter: &Filter, by: By) -> Result<Vec<Sum>> {
         By::Partner => sums!("c.partner_slug", "$4 IS NULL"),
         By::Asset => sums!("c.asset", "$4 IS NULL"),
         By::Newsletter => sums!("c.scope", "$4 IS NULL"),
+        By::Channel => sums!(channel!(), "$4 IS NULL"),
         By::Together => sums!("''", "$4 LIKE '% ' || c.asset || ' %' AND c.asset <> ''"),
     };
     let assets = filter.assets().filter(|_| by == By::Together);
@@ -318,7 +328,7 @@ pub struct Deal {
 }
 
 macro_rules! parts {
-    ($of:literal) => {
+    ($of:expr) => {
         concat!(
             "SELECT d.lead_id, d.name, d.company, d.partner_slug, d.stage, d.minor_units, d.currency, d.actor, d.at_ms,
                  d.close_date, p.sourced = 1 AS is_primary, p.share_units, p.touches
@@ -326,7 +336,7 @@ macro_rules! parts {
             deals!(),
             " d JOIN (SELECT c.lead_id, c.amount_no, MAX(CASE WHEN c.is_primary THEN 1 ELSE 0 END) AS sourced,
                           CAST(SUM(c.minor_units) AS BIGINT) AS share_units, COUNT(c.event_id) AS touches
-                      FROM credit c WHERE ",
+                      FROM credit c LEFT JOIN engagement_event e ON e.id = c.event_id WHERE ",
             $of,
             " GROUP BY c.lead_id, c.amount_no) p ON p.lead_id = d.lead_id AND p.amount_no = d.no
              WHERE (d.at_ms, d.lead_id) > ($5, $6) ORDER BY d.at_ms, d.lead_id LIMIT $7"
@@ -351,6 +361,7 @@ pub async fn deals(
         By::Partner => parts!("($4 IS NULL OR c.partner_slug = $4)"),
         By::Asset => parts!("($4 IS NULL OR c.asset = $4)"),
         By::Newsletter => parts!("($4 IS NULL OR c.scope = $4)"),
+        By::Channel => parts!(concat!("($4 IS NULL OR ", channel!(), " = $4)")),
         By::Together => parts!("$4 LIKE '% ' || c.asset || ' %' AND c.asset <> ''"),
     };
     let name = if by == By::Together { filter.assets() } else { name.map(str::to_owned) };

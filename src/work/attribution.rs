@@ -1,5 +1,5 @@
-//! Credit for what leads bring: given when an amount is said, and reported by partner, kit, asset or newsletter with the deals
-//! behind each sum.
+//! Credit for what leads bring: given when an amount is said, and reported by partner, kit, asset, newsletter or channel with the
+//! deals behind each sum.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,12 @@ use serde::Serialize;
 
 use super::{
     context::Context,
-    ladder::{self, Group, known_as},
+    ladder::{self, known_as},
 };
 use crate::{
     domain::{
         content::rules::AttributionRule,
-        engagement::EventKind,
+        engagement::{EventKind, Placement},
         kernel::{
             Result,
             clock::{DAY_MS, UtcMs},
@@ -136,6 +136,45 @@ pub(super) async fn credit_the_bare(ctx: &Context) -> Result<usize> {
     Ok(bare.len())
 }
 
+/// What deals are credited to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Group {
+    /// Partners that touches happened at.
+    Partner,
+    /// Kits.
+    Kit,
+    /// Assets.
+    Asset,
+    /// Newsletters and sequences.
+    Newsletter,
+    /// Where the link stood that led to a touch: a mail of ours, or a place where partners spread links.
+    Channel,
+}
+
+impl Group {
+    /// All.
+    pub const ALL: [Self; 5] = [Self::Partner, Self::Kit, Self::Asset, Self::Newsletter, Self::Channel];
+
+    /// The word in addresses and arguments.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Partner => "partner",
+            Self::Kit => "kit",
+            Self::Asset => "asset",
+            Self::Newsletter => "newsletter",
+            Self::Channel => "channel",
+        }
+    }
+
+    /// Reads the word.
+    pub fn parse(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|group| group.as_str() == word)
+    }
+}
+
+/// The channel that is a mail of ours; the others are `Placement`'s words.
+pub const MAIL: &str = "mail";
+
 /// What is asked; days as typed, empty for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Asked {
@@ -226,6 +265,7 @@ fn by(group: Group) -> By {
         Group::Partner => By::Partner,
         Group::Asset => By::Asset,
         Group::Newsletter => By::Newsletter,
+        Group::Channel => By::Channel,
         Group::Kit => By::Together,
     }
 }
@@ -279,6 +319,10 @@ pub async fn deals(
                 let known = partners::all_partners(&ctx.db).await?;
                 let known: Vec<String> = known.iter().map(|it| it.slug.to_string()).collect();
                 known_as("partner", name, &known)?;
+            }
+            if group == Group::Channel && !name.is_empty() {
+                let known = Placement::ALL.into_iter().map(Placement::as_str).chain([MAIL]);
+                known_as("channel", name, &known.map(str::to_owned).collect::<Vec<_>>())?;
             }
             (by(group), Some(name))
         }

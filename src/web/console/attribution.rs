@@ -1,4 +1,4 @@
-//! What deals are credited to: sums by partner, kit, asset or newsletter, drawn and printed, and the deals behind each.
+//! What deals are credited to: sums by partner, kit, asset, newsletter or channel, drawn and printed, and the deals behind each.
 
 use std::sync::Arc;
 
@@ -9,6 +9,7 @@ use super::{asset_title, dead_letters::Chosen};
 use crate::{
     domain::{
         content::merge::percent_encoded,
+        engagement::Placement,
         kernel::Result,
         lead::{Amount, attribution::CREDIT},
     },
@@ -27,8 +28,7 @@ use crate::{
     },
     work::{
         Context,
-        attribution::{self, Asked, Part, Row},
-        ladder::Group,
+        attribution::{self, Asked, Group, MAIL, Part, Row},
     },
 };
 
@@ -162,6 +162,11 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
 
 fn named(ctx: &Context, group: Group, name: &str) -> String {
     match group {
+        Group::Channel if name.is_empty() => {
+            "no link that we know of: the page itself, or told by others".to_owned()
+        }
+        Group::Channel if name == MAIL => "a mail of ours".to_owned(),
+        Group::Channel => Placement::parse(name).map_or(name, Placement::label).to_owned(),
         _ if name.is_empty() => "nothing that we know of".to_owned(),
         Group::Asset => asset_title(ctx, name).unwrap_or_else(|| name.to_owned()),
         _ => name.to_owned(),

@@ -2,6 +2,7 @@
 
 use partnercast::{
     domain::{
+        engagement::Placement,
         kernel::{
             Kind,
             clock::{DAY_MS, HOUR_MS},
@@ -11,16 +12,16 @@ use partnercast::{
     },
     store::{leads, offers},
     work::{
-        attribution::{self, Asked, Part},
+        attribution::{self, Asked, Group, Part},
         desk,
         forms::{self, FormKind, Submission},
         handoff::{self, By, Closing, Outcome},
-        ladder::Group,
     },
 };
 
 use super::{
     Rig,
+    console::get,
     hand_off::{ada, person},
 };
 use crate::harness::{both_dbs, databases::execute};
@@ -54,7 +55,11 @@ both_dbs! {
     async fn a_deal_is_sourced_once_and_parted_among_all(db: Db) {
         let rig = Rig::new(db).await;
         assert!(attribution::report(&rig.ctx, &Asked::default(), Group::Partner).await.unwrap().is_empty());
-        let elsewhere = Submission { partner: "thornbury".into(), ..ada(FormKind::Whitepaper, PAPER) };
+        let elsewhere = Submission {
+            partner: "thornbury".into(),
+            placement: Some(Placement::Linkedin),
+            ..ada(FormKind::Whitepaper, PAPER)
+        };
         forms::submit(&rig.ctx, elsewhere, &person()).await.unwrap();
         rig.clock.advance(3 * DAY_MS);
         forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
@@ -80,6 +85,16 @@ both_dbs! {
             let deals = attribution::export(&rig.ctx, &Asked::default(), Some((group, name))).await.unwrap();
             assert_eq!(deals.len(), 1, "{group:?}");
         }
+        // By where the link stood: a post of Thornbury's sourced it, Northlight's own page influenced it.
+        let rows = attribution::report(&rig.ctx, &Asked::default(), Group::Channel).await.unwrap();
+        let told: Vec<_> = rows.iter().map(|row| (row.name.as_str(), row.share.as_str(), row.sourced.deals)).collect();
+        assert_eq!(told, [("", "5750.25", 0), ("linkedin", "5750.26", 1)]);
+        let deals = attribution::export(&rig.ctx, &Asked::default(), Some((Group::Channel, "linkedin"))).await.unwrap();
+        assert_eq!((deals.len(), deals[0][10].as_str(), deals[0][11].as_str()), (1, "sourced", "5750.26"));
+        let wrong = attribution::deals(&rig.ctx, &open, Some((Group::Channel, "linkedn")), (0, ""), 9).await.unwrap_err();
+        assert!(wrong.kind() == Kind::NotFound && wrong.public().contains("`linkedin`"), "{wrong}");
+        let (_, page) = get(&rig, "/console/attribution?by=channel").await;
+        assert!(page.contains("LinkedIn") && page.contains("no link that we know of"), "{page}");
         let wrong = attribution::deals(&rig.ctx, &open, Some((Group::Partner, "northligt")), (0, ""), 9).await.unwrap_err();
         assert!(wrong.kind() == Kind::NotFound && wrong.public().contains("`northlight`"), "{wrong}");
 
