@@ -15,7 +15,7 @@ use super::{card, enter, rep, set_cookie};
 use crate::{
     domain::{
         kernel::{Error, Result, id::OfferId},
-        lead::{LeadStage, RejectReason},
+        lead::{LeadStage, RejectReason, stage::RejectClass},
         partner::contact::first_name,
     },
     store::{self, leads::Lead, offers::Offer, partners},
@@ -149,12 +149,20 @@ fn over(lead: &Lead, offer: &Offer, inside: bool) -> (&'static str, String) {
     } else if is_theirs_for_good(lead, offer) {
         ("This lead is closed", "You closed it; open your desk to see its card.".to_owned())
     } else if offer.answer.as_deref() == Some("rejected") {
-        let then = if recycled {
-            "Nobody is left to offer it to; content goes on reaching the person until they ask again."
-        } else {
-            "It goes to whoever comes next."
+        let decides = handoff::is_to_decide(offer);
+        // Of what no colleague can mend the channel manager is asked; theirs is the last word.
+        let is_asked = offer.contact_id.is_some()
+            && RejectReason::parse(&offer.reason).is_some_and(|it| it.class() != RejectClass::Procedural);
+        let then = match (recycled, decides) {
+            (true, true) => "Content goes on reaching the person until they ask again.",
+            (true, false) => {
+                "Nobody is left to offer it to; content goes on reaching the person until they ask again."
+            }
+            (false, _) if is_asked => "The channel manager decides what becomes of it.",
+            (false, _) => "It goes to whoever comes next.",
         };
-        ("You turned this lead down", format!("{then}{}", reason(&offer.answer_reason)))
+        let title = if decides { "You closed this lead" } else { "You turned this lead down" };
+        (title, format!("{then}{}", reason(&offer.answer_reason)))
     } else {
         let why = offer.ended_because.clone().or_else(|| offer.answer_reason.clone());
         ("This lead has moved on", format!("It is not with you any more.{}", reason(&why)))

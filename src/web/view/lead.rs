@@ -16,7 +16,11 @@ use crate::{
         kernel::{Locale, clock::UtcMs},
         lead::{LeadStage, OfferPurpose, fit::FitResult, score::ScoreLine},
     },
-    store::{answers::Answer, events::Event, leads::Consent},
+    store::{
+        answers::Answer,
+        events::Event,
+        leads::{Consent, Lead},
+    },
 };
 
 /// A stage as a badge.
@@ -35,6 +39,15 @@ pub fn stage(word: &str) -> Badge {
     Badge::new(tone, stage.label())
 }
 
+/// Where a lead stands; of one whose person waits for an answer, also that: `Lost, asks again`.
+pub fn standing(lead: &Lead) -> Badge {
+    let badge = stage(&lead.stage);
+    if lead.asked_again_ms.is_none() {
+        return badge;
+    }
+    Badge::new("warn", format!("{}, asks again", badge.text))
+}
+
 /// `offered to Luis Ortega`, or `with Tom Beckett, who decides`: whom a lead waits for, by what they are asked for.
 pub fn waits_for(name: &str, purpose: &str) -> String {
     if OfferPurpose::asks_to_take(purpose) {
@@ -44,9 +57,9 @@ pub fn waits_for(name: &str, purpose: &str) -> String {
     }
 }
 
-/// `Asked to talk` for hot, `Reached the score` for standard; with its tone.
+/// `Wants to talk` for hot, whoever told us so, `Reached the score` for standard; with its tone.
 pub fn heat(temperature: &str) -> (&'static str, &'static str) {
-    if temperature == "hot" { ("Asked to talk", "warn") } else { ("Reached the score", "brand") }
+    if temperature == "hot" { ("Wants to talk", "warn") } else { ("Reached the score", "brand") }
 }
 
 /// How long is left of a clock: calm, urgent once four fifths of its time are gone, and late.

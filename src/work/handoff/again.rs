@@ -9,8 +9,8 @@ use super::{
         notices::{self, Ready, StaffNotice, Words},
         tokens::DeskToken,
     },
-    HandOff, Offering, Release, add_step, asset_title, conflict, lead_and_partner, lead_in, offer, prepare,
-    reminder, row_of, stage_of, working, zone_of,
+    Asked, HandOff, Offering, Release, add_step, asset_title, conflict, lead_and_partner, lead_in, offer,
+    prepare, reminder, row_of, stage_of, working, zone_of,
 };
 use crate::{
     domain::{
@@ -61,7 +61,7 @@ pub fn waits_for_answer(lead: &Lead) -> bool {
 ///
 /// # Errors
 /// Those of the store, of routing and of composing.
-pub async fn asks_again(ctx: &Context, lead_id: &str, what: &str) -> Result<Again> {
+pub async fn asks_again(ctx: &Context, lead_id: &str, what: &str, asked: Asked) -> Result<Again> {
     let (lead, partner) = lead_and_partner(ctx, lead_id).await?;
     let stage = stage_of(&lead)?;
     let all = offers::of_lead(&ctx.db, lead_id).await?;
@@ -69,7 +69,7 @@ pub async fn asks_again(ctx: &Context, lead_id: &str, what: &str) -> Result<Agai
     let mut again = Again { lead_id: lead.id.clone(), mails: Vec::new(), then: Then::Told };
     match live {
         Some(offer) => {
-            again.mails.push(reminder::wrote_again(ctx, &lead, &partner, offer, what)?);
+            again.mails.push(reminder::wrote_again(ctx, &lead, &partner, offer, (what, asked))?);
             let is_past_contact =
                 matches!(stage, LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered);
             if is_past_contact && !waits_for_answer(&lead) {
@@ -81,7 +81,7 @@ pub async fn asks_again(ctx: &Context, lead_id: &str, what: &str) -> Result<Agai
             // Where another partner has the person in hand, that one is told, and no second one calls.
             let meeting = conflict::weigh(ctx, &lead, true).await?;
             if meeting.goes() {
-                follow(ctx, &mut again, (&lead, &partner), &all, what).await?;
+                follow(ctx, &mut again, (&lead, &partner), &all, (what, asked)).await?;
             } else {
                 again.mails.extend(conflict::tell_who_goes_on(ctx, &meeting, what).await?);
             }
@@ -97,7 +97,7 @@ async fn follow(
     again: &mut Again,
     (lead, partner): (&Lead, &Partner),
     all: &[Offer],
-    what: &str,
+    (what, asked): (&str, Asked),
 ) -> Result<()> {
     let title = asset_title(ctx, lead, partner)?;
     let of = Offering::new(lead, partner, &title, ASKED_AGAIN, Heat::Hot);
@@ -125,8 +125,8 @@ async fn follow(
         ..offer
     };
     let clock = answer_clock(ctx, &offer, partner, zone_of(ctx, &offer, partner).await?)?;
-    again.mails.push(reminder::wrote_again(ctx, lead, partner, &offer, what)?);
-    again.mails.extend(to_manager(ctx, lead, partner, &offer, what)?);
+    again.mails.push(reminder::wrote_again(ctx, lead, partner, &offer, (what, asked))?);
+    again.mails.extend(to_manager(ctx, lead, partner, &offer, (what, asked))?);
     again.then = Then::Follow(Box::new((offer, clock)));
     Ok(())
 }
@@ -154,7 +154,7 @@ fn to_manager(
     lead: &Lead,
     partner: &Partner,
     offer: &Offer,
-    what: &str,
+    (what, asked): (&str, Asked),
 ) -> Result<Option<Ready>> {
     let manager = reminder::manager(ctx, partner);
     let Some(to) = manager.filter(|to| !to.email.as_str().eq_ignore_ascii_case(&offer.rep_email)) else {
@@ -162,8 +162,12 @@ fn to_manager(
     };
     let subject = format!("A closed lead of {} asks again ({})", partner.name, offer::code(&lead.id));
     let token = DeskToken::of_address(to.email.as_str(), ctx.clock.wall_ms()).sign(&ctx.keys);
+    let asks = match asked {
+        Asked::Themselves => "has asked to talk again",
+        Asked::AsTold => "wants to be called again, as a file or a program told us",
+    };
     let text = format!(
-        "Somebody whose lead is \"{}\" has asked to talk again. {} is to answer them, and a clock runs.",
+        "Somebody whose lead is \"{}\" {asks}. {} is to answer them, and a clock runs.",
         stage_of(lead)?.label().to_lowercase(),
         offer.rep_name
     );

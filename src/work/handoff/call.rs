@@ -9,7 +9,7 @@ use super::{
     HandOff, Offering, add_step, advance, agrees, asset_title,
     assign::{self, Given},
     conflict::{self, Meeting},
-    lead_in, offer, stage_of, start_clock, zone_of,
+    lead_in, offer, stage_of, start_clock, wording, zone_of,
 };
 use crate::{
     domain::{
@@ -73,9 +73,14 @@ pub(super) async fn prepare(
             ..Call::default()
         };
         let zone = clock.zone.parse().unwrap_or(given.partner.zone);
-        let due =
-            ctx.templates.strings(&given.partner.locale).date_time(&utc(call.due_ms).with_timezone(&zone));
-        mails.push(mail(ctx, &call, &given.partner, ("claim_subject", "claim_text"), Some((id, &due)))?);
+        let (partner, locale) = (&given.partner, &given.partner.locale);
+        let strings = ctx.templates.strings(locale);
+        let due = strings.date_time(&utc(call.due_ms).with_timezone(&zone));
+        let why = wording::why(ctx, &strings, locale, &Offering::new(lead, partner, "", because, heat));
+        let mut facts = vec![(strings.get("offer_fact_due").to_owned(), due.clone())];
+        facts.extend(why.map(|why| (strings.get("offer_fact_why").to_owned(), why)));
+        let open = Open { id, due: &due, facts };
+        mails.push(mail(ctx, &call, partner, ("claim_subject", "claim_text"), Some(open))?);
         calls.push(call);
     }
     Ok(Called { calls, mails, what })
@@ -94,30 +99,31 @@ impl Called {
     }
 }
 
+/// A call that can be claimed: its link, until when, and what its mail says beside that.
+struct Open<'a> {
+    id: CallId,
+    due: &'a str,
+    facts: Vec<(String, String)>,
+}
+
 /// A mail about a call: that it can be claimed, with its link, or that somebody else was first. No personal data.
 fn mail(
     ctx: &Context,
     call: &Call,
     partner: &Partner,
     (subject, text): (&str, &str),
-    open: Option<(CallId, &str)>,
+    open: Option<Open<'_>>,
 ) -> Result<Ready> {
     let strings = ctx.templates.strings(&partner.locale);
-    let due = open.map(|(_, due)| due).unwrap_or_default();
+    let due = open.as_ref().map(|open| open.due).unwrap_or_default();
     let values = [("partner", partner.name.as_str()), ("name", first_name(&call.rep_name)), ("due", due)];
-    let (path, button) = match open {
-        Some((id, _)) => {
-            (format!("/claim/{}", call_token(&ctx.keys, id, ctx.clock.wall_ms())), "claim_button")
+    let (path, button) = match &open {
+        Some(open) => {
+            (format!("/claim/{}", call_token(&ctx.keys, open.id, ctx.clock.wall_ms())), "claim_button")
         }
         None => ("/desk".to_owned(), "erased_button"),
     };
-    let facts = match open {
-        Some((_, due)) => vec![
-            (strings.get("offer_fact_due").to_owned(), due.to_owned()),
-            (strings.get("offer_fact_why").to_owned(), call.because.clone()),
-        ],
-        None => Vec::new(),
-    };
+    let facts = open.map(|open| open.facts).unwrap_or_default();
     let subject_line = strings.fill(subject, &values);
     notices::compose(
         ctx,

@@ -20,6 +20,7 @@ mod reminder;
 mod reopen;
 mod taken_in;
 mod turn;
+mod wording;
 
 use super::{
     cobrand::{CoBrand, no_content},
@@ -60,6 +61,7 @@ pub use outcome::{Closing, Outcome, Step, contacted, correct_won, note, record};
 pub(super) use outcome::{Ready, act, ready};
 pub use qualify::{Looked, SCORING_LOOK, told_later};
 pub use turn::{run, tick};
+pub use wording::Asked;
 
 /// Who acts on a lead.
 #[derive(Debug, Clone, Copy)]
@@ -137,7 +139,9 @@ fn asset_title(ctx: &Context, lead: &Lead, partner: &Partner) -> Result<String> 
     let brand = CoBrand::new(&library, &media, partner, &partner.locale, "")?;
     match library.find(&lead.asset, &partner.locale) {
         Some(asset) => brand.text(&asset.front.title),
-        None if lead.asset.is_empty() => Ok(lead.origin.clone()),
+        None if lead.asset.is_empty() => {
+            Ok(wording::came(ctx, &ctx.templates.strings(&partner.locale), lead))
+        }
         None => Ok(lead.asset.clone()),
     }
 }

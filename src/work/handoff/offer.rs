@@ -8,7 +8,7 @@ use super::{
         sequences,
         tokens::offer_token,
     },
-    advance, clock_of, decision, stage_of,
+    advance, clock_of, decision, stage_of, wording,
 };
 use crate::{
     domain::{
@@ -251,12 +251,16 @@ fn offer_mail(
     zone: chrono_tz::Tz,
 ) -> Result<notices::Ready> {
     let (lead, partner) = (of.lead, of.partner);
-    let locale = &partner.locale;
+    let is_managers = offer.contact_id.is_none();
+    let locale = &wording::language(ctx, partner, is_managers);
     let strings = ctx.templates.strings(locale);
     let due = strings.date_time(&utc(due_ms).with_timezone(&zone));
     let hot = of.heat == Heat::Hot;
+    let is_told = wording::is_passed_on(lead);
+    let vendor = wording::vendor(ctx);
     let values = [
         ("partner", partner.name.as_str()),
+        ("vendor", vendor.as_str()),
         ("due", due.as_str()),
         ("asset", of.asset_title),
         ("name", crate::domain::partner::contact::first_name(&offer.rep_name)),
@@ -265,18 +269,23 @@ fn offer_mail(
         (strings.get("offer_fact_due").to_owned(), due.clone()),
         (strings.get("offer_fact_asset").to_owned(), of.asset_title.to_owned()),
         (strings.get("offer_fact_score").to_owned(), format!("{} / {}", lead.score, lead.fit)),
-        (strings.get("offer_fact_why").to_owned(), of.because.to_owned()),
     ];
+    let why = wording::why(ctx, &strings, locale, of);
+    facts.extend(why.map(|why| (strings.get("offer_fact_why").to_owned(), why)));
     if let Some(size) = &lead.company_size {
         facts.push((strings.get("offer_fact_size").to_owned(), size.clone()));
     }
-    let is_managers = offer.contact_id.is_none();
-    let paragraphs = ["offer_text"]
+    let paragraphs = [if is_told { "offer_text_told" } else { "offer_text" }]
         .into_iter()
         .chain(is_managers.then_some("offer_text_manager"))
         .chain(["offer_text_privacy"])
         .map(|text| strings.fill(text, &values))
         .collect();
+    let subject = match (hot, is_told) {
+        (true, true) => "offer_subject_told",
+        (true, false) => "offer_subject_hot",
+        (false, _) => "offer_subject",
+    };
     let token = offer_token(&ctx.keys, offer_id, ctx.clock.wall_ms());
     let notice = Notice {
         source: format!("offer:{}", offer.id),
@@ -287,11 +296,7 @@ fn offer_mail(
         locale,
         sender: "leads",
         words: Words {
-            subject: format!(
-                "{} ({})",
-                strings.fill(if hot { "offer_subject_hot" } else { "offer_subject" }, &values),
-                mark(lead, of.asset_title)
-            ),
+            subject: format!("{} ({})", strings.fill(subject, &values), mark(lead, of.asset_title)),
             heading: strings.fill(if hot { "offer_heading_hot" } else { "offer_heading" }, &values),
             paragraphs,
             facts,

@@ -9,6 +9,7 @@ use super::{
     HandOff, lead_and_partner,
     offer::code,
     turn::Due,
+    wording::{self, Asked},
 };
 use crate::{
     domain::{
@@ -68,9 +69,12 @@ pub(super) fn wrote_again(
     lead: &Lead,
     partner: &Partner,
     offer: &Offer,
-    what: &str,
+    (what, asked): (&str, Asked),
 ) -> Result<Ready> {
-    let keys = Keys { subject: "wrote_again_subject", text: "wrote_again_text" };
+    let keys = match asked {
+        Asked::Themselves => Keys { subject: "wrote_again_subject", text: "wrote_again_text" },
+        Asked::AsTold => Keys { subject: "wrote_told_subject", text: "wrote_told_text" },
+    };
     about(ctx, lead, partner, offer, format!("wrote:{}:{what}", offer.id), &keys, None)
 }
 
@@ -109,17 +113,20 @@ fn about(
     keys: &Keys,
     until: Option<(i64, chrono_tz::Tz)>,
 ) -> Result<Ready> {
-    let locale = &partner.locale;
+    let is_managers = offer.contact_id.is_none();
+    let locale = &wording::language(ctx, partner, is_managers);
     let strings = ctx.templates.strings(locale);
+    let vendor = wording::vendor(ctx);
     let due = until.map(|(due_ms, zone)| strings.date_time(&utc(due_ms).with_timezone(&zone)));
     let values = [
         ("partner", partner.name.as_str()),
+        ("vendor", vendor.as_str()),
         ("name", first_name(&offer.rep_name)),
         ("due", due.as_deref().unwrap_or_default()),
     ];
     let facts = due.iter().map(|due| (strings.get("offer_fact_due").to_owned(), due.clone())).collect();
     let token = offer_token(&ctx.keys, OfferId::parse(&offer.id)?, ctx.clock.wall_ms());
-    let why = if offer.contact_id.is_none() { "offer_why_manager" } else { "offer_why" };
+    let why = if is_managers { "offer_why_manager" } else { "offer_why" };
     notices::compose(
         ctx,
         &Notice {

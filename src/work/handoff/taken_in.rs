@@ -2,7 +2,7 @@
 //! more, or something is told of them late. Who qualifies is offered as by a form; who is in hand already and asks to
 //! be called is made known to who has them. What no partner brought is given to one first (`assign`).
 
-use super::{super::context::Context, again, agrees, assign, qualify, stage_of};
+use super::{super::context::Context, Asked, again, agrees, assign, qualify, stage_of};
 use crate::{
     domain::{
         kernel::{Error, Result, clock::MINUTE_MS},
@@ -66,7 +66,11 @@ async fn settle(ctx: &Context, intake: &Intake, due_ms: Option<i64>) -> Result<(
 /// Somebody works with the person already, or closed the lead: they are told that the person asks, and are to answer.
 async fn in_hand(ctx: &Context, intake: &Intake) -> Result<()> {
     let what = intake.due_ms.unwrap_or_default().to_string();
-    let again = if intake.asks { Some(again::asks_again(ctx, &intake.lead_id, &what).await?) } else { None };
+    let again = if intake.asks {
+        Some(again::asks_again(ctx, &intake.lead_id, &what, Asked::AsTold).await?)
+    } else {
+        None
+    };
     let mut tx = ctx.db.begin().await?;
     if !intakes::put_off(&mut tx, &intake.lead_id, intake.due_ms, None).await? {
         return Ok(());

@@ -85,7 +85,13 @@ both_dbs! {
         let steps = leads::steps(&rig.ctx.db, &eva.id).await.unwrap();
         assert_eq!(steps.iter().map(|step| step.no).collect::<Vec<_>>(), (1..=steps.len() as i64).collect::<Vec<_>>());
         assert!(steps.iter().any(|step| step.what == "wrote: Please call"), "{steps:?}");
-        assert!(rig.mail_to(&offer.rep_email).await.subject.contains("asked to talk"));
+        // The mail does not speak of a form that nobody filled in.
+        let mail = rig.mail_to(&offer.rep_email).await;
+        assert!(mail.subject.contains("wants a call is passed on to Northlight MSP"), "{}", mail.subject);
+        let text = mail.text.unwrap();
+        assert!(text.contains("Brackenfold passes a person on to you"), "{text}");
+        assert!(text.contains("They want to be called, as Brackenfold was told") && text.contains("Fair, stand 12"), "{text}");
+        assert!(!text.contains("asked to talk") && !text.contains("own content"), "{text}");
 
         let bo = lead_at(&rig, "bo@clinic.example", "northlight").await.unwrap();
         assert!(bo.stage == "inquiry" && bo.score > 0, "{bo:?}");
@@ -126,7 +132,7 @@ both_dbs! {
         handoff::tick(&rig.ctx).await.unwrap();
         rig.drain().await;
         let owner = live(&rig, &lead.id).await.unwrap().rep_email;
-        assert!(rig.mail_to(&owner).await.subject.contains("written again"), "{}", rig.mail_to(&owner).await.subject);
+        assert!(rig.mail_to(&owner).await.subject.contains("wants to be called again"), "{}", rig.mail_to(&owner).await.subject);
         assert_eq!(leads::recent(&rig.ctx.db, None).await.unwrap().len(), 1);
         rig.assert_nothing_left().await;
     }

@@ -1,6 +1,9 @@
 //! One issue in the languages of its readers: words, dates, direction, and names that run the other way.
 
-use super::Rig;
+use axum::http::Method;
+use partnercast::work::handoff;
+
+use super::{Rig, console::ask, intake::import};
 use crate::harness::both_dbs;
 
 both_dbs! {
@@ -47,6 +50,30 @@ both_dbs! {
             }
         }
         assert_eq!(mail.subject, "バックアップよりリストア：1月のご案内");
+    }
+
+    /// A mail about a lead is in its reader's language, every sentence of it, whether they filled in a form or were passed on.
+    async fn a_mail_about_a_lead_speaks_one_language(db: Db) {
+        let rig = Rig::new(db).await;
+        let asked = "name=Ren+Abe&email=ren%40kojo.example&company=Kojo&message=%E8%A6%8B%E7%A9%8D&consent=yes";
+        let (status, ..) = ask(&rig, Method::POST, "/p/hoshikawa/talk-to-us", asked).await;
+        assert_eq!(status, 303);
+        rig.drain().await;
+        let form = rig.mail_to("yuki.hoshino@hoshikawa.example").await;
+        assert!(form.text.as_ref().unwrap().contains("面談のご希望がありました"), "{form:?}");
+        let row = "aoi@kojo2.example,Aoi Ono,Kojo Two,,it,50-249,JP,manufacturing,hoshikawa,,,talk-to-us,2027-01-10,,\n";
+        import(&rig, row, false).await.unwrap();
+        handoff::tick(&rig.ctx).await.unwrap();
+        rig.drain().await;
+        let told = rig.mail_to("yuki.hoshino@hoshikawa.example").await;
+        assert!(told.text.as_ref().unwrap().contains("Brackenfold\u{2069}からのご紹介") || told.text.as_ref().unwrap().contains("Brackenfoldからのご紹介"), "{told:?}");
+        assert!(told.text.as_ref().unwrap().contains("電話のご希望がある"), "{told:?}");
+        for mail in [form, told] {
+            let text = format!("{}\n{}", mail.subject, mail.text.unwrap());
+            for english in ["They ", "Passed on", "which", " is ", "asked", "score"] {
+                assert!(!text.contains(english), "{english}: {text}");
+            }
+        }
     }
 
     /// The same English issue is dated as each reader is used to.
