@@ -310,7 +310,7 @@ fn line(
     let (now_ms, score) = (ctx.now_ms(), i64::from(standing.score.points));
     Line {
         href: format!("/console/leads/{}", lead.id),
-        stage: lead::stage(&lead.stage),
+        stage: lead::standing(&lead),
         bar: Bar::single("brand", format!("{score} points"), score, most),
         owner: lead.owner_name.unwrap_or_else(|| "nobody yet".to_owned()),
         clock: clock.map(|clock| lead::left_badge(clock.started_ms, clock.due_ms, now_ms)),
@@ -336,7 +336,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
     let lead = card.lead;
     let is_erased = person::is_erased(&lead.email);
     let view = View {
-        stage: lead::stage(&lead.stage),
+        stage: lead::standing(&lead),
         because: lead.because.clone(),
         conflict: card
             .conflict

@@ -269,7 +269,7 @@ fn card(
     Some(Card {
         heat,
         heat_tone,
-        stage: lead::stage(&lead.stage),
+        stage: lead::standing(&lead),
         taps: taps(&lead),
         conflict: None,
         through: offer.contact_id.is_none().then(|| names.get(&lead.partner_slug).cloned()).flatten(),

@@ -357,7 +357,7 @@ fn partner(ctx: &Context, part: PartnerTeam, asked: &Asked) -> Part {
             .map(|(one, clock)| LeadLine {
                 name: format!("{}, {}", one.lead.name, one.lead.company),
                 href: format!("/desk/leads/{}", one.lead.id),
-                stage: lead::stage(&one.lead.stage),
+                stage: lead::standing(&one.lead),
                 rep: has(&one.rep_name, &one.purpose, one.answer.is_some()),
                 clock: clock.map(|clock| Left {
                     badge: lead::left_badge(clock.started_ms, clock.due_ms, now_ms),

@@ -18,6 +18,7 @@ use partnercast::{
 
 use super::{
     Rig,
+    console::get,
     hand_off::{ada, person},
     lead_work::{LUIS, MANAGER, SPONSOR, asks, at, clock, day, euros, lead, live, pass, subjects, takes},
 };
@@ -87,6 +88,11 @@ both_dbs! {
         let (id, luis) = qualified(&rig).await;
         handoff::record(&rig.ctx, &id, By::Rep(&luis), Outcome::Lost(DisqualifyReason::NoBudget), "").await.unwrap();
         asks_again(&rig, "2027-01-25T09:00:00-06:00").await;
+        // It stays what it was, and stands where people look as one that waits for an answer.
+        for page in ["/console/leads", &format!("/console/leads/{id}")] {
+            let (_, page) = get(&rig, page).await;
+            assert!(page.contains("Lost, asks again"), "{page}");
+        }
         let tom = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
         rig.clock.advance(MINUTE_MS);
         handoff::give(&rig.ctx, &id, By::Rep(&tom), "dana.whitlock@northlight.example").await.unwrap();
