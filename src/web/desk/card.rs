@@ -185,13 +185,16 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
         text: format!("{}: {}", step.actor, step.what),
         at: Moment::full(step.at_ms, zone),
     });
+    let address = &card.partner.channel_manager_email;
+    let manager = library.vendor.as_ref().and_then(|vendor| vendor.manager_at(address));
+    let manager = manager.map_or_else(|| address.clone(), |manager| manager.name.clone());
     CardView {
-        actions: actions::of(&card, rep, token, now_ms),
+        actions: actions::of(&card, rep, &manager, token, now_ms),
         amounts: card.amounts.iter().filter_map(|amount| Worth::of(amount, zone)).collect(),
         steps: steps.collect(),
         heat,
         heat_tone,
-        stage: lead::stage(&card.lead.stage),
+        stage: lead::standing(&card.lead),
         first_name: first_name(&card.lead.name).to_owned(),
         why: offer.map_or_else(|| card.lead.because.clone(), |offer| offer.because.clone()),
         passed: offer.map(|offer| turned_down(offer, &card.offers)).unwrap_or_default(),

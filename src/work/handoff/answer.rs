@@ -179,9 +179,14 @@ pub(super) async fn answer(ctx: &Context, offer: &Offer, how: Answer<'_>) -> Res
     if !offers::answer(&mut tx, &offer.id, now_ms, how).await? {
         let lead = lead_in(&mut tx, &offer.lead_id).await?;
         let stage = stage_of(&lead)?.label().to_lowercase();
-        return Err(Error::conflict(format!(
-            "this offer was answered or taken back before; the lead is \"{stage}\" now"
-        )));
+        let now = offers::live_in(&mut tx, &lead.id).await?;
+        // The same person in two tabs.
+        let is_theirs = now.is_some_and(|now| now.id == offer.id && now.holds());
+        return Err(Error::conflict(if is_theirs {
+            format!("you have this lead already: it is \"{stage}\" now, and on your desk")
+        } else {
+            format!("this offer was answered or taken back before; the lead is \"{stage}\" now")
+        }));
     }
     let lead = lead_in(&mut tx, &offer.lead_id).await?;
     lead_clocks::stop(&mut tx, &lead.id, now_ms, "").await?;
