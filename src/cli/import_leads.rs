@@ -73,8 +73,7 @@ async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) 
     faults.finish()?;
     let door = Door { actor: steer::ACTOR, subject: name, method: "import" };
     let taken = intake::take(ctx, &source, &known, &door, arguments.dry_run).await?;
-    let foreseen =
-        if arguments.dry_run { intake::foresee(ctx, &taken.due, &taken.beside).await? } else { Vec::new() };
+    let foreseen = if arguments.dry_run { foreseen(ctx, &taken, arguments.json).await? } else { Vec::new() };
     if arguments.json {
         foreseen.iter().map(json_offer).for_each(|line| say(&line));
         say(&json_taken(&taken, arguments.dry_run));
@@ -82,6 +81,12 @@ async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) 
         lines(&taken, &foreseen, arguments.dry_run).iter().for_each(|line| say(line));
     }
     Ok(())
+}
+
+/// What would become of as many as are told one by one.
+async fn foreseen(ctx: &Context, taken: &Taken, is_json: bool) -> Result<Vec<Foreseen>> {
+    let most = if is_json { taken.due.len() } else { OFFERS_SHOWN };
+    intake::foresee(ctx, &taken.due, &taken.beside, most).await
 }
 
 fn json_offer(offer: &Foreseen) -> String {

@@ -70,6 +70,26 @@ pub async fn forget(tx: &mut Tx, lead_id: &str) -> Result<()> {
     tx.run("DELETE FROM lead_intake WHERE lead_id = $1", args![lead_id]).await.map(|_| ())
 }
 
+/// Which of these people (`person`, by their address without a tag), or companies (`account`), have any lead.
+///
+/// # Errors
+/// Those of [`Tx::bulk_all`].
+pub async fn known_among(tx: &mut Tx, scope: &str, subjects: &[String]) -> Result<Vec<String>> {
+    let rows = subjects.iter().map(|subject| args![subject]).collect();
+    let found: Vec<(String,)> = if scope == "account" {
+        tx.bulk_all("WITH r (rkey) AS (", rows, ") SELECT DISTINCT rkey FROM r JOIN lead ON account = rkey")
+            .await?
+    } else {
+        tx.bulk_all(
+            "WITH r (rkey) AS (",
+            rows,
+            ") SELECT DISTINCT rkey FROM r JOIN lead ON person_key = rkey",
+        )
+        .await?
+    };
+    Ok(found.into_iter().map(|(subject,)| subject).collect())
+}
+
 /// A lead that is held, with the number of its last step.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Held {

@@ -42,6 +42,8 @@ pub struct Due {
     pub country: String,
     /// Industry, or empty.
     pub vertical: String,
+    /// Whether this intake made it.
+    pub is_new: bool,
 }
 
 /// Rows on their way in.
@@ -240,6 +242,7 @@ impl<'c> Batches<'c> {
                     because,
                     country: change.row.country.clone(),
                     vertical: change.row.vertical.clone(),
+                    is_new: change.is_new,
                 });
                 change.is_due = true;
             } else if may_be && change.is_new && self.taken.beside.len() < super::DUE_MAX {

@@ -1,6 +1,6 @@
 //! Who would be offered what was not taken yet.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::{
     super::{
@@ -51,12 +51,12 @@ struct AtPartner {
     loads: Vec<Load>,
 }
 
-/// To whom these would be offered, one after the other, if they were taken now: the partner by the rule, conflicts with leads that
-/// are known or come beside them (`beside`), and who is asked.
+/// To whom the first `most` of these would be offered, one after the other, if they were taken now: the partner by the rule,
+/// conflicts with leads that are known or come beside them (the others of `due`, and `beside`), and who is asked.
 ///
 /// # Errors
 /// No routing rule yet; those of the store.
-pub async fn foresee(ctx: &Context, due: &[Due], beside: &[Lead]) -> Result<Vec<Foreseen>> {
+pub async fn foresee(ctx: &Context, due: &[Due], beside: &[Lead], most: usize) -> Result<Vec<Foreseen>> {
     let library = ctx.library();
     let rule = library.rules.routing.as_ref().ok_or_else(no_content)?;
     let mut looking = Looking {
@@ -66,15 +66,26 @@ pub async fn foresee(ctx: &Context, due: &[Due], beside: &[Lead]) -> Result<Vec<
         market: Market::load(ctx).await?,
         conflicts: Foresight::default(),
     };
+    let first = &due[..most.min(due.len())];
+    let whose: HashSet<_> =
+        first.iter().map(|due| Foresight::whose(ctx, &due.lead)).collect::<Result<_>>()?;
+    // Of all others nothing is said, and nothing that is said hangs on them.
+    let mut of_them = Vec::new();
     for lead in due.iter().map(|due| &due.lead).chain(beside) {
-        looking.conflicts.learn(ctx, lead).await?;
+        if whose.contains(&Foresight::whose(ctx, lead)?) {
+            of_them.push(lead);
+        }
     }
+    looking.conflicts.look_up(ctx, of_them.iter().copied()).await?;
     let mut at: HashMap<&str, Vec<&str>> = HashMap::new();
-    for lead in due.iter().map(|due| &due.lead).chain(beside).filter(|lead| lead.partner_slug != HOUSE) {
-        at.entry(&lead.email_key).or_default().push(&lead.partner_slug);
+    for lead in of_them {
+        looking.conflicts.learn(ctx, lead).await?;
+        if lead.partner_slug != HOUSE {
+            at.entry(&lead.email_key).or_default().push(&lead.partner_slug);
+        }
     }
-    let mut all = Vec::with_capacity(due.len());
-    for due in due {
+    let mut all = Vec::with_capacity(first.len());
+    for due in first {
         let (partner, to, because) = match &due.because {
             None => {
                 let owner = due.lead.owner_name.clone().unwrap_or_default();
@@ -86,7 +97,7 @@ pub async fn foresee(ctx: &Context, due: &[Due], beside: &[Lead]) -> Result<Vec<
                 (partner, to, format!("{because}. {why}"))
             }
             Some(because) => {
-                let (to, why) = looking.partners(&due.lead, true).await?.into_parts();
+                let (to, why) = looking.partners((&due.lead, due.is_new), true).await?.into_parts();
                 (due.lead.partner_slug.clone(), to, format!("{because}. {why}"))
             }
         };
@@ -122,8 +133,8 @@ struct Looking<'c> {
 }
 
 impl Looking<'_> {
-    /// What becomes of a partner's lead; with `takes` it counts for those behind it.
-    async fn partners(&mut self, lead: &Lead, takes: bool) -> Result<At> {
+    /// What becomes of a partner's lead, which may be new; with `takes` it counts for those behind it.
+    async fn partners(&mut self, (lead, is_new): (&Lead, bool), takes: bool) -> Result<At> {
         let note = match self.conflicts.weigh(self.ctx, lead, takes).await? {
             Weighed::Waits(why) => return Ok(At::Waits(why)),
             Weighed::Goes(note) => note,
@@ -137,7 +148,7 @@ impl Looking<'_> {
         let Some(at) = self.known.get_mut(slug) else {
             return Ok(At::Waits("there is no such partner any more".to_owned()));
         };
-        let before = offers::of_lead(&self.ctx.db, &lead.id).await?;
+        let before = if is_new { Vec::new() } else { offers::of_lead(&self.ctx.db, &lead.id).await? };
         let (partner, heat) = (&at.partner, Heat::Standard);
         let offering = Offering::new(lead, partner, "", "", heat);
         let route = handoff::routed(self.people, &offering, &at.contacts, &before, &at.loads);
@@ -155,7 +166,8 @@ impl Looking<'_> {
     /// What becomes of a lead that no partner brought: partner, to whom, and why.
     async fn house(&mut self, due: &Due, beside: &[&str]) -> Result<(String, String, String)> {
         let nobody = |why: String| (HOUSE.to_owned(), String::new(), why);
-        if calls::of_lead(&self.ctx.db, &due.lead.id).await?.iter().any(|call| call.answer.is_none()) {
+        let called = if due.is_new { Vec::new() } else { calls::of_lead(&self.ctx.db, &due.lead.id).await? };
+        if called.iter().any(|call| call.answer.is_none()) {
             return Ok(nobody("Several are asked to claim it already.".to_owned()));
         }
         let mut market = self.market.clone();
@@ -176,7 +188,7 @@ impl Looking<'_> {
             };
             let mut theirs = due.lead.clone();
             theirs.partner_slug.clone_from(&slug);
-            match self.partners(&theirs, false).await? {
+            match self.partners((&theirs, due.is_new), false).await? {
                 At::Offered { is_managers: true, .. } => {
                     market.pass([(slug, "nobody there can take it now".to_owned())]);
                 }
@@ -193,7 +205,7 @@ impl Looking<'_> {
                     }
                     market.pass([(slug, "is asked as well".to_owned())]);
                 }
-                At::Offered { .. } => return self.given(&theirs, &explained).await,
+                At::Offered { .. } => return self.given((&theirs, due.is_new), &explained).await,
             }
         }
         match waits {
@@ -201,14 +213,18 @@ impl Looking<'_> {
                 let to = format!("whoever of {} claims it first", called.join(", "));
                 Ok((HOUSE.to_owned(), to, "Several are asked at once.".to_owned()))
             }
-            Some(theirs) => self.given(&theirs, "").await,
+            Some(theirs) => self.given((&theirs, due.is_new), "").await,
             None => Ok(nobody("None of the partners has anybody who can take it now.".to_owned())),
         }
     }
 
     /// It is given to this partner.
-    async fn given(&mut self, theirs: &Lead, explained: &str) -> Result<(String, String, String)> {
-        let (to, why) = self.partners(theirs, true).await?.into_parts();
+    async fn given(
+        &mut self,
+        (theirs, is_new): (&Lead, bool),
+        explained: &str,
+    ) -> Result<(String, String, String)> {
+        let (to, why) = self.partners((theirs, is_new), true).await?.into_parts();
         self.market.count(&theirs.partner_slug);
         let why = if explained.is_empty() { why } else { format!("{explained} {why}") };
         Ok((theirs.partner_slug.clone(), to, why))

@@ -5,8 +5,8 @@ use partnercast::{
     store::{
         events,
         intakes::{
-            HOUSE, Intake, NewStep, add_consents, add_steps, due, due_now, forget, forget_before, hold, note,
-            of_lead, open_house, put_off, remember, seen, update,
+            HOUSE, Intake, NewStep, add_consents, add_steps, due, due_now, forget, forget_before, hold,
+            known_among, note, of_lead, open_house, put_off, remember, seen, update,
         },
         leads::{self, NewConsent, add_all},
         partners,
@@ -55,6 +55,10 @@ both_dbs! {
         let keys: Vec<(String, String)> =
             rows(&db, "SELECT person_key, account FROM lead WHERE id = 'led_m0007'", vec![]).await;
         assert_eq!(keys, [("p7@m.example".to_owned(), "m.example".to_owned())], "conflicts are found by these");
+        let known = in_tx!(db, tx => known_among(tx, "person", &["p7@m.example".into(), "nobody@m.example".into()]));
+        assert_eq!(known, ["p7@m.example"]);
+        let known = in_tx!(db, tx => known_among(tx, "account", &["m.example".into(), "n.example".into()]));
+        assert_eq!(known, ["m.example"], "once, however many there are");
         let steps = many.iter().flat_map(|lead| {
             [1, 2].map(|no| NewStep {
                 lead_id: lead.id.clone(),

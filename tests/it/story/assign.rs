@@ -55,7 +55,7 @@ both_dbs! {
         rule(&rig, Some(Assigning { tiers: vec![Tier::Platinum, Tier::Gold], ..Assigning::default() }));
         let row = asks("eva@harbor.example", "", "health");
         let dry = import(&rig, &row, true).await.unwrap();
-        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside).await.unwrap();
+        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside, usize::MAX).await.unwrap();
         assert_eq!((foreseen[0].partner.as_str(), foreseen[0].to.as_str()), ("northlight", "Luis Ortega"));
 
         import(&rig, &row, false).await.unwrap();

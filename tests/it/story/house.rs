@@ -275,7 +275,7 @@ both_dbs! {
         let rig = Rig::new(db).await;
         rule(&rig, Some(first_claim()));
         let dry = import(&rig, &house_row("eva@harbor.example", "", ""), true).await.unwrap();
-        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside).await.unwrap();
+        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside, usize::MAX).await.unwrap();
         assert!(foreseen[0].partner.is_empty() && foreseen[0].to.contains("claims it first"), "{foreseen:?}");
         import(&rig, &house_row("eva@harbor.example", "", ""), false).await.unwrap();
         let eva = lead_at(&rig, "eva@harbor.example", HOUSE).await.unwrap();
@@ -293,7 +293,7 @@ both_dbs! {
         // In hand here; and one who comes twice in the same file.
         let rows = [row(THERE, EMAIL), row(HERE, "cy@mill.example"), row(THERE, "cy@mill.example")].concat();
         let dry = import(&rig, &rows, true).await.unwrap();
-        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside).await.unwrap();
+        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside, usize::MAX).await.unwrap();
         let waits = |at: usize| foreseen[at].to.is_empty() && foreseen[at].because.contains("waits");
         assert_eq!([waits(0), waits(1), waits(2)], [true, false, true], "{foreseen:?}");
         import(&rig, &rows, false).await.unwrap();

@@ -65,10 +65,11 @@ both_dbs! {
         let rows = [ASKS, PAPER, COLD].concat();
         let dry = import(&rig, &rows, true).await.unwrap();
         assert_eq!(counts(&dry), [3, 0, 0, 1]);
-        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside).await.unwrap();
+        let foreseen = intake::foresee(&rig.ctx, &dry.due, &dry.beside, usize::MAX).await.unwrap();
         assert_eq!(foreseen.len(), 1);
         assert_eq!((foreseen[0].no, foreseen[0].partner.as_str(), foreseen[0].to.as_str()), (2, "northlight", "Luis Ortega"));
         assert!(lead_at(&rig, "eva.lind@harbor.example", "northlight").await.is_none(), "a dry run writes nothing");
+        assert!(intake::foresee(&rig.ctx, &dry.due, &dry.beside, 0).await.unwrap().is_empty());
 
         let taken = import(&rig, &rows, false).await.unwrap();
         assert_eq!(counts(&taken), counts(&dry));

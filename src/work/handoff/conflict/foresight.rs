@@ -1,6 +1,6 @@
 //! What the rule would say of leads that are not stored yet, one after the other as they would be handed over.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::{Stand, Verdict, parties, rule, subject, weighed, won_since_ms};
 use crate::{
@@ -13,6 +13,7 @@ use crate::{
     },
     store::{
         conflicts::{self, Case},
+        intakes,
         leads::Lead,
     },
     work::context::Context,
@@ -39,6 +40,41 @@ struct Seen {
 pub(in crate::work) struct Foresight(HashMap<(&'static str, String), Seen>);
 
 impl Foresight {
+    /// Finds out at once who of these is known at all, so that nobody is asked about one by one of whom nothing is stored.
+    ///
+    /// # Errors
+    /// Those of the store, and of content without a routing rule.
+    pub(in crate::work) async fn look_up<'l>(
+        &mut self,
+        ctx: &Context,
+        leads: impl Iterator<Item = &'l Lead>,
+    ) -> Result<()> {
+        let rule = rule(ctx)?;
+        let mut asked: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
+        for lead in leads {
+            let (scope, subject) = subject(&rule, &lead.email);
+            asked.entry(scope).or_default().insert(subject);
+        }
+        // Nothing is written in it: that many can be asked about in one statement is what it is for.
+        let mut tx = ctx.db.begin().await?;
+        for (scope, subjects) in asked {
+            let subjects: Vec<String> = subjects.into_iter().collect();
+            let known = intakes::known_among(&mut tx, scope, &subjects).await?;
+            let known: BTreeSet<String> = known.into_iter().collect();
+            let unknown = subjects.into_iter().filter(|subject| !known.contains(subject));
+            self.0.extend(unknown.map(|subject| ((scope, subject), Seen::default())));
+        }
+        Ok(())
+    }
+
+    /// The person, or company, that a lead is of: what is said of others of the same touches it.
+    ///
+    /// # Errors
+    /// Those of content without a routing rule.
+    pub(in crate::work) fn whose(ctx: &Context, lead: &Lead) -> Result<(&'static str, String)> {
+        Ok(subject(&rule(ctx)?, &lead.email))
+    }
+
     /// Knows leads that would be stored before any is handed over: of partners, in nobody's hand.
     ///
     /// # Errors
