@@ -166,7 +166,9 @@ fn named(ctx: &Context, group: Group, name: &str) -> String {
             "no link that we know of: the page itself, or told by others".to_owned()
         }
         Group::Channel if name == MAIL => "a mail of ours".to_owned(),
-        Group::Channel => Placement::parse(name).map_or(name, Placement::label).to_owned(),
+        Group::Channel => {
+            Placement::parse(name).map_or_else(|| name.to_owned(), |place| place.label().to_owned())
+        }
         _ if name.is_empty() => "nothing that we know of".to_owned(),
         Group::Asset => asset_title(ctx, name).unwrap_or_else(|| name.to_owned()),
         _ => name.to_owned(),

@@ -392,7 +392,8 @@ fn consent(agreed: person::Agreed, zone: chrono_tz::Tz) -> Consent {
     let source = if agreed.origin.is_empty() {
         format!("to {}", agreed.partner_slug)
     } else {
-        format!("to {}, by: {}", agreed.partner_slug, agreed.origin)
+        // How the lead came first, which need not be how it came to agree to this.
+        format!("to {}, whose lead came first by: {}", agreed.partner_slug, agreed.origin)
     };
     let source = if agreed.locale.is_empty() { source } else { format!("{source}, in {}", agreed.locale) };
     let line = leads::Consent {

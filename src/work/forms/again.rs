@@ -7,11 +7,27 @@ use crate::{
         events::{self, Event},
         leads::{self, Lead},
     },
-    work::context::Context,
+    work::{
+        context::Context,
+        handoff::{self, Again, Asked},
+    },
 };
 
 /// Whoever sends the same form again within this time does one thing.
 const ONCE_MS: i64 = 10 * MINUTE_MS;
+
+/// What follows where somebody whose lead is in hand, or closed, asks again by a form.
+pub(super) async fn asked(
+    ctx: &Context,
+    lead_id: &str,
+    event_id: &str,
+    is_asking: bool,
+) -> Result<Option<Again>, Error> {
+    if !is_asking {
+        return Ok(None);
+    }
+    handoff::asks_again(ctx, lead_id, event_id, Asked::Themselves).await.map(Some)
+}
 
 /// Whether `event` was done by the lead a moment ago, and if so, whether nothing is written that was not before. A form unlocks what
 /// it unlocks each time, and counts once; for whoever went back to nurture in between, anew.

@@ -10,7 +10,7 @@ use super::{
     cobrand::{CoBrand, no_content},
     context::Context,
     handoff::{
-        self, Asked, HandOff, Offering,
+        self, HandOff, Offering,
         conflict::{self, Meeting},
     },
     intake,
@@ -202,11 +202,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     };
     let receipt = receipt(ctx, form, &lead, &partner, asset, &title)?;
     let is_asking = form.kind == FormKind::TalkToUs && hand_off.is_none() && known_as.is_some() && !is_said;
-    let again = if is_asking {
-        Some(handoff::asks_again(ctx, &lead.id, &event.id, Asked::Themselves).await?)
-    } else {
-        None
-    };
+    let again = again::asked(ctx, &lead.id, &event.id, is_asking).await?;
     let elsewhere = match asks {
         Some(_) if hand_off.is_none() && !is_said => {
             conflict::tell_who_goes_on(ctx, &meeting, &event.id).await?
