@@ -219,6 +219,32 @@ pub async fn contacts_page(db: &Db, after: &str, rows: i64) -> Result<Vec<Stored
     rows.into_iter().map(StoredContact::try_from).collect()
 }
 
+/// The key of the `rows`th contact after `after`, active or not: where a page of at most so many ends. None where fewer follow.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn contact_key(db: &Db, after: &str, rows: i64) -> Result<Option<String>> {
+    let row: Option<(String,)> = db
+        .opt("SELECT id FROM contact WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2", args![after, rows - 1])
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Active contacts by id, those after `after` up to `through`.
+///
+/// # Errors
+/// Those of [`contacts`].
+pub async fn contacts_between(db: &Db, after: &str, through: &str) -> Result<Vec<StoredContact>> {
+    let rows: Vec<ContactRow> = db
+        .all(
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
+             FROM contact WHERE active AND id > $1 AND id <= $2 ORDER BY id",
+            args![after, through],
+        )
+        .await?;
+    rows.into_iter().map(StoredContact::try_from).collect()
+}
+
 /// An active contact who was none before a moment, and since when they are.
 #[derive(Debug, Clone)]
 pub struct NewContact {
