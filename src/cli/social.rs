@@ -86,12 +86,13 @@ enum What {
 struct Connect {
     /// The partner's slug.
     partner: String,
-    /// `bluesky` or `mastodon`; `linkedin` and `x` with mode share_kit alone.
+    /// `bluesky`, `mastodon` or `linkedin`; `x` with mode share_kit alone.
     network: String,
-    /// The account: handle or DID at Bluesky, a name for people where a person posts; Mastodon's token says whose it is.
+    /// The account: handle or DID at Bluesky, `urn:li:organization:123` for a page at LinkedIn, a name for people where a person
+    /// posts; a token of Mastodon's, or of a member of LinkedIn's, says whose it is.
     #[arg(long, default_value = "")]
     account: String,
-    /// Its server, `https://host`; of Bluesky bsky.social if left out.
+    /// Its server, `https://host`; of Bluesky bsky.social, of LinkedIn its API if left out.
     #[arg(long, default_value = "")]
     server: String,
     /// What is done with what is new: `approve`, `auto` or `share_kit`.

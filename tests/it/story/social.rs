@@ -26,10 +26,10 @@ use crate::harness::{
     databases::{number, values},
 };
 
-const KARA: &str = "kara.boyd@northlight.example";
+pub const KARA: &str = "kara.boyd@northlight.example";
 const TOM: &str = "tom.beckett@brackenfold.example";
 /// Two hours into 4 February where Northlight is: `social/ransomware-hour-one` has its day, which all networks take.
-const FOURTH_MS: i64 = EVE_MS + 23 * DAY_MS + 12 * HOUR_MS;
+pub const FOURTH_MS: i64 = EVE_MS + 23 * DAY_MS + 12 * HOUR_MS;
 
 fn order(networks: &Networks, network: &str, mode: &str) -> Order {
     Order {
@@ -72,7 +72,7 @@ both_dbs! {
         assert!(refused.public().contains("Invalid identifier or password"), "{refused}");
         let odd = Order { partner: "nortlight".to_owned(), network: "x".to_owned(), mode: "always".to_owned(), expires: "soon".to_owned(), ..order(&networks, "", "") };
         let faults = social::connect(&ctx, "ana", &odd).await.unwrap_err();
-        for part in ["nortlight", "always", "soon", "a person posts"] {
+        for part in ["nortlight", "always", "soon", "at X a person posts"] {
             assert!(faults.public().contains(part), "{part}: {faults}");
         }
         assert!(accounts::list(&ctx.db, None).await.unwrap().is_empty());
