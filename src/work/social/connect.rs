@@ -50,7 +50,8 @@ pub struct Order {
     pub identifier: String,
     /// App password or token; nothing where a person posts.
     pub secret: String,
-    /// `auto`, `approve` or `share_kit`.
+    /// `auto`, `approve` or `share_kit`. Left out, an account that is known stays as it is, and a new one has what needs the least of
+    /// us: `approve`, or `share_kit` without a secret.
     pub mode: String,
     /// When the token ends, `2027-03-01` (UTC) or RFC 3339; nothing where it does not, or nobody knows.
     pub expires: String,
@@ -70,7 +71,7 @@ pub struct Connected {
 /// An order that was read.
 struct Checked {
     network: Network,
-    mode: Mode,
+    mode: Option<Mode>,
     server: String,
     name: String,
     expires_ms: Option<UtcMs>,
@@ -101,7 +102,10 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
             && it.server == checked.server
             && it.remote_id == found.remote_id
     };
-    let known = all.iter().find(same).map(|it| it.id.clone());
+    let known = all.iter().find(same);
+    let usual = if order.secret.trim().is_empty() { Mode::ShareKit } else { Mode::Approve };
+    let mode = checked.mode.or_else(|| known.and_then(|known| Mode::parse(&known.mode))).unwrap_or(usual);
+    let known = known.map(|it| it.id.clone());
     let account = Account {
         id: known.clone().unwrap_or_else(|| SocialAccountId::new(now_ms, &*ctx.random).to_string()),
         partner_slug: order.partner.clone(),
@@ -109,7 +113,7 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         server: checked.server,
         handle: found.handle,
         remote_id: found.remote_id,
-        mode: checked.mode.as_str().to_owned(),
+        mode: mode.as_str().to_owned(),
         state: AccountState::Active.as_str().to_owned(),
         because: format!("{actor} connected it"),
         state_ms: now_ms,
@@ -166,7 +170,7 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
         ));
     }
     let mode = Mode::parse(order.mode.trim());
-    if mode.is_none() {
+    if mode.is_none() && !order.mode.trim().is_empty() {
         let words = Mode::ALL.iter().map(|mode| mode.as_str());
         faults.push(format!("there is no mode `{}`; {}", order.mode, did_you_mean(&order.mode, words)));
     }
@@ -205,10 +209,8 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
     if let Some(error) = (!is_author).then(|| Author::parse(&name).err()).flatten() {
         faults.push(error.public().to_owned());
     }
-    match (network, mode) {
-        (Some(network), Some(mode)) if faults.is_empty() => {
-            Ok(Checked { network, mode, server, name, expires_ms })
-        }
+    match network {
+        Some(network) if faults.is_empty() => Ok(Checked { network, mode, server, name, expires_ms }),
         _ => Err(Error::invalid(faults.join("; "))),
     }
 }
