@@ -22,6 +22,7 @@ use partnercast::{
             random::OsRandom,
             token::Keys,
         },
+        social::linkedin::Version,
     },
     render::Templates,
     store::{
@@ -148,6 +149,7 @@ async fn filled(url: &str, events: usize) -> Arc<Context> {
         classes: Classes::default(),
         warm_up: Vec::new(),
         bounces: Bounces::default(),
+        linkedin: Version::default(),
     };
     let ctx = Context::new(
         Db::open(url).await.expect("the database opens"),

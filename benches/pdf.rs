@@ -28,6 +28,7 @@ use partnercast::{
         content::Asset,
         delivery::{Classes, backoff::OnUncertain},
         kernel::{Locale, clock::ManualClock, random::OsRandom, token::Keys},
+        social::linkedin::Version,
     },
     render::{
         Templates,
@@ -119,6 +120,7 @@ async fn context(folder: &Path) -> Context {
         classes: Classes::default(),
         warm_up: Vec::new(),
         bounces: Bounces::default(),
+        linkedin: Version::default(),
     };
     let ctx = Context::new(
         Db::open(&format!("sqlite:{}/bench.sqlite", folder.display())).await.expect("the database opens"),

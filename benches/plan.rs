@@ -23,6 +23,7 @@ use partnercast::{
             token::Keys,
         },
         partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
+        social::linkedin::Version,
     },
     render::Templates,
     store::{Db, partners},
@@ -184,6 +185,7 @@ async fn filled(url: &str, contacts: usize) -> Arc<Context> {
         classes: Classes::default(),
         warm_up: Vec::new(),
         bounces: Bounces::default(),
+        linkedin: Version::default(),
     };
     let ctx = Context::new(
         Db::open(url).await.expect("the database opens"),

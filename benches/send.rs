@@ -31,6 +31,7 @@ use partnercast::{
             token::Keys,
         },
         partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
+        social::linkedin::Version,
     },
     render::{
         Templates,
@@ -228,6 +229,7 @@ async fn context(now_ms: UtcMs) -> (Arc<Context>, Arc<ManualClock>) {
         classes: Classes::default(),
         warm_up: Vec::new(),
         bounces: Bounces::default(),
+        linkedin: Version::default(),
     };
     let mut ctx = Context::new(
         db,

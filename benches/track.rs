@@ -35,6 +35,7 @@ use partnercast::{
             token::{Keys, Purpose},
         },
         partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
+        social::linkedin::Version,
     },
     render::Templates,
     store::{Db, events::Clicks, issues, partners},
@@ -316,6 +317,7 @@ async fn filled(url: &str, folder: &Path, readers: usize) -> (Arc<Context>, Arc<
         classes: Classes::default(),
         warm_up: Vec::new(),
         bounces: Bounces::default(),
+        linkedin: Version::default(),
     };
     let clock = Arc::new(ManualClock::new(EVE_MS));
     let ctx = Context::new(

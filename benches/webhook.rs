@@ -31,6 +31,7 @@ use partnercast::{
             random::OsRandom,
             token::Keys,
         },
+        social::linkedin::Version,
         webhook::{
             Event, EventKind, Scope, Secret,
             sign::{self, Message},
@@ -209,6 +210,7 @@ impl Bench<'_> {
             classes: Classes::default(),
             warm_up: Vec::new(),
             bounces: Bounces::default(),
+            linkedin: Version::default(),
         };
         let guard = Guard::new(vec![Network::parse("127.0.0.1").expect("a network")], true);
         let ctx = Context::new(

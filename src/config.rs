@@ -10,6 +10,7 @@ mod doctor;
 mod egress;
 mod mail;
 mod retention;
+mod social;
 
 use std::{
     fmt,
@@ -28,6 +29,7 @@ pub use doctor::Doctor;
 pub use egress::Egress;
 pub use mail::{Mail, MailRelay, MailWarmUp};
 pub use retention::Retention;
+pub use social::Social;
 
 /// Prefix of the environment variables that override keys.
 const ENV_PREFIX: &str = "PARTNERCAST_";
@@ -55,6 +57,9 @@ pub struct Config {
     /// How long what people did is kept whole.
     #[serde(default)]
     pub retention: Retention,
+    /// How networks are spoken to in which partners have accounts.
+    #[serde(default)]
+    pub social: Social,
     /// Keys.
     pub secrets: Secrets,
     /// Who may use the console.
@@ -310,6 +315,7 @@ impl Config {
         self.doctor.find_faults(&mut faults);
         self.egress.find_faults(&mut faults);
         self.retention.find_faults(&mut faults);
+        self.social.find_faults(&mut faults);
         let url = &self.server.public_url;
         let here = |address: &str| {
             address.contains("127.0.0.1") || address.contains("localhost") || address.contains("[::1]")
@@ -456,6 +462,9 @@ mod tests {
                 .public()
                 .contains("egress.allow: `crm.example`")
         );
+        let old =
+            Config::parse(&format!("{SMALL}[social]\nlinkedin_version = \"2026-07\"\n"), &[], Path::new(""));
+        assert!(old.unwrap_err().public().contains("social.linkedin_version: `2026-07`"));
         let plain = format!("{SMALL}[egress]\nhttp = true\n");
         assert!(Config::parse(&plain, &[], Path::new("")).unwrap_err().public().contains("egress.http"));
         let odd = format!(

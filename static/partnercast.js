@@ -59,29 +59,20 @@
     again();
   });
 
-  // Copy buttons are hidden until script can serve them.
+  // Texts to take along. The buttons are hidden until script can serve them; a page without has the texts to select.
   all('[data-copy]').forEach((button) => {
     const source = document.getElementById(button.dataset.copy);
-    if (!source || !navigator.clipboard) return;
+    if (!source) return;
     button.hidden = false;
+    const label = button.textContent;
+    const told = (word) => {
+      button.textContent = word;
+      setTimeout(() => { button.textContent = label; }, 2000);
+    };
     button.addEventListener('click', () => {
-      navigator.clipboard.writeText(source.value || source.textContent).then(() => {
-        const before = button.textContent;
-        button.textContent = button.dataset.done || 'Copied';
-        setTimeout(() => { button.textContent = before; }, 2000);
-      });
-    });
-  });
-
-  // Texts to take along; a page without script has them to select.
-  all('[data-copy]').forEach((button) => {
-    button.hidden = false;
-    button.addEventListener('click', () => {
-      const text = document.getElementById(button.dataset.copy);
-      text.select();
-      const told = (word) => { button.textContent = word; };
-      if (navigator.clipboard) navigator.clipboard.writeText(text.value).then(() => told('Copied'), () => told('Selected: copy it now'));
-      else told('Selected: copy it now');
+      if (source.select) source.select();
+      const copied = navigator.clipboard ? navigator.clipboard.writeText(source.value || source.textContent) : Promise.reject();
+      copied.then(() => told(button.dataset.done || 'Copied'), () => told('Selected: copy it now'));
     });
   });
 

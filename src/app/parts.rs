@@ -51,6 +51,7 @@ pub fn context(
         classes: classes_of(config)?,
         warm_up: config.mail.warm_up.iter().map(warm_up_of).collect(),
         bounces: bounce_settings(config),
+        linkedin: config.social.linkedin_version()?,
     };
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let signer = dkim::signer(config)?;

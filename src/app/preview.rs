@@ -10,6 +10,7 @@ use crate::{
     domain::{
         delivery::{Classes, backoff::OnUncertain},
         kernel::{Error, Random as _, Result, clock::SystemClock, random::OsRandom, token::Keys},
+        social::linkedin::Version,
     },
     render::{Templates, email::dkim::Signer},
     store::Db,
@@ -108,5 +109,6 @@ fn settings(url: &str) -> Settings {
         classes: Classes::default(),
         warm_up: Vec::new(),
         bounces: Bounces::default(),
+        linkedin: Version::default(),
     }
 }

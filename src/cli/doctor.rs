@@ -10,18 +10,21 @@ use std::{
 use serde_json::json;
 use tokio::time::Instant;
 
-use super::{ConfigArgument, load};
+use super::{ConfigArgument, load, looking, writing};
 use crate::{
     app,
     channel::dns::Resolver,
     config::Config,
     domain::{
-        content::{Memo, Severity},
-        kernel::{Clock, EmailAddress, Result, clock::SystemClock, random::OsRandom},
+        content::{Memo, Severity, finding::did_you_mean},
+        kernel::{Clock, EmailAddress, Kind, Result, clock::SystemClock, random::OsRandom},
     },
     store::{Db, lock::address_noted},
     work::{
-        doctor::{self, Finding, Group, Secret, SecretFile, Status, Subject, WaysBack},
+        doctor::{
+            self, Finding, Group, Secret, SecretFile, Status, Subject, WaysBack,
+            channels::{self, Channel},
+        },
         folder,
         sync::{self, Read},
     },
@@ -44,6 +47,10 @@ pub struct Arguments {
     /// Look at the senders' DNS although the catcher keeps every mail.
     #[arg(long)]
     dns: bool,
+    /// Look at this channel alone, beside mail: bluesky, mastodon, linkedin, x, wordpress or webhook. Servers are asked, with
+    /// accounts' tokens where the database can be written to, and nothing is posted.
+    #[arg(long, value_name = "CHANNEL", value_parser = channel)]
+    channel: Option<Channel>,
     /// Ask the blocklists named in [doctor] about the addresses that the relay sends from.
     #[arg(long)]
     blocklists: bool,
@@ -55,6 +62,9 @@ pub struct Arguments {
 /// The configuration cannot be read, or the address of `--send-test` is none.
 pub async fn main(arguments: Arguments) -> Result<ExitCode> {
     let config = load(&arguments.config)?;
+    if let Some(channel) = arguments.channel {
+        return Ok(show(&of_channel(&config, &arguments.config, channel).await?, arguments.json));
+    }
     let send_to = arguments.send_test.as_deref().map(EmailAddress::parse).transpose()?;
     let subject = subject(&config, &arguments).await?;
     let mut findings = doctor::check(&subject).await;
@@ -64,15 +74,41 @@ pub async fn main(arguments: Arguments) -> Result<ExitCode> {
     if let Ok(db) = &subject.db {
         db.close().await;
     }
+    Ok(show(&findings, arguments.json))
+}
+
+/// Prints findings, and gives the exit code.
+fn show(findings: &[Finding], as_machine_reads: bool) -> ExitCode {
     let mut out = io::stdout().lock();
     // Nobody reads the answer if it cannot be written; the code still tells.
-    let _ = if arguments.json {
-        writeln!(out, "{:#}", as_json(&findings))
+    let _ = if as_machine_reads {
+        writeln!(out, "{:#}", as_json(findings))
     } else {
-        human(&findings, io::stdout().is_terminal(), &mut out)
+        human(findings, io::stdout().is_terminal(), &mut out)
     };
     let failed = findings.iter().any(|finding| finding.status == Status::Fail);
-    Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+fn channel(word: &str) -> std::result::Result<Channel, String> {
+    let known = Channel::WORDS.into_iter().find(|(known, _)| *known == word);
+    known
+        .map(|(_, channel)| channel)
+        .ok_or_else(|| did_you_mean(word, Channel::WORDS.iter().map(|(word, _)| *word)))
+}
+
+/// Looks at a channel, with what a running `serve` leaves us: beside one on SQLite nothing can be noted.
+async fn of_channel(config: &Config, argument: &ConfigArgument, channel: Channel) -> Result<Vec<Finding>> {
+    let (ctx, busy) = match writing::context(config, "/console/social").await {
+        Ok(ctx) => (ctx, None),
+        Err(error) if error.kind() == Kind::Conflict => {
+            (looking::context(argument, None).await?, Some(error.public().to_owned()))
+        }
+        Err(error) => return Err(error),
+    };
+    let findings = channels::check(&ctx, channel, busy.as_deref()).await;
+    ctx.db.close().await;
+    findings
 }
 
 async fn subject(config: &Config, arguments: &Arguments) -> Result<Subject> {

@@ -86,16 +86,18 @@ enum What {
 struct Connect {
     /// The partner's slug.
     partner: String,
-    /// `bluesky` or `mastodon`; `linkedin` and `x` with mode share_kit alone.
+    /// `bluesky`, `mastodon` or `linkedin`; `x` with mode share_kit alone.
     network: String,
-    /// The account: handle or DID at Bluesky, a name for people where a person posts; Mastodon's token says whose it is.
+    /// The account: handle or DID at Bluesky, `urn:li:organization:123` for a page at LinkedIn, a name for people where a person
+    /// posts; a token of Mastodon's, or of a member of LinkedIn's, says whose it is.
     #[arg(long, default_value = "")]
     account: String,
-    /// Its server, `https://host`; of Bluesky bsky.social if left out.
+    /// Its server, `https://host`; of Bluesky bsky.social, of LinkedIn its API if left out.
     #[arg(long, default_value = "")]
     server: String,
-    /// What is done with what is new: `approve`, `auto` or `share_kit`.
-    #[arg(long, default_value = "approve")]
+    /// What is done with what is new: `approve`, `auto` or `share_kit`. Left out, an account that is connected already stays as it
+    /// is, and a new one is `approve`, or `share_kit` without a secret.
+    #[arg(long, default_value = "", hide_default_value = true)]
     mode: String,
     /// When the token ends, if it does: `2027-03-01` (UTC) or `2027-03-01T08:00:00Z`. There are warnings 14, 7 and 1 days before.
     #[arg(long, default_value = "")]

@@ -1,11 +1,15 @@
 //! Partners and contacts.
 
+mod import;
+
+pub use import::import;
+
 use super::{
     Db, Tx,
     sql::{args, stored},
 };
 use crate::domain::{
-    kernel::{EmailAddress, Error, Locale, Random, Result, Slug, clock::UtcMs, id::ContactId},
+    kernel::{EmailAddress, Error, Locale, Result, Slug, clock::UtcMs, id::ContactId},
     partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
 };
 
@@ -219,6 +223,32 @@ pub async fn contacts_page(db: &Db, after: &str, rows: i64) -> Result<Vec<Stored
     rows.into_iter().map(StoredContact::try_from).collect()
 }
 
+/// The key of the `rows`th contact after `after`, active or not: where a page of at most so many ends. None where fewer follow.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn contact_key(db: &Db, after: &str, rows: i64) -> Result<Option<String>> {
+    let row: Option<(String,)> = db
+        .opt("SELECT id FROM contact WHERE id > $1 ORDER BY id LIMIT 1 OFFSET $2", args![after, rows - 1])
+        .await?;
+    Ok(row.map(|(id,)| id))
+}
+
+/// Active contacts by id, those after `after` up to `through`.
+///
+/// # Errors
+/// Those of [`contacts`].
+pub async fn contacts_between(db: &Db, after: &str, through: &str) -> Result<Vec<StoredContact>> {
+    let rows: Vec<ContactRow> = db
+        .all(
+            "SELECT id, partner_slug, name, email, roles, locale, zone, lead_contact
+             FROM contact WHERE active AND id > $1 AND id <= $2 ORDER BY id",
+            args![after, through],
+        )
+        .await?;
+    rows.into_iter().map(StoredContact::try_from).collect()
+}
+
 /// An active contact who was none before a moment, and since when they are.
 #[derive(Debug, Clone)]
 pub struct NewContact {
@@ -390,110 +420,4 @@ pub async fn changed_ms(db: &Db) -> Result<UtcMs> {
         )
         .await?;
     Ok(row.map_or(0, |(ms,)| ms))
-}
-
-/// Adds or updates partners and contacts. A contact keeps its id as long as its address stays; people of these partners
-/// who are not among `contacts` any more get nothing more.
-///
-/// # Errors
-/// `Invalid` when a partner or an address is given twice, for which of the two would count? Else those of
-/// [`Tx::run`].
-pub async fn import(
-    tx: &mut Tx,
-    now_ms: UtcMs,
-    random: &dyn Random,
-    partners: &[Partner],
-    contacts: &[Contact],
-) -> Result<()> {
-    let slugs = partners.iter().map(|partner| partner.slug.to_string());
-    let repeated = [twice(slugs), twice(contacts.iter().map(|contact| contact.email.key()))].concat();
-    if !repeated.is_empty() {
-        return Err(Error::invalid(format!(
-            "given more than once: {}; leave one of each",
-            repeated.join(", ")
-        )));
-    }
-    let mut rows = Vec::with_capacity(partners.len());
-    for partner in partners {
-        let brand = serde_json::to_string(&partner.brand)
-            .map_err(|error| Error::internal("brand profile").because(error))?;
-        rows.push(args![
-            partner.slug.as_str(),
-            &partner.name,
-            word(partner.partner_type)?,
-            word(partner.tier)?,
-            word(partner.region)?,
-            &partner.city,
-            partner.zone.name(),
-            partner.locale.as_str(),
-            partner.verticals.join(";"),
-            partner.solutions.join(";"),
-            partner.countries.join(";"),
-            partner.leads_max.map(i64::from),
-            partner.parent.as_ref().map(Slug::as_str),
-            &partner.channel_manager_email,
-            &partner.website,
-            brand,
-            now_ms,
-        ]);
-    }
-    tx.bulk(
-        "INSERT INTO partner (slug, name, partner_type, tier, region, city, zone, locale, verticals, solutions, countries,
-                              leads_max, parent, channel_manager_email, website, brand, updated_ms)",
-        rows,
-        "ON CONFLICT (slug) DO UPDATE SET name = excluded.name, partner_type = excluded.partner_type,
-             tier = excluded.tier, region = excluded.region, city = excluded.city, zone = excluded.zone,
-             locale = excluded.locale, verticals = excluded.verticals,
-             solutions = excluded.solutions, countries = excluded.countries, leads_max = excluded.leads_max,
-             parent = excluded.parent,
-             channel_manager_email = excluded.channel_manager_email, website = excluded.website,
-             brand = excluded.brand, updated_ms = excluded.updated_ms",
-    )
-    .await?;
-    tx.bulk(
-        "WITH r (rslug, rnow_ms) AS (",
-        partners.iter().map(|partner| args![partner.slug.as_str(), now_ms]).collect(),
-        ") UPDATE contact SET active = FALSE, left_ms = rnow_ms FROM r WHERE partner_slug = rslug AND active",
-    )
-    .await?;
-    let rows = contacts.iter().map(|contact| {
-        args![
-            ContactId::new(now_ms, random).to_string(),
-            contact.partner.as_str(),
-            &contact.name,
-            contact.email.as_str(),
-            contact.email.key(),
-            contact.email.base_key(),
-            contact.roles.to_string(),
-            contact.locale.as_ref().map(Locale::as_str),
-            contact.zone.map(|zone| zone.name()),
-            contact.lead_contact,
-            true,
-            now_ms,
-            now_ms,
-        ]
-    });
-    tx.bulk(
-        "INSERT INTO contact (id, partner_slug, name, email, email_key, base_key, roles, locale, zone, lead_contact,
-                              active, updated_ms, active_since_ms)",
-        rows.collect(),
-        "ON CONFLICT (email_key) DO UPDATE SET partner_slug = excluded.partner_slug, name = excluded.name,
-             email = excluded.email, roles = excluded.roles, locale = excluded.locale, zone = excluded.zone,
-             lead_contact = excluded.lead_contact, active = excluded.active, updated_ms = excluded.updated_ms,
-             -- Who was active until this import has not left.
-             active_since_ms = CASE WHEN contact.active OR contact.left_ms = excluded.updated_ms
-                 THEN contact.active_since_ms ELSE excluded.active_since_ms END",
-    )
-    .await
-    .map(|_| ())
-}
-
-/// The keys that occur more than once, in order, each once.
-fn twice(keys: impl Iterator<Item = String>) -> Vec<String> {
-    let mut keys: Vec<String> = keys.collect();
-    keys.sort_unstable();
-    let mut repeated: Vec<String> =
-        keys.windows(2).filter(|pair| pair[0] == pair[1]).map(|pair| pair[0].clone()).collect();
-    repeated.dedup();
-    repeated
 }

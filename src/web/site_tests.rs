@@ -19,6 +19,7 @@ use crate::{
             random::SeededRandom,
             token::Keys,
         },
+        social::linkedin::Version,
     },
     render::Templates,
     store::{Db, issues, partners, renditions},
@@ -70,6 +71,7 @@ pub async fn site(change: impl FnOnce(&mut Settings)) -> Site {
         classes: Classes::default(),
         warm_up: Vec::new(),
         bounces: Bounces::default(),
+        linkedin: Version::default(),
     };
     change(&mut settings);
     let clock = Arc::new(ManualClock::new(EVE_MS));

@@ -25,6 +25,7 @@ use crate::{
         delivery::{Classes, WarmUp, backoff::OnUncertain, report::ComplaintScope},
         engagement::Machines,
         kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
+        social::linkedin::Version,
     },
     render::{Templates, email::dkim::Signer},
     store::Db,
@@ -64,6 +65,8 @@ pub struct Settings {
     pub warm_up: Vec<WarmUp>,
     /// What comes back.
     pub bounces: Bounces,
+    /// Which version of LinkedIn's API is spoken.
+    pub linkedin: Version,
 }
 
 /// Wakes loops that would otherwise look again in a moment.

@@ -23,7 +23,8 @@ add_action('rest_after_insert_post', function ($post, $request, $creating) {
     if ($creating && file_exists('%(slow)s')) { sleep(6); }
 }, 10, 3);
 """
-THEME = """<?php wp_head(); while (have_posts()) { the_post(); the_content(); } wp_footer();"""
+# As WordPress's own themes have it: a frame that an address became is as wide as it says, and never wider than the page.
+THEME = """<meta name="viewport" content="width=device-width"><style>iframe { max-width: 100%; }</style><?php wp_head(); while (have_posts()) { the_post(); the_content(); } wp_footer();"""
 CONFIG = """<?php
 define('DB_NAME', 'wordpress'); define('DB_USER', 'wp'); define('DB_PASSWORD', 'wp');
 define('DB_HOST', '127.0.0.1:%(database)d'); define('DB_CHARSET', 'utf8mb4');

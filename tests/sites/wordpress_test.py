@@ -1,12 +1,14 @@
 """A real WordPress as a partner's site: a real `partnercast serve` makes a draft there, corrects it, is killed while one is on
-its way and makes it once all the same, withdraws it, and says so when it is refused; and WordPress shows our oEmbed.
+its way and makes it once all the same, withdraws it, and says so when it is refused; and WordPress shows our oEmbed and our loader in
+a real browser.
 
-PARTNERCAST names the program.
+PARTNERCAST names the program; PLAYWRIGHT_CORE and CHROMIUM as for tests/browser.
 """
 
 import datetime
 import email
 import email.policy
+import html
 import os
 import re
 import shutil
@@ -155,6 +157,18 @@ def test(wordpress: WordPress, serve: Serve) -> None:
     assert frame and 'sandbox="allow-scripts"' in frame[0] and f"{address}/embed#?secret=" in frame[0], shown
     assert 'class="wp-embedded-content"' in shown and "<blockquote" in shown and "First of the test" in shown, shown
     print("oEmbed:", frame[0])
+
+    # The same in a browser, and with the loader that a person pastes as HTML.
+    code = html.unescape(serve.ask("/console/partners/northlight/embed")[1])
+    script = re.search(r"<script async [^>]*integrity=[^>]*></script>", code)[0]
+    place = f'<div data-partnercast="northlight/{FIRST}" style="min-height:640px"><a href="{address}">First of the test</a></div>'
+    with_loader = wordpress.php(
+        "", "wp_set_current_user(1); kses_remove_filters(); echo wp_insert_post(['post_title' => 'Loaded', 'post_status' => 'publish',"
+        f" 'post_author' => 1, 'post_content' => '<!-- wp:html -->{script}{place}<!-- /wp:html -->']);")
+    pages = [f"{wordpress.url}/?p={number}" for number in (with_loader, pasted)]
+    looked = subprocess.run(["node", Path(__file__).parent / "wordpress_pages.mjs", serve.url, *pages], capture_output=True, text=True, timeout=PATIENCE_S)
+    assert looked.returncode == 0, looked.stdout + looked.stderr
+    print(looked.stdout.rstrip())
 
     # Killed while a request is on its way that WordPress carries out: there is one post in the end.
     wordpress.slow.touch()

@@ -165,7 +165,7 @@ impl<'a> Post<'a> {
 /// Any request.
 #[derive(Debug, Clone, Copy)]
 pub struct Ask<'a> {
-    /// `GET` or `POST`.
+    /// `GET`, `POST` or `PUT`.
     pub method: &'static str,
     /// Where.
     pub to: &'a Target,

@@ -2,6 +2,7 @@
 //! decides about trying again.
 
 pub mod bluesky;
+pub mod linkedin;
 pub mod mastodon;
 
 use super::egress::{Answered, Ask, BODY_BYTES_MAX, Egress};
@@ -16,7 +17,7 @@ use crate::domain::{
 /// What a network has by now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Posted {
-    /// Its id there: an `at://` address, or a status's number.
+    /// Its id there: an `at://` address, a status's number, or a URN of LinkedIn's.
     pub uri: String,
     /// The hash of what is there, where the network has such.
     pub cid: String,

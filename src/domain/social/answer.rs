@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::domain::{kernel::clock::UtcMs, webhook::schedule::asked_ms};
+use crate::domain::{
+    kernel::clock::{DAY_MS, UtcMs},
+    webhook::schedule::asked_ms,
+};
 
 /// What followed instead of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -126,6 +129,43 @@ pub fn mastodon(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value
     Err(failed(answer, trouble, said(json.as_ref(), &["error_description", "error"])))
 }
 
+/// The JSON of a good answer; an empty one, as a new post has it, is `null`.
+///
+/// # Errors
+/// What else it means. A limit is a day's and says nothing of when it ends: all of them do at midnight UTC.
+pub fn linkedin(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value, Failure> {
+    let json = serde_json::from_str::<Value>(answer.body).ok();
+    let trouble = match answer.status {
+        201 | 204 if answer.body.trim().is_empty() => return Ok(Value::Null),
+        200..=299 => return read(answer, json, kind),
+        401 => Trouble::Denied,
+        // A page comes from something that stands before the server.
+        403 if json.is_some() => Trouble::Denied,
+        // The version that we speak is served no more, to whomever: nothing was done.
+        426 => Trouble::Withheld,
+        400 | 409 | 413 | 422 if json.is_some() => Trouble::Refused,
+        429 => {
+            let asked_ms =
+                until_reset(answer, wall_ms).unwrap_or_else(|| DAY_MS - wall_ms.rem_euclid(DAY_MS));
+            Trouble::Busy { asked_ms: Some(asked_ms), is_limit: true }
+        }
+        status => common(status, answer, kind, wall_ms),
+    };
+    let mut said = said(json.as_ref(), &["message", "error_description", "error"]);
+    let inputs = json.as_ref().and_then(|json| json["errorDetails"]["inputErrors"].as_array());
+    for input in inputs.into_iter().flatten().filter_map(|input| input["description"].as_str()) {
+        if !said.contains(input) {
+            said = format!("{said}; {input}");
+        }
+    }
+    if answer.status == 426 {
+        said = format!(
+            "{said}; LinkedIn serves this version of its API no more: set social.linkedin_version to a newer month"
+        );
+    }
+    Err(failed(answer, trouble, said.trim_start_matches("; ").to_owned()))
+}
+
 fn read(answer: &Answer<'_>, json: Option<Value>, kind: Kind) -> Result<Value, Failure> {
     // A page of somebody's who stands before the server says nothing about what the server did.
     let trouble = match kind {
@@ -217,6 +257,41 @@ mod tests {
     }
 
     #[test]
+    fn linkedin_says_by_status_what_follows() {
+        let of = |status, body, kind| linkedin(&answer(status, body), kind, NOW_MS);
+        let trouble = |status, body| of(status, body, Kind::Write).unwrap_err().trouble;
+        assert_eq!(of(201, "", Kind::Write).unwrap(), Value::Null);
+        assert_eq!(trouble(200, ""), Trouble::Uncertain, "a post is answered with 201");
+        assert_eq!(trouble(401, r#"{"status":401,"code":"EXPIRED_ACCESS_TOKEN"}"#), Trouble::Denied);
+        assert_eq!(trouble(403, r#"{"status":403,"code":"ACCESS_DENIED"}"#), Trouble::Denied);
+        assert_eq!(trouble(403, "<html>no bots</html>"), Trouble::Busy { asked_ms: None, is_limit: false });
+        assert_eq!(trouble(503, ""), Trouble::Uncertain);
+        let old = of(
+            426,
+            r#"{"code":"NONEXISTENT_VERSION","message":"Requested version is not active"}"#,
+            Kind::Write,
+        );
+        let old = old.unwrap_err();
+        assert_eq!(old.trouble, Trouble::Withheld);
+        assert!(old.why.contains("not active") && old.why.contains("social.linkedin_version"), "{}", old.why);
+        let refused = of(
+            422,
+            r#"{"message":"bad","errorDetails":{"inputErrors":[{"description":"commentary is too long"}]}}"#,
+            Kind::Write,
+        );
+        let refused = refused.unwrap_err();
+        assert_eq!(
+            (refused.trouble, refused.why.as_str()),
+            (Trouble::Refused, "bad; commentary is too long")
+        );
+        // 08:00 UTC, so sixteen hours until midnight.
+        assert_eq!(
+            trouble(429, r#"{"message":"Resource level throttle DAY limit"}"#),
+            Trouble::Busy { asked_ms: Some(DAY_MS - NOW_MS % DAY_MS), is_limit: true }
+        );
+    }
+
+    #[test]
     fn a_limit_says_when_it_ends() {
         let limit = |reset, retry_after| {
             let answer = Answer { status: 429, reset, retry_after, body: "{}" };
@@ -238,6 +313,8 @@ mod tests {
                     let good = (200..=299).contains(&status) && body == "{}";
                     assert_eq!(bluesky(&answer(status, body), kind, NOW_MS).is_ok(), good);
                     assert_eq!(mastodon(&answer(status, body), kind, NOW_MS).is_ok(), good);
+                    let good = good || (matches!(status, 201 | 204) && body.is_empty());
+                    assert_eq!(linkedin(&answer(status, body), kind, NOW_MS).is_ok(), good);
                 }
             }
         }

@@ -46,6 +46,18 @@ pub fn bluesky(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether `text` fits into a post at LinkedIn, whose link is a card beside it.
+///
+/// # Errors
+/// How long it is and how long it may be.
+pub fn linkedin(text: &str) -> Result<(), String> {
+    let (length, most) = (Network::Linkedin.length(text), Network::Linkedin.length_max());
+    if length > most {
+        return Err(format!("the post has {length} characters, and LinkedIn takes {most}"));
+    }
+    Ok(())
+}
+
 /// How long a Mastodon server says that `text`, which holds its link, is. Code points: servers that count what people see as one
 /// character find it shorter.
 pub fn mastodon_length(text: &str, limits: Limits) -> usize {

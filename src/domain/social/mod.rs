@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod facet;
 pub mod fit;
+pub mod linkedin;
 pub mod schedule;
 pub mod tid;
 pub mod warning;

@@ -104,7 +104,7 @@ pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -
         tone: "good",
         text: "Disconnected. Its password or token is forgotten, and what was not sent is not.".to_owned(),
     });
-    let typed = Typed { partner: asked.partner, mode: Mode::Approve.as_str().to_owned(), ..Typed::default() };
+    let typed = Typed { partner: asked.partner, ..Typed::default() };
     show(&ctx, typed, notice).await
 }
 

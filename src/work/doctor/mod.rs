@@ -7,6 +7,7 @@
 mod alignment;
 mod blocklists;
 mod bounces;
+pub mod channels;
 mod database;
 mod dkim;
 mod dmarc;
@@ -83,19 +84,22 @@ pub enum Group {
     Database,
     /// The outbox.
     Queue,
+    /// A channel beside mail, when it is asked for.
+    Channels,
     /// This machine: clock, disk, secrets.
     Machine,
 }
 
 impl Group {
     /// All groups in the order in which they are shown.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Sender,
         Self::Relay,
         Self::PublicAddress,
         Self::Bounces,
         Self::Database,
         Self::Queue,
+        Self::Channels,
         Self::Machine,
     ];
 
@@ -108,6 +112,7 @@ impl Group {
             Self::Bounces => "Bounces: what comes back",
             Self::Database => "Database",
             Self::Queue => "Queue",
+            Self::Channels => "Channels: servers, accounts, sites, endpoints",
             Self::Machine => "Machine",
         }
     }
@@ -302,7 +307,7 @@ pub async fn check(subject: &Subject) -> Vec<Finding> {
     findings
 }
 
-/// Looks at one group. The queue comes with its database.
+/// Looks at one group. The queue comes with its database, and channels when they are asked for ([`channels::check`]).
 pub async fn look_at(subject: &Subject, group: Group) -> Vec<Finding> {
     match group {
         Group::Sender => sender::check(subject).await,
@@ -310,7 +315,7 @@ pub async fn look_at(subject: &Subject, group: Group) -> Vec<Finding> {
         Group::PublicAddress => public_url::check(subject).await,
         Group::Bounces => bounces::check(subject).await,
         Group::Database => database::check(subject).await,
-        Group::Queue => Vec::new(),
+        Group::Queue | Group::Channels => Vec::new(),
         Group::Machine => machine::check(subject).await,
     }
 }

@@ -3,9 +3,13 @@
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap, HashSet, btree_map::Entry},
     mem,
+    sync::Arc,
 };
 
-use tokio::{sync::mpsc, task::JoinHandle};
+use tokio::{
+    sync::{Semaphore, mpsc},
+    task::{JoinError, JoinHandle},
+};
 
 use super::{Change, LeftOut, PlannedVariant, Shared, Since};
 use crate::{
@@ -14,7 +18,7 @@ use crate::{
         program::{Because, subject_test::Arm},
     },
     store::{
-        audience as stored,
+        Db, audience as stored,
         issues::Issue,
         partners::{self, StoredContact},
         promises::NewPromise,
@@ -35,6 +39,9 @@ const PAGE_ROWS: i64 = 4_000;
 /// Pages that are read before they are looked at: most variants are rendered for the first, and the database need not wait
 /// for that.
 const PAGES_AHEAD: usize = 12;
+
+/// Pages that are read at once: one waits for the database while another is taken apart.
+const READERS: usize = 2;
 
 /// People left out, by reason.
 #[derive(Default)]
@@ -268,6 +275,18 @@ struct Page {
     through: String,
 }
 
+impl Page {
+    /// The same with its people.
+    async fn read(mut self, db: Db, readers: Arc<Semaphore>) -> Result<Self> {
+        let _reader = readers
+            .acquire()
+            .await
+            .map_err(|error| Error::internal("reading the contacts").because(error))?;
+        self.people = partners::contacts_between(&db, &self.after, &self.through).await?;
+        Ok(self)
+    }
+}
+
 /// Shows everybody to all looks, page by page. The next pages are read while one is looked at.
 pub(super) async fn everybody(
     ctx: &Context,
@@ -279,6 +298,7 @@ pub(super) async fn everybody(
     }
     let (mut pages, reading) = read_ahead(ctx);
     while let Some(page) = pages.recv().await {
+        let page = page.await.map_err(stopped)??;
         // Whatever the letter and the date: much of it is the same for all.
         let people = People::between(ctx, &page.after, &page.through);
         for look in issues.iter_mut() {
@@ -293,24 +313,36 @@ pub(super) async fn everybody(
         }
     }
     // Whether that was everybody, only the reader knows.
-    reading.await.map_err(|error| Error::internal("reading the contacts").because(error))?
+    reading.await.map_err(stopped)?
 }
 
-/// All pages, up to [`PAGES_AHEAD`] of them before they are asked for, and how reading them ended. It ends early when nobody asks
-/// any more.
-fn read_ahead(ctx: &Context) -> (mpsc::Receiver<Page>, JoinHandle<Result<()>>) {
+fn stopped(error: JoinError) -> Error {
+    Error::internal("reading the contacts").because(error)
+}
+
+/// All pages in their order, up to [`PAGES_AHEAD`] of them before they are asked for, and how finding them ended. It ends early when
+/// nobody asks any more. A page is found by the key where it ends, which costs little, so that several can be read at once.
+fn read_ahead(ctx: &Context) -> (mpsc::Receiver<JoinHandle<Result<Page>>>, JoinHandle<Result<()>>) {
     let (to, pages) = mpsc::channel(PAGES_AHEAD);
-    let db = ctx.db.clone();
-    let reading = tokio::spawn(async move {
+    let (db, readers) = (ctx.db.clone(), Arc::new(Semaphore::new(READERS)));
+    let finding = tokio::spawn(async move {
         let mut after = String::new();
+        while let Some(through) = partners::contact_key(&db, &after, PAGE_ROWS).await? {
+            let page = Page { people: Vec::new(), after, through: through.clone() };
+            if to.send(tokio::spawn(page.read(db.clone(), readers.clone()))).await.is_err() {
+                return Ok(());
+            }
+            after = through;
+        }
+        // What follows the last whole page, and whoever comes meanwhile.
         loop {
             let people = partners::contacts_page(&db, &after, PAGE_ROWS).await?;
             let Some(through) = people.last().map(|last| last.key.clone()) else { return Ok(()) };
-            let after = mem::replace(&mut after, through.clone());
-            if to.send(Page { people, after, through }).await.is_err() {
+            let page = Page { people, after: mem::replace(&mut after, through.clone()), through };
+            if to.send(tokio::spawn(async { Ok(page) })).await.is_err() {
                 return Ok(());
             }
         }
     });
-    (pages, reading)
+    (pages, finding)
 }

@@ -69,7 +69,7 @@ pub(super) fn content(
 fn picture<'a>(network: Network, own: &'a Asset, target: Option<&'a Asset>) -> Option<&'a Picture> {
     let of_target = || target.and_then(|target| target.front.image.as_ref());
     let own = own.front.image.as_ref();
-    if network == Network::Bluesky { own.or_else(of_target) } else { own }
+    if matches!(network, Network::Bluesky | Network::Linkedin) { own.or_else(of_target) } else { own }
 }
 
 /// How a post of `account` begins: a text that cannot fit waits for nobody's approval, and neither does one that has no value for
@@ -81,10 +81,12 @@ pub(super) fn begin(account: &Account, content: Result<Content>) -> Result<Begun
     let mode = Mode::parse(&account.mode).unwrap_or(Mode::ShareKit);
     let (content, fault) = match content {
         Ok(content) => {
-            let fits = if account.network == Network::Bluesky.as_str() && mode != Mode::ShareKit {
-                fit::bluesky(&content.text)
-            } else {
-                Ok(())
+            let fits = match Network::parse(&account.network) {
+                _ if mode == Mode::ShareKit => Ok(()),
+                Some(Network::Bluesky) => fit::bluesky(&content.text),
+                Some(Network::Linkedin) => fit::linkedin(&content.text),
+                // How much a Mastodon server takes, it says itself, when it is asked.
+                _ => Ok(()),
             };
             (content, fits.err())
         }

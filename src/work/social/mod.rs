@@ -2,8 +2,9 @@
 //!
 //! What becomes visible to a partner makes one post in each of its accounts, once for ever (`plan`); the loop sends it in turns
 //! (`turn`), by the network's own ways (`send`), and what cannot be posted goes to a person by mail (`notice`). People act through
-//! `manage`.
+//! `connect` and `manage`.
 
+mod connect;
 mod content;
 mod link;
 mod manage;
@@ -14,8 +15,9 @@ mod secret;
 mod send;
 mod turn;
 
+pub use connect::{Connected, Order, connect, usual_server};
 pub use link::{PostLink, opened};
-pub use manage::{Connected, Order, approve, connect, disconnect, retry, set_mode, test};
+pub use manage::{approve, disconnect, retry, set_mode, test};
 pub use plan::Known;
 pub use run::{run, tick};
 

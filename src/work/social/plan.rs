@@ -211,7 +211,7 @@ impl Look<'_> {
         let now_ms = self.ctx.now_ms();
         if state == PostState::WaitingApproval {
             let is_over = now_ms - post.ready_ms >= schedule::APPROVAL_MS;
-            return is_over.then_some((PostState::Withdrawn, "for 14 days nobody approved it"));
+            return is_over.then_some((PostState::Failed, "for 14 days nobody approved it"));
         }
         let is_lost = account.state == AccountState::NeedsReconnect.as_str();
         schedule::given_up(post.ready_ms, is_lost.then_some(account.state_ms), now_ms)

@@ -6,8 +6,8 @@ use partnercast::{
         partner::Tier,
     },
     store::partners::{
-        all_partners, channel_managers, contact_at, contacts, contacts_of, contacts_page, import, partner,
-        partner_in, partners, places, slugs, zones,
+        all_partners, channel_managers, contact_at, contact_key, contacts, contacts_between, contacts_of,
+        contacts_page, import, partner, partner_in, partners, places, slugs, zones,
     },
 };
 
@@ -100,6 +100,10 @@ both_dbs! {
         assert!(contacts(&db, &all[1].id.to_string()).await.unwrap().is_empty(), "the page after the last");
         assert_eq!(contacts_page(&db, "", 1).await.unwrap().len(), 1);
         assert_eq!(contacts_page(&db, &all[0].key, 1).await.unwrap()[0].id, all[1].id);
+        let second = contact_key(&db, "", 2).await.unwrap().unwrap();
+        assert!(second >= all[1].key && contact_key(&db, &second, 1_000).await.unwrap().is_none());
+        let between = contacts_between(&db, &all[0].key, &all[1].key).await.unwrap();
+        assert_eq!(between.iter().map(|it| it.id).collect::<Vec<_>>(), [all[1].id], "one end is in, the other is not");
     }
 
     /// The channel managers of all partners, each once.

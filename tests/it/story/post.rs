@@ -17,6 +17,7 @@ use partnercast::{
             random::SeededRandom,
             token::Keys,
         },
+        social::linkedin::Version,
     },
     render::{
         Templates,
@@ -112,6 +113,7 @@ impl Post {
             classes: Classes::default(),
             warm_up: Vec::new(),
             bounces: Bounces::default(),
+            linkedin: Version::default(),
         };
         change(&mut settings);
         let clock = Arc::new(HandMoved(ManualClock::new(START_MS)));

@@ -14,6 +14,7 @@ use partnercast::{
             random::SeededRandom,
             token::Keys,
         },
+        social::linkedin::Version,
     },
     render::Templates,
     store::{Db, deliveries},
@@ -70,6 +71,7 @@ impl Rig {
             classes: Classes::default(),
             warm_up: Vec::new(),
             bounces: Bounces { domain: Some("bounces.brackenfold.example".to_owned()), ..Bounces::default() },
+            linkedin: Version::default(),
         };
         let ctx = Arc::new(Context::new(
             db,

@@ -26,10 +26,10 @@ use crate::harness::{
     databases::{number, values},
 };
 
-const KARA: &str = "kara.boyd@northlight.example";
+pub const KARA: &str = "kara.boyd@northlight.example";
 const TOM: &str = "tom.beckett@brackenfold.example";
 /// Two hours into 4 February where Northlight is: `social/ransomware-hour-one` has its day, which all networks take.
-const FOURTH_MS: i64 = EVE_MS + 23 * DAY_MS + 12 * HOUR_MS;
+pub const FOURTH_MS: i64 = EVE_MS + 23 * DAY_MS + 12 * HOUR_MS;
 
 fn order(networks: &Networks, network: &str, mode: &str) -> Order {
     Order {
@@ -72,7 +72,7 @@ both_dbs! {
         assert!(refused.public().contains("Invalid identifier or password"), "{refused}");
         let odd = Order { partner: "nortlight".to_owned(), network: "x".to_owned(), mode: "always".to_owned(), expires: "soon".to_owned(), ..order(&networks, "", "") };
         let faults = social::connect(&ctx, "ana", &odd).await.unwrap_err();
-        for part in ["nortlight", "always", "soon", "a person posts"] {
+        for part in ["nortlight", "always", "soon", "at X a person posts"] {
             assert!(faults.public().contains(part), "{part}: {faults}");
         }
         assert!(accounts::list(&ctx.db, None).await.unwrap().is_empty());
@@ -199,9 +199,11 @@ both_dbs! {
         let content: Content = serde_json::from_str(&post.content).unwrap();
         assert!(kit.text.unwrap().replace(['\n', ' '], "").contains(&content.link), "with its link");
         assert!(social::retry(&ctx, "ana", &post.id).await.is_err(), "its account does not work");
-        let again = Order { secret: "another".to_owned(), ..order(&networks, "mastodon", "auto") };
+        let again = Order { secret: "another".to_owned(), ..order(&networks, "mastodon", "") };
         let connected = social::connect(&ctx, "ana", &again).await.unwrap();
         assert!(connected.is_known && connected.id == account);
+        let known = accounts::account(&ctx.db, &account).await.unwrap().unwrap();
+        assert_eq!(known.mode, "auto", "another token changes nothing else");
         social::retry(&ctx, "ana", &post.id).await.unwrap();
         social::tick(&ctx).await.unwrap();
         assert_eq!(only(&ctx, &account).await.state, "posted");
@@ -245,6 +247,28 @@ both_dbs! {
         assert!(networks.posts().is_empty(), "recalled before it left");
         assert_eq!(only(&ctx, &account).await.state, "withdrawn");
         assert!(social::approve(&ctx, "ana", &post.id, &post.hash).await.is_err());
+    }
+
+    /// What nobody approves in time is told, with what to do instead, and not dropped.
+    async fn what_nobody_approves_goes_to_a_person(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let networks = Networks::new().await;
+        rig.clock.set(FOURTH_MS - DAY_MS);
+        let account = connected(&ctx, &order(&networks, "bluesky", "")).await;
+        rig.clock.set(FOURTH_MS);
+        social::tick(&ctx).await.unwrap();
+        assert_eq!(only(&ctx, &account).await.state, "waiting_approval", "a new account posts nothing by itself");
+        rig.clock.set(FOURTH_MS + schedule::APPROVAL_MS);
+        social::tick(&ctx).await.unwrap();
+        let post = only(&ctx, &account).await;
+        assert!(post.state == "failed" && post.because.contains("nobody approved it"), "{post:?}");
+        rig.drain().await;
+        let kit = rig.mail_to(KARA).await;
+        assert!(kit.subject.contains("please share it yourself"), "{}", kit.subject);
+        let (_, page) = get(&rig, &PostLink::new(&post.id).unwrap().path(&ctx.keys)).await;
+        assert!(page.contains("data-copy=\"words\"") && page.contains("bsky.app/intent/compose"), "{page}");
+        assert!(networks.posts().is_empty());
     }
 
     /// Where a person posts, they get the kit, each once; and who has a token that ends is warned 14, 7 and 1 days before.

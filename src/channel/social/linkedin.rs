@@ -1,0 +1,338 @@
+//! LinkedIn's Posts API, for a member or a company page. Written from its published documentation and tried against a server of its
+//! shapes (`tests/it/story/linkedin_server.rs`): LinkedIn itself lets in approved applications alone. What it calls a post is an
+//! article with its link as a card, so that each post's own tracked link is part of it.
+
+use serde_json::{Value, json};
+
+use super::{Posted, Request, Wire, deciding};
+use crate::{
+    channel::egress::{Answered, Egress, Host, Target},
+    domain::{
+        kernel::clock::UtcMs,
+        social::{
+            Content, Failure, Trouble,
+            answer::{self, Kind},
+            linkedin::{Author, MEMBER_PATH, Version, duplicate_of, is_post, little},
+        },
+    },
+};
+
+/// Roles of a page's people who may post in its name.
+const ROLES: [&str; 2] = ["ADMINISTRATOR", "CONTENT_ADMINISTRATOR"];
+/// Pages of roles that are asked for, and how many roles each has.
+const ACL_PAGES_MAX: usize = 10;
+const ACL_PAGE: usize = 100;
+/// Most bytes of a page of roles.
+const ACL_BYTES_MAX: usize = 512 * 1024;
+/// Longest title and description of a card, in characters.
+const TITLE_CHARS_MAX: usize = 400;
+const DESCRIPTION_CHARS_MAX: usize = 4_000;
+/// How often it is asked whether a picture is ready, a second apart.
+const READY_TRIES: usize = 5;
+
+/// Whose token it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// In whose name is posted.
+    pub author: Author,
+    /// What people call it.
+    pub name: String,
+}
+
+/// A client with one token.
+#[derive(Clone, Copy)]
+pub struct Linkedin<'e> {
+    wire: Wire<'e>,
+    token: &'e str,
+    version: &'e Version,
+}
+
+impl<'e> Linkedin<'e> {
+    /// For `server`, `https://host`. `wall_ms` is now by the wall clock.
+    pub fn new(
+        egress: &'e Egress,
+        server: &'e str,
+        (token, version): (&'e str, &'e Version),
+        wall_ms: UtcMs,
+    ) -> Self {
+        Self { wire: Wire { egress, server, wall_ms }, token, version }
+    }
+
+    /// Whether the token may post as `author`; without one, as whom it may: the member whose it is.
+    ///
+    /// # Errors
+    /// `Denied` for a token that opens nothing, or not this account.
+    pub async fn verify(&self, author: Option<&Author>) -> Result<Account, Failure> {
+        match author {
+            Some(page @ Author::Organization(_)) => self.verify_page(page).await,
+            member => self.verify_member(member).await,
+        }
+    }
+
+    /// Sign in with LinkedIn (OpenID Connect), `userinfo`: `sub` is the member's id.
+    async fn verify_member(&self, asked: Option<&Author>) -> Result<Account, Failure> {
+        let json = self.get(MEMBER_PATH, super::BODY_BYTES_MAX).await?;
+        let text = |key: &str| json[key].as_str().unwrap_or_default();
+        let Ok(author) = Author::parse(&format!("urn:li:person:{}", text("sub"))) else {
+            return Err(strange(
+                "it answers without a member: is it LinkedIn, and has the token the scope openid?",
+            ));
+        };
+        if let Some(asked) = asked.filter(|asked| **asked != author) {
+            return Err(Failure::new(
+                Trouble::Denied,
+                format!("the token is that of {author}, not of {asked}"),
+            ));
+        }
+        let name = text("name");
+        let name = if name.is_empty() { author.to_string() } else { name.to_owned() };
+        Ok(Account { author, name })
+    }
+
+    /// The pages that the token's member has a role in (`organizationAcls`), of which one must be `page`.
+    async fn verify_page(&self, page: &Author) -> Result<Account, Failure> {
+        let urn = page.to_string();
+        for at in 0..ACL_PAGES_MAX {
+            let path = format!(
+                "/rest/organizationAcls?q=roleAssignee&state=APPROVED&start={}&count={ACL_PAGE}",
+                at * ACL_PAGE
+            );
+            let json = self.get(&path, ACL_BYTES_MAX).await?;
+            let Some(roles) = json["elements"].as_array() else {
+                return Err(strange("it answers without roles: is it LinkedIn?"));
+            };
+            let is_page = |role: &&Value| {
+                ["organization", "organizationTarget"].iter().any(|key| role[*key].as_str() == Some(&urn))
+            };
+            let mut here = roles.iter().filter(is_page).peekable();
+            if here.peek().is_some() {
+                if here.any(|role| role["role"].as_str().is_some_and(|role| ROLES.contains(&role))) {
+                    return Ok(Account { name: self.page_name(page).await, author: page.clone() });
+                }
+                return Err(Failure::new(
+                    Trouble::Denied,
+                    format!(
+                        "the token's member may not post for {page}: make them an administrator of its content"
+                    ),
+                ));
+            }
+            if roles.len() < ACL_PAGE {
+                break;
+            }
+        }
+        Err(Failure::new(Trouble::Denied, format!("the token's member has no role at {page}")))
+    }
+
+    /// What a page is called; its address where that is not told.
+    async fn page_name(&self, page: &Author) -> String {
+        let told = self.get(&format!("/rest/organizations/{}", page.id()), ACL_BYTES_MAX).await;
+        let name = told.ok().and_then(|json| json["localizedName"].as_str().map(str::to_owned));
+        name.filter(|name| !name.is_empty()).unwrap_or_else(|| page.to_string())
+    }
+
+    /// Uploads a picture (`initializeUpload`, then its bytes) and returns its address once it may be shown.
+    ///
+    /// # Errors
+    /// What kept it; `Refused` where it has to be left out.
+    pub async fn upload(&self, owner: &Author, png: &[u8]) -> Result<String, Failure> {
+        let asked = json!({"initializeUploadRequest": {"owner": owner.to_string()}}).to_string();
+        let answered =
+            self.call("/rest/images?action=initializeUpload", asked.as_bytes(), Kind::Read).await?;
+        let json = self.json(&answered, Kind::Read)?;
+        let text = |key: &str| json["value"][key].as_str().unwrap_or_default();
+        let (to, image) = (text("uploadUrl"), text("image"));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_');
+        if !image.starts_with("urn:li:image:") || !image.bytes().all(is_plain) {
+            return Err(Failure::new(Trouble::Refused, "it takes no pictures"));
+        }
+        self.put_bytes(to, png).await?;
+        let path = format!("/rest/images/{}", image.replace(':', "%3A"));
+        for _ in 0..READY_TRIES {
+            let json = self.get(&path, super::BODY_BYTES_MAX).await?;
+            match json["status"].as_str().unwrap_or_default() {
+                "AVAILABLE" => return Ok(image.to_owned()),
+                "PROCESSING_FAILED" => {
+                    return Err(Failure::new(Trouble::Refused, "it cannot read the picture"));
+                }
+                _ => tokio::time::sleep(std::time::Duration::from_secs(1)).await,
+            }
+        }
+        Err(Failure::new(Trouble::Refused, "the picture is not ready in time"))
+    }
+
+    /// The bytes go where LinkedIn says, with the token, so only to LinkedIn.
+    async fn put_bytes(&self, to: &str, png: &[u8]) -> Result<(), Failure> {
+        let target = |url: &str| self.wire.egress.target(url);
+        let (Ok(there), Ok(here)) = (target(to), target(self.wire.server)) else {
+            return Err(Failure::new(Trouble::Refused, "it names no place for the picture"));
+        };
+        if !is_of(&there, &here) {
+            return Err(Failure::new(Trouble::Refused, "it names a place for the picture that is another's"));
+        }
+        let server = format!("{}://{}", if there.is_tls() { "https" } else { "http" }, there.authority());
+        let wire = Wire { server: &server, ..self.wire };
+        let request = Request {
+            method: "PUT",
+            path: there.path(),
+            authorization: &format!("Bearer {}", self.token),
+            content_type: "application/octet-stream",
+            body: png,
+            ..Request::default()
+        };
+        let answered = wire.ask(&request).await?;
+        match answered.status {
+            200..=299 => Ok(()),
+            _ => self.json(&answered, Kind::Read).map(|_| ()),
+        }
+    }
+
+    /// Posts. `is_repeated` says that a try before may have arrived: then a duplicate is that one.
+    ///
+    /// # Errors
+    /// What kept it.
+    pub async fn post(
+        &self,
+        author: &Author,
+        content: &Content,
+        image: Option<&str>,
+        is_repeated: bool,
+    ) -> Result<Posted, Failure> {
+        let body = body(author, content, image).to_string();
+        let answered = self.call("/rest/posts", body.as_bytes(), Kind::Write).await?;
+        if answered.status == 422
+            && let Some(urn) = duplicate_of(&answered.body)
+        {
+            return if is_repeated {
+                Ok(posted(urn, true))
+            } else {
+                Err(Failure {
+                    trouble: Trouble::Refused,
+                    status: Some(422),
+                    why: format!("the account has a post with these words already: {}", link(urn)),
+                })
+            };
+        }
+        self.json(&answered, Kind::Write)?;
+        let id =
+            answered.header("x-restli-id").or_else(|| answered.header("x-linkedin-id")).unwrap_or_default();
+        let id = id.replace("%3A", ":");
+        if !is_post(&id) {
+            return Err(Failure::new(Trouble::Uncertain, "it answers without the post's id"));
+        }
+        Ok(posted(&id, false))
+    }
+
+    async fn call(&self, path: &str, body: &[u8], kind: Kind) -> Result<Answered, Failure> {
+        let request = Request {
+            method: "POST",
+            path,
+            authorization: &format!("Bearer {}", self.token),
+            content_type: "application/json",
+            body,
+            headers: &[
+                ("linkedin-version", &self.version.to_string()),
+                ("x-restli-protocol-version", "2.0.0"),
+            ],
+            kind,
+            ..Request::default()
+        };
+        self.wire.ask(&request).await
+    }
+
+    async fn get(&self, path: &str, body_bytes_max: usize) -> Result<Value, Failure> {
+        let request = Request {
+            path,
+            authorization: &format!("Bearer {}", self.token),
+            headers: &[
+                ("linkedin-version", &self.version.to_string()),
+                ("x-restli-protocol-version", "2.0.0"),
+            ],
+            body_bytes_max,
+            ..Request::default()
+        };
+        self.json(&self.wire.ask(&request).await?, Kind::Read)
+    }
+
+    fn json(&self, answered: &Answered, kind: Kind) -> Result<Value, Failure> {
+        answer::linkedin(&deciding(answered), kind, self.wire.wall_ms)
+    }
+}
+
+/// Whether `there` belongs to whom `here` does: the same server, or both LinkedIn's.
+fn is_of(there: &Target, here: &Target) -> bool {
+    let linkedin = |target: &Target| matches!(target.host(), Host::Name(name) if name == "linkedin.com" || name.ends_with(".linkedin.com"));
+    there.is_tls() == here.is_tls()
+        && (there.authority() == here.authority() || (linkedin(there) && linkedin(here)))
+}
+
+fn strange(why: &str) -> Failure {
+    Failure::new(Trouble::Busy { asked_ms: None, is_limit: false }, why)
+}
+
+fn link(urn: &str) -> String {
+    format!("https://www.linkedin.com/feed/update/{urn}/")
+}
+
+fn posted(urn: &str, was_there: bool) -> Posted {
+    Posted { uri: urn.to_owned(), cid: String::new(), url: link(urn), was_there }
+}
+
+/// A post as an article: words, and the link as a card.
+fn body(author: &Author, content: &Content, image: Option<&str>) -> Value {
+    let short = |text: &str, most: usize| text.chars().take(most).collect::<String>();
+    let mut article = json!({
+        "source": content.link,
+        "title": short(&content.title, TITLE_CHARS_MAX),
+        "description": short(&content.summary, DESCRIPTION_CHARS_MAX),
+    });
+    if let Some(image) = image {
+        article["thumbnail"] = Value::from(image);
+        article["thumbnailAltText"] = Value::from(content.alt.as_str());
+    }
+    json!({
+        "author": author.to_string(),
+        "commentary": little(&content.text),
+        "visibility": "PUBLIC",
+        "distribution": {"feedDistribution": "MAIN_FEED", "targetEntities": [], "thirdPartyDistributionChannels": []},
+        "content": {"article": article},
+        "lifecycleState": "PUBLISHED",
+        "isReshareDisabledByAuthor": false,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_post_is_an_article_in_little_text() {
+        let content = Content {
+            text: "Three (of three) #Restore".to_owned(),
+            link: "https://cast.example/t/1".to_owned(),
+            title: "A title (whole)".to_owned(),
+            alt: "A tick".to_owned(),
+            ..Content::default()
+        };
+        let body = body(&Author::Organization("7".to_owned()), &content, Some("urn:li:image:C4"));
+        assert_eq!(body["author"], "urn:li:organization:7");
+        assert_eq!(body["commentary"], "Three \\(of three\\) {hashtag|\\#|Restore}");
+        assert_eq!(body["content"]["article"]["title"], "A title (whole)", "titles are no little text");
+        assert_eq!(body["content"]["article"]["thumbnail"], "urn:li:image:C4");
+        assert_eq!(body["content"]["article"]["source"], content.link);
+    }
+
+    #[test]
+    fn a_picture_goes_with_the_token_to_linkedin_alone() {
+        let target = |url: &str| Target::parse(url).unwrap();
+        let api = target("https://api.linkedin.com");
+        for good in ["https://www.linkedin.com/dms-uploads/x", "https://api.linkedin.com/x"] {
+            assert!(is_of(&target(good), &api), "{good}");
+        }
+        for bad in
+            ["http://www.linkedin.com/x", "https://linkedin.com.evil.example/x", "https://notlinkedin.com/x"]
+        {
+            assert!(!is_of(&target(bad), &api), "{bad}");
+        }
+        assert!(!is_of(&target("https://www.linkedin.com/x"), &target("https://proxy.example")));
+    }
+}

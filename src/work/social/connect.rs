@@ -1,0 +1,308 @@
+//! Connecting an account: what was typed is checked, its server is asked whose it is, and only then is anything stored.
+
+use chrono::{DateTime, NaiveDate};
+
+use super::{ACCOUNTS_MAX, secret};
+use crate::{
+    channel::social::{
+        bluesky::{Bluesky, Session},
+        linkedin::Linkedin,
+        mastodon::Mastodon,
+    },
+    domain::{
+        content::{finding::did_you_mean, kinds::Network},
+        kernel::{
+            Error, Result,
+            clock::{DAY_MS, UtcMs},
+            id::SocialAccountId,
+            text::single_line,
+        },
+        social::{
+            AccountState, Failure, Mode, Trouble,
+            linkedin::{self, Author},
+        },
+    },
+    store::{
+        audit, partners,
+        social::{Account, accounts},
+    },
+    work::Context,
+};
+
+/// Where accounts of Bluesky are that name no server.
+const BLUESKY: &str = "https://bsky.social";
+/// Longest that a token of LinkedIn's lives: of one whose end nobody tells, that is when to have warned.
+const LINKEDIN_TOKEN_MS: i64 = 60 * DAY_MS;
+/// Longest password or token, in characters.
+const SECRET_CHARS_MAX: usize = 4_000;
+
+/// An account as somebody asks for it.
+#[derive(Clone, Default)]
+pub struct Order {
+    /// The partner's slug.
+    pub partner: String,
+    /// `bluesky`, `mastodon`, `linkedin` or `x`.
+    pub network: String,
+    /// `https://host` or its name; of Bluesky `https://bsky.social`, of LinkedIn its API if left out.
+    pub server: String,
+    /// Handle, DID or address of an account at Bluesky; of LinkedIn a page (`urn:li:organization:123`), or nothing for the member
+    /// whose token it is; a name for people where a person posts.
+    pub identifier: String,
+    /// App password or token; nothing where a person posts.
+    pub secret: String,
+    /// `auto`, `approve` or `share_kit`. Left out, an account that is known stays as it is, and a new one has what needs the least of
+    /// us: `approve`, or `share_kit` without a secret.
+    pub mode: String,
+    /// When the token ends, `2027-03-01` (UTC) or RFC 3339; nothing where it does not, or nobody knows.
+    pub expires: String,
+}
+
+/// An account that was connected.
+#[derive(Debug, Clone)]
+pub struct Connected {
+    /// Its key.
+    pub id: String,
+    /// As people know it.
+    pub handle: String,
+    /// Whether the partner had it before, and it goes on.
+    pub is_known: bool,
+}
+
+/// An order that was read.
+struct Checked {
+    network: Network,
+    mode: Option<Mode>,
+    server: String,
+    name: String,
+    expires_ms: Option<UtcMs>,
+}
+
+/// Whose account it turned out to be.
+struct Found {
+    remote_id: String,
+    handle: String,
+    session: Option<Session>,
+}
+
+/// Connects an account: its server is asked at once, and where it does not let us in nothing is stored. One that the partner has
+/// goes on with the new secret, and with what waits.
+///
+/// # Errors
+/// `Invalid` with every fault, or what the server says; `Unavailable` for one that does not answer as it should; `Conflict` for an
+/// account too many.
+pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connected> {
+    let checked = checked(ctx, order).await?;
+    let found = ask(ctx, &checked, order).await?;
+    let now_ms = ctx.now_ms();
+    let is_linkedin = checked.network == Network::Linkedin && !checked.server.is_empty();
+    let expires_ms = checked.expires_ms.or_else(|| is_linkedin.then_some(now_ms + LINKEDIN_TOKEN_MS));
+    let all = accounts::list(&ctx.db, Some(&order.partner)).await?;
+    let same = |it: &&Account| {
+        it.network == checked.network.as_str()
+            && it.server == checked.server
+            && it.remote_id == found.remote_id
+    };
+    let known = all.iter().find(same);
+    let usual = if order.secret.trim().is_empty() { Mode::ShareKit } else { Mode::Approve };
+    let mode = checked.mode.or_else(|| known.and_then(|known| Mode::parse(&known.mode))).unwrap_or(usual);
+    let known = known.map(|it| it.id.clone());
+    let account = Account {
+        id: known.clone().unwrap_or_else(|| SocialAccountId::new(now_ms, &*ctx.random).to_string()),
+        partner_slug: order.partner.clone(),
+        network: checked.network.as_str().to_owned(),
+        server: checked.server,
+        handle: found.handle,
+        remote_id: found.remote_id,
+        mode: mode.as_str().to_owned(),
+        state: AccountState::Active.as_str().to_owned(),
+        because: format!("{actor} connected it"),
+        state_ms: now_ms,
+        expires_ms,
+        connected_ms: now_ms,
+        connected_by: actor.to_owned(),
+        worked_ms: (!order.secret.is_empty()).then_some(now_ms),
+        ..Account::default()
+    };
+    let sealed = match order.secret.trim() {
+        "" => String::new(),
+        secret => secret::seal(ctx, &account.id, secret)?,
+    };
+    let session =
+        found.session.map(|it| secret::seal_session(ctx, &account.id, &it)).transpose()?.unwrap_or_default();
+    let detail = format!(
+        "{} at {} {} of {}, {}",
+        account.handle, account.network, account.server, order.partner, account.mode
+    );
+    let mut tx = ctx.db.begin().await?;
+    let is_stored = if known.is_some() {
+        accounts::reconnect(&mut tx, &account, (&sealed, &session)).await?.is_some()
+    } else {
+        if accounts::count(&mut tx, &order.partner).await? >= ACCOUNTS_MAX {
+            return Err(Error::conflict(format!(
+                "there are {ACCOUNTS_MAX} accounts already; take one away first"
+            )));
+        }
+        accounts::add(&mut tx, &account, (&sealed, &session)).await?
+    };
+    if !is_stored {
+        return Err(Error::conflict("somebody else has changed this account meanwhile; look at it again"));
+    }
+    audit::record(&mut tx, now_ms, &*ctx.random, actor, "connect-social-account", &account.id, detail.trim())
+        .await?;
+    tx.commit().await?;
+    Ok(Connected { id: account.id, handle: account.handle, is_known: known.is_some() })
+}
+
+async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
+    let mut faults = Vec::new();
+    let slugs = partners::slugs(&ctx.db).await?;
+    if !slugs.contains(&order.partner) {
+        let meant = did_you_mean(&order.partner, slugs.iter().map(String::as_str));
+        faults.push(format!("partner {} was not found; {meant}", order.partner));
+    }
+    let network = Network::parse(order.network.trim());
+    if network.is_none() {
+        let words = Network::WORDS.iter().map(|(word, _)| *word);
+        faults.push(format!(
+            "there is no network `{}`; {}",
+            order.network,
+            did_you_mean(&order.network, words)
+        ));
+    }
+    let mode = Mode::parse(order.mode.trim());
+    if mode.is_none() && !order.mode.trim().is_empty() {
+        let words = Mode::ALL.iter().map(|mode| mode.as_str());
+        faults.push(format!("there is no mode `{}`; {}", order.mode, did_you_mean(&order.mode, words)));
+    }
+    let name = single_line("the account's name", &order.identifier)
+        .map_err(|error| faults.push(error.public().to_owned()))
+        .unwrap_or_default();
+    let secret = order.secret.trim();
+    if secret.len() > SECRET_CHARS_MAX || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+        faults.push(format!("a password or token has {SECRET_CHARS_MAX} visible ASCII characters at most"));
+    }
+    let expires_ms =
+        time(&order.expires).map_err(|error| faults.push(error.public().to_owned())).unwrap_or_default();
+    let server = match (network, secret.is_empty()) {
+        (Some(Network::X), false) => {
+            faults.push("at X a person posts: leave out the secret, with mode share_kit".to_owned());
+            String::new()
+        }
+        (Some(_), true) if mode.is_some_and(|mode| mode != Mode::ShareKit) => {
+            faults.push(
+                "to post by itself it needs an app password or a token; without, the mode is share_kit"
+                    .to_owned(),
+            );
+            String::new()
+        }
+        (Some(network), false) => server(ctx, network, &order.server)
+            .map_err(|error| faults.push(error.public().to_owned()))
+            .unwrap_or_default(),
+        _ => String::new(),
+    };
+    // At these the token says whose it is.
+    let says_token = !secret.is_empty() && matches!(network, Some(Network::Mastodon | Network::Linkedin));
+    if name.is_empty() && !says_token && network != Some(Network::Mastodon) {
+        faults.push("say which account it is: its handle, or a name for it".to_owned());
+    }
+    let is_author = name.is_empty() || secret.is_empty() || network != Some(Network::Linkedin);
+    if let Some(error) = (!is_author).then(|| Author::parse(&name).err()).flatten() {
+        faults.push(error.public().to_owned());
+    }
+    match network {
+        Some(network) if faults.is_empty() => Ok(Checked { network, mode, server, name, expires_ms }),
+        _ => Err(Error::invalid(faults.join("; "))),
+    }
+}
+
+/// Where accounts of a network are that name no server, where they may.
+pub fn usual_server(network: Network) -> Option<&'static str> {
+    match network {
+        Network::Bluesky => Some(BLUESKY),
+        Network::Linkedin => Some(linkedin::SERVER),
+        Network::Mastodon | Network::X => None,
+    }
+}
+
+/// `https://host` of what was typed.
+fn server(ctx: &Context, network: Network, typed: &str) -> Result<String> {
+    let typed = match typed.trim() {
+        "" => {
+            usual_server(network).ok_or_else(|| Error::invalid("say on which server it is: https://host"))?
+        }
+        typed => typed,
+    };
+    let url = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
+    let target = ctx.egress.target(&url)?;
+    if target.path() != "/" {
+        return Err(Error::invalid(format!("`{typed}`: write the server alone, https://host")));
+    }
+    Ok(target.to_string().trim_end_matches('/').to_owned())
+}
+
+/// A day, which begins at midnight in UTC, or a time.
+fn time(text: &str) -> Result<Option<UtcMs>> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let day = NaiveDate::parse_from_str(text, "%Y-%m-%d").ok().and_then(|day| day.and_hms_opt(0, 0, 0));
+    let at = day.map(|day| day.and_utc().timestamp_millis());
+    let at = at.or_else(|| DateTime::parse_from_rfc3339(text).ok().map(|at| at.timestamp_millis()));
+    at.map(Some).ok_or_else(|| {
+        Error::invalid(format!(
+            "`{text}` is no time at which a token ends; write 2027-03-01 (UTC) or 2027-03-01T08:00:00Z"
+        ))
+    })
+}
+
+/// Asks the server whose account it is.
+async fn ask(ctx: &Context, checked: &Checked, order: &Order) -> Result<Found> {
+    let (secret, wall_ms) = (order.secret.trim(), ctx.clock.wall_ms());
+    match checked.network {
+        Network::Bluesky if !secret.is_empty() => {
+            let client = Bluesky::new(&ctx.egress, &checked.server, wall_ms);
+            let identifier = checked.name.trim_start_matches('@');
+            let session = client
+                .sign_in(identifier, secret)
+                .await
+                .map_err(|failure| told(&checked.server, &failure))?;
+            Ok(Found {
+                remote_id: session.did.clone(),
+                handle: session.handle.clone(),
+                session: Some(session),
+            })
+        }
+        Network::Mastodon if !secret.is_empty() => {
+            let client = Mastodon::new(&ctx.egress, &checked.server, secret, wall_ms);
+            let account = client.verify().await.map_err(|failure| told(&checked.server, &failure))?;
+            let host = checked.server.split_once("://").map_or("", |(_, host)| host);
+            Ok(Found { handle: format!("@{}@{host}", account.name), remote_id: account.id, session: None })
+        }
+        Network::Linkedin if !secret.is_empty() => {
+            let by = (secret, &ctx.settings.linkedin);
+            let client = Linkedin::new(&ctx.egress, &checked.server, by, wall_ms);
+            let asked = (!checked.name.is_empty()).then(|| Author::parse(&checked.name)).transpose()?;
+            let account =
+                client.verify(asked.as_ref()).await.map_err(|failure| told(&checked.server, &failure))?;
+            Ok(Found { handle: account.name, remote_id: account.author.to_string(), session: None })
+        }
+        network => {
+            let name = if checked.name.is_empty() { network.as_str() } else { &checked.name };
+            Ok(Found { remote_id: name.to_lowercase(), handle: name.to_owned(), session: None })
+        }
+    }
+}
+
+/// What a server said, to whoever connects or tries an account.
+pub(super) fn told(server: &str, failure: &Failure) -> Error {
+    match failure.trouble {
+        Trouble::Denied | Trouble::Refused => {
+            Error::invalid(format!("{server} does not let us in: {}", failure.why))
+        }
+        _ => Error::unavailable(format!(
+            "{server} does not answer as it should: {}; try again later",
+            failure.why
+        )),
+    }
+}
