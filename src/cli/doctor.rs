@@ -47,9 +47,9 @@ pub struct Arguments {
     /// Look at the senders' DNS although the catcher keeps every mail.
     #[arg(long)]
     dns: bool,
-    /// Look at this channel alone, beside mail: bluesky, mastodon, linkedin, x, wordpress or webhook. Servers are asked, with
-    /// accounts' tokens where the database can be written to, and nothing is posted.
-    #[arg(long, value_name = "CHANNEL", value_parser = channel)]
+    /// Look at this channel alone, beside mail: bluesky, mastodon, linkedin, x, wordpress or webhook. Nothing is posted. Accounts'
+    /// secrets are used as by `social test`, which is noted: one that is refused has to be connected again from then on.
+    #[arg(long, value_name = "CHANNEL", value_parser = channel, conflicts_with_all = ["send_test", "dns", "blocklists"])]
     channel: Option<Channel>,
     /// Ask the blocklists named in [doctor] about the addresses that the relay sends from.
     #[arg(long)]
@@ -97,8 +97,16 @@ fn channel(word: &str) -> std::result::Result<Channel, String> {
         .ok_or_else(|| did_you_mean(word, Channel::WORDS.iter().map(|(word, _)| *word)))
 }
 
-/// Looks at a channel, with what a running `serve` leaves us: beside one on SQLite nothing can be noted.
+/// Looks at a channel. What is there is read first, as it is: only accounts that have a secret need a database that can be written
+/// to, and beside a running `serve` on SQLite there is none.
 async fn of_channel(config: &Config, argument: &ConfigArgument, channel: Channel) -> Result<Vec<Finding>> {
+    let looking = looking::context(argument, None).await?;
+    if !channels::uses_secrets(&looking, channel).await? {
+        let findings = channels::check(&looking, channel, None).await;
+        looking.db.close().await;
+        return findings;
+    }
+    looking.db.close().await;
     let (ctx, busy) = match writing::context(config, "/console/social").await {
         Ok(ctx) => (ctx, None),
         Err(error) if error.kind() == Kind::Conflict => {

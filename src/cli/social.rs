@@ -92,14 +92,15 @@ struct Connect {
     /// posts; a token of Mastodon's, or of a member of LinkedIn's, says whose it is.
     #[arg(long, default_value = "")]
     account: String,
-    /// Its server, `https://host`; of Bluesky bsky.social, of LinkedIn its API if left out.
+    /// Its server, `https://host`; of Bluesky bsky.social if left out; LinkedIn has but its own.
     #[arg(long, default_value = "")]
     server: String,
     /// What is done with what is new: `approve`, `auto` or `share_kit`. Left out, an account that is connected already stays as it
     /// is, and a new one is `approve`, or `share_kit` without a secret.
     #[arg(long, default_value = "", hide_default_value = true)]
     mode: String,
-    /// When the token ends, if it does: `2027-03-01` (UTC) or `2027-03-01T08:00:00Z`. There are warnings 14, 7 and 1 days before.
+    /// When the token ends, if it does: `2027-03-01` (UTC) or `2027-03-01T08:00:00Z`; LinkedIn's after 60 days if left out. There are
+    /// warnings 14, 7 and 1 days before.
     #[arg(long, default_value = "")]
     expires: String,
     /// Without a password or token: a person posts.

@@ -102,7 +102,7 @@ def walk(house: Installation, bluesky: Bluesky) -> None:
     code = html.unescape(house.page("/console/partners/northlight/embed"))
     assert f"{house.url}/embed/v1" in code and 'data-partnercast="northlight"' in code, code
     loader = re.search(rf'src="({re.escape(house.url)}/embed/v1\.[^"]+\.js)"', code)[1].removeprefix(house.url)
-    assert "data-partnercast" in house.page(loader) or "partnercast" in house.page(loader)
+    assert "data-partnercast" in house.page(loader)
     feed, place = "/p/northlight/feed.json", "/p/northlight/embed"
     entries = lambda: [item["title"] for item in json.loads(house.page(feed))["items"]]
     assert "Four places" not in house.page(place) and "Four places" not in entries()
@@ -133,13 +133,15 @@ def walk(house: Installation, bluesky: Bluesky) -> None:
     # One identity: whatever the place, its links are the partner's own and lead to the same article.
     card = there["value"]["embed"]["external"]["uri"]
     [item] = [item for item in json.loads(house.page(feed))["items"] if item["title"] == "Four places"]
-    shared = next(link for link in links(mail) if f"{house.url}/t/" in link or "/post/" in link)
+    kit = next(link for link in links(mail) if "/post/" in link).removeprefix(house.url)
+    shared = html.unescape(re.search(r'<input id="link"[^>]* value="([^"]+)"', house.page(kit))[1])
     ends = []
-    for link in (card, item["url"]):
+    for link in (card, item["url"], shared):
         assert link.startswith(f"{house.url}/t/"), link
         with urllib.request.urlopen(link, timeout=PATIENCE_S) as reply:
             ends.append(urllib.parse.urlsplit(reply.url).path)
-    assert ends == [f"/p/northlight/{ARTICLE}"] * 2, ends
+    assert ends == [f"/p/northlight/{ARTICLE}"] * 3, ends
+    assert len({card, item["url"], shared}) == 3, "each place is counted by itself"
     print("four places:", card, place, item["url"], shared)
     assert len(of(bluesky.posts(), "One kit, four places.")) == 1
 

@@ -107,17 +107,19 @@ pub struct Unanswered {
     pub why: String,
     /// Whether it is our own fault, or this machine's: the endpoint was asked for nothing.
     pub is_ours: bool,
+    /// Whether there was no connection, so that nothing of the request left.
+    pub is_unsent: bool,
 }
 
 impl Unanswered {
     /// A fault of our own.
     pub fn ours(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_ours: true }
+        Self { why: why.into(), is_ours: true, is_unsent: true }
     }
 
     /// A fault of the endpoint, or of what lies before it.
     pub fn theirs(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_ours: false }
+        Self { why: why.into(), is_ours: false, is_unsent: false }
     }
 
     /// A fault of a connection or of a name.
@@ -128,7 +130,7 @@ impl Unanswered {
         let is_machine = matches!(error.kind(), E::NetworkDown | E::AddrNotAvailable | E::PermissionDenied)
             // EMFILE, ENFILE and ENOBUFS have no word of their own.
             || matches!(error.raw_os_error(), Some(23 | 24 | 105));
-        Self { why, is_ours: is_resolver || is_machine }
+        Self { why, is_ours: is_resolver || is_machine, is_unsent: false }
     }
 }
 
@@ -265,7 +267,8 @@ impl Egress {
     /// What kept us from an answer.
     pub async fn send(&self, ask: &Ask<'_>) -> Result<Answered, Unanswered> {
         let until = self.deadline();
-        let (mut sender, connection) = self.open(ask.to, until).await?;
+        let opened = self.open(ask.to, until).await;
+        let (mut sender, connection) = opened.map_err(|why| Unanswered { is_unsent: true, ..why })?;
         // Driven here and not in a task of its own, so that it ends with us whatever happens.
         let exchange = async { exchange(&mut sender, ask, true, until).await.map(|(answered, _)| answered) };
         tokio::pin!(exchange, connection);

@@ -52,6 +52,16 @@ impl<'e> Bluesky<'e> {
         Self(Wire { egress, server, wall_ms })
     }
 
+    /// Whether a server of Bluesky answers here (`describeServer`).
+    ///
+    /// # Errors
+    /// What kept us from knowing, or what else answers.
+    pub async fn answers(&self) -> Result<(), Failure> {
+        let request = Request { path: "/xrpc/com.atproto.server.describeServer", ..Request::default() };
+        let answered = self.0.ask(&request).await?;
+        self.json(&answered, Kind::Read).map(|_| ())
+    }
+
     /// Signs in by handle, DID or address, and app password (`createSession`).
     ///
     /// # Errors

@@ -12,16 +12,23 @@ use crate::{
         social::{
             Content, Failure, Trouble,
             answer::{self, Kind},
-            linkedin::{Author, MEMBER_PATH, Version, duplicate_of, is_post, little},
+            linkedin::{Author, Version, duplicate_of, is_post, little, made_ms},
         },
     },
 };
 
-/// Roles of a page's people who may post in its name.
-const ROLES: [&str; 2] = ["ADMINISTRATOR", "CONTENT_ADMINISTRATOR"];
+/// What answers whose token it is (OpenID Connect).
+const MEMBER_PATH: &str = "/v2/userinfo";
+/// Roles of a page's people who may post in its name, in both spellings that the documentation has.
+const ROLES: [&str; 4] =
+    ["ADMINISTRATOR", "CONTENT_ADMINISTRATOR", "CONTENT_ADMIN", "DIRECT_SPONSORED_CONTENT_POSTER"];
+/// A page's latest posts that are looked through for one of ours.
+const LATEST: usize = 50;
 /// Pages of roles that are asked for, and how many roles each has.
 const ACL_PAGES_MAX: usize = 10;
 const ACL_PAGE: usize = 100;
+/// Most bytes of a page of posts.
+const POSTS_BYTES_MAX: usize = 2 * 1024 * 1024;
 /// Most bytes of a page of roles.
 const ACL_BYTES_MAX: usize = 512 * 1024;
 /// Longest title and description of a card, in characters.
@@ -58,15 +65,29 @@ impl<'e> Linkedin<'e> {
         Self { wire: Wire { egress, server, wall_ms }, token, version }
     }
 
-    /// Whether the token may post as `author`; without one, as whom it may: the member whose it is.
+    /// Whether LinkedIn answers here: to whoever has no token it says so.
+    ///
+    /// # Errors
+    /// What kept us from knowing, or what else answers.
+    pub async fn answers(&self) -> Result<(), Failure> {
+        match self.get(MEMBER_PATH, super::BODY_BYTES_MAX).await {
+            Ok(_) | Err(Failure { trouble: Trouble::Denied, .. }) => Ok(()),
+            Err(failure) => Err(failure),
+        }
+    }
+
+    /// Whether the token may post as `author`; without one, as whom it may: the member whose it is. A place for a picture is asked
+    /// for and left empty: that needs what posting needs, in the version that posting speaks.
     ///
     /// # Errors
     /// `Denied` for a token that opens nothing, or not this account.
     pub async fn verify(&self, author: Option<&Author>) -> Result<Account, Failure> {
-        match author {
-            Some(page @ Author::Organization(_)) => self.verify_page(page).await,
-            member => self.verify_member(member).await,
-        }
+        let account = match author {
+            Some(page @ Author::Organization(_)) => self.verify_page(page).await?,
+            member => self.verify_member(member).await?,
+        };
+        self.begin_upload(&account.author).await?;
+        Ok(account)
     }
 
     /// Sign in with LinkedIn (OpenID Connect), `userinfo`: `sub` is the member's id.
@@ -91,7 +112,7 @@ impl<'e> Linkedin<'e> {
 
     /// The pages that the token's member has a role in (`organizationAcls`), of which one must be `page`.
     async fn verify_page(&self, page: &Author) -> Result<Account, Failure> {
-        let urn = page.to_string();
+        let (urn, mut has_role) = (page.to_string(), false);
         for at in 0..ACL_PAGES_MAX {
             let path = format!(
                 "/rest/organizationAcls?q=roleAssignee&state=APPROVED&start={}&count={ACL_PAGE}",
@@ -104,23 +125,22 @@ impl<'e> Linkedin<'e> {
             let is_page = |role: &&Value| {
                 ["organization", "organizationTarget"].iter().any(|key| role[*key].as_str() == Some(&urn))
             };
-            let mut here = roles.iter().filter(is_page).peekable();
-            if here.peek().is_some() {
-                if here.any(|role| role["role"].as_str().is_some_and(|role| ROLES.contains(&role))) {
+            for role in roles.iter().filter(is_page) {
+                has_role = true;
+                if role["role"].as_str().is_some_and(|role| ROLES.contains(&role)) {
                     return Ok(Account { name: self.page_name(page).await, author: page.clone() });
                 }
-                return Err(Failure::new(
-                    Trouble::Denied,
-                    format!(
-                        "the token's member may not post for {page}: make them an administrator of its content"
-                    ),
-                ));
             }
             if roles.len() < ACL_PAGE {
                 break;
             }
         }
-        Err(Failure::new(Trouble::Denied, format!("the token's member has no role at {page}")))
+        let why = if has_role {
+            format!("the token's member may not post for {page}: make them an administrator of its content")
+        } else {
+            format!("the token's member has no role at {page}")
+        };
+        Err(Failure::new(Trouble::Denied, why))
     }
 
     /// What a page is called; its address where that is not told.
@@ -130,27 +150,19 @@ impl<'e> Linkedin<'e> {
         name.filter(|name| !name.is_empty()).unwrap_or_else(|| page.to_string())
     }
 
-    /// Uploads a picture (`initializeUpload`, then its bytes) and returns its address once it may be shown.
+    /// Uploads a picture (`initializeUpload`, then its bytes) and returns its address.
     ///
     /// # Errors
     /// What kept it; `Refused` where it has to be left out.
     pub async fn upload(&self, owner: &Author, png: &[u8]) -> Result<String, Failure> {
-        let asked = json!({"initializeUploadRequest": {"owner": owner.to_string()}}).to_string();
-        let answered =
-            self.call("/rest/images?action=initializeUpload", asked.as_bytes(), Kind::Read).await?;
-        let json = self.json(&answered, Kind::Read)?;
-        let text = |key: &str| json["value"][key].as_str().unwrap_or_default();
-        let (to, image) = (text("uploadUrl"), text("image"));
-        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_');
-        if !image.starts_with("urn:li:image:") || !image.bytes().all(is_plain) {
-            return Err(Failure::new(Trouble::Refused, "it takes no pictures"));
-        }
-        self.put_bytes(to, png).await?;
+        let (to, image) = self.begin_upload(owner).await.map_err(left_out)?;
+        self.put_bytes(&to, png).await.map_err(left_out)?;
         let path = format!("/rest/images/{}", image.replace(':', "%3A"));
         for _ in 0..READY_TRIES {
-            let json = self.get(&path, super::BODY_BYTES_MAX).await?;
+            // Where nobody says how it stands, the post will.
+            let Ok(json) = self.get(&path, super::BODY_BYTES_MAX).await else { return Ok(image) };
             match json["status"].as_str().unwrap_or_default() {
-                "AVAILABLE" => return Ok(image.to_owned()),
+                "AVAILABLE" => return Ok(image),
                 "PROCESSING_FAILED" => {
                     return Err(Failure::new(Trouble::Refused, "it cannot read the picture"));
                 }
@@ -158,6 +170,21 @@ impl<'e> Linkedin<'e> {
             }
         }
         Err(Failure::new(Trouble::Refused, "the picture is not ready in time"))
+    }
+
+    /// Where a picture of `owner` is to go, and its address then.
+    async fn begin_upload(&self, owner: &Author) -> Result<(String, String), Failure> {
+        let asked = json!({"initializeUploadRequest": {"owner": owner.to_string()}}).to_string();
+        let answered =
+            self.call("/rest/images?action=initializeUpload", asked.as_bytes(), Kind::Read).await?;
+        let json = self.json(&answered, Kind::Read)?;
+        let text = |key: &str| json["value"][key].as_str().unwrap_or_default().to_owned();
+        let (to, image) = (text("uploadUrl"), text("image"));
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'_');
+        if !image.starts_with("urn:li:image:") || !image.bytes().all(is_plain) {
+            return Err(Failure::new(Trouble::Refused, "it takes no pictures"));
+        }
+        Ok((to, image))
     }
 
     /// The bytes go where LinkedIn says, with the token, so only to LinkedIn.
@@ -186,7 +213,27 @@ impl<'e> Linkedin<'e> {
         }
     }
 
-    /// Posts. `is_repeated` says that a try before may have arrived: then a duplicate is that one.
+    /// The post with `link` among a page's latest; None also where the token may not read them, as a member's never may.
+    ///
+    /// # Errors
+    /// What kept us from knowing.
+    pub async fn find(&self, author: &Author, link: &str) -> Result<Option<Posted>, Failure> {
+        let Author::Organization(_) = author else { return Ok(None) };
+        let author = author.to_string().replace(':', "%3A");
+        let path = format!("/rest/posts?q=author&author={author}&count={LATEST}&sortBy=LAST_MODIFIED");
+        let json = match self.get(&path, POSTS_BYTES_MAX).await {
+            Ok(json) => json,
+            Err(failure) if matches!(failure.status, Some(400 | 403 | 404)) => return Ok(None),
+            Err(failure) => return Err(failure),
+        };
+        let all = json["elements"].as_array().map_or(&[][..], Vec::as_slice);
+        let ours = all.iter().find(|post| post["content"]["article"]["source"].as_str() == Some(link));
+        let urn = ours.and_then(|post| post["id"].as_str()).filter(|urn| is_post(urn));
+        Ok(urn.map(|urn| posted(urn, true)))
+    }
+
+    /// Posts. A duplicate is ours if a try before may have arrived and it was made since `since_ms`, by the wall clock; without one,
+    /// it is another's.
     ///
     /// # Errors
     /// What kept it.
@@ -195,31 +242,27 @@ impl<'e> Linkedin<'e> {
         author: &Author,
         content: &Content,
         image: Option<&str>,
-        is_repeated: bool,
+        since_ms: Option<UtcMs>,
     ) -> Result<Posted, Failure> {
         let body = body(author, content, image).to_string();
         let answered = self.call("/rest/posts", body.as_bytes(), Kind::Write).await?;
         if answered.status == 422
             && let Some(urn) = duplicate_of(&answered.body)
         {
-            return if is_repeated {
-                Ok(posted(urn, true))
-            } else {
-                Err(Failure {
-                    trouble: Trouble::Refused,
-                    status: Some(422),
-                    why: format!("the account has a post with these words already: {}", link(urn)),
-                })
-            };
+            let is_ours = since_ms.is_some_and(|since_ms| made_ms(urn).is_none_or(|at_ms| at_ms >= since_ms));
+            if is_ours {
+                return Ok(posted(urn, true));
+            }
+            let why = format!("the account has a post with these words already: {}", link(urn));
+            return Err(Failure { trouble: Trouble::There, status: Some(422), why });
+        }
+        let id = answered.header("x-restli-id").or_else(|| answered.header("x-linkedin-id"));
+        let id = id.unwrap_or_default().replace("%3A", ":");
+        if (200..300).contains(&answered.status) && is_post(&id) {
+            return Ok(posted(&id, false));
         }
         self.json(&answered, Kind::Write)?;
-        let id =
-            answered.header("x-restli-id").or_else(|| answered.header("x-linkedin-id")).unwrap_or_default();
-        let id = id.replace("%3A", ":");
-        if !is_post(&id) {
-            return Err(Failure::new(Trouble::Uncertain, "it answers without the post's id"));
-        }
-        Ok(posted(&id, false))
+        Err(Failure::new(Trouble::Uncertain, "it answers without the post's id"))
     }
 
     async fn call(&self, path: &str, body: &[u8], kind: Kind) -> Result<Answered, Failure> {
@@ -265,6 +308,14 @@ fn is_of(there: &Target, here: &Target) -> bool {
         && (there.authority() == here.authority() || (linkedin(there) && linkedin(here)))
 }
 
+/// A picture is worth no post, and no account: what is refused of it is left out. Only a token that opens nothing is more.
+fn left_out(failure: Failure) -> Failure {
+    match failure.status {
+        Some(400 | 403..=425) => Failure { trouble: Trouble::Refused, ..failure },
+        _ => failure,
+    }
+}
+
 fn strange(why: &str) -> Failure {
     Failure::new(Trouble::Busy { asked_ms: None, is_limit: false }, why)
 }
@@ -280,14 +331,16 @@ fn posted(urn: &str, was_there: bool) -> Posted {
 /// A post as an article: words, and the link as a card.
 fn body(author: &Author, content: &Content, image: Option<&str>) -> Value {
     let short = |text: &str, most: usize| text.chars().take(most).collect::<String>();
-    let mut article = json!({
-        "source": content.link,
-        "title": short(&content.title, TITLE_CHARS_MAX),
-        "description": short(&content.summary, DESCRIPTION_CHARS_MAX),
-    });
+    let mut article = json!({"source": content.link, "title": short(&content.title, TITLE_CHARS_MAX)});
+    let mut add = |key: &str, value: String| {
+        if !value.is_empty() {
+            article[key] = Value::from(value);
+        }
+    };
+    add("description", short(&content.summary, DESCRIPTION_CHARS_MAX));
     if let Some(image) = image {
-        article["thumbnail"] = Value::from(image);
-        article["thumbnailAltText"] = Value::from(content.alt.as_str());
+        add("thumbnail", image.to_owned());
+        add("thumbnailAltText", content.alt.clone());
     }
     json!({
         "author": author.to_string(),

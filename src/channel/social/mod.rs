@@ -88,10 +88,10 @@ impl Wire<'_> {
             body_bytes_max: request.body_bytes_max,
         };
         self.egress.send(&ask).await.map_err(|why| {
-            let trouble = match (why.is_ours, request.kind) {
-                (true, _) => Trouble::Withheld,
-                (false, Kind::Read) => Trouble::Busy { asked_ms: None, is_limit: false },
-                (false, Kind::Write) => Trouble::Uncertain,
+            let trouble = match request.kind {
+                _ if why.is_ours => Trouble::Withheld,
+                Kind::Write if !why.is_unsent => Trouble::Uncertain,
+                Kind::Read | Kind::Write => Trouble::Busy { asked_ms: None, is_limit: false },
             };
             Failure::new(trouble, why.why)
         })

@@ -3,9 +3,12 @@
 use serde_json::Value;
 
 use crate::domain::{
-    kernel::clock::{DAY_MS, UtcMs},
+    kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
     webhook::schedule::asked_ms,
 };
+
+/// How long after midnight a limit of a day is surely over.
+const AFTER_MIDNIGHT_MS: i64 = 5 * MINUTE_MS;
 
 /// What followed instead of a post.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,6 +30,8 @@ pub enum Trouble {
     Denied,
     /// The server takes this one not, however often it is sent.
     Refused,
+    /// The account has these words already, from somebody else's hand.
+    There,
 }
 
 /// Why something was not done.
@@ -51,6 +56,7 @@ impl Trouble {
             Self::SessionOver => "session over",
             Self::Denied => "denied",
             Self::Refused => "refused",
+            Self::There => "already there",
         }
     }
 }
@@ -132,7 +138,7 @@ pub fn mastodon(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value
 /// The JSON of a good answer; an empty one, as a new post has it, is `null`.
 ///
 /// # Errors
-/// What else it means. A limit is a day's and says nothing of when it ends: all of them do at midnight UTC.
+/// What else it means. Limits of a day end at midnight UTC and say no time; others are over soon.
 pub fn linkedin(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value, Failure> {
     let json = serde_json::from_str::<Value>(answer.body).ok();
     let trouble = match answer.status {
@@ -141,13 +147,13 @@ pub fn linkedin(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value
         401 => Trouble::Denied,
         // A page comes from something that stands before the server.
         403 if json.is_some() => Trouble::Denied,
-        // The version that we speak is served no more, to whomever: nothing was done.
-        426 => Trouble::Withheld,
-        400 | 409 | 413 | 422 if json.is_some() => Trouble::Refused,
-        429 => {
-            let asked_ms =
-                until_reset(answer, wall_ms).unwrap_or_else(|| DAY_MS - wall_ms.rem_euclid(DAY_MS));
-            Trouble::Busy { asked_ms: Some(asked_ms), is_limit: true }
+        // The version that we speak is not served, to whomever: nothing was done, and only whoever configures us can mend it.
+        426 => Trouble::Busy { asked_ms: Some(HOUR_MS), is_limit: true },
+        400 | 404 | 409 | 413 | 422 if json.is_some() => Trouble::Refused,
+        429 if answer.body.contains("DAY") => {
+            let midnight_ms = DAY_MS - wall_ms.rem_euclid(DAY_MS);
+            // Their clock and ours differ.
+            Trouble::Busy { asked_ms: Some(midnight_ms + AFTER_MIDNIGHT_MS), is_limit: true }
         }
         status => common(status, answer, kind, wall_ms),
     };
@@ -159,9 +165,7 @@ pub fn linkedin(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value
         }
     }
     if answer.status == 426 {
-        said = format!(
-            "{said}; LinkedIn serves this version of its API no more: set social.linkedin_version to a newer month"
-        );
+        said = format!("{said}; set social.linkedin_version to a month that LinkedIn serves");
     }
     Err(failed(answer, trouble, said.trim_start_matches("; ").to_owned()))
 }
@@ -272,7 +276,7 @@ mod tests {
             Kind::Write,
         );
         let old = old.unwrap_err();
-        assert_eq!(old.trouble, Trouble::Withheld);
+        assert_eq!(old.trouble, Trouble::Busy { asked_ms: Some(HOUR_MS), is_limit: true });
         assert!(old.why.contains("not active") && old.why.contains("social.linkedin_version"), "{}", old.why);
         let refused = of(
             422,
@@ -287,8 +291,13 @@ mod tests {
         // 08:00 UTC, so sixteen hours until midnight.
         assert_eq!(
             trouble(429, r#"{"message":"Resource level throttle DAY limit"}"#),
-            Trouble::Busy { asked_ms: Some(DAY_MS - NOW_MS % DAY_MS), is_limit: true }
+            Trouble::Busy { asked_ms: Some(DAY_MS - NOW_MS % DAY_MS + 5 * MINUTE_MS), is_limit: true }
         );
+        assert_eq!(
+            trouble(429, r#"{"message":"slow down"}"#),
+            Trouble::Busy { asked_ms: None, is_limit: true }
+        );
+        assert_eq!(trouble(404, r#"{"message":"no such resource"}"#), Trouble::Refused);
     }
 
     #[test]

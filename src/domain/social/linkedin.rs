@@ -7,12 +7,10 @@
 use std::fmt;
 
 use super::facet::{Facet, facets};
-use crate::domain::kernel::{Error, Result};
+use crate::domain::kernel::{Error, Result, clock::UtcMs};
 
 /// Where the API is.
 pub const SERVER: &str = "https://api.linkedin.com";
-/// What answers whose token it is (OpenID Connect).
-pub const MEMBER_PATH: &str = "/v2/userinfo";
 /// Signs that mean something in little text. One that is not escaped ends the text there, and the answer is `201` all the same.
 const RESERVED: &str = "\\|{}@[]()<>#*_~";
 /// Longest id of a member or page, in bytes.
@@ -116,6 +114,13 @@ pub fn is_post(urn: &str) -> bool {
     })
 }
 
+/// When a post was made, by the number of its address: like other networks LinkedIn puts the time before the last 22 bits. Its
+/// documentation does not say so, and those that are known do.
+pub fn made_ms(urn: &str) -> Option<UtcMs> {
+    let number: u64 = urn.rsplit(':').next()?.parse().ok()?;
+    i64::try_from(number >> 22).ok()
+}
+
 /// Which month's version of the API is spoken (`LinkedIn-Version`). Each is served for about a year, and then refused with `426`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Version {
@@ -146,6 +151,12 @@ impl Version {
                 "`{text}` is no version of LinkedIn's API; write a month: 202607"
             ))),
         }
+    }
+
+    /// Whether it is later than `year` and `month`, so that there is none yet.
+    pub fn is_ahead(&self, year: i32, month: u32) -> bool {
+        let month = i32::try_from(month).unwrap_or_default();
+        (self.year, self.month) > (year, month)
     }
 
     /// Whether it is about to be taken away in `year` and `month`, or was.
@@ -198,6 +209,8 @@ mod tests {
     fn a_duplicate_names_the_post_that_it_repeats() {
         let body = r#"{"message":"com.linkedin.X: Content is a duplicate of urn:li:share:7141138937766391808","errorDetails":{"inputErrors":[{"code":"DUPLICATE_POST"}]},"status":422}"#;
         assert_eq!(duplicate_of(body), Some("urn:li:share:7141138937766391808"));
+        // The report with this answer is of 14 December 2023.
+        assert_eq!(made_ms("urn:li:share:7141138937766391808"), Some(1_702_580_198_709));
         assert_eq!(duplicate_of(&body.replace("DUPLICATE_POST", "OTHER")), None);
         assert_eq!(duplicate_of(r#"{"code":"DUPLICATE_POST"}"#), None);
         assert_eq!(duplicate_of(r#"DUPLICATE_POST urn:li:ugcPost:12"#), Some("urn:li:ugcPost:12"));
@@ -209,6 +222,7 @@ mod tests {
         let version = Version::parse("202607").unwrap();
         assert_eq!((version.clone(), version.to_string().as_str()), (Version::default(), "202607"));
         assert!(!version.is_old(2027, 4) && version.is_old(2027, 5) && version.is_old(2030, 1));
+        assert!(version.is_ahead(2026, 6) && !version.is_ahead(2026, 7) && !version.is_ahead(2027, 1));
         for wrong in ["2026-07", "202613", "20267", "", "２０２６07", "2026070"] {
             assert!(Version::parse(wrong).is_err(), "{wrong}");
         }

@@ -1,5 +1,6 @@
-//! The channels beside mail, one when it is asked for: whether its servers answer from here, and whether they let us in. Nothing is
-//! posted. Whoever asks with an account's secret notes it, so where nothing can be noted it is not asked.
+//! The channels beside mail, one when it is asked for: whether servers of social networks answer from here and let accounts in,
+//! whether partners' sites answer, and how endpoints stand. Nothing is posted. An account's secret is used as by `social test`: that
+//! is noted, an account that is refused is lost from then on, and where nothing can be written it is not used.
 
 use std::collections::BTreeSet;
 
@@ -7,11 +8,14 @@ use chrono::Datelike as _;
 
 use super::{Finding, Group, days_until};
 use crate::{
-    channel::egress::Unanswered,
+    channel::{
+        egress::Unanswered,
+        social::{bluesky::Bluesky, linkedin::Linkedin, mastodon::Mastodon},
+    },
     domain::{
         content::kinds::Network,
-        kernel::{Result, clock::utc},
-        social::{AccountState, Limits, Mode, linkedin},
+        kernel::{Kind, Result, clock::utc},
+        social::{AccountState, Trouble},
     },
     store::{
         sites::{self, Site},
@@ -25,6 +29,9 @@ use crate::{
 const ACTOR: &str = "partnercast doctor";
 /// A token that ends sooner is told about.
 const TOKEN_DAYS_MIN: i64 = 14;
+/// What keeps us from asking at all.
+const EGRESS: &str =
+    "see the section [egress] of the configuration, and this machine's network and name server";
 
 /// A channel that can be looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +54,16 @@ impl Channel {
         ("wordpress", Self::Wordpress),
         ("webhook", Self::Webhook),
     ];
+}
+
+/// Whether looking at a channel uses anybody's secret.
+///
+/// # Errors
+/// Those of the store.
+pub async fn uses_secrets(ctx: &Context, channel: Channel) -> Result<bool> {
+    let Channel::Social(network) = channel else { return Ok(false) };
+    let all = accounts::list(&ctx.db, None).await?;
+    Ok(all.iter().any(|account| account.network == network.as_str() && !account.server.is_empty()))
 }
 
 /// Looks at one channel. `busy` says why nothing can be noted, where that is so.
@@ -109,6 +126,12 @@ async fn of_network(ctx: &Context, network: Network, busy: Option<&str>) -> Resu
 fn version(ctx: &Context) -> Finding {
     let (version, today) = (&ctx.settings.linkedin, utc(ctx.clock.wall_ms()));
     let finding = finding("linkedin-version", format!("social.linkedin_version {version}"));
+    if version.is_ahead(today.year(), today.month()) {
+        return finding.warn(
+            "there is no such version yet, and until there is every post is refused (426)",
+            "name an earlier month as social.linkedin_version in the configuration",
+        );
+    }
     if version.is_old(today.year(), today.month()) {
         return finding.warn(
             "each version is served for about a year, and then every post is refused (426)",
@@ -121,30 +144,36 @@ fn version(ctx: &Context) -> Finding {
 /// Whether a network's server answers from here, without anybody's secret.
 async fn reached(ctx: &Context, network: Network, server: &str) -> Finding {
     let finding = finding("server", server);
-    let path = match network {
-        Network::Bluesky => "/xrpc/com.atproto.server.describeServer",
-        Network::Mastodon => "/api/v1/instance",
-        Network::Linkedin | Network::X => linkedin::MEMBER_PATH,
+    let wall_ms = ctx.clock.wall_ms();
+    let answers = match network {
+        Network::Bluesky => {
+            let done = Bluesky::new(&ctx.egress, server, wall_ms).answers().await;
+            done.map(|()| "it answers as a server of Bluesky".to_owned())
+        }
+        Network::Mastodon => Mastodon::new(&ctx.egress, server, "", wall_ms).limits().await.map(|limits| {
+            format!(
+                "it answers as a server of the Mastodon API; a post may have {} characters",
+                limits.characters
+            )
+        }),
+        Network::Linkedin => {
+            let done =
+                Linkedin::new(&ctx.egress, server, ("", &ctx.settings.linkedin), wall_ms).answers().await;
+            done.map(|()| "it answers, and asks for a token".to_owned())
+        }
+        Network::X => return finding.pass("nothing is asked of it: a person posts there"),
     };
-    let answered = match asked(ctx, &format!("{server}{path}")).await {
-        Ok(answered) => answered,
-        Err(why) => return unreached(finding, &why),
+    let failure = match answers {
+        Ok(found) => return finding.pass(found),
+        Err(failure) => failure,
     };
-    let json = serde_json::from_str::<serde_json::Value>(&answered.1).ok();
-    let limits = || json.as_ref().map(Limits::of_instance).map_or(0, |limits| limits.characters);
-    match (network, answered.0, json.is_some()) {
-        (Network::Linkedin, 401, true) => finding.pass("it answers, and asks for a token"),
-        (Network::Bluesky, 200, true) => finding.pass("it answers as a server of Bluesky"),
-        (Network::Mastodon, 200, true) => finding.pass(format!(
-            "it answers as a server of the Mastodon API; a post may have {} characters",
-            limits()
-        )),
-        (_, 429 | 500..=599, _) => finding.warn(
-            format!("it answers {} now", answered.0),
-            "posts wait until it does better; look again later",
-        ),
-        (_, status, _) => finding.fail(
-            format!("it answers {status}, as a server of {} does not", network.as_str()),
+    match (failure.trouble, failure.status) {
+        (Trouble::Withheld, _) => finding.fail(failure.why, EGRESS),
+        (_, Some(429 | 500..=599)) => {
+            finding.warn(failure.why, "posts wait until it does better; look again later")
+        }
+        _ => finding.fail(
+            failure.why,
             "see whether the address is right, and whether a proxy or a firewall answers in its place",
         ),
     }
@@ -152,10 +181,7 @@ async fn reached(ctx: &Context, network: Network, server: &str) -> Finding {
 
 fn unreached(finding: Finding, why: &Unanswered) -> Finding {
     if why.is_ours {
-        return finding.fail(
-            why.why.clone(),
-            "see the section [egress] of the configuration, and this machine's network and name server",
-        );
+        return finding.fail(why.why.clone(), EGRESS);
     }
     finding.fail(why.why.clone(), "see whether the address is right, and whether it answers elsewhere")
 }
@@ -174,26 +200,45 @@ async fn let_in(ctx: &Context, account: &Account, busy: Option<&str>) -> Finding
     if account.server.is_empty() {
         return finding.pass("a person posts there");
     }
-    if let Some(busy) = busy {
-        let stands = match account.state.as_str() {
-            state if state == AccountState::Active.as_str() => "it worked last".to_owned(),
-            state => format!("{}: {}", state.replace('_', " "), account.because),
-        };
-        return finding.unknown(format!("not asked; {stands}"), busy);
+    let again = again(account);
+    let days = account.expires_ms.map(|ends_ms| days_until(ends_ms, ctx.now_ms()));
+    let ends = days.filter(|days| *days < TOKEN_DAYS_MIN).map(|days| match days {
+        ..0 => "its token has ended".to_owned(),
+        days => format!("its token ends in {days} days"),
+    });
+    if account.state != AccountState::Active.as_str() && busy.is_some() {
+        return finding.fail(format!("{}: {}", account.state.replace('_', " "), account.because), again);
     }
-    let again = format!(
-        "connect it again: `partnercast social connect {} {} --server {}`",
-        account.partner_slug, account.network, account.server
-    );
-    match social::test(ctx, ACTOR, &account.id).await {
-        Ok(said) => match account.expires_ms.map(|ends_ms| days_until(ends_ms, ctx.now_ms())) {
-            Some(days) if days < TOKEN_DAYS_MIN && account.mode != Mode::ShareKit.as_str() => {
-                finding.warn(format!("we are let in as {said}; its token ends in {days} days"), again)
-            }
-            _ => finding.pass(format!("we are let in as {said}")),
-        },
-        Err(error) => finding.fail(error.public(), again),
+    let said = match busy {
+        Some(_) => Ok("not asked".to_owned()),
+        None => social::test(ctx, ACTOR, &account.id).await.map(|said| format!("we are let in as {said}")),
+    };
+    match (said, ends, busy) {
+        (Err(error), ..) if error.kind() == Kind::Unavailable => finding.warn(
+            error.public(),
+            "look again later; where the version of an API is named, see the section [social] of the configuration",
+        ),
+        (Err(error), ..) => finding.fail(error.public(), again),
+        (Ok(said), Some(ends), _) => finding.warn(format!("{said}; {ends}"), again),
+        (Ok(said), None, Some(busy)) => finding.unknown(
+            said,
+            format!("{busy}; meanwhile the console asks it: {}/console/social/{}", ctx.settings.public_url, account.id),
+        ),
+        (Ok(said), None, None) => finding.pass(said),
     }
+}
+
+/// How an account is connected again, as the same one.
+fn again(account: &Account) -> String {
+    let Account { partner_slug, network, server, remote_id, .. } = account;
+    // A token of Mastodon's says whose it is.
+    let whose = match Network::parse(network) {
+        Some(Network::Mastodon) => String::new(),
+        _ => format!(" --account {remote_id}"),
+    };
+    format!(
+        "connect it again: `partnercast social connect {partner_slug} {network}{whose} --server {server}`"
+    )
 }
 
 async fn wordpress(ctx: &Context, site: &Site) -> Finding {

@@ -1,5 +1,6 @@
 //! What `partnercast doctor` looks at: everything that decides whether mail leaves and arrives, each with the exact
-//! record or setting that mends it. Changes nothing; sends nothing unless [`sample::send`] is asked to.
+//! record or setting that mends it. Changes nothing; sends nothing unless [`sample::send`] is asked to, and uses no
+//! secret of an account's unless [`channels::check`] is.
 //!
 //! A check is a function that returns findings and stands in the file of its group; to add one, call it from that
 //! file's `check`.

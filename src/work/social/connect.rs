@@ -4,6 +4,7 @@ use chrono::{DateTime, NaiveDate};
 
 use super::{ACCOUNTS_MAX, secret};
 use crate::{
+    channel::egress::Host,
     channel::social::{
         bluesky::{Bluesky, Session},
         linkedin::Linkedin,
@@ -31,7 +32,7 @@ use crate::{
 
 /// Where accounts of Bluesky are that name no server.
 const BLUESKY: &str = "https://bsky.social";
-/// Longest that a token of LinkedIn's lives: of one whose end nobody tells, that is when to have warned.
+/// Longest that a token of LinkedIn's lives; of one whose end nobody tells, it ends then.
 const LINKEDIN_TOKEN_MS: i64 = 60 * DAY_MS;
 /// Longest password or token, in characters.
 const SECRET_CHARS_MAX: usize = 4_000;
@@ -201,12 +202,15 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
         _ => String::new(),
     };
     // At these the token says whose it is.
-    let says_token = !secret.is_empty() && matches!(network, Some(Network::Mastodon | Network::Linkedin));
-    if name.is_empty() && !says_token && network != Some(Network::Mastodon) {
+    let token_says = !secret.is_empty() && matches!(network, Some(Network::Mastodon | Network::Linkedin));
+    if name.is_empty() && !token_says && network != Some(Network::Mastodon) {
         faults.push("say which account it is: its handle, or a name for it".to_owned());
     }
-    let is_author = name.is_empty() || secret.is_empty() || network != Some(Network::Linkedin);
-    if let Some(error) = (!is_author).then(|| Author::parse(&name).err()).flatten() {
+    if token_says
+        && network == Some(Network::Linkedin)
+        && !name.is_empty()
+        && let Err(error) = Author::parse(&name)
+    {
         faults.push(error.public().to_owned());
     }
     match network {
@@ -234,6 +238,14 @@ fn server(ctx: &Context, network: Network, typed: &str) -> Result<String> {
     };
     let url = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
     let target = ctx.egress.target(&url)?;
+    // A token of LinkedIn's is of use to nobody else; what is allowed inside by its address stands in for it.
+    let is_linkedins = match target.host() {
+        Host::Name(name) => name == "linkedin.com" || name.ends_with(".linkedin.com"),
+        Host::Address(_) => true,
+    };
+    if network == Network::Linkedin && !is_linkedins {
+        return Err(Error::invalid(format!("`{typed}` is not LinkedIn's; leave the server out")));
+    }
     if target.path() != "/" {
         return Err(Error::invalid(format!("`{typed}`: write the server alone, https://host")));
     }

@@ -18,7 +18,7 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::networks::Does;
+use super::{networks::Does, social::FOURTH_MS};
 
 /// The page that the token's member looks after.
 pub const PAGE: &str = "urn:li:organization:5515715";
@@ -36,6 +36,8 @@ pub struct Inner {
     pub uploads: Vec<usize>,
     /// What is told of a picture.
     pub picture: &'static str,
+    /// Whether the token may read a page's posts.
+    pub reads: bool,
 }
 
 #[derive(Clone)]
@@ -59,7 +61,7 @@ impl Linkedin {
             .route("/rest/images", post(begin_upload))
             .route("/dms-uploads/{id}", put(bytes))
             .route("/rest/images/{urn}", get(image))
-            .route("/rest/posts", post(new_post))
+            .route("/rest/posts", post(new_post).get(latest))
             .with_state((inner.clone(), address));
         tokio::spawn(async move { axum::serve(listener, router).await });
         Self { inner, address }
@@ -77,6 +79,11 @@ impl Linkedin {
     pub fn posts(&self) -> Vec<Value> {
         self.inner.lock().unwrap().posts.iter().map(|(_, value)| value.clone()).collect()
     }
+}
+
+/// The address of a post that was made then.
+pub fn urn(at_ms: i64, no: usize) -> String {
+    format!("urn:li:share:{}", (at_ms << 22) + i64::try_from(no).unwrap())
 }
 
 fn say(status: u16, body: Value) -> Response {
@@ -141,10 +148,7 @@ async fn begin_upload(
     if let Some(answer) = stranger(&inner, &headers).or_else(|| unversioned(&inner, &headers)) {
         return answer;
     }
-    assert_eq!(
-        (asked.action.as_str(), &body["initializeUploadRequest"]["owner"]),
-        ("initializeUpload", &json!(PAGE))
-    );
+    assert_eq!((asked.action, &body["initializeUploadRequest"]["owner"]), ("initializeUpload", &json!(PAGE)));
     let value = json!({"uploadUrlExpiresAt": 1_800_000_000_000_i64, "uploadUrl": format!("http://{address}/dms-uploads/1"), "image": "urn:li:image:C4E10AQ"});
     say(200, json!({"value": value}))
 }
@@ -181,6 +185,33 @@ fn read(little: &str) -> String {
     words
 }
 
+#[derive(serde::Deserialize)]
+struct Latest {
+    q: String,
+    author: String,
+}
+
+async fn latest(State((inner, _)): Shared, headers: HeaderMap, Query(asked): Query<Latest>) -> Response {
+    let inner = inner.lock().unwrap();
+    if let Some(answer) = stranger(&inner, &headers).or_else(|| unversioned(&inner, &headers)) {
+        return answer;
+    }
+    if !inner.reads {
+        return say(
+            403,
+            json!({"status": 403, "code": "ACCESS_DENIED", "message": "Not enough permissions to access: posts.FINDER-author"}),
+        );
+    }
+    assert_eq!(asked.q, "author");
+    let of = inner.posts.iter().rev().filter(|(_, post)| post["author"] == asked.author.as_str());
+    let all = of.map(|(urn, post)| {
+        let mut post = post.clone();
+        post["id"] = Value::from(urn.as_str());
+        post
+    });
+    say(200, json!({"elements": all.collect::<Vec<_>>()}))
+}
+
 async fn new_post(State((inner, _)): Shared, headers: HeaderMap, Json(mut asked): Json<Value>) -> Response {
     let mut inner = inner.lock().unwrap();
     if let Some(answer) = stranger(&inner, &headers).or_else(|| unversioned(&inner, &headers)) {
@@ -202,7 +233,7 @@ async fn new_post(State((inner, _)): Shared, headers: HeaderMap, Json(mut asked)
         let body = json!({"errorDetailType": "com.linkedin.common.error.BadRequest", "message": message, "errorDetails": {"inputErrors": inputs}, "status": 422});
         return say(422, body);
     }
-    let urn = format!("urn:li:share:{}", 7_141_138_937_766_391_808_u64 + inner.posts.len() as u64);
+    let urn = urn(FOURTH_MS, inner.posts.len());
     match inner.next.pop_front() {
         None => {
             inner.posts.push((urn.clone(), asked));

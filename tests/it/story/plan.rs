@@ -1,11 +1,15 @@
 //! The issues ahead, as `partnercast plan` tells them.
 
 use partnercast::{
-    domain::kernel::{
-        Kind,
-        clock::{DAY_MS, HOUR_MS},
+    domain::{
+        kernel::{
+            EmailAddress, Kind, Slug,
+            clock::{DAY_MS, HOUR_MS},
+            random::SeededRandom,
+        },
+        partner::{Contact, Roles},
     },
-    store::{Db, suppressions},
+    store::{Db, partners, suppressions},
     work::{plan, publish, roll, sync},
 };
 
@@ -51,6 +55,36 @@ both_dbs! {
             .collect();
         planned.sort();
         assert_eq!(planned, sent);
+    }
+
+    /// A roster of several pages is planned whole, with people at the ends of pages who left.
+    async fn a_roster_of_many_pages_is_planned_whole(db: Db) {
+        let rig = Rig::new(db).await;
+        let people: Vec<Contact> = (0..8_500)
+            .map(|no| Contact {
+                partner: Slug::parse("northlight").unwrap(),
+                name: format!("Reader {no}"),
+                email: EmailAddress::parse(&format!("r{no}@many.example")).unwrap(),
+                roles: Roles::parse("sales").unwrap(),
+                locale: None,
+                zone: None,
+                lead_contact: false,
+            })
+            .collect();
+        in_tx!(rig.ctx.db, tx => partners::import(tx, rig.clock_ms(), &SeededRandom::new(11), &[], &people));
+        execute(&rig.ctx.db, "UPDATE contact SET active = FALSE WHERE email LIKE 'r%7@many.example'", vec![]).await;
+        execute(
+            &rig.ctx.db,
+            "UPDATE contact SET active = FALSE WHERE id IN (SELECT id FROM contact ORDER BY id LIMIT 2 OFFSET 3999)",
+            vec![],
+        )
+        .await;
+        let active = number(&rig.ctx.db, "SELECT COUNT(*) FROM contact WHERE active AND email LIKE '%@many.example'", vec![]).await;
+        let rest = number(&rig.ctx.db, "SELECT COUNT(*) FROM contact WHERE active AND email NOT LIKE '%@many.example'", vec![]).await;
+        let ahead = plan::ahead(&rig.ctx, Some("fold-forward"), 1).await.unwrap();
+        let left_out: usize = ahead[0].left_out.iter().map(|it| it.people).sum();
+        assert_eq!(i64::try_from(ahead[0].readers + left_out).unwrap(), active + rest, "everybody once");
+        assert!(i64::try_from(ahead[0].readers).unwrap() >= active, "{:?}", ahead[0].left_out);
     }
 
     /// The next one says who is new, who is no longer among the readers, and who is gone.

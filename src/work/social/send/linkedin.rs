@@ -1,18 +1,18 @@
-//! A post at LinkedIn. It has no key of ours and no way to read back with what applications usually may; what it has is that the same
-//! words are refused, with the address of those that are there.
+//! A post at LinkedIn, which has no key of ours. A page's latest posts are read, where the token may, before one is repeated of which
+//! nobody knows; and the same words are refused there, with the address of those that are.
 
 use super::{super::secret, fence, ours, picture, uploaded};
 use crate::{
     channel::social::{Posted, linkedin::Linkedin},
     domain::{
-        kernel::Result,
+        kernel::{Result, clock::DAY_MS},
         social::{Content, Failure, Trouble, fit, linkedin::Author},
     },
     store::social::turns::{Started, Turn},
     work::Context,
 };
 
-/// Posts; a duplicate after a try that may have arrived is that one.
+/// Posts, after looking for one that may be there.
 pub(super) async fn send(
     ctx: &Context,
     turn: &Turn,
@@ -25,10 +25,18 @@ pub(super) async fn send(
     let (token, _) = secret::of_account(ctx, &turn.id).await.map_err(|error| ours(&error))?;
     let by = (token.as_str(), &ctx.settings.linkedin);
     let client = Linkedin::new(&ctx.egress, &turn.server, by, ctx.clock.wall_ms());
+    // A day for clocks that differ; by the wall clock, which a rehearsal's is not.
+    let since_ms = ctx.clock.wall_ms() - (ctx.now_ms() - started.made_ms) - DAY_MS;
+    if started.uncertain {
+        steps.push("looked for the post of a try before".to_owned());
+        if let Some(found) = client.find(&author, &content.link).await? {
+            return Ok(found);
+        }
+    }
     let image = match picture(ctx, content, steps).await {
         Some(png) => uploaded(client.upload(&author, &png).await, steps)?,
         None => None,
     };
     fence(ctx, turn).await?;
-    client.post(&author, content, image.as_deref(), started.uncertain).await
+    client.post(&author, content, image.as_deref(), started.uncertain.then_some(since_ms)).await
 }
