@@ -234,7 +234,7 @@ fn every_fault_of_a_map_is_found_at_once() {
 fn faults_of_a_map_speak_of_the_file() {
     let good = SHIPPED[0].1;
     let line_of =
-        |text: &str, words: &str| text.lines().position(|line| line.starts_with(words)).unwrap() as u32 + 1;
+        |text: &str, words: &str| text.lines().position(|line| line.starts_with(words)).unwrap() + 1;
     for (from, to, at, says) in [
         (
             "FirstName = \"first_name\"",
@@ -272,7 +272,7 @@ fn faults_of_a_map_speak_of_the_file() {
         let found = faults(&text);
         let fault = found.iter().find(|it| it.message.contains(says));
         let fault = fault.unwrap_or_else(|| panic!("{says}: {found:?}"));
-        assert_eq!(fault.line, line_of(&text, at), "{fault}");
+        assert_eq!(usize::try_from(fault.line).unwrap(), line_of(&text, at), "{fault}");
     }
     let missing = faults(&good.replacen("[stages.won]", "[stages.wonn]", 1));
     assert!(missing.iter().any(|it| it.message.contains("`[stages.won]` is missing (Won)")), "{missing:?}");

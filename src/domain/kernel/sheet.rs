@@ -122,8 +122,7 @@ impl<'b> Table<'b> {
 
 /// The first line that says anything.
 fn first_line(bytes: &[u8]) -> &[u8] {
-    let lines = bytes.split(|byte| matches!(byte, b'\r' | b'\n'));
-    lines.into_iter().find(|line| !line.is_empty()).unwrap_or_default()
+    bytes.split(|byte| matches!(byte, b'\r' | b'\n')).find(|line| !line.is_empty()).unwrap_or_default()
 }
 
 /// What the line `sep=;` says, with which spreadsheets tell each other what stands between fields.

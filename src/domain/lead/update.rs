@@ -243,7 +243,9 @@ impl Checking<'_> {
         self.fault("stage", message, fix);
         // What stands beside it is told too: by what was probably meant, else as far as it is wrong with any step.
         match meant {
-            Some(meant) => drop(self.step_of(meant)),
+            Some(meant) => {
+                self.step_of(meant);
+            }
             None => self.beside_any_step(),
         }
         None

@@ -12,8 +12,7 @@ use partnercast::{
         Context, api_keys,
         attribution::{self, Asked},
         forms::{self, FormKind},
-        handoff,
-        ladder::{self, Group},
+        handoff, ladder,
         lead_updates::{self, Outcomes, Refused, Signed},
         person as people,
         webhooks::{self, Order, Replay},
@@ -143,7 +142,7 @@ both_dbs! {
         assert_eq!(audited, 3);
         let rungs = ladder::ladder(&ctx, &ladder::Asked::default()).await.unwrap();
         assert!(format!("{rungs:?}").to_lowercase().contains("won"), "{rungs:?}");
-        let credited = attribution::report(&ctx, &Asked::default(), Group::Partner).await.unwrap();
+        let credited = attribution::report(&ctx, &Asked::default(), attribution::Group::Partner).await.unwrap();
         assert!(credited.iter().any(|row| format!("{row:?}").contains("1250050")), "{credited:?}");
         webhooks::tick(&ctx).await.unwrap();
         let mut told = receiver.got().into_iter().map(|it| serde_json::from_str::<Value>(&it.body).unwrap());

@@ -62,6 +62,7 @@ both_dbs! {
         let form = rig.mail_to("yuki.hoshino@hoshikawa.example").await;
         assert!(form.text.as_ref().unwrap().contains("面談のご希望がありました"), "{form:?}");
         let row = "aoi@kojo2.example,Aoi Ono,Kojo Two,,it,50-249,JP,manufacturing,hoshikawa,,,talk-to-us,2027-01-10,,\n";
+        rig.clock.advance(60_000);
         import(&rig, row, false).await.unwrap();
         handoff::tick(&rig.ctx).await.unwrap();
         rig.drain().await;

@@ -148,7 +148,8 @@ async fn begin_upload(
     if let Some(answer) = stranger(&inner, &headers).or_else(|| unversioned(&inner, &headers)) {
         return answer;
     }
-    assert_eq!((asked.action, &body["initializeUploadRequest"]["owner"]), ("initializeUpload", &json!(PAGE)));
+    assert_eq!(asked.action, "initializeUpload");
+    assert!(body["initializeUploadRequest"]["owner"].as_str().unwrap().starts_with("urn:li:"), "{body}");
     let value = json!({"uploadUrlExpiresAt": 1_800_000_000_000_i64, "uploadUrl": format!("http://{address}/dms-uploads/1"), "image": "urn:li:image:C4E10AQ"});
     say(200, json!({"value": value}))
 }
