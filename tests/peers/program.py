@@ -39,6 +39,19 @@ class Inside(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(request, fp, code, msg, headers, newurl)
 
 
+def asked(url: str, **form: str) -> tuple[int, str]:
+    """Status and text of one request, with a form as a page of the program's own sends it; 0 where nobody answers."""
+    data = urllib.parse.urlencode(form).encode() if form else None
+    request = urllib.request.Request(url, data, {"Sec-Fetch-Site": "same-origin"})
+    try:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
+            return reply.status, reply.read().decode()
+    except urllib.error.HTTPError as error:
+        return error.code, error.read().decode()
+    except OSError:
+        return 0, ""
+
+
 class Program:
     """The program named by PARTNERCAST, started with `arguments`; it listens once it has said where."""
 

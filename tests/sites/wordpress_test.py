@@ -17,11 +17,10 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-import urllib.error
-import urllib.parse
-import urllib.request
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "peers"))
+from program import asked
 from wordpress import PATIENCE_S, WordPress, free_port, until
 
 ROOT = Path(__file__).parents[2]
@@ -76,15 +75,7 @@ http = true
         self.process.wait(timeout=PATIENCE_S)
 
     def ask(self, path: str, **form: str) -> tuple[int, str]:
-        data = urllib.parse.urlencode(form).encode() if form else None
-        request = urllib.request.Request(f"{self.url}{path}", data, {"Sec-Fetch-Site": "same-origin"})
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
-                return reply.status, reply.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return asked(f"{self.url}{path}", **form)
 
     def status(self, path: str) -> int:
         return self.ask(path)[0]

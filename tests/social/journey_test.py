@@ -13,12 +13,13 @@ import json
 import re
 import sys
 import tempfile
-import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "peers"))
 from peers import PATIENCE_S, Bluesky, free_port, until
+from program import asked
 from social_test import House, connected, of
 
 KARA = "kara.boyd@northlight.example"
@@ -40,15 +41,7 @@ class Installation(House):
         }
 
     def ask(self, path: str, **form: str) -> tuple[int, str]:
-        data = urllib.parse.urlencode(form).encode() if form else None
-        request = urllib.request.Request(f"{self.url}{path}", data, {"Sec-Fetch-Site": "same-origin"})
-        try:
-            with urllib.request.urlopen(request, timeout=PATIENCE_S) as reply:
-                return reply.status, reply.read().decode()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read().decode()
-        except OSError:
-            return 0, ""
+        return asked(f"{self.url}{path}", **form)
 
     def page(self, path: str) -> str:
         status, body = self.ask(path)

@@ -12,7 +12,7 @@ use crate::{
         social::{
             Content, Failure, Trouble,
             answer::{self, Kind},
-            linkedin::{Author, Version, duplicate_of, is_post, little, made_ms},
+            linkedin::{Author, Version, duplicate_of, is_own_host, is_post, little, made_ms},
         },
     },
 };
@@ -254,7 +254,7 @@ impl<'e> Linkedin<'e> {
                 return Ok(posted(urn, true));
             }
             let why = format!("the account has a post with these words already: {}", link(urn));
-            return Err(Failure { trouble: Trouble::There, status: Some(422), why });
+            return Err(Failure { trouble: Trouble::Duplicate, status: Some(422), why });
         }
         let id = answered.header("x-restli-id").or_else(|| answered.header("x-linkedin-id"));
         let id = id.unwrap_or_default().replace("%3A", ":");
@@ -303,7 +303,7 @@ impl<'e> Linkedin<'e> {
 
 /// Whether `there` belongs to whom `here` does: the same server, or both LinkedIn's.
 fn is_of(there: &Target, here: &Target) -> bool {
-    let linkedin = |target: &Target| matches!(target.host(), Host::Name(name) if name == "linkedin.com" || name.ends_with(".linkedin.com"));
+    let linkedin = |target: &Target| matches!(target.host(), Host::Name(name) if is_own_host(name));
     there.is_tls() == here.is_tls()
         && (there.authority() == here.authority() || (linkedin(there) && linkedin(here)))
 }

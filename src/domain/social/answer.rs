@@ -30,8 +30,8 @@ pub enum Trouble {
     Denied,
     /// The server takes this one not, however often it is sent.
     Refused,
-    /// The account has these words already, from somebody else's hand.
-    There,
+    /// The account has these words already, from somebody else's hand (LinkedIn: `DUPLICATE_POST`).
+    Duplicate,
 }
 
 /// Why something was not done.
@@ -56,7 +56,7 @@ impl Trouble {
             Self::SessionOver => "session over",
             Self::Denied => "denied",
             Self::Refused => "refused",
-            Self::There => "already there",
+            Self::Duplicate => "duplicate",
         }
     }
 }

@@ -18,6 +18,11 @@ const ID_BYTES_MAX: usize = 64;
 /// After how many months a version is about to be taken away: it lives for a year.
 const OLD_MONTHS: i32 = 10;
 
+/// Whether a host, in lower case, is LinkedIn's own: nobody else is to have a token of it.
+pub fn is_own_host(name: &str) -> bool {
+    name == "linkedin.com" || name.ends_with(".linkedin.com")
+}
+
 /// In whose name a post is made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Author {
@@ -177,6 +182,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn hosts_are_compared_by_whole_names() {
+        assert!(is_own_host("linkedin.com") && is_own_host("api.linkedin.com"));
+        assert!(!is_own_host("notlinkedin.com") && !is_own_host("linkedin.com.evil.example"));
+    }
 
     #[test]
     fn an_account_is_a_page_or_a_member() {

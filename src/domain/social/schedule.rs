@@ -64,7 +64,7 @@ pub fn next(trouble: Trouble, tries: i64, now_ms: UtcMs, jitter: u32) -> Next {
         Trouble::Withheld => again(now_ms + WITHHELD_MS, false),
         Trouble::Refused => ended,
         // Whoever was asked to share it by hand would post it twice.
-        Trouble::There => Next { state: PostState::Withdrawn, ..ended },
+        Trouble::Duplicate => Next { state: PostState::Withdrawn, ..ended },
         // It goes on as soon as the account is connected again.
         Trouble::Denied => Next { is_lost: true, ..again(now_ms, false) },
         Trouble::Busy { asked_ms, is_limit: true } => {
@@ -107,7 +107,7 @@ mod tests {
         let lost = of(Trouble::Denied, TRIES_MAX);
         assert!(lost.is_lost && lost.state == PostState::Due && !lost.counts);
         assert_eq!(of(Trouble::Refused, 1).state, PostState::Failed);
-        assert_eq!(of(Trouble::There, 1).state, PostState::Withdrawn);
+        assert_eq!(of(Trouble::Duplicate, 1).state, PostState::Withdrawn);
         for trouble in [Trouble::Uncertain, Trouble::Busy { asked_ms: None, is_limit: false }] {
             assert_eq!(of(trouble, TRIES_MAX - 1).state, PostState::Due);
             assert_eq!(of(trouble, TRIES_MAX).state, PostState::Failed);

@@ -240,7 +240,7 @@ fn server(ctx: &Context, network: Network, typed: &str) -> Result<String> {
     let target = ctx.egress.target(&url)?;
     // A token of LinkedIn's is of use to nobody else; what is allowed inside by its address stands in for it.
     let is_linkedins = match target.host() {
-        Host::Name(name) => name == "linkedin.com" || name.ends_with(".linkedin.com"),
+        Host::Name(name) => linkedin::is_own_host(name),
         Host::Address(_) => true,
     };
     if network == Network::Linkedin && !is_linkedins {

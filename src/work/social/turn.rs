@@ -148,7 +148,7 @@ impl Sent {
         let detail = detail.trim_end_matches([':', ' ']);
         audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "send-social-post", &self.tried.id, detail)
             .await?;
-        if self.tried.verdict != Trouble::Withheld.as_str() || self.tried.status.is_some() {
+        if self.tried.verdict != Trouble::Withheld.as_str() {
             let detail = format!("{} of {}", self.tried.verdict, self.tried.id);
             audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "use-social-secret", &turn.id, &detail)
                 .await?;

@@ -18,7 +18,10 @@ use axum::{
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use super::{networks::Does, social::FOURTH_MS};
+use super::{
+    networks::{Does, say},
+    social::FOURTH_MS,
+};
 
 /// The page that the token's member looks after.
 pub const PAGE: &str = "urn:li:organization:5515715";
@@ -84,10 +87,6 @@ impl Linkedin {
 /// The address of a post that was made then.
 pub fn urn(at_ms: i64, no: usize) -> String {
     format!("urn:li:share:{}", (at_ms << 22) + i64::try_from(no).unwrap())
-}
-
-fn say(status: u16, body: Value) -> Response {
-    (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
 }
 
 /// The answer to whoever has no good token, or speaks what is served no more.

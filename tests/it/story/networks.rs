@@ -86,7 +86,8 @@ impl Networks {
 
 type Shared = State<Arc<Mutex<Inner>>>;
 
-fn say(status: u16, body: Value) -> Response {
+/// An answer with this status, in JSON.
+pub fn say(status: u16, body: Value) -> Response {
     (StatusCode::from_u16(status).unwrap(), Json(body)).into_response()
 }
 
