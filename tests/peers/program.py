@@ -39,7 +39,7 @@ class Inside(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(request, fp, code, msg, headers, newurl)
 
 
-def asked(url: str, **form: str) -> tuple[int, str]:
+def asked(url: str, /, **form: str) -> tuple[int, str]:
     """Status and text of one request, with a form as a page of the program's own sends it; 0 where nobody answers."""
     data = urllib.parse.urlencode(form).encode() if form else None
     request = urllib.request.Request(url, data, {"Sec-Fetch-Site": "same-origin"})
