@@ -123,28 +123,43 @@ async fn note(ctx: &Context, arguments: &Arguments, records: &[Record]) -> Resul
 
 fn record_lines(record: &Record) -> Vec<String> {
     let over = record.kept + record.broken;
-    let rate = match record.kept_percent {
+    let mut rate = match record.kept_percent {
         Some(percent) => format!("{} of {over} kept ({percent} %)", record.kept),
         None => "nothing is over yet".to_owned(),
     };
-    let skipped = match record.skipped {
-        0 => String::new(),
-        many => format!(", {many} skipped by rule and not counted"),
-    };
+    if let Some(within) = &record.within {
+        rate.push_str(&format!(", on time is {within}"));
+    }
+    if record.skipped > 0 {
+        rate.push_str(&format!(", {} skipped by rule and not counted", record.skipped));
+    }
     let cadence = record.cadence.as_deref().unwrap_or("no longer in the content");
-    let mut lines = vec![format!("{}: {rate}{skipped}  ({cadence})", record.newsletter)];
+    let mut lines = vec![format!("{}: {rate}  ({cadence})", record.newsletter)];
     lines.extend(record.occurrences.iter().map(line));
     lines
 }
 
 fn line(occurrence: &Occurrence) -> String {
-    let mut counts =
-        format!("{} of {} on time, {} by now", occurrence.on_time, occurrence.eligible, occurrence.accepted);
+    let mut counts = match (occurrence.counted(), occurrence.uncounted) {
+        (0, uncounted) if uncounted > 0 => {
+            format!("{uncounted} promised, counted when their {} min are over", occurrence.on_time_minutes)
+        }
+        (counted, 0) => {
+            format!("{} of {counted} on time, {} by now", occurrence.on_time, occurrence.accepted)
+        }
+        (counted, uncounted) => format!(
+            "{} of {counted} on time, {} by now, {uncounted} not counted yet",
+            occurrence.on_time, occurrence.accepted
+        ),
+    };
     if occurrence.suppressed > 0 {
         counts.push_str(&format!(", {} stopped since", occurrence.suppressed));
     }
     if occurrence.skipped > 0 {
         counts.push_str(&format!(", {} skipped by rule", occurrence.skipped));
+    }
+    if occurrence.held_back > 0 {
+        counts.push_str(&format!(", {} held back by a limit", occurrence.held_back));
     }
     let because = occurrence.because.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
     format!(

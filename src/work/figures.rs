@@ -87,7 +87,7 @@ pub struct Overview {
     pub unfinished: i64,
     /// Promises ahead.
     pub upcoming: Vec<Upcoming>,
-    /// The last dates of each newsletter, as the ledger has them.
+    /// What was promised lately, as the ledger has it.
     pub kept: Vec<Occurrence>,
     /// Promises of the last days that were broken, or are about to be: newsletter and date.
     pub broken: Vec<(String, Occurrence)>,
@@ -163,7 +163,7 @@ impl Figures {
                 events: events::recent(&ctx.db).await?,
                 unfinished: deliveries::unfinished(&ctx.db).await?,
                 upcoming: upcoming::upcoming(ctx, AHEAD).await?,
-                kept: kept::newsletters(ctx, None).await?.into_iter().flat_map(|it| it.occurrences).collect(),
+                kept: kept::lately(ctx).await?,
                 broken: kept::broken(ctx, BROKEN_DAYS).await?,
             })
         };

@@ -377,15 +377,18 @@ pub(super) fn too_few(plan: &Plan<'_>, [a, b]: [usize; 2]) -> Option<String> {
     })
 }
 
-/// Counts somebody among those to whom their hour was promised.
+/// Counts somebody among those to whom their hour was promised, or whom a limit kept out of it.
 pub(super) fn count_promise(promises: &mut BTreeMap<String, NewPromise>, verdict: &Verdict<'_>) {
-    if !verdict.is_promised() {
-        return;
-    }
+    let (eligible, held_back) = match verdict.reason {
+        _ if verdict.is_promised() => (1, 0),
+        Some(reason) if reason.is_limit() => (0, 1),
+        _ => return,
+    };
     if let Some(promise) = promises.get_mut(&verdict.promise.id) {
-        promise.eligible += 1;
+        promise.eligible += eligible;
+        promise.held_back += held_back;
     } else {
-        let first = NewPromise { eligible: 1, ..(*verdict.promise).clone() };
+        let first = NewPromise { eligible, held_back, ..(*verdict.promise).clone() };
         promises.insert(first.id.clone(), first);
     }
 }

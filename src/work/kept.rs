@@ -8,7 +8,7 @@ use crate::{
         content::Library,
         kernel::{
             Locale, Result,
-            clock::{DAY_MS, UtcMs},
+            clock::{DAY_MS, MINUTE_MS, UtcMs},
         },
         lead::{StopReason, clock::OVERDUE_AT_PERCENT},
         program::{
@@ -26,6 +26,11 @@ use crate::{
 pub const OCCURRENCES: usize = 12;
 /// How far back they are looked for.
 const SINCE_MS: i64 = 3 * 366 * DAY_MS;
+/// What is meant by lately: so many days.
+pub const LATELY_DAYS: i64 = 90;
+const LATELY_MS: i64 = LATELY_DAYS * DAY_MS;
+/// Dates that are looked at of them, the latest first.
+const LATELY_MAX: i64 = 2_000;
 /// Lead clocks that are looked at, the latest first.
 const CLOCKS_MAX: i64 = 1_000;
 /// How far back lead clocks are looked at.
@@ -50,12 +55,20 @@ pub struct Occurrence {
     pub skipped: i64,
     /// People who meanwhile must not be written to any more.
     pub suppressed: i64,
+    /// Of the eligible ones, those whose window is open or was not counted yet.
+    pub uncounted: i64,
+    /// People it was meant for, whom a limit kept out: how often one is written to, or told a message.
+    pub held_back: i64,
+    /// How late it was still on time.
+    pub on_time_minutes: i64,
     /// Why it was skipped, or why nothing was sent.
     pub because: Option<String>,
     /// The issue that was to keep it.
     pub issue_id: Option<String>,
     /// When the last hour was due.
     pub last_due_ms: UtcMs,
+    /// When its last window is over, and it is counted whole.
+    pub over_ms: UtcMs,
 }
 
 /// How a newsletter keeps its cadence.
@@ -75,8 +88,25 @@ pub struct Record {
     pub broken: u32,
     /// How many a rule skipped.
     pub skipped: u32,
+    /// What on time means in these figures, such as `within 15 minutes`; none where nothing was promised.
+    pub within: Option<String>,
+    /// Whether the newsletter is still in the content.
+    pub is_in_content: bool,
     /// The latest first.
     pub occurrences: Vec<Occurrence>,
+}
+
+/// What readers are told of how a newsletter's last promises to them were kept.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Lately {
+    /// How many were kept.
+    pub kept: u32,
+    /// How many are over, and were not skipped.
+    pub over: u32,
+    /// How late was still on time, at most.
+    pub minutes: u64,
+    /// Mails that a limit kept back from those they were meant for.
+    pub held_back: u64,
 }
 
 /// How lead clocks are kept, over the last 90 days.
@@ -103,15 +133,24 @@ impl Occurrence {
             accepted: hours.accepted,
             skipped: hours.skipped,
             suppressed: hours.suppressed,
+            uncounted: hours.uncounted,
+            held_back: hours.held_back,
+            on_time_minutes: hours.on_time_ms / MINUTE_MS,
             because: hours.because.filter(|because| !because.is_empty()),
             issue_id: hours.issue_id,
             last_due_ms: hours.due_ms,
+            over_ms: hours.deadline_ms,
         }
     }
 
     /// The verdict, for those who go by it.
     pub fn verdict(&self) -> Option<PromiseVerdict> {
         self.verdict.and_then(PromiseVerdict::parse)
+    }
+
+    /// For how many it is known whether they had it in time.
+    pub fn counted(&self) -> i64 {
+        self.eligible - self.uncounted
     }
 
     /// Whether it was late, partial or missed.
@@ -132,6 +171,26 @@ impl Occurrence {
 }
 
 impl Record {
+    /// What readers are told of it.
+    pub fn lately(&self) -> Lately {
+        Lately {
+            kept: self.kept,
+            over: self.kept + self.broken,
+            minutes: self
+                .occurrences
+                .iter()
+                .filter_map(|it| u64::try_from(it.on_time_minutes).ok())
+                .max()
+                .unwrap_or_default(),
+            held_back: u64::try_from(self.held_back()).unwrap_or_default(),
+        }
+    }
+
+    /// Mails of all these dates that a limit kept back from those they were meant for.
+    pub fn held_back(&self) -> i64 {
+        self.occurrences.iter().map(|occurrence| occurrence.held_back).sum()
+    }
+
     fn of(library: &Library, newsletter: &str, occurrences: Vec<Occurrence>) -> Self {
         let found = library.newsletters().find(|(asset, _)| asset.slug() == newsletter);
         let mut rate = KeptRate::default();
@@ -145,13 +204,29 @@ impl Record {
             kept: rate.kept,
             broken: rate.broken,
             skipped: rate.skipped,
+            within: within(&occurrences),
+            is_in_content: found.is_some(),
             occurrences,
         }
     }
 }
 
+/// How late `occurrences` were still on time, in words; none for none.
+pub fn within<'o>(occurrences: impl IntoIterator<Item = &'o Occurrence>) -> Option<String> {
+    let minutes = occurrences.into_iter().map(|occurrence| occurrence.on_time_minutes);
+    let (least, most) = minutes.fold(None, |span, minutes| {
+        let (least, most) = span.unwrap_or((minutes, minutes));
+        Some((minutes.min(least), minutes.max(most)))
+    })?;
+    Some(match (least, most) {
+        (1, 1) => "within 1 minute".to_owned(),
+        (least, most) if least == most => format!("within {most} minutes"),
+        (least, most) => format!("within {least} to {most} minutes"),
+    })
+}
+
 /// How each newsletter kept its last promises, to `partner` or to all; those of the content in its order, whether or not
-/// anything was promised yet.
+/// anything was promised yet, then those that are no longer in it: what they promised stays promised.
 ///
 /// # Errors
 /// Those of the store.
@@ -161,7 +236,24 @@ pub async fn newsletters(ctx: &Context, partner: Option<&str>) -> Result<Vec<Rec
     for (asset, _) in library.newsletters() {
         records.push(newsletter(ctx, asset.slug(), partner).await?);
     }
+    for slug in promises::newsletters(&ctx.db, ctx.now_ms() - LATELY_MS).await? {
+        if records.iter().all(|record| record.newsletter != slug) {
+            let record = newsletter(ctx, &slug, partner).await?;
+            records.extend(Some(record).filter(|record| !record.occurrences.is_empty()));
+        }
+    }
     Ok(records)
+}
+
+/// What was promised lately, whether or not its newsletter is still in the content, the latest first.
+///
+/// # Errors
+/// Those of the store.
+pub async fn lately(ctx: &Context) -> Result<Vec<Occurrence>> {
+    let now_ms = ctx.now_ms();
+    let asked = Asked { since_ms: now_ms - LATELY_MS, ..Asked::default() };
+    let hours = promises::hours(&ctx.db, asked, LATELY_MAX).await?;
+    Ok(hours.into_iter().map(|hours| Occurrence::of(hours, now_ms)).collect())
 }
 
 /// How one newsletter kept its last promises, to `partner` or to all.

@@ -66,8 +66,8 @@ pub struct Subscription {
     pub cadence: Option<Cadence>,
     /// Whether they get it.
     pub subscribed: bool,
-    /// Of its last promises to their partner's readers, how many were kept, and how many are over.
-    pub kept: (u32, u32),
+    /// How its last promises to their partner's readers were kept.
+    pub kept: kept::Lately,
 }
 
 async fn mail_of(ctx: &Context, token: &str) -> Result<deliveries::Sent> {
@@ -104,7 +104,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
             slug: asset.slug().to_owned(),
             title: asset.front.title.as_str().to_owned(),
             cadence: Cadence::parse(&newsletter.cadence).ok(),
-            kept: (record.kept, record.kept + record.broken),
+            kept: record.lately(),
         });
     }
     newsletters.extend(own.into_iter().map(|(slug, title)| Subscription {
@@ -112,7 +112,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
         slug,
         title,
         cadence: None,
-        kept: (0, 0),
+        kept: kept::Lately::default(),
     }));
     let zone = if is_newsletter {
         let contact = partners::contact_at(&ctx.db, &mail.recipient_key).await?;

@@ -134,6 +134,7 @@ impl<'a> PromisedHours<'a> {
             skipped: skipped.is_some(),
             because: skipped.or_else(|| given_up.map(|(_, because)| because.to_owned())),
             eligible: 0,
+            held_back: 0,
         }
     }
 }

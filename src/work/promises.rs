@@ -121,8 +121,11 @@ pub(super) async fn enter(ctx: &Context, hours: &PromisedHours<'_>, because: &st
     for row in rows.iter_mut().filter(|row| row.because.is_none()) {
         row.because = Some(because.to_owned());
     }
-    let due: BTreeSet<(&str, UtcMs)> =
-        rows.iter().filter(|row| !row.skipped).map(|row| (row.zone.as_str(), row.due_ms)).collect();
+    let due: BTreeSet<(&str, UtcMs)> = rows
+        .iter()
+        .filter(|row| !row.skipped && row.eligible > 0)
+        .map(|row| (row.zone.as_str(), row.due_ms))
+        .collect();
     if rows.is_empty() {
         ctx.looks.rest_long(nobody, now_ms, now_ms + HOUR_MS);
         return Ok(0);
@@ -192,6 +195,34 @@ pub(super) async fn watch(
                 );
             }
             ctx.metrics.missed_occurrences(due);
+        }
+    }
+    Ok(())
+}
+
+/// Takes back what newsletters that have left the content promised for hours that are still ahead. What was due before stays
+/// promised: taking a newsletter away makes no figure better.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn withdraw(ctx: &Context) -> Result<()> {
+    let (library, now_ms) = (ctx.library(), ctx.now_ms());
+    if library.vendor.is_none() {
+        // Nothing was read yet.
+        return Ok(());
+    }
+    for slug in promises::unwritten_ahead(&ctx.db, now_ms).await? {
+        if library.newsletters().any(|(asset, _)| asset.slug() == slug) {
+            continue;
+        }
+        let mut tx = ctx.db.begin().await?;
+        let taken = promises::withdraw(&mut tx, &slug, now_ms).await?;
+        tx.commit().await?;
+        if taken > 0 {
+            tracing::info!(
+                newsletter = slug,
+                "no longer in the content; what it promised for later is taken back"
+            );
         }
     }
     Ok(())

@@ -78,6 +78,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         tx.commit().await?;
     }
     if !ctx.looks.rests(LEDGER, ctx.now_ms()) {
+        super::promises::withdraw(ctx).await?;
         super::promises::count(ctx).await?;
         super::approvals::urge(ctx).await?;
         super::touches::note(ctx, super::touches::A_LOOK).await?;

@@ -1,7 +1,10 @@
 //! The promises ahead, for those who look on: when each leaves for the first and the last readers, and what stands in the
 //! way.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use chrono_tz::Tz;
 
@@ -18,8 +21,11 @@ use crate::{
         },
         program::cadence::{Cadence, resolve},
     },
-    store::promises::NewPromise,
+    store::{issues, promises::NewPromise},
 };
+
+/// No issue is fixed longer before its hour than so many days.
+const FREEZE_DAYS_MAX: i64 = 15;
 
 /// A promise ahead.
 #[derive(Debug, Clone)]
@@ -36,9 +42,9 @@ pub struct Upcoming {
     pub first_due_ms: UtcMs,
     /// When the last ones get it.
     pub last_due_ms: UtcMs,
-    /// In how many zones.
+    /// By how many zones' clocks.
     pub zones: usize,
-    /// What clock changes and the calendar's rules do to it, each once.
+    /// What clock changes and the calendar's rules do to it, each once, with for how many partners where not for all.
     pub notes: Vec<String>,
     /// Whether the calendar's rules skip it for everybody.
     pub skipped: bool,
@@ -48,7 +54,7 @@ pub struct Upcoming {
     pub warning: Option<String>,
 }
 
-/// The next `count` promises of every newsletter, in order of time.
+/// The next `count` promises of every newsletter of which nothing has left and nothing is due, in order of time.
 ///
 /// # Errors
 /// Those of the store.
@@ -60,6 +66,15 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
     for (asset, newsletter) in library.newsletters() {
         let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
         let letter = Letter { library: &library, asset, newsletter };
+        let (yesterday, days) =
+            (utc(now_ms - DAY_MS).date_naive(), utc(now_ms + FREEZE_DAYS_MAX * DAY_MS).date_naive());
+        let fixed = issues::between(&ctx.db, asset.slug(), &yesterday.to_string(), &days.to_string()).await?;
+        let has_left = |date: &str| {
+            fixed.iter().any(|issue| {
+                issue.nominal_date == date
+                    && (issue.released_ms.is_some() || matches!(issue.state.as_str(), "done" | "cancelled"))
+            })
+        };
         let mut left = count;
         // Somewhere it may still be yesterday.
         for next in cadence.nominals(utc(now_ms - DAY_MS).naive_utc()) {
@@ -72,12 +87,13 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
             let own_ms =
                 || resolve(next, library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)).at_ms;
             let last_due_ms = promised.iter().map(|promise| promise.due_ms).max().unwrap_or_else(own_ms);
-            if last_due_ms <= now_ms {
+            let due = promised.iter().filter(|promise| !promise.skipped);
+            let first_due_ms = due.clone().map(|promise| promise.due_ms).min().unwrap_or(last_due_ms);
+            if first_due_ms <= now_ms || has_left(&next.date().to_string()) {
                 continue;
             }
             left -= 1;
-            let due = promised.iter().filter(|promise| !promise.skipped);
-            let zones: BTreeSet<&str> = due.clone().map(|promise| promise.reader_zone.as_str()).collect();
+            let zones: BTreeSet<&str> = due.map(|promise| promise.zone.as_str()).collect();
             let written = library.issues_of(asset.slug());
             let plan = written.iter().find(|(_, issue)| issue.date == next.date());
             let skipped = zones.is_empty() && !promised.is_empty();
@@ -86,10 +102,10 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
                 title: asset.front.title.as_str().to_owned(),
                 cadence: cadence.describe(),
                 nominal_date: next.date().to_string(),
-                first_due_ms: due.map(|promise| promise.due_ms).min().unwrap_or(last_due_ms),
+                first_due_ms,
                 last_due_ms,
                 zones: zones.len(),
-                notes: notes(promised.iter().map(AsRef::as_ref)),
+                notes: notes(&promised),
                 skipped,
                 plan: plan.map(|(_, issue)| issue.about().to_owned()),
                 warning: (plan.is_none() && !skipped)
@@ -101,9 +117,21 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
     Ok(ahead)
 }
 
-/// What is said about some of the promises, each sentence once.
-fn notes<'p>(promised: impl Iterator<Item = &'p NewPromise>) -> Vec<String> {
-    let said: BTreeSet<&String> =
-        promised.flat_map(|promise| promise.note.iter().chain(&promise.because)).collect();
-    said.into_iter().cloned().collect()
+/// What is said about some of the promises, each sentence once, with for how many partners where not for all.
+fn notes(promised: &[Arc<NewPromise>]) -> Vec<String> {
+    let all: BTreeSet<&str> = promised.iter().map(|promise| promise.partner_slug.as_str()).collect();
+    let mut said: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for promise in promised {
+        for sentence in promise.note.iter().chain(&promise.because) {
+            said.entry(sentence).or_default().insert(&promise.partner_slug);
+        }
+    }
+    let notes = said.into_iter().map(|(sentence, partners)| {
+        if partners.len() == all.len() {
+            sentence.to_owned()
+        } else {
+            format!("{sentence} (for {} of {} partners)", partners.len(), all.len())
+        }
+    });
+    notes.collect()
 }

@@ -291,7 +291,13 @@ impl Found {
 
     /// A whole number of minutes, days or the like, from `least` to 1,000,000.
     pub fn count(self, least: u32, findings: &mut Findings<'_>) -> Option<u32> {
-        self.int(i64::from(least)..=1_000_000, findings).and_then(|number| u32::try_from(number).ok())
+        self.count_to(least, 1_000_000, findings)
+    }
+
+    /// A whole number of minutes, days or the like, from `least` to `most`.
+    pub fn count_to(self, least: u32, most: u32, findings: &mut Findings<'_>) -> Option<u32> {
+        let range = i64::from(least)..=i64::from(most);
+        self.int(range, findings).and_then(|number| u32::try_from(number).ok())
     }
 
     /// The items of a list.

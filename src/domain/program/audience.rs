@@ -184,6 +184,11 @@ impl ExclusionReason {
         Self::Missed,
     ];
 
+    /// Whether a limit of ours kept somebody out whom it was meant for, and who wants it.
+    pub fn is_limit(self) -> bool {
+        matches!(self, Self::Frequency | Self::Touches)
+    }
+
     /// The word in the database and on pages.
     pub fn as_str(self) -> &'static str {
         match self {

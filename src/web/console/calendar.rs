@@ -96,6 +96,8 @@ pub struct Day {
     pub is_today: bool,
     /// Why no newsletter leaves on it: `Year-end freeze (emea)`.
     pub closed: Vec<String>,
+    /// Whether that holds for all who are shown, and not for some of them.
+    pub is_closed: bool,
     /// What is on it.
     pub lines: Vec<Line>,
 }
@@ -238,17 +240,15 @@ fn days(month: &Month) -> Vec<Day> {
         let webinars = month.webinars.iter().filter(|webinar| webinar.start.date_naive() == day);
         lines.extend(webinars.map(of_webinar));
         lines.extend(month.published.iter().filter(|piece| piece.day == day).map(of_content));
+        let closed: Vec<&Closed> =
+            month.closed.iter().filter(|it| (it.first..=it.last).contains(&day)).collect();
         Day {
             iso: day.to_string(),
             number: day.day(),
             label: day.format("%a %-d %b").to_string(),
             is_today: day == month.today,
-            closed: month
-                .closed
-                .iter()
-                .filter(|it| (it.first..=it.last).contains(&day))
-                .map(why_closed)
-                .collect(),
+            is_closed: closed.iter().any(|it| month.is_of_partner || it.whose.is_empty()),
+            closed: closed.into_iter().map(why_closed).collect(),
             lines,
         }
     })
@@ -405,6 +405,7 @@ impl View {
                 label: day.format("%a %-d %b").to_string(),
                 is_today: number == 11,
                 closed: if number < 3 { vec!["Year-end freeze (emea)".into()] } else { Vec::new() },
+                is_closed: number < 2,
                 lines: on_day(number),
             }
         });

@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{asset_title, delivery_bar, issue_badge, world};
 use crate::{
     domain::{kernel::Result, lead::LeadStage, program::PromiseVerdict},
-    store::{events, issues, leads},
+    store::{events, issues, leads, promises::Promise},
     web::{
         error::Problem,
         frame::{self, Area, Frame},
@@ -25,7 +25,11 @@ use crate::{
             world::World,
         },
     },
-    work::{Context, kept::Occurrence, upcoming::Upcoming},
+    work::{
+        Context,
+        kept::{self, Occurrence},
+        upcoming::Upcoming,
+    },
 };
 
 /// Issues listed.
@@ -199,14 +203,14 @@ async fn view(ctx: &Context) -> Result<View> {
     // The ledger's, which also has the dates that no issue kept; and of those that are not over, what is due by now.
     let over: Vec<&Occurrence> = figures.kept.iter().filter(|occurrence| counts(occurrence)).collect();
     let mut on_time: i64 = over.iter().map(|occurrence| occurrence.on_time).sum();
-    let mut recipients: i64 = over.iter().map(|occurrence| occurrence.eligible).sum();
+    let mut recipients: i64 = over.iter().map(|occurrence| occurrence.counted()).sum();
     let mut lines = Vec::new();
     for issue in all.iter().take(ISSUES_MAX) {
-        let (line, kept, of) = issue_line(ctx, issue).await?;
+        let (line, due) = issue_line(ctx, issue).await?;
         lines.push(line);
-        if !figures.kept.iter().any(|it| it.verdict.is_some() && it.issue_id.as_deref() == Some(&issue.id)) {
-            on_time += kept;
-            recipients += of;
+        if !over.iter().any(|it| it.issue_id.as_deref() == Some(&issue.id)) {
+            on_time += due.on_time;
+            recipients += due.recipients;
         }
     }
     let (people, clocks, seen) = (&figures.leads, &figures.clocks, &figures.events);
@@ -220,7 +224,7 @@ async fn view(ctx: &Context) -> Result<View> {
             Tile {
                 label: "Promises kept",
                 value: if recipients == 0 { "–".to_owned() } else { format!("{on_time} of {recipients}") },
-                text: "mails due, accepted within the time allowed".to_owned(),
+                text: kept_words(&figures.kept),
                 bar: (recipients > 0).then(|| kept_bar(on_time, recipients)),
             },
             Tile {
@@ -307,23 +311,42 @@ pub fn event_line(ctx: &Context, event: &events::Event) -> EventLine {
     }
 }
 
+/// What the figure counts: `mails due in 90 days, accepted within 15 minutes`.
+fn kept_words(kept: &[Occurrence]) -> String {
+    let within = kept::within(kept).unwrap_or_else(|| "in time".to_owned());
+    format!("mails due in {} days, accepted {within}", kept::LATELY_DAYS)
+}
+
 /// Whether a date is over, and was not skipped by rule, which counts neither way.
 fn counts(occurrence: &Occurrence) -> bool {
     occurrence.verdict().is_some_and(|verdict| verdict != PromiseVerdict::Skipped)
+}
+
+/// Mails of an issue whose time is over: how many were accepted in it, and how many there are.
+#[derive(Debug, Clone, Copy, Default)]
+struct Due {
+    on_time: i64,
+    recipients: i64,
 }
 
 fn kept_bar(on_time: i64, due: i64) -> Bar {
     Bar::of(&[("good", "on time", on_time), ("warn", "late or not yet", due - on_time)])
 }
 
-/// The line, and what is due by now: kept and in all.
-async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, i64, i64)> {
+/// The line, and what is over by now.
+async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, Due)> {
     let promises = ctx.figures.promises(ctx, issue).await?;
-    // What is not due yet is neither kept nor broken.
-    let due: Vec<_> =
-        promises.iter().filter(|promise| promise.due_ms + issue.on_time_ms <= ctx.now_ms()).collect();
-    let on_time: i64 = due.iter().map(|promise| promise.on_time).sum();
-    let recipients: i64 = due.iter().map(|promise| promise.recipients).sum();
+    let now_ms = ctx.now_ms();
+    let sum = |from: &dyn Fn(&Promise) -> bool| {
+        promises.iter().filter(|promise| from(promise)).fold(Due::default(), |due, promise| Due {
+            on_time: due.on_time + promise.on_time,
+            recipients: due.recipients + promise.recipients,
+        })
+    };
+    // What is not due yet is neither kept nor broken; what is due and may still be in time is said, and counted later.
+    let begun = sum(&|promise| promise.due_ms <= now_ms);
+    let due = sum(&|promise| promise.due_ms + issue.on_time_ms < now_ms);
+    let so_far = if begun.recipients > due.recipients { " so far" } else { "" };
     let line = IssueLine {
         href: format!("/console/issues/{}", issue.id),
         title: issue.title.clone(),
@@ -331,15 +354,15 @@ async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, 
             .unwrap_or_else(|| issue.newsletter.clone()),
         date: issue.nominal_date.clone(),
         badge: issue_badge(issue),
-        kept: match recipients {
+        kept: match begun.recipients {
             // Of an issue that everybody was left out of nothing is ever due.
-            0 if issue.state == "done" => "went to nobody".to_owned(),
+            0 if promises.is_empty() && issue.state == "done" => "went to nobody".to_owned(),
             0 => "not due yet".to_owned(),
-            _ => format!("{on_time} of {recipients}"),
+            recipients => format!("{} of {recipients}{so_far}", begun.on_time),
         },
-        bar: (recipients > 0).then(|| kept_bar(on_time, recipients)),
+        bar: (begun.recipients > 0).then(|| kept_bar(begun.on_time, begun.recipients)),
     };
-    Ok((line, on_time, recipients))
+    Ok((line, due))
 }
 
 fn upcoming(ahead: &[Upcoming], zone: Tz) -> Vec<Ahead> {
@@ -355,12 +378,12 @@ fn upcoming(ahead: &[Upcoming], zone: Tz) -> Vec<Ahead> {
             text: if promise.skipped {
                 format!("{} · {plan}", promise.cadence)
             } else {
-                format!(
-                    "{} · {plan} · leaves from {} in {}",
-                    promise.cadence,
-                    Moment::short(promise.first_due_ms, zone).text,
-                    counted(promise.zones, "zone", "zones"),
-                )
+                let first = Moment::short(promise.first_due_ms, zone).text;
+                let when = match promise.zones {
+                    0 | 1 => format!("leaves {first}"),
+                    many => format!("leaves from {first} in {many} zones"),
+                };
+                format!("{} · {plan} · {when}", promise.cadence)
             },
             warning: promise.warning,
             notes: promise.notes,
@@ -418,7 +441,7 @@ impl View {
                 href: "/console/content".into(),
             }],
             tiles: vec![
-                Tile { label: "Promises kept", value: "16 of 17".into(), text: "mails due, accepted within the time allowed".into(), bar: Some(kept_bar(16, 17)) },
+                Tile { label: "Promises kept", value: "16 of 17".into(), text: "mails due in 90 days, accepted within 15 minutes".into(), bar: Some(kept_bar(16, 17)) },
                 Tile { label: "In the queue", value: "17".into(), text: "deliveries not in a final state".into(), bar: None },
                 Tile { label: "Leads", value: "12".into(), text: "9 have an owner".into(), bar: None },
                 Tile { label: "Clocks running", value: "3".into(), text: "none is late".into(), bar: None },

@@ -91,6 +91,8 @@ pub struct View {
     pub bar: Bar,
     /// Counts.
     pub facts: Vec<Fact>,
+    /// When it is counted whole, where it is not yet.
+    pub counted_at: Option<Moment>,
     /// To whom it was not kept.
     pub let_down: Vec<LetDown>,
     /// Who was never promised anything, by reason.
@@ -181,6 +183,7 @@ pub async fn page(
         issue: occurrence.issue_id.as_ref().map(|id| format!("/console/issues/{id}")),
         bar: bar(&occurrence),
         facts: facts(&occurrence),
+        counted_at: (occurrence.uncounted > 0).then(|| Moment::full(occurrence.over_ms, zone)),
         let_down: let_down.into_iter().map(|line| let_down_line(line, zone)).collect(),
         left_out: left_out
             .into_iter()
@@ -246,8 +249,12 @@ pub fn card(record: Record) -> Card {
     if let Some(percent) = record.kept_percent {
         beside.push(format!("{percent} %"));
     }
+    beside.extend(record.within.as_ref().map(|within| format!("on time is {within}")));
     if record.skipped > 0 {
         beside.push(format!("{} skipped by rule, not counted", record.skipped));
+    }
+    if record.held_back() > 0 {
+        beside.push(format!("{} held back by limits", record.held_back()));
     }
     let slug = record.newsletter;
     let mut marks: Vec<Mark> = record
@@ -259,13 +266,17 @@ pub fn card(record: Record) -> Card {
             badge: badge_of(occurrence),
             bar: is_counted(occurrence).then(|| bar(occurrence)),
             share: is_counted(occurrence)
-                .then(|| format!("{} %", occurrence.on_time * 100 / occurrence.eligible)),
+                .then(|| format!("{} %", occurrence.on_time * 100 / occurrence.counted().max(1))),
         })
         .collect();
     marks.reverse();
     Card {
         title: authored(&record.title),
-        cadence: record.cadence.unwrap_or_default(),
+        cadence: match record.cadence {
+            Some(cadence) => cadence,
+            None if record.is_in_content => String::new(),
+            None => "No longer in the content; what it promised stays promised.".to_owned(),
+        },
         rate: if over == 0 {
             "Nothing is over yet".to_owned()
         } else {
@@ -305,10 +316,11 @@ fn badge_of(occurrence: &Occurrence) -> Badge {
 
 fn bar(occurrence: &Occurrence) -> Bar {
     let late = occurrence.accepted - occurrence.on_time;
-    let missing = occurrence.eligible - occurrence.accepted;
+    let missing = occurrence.counted() - occurrence.accepted;
     Bar::of(&[
         ("good", "on time", occurrence.on_time),
         ("warn", "late", late),
+        ("", "not counted yet", occurrence.uncounted),
         // Of an hour that no issue kept, nothing was offered to any server.
         ("bad", if occurrence.issue_id.is_some() { "not accepted" } else { "not sent" }, missing),
     ])
@@ -335,6 +347,10 @@ fn facts(occurrence: &Occurrence) -> Vec<Fact> {
     if occurrence.skipped > 0 {
         facts.push(Fact::new("Skipped by a rule of the calendar", people(occurrence.skipped)));
     }
+    if occurrence.held_back > 0 {
+        facts.push(Fact::new("Held back by a limit on messages", people(occurrence.held_back)));
+    }
+    facts.push(Fact::new("On time is", format!("{} min", occurrence.on_time_minutes)));
     facts
 }
 
@@ -396,7 +412,7 @@ impl ListView {
                     title: "Fold Forward".into(),
                     cadence: "the second Tuesday of each month at 09:00".into(),
                     rate: "2 of 3 kept".into(),
-                    beside: "66 % · 1 skipped by rule, not counted".into(),
+                    beside: "66 % · on time is within 15 minutes · 1 skipped by rule, not counted · 4 held back by limits".into(),
                     marks: vec![
                         mark("10 Nov 2026", Some(PromiseVerdict::Kept)),
                         mark("8 Dec 2026", Some(PromiseVerdict::Late)),
@@ -432,7 +448,8 @@ impl View {
             because: Some("it was not frozen in time".into()),
             issue: Some("#".into()),
             bar: Bar::of(&[("good", "on time", 30), ("warn", "late", 3), ("bad", "not accepted", 0)]),
-            facts: vec![Fact::new("Promised to", "33 people")],
+            facts: vec![Fact::new("Promised to", "33 people"), Fact::new("On time is", "15 min")],
+            counted_at: Some(Moment::full(1_799_706_600_000, chrono_tz::Australia::Adelaide)),
             let_down: vec![LetDown {
                 href: "#".into(),
                 partner: "wattlebird".into(),

@@ -40,11 +40,14 @@ use crate::{
     work::{
         Context,
         calendars::{self, Calendar, Opened},
+        kept::Lately,
     },
 };
 
 /// How long people take to look at a newsletter.
 pub const NEWSLETTER_MS: i64 = 15 * MINUTE_MS;
+/// Dates that are shown of those ahead; the file has all of them.
+const AHEAD_MAX: usize = 24;
 /// Dates that are shown of those that are over.
 const BEHIND_MAX: usize = 6;
 
@@ -63,6 +66,8 @@ pub struct View {
     pub newsletters: Vec<Series>,
     /// What is ahead, the next first.
     pub ahead: Vec<Line>,
+    /// How many more are.
+    pub later: Option<String>,
     /// What is over, the latest first.
     pub behind: Vec<Line>,
 }
@@ -253,6 +258,7 @@ fn view(
     let zone = calendar.zone.name().replace('_', " ");
     let (behind, ahead): (Vec<Item>, Vec<Item>) =
         items.into_iter().partition(|item| item.ends_ms <= ctx.now_ms());
+    let later = u64::try_from(ahead.len().saturating_sub(AHEAD_MAX)).unwrap_or_default();
     let lines = |items: Vec<Item>| {
         let mut lines: Vec<Line> = items.into_iter().map(|item| item.line(strings, calendar.zone)).collect();
         let mut last = None;
@@ -268,15 +274,26 @@ fn view(
         webcal,
         https,
         newsletters: newsletters.collect(),
-        ahead: lines(ahead),
+        ahead: lines(ahead.into_iter().take(AHEAD_MAX).collect()),
+        later: (later > 0).then(|| strings.fill("calendar_later", &[("count", &strings.number(later))])),
         behind: lines(behind.into_iter().rev().take(BEHIND_MAX).collect()),
     }
 }
 
-/// `On time lately: 11 of 12`; nothing before the first is over.
-pub fn kept_words(strings: &Strings, (kept, over): (u32, u32)) -> Option<String> {
-    let number = |count: u32| strings.number(count.into());
-    (over > 0).then(|| strings.fill("kept_lately", &[("kept", &number(kept)), ("total", &number(over))]))
+/// `On time lately (within 15 min): 11 of 12`, and how many mails a limit kept back; nothing before the first is over.
+pub fn kept_words(strings: &Strings, lately: Lately) -> Option<String> {
+    let number = |count: u64| strings.number(count);
+    let mut said = Vec::new();
+    if lately.over > 0 {
+        let (kept, total) = (number(lately.kept.into()), number(lately.over.into()));
+        let minutes = number(lately.minutes);
+        let values = [("kept", kept.as_str()), ("total", total.as_str()), ("minutes", minutes.as_str())];
+        said.push(strings.fill("kept_lately", &values));
+    }
+    if lately.held_back > 0 {
+        said.push(strings.fill("held_back_lately", &[("count", &number(lately.held_back))]));
+    }
+    (!said.is_empty()).then(|| said.join(" · "))
 }
 
 /// When a date of a newsletter ends that the last readers get at `last_due_ms`.
@@ -308,7 +325,9 @@ impl View {
             newsletters: vec![Series {
                 title: "Fold Forward".into(),
                 cadence: "on the second Tuesday of the month at 09:00".into(),
-                kept: Some("On time lately: 11 of 12".into()),
+                kept: Some(
+                    "On time lately (within 15 min): 11 of 12 · Held back by a limit on messages: 3".into(),
+                ),
                 href: Some("/calendars/def".into()),
             }],
             ahead: vec![
@@ -321,6 +340,7 @@ impl View {
                     &[moved],
                 ),
             ],
+            later: Some("Later dates, in the calendar itself: 36".into()),
             behind: vec![line(
                 1_799_766_000_000,
                 "Fold Forward",

@@ -242,7 +242,7 @@ impl View {
                 title: "Fold Forward".into(),
                 description: "second Tuesday at 09:00".into(),
                 subscribed: false,
-                kept: Some("On time lately: 11 of 12".into()),
+                kept: Some("On time lately (within 15 min): 11 of 12".into()),
             }],
         }
     }

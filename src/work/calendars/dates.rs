@@ -110,6 +110,8 @@ pub(super) struct Window {
 pub(super) struct Ask<'a> {
     /// The newsletter.
     pub(super) letter: Letter<'a>,
+    /// When it left the content; what was ahead then and no issue keeps is cancelled.
+    pub(super) left_ms: Option<UtcMs>,
     /// Whose dates.
     pub(super) readers: &'a Readers,
     /// In whose language subjects are, where they are translated.
@@ -138,7 +140,11 @@ pub(super) async fn dates(ctx: &Context, ask: &Ask<'_>) -> Result<Vec<Date>> {
     }
     let stored = issues::between(&ctx.db, slug, &from_local[..10], &until_local[..10]).await?;
     let changes = Changes::load(&ctx.db, ask.rules_ms, &asset.reference).await?;
-    let since_ms = promised_since_ms(ctx, ask.letter).await?.unwrap_or(UtcMs::MAX);
+    let since_ms = match ask.left_ms {
+        // What was over by then is in the ledger.
+        Some(left_ms) => left_ms,
+        None => promised_since_ms(ctx, ask.letter).await?.unwrap_or(UtcMs::MAX),
+    };
     let kinds = ask.readers.kinds(newsletter, &library.rules.calendar);
     let now_ms = ctx.now_ms();
     let entered = ledger.keys().filter_map(|local| parse(local));
@@ -291,6 +297,7 @@ async fn date(
         is_moved: told.is_moved,
         state: match (cancelled, issue) {
             (Some(_), _) => State::Cancelled,
+            (None, None) if ask.left_ms.is_some_and(|left_ms| left_ms < told.last_due_ms) => State::Cancelled,
             (None, _) if told.is_skipped => State::Skipped,
             (None, Some(_)) => State::Fixed,
             (None, None) if written.is_some() => State::Written,

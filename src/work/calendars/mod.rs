@@ -3,6 +3,7 @@
 
 mod changes;
 mod dates;
+mod gone;
 pub mod month;
 mod readers;
 mod sessions;
@@ -11,6 +12,7 @@ use chrono_tz::{TZ_VARIANTS, Tz};
 
 use self::{
     dates::{Ask, Window},
+    gone::Gone,
     readers::Readers,
 };
 pub use self::{
@@ -63,8 +65,8 @@ pub struct Series {
     pub title: String,
     /// When it comes; none for a cadence that nobody can read.
     pub cadence: Option<Cadence>,
-    /// Of its last promises to these readers, how many were kept, and how many are over.
-    pub kept: (u32, u32),
+    /// How its last promises to these readers were kept.
+    pub kept: kept::Lately,
     /// Its dates, in order of time.
     pub dates: Vec<Date>,
 }
@@ -89,8 +91,12 @@ pub fn newsletters_of<'a>(
     library: &'a Library,
     partner: &Partner,
 ) -> impl Iterator<Item = (&'a Asset, &'a Newsletter)> {
-    let admits = |newsletter: &Newsletter| AudienceRule::from(&newsletter.audience).admits(partner);
-    library.newsletters().filter(move |(_, newsletter)| admits(newsletter))
+    library.newsletters().filter(move |(_, newsletter)| is_for(newsletter, partner))
+}
+
+/// Whether readers of `partner` may get it.
+fn is_for(newsletter: &Newsletter, partner: &Partner) -> bool {
+    AudienceRule::from(&newsletter.audience).admits(partner)
 }
 
 /// What the token of a link shows now.
@@ -111,11 +117,19 @@ pub async fn open(ctx: &Context, token: &str) -> Result<Opened> {
     } else {
         None
     };
-    let wanted = |asset: &Asset| !token.names_newsletter() || token.is_newsletter(asset.slug());
-    let letters: Vec<(&Asset, &Newsletter)> = match &partner {
-        Some(partner) => newsletters_of(&library, partner).filter(|(asset, _)| wanted(asset)).collect(),
-        None => library.newsletters().filter(|(asset, _)| wanted(asset)).collect(),
-    };
+    let since_ms = ctx.now_ms() - BACK_MS;
+    let gone = Gone::load(&ctx.db, &library, since_ms).await?;
+    let there = library.newsletters().map(|(asset, newsletter)| (&*library, asset, newsletter, None));
+    let left = gone
+        .newsletters()
+        .map(|(asset, newsletter, left_ms)| (gone.library(), asset, newsletter, Some(left_ms)));
+    let wanted = there.chain(left).filter(|(_, asset, newsletter, _)| {
+        let is_named = !token.names_newsletter() || token.is_newsletter(asset.slug());
+        is_named && partner.as_ref().is_none_or(|partner| is_for(newsletter, partner))
+    });
+    let letters: Vec<(Letter<'_>, Option<UtcMs>)> = wanted
+        .map(|(library, asset, newsletter, left_ms)| (Letter { library, asset, newsletter }, left_ms))
+        .collect();
     if token.names_newsletter() && letters.is_empty() {
         return Ok(Opened::Gone(partner.map(Box::new)));
     }
@@ -130,22 +144,21 @@ pub async fn open(ctx: &Context, token: &str) -> Result<Opened> {
     };
     let own = || vendor.map_or_else(Locale::en, |vendor| vendor.default_locale.clone());
     let locale = partner.as_ref().map_or_else(own, |partner| partner.locale.clone());
-    let since_ms = ctx.now_ms() - BACK_MS;
     let sessions = match &partner {
         Some(partner) if !token.names_newsletter() => {
             sessions::all(ctx, &library, partner, &locale, since_ms).await?
         }
         _ => Vec::new(),
     };
-    let newsletters = all_series(ctx, &library, &letters, &readers, &locale, partner.as_ref()).await?;
+    let newsletters = all_series(ctx, &letters, &readers, &locale, partner.as_ref()).await?;
     let is_one = token.names_newsletter();
     Ok(Opened::Calendar(Box::new(Calendar { partner, zone, locale, is_one, newsletters, sessions })))
 }
 
+/// Each of `letters`, with when it left the content where it has.
 async fn all_series(
     ctx: &Context,
-    library: &Library,
-    letters: &[(&Asset, &Newsletter)],
+    letters: &[(Letter<'_>, Option<UtcMs>)],
     readers: &Readers,
     locale: &Locale,
     partner: Option<&Partner>,
@@ -154,16 +167,16 @@ async fn all_series(
     let now_ms = ctx.now_ms();
     let window = Window { from_ms: now_ms - BACK_MS, until_ms: now_ms + AHEAD_MS, ahead_max: AHEAD_MAX };
     let mut all = Vec::new();
-    for &(asset, newsletter) in letters {
-        let letter = Letter { library, asset, newsletter };
-        let dates = dates::dates(ctx, &Ask { letter, readers, locale, rules_ms, window }).await?;
+    for &(letter, left_ms) in letters {
+        let Letter { library, asset, newsletter } = letter;
+        let dates = dates::dates(ctx, &Ask { letter, left_ms, readers, locale, rules_ms, window }).await?;
         let record =
             kept::newsletter(ctx, asset.slug(), partner.map(|partner| partner.slug.as_str())).await?;
         all.push(Series {
             slug: asset.slug().to_owned(),
             title: title_in(library, asset, locale),
             cadence: Cadence::parse(&newsletter.cadence).ok(),
-            kept: (record.kept, record.kept + record.broken),
+            kept: record.lately(),
             dates,
         });
     }

@@ -54,6 +54,8 @@ pub struct Month {
     pub zone: Tz,
     /// Days on which no newsletter leaves.
     pub closed: Vec<Closed>,
+    /// Whether it is one partner's, and those days are too.
+    pub is_of_partner: bool,
     /// The dates of newsletters: of the day on which readers are promised them, by their own calendars.
     pub dates: Vec<OnDay>,
     /// Webinars, in order of time.
@@ -154,7 +156,9 @@ pub async fn month(ctx: &Context, asked: Asked<'_>) -> Result<Month> {
     let wanted = letters.iter().filter(|(asset, _)| asked.newsletter.is_none_or(|slug| asset.slug() == slug));
     for &(asset, newsletter) in wanted {
         let letter = Letter { library: &library, asset, newsletter };
-        for date in dates(ctx, &Ask { letter, readers: &readers, locale, rules_ms, window }).await? {
+        for date in
+            dates(ctx, &Ask { letter, left_ms: None, readers: &readers, locale, rules_ms, window }).await?
+        {
             let day = day_of(&date, newsletter.zone, zone);
             if (first..next).contains(&day) {
                 on_days.push(OnDay { day, title: asset.front.title.as_str().to_owned(), date });
@@ -170,6 +174,7 @@ pub async fn month(ctx: &Context, asked: Asked<'_>) -> Result<Month> {
         today,
         zone,
         closed: closed(&library.rules.calendar, partner, first, next),
+        is_of_partner: partner.is_some(),
         dates: on_days,
         webinars: webinars(&library, partner, zone, &replaced, &in_month),
         published: published(&library, partner, &replaced, &in_month),

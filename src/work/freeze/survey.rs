@@ -151,13 +151,13 @@ impl Found {
     /// date would be missing there.
     pub(super) fn ledger(&mut self) -> Vec<NewPromise> {
         let mut promises = std::mem::take(&mut self.promises);
-        if promises.values().all(|promise| promise.skipped) {
+        if promises.values().all(|promise| promise.skipped || promise.eligible == 0) {
             let reasons: Vec<String> =
                 self.reasons.iter().map(|(reason, people)| format!("{reason} {people}")).collect();
             let because = format!("nobody was left to send it to ({})", reasons.join(", "));
             for (id, promise) in std::mem::take(&mut self.unpromised) {
-                let to_nobody = NewPromise { eligible: 0, because: Some(because.clone()), ..promise };
-                promises.entry(id).or_insert(to_nobody);
+                let to_nobody = promises.entry(id).or_insert(NewPromise { eligible: 0, ..promise });
+                to_nobody.because.get_or_insert_with(|| because.clone());
             }
         }
         promises.into_values().collect()

@@ -392,7 +392,8 @@ fn unwritten(planned: &mut Planned, hours: &PromisedHours<'_>, places: &Places, 
 
 /// A date for which an issue is written.
 fn written(planned: &mut Planned, survey: Survey) {
-    let promised: Vec<NewPromise> = survey.promises.into_values().collect();
+    let promised: Vec<NewPromise> =
+        survey.promises.into_values().filter(|promise| promise.eligible > 0).collect();
     planned.skipped = skipped(&promised);
     planned.promises = promises(promised.into_iter());
     planned.readers = survey.readers;

@@ -185,6 +185,7 @@ impl Scene {
 /// The promise of a scene's issue, to all its readers.
 pub fn promise_of(newsletter: &str, readers: usize) -> NewPromise {
     NewPromise {
+        held_back: 0,
         id: format!("prm_{newsletter}"),
         newsletter: newsletter.to_owned(),
         nominal_local: "2027-01-12T10:00".to_owned(),

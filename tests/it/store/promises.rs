@@ -12,7 +12,8 @@ use partnercast::{
         outbox,
         promises::{
             Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_hopeless,
-            hours, insert, issues_between, of_issue, record, remove_unwritten, uncounted,
+            hours, insert, issues_between, newsletters, of_issue, record, remove_unwritten, uncounted,
+            unwritten_ahead, withdraw,
         },
     },
 };
@@ -114,6 +115,35 @@ both_dbs! {
         execute(&db, "UPDATE delivery SET state = 'failed', accepted_ms = NULL WHERE id = $1", values![&window[1].id]).await;
         assert!(in_tx!(db, tx => outbox::send_again(tx, &window[1].id, over, MINUTE_MS)));
         assert_eq!(uncounted(&db, over + 9, over + 9).await.unwrap().len(), 1, "it goes on, and so does the count");
+    }
+
+    /// What a newsletter promises for later, without an issue, can be taken back; nothing else of it can.
+    async fn what_is_ahead_is_taken_back(db: Db) {
+        Scene::frozen(&db, "fold-forward", 1).await;
+        in_tx!(db, tx => insert(tx, None, &[unwritten(1, false), unwritten(2, true)]));
+        assert_eq!(unwritten_ahead(&db, START_MS - 1).await.unwrap(), ["fold-forward"]);
+        assert!(unwritten_ahead(&db, START_MS).await.unwrap().is_empty(), "its hour has come");
+        assert_eq!(newsletters(&db, START_MS - 1).await.unwrap(), ["fold-forward"]);
+        assert!(newsletters(&db, START_MS).await.unwrap().is_empty());
+        assert_eq!(in_tx!(db, tx => withdraw(tx, "other", START_MS - 1)), 0);
+        assert_eq!(in_tx!(db, tx => withdraw(tx, "fold-forward", START_MS)), 0);
+        assert_eq!(in_tx!(db, tx => withdraw(tx, "fold-forward", START_MS - 1)), 2, "that of the issue stays");
+        assert_eq!(entered(&db, "fold-forward", "2027-01-01").await.unwrap(), ["2027-01-12T10:00"]);
+    }
+
+    /// Of whom a limit kept out the ledger knows how many, and of an hour of theirs alone there is nothing to count.
+    async fn who_was_held_back_stands_beside(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 1).await;
+        let theirs = NewPromise { eligible: 0, held_back: 4, because: None, ..unwritten(1, false) };
+        let theirs = NewPromise { nominal_local: "2027-01-12T10:00".to_owned(), ..theirs };
+        in_tx!(db, tx => insert(tx, Some(&scene.issue), &[theirs]));
+        let told = hours(&db, Asked::default(), 9).await.unwrap().remove(0);
+        assert_eq!((told.eligible, told.held_back, told.uncounted), (1, 4, 1));
+        assert_eq!((told.on_time_ms, told.uncounted_ms), (15 * MINUTE_MS, Some(DEADLINE_MS)));
+        let open = "SELECT COUNT(*) FROM promise WHERE NOT closed";
+        assert_eq!(number(&db, open, values![]).await, 1);
+        let of_them = hours(&db, Asked { partner: Some("p1"), ..Asked::default() }, 9).await.unwrap().remove(0);
+        assert_eq!((of_them.verdict(DEADLINE_MS + 1), of_them.held_back), (Some(PromiseVerdict::Skipped), 4));
     }
 
     /// What no issue keeps is missed when its time is over, and what a rule skipped is no miss.

@@ -159,7 +159,7 @@ both_dbs! {
         assert!(january.text.contains("Came late") && january.status == "CONFIRMED", "{january:?}");
         let (status, page) = get(&rig, &path).await;
         assert_eq!(status, 200);
-        assert!(page.contains("On time lately: 0 of 1") && page.contains("Came late"), "{page}");
+        assert!(page.contains("On time lately (within 15 min): 0 of 1") && page.contains("Came late"), "{page}");
         rig.clock.set(EVE_MS + 70 * DAY_MS);
         assert!(!feed(&rig, &path).await.iter().any(|entry| entry.uid.contains("/20270112T")));
     }
@@ -182,12 +182,26 @@ both_dbs! {
         assert!(spring.text.contains("Other than usual:"), "{spring:?}");
         folder.remove("newsletters/night-note.md");
         folder.sync(&rig).await;
+        // It stays for as long as what is over does, with all that was ahead taken back.
+        let everything = path_of(&rig, None, Some(CHICAGO));
+        for path in [&path, &everything] {
+            let gone = of_date(&feed(&rig, path).await, "20270314");
+            assert_eq!((&gone.uid, &gone.start, gone.status.as_str()), (&spring.uid, &spring.start, "CANCELLED"));
+            assert!(gone.sequence > spring.sequence, "{spring:?} {gone:?}");
+        }
+        folder.write("newsletters/night-note.md", newsletter);
+        folder.sync(&rig).await;
+        let again = of_date(&feed(&rig, &path).await, "20270314");
+        assert_eq!(again.status, "CONFIRMED", "it comes back, and is itself again");
+        folder.remove("newsletters/night-note.md");
+        folder.sync(&rig).await;
+        rig.clock.set(rig.clock_ms() + 61 * DAY_MS);
         for (ending, status) in [("", 410), (".ics", 410), (".json", 410)] {
             let (found, body) = get(&rig, &format!("{path}{ending}")).await;
             assert_eq!(found, status, "{ending}");
             assert!(body.contains("no longer"), "{body}");
         }
-        let rest = feed(&rig, &path_of(&rig, None, Some(CHICAGO))).await;
+        let rest = feed(&rig, &everything).await;
         assert!(!rest.is_empty() && !rest.iter().any(|entry| entry.uid.contains("night-note")));
     }
 

@@ -16,6 +16,7 @@ use partnercast::{
 
 use super::{
     Rig,
+    console::get,
     hand_off::{ada, person},
     rig::{EVE_MS, copied},
 };
@@ -196,7 +197,8 @@ both_dbs! {
              note of 2027-01-14"
         ));
         let told = kept::occurrence(&rig.ctx, "note", "2027-01-15").await.unwrap().expect("the ledger has the date");
-        assert_eq!((told.eligible, told.verdict), (0, Some("skipped")));
+        assert_eq!((told.eligible, told.verdict, told.uncounted), (0, Some("skipped"), 0));
+        assert_eq!(told.held_back, 33 - told.skipped, "whom the limit kept out stands beside the figure");
         // In Dubai it is a day of the weekend, which a rule of the calendar skips.
         assert!(told.skipped > 0 && told.skipped < 33, "{told:?}");
         assert_eq!(told.because, Some(format!("nobody was left to send it to (frequency {})", 33 - told.skipped)));
@@ -239,5 +241,11 @@ both_dbs! {
         let ((other, _), (first, _)) = (of_issue(&rig, "other", "2027-01-20").await, of_issue(&rig, "first", "2027-01-21").await);
         assert!(first > 0 && Ok(left_out.people) == usize::try_from(first), "platinum readers got the first one");
         assert_eq!(other + first, 33, "and everybody else the other one: each person one of the two");
+        let told = kept::occurrence(&rig.ctx, "other", "2027-01-20").await.unwrap().unwrap();
+        assert_eq!((told.verdict, told.eligible, told.held_back), (Some("kept"), other, first));
+        let record = kept::newsletter(&rig.ctx, "other", None).await.unwrap();
+        assert_eq!((record.held_back(), record.within.as_deref()), (first, Some("within 15 minutes")));
+        let (_, page) = get(&rig, "/console/promises").await;
+        assert!(page.contains(&format!("{first} held back by limits")), "{page}");
     }
 }

@@ -11,11 +11,12 @@ use partnercast::{
         Db, issues, let_down,
         promises::{self, Asked, Hours},
     },
-    work::{approve, metrics, publish, sync},
+    work::{approve, kept, metrics, publish, sync},
 };
 
 use super::{
     Rig,
+    console::get,
     rig::{EVE_MS, copied},
 };
 use crate::harness::{
@@ -195,6 +196,54 @@ both_dbs! {
         for of_old in &told[1..] {
             assert!(of_old.4.contains("only the latest is sent: 2027-01-14"), "{told:?}");
         }
+    }
+
+    /// What is due and may still be in time is said as it stands, and called neither kept nor broken; then it is counted.
+    async fn until_its_time_is_over_nothing_is_claimed(db: Db) {
+        let (rig, _dir) = with_daily(db, "latest", &["2027-01-12"]).await;
+        // Ten past nine in Oslo.
+        rig.pass(EVE_MS + 12 * HOUR_MS + 10 * MINUTE_MS, 5 * MINUTE_MS).await;
+        let told = kept::occurrence(&rig.ctx, "daily-note", "2027-01-12").await.unwrap().unwrap();
+        assert!(told.eligible > 0 && told.uncounted == told.eligible && told.verdict.is_none(), "{told:?}");
+        let readers = told.eligible;
+        let (_, page) = get(&rig, "/console").await;
+        assert!(page.contains(&format!("{readers} of {readers} so far")) && !page.contains("went to nobody"), "{page}");
+        let (_, page) = get(&rig, "/console/promises/daily-note/2027-01-12").await;
+        assert!(page.contains("not counted yet") && !page.contains("not accepted"), "{page}");
+        rig.pass(EVE_MS + 13 * HOUR_MS, 5 * MINUTE_MS).await;
+        let told = kept::occurrence(&rig.ctx, "daily-note", "2027-01-12").await.unwrap().unwrap();
+        assert_eq!((told.uncounted, told.on_time, told.verdict), (0, readers, Some("kept")));
+        let (_, page) = get(&rig, "/console").await;
+        assert!(page.contains(&format!("{readers} of {readers}</")) && !page.contains(" so far"), "{page}");
+    }
+
+    /// A date on which nothing went counts in the overview's figure, whatever becomes of its newsletter; what it promised for
+    /// later is taken back with it.
+    async fn a_newsletter_that_leaves_takes_no_broken_promise_with_it(db: Db) {
+        let (rig, dir) = with_daily(db, "latest", &["2027-01-12"]).await;
+        // Half an hour before the third of its dates.
+        rig.pass(EVE_MS + 59 * HOUR_MS + 30 * MINUTE_MS, 10 * MINUTE_MS).await;
+        let verdicts = async || {
+            let told = ledger(&rig, "daily-note").await;
+            told.into_iter().map(|row| (row.0, row.1)).collect::<Vec<_>>()
+        };
+        let of = |date: &str, verdict| (date.to_owned(), verdict);
+        let (missed, kept) = (of("2027-01-13", Some(PromiseVerdict::Missed)), of("2027-01-12", Some(PromiseVerdict::Kept)));
+        assert_eq!(verdicts().await, [of("2027-01-14", None), missed.clone(), kept.clone()]);
+        let readers = ledger(&rig, "daily-note").await[1].2;
+        // Fold Forward, which reached 33, and of two daily notes one.
+        let figure = format!("<b>{} of {}</b>", 33 + readers, 33 + 2 * readers);
+        let (_, page) = get(&rig, "/console").await;
+        assert!(page.contains(&figure) && page.contains("daily-note of 2027-01-14 is promised"), "{figure}: {page}");
+        fs::remove_dir_all(dir.path().join("newsletters/daily-note")).unwrap();
+        fs::remove_file(dir.path().join("newsletters/daily-note.md")).unwrap();
+        sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
+        rig.pass(rig.clock_ms() + 5 * MINUTE_MS, MINUTE_MS).await;
+        assert_eq!(verdicts().await, [missed, kept], "what was due stays, what was ahead is promised no more");
+        let (_, page) = get(&rig, "/console").await;
+        assert!(page.contains(&figure) && !page.contains("daily-note of 2027-01-14"), "{page}");
+        let (_, page) = get(&rig, "/console/promises").await;
+        assert!(page.contains("1 of 2 kept") && page.contains("No longer in the content"), "{page}");
     }
 
     /// A newsletter promises what it promises since its cadence, zone and audience are what they are: another change of its

@@ -11,8 +11,16 @@ pub(super) const NEWSLETTER: &[KeyGuide] = &[
     ),
     may("audience", "roles, tiers, types, regions", "Whom it is for; each left out: all."),
     needed("sender", "name of a [sender.*] in vendor.toml", "Who it comes from."),
-    may("freeze_minutes", "minutes", "How long before the time content and audience are fixed; 30."),
-    may("on_time_minutes", "minutes", "How late it is still on time; 15."),
+    may(
+        "freeze_minutes",
+        "minutes, 0 to 20160",
+        "How long before the time content and audience are fixed; 30.",
+    ),
+    may(
+        "on_time_minutes",
+        "minutes, 1 to 1440",
+        "How late it is still on time; 15. It is said wherever the figure is that counts what was kept.",
+    ),
     may(
         "send_window",
         "days, start, end: `{days: [mon, fri], start: \"08:00\", end: \"18:00\"}`",
@@ -30,7 +38,7 @@ pub(super) const NEWSLETTER: &[KeyGuide] = &[
     ),
     may(
         "catch_up_hours",
-        "hours",
+        "hours, 0 to 720",
         "How long after its time such an issue is sent without asking a person; 6.",
     ),
     may(

@@ -24,6 +24,12 @@ const FREEZE_MINUTES: u32 = 30;
 /// How long after its time an issue is sent without asking, unless the newsletter says otherwise: news of two days ago
 /// should not send itself.
 const CATCH_UP_HOURS: u32 = 6;
+/// Longest time before an issue that its content is fixed, in minutes: two weeks. What is fixed longer is old news.
+const FREEZE_MINUTES_MAX: u32 = 14 * 24 * 60;
+/// Longest time after its hour that an issue is still on time, in minutes: a day. A promise that cannot be broken is none.
+const ON_TIME_MINUTES_MAX: u32 = 24 * 60;
+/// Longest time after its hour that an issue is sent without asking, in hours: 30 days. The ledger looks back 40.
+const CATCH_UP_HOURS_MAX: u32 = 30 * 24;
 /// Most cards of a letter.
 pub const CARDS_MAX: usize = 32;
 /// How late an issue is still on time, unless the newsletter says otherwise.
@@ -177,16 +183,22 @@ impl Newsletter {
             zone: keys.need("zone", f).and_then(|v| issue_zone(v, f)).unwrap_or_default(),
             audience: keys.get("audience").and_then(|v| audience(v, f)).unwrap_or_default(),
             sender: keys.need("sender", f).and_then(|v| v.reference(f)),
-            freeze_minutes: keys.get("freeze_minutes").and_then(|v| v.count(0, f)).unwrap_or(FREEZE_MINUTES),
+            freeze_minutes: keys
+                .get("freeze_minutes")
+                .and_then(|v| v.count_to(0, FREEZE_MINUTES_MAX, f))
+                .unwrap_or(FREEZE_MINUTES),
             on_time_minutes: keys
                 .get("on_time_minutes")
-                .and_then(|v| v.count(1, f))
+                .and_then(|v| v.count_to(1, ON_TIME_MINUTES_MAX, f))
                 .unwrap_or(ON_TIME_MINUTES),
             catch_up: keys
                 .get("catch_up")
                 .and_then(|v| v.choice(CatchUp::WORDS, f))
                 .unwrap_or(CatchUp::Latest),
-            catch_up_hours: keys.get("catch_up_hours").and_then(|v| v.count(0, f)).unwrap_or(CATCH_UP_HOURS),
+            catch_up_hours: keys
+                .get("catch_up_hours")
+                .and_then(|v| v.count_to(0, CATCH_UP_HOURS_MAX, f))
+                .unwrap_or(CATCH_UP_HOURS),
             send_window: keys.get("send_window").and_then(|v| business_hours(v, f)),
             when_blocked: keys
                 .get("when_blocked")
