@@ -9,6 +9,7 @@ use crate::{
     work::{
         Context,
         kept::{self, Occurrence, Record},
+        unkept,
     },
 };
 
@@ -76,7 +77,13 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
             serde_json::to_string_pretty(&all).map_err(|error| Error::internal("JSON").because(error))?;
         return Ok(vec![text]);
     }
-    let mut lines: Vec<String> = records.iter().flat_map(record_lines).collect();
+    let mut lines = Vec::new();
+    for record in &records {
+        lines.push(head(record));
+        for occurrence in &record.occurrences {
+            lines.push(line(occurrence, unkept::reason(ctx, occurrence).await?));
+        }
+    }
     lines.push(match clocks.kept_percent {
         Some(percent) => format!(
             "lead clocks: {} of {} stopped in time ({percent} %), {} running; last 90 days",
@@ -121,7 +128,7 @@ async fn note(ctx: &Context, arguments: &Arguments, records: &[Record]) -> Resul
     Ok(vec![text.trim_end().to_owned()])
 }
 
-fn record_lines(record: &Record) -> Vec<String> {
+fn head(record: &Record) -> String {
     let over = record.kept + record.broken;
     let mut rate = match record.kept_percent {
         Some(percent) => format!("{} of {over} kept ({percent} %)", record.kept),
@@ -134,12 +141,10 @@ fn record_lines(record: &Record) -> Vec<String> {
         rate.push_str(&format!(", {} skipped by rule and not counted", record.skipped));
     }
     let cadence = record.cadence.as_deref().unwrap_or("no longer in the content");
-    let mut lines = vec![format!("{}: {rate}  ({cadence})", record.newsletter)];
-    lines.extend(record.occurrences.iter().map(line));
-    lines
+    format!("{}: {rate}  ({cadence})", record.newsletter)
 }
 
-fn line(occurrence: &Occurrence) -> String {
+fn line(occurrence: &Occurrence, because: Option<String>) -> String {
     let mut counts = match (occurrence.counted(), occurrence.uncounted) {
         (0, uncounted) if uncounted > 0 => {
             format!("{uncounted} promised, counted when their {} min are over", occurrence.on_time_minutes)
@@ -161,7 +166,7 @@ fn line(occurrence: &Occurrence) -> String {
     if occurrence.held_back > 0 {
         counts.push_str(&format!(", {} held back by a limit", occurrence.held_back));
     }
-    let because = occurrence.because.as_ref().map(|why| format!("  {why}")).unwrap_or_default();
+    let because = because.map(|why| format!("  {why}")).unwrap_or_default();
     format!(
         "  {}  {:<8}{counts}{because}",
         occurrence.nominal_local.replace('T', " "),

@@ -47,6 +47,8 @@ pub struct Frame {
     pub home: &'static str,
     /// Navigation.
     pub nav: Vec<NavItem>,
+    /// What is behind "More".
+    pub more: Vec<NavItem>,
     /// The calendar's time, for running clocks.
     pub now_ms: UtcMs,
     /// The same for people, in the vendor's zone.
@@ -80,17 +82,21 @@ pub struct NavItem {
     pub current: bool,
 }
 
-const CONSOLE: [(&str, &str); 14] = [
+const CONSOLE: [(&str, &str); 7] = [
     ("Overview", "/console"),
     ("Promises", "/console/promises"),
-    ("Ladder", "/console/ladder"),
-    ("Leads", "/console/leads"),
-    ("Conflicts", "/console/conflicts"),
-    ("Partners", "/console/partners"),
     ("Content", "/console/content"),
+    ("Partners", "/console/partners"),
+    ("Leads", "/console/leads"),
+    ("Ladder", "/console/ladder"),
+    ("Dead letters", "/console/dead-letters"),
+];
+
+/// Pages of the console that are looked at now and then.
+const CONSOLE_MORE: [(&str, &str); 7] = [
+    ("Conflicts", "/console/conflicts"),
     ("Sequences", "/console/sequences"),
     ("Messages", "/console/messages"),
-    ("Dead letters", "/console/dead-letters"),
     ("Do not send", "/console/suppressions"),
     ("Webhooks", "/console/webhooks"),
     ("Social", "/console/social"),
@@ -113,16 +119,22 @@ impl Frame {
             Area::Preview => nav.extend([("All content", "/"), ("Reference", "/reference")]),
             Area::Public => {}
         }
+        let more: &[(&'static str, &'static str)] = if area == Area::Console { &CONSOLE_MORE } else { &[] };
         // The longest entry that leads here is the current one.
         let here = nav
             .iter()
+            .chain(more)
             .map(|(_, href)| *href)
             .filter(|href| path == *href || path.starts_with(&format!("{href}/")))
             .max_by_key(|href| href.len());
-        let nav = nav
-            .into_iter()
-            .map(|(label, href)| NavItem { label, href, current: here == Some(href) })
-            .collect();
+        let item = |(label, href): (&'static str, &'static str)| NavItem {
+            label,
+            href,
+            current: here == Some(href),
+        };
+        // Where one is stands with the others.
+        let (shown, more): (Vec<_>, Vec<_>) = more.iter().copied().map(item).partition(|item| item.current);
+        let nav = nav.into_iter().map(item).chain(shown).collect();
         Self {
             title: title.into(),
             description: String::new(),
@@ -137,6 +149,7 @@ impl Frame {
             },
             home: if ctx.settings.demo || area == Area::Preview { "/" } else { "/console" },
             nav,
+            more,
             now_ms,
             now: Moment::full(now_ms, zone),
             demo: ctx.settings.demo,
@@ -206,7 +219,6 @@ impl Frame {
                 CONSOLE[2],
                 CONSOLE[3],
                 CONSOLE[4],
-                CONSOLE[5],
             ],
             Area::Demo => {
                 &[("Story", "/"), ("Caught mail", "/inbox"), ("Console", "/console"), ("Sales desk", "/desk")]
@@ -230,6 +242,12 @@ impl Frame {
                 .enumerate()
                 .map(|(at, (label, href))| NavItem { label, href, current: at == 0 })
                 .collect(),
+            more: match area {
+                Area::Console => {
+                    CONSOLE_MORE.map(|(label, href)| NavItem { label, href, current: false }).to_vec()
+                }
+                _ => Vec::new(),
+            },
             now_ms: 1_799_744_700_000,
             now: Moment::full(1_799_744_700_000, chrono_tz::Europe::Oslo),
             demo: true,

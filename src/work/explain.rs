@@ -274,13 +274,14 @@ pub async fn explain(
         }),
         None => None,
     };
+    let behind = ahead_of(db, leaves, now_ms).await?;
     let stopped = suppressions::of(db, now_ms, &address).await?;
     let messages = messages::of_person(db, &contact_id).await?;
     let sequences =
         journeys::of_person(db, now_ms, person.as_ref().map(|known| known.id.as_str()), &address).await?;
     Ok(Explanation {
         decision: decision::told(
-            &Considered { issue, leaves, members: &members },
+            &Considered { issue, leaves, behind: behind.as_ref(), members: &members },
             decided,
             person.as_ref(),
             asked,
@@ -313,6 +314,14 @@ pub async fn explain(
             .collect(),
         sequences,
     })
+}
+
+/// The issue that an approved one must let go first, if there is one.
+async fn ahead_of(db: &Db, issue: &Issue, now_ms: UtcMs) -> Result<Option<Issue>> {
+    match issue.state.as_str() {
+        "approved" => issues::under_way_before(db, &issue.id, now_ms).await,
+        _ => Ok(None),
+    }
 }
 
 /// Somebody as they are told of.

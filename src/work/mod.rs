@@ -81,6 +81,7 @@ mod together;
 pub mod tokens;
 pub mod touches;
 pub mod track;
+pub mod unkept;
 pub mod upcoming;
 pub mod webhooks;
 pub mod what_if;

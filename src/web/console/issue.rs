@@ -44,7 +44,7 @@ use crate::{
             world::World,
         },
     },
-    work::{Context, approve, test_send},
+    work::{Context, approve, test_send, unkept},
 };
 
 /// The page.
@@ -333,6 +333,9 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         let what = format!("{} of {}, for {people}", beside.newsletter, beside.nominal_date);
         let says = if beside.carried { "Carries" } else { "Rides in" };
         facts.push(Fact::new(says, what).leading(format!("/console/issues/{}", beside.id)));
+    }
+    if let Some(way) = unkept::in_the_way(ctx, issue).await?.filter(|_| issue.control == "cancelled") {
+        facts.push(Fact::new("Why nothing leaves", way));
     }
     facts.extend([
         Fact::new("Approved", when(issue.approved_ms)),

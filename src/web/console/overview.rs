@@ -346,7 +346,8 @@ async fn issue_line(ctx: &Context, issue: &issues::Issue) -> Result<(IssueLine, 
     // What is not due yet is neither kept nor broken; what is due and may still be in time is said, and counted later.
     let begun = sum(&|promise| promise.due_ms <= now_ms);
     let due = sum(&|promise| promise.due_ms + issue.on_time_ms < now_ms);
-    let so_far = if begun.recipients > due.recipients { " so far" } else { "" };
+    let all: i64 = promises.iter().map(|promise| promise.recipients).sum();
+    let so_far = if all > due.recipients { " so far" } else { "" };
     let line = IssueLine {
         href: format!("/console/issues/{}", issue.id),
         title: issue.title.clone(),

@@ -1,6 +1,6 @@
 //! Promises: how often each cadence was kept, and what came of each date.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use chrono_tz::Tz;
@@ -9,11 +9,10 @@ use serde::{Deserialize, Serialize};
 use super::whose_time;
 use crate::{
     domain::{
-        delivery::DeliveryState,
-        kernel::{Error, Locale, Result},
+        kernel::{Error, Locale},
         program::{ExclusionReason, PromiseVerdict},
     },
-    store::{deliveries, digests, let_down},
+    store::let_down,
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -28,6 +27,7 @@ use crate::{
     work::{
         Context, calendars,
         kept::{self, Clocks, Occurrence, Record},
+        unkept,
     },
 };
 
@@ -171,10 +171,7 @@ pub async fn page(
     let view = View {
         promised: nominal(&occurrence.nominal_local, &whose_time(&ctx, &newsletter)),
         badge: badge_of(&occurrence),
-        because: match &occurrence.because {
-            Some(because) => Some(because.clone()),
-            None => why(&ctx, &occurrence).await?,
-        },
+        because: unkept::reason(&ctx, &occurrence).await?,
         nobody_left_out: if occurrence.issue_id.is_some() {
             "Nobody was left out."
         } else {
@@ -194,47 +191,6 @@ pub async fn page(
     };
     let frame = Frame::new(&ctx, Area::Console, &view.title, "/console/promises");
     respond::page(&ctx, "console/promise", &frame, &view)
-}
-
-/// What became of the messages that were not accepted, where a promise was not kept.
-async fn why(ctx: &Context, occurrence: &Occurrence) -> Result<Option<String>> {
-    let Some(issue_id) = occurrence.issue_id.as_deref().filter(|_| occurrence.is_broken()) else {
-        return Ok(None);
-    };
-    let counts = deliveries::counts(&ctx.db, issue_id).await?;
-    let own = counts.into_iter().filter(|(state, _)| *state != DeliveryState::Suppressed);
-    let mut said: Vec<String> = said_of("Of its messages", own).into_iter().collect();
-    // What came in the mails of others, and what became of those.
-    let mut ridden: BTreeMap<String, Vec<(DeliveryState, i64)>> = BTreeMap::new();
-    for it in digests::ridden(&ctx.db, issue_id).await? {
-        let Some(state) = DeliveryState::parse(&it.state) else { continue };
-        ridden
-            .entry(format!("{} of {}", it.newsletter, it.nominal_date))
-            .or_default()
-            .push((state, it.mails));
-    }
-    for (host, counts) in ridden {
-        said.extend(said_of(&format!("Of the mails of {host} in which it came"), counts.into_iter()));
-    }
-    Ok((!said.is_empty()).then(|| said.join(" ")))
-}
-
-/// What became of messages that were not accepted, in a sentence; none where all were.
-fn said_of(whose: &str, counts: impl Iterator<Item = (DeliveryState, i64)>) -> Option<String> {
-    let said = counts.filter(|(_, count)| *count > 0).filter_map(|(state, count)| {
-        let became = match state {
-            DeliveryState::Expired => "expired: their time passed before they could leave",
-            DeliveryState::Failed => "failed for good",
-            DeliveryState::Dead | DeliveryState::Uncertain => "wait for a person",
-            DeliveryState::Cancelled => "were cancelled",
-            DeliveryState::Ready | DeliveryState::Sending => "are still on their way",
-            DeliveryState::Suppressed => "were stopped by the do-not-send list",
-            DeliveryState::Accepted => return None,
-        };
-        Some(format!("{count} {became}"))
-    });
-    let said: Vec<String> = said.collect();
-    (!said.is_empty()).then(|| format!("{whose} {}.", said.join("; ")))
 }
 
 fn with_calendar(ctx: &Context, record: Record) -> Card {
@@ -317,13 +273,20 @@ fn badge_of(occurrence: &Occurrence) -> Badge {
 fn bar(occurrence: &Occurrence) -> Bar {
     let late = occurrence.accepted - occurrence.on_time;
     let missing = occurrence.counted() - occurrence.accepted;
-    Bar::of(&[
-        ("good", "on time", occurrence.on_time),
-        ("warn", "late", late),
-        ("", "not counted yet", occurrence.uncounted),
+    let mut parts: Vec<(Tone, &'static str, i64)> = Vec::new();
+    if occurrence.counted() > 0 || occurrence.uncounted == 0 {
         // Of an hour that no issue kept, nothing was offered to any server.
-        ("bad", if occurrence.issue_id.is_some() { "not accepted" } else { "not sent" }, missing),
-    ])
+        let not_there = if occurrence.issue_id.is_some() { "not accepted" } else { "not sent" };
+        parts.extend([
+            ("good", "on time", occurrence.on_time),
+            ("warn", "late", late),
+            ("bad", not_there, missing),
+        ]);
+    }
+    if occurrence.uncounted > 0 {
+        parts.push(("", "not counted yet", occurrence.uncounted));
+    }
+    Bar::of(&parts)
 }
 
 /// Of a partner's or everybody's clocks.

@@ -200,6 +200,8 @@ struct Told {
     is_moved: bool,
     is_entered: bool,
     verdict: Option<PromiseVerdict>,
+    /// How many of these readers have it.
+    accepted: i64,
     counted_ms: UtcMs,
 }
 
@@ -218,6 +220,7 @@ impl Told {
         let mut told =
             Self::of(rows.iter().map(|row| (row.reader_zone.as_str(), row.hours.due_ms, row.skipped_whole)))?;
         told.verdict = all.verdict(now_ms);
+        told.accepted = all.accepted;
         told.is_entered = true;
         told.is_moved = rows.iter().filter(|row| !row.skipped_whole).any(|row| {
             [row.first_due_ms, row.hours.due_ms].iter().any(|due_ms| shown(*due_ms, &row.zone) != nominal)
@@ -261,6 +264,7 @@ impl Told {
             is_moved: false,
             is_entered: false,
             verdict: None,
+            accepted: 0,
             counted_ms: 0,
         })
     }
@@ -282,6 +286,8 @@ async fn date(
     let subject = written.as_ref().and_then(|reference| subject(ctx, ask, reference));
     let mut changed_ms = changes.of_date(&day).max(told.counted_ms);
     let cancelled = issue.filter(|issue| issue.control == "cancelled" || issue.state == "cancelled");
+    // Who has it does not read that it was cancelled; that others never will is for the issue's own page.
+    let cancelled = cancelled.filter(|_| told.accepted == 0);
     if let Some(issue) = cancelled {
         let at_ms = audit::last_ms(&ctx.db, "cancel", &issue.id, issue.frozen_ms).await?;
         changed_ms = changed_ms.max(at_ms.unwrap_or(issue.frozen_ms));

@@ -17,7 +17,7 @@ use crate::{
         kernel::{Result, clock::UtcMs, id::NodeId},
     },
     store::{
-        Tx,
+        Tx, inspect,
         nodes::{self, Pulse, RelayFault},
         takeover::{self, Reaped},
     },
@@ -30,6 +30,10 @@ const HEARTBEAT: Duration = Duration::from_secs(10);
 const REAP_EVERY: u64 = 30;
 /// A node that could not say so for this long starts nothing.
 const STALE_AFTER_MS: i64 = 30_000;
+/// Heartbeats between two looks at the database's clock.
+const CLOCK_EVERY: u64 = 6;
+/// A clock that is further from the database's lets mail leave early or late.
+const CLOCK_APART_MS: i64 = 60_000;
 /// A node that did not count on for this long is taken over.
 const DEAD_AFTER_MS: i64 = 60_000;
 
@@ -118,6 +122,8 @@ pub(super) struct Watch {
     looks: u64,
     /// When it was looked last, awake.
     looked_ms: Option<i64>,
+    /// Whether our clock was far from the database's when it was looked last.
+    is_apart: bool,
 }
 
 impl Watch {
@@ -137,6 +143,28 @@ impl Watch {
             pulse.id != me && awake_ms - seen.1 >= DEAD_AFTER_MS
         };
         pulses.into_iter().filter(is_dead).collect()
+    }
+}
+
+impl Watch {
+    /// Says once when the clock by which this node lets mail leave is `ahead_ms` ahead of the one that all nodes share, or
+    /// behind it, and when it no longer is.
+    fn compare(&mut self, ahead_ms: i64) {
+        let is_apart = ahead_ms.abs() > CLOCK_APART_MS;
+        let seconds = ahead_ms.abs() / 1_000;
+        match (is_apart, self.is_apart) {
+            (true, false) if ahead_ms > 0 => tracing::error!(
+                seconds,
+                "this machine's clock is ahead of the database's, and mail leaves early by as much: set it, and let NTP keep it"
+            ),
+            (true, false) => tracing::error!(
+                seconds,
+                "this machine's clock is behind the database's, and mail leaves late by as much: set it, and let NTP keep it"
+            ),
+            (false, true) => tracing::info!("this machine's clock is near the database's again"),
+            _ => {}
+        }
+        self.is_apart = is_apart;
     }
 }
 
@@ -163,6 +191,10 @@ pub(super) async fn beat_once(ctx: &Context, life: &Life, watch: &mut Watch) -> 
     }
     // Awake, because a wall clock that is set forward is no time that the others had.
     let dead = watch.dead(nodes::pulses(&ctx.db).await?, life.node, ctx.clock.awake_ms());
+    if watch.looks.is_multiple_of(CLOCK_EVERY) {
+        let ahead_ms = ctx.clock.wall_ms() - inspect::server(&ctx.db).await?.now_ms;
+        watch.compare(ahead_ms);
+    }
     watch.looks += 1;
     // Now and then also without a dead node: one that was forgotten may have left something behind afterwards.
     if dead.is_empty() && !watch.looks.is_multiple_of(REAP_EVERY) {

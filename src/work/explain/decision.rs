@@ -9,6 +9,8 @@ pub(super) struct Considered<'a> {
     pub(super) issue: &'a Issue,
     /// The one in whose mail it leaves.
     pub(super) leaves: &'a Issue,
+    /// The issue of the same newsletter that it must let go first, if there is one.
+    pub(super) behind: Option<&'a Issue>,
     /// The issues that share mails with that one.
     pub(super) members: &'a [Member],
 }
@@ -83,9 +85,17 @@ fn before_release(of: &Considered<'_>) -> String {
             "the issue is approved and waits for {}, with which it shares mails and which is not",
             waits.join(" and ")
         ),
-        (_, "approved") => {
-            "the issue is approved; its deliveries are made in a moment, while `serve` runs".to_owned()
-        }
+        (_, "approved") => match of.behind {
+            Some(first) => format!(
+                "the issue is approved and waits until all of {} of {} was tried{}",
+                first.newsletter,
+                first.nominal_date,
+                if first.control == "paused" { ", which is paused" } else { "" }
+            ),
+            None => {
+                "the issue is approved; its deliveries are made in a moment, while `serve` runs".to_owned()
+            }
+        },
         _ => {
             "the issue was released without a delivery for this person, which should not be; please report it"
                 .to_owned()

@@ -148,6 +148,19 @@ both_dbs! {
         assert!(json.contains("\"text\":\"cancelled\""), "{json}");
     }
 
+    /// Where an issue arrived before somebody cancelled it, it did arrive.
+    async fn who_has_it_reads_nothing_of_its_end(db: Db) {
+        let rig = Rig::new(db).await;
+        // Adelaide's morning has passed, and Chicago's is ahead.
+        rig.pass(EVE_MS + 6 * HOUR_MS, 10 * MINUTE_MS).await;
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        approve::cancel(&rig.ctx, &issue.id, "somebody").await.unwrap();
+        for (readers, status) in [(("wattlebird", "Australia/Adelaide"), "CONFIRMED"), (CHICAGO, "CANCELLED")] {
+            let january = of_date(&feed(&rig, &path_of(&rig, Some("fold-forward"), Some(readers))).await, "20270112");
+            assert_eq!(january.status, status, "{readers:?} {january:?}");
+        }
+    }
+
     /// What was sent says how it went, to those who look on later, and is forgotten after two months.
     async fn what_is_over_says_how_it_went(db: Db) {
         let rig = Rig::new(db).await;
