@@ -27,9 +27,9 @@ use crate::{
         Context,
         bounce::collect::{self, Inbound},
         deliver::Deliverer,
-        handoff, publish, rejudge, retention, sequences,
+        follow, handoff, publish, rejudge, retention, sequences,
         set_back::ClockGuard,
-        sites, social, sync,
+        sites, social,
         track::{self, Spool},
         webhooks,
     },
@@ -114,15 +114,9 @@ impl App {
         });
         // Before anybody can ask: pages without content would be half a program.
         let content = &config.content;
-        let seen = sync::first(&ctx, content.dir.as_deref(), content.import_roster).await;
+        follow::begin(&ctx, content.dir.as_deref(), content.import_roster).await;
         let mut loops = JoinSet::new();
-        loops.spawn(sync::run(
-            ctx.clone(),
-            content.dir.clone(),
-            content.import_roster,
-            seen,
-            stopped.clone(),
-        ));
+        loops.spawn(follow::run(ctx.clone(), stopped.clone()));
         keep_promises(&ctx, &mut loops, &stopped);
         loops.spawn(retention::run(ctx.clone(), config.retention.events_months, stopped.clone()));
         loops.spawn(Deliverer::new(ctx.clone(), dialers).run(stopped.clone()));

@@ -159,7 +159,7 @@ impl fmt::Debug for Secrets {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Console {
-    /// `true` lets everybody in who reaches us over loopback; for demos.
+    /// `true` lets everybody in who reaches us over loopback, as the operator; who signs in is who they are. For demos.
     pub open: bool,
 }
 

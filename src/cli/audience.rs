@@ -17,6 +17,9 @@ use crate::{
     },
 };
 
+/// How many people are written at once.
+const WRITTEN_AT_ONCE: usize = 1_000;
+
 /// Arguments of `audience`.
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
@@ -41,7 +44,7 @@ pub struct Arguments {
     output: Option<PathBuf>,
 }
 
-/// Lists everybody considered for a date, with the reason in or out. Only reads, so it works beside a running `serve` on both
+/// Lists everybody considered for a date, by partner and name, with the reason in or out. Only reads, so it works beside a running `serve` on both
 /// databases.
 ///
 /// # Errors
@@ -78,17 +81,21 @@ async fn list(ctx: &Context, heading: &Heading, arguments: &Arguments) -> Result
     };
     let writing = async {
         let mut totals = Totals::default();
-        if arguments.csv {
-            write(&mut out, &table::csv([Entry::COLUMNS])?)?;
-        }
+        let mut chosen = Vec::new();
         while let Some(page) = coming.recv().await {
             let page = page?;
             page.iter().for_each(|entry| totals.add(entry));
-            let chosen: Vec<&Entry> = page
-                .iter()
-                .filter(|entry| !arguments.changes || matches!(entry.change, "new" | "left"))
-                .collect();
-            write(&mut out, &text(&chosen, arguments)?)?;
+            chosen.extend(
+                page.into_iter().filter(|entry| !arguments.changes || matches!(entry.change, "new" | "left")),
+            );
+        }
+        // They come in the order of their keys, which tells people nothing.
+        chosen.sort_by_cached_key(by_partner_and_name);
+        if arguments.csv {
+            write(&mut out, &table::csv([Entry::COLUMNS])?)?;
+        }
+        for page in chosen.chunks(WRITTEN_AT_ONCE) {
+            write(&mut out, &text(page, arguments)?)?;
         }
         out.flush().map_err(|error| Error::unavailable("the list cannot be written").because(error))?;
         Ok(totals)
@@ -103,7 +110,12 @@ fn write(out: &mut impl std::io::Write, text: &str) -> Result<()> {
         .map_err(|error| Error::unavailable("the list cannot be written").because(error))
 }
 
-fn text(entries: &[&Entry], arguments: &Arguments) -> Result<String> {
+/// Partner by partner, people by name; the same each time.
+fn by_partner_and_name(entry: &Entry) -> (String, String, String) {
+    (entry.partner.clone(), entry.name.to_lowercase(), entry.email.to_lowercase())
+}
+
+fn text(entries: &[Entry], arguments: &Arguments) -> Result<String> {
     if arguments.csv {
         return table::csv(entries.iter().map(|entry| entry.cells()));
     }
@@ -146,15 +158,41 @@ fn summary(heading: &Heading, totals: &Totals) -> String {
         .as_ref()
         .map(|date| format!("; since {date}: {} new, {} no longer among them", totals.joined, totals.left));
     let state = if heading.issue_id.is_some() { "as it was frozen" } else { "as it would be frozen now" };
+    let readers = if totals.readers == 1 { "reader" } else { "readers" };
     let riding = match totals.riding {
         0 => String::new(),
         riding => format!(" ({riding} of them in the mail of another newsletter)"),
     };
     format!(
-        "{}/{}, {state}: {} readers{riding}, {out}{}",
+        "{}/{}, {state}: {} {readers}{riding}, {out}{}",
         heading.newsletter,
         heading.date,
         totals.readers,
         since.unwrap_or_default()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_stand_by_partner_and_name() {
+        let entry = |partner: &str, name: &str| Entry {
+            partner: partner.to_owned(),
+            name: name.to_owned(),
+            email: format!("{name}@{partner}.example"),
+            roles: String::new(),
+            verdict: "in",
+            reason: String::new(),
+            because: String::new(),
+            zone: String::new(),
+            due: None,
+            change: "",
+            rides: false,
+        };
+        let mut all = [entry("b", "Ada"), entry("a", "Zoe"), entry("a", "bo")];
+        all.sort_by_cached_key(by_partner_and_name);
+        assert_eq!(all.map(|it| it.email), ["bo@a.example", "Zoe@a.example", "Ada@b.example"]);
+    }
 }

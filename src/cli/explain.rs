@@ -218,8 +218,8 @@ fn delivery_lines(delivery: &DeliveryTold, at: &impl Fn(UtcMs) -> String, lines:
             "           may have reached the relay more than once, always with this Message-ID".to_owned(),
         );
     }
-    if let (Some(accepted_ms), Some(late_ms)) = (delivery.accepted_ms, delivery.late_ms) {
-        lines.push(format!("accepted   {}, {} s after its promise", at(accepted_ms), late_ms / 1_000));
+    if let (Some(accepted_ms), Some((ms, side))) = (delivery.accepted_ms, delivery.against_promise()) {
+        lines.push(format!("accepted   {}, {} s {side} its promise", at(accepted_ms), ms / 1_000));
     }
     let when = delivery.next_ms.map(|ms| format!(", {}", at(ms))).unwrap_or_default();
     lines.push(format!("next       {}{when}", delivery.next));

@@ -13,7 +13,9 @@ use crate::{
             clock::{UtcMs, utc},
         },
     },
-    work::plan::{self, AHEAD_MAX, LeftOut, Planned, PlannedPromise, PlannedVariant, Shared, Since},
+    work::plan::{
+        self, AHEAD_MAX, LeftOut, NOTHING_STORED, Planned, PlannedPromise, PlannedVariant, Shared, Since,
+    },
 };
 
 /// Arguments of `plan`.
@@ -45,7 +47,8 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     let ctx = looking::context(&arguments.config, arguments.content.as_deref()).await?;
     let count = usize::from(arguments.next).min(AHEAD_MAX);
     let planned = plan::ahead(&ctx, arguments.newsletter.as_deref(), count).await?;
-    let zone = ctx.library().vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+    let vendor_zone = ctx.library().vendor.as_ref().map(|vendor| vendor.zone);
+    let zone = vendor_zone.unwrap_or(Tz::UTC);
     ctx.db.close().await;
     if arguments.json {
         let text =
@@ -54,15 +57,49 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         return Ok(());
     }
     if planned.is_empty() {
-        say("nothing is promised: there is no newsletter in the content");
+        let why =
+            if vendor_zone.is_some() { "there is no newsletter in the content" } else { NOTHING_STORED };
+        say(&format!("nothing is promised: {why}"));
     }
-    for (number, issue) in planned.iter().enumerate() {
-        if number > 0 {
-            say("");
-        }
-        lines(issue, zone, arguments.variants).iter().for_each(|line| say(line));
-    }
+    text(&planned, zone, arguments.variants).iter().for_each(|line| say(line));
     Ok(())
+}
+
+/// The issues with a blank line between them; dates in a row that one rule skips for everybody are said once.
+fn text(planned: &[Planned], zone: Tz, with_variants: bool) -> Vec<String> {
+    let mut text: Vec<String> = Vec::new();
+    let goes_on = |a: &Planned, b: &Planned| {
+        a.newsletter == b.newsletter && skipped_by(a).is_some() && skipped_by(a) == skipped_by(b)
+    };
+    for together in planned.chunk_by(goes_on) {
+        if !text.is_empty() {
+            text.push(String::new());
+        }
+        match together {
+            [issue] => text.extend(lines(issue, zone, with_variants)),
+            [first, .., last] => text.extend(skipped_dates(first, last, together.len())),
+            [] => {}
+        }
+    }
+    text
+}
+
+/// The one rule that skips a date for everybody, and for how many; nothing where anybody gets something, or it is written.
+fn skipped_by(issue: &Planned) -> Option<(&str, usize)> {
+    let [skipped] = &issue.skipped[..] else { return None };
+    let is_all = issue.promises.is_empty() && issue.file.is_none() && issue.state.is_none();
+    // What stands before the date: `Week until Sun 00:00: Fri 2027-01-01 09:00 is skipped`.
+    let (rule, _) = skipped.because.rsplit_once(": ")?;
+    is_all.then_some((rule, skipped.readers))
+}
+
+fn skipped_dates(first: &Planned, last: &Planned, dates: usize) -> Vec<String> {
+    let skipped = first.skipped.first();
+    let (readers, because) = skipped.map(|it| (it.readers, it.because.as_str())).unwrap_or_default();
+    vec![
+        format!("{}/{} to {}  ({})", first.newsletter, first.date, last.date, first.cadence),
+        format!("  skipped   {dates} dates in a row, for {}. The first: {because}", people(readers)),
+    ]
 }
 
 fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
@@ -95,7 +132,9 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
             many => format!("{many} zones, from {} to {}", first.zone, last.zone),
         };
         let hour = if hours.len() == 1 { format!("at {} ", &first.local[11..]) } else { String::new() };
-        lines.push(format!("  leaves    {} to {}, {hour}in {zones}", at(first.due_ms), at(last.due_ms)));
+        let until =
+            if first.due_ms == last.due_ms { String::new() } else { format!(" to {}", at(last.due_ms)) };
+        lines.push(format!("  leaves    {}{until}, {hour}in {zones}", at(first.due_ms)));
     }
     lines.extend(instants(&issue.promises));
     for skipped in &issue.skipped {
@@ -204,6 +243,56 @@ fn variant(variant: &PlannedVariant) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::work::plan::Skipped;
+
+    #[test]
+    fn one_instant_is_no_stretch_of_time() {
+        let promise = |zone: &str, due_ms: UtcMs| PlannedPromise {
+            zone: zone.to_owned(),
+            local: "2027-01-12T09:00".to_owned(),
+            due_ms,
+            note: None,
+            readers: 1,
+        };
+        let says = |promises: Vec<PlannedPromise>| {
+            let issue = Planned { promises, ..Planned::default() };
+            lines(&issue, Tz::UTC, false).into_iter().find(|line| line.contains("leaves")).unwrap()
+        };
+        let oslo = promise("Europe/Oslo", 1_799_740_800_000);
+        assert_eq!(says(vec![oslo.clone()]), "  leaves    2027-01-12 08:00 UTC, at 09:00 in Europe/Oslo");
+        assert_eq!(
+            says(vec![oslo, promise("UTC", 1_799_744_400_000)]),
+            "  leaves    2027-01-12 08:00 UTC to 2027-01-12 09:00 UTC, at 09:00 in 2 zones, from Europe/Oslo to UTC"
+        );
+    }
+
+    #[test]
+    fn what_one_rule_skips_day_by_day_is_said_once() {
+        let day = |date: &str, because: &str| Planned {
+            newsletter: "daily".to_owned(),
+            date: date.to_owned(),
+            cadence: "every day at 09:00".to_owned(),
+            skipped: vec![Skipped { because: because.to_owned(), readers: 1 }],
+            ..Planned::default()
+        };
+        let week = |date: &str| day(date, &format!("Week until Sun 00:00: {date} 09:00 is skipped"));
+        let planned = [
+            week("2027-01-04"),
+            week("2027-01-05"),
+            week("2027-01-06"),
+            day("2027-01-07", "Pause on 2027-01-07: 2027-01-07 09:00 is skipped"),
+        ];
+        assert_eq!(
+            text(&planned, Tz::UTC, false)[..4],
+            [
+                "daily/2027-01-04 to 2027-01-06  (every day at 09:00)",
+                "  skipped   3 dates in a row, for 1 person. The first: Week until Sun 00:00: 2027-01-04 09:00 is skipped",
+                "",
+                "daily/2027-01-07  (every day at 09:00)",
+            ]
+        );
+        assert_eq!(text(&planned[3..], Tz::UTC, false), lines(&planned[3], Tz::UTC, false));
+    }
 
     #[test]
     fn readers_are_told_whose_mails_they_get_it_in() {

@@ -130,16 +130,23 @@ async fn question(db: &Db, lever: Lever, issue: &Issue, name: &str) -> Result<Op
     match lever {
         Lever::Release if issue.state != "frozen" || issue.control == "cancelled" => {
             let state = if issue.control == "cancelled" { "cancelled" } else { issue.state.as_str() };
-            Err(Error::conflict(format!("{name} does not wait for approval: it is {state}")))
+            let by = match issue.approved_by.as_deref().map(approve::by_whom) {
+                _ if state == "cancelled" => String::new(),
+                Some(by) if state == "approved" => format!(", {by}"),
+                Some(by) => format!(", approved {by}"),
+                None => String::new(),
+            };
+            Err(Error::conflict(format!("{name} does not wait for approval: it is {state}{by}")))
         }
         Lever::Release => {
             let promises = promises::of_issue(db, &issue.id).await?;
             let readers: i64 = promises.iter().map(|promise| promise.recipients).sum();
             let why =
                 issue.held_because.as_ref().map(|why| format!("\nIt was held: {why}")).unwrap_or_default();
+            let people = if readers == 1 { "person" } else { "people" };
             let hash: String = issue.content_hash.chars().take(12).collect();
             Ok(Some(format!(
-                "{name}, “{}”, goes to {readers} people (content {hash}).{why}\nRelease it?",
+                "{name}, “{}”, goes to {readers} {people} (content {hash}).{why}\nRelease it?",
                 issue.title
             )))
         }

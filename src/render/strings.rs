@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::domain::{
     kernel::{Error, Locale, Result, bidi},
+    partner::{AudienceRole, Roles},
     program::cadence::{Cadence, MonthDay, Ordinal, Rule},
 };
 
@@ -42,6 +43,19 @@ impl Strings {
     /// The text `key`; the key itself where it is unknown, so that a slip is seen and breaks nothing.
     pub fn get<'a>(&'a self, key: &'a str) -> &'a str {
         self.texts.get(key).map_or(key, String::as_str)
+    }
+
+    /// The names of roles, as a list.
+    pub fn roles(&self, roles: Roles) -> String {
+        let name = |role| match role {
+            AudienceRole::Sales => "role_sales",
+            AudienceRole::Technical => "role_technical",
+            AudienceRole::Marketing => "role_marketing",
+            AudienceRole::Development => "role_development",
+            AudienceRole::Executive => "role_executive",
+        };
+        let names: Vec<&str> = roles.iter().map(|role| self.get(name(role))).collect();
+        self.list(&names)
     }
 
     /// The text `key` with each `{name}` replaced by its value, isolated where it may run the other way. Values are not

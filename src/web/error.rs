@@ -227,7 +227,12 @@ fn explain(status: StatusCode, error: Option<&Error>, id: &str, path: &str) -> S
 
 fn sentence(text: &str) -> String {
     let mut letters = text.chars();
-    let first: String = letters.next().map(|first| first.to_uppercase().collect()).unwrap_or_default();
+    let first = letters.next().map(|first| {
+        // An address is written as it is stored.
+        let is_address = text.split_whitespace().next().is_some_and(|word| word.contains('@'));
+        if is_address { first.to_string() } else { first.to_uppercase().collect() }
+    });
+    let first = first.unwrap_or_default();
     let dot = if text.ends_with(['.', '!', '?', ')']) { "" } else { "." };
     format!("{first}{}{dot}", letters.as_str())
 }
@@ -238,7 +243,7 @@ fn title(status: StatusCode) -> &'static str {
         StatusCode::GONE => "This is no longer available",
         StatusCode::UNAUTHORIZED => "You are not signed in",
         StatusCode::FORBIDDEN => "That is not allowed",
-        StatusCode::CONFLICT => "It has changed meanwhile",
+        StatusCode::CONFLICT => "It cannot be done as it stands now",
         StatusCode::TOO_MANY_REQUESTS => "Too often in a short time",
         StatusCode::UNPROCESSABLE_ENTITY | StatusCode::BAD_REQUEST => "That cannot be done as sent",
         StatusCode::SERVICE_UNAVAILABLE => "Not available at this moment",
@@ -287,6 +292,7 @@ mod tests {
     #[test]
     fn texts_read_as_sentences() {
         assert_eq!(sentence("this link was not found"), "This link was not found.");
+        assert_eq!(sentence("priya@brackenfold.example may not"), "priya@brackenfold.example may not.");
         assert_eq!(sentence(""), ".");
     }
 }

@@ -6,8 +6,12 @@ use axum::{
 };
 use tower::ServiceExt as _;
 
-use super::site_tests::site;
-use crate::{domain::kernel::EmailAddress, work::signin};
+use super::site_tests::{EVE_MS, Site, site};
+use crate::{
+    domain::kernel::EmailAddress,
+    store::{audit, issues},
+    work::signin,
+};
 
 #[tokio::test]
 async fn the_console_opens_to_this_machine_or_to_those_signed_in() {
@@ -76,4 +80,46 @@ async fn the_console_opens_to_this_machine_or_to_those_signed_in() {
     }
     let inside = closed.ask(Method::GET, "/console", &[("cookie", cookie)], "").await;
     assert!(inside.body.contains("action=\"/console/sign-out\"") && inside.body.contains(">operator<"));
+}
+
+/// The cookie of somebody of the staff who signed in with a link of theirs.
+async fn signed_in(site: &Site, address: &str) -> String {
+    let member = EmailAddress::parse(address).unwrap();
+    let (ctx, now_ms) = (&site.ctx, site.ctx.clock.wall_ms());
+    let link = signin::console_path(&ctx.keys, &*ctx.random, now_ms, Some(&member));
+    let entered = site.post(&link, "").await;
+    assert_eq!(entered.status, StatusCode::SEE_OTHER, "{}", entered.body);
+    entered.header("set-cookie").split(';').next().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn who_signs_in_to_an_open_console_acts_as_themselves() {
+    let open = site(|_| ()).await;
+    let issue = issues::recent(&open.ctx.db).await.unwrap().remove(0);
+    let path = |action: &str| format!("/console/issues/{}/{action}", issue.id);
+    let priya = signed_in(&open, "Priya.Raman@brackenfold.example").await;
+    let as_priya = [("cookie", priya.as_str()), ("sec-fetch-site", "same-origin")];
+    let page = open.ask(Method::GET, "/console", &as_priya, "").await;
+    assert!(page.body.contains("action=\"/console/sign-out\"") && page.body.contains(">Priya Raman<"));
+    let refused = open.ask(Method::POST, &path("cancel"), &as_priya, "content_hash=").await;
+    assert_eq!(refused.status, StatusCode::FORBIDDEN);
+    assert!(
+        refused.body.contains("priya.raman@brackenfold.example may not cancel an issue"),
+        "the address as it is stored: {}",
+        refused.body
+    );
+    let erased = open.ask(Method::POST, "/console/leads/led_1/erase", &as_priya, "sure=yes").await;
+    assert_eq!(erased.status, StatusCode::FORBIDDEN, "what cannot be undone is the operator's");
+    let paused = open.ask(Method::POST, &path("pause"), &as_priya, "content_hash=").await;
+    assert_eq!(paused.status, StatusCode::SEE_OTHER, "{}", paused.body);
+    let last = audit::last(&open.ctx.db, "pause", &issue.id, EVE_MS).await.unwrap();
+    assert_eq!(last.unwrap().0, "priya.raman@brackenfold.example");
+    // Who is not signed in acts as before, also with a cookie that is of nobody.
+    let stale = [("cookie", "__Host-console=gone"), ("sec-fetch-site", "same-origin")];
+    let cancelled = open.ask(Method::POST, &path("cancel"), &stale, "content_hash=").await;
+    assert_eq!(cancelled.status, StatusCode::SEE_OTHER, "{}", cancelled.body);
+    let last = audit::last(&open.ctx.db, "cancel", &issue.id, EVE_MS).await.unwrap();
+    assert_eq!(last.unwrap().0, "console (open)");
+    let page = open.get("/console").await;
+    assert!(!page.body.contains("action=\"/console/sign-out\""), "nobody to sign out");
 }

@@ -1,6 +1,6 @@
 //! Approving and steering an issue. Approval is bound to what the person saw.
 
-use super::{context::Context, signin::OPERATOR};
+use super::{context::Context, follow, signin::OPERATOR};
 use crate::{
     domain::{
         content::vendor::Duty,
@@ -8,7 +8,7 @@ use crate::{
             Error, Result,
             clock::{DAY_MS, UtcMs},
         },
-        program::issue::IssueState,
+        program::issue::{Control, IssueState},
     },
     store::{
         Db, Tx, approvals, audit, digests, freezing, issues,
@@ -44,13 +44,7 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     let mut tx = ctx.db.begin().await?;
     let approver = person_of(actor);
     let Some(count) = approvals::give(&mut tx, issue_id, content_hash, approver, now_ms).await? else {
-        let given = approvals::of_issue(&ctx.db, issue_id).await?;
-        if given.iter().any(|approval| approval.approver == approver) {
-            return Err(Error::conflict("you have approved this issue already; somebody else must, too"));
-        }
-        return Err(Error::conflict(
-            "this issue no longer waits for approval, or it is not what you looked at; load the page again",
-        ));
+        return Err(not_given(ctx, issue_id, content_hash, approver).await?);
     };
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "approve", issue_id, content_hash).await?;
     let needed = issues::issue(&ctx.db, issue_id).await?.map_or(1, |issue| issue.approvals_needed);
@@ -69,13 +63,40 @@ pub async fn approve(ctx: &Context, issue_id: &str, content_hash: &str, actor: &
     Ok(approved)
 }
 
+/// Why somebody's approval of an issue does not count.
+async fn not_given(ctx: &Context, issue_id: &str, content_hash: &str, approver: &str) -> Result<Error> {
+    let issue = issues::issue(&ctx.db, issue_id).await?.filter(|issue| issue.content_hash == content_hash);
+    let Some(issue) = issue.filter(|issue| issue.control != Control::Cancelled.as_str()) else {
+        return Ok(Error::conflict(
+            "this issue no longer waits for approval, or it is not what you looked at; load the page again",
+        ));
+    };
+    if let Some(by) = &issue.approved_by {
+        let by = by_whom(by);
+        return Ok(Error::conflict(format!("this issue is approved already, {by}; nothing was changed")));
+    }
+    let given = approvals::of_issue(&ctx.db, issue_id).await?;
+    if given.iter().any(|approval| approval.approver == approver) {
+        return Ok(Error::conflict("you have approved this issue already; somebody else must, too"));
+    }
+    Ok(Error::conflict("this issue no longer waits for approval; load the page again"))
+}
+
+/// Who approved an issue, as its row says it.
+pub fn by_whom(approved_by: &str) -> String {
+    match approved_by {
+        "automatic" => "without anybody, as its newsletter says".to_owned(),
+        by => format!("by {by}"),
+    }
+}
+
 /// Takes an issue back to draft of which nothing was started, whether it waits for approval or for its hour: it is fixed anew
 /// from the content as it is now, and approvals are void. What shares mails with it returns with
 /// it.
 ///
 /// # Errors
 /// `Denied` for somebody who may not approve; `Conflict` if something of it, or of what shares mails with it, was started, or
-/// it is over.
+/// it is over, or the content folder has errors; `Unavailable` if it cannot be read.
 pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     allowed(ctx, actor, "take an issue back to draft")?;
     let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
@@ -83,6 +104,13 @@ pub async fn return_to_draft(ctx: &Context, issue_id: &str, actor: &str) -> Resu
     };
     if let Some(state) = IssueState::parse(&issue.state) {
         state.check_step(IssueState::Draft)?;
+    }
+    // It is fixed anew at once, and that from what its authors have saved by now.
+    if follow::catch_up(ctx).await? == follow::Standing::Refused {
+        return Err(Error::conflict(
+            "the content folder has errors, so it would be fixed anew from the content before them: mend what the page Content, \
+             or `partnercast check`, names, then return it to draft; or pause it meanwhile",
+        ));
     }
     let mut tx = ctx.db.begin().await?;
     // Held before the issues' own rows, as by whoever releases them.
@@ -220,11 +248,15 @@ fn person_of(actor: &str) -> &str {
 
 /// Refuses those who may not approve: what they may not send, they may not take back either.
 fn allowed(ctx: &Context, actor: &str, what: &str) -> Result<()> {
-    if may_approve(ctx, actor) { Ok(()) } else { Err(denied(actor, what)) }
+    if may_approve(ctx, actor) { Ok(()) } else { Err(denied(ctx, actor, what)) }
 }
 
 /// What somebody is told who may not do that.
-pub(super) fn denied(actor: &str, what: &str) -> Error {
+pub(super) fn denied(ctx: &Context, actor: &str, what: &str) -> Error {
+    let library = ctx.library();
+    // As vendor.toml spells it.
+    let member = library.vendor.as_ref().and_then(|vendor| vendor.member(actor));
+    let actor = member.map_or(actor, |member| member.email.as_str());
     Error::denied(format!("{actor} may not {what}; {DUTY}"))
 }
 

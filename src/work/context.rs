@@ -12,6 +12,7 @@ use super::{
     documents::Documents,
     feeds,
     figures::Figures,
+    follow::Followed,
     looks::Looks,
     metrics::Metrics,
     sequences::Cursors,
@@ -47,7 +48,7 @@ pub struct Bounces {
 pub struct Settings {
     /// The address people reach us at, without a slash at the end.
     pub public_url: String,
-    /// Lets everybody into the console who reaches us over loopback.
+    /// Lets everybody into the console who reaches us over loopback, also without signing in.
     pub console_open: bool,
     /// Shows the story page and the inbox.
     pub demo: bool,
@@ -126,6 +127,8 @@ pub struct Context {
     pub posts_known: super::social::Known,
     /// What was seen of partners' own sites.
     pub sites: super::sites::Seen,
+    /// Which content is followed.
+    pub followed: Followed,
     contents: RwLock<Contents>,
     publishing_faults: RwLock<Vec<String>>,
     refused_findings: RwLock<Vec<Finding>>,
@@ -174,6 +177,7 @@ impl Context {
             posting: super::webhooks::Holds::default(),
             posts_known: super::social::Known::default(),
             sites: super::sites::Seen::default(),
+            followed: Followed::default(),
             contents: RwLock::default(),
             publishing_faults: RwLock::default(),
             refused_findings: RwLock::default(),

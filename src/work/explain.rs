@@ -160,7 +160,7 @@ pub struct DeliveryTold {
     pub promised_ms: UtcMs,
     /// Accepted at.
     pub accepted_ms: Option<UtcMs>,
-    /// How long after its promise it was accepted.
+    /// How long after its promise it was accepted; less than nothing for before it.
     pub late_ms: Option<i64>,
     /// After which it is worthless.
     pub expires_ms: UtcMs,
@@ -340,9 +340,14 @@ pub(super) fn person_told(known: Known) -> PersonTold {
 }
 
 impl DeliveryTold {
+    /// How far from its promise it was accepted, in milliseconds, and on which side of it: `before` or `after`.
+    pub fn against_promise(&self) -> Option<(i64, &'static str)> {
+        self.late_ms.map(|ms| (ms.abs(), if ms < 0 { "before" } else { "after" }))
+    }
+
     /// The same for a promise of its own.
     fn promised_for(self, promised_ms: UtcMs) -> Self {
-        let late_ms = self.accepted_ms.map(|at_ms| (at_ms - promised_ms).max(0));
+        let late_ms = self.accepted_ms.map(|at_ms| at_ms - promised_ms);
         Self { promised_ms, late_ms, ..self }
     }
 }
@@ -394,7 +399,7 @@ fn delivery_told(paused: bool, delivery: Told, tries: Vec<Attempt>, now_ms: UtcM
         may_be_repeated: tries.iter().rev().skip(1).any(uncertain),
         next,
         next_ms: outlook.and_then(|outlook| outlook.at_ms),
-        late_ms: delivery.accepted_ms.map(|at_ms| (at_ms - delivery.promised_ms).max(0)),
+        late_ms: delivery.accepted_ms.map(|at_ms| at_ms - delivery.promised_ms),
         attempts: tries
             .into_iter()
             .map(|attempt| AttemptTold {

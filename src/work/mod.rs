@@ -25,6 +25,7 @@ mod faint_logos;
 pub mod feeds;
 pub mod figures;
 pub mod folder;
+pub mod follow;
 pub mod forms;
 mod freeze;
 pub mod fresh;

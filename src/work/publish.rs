@@ -10,6 +10,7 @@ use tokio::sync::{OnceCell, watch};
 use super::{
     compose::Plan,
     context::Context,
+    follow,
     freeze::{freeze, tidy_up},
     promised::{Letter, PromisedHours},
     promises::{Places, Span, ZONE_SPREAD_MS},
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::{
     domain::{
-        content::kinds::CatchUp,
+        content::{kinds::CatchUp, library::Library},
         kernel::{
             Error, Kind, Locale, Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
@@ -143,8 +144,14 @@ async fn freeze_due(ctx: &Context) -> Result<()> {
         let mut by_date = BTreeMap::new();
         for (asset, issue) in library.issues_of(newsletter_asset.slug()) {
             let plan = Plan { library: &library, media: &media, newsletter_asset, newsletter, asset, issue };
-            if let Err(error) = freeze_if_due(ctx, &plan, letter, &cadence, &places).await {
-                faults.push(format!("{}: {}", asset.path, error.detail()));
+            let done = freeze_if_due(ctx, &plan, letter, &cadence, &places).await;
+            if !is_present(ctx, &library) {
+                // From here on it is not known what is promised: everything is looked at again, from what there is now.
+                ctx.wake.publish.notify_one();
+                return Ok(());
+            }
+            if let Err(error) = done {
+                faults.push(told_of(&asset.path, &error.detail()));
                 by_date.insert(issue.date.to_string(), error.detail());
             }
         }
@@ -165,6 +172,19 @@ pub(super) fn nominal_on(cadence: &Cadence, date: NaiveDate) -> Option<NaiveDate
     (nominal.date() == date).then_some(nominal)
 }
 
+/// What is wrong with the file at `path`, each line with its name, once: some faults begin with it.
+fn told_of(path: &str, detail: &str) -> String {
+    let lines = detail
+        .lines()
+        .map(|line| if line.starts_with(path) { line.to_owned() } else { format!("{path}: {line}") });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Whether `library` is the content in use, or was when somebody began to read it.
+fn is_present(ctx: &Context, library: &Library) -> bool {
+    std::ptr::eq(Arc::as_ptr(&ctx.library()), library)
+}
+
 /// Freezes the issue of `plan` if its time has come, and lets its file rest until it may be worth another look.
 async fn freeze_if_due(
     ctx: &Context,
@@ -179,7 +199,9 @@ async fn freeze_if_due(
     }
     match freeze_now(ctx, plan, letter, cadence, places).await {
         Ok(again_ms) => {
-            ctx.looks.rest(look.clone(), now_ms, again_ms);
+            if is_present(ctx, plan.library) {
+                ctx.looks.rest(look.clone(), now_ms, again_ms);
+            }
             Ok(())
         }
         Err(error) => {
@@ -241,6 +263,13 @@ async fn freeze_now(
             return Ok(UtcMs::MAX);
         }
     };
+    // Nothing is fixed from a text that its author has replaced by now. A folder that cannot be taken holds no promise up.
+    if let Err(error) = follow::catch_up(ctx).await {
+        tracing::warn!(error = error.detail(), "an issue is fixed from the content as it was last read");
+    }
+    if !is_present(ctx, plan.library) {
+        return Ok(now_ms);
+    }
     let missed = if late.is_some() { places.zones(&hours) } else { 0 };
     let written = Written::new(*plan, cadence, nominal, now_ms);
     // What may come in one mail with it is fixed with it, even before its own time.

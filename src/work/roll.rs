@@ -10,6 +10,7 @@ use super::{
     audience::{Audience, Verdict},
     compose::Plan,
     context::Context,
+    plan::NOTHING_STORED,
     promised::{Letter, PromisedHours},
     promises::Places,
     publish::nominal_on,
@@ -137,10 +138,12 @@ pub async fn heading(ctx: &Context, newsletter: &str, date: &str) -> Result<Head
     let issue = issues::named(&ctx.db, None, Some(newsletter), Some(date)).await?.pop();
     let Some((asset, letter)) = found else {
         let known: Vec<&str> = library.newsletters().map(|(asset, _)| asset.slug()).collect();
-        return Err(Error::not_found_but(
-            format!("newsletter {newsletter}"),
-            format!("there is {}", known.join(", ")),
-        ));
+        let hint = match &known[..] {
+            _ if library.vendor.is_none() => NOTHING_STORED.to_owned(),
+            [] => "there is none in the content".to_owned(),
+            known => format!("there is {}", known.join(", ")),
+        };
+        return Err(Error::not_found_but(format!("newsletter {newsletter}"), hint));
     };
     if issue.is_none() {
         promised_on(&Cadence::parse(&letter.cadence)?, date)?;

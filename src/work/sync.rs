@@ -2,14 +2,12 @@
 
 use std::{
     collections::{BTreeMap, HashMap},
-    path::{Path, PathBuf},
-    sync::{Arc, PoisonError},
-    time::Duration,
+    path::Path,
+    sync::PoisonError,
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use chrono_tz::Tz;
-use tokio::sync::watch;
 
 use super::{
     cobrand::Media, context::Context, documents, drawn_logos, faint_logos, folder, git, images,
@@ -40,9 +38,6 @@ use crate::{
         revisions::{self, NewHead},
     },
 };
-
-/// How often the folder is looked at.
-const POLL: Duration = Duration::from_secs(2);
 
 /// What a sync found.
 #[derive(Debug, Clone, Default)]
@@ -115,88 +110,6 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
     freshness::forgive_the_past(&library, &mut findings, today);
     findings.sort();
     Read { library, partners, findings }
-}
-
-/// Keeps the store in step with `dir` until `shutdown`, beginning after what [`first`] saw; without a folder, keeps this process in step with the store.
-pub async fn run(
-    ctx: Arc<Context>,
-    dir: Option<PathBuf>,
-    import_roster: bool,
-    mut last_seen: String,
-    mut shutdown: watch::Receiver<bool>,
-) {
-    let mut last_fault = String::new();
-    while !*shutdown.borrow() {
-        tokio::select! {
-            () = tokio::time::sleep(POLL) => {}
-            _ = shutdown.changed() => break,
-        }
-        match seen(&ctx, dir.as_deref()).await {
-            Ok(now) if now != last_seen => {
-                last_seen = now;
-                step(&ctx, dir.as_deref(), import_roster).await;
-            }
-            Ok(_) => {}
-            Err(error) if error.detail() != last_fault => {
-                last_fault = error.detail();
-                tracing::error!(error = last_fault, "content cannot be read");
-            }
-            Err(_) => {}
-        }
-    }
-}
-
-/// The sync at start; its trouble is logged. Returns what was there when it began, for [`run`] to go on from.
-pub async fn first(ctx: &Context, dir: Option<&Path>, import_roster: bool) -> String {
-    let seen = seen(ctx, dir).await.unwrap_or_default();
-    step(ctx, dir, import_roster).await;
-    seen
-}
-
-/// A text that changes when there is something to do.
-async fn seen(ctx: &Context, dir: Option<&Path>) -> Result<String> {
-    // What ends with a day is looked for again on the next.
-    let today = utc(ctx.now_ms()).date_naive();
-    let seen = match dir {
-        Some(dir) => folder::fingerprint(dir).await?,
-        None => heads_fingerprint(ctx).await?,
-    };
-    Ok(format!("{today} {seen}"))
-}
-
-async fn step(ctx: &Context, dir: Option<&Path>, import_roster: bool) {
-    let synced = match dir {
-        Some(dir) => sync(ctx, dir, import_roster).await,
-        None => load(ctx).await,
-    };
-    match synced {
-        Ok(synced) => {
-            for finding in &synced.findings {
-                tracing::warn!("{finding}");
-            }
-            let refused = synced.findings.iter().filter(|f| f.severity == Severity::Error).cloned();
-            ctx.set_refused_findings(refused.collect());
-            let errors = synced.findings.iter().filter(|f| f.severity == Severity::Error).count();
-            if errors > 0 {
-                tracing::error!(errors, "content has errors; the last good content stays in use");
-                if ctx.library().vendor.is_none()
-                    && let Err(error) = load(ctx).await
-                {
-                    tracing::error!(error = error.detail(), "the last good content cannot be read");
-                }
-            } else {
-                tracing::info!(changed = synced.changed, gone = synced.gone, "content in step");
-            }
-            ctx.wake.publish.notify_one();
-        }
-        Err(error) => tracing::error!(error = error.detail(), "content could not be synced"),
-    }
-}
-
-async fn heads_fingerprint(ctx: &Context) -> Result<String> {
-    let heads = contents::heads(&ctx.db).await?;
-    let lines: Vec<String> = heads.into_iter().map(|head| format!("{} {}", head.path, head.hash)).collect();
-    Ok(sha256_hex(lines.join("\n").as_bytes()))
 }
 
 /// The files of `dir`, and what their texts hold, off the threads that serve; files that are as they were when `ctx` last

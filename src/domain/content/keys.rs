@@ -371,7 +371,11 @@ impl Found {
         let (key, place) = (self.key.clone(), self.place());
         let text = self.text(findings)?;
         parse(text.trim())
-            .map_err(|why| findings.add(codes::BAD_VALUE, place, format!("`{key}`: {why}"), "correct it"))
+            .map_err(|why| {
+                // Who refuses a text says behind a semicolon how it is mended.
+                let (why, fix) = why.rsplit_once("; ").unwrap_or((&why, "correct it"));
+                findings.add(codes::BAD_VALUE, place, format!("`{key}`: {why}"), fix);
+            })
             .ok()
     }
 

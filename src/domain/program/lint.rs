@@ -30,6 +30,8 @@ const DATES_DAYS: u64 = 366;
 const ELSEWHERE: [Tz; 4] = [Tz::Pacific__Honolulu, Tz::America__New_York, Tz::Asia__Dubai, Tz::Asia__Tokyo];
 /// How many dates are looked at: those of two years, at one a day, and those of a run that begins with their last.
 const LOOK_DATES_MAX: usize = 750;
+/// Of how many dates most must be left by what comes every week: four weeks of a daily newsletter.
+const WEEKLY_DATES: usize = 28;
 /// A run of dates that begins later than this is told of when it is nearer.
 const AHEAD_DAYS: u64 = 2 * 366;
 
@@ -42,8 +44,8 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
             // That it is missing is said by the reader of the file.
             Err(_) if newsletter.cadence.is_empty() => continue,
             Err(error) => {
-                let fix = "a month, a quarter, a week or a crontab line may say it too: all forms are in `partnercast guide newsletter`";
-                all.extend(finding(asset, codes::BAD_VALUE, "cadence", error.public(), fix));
+                let fix = meant(error.public());
+                all.extend(finding(asset, codes::BAD_VALUE, "cadence", error.public(), &fix));
                 continue;
             }
         };
@@ -72,6 +74,25 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
         }
     }
     all
+}
+
+/// How a cadence is mended that was refused for `why`: by the forms that it names.
+fn meant(why: &str) -> String {
+    // The first is what was written.
+    let quoted = why.split('`').skip(1).step_by(2).skip(1);
+    let mut forms: Vec<String> = quoted
+        .filter(|text| text.starts_with("zone: ") || Cadence::parse(text).is_ok())
+        .map(|form| format!("`{form}`"))
+        .collect();
+    forms.dedup();
+    let zone = forms.iter().position(|form| form.starts_with("`zone: ")).map(|at| forms.remove(at));
+    let zone = zone.map(|zone| format!(", and {zone} beside it")).unwrap_or_default();
+    match &forms[..] {
+        [] | [_, _, _, _, ..] => {
+            "write it in one of the forms that `partnercast guide newsletter` lists".to_owned()
+        }
+        forms => format!("write {}{zone}", forms.join(" or ")),
+    }
 }
 
 /// Findings on who approves a newsletter's issues.
@@ -233,6 +254,10 @@ impl Checked<'_> {
                 if is_all && silence.is_for_ever { codes::NEVER_LEAVES } else { codes::ALWAYS_BLOCKED };
             all.extend(self.silent(code, who, &silence.text));
         }
+        let silent_for_ever = silent.iter().filter(|(silence, _)| silence.is_for_ever);
+        let never: Vec<&str> = silent_for_ever.flat_map(|(_, words)| words).copied().collect();
+        let leaving = regions.iter().filter(|(word, _)| !never.contains(word));
+        all.extend(self.thinned(&promised, &leaving.copied().collect::<Vec<_>>(), zone, regions.len()));
         if silent.values().flatten().count() == regions.len() {
             return all;
         }
@@ -278,11 +303,15 @@ impl Checked<'_> {
             Placed::Skipped { because } | Placed::At { because: Some(because), .. } => because,
             Placed::At { because: None, .. } => return None,
         };
-        let next_ms = (from..promised.len()).find_map(leaves_ms);
-        let next = match next_ms {
-            Some(at_ms) => {
-                let day = utc(at_ms).with_timezone(&reader.zone);
-                format!("the next issue that leaves is that of {}", day.format("%A, %Y-%m-%d"))
+        let next = (from..promised.len()).find_map(|at| Some((at, leaves_ms(at)?)));
+        let is_for_ever = from == 0 && next.is_none();
+        let next = match next {
+            Some((at, at_ms)) => {
+                let of = promised[at].nominal.format("%A, %Y-%m-%d");
+                let is_moved = matches!(placed[at], Placed::At { because: Some(_), .. });
+                let day = utc(at_ms).with_timezone(&reader.zone).format("%A, %Y-%m-%d");
+                let to = if is_moved { format!(", which is moved to {day}") } else { String::new() };
+                format!("the next issue that leaves is that of {of}{to}")
             }
             None => format!("none of the {} dates ahead leaves", promised.len() - from),
         };
@@ -292,16 +321,79 @@ impl Checked<'_> {
             _ => format!("on any of the {dates} dates from {first} to {last}"),
         };
         let text = format!("nothing leaves {days}; {next}. What stops the first of them: {because}");
-        Some(Silence { text, is_for_ever: from == 0 && next_ms.is_none() })
+        Some(Silence { text, is_for_ever })
+    }
+
+    /// Readers for whom what comes every week skips most of the dates ahead. `of` regions are written to.
+    fn thinned(
+        &self,
+        promised: &[Occurrence],
+        regions: &[(&str, Region)],
+        zone: Tz,
+        of: usize,
+    ) -> Vec<Finding> {
+        // Blackouts are meant to take dates, and pass.
+        let weekly = CalendarRules { blackouts: Vec::new(), ..self.rules.clone() };
+        let elsewhere = if self.newsletter.zone.is_readers() { &[][..] } else { &ELSEWHERE };
+        let mut thin: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for (word, region) in regions {
+            let skips = |zone| {
+                self.skips_most(promised, &weekly, &LocalReader { zone, partner: "", region: *region })
+            };
+            if let Some(text) = skips(zone).filter(|_| elsewhere.iter().all(|zone| skips(*zone).is_some())) {
+                thin.entry(text).or_default().push(word);
+            }
+        }
+        let finding = |(text, words): (&String, &Vec<&str>)| {
+            let who = if words.len() == of {
+                "everybody".to_owned()
+            } else {
+                format!("readers in {}", words.join(", "))
+            };
+            let fix = "promise the days that are left, or shorten what blocks the others";
+            finding(self.asset, codes::MOSTLY_SKIPPED, "cadence", &format!("for {who}, {text}"), fix)
+        };
+        thin.iter().flat_map(finding).collect()
+    }
+
+    /// How many of the dates ahead `rules` skip for `reader`, if that is more than half of them.
+    fn skips_most(
+        &self,
+        promised: &[Occurrence],
+        rules: &CalendarRules,
+        reader: &LocalReader<'_>,
+    ) -> Option<String> {
+        let year_end = promised.first()?.nominal.checked_add_days(Days::new(DATES_DAYS))?;
+        let dates = promised.iter().take(WEEKLY_DATES).take_while(|date| date.nominal < year_end).count();
+        let skipped = (0..dates).filter_map(|at| match self.placed_by(rules, promised, at, reader) {
+            Placed::Skipped { because } => Some(because),
+            Placed::At { .. } => None,
+        });
+        let skipped: Vec<String> = skipped.collect();
+        let first = skipped.first().filter(|_| skipped.len() * 2 > dates)?;
+        Some(format!(
+            "{} of the next {dates} dates are skipped. What stops the first of them: {first}",
+            skipped.len()
+        ))
     }
 
     fn placed(&self, promised: &[Occurrence], at: usize, reader: &LocalReader<'_>) -> Placed {
+        self.placed_by(self.rules, promised, at, reader)
+    }
+
+    fn placed_by(
+        &self,
+        rules: &CalendarRules,
+        promised: &[Occurrence],
+        at: usize,
+        reader: &LocalReader<'_>,
+    ) -> Placed {
         let terms = Terms {
             window: self.newsletter.send_window.as_ref(),
             when_blocked: self.newsletter.when_blocked,
             before_ms: promised.get(at + 1).map(|next| next.resolved.at_ms),
         };
-        place(self.rules, promised[at].resolved.at_ms, reader, &terms)
+        place(rules, promised[at].resolved.at_ms, reader, &terms)
     }
 }
 
@@ -346,145 +438,5 @@ pub(super) fn finding(asset: &Asset, code: Code, key: &str, message: &str, fix: 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::domain::content::{SourceFile, tests::VENDOR};
-
-    const YEAR: &str = "[[blackout]]\nname = \"Pause\"\nfrom = 2027-01-01\nto = 2027-12-31\n";
-
-    /// Code, line and message of each finding as of 1 January 2027, with these keys of the newsletter.
-    fn found(keys: &str, rules: &str) -> Vec<String> {
-        let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
-        let (library, _) = Library::build([
-            file("vendor.toml", VENDOR.to_owned()),
-            file("newsletters/n.md", format!("---\nkind: newsletter\ntitle: N\n{keys}---\nText.\n")),
-            file("rules/calendar.toml", format!("version = 1\n{rules}")),
-        ]);
-        let partners = [crate::domain::content::tests::northlight()];
-        let now_ms =
-            "2027-01-01T00:00:00Z".parse::<chrono::DateTime<chrono::Utc>>().unwrap().timestamp_millis();
-        let findings = calendar(&library, &partners, now_ms);
-        findings.iter().map(|f| format!("{} {}: {}", f.code, f.line, f.message)).collect()
-    }
-
-    const MONTHLY: &str = "zone: partner\ncadence: second Tuesday at 09:00\n";
-
-    #[test]
-    fn a_blackout_that_swallows_a_year_is_told_with_the_next_real_date() {
-        let says = |who: &str, next: &str| {
-            [format!(
-                "C535 5: for {who}, nothing leaves on any of the 12 dates from 2027-01-12 to 2027-12-14; the next issue \
-                 that leaves is that of {next}. What stops the first of them: Pause until 2027-12-31: Tue 2027-01-12 \
-                 09:00 is skipped, as the next allowed time is Sat 2028-01-01 09:00, and 31 days are the most"
-            )]
-        };
-        let none = [] as [String; 0];
-        assert_eq!(found(MONTHLY, YEAR), says("everybody", "Saturday, 2028-01-01"), "December's is moved");
-        assert_eq!(found(MONTHLY, &YEAR.replace("2027-12-31", "2027-12-13")), none, "December's leaves");
-        let skipping = format!("{MONTHLY}when_blocked: skip\n");
-        assert!(
-            found(&skipping, YEAR)[0].contains("the next issue that leaves is that of Tuesday, 2028-01-11.")
-        );
-        let later = YEAR.replace("2027", "2028");
-        assert!(
-            found(MONTHLY, &later)[0]
-                .contains("nothing leaves on any of the 12 dates from 2028-01-11 to 2028-12-12"),
-            "it begins within two years"
-        );
-        assert_eq!(found(MONTHLY, &YEAR.replace("2027", "2030")), none, "there is time");
-        let yearly = "zone: partner\ncadence: 0 9 1 6 *\n";
-        assert_eq!(found(yearly, &YEAR.replace("2027-12-31", "2027-06-02")), none, "it is moved by two days");
-        assert!(found(yearly, YEAR)[0].contains("on the one promised date, 2027-06-01; the next issue that leaves is that of Thursday, 2028-06-01."));
-        let long = YEAR;
-        let apac = format!("{long}regions = [\"apac\"]\n");
-        assert!(found(MONTHLY, &apac)[0].starts_with("C535 5: for readers in apac, nothing"));
-        assert_eq!(found(&format!("{MONTHLY}audience:\n  regions: [emea]\n"), &apac), none);
-        let partner = format!("{long}partners = [\"northlight\"]\n");
-        assert!(found(MONTHLY, &partner)[0].starts_with("C535 5: for readers at northlight, nothing"));
-        let stranger = format!("{long}partners = [\"stranger\"]\n");
-        assert_eq!(found(MONTHLY, &stranger), none);
-        assert_eq!(
-            found(MONTHLY, &format!("{long}regions = [\"americas\"]\npartners = [\"northlight\"]\n")).len(),
-            1
-        );
-    }
-
-    #[test]
-    fn quiet_windows_may_swallow_all_too() {
-        let friday = "[[quiet]]\nname = \"Weekend\"\nfrom = \"Fri 15:00\"\nto = \"Mon 08:00\"\n";
-        let weekly = "zone: partner\ncadence: weekly on Friday at 16:00\n";
-        assert_eq!(found(weekly, friday), [] as [String; 0], "it moves to Monday");
-        let oslo = "zone: Europe/Oslo\ncadence: weekly on Friday at 16:00\nwhen_blocked: skip\n";
-        assert_eq!(found(oslo, friday), [] as [String; 0], "it is Friday morning in America");
-        assert!(found(oslo, YEAR)[0].starts_with("C535 5: for everybody, nothing leaves"));
-        let skipped = found(&format!("{weekly}when_blocked: skip\n"), friday);
-        assert!(
-            skipped[0].starts_with(
-                "C558 5: for everybody, nothing leaves on any of the 12 dates from 2027-01-01 to 2027-03-19; none of the \
-                 750 dates ahead leaves. What stops the first of them: Weekend until Mon 08:00: Fri 2027-01-01 16:00 is \
-                 skipped"
-            ),
-            "there is no real date to name, so it is refused: {skipped:?}"
-        );
-        let emea = friday.replace("to =", "regions = [\"emea\"]\nto =");
-        let some = found(&format!("{weekly}when_blocked: skip\n"), &emea);
-        assert!(some[0].starts_with("C535 5: for readers in emea"), "others get it: {some:?}");
-    }
-
-    #[test]
-    fn a_window_that_never_holds_the_promised_hour_is_told_of() {
-        let keys = |zone: &str, start: &str| {
-            format!(
-                "zone: {zone}\ncadence: second Tuesday at 09:00\nsend_window: {{days: [mon, tue], start: \"{start}\", end: \"18:00\"}}\n"
-            )
-        };
-        assert_eq!(
-            found(&keys("partner", "10:00"), ""),
-            [
-                "C536 6: none of the next 12 times of `second Tuesday at 09:00` is inside of the send window, such as Tue 2027-01-12 09:00"
-            ]
-        );
-        assert_eq!(found(&keys("partner", "09:00"), ""), [] as [String; 0]);
-        assert_eq!(
-            found(&keys("Europe/Oslo", "10:00"), ""),
-            [] as [String; 0],
-            "it is another hour elsewhere"
-        );
-    }
-
-    #[test]
-    fn what_is_never_merged_is_told_of() {
-        let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
-        let letter = |keys: &str| {
-            format!("---\nkind: newsletter\ntitle: N\ncadence: second Tuesday at 09:00\n{keys}---\nText.\n")
-        };
-        let said = |a: &str, b: &str, issue: &str| {
-            let issue = format!(
-                "---\nkind: issue\ntitle: I\nnewsletter: a\ndate: 2027-01-12\nsubject: s\n{issue}---\nText.\n"
-            );
-            let (library, _) = Library::build([
-                file("vendor.toml", VENDOR.to_owned()),
-                file("newsletters/a.md", letter(a)),
-                file("newsletters/b.md", letter(b)),
-                file("newsletters/a/2027-01-12.md", issue),
-            ]);
-            let found = newsletters(&library).into_iter().filter(|finding| finding.code == "C537");
-            found.map(|finding| format!("{} {}", finding.file, finding.message)).collect::<Vec<_>>()
-        };
-        let may = "digest_hours: 2\n";
-        assert_eq!(said(may, may, ""), [] as [String; 0]);
-        assert_eq!(said(may, "", ""), ["newsletters/a.md no other newsletter allows digests"]);
-        assert_eq!(
-            said(may, may, "subject_b: other\n"),
-            ["newsletters/a/2027-01-12.md `a` allows digests, and with two subjects this one is in none"]
-        );
-        let staged = format!("{may}staged: {{share: 10, wait_minutes: 5}}\n");
-        assert_eq!(
-            said(&staged, may, ""),
-            [
-                "newsletters/a.md issues with stages are in no digest",
-                "newsletters/b.md no other newsletter allows digests"
-            ]
-        );
-    }
-}
+#[path = "lint_tests.rs"]
+mod tests;

@@ -127,6 +127,9 @@ fn header_text(text: &str) -> Result<String> {
     Ok(checked)
 }
 
+/// What ends the headers that are ours to write; those of the body follow.
+pub(super) const LAST_HEADER: &str = "MIME-Version: 1.0\r\n";
+
 pub(super) fn fixed_headers(headers: &MessageHeaders, slots: &mut SlotTable) -> Result<String> {
     let mut lines = String::new();
     if let Some(reply_to) = &headers.reply_to {
@@ -151,6 +154,6 @@ pub(super) fn fixed_headers(headers: &MessageHeaders, slots: &mut SlotTable) -> 
     for (name, text) in &headers.extra {
         lines.push_str(&text_line(name, text)?);
     }
-    lines.push_str("MIME-Version: 1.0\r\n");
+    lines.push_str(LAST_HEADER);
     Ok(lines)
 }

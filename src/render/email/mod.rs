@@ -61,6 +61,26 @@ impl EmailRendition {
         })
     }
 
+    /// The same as a test, which its subject begins with and one line says before everything else. `mark` and `line` are plain
+    /// text in the language of `locale`.
+    #[must_use]
+    pub fn as_test(&self, mark: &str, line: &str, locale: &Locale) -> Self {
+        let dir = Direction::of(locale).dir;
+        let said = format!(
+            "<div dir=\"{dir}\" style=\"padding:8px 16px;background-color:#fff4d6;color:#3d2e00;font-family:sans-serif;\
+             font-size:14px;line-height:20px;text-align:center;\">{}</div>",
+            escape_html(line)
+        );
+        let body = self.html.find("<body").and_then(|at| Some(at + self.html[at..].find('>')? + 1));
+        let (before, after) = self.html.split_at(body.unwrap_or_default());
+        Self {
+            subject: format!("{mark} {}", self.subject),
+            html: format!("{before}{said}{after}"),
+            text: format!("{line}\n\n{}", self.text),
+            slots: self.slots.clone(),
+        }
+    }
+
     /// Subject, HTML and text as one reader sees them: for previews and for "view in browser".
     pub fn filled(&self, values: &SlotValues<'_>) -> (String, String, String) {
         (

@@ -18,7 +18,7 @@ use crate::domain::kernel::{Error, Result, clock};
 
 use super::{
     EmailRendition, MessageHeaders,
-    headers::{checked, fixed_headers, header_safe, mailbox_line, text_line},
+    headers::{LAST_HEADER, checked, fixed_headers, header_safe, mailbox_line, text_line},
     quoted,
 };
 use crate::render::slots::{CLOSE, OPEN, Piece, SlotTable, SlotValues, escape_html, pieces};
@@ -101,14 +101,29 @@ impl WireTemplate {
         let mut slots = rendition.slots.clone();
         message.push_str(&fixed_headers(headers, &mut slots)?);
         message.push_str(&body(rendition)?);
-        if message.len() > MESSAGE_BYTES_MAX {
-            return Err(Error::invalid(format!(
-                "the finished mail has {} bytes, at most {MESSAGE_BYTES_MAX} are sent; shorten the text",
-                message.len()
-            )));
-        }
+        fits(&message)?;
         let subject = subject_has_slots.then(|| rendition.subject.clone());
         Self::cut(Head { subject, slots }, message)
+    }
+
+    /// The same headers with another subject and another body: what is sent of it to try it. The slots of `rendition` are
+    /// those of this one.
+    ///
+    /// # Errors
+    /// A template that [`WireTemplate::build`] did not make, or a message over 1 MB.
+    pub fn with(&self, rendition: &EmailRendition) -> Result<Self> {
+        let (to, subject, date) = (marker("to"), marker("subject"), marker("date"));
+        let parts = self.text.split_once(&to).and_then(|(from, rest)| {
+            let (_, rest) = rest.split_once(&date)?;
+            let (headers, _) = rest.split_once(LAST_HEADER)?;
+            Some((from, headers))
+        });
+        let (from, headers) = parts.ok_or_else(|| damaged("no header where it should be"))?;
+        let body = body(rendition)?;
+        let message = format!("{from}{to}{subject}{date}{headers}{LAST_HEADER}{body}");
+        fits(&message)?;
+        let head = Head { subject: Some(rendition.subject.clone()), slots: self.head.slots.clone() };
+        Self::cut(head, message)
     }
 
     /// The form to store: one text.
@@ -233,6 +248,16 @@ impl WireTemplate {
         }
         Ok(())
     }
+}
+
+fn fits(message: &str) -> Result<()> {
+    if message.len() <= MESSAGE_BYTES_MAX {
+        return Ok(());
+    }
+    let bytes = message.len();
+    Err(Error::invalid(format!(
+        "the finished mail has {bytes} bytes, at most {MESSAGE_BYTES_MAX} are sent; shorten the text"
+    )))
 }
 
 /// A slot's value, as it stands in text and in HTML.

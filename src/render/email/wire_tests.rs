@@ -2,7 +2,7 @@ use mail_parser::{MessageParser, MimeHeaders};
 
 use super::*;
 use crate::{
-    domain::kernel::EmailAddress,
+    domain::kernel::{EmailAddress, Locale},
     render::{Slot, slots::escape_html},
 };
 
@@ -68,6 +68,29 @@ fn filled(name: &str) -> Vec<u8> {
     let mut out = Vec::new();
     template.fill(&recipient(name), &mut out).unwrap();
     out
+}
+
+#[test]
+fn a_test_keeps_the_headers_and_says_what_it_is() {
+    let rendition = rendition();
+    let wire = WireTemplate::build(&rendition, &headers()).unwrap();
+    let test = rendition.as_test("[Test]", "As <A & B> gets it.", &Locale::en());
+    let written = |wire: &WireTemplate| {
+        let mut bytes = Vec::new();
+        WireTemplate::from_text(&wire.to_text()).unwrap().fill(&recipient("Ada"), &mut bytes).unwrap();
+        bytes
+    };
+    let (plain, marked) = (written(&wire), written(&wire.with(&test).unwrap()));
+    let (plain, marked) =
+        (MessageParser::new().parse(&plain).unwrap(), MessageParser::new().parse(&marked).unwrap());
+    assert_eq!(marked.subject().unwrap(), format!("[Test] {}", plain.subject().unwrap()));
+    for name in ["From", "To", "Reply-To", "Date", "Message-ID", "List-Unsubscribe", "List-Id", "X-Issue"] {
+        assert_eq!(marked.header_raw(name), plain.header_raw(name), "{name}");
+    }
+    let text = marked.body_text(0).unwrap();
+    assert!(text.starts_with("As <A & B> gets it."), "{text}");
+    assert!(text.replace("\r\n", "\n").ends_with(&plain.body_text(0).unwrap().replace("\r\n", "\n")));
+    assert!(marked.body_html(0).unwrap().contains("As &lt;A &amp; B&gt; gets it.</div>"));
 }
 
 #[test]

@@ -109,6 +109,8 @@ fn went(returned: &Returned) -> String {
 /// What somebody sees who approved what is another issue by now.
 #[derive(Debug, Serialize)]
 pub struct StaleView {
+    /// In a few words.
+    pub title: &'static str,
     /// What happened.
     pub text: String,
     /// The issue as it is now, and how it stands; none while nothing is frozen.
@@ -155,7 +157,13 @@ async fn stale(ctx: &Context, id: &str, error: Error) -> Answer {
         }
         None => Link::new(format!("{} (new)", file.path), format!("/console/revisions/{}", file.path)),
     });
+    let title = match (&stale.returned, &stale.now) {
+        (None, Some(now)) if now.approved_by.is_some() => "It is approved already",
+        (None, _) => "Nothing was approved",
+        (Some(_), _) => "It has changed since you looked",
+    };
     let view = StaleView {
+        title,
         text,
         changed: changed.collect(),
         is_compared: stale.returned.as_ref().is_some_and(|gone| gone.frozen_ms.is_some())
@@ -167,7 +175,7 @@ async fn stale(ctx: &Context, id: &str, error: Error) -> Answer {
         audience,
     };
     let path = format!("/console/issues/{id}");
-    let frame = Frame::new(ctx, Area::Console, "Another issue by now", &path);
+    let frame = Frame::new(ctx, Area::Console, view.title, &path);
     Ok((StatusCode::CONFLICT, respond::page(ctx, "console/stale", &frame, &view)?).into_response())
 }
 
@@ -265,6 +273,7 @@ impl StaleView {
     /// Mended by somebody else meanwhile.
     pub fn sample() -> Self {
         Self {
+            title: "It has changed since you looked",
             text: "Nothing was approved. Ingrid took fold-forward of 2027-01-12 back to draft.".into(),
             now: Some((Link::new("fold-forward of 2027-01-12", "#".into()), Badge::new("", "frozen"))),
             changed: vec![Link::new("newsletters/fold-forward/2027-01-12.md", "#".into())],

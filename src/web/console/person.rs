@@ -282,10 +282,10 @@ fn delivery(made: DeliveryTold, issue_href: &str, zone: Tz) -> Delivery {
     let at = |ms: UtcMs| Moment::full(ms, zone);
     let state = DeliveryState::parse(&made.state);
     let mut facts = vec![Fact::new("To", &made.email), Fact::new("Message-ID", &made.message_id)];
-    if let (Some(accepted_ms), Some(late_ms)) = (made.accepted_ms, made.late_ms) {
+    if let (Some(accepted_ms), Some((ms, side))) = (made.accepted_ms, made.against_promise()) {
         facts.push(Fact::new(
             "Accepted",
-            format!("{}, {} after its promise", at(accepted_ms).text, span(late_ms)),
+            format!("{}, {} {side} its promise", at(accepted_ms).text, span(ms)),
         ));
     } else {
         facts.push(Fact::new("Worth sending until", at(made.expires_ms).text));

@@ -56,8 +56,8 @@ fn as_html<S: serde::Serializer>(text: &str, serializer: S) -> std::result::Resu
 #[derive(Debug, Clone)]
 pub struct Actor(pub String);
 
-/// Who acts in a rehearsal.
-const OPEN: &str = "console (open)";
+/// Who acts in a rehearsal without having signed in.
+pub(super) const OPEN: &str = "console (open)";
 
 impl<S: Send + Sync> FromRequestParts<S> for Actor {
     type Rejection = Problem;
@@ -67,22 +67,20 @@ impl<S: Send + Sync> FromRequestParts<S> for Actor {
     }
 }
 
-/// Lets signed-in browsers pass and says who they are; in a rehearsal, everybody on this machine.
+/// Lets signed-in browsers pass and says who they are; in a rehearsal also everybody else on this machine.
 pub async fn gate(State(ctx): State<Arc<Context>>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
-    let passed = if ctx.settings.console_open {
-        let here = is_loopback_host(&parts.headers)
-            && !is_forwarded(&parts.headers)
-            && peer(&parts).is_some_and(|address| address.is_loopback());
-        let text =
-            "the console of a rehearsal opens on this machine alone, under the name 127.0.0.1 or localhost";
-        if here { Ok(Actor(OPEN.to_owned())) } else { Err(Problem::from(Error::denied(text))) }
-    } else {
-        match signed_in(&ctx, &parts.headers).await {
-            Ok(Some(subject)) => Ok(Actor(subject)),
-            Ok(None) => return to_sign_in(&parts),
-            Err(error) => Err(error.into()),
+    let passed = match signed_in(&ctx, &parts.headers).await {
+        Ok(Some(subject)) => Ok(Actor(subject)),
+        Ok(None) if ctx.settings.console_open => {
+            let here = is_loopback_host(&parts.headers)
+                && !is_forwarded(&parts.headers)
+                && peer(&parts).is_some_and(|address| address.is_loopback());
+            let text = "the console of a rehearsal opens on this machine alone, under the name 127.0.0.1 or localhost";
+            if here { Ok(Actor(OPEN.to_owned())) } else { Err(Problem::from(Error::denied(text))) }
         }
+        Ok(None) => return to_sign_in(&parts),
+        Err(error) => Err(error.into()),
     };
     match passed {
         Ok(actor) => {
@@ -107,9 +105,9 @@ fn to_sign_in(parts: &Parts) -> Response {
     }
 }
 
-/// Who is signed in, as the header says it; nobody in a rehearsal, which has no sessions.
+/// Who is signed in, as the header says it; nobody where a rehearsal lets everybody in.
 fn who(ctx: &Context, Actor(subject): &Actor) -> Option<String> {
-    if ctx.settings.console_open {
+    if subject == OPEN {
         return None;
     }
     let library = ctx.library();

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Head, Setting, calendar::kept_words};
 use crate::{
-    domain::{kernel::Error, partner::AudienceRole},
+    domain::kernel::Error,
     render::Strings,
     web::{
         respond::{self, Answer},
@@ -161,19 +161,7 @@ fn because(strings: &Strings, because: &Because, partner: &str) -> String {
         Because::Said(text) => text.clone(),
         Because::Customer => strings.fill("preferences_because_customer", &[("partner", partner)]),
         Because::Reader(roles) => {
-            let roles: Vec<&str> = roles
-                .iter()
-                .map(|role| {
-                    strings.get(match role {
-                        AudienceRole::Sales => "role_sales",
-                        AudienceRole::Technical => "role_technical",
-                        AudienceRole::Marketing => "role_marketing",
-                        AudienceRole::Development => "role_development",
-                        AudienceRole::Executive => "role_executive",
-                    })
-                })
-                .collect();
-            strings.fill("preferences_because", &[("partner", partner), ("roles", &strings.list(&roles))])
+            strings.fill("preferences_because", &[("partner", partner), ("roles", &strings.roles(*roles))])
         }
     }
 }

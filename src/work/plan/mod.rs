@@ -171,6 +171,10 @@ impl Change {
     }
 }
 
+/// What is said where no content was stored yet.
+pub const NOTHING_STORED: &str = "no content is stored yet: `partnercast serve` takes it from the folder `content.dir` of the \
+     configuration when it starts, and `--content FOLDER` looks into a folder that is not stored";
+
 /// The next `count` issues of each newsletter, or of the one called `only`, in order of time.
 ///
 /// # Errors
@@ -179,7 +183,9 @@ pub async fn ahead(ctx: &Context, only: Option<&str>, count: usize) -> Result<Ve
     let library = ctx.library();
     let slugs: Vec<String> = library.newsletters().map(|(asset, _)| asset.slug().to_owned()).collect();
     if let Some(only) = only.filter(|only| !slugs.iter().any(|slug| slug == only)) {
-        let hint = if slugs.is_empty() {
+        let hint = if library.vendor.is_none() {
+            NOTHING_STORED.to_owned()
+        } else if slugs.is_empty() {
             "there is none in the content".to_owned()
         } else {
             format!("there is {}", slugs.join(", "))

@@ -69,7 +69,7 @@ pub async fn resume(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
         super::overview(ctx, slug).await?;
     }
     if rests.is_some_and(|pause| !may_resume(ctx, actor, &pause)) {
-        return Err(approve::denied(actor, "resume a sequence that was paused for a reason"));
+        return Err(approve::denied(ctx, actor, "resume a sequence that was paused for a reason"));
     }
     let now_ms = ctx.now_ms();
     // Before it goes on, or its mail would expire at once.

@@ -68,6 +68,12 @@ both_dbs! {
             assert!(!after.events[0].human && !after.events[0].verdict.is_empty());
             assert_eq!(after.person.as_ref().unwrap().email, email);
         }
+        // A clock that was set meanwhile may have it accepted before its time, which is not "0 s after".
+        for (by, says) in [(-42_000, "before"), (0, "after"), (1_000, "after")] {
+            execute(&rig.ctx.db, "UPDATE delivery SET accepted_ms = promised_ms + $2 WHERE id = $1", values![&delivery, by]).await;
+            let made = &told(&rig, "fold-forward", &email).await.deliveries[0];
+            assert_eq!(made.against_promise(), Some((i64::abs(by), says)));
+        }
     }
 
     /// A message that a crashed process had open is told as one that may be there twice, with the same Message-ID.

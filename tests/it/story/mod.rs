@@ -27,6 +27,7 @@ mod frequency;
 mod hand_off;
 mod hello;
 mod house;
+mod in_step;
 mod intake;
 mod issue;
 mod ladder;

@@ -147,6 +147,15 @@ both_dbs! {
         assert!(error.kind() == Kind::Invalid && error.public().contains("the next one is 2027-05-11"), "{error}");
         assert!(roll::heading(ctx, "fold-forward", "soon").await.unwrap_err().public().contains("is not a date"));
         assert!(roll::heading(ctx, "nonsense", "2027-04-13").await.unwrap_err().public().contains("there is fold-forward"));
+        // Before content was stored, how it comes in.
+        let blank = rig.another(rig.clock.clone(), 8);
+        let says = [
+            roll::heading(&blank, "fold-forward", "2027-04-13").await.unwrap_err(),
+            plan::ahead(&blank, Some("fold-forward"), 1).await.unwrap_err(),
+        ];
+        for error in says {
+            assert!(error.public().contains("no content is stored yet: `partnercast serve`"), "{error}");
+        }
     }
 
     /// A newsletter that is not there is told with those that are, and a fault in a text with the text.

@@ -31,15 +31,24 @@ use crate::harness::{
     databases::{execute, in_tx, number, rows, values},
 };
 
-const MARCUS: &str = "marcus.adeyemi@brackenfold.example";
+pub(super) const MARCUS: &str = "marcus.adeyemi@brackenfold.example";
 const INGRID: &str = "ingrid.solheim@brackenfold.example";
 /// 2027-01-12 08:00 UTC: 09:00 in Oslo.
-const DUE_MS: UtcMs = EVE_MS + 12 * HOUR_MS;
+pub(super) const DUE_MS: UtcMs = EVE_MS + 12 * HOUR_MS;
 
 /// A rig whose content has a newsletter for 12 January at 09:00 in Oslo with these keys, to everybody, and its issue.
-async fn with_letter(db: partnercast::store::Db, keys: &str, issue_keys: &str) -> Rig {
+pub(super) async fn with_letter(db: partnercast::store::Db, keys: &str, issue_keys: &str) -> Rig {
+    with_letter_in(&tempfile::tempdir().unwrap(), db, keys, issue_keys).await
+}
+
+/// The same, with the content in the folder `dir`.
+pub(super) async fn with_letter_in(
+    dir: &tempfile::TempDir,
+    db: partnercast::store::Db,
+    keys: &str,
+    issue_keys: &str,
+) -> Rig {
     let rig = Rig::new(db).await;
-    let dir = tempfile::tempdir().unwrap();
     copied(dir.path());
     let folder = dir.path().join("newsletters");
     fs::create_dir(folder.join("note")).unwrap();
@@ -59,7 +68,7 @@ async fn with_letter(db: partnercast::store::Db, keys: &str, issue_keys: &str) -
     rig
 }
 
-async fn note(rig: &Rig) -> issues::Issue {
+pub(super) async fn note(rig: &Rig) -> issues::Issue {
     issues::named(&rig.ctx.db, None, Some("note"), None).await.unwrap().remove(0)
 }
 
@@ -90,6 +99,10 @@ both_dbs! {
         assert_eq!(says(INGRID, &issue.content_hash).await.unwrap(), Approved::Whole);
         let approved = note(&rig).await;
         assert_eq!(approved.approved_by.as_deref(), Some(&*format!("{MARCUS} and {INGRID}")));
+        for who in [MARCUS, "operator"] {
+            let again = says(who, &issue.content_hash).await.unwrap_err();
+            assert!(again.public().contains(&format!("approved already, by {MARCUS} and {INGRID}")), "{again}");
+        }
         rig.pass(DUE_MS + 17 * MINUTE_MS, MINUTE_MS).await;
         assert_eq!(kept::occurrence(&rig.ctx, "note", "2027-01-12").await.unwrap().unwrap().verdict, Some("kept"));
     }
@@ -283,6 +296,7 @@ both_dbs! {
         rig.clock.set(DUE_MS - 50 * MINUTE_MS);
         let error = publish::tick(&rig.ctx).await.unwrap_err();
         assert!(error.detail().contains("leave out `subject_b`"), "{}", error.detail());
+        assert_eq!(error.detail().matches("newsletters/note/2027-01-12.md").count(), 1, "the file is named once");
         let people: Vec<Contact> = (0..1_100).map(|no| Contact {
             partner: Slug::parse("northlight").unwrap(),
             name: format!("Reader {no}"),
@@ -319,7 +333,7 @@ both_dbs! {
         rig.clock.set(DUE_MS - 50 * MINUTE_MS);
         publish::tick(&rig.ctx).await.unwrap();
         let issue = note(&rig).await;
-        let text: (String,) = rows(&rig.ctx.db, "SELECT id FROM rendition WHERE issue_id = $1 ORDER BY id LIMIT 1", values![&issue.id]).await.remove(0);
+        let text: (String,) = rows(&rig.ctx.db, "SELECT id FROM rendition WHERE issue_id = $1 AND locale LIKE 'en%' ORDER BY id LIMIT 1", values![&issue.id]).await.remove(0);
         let order = |to| test_send::Order { issue_id: &issue.id, rendition_id: &text.0, to };
         let error = test_send::send(&rig.ctx, order("eve@elsewhere.example"), MARCUS).await.unwrap_err();
         assert!(error.kind() == Kind::Invalid && error.public().contains("of nobody in vendor.toml"), "{error}");
@@ -327,7 +341,13 @@ both_dbs! {
         assert_eq!(test_send::send(&rig.ctx, stray, MARCUS).await.unwrap_err().kind(), Kind::NotFound);
         test_send::send(&rig.ctx, order("Priya.Raman@brackenfold.example"), MARCUS).await.unwrap();
         rig.drain().await;
-        assert_eq!(mails_to(&rig, "priya.raman").await, ["Note A"]);
+        assert_eq!(mails_to(&rig, "priya.raman").await, ["[Test] Note A"]);
+        let mail = rig.mail_to("priya.raman@brackenfold.example").await;
+        let says = "This is a test. It shows the mail as ";
+        assert!(mail.text.as_ref().unwrap().starts_with(says), "{mail:?}");
+        assert!(mail.html.as_ref().unwrap().contains(says));
+        let texts = "SELECT COUNT(*) FROM rendition WHERE issue_id = $1 AND subject LIKE '[Test]%'";
+        assert_eq!(number(&rig.ctx.db, texts, values![&issue.id]).await, 0, "it is no text of the issue");
         assert_eq!(note(&rig).await.state, "frozen");
         assert!(deliveries::counts(&rig.ctx.db, &issue.id).await.unwrap().is_empty(), "no reader has it");
         // Trying its links is no reader's doing, and its unsubscribe link stops nothing.

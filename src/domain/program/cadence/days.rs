@@ -348,18 +348,25 @@ fn nth(place: &str, day: &str, time: NaiveTime, rule: impl Fn(MonthDay) -> Rule)
     let with = |place| rule(MonthDay::Nth(place, shown));
     if matches!(place, "fifth" | "5th") {
         let name = weekday_name(shown);
-        return Err(format!(
-            "most months have no fifth {name}, for a year has but four or five; use `last`, which is the fifth where \
-             there is one: `{}`",
-            with(Ordinal::Last)
-        ));
+        let why = match with(Ordinal::Last) {
+            Rule::Quarterly(..) => format!(
+                "a quarter's day is one of its first month, which has four {name}s in most quarters and seldom five"
+            ),
+            _ => format!("most months have no fifth {name}, for a year has but four or five"),
+        };
+        let form = with(Ordinal::Last);
+        return Err(format!("{why}; use `last`, which is the fifth where there is one: `{form}`"));
     }
     if let (None, Some(ordinal)) = (known, ordinal(place)) {
         return Err(format!("`{day}` is no weekday; write it as in `{}`", with(ordinal)));
     }
     if let Some(day) = known {
+        let month = match with(Ordinal::First) {
+            Rule::Quarterly(..) => "a quarter's first month",
+            _ => "the month",
+        };
         return Err(format!(
-            "`{place}` names no place in the month; use first, second, third, fourth or last, as in `{}` or `{}`",
+            "`{place}` names no place in {month}; use first, second, third, fourth or last, as in `{}` or `{}`",
             with(Ordinal::First),
             Rule::Weekly(day, time)
         ));

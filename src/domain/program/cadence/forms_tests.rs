@@ -182,6 +182,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("twice a week at 10:15", &["15 10 * * Tue,Thu"]),
     // Days that are not there.
     ("fifth Tuesday at 09:00", &["last Tuesday at 09:00"]),
+    ("quarterly, fifth Monday", &["quarterly, last Monday at 09:00"]),
     ("5th Tuesday", &["last Tuesday at 09:00"]),
     ("monthly on day 32 at 09:00", &["monthly on day 31 at 09:00"]),
     ("quarterly, on day 32", &["quarterly, on day 30 at 09:00", "quarterly, last business day at 09:00"]),

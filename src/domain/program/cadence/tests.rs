@@ -114,3 +114,15 @@ fn asking_again_never_repeats_an_hour_that_the_clocks_repeat() {
     let moved = cadence("daily at 02:30").next_instants(Tz::America__New_York, ms("2026-03-08 07:00"), 1);
     assert_eq!(moved[0].nominal, local("2026-03-09 02:30"));
 }
+
+#[test]
+fn what_a_quarter_has_not_is_said_of_the_quarter() {
+    let says = |text: &str| Cadence::parse(text).unwrap_err().public().to_owned();
+    assert_eq!(
+        says("quarterly, fifth Monday at 09:00"),
+        "`quarterly, fifth Monday at 09:00` is not a cadence: a quarter's day is one of its first month, which has four Mondays \
+         in most quarters and seldom five; use `last`, which is the fifth where there is one: `quarterly, last Monday at 09:00`"
+    );
+    assert!(says("quarterly, tenth Monday").contains("no place in a quarter's first month"));
+    assert!(says("fifth Monday").contains("most months have no fifth Monday"));
+}
