@@ -137,8 +137,12 @@ fn head(record: &Record) -> String {
     if let Some(within) = &record.within {
         rate.push_str(&format!(", on time is {within}"));
     }
-    if record.skipped > 0 {
-        rate.push_str(&format!(", {} skipped by rule and not counted", record.skipped));
+    let (by_rule, by_limits) = record.skipped_by();
+    if by_rule > 0 {
+        rate.push_str(&format!(", {by_rule} skipped by rule and not counted"));
+    }
+    if by_limits > 0 {
+        rate.push_str(&format!(", {by_limits} kept from everybody by a limit and not counted"));
     }
     let cadence = record.cadence.as_deref().unwrap_or("no longer in the content");
     format!("{}: {rate}  ({cadence})", record.newsletter)
@@ -146,6 +150,7 @@ fn head(record: &Record) -> String {
 
 fn line(occurrence: &Occurrence, because: Option<String>) -> String {
     let mut counts = match (occurrence.counted(), occurrence.uncounted) {
+        _ if occurrence.is_held_back() => "nobody had room for it".to_owned(),
         (0, uncounted) if uncounted > 0 => {
             format!("{uncounted} promised, counted when their {} min are over", occurrence.on_time_minutes)
         }

@@ -214,6 +214,21 @@ pub async fn waiting_between(
     .await
 }
 
+/// The steps whose messages have reached a person: the next hop took them.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn reached(db: &Db, enrolment_id: &str) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT s.step FROM enrolment_step s JOIN delivery d ON d.id = s.delivery_id
+             WHERE s.enrolment_id = $1 AND d.accepted_ms IS NOT NULL ORDER BY s.step LIMIT 1000",
+            args![enrolment_id],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(step,)| step).collect())
+}
+
 /// The leads with this address, one a partner at most: their keys, at most 100.
 ///
 /// # Errors

@@ -1,4 +1,4 @@
-//! To whom promises were not kept, and who was never promised anything.
+//! To whom promises were not kept, who was never promised anything, and what reached nobody.
 
 use super::{Db, sql::args};
 use crate::domain::kernel::{Result, clock::UtcMs};
@@ -44,6 +44,38 @@ pub async fn left_out(db: &Db, issue_id: &str) -> Result<Vec<(String, i64)>> {
         "SELECT reason, COUNT(*) AS people FROM audience_decision WHERE issue_id = $1 AND NOT included
          GROUP BY reason ORDER BY people DESC, reason LIMIT 50",
         args![issue_id],
+    )
+    .await
+}
+
+/// An issue that limits kept from everybody it was for.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Silenced {
+    /// The newsletter's slug.
+    pub newsletter: String,
+    /// The promised date, `YYYY-MM-DD`.
+    pub nominal_date: String,
+    /// How many people it was for.
+    pub people: i64,
+    /// Why one of them had no room for it; none where they only had its message often enough.
+    pub because: Option<String>,
+}
+
+/// The issues that reach nobody because of limits alone, with something due after `since_ms`, the latest first, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn silenced(db: &Db, since_ms: UtcMs) -> Result<Vec<Silenced>> {
+    db.all(
+        "SELECT i.newsletter, i.nominal_date, CAST(SUM(p.held_back) AS BIGINT) AS people,
+             (SELECT MIN(a.because) FROM audience_decision a
+              WHERE a.issue_id = i.id AND NOT a.included AND a.reason = 'frequency') AS because
+         FROM promise p JOIN issue i ON i.id = p.issue_id
+         WHERE p.due_ms > $1 AND i.control <> 'cancelled'
+         GROUP BY i.id, i.newsletter, i.nominal_date
+         HAVING SUM(p.held_back) > 0 AND SUM(CASE WHEN p.skipped THEN 0 ELSE p.eligible END) = 0
+         ORDER BY i.nominal_date DESC, i.newsletter LIMIT 100",
+        args![since_ms],
     )
     .await
 }

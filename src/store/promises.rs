@@ -145,21 +145,24 @@ pub async fn entered(db: &Db, newsletter: &str, since_local: &str) -> Result<Vec
     Ok(rows.into_iter().map(|(nominal,)| nominal).collect())
 }
 
-/// Fixed issues with a promise between two instants, and not cancelled: key, newsletter and date, at most 500.
+/// Fixed issues with a promise between two instants, and not cancelled: key, newsletter and date, at most 500. One that was
+/// never released and promised nothing after `alive_ms` reaches nobody any more, and is not among them.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn issues_between(
     db: &Db,
-    from_ms: UtcMs,
-    until_ms: UtcMs,
+    (from_ms, until_ms): (UtcMs, UtcMs),
+    alive_ms: UtcMs,
 ) -> Result<Vec<(String, String, String)>> {
     db.all(
         "SELECT id, newsletter, nominal_date FROM issue i
          WHERE control <> 'cancelled' AND EXISTS (
              SELECT 1 FROM promise p WHERE p.issue_id = i.id AND p.due_ms >= $1 AND p.due_ms < $2)
+           AND (released_ms IS NOT NULL OR EXISTS (
+             SELECT 1 FROM promise p WHERE p.issue_id = i.id AND p.due_ms > $3))
          ORDER BY nominal_date DESC, id LIMIT 500",
-        args![from_ms, until_ms],
+        args![from_ms, until_ms, alive_ms],
     )
     .await
 }

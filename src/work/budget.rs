@@ -1,30 +1,34 @@
 //! What a person had and is promised, of newsletters and of sequences, against the budget of `rules/frequency.toml`.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError},
 };
 
+use chrono::NaiveDate;
 use chrono_tz::Tz;
+use tokio::sync::OnceCell;
 
 use super::{
     audience::{ListKeys, Stopped},
     context::Context,
     people::People,
     promised::{Letter, PromisedHours},
+    promises::{Places, ZONE_SPREAD_MS},
+    publish::LIFETIME_MS,
 };
 use crate::{
     domain::{
-        content::{
-            Library,
-            rules::{FrequencyLimit, FrequencyRules},
-        },
+        content::{Library, rules::FrequencyRules},
         kernel::{
             Result,
             clock::{DAY_MS, HOUR_MS, UtcMs, utc},
         },
         partner::{Contact, Partner},
-        program::{AudienceRule, Cadence, digest, frequency},
+        program::{
+            AudienceRule, Cadence, digest,
+            frequency::{self, Broken},
+        },
     },
     store::{
         audience as stored, issues, journeys,
@@ -52,6 +56,8 @@ pub(super) struct Budget<'a> {
     sequences_before: Vec<&'a str>,
     /// From when until when others are looked at.
     span: (UtcMs, UtcMs),
+    /// When it was loaded: an hour that had passed by then is no promise ahead.
+    now_ms: UtcMs,
     had: Mutex<HashMap<String, Vec<(UtcMs, Had)>>>,
 }
 
@@ -87,21 +93,16 @@ struct Before<'a> {
 
 /// Why somebody gets nothing more.
 pub(super) struct Spent {
-    limit: FrequencyLimit,
+    broken: Broken,
+    /// The other messages of the span.
     titles: Vec<String>,
 }
 
 impl Spent {
     /// In a sentence.
     pub(super) fn because(&self) -> String {
-        format!(
-            "{} {} in {} days are the most, and there would be {}: {}",
-            self.limit.messages,
-            if self.limit.messages == 1 { "message" } else { "messages" },
-            self.limit.days,
-            self.titles.len() + 1,
-            self.titles.join(", ")
-        )
+        let Broken { messages, .. } = self.broken;
+        format!("{}, and there would be {messages}: {}", self.broken.allowed(), self.titles.join(", "))
     }
 }
 
@@ -157,7 +158,9 @@ impl<'a> Budget<'a> {
             .map(|asset| (asset.slug(), asset.front.title.as_str()))
             .collect();
         let mut near = Vec::new();
-        for (id, newsletter, nominal_date) in promises::issues_between(&ctx.db, from_ms, until_ms).await? {
+        let now_ms = ctx.now_ms();
+        let fixed = promises::issues_between(&ctx.db, (from_ms, until_ms), now_ms - LIFETIME_MS).await?;
+        for (id, newsletter, nominal_date) in fixed {
             if newsletter == slug && but_date == Some(nominal_date.as_str()) {
                 continue;
             }
@@ -165,7 +168,7 @@ impl<'a> Budget<'a> {
             near.push((id, format!("{title} of {nominal_date}")));
         }
         let own = rules.rank(slug);
-        let mut before = Vec::new();
+        let (mut before, places) = (Vec::new(), OnceCell::new());
         for (asset, newsletter) in library.newsletters().filter(|(asset, _)| rules.rank(asset.slug()) < own) {
             let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
             let of = Letter { library, asset, newsletter };
@@ -174,7 +177,7 @@ impl<'a> Budget<'a> {
                 digest_hours: newsletter.digest_hours.filter(|_| newsletter.staged.is_none()),
                 title: asset.front.title.as_str(),
                 rule: AudienceRule::from(&newsletter.audience),
-                dates: dates(ctx, of, &cadence, from_ms, until_ms).await?,
+                dates: dates(ctx, of, &cadence, &places, until_ms).await?,
                 stopped: Stopped::default(),
             });
         }
@@ -182,7 +185,8 @@ impl<'a> Budget<'a> {
         let sequences = library.sequences().map(|(asset, _)| asset.slug());
         let sequences_before = sequences.filter(|slug| rules.rank(slug) < own).collect();
         let span = (from_ms, until_ms);
-        Ok(Some(Self { rules, titles, issues: near, before, sequences_before, span, had: Mutex::default() }))
+        let had = Mutex::default();
+        Ok(Some(Self { rules, titles, issues: near, before, sequences_before, span, now_ms, had }))
     }
 
     /// Leaves out dates that are decided at the same time; what is decided of them is told by `beside` of [`Self::spent`].
@@ -280,8 +284,8 @@ impl<'a> Budget<'a> {
         Ok(all)
     }
 
-    /// What newsletters that come first, and that somebody `gets`, promise to them, and when; what will come in one mail is one
-    /// message.
+    /// What newsletters that come first, and that somebody `gets`, promise to them for hours ahead; what will come in one mail is
+    /// one message. What was to come sooner came as a fixed issue, or did not come.
     fn promised<'b>(
         &'b self,
         contact: &Contact,
@@ -293,8 +297,8 @@ impl<'a> Budget<'a> {
         let gets = |before: &&Before<'_>| before.concerns(contact, partner) && gets(before);
         for (number, before) in self.before.iter().enumerate().filter(|(_, before)| gets(before)) {
             let promises = before.dates.iter().map(|hours| hours.of(partner, zone));
-            promised
-                .extend(promises.filter(|promise| !promise.skipped).map(|promise| (number, before, promise)));
+            let ahead = promises.filter(|promise| !promise.skipped && promise.due_ms > self.now_ms);
+            promised.extend(ahead.map(|promise| (number, before, promise)));
         }
         let hours: Vec<_> = promised
             .iter()
@@ -317,11 +321,13 @@ impl<'a> Budget<'a> {
     /// The limit that a message at `due_ms` would break beside `others`, if there is one.
     fn broken(&self, mut others: Vec<(UtcMs, Other<'_>)>, due_ms: UtcMs, zone: Tz) -> Option<Spent> {
         let times: Vec<UtcMs> = others.iter().map(|(at_ms, _)| *at_ms).collect();
-        let (limit, _) = frequency::broken(&self.rules.limits, due_ms, &times)?;
-        let span_ms = i64::from(limit.days) * DAY_MS;
-        others.retain(|(at_ms, _)| (at_ms - due_ms).abs() < span_ms);
+        let broken = frequency::broken(&self.rules.limits, due_ms, &times)?;
+        others.retain(|(at_ms, _)| broken.spans(*at_ms));
         others.sort_by_key(|(at_ms, _)| *at_ms);
-        Some(Spent { limit, titles: others.iter().map(|(at_ms, other)| other.title(*at_ms, zone)).collect() })
+        Some(Spent {
+            broken,
+            titles: others.iter().map(|(at_ms, other)| other.title(*at_ms, zone)).collect(),
+        })
     }
 }
 
@@ -356,22 +362,36 @@ impl Before<'_> {
     }
 }
 
-/// The dates of a newsletter between two instants that are not fixed yet.
+/// The dates of a newsletter until an instant that may still get an issue and have none yet: those for which one is written,
+/// and those for which it is not too late to write one.
 async fn dates<'a>(
     ctx: &Context,
     letter: Letter<'a>,
     cadence: &Cadence,
-    from_ms: UtcMs,
+    places: &OnceCell<Places>,
     until_ms: UtcMs,
 ) -> Result<Vec<PromisedHours<'a>>> {
-    // What is over and was not fixed reached nobody.
-    let from = utc(from_ms.max(ctx.now_ms() - DAY_MS)).naive_utc();
+    let (slug, now_ms) = (letter.asset.slug(), ctx.now_ms());
+    // Before that it is over everywhere.
+    let from = utc(now_ms - DAY_MS).naive_utc();
     let until = utc(until_ms).naive_utc();
+    let written: BTreeSet<NaiveDate> =
+        letter.library.issues_of(slug).into_iter().map(|(_, issue)| issue.date).collect();
     let mut dates = Vec::new();
     for next in cadence.nominals(from).take_while(|next| *next < until).take(DATES_MAX) {
-        if !issues::exists(&ctx.db, letter.asset.slug(), &next.date().to_string()).await? {
-            dates.push(PromisedHours::new(letter, cadence, next));
+        if issues::exists(&ctx.db, slug, &next.date().to_string()).await? {
+            continue;
         }
+        let hours = PromisedHours::new(letter, cadence, next);
+        // Nobody's hour is sooner than this, and rules of the calendar only put it off.
+        let freeze_ms = next.and_utc().timestamp_millis() - ZONE_SPREAD_MS - letter.freeze_ms();
+        if freeze_ms <= now_ms && !written.contains(&next.date()) {
+            let places = places.get_or_try_init(|| Places::load(ctx)).await?;
+            if places.span(&hours).is_none_or(|span| now_ms >= span.first_ms - letter.freeze_ms()) {
+                continue;
+            }
+        }
+        dates.push(hours);
     }
     Ok(dates)
 }

@@ -27,7 +27,9 @@ use crate::{
         events::{self, Clicks, Event, OfSubject},
         issues::{self, Issue},
         lead_clocks::{self, SlaClock},
-        leads, partners,
+        leads,
+        let_down::Silenced,
+        partners,
         progress::{self, Site},
         promises::{self, Promise},
     },
@@ -91,6 +93,8 @@ pub struct Overview {
     pub kept: Vec<Occurrence>,
     /// Promises of the last days that were broken, or are about to be: newsletter and date.
     pub broken: Vec<(String, Occurrence)>,
+    /// Issues that reach nobody because of limits.
+    pub silenced: Vec<Silenced>,
 }
 
 impl Figures {
@@ -165,6 +169,7 @@ impl Figures {
                 upcoming: upcoming::upcoming(ctx, AHEAD).await?,
                 kept: kept::lately(ctx).await?,
                 broken: kept::broken(ctx, BROKEN_DAYS).await?,
+                silenced: kept::silenced(&ctx.db, ctx.now_ms(), BROKEN_DAYS).await?,
             })
         };
         self.overview.get("", MOMENT, ask).await

@@ -17,7 +17,8 @@ use crate::{
         },
     },
     store::{
-        decisions, let_down,
+        Db, decisions,
+        let_down::{self, Silenced},
         promises::{self, Asked, Hours},
     },
 };
@@ -86,7 +87,7 @@ pub struct Record {
     pub kept: u32,
     /// How many were late, partial or missed.
     pub broken: u32,
-    /// How many a rule skipped.
+    /// How many a rule of the calendar skipped, or limits kept from everybody.
     pub skipped: u32,
     /// What on time means in these figures, such as `within 15 minutes`; none where nothing was promised.
     pub within: Option<String>,
@@ -159,6 +160,11 @@ impl Occurrence {
             .is_some_and(|verdict| !matches!(verdict, PromiseVerdict::Kept | PromiseVerdict::Skipped))
     }
 
+    /// Whether a limit kept out everybody whom it was for, so that nobody could get it.
+    pub fn is_held_back(&self) -> bool {
+        self.eligible == 0 && self.held_back > 0
+    }
+
     /// Whether nothing is there yet to keep it.
     pub fn is_at_risk(&self) -> bool {
         self.verdict.is_none() && self.issue_id.is_none() && self.eligible > 0
@@ -189,6 +195,14 @@ impl Record {
     /// Mails of all these dates that a limit kept back from those they were meant for.
     pub fn held_back(&self) -> i64 {
         self.occurrences.iter().map(|occurrence| occurrence.held_back).sum()
+    }
+
+    /// Dates that a rule of the calendar skipped, and those that limits kept from everybody: both are in `skipped`, and
+    /// count neither way.
+    pub fn skipped_by(&self) -> (u32, u32) {
+        let of = |it: &&Occurrence| it.verdict() == Some(PromiseVerdict::Skipped) && it.is_held_back();
+        let limits = u32::try_from(self.occurrences.iter().filter(of).count()).unwrap_or_default();
+        (self.skipped.saturating_sub(limits), limits)
     }
 
     fn of(library: &Library, newsletter: &str, occurrences: Vec<Occurrence>) -> Self {
@@ -332,6 +346,17 @@ pub async fn broken(ctx: &Context, days: i64) -> Result<Vec<(String, Occurrence)
     Ok(told.filter(|(_, occurrence)| occurrence.is_broken() || occurrence.is_at_risk()).collect())
 }
 
+/// Issues of the last `days`, and of those ahead, that are written and reach nobody, since the budget of `rules/frequency.toml`
+/// leaves out everybody they are for.
+///
+/// # Errors
+/// Those of the store.
+pub async fn silenced(db: &Db, now_ms: UtcMs, days: i64) -> Result<Vec<Silenced>> {
+    let all = let_down::silenced(db, now_ms - days * DAY_MS).await?;
+    // Who was told a message often enough is no sign of a fault.
+    Ok(all.into_iter().filter(|issue| issue.because.is_some()).collect())
+}
+
 /// Why people were left out of the issue of an occurrence, for each reason how many, most first.
 ///
 /// # Errors
@@ -350,6 +375,7 @@ pub fn note(ctx: &Context, title: &str, occurrence: &Occurrence, locale: &Locale
     let strings = ctx.templates.strings(locale);
     let key = match occurrence.verdict()? {
         PromiseVerdict::Kept | PromiseVerdict::Skipped => return None,
+        PromiseVerdict::Late if occurrence.on_time == 0 => "note_late_all",
         PromiseVerdict::Late => "note_late",
         PromiseVerdict::Partial => "note_partial",
         PromiseVerdict::Missed => "note_missed",

@@ -26,7 +26,7 @@ use crate::{
             Error, Kind, Locale, Result,
             clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs, utc},
         },
-        program::Cadence,
+        program::{Cadence, digest},
     },
     store::{
         audit, contents, issues,
@@ -132,7 +132,10 @@ async fn freeze_due(ctx: &Context) -> Result<()> {
     // Where readers are, looked up once, if something asks for it.
     let places = OnceCell::new();
     let mut faults = Vec::new();
-    for (newsletter_asset, newsletter) in library.newsletters() {
+    // Where several are due at once, what comes first is fixed before others look for room beside it.
+    let mut newsletters: Vec<_> = library.newsletters().collect();
+    newsletters.sort_by(|(a, _), (b, _)| digest::order(&library.rules.frequency, a.slug(), b.slug()));
+    for (newsletter_asset, newsletter) in newsletters {
         let cadence = match Cadence::parse(&newsletter.cadence) {
             Ok(cadence) => cadence,
             Err(error) => {

@@ -29,7 +29,7 @@ use crate::{
             Partner, logo,
             roster::{Roster, RosterFiles, RowFault},
         },
-        program::{freshness, lint, reach, repeats, translations, trials},
+        program::{freshness, lint, misread, reach, repeats, translations, trials},
     },
     store::{
         Db, audit,
@@ -96,6 +96,7 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
     findings.extend(drawn_logos::findings(files));
     findings.extend(faint_logos::findings(files, library.vendor.as_ref()));
     findings.extend(lint::newsletters(&library));
+    findings.extend(misread::findings(&library));
     findings.extend(repeats::repeated_forms(&library));
     findings.extend(lint::calendar(&library, &partners, now_ms));
     findings.extend(reach::findings(&library, &partners));

@@ -228,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mail_counts_once_and_the_last_form_is_of_the_latest() {
+    fn a_mail_counts_once_and_the_last_forms_are_of_the_latest() {
         let touch = |delivery: &str, at_ms, forms: &str| Touch {
             person: "p".to_owned(),
             key_message: "m".to_owned(),
@@ -237,6 +237,7 @@ mod tests {
             forms: forms.to_owned(),
         };
         let told = sum(vec![touch("b", 20, "read"), touch("a", 10, "read watch"), touch("b", 15, "read")]);
-        assert_eq!(told["p"]["m"], Told { times: 2, last: Some(Form::Read), last_ms: Some(20) });
+        let last = [Form::Read].into_iter().collect();
+        assert_eq!(told["p"]["m"], Told { times: 2, last, last_ms: Some(20) });
     }
 }

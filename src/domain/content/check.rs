@@ -10,7 +10,7 @@ use super::{
     evidence::LICENCES,
     finding::{Code, Finding, Findings, Place, codes, did_you_mean, suggestion},
     keys::Reference,
-    kinds::{Detail, Issue, People, Sequence},
+    kinds::{Detail, Issue, People, Sequence, Webinar},
     library::{Library, ROSTER, VENDOR, partner_fix},
     rules::messages::MESSAGES,
     selection::{Condition, Test},
@@ -98,6 +98,7 @@ impl Check<'_> {
             Detail::Sequence(sequence) => self.sequence(asset, sequence, &mut f),
             Detail::Message(_) => self.message(asset, &mut f),
             Detail::Issue(issue) => self.issue(asset, issue, &mut f),
+            Detail::Webinar(webinar) => session(asset, webinar, &mut f),
             _ => {}
         }
         f.finish()
@@ -246,7 +247,8 @@ impl Check<'_> {
         let reference = format!("newsletters/{}", newsletter.as_str());
         self.reference(&reference, || newsletter.place, &[AssetKind::Newsletter], f);
         let expected = format!("{reference}/{}", issue.date.format("%Y-%m-%d"));
-        if asset.reference != expected {
+        // That a date cannot be read, or is missing, is said once.
+        if issue.has_date() && asset.reference != expected {
             let message =
                 format!("newsletter and date say `{expected}`, and the file is `{}`", asset.reference);
             f.add(codes::DATE_NOT_NAME, newsletter.place, message, "correct the keys or move the file");
@@ -411,6 +413,19 @@ impl Check<'_> {
             }
         }
         f.finish()
+    }
+}
+
+/// A session whose page nobody finds before it is over; with a recording there is something to see then, too.
+fn session(asset: &Asset, webinar: &Webinar, f: &mut Findings<'_>) {
+    let Some(publish) = asset.front.publish.filter(|publish| webinar.start.date() < *publish) else { return };
+    if webinar.has_start() && webinar.recording.is_none() {
+        let message = format!(
+            "the session is on {}, and nobody finds its page before {publish}",
+            webinar.start.format("%Y-%m-%d")
+        );
+        let fix = "publish it sooner, correct `start`, or add its `recording`";
+        f.add(codes::SEEN_TOO_LATE, place_of(asset, "publish:"), message, fix);
     }
 }
 

@@ -158,6 +158,9 @@ pub mod codes {
         FEW_READERS "C557" Warning "Two subjects for fewer readers than tell them apart.";
         NEVER_LEAVES "C558" Error "A newsletter of which no promised date at all leaves.";
         MOSTLY_SKIPPED "C559" Warning "A newsletter most of whose dates quiet windows or its send window skip.";
+        MISLEADING "C560" Warning "A value that means something else than it seems to say.";
+        WITHOUT_EFFECT "C561" Warning "A rule that another one makes void.";
+        SEEN_TOO_LATE "C562" Warning "A session that is over before its page may be seen.";
         CRM_FIELD "C570" Error "A field map that names a field of ours that there is not, or one of theirs that cannot be.";
         CRM_STAGE "C571" Error "A stage of leads that a field map has no words for, or one that there is not.";
         CRM_BACK "C572" Error "A word of a CRM that a field map leads to no step or reason of ours.";

@@ -69,9 +69,9 @@ const BLOG: &[KeyGuide] = &[
 ];
 
 const WEBINAR: &[KeyGuide] = &[
-    needed("start", "such as 2027-01-21T16:00", "Local date and time."),
+    needed("start", "such as 2027-01-21T16:00", "Local date and time, one that the clocks of `zone` show."),
     needed("zone", "an IANA zone", "The zone of `start`."),
-    needed("duration_minutes", "minutes", "How long it lasts."),
+    needed("duration_minutes", "minutes, 1 to 1440", "How long it lasts."),
     needed("speakers", "a list of name, title, partner", "Who speaks."),
     may("co_host", "a partner's slug", "The partner who holds it with the vendor."),
     may("registration", "an https address", "Where to sign up, when it is not our own form."),

@@ -51,6 +51,8 @@ pub use zone::{ZoneBlock, ZonePolicy};
 #[cfg(test)]
 mod evidence_tests;
 #[cfg(test)]
+mod kinds_tests;
+#[cfg(test)]
 mod library_tests;
 #[cfg(test)]
 mod property_tests;

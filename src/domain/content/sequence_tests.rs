@@ -88,6 +88,13 @@ fn faults_of_steps() {
 }
 
 #[test]
+fn an_exit_asks_about_a_step_that_something_follows() {
+    let exit = |step: &str| found(&format!("{HEAD}exit:\n  - not_clicked: {step}\n"));
+    assert_eq!(exit("paper"), []);
+    assert!(one(&exit("video"), "C541", 12, 18).message.contains("the last step"));
+}
+
+#[test]
 fn faults_between_files() {
     let without: Vec<SourceFile> =
         files(HEAD).into_iter().filter(|file| file.path != "sequences/s/video.md").collect();

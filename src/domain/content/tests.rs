@@ -315,15 +315,6 @@ fn what_takes_more_than_one_file() {
 }
 
 #[test]
-fn kits_name_what_exists_and_fits() {
-    let kit = "---\nkind: kit\ntitle: K\nsummary: S\nroles: [sales]\ntheme: T\nstart: 2027-01-12\nend: 2027-01-11\n\
-        tactics:\n  - asset: blog/b\n    use: Post it.\n    day: 0\n    form: read\nchecklist: [One]\nplaybook: blog/b\n---\nText\n";
-    let findings = with("kits/k.md", kit);
-    assert_eq!(ids(&findings), ["C106", "C511"]);
-    assert_eq!((findings[1].line, findings[1].column), (15, 11));
-}
-
-#[test]
 fn the_folder_as_a_whole() {
     let without = |path: &str| check(folder().into_iter().filter(|file| file.path != path).collect());
     assert_eq!(one(&without("roster/brands/northlight/logo.png"), "C509", 1, 1).severity, Severity::Warning);
@@ -338,7 +329,9 @@ fn the_folder_as_a_whole() {
 fn every_code_has_a_test() {
     let others = [
         include_str!("evidence_tests.rs"),
+        include_str!("kinds_tests.rs"),
         include_str!("rules/calendar_tests.rs"),
+        include_str!("rules/frequency.rs"),
         include_str!("rules/messages.rs"),
         include_str!("sequence_tests.rs"),
     ];

@@ -1,22 +1,54 @@
 //! A budget for each person: no more messages in any span of days than they were told.
 
+use std::cmp::Reverse;
+
 use crate::domain::{
     content::rules::frequency::FrequencyLimit,
     kernel::clock::{DAY_MS, UtcMs},
 };
 
-/// The limit that another message at `due_ms` would break, with how many there would be; `others` are those that a person
-/// had or is promised, in any order.
-pub fn broken(limits: &[FrequencyLimit], due_ms: UtcMs, others: &[UtcMs]) -> Option<(FrequencyLimit, usize)> {
+/// A limit that another message would break, in the span of days in which it would be broken most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Broken {
+    /// The limit.
+    pub limit: FrequencyLimit,
+    /// How many messages there would be in the span, the new one among them.
+    pub messages: usize,
+    /// Where the span begins.
+    from_ms: UtcMs,
+}
+
+impl Broken {
+    /// Whether a message at `at_ms` is within the span.
+    pub fn spans(&self, at_ms: UtcMs) -> bool {
+        (self.from_ms..self.from_ms + span_ms(&self.limit)).contains(&at_ms)
+    }
+
+    /// In a sentence: what the limit allows.
+    pub fn allowed(&self) -> String {
+        let are = if self.limit.messages == 1 { "is" } else { "are" };
+        format!("{} {are} the most", self.limit)
+    }
+}
+
+fn span_ms(limit: &FrequencyLimit) -> i64 {
+    i64::from(limit.days) * DAY_MS
+}
+
+/// The limit that another message at `due_ms` would break; `others` are those that a person had or is promised, in any order.
+/// What lies before and what lies behind it count together only where one span holds both.
+pub fn broken(limits: &[FrequencyLimit], due_ms: UtcMs, others: &[UtcMs]) -> Option<Broken> {
     limits.iter().find_map(|limit| {
-        let span_ms = i64::from(limit.days) * DAY_MS;
-        let near = |from_ms: UtcMs| {
-            others.iter().filter(|at_ms| (from_ms..from_ms + span_ms).contains(*at_ms)).count() + 1
-        };
+        let span_ms = span_ms(limit);
         // Every span that holds the new one begins with it or with one of those before it.
         let begins = others.iter().copied().filter(|at_ms| *at_ms <= due_ms && due_ms - *at_ms < span_ms);
-        let most = begins.chain([due_ms]).map(near).max().unwrap_or(1);
-        (most > usize::try_from(limit.messages).unwrap_or(usize::MAX)).then_some((*limit, most))
+        let spans = begins.chain([due_ms]).map(|from_ms| {
+            let within = others.iter().filter(|at_ms| (from_ms..from_ms + span_ms).contains(*at_ms)).count();
+            Broken { limit: *limit, messages: within + 1, from_ms }
+        });
+        // Of several that hold as many, the earliest.
+        let worst = spans.max_by_key(|span| (span.messages, Reverse(span.from_ms)))?;
+        (worst.messages > usize::try_from(limit.messages).unwrap_or(usize::MAX)).then_some(worst)
     })
 }
 
@@ -29,7 +61,7 @@ pub fn first_allowed(
     hour: impl Fn(UtcMs) -> UtcMs,
 ) -> UtcMs {
     // Room comes only when another one leaves the span behind it; what follows until then is no better.
-    let spans = limits.iter().map(|limit| i64::from(limit.days) * DAY_MS);
+    let spans = limits.iter().map(span_ms);
     let behind = spans.flat_map(|span_ms| others.iter().map(move |at_ms| at_ms + span_ms));
     let mut moments: Vec<UtcMs> =
         behind.filter(|at_ms| *at_ms > from_ms).chain([from_ms]).map(hour).collect();
@@ -53,7 +85,7 @@ mod tests {
         let day = |day: i64| day * DAY_MS;
         let broken = |due, others: &[i64]| {
             let others: Vec<UtcMs> = others.iter().map(|at| day(*at)).collect();
-            broken(&[WEEK], day(due), &others).map(|(_, most)| most)
+            broken(&[WEEK], day(due), &others).map(|broken| broken.messages)
         };
         assert_eq!(broken(10, &[]), None);
         assert_eq!(broken(10, &[4]), None);
@@ -62,6 +94,24 @@ mod tests {
         assert_eq!(broken(10, &[9, 14]), Some(3), "what is promised for later counts, too");
         assert_eq!(broken(10, &[4, 14]), None, "never three in seven days");
         assert_eq!(broken(10, &[11, 12]), Some(3));
+    }
+
+    #[test]
+    fn the_reason_counts_within_one_span() {
+        let daily = FrequencyLimit { messages: 3, days: 1 };
+        let hours = |hours: &[i64]| hours.iter().map(|hour| hour * HOUR_MS).collect::<Vec<UtcMs>>();
+        // Three on the evening before, two on the morning behind it: no day holds all of them.
+        let others = hours(&[8, 9, 10, 40, 41]);
+        let found = broken(&[daily], 30 * HOUR_MS, &others).unwrap();
+        let named: Vec<i64> =
+            others.iter().filter(|at_ms| found.spans(**at_ms)).map(|at_ms| at_ms / HOUR_MS).collect();
+        assert_eq!((found.messages, named), (4, vec![8, 9, 10]));
+        assert_eq!(found.allowed(), "3 messages in 1 day are the most");
+        assert_eq!(broken(&[daily], 34 * HOUR_MS, &others), None, "two of the evening have left the day");
+        let behind = broken(&[daily], 30 * HOUR_MS, &hours(&[40, 41, 42])).unwrap();
+        assert!(behind.spans(42 * HOUR_MS) && !behind.spans(29 * HOUR_MS));
+        let weekly = broken(&[FrequencyLimit { messages: 1, days: 7 }], 0, &[0]).unwrap();
+        assert_eq!(weekly.allowed(), "1 message in 7 days is the most");
     }
 
     #[test]

@@ -60,7 +60,7 @@ pub fn newsletters(library: &Library) -> Vec<Finding> {
                 let fix = "leave out `subject_b`, or take it as it is";
                 all.extend(finding(plan, codes::NOT_MERGED, "subject_b", &message, fix));
             }
-            let Some(next) = cadence.next_day(issue.date) else { continue };
+            let Some(next) = cadence.next_day(issue.date).filter(|_| issue.has_date()) else { continue };
             if next != issue.date {
                 let message = format!(
                     "{} is no day that `{}` promises ({})",

@@ -12,6 +12,7 @@ pub mod frequency;
 pub mod freshness;
 pub mod issue;
 pub mod lint;
+pub mod misread;
 pub mod promise;
 pub mod reach;
 pub mod reference;

@@ -1,4 +1,4 @@
-//! Touches: how often somebody met a key message, in which form the last time, and what is not told to them any more.
+//! Touches: how often somebody met a key message, in which forms the last time, and what is not told to them any more.
 
 use std::fmt;
 
@@ -17,22 +17,57 @@ pub const PLACES: usize = 2 * CARDS_MAX;
 pub struct Told {
     /// In how many mails.
     pub times: u32,
-    /// In which form the last time.
-    pub last: Option<Form>,
+    /// In which forms the last time: a mail may have several cards of it.
+    pub last: Forms,
     /// When that was.
     pub last_ms: Option<UtcMs>,
 }
 
+/// Forms in which a mail tells a message.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Forms {
+    to_read: bool,
+    to_watch: bool,
+    to_do: bool,
+}
+
+impl Forms {
+    /// Whether `form` is among them.
+    pub fn holds(self, form: Form) -> bool {
+        match form {
+            Form::Read => self.to_read,
+            Form::Watch => self.to_watch,
+            Form::Do => self.to_do,
+        }
+    }
+
+    fn and(mut self, form: Form) -> Self {
+        match form {
+            Form::Read => self.to_read = true,
+            Form::Watch => self.to_watch = true,
+            Form::Do => self.to_do = true,
+        }
+        self
+    }
+}
+
+impl FromIterator<Form> for Forms {
+    fn from_iter<I: IntoIterator<Item = Form>>(forms: I) -> Self {
+        forms.into_iter().fold(Self::default(), Self::and)
+    }
+}
+
 impl Told {
-    /// With one more mail, at `at_ms`, that told it in `forms`, the last of them last.
+    /// With one more mail, at `at_ms`, that told it in `forms`; of mails at one instant none is the last, and all their forms
+    /// are.
     pub fn and(self, at_ms: UtcMs, forms: &[Form]) -> Self {
         let times = self.times.saturating_add(1);
-        match forms.last() {
-            Some(form) if self.last_ms.is_none_or(|last_ms| at_ms >= last_ms) => {
-                Self { times, last: Some(*form), last_ms: Some(at_ms) }
-            }
-            _ => Self { times, ..self },
+        if forms.is_empty() || self.last_ms.is_some_and(|last_ms| at_ms < last_ms) {
+            return Self { times, ..self };
         }
+        let before = if self.last_ms == Some(at_ms) { self.last } else { Forms::default() };
+        let last = forms.iter().fold(before, |all, form| all.and(*form));
+        Self { times, last, last_ms: Some(at_ms) }
     }
 }
 
@@ -50,7 +85,7 @@ pub fn untold(told: Told, touches_max: u32, form: Option<Form>) -> Option<Untold
     if told.times >= touches_max {
         return Some(Untold::Enough(told.times));
     }
-    form.filter(|form| told.last == Some(*form)).map(Untold::SameForm)
+    form.filter(|form| told.last.holds(*form)).map(Untold::SameForm)
 }
 
 impl Untold {
@@ -124,11 +159,25 @@ mod tests {
         assert_eq!(untold(told, 7, Some(Form::Watch)), None);
         assert_eq!(untold(told, 7, None), None, "a mail's own words are read each time");
         assert_eq!(untold(told, 1, Some(Form::Watch)), Some(Untold::Enough(1)));
-        let both = told.and(5, &forms_met([Form::Read, Form::Watch, Form::Read, Form::Do, Form::Watch]));
-        assert_eq!((both.times, both.last), (2, Some(Form::Watch)));
+        let forms = |told: Told| FORMS.into_iter().filter(|form| told.last.holds(*form)).collect::<Vec<_>>();
+        let both = told.and(6, &forms_met([Form::Read, Form::Watch, Form::Read, Form::Watch]));
+        assert_eq!((both.times, forms(both)), (2, vec![Form::Read, Form::Watch]));
+        assert_eq!(untold(both, 7, Some(Form::Read)), Some(Untold::SameForm(Form::Read)), "one of two forms");
+        assert_eq!(untold(both, 7, Some(Form::Watch)), Some(Untold::SameForm(Form::Watch)));
+        assert_eq!(untold(both, 7, Some(Form::Do)), None);
         let before = both.and(4, &[Form::Do]);
-        assert_eq!((before.times, before.last), (3, Some(Form::Watch)), "the last is the latest");
-        assert_eq!(before.and(9, &[]).last, Some(Form::Watch), "a mail without a form changes none");
+        assert_eq!(
+            (before.times, forms(before)),
+            (3, vec![Form::Read, Form::Watch]),
+            "the last is the latest"
+        );
+        assert_eq!(
+            forms(before.and(9, &[])),
+            [Form::Read, Form::Watch],
+            "a mail without a form changes none"
+        );
+        assert_eq!(forms(both.and(7, &[Form::Do])), [Form::Do], "the mail before the last one is forgotten");
+        assert_eq!(forms(both.and(6, &[Form::Do])), FORMS, "of two at one instant neither is the last");
         assert_eq!(forms_met([Form::Read, Form::Watch, Form::Read]), [Form::Watch, Form::Read]);
     }
 
@@ -144,9 +193,9 @@ mod tests {
         #[test]
         fn what_is_told_keeps_cap_and_change(offered in proptest::collection::vec(0..3_usize, 0..60), cap in 1..12_u32) {
             let (mut told, mut had) = (Told::default(), Vec::new());
-            for form in offered.into_iter().map(|at| FORMS[at]) {
+            for (at_ms, form) in (0..).zip(offered.into_iter().map(|at| FORMS[at])) {
                 if untold(told, cap, Some(form)).is_none() {
-                    told = told.and(0, &[form]);
+                    told = told.and(at_ms, &[form]);
                     had.push(form);
                 }
             }

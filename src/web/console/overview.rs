@@ -12,7 +12,7 @@ use serde::Serialize;
 use super::{asset_title, delivery_bar, issue_badge, world};
 use crate::{
     domain::{kernel::Result, lead::LeadStage, program::PromiseVerdict},
-    store::{events, issues, leads, promises::Promise},
+    store::{events, issues, leads, let_down::Silenced, promises::Promise},
     web::{
         error::Problem,
         frame::{self, Area, Frame},
@@ -27,6 +27,7 @@ use crate::{
     },
     work::{
         Context,
+        figures::Overview,
         kept::{self, Occurrence},
         upcoming::Upcoming,
     },
@@ -219,7 +220,7 @@ async fn view(ctx: &Context) -> Result<View> {
     let late = clocks.iter().filter(|clock| clock.due_ms < ctx.now_ms()).count();
     Ok(View {
         zone: zone.name().replace('_', " "),
-        alarms: alarms(ctx, &figures.broken),
+        alarms: alarms(ctx, &figures),
         tiles: vec![
             Tile {
                 label: "Promises kept",
@@ -267,8 +268,8 @@ async fn view(ctx: &Context) -> Result<View> {
     })
 }
 
-/// What is wrong with the content folder, and which issue cannot be frozen.
-fn alarms(ctx: &Context, broken: &[(String, Occurrence)]) -> Vec<Alarm> {
+/// What is wrong with the content folder, which issue cannot be frozen, and which promises were broken or reach nobody.
+fn alarms(ctx: &Context, figures: &Overview) -> Vec<Alarm> {
     const HREF: &str = "/console/content";
     let refused = ctx.refused_findings().len();
     let folder = (refused > 0).then(|| Alarm {
@@ -281,7 +282,27 @@ fn alarms(ctx: &Context, broken: &[(String, Occurrence)]) -> Vec<Alarm> {
         text: fault,
         href: HREF.to_owned(),
     });
-    folder.into_iter().chain(faults).chain(broken.iter().map(broken_alarm)).collect()
+    let broken = figures.broken.iter().map(broken_alarm);
+    folder
+        .into_iter()
+        .chain(faults)
+        .chain(broken)
+        .chain(figures.silenced.iter().map(silenced_alarm))
+        .collect()
+}
+
+fn silenced_alarm(issue: &Silenced) -> Alarm {
+    let Silenced { newsletter, nominal_date, people, because } = issue;
+    Alarm {
+        title: format!("{newsletter} of {nominal_date} reaches nobody"),
+        text: format!(
+            "Limits leave out everybody it is for ({}), such as: {}. Allow more in rules/frequency.toml, or give it a place in \
+             `priority` there.",
+            counted(usize::try_from(*people).unwrap_or_default(), "person", "people"),
+            because.as_deref().unwrap_or_default()
+        ),
+        href: format!("/console/promises/{newsletter}/{nominal_date}"),
+    }
 }
 
 fn broken_alarm((newsletter, occurrence): &(String, Occurrence)) -> Alarm {

@@ -417,7 +417,7 @@ impl View {
                         what: "one-restore".into(),
                         badge: Badge::new("brand", "next"),
                         at: at(9_000),
-                        text: "put off, for 1 message in 3 days are the most".into(),
+                        text: "put off, for 1 message in 3 days is the most".into(),
                         tries: Vec::new(),
                     },
                 ],

@@ -206,8 +206,12 @@ pub fn card(record: Record) -> Card {
         beside.push(format!("{percent} %"));
     }
     beside.extend(record.within.as_ref().map(|within| format!("on time is {within}")));
-    if record.skipped > 0 {
-        beside.push(format!("{} skipped by rule, not counted", record.skipped));
+    let (by_rule, by_limits) = record.skipped_by();
+    if by_rule > 0 {
+        beside.push(format!("{by_rule} skipped by rule, not counted"));
+    }
+    if by_limits > 0 {
+        beside.push(format!("{by_limits} kept from everybody by limits, not counted"));
     }
     if record.held_back() > 0 {
         beside.push(format!("{} held back by limits", record.held_back()));
@@ -267,7 +271,11 @@ pub fn badge(verdict: Option<PromiseVerdict>) -> Badge {
 }
 
 fn badge_of(occurrence: &Occurrence) -> Badge {
-    if occurrence.is_being_counted { Badge::new("", "being counted") } else { badge(occurrence.verdict()) }
+    match occurrence.verdict() {
+        _ if occurrence.is_being_counted => Badge::new("", "being counted"),
+        Some(PromiseVerdict::Skipped) if occurrence.is_held_back() => Badge::new("warn", "held back"),
+        verdict => badge(verdict),
+    }
 }
 
 fn bar(occurrence: &Occurrence) -> Bar {

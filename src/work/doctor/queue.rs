@@ -12,6 +12,7 @@ use crate::{
         pauses::Pause,
         promises::{self, Asked},
     },
+    work::kept,
 };
 
 /// Promises are looked at for so many days.
@@ -78,6 +79,7 @@ pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
     ];
     findings.extend(paused(&queue.paused, &queue.resting));
     findings.extend(promised(db, now_ms).await);
+    findings.extend(silenced(db, now_ms).await);
     findings.extend(rates(db, now_ms).await);
     findings
 }
@@ -121,6 +123,30 @@ async fn promised(db: &Db, now_ms: i64) -> Vec<Finding> {
         findings.push(finding().pass(format!("none was broken in the last {PROMISED_DAYS} days")));
     }
     findings
+}
+
+/// Issues that are written and reach nobody, each with the reason.
+async fn silenced(db: &Db, now_ms: i64) -> Vec<Finding> {
+    let finding = |subject: &str| Finding::new(Group::Queue, "limits", subject);
+    let issues = match kept::silenced(db, now_ms, PROMISED_DAYS).await {
+        Ok(issues) => issues,
+        Err(error) => {
+            let fix = "see the database's findings";
+            return vec![finding("limits").unknown(format!("cannot be read: {}", error.public()), fix)];
+        }
+    };
+    if issues.is_empty() {
+        let pass = format!("none kept an issue of the last {PROMISED_DAYS} days from everybody");
+        return vec![finding("limits").pass(pass)];
+    }
+    let fix =
+        "allow more messages in rules/frequency.toml, or give the newsletter a place in `priority` there";
+    let told = issues.into_iter().map(|issue| {
+        let because = issue.because.unwrap_or_default();
+        let found = format!("it reaches none of its {} readers, such as: {because}", issue.people);
+        finding(&format!("{}/{}", issue.newsletter, issue.nominal_date)).warn(found, fix)
+    });
+    told.collect()
 }
 
 /// Each issue and sequence that is paused, why, and the way on.

@@ -7,7 +7,7 @@ use crate::{
     domain::{
         content::{
             AssetKind,
-            kinds::{EntryStage, People},
+            kinds::{Condition, EntryStage, ExitRule, People},
         },
         engagement::EventKind,
         kernel::{Locale, Result},
@@ -20,6 +20,7 @@ use crate::{
         },
     },
     store::{
+        journeys,
         leads::{self, Lead},
         partners::{self, StoredContact},
         sequences::{self, Enrolment},
@@ -192,6 +193,12 @@ impl Tour<'_> {
         }
         let (clicked, taken) =
             (sequences::clicked(&self.ctx.db, &of.id).await?, sequences::taken(&self.ctx.db, of).await?);
+        let by_silence = |rule: &ExitRule| matches!(rule, ExitRule::When(Condition::NotClicked(_)));
+        let reached = if self.sequence.exit.iter().any(by_silence) {
+            journeys::reached(&self.ctx.db, &of.id).await?
+        } else {
+            Vec::new()
+        };
         let talk = EventKind::TalkToUs.as_str();
         // Who asked before they entered has had their answer.
         let asked_to_talk = taken.iter().any(|deed| deed.kind == talk && deed.at_ms >= of.entered_ms);
@@ -200,7 +207,7 @@ impl Tour<'_> {
         let took = took.filter_map(|deed| Some((deed.kind, deed.asset?)));
         let took = took.filter(|(kind, asset)| kind != opened || self.is_taken_by_opening(asset));
         let took = took.map(|(_, asset)| asset).collect();
-        Ok(Did { clicked, took, asked_to_talk })
+        Ok(Did { reached, clicked, took, asked_to_talk })
     }
 
     /// Whether opening an asset's page is all that one can do with it: there is no file and no form.
@@ -218,12 +225,17 @@ impl Tour<'_> {
 /// What somebody did.
 #[derive(Debug, Default)]
 pub(super) struct Did {
+    reached: Vec<String>,
     clicked: Vec<String>,
     took: Vec<String>,
     asked_to_talk: bool,
 }
 
 impl Deeds for Did {
+    fn reached(&self, step: &str) -> bool {
+        self.reached.iter().any(|reached| reached == step)
+    }
+
     fn clicked(&self, step: &str) -> bool {
         self.clicked.iter().any(|clicked| clicked == step)
     }

@@ -93,6 +93,16 @@ both_dbs! {
         assert_eq!(worst(&found(&db, START_MS + 31 * DAY_MS).await, "queue-bounces").0, Status::Pass, "long ago");
     }
 
+    /// An issue that limits keep from everybody is told, with the reason.
+    async fn an_issue_that_reaches_nobody_is_told(db: Db) {
+        let scene = Scene::frozen(&db, "weekly", 2).await;
+        assert_eq!(worst(&found(&db, START_MS).await, "limits").0, Status::Pass);
+        execute(&db, "UPDATE promise SET eligible = 0, held_back = 2 WHERE issue_id = $1", values![&scene.issue]).await;
+        execute(&db, "UPDATE audience_decision SET included = FALSE, reason = 'frequency', because = 'Enough'", vec![]).await;
+        let (status, said) = worst(&found(&db, START_MS).await, "limits");
+        assert!(status == Status::Warn && said.contains("none of its 2 readers, such as: Enough"), "{said}");
+    }
+
     /// Bounces and complaints are judged by the limits at which providers act, and few messages are not judged.
     async fn the_last_day_is_judged_by_the_providers_limits(db: Db) {
         use Status::{Fail, Pass, Warn};

@@ -8,7 +8,7 @@ use partnercast::{
     },
     store::{
         issues,
-        let_down::{left_out, let_down},
+        let_down::{left_out, let_down, silenced},
         outbox,
         promises::{
             Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_hopeless,
@@ -58,10 +58,30 @@ both_dbs! {
         assert_eq!(known("2027-01-13").await, ["2027-02-09T10:00"]);
         assert_eq!(in_tx!(db, tx => remove_unwritten(tx, "fold-forward", "2027-02-09T10:00")), 2);
         assert_eq!(in_tx!(db, tx => remove_unwritten(tx, "fold-forward", "2027-01-12T10:00")), 0);
-        let between = async |from_ms, until_ms| issues_between(&db, from_ms, until_ms).await.unwrap().len();
+        let between = async |from_ms, until_ms| issues_between(&db, (from_ms, until_ms), 0).await.unwrap().len();
         assert_eq!((between(START_MS, START_MS + 1).await, between(0, START_MS).await), (1, 0));
+        let alive = async |alive_ms| issues_between(&db, (0, START_MS + 1), alive_ms).await.unwrap().len();
+        assert_eq!((alive(START_MS - 1).await, alive(START_MS).await), (1, 0), "never released, and its time has passed");
+        execute(&db, "UPDATE issue SET released_ms = 1", vec![]).await;
+        assert_eq!(alive(START_MS).await, 1);
         execute(&db, "UPDATE issue SET control = 'cancelled'", vec![]).await;
         assert_eq!(between(START_MS, START_MS + 1).await, 0);
+    }
+
+    /// What limits keep from everybody is told with the reason; what reaches somebody, or is only skipped, is not.
+    async fn an_issue_that_reaches_nobody_is_told(db: Db) {
+        let scene = Scene::frozen(&db, "fold-forward", 2).await;
+        let told = async |since_ms| silenced(&db, since_ms).await.unwrap();
+        assert!(told(0).await.is_empty());
+        execute(&db, "UPDATE promise SET eligible = 1, held_back = 1 WHERE issue_id = $1", values![&scene.issue]).await;
+        assert!(told(0).await.is_empty(), "one gets it");
+        execute(&db, "UPDATE promise SET eligible = 0, held_back = 2 WHERE issue_id = $1", values![&scene.issue]).await;
+        assert_eq!(told(0).await[0].because, None, "they were told its message often enough");
+        execute(&db, "UPDATE audience_decision SET included = FALSE, reason = 'frequency', because = 'Enough'", vec![]).await;
+        let all = told(START_MS - 1).await;
+        assert_eq!((all.len(), all[0].people, all[0].newsletter.as_str()), (1, 2, "fold-forward"));
+        assert_eq!((all[0].nominal_date.as_str(), all[0].because.as_deref()), ("2027-01-12", Some("Enough")));
+        assert!(told(START_MS).await.is_empty(), "long ago");
     }
 
     /// What was accepted after the window is accepted and not on time; the ledger holds what was counted when the window

@@ -5,7 +5,7 @@ use partnercast::{
     store::{
         Db,
         events::{Event, insert as insert_events},
-        journeys::{busy, counts, ended, had, had_by, inside, path, places},
+        journeys::{busy, counts, ended, had, had_by, inside, path, places, reached},
         leads::{NewConsent, add, add_consent, withdraw_consents},
         outbox::{LANE_SEQUENCE, NewDelivery, enqueue},
         partners::{contact, import, new_contacts},
@@ -163,6 +163,7 @@ both_dbs! {
         assert!(clicked(&db, &of.id).await.unwrap().is_empty(), "a machine did");
         in_tx!(db, tx => insert_events(tx, vec![on(event("evt_2", "click", None)), on(event("evt_3", "talk_to_us", None))]));
         assert_eq!(clicked(&db, &of.id).await.unwrap(), ["b"]);
+        assert!(reached(&db, &of.id).await.unwrap().is_empty(), "there is no such mail");
         let by_lead = |event: Event| Event { lead_id: of.lead_id.clone(), ..event };
         let machine = Event { human: false, ..by_lead(event("evt_4", "download", Some("blog/x"))) };
         in_tx!(db, tx => insert_events(tx, vec![by_lead(event("evt_5", "download", Some("blog/b"))), machine, event("evt_6", "download", Some("blog/c")), by_lead(event("evt_7", "page_view", Some("videos/v")))]));

@@ -114,7 +114,7 @@ both_dbs! {
         let (_, because) = of_issue(&rig, "fold-forward", "2027-02-09").await;
         assert_eq!(
             because.as_deref(),
-            Some("1 message in 20 days are the most, and there would be 2: Welcome to Brackenfold of 2027-02-01")
+            Some("1 message in 20 days is the most, and there would be 2: Welcome to Brackenfold of 2027-02-01")
         );
         assert_eq!(of_nia(&rig).await.due_ms, ms("2027-02-21T09:00:00+01:00"), "its own messages count as well");
     }
@@ -127,7 +127,7 @@ both_dbs! {
         let (got, because) = of_issue(&rig, "fold-forward", "2027-01-12").await;
         assert_eq!(
             (got, because.as_deref()),
-            (33, Some("1 message in 3 days are the most, and there would be 2: Welcome to Brackenfold of 2027-01-12"))
+            (33, Some("1 message in 3 days is the most, and there would be 2: Welcome to Brackenfold of 2027-01-12"))
         );
         assert_eq!(rig.mail_to(NIA).await.subject, "Welcome: one sentence to begin with");
     }
@@ -142,7 +142,7 @@ both_dbs! {
         assert_eq!((steps[0].step.as_str(), steps[0].outcome.as_str()), ("hello", "skipped"));
         assert_eq!(
             steps[0].because,
-            "1 message in 20 days are the most, and there would be 2: Fold Forward of 2027-01-12; within 30 days there is \
+            "1 message in 20 days is the most, and there would be 2: Fold Forward of 2027-01-12; within 30 days there is \
              no room"
         );
         assert_eq!(nia.waiting.as_deref(), Some("one-restore"));
@@ -174,7 +174,7 @@ both_dbs! {
         assert_eq!((nia.waiting.as_deref(), nia.due_ms), (Some("hello"), ms("2027-01-15T09:00:00+01:00")));
         assert_eq!(
             nia.detail,
-            "put off, for 1 message in 3 days are the most, and there would be 2: Fold Forward of 2027-01-12"
+            "put off, for 1 message in 3 days is the most, and there would be 2: Fold Forward of 2027-01-12"
         );
         at(&rig, "2027-01-15T08:59:00+01:00").await;
         assert_eq!(of_nia(&rig).await.waiting.as_deref(), Some("hello"));
@@ -247,5 +247,51 @@ both_dbs! {
         assert!(record.held_back() >= first && record.within.as_deref() == Some("within 15 minutes"), "{record:?}");
         let (_, page) = get(&rig, "/console/promises").await;
         assert!(page.contains(&format!("{} held back by limits", record.held_back())), "{page}");
+    }
+
+    /// Mail that was never written takes no room once it is too late to write it; until then it keeps the place that it has.
+    /// An issue that reaches nobody for that is told of.
+    async fn what_never_came_takes_no_room(db: Db) {
+        let letters: [(&str, &str, &str, &[&str]); 3] = [
+            ("first", "weekly on Thursday at 09:00", "", &[]),
+            ("early", "weekly on Wednesday at 10:30", "", &["2027-01-20"]),
+            ("late", "weekly on Thursday at 09:30", "", &["2027-01-21"]),
+        ];
+        let rig = with_letters(db, "priority = [\"first\"]\n[[limit]]\nmessages = 1\ndays = 1\n", &letters).await;
+        rig.pass(EVE_MS + 8 * DAY_MS + 9 * HOUR_MS, 2 * HOUR_MS).await;
+        rig.pass(EVE_MS + 9 * DAY_MS + 16 * HOUR_MS, 30 * MINUTE_MS).await;
+        // On Wednesday at half past nine something may still be written for Thursday.
+        let (got, because) = of_issue(&rig, "early", "2027-01-20").await;
+        let why = "1 message in 1 day is the most, and there would be 2: first of 2027-01-21";
+        assert_eq!((got, because.as_deref()), (0, Some(why)));
+        // On Thursday at half past eight its issue should have been fixed half an hour ago.
+        assert_eq!(of_issue(&rig, "late", "2027-01-21").await, (33, None));
+        let told = kept::occurrence(&rig.ctx, "first", "2027-01-21").await.unwrap().unwrap();
+        assert_eq!((told.verdict, told.eligible), (Some("missed"), 33));
+        let silenced = kept::silenced(&rig.ctx.db, rig.clock_ms(), 7).await.unwrap();
+        let silenced: Vec<_> = silenced.iter().map(|it| (it.newsletter.as_str(), it.people, it.because.as_deref())).collect();
+        assert_eq!(silenced, [("early", 33, Some(why))]);
+        let (_, page) = get(&rig, "/console").await;
+        assert!(page.contains("early of 2027-01-20 reaches nobody") && page.contains(why), "{page}");
+        assert!(!page.contains("late of 2027-01-21 reaches nobody"), "{page}");
+    }
+
+    /// A date for which nothing was written and nobody had room stands in the ledger, with both.
+    async fn a_date_that_limits_keep_from_everybody_is_told(db: Db) {
+        let letters: [(&str, &str, &str, &[&str]); 2] = [
+            ("first", "weekly on Wednesday at 09:00", "", &["2027-01-20"]),
+            ("other", "weekly on Thursday at 09:00", "", &[]),
+        ];
+        let rig = with_letters(db, "[[limit]]\nmessages = 1\ndays = 3\n", &letters).await;
+        rig.pass(EVE_MS + 9 * DAY_MS + 14 * HOUR_MS, 2 * HOUR_MS).await;
+        let told = kept::occurrence(&rig.ctx, "other", "2027-01-21").await.unwrap().expect("the ledger has the date");
+        assert_eq!((told.eligible, told.held_back, told.verdict), (0, 33, Some("skipped")));
+        assert_eq!(told.because.as_deref(), Some("nothing was written for this date"));
+        let record = kept::newsletter(&rig.ctx, "other", None).await.unwrap();
+        assert_eq!((record.skipped_by(), record.kept_percent), ((0, 1), None));
+        let (_, page) = get(&rig, "/console/promises").await;
+        assert!(page.contains("1 kept from everybody by limits, not counted") && page.contains("held back"), "{page}");
+        let (_, page) = get(&rig, "/console/promises/other/2027-01-21").await;
+        assert!(page.contains("nothing was written for this date") && page.contains("Held back by a limit"), "{page}");
     }
 }

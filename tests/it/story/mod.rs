@@ -58,6 +58,7 @@ mod revisions;
 pub mod rig;
 mod scale_out;
 mod scanners;
+mod sequence_exits;
 mod sequence_pause;
 mod sequences;
 mod serving;

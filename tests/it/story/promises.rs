@@ -4,7 +4,10 @@ use std::{fs, path::Path};
 
 use partnercast::{
     domain::{
-        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
+        kernel::{
+            Locale,
+            clock::{DAY_MS, HOUR_MS, MINUTE_MS, UtcMs},
+        },
         program::PromiseVerdict,
     },
     store::{
@@ -83,6 +86,12 @@ async fn frozen(rig: &Rig) -> Vec<(String, bool)> {
     found.into_iter().map(|issue| (issue.nominal_date, issue.held_because.is_some())).collect()
 }
 
+/// What readers are told of a date that was broken.
+async fn note(rig: &Rig, newsletter: &str, date: &str) -> String {
+    let occurrence = kept::occurrence(&rig.ctx, newsletter, date).await.unwrap().unwrap();
+    kept::note(&rig.ctx, newsletter, &occurrence, &Locale::en()).unwrap()
+}
+
 both_dbs! {
     /// An issue that reached everybody at their hour is a promise kept, to each partner.
     async fn an_issue_on_time_is_kept(db: Db) {
@@ -150,6 +159,7 @@ both_dbs! {
         let row = ledger(&rig, "fold-forward").await.remove(0);
         assert_eq!((row.0.as_str(), row.1), ("2027-04-13", Some(PromiseVerdict::Late)), "{row:?}");
         assert_eq!(row.2, row.3);
+        assert!(note(&rig, "fold-forward", "2027-04-13").await.contains("It came late to some of you."));
         let of = |partner: &'static str| { let db = rig.ctx.db.clone(); async move {
             promises::hours(&db, Asked { partner: Some(partner), since_ms: APRIL_MS - DAY_MS, ..Asked::default() }, 1).await.unwrap().remove(0)
         } };
@@ -193,6 +203,7 @@ both_dbs! {
         let verdicts: Vec<_> = told.iter().map(|row| (row.0.as_str(), row.1)).collect();
         let missed = Some(PromiseVerdict::Missed);
         assert_eq!(verdicts, [("2027-01-14", Some(PromiseVerdict::Late)), ("2027-01-13", missed), ("2027-01-12", missed)]);
+        assert!(note(&rig, "daily-note", "2027-01-14").await.contains("It came late to all of you."));
         for of_old in &told[1..] {
             assert!(of_old.4.contains("only the latest is sent: 2027-01-14"), "{told:?}");
         }

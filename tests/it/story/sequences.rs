@@ -31,15 +31,15 @@ use crate::harness::{
 };
 
 const ADA: &str = "ada.okafor@harborclinic.example";
-const NIA: &str = "nia.new@northlight.example";
+pub(super) const NIA: &str = "nia.new@northlight.example";
 const PAPER: &str = "whitepapers/proof-of-recovery";
 
-fn ms(text: &str) -> UtcMs {
+pub(super) fn ms(text: &str) -> UtcMs {
     chrono::DateTime::parse_from_rfc3339(text).unwrap().timestamp_millis()
 }
 
 /// Adds a sales contact of Northlight's who lives in Berlin to the roster in `dir`, and syncs.
-async fn hire(rig: &Rig, dir: &Path, email: &str) {
+pub(super) async fn hire(rig: &Rig, dir: &Path, email: &str) {
     let path = dir.join("roster/contacts.csv");
     let text = std::fs::read_to_string(&path).unwrap();
     std::fs::write(&path, format!("{text}northlight,Nia New,{email},sales,,Europe/Berlin,no\n")).unwrap();
@@ -59,13 +59,13 @@ async fn synced(rig: &Rig, dir: &Path) {
 }
 
 /// Moves the clock to `at_ms`, lets sequences go on, and sends; how many messages left.
-async fn at(rig: &Rig, at_ms: UtcMs) -> usize {
+pub(super) async fn at(rig: &Rig, at_ms: UtcMs) -> usize {
     rig.clock.set(at_ms);
     sequences::tick(&rig.ctx).await.unwrap();
     rig.drain().await
 }
 
-async fn journey(db: &Db, sequence: &str) -> Enrolment {
+pub(super) async fn journey(db: &Db, sequence: &str) -> Enrolment {
     let mut all = journeys::inside(db, sequence, 10).await.unwrap();
     all.extend(journeys::ended(db, sequence, 10).await.unwrap());
     assert_eq!(all.len(), 1, "{all:?}");
@@ -73,7 +73,7 @@ async fn journey(db: &Db, sequence: &str) -> Enrolment {
 }
 
 /// Steps with what became of them.
-async fn had(db: &Db, of: &Enrolment) -> Vec<String> {
+pub(super) async fn had(db: &Db, of: &Enrolment) -> Vec<String> {
     let steps = stored::steps(db, &of.id).await.unwrap();
     steps.iter().map(|done| format!("{} {}", done.step, done.outcome)).collect()
 }

@@ -126,6 +126,18 @@ both_dbs! {
         assert!(cards_of(&rig, "2027-01-16").await.iter().any(|card| card.starts_with("blog/")), "reading again");
     }
 
+    /// A mail that tells it in two forms leaves neither for the next one.
+    async fn all_forms_of_the_last_mail_count(db: Db) {
+        let both = format!("features: [{BLOG}, {VIDEO}]\n");
+        let blog = format!("features: [{BLOG}]\n");
+        let notes: [NewIssue<'_>; 2] = [("2027-01-13", &both, "Read it, or watch it."), ("2027-01-14", &blog, "Read it again.")];
+        let rig = with_note(db, "", &notes).await;
+        rig.pass(EVE_MS + 3 * DAY_MS, 60 * MINUTE_MS).await;
+        assert_eq!(cards_of(&rig, "2027-01-13").await, [BLOG, VIDEO].map(|card| format!("{card}.md")));
+        assert_eq!(cards_of(&rig, "2027-01-14").await, [] as [&str; 0], "they read it in the mail before");
+        assert_eq!(of_note(&rig, "2027-01-14").await, (33, None), "its own words are for everybody");
+    }
+
     /// What is fixed and not sent yet counts as told; what is cancelled counts no more.
     async fn what_is_on_its_way_counts(db: Db) {
         let about = "key_message: once\n";

@@ -138,8 +138,9 @@ pub(super) const SEQUENCE: &[KeyGuide] = &[
     ),
     may(
         "exit",
-        "a list of asked-to-talk, clicked: <step>, took: <asset>",
-        "What ends it early, looked at before each step. Whoever unsubscribed, must not be written to, left the partner, took \
+        "a list of asked-to-talk, clicked: <step>, not_clicked: <step>, took: <asset>, not_took: <asset>",
+        "What ends it early, looked at before each step. `not_clicked` is for whom that step's message has reached: who followed no \
+         link in it by the time the next step is due gets no more. Whoever unsubscribed, must not be written to, left the partner, took \
          back their consent, or is a lead that a partner works gets no more in any case.",
     ),
     may("then", "a sequence's slug", "What who finishes it enters."),

@@ -286,6 +286,11 @@ pub struct Issue {
 }
 
 impl Issue {
+    /// Whether a date was read.
+    pub fn has_date(&self) -> bool {
+        self.date != NaiveDate::default()
+    }
+
     /// What it is about, for people whose partner is not known: the subject, or the theme where partners' names stand in the
     /// subject.
     pub fn about(&self) -> &str {

@@ -1,12 +1,16 @@
 //! What a partner's customers read and watch: whitepapers, blog posts, webinars.
 
-use chrono::{DateTime, Duration, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
+use chrono::{DateTime, Duration, LocalResult, NaiveDate, NaiveDateTime, NaiveTime, TimeZone as _};
+use chrono_tz::GapInfo;
 
 use super::super::{
     asset::words,
-    finding::Findings,
+    finding::{Findings, Place, codes},
     keys::{Found, Keys, Reference},
 };
+
+/// Longest session, in minutes: a day.
+const DURATION_MINUTES_MAX: u32 = 24 * 60;
 
 words! {
     /// How a reader gets a whitepaper.
@@ -114,6 +118,11 @@ impl Default for Webinar {
 }
 
 impl Webinar {
+    /// Whether a start was read.
+    pub fn has_start(&self) -> bool {
+        self.start != Self::default().start
+    }
+
     /// When it begins; nothing for an hour that the zone's clocks leave out.
     pub fn begins(&self) -> Option<DateTime<chrono_tz::Tz>> {
         self.zone.from_local_datetime(&self.start).earliest()
@@ -127,17 +136,54 @@ impl Webinar {
     pub(super) fn parse(keys: &mut Keys, f: &mut Findings<'_>) -> Self {
         let blank = Self::default();
         let speakers = keys.need("speakers", f).map(|v| v.list(f)).unwrap_or_default();
+        let start = keys.need("start", f);
+        let start_place = start.as_ref().map(Found::place);
+        let start = start.and_then(|v| v.date_time(f));
+        let zone = keys.need("zone", f).and_then(|v| v.zone(f));
+        if let (Some(place), Some(start), Some(zone)) = (start_place, start, zone) {
+            clocks(start, zone, place, f);
+        }
         Self {
-            start: keys.need("start", f).and_then(|v| v.date_time(f)).unwrap_or(blank.start),
-            zone: keys.need("zone", f).and_then(|v| v.zone(f)).unwrap_or(blank.zone),
+            start: start.unwrap_or(blank.start),
+            zone: zone.unwrap_or(blank.zone),
             duration_minutes: keys
                 .need("duration_minutes", f)
-                .and_then(|v| v.count(1, f))
+                .and_then(|v| v.count_to(1, DURATION_MINUTES_MAX, f))
                 .unwrap_or_default(),
             speakers: speakers.into_iter().filter_map(|v| speaker(v, f)).collect(),
             co_host: keys.get("co_host").and_then(|v| v.reference(f)),
             registration: keys.get("registration").and_then(|v| v.https(f)),
             recording: keys.get("recording").and_then(|v| v.https(f)),
+        }
+    }
+}
+
+/// Whether the clocks of `zone` show `start` once.
+fn clocks(start: NaiveDateTime, zone: chrono_tz::Tz, place: Place, f: &mut Findings<'_>) {
+    let (shown, zone_name) = (start.format("%Y-%m-%dT%H:%M"), zone.name());
+    match zone.from_local_datetime(&start) {
+        LocalResult::Single(_) => {}
+        LocalResult::None => {
+            let next = GapInfo::new(&start, &zone).and_then(|gap| gap.end);
+            let next = next.map_or_else(
+                || "another time".to_owned(),
+                |next| format!("`{}`, the next time that there is", next.format("%Y-%m-%dT%H:%M")),
+            );
+            let message = format!("`start`: the clocks of {zone_name} skip {shown}");
+            f.add(codes::BAD_VALUE, place, message, format!("write {next}, or the one that is meant"));
+        }
+        LocalResult::Ambiguous(one, other) => {
+            let (first, second) = (one.min(other), one.max(other));
+            let message = format!(
+                "`start`: the clocks of {zone_name} show {shown} twice, and the first time is meant, at UTC{}",
+                first.format("%:z")
+            );
+            let fix = format!(
+                "leave it if so; the second, at UTC{}, is `start: {}` with `zone: UTC`",
+                second.format("%:z"),
+                second.naive_utc().format("%Y-%m-%dT%H:%M")
+            );
+            f.add(codes::MISLEADING, place, message, fix);
         }
     }
 }

@@ -319,6 +319,18 @@ impl Sequence {
                 Some(_) => {}
             }
         }
+        for rule in &self.exit {
+            // Rules are looked at before each step, and this one asks about a message that was sent.
+            if let ExitRule::When(Condition::NotClicked(named)) = rule
+                && self.step(named.as_str()).is_some_and(|(at, _)| at + 1 == self.steps.len())
+            {
+                let message = format!(
+                    "`{}` is the last step: nothing comes behind it that this could end",
+                    named.as_str()
+                );
+                f.add(codes::LATER_STEP, named.place, message, "name a step before it, or remove the rule");
+            }
+        }
     }
 }
 

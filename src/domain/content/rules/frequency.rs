@@ -1,8 +1,10 @@
 //! frequency.toml: how many messages one person gets at most, and which newsletters and sequences come first.
 
+use std::{collections::BTreeSet, fmt};
+
 use super::{
     super::{
-        finding::{Findings, codes},
+        finding::{Findings, Place, codes},
         keys::{Found, Keys, Reference},
     },
     whole,
@@ -22,6 +24,16 @@ pub struct FrequencyLimit {
     pub messages: u32,
     /// Days; 1 to 366.
     pub days: u32,
+}
+
+/// `2 messages in 7 days`
+impl fmt::Display for FrequencyLimit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = |count: u32, one: &'static str, many: &'static str| if count == 1 { one } else { many };
+        let (messages, days) = (self.messages, self.days);
+        let message_word = word(messages, "message", "messages");
+        write!(f, "{messages} {message_word} in {days} {}", word(days, "day", "days"))
+    }
 }
 
 /// The budget of each person over all newsletters and sequences.
@@ -58,11 +70,37 @@ impl FrequencyRules {
             let message = format!("there are {} limits", found.len());
             f.add(codes::BAD_VALUE, place, message, format!("keep the {LIMITS_MAX} that matter"));
         }
-        let limits = found.into_iter().take(LIMITS_MAX).filter_map(|v| limit(v, f)).collect();
+        let limits = found.into_iter().take(LIMITS_MAX);
+        let limits: Vec<(Place, FrequencyLimit)> =
+            limits.filter_map(|v| Some((v.place(), limit(v, f)?))).collect();
+        swallowed(&limits, f);
+        let limits = limits.into_iter().map(|(_, limit)| limit).collect();
         let priority = keys.get("priority").map(|v| v.list(f)).unwrap_or_default();
-        let priority = priority.into_iter().filter_map(|v| v.reference(f)).collect();
+        let priority: Vec<Reference> = priority.into_iter().filter_map(|v| v.reference(f)).collect();
+        let mut seen = BTreeSet::new();
+        for again in priority.iter().filter(|named| !seen.insert(named.as_str())) {
+            let message = format!("`{}` stands twice, and its first place counts", again.as_str());
+            f.add(codes::WITHOUT_EFFECT, again.place, message, "remove one of them");
+        }
         keys.finish(f);
         Self { limits, priority }
+    }
+}
+
+/// Limits that others keep already: whoever keeps one of those cannot break them.
+fn swallowed(limits: &[(Place, FrequencyLimit)], f: &mut Findings<'_>) {
+    for (at, (place, limit)) in limits.iter().enumerate() {
+        let by = limits.iter().enumerate().find(|(other_at, (_, other))| {
+            // So many spans of the other hold any span of this one.
+            let spans = limit.days.div_ceil(other.days.max(1));
+            let keeps = u64::from(other.messages) * u64::from(spans) <= u64::from(limit.messages);
+            // Of two that are the same the second does nothing.
+            keeps && *other_at != at && (other != limit || *other_at < at)
+        });
+        if let Some((_, (_, by))) = by {
+            let message = format!("{limit} is never reached: {by} is less");
+            f.add(codes::WITHOUT_EFFECT, *place, message, "remove it, or allow less in it");
+        }
     }
 }
 
@@ -94,6 +132,27 @@ mod tests {
         assert_eq!((rules.limits.len(), rules.days(), rules.rank("any")), (2, 30, 0));
         let (_, said) = read("version = 1\n[[limit]]\nmessages = 0\ndays = 400\n");
         assert_eq!(said.len(), 2, "{said:?}");
+        let limits = |limits: &[(u32, u32)]| {
+            let of =
+                |(messages, days): &(u32, u32)| format!("[[limit]]\nmessages = {messages}\ndays = {days}\n");
+            read(&format!("version = 1\n{}", limits.iter().map(of).collect::<String>())).1
+        };
+        assert_eq!(limits(&[(2, 7), (5, 30)]), [] as [String; 0]);
+        assert_eq!(
+            limits(&[(5, 1), (2, 30)]),
+            ["5 messages in 1 day is never reached: 2 messages in 30 days is less"]
+        );
+        assert_eq!(
+            limits(&[(20, 7), (2, 1)]),
+            ["20 messages in 7 days is never reached: 2 messages in 1 day is less"]
+        );
+        assert_eq!(limits(&[(13, 7), (2, 1)]), [] as [String; 0], "one less than seven days allow");
+        assert_eq!(limits(&[(1, 7), (1, 7)]).len(), 1, "the second");
+        let twice = Library::build([SourceFile {
+            path: FREQUENCY.to_owned(),
+            bytes: b"version = 1\npriority = [\"a\", \"a\"]\n[[limit]]\nmessages = 1\ndays = 1\n".to_vec(),
+        }]);
+        assert_eq!(twice.1.iter().filter(|finding| finding.code == "C561").count(), 1);
         let (_, said) = read("version = 1\npriority = [\"nothing\"]\n[[limit]]\nmessages = 1\ndays = 1\n");
         assert!(said[0].contains("no newsletter and no sequence `nothing`"), "{said:?}");
     }

@@ -184,8 +184,8 @@ pub fn frequency_reference() -> String {
     format!(
         "# frequency\n\nTOML, in `{FREQUENCY}`: how many issues of newsletters and messages of sequences one person gets at \
          most, over all of them. It has a `version`, raised with every change, any number of `[[limit]]`, which all hold, and \
-         `priority`, a list of newsletters and sequences: the others leave room for what those promise. Who would get more is \
-         left out of an issue, with the reason; a step of a sequence is put off to its next hour for which there is room, and \
+         `priority`, a list of newsletters and sequences: the others leave room for what those promise, as long as \
+         an issue is written for it or may still be: until it should be fixed. Who would get more is left out of an issue, with the reason; a step of a sequence is put off to its next hour for which there is room, and \
          left out if there is none within 30 days. Mail that somebody waits for is neither counted nor stopped.\n\n{}\nAn example:\n\n```toml\n{LIMITS}```\n",
         table(&LIMIT)
     )

@@ -89,6 +89,25 @@ pub(super) fn rule(text: &str) -> Result<Rule, String> {
     simplest(&days, &months, &weekdays, time).map_or_else(|| schedule(&fields), Ok)
 }
 
+/// What a step means that runs past the end of its field: its first value alone.
+pub(super) fn long_step(text: &str) -> Option<String> {
+    let fields: Vec<&str> = text.split_whitespace().collect();
+    let [_, _, days, months, _] = fields[..] else { return None };
+    let of = |field: &str, (what, period): (&str, &str), (low, high): (u32, u32), names: &[&str]| {
+        field.split(',').find_map(|item| {
+            let (span, step) = item.split_once('/')?;
+            let (from, to) = match span.split_once('-') {
+                Some((from, to)) => (point(from, low, names)?, point(to, low, names)?),
+                None => (low, high),
+            };
+            let is_alone = decimal(step)? > to.checked_sub(from)?;
+            is_alone
+                .then(|| format!("`{item}` is {what} {from} alone, since a step begins anew every {period}"))
+        })
+    };
+    of(days, ("day", "month"), (1, 31), &[]).or_else(|| of(months, ("month", "year"), (1, 12), &MONTHS))
+}
+
 /// What the crate makes of fields that stood every check.
 fn schedule(fields: &[&str]) -> Result<Rule, String> {
     let [minute, hour, day, month, weekday] = fields[..] else { return Err(count(fields)) };

@@ -236,7 +236,23 @@ fn every_weeks(number: &str, rest: &[&str], time: NaiveTime) -> Result<Rule, Str
             let meant = Rule::EveryWeeks { weeks, from, time };
             format!("there is no day {}; the month ends before it: `{meant}`", rest[rest.len() - 1])
         }
-        None => format!("`{}` is not a date; write it as in `{form}`", rest[rest.len() - 1]),
+        None => {
+            let written = rest[rest.len() - 1];
+            let (first, last) = (FROM_YEARS.start(), FROM_YEARS.end());
+            match NaiveDate::parse_from_str(written, "%Y-%m-%d") {
+                Ok(from) if chrono::Datelike::year(&from) > *last => {
+                    format!(
+                        "{written} is too far ahead; count from a day up to the year {last}, as in `{form}`"
+                    )
+                }
+                Ok(_) => {
+                    format!(
+                        "{written} is too long ago; count from a day from the year {first} on, as in `{form}`"
+                    )
+                }
+                Err(_) => format!("`{written}` is not a date; write it as in `{form}`"),
+            }
+        }
     })?;
     match day {
         Some(day) if day != chrono::Datelike::weekday(&from) => Err(format!(

@@ -196,6 +196,7 @@ const REFUSED: &[(&str, &[&str])] = &[
     ("quarterly on day 10 of month 2 at 09:00", &["quarterly, on day 10 at 09:00", "0 9 10 2,5,8,11 *"]),
     ("quarterly, third month, day 1 at 09:00", &["quarterly, on day 1 at 09:00", "0 9 1 3,6,9,12 *"]),
     ("every 2 weeks from 2027-02-30 at 09:00", &["every 2 weeks from 2027-02-28 at 09:00"]),
+    ("every 2 weeks from 9999-12-31 at 09:00", &["every 2 weeks from 2027-01-06 at 09:00"]),
     ("every 2 weeks from 6.1.2027 at 09:00", &["every 2 weeks from 2027-01-06 at 09:00"]),
     ("every 2 weeks on Tuesday from 2027-01-06 at 09:00", &["every 2 weeks from 2027-01-05 at 09:00"]),
     ("every 0 weeks from 2027-01-06 at 09:00", &["every 2 weeks from 2027-01-06 at 09:00"]),

@@ -113,6 +113,11 @@ impl Cadence {
         parse::rule(text).map(Self)
     }
 
+    /// What is odd about a step in a crontab line that runs past the end of its field, as in `0 9 */40 * *`.
+    pub fn long_step(text: &str) -> Option<String> {
+        crontab::long_step(text)
+    }
+
     /// The rule, for those who say it in another language.
     pub fn rule(&self) -> &Rule {
         &self.0

@@ -22,6 +22,8 @@ use crate::domain::{
 
 /// What somebody did so far, as far as a sequence asks. Machines' doings are not among it.
 pub trait Deeds {
+    /// Whether the message of this step has reached them.
+    fn reached(&self, step: &str) -> bool;
     /// Whether they followed a link in the message of this step.
     fn clicked(&self, step: &str) -> bool;
     /// Whether they took this asset: its file, its form, its place at a webinar.
@@ -82,6 +84,8 @@ pub fn unmet(condition: &Condition, deeds: &dyn Deeds) -> Option<String> {
 pub fn ends(sequence: &Sequence, deeds: &dyn Deeds) -> Option<String> {
     sequence.exit.iter().find_map(|rule| match rule {
         ExitRule::AskedToTalk => deeds.asked_to_talk().then(|| "they asked to talk".to_owned()),
+        // Nobody follows a link in a message that they never had.
+        ExitRule::When(Condition::NotClicked(step)) if !deeds.reached(step.as_str()) => None,
         ExitRule::When(condition) => unmet(condition, deeds).is_none().then(|| match condition {
             Condition::Clicked(step) => format!("they followed a link in the message of `{}`", step.as_str()),
             Condition::NotClicked(step) => {

@@ -8,6 +8,10 @@ use crate::domain::content::keys::Reference;
 struct Did(&'static [&'static str]);
 
 impl Deeds for Did {
+    fn reached(&self, step: &str) -> bool {
+        self.0.contains(&format!("had {step}").as_str())
+    }
+
     fn clicked(&self, step: &str) -> bool {
         self.0.contains(&step)
     }
@@ -65,6 +69,14 @@ fn conditions_and_exits_say_why() {
     assert_eq!(ends(&sequence, &Did(&[])), None);
     assert_eq!(ends(&sequence, &Did(&["talk"])).unwrap(), "they asked to talk");
     assert_eq!(ends(&sequence, &Did(&["blog/b"])).unwrap(), "they have taken blog/b");
+    let exit = vec![ExitRule::When(Condition::NotClicked(reference("nudge")))];
+    let sequence = Sequence { exit, ..Sequence::default() };
+    assert_eq!(ends(&sequence, &Did(&[])), None, "they never had the nudge");
+    assert_eq!(
+        ends(&sequence, &Did(&["had nudge"])).unwrap(),
+        "they followed no link in the message of `nudge`"
+    );
+    assert_eq!(ends(&sequence, &Did(&["had nudge", "nudge"])), None);
 }
 
 #[test]
