@@ -54,13 +54,6 @@ both_dbs! {
         at(&rig, ms("2027-02-15T09:00:00+01:00")).await;
         let nia = journey(&rig.ctx.db, "welcome").await;
         assert_eq!((nia.state.as_str(), nia.reason.as_str()), ("finished", ""));
-        assert_eq!(rig.mail_to(NIA).await.subject, subject(dir.path(), "under-your-name"));
+        assert!(rig.mail_to(NIA).await.subject.starts_with("Everything here carries"));
     }
-}
-
-/// The subject of a message of the welcome.
-fn subject(dir: &Path, step: &str) -> String {
-    let text = fs::read_to_string(dir.join(format!("sequences/welcome/{step}.md"))).unwrap();
-    let line = text.lines().find_map(|line| line.strip_prefix("subject: ")).unwrap();
-    line.trim_matches('"').to_owned()
 }
