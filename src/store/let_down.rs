@@ -68,8 +68,8 @@ pub struct Silenced {
 pub async fn silenced(db: &Db, since_ms: UtcMs) -> Result<Vec<Silenced>> {
     db.all(
         "SELECT i.newsletter, i.nominal_date, CAST(SUM(p.held_back) AS BIGINT) AS people,
-             (SELECT MIN(a.because) FROM audience_decision a
-              WHERE a.issue_id = i.id AND NOT a.included AND a.reason = 'frequency') AS because
+             (SELECT a.because FROM audience_decision a
+              WHERE a.issue_id = i.id AND NOT a.included AND a.reason = 'frequency' LIMIT 1) AS because
          FROM promise p JOIN issue i ON i.id = p.issue_id
          WHERE p.due_ms > $1 AND i.control <> 'cancelled'
          GROUP BY i.id, i.newsletter, i.nominal_date

@@ -230,20 +230,21 @@ pub struct Removed {
     pub at_ms: UtcMs,
 }
 
-/// Texts that begin with `prefix` and left the folder at `since_ms` or later, the last path first, at most 1,000.
+/// Texts that begin with `prefix`, are in no folder below it, and left at `since_ms` or later, the last path first, at most 1,000.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn removed(db: &Db, prefix: &str, since_ms: UtcMs) -> Result<Vec<Removed>> {
+    let plain = like_plain(prefix);
     db.all(
         "SELECT x.path, r.source, x.at_ms FROM content_removal x
          JOIN content_history y ON y.path = x.path AND y.no = x.no
          JOIN content_revision r ON r.hash = y.hash
-         WHERE x.at_ms >= $2 AND x.path LIKE $1 ESCAPE '!'
+         WHERE x.at_ms >= $2 AND x.path LIKE $1 ESCAPE '!' AND x.path NOT LIKE $4 ESCAPE '!'
            AND NOT EXISTS (SELECT 1 FROM content_head h WHERE h.path = x.path)
            AND x.no = (SELECT MAX(l.no) FROM content_history l WHERE l.path = x.path)
          ORDER BY x.path DESC LIMIT $3",
-        args![format!("{}%", like_plain(prefix)), since_ms, FEW],
+        args![format!("{plain}%"), since_ms, FEW, format!("{plain}%/%")],
     )
     .await
 }

@@ -54,7 +54,14 @@ pub enum Standing {
 pub async fn begin(ctx: &Context, dir: Option<&Path>, import_roster: bool) {
     let mut source = ctx.followed.source.lock().await;
     let seen = seen(ctx, dir).await.unwrap_or_default();
-    step(ctx, dir, import_roster).await;
+    // What could not be read is looked at again.
+    let seen = match step(ctx, dir, import_roster).await {
+        Ok(()) => seen,
+        Err(error) => {
+            tracing::error!(error = error.detail(), "content could not be synced");
+            String::new()
+        }
+    };
     *source = Some(Source { dir: dir.map(Path::to_owned), import_roster, seen });
 }
 
@@ -87,8 +94,8 @@ pub async fn catch_up(ctx: &Context) -> Result<Standing> {
     let Some(source) = source.as_mut() else { return Ok(Standing::InStep) };
     let now = seen(ctx, source.dir.as_deref()).await?;
     if now != source.seen {
+        step(ctx, source.dir.as_deref(), source.import_roster).await?;
         source.seen = now;
-        step(ctx, source.dir.as_deref(), source.import_roster).await;
     }
     Ok(if ctx.refused_findings().is_empty() { Standing::InStep } else { Standing::Refused })
 }
@@ -104,7 +111,8 @@ async fn seen(ctx: &Context, dir: Option<&Path>) -> Result<String> {
     Ok(format!("{today} {seen}"))
 }
 
-async fn step(ctx: &Context, dir: Option<&Path>, import_roster: bool) {
+/// Takes up what is there. Where it has errors, or cannot be read, what was there before stays in use, or is read from the store.
+async fn step(ctx: &Context, dir: Option<&Path>, import_roster: bool) -> Result<()> {
     let synced = match dir {
         Some(dir) => sync(ctx, dir, import_roster).await,
         None => load(ctx).await,
@@ -119,17 +127,28 @@ async fn step(ctx: &Context, dir: Option<&Path>, import_roster: bool) {
             let errors = synced.findings.iter().filter(|f| f.severity == Severity::Error).count();
             if errors > 0 {
                 tracing::error!(errors, "content has errors; the last good content stays in use");
-                if ctx.library().vendor.is_none()
-                    && let Err(error) = load(ctx).await
-                {
-                    tracing::error!(error = error.detail(), "the last good content cannot be read");
-                }
+                last_good(ctx).await;
             } else {
                 tracing::info!(changed = synced.changed, gone = synced.gone, "content in step");
             }
             ctx.wake.publish.notify_one();
+            Ok(())
         }
-        Err(error) => tracing::error!(error = error.detail(), "content could not be synced"),
+        Err(error) => {
+            if dir.is_some() {
+                last_good(ctx).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// Reads the content from the store where nothing was read yet.
+async fn last_good(ctx: &Context) {
+    if ctx.library().vendor.is_none()
+        && let Err(error) = load(ctx).await
+    {
+        tracing::error!(error = error.detail(), "the last good content cannot be read");
     }
 }
 

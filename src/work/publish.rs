@@ -183,7 +183,7 @@ fn told_of(path: &str, detail: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// Whether `library` is the content in use, or was when somebody began to read it.
+/// Whether `library` is still the content in use.
 fn is_present(ctx: &Context, library: &Library) -> bool {
     std::ptr::eq(Arc::as_ptr(&ctx.library()), library)
 }

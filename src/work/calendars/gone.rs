@@ -11,7 +11,7 @@ use crate::{
     store::{Db, revisions},
 };
 
-/// Where newsletters and their issues are.
+/// Where newsletters are; their issues have folders of their own below it.
 const FOLDER: &str = "newsletters/";
 
 /// Newsletters as they were last, among what is there now.
