@@ -215,19 +215,27 @@ fn deciding(answered: &Answered) -> Answer<'_> {
 fn left_out(failure: Failure) -> Failure {
     match (failure.trouble, failure.status) {
         (Trouble::Denied | Trouble::Refused | Trouble::Duplicate, _)
-        | (Trouble::Busy { is_limit: false, .. }, Some(400..=499)) => Failure { trouble: Trouble::Refused, ..failure },
+        | (Trouble::Busy { is_limit: false, .. }, Some(400..=499)) => {
+            Failure { trouble: Trouble::Refused, ..failure }
+        }
         _ => failure,
     }
 }
 
 fn holds(post: &Value, link: &str) -> bool {
     let urls = post["entities"]["urls"].as_array();
-    let is_it = |url: &Value| ["expanded_url", "unwound_url"].iter().any(|key| url[*key].as_str() == Some(link));
+    let is_it =
+        |url: &Value| ["expanded_url", "unwound_url"].iter().any(|key| url[*key].as_str() == Some(link));
     urls.into_iter().flatten().any(is_it)
 }
 
 fn posted(id: &str, was_there: bool) -> Posted {
-    Posted { uri: id.to_owned(), cid: String::new(), url: format!("https://x.com/i/web/status/{id}"), was_there }
+    Posted {
+        uri: id.to_owned(),
+        cid: String::new(),
+        url: format!("https://x.com/i/web/status/{id}"),
+        was_there,
+    }
 }
 
 fn unknown(why: &str) -> Failure {
@@ -266,7 +274,8 @@ mod tests {
             headers: headers.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect(),
             body: String::new(),
         };
-        let minutes = answered(&[("x-rate-limit-reset", "1800000900"), ("x-app-limit-24hour-remaining", "12")]);
+        let minutes =
+            answered(&[("x-rate-limit-reset", "1800000900"), ("x-app-limit-24hour-remaining", "12")]);
         assert_eq!(deciding(&minutes).reset, Some("1800000900"));
         let day = answered(&[
             ("x-rate-limit-reset", "1800000900"),

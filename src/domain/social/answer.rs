@@ -360,7 +360,13 @@ mod tests {
         let good = r#"{"data":{"id":"1445880548472328192","text":"Hello"}}"#;
         assert_eq!(x(&answer(201, good), Kind::Write, NOW_MS).unwrap()["data"]["id"], "1445880548472328192");
         assert_eq!(trouble(201, ""), Trouble::Uncertain);
-        assert_eq!(trouble(401, r#"{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}"#), Trouble::SessionOver);
+        assert_eq!(
+            trouble(
+                401,
+                r#"{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}"#
+            ),
+            Trouble::SessionOver
+        );
         let credits = r#"{"account_id":1,"title":"CreditsDepleted","detail":"Your enrolled account [1] does not have any credits to fulfill this request.","type":"https://api.twitter.com/2/problems/credits"}"#;
         assert_eq!(trouble(402, credits), Trouble::OutOfCredit);
         assert!(of(402, credits).why.contains("does not have any credits"));
@@ -368,21 +374,51 @@ mod tests {
         assert_eq!(trouble(403, cap), Trouble::OutOfCredit);
         let again = r#"{"detail":"You are not allowed to create a Tweet with duplicate content.","type":"about:blank","title":"Forbidden","status":403}"#;
         assert_eq!(trouble(403, again), Trouble::Duplicate);
-        assert_eq!(trouble(403, r#"{"errors":[{"code":187,"message":"Status is a duplicate."}]}"#), Trouble::Duplicate);
-        assert_eq!(trouble(403, r#"{"errors":[{"code":186,"message":"Tweet needs to be a bit shorter."}]}"#), Trouble::Refused);
-        assert_eq!(trouble(403, r#"{"title":"Forbidden","detail":"You are not permitted to perform this action.","status":403}"#), Trouble::Denied);
+        assert_eq!(
+            trouble(403, r#"{"errors":[{"code":187,"message":"Status is a duplicate."}]}"#),
+            Trouble::Duplicate
+        );
+        assert_eq!(
+            trouble(403, r#"{"errors":[{"code":186,"message":"Tweet needs to be a bit shorter."}]}"#),
+            Trouble::Refused
+        );
+        assert_eq!(
+            trouble(
+                403,
+                r#"{"title":"Forbidden","detail":"You are not permitted to perform this action.","status":403}"#
+            ),
+            Trouble::Denied
+        );
         assert_eq!(trouble(403, "<html>no bots</html>"), Trouble::Busy { asked_ms: None, is_limit: false });
-        assert_eq!(trouble(400, r#"{"errors":[{"message":"Your media IDs are invalid."}],"title":"Invalid Request"}"#), Trouble::Refused);
-        assert_eq!(of(400, r#"{"errors":[{"message":"Your media IDs are invalid."}]}"#).why, "Your media IDs are invalid.");
-        assert_eq!(trouble(429, r#"{"title":"Too Many Requests"}"#), Trouble::Busy { asked_ms: None, is_limit: true });
+        assert_eq!(
+            trouble(
+                400,
+                r#"{"errors":[{"message":"Your media IDs are invalid."}],"title":"Invalid Request"}"#
+            ),
+            Trouble::Refused
+        );
+        assert_eq!(
+            of(400, r#"{"errors":[{"message":"Your media IDs are invalid."}]}"#).why,
+            "Your media IDs are invalid."
+        );
+        assert_eq!(
+            trouble(429, r#"{"title":"Too Many Requests"}"#),
+            Trouble::Busy { asked_ms: None, is_limit: true }
+        );
         assert_eq!(trouble(503, ""), Trouble::Uncertain);
     }
 
     #[test]
     fn tokens_that_x_refuses_are_refused() {
         let of = |status, body: &str| x_tokens(&answer(status, body), NOW_MS).unwrap_err();
-        let spent = of(400, r#"{"error":"invalid_request","error_description":"Value passed for the token was invalid."}"#);
-        assert_eq!((spent.trouble, spent.why.as_str()), (Trouble::Denied, "Value passed for the token was invalid."));
+        let spent = of(
+            400,
+            r#"{"error":"invalid_request","error_description":"Value passed for the token was invalid."}"#,
+        );
+        assert_eq!(
+            (spent.trouble, spent.why.as_str()),
+            (Trouble::Denied, "Value passed for the token was invalid.")
+        );
         assert_eq!(of(401, r#"{"error":"unauthorized_client"}"#).trouble, Trouble::Denied);
         assert_eq!(of(503, "{}").trouble, Trouble::Busy { asked_ms: None, is_limit: false });
         assert_eq!(of(400, "<html>").trouble, Trouble::Busy { asked_ms: None, is_limit: false });

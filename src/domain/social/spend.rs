@@ -16,7 +16,7 @@ const MILLION: i64 = 1_000_000;
 /// Largest amount that is taken: a slip of the pen is more likely than a larger one.
 const DOLLARS_MAX: i64 = 1_000_000;
 /// At how many percent of the budget there is the first notice.
-const EARLY_PERCENT: i64 = 80;
+pub const EARLY_PERCENT: i64 = 80;
 
 /// An amount in millionths of a US dollar.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
@@ -228,7 +228,10 @@ mod tests {
     fn amounts_are_exact() {
         assert_eq!(usd("0.015").as_micros(), 15_000);
         assert_eq!(usd(" 20 ").to_string(), "$20.00");
-        assert_eq!((usd("0.2").to_string(), usd("0.0050").to_string()), ("$0.20".to_owned(), "$0.005".to_owned()));
+        assert_eq!(
+            (usd("0.2").to_string(), usd("0.0050").to_string()),
+            ("$0.20".to_owned(), "$0.005".to_owned())
+        );
         for wrong in ["", "-1", "1,5", "1.", ".5", "1.2345678", "9999999", "$1", "1e3", "NaN", "１"] {
             assert!(Usd::parse(wrong).unwrap_err().public().contains("US dollars"), "{wrong}");
         }
@@ -245,7 +248,9 @@ mod tests {
             a: Usd,
         }
         let read = |text: &str| toml::from_str::<Read>(text).map(|read| read.a);
-        for (text, micros) in [("a = 20.00", 20_000_000), ("a = 7", 7_000_000), ("a = \"0.015\"", 15_000), ("a = 0.2", 200_000)] {
+        for (text, micros) in
+            [("a = 20.00", 20_000_000), ("a = 7", 7_000_000), ("a = \"0.015\"", 15_000), ("a = 0.2", 200_000)]
+        {
             assert_eq!(read(text).unwrap().as_micros(), micros, "{text}");
         }
         assert!(read("a = -1.0").is_err() && read("a = nan").is_err() && read("a = true").is_err());

@@ -61,7 +61,8 @@ impl Tokens {
         let pasted = pasted.trim();
         let tokens = if pasted.starts_with('{') { Self::of_json(pasted)? } else { Self::of_words(pasted)? };
         let client_id = client_id.trim();
-        let tokens = if client_id.is_empty() { tokens } else { Self { client_id: client_id.to_owned(), ..tokens } };
+        let tokens =
+            if client_id.is_empty() { tokens } else { Self { client_id: client_id.to_owned(), ..tokens } };
         let mut faults = Vec::new();
         if tokens.access.is_empty() || tokens.refresh.is_empty() {
             faults.push(
@@ -72,7 +73,9 @@ impl Tokens {
         if tokens.client_id.is_empty() {
             faults.push("say to which application at X the tokens were given: its client id");
         }
-        let is_plain = |token: &String| token.len() <= TOKEN_CHARS_MAX && token.bytes().all(|byte| byte.is_ascii_graphic());
+        let is_plain = |token: &String| {
+            token.len() <= TOKEN_CHARS_MAX && token.bytes().all(|byte| byte.is_ascii_graphic())
+        };
         let all = [&tokens.access, &tokens.refresh, &tokens.client_id, &tokens.client_secret];
         if !all.into_iter().all(is_plain) {
             faults.push("a token or client id has 2000 visible ASCII characters at most");
@@ -81,8 +84,9 @@ impl Tokens {
     }
 
     fn of_json(pasted: &str) -> Result<Self> {
-        let json: Value = serde_json::from_str(pasted)
-            .map_err(|_| Error::invalid("what was pasted begins as JSON and is none; paste X's answer whole, in one line"))?;
+        let json: Value = serde_json::from_str(pasted).map_err(|_| {
+            Error::invalid("what was pasted begins as JSON and is none; paste X's answer whole, in one line")
+        })?;
         let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
         Ok(Self {
             access: text("access_token"),
@@ -119,7 +123,9 @@ impl Tokens {
             access: text("access_token")?,
             // Who gives no new one lets the old one live.
             refresh: text("refresh_token").unwrap_or_else(|| self.refresh.clone()),
-            ends_ms: lives_ms.filter(|lives_ms| *lives_ms > 0).map(|lives_ms| wall_ms.saturating_add(lives_ms)),
+            ends_ms: lives_ms
+                .filter(|lives_ms| *lives_ms > 0)
+                .map(|lives_ms| wall_ms.saturating_add(lives_ms)),
             ..self.clone()
         })
     }
@@ -172,7 +178,9 @@ mod tests {
     fn new_tokens_take_the_place_of_old_ones() {
         let old = Tokens::parse("a1 r1 s1", "c1").unwrap();
         assert!(!old.is_over(i64::MAX / 2), "it is tried");
-        let new = old.renewed(&json!({"access_token": "a2", "refresh_token": "r2", "expires_in": 7200}), 1_000).unwrap();
+        let new = old
+            .renewed(&json!({"access_token": "a2", "refresh_token": "r2", "expires_in": 7200}), 1_000)
+            .unwrap();
         assert!(new.access == "a2" && new.refresh == "r2" && new.client_secret == "s1");
         assert!(!new.is_over(1_000) && new.is_over(1_000 + 7_200_000 - EARLY_MS));
         assert!(old.renewed(&json!({"access_token": "a2"}), 0).unwrap().refresh == "r1");
@@ -181,6 +189,8 @@ mod tests {
 
     #[test]
     fn ids_are_numbers() {
-        assert!(is_id("1445880548472328192") && !is_id("") && !is_id("1/2") && !is_id("123456789012345678901"));
+        assert!(
+            is_id("1445880548472328192") && !is_id("") && !is_id("1/2") && !is_id("123456789012345678901")
+        );
     }
 }

@@ -9,7 +9,7 @@ use crate::{
         kernel::{Result, id::ExpenseId},
         social::{
             Failure, Trouble,
-            spend::{Usd, What, month},
+            spend::{EARLY_PERCENT, Usd, What, month},
         },
     },
     store::{
@@ -62,7 +62,7 @@ pub struct Spending {
 }
 
 impl Spending {
-    /// `$3.40 of $20.00 is spent, which leaves 83 posts with a link`
+    /// `$3.40 of $20.00 spent; it pays for 83 more posts with a link`
     pub fn says(&self) -> String {
         let left = match self.posts_left {
             1 => "one more post with a link".to_owned(),
@@ -75,7 +75,17 @@ impl Spending {
         }
     }
 
-    /// `17 times a post with a link $3.40`, for each thing that was paid for.
+    /// The month for people: `February 2027`.
+    pub fn month_name(&self) -> String {
+        month_name(&self.month)
+    }
+
+    /// Whether there was the first notice of the budget, or should have been.
+    pub fn is_mostly_spent(&self) -> bool {
+        self.budget.is_some_and(|budget| self.spent.times(100) >= budget.times(EARLY_PERCENT))
+    }
+
+    /// `17 × a post with a link: $3.40`, for each thing that was paid for.
     pub fn lines(&self) -> Vec<String> {
         let line = |(what, count, sum): &(What, i64, Usd)| format!("{count} × {}: {sum}", what.label());
         self.kinds.iter().map(line).collect()
@@ -98,7 +108,8 @@ pub(super) async fn reserve(ctx: &Context, purchase: &Purchase<'_>) -> Result<Re
     let now_ms = ctx.now_ms();
     let month = month(now_ms, zone(ctx));
     let id = ExpenseId::new(now_ms, &*ctx.random).to_string();
-    let reserved = Reserved { id: id.clone(), account_id: purchase.account_id.to_owned(), price: purchase.price };
+    let reserved =
+        Reserved { id: id.clone(), account_id: purchase.account_id.to_owned(), price: purchase.price };
     if purchase.price == Usd::default() {
         return Ok(reserved);
     }
@@ -122,8 +133,16 @@ pub(super) async fn reserve(ctx: &Context, purchase: &Purchase<'_>) -> Result<Re
                 purchase.what.label(),
                 purchase.post_id
             );
-            audit::record(&mut tx, now_ms, &*ctx.random, purchase.actor, "spend-at-x", purchase.account_id, &detail)
-                .await?;
+            audit::record(
+                &mut tx,
+                now_ms,
+                &*ctx.random,
+                purchase.actor,
+                "spend-at-x",
+                purchase.account_id,
+                &detail,
+            )
+            .await?;
         }
         tx.commit().await?;
         let known = rows::spent(&ctx.db, NETWORK, &month).await?;
@@ -158,8 +177,16 @@ pub(super) async fn give_back(ctx: &Context, reserved: &Reserved, amount: Usd) {
         let (now_ms, mut tx) = (ctx.now_ms(), ctx.db.begin().await?);
         if rows::give_back(&mut tx, &reserved.id, amount.as_micros()).await? {
             let detail = format!("{amount} of {}", reserved.price);
-            audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "give-back-at-x", &reserved.account_id, &detail)
-                .await?;
+            audit::record(
+                &mut tx,
+                now_ms,
+                &*ctx.random,
+                ACTOR,
+                "give-back-at-x",
+                &reserved.account_id,
+                &detail,
+            )
+            .await?;
         }
         tx.commit().await
     };
@@ -168,7 +195,12 @@ pub(super) async fn give_back(ctx: &Context, reserved: &Reserved, amount: Usd) {
     }
 }
 
-/// Whether nothing was charged for what failed so: what was refused made nothing, and what nobody knows may have.
+/// Whether whoever was asked to read something refused it: an answer that was lost may have been charged.
+pub(super) fn was_refused(failure: &Failure) -> bool {
+    failure.status.is_some_and(|status| status < 500) || failure.trouble == Trouble::Withheld
+}
+
+/// Whether nothing was charged for a post that failed so: what was refused made nothing, and what nobody knows may have.
 pub(super) fn is_free(failure: &Failure) -> bool {
     failure.trouble != Trouble::Uncertain
 }

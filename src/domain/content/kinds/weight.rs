@@ -9,8 +9,9 @@ const URL_WEIGHT: usize = 23;
 /// Common top-level domains of more than two letters. X knows all of them; a name under one that stands here not, without
 /// `https://` before it, counts by its letters.
 const DOMAINS: [&str; 30] = [
-    "agency", "app", "biz", "blog", "business", "cloud", "com", "company", "dev", "digital", "edu", "email", "gov", "info", "int",
-    "mil", "mobi", "name", "net", "network", "news", "online", "org", "pro", "shop", "site", "software", "store", "tech", "xyz",
+    "agency", "app", "biz", "blog", "business", "cloud", "com", "company", "dev", "digital", "edu", "email",
+    "gov", "info", "int", "mil", "mobi", "name", "net", "network", "news", "online", "org", "pro", "shop",
+    "site", "software", "store", "tech", "xyz",
 ];
 
 /// The weighted length of a text, with what is an address in it counted as one.
@@ -39,7 +40,8 @@ fn weight(letter: &str) -> usize {
     }
     // What joins, colours or completes an emoji belongs to it; anything else that clings to it counts by itself.
     let others = letter.chars().filter(|c| {
-        let belongs = matches!(u32::from(*c), 0x200D | 0xFE0F | 0x20E3 | 0xE_0020..=0xE_007F) || is_pictogram(*c);
+        let belongs =
+            matches!(u32::from(*c), 0x200D | 0xFE0F | 0x20E3 | 0xE_0020..=0xE_007F) || is_pictogram(*c);
         !belongs && !matches!(c, '#' | '*' | '0'..='9' | '©' | '®')
     });
     2 + others.map(weight_of).sum::<usize>()
@@ -119,7 +121,8 @@ fn bare(word: &str) -> Option<usize> {
         !label.is_empty() && label.bytes().all(is_inside) && !label.starts_with('-') && !label.ends_with('-')
     };
     let top = labels.last()?.to_ascii_lowercase();
-    if labels.len() < 2 || !labels.iter().all(is_label) || !top.bytes().all(|byte| byte.is_ascii_lowercase()) {
+    if labels.len() < 2 || !labels.iter().all(is_label) || !top.bytes().all(|byte| byte.is_ascii_lowercase())
+    {
         return None;
     }
     let has_path = word[end..length].starts_with('/');
@@ -160,7 +163,8 @@ mod tests {
 
     #[test]
     fn an_emoji_counts_two_of_however_many_parts() {
-        for emoji in ["😀", "👨‍👩‍👧", "👍🏽", "🇳🇴", "1️⃣", "#⃣", "❤️", "☺", "©️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🕵🏽‍♀️", "🧑‍🚀"] {
+        for emoji in ["😀", "👨‍👩‍👧", "👍🏽", "🇳🇴", "1️⃣", "#⃣", "❤️", "☺", "©️", "🏴󠁧󠁢󠁥󠁮󠁧󠁿", "🕵🏽‍♀️", "🧑‍🚀"]
+        {
             assert_eq!(x_length(emoji), 2, "{emoji}");
             assert_eq!(x_length(&emoji.repeat(3)), 6, "{emoji}");
         }

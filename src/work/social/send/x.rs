@@ -6,7 +6,13 @@
 
 use std::time::Duration;
 
-use super::{super::{ACTOR, secret, spend::{self, Purchase}}, fence, ours, picture};
+use super::{
+    super::{
+        ACTOR, secret,
+        spend::{self, Purchase},
+    },
+    fence, ours, picture, uploaded,
+};
 use crate::{
     channel::social::{
         Posted,
@@ -14,7 +20,10 @@ use crate::{
     },
     domain::{
         content::kinds::x_has_link,
-        kernel::{Error, Result, clock::{DAY_MS, MINUTE_MS}},
+        kernel::{
+            Error, Result,
+            clock::{DAY_MS, MINUTE_MS},
+        },
         social::{
             Content, Failure, Trouble, fit,
             spend::{Usd, What},
@@ -101,7 +110,11 @@ impl<'c> Signed<'c> {
             tries += 1;
             match self.end_renewal(begun_ms, Some(&sealed)).await {
                 Err(error) if tries < KEEP_TRIES => {
-                    tracing::warn!(account = self.account_id, error = error.detail(), "keeping tokens is tried again");
+                    tracing::warn!(
+                        account = self.account_id,
+                        error = error.detail(),
+                        "keeping tokens is tried again"
+                    );
                     tokio::time::sleep(Duration::from_secs(1)).await;
                 }
                 done => break done.map_err(|error| ours(&error))?,
@@ -128,24 +141,35 @@ impl<'c> Signed<'c> {
         let mut tx = ctx.db.begin().await?;
         let ended = accounts::end_renewal(&mut tx, self.account_id, begun_ms, sealed).await?;
         let detail = if sealed.is_some() { "new tokens" } else { "no new tokens" };
-        audit::record(&mut tx, now_ms, &*ctx.random, self.actor, "use-social-secret", self.account_id, detail)
-            .await?;
+        audit::record(
+            &mut tx,
+            now_ms,
+            &*ctx.random,
+            self.actor,
+            "use-social-secret",
+            self.account_id,
+            detail,
+        )
+        .await?;
         tx.commit().await?;
         Ok(ended)
     }
 
     /// Whose tokens they are, paid for.
-    pub(in crate::work::social) async fn me(&mut self, steps: &mut Vec<String>) -> Result<x::Account, Failure> {
+    pub(in crate::work::social) async fn me(
+        &mut self,
+        steps: &mut Vec<String>,
+    ) -> Result<x::Account, Failure> {
         let price = self.ctx.settings.x.prices.read_user;
         let reserved = spend::reserve(self.ctx, &self.purchase("", What::ReadUser, price)).await?;
         let done = match self.client().me().await {
             Err(failure) if failure.trouble == Trouble::SessionOver => match self.renew(steps).await {
                 Ok(()) => self.client().me().await.map_err(lost),
-                Err(failure) => Err(failure),
+                Err(other) => Err(after(&failure, other)),
             },
             done => done,
         };
-        if done.is_err() {
+        if done.as_ref().is_err_and(spend::was_refused) {
             spend::give_back(self.ctx, &reserved, price).await;
         }
         done
@@ -164,18 +188,19 @@ impl<'c> Signed<'c> {
         steps: &mut Vec<String>,
     ) -> Result<Option<Posted>, Failure> {
         let each = self.ctx.settings.x.prices.read_post;
-        let reserved = spend::reserve(self.ctx, &self.purchase(post_id, What::ReadPosts, each.times(LATEST))).await?;
+        let reserved =
+            spend::reserve(self.ctx, &self.purchase(post_id, What::ReadPosts, each.times(LATEST))).await?;
         let done = match self.client().find(&turn.remote_id, link, since_ms).await {
             Err(failure) if failure.trouble == Trouble::SessionOver => match self.renew(steps).await {
                 Ok(()) => self.client().find(&turn.remote_id, link, since_ms).await.map_err(lost),
-                Err(failure) => Err(failure),
+                Err(other) => Err(after(&failure, other)),
             },
             done => done,
         };
         // An answer that was lost may have been charged.
         let unread = match &done {
             Ok(looked) => each.times((LATEST - looked.read).max(0)),
-            Err(failure) if failure.status.is_some_and(|status| status < 500) => each.times(LATEST),
+            Err(failure) if spend::was_refused(failure) => each.times(LATEST),
             Err(_) => Usd::default(),
         };
         spend::give_back(self.ctx, &reserved, unread).await;
@@ -192,7 +217,10 @@ impl<'c> Signed<'c> {
     ) -> Result<Option<String>, Failure> {
         let Some(png) = picture(self.ctx, content, steps).await else { return Ok(None) };
         if png.len() > PICTURE_BYTES_MAX {
-            steps.push(format!("left out the picture: it has {} bytes, and X takes {PICTURE_BYTES_MAX}", png.len()));
+            steps.push(format!(
+                "left out the picture: it has {} bytes, and X takes {PICTURE_BYTES_MAX}",
+                png.len()
+            ));
             return Ok(None);
         }
         let price = self.ctx.settings.x.prices.of_picture(!content.alt.is_empty());
@@ -207,14 +235,16 @@ impl<'c> Signed<'c> {
         let done = match self.client().upload(&png).await {
             Err(failure) if failure.trouble == Trouble::SessionOver => match self.renew(steps).await {
                 Ok(()) => self.client().upload(&png).await.map_err(lost),
-                Err(failure) => Err(failure),
+                Err(other) => Err(after(&failure, other)),
             },
             done => done,
         };
-        if done.is_err() {
-            spend::give_back(self.ctx, &reserved, price).await;
+        if let Err(failure) = &done {
+            let upload = self.ctx.settings.x.prices.upload;
+            let unasked = if spend::was_refused(failure) { price } else { price.less(upload) };
+            spend::give_back(self.ctx, &reserved, unasked).await;
         }
-        let Some(id) = super::uploaded(done, steps)? else { return Ok(None) };
+        let Some(id) = uploaded(done, steps)? else { return Ok(None) };
         if !content.alt.is_empty()
             && let Err(failure) = self.client().describe(&id, &content.alt).await
         {
@@ -229,10 +259,16 @@ async fn kept(ctx: &Context, account_id: &str) -> Result<(Tokens, String), Failu
     let read = async {
         let (sealed, _) = accounts::sealed(&ctx.db, account_id).await?.unwrap_or_default();
         let (json, _) = secret::of_account(ctx, account_id).await?;
-        let tokens = serde_json::from_str(&json).map_err(|_| Error::internal("an account's tokens cannot be read"))?;
+        let tokens =
+            serde_json::from_str(&json).map_err(|_| Error::internal("an account's tokens cannot be read"))?;
         Ok((tokens, sealed))
     };
     read.await.map_err(|error: Error| ours(&error))
+}
+
+/// What kept us from renewing tokens after `refused`, by which we know that nothing was done.
+fn after(refused: &Failure, other: Failure) -> Failure {
+    Failure { status: other.status.or(refused.status), ..other }
 }
 
 /// What new tokens do not open, no others will.
@@ -259,9 +295,9 @@ pub(super) async fn send(
     let mut signed = Signed::new(ctx, ACTOR, (&turn.id, &turn.server), steps).await?;
     // A day for clocks that differ; by the wall clock, which a rehearsal's is not.
     let since_ms = ctx.clock.wall_ms() - (ctx.now_ms() - started.made_ms) - DAY_MS;
-    let ours = (started.id.as_str(), content.link.as_str());
+    let which = (started.id.as_str(), content.link.as_str());
     if started.uncertain
-        && let Some(found) = signed.find(turn, ours, since_ms, steps).await?
+        && let Some(found) = signed.find(turn, which, since_ms, steps).await?
     {
         return Ok(found);
     }
@@ -276,10 +312,13 @@ pub(super) async fn send(
     match done {
         Err(failure) if failure.trouble == Trouble::Duplicate => {
             // The link in these words is this post's alone.
-            match signed.find(turn, ours, since_ms, steps).await {
+            match signed.find(turn, which, since_ms, steps).await {
                 Ok(Some(found)) => Ok(found),
                 Ok(None) | Err(_) => Err(Failure {
-                    why: format!("the account has a post with these words already, as X says ({})", failure.why),
+                    why: format!(
+                        "the account has a post with these words already, as X says ({})",
+                        failure.why
+                    ),
                     ..failure
                 }),
             }
