@@ -173,12 +173,13 @@ impl<'e> X<'e> {
     }
 
     async fn post_json(&self, path: &str, body: &Value, kind: Kind) -> Result<Value, Failure> {
+        let body = body.to_string();
         let request = Request {
             method: "POST",
             path,
             authorization: &format!("Bearer {}", self.access),
             content_type: "application/json",
-            body: body.to_string().as_bytes(),
+            body: body.as_bytes(),
             kind,
             ..Request::default()
         };

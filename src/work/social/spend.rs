@@ -6,7 +6,7 @@ use chrono_tz::Tz;
 use super::{ACTOR, notice};
 use crate::{
     domain::{
-        kernel::{Result, id::ExpenseId},
+        kernel::{Error, Result, id::ExpenseId},
         social::{
             Failure, Trouble,
             spend::{EARLY_PERCENT, Usd, What, month},
@@ -147,7 +147,7 @@ pub(super) async fn reserve(ctx: &Context, purchase: &Purchase<'_>) -> Result<Re
         tx.commit().await?;
         let known = rows::spent(&ctx.db, NETWORK, &month).await?;
         tell(ctx, &month, Usd::micros(known.as_ref().map_or(0, |it| it.spent_micros)), spent.is_none()).await;
-        Ok((spent, known))
+        Ok::<_, Error>((spent, known))
     };
     match done.await {
         Ok((Some(_), _)) => Ok(reserved),
@@ -209,7 +209,7 @@ pub(super) fn is_free(failure: &Failure) -> bool {
 async fn tell(ctx: &Context, month: &str, spent: Usd, was_refused: bool) {
     let due = ctx.settings.x.due_notice(spent);
     let Some(percent) = (if was_refused { Some(100) } else { due }) else { return };
-    let done: Result<()> = async {
+    let done = async {
         let told = rows::spent(&ctx.db, NETWORK, month).await?.map_or(0, |it| it.told_percent);
         let Some(budget) = ctx.settings.x.budget.filter(|_| told < percent) else { return Ok(()) };
         let mails = notice::budget(ctx, (month, percent), (spent, budget)).await?;
@@ -221,7 +221,7 @@ async fn tell(ctx: &Context, month: &str, spent: Usd, was_refused: bool) {
         }
         tx.commit().await?;
         ctx.wake.deliver.notify_one();
-        Ok(())
+        Ok::<_, Error>(())
     }
     .await;
     if let Err(error) = done {

@@ -261,9 +261,9 @@ async fn kept(ctx: &Context, account_id: &str) -> Result<(Tokens, String), Failu
         let (json, _) = secret::of_account(ctx, account_id).await?;
         let tokens =
             serde_json::from_str(&json).map_err(|_| Error::internal("an account's tokens cannot be read"))?;
-        Ok((tokens, sealed))
+        Ok::<_, Error>((tokens, sealed))
     };
-    read.await.map_err(|error: Error| ours(&error))
+    read.await.map_err(|error| ours(&error))
 }
 
 /// What kept us from renewing tokens after `refused`, by which we know that nothing was done.
