@@ -187,8 +187,12 @@ async fn look(ctx: &Context, what: What) -> Result<()> {
         }
         What::Spending => {
             let months = social::spending_by_month(ctx).await?;
+            let present = social::spending(ctx).await?.map(|it| it.month);
             for month in &months {
-                say(&format!("{}  {}", month.month, month.says()));
+                // What a budget was in a month that is over, nobody has kept.
+                let is_over = present.as_ref() != Some(&month.month);
+                let says = if is_over { format!("{} spent", month.spent) } else { month.says() };
+                say(&format!("{}  {says}", month.month));
                 month.lines().iter().for_each(|line| say(&format!("    {line}")));
             }
             if months.is_empty() {

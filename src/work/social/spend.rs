@@ -218,6 +218,8 @@ async fn tell(ctx: &Context, month: &str, spent: Usd, was_refused: bool) {
             let detail = format!("{percent} percent, {spent} of {budget} in {month}");
             audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "tell-of-budget", NETWORK, &detail).await?;
             notice::enqueue(&mut tx, mails, now_ms).await?;
+            // Also to whoever runs us, who alone can raise it.
+            tracing::warn!(month, percent, %spent, %budget, "the budget for X is spent so far");
         }
         tx.commit().await?;
         ctx.wake.deliver.notify_one();
