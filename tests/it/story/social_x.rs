@@ -91,7 +91,8 @@ both_dbs! {
         let mut rig = Rig::new(db).await;
         let server = X::new().await;
         rig.clock.set(FOURTH_MS - DAY_MS);
-        let refused = social::connect(&open(&rig).await, "ana", &order(&server)).await.unwrap_err();
+        let without = open(&rig).await;
+        let refused = social::connect(&without, "ana", &order(&server)).await.unwrap_err();
         assert!(refused.public().contains("x_budget_usd_monthly = 20.00"), "{refused}");
         rig.ctx = open_on(&rig, terms("20.00"), 11).await;
         let ctx = rig.ctx.clone();
@@ -303,7 +304,8 @@ both_dbs! {
     async fn doctor_looks_at_x(db: Db) {
         let (rig, ctx, server) = at_x(db, "20.00").await;
         let channel = Channel::Social(Network::X);
-        let none = channels::check(&open(&rig).await, channel, None).await.unwrap();
+        let without = open(&rig).await;
+        let none = channels::check(&without, channel, None).await.unwrap();
         let lines: Vec<_> = none.iter().map(|it| (it.check, it.status)).collect();
         assert_eq!(lines, [("x-budget", Status::Unknown), ("account", Status::Unknown)], "{none:?}");
         let account = social::connect(&ctx, "ana", &order(&server)).await.unwrap().id;
@@ -317,7 +319,7 @@ both_dbs! {
         assert_eq!(found[2].status, Status::Fail, "{found:?}");
         assert!(found[2].fix.as_deref().unwrap().contains("social connect northlight x --client-id"), "{found:?}");
         // A budget that was taken away: posts of its accounts go to people, and that is told.
-        let found = channels::check(&open(&rig).await, channel, Some("serve works on it")).await.unwrap();
+        let found = channels::check(&without, channel, Some("serve works on it")).await.unwrap();
         assert_eq!(found[0].status, Status::Warn, "{found:?}");
         social::disconnect(&ctx, "ana", &account).await.unwrap();
     }
