@@ -127,11 +127,12 @@ pub(super) async fn reserve(ctx: &Context, purchase: &Purchase<'_>) -> Result<Re
         let mut tx = ctx.db.begin().await?;
         let spent = rows::reserve(&mut tx, &expense, budget.as_micros()).await?.map(Usd::micros);
         if let Some(spent) = spent {
+            let about =
+                if purchase.post_id.is_empty() { String::new() } else { format!(", {}", purchase.post_id) };
             let detail = format!(
-                "{} for {} {}; {spent} of {budget} in {month}",
+                "{} for {}{about}; {spent} of {budget} in {month}",
                 purchase.price,
-                purchase.what.label(),
-                purchase.post_id
+                purchase.what.label()
             );
             audit::record(
                 &mut tx,
