@@ -67,6 +67,7 @@ mod signed;
 mod sites;
 mod social;
 mod social_linkedin;
+mod social_x;
 mod spread;
 mod stays;
 mod steering;
@@ -77,6 +78,7 @@ mod webhook_people;
 mod webhook_rooms;
 mod webhooks;
 mod what_if;
+mod x_server;
 
 pub use revisions::copied;
 pub use rig::{Rig, content};
