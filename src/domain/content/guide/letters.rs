@@ -39,7 +39,7 @@ pub(super) const NEWSLETTER: &[KeyGuide] = &[
     may(
         "catch_up_hours",
         "hours, 0 to 720",
-        "How long after its time such an issue is sent without asking a person; 6.",
+        "How long after its time an issue is still frozen and sent without asking a person; 6.",
     ),
     may(
         "digest_hours",
