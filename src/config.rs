@@ -465,6 +465,15 @@ mod tests {
         let old =
             Config::parse(&format!("{SMALL}[social]\nlinkedin_version = \"2026-07\"\n"), &[], Path::new(""));
         assert!(old.unwrap_err().public().contains("social.linkedin_version: `2026-07`"));
+        let small =
+            Config::parse(&format!("{SMALL}[social]\nx_budget_usd_monthly = 0.10\n"), &[], Path::new(""));
+        assert!(small.unwrap_err().public().contains("social.x_budget_usd_monthly: $0.10 does not pay"));
+        let minus =
+            Config::parse(&format!("{SMALL}[social]\nx_budget_usd_monthly = -5\n"), &[], Path::new(""));
+        assert!(minus.unwrap_err().public().contains("write 20.00"));
+        let set = [("PARTNERCAST_SOCIAL__X_BUDGET_USD_MONTHLY".to_owned(), "20.50".to_owned())];
+        let social = Config::parse(SMALL, &set, Path::new("")).unwrap().social;
+        assert_eq!(social.x_terms().budget.unwrap().to_string(), "$20.50");
         let plain = format!("{SMALL}[egress]\nhttp = true\n");
         assert!(Config::parse(&plain, &[], Path::new("")).unwrap_err().public().contains("egress.http"));
         let odd = format!(

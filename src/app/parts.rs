@@ -52,6 +52,7 @@ pub fn context(
         warm_up: config.mail.warm_up.iter().map(warm_up_of).collect(),
         bounces: bounce_settings(config),
         linkedin: config.social.linkedin_version()?,
+        x: config.social.x_terms(),
     };
     let random: Arc<dyn Random> = Arc::new(OsRandom);
     let signer = dkim::signer(config)?;

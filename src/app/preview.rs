@@ -10,7 +10,7 @@ use crate::{
     domain::{
         delivery::{Classes, backoff::OnUncertain},
         kernel::{Error, Random as _, Result, clock::SystemClock, random::OsRandom, token::Keys},
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::{Templates, email::dkim::Signer},
     store::Db,
@@ -110,5 +110,6 @@ fn settings(url: &str) -> Settings {
         warm_up: Vec::new(),
         bounces: Bounces::default(),
         linkedin: Version::default(),
+        x: Terms::default(),
     }
 }

@@ -48,7 +48,8 @@ pub struct Arguments {
     #[arg(long)]
     dns: bool,
     /// Look at this channel alone, beside mail: bluesky, mastodon, linkedin, x, wordpress or webhook. Nothing is posted. Accounts'
-    /// secrets are used as by `social test`, which is noted: one that is refused has to be connected again from then on.
+    /// secrets are used as by `social test`, which is noted (and at X costs $0.01 each): one that is refused has to be connected again
+    /// from then on.
     #[arg(long, value_name = "CHANNEL", value_parser = channel, conflicts_with_all = ["send_test", "dns", "blocklists"])]
     channel: Option<Channel>,
     /// Ask the blocklists named in [doctor] about the addresses that the relay sends from.

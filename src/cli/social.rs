@@ -44,6 +44,8 @@ enum What {
         #[arg(long)]
         partner: Option<String>,
     },
+    /// Show what was spent at X, month by month, and for what.
+    Spending,
     /// Show the posts of an account (`soc_…`), the latest first; or one post (`spo_…`) with what it says and every try.
     Posts {
         /// The account or the post.
@@ -86,13 +88,13 @@ enum What {
 struct Connect {
     /// The partner's slug.
     partner: String,
-    /// `bluesky`, `mastodon` or `linkedin`; `x` with mode share_kit alone.
+    /// `bluesky`, `mastodon`, `linkedin` or `x`; `x` with mode share_kit alone unless the configuration has a budget for it.
     network: String,
     /// The account: handle or DID at Bluesky, `urn:li:organization:123` for a page at LinkedIn, a name for people where a person
-    /// posts; a token of Mastodon's, or of a member of LinkedIn's, says whose it is.
+    /// posts; a token of Mastodon's or X's, or of a member of LinkedIn's, says whose it is.
     #[arg(long, default_value = "")]
     account: String,
-    /// Its server, `https://host`; of Bluesky bsky.social if left out; LinkedIn has but its own.
+    /// Its server, `https://host`; of Bluesky bsky.social if left out; LinkedIn and X have but their own.
     #[arg(long, default_value = "")]
     server: String,
     /// What is done with what is new: `approve`, `auto` or `share_kit`. Left out, an account that is connected already stays as it
@@ -103,6 +105,10 @@ struct Connect {
     /// warnings 14, 7 and 1 days before.
     #[arg(long, default_value = "")]
     expires: String,
+    /// To which application X gave the tokens: its client id. The tokens are read in one line: what X's token endpoint answered, or
+    /// access token and refresh token (and the client secret of a confidential application) with blanks between them.
+    #[arg(long, default_value = "")]
+    client_id: String,
     /// Without a password or token: a person posts.
     #[arg(long)]
     no_secret: bool,
@@ -113,7 +119,7 @@ struct Connect {
 /// # Errors
 /// A database that cannot be opened; what the use cases refuse.
 pub async fn main(arguments: Arguments) -> Result<()> {
-    let looks = matches!(arguments.what, What::List { .. } | What::Posts { .. });
+    let looks = matches!(arguments.what, What::List { .. } | What::Posts { .. } | What::Spending);
     if looks {
         let ctx = looking::context(&arguments.config, None).await?;
         let shown = look(&ctx, arguments.what).await;
@@ -175,6 +181,25 @@ async fn look(ctx: &Context, what: What) -> Result<()> {
             if all.is_empty() {
                 say("there are no accounts; `partnercast social connect --help` tells how to connect one");
             }
+            if let Some(spending) = social::spending(ctx).await? {
+                say(&format!("X in {}: {}", spending.month, spending.says()));
+            }
+        }
+        What::Spending => {
+            let months = social::spending_by_month(ctx).await?;
+            let present = social::spending(ctx).await?.map(|it| it.month);
+            for month in &months {
+                // What a budget was in a month that is over, nobody has kept.
+                let is_over = present.as_ref() != Some(&month.month);
+                let says = if is_over { format!("{} spent", month.spent) } else { month.says() };
+                say(&format!("{}  {says}", month.month));
+                month.lines().iter().for_each(|line| say(&format!("    {line}")));
+            }
+            if months.is_empty() {
+                say(
+                    "nothing was spent yet: that needs `x_budget_usd_monthly` under [social] in the configuration, and an account at X",
+                );
+            }
         }
         _ => {}
     }
@@ -191,6 +216,7 @@ async fn change(ctx: &Context, what: What, secret: String) -> Result<()> {
                 server: connect.server,
                 identifier: connect.account,
                 secret,
+                client: connect.client_id,
                 mode: connect.mode,
                 expires: connect.expires,
             };
@@ -220,7 +246,7 @@ async fn change(ctx: &Context, what: What, secret: String) -> Result<()> {
             social::disconnect(ctx, actor, &account).await?;
             say(&format!("{account} is taken away"));
         }
-        What::List { .. } | What::Posts { .. } => {}
+        What::List { .. } | What::Posts { .. } | What::Spending => {}
     }
     Ok(())
 }

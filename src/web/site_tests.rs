@@ -19,7 +19,7 @@ use crate::{
             random::SeededRandom,
             token::Keys,
         },
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::Templates,
     store::{Db, issues, partners, renditions},
@@ -72,6 +72,7 @@ pub async fn site(change: impl FnOnce(&mut Settings)) -> Site {
         warm_up: Vec::new(),
         bounces: Bounces::default(),
         linkedin: Version::default(),
+        x: Terms::default(),
     };
     change(&mut settings);
     let clock = Arc::new(ManualClock::new(EVE_MS));

@@ -25,7 +25,7 @@ use crate::{
         delivery::{Classes, WarmUp, backoff::OnUncertain, report::ComplaintScope},
         engagement::Machines,
         kernel::{Clock, Network, Random, clock::UtcMs, token::Keys},
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::{Templates, email::dkim::Signer},
     store::Db,
@@ -67,6 +67,8 @@ pub struct Settings {
     pub bounces: Bounces,
     /// Which version of LinkedIn's API is spoken.
     pub linkedin: Version,
+    /// What may be spent at X, and what things cost there.
+    pub x: Terms,
 }
 
 /// Wakes loops that would otherwise look again in a moment.

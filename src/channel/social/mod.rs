@@ -4,6 +4,7 @@
 pub mod bluesky;
 pub mod linkedin;
 pub mod mastodon;
+pub mod x;
 
 use super::egress::{Answered, Ask, BODY_BYTES_MAX, Egress};
 use crate::domain::{
@@ -17,7 +18,7 @@ use crate::domain::{
 /// What a network has by now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Posted {
-    /// Its id there: an `at://` address, a status's number, or a URN of LinkedIn's.
+    /// Its id there: an `at://` address, a status's or post's number, or a URN of LinkedIn's.
     pub uri: String,
     /// The hash of what is there, where the network has such.
     pub cid: String,

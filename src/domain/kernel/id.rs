@@ -118,6 +118,8 @@ ids! {
     SocialAccountId "soc";
     /// A post in such an account: the same post for ever.
     SocialPostId "spo";
+    /// Something that was paid for at a social network.
+    ExpenseId "ssp";
     /// A partner's own site that we post to.
     SiteId "sit";
     /// A signed-in browser.

@@ -32,6 +32,10 @@ pub enum Trouble {
     Refused,
     /// The account has these words already, from somebody else's hand (LinkedIn: `DUPLICATE_POST`).
     Duplicate,
+    /// Our own budget does not pay for it; nothing was asked.
+    Unaffordable,
+    /// Whoever pays the network has no credit there, or has reached a limit of their own.
+    OutOfCredit,
 }
 
 /// Why something was not done.
@@ -57,6 +61,8 @@ impl Trouble {
             Self::Denied => "denied",
             Self::Refused => "refused",
             Self::Duplicate => "duplicate",
+            Self::Unaffordable => "unaffordable",
+            Self::OutOfCredit => "out of credit",
         }
     }
 }
@@ -168,6 +174,53 @@ pub fn linkedin(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value
         said = format!("{said}; set social.linkedin_version to a month that LinkedIn serves");
     }
     Err(failed(answer, trouble, said.trim_start_matches("; ").to_owned()))
+}
+
+/// The JSON of a good answer. Errors are problems (RFC 9457: `type`, `title`, `detail`), or `errors` with codes as before.
+///
+/// # Errors
+/// What else it means. `401` is an access token that is over: it lives for two hours.
+pub fn x(answer: &Answer<'_>, kind: Kind, wall_ms: UtcMs) -> Result<Value, Failure> {
+    let json = serde_json::from_str::<Value>(answer.body).ok();
+    let text = |key: &str| json.as_ref().and_then(|json| json[key].as_str()).unwrap_or_default();
+    let old = json.as_ref().map_or(&Value::Null, |json| &json["errors"][0]);
+    let mut said = said(json.as_ref(), &["detail", "error_description"]);
+    for other in [old["detail"].as_str(), old["message"].as_str(), Some(text("title"))] {
+        if said.is_empty() {
+            said = other.unwrap_or_default().to_owned();
+        }
+    }
+    let code = old["code"].as_i64();
+    let problem = text("type");
+    let is_money = problem.ends_with("/credits") || problem.ends_with("/usage-capped");
+    let trouble = match answer.status {
+        200..=299 => return read(answer, json, kind),
+        401 => Trouble::SessionOver,
+        402 => Trouble::OutOfCredit,
+        403 | 429 if is_money => Trouble::OutOfCredit,
+        403 if code == Some(187) || said.contains("duplicate") => Trouble::Duplicate,
+        // Too long, or too much like a machine's.
+        403 if matches!(code, Some(186 | 226)) || said.contains("too long") => Trouble::Refused,
+        // A page comes from something that stands before the server.
+        403 if json.is_some() => Trouble::Denied,
+        400 | 413 | 422 if json.is_some() => Trouble::Refused,
+        status => common(status, answer, kind, wall_ms),
+    };
+    Err(failed(answer, trouble, said))
+}
+
+/// The JSON of a good answer of X's to whoever asks for new tokens (RFC 6749 section 5.2).
+///
+/// # Errors
+/// What else it means: a refusal is one of the tokens.
+pub fn x_tokens(answer: &Answer<'_>, wall_ms: UtcMs) -> Result<Value, Failure> {
+    let json = serde_json::from_str::<Value>(answer.body).ok();
+    let trouble = match answer.status {
+        200..=299 => return read(answer, json, Kind::Read),
+        400 | 401 | 403 if json.is_some() => Trouble::Denied,
+        status => common(status, answer, Kind::Read, wall_ms),
+    };
+    Err(failed(answer, trouble, said(json.as_ref(), &["error_description", "detail", "error", "title"])))
 }
 
 fn read(answer: &Answer<'_>, json: Option<Value>, kind: Kind) -> Result<Value, Failure> {
@@ -301,6 +354,77 @@ mod tests {
     }
 
     #[test]
+    fn x_says_by_status_and_words_what_follows() {
+        let of = |status, body: &str| x(&answer(status, body), Kind::Write, NOW_MS).unwrap_err();
+        let trouble = |status, body: &str| of(status, body).trouble;
+        let good = r#"{"data":{"id":"1445880548472328192","text":"Hello"}}"#;
+        assert_eq!(x(&answer(201, good), Kind::Write, NOW_MS).unwrap()["data"]["id"], "1445880548472328192");
+        assert_eq!(trouble(201, ""), Trouble::Uncertain);
+        assert_eq!(
+            trouble(
+                401,
+                r#"{"title":"Unauthorized","type":"about:blank","status":401,"detail":"Unauthorized"}"#
+            ),
+            Trouble::SessionOver
+        );
+        let credits = r#"{"account_id":1,"title":"CreditsDepleted","detail":"Your enrolled account [1] does not have any credits to fulfill this request.","type":"https://api.twitter.com/2/problems/credits"}"#;
+        assert_eq!(trouble(402, credits), Trouble::OutOfCredit);
+        assert!(of(402, credits).why.contains("does not have any credits"));
+        let cap = r#"{"title":"SpendCapReached","detail":"Your enrolled account has reached its billing cycle spend cap.","reset_date":"2026-05-13","type":"https://api.twitter.com/2/problems/credits"}"#;
+        assert_eq!(trouble(403, cap), Trouble::OutOfCredit);
+        let again = r#"{"detail":"You are not allowed to create a Tweet with duplicate content.","type":"about:blank","title":"Forbidden","status":403}"#;
+        assert_eq!(trouble(403, again), Trouble::Duplicate);
+        assert_eq!(
+            trouble(403, r#"{"errors":[{"code":187,"message":"Status is a duplicate."}]}"#),
+            Trouble::Duplicate
+        );
+        assert_eq!(
+            trouble(403, r#"{"errors":[{"code":186,"message":"Tweet needs to be a bit shorter."}]}"#),
+            Trouble::Refused
+        );
+        assert_eq!(
+            trouble(
+                403,
+                r#"{"title":"Forbidden","detail":"You are not permitted to perform this action.","status":403}"#
+            ),
+            Trouble::Denied
+        );
+        assert_eq!(trouble(403, "<html>no bots</html>"), Trouble::Busy { asked_ms: None, is_limit: false });
+        assert_eq!(
+            trouble(
+                400,
+                r#"{"errors":[{"message":"Your media IDs are invalid."}],"title":"Invalid Request"}"#
+            ),
+            Trouble::Refused
+        );
+        assert_eq!(
+            of(400, r#"{"errors":[{"message":"Your media IDs are invalid."}]}"#).why,
+            "Your media IDs are invalid."
+        );
+        assert_eq!(
+            trouble(429, r#"{"title":"Too Many Requests"}"#),
+            Trouble::Busy { asked_ms: None, is_limit: true }
+        );
+        assert_eq!(trouble(503, ""), Trouble::Uncertain);
+    }
+
+    #[test]
+    fn tokens_that_x_refuses_are_refused() {
+        let of = |status, body: &str| x_tokens(&answer(status, body), NOW_MS).unwrap_err();
+        let spent = of(
+            400,
+            r#"{"error":"invalid_request","error_description":"Value passed for the token was invalid."}"#,
+        );
+        assert_eq!(
+            (spent.trouble, spent.why.as_str()),
+            (Trouble::Denied, "Value passed for the token was invalid.")
+        );
+        assert_eq!(of(401, r#"{"error":"unauthorized_client"}"#).trouble, Trouble::Denied);
+        assert_eq!(of(503, "{}").trouble, Trouble::Busy { asked_ms: None, is_limit: false });
+        assert_eq!(of(400, "<html>").trouble, Trouble::Busy { asked_ms: None, is_limit: false });
+    }
+
+    #[test]
     fn a_limit_says_when_it_ends() {
         let limit = |reset, retry_after| {
             let answer = Answer { status: 429, reset, retry_after, body: "{}" };
@@ -322,6 +446,7 @@ mod tests {
                     let good = (200..=299).contains(&status) && body == "{}";
                     assert_eq!(bluesky(&answer(status, body), kind, NOW_MS).is_ok(), good);
                     assert_eq!(mastodon(&answer(status, body), kind, NOW_MS).is_ok(), good);
+                    assert_eq!(x(&answer(status, body), kind, NOW_MS).is_ok(), good);
                     let good = good || (matches!(status, 201 | 204) && body.is_empty());
                     assert_eq!(linkedin(&answer(status, body), kind, NOW_MS).is_ok(), good);
                 }

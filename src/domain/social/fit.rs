@@ -58,6 +58,18 @@ pub fn linkedin(text: &str) -> Result<(), String> {
     Ok(())
 }
 
+/// Whether `text`, which holds its link, fits into a post at X.
+///
+/// # Errors
+/// How long it is and how long it may be, as X weighs.
+pub fn x(text: &str) -> Result<(), String> {
+    let (length, most) = (Network::X.length(text), Network::X.length_max());
+    if length > most {
+        return Err(format!("the post has {length} characters as X counts, and X takes {most}"));
+    }
+    Ok(())
+}
+
 /// How long a Mastodon server says that `text`, which holds its link, is. Code points: servers that count what people see as one
 /// character find it shorter.
 pub fn mastodon_length(text: &str, limits: Limits) -> usize {
@@ -96,6 +108,16 @@ mod tests {
         let long = bluesky(&family.repeat(10_000)).unwrap_err();
         assert!(long.contains("10000 characters"), "{long}");
         assert!(bluesky(&"a".repeat(300)).is_ok() && bluesky(&"a".repeat(301)).is_err());
+    }
+
+    #[test]
+    fn x_weighs_letters_and_addresses() {
+        let link = format!("https://a.example/{}", "x".repeat(400));
+        assert!(x(&format!("{}\n{link}", "ü".repeat(256))).is_ok());
+        assert!(x(&format!("{}\n{link}", "日".repeat(128))).is_ok());
+        let long = x(&format!("{}\n{link}", "ü".repeat(257))).unwrap_err();
+        assert!(long.contains("281 characters") && long.contains("takes 280"), "{long}");
+        assert!(x(&format!("{}\n{link}", "日".repeat(129))).is_err());
     }
 
     #[test]

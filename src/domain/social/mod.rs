@@ -1,14 +1,16 @@
 //! Posting in partners' own accounts at social networks: modes and states, record keys, what fits into a post, what an answer
-//! means, when to try again, and when to warn of a token that ends.
+//! means, when to try again, when to warn of a token that ends, and what may be spent where posting costs money.
 
 pub mod answer;
 pub mod facet;
 pub mod fit;
 pub mod linkedin;
 pub mod schedule;
+pub mod spend;
 pub mod tid;
 pub mod warning;
 mod words;
+pub mod x;
 
 pub use answer::{Failure, Trouble};
 pub use fit::Limits;

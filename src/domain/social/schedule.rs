@@ -62,11 +62,12 @@ pub fn next(trouble: Trouble, tries: i64, now_ms: UtcMs, jitter: u32) -> Next {
     let again = |due_ms: UtcMs, counts| Next { state: PostState::Due, due_ms: Some(due_ms), counts, ..ended };
     match trouble {
         Trouble::Withheld => again(now_ms + WITHHELD_MS, false),
-        Trouble::Refused => ended,
+        // Waiting for the next month would make old news of it; a person can share it today.
+        Trouble::Refused | Trouble::Unaffordable => ended,
         // Whoever was asked to share it by hand would post it twice.
         Trouble::Duplicate => Next { state: PostState::Withdrawn, ..ended },
         // It goes on as soon as the account is connected again.
-        Trouble::Denied => Next { is_lost: true, ..again(now_ms, false) },
+        Trouble::Denied | Trouble::OutOfCredit => Next { is_lost: true, ..again(now_ms, false) },
         Trouble::Busy { asked_ms, is_limit: true } => {
             let wait_ms = wait_ms(1, asked_ms, jitter).unwrap_or(MINUTE_MS);
             Next { rest_ms: Some(now_ms + wait_ms), ..again(now_ms + wait_ms, false) }
@@ -106,7 +107,9 @@ mod tests {
         assert!(!limit.counts, "whoever waits as asked uses up nothing");
         let lost = of(Trouble::Denied, TRIES_MAX);
         assert!(lost.is_lost && lost.state == PostState::Due && !lost.counts);
+        assert!(of(Trouble::OutOfCredit, TRIES_MAX).is_lost, "whoever pays has to do something first");
         assert_eq!(of(Trouble::Refused, 1).state, PostState::Failed);
+        assert_eq!(of(Trouble::Unaffordable, 1).state, PostState::Failed);
         assert_eq!(of(Trouble::Duplicate, 1).state, PostState::Withdrawn);
         for trouble in [Trouble::Uncertain, Trouble::Busy { asked_ms: None, is_limit: false }] {
             assert_eq!(of(trouble, TRIES_MAX - 1).state, PostState::Due);

@@ -94,7 +94,7 @@ pub async fn reconnect(
     let row: Option<(String,)> = tx
         .opt(
             "UPDATE social_account SET secret = $5, session = $6, handle = $7, mode = $8, state = 'active', because = $9,
-                 state_ms = $10, expires_ms = $11, told_days = NULL, rest_ms = 0, worked_ms = $12
+                 state_ms = $10, expires_ms = $11, told_days = NULL, rest_ms = 0, worked_ms = $12, renewing_ms = 0
              WHERE partner_slug = $1 AND network = $2 AND server = $3 AND remote_id = $4 AND state <> 'disconnected'
              RETURNING id",
             args![
@@ -221,6 +221,43 @@ pub async fn keep_session(tx: &mut Tx, id: &str, session: &str, handle: &str, no
         )
         .await?;
     Ok(kept == 1)
+}
+
+/// Begins to renew an account's tokens, of which each may be used once: False where another process does since `late_ms` or has
+/// (the secret is not `known` any more), or the account was taken away.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn begin_renewal(
+    tx: &mut Tx,
+    id: &str,
+    known: &str,
+    (now_ms, late_ms): (UtcMs, UtcMs),
+) -> Result<bool> {
+    let begun = tx
+        .run(
+            "UPDATE social_account SET renewing_ms = $3
+             WHERE id = $1 AND secret = $2 AND renewing_ms <= $4 AND state <> 'disconnected'",
+            args![id, known, now_ms, late_ms],
+        )
+        .await?;
+    Ok(begun == 1)
+}
+
+/// Ends a renewal that was begun at `begun_ms`, with what it brought; nothing where it brought nothing. False where another one was
+/// begun since, or the account was connected again or taken away.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn end_renewal(tx: &mut Tx, id: &str, begun_ms: UtcMs, secret: Option<&str>) -> Result<bool> {
+    let ended = tx
+        .run(
+            "UPDATE social_account SET secret = COALESCE($3, secret), renewing_ms = 0
+             WHERE id = $1 AND renewing_ms = $2 AND state <> 'disconnected'",
+            args![id, begun_ms, secret],
+        )
+        .await?;
+    Ok(ended == 1)
 }
 
 /// Secrets and sessions that another key than this one sealed, each with its account; at most 100.

@@ -1,7 +1,9 @@
-//! The SQL of partners' accounts at social networks: the accounts, what is posted there, and the turns in which that happens.
+//! The SQL of partners' accounts at social networks: the accounts, what is posted there, the turns in which that happens, and
+//! what it costs.
 
 pub mod accounts;
 pub mod posts;
+pub mod spend;
 pub mod turns;
 
 pub use accounts::Account;

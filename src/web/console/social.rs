@@ -23,11 +23,16 @@ use crate::{
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
-        view::{Choice, chart::Badge, counted, when::Moment},
+        view::{
+            Choice,
+            chart::{Badge, Bar},
+            counted,
+            when::Moment,
+        },
     },
     work::{
         Context, share,
-        social::{self, Order},
+        social::{self, Order, Spending},
     },
 };
 
@@ -53,6 +58,35 @@ pub struct ListView {
     pub modes: Vec<Choice>,
     /// What was typed, without the secret.
     pub typed: Typed,
+    /// What is spent at X this month; none where nothing may be and nothing was.
+    pub spending: Option<Spent>,
+}
+
+/// What is spent in a month.
+#[derive(Debug, Serialize)]
+pub struct Spent {
+    /// `February 2027`
+    pub month: String,
+    /// `$3.40 of $20.00 spent; …`
+    pub text: String,
+    /// The same, drawn; none without a budget.
+    pub bar: Option<Bar>,
+    /// For what.
+    pub lines: Vec<String>,
+}
+
+impl Spent {
+    fn new(spending: &Spending) -> Self {
+        let tone = match spending.posts_left {
+            0 => "bad",
+            _ if spending.is_mostly_spent() => "warn",
+            _ => "good",
+        };
+        let bar = spending
+            .budget
+            .map(|budget| Bar::single(tone, spending.says(), spending.spent.as_micros(), budget.as_micros()));
+        Self { month: spending.month_name(), text: spending.says(), bar, lines: spending.lines() }
+    }
 }
 
 /// An account in a list.
@@ -88,6 +122,7 @@ pub struct Typed {
     expires: String,
     #[serde(skip_serializing)]
     secret: String,
+    client: String,
 }
 
 /// What stands in the address.
@@ -130,6 +165,7 @@ async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>) -> Answer {
         networks: networks.collect(),
         modes: modes(),
         typed,
+        spending: social::spending(ctx).await?.as_ref().map(Spent::new),
     };
     respond::page(ctx, "console/social", &Frame::new(ctx, Area::Console, "Social accounts", PATH), &view)
 }
@@ -214,6 +250,7 @@ pub async fn connect(
         server: typed.server.clone(),
         identifier: typed.account.clone(),
         secret: typed.secret.clone(),
+        client: typed.client.clone(),
         mode: typed.mode.clone(),
         expires: typed.expires.clone(),
     };
@@ -268,6 +305,15 @@ impl ListView {
             networks: vec![Choice::new("bluesky", "Bluesky")],
             modes: modes(),
             typed: Typed { account: "northlight.example".into(), ..Typed::default() },
+            spending: some.then(|| Spent {
+                month: "January 2027".into(),
+                text: "$3.41 of $20.00 spent; it pays for 82 more posts with a link".into(),
+                bar: Some(Bar::single("good", "$3.41 of $20.00 spent".into(), 341, 2_000)),
+                lines: vec![
+                    "17 × a post with a link: $3.40".into(),
+                    "1 × asking whose a token is: $0.01".into(),
+                ],
+            }),
         }
     }
 }

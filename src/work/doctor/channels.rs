@@ -10,7 +10,7 @@ use super::{Finding, Group, days_until};
 use crate::{
     channel::{
         egress::Unanswered,
-        social::{bluesky::Bluesky, linkedin::Linkedin, mastodon::Mastodon},
+        social::{bluesky::Bluesky, linkedin::Linkedin, mastodon::Mastodon, x::X},
     },
     domain::{
         content::kinds::Network,
@@ -105,9 +105,13 @@ async fn of_network(ctx: &Context, network: Network, busy: Option<&str>) -> Resu
     if network == Network::Linkedin {
         findings.push(version(ctx));
     }
+    if network == Network::X {
+        findings.push(budget(ctx).await?);
+    }
     let mut servers: BTreeSet<&str> = all.iter().map(|account| account.server.as_str()).collect();
     servers.remove("");
-    if servers.is_empty() {
+    // Without a budget X is asked for nothing.
+    if servers.is_empty() && (network != Network::X || ctx.settings.x.budget.is_some()) {
         servers.extend(social::usual_server(network));
     }
     for server in servers {
@@ -141,6 +145,26 @@ fn version(ctx: &Context) -> Finding {
     finding.pass("it is younger than ten months; each is served for about a year")
 }
 
+/// Whether this month's budget for X pays for more.
+async fn budget(ctx: &Context) -> Result<Finding> {
+    let finding = finding("x-budget", "social.x_budget_usd_monthly");
+    let more = "name more as social.x_budget_usd_monthly in the configuration, or let people share until the month is over";
+    Ok(match social::spending(ctx).await? {
+        Some(spending) if spending.budget.is_none() => finding.warn(
+            spending.says(),
+            "set `x_budget_usd_monthly` under [social] in the configuration; until then each post of an account there goes to a person",
+        ),
+        Some(spending) if spending.posts_left == 0 || spending.is_mostly_spent() => {
+            finding.warn(format!("{}: {}", spending.month_name(), spending.says()), more)
+        }
+        Some(spending) => finding.pass(format!("{}: {}", spending.month_name(), spending.says())),
+        None => finding.unknown(
+            "no budget is set: at X a person posts",
+            "to post there by its interface, which charges for each post, set `x_budget_usd_monthly` under [social]",
+        ),
+    })
+}
+
 /// Whether a network's server answers from here, without anybody's secret.
 async fn reached(ctx: &Context, network: Network, server: &str) -> Finding {
     let finding = finding("server", server);
@@ -161,7 +185,10 @@ async fn reached(ctx: &Context, network: Network, server: &str) -> Finding {
                 Linkedin::new(&ctx.egress, server, ("", &ctx.settings.linkedin), wall_ms).answers().await;
             done.map(|()| "it answers, and asks for a token".to_owned())
         }
-        Network::X => return finding.pass("nothing is asked of it: a person posts there"),
+        Network::X => X::new(&ctx.egress, server, "", wall_ms)
+            .answers()
+            .await
+            .map(|()| "it answers, and asks for a token".to_owned()),
     };
     let failure = match answers {
         Ok(found) => return finding.pass(found),
@@ -234,6 +261,7 @@ fn again(account: &Account) -> String {
     // A token of Mastodon's says whose it is.
     let whose = match Network::parse(network) {
         Some(Network::Mastodon) => String::new(),
+        Some(Network::X) => " --client-id CLIENT_ID".to_owned(),
         _ => format!(" --account {remote_id}"),
     };
     format!(

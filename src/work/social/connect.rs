@@ -2,13 +2,18 @@
 
 use chrono::{DateTime, NaiveDate};
 
-use super::{ACCOUNTS_MAX, secret};
+use super::{
+    ACCOUNTS_MAX, secret,
+    send::x::seal,
+    spend::{self, NO_BUDGET, Purchase},
+};
 use crate::{
     channel::egress::Host,
     channel::social::{
         bluesky::{Bluesky, Session},
         linkedin::Linkedin,
         mastodon::Mastodon,
+        x::X,
     },
     domain::{
         content::{finding::did_you_mean, kinds::Network},
@@ -21,6 +26,8 @@ use crate::{
         social::{
             AccountState, Failure, Mode, Trouble,
             linkedin::{self, Author},
+            spend::What,
+            x::{self, Tokens},
         },
     },
     store::{
@@ -44,13 +51,15 @@ pub struct Order {
     pub partner: String,
     /// `bluesky`, `mastodon`, `linkedin` or `x`.
     pub network: String,
-    /// `https://host` or its name; of Bluesky `https://bsky.social`, of LinkedIn its API if left out.
+    /// `https://host` or its name; of Bluesky `https://bsky.social`, of LinkedIn and X their APIs if left out.
     pub server: String,
     /// Handle, DID or address of an account at Bluesky; of LinkedIn a page (`urn:li:organization:123`), or nothing for the member
     /// whose token it is; a name for people where a person posts.
     pub identifier: String,
-    /// App password or token; nothing where a person posts.
+    /// App password or token; nothing where a person posts. Of X what its token endpoint answered, or access and refresh token.
     pub secret: String,
+    /// To which application X gave its tokens: its client id.
+    pub client: String,
     /// `auto`, `approve` or `share_kit`. Left out, an account that is known stays as it is, and a new one has what needs the least of
     /// us: `approve`, or `share_kit` without a secret.
     pub mode: String,
@@ -76,6 +85,8 @@ struct Checked {
     server: String,
     name: String,
     expires_ms: Option<UtcMs>,
+    /// Those of an account at X.
+    tokens: Option<Tokens>,
 }
 
 /// Whose account it turned out to be.
@@ -83,6 +94,8 @@ struct Found {
     remote_id: String,
     handle: String,
     session: Option<Session>,
+    /// What X gave in the place of the tokens that were pasted.
+    tokens: Option<Tokens>,
 }
 
 /// Connects an account: its server is asked at once, and where it does not let us in nothing is stored. One that the partner has
@@ -93,7 +106,7 @@ struct Found {
 /// account too many.
 pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connected> {
     let checked = checked(ctx, order).await?;
-    let found = ask(ctx, &checked, order).await?;
+    let found = ask(ctx, actor, &checked, order).await?;
     let now_ms = ctx.now_ms();
     let is_linkedin = checked.network == Network::Linkedin && !checked.server.is_empty();
     let expires_ms = checked.expires_ms.or_else(|| is_linkedin.then_some(now_ms + LINKEDIN_TOKEN_MS));
@@ -124,9 +137,10 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         worked_ms: (!order.secret.is_empty()).then_some(now_ms),
         ..Account::default()
     };
-    let sealed = match order.secret.trim() {
-        "" => String::new(),
-        secret => secret::seal(ctx, &account.id, secret)?,
+    let sealed = match (order.secret.trim(), &found.tokens) {
+        ("", _) => String::new(),
+        (_, Some(tokens)) => seal(ctx, &account.id, tokens)?,
+        (secret, None) => secret::seal(ctx, &account.id, secret)?,
     };
     let session =
         found.session.map(|it| secret::seal_session(ctx, &account.id, &it)).transpose()?.unwrap_or_default();
@@ -179,16 +193,19 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
         .map_err(|error| faults.push(error.public().to_owned()))
         .unwrap_or_default();
     let secret = order.secret.trim();
-    if secret.len() > SECRET_CHARS_MAX || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let mut tokens = None;
+    if network == Some(Network::X) && !secret.is_empty() {
+        if ctx.settings.x.budget.is_none() {
+            faults.push(NO_BUDGET.to_owned());
+        }
+        tokens =
+            Tokens::parse(secret, &order.client).map_err(|error| faults.push(error.public().to_owned())).ok();
+    } else if secret.len() > SECRET_CHARS_MAX || !secret.bytes().all(|byte| byte.is_ascii_graphic()) {
         faults.push(format!("a password or token has {SECRET_CHARS_MAX} visible ASCII characters at most"));
     }
     let expires_ms =
         time(&order.expires).map_err(|error| faults.push(error.public().to_owned())).unwrap_or_default();
     let server = match (network, secret.is_empty()) {
-        (Some(Network::X), false) => {
-            faults.push("at X a person posts: leave out the secret, with mode share_kit".to_owned());
-            String::new()
-        }
         (Some(_), true) if mode.is_some_and(|mode| mode != Mode::ShareKit) => {
             faults.push(
                 "to post by itself it needs an app password or a token; without, the mode is share_kit"
@@ -202,7 +219,8 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
         _ => String::new(),
     };
     // At these the token says whose it is.
-    let token_says = !secret.is_empty() && matches!(network, Some(Network::Mastodon | Network::Linkedin));
+    let token_says =
+        !secret.is_empty() && matches!(network, Some(Network::Mastodon | Network::Linkedin | Network::X));
     if name.is_empty() && !token_says && network != Some(Network::Mastodon) {
         faults.push("say which account it is: its handle, or a name for it".to_owned());
     }
@@ -214,7 +232,7 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
         faults.push(error.public().to_owned());
     }
     match network {
-        Some(network) if faults.is_empty() => Ok(Checked { network, mode, server, name, expires_ms }),
+        Some(network) if faults.is_empty() => Ok(Checked { network, mode, server, name, expires_ms, tokens }),
         _ => Err(Error::invalid(faults.join("; "))),
     }
 }
@@ -224,7 +242,8 @@ pub fn usual_server(network: Network) -> Option<&'static str> {
     match network {
         Network::Bluesky => Some(BLUESKY),
         Network::Linkedin => Some(linkedin::SERVER),
-        Network::Mastodon | Network::X => None,
+        Network::X => Some(x::SERVER),
+        Network::Mastodon => None,
     }
 }
 
@@ -238,13 +257,15 @@ fn server(ctx: &Context, network: Network, typed: &str) -> Result<String> {
     };
     let url = if typed.contains("://") { typed.to_owned() } else { format!("https://{typed}") };
     let target = ctx.egress.target(&url)?;
-    // A token of LinkedIn's is of use to nobody else; what is allowed inside by its address stands in for it.
-    let is_linkedins = match target.host() {
-        Host::Name(name) => linkedin::is_own_host(name),
-        Host::Address(_) => true,
+    // A token of LinkedIn's or X's is of use to nobody else; what is allowed inside by its address stands in for it.
+    let is_theirs = match (network, target.host()) {
+        (Network::Linkedin, Host::Name(name)) => linkedin::is_own_host(name),
+        (Network::X, Host::Name(name)) => x::is_own_host(name),
+        _ => true,
     };
-    if network == Network::Linkedin && !is_linkedins {
-        return Err(Error::invalid(format!("`{typed}` is not LinkedIn's; leave the server out")));
+    if !is_theirs {
+        let whose = if network == Network::X { "X" } else { "LinkedIn" };
+        return Err(Error::invalid(format!("`{typed}` is not {whose}'s; leave the server out")));
     }
     if target.path() != "/" {
         return Err(Error::invalid(format!("`{typed}`: write the server alone, https://host")));
@@ -269,7 +290,7 @@ fn time(text: &str) -> Result<Option<UtcMs>> {
 }
 
 /// Asks the server whose account it is.
-async fn ask(ctx: &Context, checked: &Checked, order: &Order) -> Result<Found> {
+async fn ask(ctx: &Context, actor: &str, checked: &Checked, order: &Order) -> Result<Found> {
     let (secret, wall_ms) = (order.secret.trim(), ctx.clock.wall_ms());
     match checked.network {
         Network::Bluesky if !secret.is_empty() => {
@@ -283,13 +304,19 @@ async fn ask(ctx: &Context, checked: &Checked, order: &Order) -> Result<Found> {
                 remote_id: session.did.clone(),
                 handle: session.handle.clone(),
                 session: Some(session),
+                tokens: None,
             })
         }
         Network::Mastodon if !secret.is_empty() => {
             let client = Mastodon::new(&ctx.egress, &checked.server, secret, wall_ms);
             let account = client.verify().await.map_err(|failure| told(&checked.server, &failure))?;
             let host = checked.server.split_once("://").map_or("", |(_, host)| host);
-            Ok(Found { handle: format!("@{}@{host}", account.name), remote_id: account.id, session: None })
+            Ok(Found {
+                handle: format!("@{}@{host}", account.name),
+                remote_id: account.id,
+                session: None,
+                tokens: None,
+            })
         }
         Network::Linkedin if !secret.is_empty() => {
             let by = (secret, &ctx.settings.linkedin);
@@ -297,13 +324,60 @@ async fn ask(ctx: &Context, checked: &Checked, order: &Order) -> Result<Found> {
             let asked = (!checked.name.is_empty()).then(|| Author::parse(&checked.name)).transpose()?;
             let account =
                 client.verify(asked.as_ref()).await.map_err(|failure| told(&checked.server, &failure))?;
-            Ok(Found { handle: account.name, remote_id: account.author.to_string(), session: None })
+            Ok(Found {
+                handle: account.name,
+                remote_id: account.author.to_string(),
+                session: None,
+                tokens: None,
+            })
+        }
+        Network::X if checked.tokens.is_some() => {
+            let tokens = checked.tokens.as_ref().ok_or_else(|| Error::internal("tokens"))?;
+            ask_x(ctx, actor, checked, tokens).await.map_err(|failure| told(&checked.server, &failure))
         }
         network => {
             let name = if checked.name.is_empty() { network.as_str() } else { &checked.name };
-            Ok(Found { remote_id: name.to_lowercase(), handle: name.to_owned(), session: None })
+            Ok(Found { remote_id: name.to_lowercase(), handle: name.to_owned(), session: None, tokens: None })
         }
     }
+}
+
+/// Whose tokens they are, which is paid for; and then the refresh token is tried, which gives the tokens that are kept: whoever
+/// pasted one that opens nothing learns of it now, and not in two hours.
+async fn ask_x(ctx: &Context, actor: &str, checked: &Checked, tokens: &Tokens) -> Result<Found, Failure> {
+    let price = ctx.settings.x.prices.read_user;
+    let purchase = Purchase { actor, account_id: "", post_id: "", what: What::ReadUser, price };
+    let reserved = spend::reserve(ctx, &purchase).await?;
+    let client = X::new(&ctx.egress, &checked.server, &tokens.access, ctx.clock.wall_ms());
+    let known = match client.me().await {
+        Ok(known) => known,
+        Err(failure) => {
+            if spend::was_refused(&failure) {
+                spend::give_back(ctx, &reserved, price).await;
+            }
+            let over = "its access token opens nothing (any more): they live for two hours, so make new tokens and paste both";
+            let is_over = failure.trouble == Trouble::SessionOver;
+            let why = if is_over { format!("{over} ({})", failure.why) } else { failure.why.clone() };
+            return Err(Failure {
+                trouble: if is_over { Trouble::Denied } else { failure.trouble },
+                why,
+                ..failure
+            });
+        }
+    };
+    let asked = checked.name.trim_start_matches('@');
+    if !asked.is_empty() && !asked.eq_ignore_ascii_case(&known.name) && asked != known.id {
+        let why = format!("the tokens are those of @{}, not of {}", known.name, checked.name);
+        return Err(Failure::new(Trouble::Denied, why));
+    }
+    let tokens = client.renewed(tokens).await.map_err(|failure| Failure {
+        why: format!(
+            "the refresh token does not renew ({}); is the client id that of its application?",
+            failure.why
+        ),
+        ..failure
+    })?;
+    Ok(Found { remote_id: known.id, handle: format!("@{}", known.name), session: None, tokens: Some(tokens) })
 }
 
 /// What a server said, to whoever connects or tries an account.
@@ -312,6 +386,11 @@ pub(super) fn told(server: &str, failure: &Failure) -> Error {
         Trouble::Denied | Trouble::Refused => {
             Error::invalid(format!("{server} does not let us in: {}", failure.why))
         }
+        Trouble::Unaffordable => Error::conflict(failure.why.clone()),
+        Trouble::OutOfCredit => Error::conflict(format!(
+            "{server} does nothing more without credit: {}; buy credits or raise the spending limit there, and try again",
+            failure.why
+        )),
         _ => Error::unavailable(format!(
             "{server} does not answer as it should: {}; try again later",
             failure.why

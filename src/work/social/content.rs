@@ -5,7 +5,7 @@ use crate::{
         content::{Asset, Detail, Reader, asset::Picture, kinds::Network},
         kernel::{Error, Result, id::SocialPostId},
         partner::Partner,
-        social::{Content, Mode, PostState, fit, tid},
+        social::{Content, Mode, PostState, fit, tid, x},
     },
     store::social::Account,
     work::{Context, cobrand::CoBrand, recall::Replaced, share, tokens::sha256_hex},
@@ -85,6 +85,7 @@ pub(super) fn begin(account: &Account, content: Result<Content>) -> Result<Begun
                 _ if mode == Mode::ShareKit => Ok(()),
                 Some(Network::Bluesky) => fit::bluesky(&content.text),
                 Some(Network::Linkedin) => fit::linkedin(&content.text),
+                Some(Network::X) => fit::x(&x::text(&content)),
                 // How much a Mastodon server takes, it says itself, when it is asked.
                 _ => Ok(()),
             };

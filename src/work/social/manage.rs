@@ -1,6 +1,12 @@
 //! What people do with accounts and posts: say what is done there, try one, approve, send again, take it away.
 
-use super::{connect::told, content, notice, plan, secret, send::bluesky::Signed, turn::kept};
+use super::{
+    connect::told,
+    content, notice, plan, secret,
+    send::{bluesky::Signed, x},
+    spend::NO_BUDGET,
+    turn::kept,
+};
 use crate::{
     channel::social::{linkedin::Linkedin, mastodon::Mastodon},
     domain::{
@@ -34,6 +40,9 @@ pub async fn set_mode(ctx: &Context, actor: &str, id: &str, mode: &str) -> Resul
     };
     if mode != Mode::ShareKit {
         secret::of_account(ctx, id).await?;
+        if account.network == Network::X.as_str() && ctx.settings.x.budget.is_none() {
+            return Err(Error::conflict(NO_BUDGET));
+        }
     }
     let (now_ms, mut tx) = (ctx.now_ms(), ctx.db.begin().await?);
     if !accounts::set_mode(&mut tx, id, mode.as_str()).await? {
@@ -51,11 +60,12 @@ pub async fn set_mode(ctx: &Context, actor: &str, id: &str, mode: &str) -> Resul
 pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
     let account = load(ctx, id).await?;
     let (secret, _) = secret::of_account(ctx, id).await?;
-    let said = asked(ctx, &account, &secret).await;
+    let said = asked(ctx, actor, &account, &secret).await;
     let now_ms = ctx.now_ms();
+    let is_lost = |failure: &Failure| matches!(failure.trouble, Trouble::Denied | Trouble::OutOfCredit);
     let mails = match &said {
-        Err(failure) if failure.trouble == Trouble::Denied => {
-            notice::lost(ctx, &account, &kept(&failure.why), now_ms).await?
+        Err(failure) if is_lost(failure) => {
+            notice::lost(ctx, &account, (failure.trouble, &kept(&failure.why)), now_ms).await?
         }
         _ => Vec::new(),
     };
@@ -66,7 +76,7 @@ pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
     if said.is_ok() {
         // What was taken for a refusal was none, or is over.
         accounts::move_to(&mut tx, id, (lost, active), "its server lets us in again", now_ms).await?;
-    } else if said.as_ref().is_err_and(|failure| failure.trouble == Trouble::Denied)
+    } else if said.as_ref().is_err_and(is_lost)
         && accounts::move_to(&mut tx, id, (active, lost), &detail, now_ms).await?
     {
         audit::record(&mut tx, now_ms, &*ctx.random, actor, "lose-social-account", id, &detail).await?;
@@ -78,7 +88,7 @@ pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
 }
 
 /// What an account's server says of it, with its secret.
-async fn asked(ctx: &Context, account: &Account, secret: &str) -> Result<String, Failure> {
+async fn asked(ctx: &Context, actor: &str, account: &Account, secret: &str) -> Result<String, Failure> {
     let wall_ms = ctx.clock.wall_ms();
     match Network::parse(&account.network) {
         Some(Network::Bluesky) => {
@@ -87,6 +97,17 @@ async fn asked(ctx: &Context, account: &Account, secret: &str) -> Result<String,
             let mut signed = Signed::new(ctx, place, &mut steps).await?;
             signed.renew(&mut steps).await?;
             Ok(format!("{} ({})", signed.session.handle, signed.session.did))
+        }
+        Some(Network::X) => {
+            let mut steps = Vec::new();
+            let place = (account.id.as_str(), account.server.as_str());
+            let mut signed = x::Signed::new(ctx, actor, place, &mut steps).await?;
+            let known = signed.me(&mut steps).await?;
+            if known.id != account.remote_id {
+                let why = format!("the tokens are those of @{}, not of {}", known.name, account.handle);
+                return Err(Failure::new(Trouble::Denied, why));
+            }
+            Ok(format!("@{} ({})", known.name, known.id))
         }
         Some(Network::Linkedin) => {
             let author = Author::parse(&account.remote_id)

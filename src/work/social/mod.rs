@@ -1,7 +1,7 @@
 //! Posting in partners' own accounts at social networks.
 //!
 //! What becomes visible to a partner makes one post in each of its accounts, once for ever (`plan`); the loop sends it in turns
-//! (`turn`), by the network's own ways (`send`), and what cannot be posted goes to a person by mail (`notice`). People act through
+//! (`turn`), by the network's own ways (`send`) and within what it may cost (`spend`), and what cannot be posted goes to a person by mail (`notice`). People act through
 //! `connect` and `manage`.
 
 mod connect;
@@ -13,6 +13,7 @@ mod plan;
 mod run;
 mod secret;
 mod send;
+mod spend;
 mod turn;
 
 pub use connect::{Connected, Order, connect, usual_server};
@@ -20,6 +21,7 @@ pub use link::{PostLink, opened};
 pub use manage::{approve, disconnect, retry, set_mode, test};
 pub use plan::Known;
 pub use run::{run, tick};
+pub use spend::{Spending, spending, spending_by_month};
 
 /// Accounts that one partner may have.
 pub const ACCOUNTS_MAX: i64 = 20;

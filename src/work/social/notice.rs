@@ -1,6 +1,6 @@
 //! What a partner's people are told by mail: that a post waits for them, that one is theirs to post, and how an account fares.
 
-use super::{content, link::PostLink};
+use super::{content, link::PostLink, spend::month_name};
 use crate::{
     domain::{
         content::{kinds::Network, vendor::Staff},
@@ -9,11 +9,11 @@ use crate::{
             clock::{UtcMs, utc},
         },
         partner::AudienceRole,
-        social::PostState,
+        social::{PostState, Trouble, spend::Usd},
     },
     store::{
         Tx, partners,
-        social::{Account, Post},
+        social::{Account, Post, accounts},
     },
     work::{
         Context,
@@ -166,17 +166,20 @@ pub(super) async fn of_post(ctx: &Context, account: &Account, post: &Post) -> Re
     Ok(mails(ctx, &marketing(ctx, &post.partner_slug).await?, &told))
 }
 
-/// That an account has to be connected again: told to the partner, and to who can do it.
+/// That an account has to be connected again, or that nobody pays for it any more: told to the partner, and to who can mend it.
 ///
 /// # Errors
 /// Those of the store.
 pub(super) async fn lost(
     ctx: &Context,
     account: &Account,
-    because: &str,
+    (trouble, because): (Trouble, &str),
     now_ms: UtcMs,
 ) -> Result<Vec<Ready>> {
     let network = network_label(account);
+    if trouble == Trouble::OutOfCredit {
+        return by_both(ctx, account, out_of_credit(account, because, now_ms)).await;
+    }
     let told = Told {
         source: format!("social:{}:lost:{now_ms}", account.id),
         subject: format!("{} at {network} has to be connected again", account.handle),
@@ -192,6 +195,81 @@ pub(super) async fn lost(
         why: "You look after marketing at this partner, or look after the partner.",
     };
     by_both(ctx, account, told).await
+}
+
+fn out_of_credit(account: &Account, because: &str, now_ms: UtcMs) -> Told {
+    let network = network_label(account);
+    Told {
+        source: format!("social:{}:credit:{now_ms}", account.id),
+        subject: format!("Nothing is posted at {network} as {}: the credit there is used up", account.handle),
+        heading: "The credit at a network is used up",
+        paragraphs: vec![
+            format!("{network} refuses what its interface charges for: {}.", because.trim_end_matches('.')),
+            format!(
+                "Buy credits or raise the spending limit where the application is registered at {network}, and have the account tried \
+                 on its page in the console: then it goes on. Posts wait for a day; then each goes to the partner’s marketing contact \
+                 by mail, to be shared by hand."
+            ),
+        ],
+        facts: about(account, network),
+        button: Default::default(),
+        why: "You look after marketing at this partner, or look after the partner.",
+    }
+}
+
+/// That so many percent of a month's budget for X are spent: told to who looks after the partners that have accounts there.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn budget(
+    ctx: &Context,
+    (month, percent): (&str, i64),
+    (spent, budget): (Usd, Usd),
+) -> Result<Vec<Ready>> {
+    let mut to: Vec<Staff> = Vec::new();
+    for account in accounts::list(&ctx.db, None).await? {
+        if Network::parse(&account.network) != Some(Network::X) || account.server.is_empty() {
+            continue;
+        }
+        for staff in manager(ctx, &account.partner_slug).await? {
+            if to.iter().all(|other| other.email != staff.email) {
+                to.push(staff);
+            }
+        }
+    }
+    let name = month_name(month);
+    let (subject, heading, follows) = if percent >= 100 {
+        (
+            format!("The budget for X in {name} is used up"),
+            "A month’s budget is used up",
+            "It pays for no further post with a link. Until the month is over, each post for X goes to its partner’s marketing contact by \
+             mail, to be shared by hand.",
+        )
+    } else {
+        (
+            format!("{percent} percent of the budget for X in {name} are spent"),
+            "Most of a month’s budget is spent",
+            "Posts go on until it pays for no further one; then each goes to its partner’s marketing contact by mail, to be shared by hand.",
+        )
+    };
+    let told = Told {
+        source: format!("social:x:budget:{month}:{percent}"),
+        subject,
+        heading,
+        paragraphs: vec![
+            format!("{spent} of {budget} are spent at X, where each post costs money."),
+            follows.to_owned(),
+            "Whoever runs this installation can name another amount as social.x_budget_usd_monthly in the configuration.".to_owned(),
+        ],
+        facts: vec![
+            ("Month".to_owned(), name),
+            ("Spent".to_owned(), spent.to_string()),
+            ("Budget".to_owned(), budget.to_string()),
+        ],
+        button: ("See what was spent".to_owned(), "/console/social".to_owned()),
+        why: "You look after a partner with an account at X.",
+    };
+    Ok(mails(ctx, &to, &told))
 }
 
 /// That an account's token ends in so many days.

@@ -70,8 +70,8 @@ pub(super) async fn work(ctx: &Context, turn: &Turn) -> Result<()> {
 struct Sent {
     tried: Tried,
     rest_ms: UtcMs,
-    /// Why the account has to be connected again, if it has.
-    lost_because: Option<String>,
+    /// Why the account has to be connected again, or paid for, if it has.
+    lost: Option<(Trouble, String)>,
     /// Whether the account was let in.
     worked: bool,
 }
@@ -106,7 +106,7 @@ impl Sent {
             remote: (posted.uri, posted.cid, posted.url),
             ..tried
         };
-        Self { tried, rest_ms: 0, lost_because: None, worked: true }
+        Self { tried, rest_ms: 0, lost: None, worked: true }
     }
 
     fn failed(
@@ -134,8 +134,8 @@ impl Sent {
             ..tried
         };
         let worked = failure.trouble == Trouble::Refused && failure.status.is_some();
-        let lost_because = next.is_lost.then_some(because);
-        Self { tried, rest_ms: next.rest_ms.unwrap_or_default(), lost_because, worked }
+        let lost = next.is_lost.then_some((failure.trouble, because));
+        Self { tried, rest_ms: next.rest_ms.unwrap_or_default(), lost, worked }
     }
 
     /// Records it, gives the turn back, and tells whom it concerns, all in one transaction.
@@ -148,7 +148,7 @@ impl Sent {
         let detail = detail.trim_end_matches([':', ' ']);
         audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "send-social-post", &self.tried.id, detail)
             .await?;
-        if self.tried.verdict != Trouble::Withheld.as_str() {
+        if ![Trouble::Withheld.as_str(), Trouble::Unaffordable.as_str()].contains(&self.tried.verdict) {
             let detail = format!("{} of {}", self.tried.verdict, self.tried.id);
             audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "use-social-secret", &turn.id, &detail)
                 .await?;
@@ -156,7 +156,7 @@ impl Sent {
         turns::give_back(&mut tx, turn, self.rest_ms, self.worked, now_ms).await?;
         posts::withdraw_of_disconnected(&mut tx, &turn.id, now_ms).await?;
         if moved {
-            if let Some(because) = &self.lost_because {
+            if let Some((_, because)) = &self.lost {
                 let states = (AccountState::Active.as_str(), AccountState::NeedsReconnect.as_str());
                 accounts::move_to(&mut tx, &turn.id, states, because, now_ms).await?;
                 audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "lose-social-account", &turn.id, because)
@@ -171,12 +171,12 @@ impl Sent {
 
     async fn mails(&self, ctx: &Context, turn: &Turn, now_ms: UtcMs) -> Result<Vec<Ready>> {
         let is_failed = self.tried.state == PostState::Failed.as_str();
-        if self.lost_because.is_none() && !is_failed {
+        if self.lost.is_none() && !is_failed {
             return Ok(Vec::new());
         }
         let Some(account) = accounts::account(&ctx.db, &turn.id).await? else { return Ok(Vec::new()) };
-        if let Some(because) = &self.lost_because {
-            return notice::lost(ctx, &account, because, now_ms).await;
+        if let Some((trouble, because)) = &self.lost {
+            return notice::lost(ctx, &account, (*trouble, because), now_ms).await;
         }
         self.kit(ctx, &account).await
     }

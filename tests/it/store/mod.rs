@@ -54,6 +54,7 @@ mod sessions;
 mod set_back;
 mod sites;
 mod social;
+mod social_spend;
 mod suppressions;
 mod touches;
 mod transfer;

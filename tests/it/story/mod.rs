@@ -65,6 +65,7 @@ mod signed;
 mod sites;
 mod social;
 mod social_linkedin;
+mod social_x;
 mod spread;
 mod stays;
 mod steering;
@@ -75,6 +76,7 @@ mod webhook_people;
 mod webhook_rooms;
 mod webhooks;
 mod what_if;
+mod x_server;
 
 pub use revisions::copied;
 pub use rig::{Rig, content};

@@ -17,7 +17,7 @@ use partnercast::{
             random::SeededRandom,
             token::Keys,
         },
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::{
         Templates,
@@ -114,6 +114,7 @@ impl Post {
             warm_up: Vec::new(),
             bounces: Bounces::default(),
             linkedin: Version::default(),
+            x: Terms::default(),
         };
         change(&mut settings);
         let clock = Arc::new(HandMoved(ManualClock::new(START_MS)));

@@ -17,11 +17,14 @@ use partnercast::{
     channel::egress::{Egress, Guard},
     domain::{
         kernel::{Network, random::SeededRandom, token::Keys},
+        social::spend::Terms,
         webhook::{EventKind, Secret, sign::Message},
     },
     store::webhooks::Endpoint,
     work::{
-        Context, sync,
+        Context,
+        context::Settings,
+        sync,
         webhooks::{self, Order, Proof},
     },
 };
@@ -237,14 +240,30 @@ pub async fn closed(rig: &Rig) -> Arc<Context> {
     with(rig, &[KEY.to_vec()], Egress::default()).await
 }
 
+/// One that may, on other terms of X's; each with a seed of its own, as another process.
+pub async fn open_on(rig: &Rig, x: Terms, seed: u64) -> Arc<Context> {
+    let egress = Egress::new(Guard::new(vec![Network::parse("127.0.0.1").unwrap()], true), None);
+    let settings = Settings { x, ..rig.ctx.settings.clone() };
+    made(rig, &[KEY.to_vec()], egress, (settings, seed)).await
+}
+
 async fn with(rig: &Rig, keys: &[Vec<u8>], egress: Egress) -> Arc<Context> {
+    made(rig, keys, egress, (rig.ctx.settings.clone(), 11)).await
+}
+
+async fn made(
+    rig: &Rig,
+    keys: &[Vec<u8>],
+    egress: Egress,
+    (settings, seed): (Settings, u64),
+) -> Arc<Context> {
     let ctx = Context::new(
         rig.ctx.db.clone(),
         rig.clock.clone(),
-        Arc::new(SeededRandom::new(11)),
+        Arc::new(SeededRandom::new(seed)),
         Keys::new(keys).unwrap(),
         rig.ctx.templates.clone(),
-        rig.ctx.settings.clone(),
+        settings,
     );
     let ctx = Arc::new(ctx.with_egress(egress));
     sync::load(&ctx).await.unwrap();

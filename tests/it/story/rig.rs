@@ -14,7 +14,7 @@ use partnercast::{
             random::SeededRandom,
             token::Keys,
         },
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::Templates,
     store::{Db, deliveries},
@@ -72,6 +72,7 @@ impl Rig {
             warm_up: Vec::new(),
             bounces: Bounces { domain: Some("bounces.brackenfold.example".to_owned()), ..Bounces::default() },
             linkedin: Version::default(),
+            x: Terms::default(),
         };
         let ctx = Arc::new(Context::new(
             db,

@@ -6,6 +6,7 @@ mod piece;
 mod proof;
 mod sequence;
 mod social;
+mod weight;
 
 pub use campaign::{Kit, Objection, Playbook, Tactic};
 pub use letter::{Approval, Audience, CARDS_MAX, CatchUp, Issue, IssueZone, Newsletter, Staged, WhenBlocked};
@@ -15,6 +16,7 @@ pub use sequence::{
     CameThrough, Condition, DELAY_DAYS_MAX, EntryStage, ExitRule, Message, People, STEPS_MAX, Sequence, Step,
 };
 pub use social::{Network, Social};
+pub use weight::{x_has_link, x_length};
 
 use chrono::NaiveDate;
 

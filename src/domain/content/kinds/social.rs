@@ -2,6 +2,8 @@
 
 use unicode_segmentation::UnicodeSegmentation as _;
 
+use super::weight::x_length;
+
 use super::super::{
     asset::words,
     body::Body,
@@ -52,22 +54,15 @@ impl Network {
 
     /// How long the network says that `text` is, which holds no link.
     ///
-    /// X weighs most scripts outside Latin, Greek, Cyrillic, Hebrew and Arabic twice (twitter-text configuration v3);
+    /// X weighs letters, emoji and addresses (twitter-text configuration v3, [`x_length`]);
     /// Bluesky counts what people see as one character (grapheme clusters, lexicon `app.bsky.feed.post`); the others
     /// count code points.
     pub fn length(self, text: &str) -> usize {
         match self {
-            Self::X => text.chars().map(x_weight).sum(),
+            Self::X => x_length(text),
             Self::Bluesky => text.graphemes(true).count(),
             Self::Linkedin | Self::Mastodon => text.chars().count(),
         }
-    }
-}
-
-fn x_weight(c: char) -> usize {
-    match u32::from(c) {
-        0..=4351 | 8192..=8205 | 8208..=8223 | 8242..=8247 => 1,
-        _ => 2,
     }
 }
 
@@ -191,6 +186,7 @@ mod tests {
         assert_eq!(Network::Bluesky.length(family), 1);
         assert_eq!(Network::Mastodon.length(family), 5);
         assert_eq!(Network::X.length("日本語"), 6);
+        assert_eq!(Network::X.length(family), 2);
         assert_eq!(Network::X.length("Größe"), 5);
         assert_eq!(Network::Linkedin.length("日本語"), 3);
     }

@@ -3,6 +3,7 @@
 pub(super) mod bluesky;
 mod linkedin;
 mod mastodon;
+pub(super) mod x;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -41,8 +42,9 @@ pub(super) async fn send(ctx: &Context, turn: &Turn, started: &Started) -> Done 
         (Ok(content), Some(Network::Linkedin)) => {
             linkedin::send(ctx, turn, started, &content, &mut steps).await
         }
+        (Ok(content), Some(Network::X)) => x::send(ctx, turn, started, &content, &mut steps).await,
         (Err(error), _) => Err(ours(&error)),
-        (Ok(_), _) => Err(Failure::new(Trouble::Refused, "in this network a person posts")),
+        (Ok(_), None) => Err(Failure::new(Trouble::Refused, "in this network a person posts")),
     };
     Done { result, steps }
 }
