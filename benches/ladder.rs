@@ -22,7 +22,7 @@ use partnercast::{
             random::OsRandom,
             token::Keys,
         },
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::Templates,
     store::{
@@ -150,6 +150,7 @@ async fn filled(url: &str, events: usize) -> Arc<Context> {
         warm_up: Vec::new(),
         bounces: Bounces::default(),
         linkedin: Version::default(),
+        x: Terms::default(),
     };
     let ctx = Context::new(
         Db::open(url).await.expect("the database opens"),

@@ -28,7 +28,7 @@ use partnercast::{
         content::Asset,
         delivery::{Classes, backoff::OnUncertain},
         kernel::{Locale, clock::ManualClock, random::OsRandom, token::Keys},
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::{
         Templates,
@@ -121,6 +121,7 @@ async fn context(folder: &Path) -> Context {
         warm_up: Vec::new(),
         bounces: Bounces::default(),
         linkedin: Version::default(),
+        x: Terms::default(),
     };
     let ctx = Context::new(
         Db::open(&format!("sqlite:{}/bench.sqlite", folder.display())).await.expect("the database opens"),

@@ -23,7 +23,7 @@ use partnercast::{
             token::Keys,
         },
         partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::Templates,
     store::{Db, partners},
@@ -186,6 +186,7 @@ async fn filled(url: &str, contacts: usize) -> Arc<Context> {
         warm_up: Vec::new(),
         bounces: Bounces::default(),
         linkedin: Version::default(),
+        x: Terms::default(),
     };
     let ctx = Context::new(
         Db::open(url).await.expect("the database opens"),

@@ -31,7 +31,7 @@ use partnercast::{
             token::Keys,
         },
         partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::{
         Templates,
@@ -230,6 +230,7 @@ async fn context(now_ms: UtcMs) -> (Arc<Context>, Arc<ManualClock>) {
         warm_up: Vec::new(),
         bounces: Bounces::default(),
         linkedin: Version::default(),
+        x: Terms::default(),
     };
     let mut ctx = Context::new(
         db,

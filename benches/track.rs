@@ -35,7 +35,7 @@ use partnercast::{
             token::{Keys, Purpose},
         },
         partner::{BrandProfile, Contact, Partner, PartnerType, Region, Roles, Tier},
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
     },
     render::Templates,
     store::{Db, events::Clicks, issues, partners},
@@ -318,6 +318,7 @@ async fn filled(url: &str, folder: &Path, readers: usize) -> (Arc<Context>, Arc<
         warm_up: Vec::new(),
         bounces: Bounces::default(),
         linkedin: Version::default(),
+        x: Terms::default(),
     };
     let clock = Arc::new(ManualClock::new(EVE_MS));
     let ctx = Context::new(

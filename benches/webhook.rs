@@ -31,7 +31,7 @@ use partnercast::{
             random::OsRandom,
             token::Keys,
         },
-        social::linkedin::Version,
+        social::{linkedin::Version, spend::Terms},
         webhook::{
             Event, EventKind, Scope, Secret,
             sign::{self, Message},
@@ -211,6 +211,7 @@ impl Bench<'_> {
             warm_up: Vec::new(),
             bounces: Bounces::default(),
             linkedin: Version::default(),
+            x: Terms::default(),
         };
         let guard = Guard::new(vec![Network::parse("127.0.0.1").expect("a network")], true);
         let ctx = Context::new(
