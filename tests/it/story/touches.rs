@@ -133,7 +133,8 @@ both_dbs! {
         let notes: [NewIssue<'_>; 2] = [("2027-01-13", &both, "Read it, or watch it."), ("2027-01-14", &blog, "Read it again.")];
         let rig = with_note(db, "", &notes).await;
         rig.pass(EVE_MS + 3 * DAY_MS, 60 * MINUTE_MS).await;
-        assert_eq!(cards_of(&rig, "2027-01-13").await, [BLOG, VIDEO].map(|card| format!("{card}.md")));
+        let first = cards_of(&rig, "2027-01-13").await;
+        assert!([BLOG, VIDEO].iter().all(|card| first.contains(&format!("{card}.md"))), "{first:?}");
         assert_eq!(cards_of(&rig, "2027-01-14").await, [] as [&str; 0], "they read it in the mail before");
         assert_eq!(of_note(&rig, "2027-01-14").await, (33, None), "its own words are for everybody");
     }
