@@ -166,6 +166,10 @@ impl<'e> X<'e> {
         );
         let json = self.get(&path, POSTS_BYTES_MAX).await?;
         let all = json["data"].as_array().map_or(&[][..], Vec::as_slice);
+        if all.is_empty() && json["meta"]["result_count"].as_i64() != Some(0) {
+            // Such an answer says nothing about whether the post is there.
+            return Err(Failure::new(Trouble::Uncertain, "it answers without the account's posts"));
+        }
         let ours = all.iter().find(|post| holds(post, link));
         let id = ours.and_then(|post| post["id"].as_str()).filter(|id| is_id(id));
         let read = i64::try_from(all.len()).unwrap_or(LATEST);

@@ -244,17 +244,24 @@ pub async fn begin_renewal(
     Ok(begun == 1)
 }
 
-/// Ends a renewal that was begun at `begun_ms`, with what it brought; nothing where it brought nothing. False where another one was
-/// begun since, or the account was connected again or taken away.
+/// Ends a renewal of the tokens `known`, as they are sealed, that was begun at `begun_ms`, with what it brought; nothing where it brought
+/// nothing. What it brought is kept as long as those are stored, also where another renewal was begun since: the old ones could be used
+/// once, so that one brings nothing. False where the account was connected again or taken away, or nothing was to be ended.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn end_renewal(tx: &mut Tx, id: &str, begun_ms: UtcMs, secret: Option<&str>) -> Result<bool> {
+pub async fn end_renewal(
+    tx: &mut Tx,
+    id: &str,
+    (known, begun_ms): (&str, UtcMs),
+    secret: Option<&str>,
+) -> Result<bool> {
     let ended = tx
         .run(
-            "UPDATE social_account SET secret = COALESCE($3, secret), renewing_ms = 0
-             WHERE id = $1 AND renewing_ms = $2 AND state <> 'disconnected'",
-            args![id, begun_ms, secret],
+            "UPDATE social_account SET secret = COALESCE($3, secret),
+                 renewing_ms = CASE WHEN renewing_ms = $2 THEN 0 ELSE renewing_ms END
+             WHERE id = $1 AND secret = $4 AND (renewing_ms = $2 OR $5) AND state <> 'disconnected'",
+            args![id, begun_ms, secret, known, secret.is_some()],
         )
         .await?;
     Ok(ended == 1)

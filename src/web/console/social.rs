@@ -13,7 +13,7 @@ use super::{signin::Actor, suppressions::Notice};
 use crate::{
     domain::{
         content::kinds::Network,
-        kernel::{Kind, Result, clock::DAY_MS, clock::UtcMs},
+        kernel::{Error, Kind, Result, clock::DAY_MS, clock::UtcMs},
         social::Mode,
     },
     store::{
@@ -254,7 +254,12 @@ pub async fn connect(
         mode: typed.mode.clone(),
         expires: typed.expires.clone(),
     };
-    match social::connect(&ctx, &actor, &order).await {
+    // To its end, whoever goes away meanwhile: it may bring tokens that are to be had once.
+    let work = {
+        let (ctx, actor) = (ctx.clone(), actor.clone());
+        async move { social::connect(&ctx, &actor, &order).await }
+    };
+    match tokio::spawn(work).await.map_err(|error| Error::internal("connecting").because(error))? {
         Ok(connected) => {
             let done = if connected.is_known { "again" } else { "connect" };
             Ok(respond::see_other(&format!("{PATH}/{}?done={done}", connected.id)))

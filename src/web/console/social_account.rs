@@ -359,7 +359,14 @@ pub async fn act(
 ) -> Answer {
     let done = match action.as_str() {
         "mode" => social::set_mode(&ctx, &actor, &id, &sent.mode).await,
-        "test" => social::test(&ctx, &actor, &id).await.map(drop),
+        // To its end, whoever goes away meanwhile: it may bring tokens that are to be had once.
+        "test" => {
+            let work = {
+                let (ctx, actor, id) = (ctx.clone(), actor.clone(), id.clone());
+                async move { social::test(&ctx, &actor, &id).await }
+            };
+            tokio::spawn(work).await.map_err(|error| Error::internal("a try").because(error))?.map(drop)
+        }
         "approve" => social::approve(&ctx, &actor, &sent.post, &sent.hash).await,
         "retry" => social::retry(&ctx, &actor, &sent.post).await,
         "disconnect" => social::disconnect(&ctx, &actor, &id).await,

@@ -270,6 +270,10 @@ fn server(ctx: &Context, network: Network, typed: &str) -> Result<String> {
     if target.path() != "/" {
         return Err(Error::invalid(format!("`{typed}`: write the server alone, https://host")));
     }
+    if network == Network::X && matches!(target.host(), Host::Name(_)) {
+        // X has several names, and an account is one whichever is written.
+        return Ok(x::SERVER.to_owned());
+    }
     Ok(target.to_string().trim_end_matches('/').to_owned())
 }
 
@@ -387,6 +391,7 @@ pub(super) fn told(server: &str, failure: &Failure) -> Error {
             Error::invalid(format!("{server} does not let us in: {}", failure.why))
         }
         Trouble::Unaffordable => Error::conflict(failure.why.clone()),
+        Trouble::Withheld => Error::unavailable(failure.why.clone()),
         Trouble::OutOfCredit => Error::conflict(format!(
             "{server} does nothing more without credit: {}; buy credits or raise the spending limit there, and try again",
             failure.why

@@ -146,21 +146,24 @@ pub(super) async fn reserve(ctx: &Context, purchase: &Purchase<'_>) -> Result<Re
             .await?;
         }
         tx.commit().await?;
-        let known = rows::spent(&ctx.db, NETWORK, &month).await?;
-        tell(ctx, &month, Usd::micros(known.as_ref().map_or(0, |it| it.spent_micros)), spent.is_none()).await;
-        Ok::<_, Error>((spent, known))
+        Ok::<_, Error>(spent)
     };
     match done.await {
-        Ok((Some(_), _)) => Ok(reserved),
-        Ok((None, known)) => Err(Failure::new(
-            Trouble::Unaffordable,
-            format!(
-                "the month's budget for X does not pay for it: {} of {budget} is spent in {month}, and {} costs {}",
-                Usd::micros(known.map_or(0, |it| it.spent_micros)),
-                purchase.what.label(),
-                purchase.price
-            ),
-        )),
+        Ok(Some(_)) => Ok(reserved),
+        Ok(None) => {
+            tell(ctx).await;
+            // Nothing was reserved, so nothing is lost if this cannot be read.
+            let spent = rows::spent(&ctx.db, NETWORK, &month).await.ok().flatten();
+            Err(Failure::new(
+                Trouble::Unaffordable,
+                format!(
+                    "the month's budget for X does not pay for it: {} of {budget} is spent in {month}, and {} costs {}",
+                    spent.map_or(budget, |it| Usd::micros(it.spent_micros)),
+                    purchase.what.label(),
+                    purchase.price
+                ),
+            ))
+        }
         Err(error) => Err(Failure::new(Trouble::Withheld, error.public())),
     }
 }
@@ -206,13 +209,15 @@ pub(super) fn is_free(failure: &Failure) -> bool {
     failure.trouble != Trouble::Uncertain
 }
 
-/// Tells once a month at 80 percent, and once when the budget pays for nothing more. What goes wrong is done with the next expense.
-async fn tell(ctx: &Context, month: &str, spent: Usd, was_refused: bool) {
-    let due = ctx.settings.x.due_notice(spent);
-    let Some(percent) = (if was_refused { Some(100) } else { due }) else { return };
+/// Tells once a month at 80 percent, and once when the budget pays for no further post with a link. To be called when what was
+/// reserved is used or given back: before, more seems to be spent than is. What goes wrong is done with the next expense.
+pub(super) async fn tell(ctx: &Context) {
+    let month = &month(ctx.now_ms(), zone(ctx));
     let done = async {
-        let told = rows::spent(&ctx.db, NETWORK, month).await?.map_or(0, |it| it.told_percent);
-        let Some(budget) = ctx.settings.x.budget.filter(|_| told < percent) else { return Ok(()) };
+        let Some(known) = rows::spent(&ctx.db, NETWORK, month).await? else { return Ok(()) };
+        let spent = Usd::micros(known.spent_micros);
+        let due = ctx.settings.x.due_notice(spent).filter(|percent| known.told_percent < *percent);
+        let (Some(percent), Some(budget)) = (due, ctx.settings.x.budget) else { return Ok(()) };
         let mails = notice::budget(ctx, (month, percent), (spent, budget)).await?;
         let (now_ms, mut tx) = (ctx.now_ms(), ctx.db.begin().await?);
         if rows::note_told(&mut tx, NETWORK, month, percent).await? {

@@ -83,15 +83,16 @@ both_dbs! {
         connected(&db, "k1.one").await;
         assert!(in_tx!(&db, tx => accounts::begin_renewal(tx, "soc_1", "k1.one", (1_000, 900))));
         assert!(!in_tx!(&db, tx => accounts::begin_renewal(tx, "soc_1", "k1.one", (1_010, 910))), "somebody is at it");
-        assert!(in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", 1_000, Some("k1.two"))));
+        assert!(in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", ("k1.one", 1_000), Some("k1.two"))));
         assert!(!in_tx!(&db, tx => accounts::begin_renewal(tx, "soc_1", "k1.one", (1_020, 920))), "somebody did");
         assert_eq!(accounts::sealed(&db, "soc_1").await.unwrap().unwrap().0, "k1.two");
         assert!(in_tx!(&db, tx => accounts::begin_renewal(tx, "soc_1", "k1.two", (1_030, 930))));
         assert!(in_tx!(&db, tx => accounts::begin_renewal(tx, "soc_1", "k1.two", (1_200, 1_100))), "that one is gone");
-        assert!(!in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", 1_030, Some("k1.late"))));
-        assert!(in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", 1_200, None)), "it brought nothing");
-        assert_eq!(accounts::sealed(&db, "soc_1").await.unwrap().unwrap().0, "k1.two");
-        assert!(in_tx!(&db, tx => accounts::begin_renewal(tx, "soc_1", "k1.two", (1_300, 1_200))));
+        assert!(!in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", ("k1.two", 1_030), None)), "it is another's by now");
+        assert!(in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", ("k1.two", 1_030), Some("k1.late"))), "there are no others");
+        assert_eq!(accounts::sealed(&db, "soc_1").await.unwrap().unwrap().0, "k1.late");
+        assert!(!in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", ("k1.two", 1_200), None)), "it brought nothing");
+        assert!(in_tx!(&db, tx => accounts::begin_renewal(tx, "soc_1", "k1.late", (1_300, 1_250))));
         let again = Account {
             partner_slug: "a".to_owned(),
             network: "x".to_owned(),
@@ -101,7 +102,7 @@ both_dbs! {
             ..Account::default()
         };
         assert!(in_tx!(&db, tx => accounts::reconnect(tx, &again, ("k1.pasted", ""))).is_some());
-        assert!(!in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", 1_300, Some("k1.late"))), "other tokens were pasted");
+        assert!(!in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", ("k1.late", 1_300), Some("k1.three"))), "other tokens were pasted");
         assert_eq!(accounts::sealed(&db, "soc_1").await.unwrap().unwrap().0, "k1.pasted");
     }
 }

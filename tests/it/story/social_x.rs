@@ -233,6 +233,11 @@ both_dbs! {
             assert!(refused.public().contains("asking whose a token is costs $0.60"), "{refused}");
         }
         assert_eq!(accounts::account(&ctx.db, &account).await.unwrap().unwrap().state, "active", "nobody refused it");
+        assert_eq!(mails(&rig, "", "is used up").await, 0, "it pays for another post");
+        let lower = open_on(&rig, Terms { budget: Some(usd("1.00")), prices }, 12).await;
+        for _ in 0..2 {
+            social::test(&lower, "ana", &account).await.unwrap_err();
+        }
         assert_eq!(mails(&rig, "", "is used up").await, 1);
         assert_eq!(mails(&rig, "", "budget for X").await, 2);
     }

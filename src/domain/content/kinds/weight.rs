@@ -103,7 +103,12 @@ fn addresses(text: &str) -> Vec<(usize, usize)> {
 }
 
 /// The length of an address that begins a word: marks at its end belong to the sentence, a bracket that was opened within does not.
+/// What is written behind it without a blank, in a script that addresses do not have, is text (twitter-text, `urlPathSection`).
 fn ended(word: &str) -> usize {
+    let is_in = |c: char| {
+        c.is_ascii_graphic() || matches!(u32::from(c), 0xC0..=0x24F | 0x400..=0x52F | 0x1E00..=0x1EFF)
+    };
+    let word = &word[..word.find(|c| !is_in(c)).unwrap_or(word.len())];
     let url = word.trim_end_matches(|c: char| ".,;:!?\"'”“’»…)]".contains(c));
     let opened = url.matches('(').count() > url.matches(')').count();
     if opened && word[url.len()..].starts_with(')') { url.len() + 1 } else { url.len() }
@@ -191,6 +196,7 @@ mod tests {
             ("v1.2 3.14", 9),
             ("xhttps://a.example", 18),
             ("https://", 8),
+            ("詳細はhttps://a.example/xです。漢字", 6 + 23 + 10),
         ] {
             assert_eq!(x_length(text), length, "{text}");
         }

@@ -88,9 +88,9 @@ impl<'c> Signed<'c> {
         let begun_ms = self.ctx.now_ms();
         if !self.begin_renewal(begun_ms).await.map_err(|error| ours(&error))? {
             let (tokens, sealed) = kept(self.ctx, self.account_id).await?;
-            if sealed == self.sealed {
-                let busy = Trouble::Busy { asked_ms: Some(RENEWAL_MS), is_limit: false };
-                return Err(Failure::new(busy, "another process renews its tokens just now"));
+            if tokens == self.tokens {
+                self.sealed = sealed;
+                return Err(Failure::new(Trouble::Withheld, "another process renews its tokens just now"));
             }
             steps.push("took the tokens that another process renewed".to_owned());
             (self.tokens, self.sealed) = (tokens, sealed);
@@ -101,7 +101,14 @@ impl<'c> Signed<'c> {
             Ok(tokens) => tokens,
             Err(failure) => {
                 self.end_renewal(begun_ms, None).await.map_err(|error| ours(&error))?;
-                return Err(failure);
+                // Whoever used the old ones before us may have kept what they brought by now.
+                let (tokens, sealed) = kept(self.ctx, self.account_id).await?;
+                if tokens == self.tokens {
+                    return Err(failure);
+                }
+                steps.push("took the tokens that another process renewed".to_owned());
+                (self.tokens, self.sealed) = (tokens, sealed);
+                return Ok(());
             }
         };
         let sealed = seal(self.ctx, self.account_id, &tokens).map_err(|error| ours(&error))?;
@@ -139,7 +146,8 @@ impl<'c> Signed<'c> {
     async fn end_renewal(&self, begun_ms: i64, sealed: Option<&str>) -> Result<bool> {
         let (ctx, now_ms) = (self.ctx, self.ctx.now_ms());
         let mut tx = ctx.db.begin().await?;
-        let ended = accounts::end_renewal(&mut tx, self.account_id, begun_ms, sealed).await?;
+        let of = (self.sealed.as_str(), begun_ms);
+        let ended = accounts::end_renewal(&mut tx, self.account_id, of, sealed).await?;
         let detail = if sealed.is_some() { "new tokens" } else { "no new tokens" };
         audit::record(
             &mut tx,
@@ -172,6 +180,7 @@ impl<'c> Signed<'c> {
         if done.as_ref().is_err_and(spend::was_refused) {
             spend::give_back(self.ctx, &reserved, price).await;
         }
+        spend::tell(self.ctx).await;
         done
     }
 
@@ -248,6 +257,9 @@ impl<'c> Signed<'c> {
         if !content.alt.is_empty()
             && let Err(failure) = self.client().describe(&id, &content.alt).await
         {
+            if spend::was_refused(&failure) {
+                spend::give_back(self.ctx, &reserved, self.ctx.settings.x.prices.alt_text).await;
+            }
             steps.push(format!("the picture has no words beside it: {}", failure.why));
         }
         Ok(Some(id))
@@ -268,7 +280,7 @@ async fn kept(ctx: &Context, account_id: &str) -> Result<(Tokens, String), Failu
 
 /// What kept us from renewing tokens after `refused`, by which we know that nothing was done.
 fn after(refused: &Failure, other: Failure) -> Failure {
-    Failure { status: other.status.or(refused.status), ..other }
+    Failure { status: refused.status, ..other }
 }
 
 /// What new tokens do not open, no others will.
@@ -281,6 +293,18 @@ fn lost(failure: Failure) -> Failure {
 
 /// Posts, after paying for it and looking for one that may be there.
 pub(super) async fn send(
+    ctx: &Context,
+    turn: &Turn,
+    started: &Started,
+    content: &Content,
+    steps: &mut Vec<String>,
+) -> Result<Posted, Failure> {
+    let done = paid(ctx, turn, started, content, steps).await;
+    spend::tell(ctx).await;
+    done
+}
+
+async fn paid(
     ctx: &Context,
     turn: &Turn,
     started: &Started,
@@ -314,6 +338,8 @@ pub(super) async fn send(
             // The link in these words is this post's alone.
             match signed.find(turn, which, since_ms, steps).await {
                 Ok(Some(found)) => Ok(found),
+                // It is there, and is found when there is an answer: the next try is refused free of charge.
+                Err(other) if matches!(other.trouble, Trouble::Busy { .. } | Trouble::Withheld) => Err(other),
                 Ok(None) | Err(_) => Err(Failure {
                     why: format!(
                         "the account has a post with these words already, as X says ({})",
