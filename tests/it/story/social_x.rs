@@ -196,7 +196,7 @@ both_dbs! {
         two.unwrap();
         social::tick(&ctx).await.unwrap();
         assert_eq!(server.posts().len() + another.posts().len(), 1);
-        let mut states = vec![ransomware(&ctx, &ids[0]).await, ransomware(&ctx, &ids[1]).await];
+        let mut states = [ransomware(&ctx, &ids[0]).await, ransomware(&ctx, &ids[1]).await];
         states.sort_by(|one, two| one.state.cmp(&two.state));
         assert_eq!((states[0].state.as_str(), states[1].state.as_str()), ("failed", "posted"));
         let because = &states[0].because;
