@@ -10,6 +10,7 @@ use super::{Posted, Request, Wire};
 use crate::{
     channel::egress::{Answered, Egress},
     domain::{
+        content::merge::percent_encoded,
         kernel::clock::{UtcMs, utc},
         social::{
             Failure, Trouble,
@@ -100,7 +101,8 @@ impl<'e> X<'e> {
         }
         let body = form_of(&form);
         // Both are written as a part of a form first (RFC 6749 section 2.3.1).
-        let basic = format!("{}:{}", encoded(&tokens.client_id), encoded(&tokens.client_secret));
+        let basic =
+            format!("{}:{}", percent_encoded(&tokens.client_id), percent_encoded(&tokens.client_secret));
         let basic = if is_confidential { format!("Basic {}", STANDARD.encode(basic)) } else { String::new() };
         let request = Request {
             method: "POST",
@@ -248,19 +250,8 @@ fn unknown(why: &str) -> Failure {
 }
 
 fn form_of(pairs: &[(&str, &str)]) -> String {
-    let pairs = pairs.iter().map(|(key, value)| format!("{key}={}", encoded(value)));
+    let pairs = pairs.iter().map(|(key, value)| format!("{key}={}", percent_encoded(value)));
     pairs.collect::<Vec<_>>().join("&")
-}
-
-/// A part of a form: only what means nothing in one stays as it is.
-fn encoded(text: &str) -> String {
-    text.bytes().fold(String::new(), |mut out, byte| {
-        match byte {
-            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' => out.push(char::from(byte)),
-            _ => out.push_str(&format!("%{byte:02X}")),
-        }
-        out
-    })
 }
 
 #[cfg(test)]
