@@ -27,6 +27,8 @@ pub struct Act {
     pub asset: String,
     /// By which newsletter or sequence; empty for none.
     pub scope: String,
+    /// Where the link stood that led to it: `Placement`'s word, `mail` for a mail of ours, empty for none.
+    pub channel: String,
 }
 
 /// What the person behind a lead did as anybody's lead until `until_ms`, by people and not by machines; the first that a day
@@ -36,13 +38,17 @@ pub struct Act {
 /// Those of [`Tx::all`].
 pub async fn acts(tx: &mut Tx, lead_id: &str, from_ms: UtcMs, until_ms: UtcMs) -> Result<Vec<Act>> {
     tx.all(
-        "SELECT MIN(e.id) AS id, MIN(e.at_ms) AS at_ms, e.kind, e.partner_slug, COALESCE(e.asset, '') AS asset, e.scope
-         FROM engagement_event e
-         WHERE e.lead_id IN (SELECT o.id FROM lead l JOIN lead o ON o.email_key = l.email_key WHERE l.id = $1)
-           AND e.human AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'feed_read', 'open')
-           AND e.at_ms >= $2 AND e.at_ms <= $3
-         GROUP BY e.at_ms / 86400000, e.kind, e.partner_slug, e.asset, e.scope
-         ORDER BY 2, 1 LIMIT 5000",
+        "SELECT d.id, d.at_ms, d.kind, d.partner_slug, d.asset, d.scope,
+             CASE WHEN f.channel = '' AND f.delivery_id IS NOT NULL THEN 'mail' ELSE f.channel END AS channel
+         FROM (SELECT MIN(e.id) AS id, MIN(e.at_ms) AS at_ms, e.kind, e.partner_slug, COALESCE(e.asset, '') AS asset, e.scope
+               FROM engagement_event e
+               WHERE e.lead_id IN (SELECT o.id FROM lead l JOIN lead o ON o.email_key = l.email_key WHERE l.id = $1)
+                 AND e.human AND e.kind NOT IN ('unsubscribe', 'resubscribe', 'bounce', 'complaint', 'feed_read', 'open')
+                 AND e.at_ms >= $2 AND e.at_ms <= $3
+               GROUP BY e.at_ms / 86400000, e.kind, e.partner_slug, e.asset, e.scope
+               ORDER BY 2, 1 LIMIT 5000) d
+         JOIN engagement_event f ON f.id = d.id
+         ORDER BY d.at_ms, d.id",
         args![lead_id, from_ms, until_ms],
     )
     .await
@@ -69,6 +75,8 @@ pub struct Line {
     pub asset: String,
     /// By which newsletter or sequence; empty for none.
     pub scope: String,
+    /// Where the link stood that led to it, as [`Act::channel`] has it.
+    pub channel: String,
     /// Whether it sourced the amount.
     pub is_primary: bool,
     /// Its part of the amount, in the currency's smallest unit.
@@ -93,14 +101,15 @@ pub async fn add(tx: &mut Tx, lines: &[Line]) -> Result<()> {
             &line.partner_slug,
             &line.asset,
             &line.scope,
+            &line.channel,
             line.is_primary,
             line.minor_units,
             &line.rule,
         ]
     });
     tx.bulk(
-        "INSERT INTO credit (lead_id, amount_no, no, event_id, at_ms, kind, partner_slug, asset, scope, is_primary,
-             minor_units, rule)",
+        "INSERT INTO credit (lead_id, amount_no, no, event_id, at_ms, kind, partner_slug, asset, scope, channel,
+             is_primary, minor_units, rule)",
         rows.collect(),
         "",
     )
@@ -155,7 +164,8 @@ pub async fn has(tx: &mut Tx, lead_id: &str, amount_no: i64) -> Result<bool> {
 /// Those of [`Db::all`].
 pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Line>> {
     db.all(
-        "SELECT lead_id, amount_no, no, event_id, at_ms, kind, partner_slug, asset, scope, is_primary, minor_units, rule
+        "SELECT lead_id, amount_no, no, event_id, at_ms, kind, partner_slug, asset, scope, channel, is_primary, minor_units,
+             rule
          FROM credit WHERE lead_id = $1 ORDER BY amount_no DESC, no LIMIT 1000",
         args![lead_id],
     )
@@ -232,10 +242,10 @@ macro_rules! deals {
             AND NOT EXISTS (SELECT 1 FROM lead_amount b WHERE b.lead_id = a.lead_id AND b.no > a.no))"
     };
 }
-// What it was once is with the event, as long as that is kept; that it was a mail stands with the credit.
+// Of credit and not of events, which go in time. What a newsletter led to came by a mail, whoever wrote the line.
 macro_rules! channel {
     () => {
-        "CASE WHEN e.channel <> '' THEN e.channel WHEN c.scope <> '' OR e.delivery_id IS NOT NULL THEN 'mail' ELSE '' END"
+        "CASE WHEN c.channel <> '' THEN c.channel WHEN c.scope <> '' THEN 'mail' ELSE '' END"
     };
 }
 macro_rules! sums {
@@ -253,7 +263,6 @@ macro_rules! sums {
                    FROM ",
             deals!(),
             " d JOIN credit c ON c.lead_id = d.lead_id AND c.amount_no = d.no
-                   LEFT JOIN engagement_event e ON e.id = c.event_id
                    WHERE ",
             $of,
             " GROUP BY 1, d.currency, d.lead_id) g
@@ -336,7 +345,7 @@ macro_rules! parts {
             deals!(),
             " d JOIN (SELECT c.lead_id, c.amount_no, MAX(CASE WHEN c.is_primary THEN 1 ELSE 0 END) AS sourced,
                           CAST(SUM(c.minor_units) AS BIGINT) AS share_units, COUNT(c.event_id) AS touches
-                      FROM credit c LEFT JOIN engagement_event e ON e.id = c.event_id WHERE ",
+                      FROM credit c WHERE ",
             $of,
             " GROUP BY c.lead_id, c.amount_no) p ON p.lead_id = d.lead_id AND p.amount_no = d.no
              WHERE (d.at_ms, d.lead_id) > ($5, $6) ORDER BY d.at_ms, d.lead_id LIMIT $7"

@@ -67,6 +67,7 @@ pub(super) async fn credit(
             partner_slug: act.partner_slug,
             asset: act.asset,
             scope: act.scope,
+            channel: act.channel,
         })
     });
     let credited = attribution::credit(&rule, minor_units, said_ms, touches.collect());
@@ -90,6 +91,7 @@ fn lines(
         partner_slug: String::new(),
         asset: String::new(),
         scope: String::new(),
+        channel: String::new(),
         is_primary: true,
         minor_units,
         rule: rule.name(),
@@ -105,6 +107,7 @@ fn lines(
         partner_slug: it.touch.partner_slug,
         asset: it.touch.asset,
         scope: it.touch.scope,
+        channel: it.touch.channel,
         is_primary: it.is_primary,
         minor_units: it.minor_units,
         ..nothing.clone()

@@ -35,6 +35,8 @@ pub struct Touch {
     pub asset: String,
     /// By which newsletter or sequence; empty where it was none.
     pub scope: String,
+    /// Where the link stood that led to it, `mail` for a mail of ours; empty where it was none.
+    pub channel: String,
 }
 
 /// A touch with its part of an amount.
@@ -131,6 +133,7 @@ mod tests {
             partner_slug: partner.to_owned(),
             asset: asset.to_owned(),
             scope: String::new(),
+            channel: String::new(),
         }
     }
 

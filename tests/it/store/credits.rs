@@ -39,6 +39,7 @@ fn line(of: (&str, i64), no: i64, partner: &str, asset: &str, scope: &str, minor
         partner_slug: partner.to_owned(),
         asset: asset.to_owned(),
         scope: scope.to_owned(),
+        channel: String::new(),
         is_primary: no == 1,
         minor_units,
         rule: "v1 first_touch linear".to_owned(),
@@ -93,7 +94,7 @@ both_dbs! {
         in_tx!(db, tx => add(tx, &[
             line(("led_1", 1), 1, "vale", "blog/old", "", 500),
             line(("led_1", 2), 1, "northlight", "blog/first", "weekly", 400),
-            line(("led_1", 2), 2, "northlight", "blog/second", "", 300),
+            Line { channel: "linkedin".into(), ..line(("led_1", 2), 2, "northlight", "blog/second", "", 300) },
             line(("led_1", 2), 3, "vale", "blog/first", "weekly", 300),
             Line { event_id: None, kind: String::new(), ..line(("led_2", 1), 1, "", "", "", 70) },
             line(("led_3", 1), 1, "vale", "blog/first", "", 300),
@@ -116,6 +117,11 @@ both_dbs! {
             [("blog/first EUR".into(), [1, 1_000, 0, 0, 700]), ("blog/second EUR".into(), [0, 0, 1, 1_000, 300])]
         );
         assert_eq!(told(&WON, By::Newsletter).await[2], ("weekly EUR".into(), [1, 1_000, 0, 0, 700]));
+        // No event is left, and none is asked for: where links stood is written with the credit.
+        assert_eq!(
+            told(&WON, By::Channel).await[1..],
+            [("linkedin EUR".into(), [0, 0, 1, 1_000, 300]), ("mail EUR".into(), [1, 1_000, 0, 0, 700])]
+        );
         let of_kit = Filter { assets: Some(vec!["blog/second".into(), "blog/third".into()]), ..WON };
         assert_eq!(told(&of_kit, By::Together).await, [(" EUR".into(), [0, 0, 1, 1_000, 300])]);
         let open = Filter { won: false, ..WON };
@@ -137,6 +143,7 @@ both_dbs! {
         assert_eq!(ids(&WON, (By::Partner, Some("vale")), (0, ""), 9).await, [("led_1".into(), false, 300, 1)]);
         assert_eq!(ids(&WON, (By::Asset, Some("")), (0, ""), 9).await, all[1..]);
         assert_eq!(ids(&WON, (By::Newsletter, Some("weekly")), (0, ""), 9).await, [("led_1".into(), true, 700, 2)]);
+        assert_eq!(ids(&WON, (By::Channel, Some("linkedin")), (0, ""), 9).await, [("led_1".into(), false, 300, 1)]);
         assert_eq!(ids(&of_kit, (By::Together, None), (0, ""), 9).await, [("led_1".into(), false, 300, 1)]);
     }
 
@@ -167,8 +174,9 @@ both_dbs! {
         let day = |no: i64| no * DAY_MS;
         let mut machine = act(&random, Some("led_1"), day(3), "click");
         machine.human = false;
+        let posted = Event { channel: "linkedin".to_owned(), ..act(&random, Some("led_1"), day(1), "page_view") };
         let events = vec![
-            act(&random, Some("led_1"), day(1), "page_view"),
+            posted,
             act(&random, Some("led_1"), day(1) + 5, "page_view"),
             act(&random, Some("led_1"), day(1) + 6, "download"),
             act(&random, Some("led_9"), day(2), "page_view"),
@@ -180,8 +188,11 @@ both_dbs! {
         ];
         in_tx!(db, tx => insert(tx, events));
         let found = in_tx!(db, tx => acts(tx, "led_1", day(1), day(8)));
-        let found: Vec<_> = found.iter().map(|act| (act.at_ms, act.kind.as_str())).collect();
-        assert_eq!(found, [(day(1), "page_view"), (day(1) + 6, "download"), (day(2), "page_view")]);
+        let found: Vec<_> = found.iter().map(|act| (act.at_ms, act.kind.as_str(), act.channel.as_str())).collect();
+        assert_eq!(
+            found,
+            [(day(1), "page_view", "linkedin"), (day(1) + 6, "download", ""), (day(2), "page_view", "")]
+        );
         let none = in_tx!(db, tx => acts(tx, "led_1", day(5), day(8)));
         assert!(none.is_empty());
     }

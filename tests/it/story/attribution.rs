@@ -16,6 +16,7 @@ use partnercast::{
         desk,
         forms::{self, FormKind, Submission},
         handoff::{self, By, Closing, Outcome},
+        retention,
     },
 };
 
@@ -113,6 +114,17 @@ both_dbs! {
         execute(&rig.ctx.db, "DELETE FROM credit", vec![]).await;
         rig.clock.advance(2 * DAY_MS);
         handoff::tick(&rig.ctx).await.unwrap();
+        assert_eq!(attribution::trail(&rig.ctx, &id).await.unwrap(), trail);
+
+        // Years later events are reduced, and in the end none is left: what was won, and by which way, stays as it was.
+        let channels = async || attribution::report(&rig.ctx, &Asked::default(), Group::Channel).await.unwrap();
+        let before = channels().await;
+        rig.clock.advance(3 * 365 * DAY_MS);
+        let (_keep, shutdown) = tokio::sync::watch::channel(false);
+        assert!(retention::tick(&rig.ctx, 13, &shutdown).await.unwrap().reduced > 0);
+        assert_eq!(channels().await, before);
+        execute(&rig.ctx.db, "DELETE FROM engagement_event", vec![]).await;
+        assert_eq!(channels().await, before);
         assert_eq!(attribution::trail(&rig.ctx, &id).await.unwrap(), trail);
     }
 }
