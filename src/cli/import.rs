@@ -15,8 +15,12 @@ use crate::{
     domain::{
         kernel::{Clock, Error, Kind, Result, clock::SystemClock, random::OsRandom},
         lead::attendance::LIST_BYTES_MAX,
+        partner::roster::RowFault,
     },
-    work::{Context, attendance, import},
+    work::{
+        Context, attendance,
+        import::{self, Change, Found},
+    },
 };
 
 /// Arguments of `import`.
@@ -33,6 +37,10 @@ pub struct Arguments {
     /// Check everything and say what would change; write nothing.
     #[arg(long)]
     dry_run: bool,
+    /// One JSON object a line, all faults at once: {"fault": {"file", "line", "column", "message", "fix"}}, where line 0 means the
+    /// whole file; without a fault one line with what is new, known and gone.
+    #[arg(long)]
+    json: bool,
 }
 
 /// Other things to import than a roster.
@@ -67,7 +75,7 @@ struct Attendance {
 /// # Errors
 /// Faults in the roster, or a database that cannot be opened.
 pub async fn main(arguments: Arguments) -> Result<()> {
-    let Arguments { config, what, roster, dry_run } = arguments;
+    let Arguments { config, what, roster, dry_run, json } = arguments;
     match what {
         Some(What::Attendance(attendance)) => return attended(attendance).await,
         Some(What::Leads(leads)) => return import_leads::main(&config, leads).await,
@@ -77,27 +85,53 @@ pub async fn main(arguments: Arguments) -> Result<()> {
     let roster = roster.ok_or_else(|| Error::invalid("name the folder of the roster"))?;
     let config = load(&config)?;
     start_log(&config.log)?;
-    let roster = import::read(&roster).await?;
+    let name = roster.display().to_string();
+    let roster = match import::check(&roster).await? {
+        Found::Roster(roster) => roster,
+        Found::Faults(faults) => return refused(&name, &faults, json),
+    };
     let db =
         writing::open(&config, "Stop it, import, and start it again; on PostgreSQL both work side by side")
             .await?;
     let change = import::compare(&db, &roster).await?;
-    say(&format!(
+    if json {
+        say(&serde_json::json!({ "dry_run": dry_run, "change": change }).to_string());
+    } else {
+        say(&in_words(change));
+    }
+    if dry_run && !json {
+        say("dry run: nothing was written");
+    }
+    if !dry_run {
+        import::import(&db, SystemClock.now_ms(), &OsRandom, roster).await?;
+        if !json {
+            say("imported");
+        }
+    }
+    db.close().await;
+    Ok(())
+}
+
+fn in_words(change: Change) -> String {
+    format!(
         "partners: {} new, {} known; contacts: {} new, {} known, {} no longer listed (they get nothing more)",
         change.partners_new,
         change.partners_known,
         change.contacts_new,
         change.contacts_known,
         change.contacts_gone
-    ));
-    if dry_run {
-        say("dry run: nothing was written");
-    } else {
-        import::import(&db, SystemClock.now_ms(), &OsRandom, roster).await?;
-        say("imported");
+    )
+}
+
+/// Tells every fault of the roster in the folder `name`.
+fn refused(name: &str, faults: &[RowFault], json: bool) -> Result<()> {
+    if !json {
+        let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        return Err(Error::invalid(lines.join("\n")));
     }
-    db.close().await;
-    Ok(())
+    faults.iter().for_each(|fault| say(&serde_json::json!({ "fault": fault }).to_string()));
+    let counted = if faults.len() == 1 { "1 fault".to_owned() } else { format!("{} faults", faults.len()) };
+    Err(Error::invalid(format!("{name} has {counted}; nothing was imported")))
 }
 
 /// Checks the list as a whole and notes who was there, or says every fault and notes nobody.

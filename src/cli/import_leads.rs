@@ -29,7 +29,8 @@ pub struct Arguments {
     /// Check everything and say who is new, who is known, and who would be offered to whom; write nothing.
     #[arg(long)]
     dry_run: bool,
-    /// One JSON object a line: every fault, else everybody who is to be offered, and what was done at the end.
+    /// One JSON object a line, all faults at once: {"fault": {"row", "column", "value", "message", "fix"}}, where row 0 means the
+    /// whole file; without a fault everybody who is to be offered, and what was done at the end.
     #[arg(long)]
     json: bool,
     /// Write every fault into this file, as CSV that a spreadsheet opens without running anything.

@@ -24,7 +24,8 @@ pub struct Arguments {
     /// Do everything and take it back: every fault is told, nothing is written.
     #[arg(long)]
     dry_run: bool,
-    /// One JSON object a line: every fault, else what was done.
+    /// One JSON object a line, all faults at once: {"fault": {"row", "column", "value", "message", "fix"}}, where row 0 means the
+    /// whole file; without a fault what was done.
     #[arg(long)]
     json: bool,
     /// Write every fault into this file, as CSV that a spreadsheet opens without running anything.

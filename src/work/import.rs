@@ -5,13 +5,16 @@ use std::{collections::HashSet, path::Path};
 use super::{
     cobrand::Media,
     folder, person,
-    sync::{roster_of, to_store},
+    sync::{checked_roster_of, to_store},
 };
 use crate::{
     domain::{
         content::library::{SourceFile, bytes_max},
         kernel::{Error, Random, Result, clock::UtcMs},
-        partner::{Contact, roster::Roster},
+        partner::{
+            Contact,
+            roster::{Roster, RowFault},
+        },
     },
     store::{
         Db, audit,
@@ -27,11 +30,34 @@ pub struct Checked {
     logos: Vec<NewFile>,
 }
 
+/// What a roster folder holds.
+#[derive(Debug)]
+pub enum Found {
+    /// A roster that can be imported.
+    Roster(Checked),
+    /// Every fault in it.
+    Faults(Vec<RowFault>),
+}
+
 /// Reads and checks a roster folder.
 ///
 /// # Errors
 /// `Invalid` with every fault: file, row, column, how to mend it.
 pub async fn read(dir: &Path) -> Result<Checked> {
+    match check(dir).await? {
+        Found::Roster(roster) => Ok(roster),
+        Found::Faults(faults) => {
+            let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
+            Err(Error::invalid(lines.join("\n")))
+        }
+    }
+}
+
+/// As [`read`], with the faults of rows and brands one by one.
+///
+/// # Errors
+/// `Invalid` for a folder that is none of a roster, or too large.
+pub async fn check(dir: &Path) -> Result<Found> {
     let files = folder::read_roster(dir).await?;
     // Before anything else: of a file that is larger only the beginning was read, and who stands behind it would be lost.
     if let Some(file) = files.iter().find(|file| file.bytes.len() > bytes_max(&file.path)) {
@@ -57,12 +83,15 @@ pub async fn read(dir: &Path) -> Result<Checked> {
     if let Some(name) = missing(&files) {
         return Err(Error::invalid(format!("{} has no {name}", dir.display())));
     }
-    let roster = roster_of(&files, &media)?.ok_or_else(|| Error::invalid("the roster is empty"))?;
-    Ok(Checked { roster, logos })
+    match checked_roster_of(&files, &media) {
+        Ok(Some(roster)) => Ok(Found::Roster(Checked { roster, logos })),
+        Ok(None) => Err(Error::invalid("the roster is empty")),
+        Err(faults) => Ok(Found::Faults(faults)),
+    }
 }
 
 /// What an import would change.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Change {
     /// Partners to be added.
     pub partners_new: usize,

@@ -308,11 +308,21 @@ pub(super) fn image(path: &str, png: &[u8]) -> NewFile {
 /// # Errors
 /// `Invalid` with every fault.
 pub fn roster_of(files: &[SourceFile], media: &Media) -> Result<Option<Roster>> {
-    let parsed = parse_roster(files).map_err(|faults| {
+    checked_roster_of(files, media).map_err(|faults| {
         let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
         Error::invalid(lines.join("\n"))
-    })?;
-    let Some(mut roster) = parsed else { return Ok(None) };
+    })
+}
+
+/// As [`roster_of`], with the faults one by one.
+///
+/// # Errors
+/// Every fault.
+pub(super) fn checked_roster_of(
+    files: &[SourceFile],
+    media: &Media,
+) -> Result<Option<Roster>, Vec<RowFault>> {
+    let Some(mut roster) = parse_roster(files)? else { return Ok(None) };
     for partner in &mut roster.partners {
         let file = |name: &str| media.get(&format!("roster/brands/{}/{name}", partner.slug)).cloned();
         let (logo, logo_dark) = (file("logo.png"), file("logo-dark.png"));

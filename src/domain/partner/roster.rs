@@ -69,7 +69,7 @@ pub struct Roster {
 }
 
 /// Something wrong in a roster: what, where, and how to mend it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct RowFault {
     /// The file, such as `contacts.csv` or `brands/ipe/brand.toml`.
     pub file: String,

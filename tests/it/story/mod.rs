@@ -56,6 +56,7 @@ mod receiver;
 mod release;
 mod revisions;
 pub mod rig;
+mod row_faults;
 mod scale_out;
 mod scanners;
 mod sequence_exits;
