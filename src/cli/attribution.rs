@@ -10,6 +10,7 @@ use crate::{
     work::{
         Context,
         attribution::{self, Asked, Group, Part, Row},
+        names::Names,
     },
 };
 
@@ -89,7 +90,8 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<String> {
         let cells = cells.iter().map(|row| row.each_ref().map(String::as_str));
         return table::csv(std::iter::once(HEAD).chain(cells));
     }
-    Ok(printed(&rows, &asked))
+    let names = if group == Group::Partner { Names::load(&ctx.db).await? } else { Names::default() };
+    Ok(printed(&rows, &asked, &names))
 }
 
 fn cells(row: &Row) -> [String; 9] {
@@ -100,18 +102,18 @@ fn cells(row: &Row) -> [String; 9] {
     [name, currency, sourced, sourced_sum, influenced, influenced_sum, attached, attached_sum, share]
 }
 
-fn printed(rows: &[Row], asked: &Asked) -> String {
+fn printed(rows: &[Row], asked: &Asked, names: &Names) -> String {
     if rows.is_empty() {
         let which = if asked.open { "open" } else { "won" };
         return format!("no {which} deal with an amount in this time");
     }
-    let wide = rows.iter().map(|row| row.name.chars().count()).max().unwrap_or(0).max(9);
+    let wide = rows.iter().map(|row| names.of(&row.name).chars().count()).max().unwrap_or(0).max(9);
     let part = |word: &str, part: &Part| match part.deals {
         0 => String::new(),
         deals => format!("   {word} {deals} ({})", part.sum),
     };
     let line = |row: &Row| {
-        let name = if row.name.is_empty() { "(nothing)" } else { &row.name };
+        let name = if row.name.is_empty() { "(nothing)" } else { names.of(&row.name) };
         format!(
             "{name:<wide$}  {} {:>15}{}{}{}",
             row.currency,

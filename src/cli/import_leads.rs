@@ -15,6 +15,7 @@ use crate::{
     work::{
         Context,
         intake::{self, Door, Foreseen, Source, Taken},
+        names::Names,
     },
 };
 
@@ -79,7 +80,8 @@ async fn import(ctx: &Context, arguments: &Arguments, name: &str, bytes: &[u8]) 
         foreseen.iter().map(json_offer).for_each(|line| say(&line));
         say(&json_taken(&taken, arguments.dry_run));
     } else {
-        lines(&taken, &foreseen, arguments.dry_run).iter().for_each(|line| say(line));
+        let names = Names::load(&ctx.db).await?;
+        lines(&taken, &foreseen, &names, arguments.dry_run).iter().for_each(|line| say(line));
     }
     Ok(())
 }
@@ -105,7 +107,7 @@ fn json_taken(taken: &Taken, dry_run: bool) -> String {
     .to_string()
 }
 
-fn lines(taken: &Taken, foreseen: &[Foreseen], dry_run: bool) -> Vec<String> {
+fn lines(taken: &Taken, foreseen: &[Foreseen], names: &Names, dry_run: bool) -> Vec<String> {
     let mut lines =
         vec![format!("leads: {} new, {} known, {} taken before", taken.new, taken.known, taken.unchanged)];
     if taken.erased > 0 {
@@ -122,7 +124,7 @@ fn lines(taken: &Taken, foreseen: &[Foreseen], dry_run: bool) -> Vec<String> {
         lines.push(format!("would be offered: {due}"));
         for offer in foreseen.iter().take(OFFERS_SHOWN) {
             let Foreseen { no, email, partner, to, because } = offer;
-            let to = match (partner.as_str(), to.as_str()) {
+            let to = match (names.of(partner), to.as_str()) {
                 ("", "") => "nobody yet".to_owned(),
                 ("", to) => to.to_owned(),
                 (partner, "") => partner.to_owned(),

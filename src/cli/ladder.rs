@@ -10,6 +10,7 @@ use crate::{
     work::{
         Context,
         ladder::{self, Asked, Group, Line, Step},
+        names::Names,
     },
 };
 
@@ -78,7 +79,7 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<String> {
     }
     if let Some(group) = arguments.by.as_deref().and_then(Group::parse) {
         let lines = ladder::by(ctx, &asked, group).await?;
-        return grouped(group, &lines, arguments);
+        return grouped(ctx, group, lines, arguments).await;
     }
     let steps = ladder::ladder(ctx, &asked).await?;
     if arguments.json {
@@ -93,10 +94,14 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<String> {
     Ok(printed(&steps))
 }
 
-fn grouped(group: Group, lines: &[Line], arguments: &Arguments) -> Result<String> {
+async fn grouped(ctx: &Context, group: Group, mut lines: Vec<Line>, arguments: &Arguments) -> Result<String> {
     if arguments.json {
         let rungs = Rung::ALL.map(Rung::as_str);
         return json(&serde_json::json!({ "by": group.as_str(), "rungs": rungs, "lines": lines }));
+    }
+    if group == Group::Partner && !arguments.csv {
+        let names = Names::load(&ctx.db).await?;
+        lines.iter_mut().for_each(|line| line.name = names.of(&line.name).to_owned());
     }
     let mut rows = vec![head(group)];
     rows.extend(lines.iter().map(cells));

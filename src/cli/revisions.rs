@@ -19,6 +19,7 @@ use crate::{
     store::{Db, partners, revisions::PAGE},
     work::{
         holders::{self, Answer, Held, PEOPLE_MAX, Question},
+        names::Names,
         revisions::{self, Compared, Count, Eyes, History, Told, commit_words},
     },
 };
@@ -293,11 +294,12 @@ pub async fn who(arguments: WhoArguments) -> Result<()> {
         limit: arguments.limit,
     };
     let answer = holders::who(&db, &question).await?;
+    let names = Names::load(&db).await?;
     db.close().await;
     if arguments.json {
         return json(&answer);
     }
-    who_lines(&answer).iter().for_each(|line| say(line));
+    who_lines(&answer, &names).iter().for_each(|line| say(line));
     Ok(())
 }
 
@@ -305,14 +307,14 @@ fn numbers(numbers: &[i64]) -> String {
     numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
-fn who_lines(answer: &Answer) -> Vec<String> {
+fn who_lines(answer: &Answer, names: &Names) -> Vec<String> {
     let what = match answer.numbers.as_slice() {
         [] => answer.path.clone(),
         [no] => format!("{}, revision {no}", answer.path),
         [no, same @ ..] => format!("{}, revision {no} (the same text as {})", answer.path, numbers(same)),
     };
     let mut lines = vec![what];
-    lines.extend(answer.people.iter().map(held_line));
+    lines.extend(answer.people.iter().map(|held| held_line(held, names)));
     for took in &answer.takers {
         let no = match took.numbers.as_slice() {
             [] => String::new(),
@@ -324,7 +326,7 @@ fn who_lines(answer: &Answer) -> Vec<String> {
             at(taker.at_ms),
             taker.name,
             taker.email,
-            taker.partner_slug
+            names.of(&taker.partner_slug)
         ));
     }
     if answer.people.is_empty() && answer.takers.is_empty() {
@@ -351,8 +353,8 @@ fn who_lines(answer: &Answer) -> Vec<String> {
     lines
 }
 
-/// `fold-forward/2027-01-12  text of 1  2027-01-12 08:00 UTC  Ana Ruiz <ana@x.example>, northlight  followed the link …`
-fn held_line(held: &Held) -> String {
+/// `fold-forward/2027-01-12  text of 1  2027-01-12 08:00 UTC  Ana Ruiz <ana@x.example>, Northlight MSP  followed the link …`
+fn held_line(held: &Held, names: &Names) -> String {
     let holder = &held.holder;
     let part = match holder.part.as_str() {
         "card" => "card of",
@@ -371,7 +373,7 @@ fn held_line(held: &Held) -> String {
         at(holder.accepted_ms),
         holder.name,
         holder.email,
-        holder.partner_slug,
+        names.of(&holder.partner_slug),
         clicked.unwrap_or_default(),
         took.unwrap_or_default()
     )

@@ -15,6 +15,7 @@ use crate::{
     store::journeys::Traveller,
     work::{
         Context, folder,
+        names::Names,
         sequences::{self, Overview},
         sync,
     },
@@ -115,11 +116,12 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
         return json(&serde_json::json!({ "sequence": one, "inside": people.inside, "ended": people.ended }));
     }
     let mut lines = overview_lines(&one);
+    let names = Names::load(&ctx.db).await?;
     let zone = ctx.library().vendor.as_ref().map_or(chrono_tz::Tz::UTC, |vendor| vendor.zone);
     let person = |who: &Traveller, what: &str, at_ms: i64| {
         let detail = if who.detail.is_empty() { String::new() } else { format!("  {}", who.detail) };
         let at = utc(at_ms).with_timezone(&zone).format("%a %-d %b %Y, %H:%M %Z");
-        format!("  {} <{}> at {}: {what}, {at}{detail}", who.name, who.email, who.partner_slug)
+        format!("  {} <{}> at {}: {what}, {at}{detail}", who.name, who.email, names.of(&who.partner_slug))
     };
     lines.extend(people.inside.iter().map(|who| {
         let next = format!("waits for {}", who.waiting.as_deref().unwrap_or("nothing"));

@@ -17,6 +17,7 @@ use crate::{
     },
     work::{
         Context,
+        names::Names,
         what_if::{self, Told},
     },
 };
@@ -72,11 +73,12 @@ async fn tell(
     since_ms: Option<UtcMs>,
     json: bool,
 ) -> Result<Totals> {
+    let names = Names::load(&ctx.db).await?;
     what_if::replay(ctx, rule, since_ms, |told| {
         if json {
             return print(&json_lead(&told));
         }
-        say(&line(&told));
+        say(&line(&told, &names));
         Ok(())
     })
     .await
@@ -91,13 +93,17 @@ fn day(ms: UtcMs) -> String {
     utc(ms).format("%Y-%m-%d %H:%M").to_string()
 }
 
-fn line(told: &Told) -> String {
+fn line(told: &Told, names: &Names) -> String {
     let Told { lead, was_ms, replayed } = told;
     let was = was_ms.map_or("does not qualify".to_owned(), |ms| format!("qualifies {}", day(ms)));
     let would = replayed.would_ms.map_or("would not".to_owned(), |ms| format!("would {}", day(ms)));
     format!(
         "{}  {}, {} ({}): {was}, {would}. {}",
-        lead.id, lead.name, lead.company, lead.partner_slug, replayed.because
+        lead.id,
+        lead.name,
+        lead.company,
+        names.of(&lead.partner_slug),
+        replayed.because
     )
 }
 

@@ -48,6 +48,7 @@ pub mod matrix;
 pub mod messages;
 pub mod metrics;
 pub mod migrate;
+pub mod names;
 pub mod notices;
 mod people;
 pub mod person;

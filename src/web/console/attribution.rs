@@ -29,6 +29,7 @@ use crate::{
     work::{
         Context,
         attribution::{self, Asked, Group, MAIL, Part, Row},
+        names::Names,
     },
 };
 
@@ -140,6 +141,7 @@ impl Wanted {
 pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>) -> Answer {
     let (asked, group) = (wanted.asked(), wanted.group());
     let rows = attribution::report(&ctx, &asked, group).await?;
+    let names = Names::load(&ctx.db).await?;
     let view = View {
         choices: choices(group, asked.open),
         by: group.as_str(),
@@ -147,7 +149,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
         tables: tables(
             &rows,
             group,
-            |name| named(&ctx, group, name),
+            |name| named(&ctx, group, name, &names),
             |name| format!("{PATH}/deals{}", wanted.query(&[("of", name)])),
         )?,
         has_attached: group == Group::Partner,
@@ -160,7 +162,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
     respond::page(&ctx, "console/attribution", &frame, &view)
 }
 
-fn named(ctx: &Context, group: Group, name: &str) -> String {
+fn named(ctx: &Context, group: Group, name: &str, names: &Names) -> String {
     match group {
         Group::Channel if name.is_empty() => {
             "no link that we know of: the page itself, or told by others".to_owned()
@@ -171,6 +173,7 @@ fn named(ctx: &Context, group: Group, name: &str) -> String {
         }
         _ if name.is_empty() => "nothing that we know of".to_owned(),
         Group::Asset => asset_title(ctx, name).unwrap_or_else(|| name.to_owned()),
+        Group::Partner => names.of(name).to_owned(),
         _ => name.to_owned(),
     }
 }
@@ -294,8 +297,9 @@ pub async fn deals(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>
         format!("{PATH}/deals{}", here(&[("at", &at), ("key", &last.lead_id)]))
     });
     let (_, zone) = frame::vendor(&ctx);
+    let names = Names::load(&ctx.db).await?;
     let title = match of {
-        Some((group, name)) => format!("Deals with a part of {}", named(&ctx, group, name)),
+        Some((group, name)) => format!("Deals with a part of {}", named(&ctx, group, name, &names)),
         None => "All deals".to_owned(),
     };
     let view = DealsView {
@@ -306,7 +310,10 @@ pub async fn deals(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>
         ),
         back: format!("{PATH}{}", wanted.query(&[])),
         csv: format!("{PATH}/deals.csv{}", here(&[])),
-        deals: found.into_iter().map(|deal| deal_line(deal, of.is_some(), zone)).collect::<Result<_>>()?,
+        deals: found
+            .into_iter()
+            .map(|deal| deal_line(deal, of.is_some(), &names, zone))
+            .collect::<Result<_>>()?,
         first: wanted.at.map(|_| format!("{PATH}/deals{}", here(&[]))),
         next,
         title,
@@ -315,7 +322,7 @@ pub async fn deals(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>
     respond::page(&ctx, "console/attribution_deals", &frame, &view)
 }
 
-fn deal_line(deal: Deal, is_of_group: bool, zone: chrono_tz::Tz) -> Result<DealLine> {
+fn deal_line(deal: Deal, is_of_group: bool, names: &Names, zone: chrono_tz::Tz) -> Result<DealLine> {
     let amount = Amount::stored(deal.minor_units, &deal.currency)?;
     let share = Amount::stored(deal.share_units, &deal.currency)?;
     let close = deal.close_date.map(|on| format!(", closing {on}")).unwrap_or_default();
@@ -327,7 +334,7 @@ fn deal_line(deal: Deal, is_of_group: bool, zone: chrono_tz::Tz) -> Result<DealL
         } else {
             format!("{}, {}", deal.name, deal.company)
         },
-        partner: deal.partner_slug,
+        partner: names.of(&deal.partner_slug).to_owned(),
         stage: lead::stage(&deal.stage),
         amount: amount.to_string(),
         said: format!("said by {}{close}", deal.actor),
@@ -402,13 +409,13 @@ impl DealsView {
         };
         let deals = if empty { Vec::new() } else { vec![deal] };
         Self {
-            title: "Deals with a part of northlight".into(),
+            title: "Deals with a part of Northlight MSP".into(),
             text: "1 deal on this page, won, by when the amount was said.".into(),
             back: PATH.into(),
             csv: "#".into(),
             deals: deals
                 .into_iter()
-                .map(|deal| deal_line(deal, true, chrono_tz::Europe::Oslo).unwrap())
+                .map(|deal| deal_line(deal, true, &Names::default(), chrono_tz::Europe::Oslo).unwrap())
                 .collect(),
             first: (!empty).then(|| "#".into()),
             next: (!empty).then(|| "#".into()),

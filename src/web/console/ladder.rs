@@ -9,10 +9,8 @@ use super::{asset_title, dead_letters::Chosen};
 use crate::{
     domain::{
         content::merge::percent_encoded,
-        kernel::Result,
         lead::ladder::{CREDIT, Rung, Unit},
     },
-    store::partners,
     web::{
         frame::{Area, Frame},
         respond::{self, Answer},
@@ -21,6 +19,7 @@ use crate::{
     work::{
         Context,
         ladder::{self, Asked, Group, Step},
+        names::Names,
     },
 };
 
@@ -153,10 +152,10 @@ pub(super) fn rows_at(rung: &str, asked: &Asked) -> String {
 }
 
 /// What is chosen, in words.
-pub(super) fn of(asked: &Asked) -> String {
+pub(super) fn of(asked: &Asked, names: &Names) -> String {
     let part = |name: &str, value: &str| (!value.is_empty()).then(|| format!("{name} {value}"));
     let parts: Vec<String> = [
-        part("partner", &asked.partner),
+        part("partner", names.of(&asked.partner)),
         part("kit", &asked.kit),
         part("asset", &asked.asset),
         part("newsletter", &asked.newsletter),
@@ -183,8 +182,9 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
         None => Vec::new(),
     };
     let library = ctx.library();
+    let names = Names::load(&ctx.db).await?;
     let view = View {
-        choices: choices(&ctx, &asked, &wanted.by).await?,
+        choices: choices(&ctx, &asked, &wanted.by, &names),
         assets: library
             .assets
             .iter()
@@ -194,14 +194,14 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
                 label: super::authored(asset.front.title.as_str()),
             })
             .collect(),
-        of: of(&asked),
+        of: of(&asked, &names),
         empty: steps.iter().all(|step| step.count == 0),
         filtered: asked != Asked::default(),
         rungs: lines(&asked, &steps),
         credit: CREDIT,
         by: group.map_or_else(String::new, |group| group.as_str().to_owned()),
         heads: Rung::ALL.map(Rung::label).to_vec(),
-        groups: groups.into_iter().map(|line| group_line(&ctx, &asked, group, line)).collect(),
+        groups: groups.into_iter().map(|line| group_line(&ctx, &asked, group, line, &names)).collect(),
         asset: asked.asset.clone(),
         from: asked.from.clone(),
         to: asked.to.clone(),
@@ -243,7 +243,13 @@ fn lines(asked: &Asked, steps: &[Step]) -> Vec<Line> {
         .collect()
 }
 
-fn group_line(ctx: &Context, asked: &Asked, group: Option<Group>, line: ladder::Line) -> GroupLine {
+fn group_line(
+    ctx: &Context,
+    asked: &Asked,
+    group: Option<Group>,
+    line: ladder::Line,
+    names: &Names,
+) -> GroupLine {
     let mut narrower = asked.clone();
     match group {
         Some(Group::Partner) => narrower.partner.clone_from(&line.name),
@@ -267,24 +273,23 @@ fn group_line(ctx: &Context, asked: &Asked, group: Option<Group>, line: ladder::
     let name = match group {
         _ if line.name.is_empty() => "none".to_owned(),
         Some(Group::Asset) => asset_title(ctx, &line.name).unwrap_or(line.name),
+        Some(Group::Partner) => names.of(&line.name).to_owned(),
         _ => line.name,
     };
     GroupLine { name, cells: cells.collect() }
 }
 
-async fn choices(ctx: &Context, asked: &Asked, by: &str) -> Result<Vec<Chosen>> {
+fn choices(ctx: &Context, asked: &Asked, by: &str, names: &Names) -> Vec<Chosen> {
     let library = ctx.library();
-    let partners = partners::all_partners(&ctx.db).await?;
     let all = |words: Vec<(String, String)>, none: &str| {
         let first = Choice { value: String::new(), label: none.to_owned() };
         let words = words.into_iter().map(|(value, label)| Choice { value, label });
         std::iter::once(first).chain(words).collect::<Vec<_>>()
     };
     let same = |words: Vec<String>| words.into_iter().map(|word| (word.clone(), word)).collect();
-    let partner_words =
-        partners.into_iter().map(|partner| (partner.slug.to_string(), partner.name)).collect();
+    let partner_words = names.all().map(|(slug, name)| (slug.to_owned(), name.to_owned())).collect();
     let groups = Group::ALL.map(|group| (group.as_str().to_owned(), format!("by {}", group.as_str()))).into();
-    Ok(vec![
+    vec![
         Chosen {
             name: "partner",
             label: "Partner",
@@ -304,7 +309,7 @@ async fn choices(ctx: &Context, asked: &Asked, by: &str) -> Result<Vec<Chosen>> 
             options: all(same(ladder::series(&library)), "all"),
         },
         Chosen { name: "by", label: "Apart", value: by.to_owned(), options: all(groups, "not apart") },
-    ])
+    ]
 }
 
 #[cfg(test)]
@@ -334,7 +339,7 @@ impl View {
             assets: vec![choice("whitepapers/proof-of-recovery", "Proof of recovery")],
             from: if empty { String::new() } else { "2027-01-01".into() },
             to: String::new(),
-            of: of(&Asked::default()),
+            of: of(&Asked::default(), &Names::default()),
             rungs: lines(&Asked::default(), &steps),
             empty,
             filtered: !empty,

@@ -19,7 +19,7 @@ use crate::{
         respond::{self, Answer},
         view::{chart::Badge, counted, lead, when::Moment},
     },
-    work::{Context, ladder},
+    work::{Context, ladder, names::Names},
 };
 
 /// The rows behind a number.
@@ -97,14 +97,15 @@ pub async fn page(
         let more = [("at", at.as_str()), ("key", behind.key.as_str()), ("use_of", behind.asset.as_str())];
         format!("{PATH}/{}{}", rung.as_str(), query(&asked, &more))
     });
+    let names = Names::load(&ctx.db).await?;
     let view = RowsView {
         title: rung.label(),
         means: rung.means(),
-        of: of(&asked),
+        of: of(&asked, &names),
         back: format!("{PATH}{}", query(&asked, &[])),
         csv: format!("{PATH}/{}.csv{}", rung.as_str(), query(&asked, &[])),
         heads: heads(rung),
-        rows: found.into_iter().map(|row| row_line(&ctx, rung, row, zone)).collect(),
+        rows: found.into_iter().map(|row| row_line(&ctx, rung, row, &names, zone)).collect(),
         first: (after != After::default()).then(|| rows_at(rung.as_str(), &asked)),
         next,
     };
@@ -120,7 +121,7 @@ fn heads(rung: Rung) -> Vec<&'static str> {
     }
 }
 
-fn row_line(ctx: &Context, rung: Rung, row: Row, zone: Tz) -> RowLine {
+fn row_line(ctx: &Context, rung: Rung, row: Row, names: &Names, zone: Tz) -> RowLine {
     let title = asset_title(ctx, &row.asset).unwrap_or_else(|| row.asset.clone());
     let what: Vec<&str> =
         [title.as_str(), row.scope.as_str()].into_iter().filter(|it| !it.is_empty()).collect();
@@ -133,7 +134,7 @@ fn row_line(ctx: &Context, rung: Rung, row: Row, zone: Tz) -> RowLine {
         _ => Some(format!("/console/leads/{}", row.key)),
     };
     let name = match rung {
-        Rung::Used => row.partner_slug.clone(),
+        Rung::Used => names.of(&row.partner_slug).to_owned(),
         _ if row.name.is_empty() => "not known any more".to_owned(),
         _ => row.name.clone(),
     };
@@ -143,7 +144,7 @@ fn row_line(ctx: &Context, rung: Rung, row: Row, zone: Tz) -> RowLine {
         badge: (!row.stage.is_empty()).then(|| lead::stage(&row.stage)),
         what: what.join(", "),
         email: row.email,
-        partner: row.partner_slug,
+        partner: names.of(&row.partner_slug).to_owned(),
         times: (row.times > 1).then(|| counted(usize::try_from(row.times).unwrap_or(0), "time", "times")),
         last: (row.last_ms != row.at_ms).then(|| Moment::short(row.last_ms, zone)),
         at: Moment::full(row.at_ms, zone),
@@ -159,7 +160,7 @@ impl RowsView {
             name: "Ana Ruiz".into(),
             href: Some("#".into()),
             email: "ana.ruiz@harborclinic.example".into(),
-            partner: "northlight".into(),
+            partner: "Northlight MSP".into(),
             what: "Proof of recovery, fold-forward".into(),
             badge: Some(lead::stage("won")),
             times: Some("3 times".into()),
@@ -169,7 +170,7 @@ impl RowsView {
         Self {
             title: Rung::Won.label(),
             means: Rung::Won.means(),
-            of: of(&ladder::Asked::default()),
+            of: of(&ladder::Asked::default(), &Names::default()),
             back: PATH.into(),
             csv: "#".into(),
             heads: heads(Rung::Won),

@@ -6,13 +6,13 @@ use serde::Serialize;
 use super::asset_title;
 use crate::{
     domain::{
-        engagement::EventKind,
+        engagement::{EventKind, Placement},
         kernel::Result,
         lead::{Amount, LeadStage},
     },
     store::{credits::Line, leads},
-    web::view::{chart::Bar, when::Moment},
-    work::Context,
+    web::view::{chart::Bar, when::Moment, words},
+    work::{Context, names::Names},
 };
 
 /// An amount with its credit.
@@ -51,7 +51,13 @@ pub struct TouchLine {
 ///
 /// # Errors
 /// A stored currency that nobody knows.
-pub fn of(ctx: &Context, amounts: &[leads::Amount], trail: &[Line], zone: Tz) -> Result<Vec<AmountLine>> {
+pub fn of(
+    ctx: &Context,
+    amounts: &[leads::Amount],
+    trail: &[Line],
+    names: &Names,
+    zone: Tz,
+) -> Result<Vec<AmountLine>> {
     // Amounts are numbered from 1, and of very many the newest are here.
     let newest = trail.iter().map(|line| line.amount_no).max().unwrap_or(0);
     let newest = newest.max(i64::try_from(amounts.len()).unwrap_or(0));
@@ -60,7 +66,7 @@ pub fn of(ctx: &Context, amounts: &[leads::Amount], trail: &[Line], zone: Tz) ->
         .zip(amounts)
         .map(|(no, amount)| {
             let lines: Vec<&Line> = trail.iter().filter(|line| line.amount_no == no).collect();
-            let touches = lines.iter().map(|line| touch(ctx, amount, line, zone));
+            let touches = lines.iter().map(|line| touch(ctx, amount, line, names, zone));
             let stage = LeadStage::parse(&amount.stage).map_or("", LeadStage::label).to_lowercase();
             let close = amount.close_date.as_deref().map(|on| format!(", closing {on}")).unwrap_or_default();
             Ok(AmountLine {
@@ -68,14 +74,14 @@ pub fn of(ctx: &Context, amounts: &[leads::Amount], trail: &[Line], zone: Tz) ->
                 said: format!("{stage}, said by {}{close}", amount.actor),
                 at: Moment::full(amount.at_ms, zone),
                 is_past: no < newest,
-                rule: lines.first().map(|line| line.rule.clone()).unwrap_or_default(),
+                rule: lines.first().map(|line| words(&line.rule)).unwrap_or_default(),
                 touches: touches.collect::<Result<_>>()?,
             })
         })
         .collect()
 }
 
-fn touch(ctx: &Context, amount: &leads::Amount, line: &Line, zone: Tz) -> Result<TouchLine> {
+fn touch(ctx: &Context, amount: &leads::Amount, line: &Line, names: &Names, zone: Tz) -> Result<TouchLine> {
     let share = Amount::stored(line.minor_units, &amount.currency)?.to_string();
     let what = match EventKind::parse(&line.kind) {
         None => "nothing that we know of led here".to_owned(),
@@ -83,7 +89,9 @@ fn touch(ctx: &Context, amount: &leads::Amount, line: &Line, zone: Tz) -> Result
             let title = asset_title(ctx, &line.asset).unwrap_or_else(|| line.asset.clone());
             let with = if title.is_empty() { String::new() } else { format!(": {title}") };
             let by = if line.scope.is_empty() { String::new() } else { format!(", by {}", line.scope) };
-            format!("{}{with}{by}, at {}", kind.phrase(), line.partner_slug)
+            let out_of = Placement::parse(&line.channel).map(|it| format!(", out of {}", it.label()));
+            let out_of = out_of.unwrap_or_default();
+            format!("{}{with}{by}{out_of}, at {}", kind.phrase(), names.of(&line.partner_slug))
         }
     };
     Ok(TouchLine {
@@ -112,10 +120,10 @@ impl AmountLine {
             said: "won, said by Luis Ortega, closing 2027-01-12".into(),
             at: at(),
             is_past: false,
-            rule: "v0 first_touch position".into(),
+            rule: "v0 first touch position".into(),
             touches: vec![
-                touch("asked for a whitepaper: Proof of recovery, by fold-forward, at northlight", true),
-                touch("read a page: Four hours, at northlight", false),
+                touch("asked for a whitepaper: Proof of recovery, by fold-forward, at Northlight MSP", true),
+                touch("read a page: Four hours, out of LinkedIn, at Northlight MSP", false),
             ],
         }
     }

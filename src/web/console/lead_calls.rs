@@ -7,19 +7,19 @@ use crate::{
     domain::kernel::Result,
     store::calls::{self, Call},
     web::view::{chart::Badge, when::Moment},
-    work::Context,
+    work::{Context, names::Names},
 };
 
 /// A line a call, in order.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn lines(ctx: &Context, lead_id: &str, zone: Tz) -> Result<Vec<OfferLine>> {
+pub(super) async fn lines(ctx: &Context, lead_id: &str, names: &Names, zone: Tz) -> Result<Vec<OfferLine>> {
     let all = calls::of_lead(&ctx.db, lead_id).await?;
-    Ok(all.into_iter().map(|call| line(call, zone)).collect())
+    Ok(all.into_iter().map(|call| line(call, names, zone)).collect())
 }
 
-fn line(call: Call, zone: Tz) -> OfferLine {
+fn line(call: Call, names: &Names, zone: Tz) -> OfferLine {
     let badge = match call.answer.as_deref() {
         Some("claimed") => Badge::new("good", "claimed"),
         Some("declined") => Badge::new("bad", "declined"),
@@ -32,6 +32,6 @@ fn line(call: Call, zone: Tz) -> OfferLine {
     OfferLine {
         rep: call.rep_name,
         badge,
-        text: format!("{called}. Asked for {} to claim it until {due}", call.partner_slug),
+        text: format!("{called}. Asked for {} to claim it until {due}", names.of(&call.partner_slug)),
     }
 }

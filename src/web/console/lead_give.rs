@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::signin::Actor;
 use crate::{
-    domain::kernel::Result,
+    domain::{kernel::Result, partner::Partner},
     store::leads::Lead,
     web::respond::{self, Answer},
     work::{
@@ -60,6 +60,20 @@ pub async fn view(ctx: &Context, lead: &Lead) -> Result<Option<View>> {
     }
     let action = format!("/console/leads/{}/give", lead.id);
     Ok(Some(View { action, known_ms: lead.updated_ms, partners, others, nobody: choices.nobody }))
+}
+
+/// Who can do something about a lead that a partner has; `is_nobodys` of one that none has.
+pub(super) fn levers(ctx: &Context, partner: &Partner, is_nobodys: bool) -> Option<String> {
+    let address = &partner.channel_manager_email;
+    let library = ctx.library();
+    let manager = library.vendor.as_ref().and_then(|vendor| vendor.manager_at(address));
+    let manager = manager.map_or(address.as_str(), |manager| &manager.name);
+    (!is_nobodys).then(|| {
+        format!(
+            "Who has it works it on their desk; {manager}, who looks after {}, can give it to somebody else there.",
+            partner.name
+        )
+    })
 }
 
 /// What was chosen.

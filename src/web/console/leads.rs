@@ -1,6 +1,6 @@
 //! Leads: the list, and one lead with everything that is known and why.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Form as Body,
@@ -26,7 +26,7 @@ use crate::{
         lead_clocks::{self, SlaClock},
         lead_list::{self, Filter, Listed, PAGE},
         leads::{self, Lead},
-        partners, person,
+        person,
     },
     web::{
         frame::{self, Area, Frame},
@@ -42,7 +42,9 @@ use crate::{
         },
     },
     work::{
-        Context, attribution, lead_card, person as held,
+        Context, attribution, lead_card,
+        names::Names,
+        person as held,
         scoring::{self, Standing},
         signin::OPERATOR,
     },
@@ -139,6 +141,10 @@ pub struct View {
     pub who: String,
     /// Why it stands there.
     pub because: String,
+    /// Whose times they are.
+    pub times: String,
+    /// Who can do something about it; nothing for a lead that no partner has, or of which nothing is left.
+    pub levers: Option<String>,
     /// That another partner knows the person, too.
     pub conflict: Option<conflict::Note>,
     /// To whom it may be given; nothing for a lead that a partner has.
@@ -195,9 +201,6 @@ pub struct Step {
     pub stage: String,
 }
 
-/// Partners' names by slug.
-type Names = BTreeMap<String, String>;
-
 /// What of the list was asked for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -220,12 +223,11 @@ pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -
         found.push((listed, standing));
     }
     let clocks = lead_clocks::running(&ctx.db).await?;
-    let partners = partners::all_partners(&ctx.db).await?;
-    let names: Names = partners.into_iter().map(|it| (it.slug.to_string(), it.name)).collect();
+    let names = Names::load(&ctx.db).await?;
     let most = found.iter().map(|(_, standing)| i64::from(standing.score.points)).max().unwrap_or(0).max(100);
     let waiting = assignments::waiting_count(&ctx.db).await?;
     let count: i64 = by_stage.iter().map(|(_, count)| count).sum();
-    let all_partners = names.iter().map(|(slug, name)| Choice::new(slug, name));
+    let all_partners = names.all().map(|(slug, name)| Choice::new(slug, name));
     let all_stages = LeadStage::ALL.iter().map(|stage| Choice::new(stage.as_str(), stage.label()));
     let view = ListView {
         waiting: (waiting > 0).then(|| {
@@ -274,7 +276,7 @@ async fn given(ctx: &Context, names: &Names) -> crate::domain::kernel::Result<Ve
     let zone = frame::vendor(ctx).1;
     let line = |it: assignments::Fairness| GivenLine {
         href: format!("/console/partners/{}", it.partner_slug),
-        partner: names.get(&it.partner_slug).cloned().unwrap_or(it.partner_slug),
+        partner: names.of(&it.partner_slug).to_owned(),
         given: it.given,
         taken: it.taken,
         lapsed: it.lapsed,
@@ -317,10 +319,9 @@ fn line(
         changed: Moment::short(lead.updated_ms, frame::vendor(ctx).1),
         name: lead.name,
         company: lead.company,
-        partner: match names.get(&lead.partner_slug) {
-            Some(name) => name.clone(),
-            None if lead.partner_slug.is_empty() => "no partner yet".to_owned(),
-            None => lead.partner_slug,
+        partner: match lead.partner_slug.as_str() {
+            "" => "no partner yet".to_owned(),
+            slug => names.of(slug).to_owned(),
         },
         score,
         fit: standing.fit.grade.as_str().to_owned(),
@@ -333,17 +334,23 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
     let consents = person::consents(&ctx.db, &card.lead.email_key).await?;
     let (_, zone) = frame::vendor(&ctx);
     let now_ms = ctx.now_ms();
+    let names = Names::load(&ctx.db).await?;
     let lead = card.lead;
     let is_erased = person::is_erased(&lead.email);
     let view = View {
         stage: lead::standing(&lead),
         because: lead.because.clone(),
+        levers: lead_give::levers(&ctx, &card.partner, is_erased || lead.partner_slug.is_empty()),
+        times: format!(
+            "All times are those of {}; clocks count the working hours of whoever has the lead.",
+            zone.name()
+        ),
         conflict: card
             .conflict
             .as_ref()
             .map(|(case, party)| conflict::note(case, party, Some("/console/conflicts/"))),
         give: lead_give::view(&ctx, &lead).await?,
-        clocks: card.clocks.iter().map(|clock| Running::of(clock, card.partner.zone, now_ms)).collect(),
+        clocks: card.clocks.iter().map(|clock| Running::of(clock, zone, now_ms)).collect(),
         steps: card
             .steps
             .into_iter()
@@ -361,21 +368,21 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
                 lead::evidence(event, event.asset.as_deref().and_then(|asset| asset_title(&ctx, asset)), zone)
             })
             .collect(),
-        facts: facts(&lead, &card.partner.name, is_erased)
+        facts: facts(&ctx, &lead, &card.partner.name, is_erased)
             .into_iter()
             .chain(lead::answered(&ctx.library(), &card.answers))
             .collect(),
         is_erased,
-        amounts: lead_amounts::of(&ctx, &card.amounts, &attribution::trail(&ctx, &id).await?, zone)?,
+        amounts: lead_amounts::of(&ctx, &card.amounts, &attribution::trail(&ctx, &id).await?, &names, zone)?,
         score: i64::from(card.standing.score.points),
         fit: card.standing.fit.grade.as_str().to_owned(),
         score_lines: lead::score_lines(&card.standing.score.lines, zone),
-        offers: lead_calls::lines(&ctx, &id, zone)
+        offers: lead_calls::lines(&ctx, &id, &names, zone)
             .await?
             .into_iter()
             .chain(card.offers.into_iter().map(|offer| lead_offers::line(offer, zone)))
             .collect(),
-        consents: consents.into_iter().map(|agreed| consent(agreed, zone)).collect(),
+        consents: consents.into_iter().map(|agreed| consent(agreed, &names, zone)).collect(),
         export: format!("/console/leads/{id}/person.json"),
         erase: may_erase(&actor).then(|| format!("/console/leads/{id}/erase")),
         who: if is_erased {
@@ -388,12 +395,13 @@ pub async fn page(State(ctx): State<Arc<Context>>, Actor(actor): Actor, Path(id)
     respond::page(&ctx, "console/lead", &frame, &view)
 }
 
-fn consent(agreed: person::Agreed, zone: chrono_tz::Tz) -> Consent {
+fn consent(agreed: person::Agreed, names: &Names, zone: chrono_tz::Tz) -> Consent {
+    let partner = names.of(&agreed.partner_slug);
     let source = if agreed.origin.is_empty() {
-        format!("to {}", agreed.partner_slug)
+        format!("to {partner}")
     } else {
         // How the lead came first, which need not be how it came to agree to this.
-        format!("to {}, whose lead came first by: {}", agreed.partner_slug, agreed.origin)
+        format!("to {partner}, whose lead came first by: {}", agreed.origin)
     };
     let source = if agreed.locale.is_empty() { source } else { format!("{source}, in {}", agreed.locale) };
     let line = leads::Consent {
@@ -445,7 +453,7 @@ pub async fn erase(
     Ok(respond::see_other(&format!("/console/leads/{id}")))
 }
 
-fn facts(lead: &Lead, partner: &str, is_erased: bool) -> Vec<Fact> {
+fn facts(ctx: &Context, lead: &Lead, partner: &str, is_erased: bool) -> Vec<Fact> {
     let some = |text: &Option<String>| text.clone().map_or("–".to_owned(), |text| words(&text));
     vec![
         Fact::new("Email", if is_erased { "–" } else { &lead.email }),
@@ -455,17 +463,18 @@ fn facts(lead: &Lead, partner: &str, is_erased: bool) -> Vec<Fact> {
         Fact::new("Partner", partner),
         Fact::new("Owner", lead.owner_name.clone().unwrap_or_else(|| "nobody yet".to_owned())),
         Fact::new("Came by", &lead.origin),
-        Fact::new("First asset", &lead.asset),
+        Fact::new("First asset", asset_title(ctx, &lead.asset).unwrap_or_else(|| lead.asset.clone())),
     ]
 }
 
 /// The leads of one partner, for its page.
 pub async fn of_partner(ctx: &Context, slug: &str) -> crate::domain::kernel::Result<Vec<Line>> {
     let all = scoring::recent(ctx, Some(slug)).await?;
+    let names = Names::load(&ctx.db).await?;
     Ok(all
         .into_iter()
         .take(50)
-        .map(|(lead, standing)| line(ctx, lead, &standing, (None, 100), &Names::new()))
+        .map(|(lead, standing)| line(ctx, lead, &standing, (None, 100), &names))
         .collect())
 }
 

@@ -42,7 +42,7 @@ impl ListView {
             leads: vec![Line::sample(), Line::sample()],
             waiting: Some("1 lead waits for a partner.".into()),
             given: vec![GivenLine {
-                partner: "northlight".into(),
+                partner: "Northlight MSP".into(),
                 href: "#".into(),
                 given: 7,
                 taken: 5,
@@ -64,6 +64,8 @@ impl View {
             who: format!("{}, {}", card.name, card.company),
             is_erased: false,
             because: "Asked to talk, which qualifies at once.".into(),
+            levers: Some("Who has it works it on their desk; Tom Beckett, who looks after Northlight MSP, can give it to somebody else there.".into()),
+            times: "All times are those of Europe/Oslo; clocks count the working hours of whoever has the lead.".into(),
             conflict: card.conflict,
             give: Some(lead_give::View::sample()),
             clocks: card.clock.into_iter().collect(),
