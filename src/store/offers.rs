@@ -38,9 +38,16 @@ pub struct Offer {
     pub ended_because: Option<String>,
     /// What it asks for, `lead::OfferPurpose`'s word.
     pub purpose: String,
+    /// Why somebody gave it to them, empty where they did not say; none where the rule chose them.
+    pub given_because: Option<String>,
 }
 
 impl Offer {
+    /// Whether they were given a lead that is worked, without being asked whether they take it.
+    pub fn is_handed_over(&self) -> bool {
+        self.given_because.is_some() && self.answered_ms == Some(self.offered_ms)
+    }
+
     /// Whether it is open, or accepted and not over.
     pub fn is_live(&self) -> bool {
         self.ended_ms.is_none() && matches!(self.answer.as_deref(), None | Some("accepted"))
@@ -59,8 +66,8 @@ impl Offer {
 pub async fn add(tx: &mut Tx, offer: &Offer) -> Result<()> {
     tx.run(
         "INSERT INTO offer (id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, rep_key,
-             viewed_ms, answered_ms, answer, purpose)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             viewed_ms, answered_ms, answer, purpose, given_because)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)",
         args![
             &offer.id,
             &offer.lead_id,
@@ -75,6 +82,7 @@ pub async fn add(tx: &mut Tx, offer: &Offer) -> Result<()> {
             offer.answered_ms,
             offer.answer.clone(),
             &offer.purpose,
+            offer.given_because.clone(),
         ],
     )
     .await
@@ -88,7 +96,7 @@ pub async fn add(tx: &mut Tx, offer: &Offer) -> Result<()> {
 pub async fn offer(db: &Db, id: &str) -> Result<Option<Offer>> {
     db.opt(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because, purpose
+             answer, answer_reason, reason, ended_ms, ended_because, purpose, given_because
          FROM offer WHERE id = $1",
         args![id],
     )
@@ -102,7 +110,7 @@ pub async fn offer(db: &Db, id: &str) -> Result<Option<Offer>> {
 pub async fn live_in(tx: &mut Tx, lead_id: &str) -> Result<Option<Offer>> {
     tx.opt(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because, purpose
+             answer, answer_reason, reason, ended_ms, ended_because, purpose, given_because
          FROM offer WHERE lead_id = $1 AND ended_ms IS NULL AND (answer IS NULL OR answer = 'accepted')",
         args![lead_id],
     )
@@ -116,7 +124,7 @@ pub async fn live_in(tx: &mut Tx, lead_id: &str) -> Result<Option<Offer>> {
 pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Offer>> {
     db.all(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because, purpose
+             answer, answer_reason, reason, ended_ms, ended_because, purpose, given_because
          FROM offer WHERE lead_id = $1 ORDER BY offered_ms DESC, id DESC LIMIT 100",
         args![lead_id],
     )
@@ -130,7 +138,7 @@ pub async fn of_lead(db: &Db, lead_id: &str) -> Result<Vec<Offer>> {
 pub async fn live_of_rep(db: &Db, rep_key: &str) -> Result<Vec<Offer>> {
     db.all(
         "SELECT id, lead_id, contact_id, rep_name, rep_email, because, temperature, offered_ms, viewed_ms, answered_ms,
-             answer, answer_reason, reason, ended_ms, ended_because, purpose
+             answer, answer_reason, reason, ended_ms, ended_because, purpose, given_because
          FROM offer WHERE rep_key = $1 AND ended_ms IS NULL AND (answer IS NULL OR answer = 'accepted')
          ORDER BY offered_ms DESC, id DESC LIMIT 500",
         args![rep_key],
@@ -145,7 +153,7 @@ pub async fn live_of_rep(db: &Db, rep_key: &str) -> Result<Vec<Offer>> {
 pub async fn since(db: &Db, partner: Option<&str>, since_ms: UtcMs, limit: i64) -> Result<Vec<Offer>> {
     db.all(
         "SELECT o.id, o.lead_id, o.contact_id, o.rep_name, o.rep_email, o.because, o.temperature, o.offered_ms, o.viewed_ms,
-             o.answered_ms, o.answer, o.answer_reason, o.reason, o.ended_ms, o.ended_because, o.purpose
+             o.answered_ms, o.answer, o.answer_reason, o.reason, o.ended_ms, o.ended_because, o.purpose, o.given_because
          FROM offer o JOIN lead l ON l.id = o.lead_id
          WHERE o.offered_ms > $2 AND ($1 IS NULL OR $1 = COALESCE((SELECT a.partner_slug FROM lead_assignment a
              WHERE a.lead_id = o.lead_id AND a.given_ms <= o.offered_ms ORDER BY a.no DESC LIMIT 1), l.partner_slug))

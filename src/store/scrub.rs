@@ -20,7 +20,7 @@ pub enum Where<'k> {
 }
 
 /// Columns in which a name or number may stand among other words; no word of the schema does.
-const WRITTEN: [&str; 14] = [
+const WRITTEN: [&str; 15] = [
     "actor",
     "answer_reason",
     "because",
@@ -28,6 +28,7 @@ const WRITTEN: [&str; 14] = [
     "diagnostic",
     "ended_because",
     "excerpt",
+    "given_because",
     "name",
     "origin",
     "phone",

@@ -190,6 +190,7 @@ fn desk_routes() -> Routes {
         .route("/desk/conflicts/{id}", get(desk::conflict::page).post(desk::conflict::decide))
         .route("/desk/conflicts/{id}/again", post(desk::conflict::again))
         .route("/desk/leads/{id}", get(desk::work::page))
+        .route("/desk/leads/{id}/give", get(desk::give::page).post(desk::give::give))
         .route("/desk/leads/{id}/{what}", post(desk::work::record))
         .route("/console/sign-in", get(console::signin::explain).post(console::signin::ask))
         .route("/console/sign-in/{token}", get(console::signin::page).post(console::signin::enter))

@@ -64,6 +64,8 @@ fn desks(samples: &mut Samples) {
     samples.app("teaser", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample());
     samples.app("claim", "desk/teaser", Area::Desk, &desk::offer::Teaser::sample_of_call());
     samples.app("card", "desk/card", Area::Desk, &desk::card::CardView::sample());
+    samples.app("desk-give", "desk/give", Area::Desk, &desk::give::View::sample(false));
+    samples.app("desk-give-refused", "desk/give", Area::Desk, &desk::give::View::sample(true));
     samples.app("desk", "desk/leads", Area::Desk, &desk::leads::View::sample());
     samples.app("desk-closed", "desk/closed", Area::Desk, &desk::closed::View::sample());
     samples.app("desk-enter", "desk/enter", Area::Desk, &desk::enter::View::sample());

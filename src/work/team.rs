@@ -132,8 +132,8 @@ fn reps(ctx: &Context, partner: &Partner, offered: &[Offer]) -> Result<Vec<Rep>>
     let working = WorkingHours::at_partner(routing, &library.rules.calendar, partner, partner.zone);
     let mut reps: BTreeMap<String, Rep> = BTreeMap::new();
     for offer in offered {
-        // Whoever is to decide, or to answer who asks again, was not asked whether they take it.
-        let is_asked = OfferPurpose::asks_to_take(&offer.purpose);
+        // Whoever is to decide, or to answer who asks again, or was given what is worked, was not asked whether they take it.
+        let is_asked = OfferPurpose::asks_to_take(&offer.purpose) && !offer.is_handed_over();
         if !is_asked && !offer.holds() {
             continue;
         }

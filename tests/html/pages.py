@@ -271,7 +271,10 @@ class Walk:
         link = self.in_mail("a link to a desk", r"/desk/enter/[^\"]+")
         entering = self.keep("desk/enter", demo.ask(link))
         self.keep("desk/leads", demo.send(form(entering, "/desk/enter")))
-        self.keep("desk/team", demo.ask("/desk/team"))
+        team = self.keep("desk/team", demo.ask("/desk/team"))
+        [lead, *_] = links(team, r"/desk/leads/[^/]+")
+        giving = self.keep("desk/give", demo.ask(f"{lead}/give"))
+        self.keep("desk/give", demo.send(form(giving, "/give"), to="", because="on leave"), 422)
         # The same person filled in forms of several partners: a rule decided who goes on.
         [case, *_] = links(demo.ask("/console/conflicts"), r"/console/conflicts/.+")
         decided = self.keep("desk/conflict", demo.ask(case.replace("/console/", "/desk/")))

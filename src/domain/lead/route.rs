@@ -90,6 +90,14 @@ pub fn route<'a>(ask: &Ask<'_, 'a>) -> Route<'a> {
     }
 }
 
+/// The partner's people in their order, each with why the rule would not choose them for this lead; nothing for whom it might.
+pub fn fitness<'a>(ask: &Ask<'_, 'a>) -> Vec<(&'a Contact, Option<String>)> {
+    let people = ask.contacts.iter().filter(|contact| contact.partner == ask.partner.slug);
+    let why_not =
+        |contact| ask.why_not(contact).or_else(|| (!may_have_leads(contact)).then(|| NEITHER.to_owned()));
+    people.map(|contact| (contact, why_not(contact))).collect()
+}
+
 type Chosen<'a> = (&'a Contact, &'static str);
 
 impl<'a> Ask<'_, 'a> {
@@ -125,11 +133,17 @@ fn first<'a>(able: &[&'a Contact], role: AudienceRole) -> Option<&'a Contact> {
     able.iter().copied().find(|contact| contact.roles.contains(role))
 }
 
-fn comes_after(contact: &Contact) -> String {
-    let may = contact.lead_contact
+/// Why nobody is asked who is not there for that.
+const NEITHER: &str = "neither sells nor decides";
+
+fn may_have_leads(contact: &Contact) -> bool {
+    contact.lead_contact
         || contact.roles.contains(AudienceRole::Sales)
-        || contact.roles.contains(AudienceRole::Executive);
-    if may { "somebody comes before them" } else { "neither sells nor decides" }.to_owned()
+        || contact.roles.contains(AudienceRole::Executive)
+}
+
+fn comes_after(contact: &Contact) -> String {
+    if may_have_leads(contact) { "somebody comes before them" } else { NEITHER }.to_owned()
 }
 
 #[cfg(test)]

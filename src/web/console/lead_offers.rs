@@ -34,9 +34,11 @@ pub(super) fn line(offer: Offer, zone: Tz) -> OfferLine {
         _ => Badge::new("", "offered"),
     };
     let reason = offer.answer_reason.map(|reason| format!(". {reason}")).unwrap_or_default();
+    let given =
+        offer.given_because.filter(|it| !it.is_empty()).map(|it| format!(": {it}")).unwrap_or_default();
     OfferLine {
         rep: offer.rep_name,
         badge,
-        text: format!("{}. {}{reason}", Moment::full(offer.offered_ms, zone).text, offer.because),
+        text: format!("{}. {}{given}{reason}", Moment::full(offer.offered_ms, zone).text, offer.because),
     }
 }

@@ -49,10 +49,8 @@ pub struct Actions {
     pub close: Option<String>,
     /// Write something down.
     pub note: Option<String>,
-    /// Give it to somebody else.
+    /// Where it is given to somebody else, on a page of its own.
     pub give: Option<String>,
-    /// To whom.
-    pub people: Vec<Choice>,
     /// Why one may reject.
     pub reject_reasons: Vec<Choice>,
     /// Why one may close.
@@ -90,9 +88,8 @@ impl Said {
     }
 }
 
-/// What `rep` may do with the lead of `card`; `token` is that of the offer's link, where the page has one, and `manager` the name of
-/// the partner's channel manager.
-pub fn of(card: &Card, rep: &Rep, manager: &str, token: Option<&str>, now_ms: i64) -> Actions {
+/// What `rep` may do with the lead of `card`; `token` is that of the offer's link, where the page has one.
+pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
     let Some(stage) = LeadStage::parse(&card.lead.stage) else { return Actions::default() };
     let live = card.offers.iter().find(|offer| offer.is_live());
     let is_theirs = live.is_some_and(|offer| rep.is_at(&offer.rep_email));
@@ -134,30 +131,13 @@ pub fn of(card: &Card, rep: &Rep, manager: &str, token: Option<&str>, now_ms: i6
         close: when(works && matches!(stage, LeadStage::Sal | LeadStage::Contacted), "close"),
         note: when(works, "note"),
         give: when(manages && (live.is_some() || !stage.is_terminal()), "give"),
-        people: if manages { people(card, manager, live) } else { Vec::new() },
         reject_reasons: RejectReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
         close_reasons: DisqualifyReason::ALL.iter().map(|it| Choice::new(it.as_str(), it.label())).collect(),
-        amount: card.amounts.first().and_then(Said::of),
-        won_amount: card
-            .amounts
-            .first()
-            .and_then(Said::of)
-            .map(|said| Said { close_date: today.to_string(), ..said }),
+        won_amount: said.clone().map(|said| Said { close_date: today.to_string(), ..said }),
+        amount: said,
         typed: String::new(),
         tomorrow: (today + chrono::Days::new(1)).to_string(),
     }
-}
-
-/// Whom the lead may be given to: the partner's people and its channel manager, but for who has it.
-fn people(card: &Card, manager: &str, live: Option<&Offer>) -> Vec<Choice> {
-    let managers =
-        Choice::new(&card.partner.channel_manager_email, &format!("{manager}, the channel manager"));
-    let theirs = card.people.iter().map(|contact| {
-        let roles = contact.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>().join(", ");
-        Choice::new(contact.email.as_str(), &format!("{}, {roles}", contact.name))
-    });
-    let has_it = |address: &str| live.is_some_and(|offer| offer.rep_email.eq_ignore_ascii_case(address));
-    theirs.chain([managers]).filter(|choice| !has_it(&choice.value)).collect()
 }
 
 #[cfg(test)]
@@ -184,7 +164,6 @@ impl Actions {
             close: here(),
             note: here(),
             give: here(),
-            people: choices(&[("kara.boyd@northlight.example", "Kara Boyd, marketing")]),
             reject_reasons: choices(&[("misrouted", "Not ours")]),
             close_reasons: choices(&[("timing", "Not now"), ("no_fit", "Not a fit")]),
             amount: Some(Said {

@@ -185,18 +185,15 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
         text: format!("{}: {}", step.actor, step.what),
         at: Moment::full(step.at_ms, zone),
     });
-    let address = &card.partner.channel_manager_email;
-    let manager = library.vendor.as_ref().and_then(|vendor| vendor.manager_at(address));
-    let manager = manager.map_or_else(|| address.clone(), |manager| manager.name.clone());
     CardView {
-        actions: actions::of(&card, rep, &manager, token, now_ms),
+        actions: actions::of(&card, rep, token, now_ms),
         amounts: card.amounts.iter().filter_map(|amount| Worth::of(amount, zone)).collect(),
         steps: steps.collect(),
         heat,
         heat_tone,
         stage: lead::standing(&card.lead),
         first_name: first_name(&card.lead.name).to_owned(),
-        why: offer.map_or_else(|| card.lead.because.clone(), |offer| offer.because.clone()),
+        why: offer.map_or_else(|| card.lead.because.clone(), why),
         passed: offer.map(|offer| turned_down(offer, &card.offers)).unwrap_or_default(),
         notice: notice(&card.lead.stage, done),
         wrote_back: wrote_back(&card.events, &card.lead.name, ctx.now_ms()),
@@ -255,6 +252,31 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
     }
 }
 
+/// Why they have it; what a channel manager wrote who gave it to them may be about the person, and stands here alone.
+fn why(offer: &Offer) -> String {
+    match offer.given_because.as_deref() {
+        Some(because) if !because.is_empty() => format!("{}: {because}", offer.because),
+        _ => offer.because.clone(),
+    }
+}
+
+/// Why nothing was recorded of a lead that changed since the page was read: what is kept, by whom and since when.
+pub fn overtaken(card: &Card, zone: Tz, error: &Error) -> String {
+    let mut told = format!("Nothing was recorded: {}.", error.public());
+    // The step by which it came to where it stands.
+    let of_stage = card.steps.iter().rev().take_while(|step| step.stage == card.lead.stage);
+    if let Some(step) = of_stage.last() {
+        let at = Moment::full(step.at_ms, zone).text;
+        told.push_str(&format!(" {} on {at}: {}.", step.actor, step.what.trim_end_matches('.')));
+    }
+    if let Some(kept) = card.amounts.first()
+        && let Some(worth) = Worth::of(kept, zone)
+    {
+        told.push_str(&format!(" {} is kept: {}, on {}.", worth.amount, worth.text, worth.at.text));
+    }
+    told
+}
+
 /// What was just done, as long as the lead still stands where that led.
 fn notice(stage: &str, done: Option<&str>) -> Option<Badge> {
     let (tone, text) = match (stage, done?) {
@@ -281,7 +303,11 @@ fn notice(stage: &str, done: Option<&str>) -> Option<Badge> {
         }
         (_, "correct-data") => ("good", "Corrected."),
         (_, "more-time") => ("good", "You have as much time again."),
-        (_, "give") => ("good", "Done. They were told; until they answer, it waits for them."),
+        ("offered", "give") => (
+            "good",
+            "Done. Both were told. Until they have answered you can give it to somebody else, or back.",
+        ),
+        (_, "give") => ("good", "Done. Both were told. It is theirs, and their clock runs."),
         _ => return None,
     };
     Some(Badge::new(tone, text))

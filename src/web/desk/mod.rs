@@ -6,6 +6,7 @@ pub mod claim;
 pub mod closed;
 pub mod conflict;
 pub mod enter;
+pub mod give;
 pub mod leads;
 pub mod offer;
 pub mod post;

@@ -178,7 +178,7 @@ fn in_hand(offered: u32, holds: u32) -> String {
 }
 
 /// `25 min`, `3 h 5 min`.
-fn working_time(minutes: u32) -> String {
+pub(super) fn working_time(minutes: u32) -> String {
     match minutes {
         0..60 => format!("{minutes} min"),
         _ => format!("{} h {} min", minutes / 60, minutes % 60),

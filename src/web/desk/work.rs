@@ -44,12 +44,12 @@ pub(super) fn none() -> Error {
 }
 
 /// Whoever has a desk in this browser.
-async fn signed_in(ctx: &Context, headers: &HeaderMap) -> Result<Rep> {
+pub(super) async fn signed_in(ctx: &Context, headers: &HeaderMap) -> Result<Rep> {
     rep(ctx, headers).await?.ok_or_else(none)
 }
 
 /// The id in an address.
-fn lead_id(id: &str) -> Result<String> {
+pub(super) fn lead_id(id: &str) -> Result<String> {
     LeadId::parse(id).map(|id| id.to_string()).map_err(|_| Error::not_found("this lead"))
 }
 
@@ -130,7 +130,6 @@ pub struct Typed {
     close_date: String,
     reason: String,
     again_on: String,
-    to: String,
     name: String,
     company: String,
     phone: String,
@@ -188,10 +187,8 @@ async fn act(ctx: &Context, id: &str, rep: &Rep, what: &str, typed: &Typed) -> R
         "note" => handoff::note(ctx, id, by, note).await,
         "hand-on" => handoff::hand_on(ctx, id, by, note).await,
         "correct-data" => handoff::correct(ctx, id, by, &typed.correction()).await,
-        "correct" => handoff::correct_won(ctx, id, by, typed.closing()?, note).await,
+        "correct" => handoff::correct_value(ctx, id, by, typed.closing()?, note).await,
         "more-time" => handoff::ask_for_time(ctx, id, by, note).await.map(drop),
-        "give" if typed.to.trim().is_empty() => Err(Error::invalid("choose whom to give it to")),
-        "give" => handoff::give(ctx, id, by, &typed.to).await,
         "sql" | "deal" | "won" | "lost" | "close" => {
             handoff::record(ctx, id, by, typed.outcome(what)?, note).await
         }

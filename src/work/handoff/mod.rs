@@ -52,7 +52,7 @@ pub use answer::{accept, ask_for_time, load_offer, reject, view};
 pub(super) use assign::{CALLED_BACK, CALLED_OUT, GIVEN_TO, STAYS, TRIES_MAX};
 pub use call::{claim, decline, gone, load_call};
 pub use decision::{Correction, correct, hand_on, is_to_decide};
-pub use give::give;
+pub use give::{BECAUSE_CHARS_MAX, Giving, Prospect, Recipient, give, prospect};
 pub use give_partner::{Choices, Order, choices, give_partner};
 pub(super) use market::Market;
 pub(super) use offer::routed;

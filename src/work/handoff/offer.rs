@@ -96,6 +96,34 @@ pub(in super::super) fn routed<'p>(
     before: &[Offer],
     loads: &[offers::Load],
 ) -> route::Route<'p> {
+    asked(rule, of, contacts, (before, loads), route::route)
+}
+
+/// The partner's people in their order, each with why the rule would not choose them for this lead; nothing for whom it might.
+///
+/// # Errors
+/// As [`prepare`].
+pub(super) async fn fitness(ctx: &Context, of: &Offering<'_>) -> Result<Vec<(Contact, Option<String>)>> {
+    let library = ctx.library();
+    let rule = library.rules.routing.as_ref().ok_or_else(no_content)?;
+    let slug = of.partner.slug.as_str();
+    let people = partners::contacts_of(&ctx.db, slug).await?;
+    let contacts: Vec<Contact> = people.into_iter().map(|stored| stored.contact).collect();
+    let before = offers::of_lead(&ctx.db, &of.lead.id).await?;
+    let loads = offers::loads(&ctx.db, slug).await?;
+    Ok(asked(rule.people, of, &contacts, (&before, &loads), |ask| {
+        route::fitness(ask).into_iter().map(|(contact, why_not)| (contact.clone(), why_not)).collect()
+    }))
+}
+
+/// Asks the rule about a lead and a partner's `contacts`.
+fn asked<'p, R>(
+    rule: People,
+    of: &Offering<'p>,
+    contacts: &'p [Contact],
+    (before, loads): (&[Offer], &[offers::Load]),
+    answer: impl FnOnce(&Ask<'_, 'p>) -> R,
+) -> R {
     let passed = passed(before, of);
     let load = |contact: &Contact| {
         let load = loads.iter().find(|load| load.rep_key == contact.email.key());
@@ -107,7 +135,7 @@ pub(in super::super) fn routed<'p>(
     let why_not = |contact: &Contact| {
         passed.iter().find(|(key, _)| *key == contact.email.key()).map(|(_, why)| (*why).to_owned())
     };
-    route::route(&Ask {
+    answer(&Ask {
         partner: of.partner,
         contacts,
         people: rule,
@@ -131,9 +159,13 @@ pub(super) async fn prepare_to(ctx: &Context, of: &Offering<'_>, to: &str, choos
         }
         None => return Err(nobody(to)),
     };
-    let because = format!("{chooser} chose them");
-    let hand_off = compose(ctx, of, &people, route::Route { receiver, because, considered: Vec::new() })?;
-    Ok(HandOff { qualified_by: chooser.to_owned(), ..hand_off })
+    let route = route::Route { receiver, because: String::new(), considered: Vec::new() };
+    let mut hand_off = compose(ctx, of, &people, route)?;
+    let name = hand_off.offer.rep_name.as_str();
+    let because =
+        if name == chooser { format!("{chooser} took it") } else { format!("{chooser} gave it to {name}") };
+    hand_off.offer.because.clone_from(&because);
+    Ok(HandOff { qualified_by: chooser.to_owned(), routed: because, ..hand_off })
 }
 
 fn compose(

@@ -20,7 +20,8 @@ use crate::{
         program::cadence::resolve,
     },
     store::{
-        Tx, audit, lead_clocks,
+        Tx, audit,
+        lead_clocks::{self, SlaClock},
         leads::{self, Lead},
         offers::{self, Offer},
     },
@@ -271,6 +272,27 @@ fn expected(on: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
     }
 }
 
+/// A clock to the end of the day on which the deal may be closed, or of the next business day, so that nobody forgets it. It is never
+/// shorter than the one to a next step: who is late with what closes today has as long again.
+pub(super) fn clock_until(
+    ctx: &Context,
+    offer: &Offer,
+    partner: &Partner,
+    zone: chrono_tz::Tz,
+    on: NaiveDate,
+) -> Result<SlaClock> {
+    let library = ctx.library();
+    let working = working(&library, offer, partner, zone)?;
+    let now_ms = ctx.now_ms();
+    let due_ms = working.end_of_day_ms(on, now_ms);
+    let rule = library.rules.routing.as_ref();
+    let shortest = rule.map_or(1, |rule| clock::minutes(rule, SlaKind::NextStep, heat_of(offer)));
+    let minutes =
+        u32::try_from(working.elapsed_ms(now_ms, due_ms) / MINUTE_MS).unwrap_or(u32::MAX).max(shortest);
+    let running = clock::SlaClock { kind: SlaKind::NextStep, started_ms: now_ms, due_ms, minutes };
+    Ok(row_of(offer, &running, &working, now_ms))
+}
+
 /// A lead in the hands of whoever may work it.
 struct Work<'a> {
     tx: &'a mut Tx,
@@ -357,20 +379,9 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// A clock to the end of the day on which the deal may be closed, or of the next business day, so that nobody forgets it. It
-    /// is never shorter than the one to a next step: who is late with what closes today has as long again.
     async fn start_clock_until(&mut self, ctx: &Context, on: NaiveDate) -> Result<()> {
-        let library = ctx.library();
-        let working = working(&library, &self.offer, self.partner, self.zone)?;
-        let now_ms = ctx.now_ms();
-        let due_ms = working.end_of_day_ms(on, now_ms);
-        let heat = heat_of(&self.offer);
-        let rule = library.rules.routing.as_ref();
-        let shortest = rule.map_or(1, |rule| clock::minutes(rule, SlaKind::NextStep, heat));
-        let minutes =
-            u32::try_from(working.elapsed_ms(now_ms, due_ms) / MINUTE_MS).unwrap_or(u32::MAX).max(shortest);
-        let running = clock::SlaClock { kind: SlaKind::NextStep, started_ms: now_ms, due_ms, minutes };
-        lead_clocks::start(self.tx, &row_of(&self.offer, &running, &working, now_ms)).await
+        let clock = clock_until(ctx, &self.offer, self.partner, self.zone, on)?;
+        lead_clocks::start(self.tx, &clock).await
     }
 
     /// Ends the work: won or lost, which nothing follows.

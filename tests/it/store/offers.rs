@@ -46,7 +46,7 @@ both_dbs! {
     /// Viewing and answering count once, also when the link is opened again or pressed twice.
     async fn view_and_answer_once(db: Db) {
         scene(&db).await;
-        let made = new_offer("off_1", "con_1", START_MS);
+        let made = Offer { given_because: Some("on leave".to_owned()), ..new_offer("off_1", "con_1", START_MS) };
         in_tx!(db, tx => add(tx, &made));
         assert_eq!(offer(&db, "off_1").await.unwrap().unwrap(), made);
         assert!(in_tx!(db, tx => view(tx, "off_1", START_MS + 1)));

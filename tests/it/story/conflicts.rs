@@ -20,7 +20,7 @@ use partnercast::{
     work::{
         desk,
         forms::{self, FormKind, Submission},
-        handoff::{self, By, Closing, Outcome, conflict},
+        handoff::{self, By, Closing, Giving, Outcome, conflict},
         person as people, sync,
     },
 };
@@ -187,7 +187,7 @@ both_dbs! {
         assert!(stale.kind() == Kind::Conflict && stale.public().contains("has changed since"), "{}", stale.public());
         let faults = decide(By::Rep(&claire), now.version, "thornbury", " ").await.unwrap_err();
         assert!(faults.kind() == Kind::Invalid && faults.public().contains("reason") && faults.public().contains("choose one"), "{}", faults.public());
-        let give = handoff::give(&rig.ctx, &there.id, By::Rep(&claire), JENS).await.unwrap_err();
+        let give = handoff::give(&rig.ctx, &there.id, By::Rep(&claire), &Giving::to(JENS)).await.unwrap_err();
         assert!(give.kind() == Kind::Conflict && give.public().contains("decide that conflict"), "{}", give.public());
         assert_eq!(case(&rig).await, now, "nothing was changed");
 

@@ -11,8 +11,8 @@ use partnercast::{
     store::leads,
     work::{
         desk,
-        forms::{self, FormKind},
-        handoff::{self, By, Closing, Outcome},
+        forms::{self, FormKind, Submission},
+        handoff::{self, By, Closing, Giving, Outcome},
     },
 };
 
@@ -95,7 +95,7 @@ both_dbs! {
         }
         let tom = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
         rig.clock.advance(MINUTE_MS);
-        handoff::give(&rig.ctx, &id, By::Rep(&tom), "dana.whitlock@northlight.example").await.unwrap();
+        handoff::give(&rig.ctx, &id, By::Rep(&tom), &Giving::to("dana.whitlock@northlight.example")).await.unwrap();
         let now = lead(&rig).await;
         assert_eq!((now.stage.as_str(), now.owner_name.as_deref()), ("lost", Some("Dana Whitlock")));
         assert_eq!(clock(&rig, &id).await.unwrap().due_ms, at("2027-01-25T13:01:00-06:00"));

@@ -14,7 +14,7 @@ use partnercast::{
     work::{
         Context, desk,
         forms::{self, FormKind, Submission},
-        handoff::{self, By, Closing, Outcome, conflict, waits_for_answer},
+        handoff::{self, By, Closing, Giving, Outcome, conflict, waits_for_answer},
     },
 };
 
@@ -127,8 +127,8 @@ async fn act(ctx: &Context, id: &str, form: &Submission, pick: &impl Fn(usize) -
         2 => handoff::reject(ctx, offer_id, RejectReason::ALL[pick(RejectReason::ALL.len())], "").await,
         3 | 4 => handoff::contacted(ctx, id, by, "").await,
         5 => {
-            handoff::give(ctx, id, by, ["kara.boyd@northlight.example", LUIS, MANAGER, JENS, CLAIRE][pick(5)])
-                .await
+            let to = ["kara.boyd@northlight.example", LUIS, MANAGER, JENS, CLAIRE][pick(5)];
+            handoff::give(ctx, id, by, &Giving::to(to)).await
         }
         6 => handoff::ask_for_time(ctx, id, by, "").await.map(drop),
         7 => match forms::submit(ctx, form.clone(), &person()).await {

@@ -19,7 +19,7 @@ use partnercast::{
     work::{
         desk,
         forms::{self, FormKind, Submission},
-        handoff::{self, By, Closing, Outcome},
+        handoff::{self, By, Closing, Giving, Outcome},
         kept, team,
         track::{self, OnPage},
     },
@@ -165,7 +165,7 @@ both_dbs! {
         leads::withdraw_consents(&mut tx, &id, rig.clock_ms()).await.unwrap();
         tx.commit().await.unwrap();
         let manager = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
-        let given = handoff::give(&rig.ctx, &id, By::Rep(&manager), "dana.whitlock@northlight.example").await;
+        let given = handoff::give(&rig.ctx, &id, By::Rep(&manager), &Giving::to("dana.whitlock@northlight.example")).await;
         assert!(given.unwrap_err().public().contains("took back their consent"));
         pass(&rig, at("2027-01-15T11:00:00-06:00")).await;
         assert_eq!(lead(&rig).await.stage, "recycled");
@@ -209,7 +209,7 @@ both_dbs! {
         for late in [
             handoff::contacted(&rig.ctx, &id, By::Rep(&luis), "").await.unwrap_err(),
             handoff::ask_for_time(&rig.ctx, &id, By::Rep(&luis), "").await.unwrap_err(),
-            handoff::give(&rig.ctx, &id, By::Rep(&luis), LUIS).await.unwrap_err(),
+            handoff::give(&rig.ctx, &id, By::Rep(&luis), &Giving::to(LUIS)).await.unwrap_err(),
         ] {
             assert_eq!(late.kind(), Kind::Denied, "{}", late.public());
         }
@@ -293,7 +293,7 @@ both_dbs! {
         for after in [
             handoff::record(&rig.ctx, &id, by, Outcome::Lost(DisqualifyReason::NoBudget), "").await.unwrap_err(),
             handoff::note(&rig.ctx, &id, By::Console("operator"), "more").await.unwrap_err(),
-            handoff::give(&rig.ctx, &id, By::Console("operator"), MANAGER).await.unwrap_err(),
+            handoff::give(&rig.ctx, &id, By::Console("operator"), &Giving::to(MANAGER)).await.unwrap_err(),
         ] {
             assert_eq!(after.kind(), Kind::Conflict, "{}", after.public());
         }
@@ -453,16 +453,16 @@ both_dbs! {
         let tom = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
         let by = By::Rep(&tom);
         let kara = "kara.boyd@northlight.example";
-        let nobody = handoff::give(&rig.ctx, &id, by, "somebody@elsewhere.example").await.unwrap_err();
+        let nobody = handoff::give(&rig.ctx, &id, by, &Giving::to("somebody@elsewhere.example")).await.unwrap_err();
         assert_eq!(nobody.kind(), Kind::Invalid);
-        handoff::give(&rig.ctx, &id, by, kara).await.unwrap();
+        handoff::give(&rig.ctx, &id, by, &Giving::to(kara)).await.unwrap();
         let offered = live(&rig, &id).await.unwrap();
-        assert_eq!((offered.rep_email.as_str(), offered.because.as_str()), (kara, "Tom Beckett chose them"));
-        let again = handoff::give(&rig.ctx, &id, by, kara).await.unwrap_err();
+        assert_eq!((offered.rep_email.as_str(), offered.because.as_str()), (kara, "Tom Beckett gave it to Kara Boyd"));
+        let again = handoff::give(&rig.ctx, &id, by, &Giving::to(kara)).await.unwrap_err();
         assert_eq!(again.kind(), Kind::Conflict);
         let holder = takes(&rig, &id).await;
         handoff::contacted(&rig.ctx, &id, By::Rep(&holder), "").await.unwrap();
-        handoff::give(&rig.ctx, &id, by, "dana.whitlock@northlight.example").await.unwrap();
+        handoff::give(&rig.ctx, &id, by, &Giving::to("dana.whitlock@northlight.example")).await.unwrap();
         let now = lead(&rig).await;
         assert_eq!((now.stage.as_str(), now.owner_name.as_deref()), ("contacted", Some("Dana Whitlock")));
         assert_eq!(clock(&rig, &id).await.unwrap().owner, "Dana Whitlock");

@@ -35,6 +35,7 @@ mod languages;
 mod lead_again;
 mod lead_decisions;
 mod lead_forms;
+mod lead_give;
 mod lead_links;
 mod lead_walk;
 mod lead_work;
