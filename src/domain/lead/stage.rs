@@ -222,6 +222,9 @@ impl LeadStage {
             return Ok(());
         }
         let (from, to) = (self.label().to_lowercase(), to.label().to_lowercase());
+        if from == to {
+            return Err(Error::conflict(format!("this lead is \"{from}\" already")));
+        }
         Err(Error::conflict(format!("this lead is \"{from}\" now and cannot become \"{to}\"")))
     }
 

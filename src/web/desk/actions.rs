@@ -35,8 +35,14 @@ pub struct Actions {
     pub correct_data: Option<String>,
     /// Name, company and telephone as they are.
     pub data: [String; 3],
-    /// Say that the value of a deal that was won was another.
+    /// Say that the value of a deal is, or was, another.
     pub correct: Option<String>,
+    /// What was said of it last, or what was typed where something else is kept.
+    pub corrected: Option<Said>,
+    /// Whether that is shown at once.
+    pub is_corrected: bool,
+    /// What is asked of its day.
+    pub correct_day: &'static str,
     /// Say that sales confirms it.
     pub sql: Option<String>,
     /// Say that the deal is registered.
@@ -105,6 +111,7 @@ pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
     let may_decide = live.is_some_and(|offer| offer.answer.is_none() && is_to_decide(offer));
     let asks_again = live.is_some_and(Offer::holds) && waits_for_answer(&card.lead);
     let is_owners = card.lead.owner_email.as_deref().is_some_and(|owner| rep.is_at(owner));
+    let said = card.amounts.first().and_then(Said::of);
     let is_won_next = matches!(stage, LeadStage::Sql | LeadStage::DealRegistered);
     Actions {
         accept: answer("accept"),
@@ -123,7 +130,13 @@ pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
             card.lead.company.clone(),
             card.lead.phone.clone().unwrap_or_default(),
         ],
-        correct: when(stage == LeadStage::Won && (is_owners || manages), "correct"),
+        correct: when(
+            (stage == LeadStage::Won && (is_owners || manages)) || (works && is_won_next),
+            "correct",
+        ),
+        corrected: said.clone(),
+        is_corrected: false,
+        correct_day: if stage == LeadStage::Won { "When was it closed?" } else { "When may it be closed?" },
         sql: when(works && stage == LeadStage::Contacted, "sql"),
         deal: when(works && stage == LeadStage::Sql, "deal"),
         won: when(works && is_won_next, "won"),
@@ -154,6 +167,9 @@ impl Actions {
             contacted: here(),
             contacted_question: "What came out of the first contact?",
             correct: here(),
+            corrected: None,
+            is_corrected: false,
+            correct_day: "When was it closed?",
             hand_on: here(),
             correct_data: here(),
             data: ["Ana Ruiz".into(), "Harbor Clinic Group".into(), "+1 612 555 0199".into()],

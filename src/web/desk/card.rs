@@ -7,7 +7,10 @@ use super::actions::{self, Actions};
 use crate::{
     domain::{
         engagement::EventKind,
-        kernel::clock::{DAY_MS, UtcMs},
+        kernel::{
+            Error,
+            clock::{DAY_MS, UtcMs},
+        },
         partner::contact::first_name,
     },
     render::{
@@ -281,10 +284,11 @@ pub fn overtaken(card: &Card, zone: Tz, error: &Error) -> String {
 fn notice(stage: &str, done: Option<&str>) -> Option<Badge> {
     let (tone, text) = match (stage, done?) {
         ("sal", "accepted") => ("good", "It is yours. The clock for the first contact runs."),
+        (_, "accepted") => ("good", "It is yours: you have accepted it before."),
         ("won" | "lost", "contacted") => {
             ("good", "Recorded. The lead is closed as before, and no clock runs.")
         }
-        ("won", "correct") => {
+        ("sql" | "deal_registered" | "won", "correct") => {
             ("good", "Corrected. What was said before stays below, and the last word counts.")
         }
         ("sql" | "deal_registered", "contacted") => ("good", "Recorded. The clock for the next step runs."),

@@ -11,10 +11,10 @@ use axum::{
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
-use super::{card, enter, rep, set_cookie};
+use super::{card, enter, rep, set_cookie, work};
 use crate::{
     domain::{
-        kernel::{Error, Result, id::OfferId},
+        kernel::{Error, Kind, Result, id::OfferId},
         lead::{LeadStage, RejectReason, stage::RejectClass},
         partner::contact::first_name,
     },
@@ -287,11 +287,18 @@ pub async fn accept(
     Path(token): Path<String>,
     headers: HeaderMap,
 ) -> Answer {
-    let (id, offer) = answering(&ctx, &token, &headers).await?;
+    let (id, offer, rep) = answering(&ctx, &token, &headers).await?;
     let lead_id = offer.lead_id.clone();
-    // Pressed in two windows, it is theirs in both.
+    // Pressed in two windows, be it at once, it is theirs in both.
     if !offer.holds() {
-        handoff::accept(&ctx, id).await?;
+        match handoff::accept(&ctx, id).await {
+            Err(error) if error.kind() == Kind::Conflict => {
+                if !handoff::load_offer(&ctx, id).await?.holds() {
+                    return work::too_late(&ctx, &lead_id, &rep, error).await;
+                }
+            }
+            done => done?,
+        }
     }
     Ok(respond::see_other(&format!("/desk/leads/{lead_id}?done=accepted")))
 }
@@ -311,19 +318,24 @@ pub async fn reject(
     headers: HeaderMap,
     Body(rejection): Body<Rejection>,
 ) -> Answer {
-    let (id, _) = answering(&ctx, &token, &headers).await?;
+    let (id, offer, rep) = answering(&ctx, &token, &headers).await?;
     let reason = RejectReason::parse(&rejection.reason).ok_or_else(|| {
         Error::invalid("choose one of the reasons; without one the lead cannot be sent where it belongs")
     })?;
-    handoff::reject(&ctx, id, reason, rejection.note.trim()).await?;
+    match handoff::reject(&ctx, id, reason, rejection.note.trim()).await {
+        Err(error) if error.kind() == Kind::Conflict => {
+            return work::too_late(&ctx, &offer.lead_id, &rep, error).await;
+        }
+        done => done?,
+    }
     Ok(respond::see_other(&format!("/o/{token}?done=rejected")))
 }
 
 /// Answers come from the browser that opened the card.
-async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<(OfferId, Offer)> {
+async fn answering(ctx: &Context, token: &str, headers: &HeaderMap) -> Result<(OfferId, Offer, Rep)> {
     let Linked { id, offer, .. } = linked(ctx, token).await?;
     match their_rep(ctx, headers, &offer).await? {
-        Some(_) => Ok((id, offer)),
+        Some(rep) => Ok((id, offer, rep)),
         None => Err(Error::denied("open the lead card first, with the button behind the link in your mail")),
     }
 }

@@ -93,15 +93,20 @@ fn offer_token(ctx: &Context, card: &Card, rep: &Rep) -> Option<String> {
     Some(tokens::offer_token(&ctx.keys, id, ctx.clock.wall_ms()))
 }
 
-/// The card again, with what is wrong and what was typed.
-async fn refused(ctx: &Context, id: &str, rep: &Rep, typed: &Typed, error: &Error) -> Answer {
+/// The card again, with what is wrong and what was typed; where somebody was quicker, with what they did.
+async fn refused(ctx: &Context, id: &str, rep: &Rep, typed: &Typed, error: Error) -> Answer {
     let card = lead_card::card_of_partner(ctx, id).await?;
+    let was_overtaken = error.kind() == Kind::Conflict;
     if !may_see(&card, rep) {
-        return Err(Error::not_found("this lead").into());
+        return Err(if was_overtaken { error } else { Error::not_found("this lead") }.into());
     }
     let token = offer_token(ctx, &card, rep);
+    let mut notice = if was_overtaken {
+        card::overtaken(&card, rep.zone, &error)
+    } else {
+        format!("Nothing was recorded: {}.", error.public())
+    };
     let mut view = card::view(ctx, card, rep, token.as_deref(), None);
-    view.notice = Some(Badge::new("bad", format!("Nothing was recorded: {}.", error.public())));
     view.actions.typed.clone_from(&typed.note);
     if !typed.name.is_empty() || !typed.company.is_empty() {
         view.actions.data = [typed.name.clone(), typed.company.clone(), typed.phone.clone()];
@@ -112,12 +117,25 @@ async fn refused(ctx: &Context, id: &str, rep: &Rep, typed: &Typed, error: &Erro
             currency: typed.currency.clone(),
             close_date: typed.close_date.clone(),
         };
+        if view.actions.correct.is_some() {
+            if was_overtaken {
+                notice.push_str(" If what you typed is right, correct it below.");
+            }
+            view.actions.is_corrected = was_overtaken;
+            view.actions.corrected = Some(said.clone());
+        }
         view.actions.won_amount = Some(said.clone());
         view.actions.amount = Some(said);
     }
+    view.notice = Some(Badge::new("bad", notice));
     let mut page = respond::page(ctx, "desk/card", &framed(ctx, &view), &view)?;
-    *page.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+    *page.status_mut() = if was_overtaken { StatusCode::CONFLICT } else { StatusCode::UNPROCESSABLE_ENTITY };
     Ok(page)
+}
+
+/// The card of a lead about which somebody answered too late, with how it stands; for who cannot see it any more, the error.
+pub(super) async fn too_late(ctx: &Context, lead_id: &str, rep: &Rep, error: Error) -> Answer {
+    refused(ctx, lead_id, rep, &Typed::default(), error).await
 }
 
 /// What was typed; each form sends some of it.
@@ -206,7 +224,9 @@ pub async fn record(
     let rep = signed_in(&ctx, &headers).await?;
     let id = lead_id(&id)?;
     match act(&ctx, &id, &rep, &what, &typed).await {
-        Err(error) if error.kind() == Kind::Invalid => return refused(&ctx, &id, &rep, &typed, &error).await,
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict) => {
+            return refused(&ctx, &id, &rep, &typed, error).await;
+        }
         acted => acted?,
     }
     // Whoever closed or gave away a lead may not see it any more.

@@ -57,7 +57,7 @@ pub use give_partner::{Choices, Order, choices, give_partner};
 pub(super) use market::Market;
 pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, code, prepare};
-pub use outcome::{Closing, Outcome, Step, contacted, correct_won, note, record};
+pub use outcome::{Closing, Outcome, Step, contacted, correct_value, note, record};
 pub(super) use outcome::{Ready, act, ready};
 pub use qualify::{Looked, SCORING_LOOK, told_later};
 pub use turn::{run, tick};

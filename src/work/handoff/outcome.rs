@@ -170,17 +170,36 @@ pub(in crate::work) async fn act(
                 ));
             }
             expected(closing.on, today)?;
-            work.go_on(ctx, LeadStage::Sql, &said("confirmed the need", note), Some(closing)).await
+            work.go_on(
+                ctx,
+                LeadStage::Sql,
+                &said(&worth("confirmed the need", Some(closing)), note),
+                Some(closing),
+            )
+            .await
         }
         Outcome::DealRegistered(closing) => {
             expected(closing.and_then(|it| it.on), today)?;
-            work.go_on(ctx, LeadStage::DealRegistered, &said("registered the deal", note), closing).await
+            work.go_on(
+                ctx,
+                LeadStage::DealRegistered,
+                &said(&worth("registered the deal", closing), note),
+                closing,
+            )
+            .await
         }
         Outcome::Won(closing) => {
             if closing.on.is_some_and(|on| on > today) {
                 return Err(Error::invalid("a deal cannot have been won on a day to come"));
             }
-            work.close(ctx, LeadStage::Won, &said("won the deal", note), Some(closing), "").await
+            work.close(
+                ctx,
+                LeadStage::Won,
+                &said(&worth("won the deal", Some(closing)), note),
+                Some(closing),
+                "",
+            )
+            .await
         }
         Outcome::Lost(reason) => {
             let what = said(&format!("lost the deal. {}", reason.label()), note);
@@ -192,12 +211,13 @@ pub(in crate::work) async fn act(
     }
 }
 
-/// Corrects what a deal that was won is worth. What was said before stays in the trail, and the last word counts.
+/// Corrects what a deal is worth, whether it is won or still open. What was said before stays in the trail, and the last word counts; a
+/// deal that is open keeps its day unless another is named.
 ///
 /// # Errors
-/// `Denied` for somebody who may not work the lead; `Conflict` for a lead that was not won; `Invalid` for a day to come, or without
-/// a reason.
-pub async fn correct_won(
+/// `Denied` for somebody who may not work the lead; `Conflict` for a lead that is no deal; `Invalid` for a day that cannot be, or
+/// without a reason.
+pub async fn correct_value(
     ctx: &Context,
     lead_id: &str,
     by: By<'_>,
@@ -205,31 +225,56 @@ pub async fn correct_won(
     note: &str,
 ) -> Result<()> {
     let note = text::single_line("the reason", note)?;
-    let (known, partner) = lead_and_partner(ctx, lead_id).await?;
-    if !by.may_work(&known, &partner) {
-        return Err(Error::denied("only who won a deal, or the channel manager, can correct its value"));
+    let ready = ready(ctx, lead_id).await?;
+    if !by.may_work(&ready.known, &ready.partner) {
+        return Err(Error::denied(
+            "only who has or won a deal, or the channel manager, can correct its value",
+        ));
     }
-    if stage_of(&known)? != LeadStage::Won {
-        return Err(Error::conflict("only the value of a deal that was won is corrected here"));
+    let stage = stage_of(&ready.known)?;
+    let is_won = stage == LeadStage::Won;
+    if !is_won && !matches!(stage, LeadStage::Sql | LeadStage::DealRegistered) {
+        return Err(Error::conflict(
+            "only the value of a deal that sales confirmed, or that was won, is corrected here",
+        ));
     }
     let mut faults = Vec::new();
     if note.is_empty() {
         faults.push("write why it is corrected; it stays in the history".to_owned());
     }
-    let today = crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&partner.zone).date_naive();
-    if closing.on.is_some_and(|on| on > today) {
+    let today = crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&ready.zone).date_naive();
+    if is_won && closing.on.is_some_and(|on| on > today) {
         faults.push("a deal cannot have been won on a day to come".to_owned());
+    }
+    if !is_won {
+        faults.extend(expected(closing.on, today).err().map(|error| error.public().to_owned()));
     }
     if !faults.is_empty() {
         return Err(Error::invalid(faults.join("; ")));
     }
+    let on = closing.on.or(ready.close_date.filter(|_| !is_won));
     let mut tx = ctx.db.begin().await?;
     let lead = lead_in(&mut tx, lead_id).await?;
-    if stage_of(&lead)? != LeadStage::Won || !by.may_work(&lead, &partner) {
+    if stage_of(&lead)? != stage || !by.may_work(&lead, &ready.partner) {
         return Err(Error::conflict("somebody else has changed this lead meanwhile; look at it again"));
     }
-    add_step(ctx, &mut tx, &lead, by.name(), &format!("corrected the value of the deal: {note}")).await?;
-    amount_said(ctx, &mut tx, &lead.id, by.name(), LeadStage::Won, closing).await?;
+    add_step(
+        ctx,
+        &mut tx,
+        &lead,
+        by.name(),
+        &format!("{}: {note}", worth("corrected the value of the deal", Some(Closing { on, ..closing }))),
+    )
+    .await?;
+    amount_said(ctx, &mut tx, &lead.id, by.name(), stage, Closing { on, ..closing }).await?;
+    // The clock of somebody who waits for an answer is shorter than that to any day.
+    if let Some(on) =
+        on.filter(|on| !is_won && Some(*on) != ready.close_date && !again::waits_for_answer(&lead))
+    {
+        let mut work = Work::begin(&mut tx, &ready, by).await?;
+        lead_clocks::stop(work.tx, lead_id, ctx.now_ms(), StopReason::Withdrawn.as_str()).await?;
+        work.start_clock_until(ctx, on).await?;
+    }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, by.name(), "correct-deal", lead_id, "").await?;
     tx.commit().await
 }
@@ -253,6 +298,15 @@ async fn amount_said(
     };
     let no = leads::add_amount(tx, lead_id, &amount).await?;
     attribution::credit(ctx, tx, (lead_id, no), amount.minor_units, amount.at_ms).await
+}
+
+/// `won the deal, EUR 12,000, 2027-02-26`
+fn worth(what: &str, closing: Option<Closing>) -> String {
+    match closing {
+        Some(Closing { amount, on: Some(on) }) => format!("{what}, {amount}, {on}"),
+        Some(Closing { amount, on: None }) => format!("{what}, {amount}"),
+        None => what.to_owned(),
+    }
 }
 
 /// `what: note`, or `what` alone.

@@ -121,25 +121,43 @@ both_dbs! {
         rig.assert_nothing_left().await;
     }
 
-    /// A wrong value of a deal that was won is corrected by its owner with a reason; nothing that was said before is lost.
+    /// A wrong value of a deal, open or won, is corrected by its owner with a reason; nothing that was said before is lost.
     async fn the_value_of_a_won_deal_is_corrected(db: Db) {
         let rig = Rig::new(db).await;
         let (id, luis) = qualified(&rig).await;
         let by = By::Rep(&luis);
-        let early = handoff::correct_won(&rig.ctx, &id, by, euros("1"), "typed wrong").await.unwrap_err();
-        assert_eq!(early.kind(), Kind::Conflict);
+        // One that is open is corrected too: it keeps its day, or has another, and the clock that goes with it.
+        let day_before = clock(&rig, &id).await.unwrap();
+        handoff::correct_value(&rig.ctx, &id, by, euros("12500"), "typed wrong").await.unwrap();
+        assert_eq!(clock(&rig, &id).await.unwrap(), day_before);
+        let sooner = Closing { on: Some(day("2027-02-19")), ..euros("12500") };
+        rig.clock.advance(MINUTE_MS);
+        handoff::correct_value(&rig.ctx, &id, by, sooner, "a week sooner").await.unwrap();
+        assert_eq!(clock(&rig, &id).await.unwrap().due_ms, at("2027-02-19T17:00:00-06:00"));
+        let past = Closing { on: Some(day("2027-01-01")), ..euros("1") };
+        let past = handoff::correct_value(&rig.ctx, &id, by, past, "").await.unwrap_err();
+        assert!(past.public().contains("has passed") && past.public().contains("why"), "{past}");
         rig.clock.advance(MINUTE_MS);
         handoff::record(&rig.ctx, &id, by, Outcome::Won(euros("115000")), "").await.unwrap();
-        let mute = handoff::correct_won(&rig.ctx, &id, by, euros("11500"), "").await.unwrap_err();
+        let mute = handoff::correct_value(&rig.ctx, &id, by, euros("11500"), "").await.unwrap_err();
         assert!(mute.kind() == Kind::Invalid && mute.public().contains("why"), "{mute}");
         let kara = desk::rep(&rig.ctx, "kara.boyd@northlight.example").await.unwrap().unwrap();
-        let denied = handoff::correct_won(&rig.ctx, &id, By::Rep(&kara), euros("11500"), "x").await.unwrap_err();
+        let denied = handoff::correct_value(&rig.ctx, &id, By::Rep(&kara), euros("11500"), "x").await.unwrap_err();
         assert_eq!(denied.kind(), Kind::Denied);
         rig.clock.advance(MINUTE_MS);
-        handoff::correct_won(&rig.ctx, &id, by, euros("11500"), "a nought too many").await.unwrap();
+        handoff::correct_value(&rig.ctx, &id, by, euros("11500"), "a nought too many").await.unwrap();
         let said = leads::amounts(&rig.ctx.db, &id).await.unwrap();
         let said: Vec<_> = said.iter().map(|it| (it.stage.as_str(), it.minor_units)).collect();
-        assert_eq!(said, [("won", 1_150_000), ("won", 11_500_000), ("sql", 1_200_000)]);
+        assert_eq!(
+            said,
+            [
+                ("won", 1_150_000),
+                ("won", 11_500_000),
+                ("sql", 1_250_000),
+                ("sql", 1_250_000),
+                ("sql", 1_200_000)
+            ]
+        );
         let steps = leads::steps(&rig.ctx.db, &id).await.unwrap();
         assert!(steps.last().unwrap().what.contains("a nought too many"), "{steps:?}");
     }

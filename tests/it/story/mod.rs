@@ -37,6 +37,7 @@ mod lead_decisions;
 mod lead_forms;
 mod lead_give;
 mod lead_links;
+mod lead_tabs;
 mod lead_walk;
 mod lead_work;
 mod letters;
