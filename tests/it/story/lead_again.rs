@@ -82,6 +82,64 @@ both_dbs! {
         rig.assert_nothing_left().await;
     }
 
+    /// However it ended, and be it a minute ago: who asks again is with somebody who has a clock, in one record to which is only
+    /// added. What was won or lost stays so; what was closed after contact is offered anew.
+    async fn whoever_asks_again_is_with_somebody_whatever_the_end(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(at("2027-01-18T09:00:00-06:00"));
+        let over = |reason| Outcome::Disqualified { reason, again_on: None };
+        let ends = [
+            (Outcome::Won(euros("1")), "won"),
+            (Outcome::Lost(DisqualifyReason::Competitor), "lost"),
+            (Outcome::Lost(DisqualifyReason::Timing), "lost"),
+            (over(DisqualifyReason::NoFit), "offered"),
+            (over(DisqualifyReason::ExistingDeal), "offered"),
+            (over(DisqualifyReason::Timing), "offered"),
+        ];
+        for (no, (end, stage)) in ends.into_iter().enumerate() {
+            let form = Submission {
+                email: format!("end{no}@clinic{no}.example"),
+                ..ada(FormKind::TalkToUs, forms::TALK_TO_US)
+            };
+            forms::submit(&rig.ctx, form.clone(), &person()).await.unwrap();
+            let known = leads::by_address(&rig.ctx.db, &form.email, "northlight").await.unwrap().unwrap();
+            let rep = takes(&rig, &known.id).await;
+            let by = By::Rep(&rep);
+            rig.clock.advance(MINUTE_MS);
+            handoff::contacted(&rig.ctx, &known.id, by, "").await.unwrap();
+            if stage != "offered" {
+                let sql = Closing { on: Some(day("2027-02-26")), ..euros("12000") };
+                handoff::record(&rig.ctx, &known.id, by, Outcome::Sql(sql), "").await.unwrap();
+            }
+            handoff::record(&rig.ctx, &known.id, by, end, "").await.unwrap();
+            assert!(clock(&rig, &known.id).await.is_none() && live(&rig, &known.id).await.is_none(), "{end:?}");
+            let before = leads::steps(&rig.ctx.db, &known.id).await.unwrap();
+            for _ in 0..2 {
+                rig.clock.advance(MINUTE_MS);
+                forms::submit(&rig.ctx, form.clone(), &person()).await.unwrap();
+                let now = leads::by_address(&rig.ctx.db, &form.email, "northlight").await.unwrap().unwrap();
+                assert_eq!((&now.id, now.stage.as_str()), (&known.id, stage), "{end:?}");
+                let has_it = live(&rig, &known.id).await.unwrap_or_else(|| panic!("nobody has it after {end:?}"));
+                assert_eq!(clock(&rig, &known.id).await.unwrap().owner, has_it.rep_name, "{end:?}");
+            }
+            let steps = leads::steps(&rig.ctx.db, &known.id).await.unwrap();
+            let told = |steps: &[leads::Step]| steps.iter().map(|step| step.what.clone()).collect::<Vec<_>>();
+            assert_eq!(told(&steps[..before.len()]), told(&before), "{end:?}");
+            if stage == "offered" {
+                continue;
+            }
+            // Answered, and asked once more within the minute, they wait for an answer again.
+            let holder = desk::rep(&rig.ctx, &live(&rig, &known.id).await.unwrap().rep_email).await.unwrap().unwrap();
+            handoff::contacted(&rig.ctx, &known.id, By::Rep(&holder), "").await.unwrap();
+            assert!(clock(&rig, &known.id).await.is_none(), "{end:?}");
+            rig.clock.advance(MINUTE_MS);
+            forms::submit(&rig.ctx, form, &person()).await.unwrap();
+            assert!(clock(&rig, &known.id).await.is_some(), "{end:?}");
+        }
+        rig.drain().await;
+        rig.assert_nothing_left().await;
+    }
+
     /// A lost one is answered too, by whom the channel manager gives it to; it stays lost, and the clock is as short.
     async fn a_lost_one_who_asks_again_is_given_to_somebody(db: Db) {
         let rig = Rig::new(db).await;

@@ -132,11 +132,32 @@ async fn act(ctx: &Context, id: &str, form: &Submission, pick: &impl Fn(usize) -
         }
         6 => handoff::ask_for_time(ctx, id, by, "").await.map(drop),
         7 => match forms::submit(ctx, form.clone(), &person()).await {
-            Ok(_) => Ok(()),
+            Ok(_) => {
+                is_with_somebody(ctx, id, form).await;
+                Ok(())
+            }
             Err(refused) => panic!("{refused:?}"),
         },
         _ => handoff::record(ctx, id, by, outcome, "").await,
     };
+}
+
+/// Whoever asked to talk just now is with somebody: here, at the partner that goes on with them, or with who decides between the two.
+async fn is_with_somebody(ctx: &Context, id: &str, form: &Submission) {
+    let is_live =
+        async |id: &str| offers::of_lead(&ctx.db, id).await.unwrap().iter().any(offers::Offer::is_live);
+    let mut is_with_one = is_live(id).await;
+    for partner in ["northlight", "rheinbogen"] {
+        let other = leads::by_address(&ctx.db, &form.email, partner).await.unwrap();
+        if let Some(other) = other {
+            is_with_one |= is_live(&other.id).await;
+        }
+    }
+    let case = conflicts::of_lead(&ctx.db, id).await.unwrap();
+    let is_asked = case.is_some_and(|(case, _)| case.state == "open");
+    let lead = leads::lead(&ctx.db, id).await.unwrap().unwrap();
+    let steps = leads::steps(&ctx.db, id).await.unwrap();
+    assert!(is_with_one || is_asked, "asked to talk, and nobody has them: {lead:#?}\n{steps:#?}");
 }
 
 /// A channel manager decides the lead's conflict, or takes it up again.
