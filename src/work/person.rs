@@ -40,7 +40,7 @@ pub async fn find(db: &Db, address: &str) -> Result<Known> {
     let address = EmailAddress::parse(address.trim())?;
     let known = person::known(db, address.as_str()).await?;
     if known.is_nobody() {
-        return Err(Error::not_found("anybody with this address"));
+        return Err(Error::not_found("a person with this address"));
     }
     Ok(known)
 }

@@ -25,6 +25,7 @@ use crate::{
         conflict,
         lead::{self, ConsentLine, Evidence, Points},
         when::Moment,
+        words,
     },
     work::{Context, cobrand::page_path, desk::Rep, forms::WROTE, handoff::code, lead_card::Card},
 };
@@ -95,7 +96,7 @@ pub struct CardView {
     /// What they did.
     pub events: Vec<Evidence>,
     /// What they wrote, newest first.
-    pub words: Vec<String>,
+    pub words: Vec<Said>,
     /// What they agreed to and what they took back.
     pub consents: Vec<ConsentLine>,
 }
@@ -153,6 +154,15 @@ impl Worth {
         let text = format!("{stage}, by {}{on}", amount.actor);
         Some(Self { amount: sum.to_string(), text, at: Moment::full(amount.at_ms, zone) })
     }
+}
+
+/// What the person wrote.
+#[derive(Debug, Serialize)]
+pub struct Said {
+    /// Their words.
+    pub text: String,
+    /// When.
+    pub at: Moment,
 }
 
 /// Something that happened to the lead.
@@ -234,8 +244,10 @@ pub fn view(ctx: &Context, card: Card, rep: &Rep, token: Option<&str>, done: Opt
             .steps
             .iter()
             .rev()
-            .filter_map(|step| step.what.strip_prefix(WROTE))
-            .map(str::to_owned)
+            .filter_map(|step| {
+                let text = step.what.strip_prefix(WROTE)?.to_owned();
+                Some(Said { text, at: Moment::full(step.at_ms, zone) })
+            })
             .collect(),
         consents: consents(&card.consents, zone),
         reach: facts(&card.lead).into_iter().filter(|fact| fact.href.is_some()).rev().collect(),
@@ -328,16 +340,33 @@ fn facts(lead: &store::leads::Lead) -> Vec<Fact> {
         let digits: String = phone.chars().filter(|c| c.is_ascii_digit() || *c == '+').collect();
         facts.push(Fact::new("Phone", phone).leading(format!("tel:{digits}")));
     }
-    let more = [("Role", &lead.job_role), ("Company size", &lead.company_size)];
-    facts.extend(
-        more.into_iter().filter_map(|(label, value)| value.as_deref().map(|value| Fact::new(label, value))),
-    );
+    if let Some(role) = lead.job_role.as_deref() {
+        // A word of the form's.
+        let role = if role == "it" { "IT".to_owned() } else { words(role) };
+        facts.push(Fact::new("What they do", role));
+    }
+    facts.extend(lead.company_size.as_deref().map(|size| Fact::new("People at the company", size)));
     facts.extend([
-        Fact::new("Language", &lead.locale),
+        Fact::new("Writes in", language(&lead.locale)),
         Fact::new("Came by", &lead.origin),
         Fact::new("In mails", code(&lead.id)),
     ]);
     facts
+}
+
+/// A language's name; the tag itself of one that the interface does not speak.
+fn language(tag: &str) -> &str {
+    match tag.split(['-', '_']).next().unwrap_or_default() {
+        "ar" => "Arabic",
+        "de" => "German",
+        "en" => "English",
+        "es" => "Spanish",
+        "fr" => "French",
+        "ja" => "Japanese",
+        "nb" | "no" => "Norwegian",
+        "pt" => "Portuguese",
+        _ => tag,
+    }
 }
 
 /// RFC 6068.
@@ -422,8 +451,8 @@ impl CardView {
                 Fact::new("Name", "Ana Ruiz"),
                 Fact::new("Email", "ana.ruiz@harbor.example").leading("mailto:ana.ruiz@harbor.example".into()),
                 Fact::new("Phone", "+1 612 555 0199").leading("tel:+16125550199".into()),
-                Fact::new("Role", "it"),
-                Fact::new("Company size", "250-999"),
+                Fact::new("What they do", "IT"),
+                Fact::new("People at the company", "250-999"),
             ],
             score: 82,
             fit: "A".into(),
@@ -435,7 +464,10 @@ impl CardView {
                 line("read a page", 1, 1.0),
             ], chrono_tz::America::Chicago),
             fit_lines: vec!["business email +2".into(), "250-999 people +3".into(), "IT +3".into()],
-            words: vec!["Our last restore failed. Please call after 14:00.".into()],
+            words: vec![Said {
+                text: "Our last restore failed. Please call after 14:00.".into(),
+                at: Moment::full(1_799_766_000_000, chrono_tz::America::Chicago),
+            }],
             consents: vec![
                 ConsentLine::sample("I ask Northlight MSP to contact me about my request.", "talk-to-us", true),
                 ConsentLine::sample("Northlight MSP and Brackenfold may contact me by email or phone.", "whitepaper", false),
