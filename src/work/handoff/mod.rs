@@ -20,6 +20,7 @@ mod reminder;
 mod reopen;
 mod taken_in;
 mod turn;
+mod value;
 mod wording;
 
 use super::{
@@ -57,10 +58,11 @@ pub use give_partner::{Choices, Order, choices, give_partner};
 pub(super) use market::Market;
 pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, code, prepare};
-pub use outcome::{Closing, Outcome, Step, contacted, correct_value, note, record};
+pub use outcome::{Closing, Outcome, Step, contacted, note, record};
 pub(super) use outcome::{Ready, act, ready};
 pub use qualify::{Looked, SCORING_LOOK, told_later};
 pub use turn::{run, tick};
+pub use value::correct_value;
 pub use wording::Asked;
 
 /// Who acts on a lead.

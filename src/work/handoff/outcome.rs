@@ -111,12 +111,12 @@ async fn alone(ctx: &Context, lead_id: &str, by: By<'_>, step: Step, note: &str)
 
 /// What is read of a lead before the transaction in which something is recorded, which would wait for a second connection.
 pub(in crate::work) struct Ready {
-    known: Lead,
-    partner: Partner,
+    pub(super) known: Lead,
+    pub(super) partner: Partner,
     live: Option<Offer>,
-    zone: chrono_tz::Tz,
+    pub(super) zone: chrono_tz::Tz,
     /// The day that was named last for the deal.
-    close_date: Option<NaiveDate>,
+    pub(super) close_date: Option<NaiveDate>,
 }
 
 /// Reads what it takes to record something of a lead.
@@ -211,76 +211,8 @@ pub(in crate::work) async fn act(
     }
 }
 
-/// Corrects what a deal is worth, whether it is won or still open. What was said before stays in the trail, and the last word counts; a
-/// deal that is open keeps its day unless another is named.
-///
-/// # Errors
-/// `Denied` for somebody who may not work the lead; `Conflict` for a lead that is no deal; `Invalid` for a day that cannot be, or
-/// without a reason.
-pub async fn correct_value(
-    ctx: &Context,
-    lead_id: &str,
-    by: By<'_>,
-    closing: Closing,
-    note: &str,
-) -> Result<()> {
-    let note = text::single_line("the reason", note)?;
-    let ready = ready(ctx, lead_id).await?;
-    if !by.may_work(&ready.known, &ready.partner) {
-        return Err(Error::denied(
-            "only who has or won a deal, or the channel manager, can correct its value",
-        ));
-    }
-    let stage = stage_of(&ready.known)?;
-    let is_won = stage == LeadStage::Won;
-    if !is_won && !matches!(stage, LeadStage::Sql | LeadStage::DealRegistered) {
-        return Err(Error::conflict(
-            "only the value of a deal that sales confirmed, or that was won, is corrected here",
-        ));
-    }
-    let mut faults = Vec::new();
-    if note.is_empty() {
-        faults.push("write why it is corrected; it stays in the history".to_owned());
-    }
-    let today = crate::domain::kernel::clock::utc(ctx.now_ms()).with_timezone(&ready.zone).date_naive();
-    if is_won && closing.on.is_some_and(|on| on > today) {
-        faults.push("a deal cannot have been won on a day to come".to_owned());
-    }
-    if !is_won {
-        faults.extend(expected(closing.on, today).err().map(|error| error.public().to_owned()));
-    }
-    if !faults.is_empty() {
-        return Err(Error::invalid(faults.join("; ")));
-    }
-    let on = closing.on.or(ready.close_date.filter(|_| !is_won));
-    let mut tx = ctx.db.begin().await?;
-    let lead = lead_in(&mut tx, lead_id).await?;
-    if stage_of(&lead)? != stage || !by.may_work(&lead, &ready.partner) {
-        return Err(Error::conflict("somebody else has changed this lead meanwhile; look at it again"));
-    }
-    add_step(
-        ctx,
-        &mut tx,
-        &lead,
-        by.name(),
-        &format!("{}: {note}", worth("corrected the value of the deal", Some(Closing { on, ..closing }))),
-    )
-    .await?;
-    amount_said(ctx, &mut tx, &lead.id, by.name(), stage, Closing { on, ..closing }).await?;
-    // The clock of somebody who waits for an answer is shorter than that to any day.
-    if let Some(on) =
-        on.filter(|on| !is_won && Some(*on) != ready.close_date && !again::waits_for_answer(&lead))
-    {
-        let mut work = Work::begin(&mut tx, &ready, by).await?;
-        lead_clocks::stop(work.tx, lead_id, ctx.now_ms(), StopReason::Withdrawn.as_str()).await?;
-        work.start_clock_until(ctx, on).await?;
-    }
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, by.name(), "correct-deal", lead_id, "").await?;
-    tx.commit().await
-}
-
 /// Appends what a lead is worth, and credits what brought it.
-async fn amount_said(
+pub(super) async fn amount_said(
     ctx: &Context,
     tx: &mut Tx,
     lead_id: &str,
@@ -301,7 +233,7 @@ async fn amount_said(
 }
 
 /// `won the deal, EUR 12,000, 2027-02-26`
-fn worth(what: &str, closing: Option<Closing>) -> String {
+pub(super) fn worth(what: &str, closing: Option<Closing>) -> String {
     match closing {
         Some(Closing { amount, on: Some(on) }) => format!("{what}, {amount}, {on}"),
         Some(Closing { amount, on: None }) => format!("{what}, {amount}"),
@@ -314,7 +246,8 @@ fn said(what: &str, note: &str) -> String {
     if note.is_empty() { what.to_owned() } else { format!("{what}: {note}") }
 }
 
-fn expected(on: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
+/// Whether a deal may be expected to close on a day.
+pub(super) fn expected(on: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
     match on {
         Some(on) if on < today => {
             Err(Error::invalid(format!("{on} has passed; write the day on which it may be closed")))

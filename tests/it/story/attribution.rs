@@ -96,6 +96,18 @@ both_dbs! {
         assert!(wrong.kind() == Kind::NotFound && wrong.public().contains("`linkedin`"), "{wrong}");
         let (_, page) = get(&rig, "/console/attribution?by=channel").await;
         assert!(page.contains("LinkedIn") && page.contains("no link that we know of"), "{page}");
+        // People read names; a slug is for addresses. A lead's page has one zone, and says which.
+        for path in ["attribution", "attribution/deals", "ladder?by=partner", "ladder/won"] {
+            let (_, page) = get(&rig, &format!("/console/{path}")).await;
+            assert!(page.contains("Northlight MSP"), "{path}: {page}");
+            assert!(!page.contains(">northlight<") && !page.contains(">northlight "), "{path}: {page}");
+        }
+        let (_, page) = get(&rig, &format!("/console/leads/{id}")).await;
+        assert!(page.contains("All times are those of Europe/Oslo"), "{page}");
+        assert!(page.contains(" CET") && !page.contains(" CST"), "{page}");
+        for told in ["out of LinkedIn, at Thornbury", "Tom Beckett, who looks after Northlight MSP", "first touch"] {
+            assert!(page.contains(told), "{told}: {page}");
+        }
         let wrong = attribution::deals(&rig.ctx, &open, Some((Group::Partner, "northligt")), (0, ""), 9).await.unwrap_err();
         assert!(wrong.kind() == Kind::NotFound && wrong.public().contains("`northlight`"), "{wrong}");
 
