@@ -5,7 +5,7 @@ mod hours;
 
 pub(super) use counting::reopen;
 pub use counting::{Count, close_hopeless, count, has_hopeless, record, uncounted};
-pub use hours::{Asked, Hours, Promise, Readers, ZoneHours, by_zone, hours, of_issue};
+pub use hours::{Asked, Hours, Promise, Readers, ZoneHours, by_zone, has_arrived, hours, of_issue};
 
 pub use super::lead_clocks::{Clock, clocks};
 use super::{Db, Tx, sql::args};
