@@ -124,7 +124,8 @@ impl<'a> Asking<'a> {
             others.map(|member| format!("{} of {}", member.newsletter, member.nominal_date)).collect();
         (!others.is_empty()).then(|| {
             format!(
-                "Some readers get it in one mail with {}, so nothing of either leaves before both are approved.",
+                "Some readers get it in one mail with {}, if both are approved by the first one's hour; what is not then comes by \
+                 itself, later.",
                 others.join(" and ")
             )
         })

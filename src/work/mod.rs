@@ -1,5 +1,6 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
+pub mod apart;
 pub mod api_keys;
 mod approvals;
 pub mod approve;

@@ -19,6 +19,7 @@ mod delivery_database;
 mod delivery_faults;
 mod delivery_relays;
 mod digest;
+mod digest_apart;
 mod embeds;
 mod explain;
 mod exposition;
