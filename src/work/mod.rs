@@ -50,6 +50,7 @@ pub mod messages;
 pub mod metrics;
 pub mod migrate;
 pub mod notices;
+mod paused;
 mod people;
 pub mod person;
 pub mod placed;

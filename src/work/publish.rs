@@ -85,6 +85,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         super::promises::withdraw(ctx).await?;
         super::promises::count(ctx).await?;
         super::approvals::urge(ctx).await?;
+        super::paused::tell(ctx).await?;
         super::touches::note(ctx, super::touches::A_LOOK).await?;
         ctx.looks.rest(LEDGER.to_owned(), ctx.now_ms(), ctx.now_ms() + COUNT_MS);
     }

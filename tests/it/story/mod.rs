@@ -44,6 +44,7 @@ mod linkedin_server;
 mod metrics;
 mod migrate;
 mod networks;
+mod paused;
 mod person;
 mod plan;
 mod post;
