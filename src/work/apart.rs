@@ -37,13 +37,19 @@ use crate::{
 const BEFORE_MS: i64 = MINUTE_MS;
 /// What the audit calls it.
 const COME_APART: &str = "come-apart";
+/// What it calls that an issue was fixed anew since. A name of its own: both may be of one millisecond, which has no order.
+const FIXED_ANEW: &str = "come-apart-fixed";
+/// How long afterwards an issue's page says so.
+const TOLD_MS: i64 = 30 * DAY_MS;
 /// How many days before an issue's date its digest comes apart at most: more than dates lie apart that share mails.
 const DAYS_BEFORE: i64 = 5;
 
 /// What came of an issue whose digest came apart.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Apart {
-    /// The issue that it is frozen as; at first the one that it was frozen as in the digest.
+    /// The issue that it was frozen as in the digest.
+    before: String,
+    /// The one that it is frozen as; at first the same.
     issue: String,
     /// Whether that is the one which it was fixed as since.
     is_fixed: bool,
@@ -107,7 +113,8 @@ impl Apart {
         let detail =
             serde_json::to_string(self).map_err(|error| Error::internal("a digest apart").because(error))?;
         let subject = format!("{newsletter}/{date}");
-        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", COME_APART, &subject, &detail).await
+        let action = if self.is_fixed { FIXED_ANEW } else { COME_APART };
+        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", action, &subject, &detail).await
     }
 }
 
@@ -133,8 +140,14 @@ pub(super) async fn is_to_be_fixed(ctx: &Context, newsletter: &str, date: NaiveD
 }
 
 async fn last(db: &Db, since_ms: UtcMs, newsletter: &str, date: &str) -> Result<Option<Apart>> {
-    let told = audit::last(db, COME_APART, &format!("{newsletter}/{date}"), since_ms).await?;
-    Ok(told.and_then(|(_, detail)| serde_json::from_str(&detail).ok()))
+    let subject = format!("{newsletter}/{date}");
+    let told = async |action: &str| -> Result<Option<Apart>> {
+        let told = audit::last(db, action, &subject, since_ms).await?;
+        Ok(told.and_then(|(_, detail)| serde_json::from_str(&detail).ok()))
+    };
+    let Some(apart) = told(COME_APART).await? else { return Ok(None) };
+    let fixed = told(FIXED_ANEW).await?.filter(|fixed| fixed.before == apart.before);
+    Ok(Some(fixed.unwrap_or(apart)))
 }
 
 /// Why an issue comes by itself, or without another one, in words without a capital; none for one whose digest did not come
@@ -142,8 +155,12 @@ async fn last(db: &Db, since_ms: UtcMs, newsletter: &str, date: &str) -> Result<
 ///
 /// # Errors
 /// Those of the store.
-pub async fn why(db: &Db, issue: &Issue) -> Result<Option<String>> {
-    let found = last(db, issue.frozen_ms - MINUTE_MS, &issue.newsletter, &issue.nominal_date).await?;
+pub async fn why(ctx: &Context, issue: &Issue) -> Result<Option<String>> {
+    if issue.frozen_ms < ctx.now_ms() - TOLD_MS {
+        return Ok(None);
+    }
+    let since_ms = issue.frozen_ms - DAYS_BEFORE * DAY_MS;
+    let found = last(&ctx.db, since_ms, &issue.newsletter, &issue.nominal_date).await?;
     Ok(found.filter(|apart| apart.issue == issue.id).map(|apart| apart.why))
 }
 
@@ -234,6 +251,7 @@ async fn go_back(
     let back = format!("{} {because}", draft_detail_of(name, &part.content_hash, part.frozen_ms));
     audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", RETURN_TO_DRAFT, &part.id, &back).await?;
     let apart = Apart {
+        before: part.id.clone(),
         issue: part.id.clone(),
         is_fixed: false,
         by_itself: part.waits,

@@ -334,7 +334,7 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         let says = if beside.carried { "Carries" } else { "Rides in" };
         facts.push(Fact::new(says, what).leading(format!("/console/issues/{}", beside.id)));
     }
-    if let Some(why) = apart::why(&ctx.db, issue).await? {
+    if let Some(why) = apart::why(ctx, issue).await? {
         facts.push(Fact::new("One mail or two", format!("It {why}")));
     }
     if let Some(way) = unkept::in_the_way(ctx, issue).await?.filter(|_| issue.control == "cancelled") {

@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use axum::http::Method;
 use partnercast::{
     domain::kernel::clock::{HOUR_MS, MINUTE_MS},
     store::{Db, contacts, digests},
@@ -10,12 +11,11 @@ use partnercast::{
         explain, publish, sync,
     },
 };
-
 use tempfile::TempDir;
 
 use super::{
     Rig,
-    console::get,
+    console::{ask, get},
     digest::{
         ALPHA_ALONE, BETA_ALONE, BOTH, DUE_MS, MARCUS, STEP_MS, beside, deliveries, issue, letter, mails_to,
         synced, verdict, with_two,
@@ -81,9 +81,9 @@ both_dbs! {
         assert!(because(&rig, "beta", BOTH).await.contains(says));
         assert!(get(&rig, &format!("/console/issues/{}", beta2.id)).await.1.contains(&format!("It {says}")));
         let says = "beta of 2027-01-12 went back to draft: it was not approved by the hour of alpha of 2027-01-12";
-        assert!(get(&rig, &format!("/console/issues/{}", beta.id)).await.1.contains(says));
-        let stale = approve::approve(&rig.ctx, &beta.id, &beta.content_hash, MARCUS).await;
-        assert!(stale.is_err(), "that is another one by now");
+        let (path, body) = (format!("/console/issues/{}/approve", beta.id), format!("content_hash={}", beta.content_hash));
+        let (status, _, page) = ask(&rig, Method::POST, &path, &body).await;
+        assert!(status == 409 && page.contains(says), "{status} {page}");
         let asked = rig.mail_to(MARCUS).await;
         assert!(asked.subject.contains("beta") && asked.text.unwrap().contains("11:00"), "its own hour counts now");
         assert_eq!(approve::approve(&rig.ctx, &beta2.id, &beta2.content_hash, MARCUS).await.unwrap(), Approved::Whole);
