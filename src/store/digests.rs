@@ -86,6 +86,65 @@ pub async fn is_started(db: &Db, issue_id: &str) -> Result<bool> {
     Ok(started.is_some())
 }
 
+/// Digests of which nothing was started, and in which something that is approved and runs, and whose first hour is at `due_ms` or
+/// before, waits for another one that is not approved or paused; at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn held_up(db: &Db, due_ms: UtcMs) -> Result<Vec<String>> {
+    let rows: Vec<(String,)> = db
+        .all(
+            "SELECT DISTINCT r.digest_id FROM issue r JOIN issue w ON w.digest_id = r.digest_id
+             WHERE r.control = 'running' AND r.state IN ('approved', 'released', 'sending')
+               AND w.control <> 'cancelled' AND w.state <> 'done' AND (w.state = 'frozen' OR w.control = 'paused')
+               AND EXISTS (SELECT 1 FROM promise p WHERE p.issue_id = r.id AND p.because IS NULL AND p.due_ms <= $1)
+               AND NOT EXISTS (SELECT 1 FROM issue o JOIN delivery d ON d.source = o.id
+                   WHERE o.digest_id = r.digest_id AND d.attempt > 0)
+             ORDER BY r.digest_id LIMIT 100",
+            args![due_ms],
+        )
+        .await?;
+    Ok(rows.into_iter().map(|(digest_id,)| digest_id).collect())
+}
+
+/// An issue of a digest that may come apart.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Part {
+    /// The issue.
+    pub id: String,
+    /// Its newsletter's slug.
+    pub newsletter: String,
+    /// Its date.
+    pub nominal_date: String,
+    /// Hash of what was to be approved.
+    pub content_hash: String,
+    /// When it was frozen.
+    pub frozen_ms: UtcMs,
+    /// Whether it is paused.
+    pub is_paused: bool,
+    /// Why it was paused, when nobody asked for it.
+    pub paused_because: Option<String>,
+    /// Whether it is not approved, or paused.
+    pub waits: bool,
+    /// Whether its first hour has come.
+    pub is_due: bool,
+}
+
+/// The issues of a digest that is held, but for what was cancelled, by newsletter; `due_ms` is the first hour that has not come.
+///
+/// # Errors
+/// Those of [`Tx::all`].
+pub async fn parts(tx: &mut Tx, digest_id: &str, due_ms: UtcMs) -> Result<Vec<Part>> {
+    tx.all(
+        "SELECT id, newsletter, nominal_date, content_hash, frozen_ms, control = 'paused' AS is_paused, paused_because,
+             state = 'frozen' OR control = 'paused' AS waits,
+             EXISTS (SELECT 1 FROM promise p WHERE p.issue_id = issue.id AND p.because IS NULL AND p.due_ms <= $2) AS is_due
+         FROM issue WHERE digest_id = $1 AND control <> 'cancelled' ORDER BY newsletter, nominal_date LIMIT 100",
+        args![digest_id, due_ms],
+    )
+    .await
+}
+
 /// Dissolves a digest that is held: each of its issues is by itself from now on.
 ///
 /// # Errors

@@ -163,6 +163,21 @@ pub async fn pause_because(tx: &mut Tx, id: &str, why: &str) -> Result<bool> {
     Ok(done == 1)
 }
 
+/// Issues that are paused for a reason that people should read, at most 100.
+///
+/// # Errors
+/// Those of [`Db::all`].
+pub async fn paused_because(db: &Db) -> Result<Vec<Issue>> {
+    db.all(
+        "SELECT id, newsletter, nominal_date, title, content_hash, state, control, held_because, paused_because,
+             on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, released_ms, done_ms
+         FROM issue WHERE control = 'paused' AND paused_because IS NOT NULL AND state <> 'done'
+         ORDER BY nominal_date, id LIMIT 100",
+        Vec::new(),
+    )
+    .await
+}
+
 /// The address that an issue is sent from.
 ///
 /// # Errors

@@ -92,6 +92,20 @@ pub async fn set_aside(tx: &mut Tx, rows: i64) -> Result<u64> {
     .await
 }
 
+/// How many messages of a sequence wait.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn waiting(db: &Db, sequence: &str) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT COUNT(*) FROM delivery WHERE live AND issue_id IS NULL AND lane IN ($2, $3) AND scope = $1",
+            args![sequence, LANE_SEQUENCE, LANE_RESTING],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
+}
+
 /// Puts what was set aside of sequences that do not rest any more back, at most `rows`. Returns how many.
 ///
 /// # Errors

@@ -5,7 +5,7 @@ mod hours;
 
 pub(super) use counting::reopen;
 pub use counting::{Count, close_hopeless, count, has_hopeless, record, uncounted};
-pub use hours::{Asked, Hours, Promise, Readers, ZoneHours, by_zone, hours, of_issue};
+pub use hours::{Asked, Hours, Promise, Readers, ZoneHours, by_zone, has_arrived, hours, of_issue};
 
 pub use super::lead_clocks::{Clock, clocks};
 use super::{Db, Tx, sql::args};
@@ -128,6 +128,22 @@ pub async fn newsletters(db: &Db, since_ms: UtcMs) -> Result<Vec<String>> {
         )
         .await?;
     Ok(rows.into_iter().map(|(newsletter,)| newsletter).collect())
+}
+
+/// Whether nothing was sent of a newsletter for the last date that was entered and not skipped, for the reason `because`.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn last_failed(db: &Db, newsletter: &str, because: &str) -> Result<bool> {
+    let found: Option<(String,)> = db
+        .opt(
+            "SELECT id FROM promise
+             WHERE newsletter = $1 AND NOT skipped AND issue_id IS NULL AND because = $2 AND nominal_local = (
+                 SELECT MAX(nominal_local) FROM promise WHERE newsletter = $1 AND NOT skipped) LIMIT 1",
+            args![newsletter, because],
+        )
+        .await?;
+    Ok(found.is_some())
 }
 
 /// The nominal local times from `since_local` on for which something was promised, at most 1,000.

@@ -42,10 +42,9 @@ pub(super) async fn urge(ctx: &Context) -> Result<()> {
             .filter(|_| urging == Urging::Late)
             .and_then(|address| vendor.member(address.as_str()));
         let given = approvals::of_issue(&ctx.db, &issue.id).await?;
-        let may = vendor.staff.iter().filter(|member| member.may.contains(&Duty::Approve));
         let mut told = BTreeSet::new();
         // Each once, and nobody who has said yes already.
-        let people = may.chain(escalate_to).filter(|member| {
+        let people = approvers(vendor).chain(escalate_to).filter(|member| {
             let said_yes = given.iter().any(|it| member.email.as_str().eq_ignore_ascii_case(&it.approver));
             !said_yes && told.insert(member.email.as_str())
         });
@@ -67,6 +66,16 @@ pub(super) async fn urge(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
+/// Who may approve issues.
+pub(super) fn approvers(vendor: &Vendor) -> impl Iterator<Item = &Staff> {
+    vendor.staff.iter().filter(|member| member.may.contains(&Duty::Approve))
+}
+
+/// Newsletter and date, as people call an issue.
+pub(super) fn named(title: &str, date: &str) -> String {
+    format!("{title} of {date}")
+}
+
 /// What is asked about an issue that waits.
 struct Asking<'a> {
     vendor: &'a Vendor,
@@ -83,7 +92,7 @@ impl<'a> Asking<'a> {
     fn heads(&self) -> (String, &'static str) {
         let issue = self.issue;
         let title = self.letter.map_or(issue.newsletter.as_str(), |(asset, _)| asset.front.title.as_str());
-        let name = format!("{} of {}", authored(title), issue.nominal_date);
+        let name = named(&authored(title), &issue.nominal_date);
         match (self.urging, self.missing()) {
             // Nobody was late: it would have left by itself, had nothing held it.
             (Urging::Late, _) if self.is_automatic() => {
@@ -124,7 +133,8 @@ impl<'a> Asking<'a> {
             others.map(|member| format!("{} of {}", member.newsletter, member.nominal_date)).collect();
         (!others.is_empty()).then(|| {
             format!(
-                "Some readers get it in one mail with {}, so nothing of either leaves before both are approved.",
+                "Some readers get it in one mail with {}, if both are approved by the first one's hour; what is not then comes by \
+                 itself, later.",
                 others.join(" and ")
             )
         })

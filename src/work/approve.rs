@@ -19,7 +19,7 @@ use crate::{
 /// How far back it is known where an issue went that was returned to draft.
 const RETURNED_MS: i64 = 400 * DAY_MS;
 /// What the audit calls it.
-const RETURN_TO_DRAFT: &str = "return-to-draft";
+pub(super) const RETURN_TO_DRAFT: &str = "return-to-draft";
 /// What `may_approve` stands for, beside approving itself.
 const DUTY: &str = "`may = [\"approve\"]` under [[staff]] in vendor.toml says who may";
 
@@ -174,7 +174,12 @@ async fn take_back(ctx: &Context, issue_id: &str, ids: &[&str]) -> Result<bool> 
 /// What the record says of an issue that goes back to draft, which is all that is left of it: its name, its content, and when
 /// it was frozen.
 fn draft_detail(issue: &issues::Issue) -> String {
-    format!("{}/{} {} {}", issue.newsletter, issue.nominal_date, issue.content_hash, issue.frozen_ms)
+    draft_detail_of((&issue.newsletter, &issue.nominal_date), &issue.content_hash, issue.frozen_ms)
+}
+
+/// The same of its parts.
+pub(super) fn draft_detail_of((newsletter, date): (&str, &str), hash: &str, frozen_ms: UtcMs) -> String {
+    format!("{newsletter}/{date} {hash} {frozen_ms}")
 }
 
 /// Records that issues went back to draft because another one, which shared mails with them, did or was cancelled.

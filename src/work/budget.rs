@@ -14,7 +14,7 @@ use super::{
     context::Context,
     people::People,
     promised::{Letter, PromisedHours},
-    promises::{Places, ZONE_SPREAD_MS},
+    promises::{Places, UNWRITTEN, ZONE_SPREAD_MS},
     publish::LIFETIME_MS,
 };
 use crate::{
@@ -363,7 +363,8 @@ impl Before<'_> {
 }
 
 /// The dates of a newsletter until an instant that may still get an issue and have none yet: those for which one is written,
-/// and those for which it is not too late to write one.
+/// and, unless nothing was written for its last date, those for which it is not too late to write one: what never comes
+/// would else keep its place for ever.
 async fn dates<'a>(
     ctx: &Context,
     letter: Letter<'a>,
@@ -377,9 +378,11 @@ async fn dates<'a>(
     let until = utc(until_ms).naive_utc();
     let written: BTreeSet<NaiveDate> =
         letter.library.issues_of(slug).into_iter().map(|(_, issue)| issue.date).collect();
+    let is_written = !promises::last_failed(&ctx.db, slug, UNWRITTEN).await?;
     let mut dates = Vec::new();
     for next in cadence.nominals(from).take_while(|next| *next < until).take(DATES_MAX) {
-        if issues::exists(&ctx.db, slug, &next.date().to_string()).await? {
+        let is_open = is_written || written.contains(&next.date());
+        if !is_open || issues::exists(&ctx.db, slug, &next.date().to_string()).await? {
             continue;
         }
         let hours = PromisedHours::new(letter, cadence, next);

@@ -48,6 +48,8 @@ use survey::{Survey, note};
 
 /// A freeze that stored nothing for so long (by the wall clock) was broken off.
 const BROKEN_OFF_MS: i64 = HOUR_MS;
+/// What the audit calls it; the detail is the hash that approval is bound to and, of what shares mails, that of its own letter.
+pub(super) const FREEZE: &str = "freeze";
 
 /// Freezes the issue of the file `path` among `written`, which are fixed together and in their order. One of the others that
 /// has a fault, or would be too much in one mail with it, is left out of `written`, and comes by itself: nobody else waits for
@@ -107,6 +109,7 @@ async fn store(
     let (mut frozen, mut decided) = (Vec::new(), Vec::new());
     for (number, mut found) in issues.into_iter().enumerate() {
         let promises = found.ledger();
+        let own_letter = found.own_letter();
         let digest = found.digest.finalize();
         // Also the texts in which it rides: whoever approves it approves what its readers get.
         let of_it: Vec<&renditions::NewRendition> = variants
@@ -125,13 +128,14 @@ async fn store(
         let content_hash = sha256_hex(hashed.join("\n").as_bytes());
         let issue = head(ctx, plan, ids[number].clone(), content_hash, held, recipients);
         tracing::debug!(issue = issue.id, recipients, left_out, "everybody was looked at");
-        frozen.push(Frozen {
+        let frozen_of = Frozen {
             issue,
             plan_hash: plan.asset.revision.clone(),
             promises,
             decisions: Vec::new(),
             tells_messages,
-        });
+        };
+        frozen.push((frozen_of, own_letter));
         decided.push(digest);
     }
     let texts = variants.into_values().collect();
@@ -159,7 +163,7 @@ async fn store(
 async fn count_from_now_on(
     ctx: &Context,
     (together, objections): (&Together<'_>, Vec<Vec<String>>),
-    frozen: &[Frozen],
+    frozen: &[(Frozen, Option<String>)],
     variants: Vec<renditions::NewRendition>,
     rides: &BTreeMap<(usize, usize), i64>,
 ) -> Result<bool> {
@@ -168,13 +172,14 @@ async fn count_from_now_on(
     if together.objections(&Replaced::load(&ctx.db).await?) != objections {
         return Err(recalled());
     }
-    for frozen in frozen {
+    for (frozen, _) in frozen {
         if !issues::insert_head(&mut tx, frozen).await? {
             return Ok(false);
         }
     }
     renditions::insert(&mut tx, ctx.now_ms(), variants).await?;
-    for (number, frozen) in frozen.iter().enumerate() {
+    let shares = |number: usize| rides.keys().any(|(host, guest)| number == *host || number == *guest);
+    for (number, (frozen, own_letter)) in frozen.iter().enumerate() {
         let nominal_local = together.hours(number).nominal_local();
         promises::remove_unwritten(&mut tx, &frozen.issue.newsletter, &nominal_local).await?;
         issues::insert_audience(&mut tx, frozen).await?;
@@ -182,9 +187,18 @@ async fn count_from_now_on(
         if !freezing::end(&mut tx, issue).await? {
             return Err(given_up());
         }
-        audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "freeze", issue, hash).await?;
+        // Should the digest come apart, it is known by this whether a letter is what it was.
+        let own_letter = own_letter.as_deref();
+        let detail = match own_letter.filter(|_| shares(number)) {
+            Some(own_letter) => format!("{hash} {own_letter}"),
+            None => hash.clone(),
+        };
+        audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", FREEZE, issue, &detail).await?;
+        if let Some(before) = together.apart(number) {
+            before.carry_over(ctx, &mut tx, &frozen.issue, own_letter).await?;
+        }
     }
-    let id = |number: usize| frozen[number].issue.id.clone();
+    let id = |number: usize| frozen[number].0.issue.id.clone();
     let pairs: Vec<(usize, usize)> = rides.keys().copied().collect();
     let parts: Vec<Vec<String>> = digest::parts(frozen.len(), &pairs)
         .into_iter()

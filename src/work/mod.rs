@@ -1,5 +1,6 @@
 //! Use cases and loops: the only layer that opens a transaction.
 
+pub mod apart;
 pub mod api_keys;
 mod approvals;
 pub mod approve;
@@ -50,6 +51,7 @@ pub mod metrics;
 pub mod migrate;
 pub mod names;
 pub mod notices;
+mod paused;
 mod people;
 pub mod person;
 pub mod placed;

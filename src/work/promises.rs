@@ -36,6 +36,8 @@ use crate::{
 const LOOK_BACK_MS: i64 = 40 * DAY_MS;
 /// No zone is further from UTC than this.
 pub(super) const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
+/// Why nothing was sent for a date without a file.
+pub(super) const UNWRITTEN: &str = "nothing was written for this date";
 /// How often promises whose window is over are counted anew, as long as their issue is on its way.
 const COUNT_AGAIN_MS: i64 = 15 * MINUTE_MS;
 
@@ -175,7 +177,7 @@ pub(super) async fn watch(
             continue;
         };
         let (enter_ms, because) = match written {
-            None => (span.first_ms - freeze_ms, "nothing was written for this date".to_owned()),
+            None => (span.first_ms - freeze_ms, UNWRITTEN.to_owned()),
             Some((asset, _)) => {
                 let fault = faults.get(&date).map(|fault| format!("it could not be frozen: {fault}"));
                 let stored_ms = contents::first_stored_ms(&ctx.db, &asset.path).await?;

@@ -8,6 +8,7 @@ use chrono::{NaiveDate, NaiveDateTime};
 use tokio::sync::{OnceCell, watch};
 
 use super::{
+    apart,
     compose::Plan,
     context::Context,
     follow,
@@ -65,6 +66,8 @@ pub async fn run(ctx: Arc<Context>, mut guard: ClockGuard, mut shutdown: watch::
 /// The first fault; the steps before it are done, those after it are tried next time.
 pub async fn tick(ctx: &Context) -> Result<()> {
     tidy_up(ctx).await?;
+    // Before anything is fixed: what comes apart is fixed anew at once.
+    apart::take_apart_due(ctx).await?;
     let frozen = freeze_due(ctx).await;
     for issue_id in issues::approved(&ctx.db).await? {
         // Issues of one newsletter leave one behind the other, never side by side to the same people.
@@ -82,6 +85,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         super::promises::withdraw(ctx).await?;
         super::promises::count(ctx).await?;
         super::approvals::urge(ctx).await?;
+        super::paused::tell(ctx).await?;
         super::touches::note(ctx, super::touches::A_LOOK).await?;
         ctx.looks.rest(LEDGER.to_owned(), ctx.now_ms(), ctx.now_ms() + COUNT_MS);
     }
@@ -235,10 +239,12 @@ async fn freeze_now(
         ))
     })?;
     let earliest_ms = nominal.and_utc().timestamp_millis() - ZONE_SPREAD_MS - freeze_ms;
-    if now_ms < earliest_ms {
+    let (slug, date) = (plan.newsletter_asset.slug(), plan.issue.date.to_string());
+    // What was fixed sooner, with others, is so again: people are asked about it, or had it rest.
+    let at_once = || apart::is_to_be_fixed(ctx, slug, plan.issue.date);
+    if now_ms < earliest_ms && !at_once().await? {
         return Ok(earliest_ms);
     }
-    let (slug, date) = (plan.newsletter_asset.slug(), plan.issue.date.to_string());
     if issues::exists(&ctx.db, slug, &date).await? {
         return Ok(UtcMs::MAX);
     }
@@ -246,7 +252,7 @@ async fn freeze_now(
     let places = places.get_or_try_init(|| Places::load(ctx)).await?;
     let hours = PromisedHours::new(letter, cadence, nominal);
     let Some(span) = places.span(&hours) else { return Ok(UtcMs::MAX) };
-    if now_ms < span.first_ms - freeze_ms {
+    if now_ms < span.first_ms - freeze_ms && !at_once().await? {
         return Ok(span.first_ms - freeze_ms);
     }
     // A date that had passed before this installation knew of it was never promised by it. What seems to be stored in
@@ -284,7 +290,7 @@ async fn freeze_now(
 }
 
 /// What is done with an issue whose time may have passed.
-enum Misfire {
+pub(super) enum Misfire {
     /// It has not, for some at least.
     InTime,
     /// It has, and the issue is sent all the same, or asks a person for a reason.
@@ -293,7 +299,8 @@ enum Misfire {
     GivenUp { because: String },
 }
 
-fn misfire(
+/// What is done with the issue of `plan`, whose hours are `span`.
+pub(super) fn misfire(
     plan: &Plan<'_>,
     places: &Places,
     letter: Letter<'_>,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use chrono::{Duration, NaiveDateTime};
 
 use super::{
+    apart::{self, Apart},
     audience::{Audience, Beside, VariantKey, Verdict, key_of},
     compose::{Plan, Readers, told_by},
     context::Context,
@@ -50,6 +51,8 @@ pub(super) const NO_CATCH_UP: &str =
 pub(super) struct Written<'a> {
     pub(super) plan: Plan<'a>,
     pub(super) hours: PromisedHours<'a>,
+    /// What came of the digest that it was frozen in before, if that came apart.
+    pub(super) apart: Option<Apart>,
 }
 
 impl<'a> Written<'a> {
@@ -62,7 +65,7 @@ impl<'a> Written<'a> {
             CatchUp::None => hours.giving_up(now_ms, NO_CATCH_UP),
             CatchUp::Latest | CatchUp::All => hours,
         };
-        Self { plan, hours }
+        Self { plan, hours, apart: None }
     }
 
     /// Newsletter and date, as people call it.
@@ -76,7 +79,15 @@ impl<'a> Written<'a> {
 
     /// How many hours before its own it may come in another mail, if at all.
     fn digest_hours(&self) -> Option<u32> {
-        digest::allowed_hours(self.plan.newsletter, self.plan.issue)
+        let by_itself = self.apart.as_ref().is_some_and(|apart| apart.by_itself);
+        digest::allowed_hours(self.plan.newsletter, self.plan.issue).filter(|_| !by_itself)
+    }
+
+    /// Looks whether it was in a digest that came apart.
+    async fn look_back(&mut self, ctx: &Context) -> Result<()> {
+        // Also where it may share no mail any more: what was paused stays paused.
+        self.apart = apart::of(ctx, self.slug(), self.plan.issue.date).await?;
+        Ok(())
     }
 
     /// Whether it is to leave in time and by itself: one that is late or waits for a person would hold up the others.
@@ -119,9 +130,10 @@ impl<'a> Written<'a> {
 pub(super) async fn written_beside<'a>(
     ctx: &Context,
     places: &Places,
-    first: Written<'a>,
+    mut first: Written<'a>,
 ) -> Result<Vec<Written<'a>>> {
     let library = first.plan.library;
+    first.look_back(ctx).await?;
     let shares = first.digest_hours().is_some() && first.is_in_time(ctx, places).await?;
     let mut found = vec![first];
     let mut at = 0;
@@ -156,8 +168,12 @@ async fn near<'a>(
     for (asset, issue) in issues {
         let Some(nominal) = nominal_on(&cadence, issue.date) else { continue };
         let plan = Plan { library, media, newsletter_asset, newsletter, asset, issue };
-        let written = Written::new(plan, &cadence, nominal, ctx.now_ms());
-        if beside.is_near(&written, places)
+        let mut written = Written::new(plan, &cadence, nominal, ctx.now_ms());
+        if !beside.is_near(&written, places) {
+            continue;
+        }
+        written.look_back(ctx).await?;
+        if written.digest_hours().is_some()
             && !issues::exists(&ctx.db, newsletter_asset.slug(), &issue.date.to_string()).await?
             && written.is_in_time(ctx, places).await?
         {
@@ -230,6 +246,16 @@ impl<'a> Together<'a> {
     /// Who gets one, by itself.
     pub(super) fn audience(&self, number: usize) -> &Audience<'a> {
         &self.issues[number].audience
+    }
+
+    /// What came of the digest that one was frozen in before, if that came apart.
+    pub(super) fn apart(&self, number: usize) -> Option<&'a Apart> {
+        self.issues[number].written.apart.as_ref()
+    }
+
+    /// Whether one shares mails with others, or did before its digest came apart.
+    pub(super) fn may_share(&self, number: usize) -> bool {
+        self.issues[number].digest_hours.is_some() || self.apart(number).is_some()
     }
 
     /// The number of the issue of that file.
@@ -325,6 +351,11 @@ impl<'a> Together<'a> {
     fn say(&self, given: &mut [Given<'_>]) {
         let rides: Vec<(usize, usize)> =
             given.iter().enumerate().filter_map(|(guest, it)| Some((it.host?, guest))).collect();
+        for (number, it) in given.iter_mut().enumerate().filter(|(_, it)| it.verdict.readers.is_some()) {
+            if let Some(apart) = self.apart(number) {
+                it.verdict.because.add(format!("; {}", apart.why));
+            }
+        }
         for (host, guest) in rides {
             given[guest].verdict.because.add(format!("; rides in {}", self.issues[host].name));
             given[host].verdict.because.add(format!("; carries {}", self.issues[guest].name));

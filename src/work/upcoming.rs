@@ -15,17 +15,15 @@ use super::{
 };
 use crate::{
     domain::{
+        content::kinds::FREEZE_MINUTES_MAX,
         kernel::{
             Result,
-            clock::{DAY_MS, UtcMs, utc},
+            clock::{DAY_MS, MINUTE_MS, UtcMs, utc},
         },
         program::cadence::{Cadence, resolve},
     },
     store::{issues, promises::NewPromise},
 };
-
-/// No issue is fixed longer before its hour than so many days.
-const FREEZE_DAYS_MAX: i64 = 15;
 
 /// A promise ahead.
 #[derive(Debug, Clone)]
@@ -66,9 +64,10 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
     for (asset, newsletter) in library.newsletters() {
         let Ok(cadence) = Cadence::parse(&newsletter.cadence) else { continue };
         let letter = Letter { library: &library, asset, newsletter };
-        let (yesterday, days) =
-            (utc(now_ms - DAY_MS).date_naive(), utc(now_ms + FREEZE_DAYS_MAX * DAY_MS).date_naive());
-        let fixed = issues::between(&ctx.db, asset.slug(), &yesterday.to_string(), &days.to_string()).await?;
+        // No date of a fixed issue lies further ahead: its hour is at most a day from it.
+        let last_ms = now_ms + i64::from(FREEZE_MINUTES_MAX) * MINUTE_MS + DAY_MS;
+        let (yesterday, last) = (utc(now_ms - DAY_MS).date_naive(), utc(last_ms).date_naive());
+        let fixed = issues::between(&ctx.db, asset.slug(), &yesterday.to_string(), &last.to_string()).await?;
         let has_left = |date: &str| {
             fixed.iter().any(|issue| {
                 issue.nominal_date == date

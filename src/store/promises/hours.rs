@@ -204,6 +204,23 @@ pub async fn by_zone(
     .await
 }
 
+/// Whether any of these readers has an issue by now, counted or not.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn has_arrived(db: &Db, issue_id: &str, readers: Readers<'_>) -> Result<bool> {
+    let found: Option<(i64,)> = db
+        .opt(
+            "SELECT CAST(1 AS BIGINT) FROM audience_decision a
+             JOIN promise p ON p.id = a.promise_id JOIN delivery d ON d.id = a.delivery_id
+             WHERE a.issue_id = $1 AND a.included AND d.accepted_ms IS NOT NULL AND p.newsletter = $2
+               AND ($3 IS NULL OR p.partner_slug = $3) AND ($4 IS NULL OR p.reader_zone = $4) LIMIT 1",
+            args![issue_id, readers.newsletter, readers.partner, readers.zone],
+        )
+        .await?;
+    Ok(found.is_some())
+}
+
 /// A promise in one zone as it stands now, while it is being kept.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Promise {

@@ -59,6 +59,8 @@ pub struct View {
     pub weeks: Vec<Vec<Option<Day>>>,
     /// Whether nothing is in it.
     pub is_empty: bool,
+    /// Whether days of it are over on which something is: on a narrow screen they stand behind a link.
+    pub has_past: bool,
     /// Where the same is as JSON.
     pub json: String,
 }
@@ -94,6 +96,8 @@ pub struct Day {
     pub label: String,
     /// Whether it is today.
     pub is_today: bool,
+    /// Whether it is over, in the month that today is in.
+    pub is_past: bool,
     /// Why no newsletter leaves on it: `Year-end freeze (emea)`.
     pub closed: Vec<String>,
     /// Whether that holds for all who are shown, and not for some of them.
@@ -211,6 +215,7 @@ fn view(month: &Month, wanted: &Wanted) -> View {
         partners: choices(&month.partners, asked.partner),
         is_filtered: asked.newsletter.is_some() || asked.partner.is_some(),
         is_empty: days.iter().all(|day| day.lines.is_empty()),
+        has_past: days.iter().any(|day| day.is_past && !(day.lines.is_empty() && day.closed.is_empty())),
         weeks: weeks(days),
         json: format!("/console/calendar.json{}", wanted.query(&key)),
         month: key,
@@ -247,6 +252,7 @@ fn days(month: &Month) -> Vec<Day> {
             number: day.day(),
             label: day.format("%a %-d %b").to_string(),
             is_today: day == month.today,
+            is_past: month.first <= month.today && day < month.today && month.today < next,
             is_closed: closed.iter().any(|it| month.is_of_partner || it.whose.is_empty()),
             closed: closed.into_iter().map(why_closed).collect(),
             lines,
@@ -404,6 +410,7 @@ impl View {
                 number: day.day(),
                 label: day.format("%a %-d %b").to_string(),
                 is_today: number == 11,
+                is_past: number < 11,
                 closed: if number < 3 { vec!["Year-end freeze (emea)".into()] } else { Vec::new() },
                 is_closed: number < 2,
                 lines: on_day(number),
@@ -423,6 +430,7 @@ impl View {
             is_filtered: is_empty,
             weeks: weeks(days.collect()),
             is_empty,
+            has_past: !is_empty,
             json: "/console/calendar.json?month=2027-01".into(),
         }
     }

@@ -44,7 +44,7 @@ use crate::{
             world::World,
         },
     },
-    work::{Context, approve, test_send, unkept},
+    work::{Context, apart, approve, test_send, unkept},
 };
 
 /// The page.
@@ -334,6 +334,9 @@ async fn live_view(ctx: &Context, issue: &Issue, zone: Tz) -> Result<LiveView> {
         let says = if beside.carried { "Carries" } else { "Rides in" };
         facts.push(Fact::new(says, what).leading(format!("/console/issues/{}", beside.id)));
     }
+    if let Some(why) = apart::why(ctx, issue).await? {
+        facts.push(Fact::new("One mail or two", format!("It {why}")));
+    }
     if let Some(way) = unkept::in_the_way(ctx, issue).await?.filter(|_| issue.control == "cancelled") {
         facts.push(Fact::new("Why nothing leaves", way));
     }
@@ -421,8 +424,10 @@ async fn waits(ctx: &Context, issue: &Issue, zone: Tz) -> Result<Option<Waits>> 
         members.iter().filter(|member| member.id != issue.id && (is_frozen || member.state == "frozen"));
     for other in others {
         let what = format!("{} of {}", other.newsletter, other.nominal_date);
-        let says =
-            if other.state == "frozen" { "Leaves with, once both are approved" } else { "Leaves with" };
+        let says = match other.state.as_str() {
+            "frozen" => "Leaves with, where both are approved in time",
+            _ => "Leaves with",
+        };
         facts.push(Fact::new(says, what).leading(format!("/console/issues/{}", other.id)));
     }
     if is_frozen {

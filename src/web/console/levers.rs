@@ -102,6 +102,7 @@ fn went(returned: &Returned) -> String {
     let (by, letter, date) = (&returned.by, &returned.newsletter, &returned.date);
     match &returned.because {
         None => format!("{by} took {letter} of {date} back to draft."),
+        Some(because) if by == "partnercast" => format!("{letter} of {date} went back to draft: {because}."),
         Some(because) => format!("{letter} of {date} went back to draft: {because} by {by}."),
     }
 }

@@ -202,6 +202,8 @@ struct Told {
     verdict: Option<PromiseVerdict>,
     /// How many of these readers have it.
     accepted: i64,
+    /// Whether some of it is not counted yet, and so not among them.
+    is_uncounted: bool,
     counted_ms: UtcMs,
 }
 
@@ -221,6 +223,7 @@ impl Told {
             Self::of(rows.iter().map(|row| (row.reader_zone.as_str(), row.hours.due_ms, row.skipped_whole)))?;
         told.verdict = all.verdict(now_ms);
         told.accepted = all.accepted;
+        told.is_uncounted = all.uncounted_ms.is_some();
         told.is_entered = true;
         told.is_moved = rows.iter().filter(|row| !row.skipped_whole).any(|row| {
             [row.first_due_ms, row.hours.due_ms].iter().any(|due_ms| shown(*due_ms, &row.zone) != nominal)
@@ -265,6 +268,7 @@ impl Told {
             is_entered: false,
             verdict: None,
             accepted: 0,
+            is_uncounted: false,
             counted_ms: 0,
         })
     }
@@ -287,7 +291,11 @@ async fn date(
     let mut changed_ms = changes.of_date(&day).max(told.counted_ms);
     let cancelled = issue.filter(|issue| issue.control == "cancelled" || issue.state == "cancelled");
     // Who has it does not read that it was cancelled; that others never will is for the issue's own page.
-    let cancelled = cancelled.filter(|_| told.accepted == 0);
+    let arrived = match cancelled.filter(|_| told.is_uncounted) {
+        Some(issue) => promises::has_arrived(&ctx.db, &issue.id, ask.readers.asked(slug)).await?,
+        None => false,
+    };
+    let cancelled = cancelled.filter(|_| told.accepted == 0 && !arrived);
     if let Some(issue) = cancelled {
         let at_ms = audit::last_ms(&ctx.db, "cancel", &issue.id, issue.frozen_ms).await?;
         changed_ms = changed_ms.max(at_ms.unwrap_or(issue.frozen_ms));

@@ -82,7 +82,7 @@ fn before_release(of: &Considered<'_>) -> String {
             None => "the issue waits for a person to approve it".to_owned(),
         },
         (_, "approved") if !waits.is_empty() => format!(
-            "the issue is approved and waits for {}, with which it shares mails and which is not",
+            "the issue is approved and waits until its hour for {}, with which it shares mails and which is not",
             waits.join(" and ")
         ),
         (_, "approved") => match of.behind {

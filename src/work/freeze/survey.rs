@@ -12,10 +12,11 @@ use crate::{
     },
     store::{partners::StoredContact, promises::NewPromise, renditions},
     work::{
-        audience::{Verdict, key_of},
+        audience::{VariantKey, Verdict, key_of},
         compose::{self, Readers},
         context::Context,
         together::{Given, MailKey, Together, contents, mail_key},
+        tokens::sha256_hex,
     },
 };
 
@@ -42,6 +43,14 @@ pub(super) struct Found {
     pub(super) left_out: usize,
     pub(super) faults: BTreeSet<String>,
     pub(super) digest: Sha256,
+    own: Own,
+}
+
+/// An issue's own letter, as it would be by itself: whatever comes in one mail with it, this is the same.
+#[derive(Default)]
+struct Own {
+    texts: BTreeMap<VariantKey, String>,
+    readers: Sha256,
 }
 
 impl Survey {
@@ -78,6 +87,9 @@ impl Survey {
             };
             found.recipients += 1;
             found.arms[usize::from(readers.arm == Arm::B)] += 1;
+            if together.may_share(number) {
+                found.own.readers.update(format!("{} {}\n", stored.key, gets(&it.verdict, readers)));
+            }
             if let Some(host) = it.host {
                 *self.rides.entry((host, number)).or_default() += 1;
             }
@@ -89,7 +101,18 @@ impl Survey {
             }
             if let Entry::Vacant(place) = self.variants.entry(mail_key(&inside)) {
                 match render(ctx, together, &inside, &self.ids[host]) {
-                    Ok(variant) => drop(place.insert(variant)),
+                    Ok(variant) => {
+                        let variant = place.insert(variant);
+                        for (number, readers) in inside.iter().filter(|(it, _)| together.may_share(*it)) {
+                            let own = &mut self.issues[*number].own;
+                            own.take(
+                                ctx,
+                                together,
+                                (*number, *readers),
+                                (inside.len() == 1).then_some(&*variant),
+                            );
+                        }
+                    }
                     Err(error) => self.blame(ctx, together, &inside, &error),
                 }
             }
@@ -134,7 +157,37 @@ impl Survey {
     }
 }
 
+impl Own {
+    /// Takes note of what `readers` get of an issue, which is `alone` where it comes by itself.
+    fn take(
+        &mut self,
+        ctx: &Context,
+        together: &Together<'_>,
+        (number, readers): (usize, Readers<'_>),
+        alone: Option<&renditions::NewRendition>,
+    ) {
+        let Entry::Vacant(place) = self.texts.entry(key_of(&readers)) else { return };
+        let wire = match alone {
+            Some(variant) => sha256_hex(variant.wire.as_bytes()),
+            // What cannot be by itself is the same as nothing.
+            None => render(ctx, together, &[(number, readers)], "alone")
+                .map_or_else(|_| String::new(), |variant| sha256_hex(variant.wire.as_bytes())),
+        };
+        place.insert(wire);
+    }
+}
+
 impl Found {
+    /// The hash of its own letter: every text as it would be by itself, and who gets which for when. None where it can share no
+    /// mail.
+    pub(super) fn own_letter(&mut self) -> Option<String> {
+        let Own { texts, readers } = std::mem::take(&mut self.own);
+        let mut hashed: Vec<String> =
+            texts.iter().map(|(readers, text)| format!("{readers:?} {text}")).collect();
+        hashed.push(sha256_hex(&readers.finalize()));
+        (!texts.is_empty()).then(|| sha256_hex(hashed.join("\n").as_bytes()))
+    }
+
     /// Takes note of somebody who was left out, and to whom nothing was promised.
     fn leave_out(&mut self, verdict: &Verdict<'_>) {
         use ExclusionReason::{Region, Tier, Type};
@@ -189,13 +242,8 @@ pub(super) fn note(
 ) {
     let it = &given[number];
     digest.update(&stored.key);
-    if let Some(readers) = &it.verdict.readers {
-        let (partner, roles, locale, arm, withheld) = key_of(readers);
-        let NewPromise { reader_zone, due_ms, .. } = &*it.verdict.promise;
-        digest.update(format!(
-            " {partner} {roles} {locale} {} {withheld} {reader_zone} {due_ms}",
-            arm.as_str()
-        ));
+    if let Some(readers) = it.verdict.readers {
+        digest.update(format!(" {}", gets(&it.verdict, readers)));
         let beside = given.iter().enumerate().filter(|(other, that)| {
             it.host == Some(*other) || (that.host == Some(number) && that.verdict.readers.is_some())
         });
@@ -204,4 +252,11 @@ pub(super) fn note(
         }
     }
     digest.update("\n");
+}
+
+/// What somebody gets, and when.
+fn gets(verdict: &Verdict<'_>, readers: Readers<'_>) -> String {
+    let (partner, roles, locale, arm, withheld) = key_of(&readers);
+    let NewPromise { reader_zone, due_ms, .. } = &*verdict.promise;
+    format!("{partner} {roles} {locale} {} {withheld} {reader_zone} {due_ms}", arm.as_str())
 }

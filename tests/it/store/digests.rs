@@ -3,8 +3,8 @@
 use partnercast::store::{
     Db, Tx, approvals, deliveries,
     digests::{
-        NewRide, Ridden, Waiting, dissolve, hold, insert, is_started, members, of_issue, ridden,
-        unstarted_beside, waiting_in,
+        NewRide, Ridden, Waiting, dissolve, held_up, hold, insert, is_started, members, of_issue, parts,
+        ridden, unstarted_beside, waiting_in,
     },
     freezing, issues, outbox,
 };
@@ -93,6 +93,29 @@ both_dbs! {
             assert!(issues::issue(&db, issue).await.unwrap().is_none());
             assert_eq!(number(&db, "SELECT COUNT(*) FROM promise WHERE issue_id = $1", values![issue]).await, 0);
         }
+    }
+
+    /// What is approved and due is held up by what waits; nothing that was started, or waits itself, is.
+    async fn what_waits_holds_up_what_is_due(db: Db) {
+        let (host, guest) = two(&db).await;
+        let held = async |due_ms| held_up(&db, due_ms).await.unwrap();
+        assert!(held(START_MS).await.is_empty(), "both wait");
+        in_tx!(db, tx => approvals::approve(tx, &host.issue, "Ida", START_MS));
+        assert!(held(START_MS - 1).await.is_empty(), "its hour has not come");
+        assert_eq!(held(START_MS).await, [host.issue.clone()]);
+        let of = in_tx!(db, tx => parts(tx, &host.issue, START_MS));
+        let seen: Vec<_> = of.iter().map(|part| (part.newsletter.as_str(), part.waits, part.is_due, part.is_paused)).collect();
+        assert_eq!(seen, [("alpha", false, true, false), ("beta", true, true, false)]);
+        in_tx!(db, tx => approvals::approve(tx, &guest.issue, "Ida", START_MS));
+        assert!(held(START_MS).await.is_empty(), "both are approved");
+        in_tx!(db, tx => release(tx, &host.issue));
+        in_tx!(db, tx => issues::pause_because(tx, &guest.issue, "a card was recalled"));
+        assert_eq!(held(START_MS).await, [host.issue.clone()], "paused, and nothing has left");
+        let of = in_tx!(db, tx => parts(tx, &host.issue, START_MS - 1));
+        assert_eq!((of[1].is_paused, of[1].is_due, of[1].paused_because.as_deref()), (true, false, Some("a card was recalled")));
+        execute(&db, "UPDATE delivery SET attempt = 1 WHERE id = $1", values![&host.deliveries[0]]).await;
+        assert!(held(START_MS).await.is_empty(), "what has left is no more to be taken back");
+        execute(&db, "UPDATE delivery SET live = FALSE, state = 'failed'", vec![]).await;
     }
 
     /// Of which something was started nothing is taken back; what rides in its mails is known, and where these stand.

@@ -5,7 +5,7 @@ use partnercast::{
     store::approvals::approve,
     store::issues::{
         any_sending, between, cancel_part, control, exists, finish, insert_audience, insert_head, issue,
-        last_before, named, overtaken_by, pause_because, recent, sender, under_way_before,
+        last_before, named, overtaken_by, pause_because, paused_because, recent, sender, under_way_before,
     },
 };
 
@@ -128,11 +128,15 @@ both_dbs! {
         assert_eq!((stored.control.as_str(), stored.paused_because.as_deref()), ("paused", Some(why)));
         assert!(start(&db, scene.node(), START_MS, &scene.issue, 10).await.is_empty());
         assert!(!in_tx!(db, tx => pause_because(tx, &scene.issue, "another reason")), "it is paused already");
+        let told = async || paused_because(&db).await.unwrap().into_iter().map(|issue| issue.id).collect::<Vec<_>>();
+        assert_eq!(told().await, [scene.issue.clone()]);
         assert_eq!(issue(&db, &scene.issue).await.unwrap().unwrap().paused_because.as_deref(), Some(why));
         assert!(in_tx!(db, tx => control(tx, &scene.issue, "running")));
         let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.control.as_str(), stored.paused_because), ("running", None));
         assert_eq!(recent(&db).await.unwrap()[0].paused_because, None);
+        assert!(in_tx!(db, tx => control(tx, &scene.issue, "paused")));
+        assert!(told().await.is_empty(), "a person did it");
         assert!(in_tx!(db, tx => control(tx, &scene.issue, "cancelled")));
         assert!(!in_tx!(db, tx => pause_because(tx, &scene.issue, why)), "cancelled stays cancelled");
         assert!(!in_tx!(db, tx => pause_because(tx, "iss_none", why)));

@@ -6,7 +6,7 @@ use partnercast::{
         Db, inspect,
         journeys::{leads_at, sent_between, waiting_between},
         outbox::{LANE_RESTING, LANE_SEQUENCE, NewDelivery, Waiting, enqueue, renew},
-        pauses::{Pause, all, bring_back, going, of, pause, resume, set_aside},
+        pauses::{Pause, all, bring_back, going, of, pause, resume, set_aside, waiting},
         queue::{next_due_ms, start_sequence, start_single},
         renditions,
         sequences::{Done, NewEnrolment, add_step, enter},
@@ -56,6 +56,7 @@ both_dbs! {
         assert!(!in_tx!(db, tx => pause(tx, &resting())), "it rests already");
         assert_eq!((of(&db, "welcome").await.unwrap(), of(&db, "nurture").await.unwrap()), (Some(resting()), None));
         assert_eq!(all(&db).await.unwrap(), [resting()]);
+        assert_eq!((waiting(&db, "welcome").await.unwrap(), waiting(&db, "none").await.unwrap()), (1, 0));
         assert_eq!(names(in_tx!(db, tx => going(tx, LANE_SEQUENCE, START_MS))), ["nurture"]);
         assert!(in_tx!(db, tx => start_sequence(tx, node, START_MS, "welcome", 10)).leaving.is_empty());
         let started = in_tx!(db, tx => start_single(tx, node, START_MS, LANE_SEQUENCE, 10)).leaving;

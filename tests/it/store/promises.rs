@@ -11,9 +11,9 @@ use partnercast::{
         let_down::{left_out, let_down, silenced},
         outbox,
         promises::{
-            Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_hopeless,
-            hours, insert, issues_between, newsletters, of_issue, record, remove_unwritten, uncounted,
-            unwritten_ahead, withdraw,
+            Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_arrived,
+            has_hopeless, hours, insert, issues_between, last_failed, newsletters, of_issue, record,
+            remove_unwritten, uncounted, unwritten_ahead, withdraw,
         },
     },
 };
@@ -53,6 +53,9 @@ both_dbs! {
         let of = "SELECT COUNT(*) FROM promise WHERE issue_id = $1";
         assert_eq!(number(&db, of, values![&scene.issue]).await, 1, "it still belongs to its issue");
         in_tx!(db, tx => insert(tx, None, &[unwritten(1, false), unwritten(2, true)]));
+        let failed = async |because| last_failed(&db, "fold-forward", because).await.unwrap();
+        assert!(failed("nothing was written for this date").await, "of the two the later one");
+        assert!(!failed("it was not frozen in time").await && !last_failed(&db, "other", "").await.unwrap());
         let known = |since: &'static str| { let db = db.clone(); async move { entered(&db, "fold-forward", since).await.unwrap() } };
         assert_eq!(known("2027-01-01").await, ["2027-01-12T10:00", "2027-02-09T10:00"]);
         assert_eq!(known("2027-01-13").await, ["2027-02-09T10:00"]);
@@ -91,11 +94,16 @@ both_dbs! {
         let node = scene.node();
         let window = start(&db, node, START_MS, &scene.issue, 10).await;
         let mut results: Vec<_> = window.iter().map(|c| result(c, DeliveryState::Accepted, None)).collect();
+        let readers = |partner, zone| Readers { newsletter: "fold-forward", partner, zone };
+        let arrived = async |readers| has_arrived(&db, &scene.issue, readers).await.unwrap();
+        assert!(!arrived(readers(None, None)).await, "nothing was accepted");
         results[0].accepted_ms = Some(DEADLINE_MS);
         results[1].accepted_ms = Some(DEADLINE_MS + 1);
         settle(&db, node, &results[..2]).await;
         let promise = of_issue(&db, &scene.issue).await.unwrap().remove(0);
         assert_eq!((promise.recipients, promise.accepted, promise.on_time), (3, 2, 1));
+        assert!(arrived(readers(None, None)).await && arrived(readers(Some("northlight"), Some("Europe/Copenhagen"))).await);
+        assert!(!arrived(readers(Some("wattlebird"), None)).await && !arrived(readers(None, Some("Europe/Oslo"))).await);
         assert_eq!((promise.nominal_local.as_str(), promise.zone.as_str()), ("2027-01-12T10:00", "Europe/Copenhagen"));
         assert_eq!(promise.due_ms, START_MS);
         assert!(uncounted(&db, DEADLINE_MS, DEADLINE_MS).await.unwrap().is_empty(), "the window is open");

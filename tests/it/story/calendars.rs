@@ -161,6 +161,25 @@ both_dbs! {
         }
     }
 
+    /// It says so from the moment in which it arrived, also before that is counted.
+    async fn who_has_it_need_not_wait_for_the_count(db: Db) {
+        let rig = Rig::new(db).await;
+        // 09:03 in Adelaide: the window is open, and nothing is counted.
+        rig.pass(EVE_MS + 150 * MINUTE_MS + 3 * MINUTE_MS, 3 * MINUTE_MS).await;
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        approve::cancel(&rig.ctx, &issue.id, "somebody").await.unwrap();
+        let adelaide = path_of(&rig, Some("fold-forward"), Some(("wattlebird", "Australia/Adelaide")));
+        let january = of_date(&feed(&rig, &adelaide).await, "20270112");
+        assert_eq!(january.status, "CONFIRMED", "{january:?}");
+        let page = get(&rig, &adelaide).await.1;
+        assert!(!page.to_lowercase().contains("cancelled"), "{page}");
+        let chicago = of_date(&feed(&rig, &path_of(&rig, Some("fold-forward"), Some(CHICAGO))).await, "20270112");
+        assert_eq!(chicago.status, "CANCELLED", "{chicago:?}");
+        rig.pass(EVE_MS + 4 * HOUR_MS, 10 * MINUTE_MS).await;
+        let counted = of_date(&feed(&rig, &adelaide).await, "20270112");
+        assert!(counted.status == "CONFIRMED" && counted.sequence >= january.sequence, "{january:?} {counted:?}");
+    }
+
     /// What was sent says how it went, to those who look on later, and is forgotten after two months.
     async fn what_is_over_says_how_it_went(db: Db) {
         let rig = Rig::new(db).await;

@@ -254,7 +254,7 @@ both_dbs! {
     /// An issue that reaches nobody for that is told of.
     async fn what_never_came_takes_no_room(db: Db) {
         let letters: [(&str, &str, &str, &[&str]); 3] = [
-            ("first", "weekly on Thursday at 09:00", "", &[]),
+            ("first", "weekly on Thursday at 09:00", "", &["2027-01-14"]),
             ("early", "weekly on Wednesday at 10:30", "", &["2027-01-20"]),
             ("late", "weekly on Thursday at 09:30", "", &["2027-01-21"]),
         ];
@@ -275,6 +275,24 @@ both_dbs! {
         let (_, page) = get(&rig, "/console").await;
         assert!(page.contains("early of 2027-01-20 reaches nobody") && page.contains(why), "{page}");
         assert!(!page.contains("late of 2027-01-21 reaches nobody"), "{page}");
+    }
+
+    /// A newsletter that comes first and is never written keeps its place until its first date has passed without an issue, and no
+    /// longer; what is written for it keeps one again.
+    async fn who_never_writes_keeps_nobody_waiting(db: Db) {
+        let daily = "every day at 09:00";
+        let letters: [(&str, &str, &str, &[&str]); 3] = [
+            ("first", daily, "", &["2027-01-21"]),
+            ("other", "weekly on Friday at 11:00", "", &["2027-01-15"]),
+            ("third", "weekly on Wednesday at 11:00", "", &["2027-01-20"]),
+        ];
+        let rig = with_letters(db, "priority = [\"first\"]\n[[limit]]\nmessages = 1\ndays = 2\n", &letters).await;
+        rig.pass(EVE_MS + 4 * DAY_MS, HOUR_MS).await;
+        assert_eq!(of_issue(&rig, "other", "2027-01-15").await, (33, None), "nothing was ever written for the days around it");
+        rig.pass(EVE_MS + 9 * DAY_MS + 16 * HOUR_MS, HOUR_MS).await;
+        let why = "1 message in 2 days is the most, and there would be 2: first of 2027-01-21";
+        assert_eq!(of_issue(&rig, "third", "2027-01-20").await, (0, Some(why.to_owned())), "that day is written");
+        assert_eq!(of_issue(&rig, "first", "2027-01-21").await.0, 33);
     }
 
     /// A date for which nothing was written and nobody had room stands in the ledger, with both.

@@ -25,7 +25,7 @@ const FREEZE_MINUTES: u32 = 30;
 /// should not send itself.
 const CATCH_UP_HOURS: u32 = 6;
 /// Longest time before an issue that its content is fixed, in minutes: two weeks. What is fixed longer is old news.
-const FREEZE_MINUTES_MAX: u32 = 14 * 24 * 60;
+pub const FREEZE_MINUTES_MAX: u32 = 14 * 24 * 60;
 /// Longest time after its hour that an issue is still on time, in minutes: a day. A promise that cannot be broken is none.
 const ON_TIME_MINUTES_MAX: u32 = 24 * 60;
 /// Longest time after its hour that an issue is sent without asking, in hours: 30 days. The ledger looks back 40.

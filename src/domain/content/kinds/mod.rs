@@ -9,7 +9,10 @@ mod social;
 mod weight;
 
 pub use campaign::{Kit, Objection, Playbook, Tactic};
-pub use letter::{Approval, Audience, CARDS_MAX, CatchUp, Issue, IssueZone, Newsletter, Staged, WhenBlocked};
+pub use letter::{
+    Approval, Audience, CARDS_MAX, CatchUp, FREEZE_MINUTES_MAX, Issue, IssueZone, Newsletter, Staged,
+    WhenBlocked,
+};
 pub use piece::{Blog, Gate, Speaker, Webinar, Whitepaper};
 pub use proof::{CaseResult, CaseStudy, Datasheet, Quote, Specification, Video};
 pub use sequence::{
