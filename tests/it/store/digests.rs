@@ -102,7 +102,7 @@ both_dbs! {
         assert!(held(START_MS).await.is_empty(), "both wait");
         in_tx!(db, tx => approvals::approve(tx, &host.issue, "Ida", START_MS));
         assert!(held(START_MS - 1).await.is_empty(), "its hour has not come");
-        assert_eq!(held(START_MS).await, [host.issue.clone()]);
+        assert_eq!(held(START_MS).await, std::slice::from_ref(&host.issue));
         let of = in_tx!(db, tx => parts(tx, &host.issue, START_MS));
         let seen: Vec<_> = of.iter().map(|part| (part.newsletter.as_str(), part.waits, part.is_due, part.is_paused)).collect();
         assert_eq!(seen, [("alpha", false, true, false), ("beta", true, true, false)]);
@@ -110,7 +110,7 @@ both_dbs! {
         assert!(held(START_MS).await.is_empty(), "both are approved");
         in_tx!(db, tx => release(tx, &host.issue));
         in_tx!(db, tx => issues::pause_because(tx, &guest.issue, "a card was recalled"));
-        assert_eq!(held(START_MS).await, [host.issue.clone()], "paused, and nothing has left");
+        assert_eq!(held(START_MS).await, std::slice::from_ref(&host.issue), "paused, and nothing has left");
         let of = in_tx!(db, tx => parts(tx, &host.issue, START_MS - 1));
         assert_eq!((of[1].is_paused, of[1].is_due, of[1].paused_because.as_deref()), (true, false, Some("a card was recalled")));
         execute(&db, "UPDATE delivery SET attempt = 1 WHERE id = $1", values![&host.deliveries[0]]).await;

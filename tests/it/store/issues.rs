@@ -129,7 +129,7 @@ both_dbs! {
         assert!(start(&db, scene.node(), START_MS, &scene.issue, 10).await.is_empty());
         assert!(!in_tx!(db, tx => pause_because(tx, &scene.issue, "another reason")), "it is paused already");
         let told = async || paused_because(&db).await.unwrap().into_iter().map(|issue| issue.id).collect::<Vec<_>>();
-        assert_eq!(told().await, [scene.issue.clone()]);
+        assert_eq!(told().await, std::slice::from_ref(&scene.issue));
         assert_eq!(issue(&db, &scene.issue).await.unwrap().unwrap().paused_because.as_deref(), Some(why));
         assert!(in_tx!(db, tx => control(tx, &scene.issue, "running")));
         let stored = issue(&db, &scene.issue).await.unwrap().unwrap();
