@@ -36,6 +36,11 @@ impl Program {
         Self { config, _folder: folder }
     }
 
+    /// Its configuration, for commands that take it behind their own words.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
     /// Runs a command with nobody at the terminal; whether it succeeded, and all it said.
     pub fn run(&self, arguments: &str) -> (bool, String) {
         let mut words = arguments.split(' ');
