@@ -11,6 +11,7 @@ use super::{
     compose::Plan,
     context::Context,
     freeze::FREEZE,
+    paused,
     promised::{Letter, PromisedHours},
     promises::Places,
     publish::{Misfire, misfire, nominal_on},
@@ -65,6 +66,8 @@ pub(super) struct Apart {
     paused: bool,
     /// Why, when nobody asked for it.
     paused_because: Option<String>,
+    /// What made the mails that told of that pause.
+    paused_source: Option<String>,
 }
 
 impl Apart {
@@ -164,6 +167,16 @@ pub async fn why(ctx: &Context, issue: &Issue) -> Result<Option<String>> {
     Ok(found.filter(|apart| apart.issue == issue.id).map(|apart| apart.why))
 }
 
+/// What made the mails about a pause that an issue has from the digest which came apart; none for another pause.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn paused_as(ctx: &Context, issue: &Issue) -> Result<Option<String>> {
+    let since_ms = issue.frozen_ms - DAYS_BEFORE * DAY_MS;
+    let found = last(&ctx.db, since_ms, &issue.newsletter, &issue.nominal_date).await?;
+    Ok(found.filter(|apart| apart.issue == issue.id).and_then(|apart| apart.paused_source))
+}
+
 /// Takes digests apart of which something would wait beyond its hour for something else.
 ///
 /// # Errors
@@ -184,11 +197,11 @@ async fn take_apart(ctx: &Context, digest_id: &str) -> Result<bool> {
     let places = Places::load(ctx).await?;
     let mut letters = Vec::new();
     for member in digests::members(&ctx.db, digest_id).await? {
-        let issue = issues::issue(&ctx.db, &member.id).await?;
-        let since_ms = issue.map_or_else(|| ctx.now_ms(), |issue| issue.frozen_ms - MINUTE_MS);
-        let hashes = audit::last(&ctx.db, FREEZE, &member.id, since_ms).await?;
+        let Some(issue) = issues::issue(&ctx.db, &member.id).await? else { continue };
+        let hashes = audit::last(&ctx.db, FREEZE, &member.id, issue.frozen_ms - MINUTE_MS).await?;
         let letter = hashes.and_then(|(_, detail)| Some(detail.split_once(' ')?.1.to_owned()));
-        letters.push((member.id, letter.unwrap_or_default()));
+        let source = paused::source(ctx, &issue).await?;
+        letters.push((member.id, (letter.unwrap_or_default(), source)));
     }
     let mut tx = ctx.db.begin().await?;
     // Before the issues' own rows, as whoever releases them does.
@@ -222,9 +235,9 @@ async fn take_apart(ctx: &Context, digest_id: &str) -> Result<bool> {
     }
     digests::dissolve(&mut tx, digest_id).await?;
     for (part, given) in parts.iter().zip(given) {
-        let letter = letters.iter().find(|(id, _)| *id == part.id);
-        let letter = letter.map(|(_, letter)| letter.clone()).unwrap_or_default();
-        go_back(ctx, &mut tx, part, (letter, given), why_of(part, &waiting, &ready)).await?;
+        let known = letters.iter().find(|(id, _)| *id == part.id);
+        let known = known.map(|(_, known)| known.clone()).unwrap_or_default();
+        go_back(ctx, &mut tx, part, (known, given), why_of(part, &waiting, &ready)).await?;
         if !freezing::thaw(&mut tx, &part.id, ctx.now_ms()).await? {
             return Ok(false);
         }
@@ -244,7 +257,7 @@ async fn go_back(
     ctx: &Context,
     tx: &mut Tx,
     part: &Part,
-    (letter, given): (String, Vec<Approval>),
+    ((letter, paused_source), given): ((String, String), Vec<Approval>),
     (why, because): (String, String),
 ) -> Result<()> {
     let name = (part.newsletter.as_str(), part.nominal_date.as_str());
@@ -260,6 +273,7 @@ async fn go_back(
         approvals: given.into_iter().map(|approval| (approval.approver, approval.at_ms)).collect(),
         paused: part.is_paused,
         paused_because: part.paused_because.clone(),
+        paused_source: part.paused_because.is_some().then_some(paused_source),
     };
     apart.record(ctx, tx, name).await
 }

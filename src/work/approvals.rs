@@ -37,10 +37,8 @@ pub(super) async fn urge(ctx: &Context) -> Result<()> {
             continue;
         }
         let letter = library.newsletters().find(|(asset, _)| asset.slug() == issue.newsletter);
-        let escalate_to = letter
-            .and_then(|(_, newsletter)| newsletter.escalate_to.as_ref())
-            .filter(|_| urging == Urging::Late)
-            .and_then(|address| vendor.member(address.as_str()));
+        let escalate_to =
+            letter.filter(|_| urging == Urging::Late).and_then(|(_, letter)| escalates_to(vendor, letter));
         let given = approvals::of_issue(&ctx.db, &issue.id).await?;
         let mut told = BTreeSet::new();
         // Each once, and nobody who has said yes already.
@@ -69,6 +67,11 @@ pub(super) async fn urge(ctx: &Context) -> Result<()> {
 /// Who may approve issues.
 pub(super) fn approvers(vendor: &Vendor) -> impl Iterator<Item = &Staff> {
     vendor.staff.iter().filter(|member| member.may.contains(&Duty::Approve))
+}
+
+/// The member of staff who is told of what a newsletter's approvers do not see to.
+pub(super) fn escalates_to<'a>(vendor: &'a Vendor, newsletter: &Newsletter) -> Option<&'a Staff> {
+    newsletter.escalate_to.as_ref().and_then(|address| vendor.member(address.as_str()))
 }
 
 /// Newsletter and date, as people call an issue.

@@ -4,17 +4,14 @@
 use std::collections::BTreeSet;
 
 use super::{
-    approvals::{approvers, named},
+    apart,
+    approvals::{approvers, escalates_to, named},
     context::Context,
     notices::{self, StaffNotice, Words},
 };
 use crate::{
     domain::{
-        content::{
-            kinds::Newsletter,
-            merge::authored,
-            vendor::{Staff, Vendor},
-        },
+        content::{merge::authored, vendor::Staff},
         delivery::{DeliveryState, outlook::class_means},
         kernel::{Result, clock::UtcMs},
     },
@@ -29,14 +26,12 @@ use crate::{
 /// Tells of what is paused for a reason, each pause once, whichever node looks.
 ///
 /// # Errors
-/// Those of the store, and of content without a sender.
+/// Those of the store.
 pub(super) async fn tell(ctx: &Context) -> Result<()> {
     let library = ctx.library();
     let Some(vendor) = library.vendor.as_ref() else { return Ok(()) };
     for issue in issues::paused_because(&ctx.db).await? {
-        // What it was paused for before ended when somebody had it go on.
-        let resumed_ms = audit::last_ms(&ctx.db, "resume", &issue.id, issue.frozen_ms).await?;
-        let source = format!("paused:{}:{}", issue.id, resumed_ms.unwrap_or(0));
+        let source = source(ctx, &issue).await?;
         if ctx.looks.rests(&source, ctx.now_ms()) {
             continue;
         }
@@ -61,9 +56,15 @@ pub(super) async fn tell(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// The member of staff who is told of what a newsletter's approvers do not see to.
-fn escalates_to<'a>(vendor: &'a Vendor, newsletter: &Newsletter) -> Option<&'a Staff> {
-    newsletter.escalate_to.as_ref().and_then(|address| vendor.member(address.as_str()))
+/// What makes the mails about the pause of an issue, and makes them once. What it was paused for before ended when somebody had
+/// it go on; a digest that comes apart ends no pause.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn source(ctx: &Context, issue: &Issue) -> Result<String> {
+    let resumed_ms = audit::last_ms(&ctx.db, "resume", &issue.id, issue.frozen_ms).await?;
+    let carried = if resumed_ms.is_none() { apart::paused_as(ctx, issue).await? } else { None };
+    Ok(carried.unwrap_or_else(|| format!("paused:{}:{}", issue.id, resumed_ms.unwrap_or(0))))
 }
 
 async fn of_issue(ctx: &Context, issue: &Issue, title: &str) -> Result<Words> {
@@ -128,7 +129,15 @@ async fn mail<'a>(
     let (now_ms, mut told, mut mails) = (ctx.now_ms(), BTreeSet::new(), Vec::new());
     for to in people.filter(|member| told.insert(member.email.as_str())) {
         let notice = StaffNotice { source: source.clone(), sender, to, words: words.clone() };
-        mails.push(notices::compose_for_staff(ctx, &notice)?);
+        match notices::compose_for_staff(ctx, &notice) {
+            Ok(mail) => mails.push(mail),
+            Err(error) => {
+                // Other work of the same look does not wait for content that has a sender again.
+                tracing::warn!(error = error.detail(), source, "nobody can be told of a pause; tried again");
+                ctx.looks.rest(source, now_ms, UtcMs::MAX);
+                return Ok(());
+            }
+        }
     }
     let mut tx = ctx.db.begin().await?;
     for mail in mails {

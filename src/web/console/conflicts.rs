@@ -1,6 +1,6 @@
 //! Conflicts: one person, or one company, known through two partners. The list, and a case with both sides and its log.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 use axum::{
     Form as Body,
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::signin::Actor;
 use crate::{
-    store::{conflicts, leads, partners},
+    store::{conflicts, leads},
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -19,6 +19,7 @@ use crate::{
     work::{
         Context,
         handoff::{self, By},
+        names::Names,
     },
 };
 
@@ -54,12 +55,8 @@ pub struct Line {
 /// `GET /console/conflicts`
 pub async fn list(State(ctx): State<Arc<Context>>) -> Answer {
     let (_, zone) = frame::vendor(&ctx);
-    let names: BTreeMap<String, String> = partners::all_partners(&ctx.db)
-        .await?
-        .into_iter()
-        .map(|partner| (partner.slug.to_string(), partner.name))
-        .collect();
-    let name = |slug: &str| names.get(slug).cloned().unwrap_or_else(|| slug.to_owned());
+    let names = Names::load(&ctx.db).await?;
+    let name = |slug: &str| names.of(slug).to_owned();
     let mut cases = Vec::new();
     let mut waiting = 0;
     for case in conflicts::list(&ctx.db).await? {

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     domain::kernel::Result,
     store::{leads, partners},
-    work::Context,
+    work::{Context, names::Names},
 };
 
 /// Somebody who got mail.
@@ -29,14 +29,9 @@ impl People {
     /// Those of the store.
     pub async fn load(ctx: &Context) -> Result<Self> {
         let mut known = HashMap::new();
-        let names: HashMap<String, String> = partners::all_partners(&ctx.db)
-            .await?
-            .into_iter()
-            .map(|partner| (partner.slug.to_string(), partner.name))
-            .collect();
-        let name_of = |slug: &str| names.get(slug).cloned().unwrap_or_else(|| slug.to_owned());
+        let names = Names::load(&ctx.db).await?;
         for lead in leads::recent(&ctx.db, None).await? {
-            let place = format!("{}, asked {}", lead.company, name_of(&lead.partner_slug));
+            let place = format!("{}, asked {}", lead.company, names.of(&lead.partner_slug));
             known.insert(lead.email_key, Known { name: lead.name, place });
         }
         if let Some(vendor) = &ctx.library().vendor {
@@ -48,7 +43,7 @@ impl People {
         for stored in partners::contacts(&ctx.db, "").await? {
             let contact = stored.contact;
             let roles: Vec<&str> = contact.roles.iter().map(|role| role.as_str()).collect();
-            let place = format!("{}, {}", roles.join(" and "), name_of(contact.partner.as_str()));
+            let place = format!("{}, {}", roles.join(" and "), names.of(contact.partner.as_str()));
             known.insert(contact.email.key(), Known { name: contact.name, place });
         }
         Ok(Self(known))

@@ -1,7 +1,5 @@
 //! A conflict of two partners: the case for whoever may see both, and what each partner is told, which names nobody.
 
-use std::collections::BTreeMap;
-
 use chrono_tz::Tz;
 use serde::Serialize;
 
@@ -13,11 +11,12 @@ use crate::{
     },
     store::{
         conflicts::{self, Case, Party, Step},
-        leads, partners,
+        leads,
     },
     work::{
         Context,
         handoff::conflict::{Looked, until},
+        names::Names,
     },
 };
 
@@ -164,12 +163,8 @@ pub async fn of_case(
     let case = conflicts::case(&ctx.db, id).await?.ok_or_else(|| Error::not_found("this conflict"))?;
     let parties = conflicts::parties(&ctx.db, id).await?;
     let steps = conflicts::steps(&ctx.db, id).await?;
-    let names: BTreeMap<String, String> = partners::all_partners(&ctx.db)
-        .await?
-        .into_iter()
-        .map(|partner| (partner.slug.to_string(), partner.name))
-        .collect();
-    let name = |slug: &str| names.get(slug).cloned().unwrap_or_else(|| slug.to_owned());
+    let names = Names::load(&ctx.db).await?;
+    let name = |slug: &str| names.of(slug).to_owned();
     let mut sides = Vec::new();
     let mut choices: Vec<Choice> = Vec::new();
     let mut people = Vec::new();

@@ -78,14 +78,30 @@ pub struct HandOff {
 /// # Errors
 /// No routing rule yet, or those of the store.
 pub async fn prepare(ctx: &Context, of: &Offering<'_>) -> Result<HandOff> {
-    let (lead, partner, library) = (of.lead, of.partner, ctx.library());
+    let library = ctx.library();
     let rule = library.rules.routing.as_ref().ok_or_else(no_content)?;
-    let people = partners::contacts_of(&ctx.db, partner.slug.as_str()).await?;
-    let contacts: Vec<Contact> = people.iter().map(|stored| stored.contact.clone()).collect();
-    let before = offers::of_lead(&ctx.db, &lead.id).await?;
-    let loads = offers::loads(&ctx.db, partner.slug.as_str()).await?;
-    let route = routed(rule.people, of, &contacts, &before, &loads);
-    compose(ctx, of, &people, route)
+    let known = Known::load(ctx, of).await?;
+    let route = routed(rule.people, of, &known.contacts, &known.before, &known.loads);
+    compose(ctx, of, &known.people, route)
+}
+
+/// What is known of a partner's people when the rule is asked about a lead.
+struct Known {
+    people: Vec<StoredContact>,
+    contacts: Vec<Contact>,
+    before: Vec<Offer>,
+    loads: Vec<offers::Load>,
+}
+
+impl Known {
+    async fn load(ctx: &Context, of: &Offering<'_>) -> Result<Self> {
+        let slug = of.partner.slug.as_str();
+        let people = partners::contacts_of(&ctx.db, slug).await?;
+        let contacts = people.iter().map(|stored| stored.contact.clone()).collect();
+        let before = offers::of_lead(&ctx.db, &of.lead.id).await?;
+        let loads = offers::loads(&ctx.db, slug).await?;
+        Ok(Self { people, contacts, before, loads })
+    }
 }
 
 /// Whom a lead goes to, of a partner's `contacts`, by what it was offered `before` and what each has in hand.
@@ -106,12 +122,8 @@ pub(in super::super) fn routed<'p>(
 pub(super) async fn fitness(ctx: &Context, of: &Offering<'_>) -> Result<Vec<(Contact, Option<String>)>> {
     let library = ctx.library();
     let rule = library.rules.routing.as_ref().ok_or_else(no_content)?;
-    let slug = of.partner.slug.as_str();
-    let people = partners::contacts_of(&ctx.db, slug).await?;
-    let contacts: Vec<Contact> = people.into_iter().map(|stored| stored.contact).collect();
-    let before = offers::of_lead(&ctx.db, &of.lead.id).await?;
-    let loads = offers::loads(&ctx.db, slug).await?;
-    Ok(asked(rule.people, of, &contacts, (&before, &loads), |ask| {
+    let known = Known::load(ctx, of).await?;
+    Ok(asked(rule.people, of, &known.contacts, (&known.before, &known.loads), |ask| {
         route::fitness(ask).into_iter().map(|(contact, why_not)| (contact.clone(), why_not)).collect()
     }))
 }

@@ -5,7 +5,7 @@ use std::fs;
 use axum::http::Method;
 use partnercast::{
     domain::kernel::clock::{HOUR_MS, MINUTE_MS},
-    store::{Db, contacts, digests},
+    store::{Db, contacts, digests, issues},
     work::{
         approve::{self, Approved},
         explain, publish, sync,
@@ -23,7 +23,7 @@ use super::{
 };
 use crate::harness::{
     both_dbs,
-    databases::{number, values},
+    databases::{in_tx, number, values},
 };
 
 /// When the window of Beta's own hour is over.
@@ -158,6 +158,28 @@ both_dbs! {
         assert_eq!(verdict(&rig, "alpha").await, (Some("kept"), 17, 17, 17));
         assert_eq!(verdict(&rig, "beta").await, (Some("kept"), 15, 15, 15));
         nothing_strays(&rig).await;
+    }
+
+    /// Who was told that the guest paused itself is not told again when it comes by itself, and once more when it happens again.
+    async fn a_pause_that_outlives_its_digest_is_told_once(db: Db) {
+        let (rig, _dir) = with_room(db, "approval: automatic\n", "approval: automatic\n").await;
+        rig.pass(DUE_MS - 50 * MINUTE_MS, STEP_MS).await;
+        let beta = issue(&rig, "beta").await;
+        assert!(in_tx!(&rig.ctx.db, tx => issues::pause_because(tx, &beta.id, "the relay refused it")));
+        let told = async || {
+            let mails = rig.mailbox.list(10_000).await.unwrap();
+            mails.iter().filter(|mail| mail.to.contains(MARCUS) && mail.subject.contains("paused itself")).count()
+        };
+        rig.pass(DUE_MS - 10 * MINUTE_MS, STEP_MS).await;
+        assert_eq!(told().await, 1);
+        rig.pass(DUE_MS + 30 * MINUTE_MS, MINUTE_MS).await;
+        let beta2 = issue(&rig, "beta").await;
+        assert!(beta2.id != beta.id && beta2.paused_because.is_some(), "{beta2:?}");
+        assert_eq!(told().await, 1, "they know");
+        approve::resume(&rig.ctx, &beta2.id, MARCUS).await.unwrap();
+        assert!(in_tx!(&rig.ctx.db, tx => issues::pause_because(tx, &beta2.id, "the relay refused it")));
+        rig.pass(DUE_MS + 32 * MINUTE_MS, MINUTE_MS).await;
+        assert_eq!(told().await, 2);
     }
 
     /// It is the same the other way round: an approved guest waits for its host until its own hour, and no longer.

@@ -89,16 +89,26 @@ both_dbs! {
         let rig = Rig::new(db).await;
         rig.clock.set(EVE_MS);
         rig.pass(EVE_MS + HOUR_MS, 10 * MINUTE_MS).await;
-        let issue = issues::recent(&rig.ctx.db).await.unwrap();
-        if let Some(issue) = issue.first() {
-            approve::pause(&rig.ctx, &issue.id, MARCUS).await.unwrap();
-        }
+        let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        approve::pause(&rig.ctx, &issue.id, MARCUS).await.unwrap();
         let pause = Pause { sequence: "welcome".to_owned(), because: String::new(), actor: MARCUS.to_owned(), since_ms: rig.clock_ms() };
         assert!(in_tx!(&rig.ctx.db, tx => pauses::pause(tx, &pause)));
         assert!(told(&rig).await.is_empty());
-        for issue in issue {
-            approve::cancel(&rig.ctx, &issue.id, MARCUS).await.unwrap();
-        }
+        approve::cancel(&rig.ctx, &issue.id, MARCUS).await.unwrap();
+    }
+
+    /// Content that names no sender keeps nobody from other work; they are told once it names one.
+    async fn without_a_sender_they_are_told_later(db: Db) {
+        let rig = Rig::new(db).await;
+        let (whole, media) = ((*rig.ctx.library()).clone(), (*rig.ctx.media()).clone());
+        let mut library = whole.clone();
+        library.vendor.as_mut().unwrap().senders.clear();
+        rig.ctx.set_contents(library, media.clone());
+        let pause = Pause { sequence: "welcome".to_owned(), because: "no".to_owned(), actor: "partnercast".to_owned(), since_ms: rig.clock_ms() };
+        assert!(in_tx!(&rig.ctx.db, tx => pauses::pause(tx, &pause)));
+        assert!(told(&rig).await.is_empty(), "and the look goes on");
+        rig.ctx.set_contents(whole, media);
+        assert_eq!(told(&rig).await.len(), approvers(&rig).await);
     }
 
     /// A sequence that paused itself does the same.
