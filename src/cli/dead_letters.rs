@@ -2,10 +2,7 @@
 
 use super::{ConfigArgument, load, say, start_log};
 use crate::{
-    domain::{
-        delivery::{DeliveryState, outlook::why_it_ended},
-        kernel::{Error, Result, clock::utc},
-    },
+    domain::kernel::{Error, Result, clock::utc},
     store::{
         Db,
         dead_letters::{self, DeadLetter, Filter, PAGE},
@@ -87,9 +84,7 @@ fn line(letter: &DeadLetter) -> String {
     let when = letter
         .ended_ms
         .map_or_else(|| "never tried".to_owned(), |ms| utc(ms).format("%Y-%m-%d %H:%M:%SZ").to_string());
-    let why = DeliveryState::parse(&letter.state)
-        .map(|state| why_it_ended(state, letter.class.as_deref()))
-        .unwrap_or_default();
+    let why = letter.why();
     format!(
         "{}  {when}  {:<9}  {:<11}  {of}  {} <{}>, {}  {why}  “{}”{}",
         letter.id,

@@ -3,7 +3,10 @@
 //! On PostgreSQL they work beside any number of running `serve`. A SQLite file has one process: while `serve` runs,
 //! they say where its console has the same lever.
 
-use std::io::{BufRead as _, IsTerminal as _, Write as _};
+use std::{
+    collections::BTreeSet,
+    io::{BufRead as _, IsTerminal as _, Write as _},
+};
 
 use super::{ConfigArgument, load, say, start_log, writing};
 use crate::{
@@ -12,7 +15,7 @@ use crate::{
         delivery::DeliveryState,
         kernel::{Error, Result},
     },
-    store::{Db, dead_letters::Filter, deliveries, issues::Issue, promises},
+    store::{Db, dead_letters::Filter, deliveries, digests, issues::Issue, promises},
     work::{
         Context,
         approve::{self, Approved},
@@ -185,11 +188,23 @@ pub async fn retry(arguments: RetryArguments) -> Result<()> {
         (format!("of {}/{}", issue.newsletter, issue.nominal_date), path)
     };
     let mut ready = replay::ready(&looking, &filter).await?;
+    let rides_in = match &filter.issue {
+        Some(issue) if ready == 0 => digests::ridden(&looking, issue).await?,
+        _ => Vec::new(),
+    };
     looking.close().await;
     if ready == 0 {
+        let hosts: BTreeSet<String> =
+            rides_in.iter().map(|it| format!("{}/{}", it.newsletter, it.nominal_date)).collect();
+        let hosts = hosts.into_iter().collect::<Vec<_>>().join(", ");
+        let hint = if hosts.is_empty() {
+            hosts
+        } else {
+            format!(". It came in the mails of {hosts}: have those sent again")
+        };
         say(&format!(
             "nothing {name} can be sent again: only what failed, expired, is uncertain or dead, of an issue that was not \
-             cancelled"
+             cancelled{hint}"
         ));
         return Ok(());
     }

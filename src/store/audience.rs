@@ -304,6 +304,10 @@ pub struct StageCount {
     pub accepted: i64,
     /// Ended without being accepted.
     pub failed: i64,
+    /// Did not leave, as the issue was cancelled.
+    pub cancelled: i64,
+    /// Did not leave, as these people do not want it any more.
+    pub suppressed: i64,
 }
 
 /// How far the stages of an issue have come; nothing for one without stages.
@@ -313,7 +317,9 @@ pub struct StageCount {
 pub async fn stages(db: &Db, issue_id: &str) -> Result<Vec<StageCount>> {
     db.all(
         "SELECT a.stage, COUNT(*) AS people, COUNT(d.accepted_ms) AS accepted,
-             COUNT(CASE WHEN NOT d.live AND d.accepted_ms IS NULL THEN 1 END) AS failed
+             COUNT(CASE WHEN d.state IN ('failed', 'uncertain', 'expired', 'dead') THEN 1 END) AS failed,
+             COUNT(CASE WHEN d.state = 'cancelled' THEN 1 END) AS cancelled,
+             COUNT(CASE WHEN d.state = 'suppressed' THEN 1 END) AS suppressed
          FROM audience_decision a LEFT JOIN delivery d ON d.id = a.delivery_id
          WHERE a.issue_id = $1 AND a.included AND a.stage <> '' GROUP BY a.stage ORDER BY a.stage",
         args![issue_id],

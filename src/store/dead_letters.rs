@@ -1,7 +1,14 @@
 //! Deliveries that ended without being accepted and wait for a person: `failed`, `uncertain`, `expired`, `dead`.
 
-use super::{Db, Tx, outbox, sql::args};
-use crate::domain::kernel::{Result, clock::UtcMs};
+use super::{
+    Db, Tx,
+    outbox::{self, Word},
+    sql::args,
+};
+use crate::domain::{
+    delivery::{DeliveryState, outlook::why_it_ended},
+    kernel::{Result, clock::UtcMs},
+};
 
 /// Lines of one page.
 pub const PAGE: usize = 100;
@@ -76,8 +83,22 @@ pub struct DeadLetter {
     pub ended_ms: Option<UtcMs>,
     /// How often it was started.
     pub attempt: i64,
+    /// Since when it waits because its time passed before anything could hand it over; none for other reasons.
+    pub held_ms: Option<UtcMs>,
+    /// The last word about it.
+    pub detail: Option<String>,
     /// Without angle brackets.
     pub message_id: String,
+}
+
+impl DeadLetter {
+    /// Why it waits for a person, in a sentence without its end; nothing for a state that this version does not know.
+    pub fn why(&self) -> String {
+        let held = self.detail.as_ref().filter(|_| self.held_ms.is_some());
+        let ended =
+            || DeliveryState::parse(&self.state).map(|state| why_it_ended(state, self.class.as_deref()));
+        held.cloned().or_else(ended).unwrap_or_default()
+    }
 }
 
 /// Those that fit, newest first, at most [`PAGE`], of those made before `before`.
@@ -91,13 +112,24 @@ pub async fn page(db: &Db, filter: &Filter, before: Option<&str>) -> Result<Vec<
         concat!(
             "SELECT d.id, d.issue_id, i.newsletter, i.nominal_date, COALESCE(i.control = 'cancelled', FALSE) AS cancelled,
                  d.source, d.contact_id, d.recipient_name, d.email, d.partner_slug, d.state, a.outcome AS class, a.stage,
-                 a.reply, a.ended_ms, d.attempt, d.message_id",
+                 a.reply, a.ended_ms, d.attempt, d.held_ms, d.detail, d.message_id",
             fitting!(),
             " AND ($6 IS NULL OR d.id < $6) ORDER BY d.id DESC LIMIT 100"
         ),
         args,
     )
     .await
+}
+
+/// Whether late mail that nothing could hand over is among those that fit.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn any_held(db: &Db, filter: &Filter) -> Result<bool> {
+    let row: Option<(String,)> = db
+        .opt(concat!("SELECT d.id", fitting!(), " AND d.held_ms IS NOT NULL LIMIT 1"), filter.args())
+        .await?;
+    Ok(row.is_some())
 }
 
 /// How many fit, up to [`COUNT_MAX`]: in all, and of those the ones that may leave again because their issue was not
@@ -137,21 +169,22 @@ pub async fn issues(db: &Db) -> Result<Vec<(String, String, String)>> {
 }
 
 /// Puts the oldest `most` of those that fit, and whose issue was not cancelled, back into the queue, due now: the same
-/// messages with the same Message-IDs, by a person's word. `lifetime_ms` is how long they are worth sending.
+/// messages with the same Message-IDs, by a person's word. Late mail that nothing could hand over stays where the person may not
+/// approve.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn replay(tx: &mut Tx, filter: &Filter, now_ms: UtcMs, lifetime_ms: i64, most: i64) -> Result<u64> {
+pub async fn replay(tx: &mut Tx, filter: &Filter, word: &Word, most: i64) -> Result<u64> {
     let mut args = filter.args();
-    args.extend(args![now_ms, lifetime_ms, most]);
+    args.extend(args![word.now_ms, word.lifetime_ms, most, word.may_approve]);
     let done = tx
         .run(
         concat!(
             "WITH pick AS (SELECT d.id AS pick_id",
             fitting!(),
-            " AND (i.control IS NULL OR i.control <> 'cancelled') ORDER BY d.id LIMIT $8)
-             UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $6, expires_ms = $6 + $7, crashes = 0, token = token + 1,
-                 detail = 'a person had it sent again'
+            " AND (i.control IS NULL OR i.control <> 'cancelled') AND ($9 OR d.held_ms IS NULL) ORDER BY d.id LIMIT $8)
+             UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $6, hour_ms = $6, held_ms = NULL, expires_ms = $6 + $7,
+                 crashes = 0, token = token + 1, detail = 'a person had it sent again'
              FROM pick WHERE id = pick_id AND state IN ('failed', 'uncertain', 'expired', 'dead')"
         ),
         args,

@@ -123,6 +123,8 @@ pub struct Told {
     pub expires_ms: UtcMs,
     /// How often it was started.
     pub attempt: i64,
+    /// Since when it waits for a person because its time passed before anything could hand it over.
+    pub held_ms: Option<UtcMs>,
     /// The last word about it.
     pub detail: Option<String>,
     /// Accepted at.
@@ -136,11 +138,11 @@ pub struct Told {
 pub async fn to_person(db: &Db, issue_id: &str, contact_id: &str, recipient_key: &str) -> Result<Vec<Told>> {
     db.all(
         "SELECT id, issue_id, contact_id, recipient_name, email, generation, rendition_id, message_id, state, due_ms,
-             promised_ms, expires_ms, attempt, detail, accepted_ms
+             promised_ms, expires_ms, attempt, held_ms, detail, accepted_ms
          FROM delivery WHERE source = $1 AND recipient_key = $3
          UNION
          SELECT d.id, d.issue_id, d.contact_id, d.recipient_name, d.email, d.generation, d.rendition_id, d.message_id,
-             d.state, d.due_ms, d.promised_ms, d.expires_ms, d.attempt, d.detail, d.accepted_ms
+             d.state, d.due_ms, d.promised_ms, d.expires_ms, d.attempt, d.held_ms, d.detail, d.accepted_ms
          FROM audience_decision a JOIN delivery d ON d.id = a.delivery_id
          WHERE a.issue_id = $1 AND a.contact_id = $2
          ORDER BY generation, id LIMIT 100",
@@ -156,7 +158,7 @@ pub async fn to_person(db: &Db, issue_id: &str, contact_id: &str, recipient_key:
 pub async fn told(db: &Db, id: &str) -> Result<Option<Told>> {
     db.opt(
         "SELECT id, issue_id, contact_id, recipient_name, email, generation, rendition_id, message_id, state, due_ms,
-             promised_ms, expires_ms, attempt, detail, accepted_ms
+             promised_ms, expires_ms, attempt, held_ms, detail, accepted_ms
          FROM delivery WHERE id = $1",
         args![id],
     )
@@ -179,6 +181,21 @@ pub async fn counts(db: &Db, issue_id: &str) -> Result<Vec<(DeliveryState, i64)>
             Ok((stored("delivery", "state", issue_id, &state, DeliveryState::parse(&state))?, count))
         })
         .collect()
+}
+
+/// How many deliveries of an issue wait for a person because their time passed before anything could hand them over.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn held(db: &Db, issue_id: &str) -> Result<i64> {
+    let row: Option<(i64,)> = db
+        .opt(
+            "SELECT COUNT(*) FROM delivery d JOIN issue i ON i.id = d.issue_id
+             WHERE d.issue_id = $1 AND d.held_ms IS NOT NULL AND d.state = 'expired' AND i.control <> 'cancelled'",
+            args![issue_id],
+        )
+        .await?;
+    Ok(row.map_or(0, |(count,)| count))
 }
 
 /// How many deliveries of all kinds are not yet in a final state.

@@ -62,6 +62,8 @@ pub struct Queue {
     pub dead: i64,
     /// Messages that may have arrived and wait for a person.
     pub uncertain: i64,
+    /// Late messages that nothing could hand over and that wait for somebody who may approve.
+    pub late: i64,
     /// Issues that are paused, the latest first, at most one more than [`PAUSED_MAX`].
     pub paused: Vec<Paused>,
     /// Sequences that rest.
@@ -87,6 +89,13 @@ pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
             Vec::new(),
         )
         .await?;
+    let late: Option<(i64,)> = db
+        .opt(
+            "SELECT COUNT(*) FROM delivery d JOIN issue i ON i.id = d.issue_id
+             WHERE d.held_ms IS NOT NULL AND d.state = 'expired' AND i.control <> 'cancelled'",
+            Vec::new(),
+        )
+        .await?;
     let paused: Vec<Paused> = db
         .all(
             "SELECT newsletter, nominal_date, paused_because FROM issue WHERE control = 'paused' AND state <> 'done'
@@ -98,6 +107,7 @@ pub async fn queue(db: &Db, now_ms: UtcMs) -> Result<Queue> {
         oldest_due_ms: oldest.and_then(|(due_ms,)| due_ms),
         dead: count(&stuck, "dead"),
         uncertain: count(&stuck, "uncertain"),
+        late: late.map_or(0, |(late,)| late),
         paused,
         resting: pauses::all(db).await?,
     })

@@ -61,6 +61,8 @@ pub struct Frozen {
     pub decisions: Vec<Decision>,
     /// Whether any of its texts tells a key message.
     pub tells_messages: bool,
+    /// How long each stage waits for the one before; none without stages.
+    pub stage_wait_ms: Option<i64>,
 }
 
 /// Stores a frozen issue; false if another node was first, in which case nothing else may be written for it.
@@ -72,8 +74,9 @@ pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
     let added = tx
         .run(
             "INSERT INTO issue (id, newsletter, nominal_date, title, plan_hash, content_hash, state, control,
-                 held_because, on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, touches_noted)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+                 held_because, on_time_ms, frozen_ms, approved_by, approved_ms, approvals_needed, touches_noted,
+                 stage_wait_ms)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
              ON CONFLICT (newsletter, nominal_date) DO NOTHING",
             args![
                 &issue.id,
@@ -91,6 +94,7 @@ pub async fn insert_head(tx: &mut Tx, frozen: &Frozen) -> Result<bool> {
                 issue.approved_ms,
                 issue.approvals_needed,
                 !frozen.tells_messages,
+                frozen.stage_wait_ms,
             ],
         )
         .await?;
@@ -126,6 +130,29 @@ pub async fn control(tx: &mut Tx, id: &str, control: &str) -> Result<bool> {
         cancel_part(tx, PART_ROWS).await?;
     }
     Ok(done == 1)
+}
+
+/// Whether something of an issue waits whose time allowed is over and that counted no try.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn has_late(db: &Db, id: &str, now_ms: UtcMs) -> Result<bool> {
+    let row: Option<(String,)> = db
+        .opt(
+            "SELECT d.id FROM issue i JOIN delivery d ON d.issue_id = i.id
+             WHERE i.id = $1 AND d.live AND d.tries = 0 AND d.promised_ms + i.on_time_ms < $2 LIMIT 1",
+            args![id, now_ms],
+        )
+        .await?;
+    Ok(row.is_some())
+}
+
+/// Notes that a person had an issue go on at `now_ms`: what of it is late by then may leave.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn resumed(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<()> {
+    tx.run("UPDATE issue SET resumed_ms = $2 WHERE id = $1", args![id, now_ms]).await.map(|_| ())
 }
 
 // Where an issue's live rows are looked for, a due time that is always true is named: without statistics SQLite would
@@ -225,8 +252,8 @@ pub async fn approved(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// An earlier issue of the same newsletter that is still under way: of which something was due and was not tried yet. What
-/// is tried again after a refusal holds up nobody. What shares mails is looked at together, since it is released together.
+/// An earlier issue of the same newsletter that is still under way: of which something was due and was not tried yet, or is late and
+/// was put off. What is tried again after a refusal holds up nobody. What shares mails is looked at together, since it is released together.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
@@ -238,7 +265,8 @@ pub async fn under_way_before(db: &Db, id: &str, now_ms: UtcMs) -> Result<Option
          FROM issue i JOIN issue e ON e.newsletter = i.newsletter AND e.nominal_date < i.nominal_date
          WHERE (i.id = $1 OR i.digest_id = (SELECT digest_id FROM issue WHERE id = $1)) AND e.state = 'sending' AND EXISTS (
              SELECT 1 FROM delivery d
-             WHERE d.issue_id = e.id AND d.live AND d.due_ms <= $2 AND d.attempt = 0 AND d.state = 'ready')
+             WHERE d.issue_id = e.id AND d.live AND d.attempt = 0 AND d.state = 'ready'
+               AND (d.due_ms <= $2 OR (d.hour_ms IS NOT NULL AND d.promised_ms <= $2)))
          ORDER BY e.nominal_date LIMIT 1",
         args![id, now_ms],
     )

@@ -12,20 +12,30 @@ pub const LANE_RESTING: i64 = 6;
 /// Newsletter issues.
 pub const LANE_ISSUE: i64 = 10;
 
+/// A person's word that messages leave again.
+#[derive(Debug, Clone, Copy)]
+pub struct Word {
+    /// When it was said; the messages are due from then on.
+    pub now_ms: UtcMs,
+    /// How long they are worth sending.
+    pub lifetime_ms: i64,
+    /// Whether the person may approve issues, and so have late mail leave that nothing could hand over.
+    pub may_approve: bool,
+}
+
 /// Puts a delivery that ended without being accepted back into the queue, due now: the same message, by a person's
-/// word. `lifetime_ms` is how long it is worth sending. False for one that was accepted, is on its way, or belongs to
-/// a cancelled issue.
+/// word. False for one that was accepted, is on its way, belongs to a cancelled issue, or is late while the person may not approve.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn send_again(tx: &mut Tx, id: &str, now_ms: UtcMs, lifetime_ms: i64) -> Result<bool> {
+pub async fn send_again(tx: &mut Tx, id: &str, word: &Word) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2, expires_ms = $2 + $3, crashes = 0,
-                 token = token + 1, detail = 'a person had it sent again'
-             WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND NOT EXISTS (
+            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2, hour_ms = $2, held_ms = NULL, expires_ms = $2 + $3,
+                 crashes = 0, token = token + 1, detail = 'a person had it sent again'
+             WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND ($4 OR held_ms IS NULL) AND NOT EXISTS (
                  SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
-            args![id, now_ms, lifetime_ms],
+            args![id, word.now_ms, word.lifetime_ms, word.may_approve],
         )
         .await?;
     if done == 1 {
@@ -43,22 +53,25 @@ pub enum Waiting<'w> {
     Sequence(&'w str),
 }
 
-/// Gives what waits time until `expires_ms` at least: a pause must not make its readers' mail worthless. A part at once: at
-/// most `rows` behind `after`. Returns the last place of the part; `None` at the end.
+/// Gives what waits as much time as `word` says at least: a pause must not make its readers' mail worthless. Where the person may
+/// approve they have also said that it may leave late: that is its hour from now on, where its own is past. A part at once: at most
+/// `rows` behind `after`. Returns the last place of the part; `None` at the end.
 ///
 /// # Errors
 /// Those of [`Tx::all`].
 pub async fn renew(
     tx: &mut Tx,
     of: Waiting<'_>,
-    expires_ms: UtcMs,
+    word: &Word,
     after: Option<&Place>,
     rows: i64,
 ) -> Result<Option<Place>> {
     let (due_ms, id) = Place::bound(after);
     let (text, mut args) = match of {
         Waiting::Issue(id) => (
-            "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END WHERE id IN (
+            "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END,
+                 hour_ms = CASE WHEN hour_ms > $6 OR NOT $7 THEN hour_ms ELSE $6 END
+             WHERE id IN (
                  SELECT id FROM delivery WHERE live AND issue_id = $1 AND due_ms >= $3 AND (due_ms, id) > ($3, $4)
                  ORDER BY due_ms, id LIMIT $5)
              RETURNING due_ms, id",
@@ -73,10 +86,11 @@ pub async fn renew(
             args![slug],
         ),
     };
-    args.extend(args![expires_ms, due_ms, id, rows]);
-    if let Waiting::Sequence(_) = of {
-        args.extend(args![LANE_SEQUENCE, LANE_RESTING]);
-    }
+    args.extend(args![word.now_ms + word.lifetime_ms, due_ms, id, rows]);
+    args.extend(match of {
+        Waiting::Issue(_) => args![word.now_ms, word.may_approve],
+        Waiting::Sequence(_) => args![LANE_SEQUENCE, LANE_RESTING],
+    });
     let renewed: Vec<Place> = tx.all(text, args).await?;
     Ok(renewed.into_iter().max())
 }
@@ -199,7 +213,7 @@ async fn insert(
     tx.run(
         "INSERT INTO delivery (id, source, issue_id, contact_id, partner_slug, recipient_key, base_key, recipient_name,
              email, site, channel, generation, lane, scope, rendition_id, message_id, because, state, live, detail, due_ms,
-             promised_ms, expires_ms, created_ms)
+             promised_ms, hour_ms, stage, expires_ms, created_ms)
          SELECT a.delivery_id, i.id, i.id, c.id, r.partner_slug, c.email_key, c.base_key, c.name, c.email,
              -- What follows the last @, in words that both databases know.
              replace(c.email_key, rtrim(c.email_key, replace(c.email_key, '@', '')), ''), 'email', 1, $2,
@@ -208,7 +222,11 @@ async fn insert(
              c.active AND c.partner_slug = r.partner_slug,
              CASE WHEN NOT c.active THEN 'they had left the roster before it was released'
                  WHEN c.partner_slug <> r.partner_slug THEN 'they had changed the partner before it was released' END,
-             COALESCE(a.leaves_ms, p.due_ms), p.due_ms, CASE WHEN p.due_ms > $4 THEN p.due_ms ELSE $4 END + $3, $4
+             COALESCE(a.leaves_ms, p.due_ms), p.due_ms,
+             -- Whoever approved it after its hour, or had it go on, has said that it may leave late.
+             CASE WHEN i.resumed_ms > p.due_ms AND i.resumed_ms > COALESCE(i.approved_ms, 0) THEN i.resumed_ms
+                 WHEN i.approved_ms > p.due_ms AND i.approved_by <> 'automatic' THEN i.approved_ms END,
+             NULLIF(a.stage, ''), CASE WHEN p.due_ms > $4 THEN p.due_ms ELSE $4 END + $3, $4
          FROM audience_decision a
          JOIN issue i ON i.id = a.issue_id
          JOIN contact c ON c.id = a.contact_id

@@ -6,10 +6,10 @@ use std::collections::{HashMap, HashSet};
 use super::{
     Db, Tx,
     outbox::{LANE_SEQUENCE, LANE_URGENT},
-    sql::{args, skip_locked},
+    sql::{args, not_ours, skip_locked},
 };
 use crate::domain::{
-    delivery::DeliveryState,
+    delivery::{DeliveryState, Trouble},
     kernel::{Result, clock::UtcMs, id::NodeId},
 };
 
@@ -19,17 +19,25 @@ pub const EXCEPT_MAX: usize = 8;
 /// The end of both starts: what was picked is marked, or put where it belongs.
 macro_rules! start_picked {
     () => {
-        ")
+        concat!(
+            ")
          UPDATE delivery SET token = token + 1,
              node_id = CASE WHEN unwanted OR expires_ms < $1 THEN NULL ELSE $3 END,
              attempt = attempt + CASE WHEN unwanted OR expires_ms < $1 THEN 0 ELSE 1 END,
              detail = CASE WHEN unwanted THEN 'the address was put on the do-not-send list before it left'
                  WHEN expires_ms < $1 THEN 'its time passed before it could leave' ELSE detail END,
              state = CASE WHEN unwanted THEN 'suppressed' WHEN expires_ms < $1 THEN 'expired' ELSE 'sending' END,
-             live = NOT (unwanted OR expires_ms < $1)
+             live = NOT (unwanted OR expires_ms < $1),
+             -- Of an issue and never handed over: those who may approve are told.
+             held_ms = CASE WHEN NOT unwanted AND expires_ms < $1 AND issue_id IS NOT NULL AND NOT EXISTS (
+                     SELECT 1 FROM attempt t WHERE t.delivery_id = pick_id AND t.outcome ",
+            not_ours!(),
+            ") THEN $1
+                 ELSE held_ms END
          FROM pick WHERE id = pick_id
-         RETURNING id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, created_ms, email,
-             recipient_name, rendition_id, expires_ms, state"
+         RETURNING id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, hour_ms,
+             created_ms, email, recipient_name, rendition_id, expires_ms, stage, state"
+        )
     };
 }
 
@@ -58,6 +66,8 @@ pub struct Claimed {
     pub due_ms: UtcMs,
     /// When it was promised.
     pub promised_ms: UtcMs,
+    /// From when on its lateness counts, where that is later: to when it was put off, or when a person last let it go.
+    pub hour_ms: Option<UtcMs>,
     /// When it was put into the outbox: its content was fixed, and nobody held it any more.
     pub created_ms: UtcMs,
     /// Where to.
@@ -68,6 +78,8 @@ pub struct Claimed {
     pub rendition_id: String,
     /// After which it is worthless.
     pub expires_ms: UtcMs,
+    /// The word of its reader's stage; none without stages.
+    pub stage: Option<String>,
     /// `sending`, or what kept it from leaving.
     pub state: String,
 }
@@ -80,9 +92,15 @@ impl Claimed {
 
     /// The `Date` of the message, the same for every try: when it was complete and could enter the mail system (RFC 5322
     /// 3.6.1), which is not when it was handed over. That is its promised hour, or its release where that came later: after
-    /// catching up, or a late approval. A pilot's copy, which leaves before the hour, has its release.
+    /// catching up, or a late approval; and the hour to which it was put off, or when a person said that it may leave late. A pilot's
+    /// copy, which leaves before the hour, has its release.
     pub fn date_ms(&self) -> UtcMs {
-        if self.due_ms < self.promised_ms { self.created_ms } else { self.promised_ms.max(self.created_ms) }
+        let complete_ms = if self.due_ms < self.promised_ms {
+            self.created_ms
+        } else {
+            self.promised_ms.max(self.created_ms)
+        };
+        complete_ms.max(self.hour_ms.unwrap_or(UtcMs::MIN))
     }
 
     /// What tells this start from all others: id and token.
@@ -102,20 +120,6 @@ impl Claimed {
 /// What a sequence is counted under, beside issues by their ids.
 pub fn sequence_key(slug: &str) -> String {
     format!("sequence:{slug}")
-}
-
-/// Issues whose deliveries may be started, the one frozen first before the others; at most 100.
-///
-/// # Errors
-/// Those of [`Db::all`].
-pub async fn running(db: &Db) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = db
-        .all(
-            "SELECT id FROM issue WHERE state = 'sending' AND control = 'running' ORDER BY frozen_ms, id LIMIT 100",
-            Vec::new(),
-        )
-        .await?;
-    Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
 /// A row's place in the queue of its issue.
@@ -295,8 +299,8 @@ pub(super) async fn return_to_queue<'a>(
 /// Those of [`Db::opt`].
 pub async fn peek(db: &Db, id: &str) -> Result<Option<Claimed>> {
     db.opt(
-        "SELECT id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, created_ms, email,
-             recipient_name, rendition_id, expires_ms, state
+        "SELECT id, token, attempt, tries, issue_id, lane, scope, site, message_id, due_ms, promised_ms, hour_ms,
+             created_ms, email, recipient_name, rendition_id, expires_ms, stage, state
          FROM delivery WHERE id = $1",
         args![id],
     )
@@ -335,6 +339,13 @@ pub struct Settled {
 }
 
 impl Settled {
+    /// When it expired without the other side ever having heard of it by this try; none otherwise.
+    fn expired_unheard_ms(&self) -> Option<UtcMs> {
+        let is_ours =
+            [Trouble::Host, Trouble::OurSetup].iter().any(|trouble| trouble.as_str() == self.outcome);
+        (self.state == DeliveryState::Expired && is_ours).then_some(self.ended_ms)
+    }
+
     /// What tells the start it belongs to from all others: id and token.
     pub fn start(&self) -> (String, i64) {
         (self.id.clone(), self.token)
@@ -366,15 +377,22 @@ pub async fn settle(tx: &mut Tx, node: NodeId, results: &[Settled]) -> Result<Re
             i64::from(result.counts),
             &result.reply,
             result.accepted_ms,
+            result.expired_unheard_ms(),
         ]
     });
     let count = tx
         .bulk(
-            "WITH r (rid, rtoken, rstate, rlive, rdue_ms, rcounts, rdetail, raccepted_ms) AS (",
+            "WITH r (rid, rtoken, rstate, rlive, rdue_ms, rcounts, rdetail, raccepted_ms, rheld_ms) AS (",
             rows.collect(),
-            ") UPDATE delivery SET state = rstate, live = rlive, due_ms = COALESCE(rdue_ms, due_ms),
-                 tries = tries + rcounts, detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL
-             FROM r WHERE id = rid AND token = rtoken AND state = 'sending'",
+            concat!(
+                ") UPDATE delivery SET state = rstate, live = rlive, due_ms = COALESCE(rdue_ms, due_ms),
+                     tries = tries + rcounts, detail = rdetail, accepted_ms = raccepted_ms, node_id = NULL,
+                     held_ms = CASE WHEN rheld_ms IS NOT NULL AND issue_id IS NOT NULL AND NOT EXISTS (
+                         SELECT 1 FROM attempt t WHERE t.delivery_id = rid AND t.outcome ",
+                not_ours!(),
+                ") THEN rheld_ms END
+                 FROM r WHERE id = rid AND token = rtoken AND state = 'sending'"
+            ),
         )
         .await?;
     // Asking which were ours is worth a statement only when some were not.
@@ -444,32 +462,4 @@ async fn cancel_returned(tx: &mut Tx, ids: impl Iterator<Item = &String>) -> Res
                    AND e.person = COALESCE(delivery.contact_id, delivery.lead_id) AND e.state = 'left')))",
     )
     .await
-}
-
-/// When the next delivery that may be started is due, if one waits: a single mail, or one of `issues`.
-///
-/// # Errors
-/// Those of [`Db::opt`].
-pub async fn next_due_ms(db: &Db, issues: &[String]) -> Result<Option<UtcMs>> {
-    let mut next = None;
-    for lane in [LANE_URGENT, LANE_SEQUENCE] {
-        let first: Option<(Option<i64>,)> = db
-            .opt(
-                "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id IS NULL AND lane = $1 AND state = 'ready'
-                   AND (lane <> $2 OR NOT EXISTS (SELECT 1 FROM sequence_pause p WHERE p.sequence = delivery.scope))",
-                args![lane, LANE_SEQUENCE],
-            )
-            .await?;
-        next = [next, first.and_then(|(due_ms,)| due_ms)].into_iter().flatten().min();
-    }
-    for issue in issues {
-        let first: Option<(Option<i64>,)> = db
-            .opt(
-                "SELECT MIN(due_ms) FROM delivery WHERE live AND issue_id = $1 AND state = 'ready'",
-                args![issue],
-            )
-            .await?;
-        next = [next, first.and_then(|(due_ms,)| due_ms)].into_iter().flatten().min();
-    }
-    Ok(next)
 }

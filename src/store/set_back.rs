@@ -107,7 +107,7 @@ async fn deliveries(tx: &mut Tx, now_ms: UtcMs, by_ms: i64, after: &str, last: &
     let earlier = tx
         .run(
             concat!(
-                "UPDATE delivery SET due_ms = ",
+                "UPDATE delivery SET hour_ms = CASE WHEN hour_ms > $1 THEN hour_ms - $2 ELSE hour_ms END, due_ms = ",
                 sooner!(),
                 " WHERE id > $3 AND id <= $4 AND live AND state = 'ready' AND due_ms > $1 AND (lane = $5 OR due_ms > ",
                 floor!(),
@@ -119,10 +119,12 @@ async fn deliveries(tx: &mut Tx, now_ms: UtcMs, by_ms: i64, after: &str, last: &
     let again = tx
         .run(
             concat!(
-                "UPDATE delivery SET state = 'ready', live = TRUE, detail = 'it had expired by a clock that was set back',
+                "UPDATE delivery SET state = 'ready', live = TRUE, held_ms = NULL,
+                     detail = 'it had expired by a clock that was set back',
                      due_ms = ",
                 sooner!(),
                 " WHERE id > $3 AND id <= $4 AND NOT live AND accepted_ms IS NULL AND state = 'expired' AND expires_ms > $1
+                   AND (held_ms IS NULL OR held_ms > $1)
                    AND NOT EXISTS (
                        SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')"
             ),
@@ -151,6 +153,23 @@ pub async fn quotas(tx: &mut Tx, now_ms: UtcMs) -> Result<()> {
     tx.run("DELETE FROM quota_use WHERE slot_ms > $1 AND slot_ms < $2", args![now_ms, UtcMs::MAX])
         .await
         .map(|_| ())
+}
+
+/// What was noted of issues after `now_ms`, by a clock that was set back to it, was just now; and whoever was told of late mail then
+/// is told of what is late by the right clock.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn issues(tx: &mut Tx, now_ms: UtcMs) -> Result<()> {
+    tx.run(
+        "UPDATE issue SET moved_ms = CASE WHEN moved_ms > $1 THEN $1 ELSE moved_ms END,
+             resumed_ms = CASE WHEN resumed_ms > $1 THEN $1 ELSE resumed_ms END,
+             held_told_ms = CASE WHEN held_told_ms > $1 THEN NULL ELSE held_told_ms END
+         WHERE moved_ms > $1 OR resumed_ms > $1 OR held_told_ms > $1",
+        args![now_ms],
+    )
+    .await
+    .map(|_| ())
 }
 
 /// Notes what the wall clock shows.

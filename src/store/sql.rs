@@ -36,6 +36,15 @@ macro_rules! skip_locked {
 }
 pub(crate) use skip_locked;
 
+/// The end of a condition on the outcome of a try: the other side heard of the message. A host that could not be reached and our
+/// own set-up say nothing of it (`Trouble::is_ours`).
+macro_rules! not_ours {
+    () => {
+        "NOT IN ('host', 'our-setup')"
+    };
+}
+pub(crate) use not_ours;
+
 /// `text` for a LIKE pattern with `ESCAPE '!'`: every letter of it stands for itself.
 pub(super) fn like_plain(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")

@@ -152,11 +152,12 @@ impl<'a> Asking<'a> {
         let (subject, heading) = self.heads();
         let when = match self.urging {
             Urging::Late if self.is_automatic() => format!(
-                "Its first hour, {due}, passed before it could leave by itself. Approve it, and it leaves at once; cancel it, \
-                 and it does not leave at all."
+                "Its first hour, {due}, passed before it could leave by itself. Approve it, and it leaves, at each reader's next \
+                 allowed time; cancel it, and it does not leave at all."
             ),
             Urging::Late => format!(
-                "Its first hour, {due}, has come, and it has not been approved. It leaves as soon as it is."
+                "Its first hour, {due}, has come, and it has not been approved. Once it is, it leaves at each reader's next \
+                 allowed time."
             ),
             _ => format!("Its first hour is {due}. What is approved by then leaves in time."),
         };

@@ -11,8 +11,10 @@ use crate::{
         program::issue::{Control, IssueState},
     },
     store::{
-        Db, Tx, approvals, audit, digests, freezing, issues,
-        outbox::{self, Waiting},
+        Db, Tx, approvals, audit,
+        dead_letters::{self, Filter},
+        digests, freezing, issues,
+        outbox::{self, Waiting, Word},
     },
 };
 
@@ -291,13 +293,16 @@ pub async fn pause(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// Goes on with a paused issue.
 ///
 /// # Errors
-/// `Denied` for somebody who may not approve, where it was paused for a reason that somebody must read; `Conflict` if it
-/// runs, is cancelled or done already.
+/// `Denied` for somebody who may not approve, where it was paused for a reason that somebody must read, or something of it is late:
+/// that this still goes is an approval; `Conflict` if it runs, is cancelled or done already.
 pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
-    if let Some(issue) = issues::issue(&ctx.db, issue_id).await?
-        && resuming_approves(&issue)
-    {
-        allowed(ctx, actor, "resume an issue that was paused for a reason")?;
+    if let Some(issue) = issues::issue(&ctx.db, issue_id).await? {
+        if resuming_approves(&issue) {
+            allowed(ctx, actor, "resume an issue that was paused for a reason")?;
+        }
+        if !may_approve(ctx, actor) && issues::has_late(&ctx.db, issue_id, ctx.now_ms()).await? {
+            return Err(denied(ctx, actor, "resume an issue of which something is late"));
+        }
     }
     control(ctx, issue_id, "running", "resume", actor).await
 }
@@ -317,11 +322,15 @@ pub async fn cancel(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// Sends a delivery again that failed, expired, or waits for a person: the same message, with the same Message-ID.
 ///
 /// # Errors
-/// `Conflict` if it was accepted, is on its way, or its issue was cancelled.
+/// `Denied` for somebody who may not approve, where it is late mail that nothing could hand over; `Conflict` if it was accepted, is on
+/// its way, or its issue was cancelled.
 pub async fn send_again(ctx: &Context, delivery_id: &str, actor: &str) -> Result<()> {
+    let filter = Filter { delivery: Some(delivery_id.to_owned()), ..Filter::default() };
+    allowed_late(ctx, &filter, actor).await?;
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
-    if !outbox::send_again(&mut tx, delivery_id, now_ms, DAY_MS).await? {
+    let word = Word { now_ms, lifetime_ms: DAY_MS, may_approve: may_approve(ctx, actor) };
+    if !outbox::send_again(&mut tx, delivery_id, &word).await? {
         return Err(Error::conflict(
             "this message was accepted, is on its way, or its issue was cancelled; there is nothing to send again",
         ));
@@ -332,14 +341,23 @@ pub async fn send_again(ctx: &Context, delivery_id: &str, actor: &str) -> Result
     Ok(())
 }
 
+/// Refuses those who may not approve, where late mail is among what is sent again: that it still goes is an approval.
+pub(super) async fn allowed_late(ctx: &Context, filter: &Filter, actor: &str) -> Result<()> {
+    if !may_approve(ctx, actor) && dead_letters::any_held(&ctx.db, filter).await? {
+        return Err(denied(ctx, actor, "have late mail sent"));
+    }
+    Ok(())
+}
+
 async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &str) -> Result<()> {
     let Some(issue) = issues::issue(&ctx.db, issue_id).await? else {
         return Err(Error::not_found("this issue"));
     };
     // A long list is renewed and cancelled in parts, so that clicks and other issues do not wait for it. Before it goes
     // on, or its mail would expire at once.
+    let may_be_late = may_approve(ctx, actor);
     if to == "running" && issue.control == "paused" {
-        renew(ctx, Waiting::Issue(issue_id)).await?;
+        renew(ctx, Waiting::Issue(issue_id), may_be_late).await?;
     }
     let mut tx = ctx.db.begin().await?;
     // Held before its own row, as by whoever releases it.
@@ -353,6 +371,9 @@ async fn control(ctx: &Context, issue_id: &str, to: &str, action: &str, actor: &
             "there is nothing to {action}: this issue is {}",
             standing(&issue)
         )));
+    }
+    if to == "running" && may_be_late {
+        issues::resumed(&mut tx, issue_id, ctx.now_ms()).await?;
     }
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, actor, action, issue_id, "").await?;
     for id in &beside {
@@ -419,12 +440,14 @@ fn standing(issue: &issues::Issue) -> String {
     }
 }
 
-/// Gives everything that waits of an issue or a sequence another day, in parts, so that clicks do not wait for it.
-pub(super) async fn renew(ctx: &Context, of: Waiting<'_>) -> Result<()> {
-    let (expires_ms, mut after) = (ctx.now_ms() + DAY_MS, None);
+/// Gives everything that waits of an issue or a sequence another day, in parts, so that clicks do not wait for it; and leave to be
+/// late, if whoever has it go on may approve.
+pub(super) async fn renew(ctx: &Context, of: Waiting<'_>, may_approve: bool) -> Result<()> {
+    let word = Word { now_ms: ctx.now_ms(), lifetime_ms: DAY_MS, may_approve };
+    let mut after = None;
     loop {
         let mut tx = ctx.db.begin().await?;
-        after = outbox::renew(&mut tx, of, expires_ms, after.as_ref(), issues::PART_ROWS).await?;
+        after = outbox::renew(&mut tx, of, &word, after.as_ref(), issues::PART_ROWS).await?;
         tx.commit().await?;
         if after.is_none() {
             return Ok(());

@@ -257,7 +257,7 @@ impl Audience<'_> {
     }
 
     /// The contact's number for this date, 0 to 99: whoever asks gets the same.
-    fn draw(&self, contact: &Contact) -> u8 {
+    pub(super) fn draw(&self, contact: &Contact) -> u8 {
         let mut hash = Sha256::new();
         for part in [self.hours.letter().asset.slug(), &self.hours.nominal_local(), &contact.email.key()] {
             hash.update(part);

@@ -387,7 +387,18 @@ fn delivery_told(paused: bool, delivery: Told, tries: Vec<Attempt>, now_ms: UtcM
         standing.outlook(now_ms)
     });
     let last = tries.last().map(|attempt| attempt.outcome.clone());
+    // What was put off or is kept for a person has its own word, which no try left: until when it waits and why, or why a person is
+    // asked.
+    let is_of_try = |word: &&str| tries.last().is_some_and(|last| last.reply == **word);
+    let word = delivery.detail.as_deref().filter(|word| !paused && !is_of_try(word));
+    let is_put_off = delivery.due_ms > now_ms;
     let next = match (state, outlook) {
+        (Some(DeliveryState::Ready), Some(_)) if word.is_some() && is_put_off => {
+            word.unwrap_or_default().to_owned()
+        }
+        (Some(DeliveryState::Expired), Some(outlook)) if word.is_some() && delivery.held_ms.is_some() => {
+            format!("{}: {}", outlook.says, word.unwrap_or_default())
+        }
         (Some(state), Some(outlook)) if WAITS_FOR_A_PERSON.contains(&state) => {
             format!("{}: {}", outlook.says, why_it_ended(state, last.as_deref()))
         }

@@ -29,6 +29,7 @@ use crate::{
         program::{
             ExclusionReason, digest,
             issue::{Control, IssueState, approvals_needed},
+            stage::{Stage, wait_ms},
             subject_test::READERS_MIN,
         },
     },
@@ -44,7 +45,7 @@ use crate::{
 };
 
 pub(super) use survey::render;
-use survey::{Survey, note};
+use survey::{Found, Survey, note};
 
 /// A freeze that stored nothing for so long (by the wall clock) was broken off.
 const BROKEN_OFF_MS: i64 = HOUR_MS;
@@ -106,6 +107,7 @@ async fn store(
     let Survey { ids, variants, issues, rides, .. } = survey;
     let renditions: HashMap<MailKey, String> =
         variants.iter().map(|(key, variant)| (key.clone(), variant.id.clone())).collect();
+    let shares: Vec<Option<String>> = issues.iter().map(Found::alone_in_share).collect();
     let (mut frozen, mut decided) = (Vec::new(), Vec::new());
     for (number, mut found) in issues.into_iter().enumerate() {
         let promises = found.ledger();
@@ -134,12 +136,13 @@ async fn store(
             promises,
             decisions: Vec::new(),
             tells_messages,
+            stage_wait_ms: plan.newsletter.staged.as_ref().map(wait_ms),
         };
         frozen.push((frozen_of, own_letter));
         decided.push(digest);
     }
     let texts = variants.into_values().collect();
-    let stored = match together.store(ctx, &ids, &renditions).await {
+    let stored = match together.store(ctx, &ids, &renditions, &shares).await {
         Ok(stored) if stored == decided => {
             count_from_now_on(ctx, (together, objections), &frozen, texts, &rides).await
         }
@@ -296,6 +299,7 @@ impl Together<'_> {
         ctx: &Context,
         ids: &[String],
         variants: &HashMap<MailKey, String>,
+        shares: &[Option<String>],
     ) -> Result<Digests> {
         let mut tx = ctx.db.begin().await?;
         for issue_id in ids {
@@ -317,7 +321,13 @@ impl Together<'_> {
                     let copy = made[it.host.unwrap_or(number)].clone();
                     let copy = copy.filter(|_| it.verdict.readers.is_some());
                     let host = it.host.map(|host| ids[host].clone());
-                    decisions[number].push(self.decision(number, stored, &it.verdict, copy, host, &copies));
+                    let mut decision = self.decision(number, stored, &it.verdict, copy, host, &copies);
+                    if let Some(included) = &mut decision.included
+                        && shares[number].as_ref() == Some(&decision.contact_id)
+                    {
+                        (included.stage, included.leaves_ms) = (Stage::First.as_str(), None);
+                    }
+                    decisions[number].push(decision);
                 }
             }
             let mut tx = ctx.db.begin().await?;

@@ -39,6 +39,7 @@ pub mod intake;
 pub mod journeys;
 pub mod kept;
 pub mod ladder;
+mod late;
 pub mod lead_card;
 mod lead_steps;
 pub mod lead_updates;

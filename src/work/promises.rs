@@ -39,7 +39,7 @@ pub(super) const ZONE_SPREAD_MS: i64 = 15 * HOUR_MS;
 /// Why nothing was sent for a date without a file.
 pub(super) const UNWRITTEN: &str = "nothing was written for this date";
 /// How often promises whose window is over are counted anew, as long as their issue is on its way.
-const COUNT_AGAIN_MS: i64 = 15 * MINUTE_MS;
+const COUNT_AGAIN_MS: i64 = 2 * MINUTE_MS;
 
 /// Where readers are: their partners, and the zones of each.
 pub(super) struct Places {

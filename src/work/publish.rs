@@ -86,6 +86,7 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         super::promises::count(ctx).await?;
         super::approvals::urge(ctx).await?;
         super::paused::tell(ctx).await?;
+        super::late::tell(ctx).await?;
         super::touches::note(ctx, super::touches::A_LOOK).await?;
         ctx.looks.rest(LEDGER.to_owned(), ctx.now_ms(), ctx.now_ms() + COUNT_MS);
     }
@@ -333,7 +334,9 @@ pub(super) fn misfire(
     }
     let asks = (now_ms > span.last_ms + i64::from(newsletter.catch_up_hours) * HOUR_MS).then(|| {
         let read = utc(now_ms).format("%Y-%m-%d %H:%M");
-        format!("its time passed hours before it was frozen, at {read} UTC; is it still worth sending?")
+        format!(
+            "its time passed hours before it was frozen, at {read} UTC: a person says whether it still goes"
+        )
     });
     Misfire::Late { asks }
 }

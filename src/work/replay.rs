@@ -1,6 +1,6 @@
 //! Sending again, by a person's word, what ended without being accepted: one message, or all that fit a filter.
 
-use super::context::Context;
+use super::{approve, context::Context};
 use crate::{
     domain::{
         delivery::outlook::{CLASSES, WAITS_FOR_A_PERSON},
@@ -9,6 +9,7 @@ use crate::{
     store::{
         audit,
         dead_letters::{self, Filter},
+        outbox::Word,
     },
 };
 
@@ -47,12 +48,15 @@ pub async fn ready(db: &crate::store::Db, filter: &Filter) -> Result<i64> {
 /// Puts all that fit back into the queue, if they are as many as the person saw: `seen`, from [`ready`].
 ///
 /// # Errors
-/// `Conflict` if their number changed meanwhile; then nothing is changed.
+/// `Denied` for somebody who may not approve, where late mail is among them that nothing could hand over; `Conflict` if their number
+/// changed meanwhile. Then nothing is changed.
 pub async fn replay(ctx: &Context, filter: &Filter, seen: i64, actor: &str) -> Result<u64> {
     check(filter)?;
+    approve::allowed_late(ctx, filter, actor).await?;
     let now_ms = ctx.now_ms();
     let mut tx = ctx.db.begin().await?;
-    let put_back = dead_letters::replay(&mut tx, filter, now_ms, DAY_MS, REPLAY_MAX).await?;
+    let word = Word { now_ms, lifetime_ms: DAY_MS, may_approve: approve::may_approve(ctx, actor) };
+    let put_back = dead_letters::replay(&mut tx, filter, &word, REPLAY_MAX).await?;
     if i64::try_from(put_back).ok() != Some(seen) || seen == 0 {
         return Err(Error::conflict(format!(
             "{seen} messages were to be sent again, and now {put_back} fit; nothing was done: load the list again"

@@ -102,6 +102,7 @@ impl ClockGuard {
         let mut tx = ctx.db.begin().await?;
         let followed = set_back::begin(&mut tx, Change { id: &id, now_ms, by_ms }, &self.followed).await?;
         set_back::quotas(&mut tx, now_ms).await?;
+        set_back::issues(&mut tx, now_ms).await?;
         tx.commit().await?;
         self.followed = followed;
         (self.back_ms, self.is_open) = (0, true);

@@ -79,6 +79,13 @@ async fn messages(ctx: &Context, issue_id: &str) -> Result<Vec<String>> {
     let counts = deliveries::counts(&ctx.db, issue_id).await?;
     let own = counts.into_iter().filter(|(state, _)| *state != DeliveryState::Suppressed);
     let mut said: Vec<String> = said_of("Of its messages", own).into_iter().collect();
+    let held = deliveries::held(&ctx.db, issue_id).await?;
+    if held > 0 {
+        said.push(format!(
+            "{held} of these could not be handed over before their time passed: a person decides whether they still go, among the dead \
+             letters."
+        ));
+    }
     // What came in the mails of others, and what became of those.
     let mut ridden: BTreeMap<String, Vec<(DeliveryState, i64)>> = BTreeMap::new();
     for it in digests::ridden(&ctx.db, issue_id).await? {

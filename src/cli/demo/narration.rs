@@ -23,6 +23,7 @@ pub(super) async fn narrate(ctx: &Context) {
     loop {
         match look(ctx).await {
             Ok((promises, is_done)) => {
+                let lacks: i64 = promises.iter().map(|promise| promise.recipients - promise.accepted).sum();
                 let told = told.get_or_insert_with(|| {
                     let now = utc(ctx.now_ms()).format("%a %d %b %H:%M");
                     say(&format!("  {now} UTC on the demo's calendar; {}", standing(&promises, is_done)));
@@ -35,6 +36,8 @@ pub(super) async fn narrate(ctx: &Context) {
                     }
                 }
                 if is_done {
+                    say("");
+                    say(&end(ctx, lacks));
                     break;
                 }
             }
@@ -43,8 +46,19 @@ pub(super) async fn narrate(ctx: &Context) {
         }
         tokio::time::sleep(LOOK).await;
     }
-    say("");
-    say("  Everybody has it. The calendar runs at normal speed from here; go on in the browser.");
+}
+
+/// What the terminal says once all of it has left, or `lacks` readers wait for a person.
+fn end(ctx: &Context, lacks: i64) -> String {
+    let calendar = "The calendar runs at normal speed from here; go on in the browser.";
+    match lacks {
+        0 => format!("  Everybody has it. {calendar}"),
+        1 => format!("  1 reader has not got it; see why: {}. {calendar}", ctx.url("/console/dead-letters")),
+        _ => format!(
+            "  {lacks} readers have not got it; see why: {}. {calendar}",
+            ctx.url("/console/dead-letters")
+        ),
+    }
 }
 
 /// The promises, none before it is frozen, and whether all of it has left.

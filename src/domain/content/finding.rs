@@ -161,6 +161,7 @@ pub mod codes {
         MISLEADING "C560" Warning "A value that means something else than it seems to say.";
         WITHOUT_EFFECT "C561" Warning "A rule that another one makes void.";
         SEEN_TOO_LATE "C562" Warning "A session that is over before its page may be seen.";
+        SHORT_PILOT "C563" Warning "A pilot that leaves so shortly before the hour that the others wait beyond it.";
         CRM_FIELD "C570" Error "A field map that names a field of ours that there is not, or one of theirs that cannot be.";
         CRM_STAGE "C571" Error "A stage of leads that a field map has no words for, or one that there is not.";
         CRM_BACK "C572" Error "A word of a CRM that a field map leads to no step or reason of ours.";

@@ -81,6 +81,11 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// Whether it lies with us or the way there: of the message itself the other side has heard nothing.
+    pub fn is_ours(self) -> bool {
+        matches!(self, Self::Host | Self::OurSetup)
+    }
+
     /// The word used in the ledger and on pages.
     pub fn as_str(self) -> &'static str {
         match self {

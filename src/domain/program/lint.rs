@@ -125,7 +125,16 @@ fn approval(library: &Library, asset: &Asset, newsletter: &Newsletter) -> Vec<Fi
 fn staged(asset: &Asset, newsletter: &Newsletter) -> Vec<Finding> {
     let Some(staged) = &newsletter.staged else { return Vec::new() };
     if staged.wait_minutes < newsletter.on_time_minutes {
-        return Vec::new();
+        if staged.pilot.is_empty() || newsletter.freeze_minutes > staged.wait_minutes {
+            return Vec::new();
+        }
+        let message = format!(
+            "the pilot leaves when an issue is frozen, {} minutes before the hour at the earliest, and the others wait {} minutes from \
+             then on",
+            newsletter.freeze_minutes, staged.wait_minutes
+        );
+        let fix = "raise `freeze_minutes` above `wait_minutes`, or wait less";
+        return finding(asset, codes::SHORT_PILOT, "freeze_minutes", &message, fix);
     }
     let message = format!(
         "the rest would get it {} minutes after the hour, when it is on time for {} minutes only",

@@ -162,6 +162,21 @@ fn a_window_that_never_holds_the_promised_hour_is_told_of() {
 }
 
 #[test]
+fn a_pilot_that_leaves_too_shortly_before_the_hour_is_told_of() {
+    let found = |pilot: &str, freeze: u32| {
+        let letter = format!(
+            "---\nkind: newsletter\ntitle: N\ncadence: second Tuesday at 09:00\nfreeze_minutes: {freeze}\n\
+             staged: {{pilot: [{pilot}], share: 10, wait_minutes: 10}}\n---\nText.\n"
+        );
+        let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
+        let (library, _) =
+            Library::build([file("vendor.toml", VENDOR.to_owned()), file("newsletters/a.md", letter)]);
+        newsletters(&library).into_iter().filter(|finding| finding.code == "C563").count()
+    };
+    assert_eq!([found("a", 10), found("a", 11), found("", 10)], [1, 0, 0]);
+}
+
+#[test]
 fn what_is_never_merged_is_told_of() {
     let file = |path: &str, text: String| SourceFile { path: path.to_owned(), bytes: text.into_bytes() };
     let letter = |keys: &str| {

@@ -11,6 +11,7 @@ pub mod digest;
 pub mod frequency;
 pub mod freshness;
 pub mod issue;
+pub mod late;
 pub mod lint;
 pub mod misread;
 pub mod promise;

@@ -14,7 +14,7 @@ use crate::{
     domain::{
         delivery::{
             DeliveryState,
-            outlook::{CLASSES, WAITS_FOR_A_PERSON, why_it_ended},
+            outlook::{CLASSES, WAITS_FOR_A_PERSON},
         },
         kernel::Result,
     },
@@ -262,6 +262,10 @@ fn line(letter: DeadLetter, zone: Tz) -> Line {
             format!("single mail: {}", letter.source.split(':').next().unwrap_or_default().replace('-', " "))
         }
     };
+    let why = match letter.cancelled {
+        true => "its issue was cancelled, so it does not leave any more".to_owned(),
+        false => letter.why(),
+    };
     Line {
         href: letter
             .issue_id
@@ -269,11 +273,7 @@ fn line(letter: DeadLetter, zone: Tz) -> Line {
             .zip(letter.contact_id)
             .map(|(issue, contact)| format!("/console/issues/{issue}/people/{contact}")),
         of_href: letter.issue_id.map(|issue| format!("/console/issues/{issue}")),
-        why: match state {
-            _ if letter.cancelled => "its issue was cancelled, so it does not leave any more".to_owned(),
-            Some(state) => why_it_ended(state, letter.class.as_deref()),
-            None => String::new(),
-        },
+        why,
         badge: Badge::new(state.map_or("", delivery_tone), letter.state),
         class: letter.class.unwrap_or_default().replace('-', " "),
         id: letter.id,

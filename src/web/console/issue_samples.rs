@@ -117,6 +117,8 @@ impl LiveView {
                 people: 3,
                 accepted: 3,
                 failed: 0,
+                cancelled: 0,
+                suppressed: 0,
             }]),
             subjects: Subjects::sample(),
         }

@@ -54,21 +54,25 @@ pub struct TestForm {
     pub people: Vec<(String, String)>,
 }
 
-/// The stages, in their order.
+/// The stages, in their order, also those of nobody; none for an issue without stages.
 pub fn stages(counts: &[StageCount]) -> Vec<StageLine> {
     let line = |stage: Stage| {
-        let count = counts.iter().find(|count| count.stage == stage.as_str())?;
         let label = match stage {
             Stage::Pilot => "Pilot, as soon as it was approved",
             Stage::First => "First share, at the hour",
             Stage::Rest => "The rest, some minutes later",
         };
-        let left = count.people - count.accepted - count.failed;
-        let parts =
-            [("good", "accepted", count.accepted), ("bad", "failed", count.failed), ("", "to come", left)];
-        Some(StageLine { label, bar: Bar::of(&parts) })
+        let Some(count) = counts.iter().find(|count| count.stage == stage.as_str()) else {
+            return StageLine { label, bar: Bar::single("", "nobody".to_owned(), 0, 0) };
+        };
+        let left = count.people - count.accepted - count.failed - count.cancelled - count.suppressed;
+        let mut parts = vec![("good", "accepted", count.accepted), ("bad", "failed", count.failed)];
+        let stopped = [("warn", "cancelled", count.cancelled), ("warn", "suppressed", count.suppressed)];
+        parts.extend(stopped.into_iter().filter(|(.., count)| *count > 0));
+        parts.push(("", "to come", left));
+        StageLine { label, bar: Bar::of(&parts) }
     };
-    Stage::ALL.into_iter().filter_map(line).collect()
+    if counts.is_empty() { Vec::new() } else { Stage::ALL.into_iter().map(line).collect() }
 }
 
 /// The two subjects, if it has two.
@@ -132,11 +136,21 @@ mod tests {
 
     #[test]
     fn stages_stand_in_their_order_and_subjects_say_what_they_came_to() {
-        let of = |stage: &str| StageCount { stage: stage.into(), people: 10, accepted: 6, failed: 1 };
-        let lines = stages(&[of("rest"), of("pilot")]);
-        assert_eq!(lines.len(), 2);
-        assert_eq!(lines[0].bar.says, "6 accepted, 1 failed, 3 to come");
+        let of = |stage: &str, cancelled| StageCount {
+            stage: stage.into(),
+            people: 10,
+            accepted: 6,
+            failed: 1,
+            cancelled,
+            suppressed: 0,
+        };
+        let lines = stages(&[of("rest", 2), of("pilot", 0)]);
+        let says: Vec<&str> = lines.iter().map(|line| line.bar.says.as_str()).collect();
+        let (pilot, rest) =
+            ("6 accepted, 1 failed, 3 to come", "6 accepted, 1 failed, 2 cancelled, 1 to come");
+        assert_eq!(says, [pilot, "nobody", rest], "also the stage of nobody");
         assert!(lines[0].label.starts_with("Pilot"));
+        assert!(stages(&[]).is_empty(), "an issue without stages");
         let told = Subjects::sample().unwrap();
         assert!(told.says.starts_with("B did better"), "{}", told.says);
         assert_eq!(told.arms[1].says, "130 of 1000 readers followed a link, 13.0 %");

@@ -25,11 +25,13 @@ fn message(number: usize, site: &str) -> Claimed {
         message_id: format!("dlv_{number}.g1@vendor.example"),
         due_ms: 0,
         promised_ms: 0,
+        hour_ms: None,
         created_ms: 0,
         email: format!("p{number}@{site}"),
         recipient_name: String::new(),
         rendition_id: "rnd_1".to_owned(),
         expires_ms: i64::MAX,
+        stage: None,
         state: "sending".to_owned(),
     }
 }

@@ -11,7 +11,7 @@ use crate::{
     channel::smtp::Dialer,
     domain::{
         delivery::{
-            Breaker, DeliveryState, Outcome, Quota, Stage, Trouble, backoff,
+            Breaker, DeliveryState, Outcome, Quota, Stage, backoff,
             quota::{SLOT_MS, daily, hourly},
         },
         kernel::{Result, clock::UtcMs, id::NodeId},
@@ -123,7 +123,7 @@ fn settled(ctx: &Context, finished: &Finished) -> Settled {
     let now_ms = ctx.now_ms();
     // What used up no try still waits longer each time.
     let started = match outcome {
-        Outcome::Refused { trouble: Trouble::Host | Trouble::OurSetup, .. } => claimed.attempt,
+        Outcome::Refused { trouble, .. } if trouble.is_ours() => claimed.attempt,
         _ => claimed.tries + 1,
     };
     let tries = u32::try_from(started).unwrap_or(u32::MAX);
@@ -189,6 +189,12 @@ struct Hourly {
     held: Option<Quota>,
 }
 
+/// Whether more is possible at a moment that is ahead; one that is further away than a slot was said by a clock that has been set
+/// back since.
+fn waits(again_ms: UtcMs, now_ms: UtcMs) -> bool {
+    again_ms > now_ms && again_ms <= now_ms + SLOT_MS
+}
+
 impl Hourly {
     async fn top_up(&mut self, ctx: &Context, desk: &Desk, has_work: bool) -> Result<()> {
         let now_ms = ctx.now_ms();
@@ -197,12 +203,10 @@ impl Hourly {
         let is_over = self.held.as_ref().is_some_and(|held| !has_work || held.slot_ms != quota.slot_ms);
         let (common, reserved) = if is_over { (0, 0) } else { desk.dispatch().permits(&self.relay) };
         let missing = window.saturating_sub(common);
-        // A moment that is further away than a slot was said by a clock that has been set back since.
-        let waits = |again_ms: UtcMs| again_ms > now_ms && again_ms <= now_ms + SLOT_MS;
-        let takes = has_work && !waits(self.again_ms) && missing >= window.div_ceil(2);
-        let is_used_up = takes || waits(self.again_ms);
+        let takes = has_work && !waits(self.again_ms, now_ms) && missing >= window.div_ceil(2);
+        let is_used_up = takes || waits(self.again_ms, now_ms);
         let reserves =
-            has_work && is_used_up && common == 0 && reserved == 0 && !waits(self.reserved_again_ms);
+            has_work && is_used_up && common == 0 && reserved == 0 && !waits(self.reserved_again_ms, now_ms);
         if !is_over && !takes && !reserves {
             return Ok(());
         }
@@ -315,6 +319,17 @@ impl Limits {
     ) -> Result<usize> {
         self.domains.insert(key.to_owned(), domain_of(sender));
         self.allowed(ctx, tx, key, wanted).await
+    }
+
+    /// Whether little of an issue may get through: a relay has an hourly limit, or its sending domain is warmed up.
+    pub(super) fn is_limited(&self, ctx: &Context, issue: &str) -> bool {
+        self.has_hourly() || self.day(ctx, issue).is_some()
+    }
+
+    /// Whether the hourly limit of a relay leaves issues nothing for now.
+    pub(super) fn is_used_up(&self, ctx: &Context) -> bool {
+        let now_ms = ctx.now_ms();
+        self.hourly.iter().any(|limit| waits(limit.again_ms, now_ms))
     }
 
     /// The present day of the warm-up of an issue's sending domain.

@@ -5,6 +5,7 @@
 //! than the window.
 
 mod dispatch;
+mod gate;
 mod ledger;
 mod message;
 mod node;
@@ -33,11 +34,13 @@ use crate::{
     },
     store::{
         nodes,
-        queue::{self, Claimed},
+        queue::Claimed,
+        running::{self, Running},
         takeover,
     },
 };
 pub use dispatch::RelayView;
+use gate::Gate;
 use ledger::Limits;
 pub use message::message;
 use node::{Life, beat_forever};
@@ -89,7 +92,10 @@ pub struct Deliverer {
     last_step: Instant,
     steps: StepTimes,
     /// Issues that may be started, as last read.
-    running: Vec<String>,
+    running: Vec<Running>,
+    /// How often the issues have taken turns at being first.
+    turn: usize,
+    gate: Gate,
     /// Until when it is not asked for messages of sequences, of which there were none.
     no_sequences_until: Option<Instant>,
 }
@@ -128,6 +134,8 @@ impl Deliverer {
             last_step: Instant::now(),
             steps: StepTimes::default(),
             running: Vec::new(),
+            turn: 0,
+            gate: Gate::default(),
             no_sequences_until: None,
         }
     }
@@ -286,7 +294,7 @@ impl Deliverer {
         let closed_until_ms = self.desk.dispatch().closed_until_ms(self.desk.now());
         let next_due_ms: Option<UtcMs> = match closed_until_ms {
             Some(until_ms) => Some(until_ms),
-            None => queue::next_due_ms(&self.ctx.db, &self.running).await.ok().flatten(),
+            None => running::next_due_ms(&self.ctx.db, &self.running).await.ok().flatten(),
         };
         // What is due already and was not started is held back: looking again at once would change nothing.
         let rest = next_due_ms

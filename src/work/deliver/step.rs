@@ -21,7 +21,7 @@ use crate::{
         outbox::{LANE_SEQUENCE, LANE_URGENT},
         pauses,
         queue::{self, Claimed, Started},
-        takeover,
+        running, takeover,
     },
 };
 
@@ -143,13 +143,19 @@ impl Deliverer {
     /// Finds out which issues run and what the relays' limits leave.
     async fn prepare(&mut self) -> Result<()> {
         if self.running_is_old() {
-            self.running = queue::running(&self.ctx.db).await?;
+            self.running = running::running(&self.ctx.db).await?;
+            let turn = self.turn % self.running.len().max(1);
+            self.running.rotate_left(turn);
         }
+        if self.limits.is_used_up(&self.ctx) {
+            self.running.iter().for_each(|issue| self.gate.keep_back(issue));
+        }
+        self.gate.look(&self.ctx, &self.running).await?;
         if !self.limits.has_hourly() {
             return Ok(());
         }
         let has_work = self.desk.dispatch().open() > 0 || {
-            let due_ms = queue::next_due_ms(&self.ctx.db, &self.running).await?;
+            let due_ms = running::next_due_ms(&self.ctx.db, &self.running).await?;
             due_ms.is_some_and(|due_ms| due_ms <= self.ctx.now_ms())
         };
         self.limits.top_up(&self.ctx, &self.desk, has_work).await
@@ -179,6 +185,7 @@ impl Deliverer {
     async fn record_and_start(&mut self, finished: &[Finished], room: usize) -> Result<Vec<Claimed>> {
         let mut tx = self.ctx.db.begin().await?;
         let recorded = ledger::record(&self.ctx, &mut tx, self.node, finished, &mut self.breakers).await?;
+        self.gate.see(finished);
         self.put_back(&mut tx).await?;
         let mut started = Vec::new();
         if room > 0 {
@@ -210,6 +217,7 @@ impl Deliverer {
         // With warm-up plans every node asks in the same order, or two would wait for each other.
         if !self.running.is_empty() && !self.limits.has_plans() {
             self.running.rotate_left(1);
+            self.turn = self.turn.wrapping_add(1);
         }
         let had_room = left > 0;
         let (seen, mut may_have_more) = self.start_sequences(tx, now_ms, left, started).await?;
@@ -219,12 +227,20 @@ impl Deliverer {
             if left == 0 {
                 break;
             }
-            let allowed = self.limits.allowed(&self.ctx, tx, issue, left).await?;
-            let part = queue::Part { after: self.passed.of(issue), except: &self.passed.sites };
-            let start = queue::start_issue(tx, self.node, now_ms, issue, part, as_i64(allowed)).await?;
-            self.limits.give_back(tx, issue, allowed - start.leaving.len()).await?;
+            let id = &issue.id;
+            let allowed = self.limits.allowed(&self.ctx, tx, id, left).await?;
+            if allowed == 0 {
+                self.gate.keep_back(issue);
+            }
+            let part = queue::Part { after: self.passed.of(id), except: &self.passed.sites };
+            let mut start = queue::start_issue(tx, self.node, now_ms, id, part, as_i64(allowed)).await?;
+            start.leaving = self
+                .gate
+                .pass(&self.ctx, tx, (issue, self.limits.is_limited(&self.ctx, id)), start.leaving)
+                .await?;
+            self.limits.give_back(tx, id, allowed - start.leaving.len()).await?;
             left -= start.seen;
-            may_have_more |= self.passed.note(issue, start.last, start.seen == allowed);
+            may_have_more |= self.passed.note(id, start.last, start.seen == allowed);
             started.extend(start.leaving);
         }
         self.is_dry = had_room && left > 0 && !may_have_more;

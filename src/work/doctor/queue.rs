@@ -77,6 +77,15 @@ pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
              `partnercast retry` or from the console",
         ),
     ];
+    if queue.late > 0 {
+        let found = [
+            "late message waits for somebody who may approve",
+            "late messages wait for somebody who may approve",
+        ];
+        let fix = "see `partnercast dead-letters --state expired`, and have them sent again with `partnercast retry` or from the \
+                   console, or leave them";
+        findings.push(stuck("queue-late", queue.late, "", found, fix));
+    }
     findings.extend(paused(&queue.paused, &queue.resting));
     findings.extend(promised(db, now_ms).await);
     findings.extend(silenced(db, now_ms).await);

@@ -7,12 +7,12 @@ use sha2::{Digest as _, Sha256};
 use super::{count_promise, too_few};
 use crate::{
     domain::{
-        kernel::{Error, Result, id::IssueId},
-        program::{ExclusionReason, subject_test::Arm},
+        kernel::{Error, Result, clock::UtcMs, id::IssueId},
+        program::{ExclusionReason, stage::Stage, subject_test::Arm},
     },
     store::{partners::StoredContact, promises::NewPromise, renditions},
     work::{
-        audience::{VariantKey, Verdict, key_of},
+        audience::{Audience, VariantKey, Verdict, key_of},
         compose::{self, Readers},
         context::Context,
         together::{Given, MailKey, Together, contents, mail_key},
@@ -44,6 +44,9 @@ pub(super) struct Found {
     pub(super) faults: BTreeSet<String>,
     pub(super) digest: Sha256,
     own: Own,
+    /// Whether the lot chose somebody for the first share; and who would be next: by hour, number and key.
+    has_share: bool,
+    next_of_share: Option<(UtcMs, u8, String)>,
 }
 
 /// An issue's own letter, as it would be by itself: whatever comes in one mail with it, this is the same.
@@ -92,6 +95,8 @@ impl Survey {
             }
             if let Some(host) = it.host {
                 *self.rides.entry((host, number)).or_default() += 1;
+            } else {
+                found.share(together.audience(number), stored, &it.verdict);
             }
         }
         for host in 0..given.len() {
@@ -186,6 +191,29 @@ impl Found {
             texts.iter().map(|(readers, text)| format!("{readers:?} {text}")).collect();
         hashed.push(sha256_hex(&readers.finalize()));
         (!texts.is_empty()).then(|| sha256_hex(hashed.join("\n").as_bytes()))
+    }
+
+    /// Takes note of whether somebody is of the first share, or could be.
+    fn share(&mut self, audience: &Audience<'_>, stored: &StoredContact, verdict: &Verdict<'_>) {
+        let stage = audience.stage(&stored.contact, &verdict.promise, UtcMs::MIN);
+        match stage.map(|(stage, _)| stage) {
+            Some(Stage::First) => self.has_share = true,
+            Some(Stage::Rest) => {
+                let (due_ms, draw) = (verdict.promise.due_ms, audience.draw(&stored.contact));
+                let place = (due_ms, draw, stored.key.as_str());
+                let known =
+                    self.next_of_share.as_ref().map(|(due_ms, draw, key)| (*due_ms, *draw, key.as_str()));
+                if known.is_none_or(|known| place < known) {
+                    self.next_of_share = Some((due_ms, draw, stored.key.clone()));
+                }
+            }
+            Some(Stage::Pilot) | None => {}
+        }
+    }
+
+    /// The contact who is the first share all alone, where the lot chose nobody of few: else everybody would be reached at once.
+    pub(super) fn alone_in_share(&self) -> Option<String> {
+        self.next_of_share.as_ref().filter(|_| !self.has_share).map(|(.., contact)| contact.clone())
     }
 
     /// Takes note of somebody who was left out, and to whom nothing was promised.

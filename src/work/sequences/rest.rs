@@ -73,7 +73,7 @@ pub async fn resume(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
     }
     let now_ms = ctx.now_ms();
     // Before it goes on, or its mail would expire at once.
-    approve::renew(ctx, Waiting::Sequence(slug)).await?;
+    approve::renew(ctx, Waiting::Sequence(slug), approve::may_approve(ctx, actor)).await?;
     let mut tx = ctx.db.begin().await?;
     if !pauses::resume(&mut tx, slug).await? {
         return Err(Error::conflict(format!(

@@ -14,11 +14,13 @@ use partnercast::{
         Db, approvals,
         audience::{Decision, Included},
         issues::{self, Frozen, Issue},
-        outbox, partners,
+        outbox::{self, Word},
+        partners,
         promises::NewPromise,
         queue::{self, Claimed, Settled},
         renditions::{self, NewLink, NewPart, NewRendition, Part},
         reports::MailReport,
+        running::Running,
     },
 };
 
@@ -161,6 +163,7 @@ impl Scene {
             promises: vec![promise],
             decisions,
             tells_messages: true,
+            stage_wait_ms: None,
         };
         assert!(in_tx!(db, tx => issues::insert_head(tx, &frozen)));
         in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of(&rendition, Some(&issue))]));
@@ -239,6 +242,24 @@ pub fn rendition_of(id: &str, issue: Option<&str>) -> NewRendition {
 /// Marks up to `limit` due deliveries of an issue as being sent by `node`.
 pub async fn start(db: &Db, node: NodeId, now_ms: i64, issue: &str, limit: i64) -> Vec<Claimed> {
     in_tx!(db, tx => queue::start_issue(tx, node, now_ms, issue, queue::Part::default(), limit)).leaving
+}
+
+/// The word of somebody who may approve.
+pub fn word(now_ms: i64, lifetime_ms: i64) -> Word {
+    Word { now_ms, lifetime_ms, may_approve: true }
+}
+
+/// An issue without stages that runs.
+pub fn runs(issue: &str) -> Running {
+    let newsletter = "fold-forward".to_owned();
+    Running {
+        id: issue.to_owned(),
+        newsletter,
+        on_time_ms: 15 * 60_000,
+        stage_wait_ms: None,
+        moved_ms: None,
+        resumed_ms: None,
+    }
 }
 
 /// The result of the try that `claimed` was started for, ending in `state`.

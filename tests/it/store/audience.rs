@@ -3,11 +3,13 @@
 use partnercast::{
     domain::kernel::Kind,
     store::{
+        approvals,
         audience::{
             Decision, decided, due_between, due_of, included, included_count, insert, left_out_count, listed,
             page, stages, variants,
         },
         issues::{insert_audience, insert_head},
+        outbox,
         promises::{self, NewPromise},
     },
 };
@@ -15,7 +17,7 @@ use partnercast::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, values},
-    outbox::{Scene, promise_of},
+    outbox::{DOMAIN, LIFETIME_MS, Scene, promise_of},
 };
 
 both_dbs! {
@@ -93,7 +95,16 @@ both_dbs! {
         execute(&db, "UPDATE audience_decision SET stage = 'pilot' WHERE contact_id = $1", values![&scene.contacts[0]]).await;
         let counts = stages(&db, &scene.issue).await.unwrap();
         assert_eq!(counts.iter().map(|it| (it.stage.as_str(), it.people)).collect::<Vec<_>>(), [("pilot", 1), ("rest", 3)]);
-        assert!(counts.iter().all(|it| (it.accepted, it.failed) == (0, 0)));
+        assert!(counts.iter().all(|it| (it.accepted, it.failed, it.cancelled, it.suppressed) == (0, 0, 0, 0)));
+        assert!(in_tx!(db, tx => approvals::approve(tx, &scene.issue, "Ida", START_MS)));
+        let terms = outbox::Terms { now_ms: START_MS, lifetime_ms: LIFETIME_MS, domain: DOMAIN };
+        in_tx!(db, tx => outbox::release(tx, &scene.issue, "", terms));
+        for (delivery, state) in scene.deliveries.iter().zip(["cancelled", "suppressed", "failed", "ready"]) {
+            execute(&db, "UPDATE delivery SET state = $2, live = (state = 'ready') WHERE id = $1", values![delivery, state]).await;
+        }
+        let counts = stages(&db, &scene.issue).await.unwrap();
+        let told = counts.iter().map(|it| (it.failed, it.cancelled, it.suppressed)).collect::<Vec<_>>();
+        assert_eq!(told, [(0, 1, 0), (1, 0, 1)], "what was stopped has not failed");
     }
 
     /// Everybody considered, by key, with the hour of those who get it.

@@ -13,7 +13,7 @@ use partnercast::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{in_tx, number},
-    outbox::{LIFETIME_MS, Scene, result, row, settle, start},
+    outbox::{LIFETIME_MS, Scene, result, row, settle, start, word},
 };
 
 /// A released issue whose messages all ended in `states`, in turn.
@@ -74,7 +74,7 @@ both_dbs! {
         let counts = promises::count(&db, &scene.issue, over).await.unwrap();
         in_tx!(db, tx => promises::record(tx, &counts, over));
         assert!(promises::uncounted(&db, over + 9, over + 9).await.unwrap().is_empty(), "closed");
-        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), over, LIFETIME_MS, 10)), 2);
+        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), &word(over, LIFETIME_MS), 10)), 2);
         assert_eq!(promises::uncounted(&db, over + 9, over + 9).await.unwrap(), [scene.issue]);
     }
 
@@ -102,9 +102,9 @@ both_dbs! {
         assert!(in_tx!(db, tx => control(tx, &other.issue, "cancelled")));
         assert_eq!(count(&db, &Filter::default()).await.unwrap(), (6, 4), "two are of a cancelled issue");
         let later = START_MS + 5_000;
-        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), later, LIFETIME_MS, 3)), 3);
-        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), later, LIFETIME_MS, 100)), 1, "the rest");
-        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), later, LIFETIME_MS, 100)), 0);
+        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), &word(later, LIFETIME_MS), 3)), 3);
+        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), &word(later, LIFETIME_MS), 100)), 1, "the rest");
+        assert_eq!(in_tx!(db, tx => replay(tx, &Filter::default(), &word(later, LIFETIME_MS), 100)), 0);
         let again = start(&db, scene.node(), later, &scene.issue, 100).await;
         assert_eq!(again.len(), 4);
         assert!(again.iter().all(|claimed| claimed.expires_ms == later + LIFETIME_MS && claimed.message_id.starts_with(&claimed.id)));
@@ -113,6 +113,6 @@ both_dbs! {
         assert_eq!(number(&db, "SELECT COUNT(*) FROM delivery WHERE state = 'accepted'", vec![]).await, 2);
         let failed = page(&db, &Filter::default(), None).await.unwrap();
         assert!(failed.len() == 2 && failed.iter().all(|letter| letter.cancelled));
-        assert!(!in_tx!(db, tx => outbox::send_again(tx, &failed[0].id, later, LIFETIME_MS)), "nor one by one");
+        assert!(!in_tx!(db, tx => outbox::send_again(tx, &failed[0].id, &word(later, LIFETIME_MS))), "nor one by one");
     }
 }

@@ -12,7 +12,7 @@ use partnercast::store::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, number, values},
-    outbox::{DOMAIN, LIFETIME_MS, Scene},
+    outbox::{DOMAIN, LIFETIME_MS, Scene, word},
 };
 
 /// Two frozen issues to the same three people, of whom the first two get the second one in the first one's mail.
@@ -76,7 +76,7 @@ both_dbs! {
         in_tx!(db, tx => issues::finish(tx, START_MS));
         in_tx!(db, tx => issues::finish(tx, START_MS));
         assert_eq!((state(&host.issue).await, state(&guest.issue).await), ("done".to_owned(), "done".to_owned()));
-        assert!(in_tx!(db, tx => outbox::send_again(tx, &host.deliveries[0], START_MS, LIFETIME_MS)));
+        assert!(in_tx!(db, tx => outbox::send_again(tx, &host.deliveries[0], &word(START_MS, LIFETIME_MS))));
         assert_eq!((state(&host.issue).await, state(&guest.issue).await), ("sending".to_owned(), "sending".to_owned()), "it waits again");
         execute(&db, "UPDATE delivery SET live = FALSE, state = 'failed'", vec![]).await;
         assert_eq!(deliveries::unfinished(&db).await.unwrap(), 0);

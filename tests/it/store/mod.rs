@@ -24,6 +24,7 @@ mod intakes;
 mod issues;
 mod judgements;
 mod ladder;
+mod late;
 mod lead_clocks;
 mod lead_list;
 mod lead_updates;

@@ -415,8 +415,8 @@ impl Model {
         assert_eq!(in_tx!(self.db, tx => nodes::forget_others(tx, node)), self.beats.len() as u64);
         self.beats.clear();
         self.reap(0).await;
-        for issue in queue::running(&self.db).await.unwrap() {
-            let window = start(&self.db, node, self.now_ms, &issue, 100).await;
+        for issue in partnercast::store::running::running(&self.db).await.unwrap() {
+            let window = start(&self.db, node, self.now_ms, &issue.id, 100).await;
             let results: Vec<_> = window.iter().map(|claimed| result(claimed, Accepted, None)).collect();
             settle(&self.db, node, &results).await;
         }

@@ -7,8 +7,9 @@ use partnercast::{
         journeys::{leads_at, sent_between, waiting_between},
         outbox::{LANE_RESTING, LANE_SEQUENCE, NewDelivery, Waiting, enqueue, renew},
         pauses::{Pause, all, bring_back, going, of, pause, resume, set_aside, waiting},
-        queue::{next_due_ms, start_sequence, start_single},
+        queue::{start_sequence, start_single},
         renditions,
+        running::next_due_ms,
         sequences::{Done, NewEnrolment, add_step, enter},
     },
 };
@@ -17,7 +18,7 @@ use super::{leads::scene, queue::mail};
 use crate::harness::{
     START_MS, SeededRandom, both_dbs,
     databases::{execute, in_tx, number, values},
-    outbox::{LIFETIME_MS, rendition_of},
+    outbox::{LIFETIME_MS, rendition_of, word},
 };
 
 /// A message of each of two sequences; their ids.
@@ -68,9 +69,9 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => bring_back(tx, 10)), 0, "it rests");
         assert_eq!(inspect::queue(&db, START_MS + 9).await.unwrap().oldest_due_ms, None, "and is not late");
         let later_ms = START_MS + 2 * LIFETIME_MS;
-        let place = in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), later_ms + 9, None, 10)).unwrap();
+        let place = in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), &word(later_ms, 9), None, 10)).unwrap();
         assert_eq!(place.id, welcome);
-        assert_eq!(in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), later_ms + 9, Some(&place), 10)), None);
+        assert_eq!(in_tx!(db, tx => renew(tx, Waiting::Sequence("welcome"), &word(later_ms, 9), Some(&place), 10)), None);
         assert!(in_tx!(db, tx => resume(tx, "welcome")) && !in_tx!(db, tx => resume(tx, "welcome")));
         assert_eq!((in_tx!(db, tx => set_aside(tx, 10)), in_tx!(db, tx => bring_back(tx, 10)), lane().await), (0, 1, LANE_SEQUENCE));
         assert!(in_tx!(db, tx => start_sequence(tx, node, later_ms, "nurture", 10)).leaving.is_empty());

@@ -21,7 +21,7 @@ use partnercast::{
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, number, values},
-    outbox::{Scene, promise_of, result, settle, start},
+    outbox::{Scene, promise_of, result, settle, start, word},
 };
 
 /// The end of a scene's window.
@@ -141,7 +141,7 @@ both_dbs! {
         assert_eq!(told.hour().judge(told.share(), over), Some(PromiseVerdict::Late));
 
         execute(&db, "UPDATE delivery SET state = 'failed', accepted_ms = NULL WHERE id = $1", values![&window[1].id]).await;
-        assert!(in_tx!(db, tx => outbox::send_again(tx, &window[1].id, over, MINUTE_MS)));
+        assert!(in_tx!(db, tx => outbox::send_again(tx, &window[1].id, &word(over, MINUTE_MS))));
         assert_eq!(uncounted(&db, over + 9, over + 9).await.unwrap().len(), 1, "it goes on, and so does the count");
     }
 

@@ -16,9 +16,8 @@ use partnercast::{
             LANE_ISSUE, LANE_URGENT, NewDelivery, Terms, Waiting, enqueue, fill, release, renew, reopen,
             send_again,
         },
-        partners, promises,
-        queue::{next_due_ms, running},
-        renditions,
+        partners, promises, renditions,
+        running::{next_due_ms, running},
     },
 };
 
@@ -26,8 +25,8 @@ use crate::harness::{
     START_MS, SeededRandom, both_dbs,
     databases::{execute, in_tx, number, rows, values},
     outbox::{
-        DOMAIN, LIFETIME_MS, Scene, attempts, key, partner, rendition_id, rendition_of, result, row, settle,
-        start,
+        DOMAIN, LIFETIME_MS, Scene, attempts, key, partner, rendition_id, rendition_of, result, row, runs,
+        settle, start, word,
     },
 };
 
@@ -146,7 +145,7 @@ both_dbs! {
         counted.sort_by_key(|(state, _)| state.as_str());
         assert_eq!(counted, [(DeliveryState::Accepted, 401), (DeliveryState::Failed, 401), (DeliveryState::Ready, 401)]);
         assert_eq!(unfinished(&db).await.unwrap(), 401);
-        assert_eq!(next_due_ms(&db, std::slice::from_ref(&scene.issue)).await.unwrap(), Some(START_MS + 300_000));
+        assert_eq!(next_due_ms(&db, &[runs(&scene.issue)]).await.unwrap(), Some(START_MS + 300_000));
         let page = of_issue(&db, &scene.issue, 0).await.unwrap();
         assert_eq!(page.len(), 1_000);
         assert_eq!(of_issue(&db, &scene.issue, 1_000).await.unwrap().len(), 203);
@@ -275,27 +274,27 @@ both_dbs! {
     async fn send_again_takes_what_ended_and_reopens_the_issue(db: Db) {
         let scene = Scene::released(&db, "fold-forward", 1).await;
         let (node, id) = (scene.node(), &scene.deliveries[0]);
-        assert!(!in_tx!(db, tx => send_again(tx, id, START_MS + 5, 1_000)), "it waits already");
+        assert!(!in_tx!(db, tx => send_again(tx, id, &word(START_MS + 5, 1_000))), "it waits already");
         execute(&db, "UPDATE delivery SET state = 'dead', live = FALSE, crashes = 3 WHERE id = $1", values![id]).await;
         assert_eq!(in_tx!(db, tx => issues::finish(tx, START_MS + 1)), 1);
         assert!(running(&db).await.unwrap().is_empty());
         let later_ms = START_MS + 2 * LIFETIME_MS;
-        assert!(in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)));
+        assert!(in_tx!(db, tx => send_again(tx, id, &word(later_ms, 1_000))));
         let stored = issues::issue(&db, &scene.issue).await.unwrap().unwrap();
         assert_eq!((stored.state.as_str(), stored.done_ms), ("sending", None));
-        assert_eq!(running(&db).await.unwrap(), std::slice::from_ref(&scene.issue));
+        assert_eq!(running(&db).await.unwrap()[0].id, scene.issue);
         let line = of_issue(&db, &scene.issue, 0).await.unwrap().remove(0);
         assert_eq!((line.state.as_str(), line.promised_ms), ("ready", START_MS), "the promise was then");
-        assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "once");
+        assert!(!in_tx!(db, tx => send_again(tx, id, &word(later_ms, 1_000))), "once");
         let window = start(&db, node, later_ms, &scene.issue, 1).await;
         assert_eq!((window[0].expires_ms, row(&db, id).await.crashes), (later_ms + 1_000, 0));
-        assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "it is on its way");
+        assert!(!in_tx!(db, tx => send_again(tx, id, &word(later_ms, 1_000))), "it is on its way");
         settle(&db, node, &[result(&window[0], DeliveryState::Accepted, None)]).await;
-        assert!(!in_tx!(db, tx => send_again(tx, id, later_ms, 1_000)), "it was accepted");
+        assert!(!in_tx!(db, tx => send_again(tx, id, &word(later_ms, 1_000))), "it was accepted");
         assert_eq!(in_tx!(db, tx => issues::finish(tx, later_ms)), 1);
-        assert!(!in_tx!(db, tx => send_again(tx, "dlv_none", later_ms, 1_000)));
+        assert!(!in_tx!(db, tx => send_again(tx, "dlv_none", &word(later_ms, 1_000))));
         assert_eq!(in_tx!(db, tx => reopen(tx)), 0, "nothing waits");
-        let renewed = in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), later_ms + LIFETIME_MS, None, 10));
+        let renewed = in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), &word(later_ms, LIFETIME_MS), None, 10));
         assert_eq!(renewed, None, "what is over stays so");
         execute(&db, "UPDATE delivery SET state = 'ready', live = TRUE WHERE id = $1", values![id]).await;
         assert_eq!(in_tx!(db, tx => reopen(tx)), 1);
@@ -306,14 +305,14 @@ both_dbs! {
         let (scene, other) = (Scene::released(&db, "fold-forward", 5).await, Scene::released(&db, "other", 1).await);
         let (later_ms, mut after, mut parts) = (START_MS + 2 * LIFETIME_MS, None, 0);
         loop {
-            after = in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), later_ms, after.as_ref(), 2));
+            after = in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), &word(later_ms, 0), after.as_ref(), 2));
             if after.is_none() {
                 break;
             }
             parts += 1;
         }
         assert_eq!(parts, 3, "two, two and one");
-        in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), START_MS, None, 100));
+        in_tx!(db, tx => renew(tx, Waiting::Issue(&scene.issue), &word(START_MS, 0), None, 100));
         let ends = "SELECT COUNT(*) FROM delivery WHERE expires_ms = $1 AND issue_id = $2";
         assert_eq!(number(&db, ends, values![later_ms, &scene.issue]).await, 5);
         assert_eq!(number(&db, ends, values![START_MS + LIFETIME_MS, &other.issue]).await, 1);
@@ -325,7 +324,7 @@ both_dbs! {
         let window = start(&db, scene.node(), START_MS, &scene.issue, 1).await;
         settle(&db, scene.node(), &[result(&window[0], DeliveryState::Failed, None)]).await;
         in_tx!(db, tx => issues::control(tx, &scene.issue, "cancelled"));
-        assert!(!in_tx!(db, tx => send_again(tx, &window[0].id, START_MS, 1_000)));
+        assert!(!in_tx!(db, tx => send_again(tx, &window[0].id, &word(START_MS, 1_000))));
         assert_eq!(unfinished(&db).await.unwrap(), 0);
     }
 
@@ -369,8 +368,8 @@ both_dbs! {
         execute(&db, "UPDATE delivery SET due_ms = $2 WHERE issue_id = $1", values![&one.issue, START_MS + 70]).await;
         execute(&db, "UPDATE delivery SET due_ms = $2 WHERE issue_id = $1", values![&two.issue, START_MS + 50]).await;
         assert_eq!(next_due_ms(&db, &[]).await.unwrap(), None, "no issue runs, there is no single mail");
-        assert_eq!(next_due_ms(&db, std::slice::from_ref(&one.issue)).await.unwrap(), Some(START_MS + 70));
-        let both = [one.issue.clone(), two.issue.clone()];
+        assert_eq!(next_due_ms(&db, &[runs(&one.issue)]).await.unwrap(), Some(START_MS + 70));
+        let both = [runs(&one.issue), runs(&two.issue)];
         assert_eq!(next_due_ms(&db, &both).await.unwrap(), Some(START_MS + 50));
         in_tx!(db, tx => renditions::insert(tx, START_MS, vec![rendition_of("rnd_offer", None)]));
         let single = NewDelivery { due_ms: START_MS + 60, ..mail(&one.random, "offer:off_1") };

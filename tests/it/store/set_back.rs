@@ -9,7 +9,7 @@ use partnercast::{
         },
     },
     store::{
-        Db, issues, nodes,
+        Db, issues, late, nodes,
         outbox::{self, NewDelivery},
         quotas::take,
         renditions,
@@ -153,6 +153,26 @@ both_dbs! {
         assert_eq!(start(&db, scene.node(), START_MS, &scene.issue, 9).await.len(), 2);
         let expired = "SELECT COUNT(*) FROM delivery WHERE state = 'expired' AND NOT live";
         assert_eq!(number(&db, expired, vec![]).await, 2);
+    }
+
+    /// What waits for a person since before the clock was set back waits on; of what was noted ahead nothing lasts.
+    async fn late_mail_waits_on_for_its_person(db: Db) {
+        let scene = Scene::released(&db, "one", 2).await;
+        let started = start(&db, scene.node(), START_MS, &scene.issue, 2).await;
+        for (claimed, held_ms) in started.iter().zip([START_MS - 1, START_MS + AHEAD_MS]) {
+            in_tx!(db, tx => late::hold(tx, &[(claimed.id.as_str(), claimed.token, "late")], held_ms));
+        }
+        let far_ms = START_MS + AHEAD_MS;
+        in_tx!(db, tx => late::moved(tx, &scene.issue, far_ms));
+        in_tx!(db, tx => issues::resumed(tx, &scene.issue, far_ms));
+        assert!(in_tx!(db, tx => late::told(tx, &scene.issue, far_ms)));
+        assert_eq!(undo(&db, START_MS, AHEAD_MS).await, 1);
+        assert_eq!(row(&db, &started[0].id).await.state, "expired");
+        assert_eq!(row(&db, &started[1].id).await.state, "ready");
+        in_tx!(db, tx => set_back::issues(tx, START_MS));
+        let marks: Vec<(i64, i64, Option<i64>)> =
+            rows(&db, "SELECT moved_ms, resumed_ms, held_told_ms FROM issue", vec![]).await;
+        assert_eq!(marks, [(START_MS, START_MS, None)]);
     }
 
     /// What was used of a limit in a future that did not come counts from now on, once.

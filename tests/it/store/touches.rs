@@ -17,7 +17,7 @@ use super::queue::mail;
 use crate::harness::{
     START_MS, both_dbs,
     databases::{execute, in_tx, number, values},
-    outbox::{LIFETIME_MS, Scene, rendition_id, result, settle, start},
+    outbox::{LIFETIME_MS, Scene, rendition_id, result, settle, start, word},
 };
 
 const ALL: (&str, &str) = ("", "~");
@@ -59,7 +59,7 @@ both_dbs! {
         assert!(between(&db, &["other"], ALL.0, ALL.1).await.unwrap().is_empty());
         // The third is sent again, and the issue is noted anew.
         let failed = sending[1].id.clone();
-        assert!(in_tx!(db, tx => send_again(tx, &failed, START_MS + 5, LIFETIME_MS)));
+        assert!(in_tx!(db, tx => send_again(tx, &failed, &word(START_MS + 5, LIFETIME_MS))));
         assert_eq!(in_tx!(db, tx => reopen(tx)), 0, "it was opened with it");
         assert_eq!((pending_issues(START_MS).await.len(), pending().await.len()), (1, 3));
         let again = start(&db, node, START_MS + 5, &scene.issue, 10).await;

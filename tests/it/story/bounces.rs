@@ -17,7 +17,7 @@ use partnercast::{
     },
     work::{
         bounce::{Incoming, Taken, rehearse, take, take_refusals},
-        preferences, publish,
+        preferences,
     },
 };
 
@@ -90,8 +90,7 @@ async fn entries(db: &Db) -> i64 {
 
 /// Releases the issue of 9 February, or of 9 March, and tells who was considered.
 async fn next_issue(rig: &Rig, days: i64) -> Vec<Considered> {
-    rig.clock.set(EVE_MS + days * DAY_MS);
-    publish::tick(&rig.ctx).await.unwrap();
+    rig.release_by(EVE_MS + days * DAY_MS).await;
     rig.drain().await;
     let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
     audience::page(&rig.ctx.db, &issue.id, 0).await.unwrap()

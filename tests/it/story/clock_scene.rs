@@ -409,7 +409,7 @@ fn write_newsletter(folder: &Path, night: &Night) {
         folder.join(format!("{slug}.md")),
         format!(
             "---\nkind: newsletter\ntitle: {slug}\ncadence: daily at {time}\nzone: contact\naudience:\n  roles: [sales]\n\
-             sender: newsletter\nfreeze_minutes: 30\non_time_minutes: 15\napproval: automatic\nwhy: \"You are a contact \
+             sender: newsletter\nfreeze_minutes: 30\non_time_minutes: 15\ncatch_up_hours: 20\napproval: automatic\nwhy: \"You are a contact \
              at {{{{ partner.name }}}}.\"\n---\nEvery night.\n"
         ),
     )

@@ -140,6 +140,7 @@ both_dbs! {
         let (_, page) = get(&rig, &format!("/console/issues/{issue}")).await;
         assert!(page.contains("<dt>Sent</dt><dd>2 of 33</dd>") && page.contains("<dt>Due later</dt><dd>31</dd>"), "{page}");
         assert!(page.contains("By site") && page.contains("northlight.example"));
+        rig.may_be_late(EVE_MS + DAY_MS).await;
         rig.clock.set(EVE_MS + DAY_MS);
         rig.drain().await;
         rig.ctx.figures.forget();

@@ -16,6 +16,7 @@ use super::{Rig, rig::EVE_MS};
 use crate::harness::{
     both_dbs,
     databases::{execute, in_tx, values},
+    outbox::word,
 };
 
 async fn told(rig: &Rig, issue: &str, person: &str) -> Explanation {
@@ -79,8 +80,7 @@ both_dbs! {
     /// A message that a crashed process had open is told as one that may be there twice, with the same Message-ID.
     async fn a_possible_repeat_is_told(db: Db) {
         let rig = Rig::new(db).await;
-        rig.clock.set(EVE_MS + DAY_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + DAY_MS).await;
         let random = partnercast::domain::kernel::random::SeededRandom::new(99);
         let (dead, me) = (partnercast::domain::kernel::id::NodeId::new(1, &random), partnercast::domain::kernel::id::NodeId::new(2, &random));
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
@@ -89,7 +89,7 @@ both_dbs! {
         let held = told(&rig, "fold-forward", &claimed[0].email).await;
         assert!(held.deliveries[0].next.starts_with("nothing by itself") && !held.deliveries[0].may_be_repeated);
         assert!(held.deliveries[0].attempts[0].may_have_arrived);
-        in_tx!(rig.ctx.db, tx => outbox::send_again(tx, &claimed[0].id, rig.clock_ms(), DAY_MS));
+        in_tx!(rig.ctx.db, tx => outbox::send_again(tx, &claimed[0].id, &word(rig.clock_ms(), DAY_MS)));
         rig.drain().await;
         let after = told(&rig, "fold-forward", &claimed[0].email).await;
         assert!(after.deliveries[0].may_be_repeated);

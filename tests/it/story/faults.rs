@@ -23,8 +23,7 @@ both_dbs! {
     /// same Message-ID, and the ledger lists them.
     async fn a_crash_in_the_middle_of_a_window_loses_nobody(db: Db) {
         let rig = Rig::new(db).await;
-        rig.clock.set(EVE_MS + DAY_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + DAY_MS).await;
         let dead = NodeId::new(1, &SeededRandom::new(99));
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         let mut tx = rig.ctx.db.begin().await.unwrap();
@@ -54,8 +53,7 @@ both_dbs! {
     /// A relay that is down uses up no attempt; when it is back everybody gets their mail.
     async fn a_relay_that_is_down_costs_nobody_their_mail(db: Db) {
         let rig = Rig::new(db).await;
-        rig.clock.set(EVE_MS + DAY_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + DAY_MS).await;
         let nobody: SocketAddr = {
             let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
             taken.local_addr().unwrap()
@@ -114,8 +112,7 @@ both_dbs! {
         assert!(approve::send_again(&rig.ctx, &line.id, "marcus").await.is_err(), "it was accepted");
         let dead = NodeId::new(1, &SeededRandom::new(99));
         let me = NodeId::new(2, &SeededRandom::new(98));
-        rig.clock.set(EVE_MS + 29 * DAY_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + 29 * DAY_MS).await;
         let mut tx = rig.ctx.db.begin().await.unwrap();
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         let claimed = queue::start_issue(&mut tx, dead, rig.clock_ms(), &issue, queue::Part::default(), 1).await.unwrap().leaving;

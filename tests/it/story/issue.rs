@@ -3,7 +3,7 @@
 use partnercast::{
     domain::{
         delivery::DeliveryState,
-        kernel::clock::{HOUR_MS, MINUTE_MS},
+        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
     },
     store::{audience, deliveries, freezing, issues, partners, promises},
     work::{preferences, publish, sync, track::Visitor},
@@ -145,8 +145,7 @@ both_dbs! {
         assert!(!preferences::state(&rig.ctx, &token).await.unwrap().newsletters[0].subscribed);
 
         // February: everybody but her.
-        rig.clock.set(EVE_MS + 29 * 24 * HOUR_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + 29 * 24 * HOUR_MS).await;
         rig.drain().await;
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
         assert_eq!(issue.nominal_date, "2027-02-09");
@@ -172,6 +171,7 @@ both_dbs! {
             .await
             .unwrap();
         tx.commit().await.unwrap();
+        rig.may_be_late(EVE_MS + DAY_MS).await;
         rig.clock.set(EVE_MS + 24 * HOUR_MS);
         rig.drain().await;
         let lines = deliveries::of_issue(&rig.ctx.db, &issue.id, 0).await.unwrap();

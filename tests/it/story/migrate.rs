@@ -14,7 +14,7 @@ use partnercast::{
     work::{
         explain,
         forms::{self, FormKind, Submission},
-        lookup, publish,
+        lookup,
         track::Visitor,
     },
 };
@@ -115,8 +115,7 @@ fn an_installation_moves_whole_and_goes_on_there() {
 
         let (rig, changed) = Rig::over(db).await;
         assert_eq!(changed, 0, "the content is there");
-        rig.clock.set(EVE_MS + 29 * DAY_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + 29 * DAY_MS).await;
         rig.drain().await;
         assert_eq!(
             issues::recent(&rig.ctx.db).await.unwrap().len(),

@@ -33,6 +33,8 @@ mod intake;
 mod issue;
 mod ladder;
 mod languages;
+mod late;
+mod late_stages;
 mod lead_again;
 mod lead_decisions;
 mod lead_forms;

@@ -56,8 +56,7 @@ both_dbs! {
         copied(dir.path());
         let other = rig.another(rig.clock.clone(), 99);
         sync::sync(&other, dir.path(), true).await.unwrap();
-        rig.clock.set(EVE_MS + DAY_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + DAY_MS).await;
         let sink = Sink::start(|step: &Step| {
             (step.verb == "DOT").then(|| say("550 5.7.26 this mail is not authenticated")).flatten()
         })

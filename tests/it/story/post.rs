@@ -39,7 +39,7 @@ use tokio::{sync::watch, task::JoinHandle};
 use crate::harness::{
     START_MS,
     chaos::Sink,
-    databases::{in_tx, number, rows, values},
+    databases::{execute, in_tx, number, rows, values},
     outbox::{DOMAIN, Scene, rendition_id},
 };
 
@@ -128,6 +128,8 @@ impl Post {
         );
         let scene = Scene::released(db, name, readers.iter().map(|(_, count)| count).sum()).await;
         address(db, &scene, name, readers).await;
+        // However late: what becomes of late mail is told in `late`.
+        execute(db, "UPDATE delivery SET hour_ms = $1", values![START_MS + 1_000 * DAY_MS]).await;
         Self { ctx: Arc::new(ctx), scene, name: name.to_owned(), clock }
     }
 

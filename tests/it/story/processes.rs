@@ -13,7 +13,6 @@ use partnercast::{
     channel::catcher::Mailbox,
     domain::kernel::clock::{Clock as _, DAY_MS, SystemClock},
     store::{Db, issues},
-    work::publish,
 };
 
 use super::{
@@ -140,8 +139,7 @@ impl Drop for Serve {
 
 /// The January issue to `readers` people and nobody else, due now by the machine's clock.
 pub async fn crowd(rig: &Rig, readers: i64) {
-    rig.clock.set(EVE_MS + DAY_MS);
-    publish::tick(&rig.ctx).await.unwrap();
+    rig.release_by(EVE_MS + DAY_MS).await;
     let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
     let first = "SELECT id FROM delivery WHERE issue_id = $1 ORDER BY id LIMIT 1";
     let model = rows::<(String,)>(&rig.ctx.db, first, values![&issue]).await.remove(0).0;

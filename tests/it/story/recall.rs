@@ -53,8 +53,7 @@ async fn ready(db: Db) -> (Rig, tempfile::TempDir) {
 /// A rig over a folder with two notes, of which the January issue has a card of the first; it was sent.
 async fn sent(db: Db) -> (Rig, tempfile::TempDir) {
     let (rig, folder) = ready(db).await;
-    rig.clock.set(EVE_MS + DAY_MS);
-    publish::tick(&rig.ctx).await.unwrap();
+    rig.release_by(EVE_MS + DAY_MS).await;
     rig.drain().await;
     (rig, folder)
 }

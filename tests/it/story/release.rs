@@ -48,12 +48,31 @@ pub(super) async fn with_letter_in(
     keys: &str,
     issue_keys: &str,
 ) -> Rig {
+    written(dir, db, ("vendor", keys), issue_keys).await
+}
+
+/// The same by the clocks of `zone`.
+pub(super) async fn with_letter_by(
+    db: partnercast::store::Db,
+    zone: &str,
+    keys: &str,
+    issue_keys: &str,
+) -> Rig {
+    written(&tempfile::tempdir().unwrap(), db, (zone, keys), issue_keys).await
+}
+
+async fn written(
+    dir: &tempfile::TempDir,
+    db: partnercast::store::Db,
+    (zone, keys): (&str, &str),
+    issue_keys: &str,
+) -> Rig {
     let rig = Rig::new(db).await;
     copied(dir.path());
     let folder = dir.path().join("newsletters");
     fs::create_dir(folder.join("note")).unwrap();
     let letter = format!(
-        "---\nkind: newsletter\ntitle: Note\ncadence: second Tuesday at 09:00\nzone: vendor\nsender: newsletter\n\
+        "---\nkind: newsletter\ntitle: Note\ncadence: second Tuesday at 09:00\nzone: {zone}\nsender: newsletter\n\
          freeze_minutes: 60\n{keys}why: \"You are a contact.\"\n---\nEvery month.\n"
     );
     fs::write(folder.join("note.md"), letter).unwrap();
@@ -73,7 +92,7 @@ pub(super) async fn note(rig: &Rig) -> issues::Issue {
 }
 
 /// Subjects of the mails to somebody, the oldest first.
-async fn mails_to(rig: &Rig, address: &str) -> Vec<String> {
+pub async fn mails_to(rig: &Rig, address: &str) -> Vec<String> {
     let mut mails = rig.mailbox.list(10_000).await.unwrap();
     mails.reverse();
     mails.into_iter().filter(|mail| mail.to.contains(address)).map(|mail| mail.subject).collect()
@@ -170,7 +189,9 @@ both_dbs! {
         let issue = note(&rig).await;
         assert_eq!((issue.state.as_str(), issue.held_because.is_some()), ("frozen", true));
         rig.pass(DUE_MS + 3 * HOUR_MS + 2 * MINUTE_MS, MINUTE_MS).await;
-        assert_eq!(mails_to(&rig, INGRID).await, ["The time of Note of 2027-01-12 has passed: shall it still go?"]);
+        let told = mails_to(&rig, INGRID).await;
+        let told: Vec<&String> = told.iter().filter(|subject| subject.contains("Note")).collect();
+        assert_eq!(told, ["The time of Note of 2027-01-12 has passed: shall it still go?"]);
     }
 
     /// What was returned to draft leads to what was frozen in its place, and says so; who may not approve may not undo either.

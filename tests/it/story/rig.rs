@@ -10,7 +10,7 @@ use partnercast::{
     domain::{
         delivery::{Classes, backoff::OnUncertain},
         kernel::{
-            clock::{DAY_MS, ManualClock, UtcMs},
+            clock::{DAY_MS, HOUR_MS, ManualClock, UtcMs},
             random::SeededRandom,
             token::Keys,
         },
@@ -26,6 +26,8 @@ use partnercast::{
     },
 };
 use tokio::sync::watch;
+
+use crate::harness::databases::{execute, values};
 
 /// 2027-01-11 20:00 UTC: half an hour before the January issue is frozen.
 pub const EVE_MS: UtcMs = 1_799_697_600_000;
@@ -139,11 +141,25 @@ impl Rig {
 
     /// Freezes and releases the January issue and lets every zone's time come.
     pub async fn send_january(&self) -> String {
-        self.clock.set(EVE_MS + DAY_MS);
-        publish::tick(&self.ctx).await.unwrap();
+        self.release_by(EVE_MS + DAY_MS).await;
         self.drain().await;
         let issue = partnercast::store::issues::recent(&self.ctx.db).await.unwrap().remove(0);
         issue.id
+    }
+
+    /// Freezes and releases an issue in time, on the eve of `until_ms`, a day on which every zone's time has come; nothing of it
+    /// is sent before, and a person says then that all may go.
+    pub async fn release_by(&self, until_ms: UtcMs) {
+        self.clock.set(until_ms - DAY_MS + HOUR_MS);
+        publish::tick(&self.ctx).await.unwrap();
+        self.may_be_late(until_ms).await;
+        self.clock.set(until_ms);
+        publish::tick(&self.ctx).await.unwrap();
+    }
+
+    /// A person says at `now_ms` of all that waits that it may leave late.
+    pub async fn may_be_late(&self, now_ms: UtcMs) {
+        execute(&self.ctx.db, "UPDATE delivery SET hour_ms = $1", values![now_ms]).await;
     }
 
     /// The token of the one-click stop in the newest mail to `address` (RFC 8058).

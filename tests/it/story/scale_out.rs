@@ -13,7 +13,7 @@ use partnercast::{
         kernel::clock::{DAY_MS, ManualClock},
     },
     store::{Db, deliveries, issues, nodes},
-    work::{deliver::Deliverer, publish},
+    work::deliver::Deliverer,
 };
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader},
@@ -104,8 +104,7 @@ both_dbs! {
     /// A node that stood still past its lease, with a window open, is taken over; what it says afterwards is refused.
     async fn a_node_that_wakes_up_late_changes_nothing(db: Db) {
         let rig = Rig::new(db).await;
-        rig.clock.set(EVE_MS + DAY_MS);
-        publish::tick(&rig.ctx).await.unwrap();
+        rig.release_by(EVE_MS + DAY_MS).await;
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0).id;
         let relay = Reticent::start().await;
         let (stop_a, a_stopped) = watch::channel(false);

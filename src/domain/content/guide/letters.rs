@@ -24,7 +24,7 @@ pub(super) const NEWSLETTER: &[KeyGuide] = &[
     may(
         "send_window",
         "days, start, end: `{days: [mon, fri], start: \"08:00\", end: \"18:00\"}`",
-        "The hours in which it may leave, in the reader's local time; left out: all.",
+        "The hours in which it may leave, in the reader's local time, also when it is late; left out: all.",
     ),
     may(
         "when_blocked",
@@ -39,7 +39,7 @@ pub(super) const NEWSLETTER: &[KeyGuide] = &[
     may(
         "catch_up_hours",
         "hours, 0 to 720",
-        "How long after its time an issue is still frozen and sent without asking a person; 6.",
+        "How long after its time an issue, or a mail that could not be handed over, is still sent without asking a person; 6. With `catch_up: none` that is `on_time_minutes`.",
     ),
     may(
         "digest_hours",
@@ -49,7 +49,7 @@ pub(super) const NEWSLETTER: &[KeyGuide] = &[
     may(
         "staged",
         "pilot, share, wait_minutes: `{pilot: [northlight], share: 10, wait_minutes: 5}`",
-        "To whom it goes first: the pilot's partners and addresses as soon as it is approved, a share of a hundred at the hour, the rest so many minutes later.",
+        "To whom it goes first: the pilot's partners and addresses as soon as it is approved, a share of a hundred at the hour, the rest so many minutes later. Each waits so long from when the one before really left.",
     ),
     needed("approval", "automatic or required", "Whether a person releases each issue."),
     may(

@@ -110,9 +110,9 @@ pub struct Audience {
 pub struct Staged {
     /// Partners' slugs and contacts' addresses: who has agreed to get issues as soon as they are approved.
     pub pilot: Vec<String>,
-    /// Of a hundred others, how many get it at the promised hour; 1 to 99.
+    /// Of a hundred others, how many get it at the promised hour; 1 to 99, and one person at least.
     pub share: u32,
-    /// How many minutes after that the rest gets it: fewer than it may be late.
+    /// How many minutes each stage waits for the one before: fewer than it may be late.
     pub wait_minutes: u32,
 }
 
@@ -133,7 +133,7 @@ pub struct Newsletter {
     pub on_time_minutes: u32,
     /// What to do with issues whose time passed.
     pub catch_up: CatchUp,
-    /// How long after its time an issue is still sent without asking a person.
+    /// How long after its time an issue, or a frozen mail that nothing could hand over, is still sent without asking a person.
     pub catch_up_hours: u32,
     /// The hours in which it may leave, in the reader's local time; nothing for all.
     pub send_window: Option<BusinessHours>,

@@ -24,7 +24,7 @@ const BLACKOUT: [KeyGuide; 9] = [
     needed("name", "one line, up to 80 characters", "What people are told; no two have the same."),
     may("date", "a date, 2027-05-17", "One day."),
     may("from", "a date", "The first day; with `to`, in place of `date`."),
-    may("to", "a date", "The last day, at most 366 days in all."),
+    may("to", "a date", "The last day, at most 366 days in all; 364 with `every_year`."),
     may("every_year", "true or false", "Whether these days come every year from then on."),
     may(
         "clocks",
@@ -183,7 +183,7 @@ days = 30
 pub fn frequency_reference() -> String {
     format!(
         "# frequency\n\nTOML, in `{FREQUENCY}`: how many issues of newsletters and messages of sequences one person gets at \
-         most, over all of them. It has a `version`, raised with every change, any number of `[[limit]]`, which all hold, and \
+         most, over all of them. It has a `version`, raised with every change, one `[[limit]]` or more, which all hold, and \
          `priority`, a list of newsletters and sequences: the others leave room for what those promise, as long as \
          an issue is written for it or may still be: until it should be fixed. Who would get more is left out of an issue, with the reason; a step of a sequence is put off to its next hour for which there is room, and \
          left out if there is none within 30 days. Mail that somebody waits for is neither counted nor stopped.\n\n{}\nAn example:\n\n```toml\n{LIMITS}```\n",

@@ -315,7 +315,8 @@ fn hours(key: &str, mut keys: Keys, f: &mut Findings<'_>) -> Option<BusinessHour
     days.sort_by_key(Weekday::num_days_from_monday);
     days.dedup();
     if days.is_empty() || end - start < BUSINESS_DAY_MIN {
-        let fix = "name at least one day, and an `end` an hour or more after `start`";
+        let fix = "name at least one day, and an `end` an hour or more after `start`, on the same day: hours over midnight cannot be \
+                   written";
         f.add(codes::BAD_VALUE, place, format!("`{key}` leaves no hours to speak of"), fix);
         return None;
     }

@@ -79,12 +79,43 @@ pub fn place(
     reader: &LocalReader<'_>,
     terms: &Terms<'_>,
 ) -> Placed {
+    let time = utc(promised_ms).with_timezone(&reader.zone).time();
+    placed(rules, (promised_ms, time), reader, terms)
+}
+
+/// The next allowed time from `now_ms` on, for what was promised for `promised_ms` and is late. After a blackout the promised
+/// time of day counts, not the one at which it is found late.
+pub fn place_late(
+    rules: &CalendarRules,
+    now_ms: UtcMs,
+    promised_ms: UtcMs,
+    reader: &LocalReader<'_>,
+    window: Option<&BusinessHours>,
+) -> Placed {
+    let time = utc(promised_ms).with_timezone(&reader.zone).time();
+    placed(rules, (now_ms, time), reader, &Terms { window, ..Terms::default() })
+}
+
+/// Where what would leave at `promised_ms` goes; `time` is the time of day that counts after a blackout.
+fn placed(
+    rules: &CalendarRules,
+    (promised_ms, time): (UtcMs, NaiveTime),
+    reader: &LocalReader<'_>,
+    terms: &Terms<'_>,
+) -> Placed {
     if rules.is_empty() && terms.window.is_none() {
         return Placed::At { at_ms: promised_ms, because: None };
     }
     let promised = utc(promised_ms).with_timezone(&reader.zone).naive_local();
-    let mut search =
-        Search { rules, reader, window: terms.window, promised_ms, promised, causes: Causes::default() };
+    let mut search = Search {
+        rules,
+        reader,
+        window: terms.window,
+        promised_ms,
+        promised,
+        time,
+        causes: Causes::default(),
+    };
     let found = search.next_allowed();
     let (causes, from) = (search.causes, moment(promised));
     let Some((at_ms, shown)) =
@@ -122,6 +153,8 @@ struct Search<'s> {
     window: Option<&'s BusinessHours>,
     promised_ms: UtcMs,
     promised: NaiveDateTime,
+    /// The time of day that counts after a blackout.
+    time: NaiveTime,
     causes: Causes,
 }
 
@@ -136,8 +169,11 @@ impl<'s> Search<'s> {
                 after_blackout = true;
                 continue;
             }
-            let is_as_promised = ahead == 0 || after_blackout;
-            let time = if is_as_promised { self.promised.time() } else { NaiveTime::MIN };
+            let time = match ahead {
+                0 => self.promised.time(),
+                _ if after_blackout => self.time,
+                _ => NaiveTime::MIN,
+            };
             after_blackout = false;
             if let Some(found) = self.on_day(day.and_time(time)) {
                 return Some(found);

@@ -8,7 +8,7 @@ use partnercast::{
 use super::{Model, READERS};
 use crate::harness::{
     databases::in_tx,
-    outbox::{LIFETIME_MS, key},
+    outbox::{LIFETIME_MS, key, word},
 };
 
 impl Model {
@@ -48,7 +48,7 @@ impl Model {
         let ids: Vec<_> = self.rows.keys().cloned().collect();
         let Some(id) = ids.get(self.pick(ids.len().max(1))) else { return "nothing was sent yet".to_owned() };
         let (back, now_ms) = (self.back(id), self.now_ms);
-        let done = in_tx!(self.db, tx => outbox::send_again(tx, id, now_ms, LIFETIME_MS));
+        let done = in_tx!(self.db, tx => outbox::send_again(tx, id, &word(now_ms, LIFETIME_MS)));
         let row = self.rows.get_mut(id).unwrap();
         let expected = back == Ready && matches!(row.state, Uncertain | Failed | Expired | Dead);
         assert_eq!(done, expected);
