@@ -12,7 +12,10 @@ CREATE INDEX delivery_stage ON delivery (issue_id, stage, promised_ms) WHERE sta
 ALTER TABLE issue ADD COLUMN stage_wait_ms BIGINT;
 -- When a message of it was last taken or refused by the other side, or kept back by a limit of ours; to a minute.
 ALTER TABLE issue ADD COLUMN moved_ms BIGINT;
-UPDATE issue SET moved_ms = (SELECT MAX(d.accepted_ms) FROM delivery d WHERE d.source = issue.id) WHERE state = 'sending';
+-- Since when it moves without having stopped in between.
+ALTER TABLE issue ADD COLUMN going_ms BIGINT;
+UPDATE issue SET moved_ms = (SELECT MAX(d.accepted_ms) FROM delivery d WHERE d.source = issue.id), going_ms = released_ms
+WHERE state = 'sending';
 -- When a person last had it go on.
 ALTER TABLE issue ADD COLUMN resumed_ms BIGINT;
 -- Up to which moment those who may approve were told of what waits for them.

@@ -252,8 +252,7 @@ pub async fn approved(db: &Db) -> Result<Vec<String>> {
     Ok(rows.into_iter().map(|(id,)| id).collect())
 }
 
-/// An earlier issue of the same newsletter that is still under way: of which something was due and was not tried yet, or is late and
-/// was put off. What is tried again after a refusal holds up nobody. What shares mails is looked at together, since it is released together.
+/// An earlier issue of the same newsletter that is still under way: of which something was due and was not tried yet. What is tried again after a refusal holds up nobody. What shares mails is looked at together, since it is released together.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
@@ -266,7 +265,7 @@ pub async fn under_way_before(db: &Db, id: &str, now_ms: UtcMs) -> Result<Option
          WHERE (i.id = $1 OR i.digest_id = (SELECT digest_id FROM issue WHERE id = $1)) AND e.state = 'sending' AND EXISTS (
              SELECT 1 FROM delivery d
              WHERE d.issue_id = e.id AND d.live AND d.attempt = 0 AND d.state = 'ready'
-               AND (d.due_ms <= $2 OR (d.hour_ms IS NOT NULL AND d.promised_ms <= $2)))
+               AND d.due_ms <= $2)
          ORDER BY e.nominal_date LIMIT 1",
         args![id, now_ms],
     )

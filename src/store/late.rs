@@ -61,23 +61,30 @@ pub async fn readers(tx: &mut Tx, ids: impl Iterator<Item = &String>) -> Result<
     .await
 }
 
-/// Notes that a message of an issue was taken or refused by the other side.
+/// Notes that a message of an issue was taken or refused by the other side. It goes on since then, if it had not moved since
+/// `since_ms`.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
-pub async fn moved(tx: &mut Tx, issue_id: &str, now_ms: UtcMs) -> Result<()> {
-    tx.run("UPDATE issue SET moved_ms = $2 WHERE id = $1", args![issue_id, now_ms]).await.map(|_| ())
+pub async fn moved(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, since_ms: UtcMs) -> Result<()> {
+    tx.run(
+        "UPDATE issue SET going_ms = CASE WHEN moved_ms > $3 THEN COALESCE(going_ms, $2) ELSE $2 END, moved_ms = $2 WHERE id = $1",
+        args![issue_id, now_ms, since_ms],
+    )
+    .await
+    .map(|_| ())
 }
 
-/// Notes that a limit of ours keeps an issue back, which is no outage. It is no end of one either: not of an issue of which
-/// something was due before `since_ms` and that did not move since then. Returns whether it was noted.
+/// Notes that a limit of ours, or an earlier issue, keeps an issue back, which is no outage. It is no end of one either: not of an
+/// issue of which something was due before `since_ms` and that did not move since then. Returns whether it was noted.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn kept_back(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, since_ms: UtcMs) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE issue SET moved_ms = $2 WHERE id = $1 AND (moved_ms > $3 OR NOT EXISTS (
+            "UPDATE issue SET going_ms = CASE WHEN moved_ms > $3 THEN COALESCE(going_ms, $2) ELSE $2 END, moved_ms = $2
+             WHERE id = $1 AND (moved_ms > $3 OR NOT EXISTS (
                  SELECT 1 FROM delivery d
                  WHERE d.live AND d.issue_id = $1 AND d.due_ms <= $3 AND d.state = 'ready'))",
             args![issue_id, now_ms, since_ms],
@@ -99,6 +106,7 @@ pub async fn begun(db: &Db, issue_id: &str) -> Result<Vec<Before>> {
         vain_ms: Option<UtcMs>,
         untried: i64,
         waits_until_ms: Option<UtcMs>,
+        put_off_ms: Option<UtcMs>,
     }
     let rows: Vec<Row> = db
         .all(
@@ -107,10 +115,13 @@ pub async fn begun(db: &Db, issue_id: &str) -> Result<Vec<Before>> {
                      SELECT MIN(t.ended_ms) FROM attempt t WHERE t.delivery_id = d.id
                        AND t.outcome NOT IN ('host', 'our-setup', 'policy', 'content', 'protocol')) END) AS began_ms,
                  MAX(CASE WHEN d.accepted_ms IS NULL AND d.attempt > 0 THEN (
-                     SELECT MAX(t.ended_ms) FROM attempt t WHERE t.delivery_id = d.id
+                     SELECT MIN(t.ended_ms) FROM attempt t WHERE t.delivery_id = d.id
                        AND t.outcome IN ('our-setup', 'policy', 'content', 'protocol')) END) AS vain_ms,
-                 COUNT(CASE WHEN d.live AND (d.attempt = 0 OR d.state <> 'ready') THEN 1 END) AS untried,
-                 MIN(CASE WHEN d.live THEN d.due_ms END) AS waits_until_ms
+                 COUNT(CASE WHEN d.live AND (d.attempt = 0 OR d.state <> 'ready' OR NOT EXISTS (
+                     SELECT 1 FROM attempt t WHERE t.delivery_id = d.id
+                       AND t.outcome IN ('our-setup', 'policy', 'content', 'protocol'))) THEN 1 END) AS untried,
+                 MIN(CASE WHEN d.live THEN d.due_ms END) AS waits_until_ms,
+                 MAX(CASE WHEN d.live THEN d.hour_ms END) AS put_off_ms
              FROM delivery d
              WHERE d.stage IN ('pilot', 'first') AND d.issue_id = $1
              GROUP BY d.stage, d.promised_ms ORDER BY d.stage, d.promised_ms LIMIT 2000",
@@ -118,8 +129,9 @@ pub async fn begun(db: &Db, issue_id: &str) -> Result<Vec<Before>> {
         )
         .await?;
     let begun = rows.into_iter().filter_map(|row| {
-        let Row { stage, hour_ms, began_ms, vain_ms, untried, waits_until_ms } = row;
-        Some(Before { stage: Stage::parse(&stage)?, hour_ms, began_ms, vain_ms, untried, waits_until_ms })
+        let Row { stage, hour_ms, began_ms, vain_ms, untried, waits_until_ms, put_off_ms } = row;
+        let stage = Stage::parse(&stage)?;
+        Some(Before { stage, hour_ms, began_ms, vain_ms, untried, waits_until_ms, put_off_ms })
     });
     Ok(begun.collect())
 }

@@ -31,7 +31,8 @@ pub struct Word {
 pub async fn send_again(tx: &mut Tx, id: &str, word: &Word) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2, hour_ms = $2, held_ms = NULL, expires_ms = $2 + $3,
+            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2,
+                 hour_ms = CASE WHEN tries = 0 THEN $2 ELSE hour_ms END, held_ms = NULL, expires_ms = $2 + $3,
                  crashes = 0, token = token + 1, detail = 'a person had it sent again'
              WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND ($4 OR held_ms IS NULL) AND NOT EXISTS (
                  SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
@@ -70,7 +71,7 @@ pub async fn renew(
     let (text, mut args) = match of {
         Waiting::Issue(id) => (
             "UPDATE delivery SET expires_ms = CASE WHEN expires_ms < $2 THEN $2 ELSE expires_ms END,
-                 hour_ms = CASE WHEN hour_ms > $6 OR NOT $7 THEN hour_ms ELSE $6 END
+                 hour_ms = CASE WHEN hour_ms > $6 OR tries > 0 OR NOT $7 THEN hour_ms ELSE $6 END
              WHERE id IN (
                  SELECT id FROM delivery WHERE live AND issue_id = $1 AND due_ms >= $3 AND (due_ms, id) > ($3, $4)
                  ORDER BY due_ms, id LIMIT $5)

@@ -20,6 +20,8 @@ pub struct Running {
     pub stage_wait_ms: Option<i64>,
     /// When a message of it was last taken or refused by the other side, or kept back by a limit of ours; to a minute.
     pub moved_ms: Option<UtcMs>,
+    /// Since when it moves without having stopped in between.
+    pub going_ms: Option<UtcMs>,
     /// When a person who may approve last had it go on.
     pub resumed_ms: Option<UtcMs>,
 }
@@ -30,7 +32,7 @@ pub struct Running {
 /// Those of [`Db::all`].
 pub async fn running(db: &Db) -> Result<Vec<Running>> {
     db.all(
-        "SELECT id, newsletter, on_time_ms, stage_wait_ms, moved_ms, resumed_ms FROM issue
+        "SELECT id, newsletter, on_time_ms, stage_wait_ms, moved_ms, going_ms, resumed_ms FROM issue
          WHERE state = 'sending' AND control = 'running' ORDER BY frozen_ms, id LIMIT 100",
         Vec::new(),
     )

@@ -163,6 +163,7 @@ pub async fn quotas(tx: &mut Tx, now_ms: UtcMs) -> Result<()> {
 pub async fn issues(tx: &mut Tx, now_ms: UtcMs) -> Result<()> {
     tx.run(
         "UPDATE issue SET moved_ms = CASE WHEN moved_ms > $1 THEN $1 ELSE moved_ms END,
+             going_ms = CASE WHEN going_ms > $1 THEN $1 ELSE going_ms END,
              resumed_ms = CASE WHEN resumed_ms > $1 THEN $1 ELSE resumed_ms END,
              held_told_ms = CASE WHEN held_told_ms > $1 THEN NULL ELSE held_told_ms END
          WHERE moved_ms > $1 OR resumed_ms > $1 OR held_told_ms > $1",

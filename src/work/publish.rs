@@ -30,7 +30,7 @@ use crate::{
         program::{Cadence, digest},
     },
     store::{
-        audit, contents, issues,
+        audit, contents, issues, late,
         outbox::{self, Terms},
         promises,
     },
@@ -60,6 +60,19 @@ pub async fn run(ctx: Arc<Context>, mut guard: ClockGuard, mut shutdown: watch::
     }
 }
 
+/// Notes about once a minute that an issue waits for an earlier one, which is no outage.
+async fn wait_behind(ctx: &Context, issue_id: &str) -> Result<()> {
+    let (now_ms, look) = (ctx.now_ms(), format!("{issue_id} waits for an earlier issue"));
+    if ctx.looks.rests(&look, now_ms) {
+        return Ok(());
+    }
+    let mut tx = ctx.db.begin().await?;
+    late::kept_back(&mut tx, issue_id, now_ms, now_ms - HOUR_MS).await?;
+    tx.commit().await?;
+    ctx.looks.rest(look, now_ms, now_ms + MINUTE_MS);
+    Ok(())
+}
+
 /// Does every step that is due: freeze, release, finish.
 ///
 /// # Errors
@@ -73,6 +86,8 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         // Issues of one newsletter leave one behind the other, never side by side to the same people.
         if issues::under_way_before(&ctx.db, &issue_id, ctx.now_ms()).await?.is_none() {
             release(ctx, &issue_id).await?;
+        } else {
+            wait_behind(ctx, &issue_id).await?;
         }
     }
     if issues::any_sending(&ctx.db).await? {

@@ -46,24 +46,25 @@ pub struct LateRule<'a> {
     calendar: &'a CalendarRules,
     window: Option<&'a BusinessHours>,
     on_time_ms: i64,
-    ask_after_ms: Option<i64>,
+    ask_after_ms: i64,
+    going_ms: Option<UtcMs>,
 }
 
 impl<'a> LateRule<'a> {
-    /// That of `newsletter`, of which `on_time_ms` are allowed. Of an issue that `is_under_way`, as others of its messages left not
-    /// long ago, nobody is asked: something sends it, and slowly.
+    /// That of `newsletter`, of which `on_time_ms` are allowed. Of an issue that moves without a stop since `going_ms` nobody is asked
+    /// about what was not too late by then: something sends it, and slowly.
     pub fn new(
         calendar: &'a CalendarRules,
         newsletter: &'a Newsletter,
         on_time_ms: i64,
-        is_under_way: bool,
+        going_ms: Option<UtcMs>,
     ) -> Self {
         let hours_ms = match newsletter.catch_up {
             CatchUp::None => 0,
             CatchUp::Latest | CatchUp::All => i64::from(newsletter.catch_up_hours) * HOUR_MS,
         };
-        let ask_after_ms = (!is_under_way).then_some(hours_ms.max(on_time_ms));
-        Self { calendar, window: newsletter.send_window.as_ref(), on_time_ms, ask_after_ms }
+        let ask_after_ms = hours_ms.max(on_time_ms);
+        Self { calendar, window: newsletter.send_window.as_ref(), on_time_ms, ask_after_ms, going_ms }
     }
 
     /// What becomes of a message that nothing could hand over by `now_ms`.
@@ -71,8 +72,10 @@ impl<'a> LateRule<'a> {
         if now_ms <= behind.promised_ms + self.on_time_ms {
             return Late::Leaves;
         }
-        let behind_ms = now_ms - behind.hour_ms.max(behind.promised_ms);
-        if self.ask_after_ms.is_some_and(|after_ms| behind_ms > after_ms) {
+        let hour_ms = behind.hour_ms.max(behind.promised_ms);
+        let behind_ms = now_ms - hour_ms;
+        let is_slow = self.going_ms.is_some_and(|going_ms| going_ms - hour_ms <= self.ask_after_ms);
+        if behind_ms > self.ask_after_ms && !is_slow {
             let ago = ago(behind_ms);
             let because =
                 format!("its hour passed {ago} ago and nothing could hand it over: shall it still go?");
@@ -121,10 +124,10 @@ mod tests {
     }
 
     /// What is said at `now_ms` of a message that a person last let go `hour_ms` after its promise.
-    fn asks(catch_up: CatchUp, is_under_way: bool, hour_ms: i64, now_ms: i64) -> Option<String> {
+    fn asks(catch_up: CatchUp, going_ms: Option<i64>, hour_ms: i64, now_ms: i64) -> Option<String> {
         let calendar = CalendarRules::default();
         let letter = Newsletter { catch_up, catch_up_hours: 6, ..Newsletter::default() };
-        let rule = LateRule::new(&calendar, &letter, ON_TIME_MS, is_under_way);
+        let rule = LateRule::new(&calendar, &letter, ON_TIME_MS, going_ms.map(|ms| NINE_MS + ms));
         match rule.judge(&behind(NINE_MS + hour_ms), NINE_MS + now_ms) {
             Late::Asks { because } => Some(because),
             Late::Leaves => None,
@@ -135,16 +138,20 @@ mod tests {
     #[test]
     fn a_person_is_asked_after_the_hours_of_catching_up() {
         for catch_up in [CatchUp::Latest, CatchUp::All] {
-            assert_eq!(asks(catch_up, false, 0, 6 * HOUR_MS), None);
-            let said = asks(catch_up, false, 0, 6 * HOUR_MS + 1).unwrap();
+            assert_eq!(asks(catch_up, None, 0, 6 * HOUR_MS), None);
+            let said = asks(catch_up, None, 0, 6 * HOUR_MS + 1).unwrap();
             assert!(said.starts_with("its hour passed 6 hours ago and nothing could hand it over"), "{said}");
-            assert_eq!(asks(catch_up, false, 90 * HOUR_MS, 96 * HOUR_MS), None, "somebody said go");
-            assert_eq!(asks(catch_up, true, 0, 20 * HOUR_MS), None, "it is under way, and slow");
+            assert_eq!(asks(catch_up, None, 90 * HOUR_MS, 96 * HOUR_MS), None, "somebody said go");
+            assert_eq!(asks(catch_up, Some(HOUR_MS), 0, 20 * HOUR_MS), None, "it is under way, and slow");
+            assert!(
+                asks(catch_up, Some(7 * HOUR_MS), 0, 20 * HOUR_MS).is_some(),
+                "it moves again, after an outage"
+            );
         }
-        assert_eq!(asks(CatchUp::None, false, 0, ON_TIME_MS), None);
-        let said = asks(CatchUp::None, false, 0, ON_TIME_MS + 1).unwrap();
+        assert_eq!(asks(CatchUp::None, None, 0, ON_TIME_MS), None);
+        let said = asks(CatchUp::None, None, 0, ON_TIME_MS + 1).unwrap();
         assert!(said.contains("15 minutes ago"), "{said}");
-        assert_eq!(asks(CatchUp::None, true, 0, 2 * ON_TIME_MS), None);
+        assert_eq!(asks(CatchUp::None, Some(0), 0, 2 * ON_TIME_MS), None);
     }
 
     #[test]
@@ -157,7 +164,7 @@ mod tests {
             end: time(9),
         };
         let letter = Newsletter { catch_up_hours: 24, send_window: Some(window), ..Newsletter::default() };
-        let rule = LateRule::new(&calendar, &letter, ON_TIME_MS, false);
+        let rule = LateRule::new(&calendar, &letter, ON_TIME_MS, None);
         assert_eq!(rule.judge(&behind(NINE_MS), NINE_MS + ON_TIME_MS), Late::Leaves, "in time");
         let morning_ms = NINE_MS + 23 * HOUR_MS;
         let evening = rule.judge(&behind(NINE_MS), NINE_MS + 13 * HOUR_MS + HOUR_MS / 2);

@@ -68,7 +68,7 @@ impl Stage {
         (wait_ms, resumed_ms): (i64, Option<UtcMs>),
         before: &[Before],
     ) -> Opens {
-        let mut opens = Opens { at_ms: UtcMs::MIN, is_sure: true };
+        let mut opens = Opens { at_ms: UtcMs::MIN, is_sure: true, planned_ms: None };
         for stage in Self::ALL.into_iter().filter(|stage| *stage < self) {
             let of_it = || before.iter().filter(|before| before.stage == stage);
             // Pilots leave together. A share leaves hour by hour, and the latest hour up to this one is the one before; not one whose
@@ -85,11 +85,17 @@ impl Stage {
             };
             let waits_until_ms =
                 of_it().filter(counts).filter(is_held_up).filter_map(|one| one.waits_until_ms).min();
+            let put_off_ms = of_it().filter(counts).filter(is_held_up).filter_map(|one| one.put_off_ms).max();
             opens = match (began_ms, waits_until_ms) {
-                (Some(began_ms), _) => Opens { at_ms: opens.at_ms.max(began_ms + wait_ms), ..opens },
-                (None, Some(until_ms)) => {
-                    Opens { at_ms: opens.at_ms.max(until_ms + wait_ms), is_sure: false }
+                (Some(began_ms), _) => {
+                    let at_ms = opens.at_ms.max(began_ms + wait_ms);
+                    Opens { at_ms, planned_ms: opens.planned_ms.max(Some(at_ms)), ..opens }
                 }
+                (None, Some(until_ms)) => Opens {
+                    at_ms: opens.at_ms.max(until_ms + wait_ms),
+                    is_sure: false,
+                    planned_ms: opens.planned_ms.max(put_off_ms.map(|ms| ms + wait_ms)),
+                },
                 (None, None) => opens,
             };
         }
@@ -104,6 +110,9 @@ pub struct Opens {
     pub at_ms: UtcMs,
     /// False while a stage before it has not begun: then it is when it would, should that leave when it is due.
     pub is_sure: bool,
+    /// When it was to open, where that is later than its hour: as the one before was begun, or put off for its readers or by a person's
+    /// word. Not as it is tried again and again.
+    pub planned_ms: Option<UtcMs>,
 }
 
 /// Whether the few were tried in vain: nobody of them has got an issue, and everybody of some stage and hour was refused for what was
@@ -134,6 +143,8 @@ pub struct Before {
     pub untried: i64,
     /// When the first of those is due that are not in a final state; none where all are.
     pub waits_until_ms: Option<UtcMs>,
+    /// To when the last of those was put off, or when a person said that it may be late.
+    pub put_off_ms: Option<UtcMs>,
 }
 
 impl Before {
@@ -178,9 +189,13 @@ mod tests {
             vain_ms: None,
             untried: 1,
             waits_until_ms,
+            put_off_ms: None,
         };
-        let sure = |at_ms| Opens { at_ms, is_sure: true };
-        let hoped = |at_ms| Opens { at_ms, is_sure: false };
+        let sure = |at_ms| {
+            let planned_ms = (at_ms > UtcMs::MIN).then_some(at_ms);
+            Opens { at_ms, is_sure: true, planned_ms }
+        };
+        let hoped = |at_ms| Opens { at_ms, is_sure: false, planned_ms: None };
         let opens =
             |stage: Stage, before: &[Before]| stage.opens((HOUR_MS, HOUR_MS + 9), (WAIT_MS, None), before);
         assert_eq!(opens(Stage::Pilot, &[]), sure(UtcMs::MIN));
@@ -198,7 +213,10 @@ mod tests {
         let first = |hour_ms, began_ms, until_ms| of(Stage::First, hour_ms, began_ms, until_ms);
         let early = first(HOUR_MS / 2, Some(HOUR_MS / 2), None);
         let waits = first(HOUR_MS, None, Some(HOUR_MS));
-        assert_eq!(opens(Stage::Rest, &[pilot(Some(400), None), early, waits]), hoped(HOUR_MS + WAIT_MS));
+        assert_eq!(
+            opens(Stage::Rest, &[pilot(Some(400), None), early, waits]),
+            Opens { planned_ms: Some(400 + WAIT_MS), ..hoped(HOUR_MS + WAIT_MS) }
+        );
         let late_ms = HOUR_MS + 2 * MINUTE_MS;
         let late = first(HOUR_MS, Some(late_ms), Some(HOUR_MS));
         assert_eq!(opens(Stage::Rest, &[early, late]), sure(late_ms + WAIT_MS));
@@ -218,11 +236,16 @@ mod tests {
             vain_ms: None,
             untried: 1,
             waits_until_ms: Some(90 * WAIT_MS),
+            put_off_ms: Some(90 * WAIT_MS),
         };
         let own = Stage::Rest.opens((100, 200), (WAIT_MS, None), &[put_off]);
-        assert_eq!(own, Opens { at_ms: 91 * WAIT_MS, is_sure: false }, "its own hour's do");
+        assert_eq!(
+            own,
+            Opens { at_ms: 91 * WAIT_MS, is_sure: false, planned_ms: Some(91 * WAIT_MS) },
+            "its own hour's do"
+        );
         let other = Stage::Rest.opens((150, 200), (WAIT_MS, None), &[put_off]);
-        assert_eq!(other, Opens { at_ms: UtcMs::MIN, is_sure: true });
+        assert_eq!(other, Opens { at_ms: UtcMs::MIN, is_sure: true, planned_ms: None });
     }
 
     #[test]
@@ -234,6 +257,7 @@ mod tests {
             vain_ms: Some(500),
             untried: 0,
             waits_until_ms: Some(90_000),
+            put_off_ms: None,
         };
         assert!(is_in_vain(&[vain], None) && is_in_vain(&[vain], Some(499)));
         assert!(!is_in_vain(&[vain], Some(500)), "a person knows");
@@ -244,9 +268,13 @@ mod tests {
             "a relay that is down refuses nothing"
         );
         let opens = |resumed_ms, one| Stage::First.opens((1_000, 1_000), (100, resumed_ms), &[one]);
-        assert_eq!(opens(None, vain), Opens { at_ms: 90_100, is_sure: false });
-        assert_eq!(opens(Some(600), vain), Opens { at_ms: UtcMs::MIN, is_sure: true });
+        assert_eq!(opens(None, vain), Opens { at_ms: 90_100, is_sure: false, planned_ms: None });
+        assert_eq!(opens(Some(600), vain), Opens { at_ms: UtcMs::MIN, is_sure: true, planned_ms: None });
         let soon = Before { waits_until_ms: Some(1_050), ..vain };
-        assert_eq!(opens(Some(600), soon), Opens { at_ms: 1_150, is_sure: false }, "it is about to leave");
+        assert_eq!(
+            opens(Some(600), soon),
+            Opens { at_ms: 1_150, is_sure: false, planned_ms: None },
+            "it is about to leave"
+        );
     }
 }

@@ -75,11 +75,11 @@ fn is_within(at_ms: UtcMs, now_ms: UtcMs, for_ms: i64) -> bool {
 
 impl Gate {
     /// Looks how far the stages of the running issues have come, and notes which issues moved. Before a step's transaction, so that
-    /// this waits for no issue that somebody pauses or cancels.
+    /// this waits for no issue that somebody pauses or cancels. `is_limited` where there are limits of ours.
     ///
     /// # Errors
     /// Those of the store.
-    pub(super) async fn look(&mut self, ctx: &Context, running: &[Running]) -> Result<()> {
+    pub(super) async fn look(&mut self, ctx: &Context, running: &[Running], is_limited: bool) -> Result<()> {
         let now_ms = ctx.now_ms();
         let runs = |id: &String| running.iter().any(|issue| issue.id == *id);
         self.stages.retain(|id, _| runs(id));
@@ -94,7 +94,7 @@ impl Gate {
             }
             self.stages.insert(issue.id.clone(), Looked { at_ms: now_ms, found });
         }
-        self.note(ctx, now_ms).await
+        self.note(ctx, now_ms, if is_limited { LIMITED_MS } else { UNDER_WAY_MS }).await
     }
 
     /// Takes note of the issues of which the other side took or refused something.
@@ -110,27 +110,29 @@ impl Gate {
         self.kept_back.insert(issue.id.clone());
     }
 
-    async fn note(&mut self, ctx: &Context, now_ms: UtcMs) -> Result<()> {
+    async fn note(&mut self, ctx: &Context, now_ms: UtcMs, within_ms: i64) -> Result<()> {
         let is_due =
-            |id: &str| !self.noted_ms.get(id).is_some_and(|at_ms| is_within(*at_ms, now_ms, NOTED_MS));
-        let due = |ids: &mut BTreeSet<String>| {
-            let all = std::mem::take(ids);
-            all.into_iter().filter(|id| is_due(id)).collect::<BTreeSet<String>>()
-        };
-        let (moved, kept_back) = (due(&mut self.moved), due(&mut self.kept_back));
-        if moved.is_empty() && kept_back.is_empty() {
+            |id: &&String| !self.noted_ms.get(*id).is_some_and(|at_ms| is_within(*at_ms, now_ms, NOTED_MS));
+        let due: BTreeSet<String> = self.moved.union(&self.kept_back).filter(is_due).cloned().collect();
+        if due.is_empty() {
             return Ok(());
         }
         let mut tx = ctx.db.begin().await?;
-        for id in moved.union(&kept_back) {
-            if moved.contains(id) {
-                late::moved(&mut tx, id, now_ms).await?;
+        let mut noted = Vec::new();
+        for id in &due {
+            let is_done = if self.moved.contains(id) {
+                late::moved(&mut tx, id, now_ms, now_ms - within_ms).await?;
+                true
             } else {
-                late::kept_back(&mut tx, id, now_ms, now_ms - LIMITED_MS).await?;
-            }
-            self.noted_ms.insert(id.clone(), now_ms);
+                late::kept_back(&mut tx, id, now_ms, now_ms - LIMITED_MS).await?
+            };
+            noted.extend(is_done.then_some(id));
         }
-        tx.commit().await
+        tx.commit().await?;
+        self.noted_ms.extend(noted.into_iter().map(|id| (id.clone(), now_ms)));
+        self.moved.retain(|id| !due.contains(id));
+        self.kept_back.clear();
+        Ok(())
     }
 
     /// Lets what was started of an issue pass, as far as it may leave now; the start of the others is undone. `is_limited` where a
@@ -154,7 +156,8 @@ impl Gate {
         } else {
             let within_ms = if is_limited { LIMITED_MS } else { UNDER_WAY_MS };
             let is_under_way = issue.moved_ms.is_some_and(|moved_ms| moved_ms > now_ms - within_ms);
-            judge(ctx, tx, (issue, is_under_way), &late).await?
+            let going_ms = issue.going_ms.or(issue.moved_ms).filter(|_| is_under_way);
+            judge(ctx, tx, (issue, going_ms), &late).await?
         };
         for claimed in untried() {
             if !verdicts.contains_key(claimed.id.as_str())
@@ -184,7 +187,7 @@ impl Gate {
         let is_ahead = opens.at_ms > now_ms;
         let due_ms = if is_ahead { opens.at_ms } else { now_ms + wait_ms.max(MINUTE_MS) };
         let because = "it waits until the stage before has left, and some minutes more".to_owned();
-        Some(Wait { due_ms, hour_ms: is_ahead.then_some(due_ms), because })
+        Some(Wait { due_ms, hour_ms: opens.planned_ms, because })
     }
 }
 
@@ -206,13 +209,13 @@ async fn pause(ctx: &Context, issue_id: &str) -> Result<()> {
 async fn judge<'c>(
     ctx: &Context,
     tx: &mut Tx,
-    (issue, is_under_way): (&Running, bool),
+    (issue, going_ms): (&Running, Option<UtcMs>),
     late: &[&'c Claimed],
 ) -> Result<HashMap<&'c str, Verdict>> {
     let (library, now_ms) = (ctx.library(), ctx.now_ms());
     let plain = Newsletter::default();
     let letter = letter_of(&library, issue).unwrap_or(&plain);
-    let rule = LateRule::new(&library.rules.calendar, letter, issue.on_time_ms, is_under_way);
+    let rule = LateRule::new(&library.rules.calendar, letter, issue.on_time_ms, going_ms);
     let readers = late::readers(tx, late.iter().map(|claimed| &claimed.id)).await?;
     let readers: HashMap<&str, &Reader> = readers.iter().map(|it| (it.id.as_str(), it)).collect();
     let mut verdicts = HashMap::new();

@@ -150,7 +150,8 @@ impl Deliverer {
         if self.limits.is_used_up(&self.ctx) {
             self.running.iter().for_each(|issue| self.gate.keep_back(issue));
         }
-        self.gate.look(&self.ctx, &self.running).await?;
+        let is_limited = self.limits.has_hourly() || self.limits.has_plans();
+        self.gate.look(&self.ctx, &self.running, is_limited).await?;
         if !self.limits.has_hourly() {
             return Ok(());
         }

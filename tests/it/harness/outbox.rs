@@ -258,6 +258,7 @@ pub fn runs(issue: &str) -> Running {
         on_time_ms: 15 * 60_000,
         stage_wait_ms: None,
         moved_ms: None,
+        going_ms: None,
         resumed_ms: None,
     }
 }

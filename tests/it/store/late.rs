@@ -102,10 +102,15 @@ both_dbs! {
     /// When an issue last moved stands beside it among those that run.
     async fn moved_is_known_of_what_runs(db: Db) {
         let (one, other) = (Scene::released(&db, "fold-forward", 1).await, Scene::released(&db, "other", 1).await);
-        in_tx!(db, tx => moved(tx, &one.issue, START_MS + 7));
+        in_tx!(db, tx => moved(tx, &one.issue, START_MS + 7, START_MS));
         let found = running(&db).await.unwrap();
-        let of = |scene: &Scene| found.iter().find(|it| it.id == scene.issue).unwrap().moved_ms;
-        assert_eq!((of(&one), of(&other)), (Some(START_MS + 7), None));
+        let of = |scene: &Scene| found.iter().find(|it| it.id == scene.issue).unwrap();
+        assert_eq!((of(&one).moved_ms, of(&one).going_ms, of(&other).moved_ms), (Some(START_MS + 7), Some(START_MS + 7), None));
+        for (now_ms, since_ms, going_ms) in [(9, 5, 7), (20, 10, 20)] {
+            in_tx!(db, tx => moved(tx, &one.issue, START_MS + now_ms, START_MS + since_ms));
+            let found = running(&db).await.unwrap().into_iter().find(|it| it.id == one.issue).unwrap();
+            assert_eq!(found.going_ms, Some(START_MS + going_ms), "it goes on, or goes again");
+        }
     }
 
     /// That a limit keeps an issue back goes on for as long as it moved before, or nothing was due; it ends no outage.
@@ -141,9 +146,9 @@ both_dbs! {
     /// A try that failed for a reason of ours is no beginning; one that was refused for good is.
     async fn begun_goes_by_what_really_left(db: Db) {
         let scene = staged(&db).await;
-        let runs = Running { id: scene.issue.clone(), newsletter: "fold-forward".to_owned(), on_time_ms: 15 * MINUTE_MS, stage_wait_ms: Some(MINUTE_MS), moved_ms: None, resumed_ms: None };
+        let runs = Running { id: scene.issue.clone(), newsletter: "fold-forward".to_owned(), on_time_ms: 15 * MINUTE_MS, stage_wait_ms: Some(MINUTE_MS), moved_ms: None, going_ms: None, resumed_ms: None };
         assert_eq!(running(&db).await.unwrap(), [runs]);
-        let before = |stage, began_ms, untried, waits_until_ms| Before { stage, hour_ms: START_MS, began_ms, vain_ms: None, untried, waits_until_ms };
+        let before = |stage, began_ms, untried, waits_until_ms| Before { stage, hour_ms: START_MS, began_ms, vain_ms: None, untried, waits_until_ms, put_off_ms: None };
         let first = before(Stage::First, None, 2, Some(START_MS));
         let is = async |first, pilot| assert_eq!(begun(&db, &scene.issue).await.unwrap(), [first, pilot]);
         is(first, before(Stage::Pilot, None, 1, Some(START_MS))).await;
@@ -152,7 +157,7 @@ both_dbs! {
         is(first, before(Stage::Pilot, None, 1, Some(START_MS))).await;
         let end = |it: &Claimed, outcome, at_ms: i64| Settled { counts: false, outcome, ended_ms: START_MS + at_ms, ..result(it, DeliveryState::Ready, Some(START_MS + at_ms + 9)) };
         settle(&db, scene.node(), &[end(&pilot, "host", 0)]).await;
-        is(first, before(Stage::Pilot, None, 0, Some(START_MS + 9))).await;
+        is(first, before(Stage::Pilot, None, 1, Some(START_MS + 9))).await;
         execute(&db, "UPDATE delivery SET due_ms = $1 WHERE stage = 'first'", values![START_MS + HOUR_MS]).await;
         let first = before(Stage::First, None, 2, Some(START_MS + HOUR_MS));
         assert_eq!(last_vain(&db, &scene.issue).await.unwrap(), None);

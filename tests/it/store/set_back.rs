@@ -163,7 +163,7 @@ both_dbs! {
             in_tx!(db, tx => late::hold(tx, &[(claimed.id.as_str(), claimed.token, "late")], held_ms));
         }
         let far_ms = START_MS + AHEAD_MS;
-        in_tx!(db, tx => late::moved(tx, &scene.issue, far_ms));
+        in_tx!(db, tx => late::moved(tx, &scene.issue, far_ms, 0));
         in_tx!(db, tx => issues::resumed(tx, &scene.issue, far_ms));
         assert!(in_tx!(db, tx => late::told(tx, &scene.issue, far_ms)));
         assert_eq!(undo(&db, START_MS, AHEAD_MS).await, 1);
