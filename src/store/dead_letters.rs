@@ -2,7 +2,7 @@
 
 use super::{
     Db, Tx,
-    outbox::{self, Word},
+    outbox::{self, Word, leaves_again},
     sql::args,
 };
 use crate::domain::{
@@ -182,11 +182,9 @@ pub async fn replay(tx: &mut Tx, filter: &Filter, word: &Word, most: i64) -> Res
         concat!(
             "WITH pick AS (SELECT d.id AS pick_id",
             fitting!(),
-            " AND (i.control IS NULL OR i.control <> 'cancelled') AND ($9 OR d.held_ms IS NULL) ORDER BY d.id LIMIT $8)
-             UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $6,
-                 hour_ms = CASE WHEN tries = 0 THEN $6 ELSE hour_ms END, held_ms = NULL, expires_ms = $6 + $7,
-                 crashes = 0, token = token + 1, detail = 'a person had it sent again'
-             FROM pick WHERE id = pick_id AND state IN ('failed', 'uncertain', 'expired', 'dead')"
+            " AND (i.control IS NULL OR i.control <> 'cancelled') AND ($9 OR d.held_ms IS NULL) ORDER BY d.id LIMIT $8) ",
+            leaves_again!("$6", "$7"),
+            " FROM pick WHERE id = pick_id AND state IN ('failed', 'uncertain', 'expired', 'dead')"
         ),
         args,
     )

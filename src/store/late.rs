@@ -3,7 +3,7 @@
 
 use super::{
     Db, Tx,
-    sql::{args, not_ours},
+    sql::{args, for_all, not_ours},
 };
 use crate::domain::{
     kernel::{
@@ -61,18 +61,20 @@ pub async fn readers(tx: &mut Tx, ids: impl Iterator<Item = &String>) -> Result<
     .await
 }
 
+/// An issue (`$1`) moves at `$2`, and goes on since it did, if it had moved after `$3`.
+macro_rules! moves {
+    () => {
+        "UPDATE issue SET going_ms = CASE WHEN moved_ms > $3 THEN going_ms ELSE $2 END, moved_ms = $2 WHERE id = $1"
+    };
+}
+
 /// Notes that a message of an issue was taken or refused by the other side. It goes on since then, if it had not moved since
 /// `since_ms`.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn moved(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, since_ms: UtcMs) -> Result<()> {
-    tx.run(
-        "UPDATE issue SET going_ms = CASE WHEN moved_ms > $3 THEN COALESCE(going_ms, $2) ELSE $2 END, moved_ms = $2 WHERE id = $1",
-        args![issue_id, now_ms, since_ms],
-    )
-    .await
-    .map(|_| ())
+    tx.run(moves!(), args![issue_id, now_ms, since_ms]).await.map(|_| ())
 }
 
 /// Notes that a limit of ours, or an earlier issue, keeps an issue back, which is no outage. It is no end of one either: not of an
@@ -83,10 +85,12 @@ pub async fn moved(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, since_ms: UtcMs) 
 pub async fn kept_back(tx: &mut Tx, issue_id: &str, now_ms: UtcMs, since_ms: UtcMs) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE issue SET going_ms = CASE WHEN moved_ms > $3 THEN COALESCE(going_ms, $2) ELSE $2 END, moved_ms = $2
-             WHERE id = $1 AND (moved_ms > $3 OR NOT EXISTS (
-                 SELECT 1 FROM delivery d
-                 WHERE d.live AND d.issue_id = $1 AND d.due_ms <= $3 AND d.state = 'ready'))",
+            concat!(
+                moves!(),
+                " AND (moved_ms > $3 OR NOT EXISTS (
+                     SELECT 1 FROM delivery d
+                     WHERE d.live AND d.issue_id = $1 AND d.due_ms <= $3 AND d.state = 'ready'))"
+            ),
             args![issue_id, now_ms, since_ms],
         )
         .await?;
@@ -110,21 +114,27 @@ pub async fn begun(db: &Db, issue_id: &str) -> Result<Vec<Before>> {
     }
     let rows: Vec<Row> = db
         .all(
-            "SELECT d.stage, d.promised_ms AS hour_ms,
-                 MIN(CASE WHEN d.accepted_ms IS NOT NULL THEN d.accepted_ms WHEN d.attempt > 0 THEN (
-                     SELECT MIN(t.ended_ms) FROM attempt t WHERE t.delivery_id = d.id
-                       AND t.outcome NOT IN ('host', 'our-setup', 'policy', 'content', 'protocol')) END) AS began_ms,
-                 MAX(CASE WHEN d.accepted_ms IS NULL AND d.attempt > 0 THEN (
-                     SELECT MIN(t.ended_ms) FROM attempt t WHERE t.delivery_id = d.id
-                       AND t.outcome IN ('our-setup', 'policy', 'content', 'protocol')) END) AS vain_ms,
-                 COUNT(CASE WHEN d.live AND (d.attempt = 0 OR d.state <> 'ready' OR NOT EXISTS (
-                     SELECT 1 FROM attempt t WHERE t.delivery_id = d.id
-                       AND t.outcome IN ('our-setup', 'policy', 'content', 'protocol'))) THEN 1 END) AS untried,
-                 MIN(CASE WHEN d.live THEN d.due_ms END) AS waits_until_ms,
-                 MAX(CASE WHEN d.live THEN d.hour_ms END) AS put_off_ms
-             FROM delivery d
-             WHERE d.stage IN ('pilot', 'first') AND d.issue_id = $1
-             GROUP BY d.stage, d.promised_ms ORDER BY d.stage, d.promised_ms LIMIT 2000",
+            concat!(
+                "SELECT d.stage, d.promised_ms AS hour_ms,
+                     MIN(CASE WHEN d.accepted_ms IS NOT NULL THEN d.accepted_ms WHEN d.attempt > 0 THEN (
+                         SELECT MIN(t.ended_ms) FROM attempt t
+                         WHERE t.delivery_id = d.id AND t.outcome <> 'host' AND NOT t.outcome ",
+                for_all!(),
+                ") END) AS began_ms,
+                     MAX(CASE WHEN d.accepted_ms IS NULL AND d.attempt > 0 THEN (
+                         SELECT MIN(t.ended_ms) FROM attempt t WHERE t.delivery_id = d.id AND t.outcome ",
+                for_all!(),
+                ") END) AS vain_ms,
+                     COUNT(CASE WHEN d.live AND (d.attempt = 0 OR d.state <> 'ready' OR NOT EXISTS (
+                         SELECT 1 FROM attempt t WHERE t.delivery_id = d.id AND t.outcome ",
+                for_all!(),
+                ")) THEN 1 END) AS untried,
+                     MIN(CASE WHEN d.live THEN d.due_ms END) AS waits_until_ms,
+                     MAX(CASE WHEN d.live THEN d.hour_ms END) AS put_off_ms
+                 FROM delivery d
+                 WHERE d.stage IN ('pilot', 'first') AND d.issue_id = $1
+                 GROUP BY d.stage, d.promised_ms ORDER BY d.stage, d.promised_ms LIMIT 2000"
+            ),
             args![issue_id],
         )
         .await?;
@@ -143,10 +153,12 @@ pub async fn begun(db: &Db, issue_id: &str) -> Result<Vec<Before>> {
 pub async fn last_vain(db: &Db, issue_id: &str) -> Result<Option<String>> {
     let row: Option<(String,)> = db
         .opt(
-            "SELECT t.reply FROM delivery d JOIN attempt t ON t.delivery_id = d.id
-             WHERE d.stage IN ('pilot', 'first') AND d.issue_id = $1
-               AND t.outcome IN ('our-setup', 'policy', 'content', 'protocol')
-             ORDER BY t.ended_ms DESC, t.delivery_id LIMIT 1",
+            concat!(
+                "SELECT t.reply FROM delivery d JOIN attempt t ON t.delivery_id = d.id
+                 WHERE d.stage IN ('pilot', 'first') AND d.issue_id = $1 AND t.outcome ",
+                for_all!(),
+                " ORDER BY t.ended_ms DESC, t.delivery_id LIMIT 1"
+            ),
             args![issue_id],
         )
         .await?;

@@ -12,6 +12,24 @@ pub const LANE_RESTING: i64 = 6;
 /// Newsletter issues.
 pub const LANE_ISSUE: i64 = 10;
 
+/// What a person's word changes of a message that leaves again: due from `$now` on, for `$lifetime`.
+macro_rules! leaves_again {
+    ($now:literal, $lifetime:literal) => {
+        concat!(
+            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = ",
+            $now,
+            ", hour_ms = CASE WHEN tries = 0 THEN ",
+            $now,
+            " ELSE hour_ms END, held_ms = NULL, expires_ms = ",
+            $now,
+            " + ",
+            $lifetime,
+            ", crashes = 0, token = token + 1, detail = 'a person had it sent again'"
+        )
+    };
+}
+pub(super) use leaves_again;
+
 /// A person's word that messages leave again.
 #[derive(Debug, Clone, Copy)]
 pub struct Word {
@@ -31,11 +49,11 @@ pub struct Word {
 pub async fn send_again(tx: &mut Tx, id: &str, word: &Word) -> Result<bool> {
     let done = tx
         .run(
-            "UPDATE delivery SET state = 'ready', live = TRUE, due_ms = $2,
-                 hour_ms = CASE WHEN tries = 0 THEN $2 ELSE hour_ms END, held_ms = NULL, expires_ms = $2 + $3,
-                 crashes = 0, token = token + 1, detail = 'a person had it sent again'
-             WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND ($4 OR held_ms IS NULL) AND NOT EXISTS (
-                 SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')",
+            concat!(
+                leaves_again!("$2", "$3"),
+                " WHERE id = $1 AND state IN ('uncertain', 'failed', 'expired', 'dead') AND ($4 OR held_ms IS NULL) AND NOT EXISTS (
+                     SELECT 1 FROM issue WHERE issue.id = delivery.issue_id AND issue.control = 'cancelled')"
+            ),
             args![id, word.now_ms, word.lifetime_ms, word.may_approve],
         )
         .await?;

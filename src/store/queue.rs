@@ -341,9 +341,8 @@ pub struct Settled {
 impl Settled {
     /// When it expired without the other side ever having heard of it by this try; none otherwise.
     fn expired_unheard_ms(&self) -> Option<UtcMs> {
-        let is_ours =
-            [Trouble::Host, Trouble::OurSetup].iter().any(|trouble| trouble.as_str() == self.outcome);
-        (self.state == DeliveryState::Expired && is_ours).then_some(self.ended_ms)
+        let is_ours = |trouble: &Trouble| trouble.is_ours() && trouble.as_str() == self.outcome;
+        (self.state == DeliveryState::Expired && Trouble::ALL.iter().any(is_ours)).then_some(self.ended_ms)
     }
 
     /// What tells the start it belongs to from all others: id and token.

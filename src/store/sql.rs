@@ -36,14 +36,21 @@ macro_rules! skip_locked {
 }
 pub(crate) use skip_locked;
 
-/// The end of a condition on the outcome of a try: the other side heard of the message. A host that could not be reached and our
-/// own set-up say nothing of it (`Trouble::is_ours`).
+/// The end of a condition on the outcome of a try: the other side heard of the message (not `Trouble::is_ours`).
 macro_rules! not_ours {
     () => {
         "NOT IN ('host', 'our-setup')"
     };
 }
 pub(crate) use not_ours;
+
+/// The same: it was refused for what was sent, or for who sends it (`Trouble::is_for_all`).
+macro_rules! for_all {
+    () => {
+        "IN ('our-setup', 'policy', 'content', 'protocol')"
+    };
+}
+pub(crate) use for_all;
 
 /// `text` for a LIKE pattern with `ESCAPE '!'`: every letter of it stands for itself.
 pub(super) fn like_plain(text: &str) -> String {
@@ -120,4 +127,18 @@ pub fn stored<T>(table: &str, column: &str, row: &str, value: &str, parsed: Opti
     parsed.ok_or_else(|| {
         Error::internal(format!("table {table}, column {column}, row {row}: `{value}` cannot be read"))
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::domain::delivery::Trouble;
+
+    #[test]
+    fn conditions_on_outcomes_name_the_words_of_the_domain() {
+        for trouble in Trouble::ALL {
+            let word = format!("'{}'", trouble.as_str());
+            assert_eq!(not_ours!().contains(&word), trouble.is_ours(), "{word}");
+            assert_eq!(for_all!().contains(&word), trouble.is_for_all(), "{word}");
+        }
+    }
 }

@@ -1,12 +1,10 @@
 //! Whoever may approve is told of late mail that nothing could hand over: it waits for them among the dead letters. What is late is found
 //! where it is started (`deliver/gate`).
 
-use std::collections::BTreeSet;
-
 use super::{
     approvals::{approvers, escalates_to, named},
     context::Context,
-    notices::{self, StaffNotice, Words},
+    notices::{self, Words},
 };
 use crate::{
     domain::{
@@ -53,10 +51,8 @@ pub(super) async fn tell(ctx: &Context) -> Result<()> {
         let newsletter = letter.map(|(_, newsletter)| newsletter);
         let sender = newsletter.and_then(|it| it.sender.as_ref()).map(|sender| sender.as_str());
         let escalate_to = newsletter.and_then(|newsletter| escalates_to(vendor, newsletter));
-        let mut told = BTreeSet::new();
-        let people = approvers(vendor).chain(escalate_to).filter(|member| told.insert(member.email.as_str()));
-        let notice = |to| StaffNotice { source: source.clone(), sender, to, words: words.clone() };
-        let mails: Result<Vec<_>> = people.map(|to| notices::compose_for_staff(ctx, &notice(to))).collect();
+        let people = approvers(vendor).chain(escalate_to);
+        let mails = notices::compose_for_each(ctx, people, (&source, sender), &words);
         let mails = match mails {
             Ok(mails) => mails,
             Err(error) => {

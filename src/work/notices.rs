@@ -1,5 +1,7 @@
 //! Single mails that somebody waits for: a lead offer, what a form promised.
 
+use std::collections::BTreeSet;
+
 use super::{
     cobrand::{CoBrand, TALK_TO_US, no_content, vendor_brand},
     context::Context,
@@ -110,6 +112,22 @@ pub struct StaffNotice<'a> {
     pub to: &'a Staff,
     /// What it says.
     pub words: Words,
+}
+
+/// Renders and encodes the same words for each of `people`, once, about the `[sender.*]` of that name.
+///
+/// # Errors
+/// Those of [`compose_for_staff`].
+pub fn compose_for_each<'a>(
+    ctx: &Context,
+    people: impl Iterator<Item = &'a Staff>,
+    (source, sender): (&str, Option<&str>),
+    words: &Words,
+) -> Result<Vec<Ready>> {
+    let mut named = BTreeSet::new();
+    let people = people.filter(|member| named.insert(member.email.as_str()));
+    let notice = |to| StaffNotice { source: source.to_owned(), sender, to, words: words.clone() };
+    people.map(|to| compose_for_staff(ctx, &notice(to))).collect()
 }
 
 /// Renders and encodes a notice to somebody at the vendor, in the vendor's own brand.

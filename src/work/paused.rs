@@ -1,13 +1,11 @@
 //! Whoever may approve is told that an issue or a sequence paused itself, once each time: nothing of it leaves until one of them
 //! says so.
 
-use std::collections::BTreeSet;
-
 use super::{
     apart,
     approvals::{approvers, escalates_to, named},
     context::Context,
-    notices::{self, StaffNotice, Words},
+    notices::{self, Words},
 };
 use crate::{
     domain::{
@@ -126,19 +124,16 @@ async fn mail<'a>(
     sender: Option<&str>,
     words: &Words,
 ) -> Result<()> {
-    let (now_ms, mut told, mut mails) = (ctx.now_ms(), BTreeSet::new(), Vec::new());
-    for to in people.filter(|member| told.insert(member.email.as_str())) {
-        let notice = StaffNotice { source: source.clone(), sender, to, words: words.clone() };
-        match notices::compose_for_staff(ctx, &notice) {
-            Ok(mail) => mails.push(mail),
-            Err(error) => {
-                // Other work of the same look does not wait for content that has a sender again.
-                tracing::warn!(error = error.detail(), source, "nobody can be told of a pause; tried again");
-                ctx.looks.rest(source, now_ms, UtcMs::MAX);
-                return Ok(());
-            }
+    let now_ms = ctx.now_ms();
+    let mails = match notices::compose_for_each(ctx, people, (&source, sender), words) {
+        Ok(mails) => mails,
+        Err(error) => {
+            // Other work of the same look does not wait for content that has a sender again.
+            tracing::warn!(error = error.detail(), source, "nobody can be told of a pause; tried again");
+            ctx.looks.rest(source, now_ms, UtcMs::MAX);
+            return Ok(());
         }
-    }
+    };
     let mut tx = ctx.db.begin().await?;
     for mail in mails {
         // Once for each source and person, whoever else does it.

@@ -23,7 +23,6 @@ pub(super) async fn narrate(ctx: &Context) {
     loop {
         match look(ctx).await {
             Ok((promises, is_done)) => {
-                let lacks: i64 = promises.iter().map(|promise| promise.recipients - promise.accepted).sum();
                 let told = told.get_or_insert_with(|| {
                     let now = utc(ctx.now_ms()).format("%a %d %b %H:%M");
                     say(&format!("  {now} UTC on the demo's calendar; {}", standing(&promises, is_done)));
@@ -37,7 +36,7 @@ pub(super) async fn narrate(ctx: &Context) {
                 }
                 if is_done {
                     say("");
-                    say(&end(ctx, lacks));
+                    say(&end(ctx, &promises));
                     break;
                 }
             }
@@ -48,17 +47,14 @@ pub(super) async fn narrate(ctx: &Context) {
     }
 }
 
-/// What the terminal says once all of it has left, or `lacks` readers wait for a person.
-fn end(ctx: &Context, lacks: i64) -> String {
-    let calendar = "The calendar runs at normal speed from here; go on in the browser.";
-    match lacks {
-        0 => format!("  Everybody has it. {calendar}"),
-        1 => format!("  1 reader has not got it; see why: {}. {calendar}", ctx.url("/console/dead-letters")),
-        _ => format!(
-            "  {lacks} readers have not got it; see why: {}. {calendar}",
-            ctx.url("/console/dead-letters")
-        ),
-    }
+/// What the terminal says once nothing of it leaves any more by itself.
+fn end(ctx: &Context, promises: &[Promise]) -> String {
+    let lack: i64 = promises.iter().map(|promise| promise.recipients - promise.accepted).sum();
+    let said = match lack {
+        0 => "Everybody has it.".to_owned(),
+        _ => format!("Not everybody has it, {lack} lack it; see why: {}.", ctx.url("/console/dead-letters")),
+    };
+    format!("  {said} The calendar runs at normal speed from here; go on in the browser.")
 }
 
 /// The promises, none before it is frozen, and whether all of it has left.

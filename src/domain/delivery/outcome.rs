@@ -81,9 +81,27 @@ pub enum Trouble {
 }
 
 impl Trouble {
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::Host,
+        Self::Greylist,
+        Self::Soft,
+        Self::Throttle,
+        Self::BadAddress,
+        Self::OurSetup,
+        Self::Policy,
+        Self::Content,
+        Self::Protocol,
+    ];
+
     /// Whether it lies with us or the way there: of the message itself the other side has heard nothing.
     pub fn is_ours(self) -> bool {
         matches!(self, Self::Host | Self::OurSetup)
+    }
+
+    /// Whether it is about what is sent, or who sends it: others would be refused as well.
+    pub fn is_for_all(self) -> bool {
+        matches!(self, Self::OurSetup | Self::Policy | Self::Content | Self::Protocol)
     }
 
     /// The word used in the ledger and on pages.

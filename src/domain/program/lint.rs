@@ -124,10 +124,14 @@ fn approval(library: &Library, asset: &Asset, newsletter: &Newsletter) -> Vec<Fi
 /// Findings on a newsletter's stages.
 fn staged(asset: &Asset, newsletter: &Newsletter) -> Vec<Finding> {
     let Some(staged) = &newsletter.staged else { return Vec::new() };
-    if staged.wait_minutes < newsletter.on_time_minutes {
-        if staged.pilot.is_empty() || newsletter.freeze_minutes > staged.wait_minutes {
-            return Vec::new();
-        }
+    if staged.wait_minutes >= newsletter.on_time_minutes {
+        let message = format!(
+            "the rest would get it {} minutes after the hour, when it is on time for {} minutes only",
+            staged.wait_minutes, newsletter.on_time_minutes
+        );
+        return finding(asset, codes::BAD_VALUE, "staged", &message, "wait less, or raise `on_time_minutes`");
+    }
+    if !staged.pilot.is_empty() && newsletter.freeze_minutes <= staged.wait_minutes {
         let message = format!(
             "the pilot leaves when an issue is frozen, {} minutes before the hour at the earliest, and the others wait {} minutes from \
              then on",
@@ -136,11 +140,7 @@ fn staged(asset: &Asset, newsletter: &Newsletter) -> Vec<Finding> {
         let fix = "raise `freeze_minutes` above `wait_minutes`, or wait less";
         return finding(asset, codes::SHORT_PILOT, "freeze_minutes", &message, fix);
     }
-    let message = format!(
-        "the rest would get it {} minutes after the hour, when it is on time for {} minutes only",
-        staged.wait_minutes, newsletter.on_time_minutes
-    );
-    finding(asset, codes::BAD_VALUE, "staged", &message, "wait less, or raise `on_time_minutes`")
+    Vec::new()
 }
 
 /// Findings on a newsletter that allows digests and is never in one.

@@ -137,9 +137,9 @@ pub struct Before {
     pub hour_ms: UtcMs,
     /// When the first of its messages was accepted, or refused for a reason that lies with its recipient.
     pub began_ms: Option<UtcMs>,
-    /// When one was last refused for what was sent, or for who sends it.
+    /// When the last of them to be was first refused for what was sent, or for who sends it.
     pub vain_ms: Option<UtcMs>,
-    /// How many have not been tried, or are being sent.
+    /// How many may still be taken: not tried, being sent, or put off for another reason.
     pub untried: i64,
     /// When the first of those is due that are not in a final state; none where all are.
     pub waits_until_ms: Option<UtcMs>,

@@ -5,7 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use chrono_tz::Tz;
 
-use super::dispatch::Finished;
+use super::{dispatch::Finished, ledger::pause_issue};
 use crate::{
     domain::{
         content::{Library, kinds::Newsletter},
@@ -22,7 +22,7 @@ use crate::{
         },
     },
     store::{
-        Tx, audit, issues,
+        Tx,
         late::{self, PutOff, Reader},
         queue::Claimed,
         running::Running,
@@ -156,7 +156,7 @@ impl Gate {
         } else {
             let within_ms = if is_limited { LIMITED_MS } else { UNDER_WAY_MS };
             let is_under_way = issue.moved_ms.is_some_and(|moved_ms| moved_ms > now_ms - within_ms);
-            let going_ms = issue.going_ms.or(issue.moved_ms).filter(|_| is_under_way);
+            let going_ms = issue.going_ms.filter(|_| is_under_way);
             judge(ctx, tx, (issue, going_ms), &late).await?
         };
         for claimed in untried() {
@@ -196,13 +196,8 @@ async fn pause(ctx: &Context, issue_id: &str) -> Result<()> {
     let said = late::last_vain(&ctx.db, issue_id).await?.unwrap_or_default();
     let why = format!("nobody of those who get it first could be sent it: {said}");
     let mut tx = ctx.db.begin().await?;
-    if issues::pause_because(&mut tx, issue_id, &why).await? {
-        let (now_ms, actor) = (ctx.now_ms(), "partnercast");
-        audit::record(&mut tx, now_ms, &*ctx.random, actor, "pause", issue_id, &why).await?;
-        tx.commit().await?;
-        tracing::error!(issue = issue_id, why, "the issue was paused");
-    }
-    Ok(())
+    pause_issue(ctx, &mut tx, issue_id, &why).await?;
+    tx.commit().await
 }
 
 /// What becomes of late messages, by their ids; those that may leave are left out.
@@ -270,7 +265,6 @@ enum Verdict {
 }
 
 /// Until when a message waits, and why.
-#[derive(Debug, Clone)]
 struct Wait {
     due_ms: UtcMs,
     /// From when on its lateness counts; none for as before.

@@ -97,23 +97,28 @@ pub(super) async fn record(
 
 /// Pauses what a message is a part of, unless it is paused already.
 async fn pause(ctx: &Context, tx: &mut Tx, claimed: &Claimed, why: &str) -> Result<()> {
-    let (now_ms, actor) = (ctx.now_ms(), "partnercast");
-    let (paused, what) = match &claimed.issue_id {
-        Some(issue) => (issues::pause_because(tx, issue, why).await?, issue),
-        None => {
-            let pause = Pause {
-                sequence: claimed.scope.clone(),
-                because: why.to_owned(),
-                actor: actor.to_owned(),
-                since_ms: now_ms,
-            };
-            (pauses::pause(tx, &pause).await?, &claimed.scope)
-        }
+    if let Some(issue) = &claimed.issue_id {
+        return pause_issue(ctx, tx, issue, why).await;
+    }
+    let (sequence, actor) = (&claimed.scope, "partnercast");
+    let pause = Pause {
+        sequence: sequence.clone(),
+        because: why.to_owned(),
+        actor: actor.to_owned(),
+        since_ms: ctx.now_ms(),
     };
-    if paused {
-        let kind = if claimed.issue_id.is_some() { "issue" } else { "sequence" };
-        tracing::error!(id = what, why, "the {kind} was paused");
-        audit::record(tx, now_ms, &*ctx.random, actor, "pause", what, why).await?;
+    if pauses::pause(tx, &pause).await? {
+        tracing::error!(id = sequence, why, "the sequence was paused");
+        audit::record(tx, pause.since_ms, &*ctx.random, actor, "pause", sequence, why).await?;
+    }
+    Ok(())
+}
+
+/// Pauses an issue, unless it is paused already.
+pub(super) async fn pause_issue(ctx: &Context, tx: &mut Tx, issue: &str, why: &str) -> Result<()> {
+    if issues::pause_because(tx, issue, why).await? {
+        tracing::error!(id = issue, why, "the issue was paused");
+        audit::record(tx, ctx.now_ms(), &*ctx.random, "partnercast", "pause", issue, why).await?;
     }
     Ok(())
 }
