@@ -147,6 +147,18 @@ pub enum Outcome {
 }
 
 impl Outcome {
+    /// Whether the other side was reached and a new connection refused, for now: nothing was said about the message.
+    pub fn is_of_connection(&self) -> bool {
+        matches!(
+            self,
+            Self::Refused {
+                stage: Stage::Greeting | Stage::Hello,
+                trouble: Trouble::Host | Trouble::Throttle,
+                ..
+            }
+        )
+    }
+
     /// A refusal with the class that our own rules give it, whoever it was for; [`Classes::judge`] knows more.
     pub fn refused(stage: Stage, reply: Reply) -> Self {
         static BUILT_IN: LazyLock<Classes> = LazyLock::new(Classes::default);

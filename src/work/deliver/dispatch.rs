@@ -14,10 +14,13 @@ use crate::{
         delivery::{Outcome, Slots, Stage, Trouble, slots},
         kernel::clock::UtcMs,
     },
-    store::{nodes::RelayFault, queue::Claimed},
+    store::queue::Claimed,
 };
 
-use super::relays::{RelayDesk, RelayTerms};
+use super::{
+    relays::{RelayDesk, RelayTerms, RelayView},
+    sites::Site,
+};
 
 /// Messages to one domain that may be on their way at once.
 const SITE_SLOTS_MAX: usize = 20;
@@ -25,8 +28,6 @@ const SITE_SLOTS_MAX: usize = 20;
 const RELAY_BROKEN_MAX: u32 = 2;
 /// Failures of a site in a row after which it rests.
 const SITE_BROKEN_MAX: u32 = 2;
-/// A site whose slots are all used and that answered nothing for this long (machine time) is stalled.
-const STALLED_MS: i64 = 1_000;
 /// Messages that may be open for each slot of a relay: a relay that was in trouble soon takes no more.
 const OPEN_A_SLOT: usize = 32;
 /// Sites remembered; those with nothing to do are forgotten first.
@@ -52,13 +53,6 @@ pub(super) struct Finished {
     pub(super) outcome: Outcome,
     /// Name of the relay that was asked last.
     pub(super) relay: Option<Arc<str>>,
-}
-
-struct Site {
-    slots: Slots,
-    waiting: VecDeque<Job>,
-    /// Machine time of its last answer, or of its first message.
-    answered_ms: UtcMs,
 }
 
 /// The two hands of the clock.
@@ -182,6 +176,27 @@ impl Dispatch {
         })
     }
 
+    /// Whether a connection of `relay` may be opened for what waits: none that is open is free to carry it, and the relay
+    /// did not say just now that it takes no more of them.
+    pub(super) fn may_open(&self, relay: usize, now: Now) -> bool {
+        self.relays[relay].may_open(now)
+    }
+
+    /// An open connection of `relay` waits for something to carry.
+    pub(super) fn begin_idle(&mut self, relay: usize) {
+        self.relays[relay].idle += 1;
+    }
+
+    /// It waits no more.
+    pub(super) fn end_idle(&mut self, relay: usize) {
+        self.relays[relay].idle -= 1;
+    }
+
+    /// Whether something waits that no connection was given yet.
+    pub(super) fn has_waiting(&self) -> bool {
+        self.waiting > 0
+    }
+
     /// The next message for a free connection of `relay`; `urgent_only` for the connection kept for those.
     pub(super) fn next(&mut self, relay: usize, urgent_only: bool, now: Now) -> Option<Job> {
         if self.waiting == 0 || !self.relays[relay].is_open(true, now) {
@@ -249,6 +264,11 @@ impl Dispatch {
         if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
             site.slots.give_back();
             site.answered_ms = now.machine_ms;
+        }
+        if outcome.is_of_connection() && self.relays[relay].refused_connection(now) {
+            // Nothing was said about the message: one of the connections that are open carries it.
+            self.wait(job, now, true);
+            return true;
         }
         let bit = 1_u64 << relay;
         let surely_not_taken = matches!(&outcome, Outcome::Refused { trouble: Trouble::Host, .. })
@@ -450,41 +470,8 @@ impl Dispatch {
 
     /// For the console and metrics: name, messages on their way, slots, and until when it rests.
     pub(super) fn relays(&self, now: Now) -> Vec<RelayView> {
-        let view = |relay: &RelayDesk| RelayView {
-            name: relay.name.to_string(),
-            flying: relay.slots.in_use(),
-            slots: relay.slots.limit(),
-            rests_until_ms: relay.slots.rests_until_ms(now.calendar_ms),
-            fault: relay.fault().cloned(),
-        };
-        self.relays.iter().map(view).collect()
+        self.relays.iter().map(|relay| relay.view(now)).collect()
     }
-}
-
-impl Site {
-    /// Until when nothing goes to it, if that is so: it rests, or is stalled.
-    fn stuck_until_ms(&self, now: Now) -> Option<UtcMs> {
-        let is_full = self.slots.in_use() > 0 && !self.slots.has_room(now.calendar_ms, 0);
-        let is_stalled = is_full && now.machine_ms - self.answered_ms > STALLED_MS;
-        self.slots
-            .rests_until_ms(now.calendar_ms)
-            .or_else(|| is_stalled.then_some(now.calendar_ms + STALLED_MS))
-    }
-}
-
-/// A relay at this moment.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct RelayView {
-    /// Its name.
-    pub name: String,
-    /// Messages on their way to it.
-    pub flying: usize,
-    /// How many may be.
-    pub slots: usize,
-    /// Until when it is left alone, if it is.
-    pub rests_until_ms: Option<UtcMs>,
-    /// Why it was left alone, until it answers.
-    pub fault: Option<RelayFault>,
 }
 
 #[cfg(test)]

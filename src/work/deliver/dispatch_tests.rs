@@ -1,4 +1,4 @@
-use super::*;
+use super::{super::sites::STALLED_MS, *};
 use crate::{
     domain::delivery::Reply,
     store::outbox::{LANE_ISSUE, LANE_URGENT},
@@ -385,4 +385,39 @@ fn a_site_that_one_relay_cannot_reach_is_no_trouble_of_the_site() {
         desk.done(1, job, refused(Stage::Recipient, Trouble::Host), START);
     }
     assert_eq!(desk.stuck_sites(START), ["odd.example"], "no relay reaches it");
+}
+
+#[test]
+fn a_relay_that_takes_no_more_connections_keeps_those_it_has() {
+    let mut desk = Dispatch::new(&[relay("relay", 1, 8)], WINDOW);
+    desk.add((0..9).map(|number| message(number, "partner.example")).collect(), START);
+    let open = |desk: &mut Dispatch| desk.next(0, false, START).unwrap();
+    let (first, second) = (open(&mut desk), open(&mut desk));
+    desk.done(0, first, accepted(), START);
+    let third = open(&mut desk);
+    let id = third.claimed.id.clone();
+    assert!(desk.done(0, third, refused(Stage::Greeting, Trouble::Throttle), START), "another carries it");
+    assert!(!desk.may_open(0, START), "two it refused, one is on its way");
+    assert!(desk.may_start_issues(START), "it does not rest");
+    desk.done(0, second, accepted(), START);
+    desk.begin_idle(0);
+    assert!(!desk.may_open(0, START), "one that is open is free");
+    let again = open(&mut desk);
+    desk.end_idle(0);
+    assert_eq!(again.claimed.id, id, "first of all");
+    desk.done(0, again, accepted(), START);
+    let finished = desk.take_finished();
+    assert!(finished.iter().all(|it| matches!(it.outcome, Outcome::Accepted { .. })) && finished.len() == 3);
+    let _busy = open(&mut desk);
+    assert!(!desk.may_open(0, at(10 * MINUTE_MS - 1)) && desk.may_open(0, at(10 * MINUTE_MS)));
+}
+
+#[test]
+fn a_relay_without_connections_that_refuses_one_rests() {
+    let mut desk = Dispatch::new(&[relay("relay", 1, 8)], WINDOW);
+    desk.add(vec![message(0, "partner.example")], START);
+    let job = desk.next(0, false, START).unwrap();
+    desk.done(0, job, refused(Stage::Greeting, Trouble::Throttle), START);
+    assert!(desk.may_open(0, START) && !desk.may_start_issues(START));
+    assert_eq!(desk.take_finished().len(), 1);
 }

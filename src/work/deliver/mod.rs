@@ -11,6 +11,7 @@ mod message;
 mod node;
 mod relays;
 mod sender;
+mod sites;
 mod step;
 mod step_times;
 
@@ -39,12 +40,12 @@ use crate::{
         takeover,
     },
 };
-pub use dispatch::RelayView;
 use gate::Gate;
 use ledger::Limits;
 pub use message::message;
 use node::{Life, beat_forever};
 use relays::RelayTerms;
+pub use relays::RelayView;
 use sender::{Desk, send_until_stopped};
 use step::Passed;
 pub use step_times::StepTimes;

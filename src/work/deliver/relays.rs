@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use super::dispatch::Now;
 use crate::{
-    domain::{delivery::Slots, kernel::clock::UtcMs},
+    domain::{
+        delivery::Slots,
+        kernel::clock::{MINUTE_MS, UtcMs},
+    },
     store::nodes::RelayFault,
 };
 
@@ -12,6 +15,9 @@ use crate::{
 const SHARE_SLACK: f64 = 16.0;
 /// A message that is on its way for this long (machine time) no longer counts against the slots of its relay.
 const SLOW_MS: i64 = 1_000;
+
+/// How long a relay that takes no more connections is not asked for another.
+const FULL_MS: i64 = 10 * MINUTE_MS;
 
 /// A relay as the dispatcher sees it.
 #[derive(Debug, Clone)]
@@ -37,6 +43,10 @@ pub(super) struct RelayDesk {
     fault: Option<RelayFault>,
     /// Machine times at which the messages that are on their way left.
     left_ms: Vec<UtcMs>,
+    /// Open connections that wait for something to carry, without that for urgent mail.
+    pub(super) idle: usize,
+    /// How many connections it takes, and until when (machine time) that holds, once it refused one.
+    admits: Option<(usize, UtcMs)>,
 }
 
 /// What an hourly limit leaves.
@@ -61,6 +71,35 @@ impl RelayDesk {
             failed_site: None,
             fault: None,
             left_ms: Vec::new(),
+            idle: 0,
+            admits: None,
+        }
+    }
+
+    /// Whether one more connection may be opened for what waits.
+    pub(super) fn may_open(&self, now: Now) -> bool {
+        let admits = self.admits.filter(|(_, until_ms)| now.machine_ms < *until_ms);
+        self.idle == 0 && admits.is_none_or(|(admitted, _)| self.slots.in_use() < admitted)
+    }
+
+    /// It refused a new connection. True if that is because it has others: then it is not asked for more of them for a while,
+    /// and those go on. Others that are being opened count as open; each that is refused as well lowers the number.
+    pub(super) fn refused_connection(&mut self, now: Now) -> bool {
+        let open = self.idle + self.slots.in_use();
+        if open > 0 {
+            self.admits = Some((open, now.machine_ms + FULL_MS));
+        }
+        open > 0
+    }
+
+    /// How it stands.
+    pub(super) fn view(&self, now: Now) -> RelayView {
+        RelayView {
+            name: self.name.to_string(),
+            flying: self.slots.in_use(),
+            slots: self.slots.limit(),
+            rests_until_ms: self.slots.rests_until_ms(now.calendar_ms),
+            fault: self.fault.clone(),
         }
     }
 
@@ -103,11 +142,6 @@ impl RelayDesk {
     /// It answered, whatever it said.
     pub(super) fn answered(&mut self) {
         (self.failed_site, self.fault) = (None, None);
-    }
-
-    /// Why it was left alone, until it answers.
-    pub(super) fn fault(&self) -> Option<&RelayFault> {
-        self.fault.as_ref()
     }
 
     /// Whether it is too far ahead of `other`, which has room.
@@ -172,4 +206,19 @@ impl RelayDesk {
             .as_mut()
             .map_or(0, |permits| std::mem::take(&mut permits.common) + std::mem::take(&mut permits.reserved))
     }
+}
+
+/// A relay at this moment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RelayView {
+    /// Its name.
+    pub name: String,
+    /// Messages on their way to it.
+    pub flying: usize,
+    /// How many may be.
+    pub slots: usize,
+    /// Until when it is left alone, if it is.
+    pub rests_until_ms: Option<UtcMs>,
+    /// Why it was left alone, until it answers.
+    pub fault: Option<RelayFault>,
 }

@@ -25,14 +25,21 @@ use crate::{
 /// How often a connection without work looks whether a rest is over.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
+/// What wakes the connections of a relay: there may be work.
+#[derive(Default)]
+struct Bell {
+    open: Notify,
+    closed: Notify,
+}
+
 /// What the connections of a process share.
 pub(super) struct Desk {
     ctx: Arc<Context>,
     life: Arc<Life>,
     writer: Writer,
     dispatch: Mutex<Dispatch>,
-    /// There may be work for connections.
-    work: Notify,
+    /// One for each relay.
+    bells: Vec<Bell>,
     /// There may be work for the loop.
     pub(super) progress: Notify,
     stopping: AtomicBool,
@@ -45,7 +52,7 @@ impl Desk {
             dispatch: Mutex::new(Dispatch::new(relays, ctx.settings.window)),
             ctx,
             life,
-            work: Notify::new(),
+            bells: relays.iter().map(|_| Bell::default()).collect(),
             progress: Notify::new(),
             stopping: AtomicBool::new(false),
         }
@@ -62,23 +69,36 @@ impl Desk {
 
     /// Wakes the connections.
     pub(super) fn has_work(&self) {
-        self.work.notify_waiters();
+        for bell in &self.bells {
+            bell.open.notify_waiters();
+            bell.closed.notify_waiters();
+        }
+    }
+
+    /// Wakes one connection of each relay: one that is open, and one that is opened if no other is free.
+    fn has_more_work(&self) {
+        for bell in &self.bells {
+            bell.open.notify_one();
+            bell.closed.notify_one();
+        }
     }
 
     /// From now on no message is begun; connections without one are closed.
     pub(super) fn stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
-        self.work.notify_waiters();
+        self.has_work();
     }
 
     fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
     }
 
-    /// The next message for a connection of `relay`; `None` when we stop.
-    async fn next(&self, relay: usize, urgent_only: bool) -> Option<Job> {
+    /// The next message for a connection of `relay`, which is open already or has to be opened for it; `None` when we stop.
+    async fn next(&self, relay: usize, urgent_only: bool, is_open: bool) -> Option<Job> {
+        let mut idle = (is_open && !urgent_only).then(|| Idle::new(self, relay));
         loop {
-            let woken = self.work.notified();
+            let bell = &self.bells[relay];
+            let woken = if is_open { bell.open.notified() } else { bell.closed.notified() };
             tokio::pin!(woken);
             // Before looking, so that what comes between looking and waiting is not missed.
             woken.as_mut().enable();
@@ -87,10 +107,22 @@ impl Desk {
             }
             let now = self.now();
             // What we hold may have been taken over while we were frozen: then it is not ours to send.
-            if self.life.is_fresh(now.machine_ms)
-                && let Some(job) = self.dispatch().next(relay, urgent_only, now)
-            {
-                return Some(job);
+            if self.life.is_fresh(now.machine_ms) {
+                let mut dispatch = self.dispatch();
+                if (is_open || dispatch.may_open(relay, now))
+                    && let Some(job) = dispatch.next(relay, urgent_only, now)
+                {
+                    if let Some(idle) = idle.take() {
+                        idle.end(&mut dispatch);
+                    }
+                    // Those that are closed left it to this one, which is free no more.
+                    let may_open = dispatch.has_waiting() && dispatch.may_open(relay, now);
+                    drop(dispatch);
+                    if may_open {
+                        self.bells[relay].closed.notify_one();
+                    }
+                    return Some(job);
+                }
             }
             let _ = tokio::time::timeout(LOOK_AGAIN, woken).await;
         }
@@ -104,7 +136,7 @@ impl Desk {
         let tell = finished == 1 || finished >= dispatch.batch(now) || dispatch.open() == 0;
         drop(dispatch);
         if others {
-            self.work.notify_one();
+            self.has_more_work();
         }
         if tell {
             self.progress.notify_one();
@@ -114,6 +146,34 @@ impl Desk {
     fn not_tried(&self, relay: usize, job: Job) {
         self.dispatch().not_tried(relay, job);
         self.progress.notify_one();
+    }
+}
+
+/// An open connection that waits for something to carry.
+struct Idle<'a> {
+    desk: &'a Desk,
+    relay: usize,
+    has_ended: bool,
+}
+
+impl<'a> Idle<'a> {
+    fn new(desk: &'a Desk, relay: usize) -> Self {
+        desk.dispatch().begin_idle(relay);
+        Self { desk, relay, has_ended: false }
+    }
+
+    /// It was given something to carry, under the lock under which that is noted.
+    fn end(mut self, dispatch: &mut Dispatch) {
+        dispatch.end_idle(self.relay);
+        self.has_ended = true;
+    }
+}
+
+impl Drop for Idle<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.desk.dispatch().end_idle(self.relay);
+        }
     }
 }
 
@@ -163,7 +223,7 @@ pub(super) async fn send_until_stopped(
     let idle = dialer.relay().timeouts.idle;
     let mut connection: Option<Connection> = None;
     loop {
-        let next = tokio::time::timeout(idle, desk.next(relay, urgent_only)).await;
+        let next = tokio::time::timeout(idle, desk.next(relay, urgent_only, connection.is_some())).await;
         let job = match next {
             Ok(Some(job)) => job,
             Ok(None) => break,
