@@ -211,7 +211,7 @@ pub async fn retry(arguments: RetryArguments) -> Result<()> {
     let ctx = levers(&config, &path).await?;
     let more = if ready == replay::REPLAY_MAX { " or more" } else { "" };
     let question =
-        format!("{} {name} leave again, each with its old Message-ID. Send?", messages(ready, more));
+        format!("{} {name} to be sent again, each with its old Message-ID. Send?", messages(ready, more));
     if !arguments.yes && !confirmed(&question)? {
         say("nothing was done");
         return Ok(());
@@ -223,7 +223,7 @@ pub async fn retry(arguments: RetryArguments) -> Result<()> {
     }
     ctx.db.close().await;
     say(&format!(
-        "{} {name} wait in the queue and leave while `serve` runs",
+        "{} {name} wait in the queue and leave while `serve` runs: now, or at the reader's next allowed time if late",
         messages(i64::try_from(put_back).unwrap_or(i64::MAX), "")
     ));
     Ok(())

@@ -1,5 +1,7 @@
 //! Deliveries that ended without being accepted and wait for a person: `failed`, `uncertain`, `expired`, `dead`.
 
+use std::collections::BTreeMap;
+
 use super::{
     Db, Tx,
     outbox::{self, Word, leaves_again},
@@ -166,6 +168,22 @@ pub async fn issues(db: &Db) -> Result<Vec<(String, String, String)>> {
         Vec::new(),
     )
     .await
+}
+
+/// How many there are of each of these issues that were not cancelled; nothing of an issue without any.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn of_issues(db: &Db, issues: &[&str]) -> Result<BTreeMap<String, i64>> {
+    let mut found = BTreeMap::new();
+    for issue in issues {
+        let filter = Filter { issue: Some((*issue).to_owned()), ..Filter::default() };
+        let (_, may_leave) = count(db, &filter).await?;
+        if may_leave > 0 {
+            found.insert((*issue).to_owned(), may_leave);
+        }
+    }
+    Ok(found)
 }
 
 /// Puts the oldest `most` of those that fit, and whose issue was not cancelled, back into the queue, due now: the same

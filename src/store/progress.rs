@@ -45,6 +45,32 @@ pub async fn sites(db: &Db, issue_id: &str) -> Result<Vec<Site>> {
     .await
 }
 
+/// What of an issue is not due yet: its hour is ahead, or it was put off.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
+pub struct Later {
+    /// How many.
+    pub messages: i64,
+    /// When the first of them is due.
+    pub first_due_ms: Option<UtcMs>,
+    /// When the last is.
+    pub last_due_ms: Option<UtcMs>,
+}
+
+/// What of an issue is not due at `now_ms`.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn later(db: &Db, issue_id: &str, now_ms: UtcMs) -> Result<Later> {
+    let row = db
+        .opt(
+            "SELECT COUNT(*) AS messages, MIN(due_ms) AS first_due_ms, MAX(due_ms) AS last_due_ms
+             FROM delivery WHERE source = $1 AND live AND state = 'ready' AND due_ms > $2",
+            args![issue_id, now_ms],
+        )
+        .await?;
+    Ok(row.unwrap_or_default())
+}
+
 /// What waits in one lane of the queue.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Lane {

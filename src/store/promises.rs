@@ -146,6 +146,29 @@ pub async fn last_failed(db: &Db, newsletter: &str, because: &str) -> Result<boo
     Ok(found.is_some())
 }
 
+/// What a newsletter promised for a date that has no issue: when, and why there is none if that is known.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct WithoutIssue {
+    /// Local date and time, `YYYY-MM-DDTHH:MM`.
+    pub nominal_local: String,
+    /// Why it was skipped, or why nothing could be sent.
+    pub because: Option<String>,
+}
+
+/// That of `newsletter` on `date`, `YYYY-MM-DD`, if there is one.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn without_issue(db: &Db, newsletter: &str, date: &str) -> Result<Option<WithoutIssue>> {
+    db.opt(
+        "SELECT nominal_local, MAX(because) AS because FROM promise
+         WHERE newsletter = $1 AND issue_id IS NULL AND nominal_local LIKE $2 || 'T%'
+         GROUP BY nominal_local ORDER BY nominal_local LIMIT 1",
+        args![newsletter, date],
+    )
+    .await
+}
+
 /// The nominal local times from `since_local` on for which something was promised, at most 1,000.
 ///
 /// # Errors

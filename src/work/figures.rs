@@ -23,14 +23,14 @@ use crate::{
     },
     store::{
         audience::{self, StageCount},
-        deliveries,
+        dead_letters, deliveries,
         events::{self, Clicks, Event, OfSubject},
         issues::{self, Issue},
         lead_clocks::{self, SlaClock},
         leads,
         let_down::Silenced,
         partners,
-        progress::{self, Site},
+        progress::{self, Later, Site},
         promises::{self, Promise},
     },
 };
@@ -69,6 +69,8 @@ pub struct Details {
     pub classes: Vec<(String, i64)>,
     /// The sites with most messages.
     pub sites: Vec<Site>,
+    /// What is not due yet.
+    pub later: Later,
     /// How far its stages have come, if it has any.
     pub stages: Vec<StageCount>,
     /// What its two subjects came to, if it has two.
@@ -93,6 +95,8 @@ pub struct Overview {
     pub kept: Vec<Occurrence>,
     /// Promises of the last days that were broken, or are about to be: newsletter and date.
     pub broken: Vec<(String, Occurrence)>,
+    /// How many messages of those issues wait for a person.
+    pub for_a_person: BTreeMap<String, i64>,
     /// Issues that reach nobody because of limits.
     pub silenced: Vec<Silenced>,
 }
@@ -147,6 +151,7 @@ impl Figures {
                 machines: events::machine_clicks_of_issue(&ctx.db, issue_id).await?,
                 classes: progress::classes(&ctx.db, issue_id).await?,
                 sites: progress::sites(&ctx.db, issue_id).await?,
+                later: progress::later(&ctx.db, issue_id, ctx.now_ms()).await?,
                 stages: audience::stages(&ctx.db, issue_id).await?,
                 subjects: events::of_subjects(&ctx.db, issue_id).await?,
             })
@@ -160,7 +165,10 @@ impl Figures {
     /// Those of the store.
     pub async fn overview(&self, ctx: &Context) -> Result<Arc<Overview>> {
         let ask = || async {
+            let broken = kept::broken(ctx, BROKEN_DAYS).await?;
+            let issues: Vec<&str> = broken.iter().filter_map(|(_, it)| it.issue_id.as_deref()).collect();
             Ok(Overview {
+                for_a_person: dead_letters::of_issues(&ctx.db, &issues).await?,
                 issues: issues::recent(&ctx.db).await?,
                 leads: leads::recent(&ctx.db, None).await?,
                 clocks: lead_clocks::running(&ctx.db).await?,
@@ -168,7 +176,7 @@ impl Figures {
                 unfinished: deliveries::unfinished(&ctx.db).await?,
                 upcoming: upcoming::upcoming(ctx, AHEAD).await?,
                 kept: kept::lately(ctx).await?,
-                broken: kept::broken(ctx, BROKEN_DAYS).await?,
+                broken,
                 silenced: kept::silenced(&ctx.db, ctx.now_ms(), BROKEN_DAYS).await?,
             })
         };

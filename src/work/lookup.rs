@@ -9,6 +9,7 @@ use crate::{
         Db,
         contacts::{self, Known, MATCHES_MAX},
         issues::{self, Issue},
+        promises,
     },
 };
 
@@ -29,6 +30,16 @@ pub async fn issue(db: &Db, text: &str) -> Result<Issue> {
         IssueReference::Latest(newsletter) => issues::named(db, None, Some(newsletter), None).await?,
         IssueReference::On(date) => issues::named(db, None, None, Some(date)).await?,
     };
+    if found.is_empty()
+        && let IssueReference::Dated { newsletter, date } = &reference
+        && let Some(promised) = promises::without_issue(db, newsletter, date).await?
+    {
+        let because = promised.because.unwrap_or_else(|| "nothing was frozen for it yet".to_owned());
+        return Err(Error::not_found_but(
+            format!("issue {text}"),
+            format!("it was promised for {}, and nobody was chosen: {because}", promised.nominal_local),
+        ));
+    }
     if found.is_empty() {
         let there = issues::recent(db).await?;
         return Err(Error::not_found_but(format!("issue {text}"), names(&there)));

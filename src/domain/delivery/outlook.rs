@@ -36,7 +36,7 @@ impl Standing {
                 never("it waits: the issue is paused, until somebody resumes it")
             }
             DeliveryState::Ready if self.due_ms > now_ms && self.attempts > 0 => due("it is tried again"),
-            DeliveryState::Ready if self.due_ms > now_ms => due("it leaves at the promised time"),
+            DeliveryState::Ready if self.due_ms > now_ms => due("it leaves at its time"),
             DeliveryState::Ready => due("it is due and leaves as soon as a worker takes it"),
             DeliveryState::Sending => never("it is being handed over at this moment"),
             DeliveryState::Accepted => never("nothing more: the next mail server took responsibility"),

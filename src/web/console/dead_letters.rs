@@ -24,7 +24,7 @@ use crate::{
         respond::{self, Answer},
         view::{chart::Badge, counted, form::Choice, when::Moment},
     },
-    work::{Context, replay},
+    work::{Context, approve, replay},
 };
 
 /// Where the list is.
@@ -146,23 +146,29 @@ fn filter(issue: &str, state: &str, class: &str, delivery: &str) -> Filter {
 }
 
 /// `GET /console/dead-letters`
-pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>) -> Answer {
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Query(wanted): Query<Wanted>,
+) -> Answer {
     let filter = filter(&wanted.issue, &wanted.state, &wanted.class, "");
     replay::check(&filter)?;
+    let may_approve = approve::may_approve(&ctx, &actor);
     let before = (!wanted.before.is_empty()).then_some(wanted.before.as_str());
     let letters = dead_letters::page(&ctx.db, &filter, before).await?;
     let (all, may_leave) = dead_letters::count(&ctx.db, &filter).await?;
     let (_, zone) = frame::vendor(&ctx);
-    let at_once = may_leave.min(replay::REPLAY_MAX);
+    // Late mail is for those who may approve, alone or among others.
+    let is_theirs = may_approve || !dead_letters::any_held(&ctx.db, &filter).await?;
+    let at_once = if is_theirs { may_leave.min(replay::REPLAY_MAX) } else { 0 };
     let next =
         (letters.len() == PAGE).then(|| letters.last().map(|last| address(&wanted, &last.id))).flatten();
     let view = View {
         says: says(all),
         done: wanted.again.map(|count| {
-            let verb = if count == 1 { "goes" } else { "go" };
             format!(
-                "{} {verb} out again, with the old Message-ID each.",
-                counted(count as usize, "message", "messages")
+                "{} in the queue again, with the old Message-ID each.",
+                counted(count as usize, "message is", "messages are")
             )
         }),
         choices: choices(&ctx, &wanted).await?,
@@ -177,7 +183,7 @@ pub async fn page(State(ctx): State<Arc<Context>>, Query(wanted): Query<Wanted>)
                 .map(|(name, value)| Choice { value: value.clone(), label: name.to_owned() })
                 .into(),
         }),
-        lines: letters.into_iter().map(|letter| line(letter, zone)).collect(),
+        lines: letters.into_iter().map(|letter| line(letter, zone, may_approve)).collect(),
         filtered: filter != Filter::default(),
         first: before.map(|_| address(&wanted, "")),
         next,
@@ -254,7 +260,7 @@ async fn choices(ctx: &Context, wanted: &Wanted) -> Result<Vec<Chosen>> {
     ])
 }
 
-fn line(letter: DeadLetter, zone: Tz) -> Line {
+fn line(letter: DeadLetter, zone: Tz, may_approve: bool) -> Line {
     let state = DeliveryState::parse(&letter.state);
     let of = match (&letter.newsletter, &letter.nominal_date) {
         (Some(newsletter), Some(date)) => format!("{newsletter}, {date}"),
@@ -262,9 +268,11 @@ fn line(letter: DeadLetter, zone: Tz) -> Line {
             format!("single mail: {}", letter.source.split(':').next().unwrap_or_default().replace('-', " "))
         }
     };
+    let is_theirs = may_approve || letter.held_ms.is_none();
     let why = match letter.cancelled {
         true => "its issue was cancelled, so it does not leave any more".to_owned(),
-        false => letter.why(),
+        false if is_theirs => letter.why(),
+        false => format!("{}; somebody who may approve issues can have it sent", letter.why()),
     };
     Line {
         href: letter
@@ -284,7 +292,7 @@ fn line(letter: DeadLetter, zone: Tz) -> Line {
         reply: letter.reply.unwrap_or_default(),
         ended: letter.ended_ms.map(|ms| Moment::short(ms, zone)),
         tries: letter.attempt,
-        may_leave: !letter.cancelled,
+        may_leave: !letter.cancelled && is_theirs,
     }
 }
 
@@ -331,7 +339,7 @@ impl View {
         ];
         Self {
             says: says(if empty { 0 } else { 2 }),
-            done: (!empty).then(|| "1 message goes out again, with the old Message-ID each.".into()),
+            done: (!empty).then(|| "1 message is in the queue again, with the old Message-ID each.".into()),
             choices: vec![Chosen {
                 name: "state",
                 label: "State",
@@ -365,5 +373,41 @@ mod tests {
         let odd = Wanted { issue: "x&y=\r\nSet-Cookie: a".into(), ..Wanted::default() };
         assert_eq!(address(&odd, ""), "/console/dead-letters");
         assert!(filter(SINGLE, "", "", "").single && filter(SINGLE, "", "", "").issue.is_none());
+    }
+
+    #[test]
+    fn late_mail_is_for_those_who_may_approve() {
+        let letter = |held_ms| DeadLetter {
+            id: "dlv_1".into(),
+            issue_id: None,
+            newsletter: None,
+            nominal_date: None,
+            cancelled: false,
+            source: "sign-in:1".into(),
+            contact_id: None,
+            recipient_name: "Rep".into(),
+            email: "rep@one.example".into(),
+            partner_slug: "one".into(),
+            state: "expired".into(),
+            class: None,
+            stage: None,
+            reply: None,
+            ended_ms: None,
+            attempt: 0,
+            held_ms,
+            detail: Some("shall it still go?".into()),
+            message_id: String::new(),
+        };
+        let seen = |held_ms, may_approve| {
+            let line = line(letter(held_ms), Tz::UTC, may_approve);
+            (line.may_leave, line.why)
+        };
+        let why = "shall it still go?";
+        assert_eq!(seen(Some(1), true), (true, why.to_owned()));
+        assert_eq!(
+            seen(Some(1), false),
+            (false, format!("{why}; somebody who may approve issues can have it sent"))
+        );
+        assert!(seen(None, false).0);
     }
 }

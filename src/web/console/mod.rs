@@ -1,5 +1,6 @@
 //! The console: what is promised, what is on its way, and how it went; for marketers and channel managers.
 
+pub mod alarms;
 pub mod attribution;
 pub mod audience;
 pub mod bundle;

@@ -9,10 +9,13 @@ use axum::{
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{asset_title, delivery_bar, issue_badge, world};
+use super::{
+    alarms::{self, Alarm},
+    asset_title, delivery_bar, issue_badge, world,
+};
 use crate::{
     domain::{kernel::Result, lead::LeadStage, program::PromiseVerdict},
-    store::{events, issues, leads, let_down::Silenced, promises::Promise},
+    store::{events, issues, leads, promises::Promise},
     web::{
         error::Problem,
         frame::{self, Area, Frame},
@@ -27,7 +30,6 @@ use crate::{
     },
     work::{
         Context,
-        figures::Overview,
         kept::{self, Occurrence},
         upcoming::Upcoming,
     },
@@ -61,17 +63,6 @@ pub struct View {
     pub engagement: Engagement,
     /// The latest.
     pub events: Vec<EventLine>,
-}
-
-/// Something that keeps a promise from being kept unless somebody mends it.
-#[derive(Debug, Serialize)]
-pub struct Alarm {
-    /// What it is, in a few words.
-    pub title: String,
-    /// What follows.
-    pub text: String,
-    /// Where more is said.
-    pub href: String,
 }
 
 /// A figure.
@@ -220,7 +211,7 @@ async fn view(ctx: &Context) -> Result<View> {
     let late = clocks.iter().filter(|clock| clock.due_ms < ctx.now_ms()).count();
     Ok(View {
         zone: zone.name().replace('_', " "),
-        alarms: alarms(ctx, &figures),
+        alarms: alarms::alarms(ctx, &figures),
         tiles: vec![
             Tile {
                 label: "Promises kept",
@@ -266,60 +257,6 @@ async fn view(ctx: &Context) -> Result<View> {
         },
         events: seen.iter().take(EVENTS_MAX).map(|event| event_line(ctx, event)).collect(),
     })
-}
-
-/// What is wrong with the content folder, which issue cannot be frozen, and which promises were broken or reach nobody.
-fn alarms(ctx: &Context, figures: &Overview) -> Vec<Alarm> {
-    const HREF: &str = "/console/content";
-    let refused = ctx.refused_findings().len();
-    let folder = (refused > 0).then(|| Alarm {
-        title: format!("The content folder has {}", counted(refused, "error", "errors")),
-        text: "Nothing new of it is taken until that is mended; the content before it is in use.".to_owned(),
-        href: HREF.to_owned(),
-    });
-    let faults = ctx.publishing_faults().into_iter().map(|fault| Alarm {
-        title: "An issue cannot be frozen".to_owned(),
-        text: fault,
-        href: HREF.to_owned(),
-    });
-    let broken = figures.broken.iter().map(broken_alarm);
-    folder
-        .into_iter()
-        .chain(faults)
-        .chain(broken)
-        .chain(figures.silenced.iter().map(silenced_alarm))
-        .collect()
-}
-
-fn silenced_alarm(issue: &Silenced) -> Alarm {
-    let Silenced { newsletter, nominal_date, people, because } = issue;
-    Alarm {
-        title: format!("{newsletter} of {nominal_date} reaches nobody"),
-        text: format!(
-            "Limits leave out everybody it is for ({}), such as: {}. Allow more in rules/frequency.toml, or give it a place in \
-             `priority` there.",
-            counted(usize::try_from(*people).unwrap_or_default(), "person", "people"),
-            because.as_deref().unwrap_or_default()
-        ),
-        href: format!("/console/promises/{newsletter}/{nominal_date}"),
-    }
-}
-
-fn broken_alarm((newsletter, occurrence): &(String, Occurrence)) -> Alarm {
-    let date = occurrence.date();
-    let because = occurrence.because.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
-    let counts = format!(
-        "{} of {} readers had it in time, {} by now",
-        occurrence.on_time, occurrence.eligible, occurrence.accepted
-    );
-    let (title, text) = match occurrence.verdict {
-        Some(verdict) => (format!("{newsletter} of {date} is {verdict}"), format!("{counts}{because}")),
-        None => (
-            format!("{newsletter} of {date} is promised, and there is no issue"),
-            format!("{} readers wait for it{because}", occurrence.eligible),
-        ),
-    };
-    Alarm { title, text, href: format!("/console/promises/{newsletter}/{date}") }
 }
 
 /// An event for a short list.

@@ -16,8 +16,7 @@ use crate::{
     store::{
         digests::{self, Ridden},
         issues::Issue,
-        progress::Site,
-        promises::Promise,
+        progress::{Later, Site},
     },
     web::view::{
         Fact,
@@ -77,7 +76,7 @@ pub struct Row {
 /// What the figures are made of.
 struct Standing<'a> {
     counts: &'a [(DeliveryState, i64)],
-    promises: &'a [Promise],
+    later: Later,
     rate: Option<Rate>,
     paused: bool,
     now_ms: UtcMs,
@@ -91,11 +90,10 @@ impl Progress {
     /// Those of the store.
     pub async fn of(ctx: &Context, issue: &Issue, zone: Tz) -> Result<Self> {
         let counts = ctx.figures.counts(ctx, &issue.id).await?;
-        let promises = ctx.figures.promises(ctx, issue).await?;
         let details = ctx.figures.details(ctx, &issue.id).await?;
         let standing = Standing {
             counts: &counts,
-            promises: &promises,
+            later: details.later,
             rate: ctx.figures.rate(&issue.id),
             paused: issue.control == Control::Paused.as_str(),
             now_ms: ctx.now_ms(),
@@ -153,20 +151,21 @@ impl Standing<'_> {
         if left == 0 {
             return facts;
         }
-        // Those whose hour has not come are known from what was frozen, without counting rows.
-        let ahead = self.promises.iter().filter(|promise| promise.due_ms > self.now_ms);
-        let later = ahead.clone().map(|promise| promise.recipients).sum::<i64>().min(left);
-        let last_due_ms = ahead.map(|promise| promise.due_ms).max().unwrap_or(self.now_ms);
+        let later = self.later.messages.min(left);
+        let last_due_ms = self.later.last_due_ms.unwrap_or(self.now_ms);
         if later > 0 {
             facts.push(Fact::new("Due later", later.to_string()));
         }
-        facts.push(Fact::new(
-            "Rate",
-            self.rate.map_or_else(
-                || "being measured".to_owned(),
-                |rate| format!("{} a second, over the last {}", figure(rate.per_s), span(rate.over_ms)),
-            ),
-        ));
+        let rate = match (self.later.first_due_ms, self.rate) {
+            (Some(first_due_ms), _) if later == left => {
+                format!("nothing is due before {}", Moment::full(first_due_ms, self.zone).text)
+            }
+            (_, Some(rate)) => {
+                format!("{} a second, over the last {}", figure(rate.per_s), span(rate.over_ms))
+            }
+            (_, None) => "being measured".to_owned(),
+        };
+        facts.push(Fact::new("Rate", rate));
         let end = pace::ends_ms(self.now_ms, left - later, later, last_due_ms, self.rate);
         facts.push(Fact::new(
             "Estimated end",
@@ -246,7 +245,7 @@ impl Progress {
         ];
         let standing = Standing {
             counts: &counts,
-            promises: &[],
+            later: Later::default(),
             rate: Some(Rate { per_s: 612.5, over_ms: 14_000 }),
             paused: false,
             now_ms: 1_799_744_400_000,
@@ -279,20 +278,12 @@ mod tests {
 
     #[test]
     fn the_end_is_the_last_zone_or_the_queue_s() {
-        let promise = |due_ms, recipients| Promise {
-            nominal_local: String::new(),
-            zone: String::new(),
-            due_ms,
-            note: None,
-            recipients,
-            accepted: 0,
-            on_time: 0,
-        };
-        let promises = [promise(0, 100), promise(86_400_000, 20)];
+        let later =
+            |messages| Later { messages, first_due_ms: Some(43_200_000), last_due_ms: Some(86_400_000) };
         let counts = [(DeliveryState::Accepted, 60), (DeliveryState::Ready, 60)];
         let standing = |rate, paused| Standing {
             counts: &counts,
-            promises: &promises,
+            later: later(20),
             rate,
             paused,
             now_ms: 1_000,
@@ -310,5 +301,9 @@ mod tests {
             ["Rate: being measured", "Estimated end: not known yet"]
         );
         assert_eq!(says(standing(None, true))[4], "Estimated end: paused");
+        let none_due = says(Standing { later: later(60), ..standing(None, false) });
+        assert_eq!(none_due[2], "Due later: 60");
+        assert_eq!(none_due[3], "Rate: nothing is due before Thu 1 Jan 1970, 12:00 UTC");
+        assert_eq!(none_due[4], "Estimated end: Fri 2 Jan 1970, 00:00 UTC");
     }
 }

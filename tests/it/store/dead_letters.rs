@@ -4,7 +4,7 @@ use partnercast::{
     domain::{delivery::DeliveryState, kernel::clock::MINUTE_MS},
     store::{
         Db,
-        dead_letters::{Filter, PAGE, count, issues, page, replay},
+        dead_letters::{Filter, PAGE, count, issues, of_issues, page, replay},
         issues::{control, finish as issues_finish},
         outbox, promises,
     },
@@ -63,6 +63,8 @@ both_dbs! {
             assert_eq!(page(&db, &filter, None).await.unwrap().len(), fits, "{filter:?}");
             assert_eq!(count(&db, &filter).await.unwrap(), (fits as i64, fits as i64), "{filter:?}");
         }
+        let counted = of_issues(&db, &[&scene.issue, "iss_other"]).await.unwrap();
+        assert_eq!(counted.into_iter().collect::<Vec<_>>(), [(scene.issue.clone(), 4)]);
         assert_eq!(issues(&db).await.unwrap(), [(scene.issue, "fold-forward".to_owned(), "2027-01-12".to_owned())]);
     }
 

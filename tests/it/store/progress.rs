@@ -2,7 +2,7 @@
 
 use partnercast::{
     domain::delivery::DeliveryState,
-    store::progress::{Lane, classes, first_unreleased_ms, lanes, sites},
+    store::progress::{Lane, Later, classes, first_unreleased_ms, lanes, later, sites},
 };
 
 use crate::harness::{
@@ -43,6 +43,21 @@ both_dbs! {
         let first = &largest[0];
         assert_eq!((first.site.as_str(), first.total, first.accepted, first.unfinished), ("northlight.example", 5, 1, 3));
         assert!(largest.iter().skip(1).all(|site| site.total == 1 && !site.site.contains('@')), "{largest:?}");
+    }
+
+    /// What is not due yet is counted with its first and last hour, of one issue alone and without what has ended.
+    async fn later_tells_what_is_not_due(db: Db) {
+        let scene = Scene::released(&db, "fold-forward", 5).await;
+        Scene::released(&db, "second", 2).await;
+        assert_eq!(later(&db, &scene.issue, START_MS).await.unwrap(), Later::default(), "all is due");
+        for (at, id) in scene.deliveries.iter().enumerate().skip(1) {
+            let ms = i64::try_from(at).unwrap() * 1_000;
+            execute(&db, "UPDATE delivery SET due_ms = due_ms + $1 WHERE id = $2", values![ms, id]).await;
+        }
+        execute(&db, "UPDATE delivery SET state = 'expired', live = FALSE WHERE id = $1", values![&scene.deliveries[4]]).await;
+        let (first_due_ms, last_due_ms) = (Some(START_MS + 2_000), Some(START_MS + 3_000));
+        let told = later(&db, &scene.issue, START_MS + 1_000).await.unwrap();
+        assert_eq!(told, Later { messages: 2, first_due_ms, last_due_ms });
     }
 
     /// Lanes tell what is due from what is due later, and since when; the first hour that nobody released is known.

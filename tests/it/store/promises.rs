@@ -13,7 +13,7 @@ use partnercast::{
         promises::{
             Asked, Count, NewPromise, Readers, by_zone, clocks, close_hopeless, count, entered, has_arrived,
             has_hopeless, hours, insert, issues_between, last_failed, newsletters, of_issue, record,
-            remove_unwritten, uncounted, unwritten_ahead, withdraw,
+            remove_unwritten, uncounted, unwritten_ahead, withdraw, without_issue,
         },
     },
 };
@@ -55,6 +55,10 @@ both_dbs! {
         in_tx!(db, tx => insert(tx, None, &[unwritten(1, false), unwritten(2, true)]));
         let failed = async |because| last_failed(&db, "fold-forward", because).await.unwrap();
         assert!(failed("nothing was written for this date").await, "of the two the later one");
+        let none = without_issue(&db, "fold-forward", "2027-02-09").await.unwrap().unwrap();
+        assert_eq!((none.nominal_local.as_str(), none.because.as_deref()), ("2027-02-09T10:00", Some("nothing was written for this date")));
+        assert_eq!(without_issue(&db, "fold-forward", "2027-01-12").await.unwrap(), None, "it has one");
+        assert_eq!(without_issue(&db, "fold-forward", "2027-02-0").await.unwrap(), None, "that is no date");
         assert!(!failed("it was not frozen in time").await && !last_failed(&db, "other", "").await.unwrap());
         let known = |since: &'static str| { let db = db.clone(); async move { entered(&db, "fold-forward", since).await.unwrap() } };
         assert_eq!(known("2027-01-01").await, ["2027-01-12T10:00", "2027-02-09T10:00"]);

@@ -121,7 +121,7 @@ both_dbs! {
         assert_eq!(status, 409, "it is on its way");
         let (status, to, _) = ask(&rig, Method::POST, again, &format!("{all}4")).await;
         assert!(status == 303 && to.ends_with("state=failed&again=4"), "{to}");
-        assert!(get(&rig, &to).await.1.contains("4 messages go out again"));
+        assert!(get(&rig, &to).await.1.contains("4 messages are in the queue again"));
         rig.drain().await;
         rig.assert_nothing_left().await;
         assert_eq!(rig.mailbox.count().await.unwrap(), 33 + 5);

@@ -40,7 +40,7 @@ both_dbs! {
         publish::tick(&rig.ctx).await.unwrap();
         let before = told(&rig, "fold-forward", &email).await;
         assert_eq!((before.decision.verdict, before.deliveries[0].state.as_str()), ("in", "ready"));
-        assert_eq!(before.deliveries[0].next, "it leaves at the promised time");
+        assert_eq!(before.deliveries[0].next, "it leaves at its time");
         assert_eq!(before.deliveries[0].next_ms, before.decision.promised_ms);
         assert!(before.deliveries[0].attempts.is_empty() && before.events.is_empty());
 

@@ -118,6 +118,9 @@ both_dbs! {
         execute(&rig.ctx.db, "UPDATE promise SET accepted = accepted - 1, on_time = on_time - 1 WHERE id = (SELECT a.promise_id FROM audience_decision a WHERE a.delivery_id = $1)", values![&lost]).await;
         let verdict = async || ledger(&rig, "fold-forward").await.remove(0);
         assert_eq!(verdict().await.1, Some(PromiseVerdict::Partial));
+        let (_, overview) = get(&rig, "/console").await;
+        assert!(overview.contains("fold-forward of 2027-01-12 is partial"), "{overview}");
+        assert!(overview.contains("32 of 33 readers had it in time, 32 by now; 1 message waits for a person"), "{overview}");
         approve::send_again(&rig.ctx, &lost, "Ida").await.unwrap();
         publish::tick(&rig.ctx).await.unwrap();
         rig.pass(rig.clock_ms() + HOUR_MS, 10 * MINUTE_MS).await;
@@ -140,6 +143,8 @@ both_dbs! {
         let row = april(&ledger(&rig, "fold-forward").await).unwrap();
         assert_eq!((row.1, row.2), (None, 33), "promised to all, and open: {row:?}");
         assert!(row.4.contains("nothing was written"), "{row:?}");
+        let unsent = lookup::issue(&rig.ctx.db, "fold-forward/2027-04-13").await.unwrap_err();
+        assert!(unsent.public().contains("was promised for 2027-04-13T09:00, and nobody was chosen: nothing was written"), "{}", unsent.public());
         rig.pass(APRIL_MS + 20 * HOUR_MS, 30 * MINUTE_MS).await;
         let row = april(&ledger(&rig, "fold-forward").await).unwrap();
         assert_eq!((row.1, row.2, row.3), (Some(PromiseVerdict::Missed), 33, 0));
