@@ -8,12 +8,10 @@ use super::{Posted, Request, Wire, deciding};
 use crate::{
     channel::egress::{Answered, Egress},
     domain::{
-        content::merge::percent_encoded,
         kernel::clock::UtcMs,
         social::{
             Content, Failure, Limits, Trouble,
             answer::{self, Kind},
-            invitation::{self, Invitation},
         },
     },
 };
@@ -36,15 +34,6 @@ pub struct Account {
     pub id: String,
     /// Its name.
     pub name: String,
-}
-
-/// An application that a server knows.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Application {
-    /// Its name there.
-    pub client_id: String,
-    /// What proves that it is it.
-    pub client_secret: String,
 }
 
 /// A client of one server with one token.
@@ -87,62 +76,6 @@ impl<'e> Mastodon<'e> {
             ));
         }
         Ok(account)
-    }
-
-    /// Makes us known, so that people may let us into their accounts (`/api/v1/apps`); they come back to `redirect_uri`.
-    ///
-    /// # Errors
-    /// What kept us from it.
-    pub async fn register(&self, redirect_uri: &str) -> Result<Application, Failure> {
-        let fields =
-            [("client_name", "partnercast"), ("redirect_uris", redirect_uri), ("scopes", invitation::SCOPES)];
-        let json = self.form("/api/v1/apps", &fields).await?;
-        let [client_id, client_secret] = ["client_id", "client_secret"].map(|key| word(&json, key));
-        match (client_id, client_secret) {
-            (Some(client_id), Some(client_secret)) => Ok(Application { client_id, client_secret }),
-            _ => {
-                let why = "it makes no application known: is it a server of the Mastodon API?";
-                Err(Failure::new(Trouble::Refused, why))
-            }
-        }
-    }
-
-    /// The token for the code with which somebody came back (`/oauth/token`).
-    ///
-    /// # Errors
-    /// `Denied` for a code that was used or is too old.
-    pub async fn exchange(
-        &self,
-        invitation: &Invitation,
-        code: &str,
-        redirect_uri: &str,
-    ) -> Result<String, Failure> {
-        let fields = [
-            ("grant_type", "authorization_code"),
-            ("code", code),
-            ("client_id", &invitation.client_id),
-            ("client_secret", &invitation.client_secret),
-            ("redirect_uri", redirect_uri),
-            ("code_verifier", &invitation.verifier),
-            ("scope", invitation::SCOPES),
-        ];
-        let json = self.form("/oauth/token", &fields).await?;
-        let denied = || Failure::new(Trouble::Denied, "it answers without a token");
-        word(&json, "access_token").ok_or_else(denied)
-    }
-
-    async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Value, Failure> {
-        let pairs: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
-        let body = pairs.join("&");
-        let request = Request {
-            method: "POST",
-            path,
-            content_type: "application/x-www-form-urlencoded",
-            body: body.as_bytes(),
-            ..Request::default()
-        };
-        self.json(&self.wire.ask(&request).await?, Kind::Read)
     }
 
     /// What the server says that posts may be, by its second or its first description of itself; Mastodon's own where it has
@@ -280,13 +213,6 @@ impl<'e> Mastodon<'e> {
     fn json(&self, answered: &Answered, kind: Kind) -> Result<Value, Failure> {
         answer::mastodon(&deciding(answered), kind, self.wire.wall_ms)
     }
-}
-
-/// A word of an answer that is handed back as it is; none for what is no such word.
-fn word(json: &Value, key: &str) -> Option<String> {
-    let word = json[key].as_str().unwrap_or_default();
-    let is_word = (1..=1_000).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic());
-    is_word.then(|| word.to_owned())
 }
 
 fn posted(status: &Value, was_there: bool) -> Option<Posted> {

@@ -32,7 +32,7 @@ use crate::{
     },
     work::{
         Context, share,
-        social::{self, Invite, Order, Spending},
+        social::{self, Order, Spending},
     },
 };
 
@@ -60,8 +60,6 @@ pub struct ListView {
     pub typed: Typed,
     /// What is spent at X this month; none where nothing may be and nothing was.
     pub spending: Option<Spent>,
-    /// The link of an invitation that was just made.
-    pub invitation: Option<String>,
 }
 
 /// What is spent in a month.
@@ -142,10 +140,10 @@ pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -
         text: "Disconnected. Its password or token is forgotten, and what was not sent is not.".to_owned(),
     });
     let typed = Typed { partner: asked.partner, ..Typed::default() };
-    show(&ctx, typed, notice, None).await
+    show(&ctx, typed, notice).await
 }
 
-async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>, invitation: Option<String>) -> Answer {
+async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>) -> Answer {
     let (_, zone) = frame::vendor(ctx);
     let all = partners::all_partners(&ctx.db).await?;
     let name = |slug: &str| {
@@ -168,7 +166,6 @@ async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>, invitation: O
         modes: modes(),
         typed,
         spending: social::spending(ctx).await?.as_ref().map(Spent::new),
-        invitation,
     };
     respond::page(ctx, "console/social", &Frame::new(ctx, Area::Console, "Social accounts", PATH), &view)
 }
@@ -269,28 +266,7 @@ pub async fn connect(
         }
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict | Kind::Unavailable) => {
             let notice = Notice { tone: "bad", text: error.public().to_owned() };
-            show(&ctx, typed, Some(notice), None).await
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
-/// `POST /console/social/invite`
-pub async fn invite(
-    State(ctx): State<Arc<Context>>,
-    Actor(actor): Actor,
-    Body(typed): Body<Typed>,
-) -> Answer {
-    let invite =
-        Invite { partner: typed.partner.clone(), server: typed.server.clone(), mode: typed.mode.clone() };
-    match social::invite(&ctx, &actor, &invite).await {
-        Ok(link) => {
-            let text = "The invitation is made: give the link to whoever has the account.".to_owned();
-            show(&ctx, typed, Some(Notice { tone: "good", text }), Some(link)).await
-        }
-        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict | Kind::Unavailable) => {
-            let notice = Notice { tone: "bad", text: error.public().to_owned() };
-            show(&ctx, typed, Some(notice), None).await
+            show(&ctx, typed, Some(notice)).await
         }
         Err(error) => Err(error.into()),
     }
@@ -343,7 +319,6 @@ impl ListView {
                     "1 × asking whose a token is: $0.01".into(),
                 ],
             }),
-            invitation: some.then(|| "https://cast.example/connect/abc.def".into()),
         }
     }
 }

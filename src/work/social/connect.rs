@@ -168,42 +168,13 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
     Ok(Connected { id: account.id, handle: account.handle, is_known: known.is_some() })
 }
 
-/// Whether `order` may be carried out by a sign-in at its server, of the Mastodon API; returns that.
-///
-/// # Errors
-/// `Invalid` with every fault.
-pub(super) async fn for_sign_in(ctx: &Context, order: &Order) -> Result<String> {
+async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
     let mut faults = Vec::new();
-    check_partner(ctx, order, &mut faults).await?;
-    if check_mode(order, &mut faults) == Some(Mode::ShareKit) {
-        faults.push("for share_kit nobody has to sign in; the modes are auto and approve".to_owned());
-    }
-    let server = server(ctx, Network::Mastodon, &order.server);
-    let server = server.map_err(|error| faults.push(error.public().to_owned())).unwrap_or_default();
-    if faults.is_empty() { Ok(server) } else { Err(Error::invalid(faults.join("; "))) }
-}
-
-async fn check_partner(ctx: &Context, order: &Order, faults: &mut Vec<String>) -> Result<()> {
     let slugs = partners::slugs(&ctx.db).await?;
     if !slugs.contains(&order.partner) {
         let meant = did_you_mean(&order.partner, slugs.iter().map(String::as_str));
         faults.push(format!("partner {} was not found; {meant}", order.partner));
     }
-    Ok(())
-}
-
-fn check_mode(order: &Order, faults: &mut Vec<String>) -> Option<Mode> {
-    let mode = Mode::parse(order.mode.trim());
-    if mode.is_none() && !order.mode.trim().is_empty() {
-        let words = Mode::ALL.iter().map(|mode| mode.as_str());
-        faults.push(format!("there is no mode `{}`; {}", order.mode, did_you_mean(&order.mode, words)));
-    }
-    mode
-}
-
-async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
-    let mut faults = Vec::new();
-    check_partner(ctx, order, &mut faults).await?;
     let network = Network::parse(order.network.trim());
     if network.is_none() {
         let words = Network::WORDS.iter().map(|(word, _)| *word);
@@ -213,7 +184,11 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
             did_you_mean(&order.network, words)
         ));
     }
-    let mode = check_mode(order, &mut faults);
+    let mode = Mode::parse(order.mode.trim());
+    if mode.is_none() && !order.mode.trim().is_empty() {
+        let words = Mode::ALL.iter().map(|mode| mode.as_str());
+        faults.push(format!("there is no mode `{}`; {}", order.mode, did_you_mean(&order.mode, words)));
+    }
     let name = single_line("the account's name", &order.identifier)
         .map_err(|error| faults.push(error.public().to_owned()))
         .unwrap_or_default();
