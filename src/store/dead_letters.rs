@@ -129,7 +129,14 @@ pub async fn page(db: &Db, filter: &Filter, before: Option<&str>) -> Result<Vec<
 /// Those of [`Db::opt`].
 pub async fn any_held(db: &Db, filter: &Filter) -> Result<bool> {
     let row: Option<(String,)> = db
-        .opt(concat!("SELECT d.id", fitting!(), " AND d.held_ms IS NOT NULL LIMIT 1"), filter.args())
+        .opt(
+            concat!(
+                "SELECT d.id",
+                fitting!(),
+                " AND d.held_ms IS NOT NULL AND COALESCE(i.control, '') <> 'cancelled' LIMIT 1"
+            ),
+            filter.args(),
+        )
         .await?;
     Ok(row.is_some())
 }

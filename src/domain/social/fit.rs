@@ -98,6 +98,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::domain::social::Content;
 
     #[test]
     fn emoji_count_as_people_see_them_and_as_they_are_sent() {
@@ -128,6 +129,18 @@ mod tests {
         assert!(mastodon(text, Limits { characters: 25, per_url: Some(23) }).is_ok());
         let long = mastodon(text, Limits { characters: 24, per_url: Some(23) }).unwrap_err();
         assert!(long.contains("25 characters") && long.contains("takes 24"), "{long}");
+    }
+
+    #[test]
+    fn the_longest_text_that_check_takes_can_be_sent() {
+        let text = "a".repeat(Network::Mastodon.length_max() - Network::Mastodon.link_length());
+        let content = |text: String| Content {
+            text,
+            link: "https://partners.example.com/blog/x?pc=0123456789abcdef".to_owned(),
+            ..Content::default()
+        };
+        assert!(mastodon(&content(text.clone()).with_link(), Limits::MASTODON).is_ok());
+        assert!(mastodon(&content(text + "a").with_link(), Limits::MASTODON).is_err());
     }
 
     #[test]

@@ -164,7 +164,11 @@ pub async fn page(
     let next =
         (letters.len() == PAGE).then(|| letters.last().map(|last| address(&wanted, &last.id))).flatten();
     let view = View {
-        says: says(all),
+        says: if is_theirs {
+            says(all)
+        } else {
+            format!("{} Late mail is among them: who may approve issues can have all sent again.", says(all))
+        },
         done: wanted.again.map(|count| {
             format!(
                 "{} in the queue again, with the old Message-ID each.",

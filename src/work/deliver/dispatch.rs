@@ -172,7 +172,11 @@ impl Dispatch {
                 && tried & (1 << at) == 0
                 && other.weight > 0
                 && other.is_open(is_urgent, now)
-                && (own.weight == 0 || (!is_urgent && other.has_room(now) && own.is_ahead_of(other)))
+                && if own.weight == 0 {
+                    !other.is_stuck(now)
+                } else {
+                    !is_urgent && other.has_room(now) && !other.is_full(now) && own.is_ahead_of(other)
+                }
         })
     }
 
@@ -182,6 +186,12 @@ impl Dispatch {
         self.relays[relay].may_open(now)
     }
 
+    /// A connection of `relay` was opened, or one is no more.
+    pub(super) fn connected(&mut self, relay: usize, is_new: bool) {
+        let connected = &mut self.relays[relay].connected;
+        *connected = if is_new { *connected + 1 } else { connected.saturating_sub(1) };
+    }
+
     /// An open connection of `relay` waits for something to carry.
     pub(super) fn begin_idle(&mut self, relay: usize) {
         self.relays[relay].idle += 1;
@@ -189,7 +199,7 @@ impl Dispatch {
 
     /// It waits no more.
     pub(super) fn end_idle(&mut self, relay: usize) {
-        self.relays[relay].idle -= 1;
+        self.relays[relay].idle = self.relays[relay].idle.saturating_sub(1);
     }
 
     /// Whether something waits that no connection was given yet.
@@ -265,13 +275,14 @@ impl Dispatch {
             site.slots.give_back();
             site.answered_ms = now.machine_ms;
         }
-        if outcome.is_of_connection() && self.relays[relay].refused_connection(now) {
-            // Nothing was said about the message: one of the connections that are open carries it.
-            self.wait(job, now, true);
-            return true;
+        // Nothing was said about the message.
+        let is_full = outcome.is_of_connection() && self.relays[relay].refused_connection(now);
+        if is_full {
+            self.relays[relay].take_back();
         }
         let bit = 1_u64 << relay;
-        let surely_not_taken = matches!(&outcome, Outcome::Refused { trouble: Trouble::Host, .. })
+        let surely_not_taken = is_full
+            || matches!(&outcome, Outcome::Refused { trouble: Trouble::Host, .. })
             || matches!(&outcome, Outcome::Refused { trouble: Trouble::OurSetup, stage, .. } if *stage <= Stage::Hello);
         let another = surely_not_taken
             && self.relays.iter().enumerate().any(|(at, other)| {
@@ -279,7 +290,12 @@ impl Dispatch {
                     && (job.tried | bit) & (1 << at) == 0
                     && other.is_open(job.claimed.is_urgent(), now)
             });
-        let grown = self.learn(relay, &job.site, &outcome, another, now);
+        if is_full && !another {
+            // One of the connections that are open carries it.
+            self.wait(job, now, true);
+            return true;
+        }
+        let grown = !is_full && self.learn(relay, &job.site, &outcome, another, now);
         if another {
             // Fail over: the other relay is asked at once, for the same message under the same Message-ID.
             self.wait(Job { tried: job.tried | bit, ..job }, now, true);

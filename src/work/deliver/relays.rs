@@ -43,7 +43,9 @@ pub(super) struct RelayDesk {
     fault: Option<RelayFault>,
     /// Machine times at which the messages that are on their way left.
     left_ms: Vec<UtcMs>,
-    /// Open connections that wait for something to carry, without that for urgent mail.
+    /// Open connections.
+    pub(super) connected: usize,
+    /// Those of them that wait for something to carry, without that for urgent mail.
     pub(super) idle: usize,
     /// How many connections it takes, and until when (machine time) that holds, once it refused one.
     admits: Option<(usize, UtcMs)>,
@@ -71,25 +73,42 @@ impl RelayDesk {
             failed_site: None,
             fault: None,
             left_ms: Vec::new(),
+            connected: 0,
             idle: 0,
             admits: None,
         }
     }
 
-    /// Whether one more connection may be opened for what waits.
-    pub(super) fn may_open(&self, now: Now) -> bool {
-        let admits = self.admits.filter(|(_, until_ms)| now.machine_ms < *until_ms);
-        self.idle == 0 && admits.is_none_or(|(admitted, _)| self.slots.in_use() < admitted)
+    /// How many connections it takes, while that is known.
+    fn admitted(&self, now: Now) -> Option<usize> {
+        self.admits.filter(|(_, until_ms)| now.machine_ms < *until_ms).map(|(admitted, _)| admitted)
     }
 
-    /// It refused a new connection. True if that is because it has others: then it is not asked for more of them for a while,
-    /// and those go on. Others that are being opened count as open; each that is refused as well lowers the number.
+    /// Whether one more connection may be opened for what waits.
+    pub(super) fn may_open(&self, now: Now) -> bool {
+        self.idle == 0 && self.admitted(now).is_none_or(|admitted| self.connected < admitted)
+    }
+
+    /// Whether all connections that it takes carry something.
+    pub(super) fn is_full(&self, now: Now) -> bool {
+        self.idle == 0 && self.admitted(now).is_some_and(|admitted| self.slots.in_use() >= admitted)
+    }
+
+    /// Whether it is full, and nothing of what its connections carry comes to its end.
+    pub(super) fn is_stuck(&self, now: Now) -> bool {
+        self.is_full(now) && self.slow(now) >= self.slots.in_use()
+    }
+
+    /// It refused a new connection. True if it has others: then it is not asked for more of them for a while, and those go on.
     pub(super) fn refused_connection(&mut self, now: Now) -> bool {
-        let open = self.idle + self.slots.in_use();
-        if open > 0 {
-            self.admits = Some((open, now.machine_ms + FULL_MS));
+        if self.connected == 0 {
+            return false;
         }
-        open > 0
+        if self.admitted(now).is_none() {
+            tracing::info!(relay = %self.name, connections = self.connected, "the relay takes no more connections");
+        }
+        self.admits = Some((self.connected, now.machine_ms + FULL_MS));
+        true
     }
 
     /// How it stands.
@@ -97,7 +116,7 @@ impl RelayDesk {
         RelayView {
             name: self.name.to_string(),
             flying: self.slots.in_use(),
-            slots: self.slots.limit(),
+            slots: self.admitted(now).map_or(self.slots.limit(), |admitted| self.slots.limit().min(admitted)),
             rests_until_ms: self.slots.rests_until_ms(now.calendar_ms),
             fault: self.fault.clone(),
         }
@@ -198,6 +217,12 @@ impl RelayDesk {
         if let Some(permits) = &mut self.permits {
             permits.common += 1;
         }
+    }
+
+    /// A message that was given to it did not get as far as a connection: neither share nor permit is used.
+    pub(super) fn take_back(&mut self) {
+        self.share = (self.share - 1.0 / f64::from(self.weight.max(1))).max(0.0);
+        self.return_permit();
     }
 
     /// Takes the unused permits away and returns how many there were.

@@ -30,6 +30,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(1);
 struct Bell {
     open: Notify,
     closed: Notify,
+    /// Of the one that is kept for urgent mail.
+    urgent: Notify,
 }
 
 /// What the connections of a process share.
@@ -72,6 +74,7 @@ impl Desk {
         for bell in &self.bells {
             bell.open.notify_waiters();
             bell.closed.notify_waiters();
+            bell.urgent.notify_waiters();
         }
     }
 
@@ -80,6 +83,7 @@ impl Desk {
         for bell in &self.bells {
             bell.open.notify_one();
             bell.closed.notify_one();
+            bell.urgent.notify_one();
         }
     }
 
@@ -98,7 +102,11 @@ impl Desk {
         let mut idle = (is_open && !urgent_only).then(|| Idle::new(self, relay));
         loop {
             let bell = &self.bells[relay];
-            let woken = if is_open { bell.open.notified() } else { bell.closed.notified() };
+            let woken = match (urgent_only, is_open) {
+                (true, _) => bell.urgent.notified(),
+                (false, true) => bell.open.notified(),
+                (false, false) => bell.closed.notified(),
+            };
             tokio::pin!(woken);
             // Before looking, so that what comes between looking and waiting is not missed.
             woken.as_mut().enable();
@@ -177,6 +185,30 @@ impl Drop for Idle<'_> {
     }
 }
 
+/// A connection, counted while it is open.
+struct Counted {
+    connection: Connection,
+    _count: Count,
+}
+
+struct Count {
+    desk: Arc<Desk>,
+    relay: usize,
+}
+
+impl Counted {
+    fn new(desk: &Arc<Desk>, relay: usize, connection: Connection) -> Self {
+        desk.dispatch().connected(relay, true);
+        Self { connection, _count: Count { desk: desk.clone(), relay } }
+    }
+}
+
+impl Drop for Count {
+    fn drop(&mut self) {
+        self.desk.dispatch().connected(self.relay, false);
+    }
+}
+
 /// A message in the hands of a connection. Whatever ends the connection's task, the message is accounted for.
 struct InHand<'a> {
     desk: &'a Desk,
@@ -221,7 +253,7 @@ pub(super) async fn send_until_stopped(
     urgent_only: bool,
 ) {
     let idle = dialer.relay().timeouts.idle;
-    let mut connection: Option<Connection> = None;
+    let mut connection: Option<Counted> = None;
     loop {
         let next = tokio::time::timeout(idle, desk.next(relay, urgent_only, connection.is_some())).await;
         let job = match next {
@@ -229,7 +261,7 @@ pub(super) async fn send_until_stopped(
             Ok(None) => break,
             Err(_) => {
                 if let Some(idle) = connection.take() {
-                    idle.close().await;
+                    idle.connection.close().await;
                 }
                 continue;
             }
@@ -238,7 +270,7 @@ pub(super) async fn send_until_stopped(
         let in_hand = InHand { desk: &desk, relay, job: Some(job), begun: AtomicBool::new(false) };
         let Some(job) = &in_hand.job else { continue };
         let outcome = match desk.writer.write(&job.claimed).await {
-            Ok(mail) => hand_over(&dialer, &mut connection, &mail, &in_hand.begun).await,
+            Ok(mail) => hand_over((&desk, relay), &dialer, &mut connection, &mail, &in_hand.begun).await,
             Err(Unwritten::ByUs(detail)) => {
                 Outcome::Refused { stage: Stage::Connect, trouble: Trouble::Protocol, reply: None, detail }
             }
@@ -251,35 +283,38 @@ pub(super) async fn send_until_stopped(
         let outcome = desk.ctx.settings.classes.judge(outcome, &job.claimed.site, try_no);
         in_hand.done(outcome);
     }
-    if let Some(connection) = connection {
-        connection.close().await;
+    if let Some(counted) = connection {
+        counted.connection.close().await;
     }
 }
 
 /// Hands `mail` over on the kept connection or a new one, and keeps it if it can be used again.
 async fn hand_over(
+    (desk, relay): (&Arc<Desk>, usize),
     dialer: &Dialer,
-    kept: &mut Option<Connection>,
+    kept: &mut Option<Counted>,
     mail: &crate::channel::smtp::Mail,
     begun: &AtomicBool,
 ) -> Outcome {
-    let mut connection = match kept.take() {
-        Some(connection) => connection,
+    let mut counted = match kept.take() {
+        Some(counted) => counted,
         None => match dialer.open().await {
-            Ok(connection) => connection,
+            Ok(connection) => Counted::new(desk, relay, connection),
             Err(outcome) => return outcome,
         },
     };
-    let mut outcome = connection.send_noting(mail, begun).await;
-    if connection.had_died_unseen(&outcome) {
-        connection = match dialer.open().await {
-            Ok(connection) => connection,
+    let mut outcome = counted.connection.send_noting(mail, begun).await;
+    if counted.connection.had_died_unseen(&outcome) {
+        // It counts no more before another one is asked for.
+        drop(counted);
+        counted = match dialer.open().await {
+            Ok(connection) => Counted::new(desk, relay, connection),
             Err(outcome) => return outcome,
         };
-        outcome = connection.send_noting(mail, begun).await;
+        outcome = counted.connection.send_noting(mail, begun).await;
     }
-    if connection.is_usable() {
-        *kept = Some(connection);
+    if counted.connection.is_usable() {
+        *kept = Some(counted);
     }
     outcome
 }

@@ -44,11 +44,12 @@ impl Network {
         (self == Self::Bluesky).then_some(3_000)
     }
 
-    /// What the link behind the text takes, with the blank before it. Two networks show it as a card instead.
+    /// What the link behind the text takes, with the line ends before it. Two networks show it as a card instead.
     pub fn link_length(self) -> usize {
         match self {
             Self::Linkedin | Self::Bluesky => 0,
-            Self::X | Self::Mastodon => 24,
+            Self::X => 24,
+            Self::Mastodon => 25,
         }
     }
 
