@@ -289,6 +289,7 @@ impl Dispatch {
                 at != relay
                     && (job.tried | bit) & (1 << at) == 0
                     && other.is_open(job.claimed.is_urgent(), now)
+                    && !(is_full && other.is_full(now))
             });
         if is_full && !another {
             // One of the connections that are open carries it.

@@ -417,7 +417,7 @@ fn a_relay_that_takes_no_more_connections_keeps_those_it_has() {
     desk.done(0, again, accepted(), START);
     let finished = desk.take_finished();
     assert!(finished.iter().all(|it| matches!(it.outcome, Outcome::Accepted { .. })) && finished.len() == 3);
-    assert!(!desk.may_open(0, at(10 * MINUTE_MS - 1)) && desk.may_open(0, at(10 * MINUTE_MS)));
+    assert!(!desk.may_open(0, at(9_999)) && desk.may_open(0, at(10_000)));
 }
 
 #[test]
@@ -430,6 +430,26 @@ fn a_relay_without_connections_that_refuses_one_fails() {
     }
     assert!(desk.may_open(0, START) && !desk.may_start_issues(START), "it rests");
     assert_eq!(desk.take_finished().len(), 2);
+}
+
+#[test]
+fn a_relay_that_takes_none_is_not_asked_without_end() {
+    let mut desk = Dispatch::new(&[relay("relay", 1, 8)], WINDOW);
+    desk.add((0..8).map(|number| message(number, "partner.example")).collect(), START);
+    let mut dials = 0;
+    let mut flying: VecDeque<Job> = VecDeque::new();
+    loop {
+        while desk.may_open(0, START)
+            && let Some(job) = desk.next(0, false, START)
+        {
+            dials += 1;
+            assert!(dials < 9, "it is asked again and again");
+            flying.push_back(job);
+        }
+        let Some(job) = flying.pop_front() else { break };
+        desk.done(0, job, full(), START);
+    }
+    assert!(!desk.may_start_issues(START), "it rests");
 }
 
 #[test]

@@ -4,10 +4,7 @@ use std::sync::Arc;
 
 use super::dispatch::Now;
 use crate::{
-    domain::{
-        delivery::Slots,
-        kernel::clock::{MINUTE_MS, UtcMs},
-    },
+    domain::{delivery::Slots, kernel::clock::UtcMs},
     store::nodes::RelayFault,
 };
 
@@ -16,8 +13,8 @@ const SHARE_SLACK: f64 = 16.0;
 /// A message that is on its way for this long (machine time) no longer counts against the slots of its relay.
 const SLOW_MS: i64 = 1_000;
 
-/// How long a relay that takes no more connections is not asked for another.
-const FULL_MS: i64 = 10 * MINUTE_MS;
+/// How long a relay that takes no more connections is not asked for another. What is known of it is a guess, so not for long.
+const FULL_MS: i64 = 10_000;
 
 /// A relay as the dispatcher sees it.
 #[derive(Debug, Clone)]
@@ -86,12 +83,12 @@ impl RelayDesk {
 
     /// Whether one more connection may be opened for what waits.
     pub(super) fn may_open(&self, now: Now) -> bool {
-        self.idle == 0 && self.admitted(now).is_none_or(|admitted| self.connected < admitted)
+        self.idle == 0 && self.admitted(now).is_none_or(|admitted| self.open() < admitted)
     }
 
     /// Whether all connections that it takes carry something.
     pub(super) fn is_full(&self, now: Now) -> bool {
-        self.idle == 0 && self.admitted(now).is_some_and(|admitted| self.slots.in_use() >= admitted)
+        self.idle == 0 && self.admitted(now).is_some_and(|admitted| self.open() >= admitted)
     }
 
     /// Whether it is full, and nothing of what its connections carry comes to its end.
@@ -99,15 +96,20 @@ impl RelayDesk {
         self.is_full(now) && self.slow(now) >= self.slots.in_use()
     }
 
-    /// It refused a new connection. True if it has others: then it is not asked for more of them for a while, and those go on.
+    /// Connections that are open or being opened.
+    fn open(&self) -> usize {
+        self.connected.max(self.idle + self.slots.in_use())
+    }
+
+    /// It refused a new connection. True if there are others, open or being opened: then it is not asked for more than those for a
+    /// moment, and they go on. Each that is refused as well lowers their number, so the last one of a relay that takes none fails.
     pub(super) fn refused_connection(&mut self, now: Now) -> bool {
-        if self.connected == 0 {
+        let others = self.open();
+        if others == 0 {
             return false;
         }
-        if self.admitted(now).is_none() {
-            tracing::info!(relay = %self.name, connections = self.connected, "the relay takes no more connections");
-        }
-        self.admits = Some((self.connected, now.machine_ms + FULL_MS));
+        tracing::debug!(relay = %self.name, others, "the relay takes no more connections for now");
+        self.admits = Some((others, now.machine_ms + FULL_MS));
         true
     }
 
