@@ -93,7 +93,8 @@ impl RelayDesk {
 
     /// Whether it is full, and nothing of what its connections carry comes to its end.
     pub(super) fn is_stuck(&self, now: Now) -> bool {
-        self.is_full(now) && self.slow(now) >= self.slots.in_use()
+        let flying = self.slots.in_use();
+        self.is_full(now) && flying > 0 && self.slow(now) >= flying
     }
 
     /// Connections that are open or being opened.
@@ -106,6 +107,8 @@ impl RelayDesk {
     pub(super) fn refused_connection(&mut self, now: Now) -> bool {
         let others = self.open();
         if others == 0 {
+            // It takes none at all now, which says nothing of how many it takes once it is back.
+            self.admits = None;
             return false;
         }
         tracing::debug!(relay = %self.name, others, "the relay takes no more connections for now");
