@@ -73,6 +73,8 @@ pub struct Line {
     pub attempt: i64,
     /// Last reply.
     pub detail: Option<String>,
+    /// Since when it waits for a person because its time passed before anything could hand it over.
+    pub held_ms: Option<UtcMs>,
     /// Which rendition.
     pub rendition_id: String,
     /// Why they get it.
@@ -86,7 +88,7 @@ pub struct Line {
 pub async fn of_issue(db: &Db, issue_id: &str, offset: i64) -> Result<Vec<Line>> {
     db.all(
         "SELECT id, contact_id, recipient_name, email, partner_slug, state, promised_ms, accepted_ms, attempt, detail,
-             rendition_id, because
+             held_ms, rendition_id, because
          FROM delivery WHERE source = $1 ORDER BY promised_ms, partner_slug, recipient_name, id
          LIMIT 1000 OFFSET $2",
         args![issue_id, offset],

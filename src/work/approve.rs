@@ -282,6 +282,12 @@ pub fn may_approve(ctx: &Context, actor: &str) -> bool {
     }
 }
 
+/// Whether somebody may have a message sent again: late mail that nothing could hand over, since `held_ms`, is for those who
+/// `may_approve`.
+pub fn may_send_again(may_approve: bool, held_ms: Option<UtcMs>) -> bool {
+    may_approve || held_ms.is_none()
+}
+
 /// Stops starting deliveries of the issue; the open window is finished.
 ///
 /// # Errors

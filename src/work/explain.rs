@@ -164,6 +164,8 @@ pub struct DeliveryTold {
     pub late_ms: Option<i64>,
     /// After which it is worthless.
     pub expires_ms: UtcMs,
+    /// Since when it waits for a person because its time passed before anything could hand it over.
+    pub held_ms: Option<UtcMs>,
     /// Whether it may have reached the relay more than once.
     pub may_be_repeated: bool,
     /// What happens next.
@@ -433,6 +435,7 @@ fn delivery_told(paused: bool, delivery: Told, tries: Vec<Attempt>, now_ms: UtcM
         promised_ms: delivery.promised_ms,
         accepted_ms: delivery.accepted_ms,
         expires_ms: delivery.expires_ms,
+        held_ms: delivery.held_ms,
     }
 }
 

@@ -30,19 +30,8 @@ pub async fn issue(db: &Db, text: &str) -> Result<Issue> {
         IssueReference::Latest(newsletter) => issues::named(db, None, Some(newsletter), None).await?,
         IssueReference::On(date) => issues::named(db, None, None, Some(date)).await?,
     };
-    if found.is_empty()
-        && let IssueReference::Dated { newsletter, date } = &reference
-        && let Some(promised) = promises::without_issue(db, newsletter, date).await?
-    {
-        let because = promised.because.unwrap_or_else(|| "nothing was frozen for it yet".to_owned());
-        return Err(Error::not_found_but(
-            format!("issue {text}"),
-            format!("it was promised for {}, and nobody was chosen: {because}", promised.nominal_local),
-        ));
-    }
     if found.is_empty() {
-        let there = issues::recent(db).await?;
-        return Err(Error::not_found_but(format!("issue {text}"), names(&there)));
+        return Err(Error::not_found_but(format!("issue {text}"), instead(db, &reference).await?));
     }
     if found.len() > 1 && matches!(reference, IssueReference::On(_)) {
         return Err(Error::conflict(format!(
@@ -51,6 +40,20 @@ pub async fn issue(db: &Db, text: &str) -> Result<Issue> {
         )));
     }
     Ok(found.remove(0))
+}
+
+/// Why there is no such issue, where that is known, or which there are.
+async fn instead(db: &Db, reference: &IssueReference) -> Result<String> {
+    if let IssueReference::Dated { newsletter, date } = reference
+        && let Some(promised) = promises::without_issue(db, newsletter, date).await?
+    {
+        let because = promised.because.unwrap_or_else(|| "nothing was frozen for it yet".to_owned());
+        return Ok(format!(
+            "it was promised for {}, and nobody was chosen: {because}",
+            promised.nominal_local
+        ));
+    }
+    Ok(names(&issues::recent(db).await?))
 }
 
 fn names(issues: &[Issue]) -> String {

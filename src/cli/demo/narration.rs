@@ -52,7 +52,9 @@ fn end(ctx: &Context, promises: &[Promise]) -> String {
     let lack: i64 = promises.iter().map(|promise| promise.recipients - promise.accepted).sum();
     let said = match lack {
         0 => "Everybody has it.".to_owned(),
-        _ => format!("Not everybody has it, {lack} lack it; see why: {}.", ctx.url("/console/dead-letters")),
+        _ => {
+            format!("Not everybody has it (lacking: {lack}); see why: {}.", ctx.url("/console/dead-letters"))
+        }
     };
     format!("  {said} The calendar runs at normal speed from here; go on in the browser.")
 }

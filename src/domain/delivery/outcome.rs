@@ -147,7 +147,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    /// Whether the other side was reached and a new connection refused, for now: nothing was said about the message.
+    /// Whether the other side was reached and a new connection refused: nothing was said about the message.
     pub fn is_of_connection(&self) -> bool {
         matches!(
             self,

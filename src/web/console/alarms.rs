@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     store::let_down::Silenced,
-    web::view::counted,
+    web::view::{self, counted},
     work::{Context, figures::Overview, kept::Occurrence},
 };
 
@@ -72,10 +72,7 @@ fn broken_alarm(
     let (title, text) = match occurrence.verdict {
         Some(verdict) => {
             let waiting = occurrence.issue_id.as_ref().and_then(|issue| for_a_person.get(issue));
-            let waiting = waiting.map(|count| match count {
-                1 => "; 1 message waits for a person".to_owned(),
-                many => format!("; {many} messages wait for a person"),
-            });
+            let waiting = waiting.map(|count| format!("; {}", view::for_a_person(*count)));
             let text = format!("{counts}{}{because}", waiting.unwrap_or_default());
             (format!("{newsletter} of {date} is {verdict}"), text)
         }

@@ -22,7 +22,7 @@ use crate::{
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
-        view::{chart::Badge, counted, form::Choice, when::Moment},
+        view::{chart::Badge, counted, for_a_person, form::Choice, when::Moment},
     },
     work::{Context, approve, replay},
 };
@@ -212,10 +212,7 @@ fn says(all: i64) -> String {
     match all {
         0 => "No message waits for a person.".to_owned(),
         many if many >= dead_letters::COUNT_MAX => format!("More than {many} messages wait for a person."),
-        many => format!(
-            "{} for a person: nothing more happens to them by itself.",
-            counted(usize::try_from(many).unwrap_or(0), "message waits", "messages wait")
-        ),
+        many => format!("{}: nothing more happens to them by itself.", for_a_person(many)),
     }
 }
 
@@ -272,7 +269,7 @@ fn line(letter: DeadLetter, zone: Tz, may_approve: bool) -> Line {
             format!("single mail: {}", letter.source.split(':').next().unwrap_or_default().replace('-', " "))
         }
     };
-    let is_theirs = may_approve || letter.held_ms.is_none();
+    let is_theirs = approve::may_send_again(may_approve, letter.held_ms);
     let why = match letter.cancelled {
         true => "its issue was cancelled, so it does not leave any more".to_owned(),
         false if is_theirs => letter.why(),

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     domain::{
         content::vendor::Duty,
-        delivery::DeliveryState,
+        delivery::{DeliveryState, outlook::WAITS_FOR_A_PERSON},
         engagement::Reason,
         kernel::{Error, Result},
     },
@@ -208,6 +208,7 @@ pub async fn page(
     let overtaken = overtaken(&ctx, &issue).await?;
     let is_started =
         lines.iter().any(|line| line.attempt > 0) || digests::is_started(&ctx.db, &issue.id).await?;
+    let may_approve = approve::may_approve(&ctx, &actor);
     let view = View {
         subtitle: format!(
             "{}, promised for {}, {}",
@@ -220,7 +221,7 @@ pub async fn page(
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
         actions: actions(
             &issue,
-            approve::may_approve(&ctx, &actor),
+            may_approve,
             overtaken.is_some(),
             !is_started,
             &approve::cancelling(&ctx.db, &issue).await?,
@@ -234,10 +235,7 @@ pub async fn page(
         audience: audience.into_iter().map(|considered| person(considered, &issue.id)).collect(),
         deliveries: lines
             .into_iter()
-            .map(|line| {
-                let came_back = returned.get(&line.id);
-                delivery(line, came_back, &issue.id, zone)
-            })
+            .map(|line| delivery(line, &returned, (&issue.id, may_approve), zone))
             .collect(),
         title: authored(&issue.title),
     };
@@ -468,14 +466,17 @@ fn person(person: Considered, issue_id: &str) -> Person {
     }
 }
 
-fn delivery(line: deliveries::Line, returned: Option<&String>, issue_id: &str, zone: Tz) -> Delivery {
+fn delivery(
+    line: deliveries::Line,
+    returned: &BTreeMap<String, String>,
+    (issue_id, may_approve): (&str, bool),
+    zone: Tz,
+) -> Delivery {
     let state = DeliveryState::parse(&line.state);
     let tone = state.map_or("", delivery_tone);
-    let ended = matches!(
-        state,
-        Some(DeliveryState::Uncertain | DeliveryState::Failed | DeliveryState::Expired | DeliveryState::Dead)
-    );
-    let again = ended.then(|| format!("/console/issues/{issue_id}/deliveries/{}/again", line.id));
+    let ended = state.is_some_and(|state| WAITS_FOR_A_PERSON.contains(&state));
+    let may_leave = ended && approve::may_send_again(may_approve, line.held_ms);
+    let again = may_leave.then(|| format!("/console/issues/{issue_id}/deliveries/{}/again", line.id));
     let href = line.contact_id.map(|contact| format!("/console/issues/{issue_id}/people/{contact}"));
     Delivery {
         name: line.recipient_name,
@@ -483,7 +484,7 @@ fn delivery(line: deliveries::Line, returned: Option<&String>, issue_id: &str, z
         email: line.email,
         promised: Moment::short(line.promised_ms, zone).text,
         badge: Badge::new(tone, line.state),
-        returned: returned.map(|came| Badge::new("bad", came)),
+        returned: returned.get(&line.id).map(|came| Badge::new("bad", came)),
         accepted: line.accepted_ms.map_or("–".to_owned(), |ms| Moment::short(ms, zone).text),
         tries: line.attempt,
         reply: line.detail.unwrap_or_default(),

@@ -6,7 +6,7 @@ use axum::extract::{Path, State};
 use chrono_tz::Tz;
 use serde::Serialize;
 
-use super::{asset_title, delivery_tone};
+use super::{asset_title, delivery_tone, signin::Actor};
 use crate::{
     domain::{
         delivery::{DeliveryState, outlook::WAITS_FOR_A_PERSON},
@@ -23,7 +23,7 @@ use crate::{
         },
     },
     work::{
-        Context,
+        Context, approve,
         explain::{self, AttemptTold, DeliveryTold, EventTold, Explanation},
         journeys::JourneyTold,
         messages::MessageTold,
@@ -145,16 +145,20 @@ pub struct Event {
 }
 
 /// `GET /console/issues/{id}/people/{contact}`
-pub async fn page(State(ctx): State<Arc<Context>>, Path((id, contact)): Path<(String, String)>) -> Answer {
+pub async fn page(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Path((id, contact)): Path<(String, String)>,
+) -> Answer {
     let Some(issue) = issues::issue(&ctx.db, &id).await? else { return super::levers::gone(&ctx, &id).await };
     let person = contacts::named(&ctx.db, &contact).await?.into_iter().next();
     let told = explain::explain(&ctx.db, ctx.now_ms(), &issue, &contact, person).await?;
-    let view = view(&ctx, told);
+    let view = view(&ctx, told, approve::may_approve(&ctx, &actor));
     let frame = Frame::new(&ctx, Area::Console, &view.name, "/console/issues");
     respond::page(&ctx, "console/person", &frame, &view)
 }
 
-fn view(ctx: &Context, told: Explanation) -> View {
+fn view(ctx: &Context, told: Explanation, may_approve: bool) -> View {
     let zone: Tz = told.decision.zone.as_deref().and_then(|zone| zone.parse().ok()).unwrap_or(Tz::UTC);
     let issue_href = format!("/console/issues/{}", told.issue.id);
     let mut facts = Vec::new();
@@ -192,7 +196,11 @@ fn view(ctx: &Context, told: Explanation) -> View {
         because: told.decision.because,
         next: told.decision.next,
         facts,
-        deliveries: told.deliveries.into_iter().map(|made| delivery(made, &issue_href, zone)).collect(),
+        deliveries: told
+            .deliveries
+            .into_iter()
+            .map(|made| delivery(made, (&issue_href, may_approve), zone))
+            .collect(),
         events: told.events.into_iter().map(|done| event(ctx, done, zone)).collect(),
         messages: told.messages.iter().map(|message| told_message(ctx, message, zone)).collect(),
         suppressions: told
@@ -278,7 +286,7 @@ fn journey(told: JourneyTold, zone: Tz) -> Journey {
     }
 }
 
-fn delivery(made: DeliveryTold, issue_href: &str, zone: Tz) -> Delivery {
+fn delivery(made: DeliveryTold, (issue_href, may_approve): (&str, bool), zone: Tz) -> Delivery {
     let at = |ms: UtcMs| Moment::full(ms, zone);
     let state = DeliveryState::parse(&made.state);
     let mut facts = vec![Fact::new("To", &made.email), Fact::new("Message-ID", &made.message_id)];
@@ -297,7 +305,9 @@ fn delivery(made: DeliveryTold, issue_href: &str, zone: Tz) -> Delivery {
         next_at: made.next_ms.map(at),
         may_be_repeated: made.may_be_repeated,
         again: state
-            .filter(|state| WAITS_FOR_A_PERSON.contains(state))
+            .filter(|state| {
+                WAITS_FOR_A_PERSON.contains(state) && approve::may_send_again(may_approve, made.held_ms)
+            })
             .map(|_| format!("{issue_href}/deliveries/{}/again", made.id)),
         attempts: made.attempts.into_iter().map(|tried| attempt(tried, zone)).collect(),
     }

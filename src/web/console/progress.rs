@@ -21,6 +21,7 @@ use crate::{
     web::view::{
         Fact,
         chart::Bar,
+        for_a_person,
         when::{Moment, span},
     },
     work::Context,
@@ -106,10 +107,7 @@ impl Progress {
             has_own: rides.is_empty() || standing.sum(|_| true) > 0,
             rides,
             facts: standing.facts(),
-            stuck: (stuck > 0).then(|| match stuck {
-                1 => "1 message waits for a person".to_owned(),
-                many => format!("{many} messages wait for a person"),
-            }),
+            stuck: (stuck > 0).then(|| for_a_person(stuck)),
             stuck_href: format!("{}?issue={}", super::dead_letters::PATH, issue.id),
             classes: classes(&details.classes),
             sites: sites(&details.sites),

@@ -59,6 +59,12 @@ pub fn counted(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// `1 message waits for a person`
+pub fn for_a_person(messages: i64) -> String {
+    let messages = usize::try_from(messages).unwrap_or_default();
+    counted(messages, "message waits for a person", "messages wait for a person")
+}
+
 /// A word of the database for people: `deal_registered` becomes `deal registered`.
 pub fn words(word: &str) -> String {
     word.replace(['_', '-'], " ")

@@ -44,6 +44,8 @@ pub(super) struct Job {
     tried: u64,
     /// Machine time at which it last left.
     left_ms: UtcMs,
+    /// Whether it left by a permit that is reserved for urgent mail.
+    is_reserved: bool,
 }
 
 /// What became of a message.
@@ -120,7 +122,7 @@ impl Dispatch {
     pub(super) fn add(&mut self, claimed: Vec<Claimed>, now: Now) {
         for claimed in claimed {
             let site = Arc::from(claimed.site.as_str());
-            self.wait(Job { site, claimed, tried: 0, left_ms: UtcMs::MIN }, now, false);
+            self.wait(Job { site, claimed, tried: 0, left_ms: UtcMs::MIN, is_reserved: false }, now, false);
         }
     }
 
@@ -180,36 +182,27 @@ impl Dispatch {
         })
     }
 
-    /// Whether a connection of `relay` may be opened for what waits: none that is open is free to carry it, and the relay
-    /// did not say just now that it takes no more of them.
-    pub(super) fn may_open(&self, relay: usize, now: Now) -> bool {
-        self.relays[relay].may_open(now)
+    /// Whether a connection of `relay` is to be opened for what waits: none that is open is free to carry it, and the relay did not
+    /// say just now that it takes no more of them.
+    pub(super) fn wants_another(&self, relay: usize, now: Now) -> bool {
+        self.waiting > 0 && self.relays[relay].may_open(now)
     }
 
-    /// A connection of `relay` was opened, or one is no more.
-    pub(super) fn connected(&mut self, relay: usize, is_new: bool) {
-        let connected = &mut self.relays[relay].connected;
-        *connected = if is_new { *connected + 1 } else { connected.saturating_sub(1) };
+    /// What is known of `relay`, for whoever counts its connections.
+    pub(super) fn relay(&mut self, relay: usize) -> &mut RelayDesk {
+        &mut self.relays[relay]
     }
 
-    /// An open connection of `relay` waits for something to carry.
-    pub(super) fn begin_idle(&mut self, relay: usize) {
-        self.relays[relay].idle += 1;
-    }
-
-    /// It waits no more.
-    pub(super) fn end_idle(&mut self, relay: usize) {
-        self.relays[relay].idle = self.relays[relay].idle.saturating_sub(1);
-    }
-
-    /// Whether something waits that no connection was given yet.
-    pub(super) fn has_waiting(&self) -> bool {
-        self.waiting > 0
-    }
-
-    /// The next message for a free connection of `relay`; `urgent_only` for the connection kept for those.
-    pub(super) fn next(&mut self, relay: usize, urgent_only: bool, now: Now) -> Option<Job> {
-        if self.waiting == 0 || !self.relays[relay].is_open(true, now) {
+    /// The next message for a free connection of `relay`; `urgent_only` for the connection kept for those, and with `is_open` false
+    /// for one that has to be opened for it.
+    pub(super) fn next(
+        &mut self,
+        relay: usize,
+        (urgent_only, is_open): (bool, bool),
+        now: Now,
+    ) -> Option<Job> {
+        let may_carry = self.waiting > 0 && (is_open || self.wants_another(relay, now));
+        if !may_carry || !self.relays[relay].is_open(true, now) {
             return None;
         }
         let may_ask = |job: &Job| job.tried & (1_u64 << relay) == 0;
@@ -256,7 +249,7 @@ impl Dispatch {
     }
 
     fn dispatched(&mut self, relay: usize, job: Job, now: Now) -> Job {
-        self.relays[relay].send(now);
+        let is_reserved = self.relays[relay].send(now);
         let share = self.relays[relay].share();
         for other in self.relays.iter_mut().filter(|other| !other.is_open(false, now)) {
             other.keep_up_with(share);
@@ -264,7 +257,7 @@ impl Dispatch {
         self.waiting -= 1;
         self.waiting_again -= usize::from(job.tried != 0);
         self.flying.insert(job.claimed.start());
-        Job { left_ms: now.machine_ms, ..job }
+        Job { left_ms: now.machine_ms, is_reserved, ..job }
     }
 
     /// Takes note of what became of a message. True if a connection other than the caller's may now have work.
@@ -278,7 +271,7 @@ impl Dispatch {
         // Nothing was said about the message.
         let is_full = outcome.is_of_connection() && self.relays[relay].refused_connection(now);
         if is_full {
-            self.relays[relay].take_back();
+            self.relays[relay].take_back(job.is_reserved);
         }
         let bit = 1_u64 << relay;
         let surely_not_taken = is_full
@@ -311,7 +304,7 @@ impl Dispatch {
     pub(super) fn not_tried(&mut self, relay: usize, job: Job) {
         self.flying.remove(&job.claimed.start());
         self.relays[relay].end(job.left_ms);
-        self.relays[relay].return_permit();
+        self.relays[relay].take_back(job.is_reserved);
         if let Some(site) = self.sites.get_mut(&job.site).filter(|_| !job.claimed.is_urgent()) {
             site.slots.give_back();
         }

@@ -55,7 +55,7 @@ fn refused(stage: Stage, trouble: Trouble) -> Outcome {
 /// Everything that can leave now over `relay` leaves and is accepted; returns the ids in order.
 fn all_through(desk: &mut Dispatch, relay: usize, now: Now) -> Vec<String> {
     let mut ids = Vec::new();
-    while let Some(job) = desk.next(relay, false, now) {
+    while let Some(job) = desk.next(relay, (false, true), now) {
         ids.push(job.claimed.id.clone());
         desk.done(relay, job, accepted(), now);
     }
@@ -66,12 +66,12 @@ fn all_through(desk: &mut Dispatch, relay: usize, now: Now) -> Vec<String> {
 fn urgent_mail_goes_first_and_has_a_place_of_its_own() {
     let mut desk = Dispatch::new(&[relay("a", 1, 2)], WINDOW);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
-    let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, false, START)).collect();
+    let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, (false, true), START)).collect();
     assert_eq!(held.len(), 2, "all slots are used by the issue");
     desk.add(vec![urgent(99)], START);
-    let first = desk.next(0, true, START).expect("the connection kept for urgent mail");
+    let first = desk.next(0, (true, true), START).expect("the connection kept for urgent mail");
     assert_eq!(first.claimed.id, "dlv_99");
-    assert!(desk.next(0, true, START).is_none(), "and for nothing else");
+    assert!(desk.next(0, (true, true), START).is_none(), "and for nothing else");
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_silent_site_keeps_two_connections_and_the_others_go_on() {
     desk.add((0..50).map(|n| message(n, "silent.example")).collect(), START);
     desk.add((50..150).map(|n| message(n, "fine.example")).collect(), START);
     let (mut stuck, mut done) = (Vec::new(), 0);
-    while let Some(job) = desk.next(0, false, START) {
+    while let Some(job) = desk.next(0, (false, true), START) {
         if job.site.as_ref() == "silent.example" {
             stuck.push(job);
         } else {
@@ -105,14 +105,14 @@ fn a_relay_that_is_down_hands_over_to_the_other_within_the_same_try() {
     let mut desk = Dispatch::new(&[relay("down", 1, 2), relay("up", 1, 2)], WINDOW);
     desk.add((0..4).map(|n| message(n, &format!("{n}.example"))).collect(), START);
     for _ in 0..2 {
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, refused(Stage::Connect, Trouble::Host), START);
     }
-    assert!(desk.next(0, false, START).is_none(), "left alone after two failures");
+    assert!(desk.next(0, (false, true), START).is_none(), "left alone after two failures");
     assert_eq!(all_through(&mut desk, 1, START).len(), 4);
     let finished = desk.take_finished();
     assert!(finished.iter().all(|f| f.outcome == accepted() && f.relay.as_deref() == Some("up")));
-    assert!(desk.next(0, false, at(MINUTE_MS)).is_none() && desk.open() == 0);
+    assert!(desk.next(0, (false, true), at(MINUTE_MS)).is_none() && desk.open() == 0);
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn what_may_have_left_is_never_given_to_another_relay() {
     let outcomes =
         [Outcome::Uncertain { detail: String::new() }, refused(Stage::Recipient, Trouble::BadAddress)];
     for outcome in outcomes {
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, outcome, START);
     }
     assert_eq!((desk.open(), desk.finished()), (0, 2));
@@ -133,7 +133,7 @@ fn when_every_relay_is_down_everything_goes_back_to_the_queue() {
     let mut desk = Dispatch::new(&[relay("a", 1, 4)], WINDOW);
     desk.add((0..20).map(|n| message(n, "one.example")).collect(), START);
     for _ in 0..RELAY_BROKEN_MAX {
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, refused(Stage::Greeting, Trouble::Host), START);
     }
     assert_eq!((desk.finished(), desk.room(START)), (2, 0));
@@ -143,8 +143,8 @@ fn when_every_relay_is_down_everything_goes_back_to_the_queue() {
     let after = at(MINUTE_MS);
     assert_eq!(desk.room(after), OPEN_A_SLOT);
     desk.add((0..16).map(|n| message(n, "one.example")).collect(), after);
-    let probe = desk.next(0, false, after).unwrap();
-    assert!(desk.next(0, false, after).is_none());
+    let probe = desk.next(0, (false, true), after).unwrap();
+    assert!(desk.next(0, (false, true), after).is_none());
     desk.done(0, probe, accepted(), after);
     assert_eq!(all_through(&mut desk, 0, after).len(), 15);
 }
@@ -158,7 +158,7 @@ fn shares_follow_the_weights_while_both_have_room() {
     while idle < 2 {
         idle = 0;
         for (at, count) in sent.iter_mut().enumerate() {
-            match desk.next(at, false, START) {
+            match desk.next(at, (false, true), START) {
                 Some(job) => {
                     *count += 1;
                     desk.done(at, job, accepted(), START);
@@ -175,9 +175,9 @@ fn shares_follow_the_weights_while_both_have_room() {
 fn a_standby_works_only_when_no_other_can() {
     let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)], WINDOW);
     desk.add((0..6).map(|n| message(n, &format!("{n}.example"))).collect(), START);
-    assert!(desk.next(1, false, START).is_none());
+    assert!(desk.next(1, (false, true), START).is_none());
     for _ in 0..RELAY_BROKEN_MAX {
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, refused(Stage::Hello, Trouble::OurSetup), START);
     }
     assert_eq!(all_through(&mut desk, 1, START).len(), 6);
@@ -187,7 +187,7 @@ fn a_standby_works_only_when_no_other_can() {
 fn a_limited_relay_sends_what_it_is_permitted() {
     let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }], WINDOW);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
-    assert!(desk.next(0, false, START).is_none());
+    assert!(desk.next(0, (false, true), START).is_none());
     desk.permit("a", 5, 0, MINUTE_MS);
     assert_eq!(desk.permits("a"), (5, 0));
     assert_eq!(all_through(&mut desk, 0, START).len(), 5);
@@ -215,9 +215,9 @@ fn what_is_reserved_of_a_limit_is_for_urgent_mail() {
 fn a_site_that_says_too_fast_rests_and_the_relay_goes_on() {
     let mut desk = Dispatch::new(&[relay("a", 1, 4)], WINDOW);
     desk.add((0..4).map(|n| message(n, "fast.example")).collect(), START);
-    let job = desk.next(0, false, START).unwrap();
+    let job = desk.next(0, (false, true), START).unwrap();
     desk.done(0, job, refused(Stage::Recipient, Trouble::Throttle), START);
-    assert!(desk.next(0, false, START).is_none());
+    assert!(desk.next(0, (false, true), START).is_none());
     desk.add(vec![message(9, "other.example")], START);
     assert_eq!(all_through(&mut desk, 0, START), ["dlv_9"]);
     assert_eq!(desk.stuck_sites(START), ["fast.example"]);
@@ -228,10 +228,10 @@ fn a_site_that_says_too_fast_rests_and_the_relay_goes_on() {
 fn silent_sites_that_hold_every_slot_do_not_stop_the_others() {
     let mut desk = Dispatch::new(&[relay("a", 1, 8)], WINDOW);
     desk.add((0..4).map(|n| message(n, &format!("silent-{}.example", n % 2))).collect(), START);
-    let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, false, START)).collect();
+    let held: Vec<Job> = std::iter::from_fn(|| desk.next(0, (false, true), START)).collect();
     assert_eq!(held.len(), 2, "both slots are used by those who say nothing");
     desk.add((10..60).map(|n| message(n, "fine.example")).collect(), START);
-    assert!(desk.next(0, false, START).is_none());
+    assert!(desk.next(0, (false, true), START).is_none());
     let through = all_through(&mut desk, 0, at(2 * STALLED_MS));
     assert!((10..60).all(|n| through.contains(&format!("dlv_{n}"))), "{through:?}");
 }
@@ -242,7 +242,7 @@ fn slow_messages_never_use_more_than_every_connection() {
     desk.add((0..40).map(|n| message(n, &format!("silent-{n}.example"))).collect(), START);
     let mut flying = Vec::new();
     for second in 0..20 {
-        flying.extend(std::iter::from_fn(|| desk.next(0, false, at(second * 2 * STALLED_MS))));
+        flying.extend(std::iter::from_fn(|| desk.next(0, (false, true), at(second * 2 * STALLED_MS))));
     }
     assert_eq!(flying.len(), 3);
 }
@@ -256,10 +256,10 @@ fn what_one_relay_was_asked_about_in_vain_goes_to_the_other_whatever_its_share()
         all_through(&mut desk, 1, START);
         desk.take_stuck(START, true);
         desk.add(vec![message(99, "odd.example")], START);
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
-        assert!(desk.next(0, false, START).is_none(), "not the same one again");
-        let again = desk.next(1, false, START).expect("the other one, at once");
+        assert!(desk.next(0, (false, true), START).is_none(), "not the same one again");
+        let again = desk.next(1, (false, true), START).expect("the other one, at once");
         desk.done(1, again, accepted(), START);
         assert_eq!((desk.open(), desk.take_finished().last().unwrap().relay.as_deref()), (0, Some("second")));
     }
@@ -270,7 +270,7 @@ fn a_message_that_no_relay_can_be_asked_about_any_more_goes_back() {
     let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)], WINDOW);
     desk.add(vec![message(1, "one.example"), urgent(2)], START);
     for _ in 0..2 {
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
     }
     assert_eq!((desk.open(), desk.finished()), (2, 0), "they wait for the other relay");
@@ -289,9 +289,9 @@ fn a_message_that_no_relay_can_be_asked_about_any_more_goes_back() {
 fn a_message_that_waits_for_another_relay_does_not_hold_up_its_site() {
     let mut desk = Dispatch::new(&[relay("a", 1, 2), relay("b", 1, 2)], WINDOW);
     desk.add((0..3).map(|n| message(n, "one.example")).collect(), START);
-    let job = desk.next(0, false, START).unwrap();
+    let job = desk.next(0, (false, true), START).unwrap();
     desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
-    let next = desk.next(0, false, START).map(|job| job.claimed.id);
+    let next = desk.next(0, (false, true), START).map(|job| job.claimed.id);
     assert_eq!(next.as_deref(), Some("dlv_1"), "the one behind it");
 }
 
@@ -299,10 +299,10 @@ fn a_message_that_waits_for_another_relay_does_not_hold_up_its_site() {
 fn a_standby_takes_no_urgent_mail_while_another_can() {
     let mut desk = Dispatch::new(&[relay("main", 1, 2), relay("standby", 0, 2)], WINDOW);
     desk.add(vec![urgent(1)], START);
-    assert!(desk.next(1, true, START).is_none());
-    let job = desk.next(0, true, START).unwrap();
+    assert!(desk.next(1, (true, true), START).is_none());
+    let job = desk.next(0, (true, true), START).unwrap();
     desk.done(0, job, refused(Stage::Connect, Trouble::Host), START);
-    assert_eq!(desk.next(1, true, START).map(|job| job.claimed.id).as_deref(), Some("dlv_1"));
+    assert_eq!(desk.next(1, (true, true), START).map(|job| job.claimed.id).as_deref(), Some("dlv_1"));
 }
 
 #[test]
@@ -310,17 +310,17 @@ fn a_relay_that_was_away_does_not_get_everything_when_it_is_back() {
     let mut desk = Dispatch::new(&[relay("away", 1, 4), relay("here", 1, 4)], WINDOW);
     desk.add((0..500).map(|n| message(n, &format!("{}.example", n % 50))).collect(), START);
     for _ in 0..RELAY_BROKEN_MAX {
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, refused(Stage::Connect, Trouble::Host), START);
     }
     for _ in 0..300 {
-        let job = desk.next(1, false, START).unwrap();
+        let job = desk.next(1, (false, true), START).unwrap();
         desk.done(1, job, accepted(), START);
     }
     let back = at(MINUTE_MS);
     let mut sent = [0, 0];
     for turn in 0..100 {
-        if let Some(job) = desk.next(turn % 2, false, back) {
+        if let Some(job) = desk.next(turn % 2, (false, true), back) {
             sent[turn % 2] += 1;
             desk.done(turn % 2, job, accepted(), back);
         }
@@ -333,8 +333,8 @@ fn permits_end_with_their_minute() {
     let mut desk = Dispatch::new(&[RelayTerms { is_limited: true, ..relay("a", 1, 4) }], WINDOW);
     desk.add((0..10).map(|n| message(n, "one.example")).collect(), START);
     desk.permit("a", 5, 0, MINUTE_MS);
-    assert!(desk.next(0, false, at(MINUTE_MS - 1)).is_some());
-    assert!(desk.next(0, false, at(MINUTE_MS)).is_none(), "they counted in the minute that is over");
+    assert!(desk.next(0, (false, true), at(MINUTE_MS - 1)).is_some());
+    assert!(desk.next(0, (false, true), at(MINUTE_MS)).is_none(), "they counted in the minute that is over");
     assert_eq!((desk.revoke("a"), desk.revoke("a"), desk.revoke("b")), (4, 0, 0));
     desk.permit("a", 1, 0, 2 * MINUTE_MS);
     assert_eq!(all_through(&mut desk, 0, at(MINUTE_MS)).len(), 1);
@@ -348,7 +348,7 @@ fn what_goes_back_for_a_stuck_site_is_put_off() {
         START,
     );
     let mut silent = Vec::new();
-    while let Some(job) = desk.next(0, false, START) {
+    while let Some(job) = desk.next(0, (false, true), START) {
         match job.site.as_ref() {
             "fast.example" => {
                 desk.done(0, job, refused(Stage::Recipient, Trouble::Throttle), START);
@@ -376,12 +376,12 @@ fn a_site_that_one_relay_cannot_reach_is_no_trouble_of_the_site() {
     let mut desk = Dispatch::new(&[relay("first", 1, 4), relay("second", 0, 4)], WINDOW);
     desk.add((0..10).map(|n| message(n, "odd.example")).collect(), START);
     for _ in 0..4 {
-        let Some(job) = desk.next(0, false, START) else { break };
+        let Some(job) = desk.next(0, (false, true), START) else { break };
         desk.done(0, job, refused(Stage::Recipient, Trouble::Host), START);
     }
     assert!(desk.stuck_sites(START).is_empty());
     for _ in 0..SITE_BROKEN_MAX {
-        let job = desk.next(1, false, START).unwrap();
+        let job = desk.next(1, (false, true), START).unwrap();
         desk.done(1, job, refused(Stage::Recipient, Trouble::Host), START);
     }
     assert_eq!(desk.stuck_sites(START), ["odd.example"], "no relay reaches it");
@@ -395,40 +395,40 @@ fn full() -> Outcome {
 fn a_relay_that_takes_no_more_connections_keeps_those_it_has() {
     let mut desk = Dispatch::new(&[relay("relay", 1, 8)], WINDOW);
     desk.add((0..9).map(|number| message(number, "partner.example")).collect(), START);
-    let next = |desk: &mut Dispatch| desk.next(0, false, START).unwrap();
+    let next = |desk: &mut Dispatch| desk.next(0, (false, true), START).unwrap();
     let (first, second) = (next(&mut desk), next(&mut desk));
-    desk.connected(0, true);
-    desk.connected(0, true);
+    desk.relay(0).connected += 1;
+    desk.relay(0).connected += 1;
     desk.done(0, first, accepted(), START);
     let third = next(&mut desk);
     let id = third.claimed.id.clone();
     assert!(desk.done(0, third, full(), START), "another carries it");
-    assert!(!desk.may_open(0, START) && desk.relays(START)[0].slots == 2, "two are open");
+    assert!(!desk.wants_another(0, START) && desk.relays(START)[0].slots == 2, "two are open");
     assert!(desk.may_start_issues(START), "it does not rest");
     desk.done(0, second, accepted(), START);
-    desk.begin_idle(0);
-    desk.connected(0, false);
-    assert!(!desk.may_open(0, START), "one that is open is free");
-    desk.end_idle(0);
-    assert!(desk.may_open(0, START), "one was closed, so one may be opened");
-    desk.connected(0, true);
+    desk.relay(0).idle += 1;
+    desk.relay(0).connected -= 1;
+    assert!(!desk.wants_another(0, START), "one that is open is free");
+    desk.relay(0).idle -= 1;
+    assert!(desk.wants_another(0, START), "one was closed, so one may be opened");
+    desk.relay(0).connected += 1;
     let again = next(&mut desk);
     assert_eq!(again.claimed.id, id, "first of all");
     desk.done(0, again, accepted(), START);
     let finished = desk.take_finished();
     assert!(finished.iter().all(|it| matches!(it.outcome, Outcome::Accepted { .. })) && finished.len() == 3);
-    assert!(!desk.may_open(0, at(9_999)) && desk.may_open(0, at(10_000)));
+    assert!(!desk.wants_another(0, at(9_999)) && desk.wants_another(0, at(10_000)));
 }
 
 #[test]
 fn a_relay_without_connections_that_refuses_one_fails() {
     let mut desk = Dispatch::new(&[relay("relay", 1, 8)], WINDOW);
-    desk.add((0..2).map(|number| message(number, "partner.example")).collect(), START);
+    desk.add((0..3).map(|number| message(number, "partner.example")).collect(), START);
     for _ in 0..2 {
-        let job = desk.next(0, false, START).unwrap();
+        let job = desk.next(0, (false, true), START).unwrap();
         desk.done(0, job, full(), START);
     }
-    assert!(desk.may_open(0, START) && !desk.may_start_issues(START), "it rests");
+    assert!(desk.wants_another(0, START) && !desk.may_start_issues(START), "it rests");
     assert_eq!(desk.take_finished().len(), 2);
 }
 
@@ -439,9 +439,7 @@ fn a_relay_that_takes_none_is_not_asked_without_end() {
     let mut dials = 0;
     let mut flying: VecDeque<Job> = VecDeque::new();
     loop {
-        while desk.may_open(0, START)
-            && let Some(job) = desk.next(0, false, START)
-        {
+        while let Some(job) = desk.next(0, (false, false), START) {
             dials += 1;
             assert!(dials < 9, "it is asked again and again");
             flying.push_back(job);
@@ -456,20 +454,20 @@ fn a_relay_that_takes_none_is_not_asked_without_end() {
 fn another_relay_carries_what_a_full_one_refused_a_connection_for() {
     let mut desk = Dispatch::new(&[relay("main", 1, 8), relay("standby", 0, 8)], WINDOW);
     desk.add(vec![message(0, "partner.example"), message(1, "partner.example"), urgent(2)], START);
-    desk.connected(0, true);
-    let first = desk.next(0, false, START).expect("urgent mail goes first");
-    let second = desk.next(0, false, START).unwrap();
+    desk.relay(0).connected += 1;
+    let first = desk.next(0, (false, true), START).expect("urgent mail goes first");
+    let second = desk.next(0, (false, true), START).unwrap();
     assert!(desk.done(0, second, full(), START));
     assert!(
-        desk.next(0, false, START).is_some_and(|job| job.claimed.id == "dlv_1"),
+        desk.next(0, (false, true), START).is_some_and(|job| job.claimed.id == "dlv_1"),
         "of the others it takes its own"
     );
-    let over = desk.next(1, false, START).expect("the stand-by, at once");
+    let over = desk.next(1, (false, true), START).expect("the stand-by, at once");
     assert_eq!(over.claimed.id, "dlv_0");
     desk.add(vec![urgent(3)], START);
-    assert!(desk.next(1, true, START).is_none(), "what it did not refuse waits for the first");
+    assert!(desk.next(1, (true, true), START).is_none(), "what it did not refuse waits for the first");
     let late = at(STALLED_MS + 1);
-    assert!(desk.next(1, true, late).is_some(), "but not for one whose connections come to no end");
+    assert!(desk.next(1, (true, true), late).is_some(), "but not for one whose connections come to no end");
     drop(first);
 }
 
@@ -479,13 +477,31 @@ fn a_full_relay_holds_up_no_other_and_costs_no_permit() {
     let mut desk = Dispatch::new(&[limited, relay("other", 1, 8)], WINDOW);
     desk.permit("full", 9, 0, MINUTE_MS);
     desk.add((0..60).map(|number| message(number, &format!("p{number}.example"))).collect(), START);
-    desk.connected(0, true);
-    let _busy = desk.next(0, false, START).unwrap();
-    let refused = desk.next(0, false, START).unwrap();
+    desk.relay(0).connected += 1;
+    let _busy = desk.next(0, (false, true), START).unwrap();
+    let refused = desk.next(0, (false, true), START).unwrap();
     desk.done(0, refused, full(), START);
     assert_eq!(desk.permits("full"), (8, 0), "of the one that is on its way alone");
     for number in 0..59 {
-        let job = desk.next(1, false, START).unwrap_or_else(|| panic!("{number}: it waits for the full one"));
+        let job = desk
+            .next(1, (false, true), START)
+            .unwrap_or_else(|| panic!("{number}: it waits for the full one"));
         desk.done(1, job, accepted(), START);
     }
+}
+
+#[test]
+fn a_permit_comes_back_as_the_kind_it_was() {
+    let limited = RelayTerms { is_limited: true, ..relay("full", 1, 8) };
+    let mut desk = Dispatch::new(&[limited], WINDOW);
+    desk.permit("full", 1, 2, MINUTE_MS);
+    desk.add(vec![urgent(0), urgent(1)], START);
+    desk.relay(0).connected += 1;
+    let common = desk.next(0, (false, true), START).unwrap();
+    let reserved = desk.next(0, (true, true), START).unwrap();
+    assert_eq!(desk.permits("full"), (0, 1));
+    desk.done(0, reserved, full(), START);
+    assert_eq!(desk.permits("full"), (0, 2), "no issue may use it");
+    desk.not_tried(0, common);
+    assert_eq!(desk.permits("full"), (1, 2));
 }

@@ -173,17 +173,18 @@ impl RelayDesk {
         self.share > other.share + SHARE_SLACK / f64::from(self.weight.max(1))
     }
 
-    /// A message leaves.
-    pub(super) fn send(&mut self, now: Now) {
+    /// A message leaves; true if that takes a permit that is reserved for urgent mail.
+    pub(super) fn send(&mut self, now: Now) -> bool {
         self.slots.take();
         self.left_ms.push(now.machine_ms);
         self.share += 1.0 / f64::from(self.weight.max(1));
-        if let Some(permits) = &mut self.permits {
-            match permits.common.checked_sub(1) {
-                Some(left) => permits.common = left,
-                None => permits.reserved = permits.reserved.saturating_sub(1),
-            }
+        let Some(permits) = &mut self.permits else { return false };
+        if let Some(left) = permits.common.checked_sub(1) {
+            permits.common = left;
+            return false;
         }
+        permits.reserved = permits.reserved.saturating_sub(1);
+        true
     }
 
     /// While it cannot be given anything it keeps up with `busy`: it must not get everything once it is back.
@@ -217,17 +218,14 @@ impl RelayDesk {
         }
     }
 
-    /// A message was not tried after all: its permit may be used by another.
-    pub(super) fn return_permit(&mut self) {
+    /// A message was not tried after all: neither its share nor its permit, one of those reserved for urgent mail or a common one, is
+    /// used.
+    pub(super) fn take_back(&mut self, is_reserved: bool) {
+        self.share -= 1.0 / f64::from(self.weight.max(1));
         if let Some(permits) = &mut self.permits {
-            permits.common += 1;
+            let left = if is_reserved { &mut permits.reserved } else { &mut permits.common };
+            *left += 1;
         }
-    }
-
-    /// A message that was given to it did not get as far as a connection: neither share nor permit is used.
-    pub(super) fn take_back(&mut self) {
-        self.share = (self.share - 1.0 / f64::from(self.weight.max(1))).max(0.0);
-        self.return_permit();
     }
 
     /// Takes the unused permits away and returns how many there were.

@@ -99,7 +99,7 @@ impl Desk {
 
     /// The next message for a connection of `relay`, which is open already or has to be opened for it; `None` when we stop.
     async fn next(&self, relay: usize, urgent_only: bool, is_open: bool) -> Option<Job> {
-        let mut idle = (is_open && !urgent_only).then(|| Idle::new(self, relay));
+        let idle = (is_open && !urgent_only).then(|| Idle::new(self, relay));
         loop {
             let bell = &self.bells[relay];
             let woken = match (urgent_only, is_open) {
@@ -115,22 +115,15 @@ impl Desk {
             }
             let now = self.now();
             // What we hold may have been taken over while we were frozen: then it is not ours to send.
-            if self.life.is_fresh(now.machine_ms) {
-                let mut dispatch = self.dispatch();
-                if (is_open || dispatch.may_open(relay, now))
-                    && let Some(job) = dispatch.next(relay, urgent_only, now)
-                {
-                    if let Some(idle) = idle.take() {
-                        idle.end(&mut dispatch);
-                    }
-                    // Those that are closed left it to this one, which is free no more.
-                    let may_open = dispatch.has_waiting() && dispatch.may_open(relay, now);
-                    drop(dispatch);
-                    if may_open {
-                        self.bells[relay].closed.notify_one();
-                    }
-                    return Some(job);
+            let is_ours = self.life.is_fresh(now.machine_ms);
+            let job = is_ours.then(|| self.dispatch().next(relay, (urgent_only, is_open), now)).flatten();
+            if let Some(job) = job {
+                // Those that are closed left it to this one, which is free no more.
+                drop(idle);
+                if self.dispatch().wants_another(relay, now) {
+                    bell.closed.notify_one();
                 }
+                return Some(job);
             }
             let _ = tokio::time::timeout(LOOK_AGAIN, woken).await;
         }
@@ -157,55 +150,47 @@ impl Desk {
     }
 }
 
-/// An open connection that waits for something to carry.
+/// An open connection that waits for something to carry, counted as long as it does.
 struct Idle<'a> {
     desk: &'a Desk,
     relay: usize,
-    has_ended: bool,
 }
 
 impl<'a> Idle<'a> {
     fn new(desk: &'a Desk, relay: usize) -> Self {
-        desk.dispatch().begin_idle(relay);
-        Self { desk, relay, has_ended: false }
-    }
-
-    /// It was given something to carry, under the lock under which that is noted.
-    fn end(mut self, dispatch: &mut Dispatch) {
-        dispatch.end_idle(self.relay);
-        self.has_ended = true;
+        desk.dispatch().relay(relay).idle += 1;
+        Self { desk, relay }
     }
 }
 
 impl Drop for Idle<'_> {
     fn drop(&mut self) {
-        if !self.has_ended {
-            self.desk.dispatch().end_idle(self.relay);
-        }
+        self.desk.dispatch().relay(self.relay).idle -= 1;
     }
 }
 
-/// A connection, counted while it is open.
-struct Counted {
+/// A connection, counted as long as it is open.
+struct Open<'a> {
     connection: Connection,
-    _count: Count,
+    _count: Count<'a>,
 }
 
-struct Count {
-    desk: Arc<Desk>,
+struct Count<'a> {
+    desk: &'a Desk,
     relay: usize,
 }
 
-impl Counted {
-    fn new(desk: &Arc<Desk>, relay: usize, connection: Connection) -> Self {
-        desk.dispatch().connected(relay, true);
-        Self { connection, _count: Count { desk: desk.clone(), relay } }
+impl<'a> Open<'a> {
+    async fn new(desk: &'a Desk, relay: usize, dialer: &Dialer) -> Result<Self, Outcome> {
+        let connection = dialer.open().await?;
+        desk.dispatch().relay(relay).connected += 1;
+        Ok(Self { connection, _count: Count { desk, relay } })
     }
 }
 
-impl Drop for Count {
+impl Drop for Count<'_> {
     fn drop(&mut self) {
-        self.desk.dispatch().connected(self.relay, false);
+        self.desk.dispatch().relay(self.relay).connected -= 1;
     }
 }
 
@@ -253,15 +238,15 @@ pub(super) async fn send_until_stopped(
     urgent_only: bool,
 ) {
     let idle = dialer.relay().timeouts.idle;
-    let mut connection: Option<Counted> = None;
+    let mut connection: Option<Open<'_>> = None;
     loop {
         let next = tokio::time::timeout(idle, desk.next(relay, urgent_only, connection.is_some())).await;
         let job = match next {
             Ok(Some(job)) => job,
             Ok(None) => break,
             Err(_) => {
-                if let Some(idle) = connection.take() {
-                    idle.connection.close().await;
+                if let Some(open) = connection.take() {
+                    open.connection.close().await;
                 }
                 continue;
             }
@@ -283,38 +268,38 @@ pub(super) async fn send_until_stopped(
         let outcome = desk.ctx.settings.classes.judge(outcome, &job.claimed.site, try_no);
         in_hand.done(outcome);
     }
-    if let Some(counted) = connection {
-        counted.connection.close().await;
+    if let Some(open) = connection {
+        open.connection.close().await;
     }
 }
 
 /// Hands `mail` over on the kept connection or a new one, and keeps it if it can be used again.
-async fn hand_over(
-    (desk, relay): (&Arc<Desk>, usize),
+async fn hand_over<'a>(
+    (desk, relay): (&'a Desk, usize),
     dialer: &Dialer,
-    kept: &mut Option<Counted>,
+    kept: &mut Option<Open<'a>>,
     mail: &crate::channel::smtp::Mail,
     begun: &AtomicBool,
 ) -> Outcome {
-    let mut counted = match kept.take() {
-        Some(counted) => counted,
-        None => match dialer.open().await {
-            Ok(connection) => Counted::new(desk, relay, connection),
+    let mut open = match kept.take() {
+        Some(open) => open,
+        None => match Open::new(desk, relay, dialer).await {
+            Ok(open) => open,
             Err(outcome) => return outcome,
         },
     };
-    let mut outcome = counted.connection.send_noting(mail, begun).await;
-    if counted.connection.had_died_unseen(&outcome) {
+    let mut outcome = open.connection.send_noting(mail, begun).await;
+    if open.connection.had_died_unseen(&outcome) {
         // It counts no more before another one is asked for.
-        drop(counted);
-        counted = match dialer.open().await {
-            Ok(connection) => Counted::new(desk, relay, connection),
+        drop(open);
+        open = match Open::new(desk, relay, dialer).await {
+            Ok(open) => open,
             Err(outcome) => return outcome,
         };
-        outcome = counted.connection.send_noting(mail, begun).await;
+        outcome = open.connection.send_noting(mail, begun).await;
     }
-    if counted.connection.is_usable() {
-        *kept = Some(counted);
+    if open.connection.is_usable() {
+        *kept = Some(open);
     }
     outcome
 }
