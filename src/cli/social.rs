@@ -17,7 +17,7 @@ use crate::{
     },
     work::{
         Context,
-        social::{self, Order},
+        social::{self, Invite, Order},
     },
 };
 
@@ -38,6 +38,9 @@ enum What {
     /// Connect an account of a partner's, or give one that is connected another password or token. Its server is asked at once;
     /// where it does not let us in, nothing is stored. The password or token is asked for, or read from standard input.
     Connect(Connect),
+    /// Make a link by which a partner's own people connect their account at a server of the Mastodon API: they sign in there, and nobody
+    /// hands over a token. It is good for one account, for three days, and nothing is stored before it was used.
+    Invite(Invitation),
     /// Show all accounts, with how they fare.
     List {
         /// Only those of this partner.
@@ -112,6 +115,19 @@ struct Connect {
     /// Without a password or token: a person posts.
     #[arg(long)]
     no_secret: bool,
+}
+
+/// What `invite` is told.
+#[derive(Debug, clap::Args)]
+struct Invitation {
+    /// The partner's slug.
+    partner: String,
+    /// The server, `https://host`.
+    #[arg(long)]
+    server: String,
+    /// What is done with what is new: `approve` or `auto`; left out, `approve`. An account that is connected already stays as it is.
+    #[arg(long, default_value = "", hide_default_value = true)]
+    mode: String,
 }
 
 /// Does it.
@@ -209,6 +225,9 @@ async fn look(ctx: &Context, what: What) -> Result<()> {
 async fn change(ctx: &Context, what: What, secret: String) -> Result<()> {
     let actor = steer::ACTOR;
     match what {
+        What::Invite(Invitation { partner, server, mode }) => {
+            say(&social::invite(ctx, actor, &Invite { partner, server, mode }).await?);
+        }
         What::Connect(connect) => {
             let order = Order {
                 partner: connect.partner,
@@ -219,6 +238,7 @@ async fn change(ctx: &Context, what: What, secret: String) -> Result<()> {
                 client: connect.client_id,
                 mode: connect.mode,
                 expires: connect.expires,
+                once: None,
             };
             let connected = social::connect(ctx, actor, &order).await?;
             let again = if connected.is_known { "connected again" } else { "connected" };

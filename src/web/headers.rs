@@ -75,9 +75,9 @@ pub fn untraced(response: Response) -> Response {
     response
 }
 
-/// What an address shows that nobody can guess: search engines leave it alone, and it is told to no other site.
+/// What an address shows that nobody can guess: search engines leave it alone. To other sites it is not told by what all our pages
+/// have, [`add`].
 pub fn by_capability(mut response: Response) -> Response {
-    set(response.headers_mut(), header::REFERRER_POLICY, "no-referrer");
     set(response.headers_mut(), HeaderName::from_static("x-robots-tag"), "noindex");
     response
 }

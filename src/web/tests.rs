@@ -204,6 +204,12 @@ fn conflicts_and_frames(samples: &mut Samples) {
         let account = console::social_account::View::sample(open);
         samples.app(&format!("social-account-{open}"), "console/social_account", Area::Console, &account);
         samples.app(&format!("post-{open}"), "desk/post", Area::Desk, &desk::post::View::sample(open));
+        samples.app(
+            &format!("connect-{open}"),
+            "desk/connect",
+            Area::Desk,
+            &desk::connect::View::sample(open),
+        );
         let (case, list) =
             (view::conflict::CaseView::sample(open), console::conflicts::ListView::sample(open));
         samples.app(&format!("conflict-{open}"), "console/conflict", Area::Console, &case);

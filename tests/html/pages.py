@@ -136,6 +136,14 @@ class Site(http.server.BaseHTTPRequestHandler):
         pass
 
 
+class Applications(Site):
+    """A server of the Mastodon API that makes every application known."""
+
+    def do_POST(self) -> None:
+        self.rfile.read(int(self.headers["content-length"]))
+        self.say({"client_id": "app", "client_secret": "hush"})
+
+
 class Walk:
     """The pages that were seen, and the folder of the demo they come from."""
 
@@ -365,6 +373,7 @@ class Walk:
         """An account in which a person posts, with one post, as the console and as the partner's people see it."""
         add = form(self.keep("console/social", demo.ask("/console/social?partner=northlight")), "/console/social")
         self.keep("console/social", demo.send(add, network="bluesky", mode="auto"))
+        self.invitation(demo)
         added = self.keep("console/social_account", demo.send(add, network="x", account="@northlight", mode="share_kit"))
         account = urllib.parse.urlsplit(added.path).path.rsplit("/", 1)[1]
         post = "spo_" + "f" * 32
@@ -380,6 +389,23 @@ class Walk:
         page = self.keep("console/social_account", demo.ask(f"/console/social/{account}?post={post}"))
         [own] = links(page, r"/post/.+")
         self.keep("desk/post", demo.ask(own))
+
+    def invitation(self, demo: Program) -> None:
+        """What whoever is invited to connect an account at its server sees, there and back."""
+        server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Applications)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        invite = form(demo.ask("/console/social"), "/console/social/invite")
+        self.keep("console/social", demo.send(invite, partner="northlight", server="ftp://a"))
+        made = demo.send(invite, partner="northlight", server=f"http://127.0.0.1:{server.server_address[1]}")
+        server.shutdown()
+        [link] = re.findall(r'id="invitation"[^>]* value="([^"]+)"', self.keep("console/social", made).text)
+        begin = self.keep("desk/connect", demo.ask(urllib.parse.urlsplit(unescape(link)).path)).text
+        [there] = re.findall(r'href="([^"]+/oauth/authorize[^"]+)"', begin)
+        asked = urllib.parse.parse_qs(urllib.parse.urlsplit(unescape(there)).query)
+        back, [state] = urllib.parse.urlsplit(asked["redirect_uri"][0]).path, asked["state"]
+        self.keep("desk/connect", demo.ask(f"{back}?error=access_denied&state={state}"))
+        self.keep("desk/connect", demo.ask(f"{back}?code=abc&state={state}"))
+        self.keep("desk/connect", demo.ask("/connect/done"))
 
     def returned_issue(self) -> str:
         """An issue of which only the record is left that it was returned to draft."""

@@ -139,7 +139,7 @@ class Snac:
         config = data / "server.json"
         config.write_text(config.read_text().replace('"protocol": "https"', '"protocol": "http"'))
         said = self.talk("n\n\nPartner\n\n\n", "adduser", data, "northlight")
-        password = re.search(r"password is (\S+)", said)[1]
+        self.password = re.search(r"password is (\S+)", said)[1]
         as_nobody = []
         if os.getuid() == 0:
             # It does not run as root, and must reach its folder.
@@ -150,7 +150,7 @@ class Snac:
             [*as_nobody, self.program, "httpd", data], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         until("snac", lambda: listens(self.port))
-        form = urllib.parse.urlencode({"login": "northlight", "passwd": password}).encode()
+        form = urllib.parse.urlencode({"login": "northlight", "passwd": self.password}).encode()
         with urllib.request.urlopen(f"{self.url}/oauth/x-snac-get-token", form, timeout=PATIENCE_S) as reply:
             self.token = reply.read().decode().split()[-1]
         self.id = ask(f"{self.url}/api/v1/accounts/verify_credentials", token=self.token)["id"]

@@ -8,10 +8,12 @@ use super::{Posted, Request, Wire, deciding};
 use crate::{
     channel::egress::{Answered, Egress},
     domain::{
+        content::merge::percent_encoded,
         kernel::clock::UtcMs,
         social::{
             Content, Failure, Limits, Trouble,
             answer::{self, Kind},
+            invitation::{self, Invitation, Visit},
         },
     },
 };
@@ -26,6 +28,10 @@ const PAGE_BYTES_MAX: usize = 2 * 1024 * 1024;
 const INSTANCE_BYTES_MAX: usize = 512 * 1024;
 /// How often it is asked whether a picture is ready, a second apart.
 const READY_TRIES: usize = 5;
+/// Longest name and secret of an application, in letters; each goes into a link.
+const APPLICATION_LETTERS_MAX: usize = 500;
+/// Longest token, in letters; some servers make whole documents of them.
+const TOKEN_LETTERS_MAX: usize = 4_000;
 
 /// Whose token it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +40,15 @@ pub struct Account {
     pub id: String,
     /// Its name.
     pub name: String,
+}
+
+/// An application that a server knows.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Application {
+    /// Its name there.
+    pub client_id: String,
+    /// What proves that it is it.
+    pub client_secret: String,
 }
 
 /// A client of one server with one token.
@@ -76,6 +91,72 @@ impl<'e> Mastodon<'e> {
             ));
         }
         Ok(account)
+    }
+
+    /// Makes us known, so that people may let us into their accounts (`/api/v1/apps`); they come back to `redirect_uri`.
+    ///
+    /// # Errors
+    /// What kept us from it.
+    pub async fn register(&self, redirect_uri: &str) -> Result<Application, Failure> {
+        let fields =
+            [("client_name", "partnercast"), ("redirect_uris", redirect_uri), ("scopes", invitation::SCOPES)];
+        let json = self.form("/api/v1/apps", &fields).await?;
+        let [client_id, client_secret] =
+            ["client_id", "client_secret"].map(|key| word(&json, key, APPLICATION_LETTERS_MAX));
+        match (client_id, client_secret) {
+            (Some(client_id), Some(client_secret)) => Ok(Application { client_id, client_secret }),
+            _ => {
+                let why = "it makes no application known: is it a server of the Mastodon API?";
+                Err(Failure::new(Trouble::Refused, why))
+            }
+        }
+    }
+
+    /// The token for the code with which somebody came back (`/oauth/token`).
+    ///
+    /// # Errors
+    /// `Denied` for a code that was used or is too old.
+    pub async fn exchange(&self, visit: &Visit, code: &str, redirect_uri: &str) -> Result<String, Failure> {
+        let invitation = &visit.invitation;
+        let fields = [
+            ("grant_type", "authorization_code"),
+            ("code", code),
+            ("client_id", &invitation.client_id),
+            ("client_secret", &invitation.client_secret),
+            ("redirect_uri", redirect_uri),
+            ("code_verifier", &visit.verifier),
+            ("scope", invitation::SCOPES),
+        ];
+        let json = self.form("/oauth/token", &fields).await?;
+        let denied = || Failure::new(Trouble::Denied, "it answers without a token");
+        word(&json, "access_token", TOKEN_LETTERS_MAX).ok_or_else(denied)
+    }
+
+    /// Gives a token back (`/oauth/revoke`, RFC 7009).
+    ///
+    /// # Errors
+    /// What kept us from it.
+    pub async fn revoke(&self, invitation: &Invitation, token: &str) -> Result<(), Failure> {
+        let fields = [
+            ("client_id", invitation.client_id.as_str()),
+            ("client_secret", &invitation.client_secret),
+            ("token", token),
+        ];
+        self.form("/oauth/revoke", &fields).await.map(|_| ())
+    }
+
+    async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Value, Failure> {
+        let pairs: Vec<String> =
+            fields.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
+        let body = pairs.join("&");
+        let request = Request {
+            method: "POST",
+            path,
+            content_type: "application/x-www-form-urlencoded",
+            body: body.as_bytes(),
+            ..Request::default()
+        };
+        self.json(&self.wire.ask(&request).await?, Kind::Read)
     }
 
     /// What the server says that posts may be, by its second or its first description of itself; Mastodon's own where it has
@@ -213,6 +294,13 @@ impl<'e> Mastodon<'e> {
     fn json(&self, answered: &Answered, kind: Kind) -> Result<Value, Failure> {
         answer::mastodon(&deciding(answered), kind, self.wire.wall_ms)
     }
+}
+
+/// A word of an answer that is handed back as it is; none for what is no such word.
+fn word(json: &Value, key: &str, letters_max: usize) -> Option<String> {
+    let word = json[key].as_str().unwrap_or_default();
+    let is_word = (1..=letters_max).contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_graphic());
+    is_word.then(|| word.to_owned())
 }
 
 fn posted(status: &Value, was_there: bool) -> Option<Posted> {

@@ -4,6 +4,7 @@
 pub mod answer;
 pub mod facet;
 pub mod fit;
+pub mod invitation;
 pub mod linkedin;
 pub mod schedule;
 pub mod spend;

@@ -32,7 +32,7 @@ use crate::{
     },
     work::{
         Context, share,
-        social::{self, Order, Spending},
+        social::{self, Invite, Order, Spending},
     },
 };
 
@@ -60,6 +60,8 @@ pub struct ListView {
     pub typed: Typed,
     /// What is spent at X this month; none where nothing may be and nothing was.
     pub spending: Option<Spent>,
+    /// The link of an invitation that was just made.
+    pub invitation: Option<String>,
 }
 
 /// What is spent in a month.
@@ -140,10 +142,10 @@ pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -
         text: "Disconnected. Its password or token is forgotten, and what was not sent is not.".to_owned(),
     });
     let typed = Typed { partner: asked.partner, ..Typed::default() };
-    show(&ctx, typed, notice).await
+    show(&ctx, typed, notice, None).await
 }
 
-async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>) -> Answer {
+async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>, invitation: Option<String>) -> Answer {
     let (_, zone) = frame::vendor(ctx);
     let all = partners::all_partners(&ctx.db).await?;
     let name = |slug: &str| {
@@ -166,6 +168,7 @@ async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>) -> Answer {
         modes: modes(),
         typed,
         spending: social::spending(ctx).await?.as_ref().map(Spent::new),
+        invitation,
     };
     respond::page(ctx, "console/social", &Frame::new(ctx, Area::Console, "Social accounts", PATH), &view)
 }
@@ -253,6 +256,7 @@ pub async fn connect(
         client: typed.client.clone(),
         mode: typed.mode.clone(),
         expires: typed.expires.clone(),
+        once: None,
     };
     // To its end, whoever goes away meanwhile: it may bring tokens that are to be had once.
     let work = {
@@ -266,7 +270,28 @@ pub async fn connect(
         }
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict | Kind::Unavailable) => {
             let notice = Notice { tone: "bad", text: error.public().to_owned() };
-            show(&ctx, typed, Some(notice)).await
+            show(&ctx, typed, Some(notice), None).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /console/social/invite`
+pub async fn invite(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Body(typed): Body<Typed>,
+) -> Answer {
+    let invite =
+        Invite { partner: typed.partner.clone(), server: typed.server.clone(), mode: typed.mode.clone() };
+    match social::invite(&ctx, &actor, &invite).await {
+        Ok(link) => {
+            let text = "The invitation is made: give the link to whoever has the account.".to_owned();
+            show(&ctx, typed, Some(Notice { tone: "good", text }), Some(link)).await
+        }
+        Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict | Kind::Unavailable) => {
+            let notice = Notice { tone: "bad", text: error.public().to_owned() };
+            show(&ctx, typed, Some(notice), None).await
         }
         Err(error) => Err(error.into()),
     }
@@ -319,6 +344,7 @@ impl ListView {
                     "1 × asking whose a token is: $0.01".into(),
                 ],
             }),
+            invitation: some.then(|| "https://cast.example/connect/abc.def".into()),
         }
     }
 }

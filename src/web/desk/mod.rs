@@ -5,6 +5,7 @@ pub mod card;
 pub mod claim;
 pub mod closed;
 pub mod conflict;
+pub mod connect;
 pub mod enter;
 pub mod give;
 pub mod leads;

@@ -31,7 +31,7 @@ use crate::{
         },
     },
     store::{
-        audit, partners,
+        audit, partners, sessions,
         social::{Account, accounts},
     },
     work::Context,
@@ -65,6 +65,20 @@ pub struct Order {
     pub mode: String,
     /// When the token ends, `2027-03-01` (UTC) or RFC 3339; nothing where it does not, or nobody knows.
     pub expires: String,
+    /// What lets whoever asks do so once, and leaves the mode of an account that is known as it is.
+    pub once: Option<Once>,
+}
+
+/// What may be used once.
+#[derive(Clone)]
+pub struct Once {
+    /// What is stored when it was.
+    pub mark: String,
+}
+
+/// Of what may be used once, the second time.
+pub(super) fn used() -> Error {
+    Error::conflict("this link has connected an account already: ask whoever sent it for a new one")
 }
 
 /// An account that was connected.
@@ -118,7 +132,12 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
     };
     let known = all.iter().find(same);
     let usual = if order.secret.trim().is_empty() { Mode::ShareKit } else { Mode::Approve };
-    let mode = checked.mode.or_else(|| known.and_then(|known| Mode::parse(&known.mode))).unwrap_or(usual);
+    let known_mode = known.and_then(|known| Mode::parse(&known.mode));
+    let mode = match order.once {
+        Some(_) => known_mode.or(checked.mode),
+        None => checked.mode.or(known_mode),
+    };
+    let mode = mode.unwrap_or(usual);
     let known = known.map(|it| it.id.clone());
     let account = Account {
         id: known.clone().unwrap_or_else(|| SocialAccountId::new(now_ms, &*ctx.random).to_string()),
@@ -149,6 +168,11 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         account.handle, account.network, account.server, order.partner, account.mode
     );
     let mut tx = ctx.db.begin().await?;
+    if let Some(once) = &order.once
+        && !sessions::use_up(&mut tx, &once.mark, now_ms).await?
+    {
+        return Err(used());
+    }
     let is_stored = if known.is_some() {
         accounts::reconnect(&mut tx, &account, (&sealed, &session)).await?.is_some()
     } else {
@@ -168,13 +192,42 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
     Ok(Connected { id: account.id, handle: account.handle, is_known: known.is_some() })
 }
 
-async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
+/// Whether `order` may be carried out by a sign-in at its server, of the Mastodon API; returns that.
+///
+/// # Errors
+/// `Invalid` with every fault.
+pub(super) async fn for_sign_in(ctx: &Context, order: &Order) -> Result<String> {
     let mut faults = Vec::new();
+    check_partner(ctx, order, &mut faults).await?;
+    if check_mode(order, &mut faults) == Some(Mode::ShareKit) {
+        faults.push("for share_kit nobody has to sign in; the modes are auto and approve".to_owned());
+    }
+    let server = server(ctx, Network::Mastodon, &order.server);
+    let server = server.map_err(|error| faults.push(error.public().to_owned())).unwrap_or_default();
+    if faults.is_empty() { Ok(server) } else { Err(Error::invalid(faults.join("; "))) }
+}
+
+async fn check_partner(ctx: &Context, order: &Order, faults: &mut Vec<String>) -> Result<()> {
     let slugs = partners::slugs(&ctx.db).await?;
     if !slugs.contains(&order.partner) {
         let meant = did_you_mean(&order.partner, slugs.iter().map(String::as_str));
         faults.push(format!("partner {} was not found; {meant}", order.partner));
     }
+    Ok(())
+}
+
+fn check_mode(order: &Order, faults: &mut Vec<String>) -> Option<Mode> {
+    let mode = Mode::parse(order.mode.trim());
+    if mode.is_none() && !order.mode.trim().is_empty() {
+        let words = Mode::ALL.iter().map(|mode| mode.as_str());
+        faults.push(format!("there is no mode `{}`; {}", order.mode, did_you_mean(&order.mode, words)));
+    }
+    mode
+}
+
+async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
+    let mut faults = Vec::new();
+    check_partner(ctx, order, &mut faults).await?;
     let network = Network::parse(order.network.trim());
     if network.is_none() {
         let words = Network::WORDS.iter().map(|(word, _)| *word);
@@ -184,11 +237,7 @@ async fn checked(ctx: &Context, order: &Order) -> Result<Checked> {
             did_you_mean(&order.network, words)
         ));
     }
-    let mode = Mode::parse(order.mode.trim());
-    if mode.is_none() && !order.mode.trim().is_empty() {
-        let words = Mode::ALL.iter().map(|mode| mode.as_str());
-        faults.push(format!("there is no mode `{}`; {}", order.mode, did_you_mean(&order.mode, words)));
-    }
+    let mode = check_mode(order, &mut faults);
     let name = single_line("the account's name", &order.identifier)
         .map_err(|error| faults.push(error.public().to_owned()))
         .unwrap_or_default();

@@ -2,10 +2,11 @@
 //!
 //! What becomes visible to a partner makes one post in each of its accounts, once for ever (`plan`); the loop sends it in turns
 //! (`turn`), by the network's own ways (`send`) and within what it may cost (`spend`), and what cannot be posted goes to a person by mail (`notice`). People act through
-//! `connect` and `manage`.
+//! `connect`, `invite` and `manage`.
 
 mod connect;
 mod content;
+mod invite;
 mod link;
 mod manage;
 mod notice;
@@ -17,6 +18,7 @@ mod spend;
 mod turn;
 
 pub use connect::{Connected, Order, connect, usual_server};
+pub use invite::{Invite, PATH as INVITATION_PATH, accept, came_back, invite, invited, visit};
 pub use link::{PostLink, opened};
 pub use manage::{approve, disconnect, retry, set_mode, test};
 pub use plan::Known;

@@ -73,6 +73,7 @@ mod set_back;
 mod signed;
 mod sites;
 mod social;
+mod social_invite;
 mod social_linkedin;
 mod social_x;
 mod spread;

@@ -2,20 +2,22 @@
 //! limits, lost answers, pages in place of JSON. The real peers are under tests/social.
 
 use std::{
-    collections::VecDeque,
+    collections::{HashMap, VecDeque},
     net::SocketAddr,
     sync::{Arc, Mutex},
 };
 
 use axum::{
-    Json, Router,
+    Form, Json, Router,
     body::Bytes,
     extract::{Query, State},
     http::{HeaderMap, StatusCode},
     response::{Html, IntoResponse as _, Response},
     routing::{get, post},
 };
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
 use tokio::net::TcpListener;
 
 /// What a server does with the next post in place of answering well.
@@ -41,6 +43,14 @@ pub struct Inner {
     pub sign_ins: usize,
     pub uploads: usize,
     pub lookups: usize,
+    /// Where whoever lets an application in is sent back to; its secret is `hush`.
+    pub redirect_uri: String,
+    /// The code that is good once, and the challenge (RFC 7636) with which it was asked for.
+    pub code: Option<(String, String)>,
+    /// The token that a code gives, where it is not the good one.
+    pub gives: Option<String>,
+    /// Tokens that were given back.
+    pub revoked: Vec<String>,
 }
 
 #[derive(Clone)]
@@ -60,6 +70,9 @@ impl Networks {
             .route("/xrpc/com.atproto.repo.uploadBlob", post(upload))
             .route("/xrpc/com.atproto.repo.putRecord", post(put))
             .route("/xrpc/com.atproto.repo.getRecord", get(record))
+            .route("/api/v1/apps", post(register))
+            .route("/oauth/token", post(exchange))
+            .route("/oauth/revoke", post(revoke))
             .route("/api/v1/accounts/verify_credentials", get(verify))
             .route("/api/v1/instance", get(instance))
             .route("/api/v1/media", post(upload_media))
@@ -203,6 +216,36 @@ async fn verify(State(inner): Shared, headers: HeaderMap) -> Response {
     stranger(&inner.lock().unwrap(), &headers).unwrap_or_else(|| {
         say(200, json!({"id": "7", "acct": "northlight", "url": "https://m.example/@northlight"}))
     })
+}
+
+async fn register(State(inner): Shared, Form(asked): Form<HashMap<String, String>>) -> Response {
+    let mut inner = inner.lock().unwrap();
+    if let Some(answer) = instead(&mut inner, |_| {}) {
+        return answer;
+    }
+    assert!(asked["client_name"] == "partnercast" && asked["scopes"].contains("write:statuses"));
+    inner.redirect_uri.clone_from(&asked["redirect_uris"]);
+    say(200, json!({"id": "1", "client_id": "app", "client_secret": "hush"}))
+}
+
+async fn exchange(State(inner): Shared, Form(asked): Form<HashMap<String, String>>) -> Response {
+    let mut inner = inner.lock().unwrap();
+    let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(asked["code_verifier"].as_bytes()));
+    let is_good = asked["grant_type"] == "authorization_code"
+        && asked["client_secret"] == "hush"
+        && asked["redirect_uri"] == inner.redirect_uri
+        && inner.code.take_if(|code| *code == (asked["code"].clone(), challenge)).is_some();
+    if is_good {
+        let token = inner.gives.as_ref().unwrap_or(&inner.password);
+        return say(200, json!({"access_token": token, "token_type": "Bearer"}));
+    }
+    say(400, json!({"error": "invalid_grant", "error_description": "The code is used, or too old"}))
+}
+
+async fn revoke(State(inner): Shared, Form(asked): Form<HashMap<String, String>>) -> Response {
+    assert!(asked["client_id"] == "app" && asked["client_secret"] == "hush");
+    inner.lock().unwrap().revoked.push(asked["token"].clone());
+    say(200, json!({}))
 }
 
 async fn instance() -> Response {

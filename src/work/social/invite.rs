@@ -1,0 +1,199 @@
+//! Inviting a partner's people to connect their own account by their server's sign-in. All there is of an invitation is sealed in its
+//! link, and all there is of a visit in the visitor's cookie: nothing is stored before the account is connected, and then that the
+//! invitation was used.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::connect::{self, Connected, Once, Order};
+use crate::{
+    channel::social::mastodon::Mastodon,
+    domain::{
+        content::kinds::Network,
+        kernel::{Error, Result, seal::Seal},
+        social::{
+            Trouble,
+            invitation::{Answer, Invitation, LIFETIME_MS, Visit, no_visit, word},
+        },
+    },
+    store::{audit, sessions},
+    work::{Context, tokens::sha256_hex},
+};
+
+/// What the keys of links are made for, and the place they are bound to.
+const INVITATION: &str = "social-invitation";
+/// Those of cookies.
+const VISIT: &str = "social-visit";
+/// Longest link's end, cookie and code, in letters; a cookie may have 4,096 (RFC 6265 section 6.1).
+const LETTERS_MAX: usize = 4_000;
+/// Our pages about it.
+pub const PATH: &str = "/connect";
+
+/// Who is invited.
+#[derive(Debug, Clone, Default)]
+pub struct Invite {
+    /// The partner's slug.
+    pub partner: String,
+    /// The server of the Mastodon API, `https://host` or its name.
+    pub server: String,
+    /// `auto` or `approve`; left out, `approve`. An account that is known stays as it is.
+    pub mode: String,
+}
+
+/// Makes us known at the server and returns the link to give to whoever has the account there; it lasts for three days and is good
+/// for one account.
+///
+/// # Errors
+/// `Invalid` with every fault, or what the server says; `Unavailable` for one that does not answer as it should.
+pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<String> {
+    let order = Order {
+        partner: invite.partner.clone(),
+        network: Network::Mastodon.as_str().to_owned(),
+        server: invite.server.clone(),
+        mode: invite.mode.clone(),
+        ..Order::default()
+    };
+    let server = connect::for_sign_in(ctx, &order).await?;
+    let id = word(&*ctx.random);
+    let application = Mastodon::new(&ctx.egress, &server, "", ctx.clock.wall_ms())
+        .register(&redirect_uri(ctx, &id))
+        .await
+        .map_err(|failure| connect::told(&server, &failure))?;
+    let now_ms = ctx.now_ms();
+    let invitation = Invitation {
+        id,
+        partner: order.partner,
+        server,
+        client_id: application.client_id,
+        client_secret: application.client_secret,
+        mode: order.mode.trim().to_owned(),
+        by: actor.to_owned(),
+        ends_ms: now_ms + LIFETIME_MS,
+    };
+    let token = sealed(ctx, INVITATION, &invitation)?;
+    let mut tx = ctx.db.begin().await?;
+    let detail = format!("to an account at {}", invitation.server);
+    audit::record(&mut tx, now_ms, &*ctx.random, actor, "invite-to-connect", &invitation.partner, &detail)
+        .await?;
+    tx.commit().await?;
+    Ok(format!("{}{PATH}/{token}", ctx.settings.public_url))
+}
+
+/// Where the server sends back whoever let us in by this invitation.
+fn redirect_uri(ctx: &Context, id: &str) -> String {
+    format!("{}{PATH}/back/{id}", ctx.settings.public_url)
+}
+
+/// That an invitation was used, as it is stored.
+fn mark(invitation: &Invitation) -> String {
+    sha256_hex(format!("{INVITATION} {}", invitation.id).as_bytes())
+}
+
+fn sealed(ctx: &Context, purpose: &str, what: &impl Serialize) -> Result<String> {
+    let json = serde_json::to_string(what).map_err(|error| Error::internal(purpose).because(error))?;
+    let sealed = Seal::new(&ctx.keys, purpose)?.seal(purpose, json.as_bytes(), &*ctx.random)?;
+    if sealed.len() > LETTERS_MAX {
+        return Err(Error::invalid("the server's name for our application is too long for a link"));
+    }
+    Ok(sealed)
+}
+
+fn unsealed<T: DeserializeOwned>(ctx: &Context, purpose: &str, sealed: &str) -> Result<Option<T>> {
+    if sealed.len() > LETTERS_MAX {
+        return Ok(None);
+    }
+    let opened = Seal::new(&ctx.keys, purpose)?.open(purpose, sealed);
+    Ok(opened.ok().and_then(|json| serde_json::from_slice(&json).ok()))
+}
+
+/// What the end of an invitation's link says.
+///
+/// # Errors
+/// `NotFound` for what we did not seal, `Conflict` once its time is over or it was used.
+pub async fn invited(ctx: &Context, token: &str) -> Result<Invitation> {
+    let invitation: Invitation =
+        unsealed(ctx, INVITATION, token)?.ok_or_else(|| Error::not_found("this link"))?;
+    is_good(ctx, &invitation).await?;
+    Ok(invitation)
+}
+
+async fn is_good(ctx: &Context, invitation: &Invitation) -> Result<()> {
+    invitation.check(ctx.now_ms())?;
+    if sessions::is_used(&ctx.db, &mark(invitation)).await? {
+        return Err(connect::used());
+    }
+    Ok(())
+}
+
+/// The visit on which a browser with this cookie goes by `invitation`: the one it is on already, or a new one. Returns it with the
+/// cookie to be kept for it, and the server's page on which the account's owner lets us in.
+///
+/// # Errors
+/// `Internal` where it cannot be sealed.
+pub fn visit(ctx: &Context, invitation: Invitation, cookie: &str) -> Result<(String, String)> {
+    let now_ms = ctx.now_ms();
+    let known: Option<Visit> = unsealed(ctx, VISIT, cookie)?;
+    let visit = match known.filter(|visit| visit.goes_on(&invitation, now_ms)) {
+        Some(visit) => visit,
+        None => Visit::begin(invitation, now_ms, &*ctx.random),
+    };
+    let page = visit.page(&redirect_uri(ctx, &visit.invitation.id));
+    Ok((sealed(ctx, VISIT, &visit)?, page))
+}
+
+/// The visit from which a browser with this cookie came back with `answer`.
+///
+/// # Errors
+/// `Invalid` for an answer to none of this browser's, `Conflict` once the invitation's time is over or it was used.
+pub async fn came_back(ctx: &Context, cookie: &str, answer: Answer<'_>) -> Result<Visit> {
+    let visit: Visit = unsealed(ctx, VISIT, cookie)?.ok_or_else(no_visit)?;
+    visit.check(answer, ctx.now_ms())?;
+    is_good(ctx, &visit.invitation).await?;
+    Ok(visit)
+}
+
+/// Connects the account of whoever came back from `visit` with `code`. Where that does not end well the server is told that we do
+/// not need its token.
+///
+/// # Errors
+/// As [`connect::connect`]; `Invalid` where the server takes the code no more.
+pub async fn accept(ctx: &Context, visit: &Visit, code: &str) -> Result<Connected> {
+    let invitation = &visit.invitation;
+    if code.is_empty() || code.len() > LETTERS_MAX {
+        return Err(Error::invalid("the server sent you back without a code: follow the link again"));
+    }
+    let client = Mastodon::new(&ctx.egress, &invitation.server, "", ctx.clock.wall_ms());
+    let redirect_uri = redirect_uri(ctx, &invitation.id);
+    let secret = client.exchange(visit, code, &redirect_uri).await.map_err(|failure| {
+        match failure.trouble {
+            // It may be used once, within minutes; and a server may have forgotten us.
+            Trouble::Denied | Trouble::Refused => Error::invalid(format!(
+                "{} does not take its own code ({}): follow the link again, and if that does not help, ask for a new one",
+                invitation.server, failure.why
+            )),
+            _ => connect::told(&invitation.server, &failure),
+        }
+    })?;
+    let order = Order {
+        partner: invitation.partner.clone(),
+        network: Network::Mastodon.as_str().to_owned(),
+        server: invitation.server.clone(),
+        secret,
+        mode: invitation.mode.clone(),
+        once: Some(Once { mark: mark(invitation) }),
+        ..Order::default()
+    };
+    let actor = format!("the partner’s own people (link of {})", invitation.by);
+    let connected = connect::connect(ctx, &actor, &order).await;
+    // Where another visit was quicker, the server may have given both the same token.
+    if connected.is_err()
+        && !sessions::is_used(&ctx.db, &mark(invitation)).await?
+        && let Err(failure) = client.revoke(invitation, &order.secret).await
+    {
+        tracing::warn!(
+            server = invitation.server,
+            why = failure.why,
+            "a token that nobody needs is still good"
+        );
+    }
+    connected
+}
