@@ -173,7 +173,7 @@ fn line(occurrence: &Occurrence, because: Option<String>) -> String {
     }
     let because = because.map(|why| format!("  {why}")).unwrap_or_default();
     format!(
-        "  {}  {:<8}{counts}{because}",
+        "  {}  {:<13}  {counts}{because}",
         occurrence.nominal_local.replace('T', " "),
         occurrence.verdict.unwrap_or(if occurrence.is_being_counted { "being counted" } else { "open" })
     )

@@ -39,7 +39,7 @@ enum What {
     /// where it does not let us in, nothing is stored. The password or token is asked for, or read from standard input.
     Connect(Connect),
     /// Make a link by which a partner's own people connect their account at a server of the Mastodon API: they sign in there, and nobody
-    /// hands over a token. It is good for one account, for three days, and nothing is stored before it was used.
+    /// hands over a token. It is good for one account, for three days, and no account is stored before it was used.
     Invite(Invitation),
     /// Show all accounts, with how they fare.
     List {

@@ -132,6 +132,15 @@ impl Strings {
         self.formats.short_date(day)
     }
 
+    /// When a cadence comes, in the reader's language, with the zone in which it is said where that is not their own.
+    pub fn cadence_in(&self, cadence: &Cadence, zone: Option<Tz>) -> String {
+        let words = self.cadence(cadence);
+        match zone {
+            Some(zone) => format!("{words} ({})", zone.name().replace('_', " ")),
+            None => words,
+        }
+    }
+
     /// When a newsletter comes: `am zweiten Dienstag im Monat um 09:00 Uhr`.
     pub fn cadence(&self, cadence: &Cadence) -> String {
         let hm = |time: &NaiveTime| self.formats.time(*time);

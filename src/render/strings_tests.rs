@@ -119,6 +119,12 @@ fn dates_are_those_of_the_words_around_them() {
 fn a_cadence_is_said_in_the_readers_language() {
     let languages = languages();
     let say = |tag: &str, cadence: &str| of(&languages, tag).cadence(&Cadence::parse(cadence).unwrap());
+    let weekly = Cadence::parse("weekly on Tuesday at 09:00").unwrap();
+    let said = of(&languages, "en").cadence_in(&weekly, Some(chrono_tz::America::New_York));
+    assert!(
+        said.starts_with(&say("en", "weekly on Tuesday at 09:00")) && said.ends_with(" (America/New York)"),
+        "{said}"
+    );
     let second = "second Tuesday at 09:00";
     assert_eq!(say("en-GB", second), "on the second Tuesday of the month at 09:00");
     assert_eq!(say("en-US", second), "on the second Tuesday of the month at 9:00\u{a0}AM");

@@ -316,6 +316,15 @@ pub async fn issue(db: &Db, id: &str) -> Result<Option<Issue>> {
     .await
 }
 
+/// The revision of the file from which an issue was fixed.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn plan_hash(db: &Db, id: &str) -> Result<Option<String>> {
+    let row: Option<(String,)> = db.opt("SELECT plan_hash FROM issue WHERE id = $1", args![id]).await?;
+    Ok(row.map(|(hash,)| hash))
+}
+
 /// Issues that fit everything given, latest promise first, at most 10.
 ///
 /// # Errors

@@ -75,14 +75,8 @@ pub fn untraced(response: Response) -> Response {
     response
 }
 
-/// What an address shows that nobody can guess: search engines leave it alone. To other sites it is not told by what all our pages
-/// have, [`add`].
-pub fn by_capability(mut response: Response) -> Response {
-    set(response.headers_mut(), HeaderName::from_static("x-robots-tag"), "noindex");
-    response
-}
-
-/// A page that stands in others' pages: search engines leave it alone.
+/// A page that stands in others' pages, or at an address that nobody can guess: search engines leave it alone. No page tells other
+/// sites its address ([`add`]).
 pub fn unlisted(mut response: Response) -> Response {
     set(response.headers_mut(), HeaderName::from_static("x-robots-tag"), "noindex");
     response

@@ -182,7 +182,6 @@ fn desk_routes() -> Routes {
         .route("/claim/{token}/decline", post(desk::claim::decline))
         .route("/connect/{token}", get(desk::connect::page))
         .route("/connect/back/{id}", get(desk::connect::returned).post(desk::connect::finish))
-        .route("/connect/done", get(desk::connect::done))
         .route("/post/{token}", get(desk::post::page))
         .route("/post/{token}/approve", post(desk::post::approve))
         .route("/desk", get(desk::leads::page))

@@ -22,6 +22,8 @@ use crate::{
 const RETURNED_MS: i64 = 400 * DAY_MS;
 /// What the audit calls it.
 pub(super) const RETURN_TO_DRAFT: &str = "return-to-draft";
+/// What the audit calls it.
+const PAUSE: &str = "pause";
 /// What `may_approve` stands for, beside approving itself.
 const DUTY: &str = "`may = [\"approve\"]` under [[staff]] in vendor.toml says who may";
 
@@ -267,9 +269,16 @@ pub(super) fn denied(ctx: &Context, actor: &str, what: &str) -> Error {
     Error::denied(format!("{actor} may not {what}; {DUTY}"))
 }
 
-/// Whether resuming the issue is for those who may approve: it was paused so that somebody reads why.
-pub fn resuming_approves(issue: &issues::Issue) -> bool {
-    issue.control == "paused" && issue.paused_because.is_some()
+/// Whether resuming the issue is for those who may approve: it was paused so that somebody reads why, or one of them stopped it.
+///
+/// # Errors
+/// Those of the store.
+pub async fn resuming_approves(ctx: &Context, issue: &issues::Issue) -> Result<bool> {
+    if issue.control != "paused" || issue.paused_because.is_some() {
+        return Ok(issue.control == "paused");
+    }
+    let last = audit::last(&ctx.db, PAUSE, &issue.id, issue.frozen_ms).await?;
+    Ok(last.is_some_and(|(by, _)| may_approve(ctx, &by)))
 }
 
 /// Whether `actor` may approve issues: the operator may, and of the staff whoever vendor.toml says.
@@ -293,18 +302,23 @@ pub fn may_send_again(may_approve: bool, held_ms: Option<UtcMs>) -> bool {
 /// # Errors
 /// `Conflict` if it is paused, cancelled or done already.
 pub async fn pause(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
-    control(ctx, issue_id, "paused", "pause", actor).await
+    control(ctx, issue_id, "paused", PAUSE, actor).await
 }
 
 /// Goes on with a paused issue.
 ///
 /// # Errors
-/// `Denied` for somebody who may not approve, where it was paused for a reason that somebody must read, or something of it is late:
-/// that this still goes is an approval; `Conflict` if it runs, is cancelled or done already.
+/// `Denied` for somebody who may not approve, where it was paused for a reason that somebody must read, one of those who may stopped it,
+/// or something of it is late: that this still goes is an approval; `Conflict` if it runs, is cancelled or done already.
 pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
     if let Some(issue) = issues::issue(&ctx.db, issue_id).await? {
-        if resuming_approves(&issue) {
-            allowed(ctx, actor, "resume an issue that was paused for a reason")?;
+        if !may_approve(ctx, actor) && resuming_approves(ctx, &issue).await? {
+            let why = if issue.paused_because.is_some() {
+                "resume an issue that was paused for a reason"
+            } else {
+                "resume an issue that somebody who may approve has stopped"
+            };
+            return Err(denied(ctx, actor, why));
         }
         if !may_approve(ctx, actor) && issues::has_late(&ctx.db, issue_id, ctx.now_ms()).await? {
             return Err(denied(ctx, actor, "resume an issue of which something is late"));

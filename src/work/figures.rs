@@ -11,6 +11,7 @@ use super::{
     fresh::{Fresh, MOMENT},
     kept::{self, Occurrence},
     messages::{self, Coverage},
+    unkept,
     upcoming::{self, Upcoming},
 };
 use crate::{
@@ -165,7 +166,12 @@ impl Figures {
     /// Those of the store.
     pub async fn overview(&self, ctx: &Context) -> Result<Arc<Overview>> {
         let ask = || async {
-            let broken = kept::broken(ctx, BROKEN_DAYS).await?;
+            let mut broken = kept::broken(ctx, BROKEN_DAYS).await?;
+            for (_, occurrence) in broken.iter_mut().filter(|(_, it)| it.because.is_none()) {
+                let Some(id) = &occurrence.issue_id else { continue };
+                let Some(issue) = issues::issue(&ctx.db, id).await? else { continue };
+                occurrence.because = unkept::in_the_way(ctx, &issue).await?;
+            }
             let issues: Vec<&str> = broken.iter().filter_map(|(_, it)| it.issue_id.as_deref()).collect();
             Ok(Overview {
                 for_a_person: dead_letters::of_issues(&ctx.db, &issues).await?,

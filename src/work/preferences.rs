@@ -1,5 +1,7 @@
 //! What a reader of newsletters wants: unsubscribe in one click, choose, come back.
 
+use chrono_tz::Tz;
+
 use super::{context::Context, kept, sequences, tokens::MailToken};
 use crate::{
     domain::{
@@ -41,7 +43,7 @@ pub struct Preferences {
     /// The language of that mail.
     pub locale: Locale,
     /// The zone whose clocks they go by, for readers of newsletters.
-    pub zone: Option<chrono_tz::Tz>,
+    pub zone: Option<Tz>,
 }
 
 /// Why somebody got a mail.
@@ -64,6 +66,8 @@ pub struct Subscription {
     pub title: String,
     /// When it comes; none for a cadence that nobody can read, and for sequences.
     pub cadence: Option<Cadence>,
+    /// Whose time that is, where it is not the reader's own.
+    pub zone: Option<Tz>,
     /// Whether they get it.
     pub subscribed: bool,
     /// How its last promises to their partner's readers were kept.
@@ -93,6 +97,9 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let own = own_sequences(ctx, &library, &mail).await?;
     let is_sequence = own.iter().any(|(slug, _)| *slug == mail.scope);
     let is_customer = is_customers(&mail);
+    let contact = partners::contact_at(&ctx.db, &mail.recipient_key).await?;
+    let reader = contact.and_then(|stored| stored.contact.zone).unwrap_or(partner.zone);
+    let vendor = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
     let mut newsletters = Vec::new();
     for (asset, newsletter) in library.newsletters() {
         if is_customer {
@@ -104,6 +111,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
             slug: asset.slug().to_owned(),
             title: asset.front.title.as_str().to_owned(),
             cadence: Cadence::parse(&newsletter.cadence).ok(),
+            zone: Some(newsletter.zone.of(reader, partner.zone, vendor)).filter(|zone| *zone != reader),
             kept: record.lately(),
         });
     }
@@ -112,16 +120,11 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
         slug,
         title,
         cadence: None,
+        zone: None,
         kept: kept::Lately::default(),
     }));
-    let zone = if is_newsletter {
-        let contact = partners::contact_at(&ctx.db, &mail.recipient_key).await?;
-        Some(contact.and_then(|stored| stored.contact.zone).unwrap_or(partner.zone))
-    } else {
-        None
-    };
     Ok(Preferences {
-        zone,
+        zone: is_newsletter.then_some(reader),
         name: mail.recipient_name,
         email_masked: masked(&mail.recipient_key),
         partner,

@@ -11,7 +11,7 @@ use chrono_tz::Tz;
 use super::tokens;
 use crate::{
     domain::{
-        content::{Asset, Library, kinds::IssueZone, kinds::Newsletter},
+        content::{Asset, Library, kinds::Newsletter},
         kernel::clock::{MINUTE_MS, UtcMs},
         partner::Partner,
         program::{
@@ -95,12 +95,8 @@ impl<'a> PromisedHours<'a> {
 
     fn make(&self, partner: &Partner, reader_zone: Tz) -> NewPromise {
         let Letter { library, asset, newsletter } = self.letter;
-        let zone = match newsletter.zone {
-            IssueZone::Contact => reader_zone,
-            IssueZone::Partner => partner.zone,
-            IssueZone::Vendor => library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone),
-            IssueZone::Named(zone) => zone,
-        };
+        let vendor = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+        let zone = newsletter.zone.of(reader_zone, partner.zone, vendor);
         let resolved = resolve(self.nominal, zone);
         let on_time_ms = i64::from(newsletter.on_time_minutes) * MINUTE_MS;
         let terms = Terms {

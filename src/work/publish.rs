@@ -350,7 +350,7 @@ pub(super) fn misfire(
     let asks = (now_ms > span.last_ms + i64::from(newsletter.catch_up_hours) * HOUR_MS).then(|| {
         let read = utc(now_ms).format("%Y-%m-%d %H:%M");
         format!(
-            "its time passed hours before it was frozen, at {read} UTC: a person says whether it still goes"
+            "its time passed, and so did its `catch_up_hours`, before it was frozen, at {read} UTC: a person says whether it still goes"
         )
     });
     Misfire::Late { asks }

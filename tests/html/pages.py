@@ -405,7 +405,6 @@ class Walk:
         back, [state] = urllib.parse.urlsplit(asked["redirect_uri"][0]).path, asked["state"]
         self.keep("desk/connect", demo.ask(f"{back}?error=access_denied&state={state}"))
         self.keep("desk/connect", demo.ask(f"{back}?code=abc&state={state}"))
-        self.keep("desk/connect", demo.ask("/connect/done"))
 
     def returned_issue(self) -> str:
         """An issue of which only the record is left that it was returned to draft."""

@@ -51,6 +51,15 @@ pub struct Application {
     pub client_secret: String,
 }
 
+/// What a code gives.
+#[derive(Clone)]
+pub struct Granted {
+    /// The token.
+    pub token: String,
+    /// For how many seconds it is good, where the server says that it ends.
+    pub lifetime_s: Option<i64>,
+}
+
 /// A client of one server with one token.
 #[derive(Clone, Copy)]
 pub struct Mastodon<'e> {
@@ -93,13 +102,13 @@ impl<'e> Mastodon<'e> {
         Ok(account)
     }
 
-    /// Makes us known, so that people may let us into their accounts (`/api/v1/apps`); they come back to `redirect_uri`.
+    /// Makes us known as `name`, so that people may let us into their accounts (`/api/v1/apps`); they come back to
+    /// `redirect_uri`.
     ///
     /// # Errors
     /// What kept us from it.
-    pub async fn register(&self, redirect_uri: &str) -> Result<Application, Failure> {
-        let fields =
-            [("client_name", "partnercast"), ("redirect_uris", redirect_uri), ("scopes", invitation::SCOPES)];
+    pub async fn register(&self, name: &str, redirect_uri: &str) -> Result<Application, Failure> {
+        let fields = [("client_name", name), ("redirect_uris", redirect_uri), ("scopes", invitation::SCOPES)];
         let json = self.form("/api/v1/apps", &fields).await?;
         let [client_id, client_secret] =
             ["client_id", "client_secret"].map(|key| word(&json, key, APPLICATION_LETTERS_MAX));
@@ -115,8 +124,8 @@ impl<'e> Mastodon<'e> {
     /// The token for the code with which somebody came back (`/oauth/token`).
     ///
     /// # Errors
-    /// `Denied` for a code that was used or is too old.
-    pub async fn exchange(&self, visit: &Visit, code: &str, redirect_uri: &str) -> Result<String, Failure> {
+    /// `Denied` for a code that was used or is too old, and where we may not post.
+    pub async fn exchange(&self, visit: &Visit, code: &str, redirect_uri: &str) -> Result<Granted, Failure> {
         let invitation = &visit.invitation;
         let fields = [
             ("grant_type", "authorization_code"),
@@ -128,8 +137,13 @@ impl<'e> Mastodon<'e> {
             ("scope", invitation::SCOPES),
         ];
         let json = self.form("/oauth/token", &fields).await?;
+        let scope = json["scope"].as_str().unwrap_or_default();
+        if !scope.is_empty() && !scope.split(' ').any(|word| matches!(word, "write" | "write:statuses")) {
+            return Err(Failure::new(Trouble::Denied, "it does not let us post"));
+        }
         let denied = || Failure::new(Trouble::Denied, "it answers without a token");
-        word(&json, "access_token", TOKEN_LETTERS_MAX).ok_or_else(denied)
+        let token = word(&json, "access_token", TOKEN_LETTERS_MAX).ok_or_else(denied)?;
+        Ok(Granted { token, lifetime_s: json["expires_in"].as_i64().filter(|seconds| *seconds > 0) })
     }
 
     /// Gives a token back (`/oauth/revoke`, RFC 7009).
@@ -142,10 +156,19 @@ impl<'e> Mastodon<'e> {
             ("client_secret", &invitation.client_secret),
             ("token", token),
         ];
-        self.form("/oauth/revoke", &fields).await.map(|_| ())
+        let answered = self.send_form("/oauth/revoke", &fields).await?;
+        // What it says besides is nothing (RFC 7009 section 2.2).
+        if (200..300).contains(&answered.status) {
+            return Ok(());
+        }
+        self.json(&answered, Kind::Read).map(|_| ())
     }
 
     async fn form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Value, Failure> {
+        self.json(&self.send_form(path, fields).await?, Kind::Read)
+    }
+
+    async fn send_form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answered, Failure> {
         let pairs: Vec<String> =
             fields.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
         let body = pairs.join("&");
@@ -156,7 +179,7 @@ impl<'e> Mastodon<'e> {
             body: body.as_bytes(),
             ..Request::default()
         };
-        self.json(&self.wire.ask(&request).await?, Kind::Read)
+        self.wire.ask(&request).await
     }
 
     /// What the server says that posts may be, by its second or its first description of itself; Mastodon's own where it has

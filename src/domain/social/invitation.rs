@@ -2,7 +2,7 @@
 //! (RFC 7636), so that nobody hands us a password or a token.
 //!
 //! An [`Invitation`] is given to people and lasts for days; a [`Visit`] is one browser's way to the server and back, and ends within
-//! minutes (RFC 9700 section 2.1.1 asks for a verifier and a state for each).
+//! minutes (RFC 9700 sections 2.1 and 2.1.1 ask for a state and a verifier for each).
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -131,25 +131,30 @@ impl Visit {
     /// Whether `answer` is the one to this visit.
     ///
     /// # Errors
-    /// `Invalid` for another's, or one that comes too late.
+    /// `Invalid` for another's, another server's, or one that comes too late.
     pub fn check(&self, answer: Answer<'_>, now_ms: UtcMs) -> Result<()> {
         let is_same = |a: &str, b: &str| bool::from(a.as_bytes().ct_eq(b.as_bytes()));
-        // Mastodon writes its name with a slash at the end.
-        let is_issuer = |issuer: &str| issuer.trim_end_matches('/') == self.invitation.server;
-        let is_ours = is_same(answer.id, &self.invitation.id)
-            && is_same(answer.state, &self.state)
-            && answer.issuer.is_none_or(is_issuer);
-        if is_ours && now_ms < self.ends_ms {
-            return Ok(());
+        let is_ours = is_same(answer.id, &self.invitation.id) && is_same(answer.state, &self.state);
+        if !is_ours || now_ms >= self.ends_ms {
+            return Err(no_visit());
         }
-        Err(no_visit())
+        // Mastodon writes its name with a slash at the end.
+        let is_issuer = |issuer: &str| issuer.strip_suffix('/').unwrap_or(issuer) == self.invitation.server;
+        match answer.issuer {
+            Some(issuer) if !is_issuer(issuer) => Err(Error::invalid(format!(
+                "{} was asked, and another server answers: nothing was connected; tell whoever sent you the link",
+                self.invitation.server
+            ))),
+            _ => Ok(()),
+        }
     }
 }
 
 /// Of somebody who comes back from nowhere.
 pub fn no_visit() -> Error {
     Error::invalid(
-        "this sign-in did not begin in this browser, or half an hour ago: follow the link that you were sent again, in this browser",
+        "this sign-in began in another browser, or more than half an hour ago: follow the link that you were sent again, in this \
+         browser",
     )
 }
 

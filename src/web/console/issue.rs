@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     delivery_bar, delivery_tone, issue_badge,
-    levers::{Action, Overtaken, actions, gone, overtaken},
+    levers::{Action, Overtaken, actions, gone, outdated, overtaken},
     progress::Progress,
     signin::Actor,
     trial::{self, StageLine, Subjects, TestForm},
@@ -58,6 +58,8 @@ pub struct View {
     pub paused_because: Option<String>,
     /// Why it waits for a person.
     pub held: Option<String>,
+    /// When it was fixed, where its file says something else since, and nothing of it has left.
+    pub outdated: Option<Moment>,
     /// A newer issue that has left, while this one waits.
     pub overtaken: Option<Overtaken>,
     /// The levers.
@@ -219,9 +221,10 @@ pub async fn page(
         roll: format!("/console/audience/{}/{}", issue.newsletter, issue.nominal_date),
         paused_because: issue.paused_because.clone().filter(|_| issue.control == "paused"),
         held: issue.held_because.clone().filter(|_| issue.state == "frozen"),
+        outdated: if is_started { None } else { outdated(&ctx, &issue, zone).await? },
         actions: actions(
             &issue,
-            may_approve,
+            (may_approve, may_approve || !approve::resuming_approves(&ctx, &issue).await?),
             overtaken.is_some(),
             !is_started,
             &approve::cancelling(&ctx.db, &issue).await?,

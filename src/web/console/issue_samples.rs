@@ -24,6 +24,7 @@ impl View {
                 "20 messages in a row were refused for a reason that lies with us: 550 5.7.26".into(),
             ),
             held: Some("the audience is twice the last one".into()),
+            outdated: Some(Moment::full(1_799_700_000_000, chrono_tz::Europe::Oslo)),
             overtaken: Some(Overtaken { href: "#".into(), date: "2027-02-09".into() }),
             actions: vec![
                 Action {

@@ -8,6 +8,7 @@ use axum::{
     http::StatusCode,
     response::IntoResponse,
 };
+use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
 
 use super::{issue_badge, signin::Actor};
@@ -213,10 +214,11 @@ pub async fn steer(
     Ok(respond::see_other(&format!("/console/issues/{id}")))
 }
 
-/// What can be done with it as it stands, by somebody who may approve or may not; `others` is what its end means for others.
+/// What can be done with it as it stands, by somebody who may approve and may resume it, or may not; `others` is what its end means
+/// for others.
 pub(super) fn actions(
     issue: &Issue,
-    may_approve: bool,
+    (may_approve, may_resume): (bool, bool),
     overtaken: bool,
     nothing_started: bool,
     others: &str,
@@ -244,7 +246,7 @@ pub(super) fn actions(
     }
     if issue.control != "paused" {
         actions.push(action("Pause", "pause", true, None));
-    } else if may_approve || !approve::resuming_approves(issue) {
+    } else if may_resume {
         actions.push(action("Resume", "resume", false, None));
     }
     if !may_approve {
@@ -254,6 +256,20 @@ pub(super) fn actions(
     let warning = if others.is_empty() { warning.to_owned() } else { format!("{warning} {others}") };
     actions.push(action("Cancel the issue", "cancel", true, Some(&warning)));
     actions
+}
+
+/// When an issue was fixed whose file says something else since; none for one whose file says the same, or was taken away.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn outdated(ctx: &Context, issue: &Issue, zone: Tz) -> Result<Option<Moment>> {
+    let library = ctx.library();
+    let mut files = library.issues_of(&issue.newsletter).into_iter();
+    let Some((file, _)) = files.find(|(_, plan)| plan.date.to_string() == issue.nominal_date) else {
+        return Ok(None);
+    };
+    let fixed = issues::plan_hash(&ctx.db, &issue.id).await?;
+    Ok(fixed.filter(|fixed| *fixed != file.revision).map(|_| Moment::full(issue.frozen_ms, zone)))
 }
 
 /// The newer one that has left, for an issue that waits for approval.

@@ -1,4 +1,4 @@
-//! `/connect`: the partner's own people connect their account by signing in at its server. The signed link says what they are asked;
+//! `/connect`: the partner's own people connect their account by signing in at its server. The sealed link says what they are asked;
 //! the server sends them back here, and only their press of a button, in the browser that began, connects it.
 
 use std::sync::Arc;
@@ -32,7 +32,7 @@ use crate::{
     },
     work::{
         Context,
-        social::{self, INVITATION_PATH as PATH},
+        social::{self, Connected, INVITATION_PATH as PATH},
     },
 };
 
@@ -40,6 +40,8 @@ use crate::{
 const WORDS_MAX: usize = 300;
 /// The cookie that holds a visit.
 const COOKIE: &str = "connect";
+/// What is kept of a visit that was answered: its words were used, so that another begins.
+const ANSWERED: &str = "";
 
 /// The page.
 #[derive(Debug, Serialize)]
@@ -50,8 +52,8 @@ pub struct View {
     pub text: String,
     /// What was wrong.
     pub notice: Option<(&'static str, String)>,
-    /// Where to sign in: address and the server's name.
-    pub sign_in: Option<(String, String)>,
+    /// Where to sign in: address, the server's name, and ours there.
+    pub sign_in: Option<(String, String, String)>,
     /// The last step: where it is sent, the server's code, our own word and who the server says it is.
     pub finish: Option<Finish>,
     /// Until when the link is good.
@@ -87,7 +89,7 @@ impl Returned {
 /// `GET /connect/{token}`: changes nothing, whoever asks; the browser is given what it comes back with.
 pub async fn page(State(ctx): State<Arc<Context>>, Path(token): Path<String>, headers: HeaderMap) -> Answer {
     let invitation = social::invited(&ctx, &token).await?;
-    show(&ctx, &headers, invitation, None).await
+    show(&ctx, &kept(&ctx, &headers), invitation, None).await
 }
 
 /// `GET /connect/back/{id}`: where a server sends back whoever let us in, or did not. Changes nothing.
@@ -104,7 +106,7 @@ pub async fn returned(
             [&returned.error_description, &returned.error].into_iter().find(|words| !words.is_empty());
         let words: String = words.map_or("it sent no code", |words| words).chars().take(WORDS_MAX).collect();
         let notice = format!("Nothing was connected. {host} says: {words}");
-        return show(&ctx, &headers, visit.invitation, Some(("bad", notice))).await;
+        return show(&ctx, ANSWERED, visit.invitation, Some(("bad", notice))).await;
     }
     let (vendor, _) = frame::vendor(&ctx);
     let partner = partner(&ctx, &visit.invitation).await?;
@@ -145,31 +147,34 @@ pub async fn finish(
         async move { social::accept(&ctx, &visit, &sent.code).await }
     };
     match tokio::spawn(work).await.map_err(|error| Error::internal("connecting").because(error))? {
-        Ok(_) => {
-            let forgotten = set_cookie(&ctx, COOKIE, "");
-            Ok(([forgotten], respond::see_other(&format!("{PATH}/done"))).into_response())
-        }
+        Ok(connected) => Ok(([set_cookie(&ctx, COOKIE, "")], done(&ctx, &connected)?).into_response()),
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Unavailable) => {
-            show(&ctx, &headers, invitation, Some(("bad", error.public().to_owned()))).await
+            let notice = format!(
+                "Nothing was connected: {}. Sign in again, and if that does not help, ask for a new link.",
+                error.public().trim_end_matches('.')
+            );
+            show(&ctx, ANSWERED, invitation, Some(("bad", notice))).await
         }
         Err(error) => Err(error.into()),
     }
 }
 
-/// `GET /connect/done`
-pub async fn done(State(ctx): State<Arc<Context>>) -> Answer {
-    let (vendor, _) = frame::vendor(&ctx);
+/// Which account it was is said to whoever signed in, and stands in no address.
+fn done(ctx: &Context, connected: &Connected) -> Answer {
+    let (vendor, _) = frame::vendor(ctx);
     let view = View {
         title: "Your account is connected".to_owned(),
         text: format!(
-            "You can close this page. To end it, tell {vendor}, or take your yes back in your server’s settings."
+            "It is {}. If you did not mean that one, or to end it later, tell {vendor}, or take your yes back in that server’s \
+             settings. You can close this page.",
+            connected.handle
         ),
         notice: None,
         sign_in: None,
         finish: None,
         until: None,
     };
-    answer(&ctx, &view)
+    answer(ctx, &view)
 }
 
 /// What this browser keeps of its visit.
@@ -182,9 +187,10 @@ async fn partner(ctx: &Context, invitation: &Invitation) -> Result<String> {
     partner.map(|partner| partner.name).ok_or_else(|| Error::not_found("this link"))
 }
 
+/// `kept` is what the browser keeps of a visit that may go on.
 async fn show(
     ctx: &Context,
-    headers: &HeaderMap,
+    kept: &str,
     invitation: Invitation,
     notice: Option<(&'static str, String)>,
 ) -> Answer {
@@ -197,12 +203,12 @@ async fn show(
         what_appears(&invitation, &vendor, &partner)
     );
     let until = Moment::full(invitation.ends_ms, zone);
-    let (visit, there) = social::visit(ctx, invitation, &kept(ctx, headers))?;
+    let (visit, there) = social::visit(ctx, invitation, kept)?;
     let view = View {
         title: "Connect your account".to_owned(),
         text,
         notice,
-        sign_in: Some((there, host)),
+        sign_in: Some((there, host, social::invitation_name(ctx))),
         finish: None,
         until: Some(until),
     };
@@ -217,7 +223,7 @@ fn what_appears(invitation: &Invitation, vendor: &str, partner: &str) -> String 
         format!("once {partner} or {vendor} has approved each")
     };
     format!(
-        "What {vendor} writes for {partner} is posted in it, {once}. If it is connected already, that stays as it is set there."
+        "What {vendor} writes for {partner} is posted in it, {once}. An account that is connected already goes on as it is set."
     )
 }
 
@@ -227,7 +233,7 @@ fn host(server: &str) -> &str {
 
 fn answer(ctx: &Context, view: &View) -> Answer {
     let frame = Frame::new(ctx, Area::Desk, &view.title, PATH);
-    Ok(headers::private(headers::by_capability(respond::page(ctx, "desk/connect", &frame, view)?)))
+    Ok(headers::unlisted(respond::page(ctx, "desk/connect", &frame, view)?))
 }
 
 #[cfg(test)]
@@ -240,12 +246,17 @@ impl View {
             text: "What Brackenfold writes for Northlight MSP is posted in it, by themselves.".into(),
             notice: is_invitation
                 .then(|| ("bad", "Nothing was connected. social.example says: <b>denied</b>".into())),
-            sign_in: is_invitation
-                .then(|| ("https://social.example/oauth/authorize?a=1&b=2".into(), "social.example".into())),
+            sign_in: is_invitation.then(|| {
+                (
+                    "https://social.example/oauth/authorize?a=1&b=2".into(),
+                    "social.example".into(),
+                    "Brackenfold".into(),
+                )
+            }),
             finish: (!is_invitation).then(|| Finish {
                 action: "/connect/back/a".into(),
                 code: "c0de\"<".into(),
-                state: "sealed".into(),
+                state: "word".into(),
                 issuer: Some("https://social.example".into()),
             }),
             until: is_invitation.then_some(until),

@@ -79,7 +79,7 @@ async fn show(ctx: &Context, token: &str, notice: Option<(&'static str, String)>
     let mut view = view(&account, &post, token);
     view.notice = notice;
     let frame = Frame::new(ctx, Area::Desk, &view.title, "/post");
-    Ok(headers::private(headers::by_capability(respond::page(ctx, "desk/post", &frame, &view)?)))
+    Ok(headers::unlisted(respond::page(ctx, "desk/post", &frame, &view)?))
 }
 
 fn view(account: &Account, post: &Post, token: &str) -> View {

@@ -162,7 +162,7 @@ pub async fn show(
         }
         _ => page(&ctx, &calendar, title, &strings, token, items).await?,
     };
-    Ok(headers::by_capability(shown))
+    Ok(headers::unlisted(shown))
 }
 
 /// `GET /p/{partner}/{folder}/{slug}/calendar.ics`: a webinar's date, for whom its page is.
@@ -202,7 +202,7 @@ async fn gone(ctx: &Context, partner: Option<&Partner>, ending: &str) -> Answer 
         text: strings.get("calendar_gone").to_owned(),
     };
     let page = setting.page(ctx, "public/withdrawn", Head::new(&view.title, "", &language), &view)?;
-    Ok((StatusCode::GONE, headers::by_capability(page)).into_response())
+    Ok((StatusCode::GONE, headers::unlisted(page)).into_response())
 }
 
 fn title(ctx: &Context, calendar: &Calendar, strings: &Strings) -> String {
@@ -249,7 +249,11 @@ fn view(
     let Addresses { webcal, https, .. } = Addresses::of(ctx, &format!("/calendars/{token}"));
     let newsletters = calendar.newsletters.iter().map(|series| Series {
         title: authored(&series.title),
-        cadence: series.cadence.as_ref().map(|cadence| strings.cadence(cadence)).unwrap_or_default(),
+        cadence: series
+            .cadence
+            .as_ref()
+            .map(|cadence| strings.cadence_in(cadence, series.zone))
+            .unwrap_or_default(),
         kept: kept_words(strings, series.kept),
         href: calendar.partner.as_ref().filter(|_| !calendar.is_one).map(|partner| {
             calendars::path(ctx, Some(&series.slug), Some((partner.slug.as_str(), calendar.zone)))

@@ -111,7 +111,7 @@ fn of_session(entry: &Entry) -> Item {
 fn of_date(ctx: &Context, calendar: &Calendar, series: &Series, date: &Date, strings: &Strings) -> Item {
     let changed_at = utc(date.changed_ms);
     let badge = badge(date, strings);
-    let cadence = series.cadence.as_ref().map(|cadence| strings.cadence(cadence));
+    let cadence = series.cadence.as_ref().map(|cadence| strings.cadence_in(cadence, series.zone));
     let mut text: Vec<String> = cadence.into_iter().collect();
     text.extend(badge.iter().map(|badge| badge.text.clone()));
     text.extend(date.notes.iter().map(|note| strings.fill("calendar_note", &[("note", note)])));

@@ -108,7 +108,7 @@ pub async fn inside(
     let form = Form::of(&name)?;
     let token = name.split_once('.').map_or(name.as_str(), |(token, _)| token);
     let partner = feeds::opened(&ctx, token).await?;
-    show(&ctx, &partner, &wanted, (form, true), (&visitor, &asked)).await.map(headers::by_capability)
+    show(&ctx, &partner, &wanted, (form, true), (&visitor, &asked)).await.map(headers::unlisted)
 }
 
 async fn show(

@@ -136,7 +136,10 @@ pub async fn page(
                 kept: kept_words(&strings, newsletter.kept),
                 slug: newsletter.slug,
                 title: newsletter.title,
-                description: newsletter.cadence.map(|cadence| strings.cadence(&cadence)).unwrap_or_default(),
+                description: newsletter
+                    .cadence
+                    .map(|cadence| strings.cadence_in(&cadence, newsletter.zone))
+                    .unwrap_or_default(),
                 subscribed: newsletter.subscribed,
             })
             .collect(),

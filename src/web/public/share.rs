@@ -162,7 +162,7 @@ pub async fn page(
     let title = format!("{}: {}", strings.get("share_title"), view.title);
     let page = setting.page(&ctx, "public/share", Head::new(&title, "", &language), &view)?;
     // For the partner's own people: no search engine, and no network is told this address.
-    Ok(headers::by_capability(page))
+    Ok(headers::unlisted(page))
 }
 
 impl Post {

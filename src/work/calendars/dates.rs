@@ -295,11 +295,15 @@ async fn date(
         Some(issue) => promises::has_arrived(&ctx.db, &issue.id, ask.readers.asked(slug)).await?,
         None => false,
     };
-    let cancelled = cancelled.filter(|_| told.accepted == 0 && !arrived);
+    let mut notes: Vec<String> = told.notes.into_iter().collect();
+    if ask.readers.partner().is_none() && cancelled.is_some() && (told.accepted > 0 || arrived) {
+        notes.push("It was cancelled after some had it: nobody else gets it.".to_owned());
+    }
     if let Some(issue) = cancelled {
         let at_ms = audit::last_ms(&ctx.db, "cancel", &issue.id, issue.frozen_ms).await?;
         changed_ms = changed_ms.max(at_ms.unwrap_or(issue.frozen_ms));
     }
+    let cancelled = cancelled.filter(|_| told.accepted == 0 && !arrived);
     Ok(Date {
         uid: format!("newsletters/{slug}/{}/{}", nominal.format("%Y%m%dT%H%M"), ask.readers.name()),
         newsletter: slug.to_owned(),
@@ -307,7 +311,7 @@ async fn date(
         first_due_ms: told.first_due_ms,
         last_due_ms: told.last_due_ms,
         hours: told.hours,
-        notes: told.notes.into_iter().collect(),
+        notes,
         is_moved: told.is_moved,
         state: match (cancelled, issue) {
             (Some(_), _) => State::Cancelled,

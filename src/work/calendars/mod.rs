@@ -65,6 +65,8 @@ pub struct Series {
     pub title: String,
     /// When it comes; none for a cadence that nobody can read.
     pub cadence: Option<Cadence>,
+    /// Whose time that is, where it is neither the calendar's nor each reader's own.
+    pub zone: Option<Tz>,
     /// How its last promises to these readers were kept.
     pub kept: kept::Lately,
     /// Its dates, in order of time.
@@ -150,7 +152,7 @@ pub async fn open(ctx: &Context, token: &str) -> Result<Opened> {
         }
         _ => Vec::new(),
     };
-    let newsletters = all_series(ctx, &letters, &readers, &locale, partner.as_ref()).await?;
+    let newsletters = all_series(ctx, &letters, &readers, &locale, partner.as_ref(), zone).await?;
     let is_one = token.names_newsletter();
     Ok(Opened::Calendar(Box::new(Calendar { partner, zone, locale, is_one, newsletters, sessions })))
 }
@@ -162,7 +164,9 @@ async fn all_series(
     readers: &Readers,
     locale: &Locale,
     partner: Option<&Partner>,
+    zone: Tz,
 ) -> Result<Vec<Series>> {
+    let vendor = ctx.library().vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
     let rules_ms = changes::of_rules(&ctx.db, partner.is_none()).await?;
     let now_ms = ctx.now_ms();
     let window = Window { from_ms: now_ms - BACK_MS, until_ms: now_ms + AHEAD_MS, ahead_max: AHEAD_MAX };
@@ -176,6 +180,8 @@ async fn all_series(
             slug: asset.slug().to_owned(),
             title: title_in(library, asset, locale),
             cadence: Cadence::parse(&newsletter.cadence).ok(),
+            zone: Some(newsletter.zone.of(zone, partner.map_or(zone, |partner| partner.zone), vendor))
+                .filter(|of| *of != zone),
             kept: record.lately(),
             dates,
         });

@@ -3,11 +3,11 @@
 use super::{Finding, Group};
 use crate::{
     domain::{
-        kernel::clock::{DAY_MS, MINUTE_MS},
+        kernel::clock::{DAY_MS, MINUTE_MS, utc},
         program::PromiseVerdict,
     },
     store::{
-        Db,
+        Db, approvals,
         inspect::{self, PAUSED_MAX, Paused, Rates},
         pauses::Pause,
         promises::{self, Asked},
@@ -86,11 +86,53 @@ pub(super) async fn check(db: &Db, now_ms: i64) -> Vec<Finding> {
                    console, or leave them";
         findings.push(stuck("queue-late", queue.late, "", found, fix));
     }
+    findings.extend(unapproved(db, now_ms).await);
     findings.extend(paused(&queue.paused, &queue.resting));
     findings.extend(promised(db, now_ms).await);
     findings.extend(silenced(db, now_ms).await);
     findings.extend(rates(db, now_ms).await);
     findings
+}
+
+/// Issues that wait for approval, those whose hour is over first.
+async fn unapproved(db: &Db, now_ms: i64) -> Vec<Finding> {
+    let finding = |subject: &str| Finding::new(Group::Queue, "approvals", subject);
+    let waiting = match approvals::waiting(db).await {
+        Ok(waiting) => waiting,
+        Err(error) => {
+            let fix = "see the database's findings";
+            return vec![finding("approvals").unknown(format!("cannot be read: {}", error.public()), fix)];
+        }
+    };
+    let (late, early): (Vec<_>, Vec<_>) = waiting.into_iter().partition(|issue| issue.first_due_ms <= now_ms);
+    if late.is_empty() {
+        let pass = match early.first() {
+            None => "no issue waits for approval".to_owned(),
+            Some(first) => format!(
+                "{} approval, the first of them {}/{} until {}",
+                if early.len() == 1 {
+                    "1 issue waits for".to_owned()
+                } else {
+                    format!("{} issues wait for", early.len())
+                },
+                first.newsletter,
+                first.nominal_date,
+                utc(first.first_due_ms).format("%Y-%m-%d %H:%M UTC")
+            ),
+        };
+        return vec![finding("approvals").pass(pass)];
+    }
+    let fix = "approve it in the console or with `partnercast approve`, or cancel it";
+    let told = late.into_iter().map(|issue| {
+        let because = issue.held_because.map(|because| format!(": {because}")).unwrap_or_default();
+        let found = format!(
+            "it waits for approval since its hour, {}, and {} people wait for it{because}",
+            utc(issue.first_due_ms).format("%Y-%m-%d %H:%M UTC"),
+            issue.recipients
+        );
+        finding(&format!("{}/{}", issue.newsletter, issue.nominal_date)).warn(found, fix)
+    });
+    told.collect()
 }
 
 /// How promises of the last days were kept, each that was not with the way to see it.

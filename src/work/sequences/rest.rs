@@ -53,23 +53,27 @@ pub(super) async fn set_aside(ctx: &Context) -> Result<()> {
 }
 
 /// Whether `actor` may have a sequence go on that rests as `pause` says: one that was paused for a reason, so that somebody
-/// reads it, is for those who may approve.
+/// reads it, or that one of those who may approve stopped, is for those who may.
 pub fn may_resume(ctx: &Context, actor: &str, pause: &Pause) -> bool {
-    pause.is_by_hand() || approve::may_approve(ctx, actor)
+    approve::may_approve(ctx, actor) || pause.is_by_hand() && !approve::may_approve(ctx, &pause.actor)
 }
 
 /// Has a sequence go on, also one that is gone from the content. What waits of it is worth sending for another day at least.
 ///
 /// # Errors
 /// `NotFound` for a sequence that there is not, `Conflict` for one that does not rest, `Denied` for somebody who may not
-/// approve, where it rests for a reason that somebody must read.
+/// approve, where it rests for a reason that somebody must read or one of those who may stopped it.
 pub async fn resume(ctx: &Context, slug: &str, actor: &str) -> Result<()> {
     let rests = pauses::of(&ctx.db, slug).await?;
     if rests.is_none() {
         super::overview(ctx, slug).await?;
     }
     if rests.is_some_and(|pause| !may_resume(ctx, actor, &pause)) {
-        return Err(approve::denied(ctx, actor, "resume a sequence that was paused for a reason"));
+        return Err(approve::denied(
+            ctx,
+            actor,
+            "resume a sequence that was paused for a reason, or by somebody who may approve",
+        ));
     }
     let now_ms = ctx.now_ms();
     // Before it goes on, or its mail would expire at once.

@@ -1,21 +1,24 @@
 //! Inviting a partner's people to connect their own account by their server's sign-in. All there is of an invitation is sealed in its
-//! link, and all there is of a visit in the visitor's cookie: nothing is stored before the account is connected, and then that the
-//! invitation was used.
+//! link, and all there is of a visit in the visitor's cookie: nothing but the audit's line is stored before the account is connected, and
+//! then that the invitation was used.
 
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::connect::{self, Connected, Once, Order};
+use super::{
+    connect::{self, Connected, Once, Order},
+    secret,
+};
 use crate::{
     channel::social::mastodon::Mastodon,
     domain::{
         content::kinds::Network,
-        kernel::{Error, Result, seal::Seal},
+        kernel::{Error, Result, clock::utc, seal::Seal},
         social::{
             Trouble,
             invitation::{Answer, Invitation, LIFETIME_MS, Visit, no_visit, word},
         },
     },
-    store::{audit, sessions},
+    store::{audit, sessions, social::accounts},
     work::{Context, tokens::sha256_hex},
 };
 
@@ -55,7 +58,7 @@ pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<Strin
     let server = connect::for_sign_in(ctx, &order).await?;
     let id = word(&*ctx.random);
     let application = Mastodon::new(&ctx.egress, &server, "", ctx.clock.wall_ms())
-        .register(&redirect_uri(ctx, &id))
+        .register(&name(ctx), &redirect_uri(ctx, &id))
         .await
         .map_err(|failure| connect::told(&server, &failure))?;
     let now_ms = ctx.now_ms();
@@ -76,6 +79,13 @@ pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<Strin
         .await?;
     tx.commit().await?;
     Ok(format!("{}{PATH}/{token}", ctx.settings.public_url))
+}
+
+/// As what we make ourselves known at servers: people read it where they say yes.
+pub fn name(ctx: &Context) -> String {
+    let library = ctx.library();
+    let vendor = library.vendor.as_ref().map_or("", |vendor| vendor.name.as_str());
+    format!("{vendor} (partnercast)").trim().to_owned()
 }
 
 /// Where the server sends back whoever let us in by this invitation.
@@ -128,7 +138,7 @@ async fn is_good(ctx: &Context, invitation: &Invitation) -> Result<()> {
 /// cookie to be kept for it, and the server's page on which the account's owner lets us in.
 ///
 /// # Errors
-/// `Internal` where it cannot be sealed.
+/// Those of sealing it.
 pub fn visit(ctx: &Context, invitation: Invitation, cookie: &str) -> Result<(String, String)> {
     let now_ms = ctx.now_ms();
     let known: Option<Visit> = unsealed(ctx, VISIT, cookie)?;
@@ -159,17 +169,16 @@ pub async fn came_back(ctx: &Context, cookie: &str, answer: Answer<'_>) -> Resul
 pub async fn accept(ctx: &Context, visit: &Visit, code: &str) -> Result<Connected> {
     let invitation = &visit.invitation;
     if code.is_empty() || code.len() > LETTERS_MAX {
-        return Err(Error::invalid("the server sent you back without a code: follow the link again"));
+        return Err(Error::invalid("the server sent you back without a code"));
     }
     let client = Mastodon::new(&ctx.egress, &invitation.server, "", ctx.clock.wall_ms());
     let redirect_uri = redirect_uri(ctx, &invitation.id);
-    let secret = client.exchange(visit, code, &redirect_uri).await.map_err(|failure| {
+    let granted = client.exchange(visit, code, &redirect_uri).await.map_err(|failure| {
         match failure.trouble {
             // It may be used once, within minutes; and a server may have forgotten us.
-            Trouble::Denied | Trouble::Refused => Error::invalid(format!(
-                "{} does not take its own code ({}): follow the link again, and if that does not help, ask for a new one",
-                invitation.server, failure.why
-            )),
+            Trouble::Denied | Trouble::Refused => {
+                Error::invalid(format!("{} does not take its own code ({})", invitation.server, failure.why))
+            }
             _ => connect::told(&invitation.server, &failure),
         }
     })?;
@@ -177,23 +186,47 @@ pub async fn accept(ctx: &Context, visit: &Visit, code: &str) -> Result<Connecte
         partner: invitation.partner.clone(),
         network: Network::Mastodon.as_str().to_owned(),
         server: invitation.server.clone(),
-        secret,
+        secret: granted.token,
         mode: invitation.mode.clone(),
+        expires: granted
+            .lifetime_s
+            .and_then(|seconds| seconds.checked_mul(1_000)?.checked_add(ctx.now_ms()))
+            .map(|ms| utc(ms).to_rfc3339())
+            .unwrap_or_default(),
         once: Some(Once { mark: mark(invitation) }),
         ..Order::default()
     };
     let actor = format!("the partner’s own people (link of {})", invitation.by);
     let connected = connect::connect(ctx, &actor, &order).await;
-    // Where another visit was quicker, the server may have given both the same token.
-    if connected.is_err()
-        && !sessions::is_used(&ctx.db, &mark(invitation)).await?
-        && let Err(failure) = client.revoke(invitation, &order.secret).await
-    {
-        tracing::warn!(
-            server = invitation.server,
-            why = failure.why,
-            "a token that nobody needs is still good"
-        );
+    if connected.is_err() {
+        give_back(ctx, invitation, &order).await;
     }
     connected
+}
+
+/// Tells the server that we do not need the token of `order`, unless an account has that very one: a server may give the same to
+/// everybody who says yes for the same account.
+async fn give_back(ctx: &Context, invitation: &Invitation, order: &Order) {
+    let why = match is_kept(ctx, order).await {
+        Ok(true) => return,
+        Ok(false) => {
+            let client = Mastodon::new(&ctx.egress, &invitation.server, "", ctx.clock.wall_ms());
+            match client.revoke(invitation, &order.secret).await {
+                Ok(()) => return,
+                Err(failure) => failure.why,
+            }
+        }
+        Err(error) => error.detail(),
+    };
+    tracing::warn!(server = invitation.server, why, "a token that nobody needs may still be good");
+}
+
+async fn is_kept(ctx: &Context, order: &Order) -> Result<bool> {
+    for account in accounts::list(&ctx.db, Some(&order.partner)).await? {
+        let is_there = account.network == order.network && account.server == order.server;
+        if is_there && secret::of_account(ctx, &account.id).await?.0 == order.secret {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }

@@ -93,6 +93,18 @@ both_dbs! {
         assert_eq!(worst(&found(&db, START_MS + 31 * DAY_MS).await, "queue-bounces").0, Status::Pass, "long ago");
     }
 
+    /// An issue whose hour is over and that nobody approved is told, one that has time is named.
+    async fn an_issue_that_waits_for_approval_is_told(db: Db) {
+        assert!(worst(&found(&db, START_MS).await, "approvals").1.contains("no issue waits for approval"));
+        let scene = Scene::frozen(&db, "weekly", 2).await;
+        execute(&db, "UPDATE issue SET state = 'frozen' WHERE id = $1", values![&scene.issue]).await;
+        execute(&db, "UPDATE promise SET due_ms = $1 WHERE issue_id = $2", values![START_MS + HOUR_MS, &scene.issue]).await;
+        let (status, said) = worst(&found(&db, START_MS).await, "approvals");
+        assert!(status == Status::Pass && said.contains("1 issue waits for approval, the first of them weekly/"), "{said}");
+        let (status, said) = worst(&found(&db, START_MS + HOUR_MS).await, "approvals");
+        assert!(status == Status::Warn && said.contains("waits for approval since its hour"), "{said}");
+    }
+
     /// An issue that limits keep from everybody is told, with the reason.
     async fn an_issue_that_reaches_nobody_is_told(db: Db) {
         let scene = Scene::frozen(&db, "weekly", 2).await;

@@ -5,7 +5,8 @@ use partnercast::{
     store::approvals::approve,
     store::issues::{
         any_sending, between, cancel_part, control, exists, finish, insert_audience, insert_head, issue,
-        last_before, named, overtaken_by, pause_because, paused_because, recent, sender, under_way_before,
+        last_before, named, overtaken_by, pause_because, paused_because, plan_hash, recent, sender,
+        under_way_before,
     },
 };
 
@@ -27,6 +28,8 @@ both_dbs! {
         other.issue.id = "iss_other".to_owned();
         assert!(!in_tx!(db, tx => insert_head(tx, &other)));
         assert!(issue(&db, "iss_other").await.unwrap().is_none());
+        assert_eq!(plan_hash(&db, &scene.issue).await.unwrap(), Some(scene.frozen.plan_hash.clone()));
+        assert_eq!(plan_hash(&db, "iss_other").await.unwrap(), None);
         assert_eq!(recent(&db).await.unwrap().len(), 1);
     }
 

@@ -223,7 +223,9 @@ async fn register(State(inner): Shared, Form(asked): Form<HashMap<String, String
     if let Some(answer) = instead(&mut inner, |_| {}) {
         return answer;
     }
-    assert!(asked["client_name"] == "partnercast" && asked["scopes"].contains("write:statuses"));
+    assert!(
+        asked["client_name"] == "Brackenfold (partnercast)" && asked["scopes"].contains("write:statuses")
+    );
     inner.redirect_uri.clone_from(&asked["redirect_uris"]);
     say(200, json!({"id": "1", "client_id": "app", "client_secret": "hush"}))
 }

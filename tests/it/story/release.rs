@@ -192,6 +192,8 @@ both_dbs! {
         let told = mails_to(&rig, INGRID).await;
         let told: Vec<&String> = told.iter().filter(|subject| subject.contains("Note")).collect();
         assert_eq!(told, ["The time of Note of 2027-01-12 has passed: shall it still go?"]);
+        let (_, overview) = get(&rig, "/console").await;
+        assert!(overview.contains("note of 2027-01-12 is missed") && overview.contains("It waits for approval: its time passed, and"), "{overview}");
     }
 
     /// What was returned to draft leads to what was frozen in its place, and says so; who may not approve may not undo either.
@@ -220,6 +222,48 @@ both_dbs! {
         assert!(page.contains("frozen in its place") && page.contains("May approve") && page.contains("Marcus Adeyemi"), "{page}");
         assert!(!page.contains("0 of 33 accepted") && page.contains("Waits for approval"));
         assert_eq!(get(&rig, "/console/issues/iss_none").await.0, 404);
+    }
+
+    /// What somebody who may approve has stopped only such a one has go on, what another did anybody.
+    async fn an_approvers_stop_holds(db: Db) {
+        let rig = with_letter(db, "approval: automatic\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let id = note(&rig).await.id;
+        const PRIYA: &str = "priya.raman@brackenfold.example";
+        approve::pause(&rig.ctx, &id, INGRID).await.unwrap();
+        let refused = approve::resume(&rig.ctx, &id, PRIYA).await.unwrap_err();
+        assert!(refused.kind() == Kind::Denied && refused.public().contains("somebody who may approve has stopped"), "{refused}");
+        approve::resume(&rig.ctx, &id, MARCUS).await.unwrap();
+        approve::pause(&rig.ctx, &id, PRIYA).await.unwrap();
+        approve::resume(&rig.ctx, &id, PRIYA).await.unwrap();
+        assert_eq!(note(&rig).await.control, "running");
+    }
+
+    /// Who looks at an issue whose file was edited since reads that what was fixed is what leaves, and how to send the other; a
+    /// reader elsewhere reads by whose clock it comes.
+    async fn an_edit_after_the_freeze_is_told(db: Db) {
+        let dir = tempfile::tempdir().unwrap();
+        let rig = with_letter_in(&dir, db, "approval: required\n", "").await;
+        rig.clock.set(DUE_MS - 50 * MINUTE_MS);
+        publish::tick(&rig.ctx).await.unwrap();
+        let path = format!("/console/issues/{}", note(&rig).await.id);
+        assert!(!get(&rig, &path).await.1.contains("Its file has changed"));
+        let file = dir.path().join("newsletters/note/2027-01-12.md");
+        fs::write(&file, fs::read_to_string(&file).unwrap().replace("Note A", "Note B")).unwrap();
+        assert!(sync::sync(&rig.ctx, dir.path(), false).await.unwrap().changed > 0);
+        let page = get(&rig, &path).await.1;
+        assert!(page.contains("Its file has changed since it was fixed") && page.contains("return it to draft"), "{page}");
+        approve::return_to_draft(&rig.ctx, &note(&rig).await.id, INGRID).await.unwrap();
+        publish::tick(&rig.ctx).await.unwrap();
+        let now = note(&rig).await;
+        assert!(!get(&rig, &format!("/console/issues/{}", now.id)).await.1.contains("Its file has changed"));
+        approve::approve(&rig.ctx, &now.id, &now.content_hash, INGRID).await.unwrap();
+        rig.pass(DUE_MS + 2 * MINUTE_MS, MINUTE_MS).await;
+        let token = rig.one_click_of("bronte.hale@wattlebird.example").await;
+        let chosen = preferences::state(&rig.ctx, &token).await.unwrap().newsletters;
+        let zone = |slug: &str| chosen.iter().find(|it| it.slug == slug).unwrap().zone.map(|zone| zone.name());
+        assert_eq!((zone("note"), zone("fold-forward")), (Some("Europe/Oslo"), None));
     }
 
     /// The pilot gets it when it is approved, a share at the hour, the rest some minutes later and still in time; what is

@@ -146,7 +146,9 @@ both_dbs! {
         std::fs::remove_dir_all(dir.path().join("sequences/welcome")).unwrap();
         sync::sync(&rig.ctx, dir.path(), true).await.unwrap();
         assert!(rig.ctx.library().sequence("welcome").is_none());
-        sequences::resume(&rig.ctx, "welcome", "priya.raman@brackenfold.example").await.unwrap();
+        let refused = sequences::resume(&rig.ctx, "welcome", "priya.raman@brackenfold.example").await.unwrap_err();
+        assert_eq!(refused.kind(), Kind::Denied, "rosa may approve, and stopped it");
+        sequences::resume(&rig.ctx, "welcome", "rosa").await.unwrap();
         assert_eq!(pauses::all(&rig.ctx.db).await.unwrap(), []);
         assert_eq!(sequences::resume(&rig.ctx, "welcome", "rosa").await.unwrap_err().kind(), Kind::NotFound);
     }

@@ -10,7 +10,7 @@ use axum::{
 use partnercast::{
     domain::{
         kernel::clock::DAY_MS,
-        social::invitation::{LIFETIME_MS, VISIT_MS},
+        social::invitation::{Answer, LIFETIME_MS, VISIT_MS},
     },
     store::social::accounts,
     web,
@@ -44,7 +44,6 @@ struct Browser {
 /// What it got.
 struct Page {
     status: u16,
-    to: String,
     policy: String,
     body: String,
 }
@@ -76,7 +75,6 @@ impl Browser {
         let bytes = to_bytes(body, 1 << 22).await.unwrap();
         Page {
             status: head.status.as_u16(),
-            to: text(header::LOCATION),
             policy: text(header::REFERRER_POLICY),
             body: String::from_utf8(bytes.to_vec()).unwrap(),
         }
@@ -85,6 +83,11 @@ impl Browser {
     async fn get(&mut self, path: &str) -> Page {
         self.ask(Method::GET, path, "").await
     }
+}
+
+/// Which invitation's address it is to which people come back.
+fn id(back: &str) -> &str {
+    back.rsplit('/').next().unwrap()
 }
 
 /// The path of an address of ours.
@@ -136,11 +139,11 @@ both_dbs! {
         assert_eq!((last.status, last.policy.as_str()), (200, "same-origin"), "with another its form would come from nowhere");
         assert!(accounts::list(&ctx.db, None).await.unwrap().is_empty(), "looking changes nothing");
         let done = browser.ask(Method::POST, &back, &format!("code=c0de&state={state}&iss={issuer}")).await;
-        assert_eq!((done.status, done.to.as_str()), (303, "/connect/done"), "{}", done.body);
-        assert!(browser.get("/connect/done").await.body.contains("Your account is connected"));
+        let host = networks.url().replace("http://", "");
+        assert!(done.status == 200 && done.body.contains("Your account is connected"), "{}", done.body);
+        assert!(done.body.contains(&format!("@northlight@{host}")), "{}", done.body);
         assert!(browser.cookie.ends_with('='), "{}", browser.cookie);
         let account = accounts::list(&ctx.db, None).await.unwrap().remove(0);
-        let host = networks.url().replace("http://", "");
         assert_eq!((account.handle.as_str(), account.mode.as_str()), (format!("@northlight@{host}").as_str(), "auto"));
         assert_eq!((account.partner_slug.as_str(), account.connected_by.as_str()), ("northlight", "the partner’s own people (link of ana)"));
         social::test(&ctx, "ana", &account.id).await.unwrap();
@@ -174,22 +177,23 @@ both_dbs! {
         ] {
             assert_eq!(browser.get(&format!("{at}?{sent}")).await.status, 422, "{who}");
             let page = browser.ask(Method::POST, at, &sent).await;
-            assert!(page.status == 422 && page.body.contains("did not begin in this browser"), "{who}: {}", page.body);
+            assert!(page.status == 422 && page.body.contains("began in another browser"), "{who}: {}", page.body);
         }
         for (at, sent) in [
             (&others_back, good.clone()),
             (&back, "code=c0de&state=".to_owned()),
             (&back, format!("code=c0de&state={state}a")),
-            (&back, format!("{good}&iss=https%3A%2F%2Fevil.example")),
-        ] {
+                    ] {
             assert_eq!(browser.get(&format!("{at}?{sent}")).await.status, 422, "{at} {sent}");
             assert_eq!(browser.ask(Method::POST, at, &sent).await.status, 422, "{at} {sent}");
         }
+        let evil = browser.ask(Method::POST, &back, &format!("{good}&iss=https%3A%2F%2Fevil.example")).await;
+        assert!(evil.status == 422 && evil.body.contains("another server answers"), "{}", evil.body);
         rig.clock.advance(VISIT_MS);
         assert_eq!(browser.ask(Method::POST, &back, &good).await.status, 422, "too late");
         assert!(networks.inner.lock().unwrap().code.is_some(), "nobody asked the server");
         let (back, state) = says_yes(&mut browser, &networks, &link).await;
-        assert_eq!(browser.ask(Method::POST, &back, &format!("code=c0de&state={state}")).await.status, 303);
+        assert_eq!(browser.ask(Method::POST, &back, &format!("code=c0de&state={state}")).await.status, 200);
         assert_eq!(accounts::list(&ctx.db, None).await.unwrap().len(), 1);
     }
 
@@ -217,9 +221,35 @@ both_dbs! {
         networks.inner.lock().unwrap().gives = None;
         let (back, state) = says_yes(&mut browser, &networks, &link).await;
         let sent = format!("code=c0de&state={state}");
-        assert_eq!(browser.ask(Method::POST, &back, &sent).await.status, 303, "what did not connect did not use it up");
+        assert_eq!(browser.ask(Method::POST, &back, &sent).await.status, 200, "what did not connect did not use it up");
         let account = accounts::list(&ctx.db, None).await.unwrap().remove(0);
         assert_eq!((account.id, account.mode.as_str()), (known.id, "approve"));
+    }
+
+    /// Of two who follow one link with accounts of their own the second connects nothing, and its token is given back; where both
+    /// have the same token of the same account, it stays good.
+    async fn of_two_who_follow_one_link_one_is_connected(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let networks = Networks::new().await;
+        let link = social::invite(&ctx, "ana", &invite(&networks, "")).await.unwrap();
+        let (mut first, mut second) = (Browser::new(&ctx), Browser::new(&ctx));
+        let (back, state) = says_yes(&mut second, &networks, &link).await;
+        let code = networks.inner.lock().unwrap().code.take();
+        let kept = second.cookie.split_once('=').unwrap().1;
+        let slow = social::came_back(&ctx, kept, Answer { id: id(&back), state: &state, issuer: None });
+        let slow = slow.await.unwrap();
+        let (back, state) = says_yes(&mut first, &networks, &link).await;
+        assert_eq!(first.ask(Method::POST, &back, &format!("code=c0de&state={state}")).await.status, 200);
+        networks.inner.lock().unwrap().code = code.clone();
+        let used = social::accept(&ctx, &slow, "c0de").await.unwrap_err();
+        assert!(used.public().contains("has connected an account already"), "{used}");
+        assert!(networks.inner.lock().unwrap().revoked.is_empty(), "the first one lives by it");
+        networks.inner.lock().unwrap().code = code;
+        networks.inner.lock().unwrap().gives = Some("of-another".to_owned());
+        social::accept(&ctx, &slow, "c0de").await.unwrap_err();
+        assert_eq!(networks.inner.lock().unwrap().revoked, ["of-another"]);
+        assert_eq!(accounts::list(&ctx.db, None).await.unwrap().len(), 1);
     }
 
     /// Who says no, comes too late, or bends the link connects nothing and is told what to do; so is whoever invites to a server
@@ -251,10 +281,13 @@ both_dbs! {
         for part in ["Nothing was connected", "&lt;b&gt;said no", "/oauth/authorize", "has approved each"] {
             assert!(page.body.contains(part), "{part}: {}", page.body);
         }
+        assert_ne!(parameter(&page.body, "state"), state, "its words were used");
+        let (back, state) = says_yes(&mut browser, &networks, &link).await;
         let page = browser.ask(Method::POST, &back, &format!("code=&state={state}")).await;
         assert!(page.status == 200 && page.body.contains("without a code"), "{}", page.body);
+        let (back, state) = says_yes(&mut browser, &networks, &link).await;
         let page = browser.ask(Method::POST, &back, &format!("code=old&state={state}")).await;
-        assert!(page.body.contains("The code is used, or too old") && page.body.contains("ask for a new one"), "{}", page.body);
+        assert!(page.body.contains("The code is used, or too old") && page.body.contains("ask for a new link"), "{}", page.body);
         let token = path(&link).strip_prefix("/connect/").unwrap();
         let bent = format!("{}{}", &token[..token.len() - 2], if token.ends_with("AA") { "BB" } else { "AA" });
         for wrong in [format!("/connect/{bent}"), format!("/connect/{}", "a".repeat(5_000))] {

@@ -90,6 +90,16 @@ impl IssueZone {
     pub fn is_readers(self) -> bool {
         matches!(self, Self::Contact | Self::Partner)
     }
+
+    /// The zone by which the cadence goes for somebody in the zone `reader`.
+    pub fn of(self, reader: chrono_tz::Tz, partner: chrono_tz::Tz, vendor: chrono_tz::Tz) -> chrono_tz::Tz {
+        match self {
+            Self::Contact => reader,
+            Self::Partner => partner,
+            Self::Vendor => vendor,
+            Self::Named(zone) => zone,
+        }
+    }
 }
 
 /// Whom a newsletter is for. An empty list or set stands for all.
