@@ -1,6 +1,9 @@
 //! `partnercast plan`
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::PathBuf,
+};
 
 use chrono_tz::Tz;
 
@@ -149,6 +152,7 @@ fn lines(issue: &Planned, zone: Tz, with_variants: bool) -> Vec<String> {
     lines.extend(shared(issue));
     lines.extend(issue.since.as_ref().map(since));
     lines.extend(issue.left_out.iter().map(left_out));
+    lines.extend(without(&issue.variants));
     lines.extend(
         issue.held_because.iter().map(|why| format!("  held      until a person approves it: {why}")),
     );
@@ -229,9 +233,29 @@ fn since(since: &Since) -> String {
     )
 }
 
+/// Cards that some of those who get it get no more, each with how many.
+fn without(variants: &[PlannedVariant]) -> Vec<String> {
+    let mut cards: BTreeMap<&str, usize> = BTreeMap::new();
+    for variant in variants {
+        for card in &variant.without {
+            *cards.entry(card).or_default() += variant.readers;
+        }
+    }
+    let why = "told often enough, met in this form the time before, or in another mail of theirs";
+    cards
+        .into_iter()
+        .map(|(card, readers)| format!("  card      {card} left out for {}: {why}", people(readers)))
+        .collect()
+}
+
 fn variant(variant: &PlannedVariant) -> String {
+    let without = if variant.without.is_empty() {
+        String::new()
+    } else {
+        format!("  without {}", variant.without.join(", "))
+    };
     format!(
-        "  variant   {}, {}, {}: {}  “{}”",
+        "  variant   {}, {}, {}: {}  “{}”{without}",
         variant.partner,
         variant.roles.replace(';', " and "),
         variant.locale,
@@ -292,6 +316,31 @@ mod tests {
             ]
         );
         assert_eq!(text(&planned[3..], Tz::UTC, false), lines(&planned[3], Tz::UTC, false));
+    }
+
+    #[test]
+    fn cards_that_are_left_out_are_named() {
+        let variant = |readers: usize, without: &[&str]| PlannedVariant {
+            readers,
+            without: without.iter().map(|card| (*card).to_owned()).collect(),
+            ..PlannedVariant::default()
+        };
+        let issue = Planned {
+            readers: 9,
+            file: Some("newsletters/beta/2027-01-12.md".to_owned()),
+            variants: vec![variant(5, &["blog/a", "videos/b"]), variant(1, &["blog/a"]), variant(3, &[])],
+            ..Planned::default()
+        };
+        let said = lines(&issue, Tz::UTC, true);
+        let starts = |start: &str| said.iter().filter(|line| line.starts_with(start)).count();
+        assert_eq!(starts("  card      blog/a left out for 6 people: told"), 1, "{said:?}");
+        assert_eq!(starts("  card      videos/b left out for 5 people: "), 1, "{said:?}");
+        let named: Vec<bool> = said
+            .iter()
+            .filter(|line| line.starts_with("  variant"))
+            .map(|line| line.contains("  without blog/a"))
+            .collect();
+        assert_eq!(named, [true, true, false], "{said:?}");
     }
 
     #[test]

@@ -158,6 +158,13 @@ impl<'a> Mailing<'a> {
         self.cards(letter, &reader, readers.withheld).map(|card| card.reference.as_str()).collect()
     }
 
+    /// The assets of which `readers` would get cards if none were withheld from them.
+    pub(super) fn left_out(&self, readers: Readers<'_>) -> Vec<&'a str> {
+        let shown = self.shown(readers);
+        let all = self.shown(Readers { withheld: Withheld::NOTHING, ..readers });
+        all.into_iter().filter(|card| !shown.contains(card)).collect()
+    }
+
     /// What it features in any language, each once; [`Withheld`] goes by their places.
     pub(super) fn pieces(&self) -> Vec<&'a str> {
         let mut pieces = Vec::new();

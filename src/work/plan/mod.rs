@@ -116,6 +116,9 @@ pub struct PlannedVariant {
     pub subject: String,
     /// How many people get it.
     pub readers: usize,
+    /// References of assets whose cards they do not get: they were told what these tell often enough, met it in the same form the time
+    /// before, or have the card in another mail of the same time.
+    pub without: Vec<String>,
 }
 
 /// An issue of another newsletter that comes in the same mail.

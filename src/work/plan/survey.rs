@@ -207,7 +207,9 @@ impl<'a> IssueLook<'a> {
                     .or_else(|_| render(ctx, &self.together, &inside[..1], "plan"));
                 match made {
                     Ok(variant) => {
+                        let without = self.plan.mailing().left_out(inside[0].1);
                         place.insert(PlannedVariant {
+                            without: without.into_iter().map(str::to_owned).collect(),
                             partner: variant.partner_slug,
                             roles: variant.roles,
                             locale: variant.locale,

@@ -3,9 +3,12 @@
 use std::fs;
 
 use partnercast::{
-    domain::kernel::clock::{DAY_MS, MINUTE_MS},
+    domain::kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
     store::{audience, issues, touches},
-    work::touches::{Parts, note},
+    work::{
+        plan,
+        touches::{Parts, note},
+    },
 };
 
 use super::{
@@ -111,7 +114,15 @@ both_dbs! {
             ("2027-01-16", &both, "All of it."),
         ];
         let rig = with_note(db, "", &notes).await;
-        rig.pass(EVE_MS + 5 * DAY_MS, 60 * MINUTE_MS).await;
+        rig.pass(EVE_MS + 40 * HOUR_MS, HOUR_MS).await;
+        let next = plan::ahead(&rig.ctx, Some("note"), 1).await.unwrap().remove(0);
+        assert_eq!(next.date.to_string(), "2027-01-14");
+        for variant in &next.variants {
+            // It was never for developers.
+            let left_out: &[&str] = if variant.roles == "development" { &[] } else { &[BLOG] };
+            assert_eq!(variant.without, left_out, "it is said before: {variant:?}");
+        }
+        rig.pass(EVE_MS + 5 * DAY_MS, HOUR_MS).await;
         let [blog, video] = [BLOG, VIDEO].map(|card| format!("{card}.md"));
         assert!(cards_of(&rig, "2027-01-13").await.contains(&blog));
         // The film is for sales, technical and executive readers; of the others some read last and get neither.

@@ -224,7 +224,7 @@ pub fn messages_reference() -> String {
          it tells by its own words or by a card. Who had as many touches of a message as one gets is told it no more: its \
          cards are left out for them, and a mail whose own message it is does not go to them. A card is also left out for \
          whoever met its message in the same form (read, watch, do) the time before; a mail counts as read, and is itself held back by this \
-         only where it says its `form`.\n\n{}\nAn \
+         only where it says its `form`. `partnercast plan` names what is left out and for how many.\n\n{}\nAn \
          example:\n\n```toml\n{HOUSE}```\n",
         table(&MESSAGE)
     )
