@@ -403,8 +403,9 @@ class Walk:
         [there] = re.findall(r'href="([^"]+/oauth/authorize[^"]+)"', begin)
         asked = urllib.parse.parse_qs(urllib.parse.urlsplit(unescape(there)).query)
         back, [state] = urllib.parse.urlsplit(asked["redirect_uri"][0]).path, asked["state"]
-        self.keep("desk/connect", demo.ask(f"{back}?error=access_denied&state={state}"))
         self.keep("desk/connect", demo.ask(f"{back}?code=abc&state={state}"))
+        # Once it was answered, another visit begins.
+        self.keep("desk/connect", demo.ask(f"{back}?error=access_denied&state={state}"))
 
     def returned_issue(self) -> str:
         """An issue of which only the record is left that it was returned to draft."""
