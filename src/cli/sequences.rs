@@ -117,7 +117,7 @@ async fn tell(ctx: &Context, arguments: &Arguments) -> Result<Vec<String>> {
     }
     let mut lines = overview_lines(&one);
     let names = Names::load(&ctx.db).await?;
-    let zone = ctx.library().vendor.as_ref().map_or(chrono_tz::Tz::UTC, |vendor| vendor.zone);
+    let zone = ctx.library().vendor_zone();
     let person = |who: &Traveller, what: &str, at_ms: i64| {
         let detail = if who.detail.is_empty() { String::new() } else { format!("  {}", who.detail) };
         let at = utc(at_ms).with_timezone(&zone).format("%a %-d %b %Y, %H:%M %Z");

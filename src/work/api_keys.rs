@@ -1,7 +1,5 @@
 //! Keys of programs: made, listed, revoked, and recognised. A key is for one purpose, and may be bound to one partner.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use super::{
     context::Context,
     notices::{self, Ready, StaffNotice, Words},
@@ -65,9 +63,7 @@ pub async fn create(
             return Err(Error::not_found_but(format!("partner {slug}"), meant));
         }
     }
-    let mut bytes = [0; 32];
-    random.fill(&mut bytes);
-    let secret = format!("{PREFIX}{}", URL_SAFE_NO_PAD.encode(bytes));
+    let secret = format!("{PREFIX}{}", random.word());
     let key = ApiKey {
         id: ApiKeyId::new(now_ms, random).to_string(),
         name,

@@ -274,8 +274,11 @@ pub(super) fn denied(ctx: &Context, actor: &str, what: &str) -> Error {
 /// # Errors
 /// Those of the store.
 pub async fn resuming_approves(ctx: &Context, issue: &issues::Issue) -> Result<bool> {
-    if issue.control != "paused" || issue.paused_because.is_some() {
-        return Ok(issue.control == "paused");
+    if issue.control != "paused" {
+        return Ok(false);
+    }
+    if issue.paused_because.is_some() {
+        return Ok(true);
     }
     let last = audit::last(&ctx.db, PAUSE, &issue.id, issue.frozen_ms).await?;
     Ok(last.is_some_and(|(by, _)| may_approve(ctx, &by)))
@@ -311,8 +314,10 @@ pub async fn pause(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
 /// `Denied` for somebody who may not approve, where it was paused for a reason that somebody must read, one of those who may stopped it,
 /// or something of it is late: that this still goes is an approval; `Conflict` if it runs, is cancelled or done already.
 pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
-    if let Some(issue) = issues::issue(&ctx.db, issue_id).await? {
-        if !may_approve(ctx, actor) && resuming_approves(ctx, &issue).await? {
+    if !may_approve(ctx, actor)
+        && let Some(issue) = issues::issue(&ctx.db, issue_id).await?
+    {
+        if resuming_approves(ctx, &issue).await? {
             let why = if issue.paused_because.is_some() {
                 "resume an issue that was paused for a reason"
             } else {
@@ -320,7 +325,7 @@ pub async fn resume(ctx: &Context, issue_id: &str, actor: &str) -> Result<()> {
             };
             return Err(denied(ctx, actor, why));
         }
-        if !may_approve(ctx, actor) && issues::has_late(&ctx.db, issue_id, ctx.now_ms()).await? {
+        if issues::has_late(&ctx.db, issue_id, ctx.now_ms()).await? {
             return Err(denied(ctx, actor, "resume an issue of which something is late"));
         }
     }

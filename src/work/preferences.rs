@@ -99,7 +99,7 @@ pub async fn state(ctx: &Context, token: &str) -> Result<Preferences> {
     let is_customer = is_customers(&mail);
     let contact = partners::contact_at(&ctx.db, &mail.recipient_key).await?;
     let reader = contact.and_then(|stored| stored.contact.zone).unwrap_or(partner.zone);
-    let vendor = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+    let vendor = library.vendor_zone();
     let mut newsletters = Vec::new();
     for (asset, newsletter) in library.newsletters() {
         if is_customer {

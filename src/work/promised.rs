@@ -95,7 +95,7 @@ impl<'a> PromisedHours<'a> {
 
     fn make(&self, partner: &Partner, reader_zone: Tz) -> NewPromise {
         let Letter { library, asset, newsletter } = self.letter;
-        let vendor = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+        let vendor = library.vendor_zone();
         let zone = newsletter.zone.of(reader_zone, partner.zone, vendor);
         let resolved = resolve(self.nominal, zone);
         let on_time_ms = i64::from(newsletter.on_time_minutes) * MINUTE_MS;

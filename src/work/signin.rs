@@ -2,8 +2,6 @@
 //!
 //! A cookie holds 256 random bits; the database holds their hash.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-
 use sha2::{Digest as _, Sha256};
 
 use super::{
@@ -113,7 +111,7 @@ pub async fn look(ctx: &Context, token: &str) -> Result<()> {
 pub async fn consume(ctx: &Context, token: &str) -> Result<String> {
     let wall_ms = ctx.clock.wall_ms();
     let subject = subject_of(ctx, token)?;
-    let cookie = new_cookie(ctx);
+    let cookie = ctx.random.word();
     let mut tx = ctx.db.begin().await?;
     if !sessions::use_up(&mut tx, &sha256_hex(token.as_bytes()), wall_ms).await? {
         return Err(expired());
@@ -202,7 +200,7 @@ pub async fn console(ctx: &Context, cookie: &str) -> Result<Option<String>> {
 /// # Errors
 /// Those of the store.
 pub async fn open_desk(ctx: &Context, address: &str) -> Result<String> {
-    let cookie = new_cookie(ctx);
+    let cookie = ctx.random.word();
     let wall_ms = ctx.clock.wall_ms();
     let mut tx = ctx.db.begin().await?;
     sessions::open(
@@ -239,12 +237,6 @@ pub async fn leave(ctx: &Context, cookie: &str) -> Result<()> {
     let mut tx = ctx.db.begin().await?;
     sessions::close(&mut tx, &sha256_hex(cookie.as_bytes())).await?;
     tx.commit().await
-}
-
-fn new_cookie(ctx: &Context) -> String {
-    let mut bytes = [0; 32];
-    ctx.random.fill(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]

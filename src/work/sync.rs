@@ -6,9 +6,6 @@ use std::{
     sync::PoisonError,
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
-use chrono_tz::Tz;
-
 use super::{
     cobrand::Media, context::Context, documents, drawn_logos, faint_logos, folder, git, images,
     tokens::sha256_hex, webhooks,
@@ -38,6 +35,7 @@ use crate::{
         revisions::{self, NewHead},
     },
 };
+use base64::{Engine, engine::general_purpose::STANDARD};
 
 /// What a sync found.
 #[derive(Debug, Clone, Default)]
@@ -105,7 +103,7 @@ pub fn read_texts(files: &[SourceFile], memo: &mut Memo, now_ms: UtcMs) -> Read 
     findings.extend(trials::findings(&library, &partners, &contacts));
     findings.extend(documents::findings(&library));
     findings.extend(crm::findings(&library));
-    let zone = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+    let zone = library.vendor_zone();
     let today = utc(now_ms).with_timezone(&zone).date_naive();
     findings.extend(freshness::findings(&library, today));
     freshness::forgive_the_past(&library, &mut findings, today);

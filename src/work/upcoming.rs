@@ -6,8 +6,6 @@ use std::{
     sync::Arc,
 };
 
-use chrono_tz::Tz;
-
 use super::{
     context::Context,
     promised::{Letter, PromisedHours},
@@ -83,8 +81,7 @@ pub async fn upcoming(ctx: &Context, count: usize) -> Result<Vec<Upcoming>> {
             let hours = PromisedHours::new(letter, &cadence, next);
             let promised = places.promised(&hours);
             // Before there are readers it is told by the vendor's own clock.
-            let own_ms =
-                || resolve(next, library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)).at_ms;
+            let own_ms = || resolve(next, library.vendor_zone()).at_ms;
             let last_due_ms = promised.iter().map(|promise| promise.due_ms).max().unwrap_or_else(own_ms);
             let due = promised.iter().filter(|promise| !promise.skipped);
             let first_due_ms = due.clone().map(|promise| promise.due_ms).min().unwrap_or(last_due_ms);

@@ -4,11 +4,10 @@
 
 use serde_json::{Value, json};
 
-use super::{Posted, Request, Wire, deciding};
+use super::{Posted, Request, Wire, deciding, form_of};
 use crate::{
     channel::egress::{Answered, Egress},
     domain::{
-        content::merge::percent_encoded,
         kernel::clock::UtcMs,
         social::{
             Content, Failure, Limits, Trouble,
@@ -169,9 +168,7 @@ impl<'e> Mastodon<'e> {
     }
 
     async fn send_form(&self, path: &str, fields: &[(&str, &str)]) -> Result<Answered, Failure> {
-        let pairs: Vec<String> =
-            fields.iter().map(|(name, value)| format!("{name}={}", percent_encoded(value))).collect();
-        let body = pairs.join("&");
+        let body = form_of(fields);
         let request = Request {
             method: "POST",
             path,

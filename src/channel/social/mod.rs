@@ -8,6 +8,7 @@ pub mod x;
 
 use super::egress::{Answered, Ask, BODY_BYTES_MAX, Egress};
 use crate::domain::{
+    content::merge::percent_encoded,
     kernel::clock::UtcMs,
     social::{
         Failure, Trouble,
@@ -50,6 +51,12 @@ struct Request<'r> {
     headers: &'r [(&'static str, &'r str)],
     body_bytes_max: usize,
     kind: Kind,
+}
+
+/// A body of `application/x-www-form-urlencoded`.
+fn form_of(pairs: &[(&str, &str)]) -> String {
+    let pairs = pairs.iter().map(|(key, value)| format!("{key}={}", percent_encoded(value)));
+    pairs.collect::<Vec<_>>().join("&")
 }
 
 impl Default for Request<'_> {

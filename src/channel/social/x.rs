@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use chrono::SecondsFormat;
 use serde_json::{Value, json};
 
-use super::{Posted, Request, Wire};
+use super::{Posted, Request, Wire, form_of};
 use crate::{
     channel::egress::{Answered, Egress},
     domain::{
@@ -247,11 +247,6 @@ fn posted(id: &str, was_there: bool) -> Posted {
 
 fn unknown(why: &str) -> Failure {
     Failure::new(Trouble::Busy { asked_ms: None, is_limit: false }, why)
-}
-
-fn form_of(pairs: &[(&str, &str)]) -> String {
-    let pairs = pairs.iter().map(|(key, value)| format!("{key}={}", percent_encoded(value)));
-    pairs.collect::<Vec<_>>().join("&")
 }
 
 #[cfg(test)]

@@ -6,6 +6,8 @@ use std::{
     sync::Arc,
 };
 
+use chrono_tz::Tz;
+
 use super::{
     asset::{Asset, AssetKind, FileName, revision},
     check::{self, Whole},
@@ -167,6 +169,11 @@ impl Library {
     pub fn by_kind(&self, kind: AssetKind) -> impl Iterator<Item = &Asset> {
         let assets = self.assets.iter().map(|asset| &**asset);
         assets.filter(move |asset| asset.kind() == kind && asset.locale.is_none())
+    }
+
+    /// The vendor's zone; UTC before there is a vendor.
+    pub fn vendor_zone(&self) -> Tz {
+        self.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)
     }
 
     /// The newsletters.

@@ -2,6 +2,8 @@
 
 use std::sync::Mutex;
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+
 /// A source of random bytes.
 pub trait Random: Send + Sync {
     /// Fills `bytes`.
@@ -12,6 +14,13 @@ pub trait Random: Send + Sync {
         let mut bytes = [0; 8];
         self.fill(&mut bytes);
         u64::from_le_bytes(bytes)
+    }
+
+    /// A word that nobody guesses: 32 bytes in base64url, 43 letters.
+    fn word(&self) -> String {
+        let mut bytes = [0; 32];
+        self.fill(&mut bytes);
+        URL_SAFE_NO_PAD.encode(bytes)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::domain::{
     content::{
         asset::Asset,
         finding::{Code, Finding, Findings, Place, codes, listed},
-        kinds::{Approval, Detail, IssueZone, Newsletter},
+        kinds::{Approval, Detail, Newsletter},
         library::Library,
         rules::{BusinessHours, CalendarRules},
         vendor::Duty,
@@ -228,13 +228,8 @@ impl Checked<'_> {
     /// Readers for whom every date of a year is skipped: all of them, or those in a region, or those of a partner that
     /// the rules name.
     fn blocked(&self, library: &Library, partners: &[Partner]) -> Vec<Finding> {
-        let vendor = library.vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
         // Where it is each reader's own clock, it does not matter which: the rules go by it too.
-        let zone = match self.newsletter.zone {
-            IssueZone::Contact | IssueZone::Partner => Tz::UTC,
-            IssueZone::Vendor => vendor,
-            IssueZone::Named(zone) => zone,
-        };
+        let zone = self.newsletter.zone.of(Tz::UTC, Tz::UTC, library.vendor_zone());
         let promised = self.cadence.next_instants(zone, self.now_ms, LOOK_DATES_MAX);
         let audience = &self.newsletter.audience.regions;
         let regions: Vec<(&str, Region)> = Region::WORDS

@@ -23,8 +23,6 @@ pub const SCOPES: &str = "read:accounts read:statuses write:statuses write:media
 pub const LIFETIME_MS: i64 = 3 * DAY_MS;
 /// How long a visit to the server may take.
 pub const VISIT_MS: i64 = 30 * MINUTE_MS;
-/// Bytes of randomness in a verifier or a state; RFC 7636 section 4.1 wants 32.
-const WORD_BYTES: usize = 32;
 
 /// What whoever follows a link may do: connect one account at one server for one partner, once.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,7 +70,7 @@ impl Invitation {
 pub struct Visit {
     /// By which it began.
     pub invitation: Invitation,
-    /// What proves that whoever brings the code is who asked for it.
+    /// What proves that whoever brings the code is who asked for it: 32 random bytes in base64url (RFC 7636 section 4.1).
     pub verifier: String,
     /// What proves that the answer is to this visit.
     pub state: String,
@@ -101,7 +99,7 @@ impl Visit {
     /// Begins one.
     pub fn begin(invitation: Invitation, now_ms: UtcMs, random: &dyn Random) -> Self {
         let ends_ms = (now_ms + VISIT_MS).min(invitation.ends_ms);
-        Self { invitation, verifier: word(random), state: word(random), ends_ms }
+        Self { invitation, verifier: random.word(), state: random.word(), ends_ms }
     }
 
     /// Whether a browser that is on it and follows the link again may go on with it: its server's page may be open in another
@@ -156,13 +154,6 @@ pub fn no_visit() -> Error {
         "this sign-in began in another browser, or more than half an hour ago: follow the link that you were sent again, in this \
          browser",
     )
-}
-
-/// A word that nobody guesses.
-pub fn word(random: &dyn Random) -> String {
-    let mut bytes = [0; WORD_BYTES];
-    random.fill(&mut bytes);
-    URL_SAFE_NO_PAD.encode(bytes)
 }
 
 #[cfg(test)]

@@ -208,7 +208,7 @@ async fn show(
         title: "Connect your account".to_owned(),
         text,
         notice,
-        sign_in: Some((there, host, social::invitation_name(ctx))),
+        sign_in: Some((there, host, social::client_name(ctx))),
         finish: None,
         until: Some(until),
     };

@@ -290,20 +290,22 @@ async fn date(
     let subject = written.as_ref().and_then(|reference| subject(ctx, ask, reference));
     let mut changed_ms = changes.of_date(&day).max(told.counted_ms);
     let cancelled = issue.filter(|issue| issue.control == "cancelled" || issue.state == "cancelled");
-    // Who has it does not read that it was cancelled; that others never will is for the issue's own page.
+    // Who has it does not read that it was cancelled; that others never will is for the vendor.
     let arrived = match cancelled.filter(|_| told.is_uncounted) {
         Some(issue) => promises::has_arrived(&ctx.db, &issue.id, ask.readers.asked(slug)).await?,
         None => false,
     };
+    let has_it = told.accepted > 0 || arrived;
     let mut notes: Vec<String> = told.notes.into_iter().collect();
-    if ask.readers.partner().is_none() && cancelled.is_some() && (told.accepted > 0 || arrived) {
-        notes.push("It was cancelled after some had it: nobody else gets it.".to_owned());
-    }
-    if let Some(issue) = cancelled {
+    let is_vendors = ask.readers.partner().is_none();
+    if let Some(issue) = cancelled.filter(|_| is_vendors || !has_it) {
         let at_ms = audit::last_ms(&ctx.db, "cancel", &issue.id, issue.frozen_ms).await?;
         changed_ms = changed_ms.max(at_ms.unwrap_or(issue.frozen_ms));
+        if has_it {
+            notes.push("It was cancelled after some had it: nobody else gets it.".to_owned());
+        }
     }
-    let cancelled = cancelled.filter(|_| told.accepted == 0 && !arrived);
+    let cancelled = cancelled.filter(|_| !has_it);
     Ok(Date {
         uid: format!("newsletters/{slug}/{}/{}", nominal.format("%Y%m%dT%H%M"), ask.readers.name()),
         newsletter: slug.to_owned(),

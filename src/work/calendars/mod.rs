@@ -138,7 +138,7 @@ pub async fn open(ctx: &Context, token: &str) -> Result<Opened> {
     let vendor = library.vendor.as_ref();
     let zone = match &partner {
         Some(partner) => zone_of(&token).unwrap_or(partner.zone),
-        None => vendor.map_or(Tz::UTC, |vendor| vendor.zone),
+        None => library.vendor_zone(),
     };
     let readers = match &partner {
         Some(partner) => Readers::in_zone(partner, zone),
@@ -166,7 +166,7 @@ async fn all_series(
     partner: Option<&Partner>,
     zone: Tz,
 ) -> Result<Vec<Series>> {
-    let vendor = ctx.library().vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone);
+    let vendor = ctx.library().vendor_zone();
     let rules_ms = changes::of_rules(&ctx.db, partner.is_none()).await?;
     let now_ms = ctx.now_ms();
     let window = Window { from_ms: now_ms - BACK_MS, until_ms: now_ms + AHEAD_MS, ahead_max: AHEAD_MAX };

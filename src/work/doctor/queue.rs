@@ -122,11 +122,11 @@ async fn unapproved(db: &Db, now_ms: i64) -> Vec<Finding> {
         };
         return vec![finding("approvals").pass(pass)];
     }
-    let fix = "approve it in the console or with `partnercast approve`, or cancel it";
+    let fix = "approve it in the console or with `partnercast release`, or cancel it";
     let told = late.into_iter().map(|issue| {
         let because = issue.held_because.map(|because| format!(": {because}")).unwrap_or_default();
         let found = format!(
-            "it waits for approval since its hour, {}, and {} people wait for it{because}",
+            "it waits for approval since its hour, {} (readers: {}){because}",
             utc(issue.first_due_ms).format("%Y-%m-%d %H:%M UTC"),
             issue.recipients
         );

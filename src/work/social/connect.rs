@@ -65,15 +65,9 @@ pub struct Order {
     pub mode: String,
     /// When the token ends, `2027-03-01` (UTC) or RFC 3339; nothing where it does not, or nobody knows.
     pub expires: String,
-    /// What lets whoever asks do so once, and leaves the mode of an account that is known as it is.
-    pub once: Option<Once>,
-}
-
-/// What may be used once.
-#[derive(Clone)]
-pub struct Once {
-    /// What is stored when it was.
-    pub mark: String,
+    /// What is stored when an invitation was used, which lets whoever asks do so once, and leaves the mode of an account that is
+    /// known as it is.
+    pub once: Option<String>,
 }
 
 /// Of what may be used once, the second time.
@@ -168,8 +162,8 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         account.handle, account.network, account.server, order.partner, account.mode
     );
     let mut tx = ctx.db.begin().await?;
-    if let Some(once) = &order.once
-        && !sessions::use_up(&mut tx, &once.mark, now_ms).await?
+    if let Some(mark) = &order.once
+        && !sessions::use_up(&mut tx, mark, now_ms).await?
     {
         return Err(used());
     }

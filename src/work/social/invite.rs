@@ -5,7 +5,7 @@
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
-    connect::{self, Connected, Once, Order},
+    connect::{self, Connected, Order},
     secret,
 };
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
         kernel::{Error, Result, clock::utc, seal::Seal},
         social::{
             Trouble,
-            invitation::{Answer, Invitation, LIFETIME_MS, Visit, no_visit, word},
+            invitation::{Answer, Invitation, LIFETIME_MS, Visit, no_visit},
         },
     },
     store::{audit, sessions, social::accounts},
@@ -56,9 +56,9 @@ pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<Strin
         ..Order::default()
     };
     let server = connect::for_sign_in(ctx, &order).await?;
-    let id = word(&*ctx.random);
+    let id = ctx.random.word();
     let application = Mastodon::new(&ctx.egress, &server, "", ctx.clock.wall_ms())
-        .register(&name(ctx), &redirect_uri(ctx, &id))
+        .register(&client_name(ctx), &redirect_uri(ctx, &id))
         .await
         .map_err(|failure| connect::told(&server, &failure))?;
     let now_ms = ctx.now_ms();
@@ -82,7 +82,7 @@ pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<Strin
 }
 
 /// As what we make ourselves known at servers: people read it where they say yes.
-pub fn name(ctx: &Context) -> String {
+pub fn client_name(ctx: &Context) -> String {
     let library = ctx.library();
     let vendor = library.vendor.as_ref().map_or("", |vendor| vendor.name.as_str());
     format!("{vendor} (partnercast)").trim().to_owned()
@@ -193,7 +193,7 @@ pub async fn accept(ctx: &Context, visit: &Visit, code: &str) -> Result<Connecte
             .and_then(|seconds| seconds.checked_mul(1_000)?.checked_add(ctx.now_ms()))
             .map(|ms| utc(ms).to_rfc3339())
             .unwrap_or_default(),
-        once: Some(Once { mark: mark(invitation) }),
+        once: Some(mark(invitation)),
         ..Order::default()
     };
     let actor = format!("the partner’s own people (link of {})", invitation.by);

@@ -18,9 +18,7 @@ mod spend;
 mod turn;
 
 pub use connect::{Connected, Order, connect, usual_server};
-pub use invite::{
-    Invite, PATH as INVITATION_PATH, accept, came_back, invite, invited, name as invitation_name, visit,
-};
+pub use invite::{Invite, PATH as INVITATION_PATH, accept, came_back, client_name, invite, invited, visit};
 pub use link::{PostLink, opened};
 pub use manage::{approve, disconnect, retry, set_mode, test};
 pub use plan::Known;

@@ -94,7 +94,7 @@ impl Spending {
 
 /// The vendor's zone, by whose calendar months go.
 fn zone(ctx: &Context) -> Tz {
-    ctx.library().vendor.as_ref().map_or(Tz::UTC, |vendor| vendor.zone)
+    ctx.library().vendor_zone()
 }
 
 /// Reserves the price, so that no two nodes spend the same.

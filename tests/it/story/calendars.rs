@@ -154,7 +154,14 @@ both_dbs! {
         // Adelaide's morning has passed, and Chicago's is ahead.
         rig.pass(EVE_MS + 6 * HOUR_MS, 10 * MINUTE_MS).await;
         let issue = issues::recent(&rig.ctx.db).await.unwrap().remove(0);
+        let adelaide = path_of(&rig, Some("fold-forward"), Some(("wattlebird", "Australia/Adelaide")));
+        let before = of_date(&feed(&rig, &adelaide).await, "20270112");
+        rig.clock.advance(MINUTE_MS);
         approve::cancel(&rig.ctx, &issue.id, "somebody").await.unwrap();
+        let vendors = of_date(&feed(&rig, &path_of(&rig, Some("fold-forward"), None)).await, "20270112");
+        assert!(vendors.status == "CONFIRMED" && vendors.text.contains("cancelled after some had it"), "{vendors:?}");
+        let after = of_date(&feed(&rig, &adelaide).await, "20270112");
+        assert_eq!((after.sequence, &after.text), (before.sequence, &before.text), "nothing of it is new to them");
         for (readers, status) in [(("wattlebird", "Australia/Adelaide"), "CONFIRMED"), (CHICAGO, "CANCELLED")] {
             let january = of_date(&feed(&rig, &path_of(&rig, Some("fold-forward"), Some(readers))).await, "20270112");
             assert_eq!(january.status, status, "{readers:?} {january:?}");

@@ -48,7 +48,7 @@ pub fn due_ms(ctx: &Context, asked_ms: UtcMs) -> Option<UtcMs> {
 }
 
 fn zone(ctx: &Context) -> chrono_tz::Tz {
-    ctx.library().vendor.as_ref().map_or(chrono_tz::Tz::UTC, |vendor| vendor.zone)
+    ctx.library().vendor_zone()
 }
 
 /// The kind says what comes next for a lead's clock; here it is the decision.
