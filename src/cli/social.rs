@@ -13,6 +13,7 @@ use crate::{
     },
     store::social::{
         Account, Post, accounts,
+        invitations::Invited,
         posts::{self, Attempt},
     },
     work::{
@@ -41,7 +42,12 @@ enum What {
     /// Make a link by which a partner's own people connect their account at a server of the Mastodon API: they sign in there, and nobody
     /// hands over a token. It is good for one account, for three days, and no account is stored before it was used.
     Invite(Invitation),
-    /// Show all accounts, with how they fare.
+    /// Withdraw an invitation: its link connects nothing any more.
+    Withdraw {
+        /// The invitation, `soi_…`, as `list` shows it.
+        invitation: String,
+    },
+    /// Show all accounts, with how they fare, and the invitations that may still be followed.
     List {
         /// Only those of this partner.
         #[arg(long)]
@@ -194,7 +200,9 @@ async fn look(ctx: &Context, what: What) -> Result<()> {
             }
             let all = accounts::list(&ctx.db, partner.as_deref()).await?;
             all.iter().for_each(|account| say(&line(account)));
-            if all.is_empty() {
+            let invited = social::open_invitations(ctx, partner.as_deref()).await?;
+            invited.iter().for_each(|one| say(&invitation_line(one)));
+            if all.is_empty() && invited.is_empty() {
                 say("there are no accounts; `partnercast social connect --help` tells how to connect one");
             }
             if let Some(spending) = social::spending(ctx).await? {
@@ -228,6 +236,10 @@ async fn change(ctx: &Context, what: What, secret: String) -> Result<()> {
         What::Invite(Invitation { partner, server, mode }) => {
             say(&social::invite(ctx, actor, &Invite { partner, server, mode }).await?);
         }
+        What::Withdraw { invitation } => {
+            social::withdraw(ctx, actor, &invitation).await?;
+            say(&format!("{invitation} is withdrawn: its link connects nothing any more"));
+        }
         What::Connect(connect) => {
             let order = Order {
                 partner: connect.partner,
@@ -238,7 +250,7 @@ async fn change(ctx: &Context, what: What, secret: String) -> Result<()> {
                 client: connect.client_id,
                 mode: connect.mode,
                 expires: connect.expires,
-                once: None,
+                invitation: None,
             };
             let connected = social::connect(ctx, actor, &order).await?;
             let again = if connected.is_known { "connected again" } else { "connected" };
@@ -293,9 +305,16 @@ fn line(account: &Account) -> String {
     format!("{id}  {partner_slug}  {network}  {handle}  {mode}  {state}{ends}")
 }
 
+/// `soi_…  northlight  https://social.example  invited by ana, until 2027-01-10 08:00`
+fn invitation_line(invited: &Invited) -> String {
+    let Invited { id, partner_slug, server, made_by, .. } = invited;
+    format!("{id}  {partner_slug}  {server}  invited by {made_by}, until {}", minute(invited.ends_ms))
+}
+
 /// `spo_…  2027-01-07 08:00  social/backup-green-tick  posted  at://…`
 fn post_line(post: &Post) -> String {
     let state = match post.state.as_str() {
+        _ if post.shared_ms.is_some() => "shared by hand".to_owned(),
         "due" if post.attempts > 0 => format!("due again {} ({})", minute(post.due_ms), post.because),
         state if post.because.is_empty() => state.replace('_', " "),
         state => format!("{}: {}", state.replace('_', " "), post.because),

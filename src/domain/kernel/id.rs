@@ -116,6 +116,8 @@ ids! {
     WebhookId "whm";
     /// A partner's account in a social network.
     SocialAccountId "soc";
+    /// A link by which a partner's people connect one.
+    SocialInvitationId "soi";
     /// A post in such an account: the same post for ever.
     SocialPostId "spo";
     /// Something that was paid for at a social network.

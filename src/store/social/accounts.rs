@@ -81,7 +81,7 @@ pub async fn add(tx: &mut Tx, account: &Account, (secret, session): (&str, &str)
     Ok(added == 1)
 }
 
-/// Gives an account another secret, and lets it go on; what waits is due. Returns its id, or nothing where the partner has no
+/// Gives an account another secret, and the mode `new_mode` if there is one, and lets it go on; what waits is due. Returns its id, or nothing where the partner has no
 /// such account.
 ///
 /// # Errors
@@ -89,11 +89,12 @@ pub async fn add(tx: &mut Tx, account: &Account, (secret, session): (&str, &str)
 pub async fn reconnect(
     tx: &mut Tx,
     account: &Account,
+    new_mode: Option<&str>,
     (secret, session): (&str, &str),
 ) -> Result<Option<String>> {
     let row: Option<(String,)> = tx
         .opt(
-            "UPDATE social_account SET secret = $5, session = $6, handle = $7, mode = $8, state = 'active', because = $9,
+            "UPDATE social_account SET secret = $5, session = $6, handle = $7, mode = COALESCE($8, mode), state = 'active', because = $9,
                  state_ms = $10, expires_ms = $11, told_days = NULL, rest_ms = 0, worked_ms = $12, renewing_ms = 0
              WHERE partner_slug = $1 AND network = $2 AND server = $3 AND remote_id = $4 AND state <> 'disconnected'
              RETURNING id",
@@ -105,7 +106,7 @@ pub async fn reconnect(
                 secret,
                 session,
                 &account.handle,
-                &account.mode,
+                new_mode,
                 &account.because,
                 account.state_ms,
                 account.expires_ms,

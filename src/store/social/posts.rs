@@ -50,6 +50,8 @@ pub struct Post {
     pub remote_cid: String,
     /// Where people read it.
     pub remote_url: String,
+    /// When the partner's own people said that they shared it by hand.
+    pub shared_ms: Option<UtcMs>,
 }
 
 /// A try.
@@ -121,7 +123,7 @@ pub async fn assets(db: &Db, account_id: &str) -> Result<Vec<String>> {
 pub async fn open(db: &Db) -> Result<Vec<Post>> {
     db.all(
         "SELECT id, account_id, partner_slug, asset, content, hash, state, because, made_ms, ready_ms, due_ms, ended_ms, tries,
-             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url
+             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms
          FROM social_post WHERE ended_ms IS NULL ORDER BY account_id, id LIMIT 10000",
         Vec::new(),
     )
@@ -135,7 +137,7 @@ pub async fn open(db: &Db) -> Result<Vec<Post>> {
 pub async fn post(db: &Db, id: &str) -> Result<Option<Post>> {
     db.opt(
         "SELECT id, account_id, partner_slug, asset, content, hash, state, because, made_ms, ready_ms, due_ms, ended_ms, tries,
-             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url
+             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms
          FROM social_post WHERE id = $1",
         args![id],
     )
@@ -155,7 +157,7 @@ pub async fn list(
 ) -> Result<Vec<Post>> {
     db.all(
         "SELECT id, account_id, partner_slug, asset, content, hash, state, because, made_ms, ready_ms, due_ms, ended_ms, tries,
-             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url
+             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms
          FROM social_post
          WHERE account_id = $1 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
         args![account_id, state, before, limit],
@@ -212,7 +214,7 @@ pub async fn rewrite(tx: &mut Tx, post: &Post, anew: bool) -> Result<bool> {
         .run(
             "UPDATE social_post SET content = $2, hash = $3, state = $4, because = $5, ready_ms = $6, due_ms = $6, ended_ms = $7,
                  tries = 0, approved_by = '', approved_ms = NULL
-             WHERE id = $1 AND NOT uncertain AND remote_uri = ''
+             WHERE id = $1 AND NOT uncertain AND remote_uri = '' AND shared_ms IS NULL
                AND ((NOT $8 AND state IN ('waiting_approval', 'due'))
                  OR ($8 AND state IN ('failed', 'kit', 'withdrawn')))",
             args![
@@ -238,11 +240,26 @@ pub async fn again(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
     let moved = tx
         .run(
             "UPDATE social_post SET state = 'due', because = '', tries = 0, ready_ms = $2, due_ms = $2, ended_ms = NULL
-             WHERE id = $1 AND remote_uri = '' AND state IN ('failed', 'kit', 'withdrawn', 'due')",
+             WHERE id = $1 AND remote_uri = '' AND shared_ms IS NULL AND state IN ('failed', 'kit', 'withdrawn', 'due')",
             args![id, now_ms],
         )
         .await?;
     Ok(moved == 1)
+}
+
+/// Notes that a post that was a person's to share was shared by hand. False where it was not theirs, or noted before.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn share(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
+    let shared = tx
+        .run(
+            "UPDATE social_post SET shared_ms = $2
+             WHERE id = $1 AND state IN ('failed', 'kit') AND remote_uri = '' AND shared_ms IS NULL",
+            args![id, now_ms],
+        )
+        .await?;
+    Ok(shared == 1)
 }
 
 /// Ends a post that is not on its way. False where it is in another state by now.

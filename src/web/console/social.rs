@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Form as Body,
-    extract::{Query, State},
+    extract::{Path, Query, State},
 };
 use chrono_tz::Tz;
 use serde::{Deserialize, Serialize};
@@ -62,6 +62,23 @@ pub struct ListView {
     pub spending: Option<Spent>,
     /// The link of an invitation that was just made.
     pub invitation: Option<String>,
+    /// Invitations that may still be followed.
+    pub invited: Vec<Open>,
+}
+
+/// An invitation that may still be followed.
+#[derive(Debug, Serialize)]
+pub struct Open {
+    /// Where it is withdrawn.
+    pub action: String,
+    /// Whose account.
+    pub partner: String,
+    /// At which server, without `https://`.
+    pub server: String,
+    /// Who made it.
+    pub by: String,
+    /// Until when.
+    pub until: Moment,
 }
 
 /// What is spent in a month.
@@ -137,10 +154,14 @@ pub struct Asked {
 
 /// `GET /console/social`
 pub async fn list(State(ctx): State<Arc<Context>>, Query(asked): Query<Asked>) -> Answer {
-    let notice = (asked.done == "disconnect").then(|| Notice {
-        tone: "good",
-        text: "Disconnected. Its password or token is forgotten, and what was not sent is not.".to_owned(),
-    });
+    let text = match asked.done.as_str() {
+        "disconnect" => {
+            Some("Disconnected. Its password or token is forgotten, and what was not sent is not.")
+        }
+        "withdraw" => Some("Withdrawn. The link connects nothing any more."),
+        _ => None,
+    };
+    let notice = text.map(|text| Notice { tone: "good", text: text.to_owned() });
     let typed = Typed { partner: asked.partner, ..Typed::default() };
     show(&ctx, typed, notice, None).await
 }
@@ -159,6 +180,14 @@ async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>, invitation: O
     let lines: Vec<Line> = accounts.iter().map(|it| line(it, name(&it.partner_slug), zone, now_ms)).collect();
     let networks =
         Network::WORDS.iter().map(|(word, network)| Choice::new(word, share::placement(*network).label()));
+    let invited = social::open_invitations(ctx, None).await?;
+    let invited = invited.into_iter().map(|it| Open {
+        action: format!("{PATH}/invitations/{}/withdraw", it.id),
+        partner: name(&it.partner_slug),
+        server: it.server.trim_start_matches("https://").to_owned(),
+        by: it.made_by,
+        until: Moment::short(it.ends_ms, zone),
+    });
     let view = ListView {
         text: counted(lines.len(), "account", "accounts"),
         notice,
@@ -169,6 +198,7 @@ async fn show(ctx: &Context, typed: Typed, notice: Option<Notice>, invitation: O
         typed,
         spending: social::spending(ctx).await?.as_ref().map(Spent::new),
         invitation,
+        invited: invited.collect(),
     };
     respond::page(ctx, "console/social", &Frame::new(ctx, Area::Console, "Social accounts", PATH), &view)
 }
@@ -256,7 +286,7 @@ pub async fn connect(
         client: typed.client.clone(),
         mode: typed.mode.clone(),
         expires: typed.expires.clone(),
-        once: None,
+        invitation: None,
     };
     // To its end, whoever goes away meanwhile: it may bring tokens that are to be had once.
     let work = {
@@ -292,6 +322,22 @@ pub async fn invite(
         Err(error) if matches!(error.kind(), Kind::Invalid | Kind::Conflict | Kind::Unavailable) => {
             let notice = Notice { tone: "bad", text: error.public().to_owned() };
             show(&ctx, typed, Some(notice), None).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /console/social/invitations/{id}/withdraw`
+pub async fn withdraw(
+    State(ctx): State<Arc<Context>>,
+    Actor(actor): Actor,
+    Path(id): Path<String>,
+) -> Answer {
+    match social::withdraw(&ctx, &actor, &id).await {
+        Ok(()) => Ok(respond::see_other(&format!("{PATH}?done=withdraw#invite"))),
+        Err(error) if error.kind() == Kind::Conflict => {
+            let notice = Notice { tone: "bad", text: error.public().to_owned() };
+            show(&ctx, Typed::default(), Some(notice), None).await
         }
         Err(error) => Err(error.into()),
     }
@@ -345,6 +391,16 @@ impl ListView {
                 ],
             }),
             invitation: some.then(|| "https://cast.example/connect/abc.def".into()),
+            invited: some
+                .then(|| Open {
+                    action: "#".into(),
+                    partner: "Northlight MSP".into(),
+                    server: "a-very-long-name-of-a-server.social.northlight.example".into(),
+                    by: "ana <b>".into(),
+                    until: Moment::short(1_799_744_700_000, chrono_tz::Europe::Oslo),
+                })
+                .into_iter()
+                .collect(),
         }
     }
 }

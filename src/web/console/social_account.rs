@@ -117,6 +117,8 @@ pub struct Looked {
     pub remote_id: String,
     /// Who approved it.
     pub approved: Option<String>,
+    /// When the partner's own people said that they shared it by hand.
+    pub shared: Option<Moment>,
     /// Where it is approved; none where nobody has to.
     pub approve: Option<String>,
     /// Where it is sent again; none where it need not be.
@@ -251,6 +253,9 @@ async fn facts(ctx: &Context, account: &Account, zone: Tz) -> Result<Vec<Fact>> 
 }
 
 fn state_badge(post: &Post) -> Badge {
+    if post.shared_ms.is_some() {
+        return Badge::new("good", "shared by hand");
+    }
     let tone = match post.state.as_str() {
         "posted" => "good",
         "failed" => "bad",
@@ -301,7 +306,7 @@ async fn looked(ctx: &Context, account: &Account, id: &str, href: &str, zone: Tz
     let Some(post) = post else { return Ok(None) };
     let content = content_of(&post);
     let tries = posts::attempts(&ctx.db, id).await?.into_iter().map(|it| tried(it, zone)).collect();
-    let may_retry = account.state == "active" && post.remote_uri.is_empty();
+    let may_retry = account.state == "active" && post.remote_uri.is_empty() && post.shared_ms.is_none();
     let may_retry = may_retry && matches!(post.state.as_str(), "failed" | "kit" | "withdrawn" | "due");
     Ok(Some(Looked {
         state: state_badge(&post),
@@ -313,6 +318,7 @@ async fn looked(ctx: &Context, account: &Account, id: &str, href: &str, zone: Tz
         approved: post
             .approved_ms
             .map(|at_ms| format!("{}, {}", post.approved_by, Moment::full(at_ms, zone).text)),
+        shared: post.shared_ms.map(|at_ms| Moment::full(at_ms, zone)),
         approve: (post.state == "waiting_approval").then(|| format!("{href}/approve")),
         retry: may_retry.then(|| format!("{href}/retry")),
         own: PostLink::new(&post.id)?.path(&ctx.keys),
@@ -417,6 +423,7 @@ impl View {
             remote: Some("https://bsky.app/profile/did:plc:abc/post/3kabc".into()),
             remote_id: "at://did:plc:abc/app.bsky.feed.post/3kabc".into(),
             approved: Some("Ingrid, Tue 12 Jan, 09:00".into()),
+            shared: Some(Moment::full(1_799_744_700_000, chrono_tz::Europe::Oslo)),
             approve: Some("#".into()),
             retry: Some("#".into()),
             own: "/post/abc".into(),

@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use axum::{
-    Form as Body,
+    Extension, Form as Body,
     extract::{Path, Query, State},
 };
 use serde::{Deserialize, Serialize};
@@ -19,9 +19,12 @@ use crate::{
     render::social::{self as intents, MASTODON},
     store::social::{Account, Post, accounts},
     web::{
+        error::Problem,
         frame::{Area, Frame},
         headers,
         respond::{self, Answer},
+        throttle::Throttle,
+        visitor::Asking,
     },
     work::{
         Context, share,
@@ -29,7 +32,7 @@ use crate::{
     },
 };
 
-/// Who approves by a link.
+/// Who approves, or shares by hand, by a link.
 const ACTOR: &str = "the partner’s marketing contact (link)";
 
 /// The page.
@@ -51,6 +54,8 @@ pub struct View {
     pub approve: Option<(String, String)>,
     /// Where the network takes it, and the network's name; where a person is to share it.
     pub share: Option<(String, &'static str)>,
+    /// Where "I shared it" goes; none where nobody has to, or somebody did.
+    pub told: Option<String>,
     /// Where it is.
     pub remote: Option<String>,
 }
@@ -68,7 +73,12 @@ pub async fn page(
     Path(token): Path<String>,
     Query(asked): Query<Asked>,
 ) -> Answer {
-    let done = (asked.done == "approved").then(|| ("good", "Approved. It is posted in a moment.".to_owned()));
+    let done = match asked.done.as_str() {
+        "approved" => Some("Approved. It is posted in a moment."),
+        "shared" => Some("Noted. Thank you for sharing it."),
+        _ => None,
+    };
+    let done = done.map(|text| ("good", text.to_owned()));
     show(&ctx, &token, done).await
 }
 
@@ -88,6 +98,7 @@ fn view(account: &Account, post: &Post, token: &str) -> View {
     let (network, handle) = (placement.label(), &account.handle);
     let state = PostState::parse(&post.state).unwrap_or(PostState::Withdrawn);
     let text = match state {
+        _ if post.shared_ms.is_some() => "It is noted that you shared it. What its link brings is counted for you.".to_owned(),
         PostState::WaitingApproval => format!("It is posted in your account {handle} once you approve it."),
         PostState::Due | PostState::Sending => format!("It is posted in your account {handle} as soon as the network takes it."),
         PostState::Posted => format!("It is posted in your account {handle}."),
@@ -111,6 +122,7 @@ fn view(account: &Account, post: &Post, token: &str) -> View {
         link: content.link,
         approve: (state == PostState::WaitingApproval)
             .then(|| (format!("/post/{token}/approve"), post.hash.clone())),
+        told: (is_persons && post.shared_ms.is_none()).then(|| format!("/post/{token}/shared")),
         share: intent.filter(|_| is_persons).map(|intent| (intent, network)),
         remote: (!post.remote_url.is_empty()).then(|| post.remote_url.clone()),
     }
@@ -139,6 +151,24 @@ pub async fn approve(
     }
 }
 
+/// `POST /post/{token}/shared`: "I shared it".
+pub async fn shared(
+    State(ctx): State<Arc<Context>>,
+    Extension(throttle): Extension<Arc<Throttle>>,
+    Asking(visitor): Asking,
+    Path(token): Path<String>,
+) -> Answer {
+    throttle.stay(&ctx, &visitor).map_err(Problem::too_often)?;
+    let post = opened(&ctx, &token).await?;
+    match social::share(&ctx, ACTOR, &post.id, &visitor).await {
+        Ok(()) => Ok(respond::see_other(&format!("/post/{token}?done=shared"))),
+        Err(error) if error.kind() == Kind::Conflict => {
+            show(&ctx, &token, Some(("bad", error.public().to_owned()))).await
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 #[cfg(test)]
 impl View {
     /// One that waits for approval, or one to be shared by hand.
@@ -151,6 +181,7 @@ impl View {
             link: "https://cast.example/t/abc/northlight/blog/restores-not-backups?post=3kabc".into(),
             picture: Some(("/media/abc.png".into(), "A question".into())),
             approve: waits.then(|| ("/post/abc/approve".into(), "0".repeat(64))),
+            told: (!waits).then(|| "/post/abc/shared".into()),
             share: (!waits).then(|| ("https://bsky.app/intent/compose?text=a".into(), "Bluesky")),
             remote: (!waits).then(|| "https://bsky.app/profile/a/post/b".into()),
         }

@@ -27,7 +27,13 @@ use crate::{
         throttle::Throttle,
         visitor::Asking,
     },
-    work::{Context, cobrand::CoBrand, recall::Replaced, share, track},
+    work::{
+        Context,
+        cobrand::CoBrand,
+        recall::Replaced,
+        share,
+        track::{self, SharedBy},
+    },
 };
 
 /// The page.
@@ -200,7 +206,7 @@ pub async fn told(
     let network = Placement::parse(&told.network).filter(|it| it.is_network());
     let network = network.ok_or_else(|| Error::invalid("name the network on which you shared it"))?;
     let whose = (setting.partner.slug.as_str(), reference.as_str());
-    track::shared(&ctx, whose, network, via, &visitor).settled(&ctx).await;
+    track::shared(&ctx, whose, network, SharedBy::Mail(via), &visitor).settled(&ctx).await;
     let query = wanted.query();
     let joint = if query.is_empty() { '?' } else { '&' };
     Ok(respond::see_other(&format!(

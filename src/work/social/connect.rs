@@ -3,7 +3,7 @@
 use chrono::{DateTime, NaiveDate};
 
 use super::{
-    ACCOUNTS_MAX, secret,
+    ACCOUNTS_MAX, invitations, secret,
     send::x::seal,
     spend::{self, NO_BUDGET, Purchase},
 };
@@ -25,14 +25,15 @@ use crate::{
         },
         social::{
             AccountState, Failure, Mode, Trouble,
+            invitation::Invitation,
             linkedin::{self, Author},
             spend::What,
             x::{self, Tokens},
         },
     },
     store::{
-        audit, partners, sessions,
-        social::{Account, accounts},
+        audit, partners,
+        social::{self as store, Account, accounts},
     },
     work::Context,
 };
@@ -65,14 +66,8 @@ pub struct Order {
     pub mode: String,
     /// When the token ends, `2027-03-01` (UTC) or RFC 3339; nothing where it does not, or nobody knows.
     pub expires: String,
-    /// What is stored when an invitation was used, which lets whoever asks do so once, and leaves the mode of an account that is
-    /// known as it is.
-    pub once: Option<String>,
-}
-
-/// Of what may be used once, the second time.
-pub(super) fn used() -> Error {
-    Error::conflict("this link has connected an account already: ask whoever sent it for a new one")
+    /// By which invitation, which is good for one account, and leaves the mode of one that is known as it is.
+    pub invitation: Option<Invitation>,
 }
 
 /// An account that was connected.
@@ -126,12 +121,9 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
     };
     let known = all.iter().find(same);
     let usual = if order.secret.trim().is_empty() { Mode::ShareKit } else { Mode::Approve };
-    let known_mode = known.and_then(|known| Mode::parse(&known.mode));
-    let mode = match order.once {
-        Some(_) => known_mode.or(checked.mode),
-        None => checked.mode.or(known_mode),
-    };
-    let mode = mode.unwrap_or(usual);
+    // What is not said of an account that is known stays as it is then.
+    let new_mode = checked.mode.filter(|_| known.is_none() || order.invitation.is_none());
+    let mode = new_mode.or_else(|| Mode::parse(&known?.mode)).unwrap_or(usual);
     let known = known.map(|it| it.id.clone());
     let account = Account {
         id: known.clone().unwrap_or_else(|| SocialAccountId::new(now_ms, &*ctx.random).to_string()),
@@ -162,13 +154,16 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         account.handle, account.network, account.server, order.partner, account.mode
     );
     let mut tx = ctx.db.begin().await?;
-    if let Some(mark) = &order.once
-        && !sessions::use_up(&mut tx, mark, now_ms).await?
+    if let Some(invitation) = &order.invitation
+        && !store::invitations::use_up(&mut tx, &invitation.id, now_ms).await?
     {
-        return Err(used());
+        drop(tx);
+        invitations::check(ctx, invitation).await?;
+        return Err(Error::conflict("this link has changed meanwhile; follow it again"));
     }
     let is_stored = if known.is_some() {
-        accounts::reconnect(&mut tx, &account, (&sealed, &session)).await?.is_some()
+        let new_mode = new_mode.map(Mode::as_str);
+        accounts::reconnect(&mut tx, &account, new_mode, (&sealed, &session)).await?.is_some()
     } else {
         if accounts::count(&mut tx, &order.partner).await? >= ACCOUNTS_MAX {
             return Err(Error::conflict(format!(

@@ -1,25 +1,32 @@
 //! Inviting a partner's people to connect their own account by their server's sign-in. All there is of an invitation is sealed in its
-//! link, and all there is of a visit in the visitor's cookie: nothing but the audit's line is stored before the account is connected, and
-//! then that the invitation was used.
+//! link, and all there is of a visit in the visitor's cookie; stored is that there is an invitation, to whom, and what became of it.
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
+    INVITATIONS_MAX,
     connect::{self, Connected, Order},
+    invitations::check,
     secret,
 };
 use crate::{
     channel::social::mastodon::Mastodon,
     domain::{
         content::kinds::Network,
-        kernel::{Error, Result, clock::utc, seal::Seal},
+        kernel::{Error, Result, clock::utc, id::SocialInvitationId, seal::Seal},
         social::{
             Trouble,
             invitation::{Answer, Invitation, LIFETIME_MS, Visit, no_visit},
         },
     },
-    store::{audit, sessions, social::accounts},
-    work::{Context, tokens::sha256_hex},
+    store::{
+        audit,
+        social::{
+            accounts,
+            invitations::{self, Invited},
+        },
+    },
+    work::Context,
 };
 
 /// What the keys of links are made for, and the place they are bound to.
@@ -46,7 +53,8 @@ pub struct Invite {
 /// for one account.
 ///
 /// # Errors
-/// `Invalid` with every fault, or what the server says; `Unavailable` for one that does not answer as it should.
+/// `Invalid` with every fault, or what the server says; `Unavailable` for one that does not answer as it should; `Conflict` for an
+/// invitation too many.
 pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<String> {
     let order = Order {
         partner: invite.partner.clone(),
@@ -56,7 +64,7 @@ pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<Strin
         ..Order::default()
     };
     let server = connect::for_sign_in(ctx, &order).await?;
-    let id = ctx.random.word();
+    let id = SocialInvitationId::new(ctx.now_ms(), &*ctx.random).to_string();
     let application = Mastodon::new(&ctx.egress, &server, "", ctx.clock.wall_ms())
         .register(&client_name(ctx), &redirect_uri(ctx, &id))
         .await
@@ -73,8 +81,23 @@ pub async fn invite(ctx: &Context, actor: &str, invite: &Invite) -> Result<Strin
         ends_ms: now_ms + LIFETIME_MS,
     };
     let token = sealed(ctx, INVITATION, &invitation)?;
+    let invited = Invited {
+        id: invitation.id.clone(),
+        partner_slug: invitation.partner.clone(),
+        server: invitation.server.clone(),
+        made_ms: now_ms,
+        made_by: actor.to_owned(),
+        ends_ms: invitation.ends_ms,
+        used_ms: None,
+        withdrawn_ms: None,
+    };
     let mut tx = ctx.db.begin().await?;
-    let detail = format!("to an account at {}", invitation.server);
+    if !invitations::add(&mut tx, &invited, INVITATIONS_MAX).await? {
+        return Err(Error::conflict(format!(
+            "{INVITATIONS_MAX} invitations of this partner may still be followed; withdraw one first"
+        )));
+    }
+    let detail = format!("{}, to an account at {}", invitation.id, invitation.server);
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "invite-to-connect", &invitation.partner, &detail)
         .await?;
     tx.commit().await?;
@@ -91,11 +114,6 @@ pub fn client_name(ctx: &Context) -> String {
 /// Where the server sends back whoever let us in by this invitation.
 fn redirect_uri(ctx: &Context, id: &str) -> String {
     format!("{}{PATH}/back/{id}", ctx.settings.public_url)
-}
-
-/// That an invitation was used, as it is stored.
-fn mark(invitation: &Invitation) -> String {
-    sha256_hex(format!("{INVITATION} {}", invitation.id).as_bytes())
 }
 
 fn sealed(ctx: &Context, purpose: &str, what: &impl Serialize) -> Result<String> {
@@ -118,20 +136,12 @@ fn unsealed<T: DeserializeOwned>(ctx: &Context, purpose: &str, sealed: &str) -> 
 /// What the end of an invitation's link says.
 ///
 /// # Errors
-/// `NotFound` for what we did not seal, `Conflict` once its time is over or it was used.
+/// `NotFound` for what we did not seal, `Conflict` once its time is over, it was used, or it was withdrawn.
 pub async fn invited(ctx: &Context, token: &str) -> Result<Invitation> {
     let invitation: Invitation =
         unsealed(ctx, INVITATION, token)?.ok_or_else(|| Error::not_found("this link"))?;
-    is_good(ctx, &invitation).await?;
+    check(ctx, &invitation).await?;
     Ok(invitation)
-}
-
-async fn is_good(ctx: &Context, invitation: &Invitation) -> Result<()> {
-    invitation.check(ctx.now_ms())?;
-    if sessions::is_used(&ctx.db, &mark(invitation)).await? {
-        return Err(connect::used());
-    }
-    Ok(())
 }
 
 /// The visit on which a browser with this cookie goes by `invitation`: the one it is on already, or a new one. Returns it with the
@@ -153,11 +163,11 @@ pub fn visit(ctx: &Context, invitation: Invitation, cookie: &str) -> Result<(Str
 /// The visit from which a browser with this cookie came back with `answer`.
 ///
 /// # Errors
-/// `Invalid` for an answer to none of this browser's, `Conflict` once the invitation's time is over or it was used.
+/// `Invalid` for an answer to none of this browser's, `Conflict` once the invitation has ended in any way.
 pub async fn came_back(ctx: &Context, cookie: &str, answer: Answer<'_>) -> Result<Visit> {
     let visit: Visit = unsealed(ctx, VISIT, cookie)?.ok_or_else(no_visit)?;
     visit.check(answer, ctx.now_ms())?;
-    is_good(ctx, &visit.invitation).await?;
+    check(ctx, &visit.invitation).await?;
     Ok(visit)
 }
 
@@ -193,7 +203,7 @@ pub async fn accept(ctx: &Context, visit: &Visit, code: &str) -> Result<Connecte
             .and_then(|seconds| seconds.checked_mul(1_000)?.checked_add(ctx.now_ms()))
             .map(|ms| utc(ms).to_rfc3339())
             .unwrap_or_default(),
-        once: Some(mark(invitation)),
+        invitation: Some(invitation.clone()),
         ..Order::default()
     };
     let actor = format!("the partner’s own people (link of {})", invitation.by);

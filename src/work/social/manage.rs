@@ -18,7 +18,12 @@ use crate::{
         audit, partners,
         social::{Account, Post, accounts, posts},
     },
-    work::{Context, recall::Replaced},
+    work::{
+        Context,
+        recall::Replaced,
+        share::placement,
+        track::{self, SharedBy, Visitor},
+    },
 };
 
 /// The account with this id, unless it is disconnected.
@@ -174,6 +179,11 @@ pub async fn retry(ctx: &Context, actor: &str, id: &str) -> Result<()> {
             post.state.replace('_', " ")
         )));
     }
+    if post.shared_ms.is_some() {
+        return Err(Error::conflict(
+            "the partner’s own people said that they shared it by hand: sent, it would stand there twice",
+        ));
+    }
     if account.state != AccountState::Active.as_str() {
         return Err(Error::conflict("its account has to be connected again first"));
     }
@@ -196,6 +206,33 @@ pub async fn retry(ctx: &Context, actor: &str, id: &str) -> Result<()> {
     audit::record(&mut tx, now_ms, &*ctx.random, actor, "retry-social-post", id, "").await?;
     notice::enqueue(&mut tx, asked, now_ms).await?;
     tx.commit().await
+}
+
+/// Notes that a person shared a post by hand that was theirs to share: it counts as shared, and is not sent any more.
+///
+/// # Errors
+/// `NotFound`; `Conflict` where it was not theirs.
+pub async fn share(ctx: &Context, actor: &str, id: &str, visitor: &Visitor) -> Result<()> {
+    let post = load_post(ctx, id).await?;
+    if post.shared_ms.is_some() {
+        return Ok(());
+    }
+    let account = accounts::account(&ctx.db, &post.account_id).await?;
+    let network = account.and_then(|account| Network::parse(&account.network));
+    let network = network.ok_or_else(|| Error::internal("a network"))?;
+    let now_ms = ctx.now_ms();
+    let mut tx = ctx.db.begin().await?;
+    if !posts::share(&mut tx, id, now_ms).await? {
+        return Err(Error::conflict(format!(
+            "it is not yours to share any more: it is {}",
+            post.state.replace('_', " ")
+        )));
+    }
+    audit::record(&mut tx, now_ms, &*ctx.random, actor, "share-social-post", id, &post.hash).await?;
+    tx.commit().await?;
+    let whose = (post.partner_slug.as_str(), post.asset.as_str());
+    track::shared(ctx, whose, placement(network), SharedBy::Post(id), visitor).settled(ctx).await;
+    Ok(())
 }
 
 /// A post with what its asset says now, due.

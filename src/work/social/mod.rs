@@ -6,6 +6,7 @@
 
 mod connect;
 mod content;
+mod invitations;
 mod invite;
 mod link;
 mod manage;
@@ -18,13 +19,16 @@ mod spend;
 mod turn;
 
 pub use connect::{Connected, Order, connect, usual_server};
+pub use invitations::{open_invitations, withdraw};
 pub use invite::{Invite, PATH as INVITATION_PATH, accept, came_back, client_name, invite, invited, visit};
 pub use link::{PostLink, opened};
-pub use manage::{approve, disconnect, retry, set_mode, test};
+pub use manage::{approve, disconnect, retry, set_mode, share, test};
 pub use plan::Known;
 pub use run::{run, tick};
 pub use spend::{Spending, spending, spending_by_month};
 
+/// Invitations of one partner that may be open.
+pub const INVITATIONS_MAX: i64 = 20;
 /// Accounts that one partner may have.
 pub const ACCOUNTS_MAX: i64 = 20;
 /// Who acts when nobody does.

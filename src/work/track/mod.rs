@@ -204,21 +204,33 @@ pub fn feed_read(ctx: &Context, partner: &str, feed: &str, visitor: &Visitor) ->
     ctx.tracker.take_up(event)
 }
 
-/// Takes up that somebody who got the message `via` says that they shared `asset` on `network`: one event for each day, however
-/// often they press.
+/// By what somebody is known who says that they shared something.
+#[derive(Debug, Clone, Copy)]
+pub enum SharedBy<'a> {
+    /// By the message that they got.
+    Mail(DeliveryId),
+    /// By the post that was theirs to share (`spo_…`).
+    Post(&'a str),
+}
+
+/// Takes up that somebody says that they shared `asset` on `network`: one event for each day, however often they press.
 pub fn shared(
     ctx: &Context,
     (partner, asset): (&str, &str),
     network: Placement,
-    via: DeliveryId,
+    by: SharedBy<'_>,
     visitor: &Visitor,
 ) -> Recording {
     let mut event = blank(ctx, EventKind::Share, visitor);
-    event.id = once_a_day(event.at_ms, &["share", &via.to_string(), asset, network.as_str()]);
+    let via = match by {
+        SharedBy::Mail(via) => via.to_string(),
+        SharedBy::Post(post) => post.to_owned(),
+    };
+    event.id = once_a_day(event.at_ms, &["share", &via, asset, network.as_str()]);
     event.partner_slug = partner.to_owned();
     event.asset = Some(asset.to_owned());
     event.channel = network.as_str().to_owned();
-    event.delivery_id = Some(via.to_string());
+    event.delivery_id = matches!(by, SharedBy::Mail(_)).then_some(via);
     ctx.tracker.take_up(event)
 }
 

@@ -55,6 +55,7 @@ mod sessions;
 mod set_back;
 mod sites;
 mod social;
+mod social_invitations;
 mod social_spend;
 mod suppressions;
 mod touches;

@@ -91,7 +91,7 @@ both_dbs! {
         made(&db, Post { due_ms: 900, ..post("spo_1", "soc_1", "social/a", "due") }).await;
         assert!(in_tx!(db, tx => accounts::move_to(tx, "soc_1", ("active", "needs_reconnect"), "denied", 20)));
         assert!(!in_tx!(db, tx => accounts::move_to(tx, "soc_1", ("active", "needs_reconnect"), "denied", 21)));
-        let id = in_tx!(db, tx => accounts::reconnect(tx, &again, ("k1.new", "k1.session")));
+        let id = in_tx!(db, tx => accounts::reconnect(tx, &again, Some("auto"), ("k1.new", "k1.session")));
         assert_eq!(id.as_deref(), Some("soc_1"));
         let now = accounts::account(&db, "soc_1").await.unwrap().unwrap();
         assert_eq!((now.state.as_str(), now.handle.as_str(), now.connected_ms), ("active", "new.example", 10));
@@ -99,7 +99,7 @@ both_dbs! {
         let sealed = accounts::sealed(&db, "soc_1").await.unwrap();
         assert_eq!(sealed, Some(("k1.new".to_owned(), "k1.session".to_owned())));
         let stranger = Account { remote_id: "did:plc:other".to_owned(), ..again.clone() };
-        assert_eq!(in_tx!(db, tx => accounts::reconnect(tx, &stranger, ("k1.new", ""))), None);
+        assert_eq!(in_tx!(db, tx => accounts::reconnect(tx, &stranger, None, ("k1.new", ""))), None);
         assert_eq!(in_tx!(db, tx => accounts::count(tx, "a")), 1);
         assert_eq!(accounts::list(&db, None).await.unwrap().len(), 2);
         assert_eq!(accounts::list(&db, Some("b")).await.unwrap()[0].id, "soc_2");

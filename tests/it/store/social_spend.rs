@@ -101,7 +101,7 @@ both_dbs! {
             mode: "auto".to_owned(),
             ..Account::default()
         };
-        assert!(in_tx!(&db, tx => accounts::reconnect(tx, &again, ("k1.pasted", ""))).is_some());
+        assert!(in_tx!(&db, tx => accounts::reconnect(tx, &again, None, ("k1.pasted", ""))).is_some());
         assert!(!in_tx!(&db, tx => accounts::end_renewal(tx, "soc_1", ("k1.late", 1_300), Some("k1.three"))), "other tokens were pasted");
         assert_eq!(accounts::sealed(&db, "soc_1").await.unwrap().unwrap().0, "k1.pasted");
     }

@@ -10,6 +10,7 @@ use partnercast::{
     work::{
         Context, recall,
         social::{self, Order, PostLink},
+        track,
     },
 };
 use serde_json::json;
@@ -272,6 +273,51 @@ both_dbs! {
         let (_, page) = get(&rig, &PostLink::new(&post.id).unwrap().path(&ctx.keys)).await;
         assert!(page.contains("data-copy=\"words\"") && page.contains("bsky.app/intent/compose"), "{page}");
         assert!(networks.posts().is_empty());
+    }
+
+    /// Who shared by hand what was theirs to share says so once; it counts as shared, and is not posted a second time.
+    async fn what_was_shared_by_hand_is_noted_and_not_sent(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let networks = Networks::new().await;
+        rig.clock.set(FOURTH_MS - DAY_MS);
+        let account = connected(&ctx, &order(&networks, "bluesky", "share_kit")).await;
+        rig.clock.set(FOURTH_MS);
+        social::tick(&ctx).await.unwrap();
+        let post = only(&ctx, &account).await;
+        let path = PostLink::new(&post.id).unwrap().path(&ctx.keys);
+        assert!(get(&rig, &path).await.1.contains("I shared it"));
+        for _ in 0..2 {
+            let (status, _, _) = ask(&rig, Method::POST, &format!("{path}/shared"), "").await;
+            assert_eq!(status, 303);
+        }
+        while track::write_batch(&rig.ctx).await.unwrap() > 0 {}
+        let shares = "SELECT COUNT(*) FROM engagement_event WHERE kind = 'share' AND partner_slug = $1 AND asset = $2 AND channel = $3";
+        assert_eq!(number(&ctx.db, shares, values!["northlight", post.asset.as_str(), "bluesky"]).await, 1);
+        let page = get(&rig, &path).await.1;
+        assert!(page.contains("It is noted that you shared it") && !page.contains("I shared it"), "{page}");
+        let of_account = get(&rig, &format!("/console/social/{account}?post={}", post.id)).await.1;
+        assert!(of_account.contains("shared by hand") && !of_account.contains("/retry"), "{of_account}");
+        let again = social::retry(&ctx, "ana", &post.id).await.unwrap_err();
+        assert!(again.public().contains("it would stand there twice"), "{again}");
+        assert!(networks.posts().is_empty());
+    }
+
+    /// What the account posts, or what waits for a yes, is nobody's to share by hand.
+    async fn what_is_to_be_posted_is_nobodys_to_share(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let networks = Networks::new().await;
+        rig.clock.set(FOURTH_MS - DAY_MS);
+        let account = connected(&ctx, &order(&networks, "bluesky", "approve")).await;
+        rig.clock.set(FOURTH_MS);
+        social::tick(&ctx).await.unwrap();
+        let post = only(&ctx, &account).await;
+        let path = PostLink::new(&post.id).unwrap().path(&ctx.keys);
+        assert!(!get(&rig, &path).await.1.contains("I shared it"));
+        let (status, _, page) = ask(&rig, Method::POST, &format!("{path}/shared"), "").await;
+        assert!(status == 200 && page.contains("not yours to share"), "the page says why: {status} {page}");
+        assert_eq!(only(&ctx, &account).await.shared_ms, None);
     }
 
     /// Where a person posts, they get the kit, each once; and who has a token that ends is warned 14, 7 and 1 days before.

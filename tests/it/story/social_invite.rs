@@ -16,7 +16,7 @@ use partnercast::{
     web,
     work::{
         Context,
-        social::{self, Invite, Order},
+        social::{self, INVITATIONS_MAX, Invite, Order},
     },
 };
 use tower::ServiceExt as _;
@@ -250,6 +250,54 @@ both_dbs! {
         social::accept(&ctx, &slow, "c0de").await.unwrap_err();
         assert_eq!(networks.inner.lock().unwrap().revoked, ["of-another"]);
         assert_eq!(accounts::list(&ctx.db, None).await.unwrap().len(), 1);
+    }
+
+    /// What was withdrawn connects nothing, nor does it for who is on the way; its token is given back. What has connected an
+    /// account cannot be withdrawn. One partner has so many open ones and no more.
+    async fn an_invitation_that_is_withdrawn_connects_nothing(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let networks = Networks::new().await;
+        let link = social::invite(&ctx, "ana", &invite(&networks, "")).await.unwrap();
+        let mut browser = Browser::new(&ctx);
+        let (back, state) = says_yes(&mut browser, &networks, &link).await;
+        let kept = browser.cookie.split_once('=').unwrap().1;
+        let on_the_way = social::came_back(&ctx, kept, Answer { id: id(&back), state: &state, issuer: None });
+        let on_the_way = on_the_way.await.unwrap();
+        let listed = browser.get("/console/social").await;
+        assert!(listed.body.contains("Links that may still be followed"), "{}", listed.body);
+        let withdraw = format!("/console/social/invitations/{}/withdraw", id(&back));
+        assert_eq!(browser.ask(Method::POST, &withdraw, "a=b").await.status, 303);
+        for page in [
+            browser.get(path(&link)).await,
+            browser.ask(Method::POST, &back, &format!("code=c0de&state={state}")).await,
+        ] {
+            assert!(page.status == 409 && page.body.contains("was withdrawn: ask whoever sent it"), "{}", page.body);
+        }
+        let refused = social::accept(&ctx, &on_the_way, "c0de").await.unwrap_err();
+        assert!(refused.public().contains("was withdrawn"), "{refused}");
+        assert_eq!(networks.inner.lock().unwrap().revoked.len(), 1, "nobody needs its token");
+        assert!(accounts::list(&ctx.db, None).await.unwrap().is_empty());
+        let twice = browser.ask(Method::POST, &withdraw, "a=b").await;
+        assert!(twice.body.contains("has ended already"), "{}", twice.body);
+        assert_eq!(browser.ask(Method::POST, "/console/social/invitations/soi_0/withdraw", "a=b").await.status, 404);
+        let audited = "SELECT COUNT(*) FROM audit WHERE action = $1 AND subject = $2";
+        assert_eq!(number(&ctx.db, audited, values!["withdraw-invitation", "northlight"]).await, 1);
+
+        let link = social::invite(&ctx, "ana", &invite(&networks, "")).await.unwrap();
+        let (back, state) = says_yes(&mut browser, &networks, &link).await;
+        assert_eq!(browser.ask(Method::POST, &back, &format!("code=c0de&state={state}")).await.status, 200);
+        let used = social::withdraw(&ctx, "ana", id(&back)).await.unwrap_err();
+        assert!(used.public().contains("has ended already"), "{used}");
+
+        for _ in 0..INVITATIONS_MAX {
+            social::invite(&ctx, "ana", &invite(&networks, "")).await.unwrap();
+        }
+        let many = social::invite(&ctx, "ana", &invite(&networks, "")).await.unwrap_err();
+        assert!(many.public().contains("withdraw one first"), "{many}");
+        rig.clock.advance(LIFETIME_MS);
+        assert!(social::open_invitations(&ctx, Some("northlight")).await.unwrap().is_empty());
+        social::invite(&ctx, "ana", &invite(&networks, "")).await.unwrap();
     }
 
     /// Who says no, comes too late, or bends the link connects nothing and is told what to do; so is whoever invites to a server
