@@ -31,8 +31,17 @@ pub(super) async fn open(config: &Config, instead: &str) -> Result<Db> {
 /// As [`open`]; those of the store.
 pub(super) async fn context(config: &Config, path: &str) -> Result<Context> {
     let ctx = steer::levers(config, path).await?;
-    sync::load(&ctx).await?;
+    load(&ctx, config).await?;
     Ok(ctx)
+}
+
+/// The content as it was last synced; where nothing was yet, as it stands in the folder.
+async fn load(ctx: &Context, config: &Config) -> Result<()> {
+    sync::load(ctx).await?;
+    match &config.content.dir {
+        Some(dir) if ctx.library().vendor.is_none() => sync::sync(ctx, dir, false).await.map(drop),
+        _ => Ok(()),
+    }
 }
 
 /// The surroundings of a use case, with the content as it was last synced, for what no page does; `instead` is what to say to whoever
@@ -42,7 +51,7 @@ pub(super) async fn context(config: &Config, path: &str) -> Result<Context> {
 /// As [`context`].
 pub(super) async fn alone(config: &Config, instead: &str) -> Result<Context> {
     let ctx = surroundings(config, instead).await?;
-    sync::load(&ctx).await?;
+    load(&ctx, config).await?;
     Ok(ctx)
 }
 

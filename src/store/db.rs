@@ -430,6 +430,9 @@ fn failed(sql: &'static str) -> impl Fn(sqlx::Error) -> Error {
                 | sqlx::Error::WorkerCrashed,
                 _,
             ) => Error::unavailable("the database does not answer; trying again later may help"),
+            _ if collides(&error) => {
+                Error::conflict("somebody else changed the same at this very moment; do it again")
+            }
             _ if passes(&error) => {
                 Error::unavailable("the database cannot work at the moment; trying again later may help")
             }
@@ -440,15 +443,21 @@ fn failed(sql: &'static str) -> impl Fn(sqlx::Error) -> Error {
     }
 }
 
-/// Whether the database refused for a reason outside the statement: busy, a full disk, shutting down, a deadlock.
+/// Whether PostgreSQL ended one of two transactions that waited for each other, or could not be put in order (SQLSTATE 40P01 and
+/// 40001, appendix A of its documentation): done again, it goes through.
+fn collides(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    code.is_some_and(|code| code == "40P01" || code == "40001")
+}
+
+/// Whether the database refused for a reason outside the statement: busy, a full disk, shutting down.
 fn passes(error: &sqlx::Error) -> bool {
     let Some(code) = error.as_database_error().and_then(sqlx::error::DatabaseError::code) else {
         return false;
     };
     if code.len() == 5 {
-        // SQLSTATE: connection, resources, operator intervention, system, serialization, deadlock
-        // (PostgreSQL documentation, appendix A).
-        ["08", "53", "57", "58"].contains(&&code[..2]) || code == "40001" || code == "40P01"
+        // SQLSTATE: connection, resources, operator intervention, system (PostgreSQL documentation, appendix A).
+        ["08", "53", "57", "58"].contains(&&code[..2])
     } else {
         // SQLite's extended codes keep the primary code in the low byte: BUSY, NOMEM, IOERR, FULL, CANTOPEN
         // (sqlite.org/rescode.html).

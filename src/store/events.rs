@@ -224,8 +224,8 @@ pub async fn of_delivery(db: &Db, delivery_id: &str) -> Result<Vec<Event>> {
     Ok(newest)
 }
 
-/// What the leads of a list did, of one partner or of all, oldest first; of those that `leads::recent` names, and at most
-/// 50,000.
+/// What people did of whom a list of leads tells, of one partner or of all, oldest first; of those that `leads::recent` names, and of
+/// each the newest 1,000.
 ///
 /// # Errors
 /// Those of [`Db::all`].
@@ -233,10 +233,12 @@ pub async fn of_recent_leads(db: &Db, partner: Option<&str>) -> Result<Vec<Event
     db.all(
         select!(
             "e.",
-            "FROM engagement_event e
-         JOIN (SELECT id FROM lead WHERE $1 IS NULL OR partner_slug = $1
-               ORDER BY updated_ms DESC, id DESC LIMIT 500) l ON l.id = e.lead_id
-         ORDER BY e.at_ms, e.id LIMIT 50000"
+            "FROM (SELECT e.*, ROW_NUMBER() OVER (PARTITION BY e.lead_id ORDER BY e.at_ms DESC, e.id DESC) AS place
+               FROM engagement_event e
+               JOIN (SELECT id FROM lead WHERE ($1 IS NULL OR partner_slug = $1) AND email NOT LIKE '%@erased.invalid'
+                     ORDER BY updated_ms DESC, id DESC LIMIT 500) l ON l.id = e.lead_id
+               WHERE e.human) e
+         WHERE e.place <= 1000 ORDER BY e.at_ms, e.id"
         ),
         args![partner],
     )
@@ -258,7 +260,7 @@ pub async fn of_lead_in(tx: &mut Tx, lead_id: &str) -> Result<Vec<Event>> {
     Ok(newest)
 }
 
-/// What these leads did, oldest first; at most 1,000 events of each count for anything.
+/// What these leads did, oldest first; of each the newest 1,000.
 ///
 /// # Errors
 /// Those of [`Tx::bulk_all`].
@@ -268,7 +270,12 @@ pub async fn of_leads_in(tx: &mut Tx, leads: &[String]) -> Result<Vec<Event>> {
         leads.iter().map(|lead| args![lead]).collect(),
         concat!(
             ") ",
-            select!("e.", "FROM r JOIN engagement_event e ON e.lead_id = rid ORDER BY e.at_ms, e.id")
+            select!(
+                "e.",
+                "FROM (SELECT e.*, ROW_NUMBER() OVER (PARTITION BY e.lead_id ORDER BY e.at_ms DESC, e.id DESC) AS place
+                   FROM r JOIN engagement_event e ON e.lead_id = rid) e
+             WHERE e.place <= 1000 ORDER BY e.at_ms, e.id"
+            )
         ),
     )
     .await

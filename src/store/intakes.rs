@@ -100,16 +100,17 @@ pub struct Held {
     pub steps: i64,
 }
 
-/// The leads with these lower-cased addresses, at whichever partner; nobody else changes them until the transaction ends.
+/// The leads of these people (their addresses without a tag, lower case), at whichever partner; nobody else changes them until the
+/// transaction ends.
 ///
 /// # Errors
 /// Those of [`Tx::bulk_all`].
-pub async fn hold(tx: &mut Tx, email_keys: &[String]) -> Result<Vec<Held>> {
-    let rows = || email_keys.iter().map(|key| args![key]).collect();
+pub async fn hold(tx: &mut Tx, person_keys: &[String]) -> Result<Vec<Held>> {
+    let rows = || person_keys.iter().map(|key| args![key]).collect();
     tx.bulk(
         "WITH r (rkey) AS (",
         rows(),
-        ") UPDATE lead SET updated_ms = updated_ms FROM r WHERE email_key = rkey",
+        ") UPDATE lead SET updated_ms = updated_ms FROM r WHERE person_key = rkey",
     )
     .await?;
     tx.bulk_all(
@@ -119,7 +120,7 @@ pub async fn hold(tx: &mut Tx, email_keys: &[String]) -> Result<Vec<Held>> {
              l.locale, l.stage, l.score, l.fit, l.because, l.asset, l.origin, l.owner_name, l.owner_email, l.created_ms,
              l.updated_ms, l.recycled_ms, l.reopen_ms, l.closed_reason, l.asked_again_ms,
              COALESCE((SELECT MAX(s.no) FROM lead_step s WHERE s.lead_id = l.id), 0) AS steps
-         FROM r JOIN lead l ON l.email_key = rkey",
+         FROM r JOIN lead l ON l.person_key = rkey",
     )
     .await
 }

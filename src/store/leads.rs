@@ -128,6 +128,27 @@ pub async fn by_address(db: &Db, email_key: &str, partner: &str) -> Result<Optio
     .await
 }
 
+/// The lead of a partner whose person this is: with the lower-cased address `email_key`, else with another tag of it (`person_key` is the
+/// address without), the one that changed last.
+///
+/// # Errors
+/// Those of [`Db::opt`].
+pub async fn of_person(
+    db: &Db,
+    (email_key, person_key): (&str, &str),
+    partner: &str,
+) -> Result<Option<Lead>> {
+    db.opt(
+        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
+             recycled_ms, reopen_ms, closed_reason, asked_again_ms
+         FROM lead WHERE partner_slug = $3 AND person_key = $2
+         ORDER BY CASE WHEN email_key = $1 THEN 0 ELSE 1 END, updated_ms DESC, id LIMIT 1",
+        args![email_key, person_key, partner],
+    )
+    .await
+}
+
 /// The leads with this address, at whichever partner; at most 100.
 ///
 /// # Errors

@@ -89,6 +89,14 @@ pub async fn add(tx: &mut Tx, offer: &Offer) -> Result<()> {
     .map(|_| ())
 }
 
+/// Makes an offer hot: the person asked to be called meanwhile.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn heat(tx: &mut Tx, id: &str) -> Result<()> {
+    tx.run("UPDATE offer SET temperature = 'hot' WHERE id = $1", args![id]).await.map(|_| ())
+}
+
 /// One offer.
 ///
 /// # Errors

@@ -62,14 +62,17 @@ pub struct Act {
     pub asset: Option<String>,
 }
 
-/// What leads between two keys, both included, did: by lead, oldest first, at most 100,000.
+/// What leads between two keys, both included, did: by lead, oldest first; of each the newest 1,000.
 ///
 /// # Errors
 /// Those of [`Db::all`].
 pub async fn acts(db: &Db, first: &str, last: &str) -> Result<Vec<Act>> {
     db.all(
-        "SELECT lead_id, kind, at_ms, human, stayed_ms, asset FROM engagement_event
-         WHERE lead_id >= $1 AND lead_id <= $2 ORDER BY lead_id, at_ms, id LIMIT 100000",
+        "SELECT lead_id, kind, at_ms, human, stayed_ms, asset FROM (
+             SELECT lead_id, kind, at_ms, human, stayed_ms, asset, id,
+                 ROW_NUMBER() OVER (PARTITION BY lead_id ORDER BY at_ms DESC, id DESC) AS place
+             FROM engagement_event WHERE lead_id >= $1 AND lead_id <= $2) e
+         WHERE place <= 1000 ORDER BY lead_id, at_ms, id",
         args![first, last],
     )
     .await

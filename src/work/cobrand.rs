@@ -216,5 +216,7 @@ pub fn no_value(partner: &Partner, missing: &[Missing]) -> Error {
 
 /// What to say before anything was synced.
 pub fn no_content() -> Error {
-    Error::unavailable("there is no content yet; set content.dir and see the log for findings")
+    Error::unavailable(
+        "there is no content yet: set content.dir, and see what `partnercast check` finds in it",
+    )
 }

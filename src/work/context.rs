@@ -156,6 +156,7 @@ impl Context {
         settings: Settings,
     ) -> Self {
         let metrics = Metrics::new(db.dialect(), clock.machine_ms());
+        let tracker = Tracker::new(db.is_shared());
         Self {
             db,
             clock,
@@ -165,7 +166,7 @@ impl Context {
             egress: Egress::default(),
             templates,
             settings,
-            tracker: Tracker::default(),
+            tracker,
             documents: Documents::default(),
             wake: Wake::default(),
             feeds: feeds::Kept::default(),
@@ -204,7 +205,7 @@ impl Context {
     /// The same with a place for events that the database does not take in time.
     #[must_use]
     pub fn with_spool(mut self, spool: Spool) -> Self {
-        self.tracker = Tracker::with(spool);
+        self.tracker = self.tracker.with(spool);
         self
     }
 

@@ -6,7 +6,7 @@ use super::{context::Context, kept, sequences, tokens::MailToken};
 use crate::{
     domain::{
         content::Library,
-        engagement::EventKind,
+        engagement::{EventKind, Reason},
         kernel::{Error, Locale, Result, clock::UtcMs, token::Purpose},
         partner::{Partner, Roles},
         program::cadence::Cadence,
@@ -210,6 +210,7 @@ pub(super) async fn stop(
     let changed = suppressions::add(tx, now_ms, &mail.recipient_key, scope, "unsubscribed").await?;
     if changed {
         let mut event = event_of(ctx, EventKind::Unsubscribe, mail, visitor);
+        event.lead_id = lead_of(tx, mail).await?.map(|lead| lead.id);
         event.asset = Some(reference_of(ctx, scope));
         events::insert(tx, vec![event]).await?;
         if scope == ALL {
@@ -330,7 +331,7 @@ pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent
 }
 
 /// The lead that a mail went to; nothing for mail about somebody else.
-async fn lead_of(tx: &mut Tx, mail: &deliveries::Sent) -> Result<Option<leads::Lead>> {
+pub(super) async fn lead_of(tx: &mut Tx, mail: &deliveries::Sent) -> Result<Option<leads::Lead>> {
     let Some(lead_id) = &mail.lead_id else { return Ok(None) };
     Ok(leads::lead_in(tx, lead_id).await?.filter(|lead| lead.email_key == mail.recipient_key))
 }
@@ -340,7 +341,7 @@ fn event_of(ctx: &Context, kind: EventKind, mail: &deliveries::Sent, visitor: &V
     event.delivery_id = Some(mail.id.clone());
     event.contact_id.clone_from(&mail.contact_id);
     event.partner_slug.clone_from(&mail.partner_slug);
-    track::judge_request(ctx, &mut event);
+    event.judged(&Reason::Wish.into());
     event
 }
 

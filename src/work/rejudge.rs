@@ -12,7 +12,7 @@ use std::{
 use serde::Serialize;
 use tokio::sync::watch;
 
-use super::{Context, handoff, scoring, track};
+use super::{Context, scoring, track};
 use crate::{
     domain::{
         engagement::{Around, EventKind, Followed, Machines, Reason},
@@ -23,13 +23,13 @@ use crate::{
         events::Event,
         intakes,
         judgements::{self, Progress, Rejudged, Sent},
-        leads, rule_looks,
+        leads,
     },
 };
 
 /// How often it is looked whether the rules have changed.
 const LOOK: Duration = Duration::from_secs(2);
-/// Leads whose scores are brought up to date at most; pages reckon anew for each look anyway.
+/// Leads whose scores are brought up to date at once, at most; pages reckon anew for each look anyway, and whoever may qualify is due.
 const LEADS_MAX: usize = 10_000;
 
 /// What judging anew changes.
@@ -182,20 +182,25 @@ async fn go_on(ctx: &Context) -> Result<Told> {
         }
     }
     for lead in &found.leads {
-        rescore(ctx, lead).await?;
-    }
-    if found.leads.len() >= LEADS_MAX {
-        // Who else qualifies by it is found by looking at everybody.
-        let mut tx = ctx.db.begin().await?;
-        rule_looks::done(&mut tx, handoff::SCORING_LOOK, "").await?;
-        tx.commit().await?;
+        // One that cannot be assessed keeps nobody else's score as it was.
+        if let Err(error) = rescore(ctx, lead).await {
+            tracing::error!(lead, error = error.detail(), "a lead is not scored anew");
+        }
     }
     Ok(found.told())
 }
 
-/// Stores a page's judgements, or that there is none; false if another node did.
+/// Stores a page's judgements, or that there is none; false if another node did. Whoever may qualify by them is due from then on,
+/// whatever becomes of this process: they did so long ago, and no look at what was done lately finds them.
 async fn step(ctx: &Context, progress: &Progress, page: Option<&Page>) -> Result<bool> {
     let last = page.map_or(progress.after_id.as_str(), |page| page.last.as_str());
+    let mut due = Vec::new();
+    for lead in page.iter().flat_map(|page| &page.leads) {
+        let stage = leads::lead(&ctx.db, lead).await?.and_then(|lead| LeadStage::parse(&lead.stage));
+        if stage.is_some_and(LeadStage::is_in_nurture) {
+            due.push(lead);
+        }
+    }
     let mut tx = ctx.db.begin().await?;
     if !judgements::advance(&mut tx, progress, last, page.is_none()).await? {
         return Ok(false);
@@ -204,6 +209,9 @@ async fn step(ctx: &Context, progress: &Progress, page: Option<&Page>) -> Result
         page.iter().flat_map(|page| page.changed.iter()).map(|it| it.1.clone()).collect();
     if !changed.is_empty() {
         judgements::store(&mut tx, changed).await?;
+    }
+    for lead in due {
+        intakes::due_now(&mut tx, lead, false, ctx.now_ms()).await?;
     }
     tx.commit().await?;
     Ok(true)
@@ -215,10 +223,6 @@ async fn rescore(ctx: &Context, lead_id: &str) -> Result<()> {
     let (score, fit) = (i64::from(standing.score.points), standing.fit.grade.as_str());
     let mut tx = ctx.db.begin().await?;
     judgements::rescore(&mut tx, lead_id, score, fit, &standing.because).await?;
-    if LeadStage::parse(&lead.stage).is_some_and(LeadStage::is_in_nurture) {
-        // Whoever qualifies by it did so long ago: no look at what was done lately finds them.
-        intakes::due_now(&mut tx, lead_id, false, ctx.now_ms()).await?;
-    }
     tx.commit().await
 }
 

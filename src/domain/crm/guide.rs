@@ -42,12 +42,12 @@ overwrites nothing.
 const OUT: &str = "
 ## What is sent
 
-An endpoint with a format is told of `lead.created`, `lead.stage_changed` and `lead.erased` alone. What it gets is made when it is
+An endpoint with a format is told of `lead.created`, `lead.stage_changed`, `lead.value_corrected` and `lead.erased` alone. What it gets is made when it is
 first sent and then stays the same at every try and replay, under the same `webhook-id`, signed like every other message
 (`guide webhooks`). In an envelope stands, beside `type`, `timestamp` and `data`:
 
     \"request\": {\"method\": \"PATCH\", \"path\": \"/services/data/v62.0/sobjects/Lead/Partnercast_Lead_Id__c/led_...\",
-                \"headers\": {\"idempotency-key\": \"led_...:contacted\"}, \"body\": {\"LastName\": \"Lind\", ...}}
+                \"headers\": {\"idempotency-key\": \"led_...:contacted:1799744400000\"}, \"body\": {\"LastName\": \"Lind\", ...}}
 
 To make it again changes nothing: the record is found by the lead's id. With `body = \"request\"` and `--bearer-file FILE` the CRM is
 called itself; tokens of CRMs expire, so that an integration platform suits most. Its own address is:

@@ -7,7 +7,7 @@ use super::{
     map::{Field, Piece},
 };
 use crate::domain::{
-    kernel::{Error, Result},
+    kernel::{Error, Result, clock::UtcMs},
     lead::LeadStage,
 };
 
@@ -24,9 +24,9 @@ pub struct Request {
     pub body: Option<Value>,
 }
 
-/// What one step of one lead is known by: the same whenever it is rendered.
-pub fn idempotency_key(lead_id: &str, stage: LeadStage) -> String {
-    format!("{lead_id}:{stage}")
+/// What one change of one lead is known by: the same whenever it is rendered, and another for the next, also to the same stage.
+pub fn idempotency_key(lead_id: &str, stage: LeadStage, changed_ms: UtcMs) -> String {
+    format!("{lead_id}:{stage}:{changed_ms}")
 }
 
 /// The request that makes or updates the lead's record. What the lead does not have is left out, so that nothing in the CRM is
@@ -43,7 +43,7 @@ pub fn upsert(map: &FieldMap, facts: &Facts, personal: bool) -> Result<Request> 
     let fields = map.fields.iter().filter(|(_, field)| personal || !field.is_personal());
     all.extend(fields.filter_map(|(name, field)| Some((name.clone(), value(field, facts)?))));
     all.extend(at_stage.iter().map(|(name, value)| (name.clone(), value.clone())));
-    Ok(request(map, &facts.lead_id, all, &idempotency_key(&facts.lead_id, facts.stage)))
+    Ok(request(map, &facts.lead_id, all, &idempotency_key(&facts.lead_id, facts.stage, facts.changed_ms)))
 }
 
 /// The request after the person was erased: the record is deleted where that can be said by our id, else emptied.

@@ -70,7 +70,13 @@ fn salesforce_is_brought_a_lead_by_its_external_id() {
     let request = upsert(&map, &facts(LeadStage::Contacted), true).unwrap();
     assert_eq!(request.method, "PATCH");
     assert_eq!(request.path, format!("/services/data/v62.0/sobjects/Lead/Partnercast_Lead_Id__c/{LEAD}"));
-    assert_eq!(request.headers, [("idempotency-key", format!("{LEAD}:contacted"))]);
+    assert_eq!(request.headers, [("idempotency-key", format!("{LEAD}:contacted:1799744400000"))]);
+    let again = Facts { changed_ms: 1_799_830_800_000, ..facts(LeadStage::Contacted) };
+    assert_ne!(
+        upsert(&map, &again, true).unwrap().headers,
+        request.headers,
+        "the same stage on another day is another change"
+    );
     let expected = json!({
         "FirstName": "Eva Maria", "LastName": "Lind", "Company": "Harbor AG", "Email": "eva@harbor.example",
         "CountryCode": "DE", "HasOptedOutOfEmail": false, "Partnercast_Consent__c": "talk-to-us v1",
@@ -159,7 +165,10 @@ fn an_envelope_is_our_message_with_the_request_and_without_a_person_where_none_m
         (&message["type"], &message["request"]["method"]),
         (&json!("lead.stage_changed"), &json!("PATCH"))
     );
-    assert_eq!(message["request"]["headers"]["idempotency-key"], format!("{LEAD}:disqualified"));
+    assert_eq!(
+        message["request"]["headers"]["idempotency-key"],
+        format!("{LEAD}:disqualified:1799744400000")
+    );
     assert!(!text.contains("Lind") && !text.contains("harbor"));
     assert!(document(&map, LEAD, "no JSON", &request).is_err());
 }

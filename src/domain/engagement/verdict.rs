@@ -119,11 +119,13 @@ pub enum Reason {
     FeedReader,
     /// They wrote back, in words of their own.
     Wrote,
+    /// It says what the person wants of us: whichever program carried that, it is their wish.
+    Wish,
 }
 
 impl Reason {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::Person,
         Self::Form,
         Self::Reported,
@@ -140,6 +142,7 @@ impl Reason {
         Self::ScannerNetwork,
         Self::FeedReader,
         Self::Wrote,
+        Self::Wish,
     ];
 
     /// The word in the database and in exports.
@@ -161,6 +164,7 @@ impl Reason {
             Self::ScannerNetwork => "scanner-network",
             Self::FeedReader => "feed-reader",
             Self::Wrote => "wrote",
+            Self::Wish => "wish",
         }
     }
 
@@ -188,12 +192,13 @@ impl Reason {
             Self::ScannerNetwork => "from a scanner's network",
             Self::FeedReader => "feed readers",
             Self::Wrote => "wrote back",
+            Self::Wish => "said what they want",
         }
     }
 
     /// Whether a person did it.
     pub fn is_human(self) -> bool {
-        matches!(self, Self::Person | Self::Form | Self::Listed | Self::Wrote)
+        matches!(self, Self::Person | Self::Form | Self::Listed | Self::Wrote | Self::Wish)
     }
 
     /// The whole sentence; some name whose machine it was.
@@ -217,6 +222,7 @@ impl Reason {
                 "a program asks for a feed by itself; whoever follows an entry is counted then"
             }
             Self::Wrote => "they wrote back, and no automatic answer looks like it",
+            Self::Wish => "it says what the person wants of us, whichever program carried it",
         };
         match whose {
             Some(whose) => format!("{text}: {whose}").into(),

@@ -64,6 +64,8 @@ events! {
     LeadRegistered "lead.registered" "The partner's claim on the deal was registered.";
     /// Bought.
     LeadWon "lead.won" "The deal was won.";
+    /// Worth something else than was said, or on another day.
+    LeadValueCorrected "lead.value_corrected" "The value or the day of a deal was corrected.";
     /// Did not buy.
     LeadLost "lead.lost" "The deal was lost.";
     /// Closed after contact.

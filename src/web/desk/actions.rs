@@ -107,7 +107,8 @@ pub fn of(card: &Card, rep: &Rep, token: Option<&str>, now_ms: i64) -> Actions {
     let answer = |what: &str| token.filter(|_| may_answer).map(|token| format!("/o/{token}/{what}"));
     let runs = card.clocks.iter().find(|clock| clock.stopped_ms.is_none());
     let has_time = runs.is_some_and(|clock| clock.first_due_ms.is_none() && clock.due_ms > now_ms);
-    let today = utc(now_ms).with_timezone(&card.partner.zone).date_naive();
+    let zone = if is_theirs { rep.zone } else { card.partner.zone };
+    let today = utc(now_ms).with_timezone(&zone).date_naive();
     let may_decide = live.is_some_and(|offer| offer.answer.is_none() && is_to_decide(offer));
     let asks_again = live.is_some_and(Offer::holds) && waits_for_answer(&card.lead);
     let is_owners = card.lead.owner_email.as_deref().is_some_and(|owner| rep.is_at(owner));

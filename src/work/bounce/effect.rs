@@ -52,7 +52,8 @@ pub(super) async fn apply(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Resu
             return Ok(Effect::nothing("this was reported before"));
         }
         if !matched.is_rehearsal {
-            events::insert(tx, vec![fact(ctx, matched)]).await?;
+            let fact = fact(ctx, tx, matched).await?;
+            events::insert(tx, vec![fact]).await?;
         }
     }
     match consequence {
@@ -67,7 +68,7 @@ pub(super) async fn apply(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Resu
 }
 
 /// What a mail system did is a fact about our mail, and no sign of anybody's interest; that somebody wrote back is one.
-fn fact(ctx: &Context, matched: &Matched) -> Event {
+async fn fact(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Event> {
     let now_ms = ctx.now_ms();
     let (kind, agent) = match &matched.report {
         Report::Bounce(bounce) => (EventKind::Bounce, bounce.reporting_mta.clone().unwrap_or_default()),
@@ -81,7 +82,8 @@ fn fact(ctx: &Context, matched: &Matched) -> Event {
         at_ms: now_ms,
         delivery_id: Some(matched.target.id.clone()),
         contact_id: matched.target.contact_id.clone(),
-        lead_id: matched.target.lead_id.clone(),
+        // A mail about a lead to whoever has it is no deed of the lead's.
+        lead_id: preferences::lead_of(tx, &matched.sent).await?.map(|lead| lead.id),
         partner_slug: matched.target.partner_slug.clone(),
         asset: None,
         revision: None,
@@ -98,13 +100,14 @@ fn fact(ctx: &Context, matched: &Matched) -> Event {
         verdict: String::new(),
     };
     event.judged(&reason.into());
-    event
+    Ok(event)
 }
 
 /// Somebody wrote back to where mail systems report. That they did is theirs; what they wrote stands in the record, for people.
 async fn wrote_back(ctx: &Context, tx: &mut Tx, matched: &Matched) -> Result<Effect> {
     if !matched.is_rehearsal {
-        events::insert(tx, vec![fact(ctx, matched)]).await?;
+        let fact = fact(ctx, tx, matched).await?;
+        events::insert(tx, vec![fact]).await?;
     }
     let words = format!("{} wrote back: read it and answer, for nobody else gets it", matched.target.email);
     Ok(Effect { changed: true, words })

@@ -176,7 +176,8 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     event.channel = form.placement.map(|it| it.as_str().to_owned()).unwrap_or_default();
     let origin = origin(&library, form, &title, came_by);
 
-    let known = leads::by_address(&ctx.db, &clean.email.key(), partner.slug.as_str()).await?;
+    let who = (clean.email.key(), clean.email.base_key());
+    let known = leads::of_person(&ctx.db, (&who.0, &who.1), partner.slug.as_str()).await?;
     let used = proof::check(ctx, declared, form, known.is_some()).await?;
     let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
     let mut lead = updated(ctx, known, &clean, form, &partner, &asset.reference, origin);
@@ -256,10 +257,8 @@ async fn store(
 ) -> Result<Option<String>> {
     let now_ms = ctx.now_ms();
     let News { known_as, what, clean, declared, event, consent } = news;
-    if asks.is_some() || meeting.is_conflict() {
-        // Before any lead is held: whoever decides holds this first, too.
-        conflicts::take_turns(tx).await?;
-    }
+    // Before any lead is held: whoever answers, decides or takes back holds this first, too.
+    conflicts::take_turns(tx).await?;
     match known_as {
         Some((known_ms, stage)) => leads::update(tx, lead, known_ms, &stage).await?,
         None => {

@@ -45,8 +45,8 @@ pub struct Again {
 enum Then {
     /// The mail alone: a clock for just this runs already.
     Told,
-    /// The clock of whoever has it ends sooner.
-    Sooner(SlaClock),
+    /// The clock of whoever has it ends sooner; by which offer they have it.
+    Sooner(String, SlaClock),
     /// Whoever closed it, or else who comes next, has it until they have answered.
     Follow(Box<(Offer, SlaClock)>),
 }
@@ -70,11 +70,20 @@ pub async fn asks_again(ctx: &Context, lead_id: &str, what: &str, asked: Asked) 
     match live {
         Some(offer) => {
             again.mails.push(reminder::wrote_again(ctx, &lead, &partner, offer, (what, asked))?);
-            let is_past_contact =
-                matches!(stage, LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered);
-            if is_past_contact && !waits_for_answer(&lead) {
+            let kind = match stage {
+                // Whoever asked before has the short clocks already.
+                LeadStage::Offered if !is_hot(offer) => Some(SlaKind::Accept),
+                LeadStage::Sal if !is_hot(offer) => Some(SlaKind::FirstContact),
+                LeadStage::Contacted | LeadStage::Sql | LeadStage::DealRegistered
+                    if !waits_for_answer(&lead) =>
+                {
+                    Some(SlaKind::NextStep)
+                }
+                _ => None,
+            };
+            if let Some(kind) = kind {
                 let zone = zone_of(ctx, offer, &partner).await?;
-                again.then = Then::Sooner(answer_clock(ctx, offer, &partner, zone)?);
+                again.then = Then::Sooner(offer.id.clone(), hot_clock(ctx, kind, offer, &partner, zone)?);
             }
         }
         None if stage.is_terminal() => {
@@ -124,16 +133,22 @@ async fn follow(
         answer: Some("accepted".to_owned()),
         ..offer
     };
-    let clock = answer_clock(ctx, &offer, partner, zone_of(ctx, &offer, partner).await?)?;
+    let zone = zone_of(ctx, &offer, partner).await?;
+    let clock = hot_clock(ctx, SlaKind::NextStep, &offer, partner, zone)?;
     again.mails.push(reminder::wrote_again(ctx, lead, partner, &offer, (what, asked))?);
     again.mails.extend(to_manager(ctx, lead, partner, &offer, (what, asked))?);
     again.then = Then::Follow(Box::new((offer, clock)));
     Ok(())
 }
 
-/// A clock for a next step that is as short as the one to a first contact with somebody who asked.
-pub(super) fn answer_clock(
+fn is_hot(offer: &Offer) -> bool {
+    Heat::parse(&offer.temperature) == Some(Heat::Hot)
+}
+
+/// The clock of somebody who asked; a next step has as long then as a first contact.
+pub(super) fn hot_clock(
     ctx: &Context,
+    kind: SlaKind,
     offer: &Offer,
     partner: &Partner,
     zone: chrono_tz::Tz,
@@ -142,9 +157,10 @@ pub(super) fn answer_clock(
     let rule = library.rules.routing.as_ref().ok_or_else(no_content)?;
     let working = working(&library, offer, partner, zone)?;
     let now_ms = ctx.now_ms();
-    let minutes = clock::minutes(rule, SlaKind::FirstContact, Heat::Hot);
+    let as_short_as = if kind == SlaKind::NextStep { SlaKind::FirstContact } else { kind };
+    let minutes = clock::minutes(rule, as_short_as, Heat::Hot);
     let due_ms = working.add_minutes(now_ms, minutes);
-    let running = clock::SlaClock { kind: SlaKind::NextStep, started_ms: now_ms, due_ms, minutes };
+    let running = clock::SlaClock { kind, started_ms: now_ms, due_ms, minutes };
     Ok(row_of(offer, &running, &working, now_ms))
 }
 
@@ -198,13 +214,23 @@ impl Again {
         let mut lead = lead_in(tx, &self.lead_id).await?;
         let live = offers::live_in(tx, &lead.id).await?;
         match (self.then, live) {
-            (Then::Sooner(clock), Some(live)) if live.holds() && live.rep_name == clock.owner => {
+            (Then::Sooner(offer_id, clock), Some(live)) if live.id == offer_id => {
                 let running = lead_clocks::running_in(tx, &lead.id).await?;
-                if running.is_none_or(|running| running.due_ms > clock.due_ms) {
+                let is_answer = clock.kind == SlaKind::NextStep.as_str();
+                // Taken meanwhile, another clock runs, which is for them to keep.
+                let runs_for_this = is_answer || running.as_ref().is_none_or(|it| it.kind == clock.kind);
+                if runs_for_this && running.is_none_or(|running| running.due_ms > clock.due_ms) {
                     lead_clocks::stop(tx, &lead.id, now_ms, StopReason::Withdrawn.as_str()).await?;
                     lead_clocks::start(tx, &clock).await?;
                 }
-                asked(ctx, tx, &mut lead, &clock.owner).await?;
+                if is_answer {
+                    asked(ctx, tx, &mut lead, &clock.owner).await?;
+                } else {
+                    offers::heat(tx, &live.id).await?;
+                    let what =
+                        format!("They ask to talk now; {} has as long as for whoever asks", live.rep_name);
+                    add_step(ctx, tx, &lead, "partnercast", &what).await?;
+                }
             }
             (Then::Follow(follow), None) if stage_of(&lead)?.is_terminal() => {
                 let (offer, clock) = *follow;

@@ -305,7 +305,8 @@ async fn begin_clock(
     (zone, until): (chrono_tz::Tz, Option<NaiveDate>),
 ) -> Result<()> {
     if again::waits_for_answer(lead) {
-        return lead_clocks::start(tx, &again::answer_clock(ctx, offer, partner, zone)?).await;
+        return lead_clocks::start(tx, &again::hot_clock(ctx, SlaKind::NextStep, offer, partner, zone)?)
+            .await;
     }
     match (stage, until) {
         (LeadStage::Sal, _) => start_clock(ctx, tx, offer, partner, zone, SlaKind::FirstContact).await,

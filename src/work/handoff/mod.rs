@@ -60,8 +60,10 @@ pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, code, prepare};
 pub use outcome::{Closing, Outcome, Step, contacted, note, record};
 pub(super) use outcome::{Ready, act, ready};
+pub(in crate::work) use qualify::OVERLAP_MS;
 pub use qualify::{Looked, SCORING_LOOK, told_later};
 pub use turn::{run, tick};
+pub(in crate::work) use value::revalue;
 pub use value::correct_value;
 pub use wording::Asked;
 

@@ -117,6 +117,31 @@ pub(in crate::work) struct Ready {
     pub(super) zone: chrono_tz::Tz,
     /// The day that was named last for the deal.
     pub(super) close_date: Option<NaiveDate>,
+    /// What it was said to be worth last.
+    worth: Option<Amount>,
+}
+
+impl Ready {
+    /// Whether the deal stands where `outcome` says already, and is only worth something else, or on another day: its new value.
+    pub(in crate::work) fn corrected(&self, outcome: Outcome) -> Option<Closing> {
+        let closing = match (LeadStage::parse(&self.known.stage)?, outcome) {
+            (LeadStage::Sql, Outcome::Sql(closing)) | (LeadStage::Won, Outcome::Won(closing)) => closing,
+            (LeadStage::DealRegistered, Outcome::DealRegistered(closing)) => closing?,
+            _ => return None,
+        };
+        let is_another_day = closing.on.is_some() && closing.on != self.close_date;
+        (Some(closing.amount) != self.worth || is_another_day).then_some(closing)
+    }
+
+    /// Whether `outcome` goes on in another currency than the deal was valued in.
+    pub(in crate::work) fn is_in_another_currency(&self, outcome: Outcome) -> bool {
+        let closing = match outcome {
+            Outcome::DealRegistered(closing) => closing,
+            Outcome::Won(closing) => Some(closing),
+            _ => None,
+        };
+        same_currency(self.worth, closing).is_err()
+    }
 }
 
 /// Reads what it takes to record something of a lead.
@@ -130,9 +155,11 @@ pub(in crate::work) async fn ready(ctx: &Context, lead_id: &str) -> Result<Ready
         Some(offer) => zone_of(ctx, offer, &partner).await?,
         None => partner.zone,
     };
-    let close_date = leads::amounts(&ctx.db, lead_id).await?.into_iter().find_map(|it| it.close_date);
+    let amounts = leads::amounts(&ctx.db, lead_id).await?;
+    let worth = amounts.first().map(|it| Amount::stored(it.minor_units, &it.currency)).transpose()?;
+    let close_date = amounts.into_iter().find_map(|it| it.close_date);
     let close_date = close_date.and_then(|on| on.parse().ok());
-    Ok(Ready { known, partner, live, zone, close_date })
+    Ok(Ready { known, partner, live, zone, close_date, worth })
 }
 
 /// Records a step in the transaction of the caller, who ends it. `note` is one line.
@@ -179,6 +206,7 @@ pub(in crate::work) async fn act(
             .await
         }
         Outcome::DealRegistered(closing) => {
+            same_currency(ready.worth, closing)?;
             expected(closing.and_then(|it| it.on), today)?;
             work.go_on(
                 ctx,
@@ -189,6 +217,8 @@ pub(in crate::work) async fn act(
             .await
         }
         Outcome::Won(closing) => {
+            same_currency(ready.worth, Some(closing))?;
+            let closing = Closing { on: closing.on.or(Some(today)), ..closing };
             if closing.on.is_some_and(|on| on > today) {
                 return Err(Error::invalid("a deal cannot have been won on a day to come"));
             }
@@ -244,6 +274,22 @@ pub(super) fn worth(what: &str, closing: Option<Closing>) -> String {
 /// `what: note`, or `what` alone.
 fn said(what: &str, note: &str) -> String {
     if note.is_empty() { what.to_owned() } else { format!("{what}: {note}") }
+}
+
+/// Whether a deal goes on in the currency in which it was valued before: two can neither be compared nor added up, so that another one
+/// is rather a slip.
+fn same_currency(worth: Option<Amount>, closing: Option<Closing>) -> Result<()> {
+    match (worth, closing) {
+        (Some(worth), Some(Closing { amount, .. })) if worth.currency != amount.currency => {
+            Err(Error::invalid(format!(
+                "this deal is valued in {} ({worth}), and this is {amount}: write the value in {}, or first correct what it is worth, \
+                 with a reason",
+                worth.currency.code(),
+                worth.currency.code()
+            )))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Whether a deal may be expected to close on a day.
@@ -325,8 +371,9 @@ impl<'a> Work<'a> {
         if begins_anew {
             self.is_answered();
         }
-        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
+        // Before whoever is told of the step asks what it is worth.
         self.say_amount(ctx, to, closing).await?;
+        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
         if begins_anew {
             lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
         }
@@ -382,8 +429,8 @@ impl<'a> Work<'a> {
     ) -> Result<()> {
         reason.clone_into(&mut self.lead.closed_reason);
         self.is_answered();
-        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
         self.say_amount(ctx, to, closing).await?;
+        advance(ctx, self.tx, &mut self.lead, to, self.by.name(), what).await?;
         lead_clocks::stop(self.tx, &self.lead.id, ctx.now_ms(), "").await?;
         offers::end(self.tx, &self.offer.id, ctx.now_ms(), ("", to.label())).await?;
         self.finish(ctx, to.as_str()).await

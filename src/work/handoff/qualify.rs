@@ -32,7 +32,7 @@ const PAGES_MAX: usize = 10;
 /// How far back the first look of a process goes, and thereby how late an event may be written down.
 const FIRST_LOOK_MS: i64 = 2 * DAY_MS;
 /// How far looks overlap: events are written in batches, a moment after they happened.
-const OVERLAP_MS: i64 = MINUTE_MS;
+pub(in crate::work) const OVERLAP_MS: i64 = MINUTE_MS;
 /// The least time between two looks.
 const REST_MS: i64 = 15_000;
 

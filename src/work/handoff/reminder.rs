@@ -167,10 +167,13 @@ fn words(
 /// sponsor. With their name; none where nobody is above.
 pub(super) fn upwards(ctx: &Context, due: &Due<'_>) -> Result<Option<(String, Ready)>> {
     let what = due.kind.label().to_lowercase();
-    let late = format!("{} has not done so in time: {what}.", due.offer.rep_name);
+    let (subject, when) = match due.turn.percent {
+        ..=100 => ("A lead of {partner} is late", "has not done so in time"),
+        _ => ("A lead of {partner} is still late", "has not done so in twice the time"),
+    };
+    let late = format!("{} {when}: {what}.", due.offer.rep_name);
     let to = if due.is_sponsors() { sponsor(ctx) } else { manager(ctx, &due.partner) };
-    to.map(|to| to_staff(ctx, due, &to, "A lead of {partner} is late", &late).map(|mail| (to.name, mail)))
-        .transpose()
+    to.map(|to| to_staff(ctx, due, &to, subject, &late).map(|mail| (to.name, mail))).transpose()
 }
 
 /// Tells the channel manager that a lead was taken back, and who has it now; not where it comes to them anyway.

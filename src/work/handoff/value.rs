@@ -1,9 +1,9 @@
 //! What a deal is worth, corrected: by who has or won it, with a reason.
 
 use super::{
-    super::context::Context,
+    super::{context::Context, webhooks},
     By, add_step, again, lead_in,
-    outcome::{Closing, amount_said, clock_until, expected, ready, worth},
+    outcome::{Closing, Ready, amount_said, clock_until, expected, ready, worth},
     stage_of,
 };
 use crate::{
@@ -12,7 +12,7 @@ use crate::{
         lead::{LeadStage, StopReason},
     },
     store::{
-        audit, lead_clocks,
+        Tx, audit, lead_clocks,
         offers::{self, Offer},
     },
 };
@@ -32,6 +32,24 @@ pub async fn correct_value(
 ) -> Result<()> {
     let note = text::single_line("the reason", note)?;
     let ready = ready(ctx, lead_id).await?;
+    let mut tx = ctx.db.begin().await?;
+    revalue(ctx, &mut tx, &ready, by, closing, &note).await?;
+    tx.commit().await
+}
+
+/// The same in the transaction of the caller, who ends it; `note` is one line.
+///
+/// # Errors
+/// As [`correct_value`]; then the transaction must not be committed.
+pub(in crate::work) async fn revalue(
+    ctx: &Context,
+    tx: &mut Tx,
+    ready: &Ready,
+    by: By<'_>,
+    closing: Closing,
+    note: &str,
+) -> Result<()> {
+    let lead_id = ready.known.id.as_str();
     if !by.may_work(&ready.known, &ready.partner) {
         return Err(Error::denied(
             "only who has or won a deal, or the channel manager, can correct its value",
@@ -58,31 +76,30 @@ pub async fn correct_value(
     if !faults.is_empty() {
         return Err(Error::invalid(faults.join("; ")));
     }
-    let on = closing.on.or(ready.close_date.filter(|_| !is_won));
-    let mut tx = ctx.db.begin().await?;
-    let lead = lead_in(&mut tx, lead_id).await?;
+    let on = closing.on.or(ready.close_date.filter(|on| !is_won || *on <= today));
+    let lead = lead_in(tx, lead_id).await?;
     if stage_of(&lead)? != stage || !by.may_work(&lead, &ready.partner) {
         return Err(Error::conflict("somebody else has changed this lead meanwhile; look at it again"));
     }
     add_step(
         ctx,
-        &mut tx,
+        tx,
         &lead,
         by.name(),
         &format!("{}: {note}", worth("corrected the value of the deal", Some(Closing { on, ..closing }))),
     )
     .await?;
-    amount_said(ctx, &mut tx, &lead.id, by.name(), stage, Closing { on, ..closing }).await?;
+    amount_said(ctx, tx, &lead.id, by.name(), stage, Closing { on, ..closing }).await?;
+    webhooks::lead_value_corrected(tx, &*ctx.random, &lead, ctx.now_ms()).await?;
     // The clock of somebody who waits for an answer is shorter than that to any day.
     let is_another = !is_won && on != ready.close_date && !again::waits_for_answer(&lead);
     if is_another
         && let Some(on) = on
-        && let Some(offer) = offers::live_in(&mut tx, lead_id).await?.filter(Offer::holds)
+        && let Some(offer) = offers::live_in(tx, lead_id).await?.filter(Offer::holds)
     {
-        lead_clocks::stop(&mut tx, lead_id, ctx.now_ms(), StopReason::Withdrawn.as_str()).await?;
+        lead_clocks::stop(tx, lead_id, ctx.now_ms(), StopReason::Withdrawn.as_str()).await?;
         let clock = clock_until(ctx, &offer, &ready.partner, ready.zone, on)?;
-        lead_clocks::start(&mut tx, &clock).await?;
+        lead_clocks::start(tx, &clock).await?;
     }
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, by.name(), "correct-deal", lead_id, "").await?;
-    tx.commit().await
+    audit::record(tx, ctx.now_ms(), &*ctx.random, by.name(), "correct-deal", lead_id, "").await
 }

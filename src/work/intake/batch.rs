@@ -18,7 +18,7 @@ use crate::{
     domain::{
         content::asset::{Asset, AssetKind},
         engagement::{EventKind, Reason},
-        kernel::{Locale, Result, id::LeadId},
+        kernel::{Locale, Result, id::LeadId, text::base_key},
         lead::{LeadOrigin, LeadStage, intake::Intake},
     },
     store::{
@@ -81,17 +81,17 @@ impl<'c> Batches<'c> {
             return Ok(());
         }
         let keys: Vec<String> =
-            rows.iter().map(|(row, _)| row.email.key()).collect::<HashSet<_>>().into_iter().collect();
+            rows.iter().map(|(row, _)| row.email.base_key()).collect::<HashSet<_>>().into_iter().collect();
         let mut changes: Vec<Change> = Vec::new();
-        let mut by_address: HashMap<String, Vec<usize>> = HashMap::new();
+        let mut by_person: HashMap<String, Vec<usize>> = HashMap::new();
         let mut held: HashMap<String, Vec<intakes::Held>> = HashMap::new();
         for one in intakes::hold(tx, &keys).await? {
-            held.entry(one.lead.email_key.clone()).or_default().push(one);
+            held.entry(base_key(&one.lead.email)).or_default().push(one);
         }
         let mut marks = Vec::with_capacity(rows.len());
         for (row, mark) in rows {
-            let key = row.email.key();
-            let begun = by_address.get(&key).and_then(|all| {
+            let key = row.email.base_key();
+            let begun = by_person.get(&key).and_then(|all| {
                 let fits =
                     |at: &&usize| row.partner == HOUSE || changes[**at].lead.partner_slug == row.partner;
                 all.iter().find(fits).copied()
@@ -100,7 +100,7 @@ impl<'c> Batches<'c> {
                 Some(at) => at,
                 None => {
                     changes.push(self.begin(tx, held.get(&key).map_or(&[], Vec::as_slice), &row).await?);
-                    by_address.entry(key).or_default().push(changes.len() - 1);
+                    by_person.entry(key).or_default().push(changes.len() - 1);
                     changes.len() - 1
                 }
             };
@@ -145,17 +145,22 @@ impl<'c> Batches<'c> {
     /// vendor's own. A new one where there is none.
     async fn begin(&mut self, tx: &mut Tx, held: &[intakes::Held], row: &Intake) -> Result<Change> {
         let now_ms = self.ctx.now_ms();
+        // The very address before another tag of it.
+        let address = row.email.key();
+        let is_same = |it: &intakes::Held| it.lead.email_key == address;
         let found = if row.partner == HOUSE {
             held.iter().max_by_key(|it| {
                 (
                     it.lead.partner_slug != HOUSE,
                     !may_be_offered(&it.lead),
+                    is_same(it),
                     it.lead.updated_ms,
                     it.lead.id.clone(),
                 )
             })
         } else {
-            held.iter().find(|it| it.lead.partner_slug == row.partner)
+            let theirs = held.iter().filter(|it| it.lead.partner_slug == row.partner);
+            theirs.max_by_key(|it| (is_same(it), it.lead.updated_ms, it.lead.id.clone()))
         };
         let (mut lead, is_new, steps_before) = match found {
             Some(found) => (found.lead.clone(), false, found.steps),

@@ -116,7 +116,7 @@ async fn apply(
             Err(error) => {
                 refused.insert(update.lead_id.as_str());
                 kind.get_or_insert(error.kind());
-                faults.push(fault(tx, update, &error).await?);
+                faults.push(fault(tx, ready, update, &error).await?);
             }
         }
     }
@@ -141,13 +141,37 @@ async fn one(ctx: &Context, tx: &mut Tx, ready: Option<&Ready>, by: By<'_>, upda
         }
         lead_updates::told(tx, &lead.id, updated_ms).await?;
     }
-    handoff::act(ctx, tx, ready, by, step(update.step), &update.note).await?;
+    match corrected(ready, update) {
+        Some(closing) => handoff::revalue(ctx, tx, ready, by, closing, &update.note).await?,
+        None => handoff::act(ctx, tx, ready, by, step(update.step), &update.note).await?,
+    }
     let stage = leads::lead_in(tx, &lead.id).await?.map_or(lead.stage, |lead| lead.stage);
     Ok(Done { no: update.no, lead_id: lead.id, recorded: true, stage })
 }
 
+/// The new value of a deal that stands already where the update has it.
+fn corrected(ready: &Ready, update: &Update) -> Option<Closing> {
+    match step(update.step) {
+        Step::Came(outcome) => ready.corrected(outcome),
+        _ => None,
+    }
+}
+
+/// Which field is to be mended where what an update says cannot be, and how.
+fn blamed(ready: Option<&Ready>, update: &Update) -> (&'static str, &'static str) {
+    match (ready, step(update.step)) {
+        (Some(ready), _) if update.note.is_empty() && corrected(ready, update).is_some() => {
+            ("note", "say in a line why the value is corrected")
+        }
+        (Some(ready), Step::Came(outcome)) if ready.is_in_another_currency(outcome) => {
+            ("currency", "write the value in the deal's own currency")
+        }
+        _ => ("close_date", "correct the day"),
+    }
+}
+
 /// A refusal as a fault of its row, with where the lead may go from where it is.
-async fn fault(tx: &mut Tx, update: &Update, error: &Error) -> Result<Fault> {
+async fn fault(tx: &mut Tx, ready: Option<&Ready>, update: &Update, error: &Error) -> Result<Fault> {
     let (column, fix) = match error.kind() {
         Kind::NotFound => (
             "lead_id",
@@ -158,7 +182,10 @@ async fn fault(tx: &mut Tx, update: &Update, error: &Error) -> Result<Fault> {
             let stage = lead.and_then(|lead| LeadStage::parse(&lead.stage));
             ("stage", stage.map_or_else(|| "read the lead again".to_owned(), may_follow))
         }
-        Kind::Invalid => ("close_date", "correct the day".to_owned()),
+        Kind::Invalid => {
+            let (column, fix) = blamed(ready, update);
+            (column, fix.to_owned())
+        }
         _ => ("", "ask the channel manager".to_owned()),
     };
     Ok(Fault {

@@ -315,9 +315,3 @@ pub(super) async fn is_rushed(ctx: &Context, delivery: DeliveryId, visitor: &Vis
     let reason = verdict(&event, Some((sent.accepted_ms, false)), around, &machines).reason;
     Ok(matches!(reason, Reason::NearHoneypot | Reason::Burst | Reason::TooSoon))
 }
-
-/// Judges by what the request alone tells.
-pub(super) fn judge_request(ctx: &Context, event: &mut Event) {
-    let verdict = verdict(event, None, Around::default(), &ctx.machines());
-    event.judged(&verdict);
-}

@@ -1,12 +1,18 @@
 //! From the buffer into the database, many events a transaction, each judged with what is known of its message.
+//!
+//! A server that several nodes share takes several transactions at once, so that one is judged while another one waits for the disk.
+//! What was done with one message goes by one lane: it is judged by what was done before.
 
 use std::{
-    collections::{HashMap, HashSet, VecDeque},
+    collections::{BTreeSet, HashMap, HashSet, VecDeque},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
-use tokio::sync::{Notify, oneshot, watch};
+use tokio::{
+    sync::{Notify, RwLock, oneshot, watch},
+    task::JoinSet,
+};
 
 use super::{
     Recording,
@@ -25,13 +31,15 @@ use crate::{
         events::{self, Event, Spoiled},
         renditions,
     },
-    work::{cache::Cache, context::Context},
+    work::{cache::Cache, context::Context, handoff},
 };
 
 /// Events written in one transaction.
 const BATCH_MAX: usize = 1_000;
 /// Events waiting at most; what comes beyond goes into the spool.
 const BUFFER_MAX: usize = 20_000;
+/// Transactions that a shared database is given at once.
+const LANES: usize = 3;
 /// What follows a failed write.
 const AGAIN: Duration = Duration::from_secs(1);
 
@@ -42,51 +50,24 @@ struct Seen {
 }
 
 /// The buffer between requests and the database.
-#[derive(Default)]
 pub struct Tracker {
-    waiting: Mutex<VecDeque<Seen>>,
-    arrived: Notify,
+    lanes: Vec<Lane>,
     pub(super) links: Cache<Vec<renditions::Link>>,
     recent: Mutex<Recent>,
     pub(super) spool: Option<Spool>,
+    /// Held by each who writes a batch; alone by who writes what was spooled, which is of any message.
+    pub(super) writing: RwLock<()>,
+    spooled: Notify,
 }
 
-impl Tracker {
-    /// One that sets aside in `spool` what the database does not take in time.
-    pub fn with(spool: Spool) -> Self {
-        Self { spool: Some(spool), ..Self::default() }
-    }
+/// What waits to be written one batch after the other.
+#[derive(Default)]
+struct Lane {
+    waiting: Mutex<VecDeque<Seen>>,
+    arrived: Notify,
+}
 
-    /// Events not yet written.
-    pub fn backlog(&self) -> usize {
-        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).len()
-    }
-
-    /// Takes up an event. It stays in no buffer beyond the limit: then the spool is its only place.
-    pub(super) fn take_up(&self, event: Event) -> Recording {
-        let (written, durable) = oneshot::channel();
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        let has_room = waiting.len() < BUFFER_MAX;
-        if has_room {
-            waiting.push_back(Seen { event: event.clone(), written });
-        }
-        drop(waiting);
-        self.arrived.notify_one();
-        Recording { event, written: has_room.then_some(durable) }
-    }
-
-    /// Puts an event into the spool; where there is none, or it cannot be written, the log says so.
-    pub(super) async fn set_aside(&self, event: &Event) {
-        let set_aside = match &self.spool {
-            Some(spool) => spool.append(event).await,
-            None => Err("there is no spool".to_owned()),
-        };
-        match set_aside {
-            Ok(()) => self.arrived.notify_one(),
-            Err(error) => tracing::error!(error, kind = event.kind, "an event is in memory alone"),
-        }
-    }
-
+impl Lane {
     fn take(&self) -> Vec<Seen> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let count = waiting.len().min(BATCH_MAX);
@@ -101,25 +82,115 @@ impl Tracker {
     }
 }
 
+impl Tracker {
+    /// One for a database that is shared by nodes (`is_shared`), or for one with a single writer.
+    pub fn new(is_shared: bool) -> Self {
+        let lanes = if is_shared { LANES } else { 1 };
+        Self {
+            lanes: (0..lanes).map(|_| Lane::default()).collect(),
+            links: Cache::default(),
+            recent: Mutex::default(),
+            spool: None,
+            writing: RwLock::default(),
+            spooled: Notify::default(),
+        }
+    }
+
+    /// The same, setting aside in `spool` what the database does not take in time.
+    #[must_use]
+    pub fn with(self, spool: Spool) -> Self {
+        Self { spool: Some(spool), ..self }
+    }
+
+    /// Events not yet written.
+    pub fn backlog(&self) -> usize {
+        let waiting = |lane: &Lane| lane.waiting.lock().unwrap_or_else(PoisonError::into_inner).len();
+        self.lanes.iter().map(waiting).sum()
+    }
+
+    /// Takes up an event. It stays in no buffer beyond the limit: then the spool is its only place.
+    pub(super) fn take_up(&self, event: Event) -> Recording {
+        let (written, durable) = oneshot::channel();
+        let lane = self.lane(&event);
+        let mut waiting = lane.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_room = waiting.len() < BUFFER_MAX / self.lanes.len();
+        if has_room {
+            waiting.push_back(Seen { event: event.clone(), written });
+        }
+        drop(waiting);
+        lane.arrived.notify_one();
+        Recording { event, written: has_room.then_some(durable) }
+    }
+
+    /// By its message, or its own key where it is of none.
+    fn lane(&self, event: &Event) -> &Lane {
+        let key = event.delivery_id.as_ref().unwrap_or(&event.id);
+        let sum: usize = key.bytes().map(usize::from).sum();
+        &self.lanes[sum % self.lanes.len()]
+    }
+
+    /// Puts an event into the spool; where there is none, or it cannot be written, the log says so.
+    pub(super) async fn set_aside(&self, event: &Event) {
+        let set_aside = match &self.spool {
+            Some(spool) => spool.append(event).await,
+            None => Err("there is no spool".to_owned()),
+        };
+        match set_aside {
+            Ok(()) => self.spooled.notify_one(),
+            Err(error) => tracing::error!(error, kind = event.kind, "an event is in memory alone"),
+        }
+    }
+}
+
 /// Writes batches until `shutdown`, and what is left then: into the spool, if the database takes it no more. What is in the
 /// spool, also from an earlier process, is written as soon as the database takes it.
-pub async fn run(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
+pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
+    let mut running = JoinSet::new();
+    for lane in 0..ctx.tracker.lanes.len() {
+        running.spawn(write_lane(ctx.clone(), lane, shutdown.clone()));
+    }
+    let lanes = running.join_all();
+    let mut spool = JoinSet::new();
+    spool.spawn(write_spooled(ctx, shutdown));
+    lanes.await;
+    spool.join_all().await;
+}
+
+async fn write_lane(ctx: Arc<Context>, lane: usize, mut shutdown: watch::Receiver<bool>) {
+    let Some(lane) = ctx.tracker.lanes.get(lane) else { return };
     loop {
-        let step = match write_batch(&ctx).await {
-            Ok(written) if ctx.tracker.has_spooled() => replay(&ctx).await.map(|more| written + more),
-            other => other,
-        };
-        match step {
+        match write_batch_of(&ctx, lane).await {
             Ok(0) if *shutdown.borrow() => return,
             Ok(0) => tokio::select! {
-                () = ctx.tracker.arrived.notified() => {}
+                () = lane.arrived.notified() => {}
                 _ = shutdown.changed() => {}
             },
             Ok(_) => {}
             Err(error) => {
                 tracing::error!(error = error.detail(), waiting = ctx.tracker.backlog(), "events wait");
                 if *shutdown.borrow() {
-                    ctx.tracker.set_all_aside().await;
+                    ctx.tracker.set_all_aside(lane).await;
+                    return;
+                }
+                tokio::time::sleep(AGAIN).await;
+            }
+        }
+    }
+}
+
+async fn write_spooled(ctx: Arc<Context>, mut shutdown: watch::Receiver<bool>) {
+    loop {
+        let done = if ctx.tracker.has_spooled() { replay(&ctx).await } else { Ok(0) };
+        match done {
+            Ok(0) if *shutdown.borrow() => return,
+            Ok(0) => tokio::select! {
+                () = ctx.tracker.spooled.notified() => {}
+                _ = shutdown.changed() => {}
+            },
+            Ok(_) => {}
+            Err(error) => {
+                tracing::error!(error = error.detail(), "events wait on disk");
+                if *shutdown.borrow() {
                     return;
                 }
                 tokio::time::sleep(AGAIN).await;
@@ -134,10 +205,10 @@ impl Tracker {
         self.spool.as_ref().is_some_and(Spool::has_any)
     }
 
-    /// Puts all that waits into the spool.
-    async fn set_all_aside(&self) {
+    /// Puts all that waits in a lane into the spool.
+    async fn set_all_aside(&self, lane: &Lane) {
         loop {
-            let batch = self.take();
+            let batch = lane.take();
             if batch.is_empty() {
                 return;
             }
@@ -148,12 +219,21 @@ impl Tracker {
     }
 }
 
-/// Writes one batch and returns its size; on failure the batch waits again.
+/// Writes one batch of each lane and returns how many events that were; on failure a batch waits again.
 ///
 /// # Errors
 /// Those of the store.
 pub async fn write_batch(ctx: &Context) -> Result<usize> {
-    let batch = ctx.tracker.take();
+    let mut written = 0;
+    for lane in &ctx.tracker.lanes {
+        written += write_batch_of(ctx, lane).await?;
+    }
+    Ok(written)
+}
+
+async fn write_batch_of(ctx: &Context, lane: &Lane) -> Result<usize> {
+    let _together = ctx.tracker.writing.read().await;
+    let batch = lane.take();
     if batch.is_empty() {
         return Ok(0);
     }
@@ -169,7 +249,7 @@ pub async fn write_batch(ctx: &Context) -> Result<usize> {
         }
         Err(error) => {
             let seen = events.into_iter().zip(waiting).map(|(event, written)| Seen { event, written });
-            ctx.tracker.put_back(seen.collect());
+            lane.put_back(seen.collect());
             Err(error)
         }
     }
@@ -211,12 +291,22 @@ pub(super) async fn write(ctx: &Context, batch: &mut [Event]) -> Result<()> {
         events::spoil(&mut tx, spoiled.collect()).await?;
     }
     tx.commit().await?;
+    for lead in late(batch, ctx.now_ms()) {
+        // Where that fails the batch is written again, which changes nothing but this.
+        handoff::told_later(ctx, lead).await?;
+    }
     for event in batch {
         if let Some(kind) = EventKind::parse(&event.kind) {
             ctx.metrics.event(kind.as_str(), event.human);
         }
     }
     Ok(())
+}
+
+/// The leads of whom a person's deed is written so late that no look at what was done lately finds it.
+fn late(batch: &[Event], now_ms: UtcMs) -> BTreeSet<&str> {
+    let late = batch.iter().filter(|event| event.human && now_ms - event.at_ms >= handoff::OVERLAP_MS / 2);
+    late.filter_map(|event| event.lead_id.as_deref()).collect()
 }
 
 /// What else was done with each event's message. Every link of the batch is noted before any is judged, so that one batch

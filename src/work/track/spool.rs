@@ -16,7 +16,7 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use super::recorder::{write, write_batch};
+use super::recorder::write;
 use crate::{
     domain::kernel::{Error, Result},
     store::events::{self, Event},
@@ -156,7 +156,7 @@ fn bytes_in(folder: &Path) -> u64 {
     files.filter_map(|file| file.metadata().ok()).map(|data| data.len()).sum()
 }
 
-/// Takes over what is in the spool and returns how many events were new. What is taken up meanwhile is written between.
+/// Takes over what is in the spool and returns how many events were new. What is taken up meanwhile is written between its batches.
 ///
 /// # Errors
 /// Those of the store; what was not taken over stays where it is.
@@ -209,7 +209,6 @@ async fn replay_file(ctx: &Context, path: &Path) -> Result<usize> {
             break;
         }
         taken += take_over(ctx, batch).await?;
-        write_batch(ctx).await?;
     }
     let done = if lines.faults > 0 {
         tracing::error!(lines = lines.faults, path = %path.display(), "lines that are no events; the file is kept beside");
@@ -224,6 +223,7 @@ async fn replay_file(ctx: &Context, path: &Path) -> Result<usize> {
 }
 
 async fn take_over(ctx: &Context, mut batch: Vec<Event>) -> Result<usize> {
+    let _alone = ctx.tracker.writing.write().await;
     let mut tx = ctx.db.begin().await?;
     let known = events::known(&mut tx, batch.iter().map(|event| event.id.clone()).collect()).await?;
     drop(tx);

@@ -14,7 +14,7 @@ use crate::{
         },
     },
     store::events::{self, Event},
-    work::{context::Context, handoff},
+    work::context::Context,
 };
 
 /// How long after it was opened a page may tell.
@@ -68,11 +68,7 @@ pub async fn stay(ctx: &Context, token: &str, seconds: u32, visitor: &Visitor) -
         verdict: view.verdict,
         ..blank(ctx, EventKind::PageRead, visitor)
     };
-    let lead = event.lead_id.clone().filter(|_| event.human);
     ctx.tracker.take_up(event).settled(ctx).await;
-    if let Some(lead) = lead {
-        handoff::told_later(ctx, &lead).await?;
-    }
     Ok(())
 }
 

@@ -61,7 +61,12 @@ pub struct Order {
 }
 
 /// What an endpoint with a field map is told of, once for each step.
-const MAPPED: [EventKind; 3] = [EventKind::LeadCreated, EventKind::LeadStageChanged, EventKind::LeadErased];
+const MAPPED: [EventKind; 4] = [
+    EventKind::LeadCreated,
+    EventKind::LeadStageChanged,
+    EventKind::LeadValueCorrected,
+    EventKind::LeadErased,
+];
 /// Messages a second to a room that says nothing about it: more is refused by most chat systems.
 const ROOM_PER_SECOND: i64 = 1;
 /// Longest token, in characters.

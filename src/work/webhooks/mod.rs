@@ -36,8 +36,8 @@ pub use manage::{
     Order, Replay, add, bearer, pause, remove, replay, resume, rotate, secrets_for_receiver, test,
 };
 pub(super) use moments::{
-    assets_changed, issue_released, lead_created, lead_erased, lead_moved, leads_created, recall_lifted,
-    recalled, scopes_of,
+    assets_changed, issue_released, lead_created, lead_erased, lead_moved, lead_value_corrected,
+    leads_created, recall_lifted, recalled, scopes_of,
 };
 pub use run::{run, tick};
 pub(super) use scope::stored_scope;

@@ -117,6 +117,19 @@ pub async fn lead_moved(
     Ok(())
 }
 
+/// The value or the day of a deal was corrected.
+pub async fn lead_value_corrected(tx: &mut Tx, random: &dyn Random, lead: &Lead, at_ms: UtcMs) -> Result<()> {
+    let data = [
+        ("lead_id", Value::from(lead.id.as_str())),
+        ("partner", text(&lead.partner_slug)),
+        ("stage", Value::from(lead.stage.as_str())),
+        ("origin", origin(lead)),
+        ("asset", text(&lead.asset)),
+    ];
+    let event = Event::new(EventKind::LeadValueCorrected, Scope::of(&lead.partner_slug), at_ms, data);
+    emit(tx, random, &event).await.map(drop)
+}
+
 fn of_recall(kind: EventKind, recall: &Recall, scope: Scope, at_ms: UtcMs) -> Event {
     // The reason is for colleagues.
     let data = [

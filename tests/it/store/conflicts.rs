@@ -11,7 +11,7 @@ use partnercast::{
         },
         decisions::decisions,
         leads::{self, NewConsent},
-        offers,
+        offers, recalls,
     },
 };
 
@@ -64,6 +64,30 @@ async fn offered(db: &Db, lead: &str, id: &str) {
 }
 
 both_dbs! {
+    /// Of two who wait for each other PostgreSQL ends one: that is no outage, and done again it goes through.
+    async fn who_was_in_each_others_way_may_do_it_again(db: Db) {
+        if !db.is_shared() {
+            return;
+        }
+        let (mut one, mut other) = (db.begin().await.unwrap(), db.begin().await.unwrap());
+        take_turns(&mut one).await.unwrap();
+        recalls::take_turns(&mut other).await.unwrap();
+        let (first, second) = tokio::join!(
+            async {
+                let done = recalls::take_turns(&mut one).await;
+                drop(one);
+                done
+            },
+            async {
+                let done = take_turns(&mut other).await;
+                drop(other);
+                done
+            }
+        );
+        let faults: Vec<_> = [first, second].into_iter().filter_map(Result::err).collect();
+        assert_eq!(faults.iter().map(|error| error.kind()).collect::<Vec<_>>(), [Kind::Conflict], "{faults:?}");
+    }
+
     /// Who is at an address, whatever its tag, and who at a company's domain; what is known of each of their leads.
     async fn a_person_is_known_by_their_leads(db: Db) {
         two(&db).await;

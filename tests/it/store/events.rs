@@ -125,6 +125,10 @@ both_dbs! {
         assert_eq!(times(of_recent_leads(&db, None).await.unwrap()), [1, 2, 3]);
         assert_eq!(times(of_recent_leads(&db, Some("northlight")).await.unwrap()), [2, 3]);
         assert!(of_recent_leads(&db, Some("none")).await.unwrap().is_empty());
+        let many = (0..1_100).map(|at| of(10 + at, Some("led_1"))).collect();
+        in_tx!(db, tx => insert(tx, many));
+        let newest = times(of_recent_leads(&db, Some("northlight")).await.unwrap());
+        assert_eq!((newest.len(), newest.first(), newest.last()), (1_000, Some(&110), Some(&1_109)), "of each the newest");
     }
 
     /// Inside a transaction its own events are seen, outside not yet.

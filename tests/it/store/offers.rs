@@ -3,7 +3,7 @@
 use partnercast::{
     domain::kernel::Kind,
     store::offers::{
-        Answer, Offer, add, answer, end, live_in, live_of_rep, live_of_rep_in, loads, of_lead, offer, since,
+        Answer, Offer, add, answer, end, heat, live_in, live_of_rep, live_of_rep_in, loads, of_lead, offer, since,
         view,
     },
 };
@@ -49,6 +49,8 @@ both_dbs! {
         let made = Offer { given_because: Some("on leave".to_owned()), ..new_offer("off_1", "con_1", START_MS) };
         in_tx!(db, tx => add(tx, &made));
         assert_eq!(offer(&db, "off_1").await.unwrap().unwrap(), made);
+        in_tx!(db, tx => heat(tx, "off_1"));
+        assert_eq!(offer(&db, "off_1").await.unwrap().unwrap().temperature, "hot");
         assert!(in_tx!(db, tx => view(tx, "off_1", START_MS + 1)));
         assert!(!in_tx!(db, tx => view(tx, "off_1", START_MS + 2)));
         assert!(in_tx!(db, tx => answer(tx, "off_1", START_MS + 3, TAKEN)));

@@ -117,7 +117,8 @@ both_dbs! {
         assert!(got.iter().all(|it| ["lead.created", "lead.stage_changed"].contains(&it.kind().as_str())), "each step once");
         let last = requests.last().unwrap();
         assert_eq!(last["path"], format!("/services/data/v62.0/sobjects/Lead/Partnercast_Lead_Id__c/{lead}"));
-        assert_eq!(last["headers"]["idempotency-key"], format!("{lead}:sal"));
+        let key = last["headers"]["idempotency-key"].as_str().unwrap();
+        assert!(key.starts_with(&format!("{lead}:sal:")), "{key}");
         assert_eq!((&last["body"]["LastName"], &last["body"]["Partnercast_Stage__c"]), (&json!("Okafor"), &json!("sal")));
         assert_eq!(last["body"]["HasOptedOutOfEmail"], false);
 
@@ -244,6 +245,48 @@ both_dbs! {
         assert_eq!(state(&ctx).await, before, "nothing was changed");
         assert_eq!(answer(&crm.sends("m-2", &contacted).await)["result"], "recorded");
         rig.drain().await;
+    }
+
+    /// What a deal is worth can be corrected by whoever tells it, with a reason, and is told to whoever is told of it; another currency
+    /// is rather a slip, and is asked about.
+    async fn a_corrected_value_goes_both_ways(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let receiver = Receiver::new().await;
+        let (endpoint, secrets) = working(&ctx, &receiver, mapped(&receiver, "standard", None)).await;
+        let lead = accepted(&rig, &ctx).await;
+        let crm = Crm { ctx: &ctx, endpoint: &endpoint.id, secret: &secrets[0] };
+        let tell = async |id: &str, data: &Value| {
+            rig.clock.advance(MINUTE_MS);
+            crm.sends(id, data).await
+        };
+        for (id, data) in [
+            ("m-1", json!({ "lead_id": lead, "stage": "contacted" })),
+            ("m-2", json!({ "lead_id": lead, "stage": "sql", "value": 100, "currency": "EUR", "close_date": "2027-03-01" })),
+        ] {
+            assert_eq!(answer(&tell(id, &data).await)["result"], "recorded");
+        }
+        let dollars = json!({ "lead_id": lead, "stage": "won", "value": 120, "currency": "USD" });
+        let slip = refused(tell("m-3", &dollars).await);
+        assert_eq!((slip.kind, slip.faults[0].column.as_str()), (Kind::Invalid, "currency"), "{slip:?}");
+        assert!(slip.faults[0].message.contains("valued in EUR (EUR 100)"), "{slip:?}");
+        let won = json!({ "lead_id": lead, "stage": "won", "value": 120, "currency": "EUR" });
+        assert_eq!(answer(&tell("m-4", &won).await)["stage"], "won");
+        let mute = json!({ "lead_id": lead, "stage": "won", "value": 130, "currency": "EUR" });
+        let mute = refused(tell("m-5", &mute).await);
+        assert_eq!((mute.kind, mute.faults[0].column.as_str()), (Kind::Invalid, "note"), "{mute:?}");
+        let note = json!({ "lead_id": lead, "stage": "won", "value": 130, "currency": "EUR", "note": "a second site" });
+        assert_eq!(answer(&tell("m-6", &note).await)["result"], "recorded");
+        assert_eq!(refused(tell("m-7", &note).await).kind, Kind::Conflict, "it is so already");
+        let amounts = leads::amounts(&ctx.db, &lead).await.unwrap();
+        let told: Vec<_> = amounts.iter().map(|it| (it.minor_units, it.close_date.as_deref().unwrap_or_default())).collect();
+        assert_eq!(told.iter().map(|(units, _)| *units).collect::<Vec<_>>(), [13_000, 12_000, 10_000]);
+        assert!(told.iter().all(|(_, day)| !day.is_empty()), "each has its day: {told:?}");
+        rig.drain().await;
+        webhooks::tick(&ctx).await.unwrap();
+        let sent = receiver.got();
+        assert_eq!(sent.iter().filter(|got| got.kind() == "lead.value_corrected").count(), 1);
+        assert!(sent.iter().all(|got| got.faults().is_empty()), "each as its schema says");
     }
 
     /// Two systems tell the same at once: one of them does it, the other one learns that it is done.

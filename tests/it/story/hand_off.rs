@@ -8,7 +8,7 @@ use partnercast::{
             clock::{HOUR_MS, MINUTE_MS},
             id::{LeadId, OfferId},
         },
-        lead::RejectReason,
+        lead::{RejectReason, intake::Sheet},
         partner::Partner,
     },
     store::{events, lead_clocks, leads, offers, partners},
@@ -16,6 +16,7 @@ use partnercast::{
         desk, documents,
         forms::{self, FormKind, Opening, Refused, Submission},
         handoff::{self, By},
+        intake::{self, Door, Source},
         lead_card, scoring, signin,
         tokens::offer_of,
         track::{self, OnPage, Visitor},
@@ -295,6 +296,27 @@ both_dbs! {
         let all = leads::recent(&rig.ctx.db, None).await.unwrap();
         assert_eq!(all.len(), 1);
         assert_eq!(offers::of_lead(&rig.ctx.db, &all[0].id).await.unwrap().len(), 1);
+    }
+
+    /// With a tag, or without one, it is the same person: one lead, which keeps the address it has, by a form and by a file.
+    async fn a_tag_makes_nobody_somebody_else(db: Db) {
+        let rig = Rig::new(db).await;
+        forms::submit(&rig.ctx, ada(FormKind::Whitepaper, PAPER), &person()).await.unwrap();
+        rig.clock.advance(MINUTE_MS);
+        let tagged = Submission {
+            email: "Ada.Okafor+paper@harborclinic.example".into(),
+            ..ada(FormKind::TalkToUs, forms::TALK_TO_US)
+        };
+        assert!(forms::submit(&rig.ctx, tagged, &person()).await.unwrap().qualified);
+        let all = leads::recent(&rig.ctx.db, None).await.unwrap();
+        assert_eq!((all.len(), all[0].email_key.as_str()), (1, "ada.okafor@harborclinic.example"));
+        let file = "email,name,company,partner\nada.okafor+fair@harborclinic.example,Ada Okafor,Harbor,northlight\n";
+        let known = intake::known(&rig.ctx, None).await.unwrap();
+        let source = Source::Sheet(Sheet::open(file.as_bytes()).unwrap());
+        let door = Door { actor: "ana", subject: "fair.csv", method: "import" };
+        let taken = intake::take(&rig.ctx, &source, &known, &door, false).await.unwrap();
+        assert_eq!((taken.new, taken.known), (0, 1));
+        assert_eq!(leads::recent(&rig.ctx.db, None).await.unwrap().len(), 1);
     }
 
     /// Whoever presses the button again, or in two tabs at once, asked for it once: one act, one score, and what it unlocks each

@@ -2,9 +2,11 @@
 
 use partnercast::{
     domain::{
+        engagement::EventKind,
         kernel::{
             Kind,
             clock::{DAY_MS, MINUTE_MS},
+            id::LeadId,
         },
         lead::DisqualifyReason,
     },
@@ -13,6 +15,7 @@ use partnercast::{
         desk,
         forms::{self, FormKind, Submission},
         handoff::{self, By, Closing, Giving, Outcome},
+        track::{self, OnPage},
     },
 };
 
@@ -35,6 +38,17 @@ async fn qualified(rig: &Rig) -> (String, desk::Rep) {
     handoff::record(&rig.ctx, &id, By::Rep(&luis), Outcome::Sql(sql), "").await.unwrap();
     rig.drain().await;
     (id, luis)
+}
+
+fn download(lead_id: &str) -> OnPage<'static> {
+    OnPage {
+        kind: EventKind::Download,
+        partner: "northlight",
+        asset: "whitepapers/proof-of-recovery",
+        revision: None,
+        via: None,
+        lead: LeadId::parse(lead_id).ok(),
+    }
 }
 
 async fn asks_again(rig: &Rig, time: &str) {
@@ -66,7 +80,7 @@ both_dbs! {
         assert_eq!(live(&rig, &id).await.unwrap().rep_email, LUIS, "it stays theirs");
         assert!(subjects(&rig, MANAGER).await[0].contains("is late"));
         pass(&rig, at("2027-01-25T17:00:00-06:00")).await;
-        assert!(subjects(&rig, SPONSOR).await[0].contains("is late"));
+        assert!(subjects(&rig, SPONSOR).await[0].contains("is still late"));
 
         handoff::note(&rig.ctx, &id, by, "tried to reach them").await.unwrap();
         let again = handoff::record(&rig.ctx, &id, by, Outcome::Won(euros("1")), "").await.unwrap_err();
@@ -160,6 +174,46 @@ both_dbs! {
         let dana = desk::rep(&rig.ctx, "dana.whitlock@northlight.example").await.unwrap().unwrap();
         handoff::contacted(&rig.ctx, &id, By::Rep(&dana), "").await.unwrap();
         assert_eq!(lead(&rig).await.stage, "lost");
+        rig.drain().await;
+        rig.assert_nothing_left().await;
+    }
+
+    /// Who was offered for what they did, and then asks to talk, is answered as soon as whoever asks, before and after somebody took the
+    /// lead; asking once more changes nothing.
+    async fn who_asks_while_they_are_offered_waits_no_longer(db: Db) {
+        let rig = Rig::new(db).await;
+        rig.clock.set(at("2027-01-18T09:00:00-06:00"));
+        for (no, is_taken) in [(1, false), (2, true)] {
+            let email = format!("w{no}@clinic{no}.example");
+            for paper in ["whitepapers/proof-of-recovery", "whitepapers/first-24-hours"] {
+                let form = Submission { email: email.clone(), ..ada(FormKind::Whitepaper, paper) };
+                forms::submit(&rig.ctx, form, &person()).await.unwrap();
+            }
+            let id = leads::by_address(&rig.ctx.db, &email, "northlight").await.unwrap().unwrap().id;
+            for _ in 0..2 {
+                rig.clock.advance(MINUTE_MS);
+                drop(track::on_page(&rig.ctx, &download(&id), &person()));
+                track::write_batch(&rig.ctx).await.unwrap();
+                handoff::tick(&rig.ctx).await.unwrap();
+            }
+            assert_eq!(live(&rig, &id).await.unwrap().temperature, "standard");
+            if is_taken {
+                takes(&rig, &id).await;
+            }
+            let before = clock(&rig, &id).await.unwrap();
+            let asks = Submission { email: email.clone(), ..ada(FormKind::TalkToUs, forms::TALK_TO_US) };
+            rig.clock.advance(MINUTE_MS);
+            let asked_ms = rig.clock_ms();
+            forms::submit(&rig.ctx, asks.clone(), &person()).await.unwrap();
+            let now = clock(&rig, &id).await.unwrap();
+            assert_eq!((&now.kind, now.minutes), (&before.kind, if is_taken { 240 } else { 60 }));
+            assert!(now.due_ms < before.due_ms && now.due_ms > asked_ms, "{before:?} {now:?}");
+            assert_eq!(live(&rig, &id).await.unwrap().temperature, "hot");
+            rig.clock.advance(MINUTE_MS);
+            forms::submit(&rig.ctx, asks, &person()).await.unwrap();
+            assert_eq!(clock(&rig, &id).await.unwrap(), now, "once");
+            handoff::tick(&rig.ctx).await.unwrap();
+        }
         rig.drain().await;
         rig.assert_nothing_left().await;
     }

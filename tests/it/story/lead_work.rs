@@ -237,7 +237,7 @@ both_dbs! {
         assert!(subjects(&rig, MANAGER).await[0].contains("is late"));
         assert!(subjects(&rig, SPONSOR).await.is_empty());
         pass(&rig, at("2027-01-29T17:00:00-06:00")).await;
-        assert!(subjects(&rig, SPONSOR).await[0].contains("is late"));
+        assert!(subjects(&rig, SPONSOR).await[0].contains("is still late"));
         assert_eq!(clock(&rig, &id).await.unwrap().told_percent, 200);
         let told = subjects(&rig, LUIS).await.len();
         pass(&rig, at("2027-02-01T17:00:00-06:00")).await;

@@ -344,8 +344,9 @@ async fn offering(ctx: &Context, case: &Case, lead_id: &str) -> Result<(UtcMs, H
     let known_ms = lead.updated_ms;
     let standing = scoring::assess(ctx, &lead, None).await?;
     standing.apply(&mut lead);
-    let because = standing.qualified_because.unwrap_or_else(|| {
-        "the person asked to be called, and it was decided that this partner goes on".to_owned()
+    let because = standing.qualified_because.unwrap_or_else(|| match heat {
+        Heat::Hot => "the person asked to be called, and it was decided that this partner goes on".to_owned(),
+        Heat::Standard => "it was decided that this partner goes on with the person".to_owned(),
     });
     let title = asset_title(ctx, &lead, &partner)?;
     let of = Offering::new(&lead, &partner, &title, &because, heat);

@@ -74,11 +74,6 @@ impl Meeting {
     pub(super) fn partners(&self) -> &[String] {
         &self.partners
     }
-
-    /// Whether there is a case.
-    pub(in crate::work) fn is_conflict(&self) -> bool {
-        self.stand != Stand::Free
-    }
 }
 
 /// What a lead of a case looked like when something happened in it.
