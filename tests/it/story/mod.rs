@@ -72,6 +72,7 @@ mod serving;
 mod set_back;
 mod signed;
 mod sites;
+mod sites_faults;
 mod social;
 mod social_invite;
 mod social_linkedin;

@@ -1,0 +1,9 @@
+-- Since when what is wanted of a post on a site is wanted, who sees what is withdrawn was seen by before (a status of WordPress; empty
+-- for what is not withdrawn), and when whoever looks after the partner was told that it waits.
+ALTER TABLE site_post ADD COLUMN wanted_ms BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE site_post ADD COLUMN was_status TEXT NOT NULL DEFAULT '';
+ALTER TABLE site_post ADD COLUMN told_ms BIGINT NOT NULL DEFAULT 0;
+UPDATE site_post SET wanted_ms = changed_ms;
+-- Of what was withdrawn before nobody knows; it comes back as posts are made there.
+UPDATE site_post SET was_status = (SELECT s.mode FROM site s WHERE s.id = site_post.site_id)
+WHERE state = 'withdrawn' AND remote_id IS NOT NULL;
