@@ -36,6 +36,10 @@ pub enum Trouble {
     Unaffordable,
     /// Whoever pays the network has no credit there, or has reached a limit of their own.
     OutOfCredit,
+    /// Its asset was recalled, and no try before has arrived as far as that can be seen; nothing was sent.
+    Recalled,
+    /// A try before may have arrived, and our own budget does not pay for looking; nothing was asked.
+    Unlooked,
 }
 
 /// Why something was not done.
@@ -63,6 +67,8 @@ impl Trouble {
             Self::Duplicate => "duplicate",
             Self::Unaffordable => "unaffordable",
             Self::OutOfCredit => "out of credit",
+            Self::Recalled => "recalled",
+            Self::Unlooked => "not looked for",
         }
     }
 }

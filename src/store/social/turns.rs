@@ -29,6 +29,8 @@ pub struct Turn {
     pub remote_id: String,
     /// The number of this turn: what was begun in another one counts no more.
     pub token: i64,
+    /// Since when the account is in its state; connected again, it is so anew.
+    pub state_ms: UtcMs,
 }
 
 /// Accounts `a` that may be posted in at `$1`, have something due by then or left on its way, and whose turn nobody holds.
@@ -67,7 +69,7 @@ pub async fn take(tx: &mut Tx, now_ms: UtcMs, limit: i64) -> Result<Vec<Turn>> {
                 due!(),
                 " ORDER BY a.turn_ms, a.id LIMIT $2"
             ),
-            ") RETURNING id, partner_slug, network, server, handle, remote_id, token"
+            ") RETURNING id, partner_slug, network, server, handle, remote_id, token, state_ms"
         ),
         args![now_ms, limit],
     )
@@ -135,6 +137,8 @@ pub struct Started {
     pub content: String,
     /// When it was made: nothing of it is anywhere before.
     pub made_ms: UtcMs,
+    /// Since when it may be sent.
+    pub ready_ms: UtcMs,
     /// Number of this try of those that count.
     pub tries: i64,
     /// Number of this try of all.
@@ -156,7 +160,7 @@ pub async fn start(tx: &mut Tx, turn: &Turn, now_ms: UtcMs) -> Result<Option<Sta
              ORDER BY p.due_ms, p.id LIMIT 1)
            AND EXISTS (SELECT 1 FROM social_account a
                        WHERE a.id = $1 AND a.token = $2 AND a.held AND a.state = 'active' AND a.rest_ms <= $3)
-         RETURNING id, asset, content, made_ms, tries, attempts, uncertain",
+         RETURNING id, asset, content, made_ms, ready_ms, tries, attempts, uncertain",
         args![&turn.id, turn.token, now_ms],
     )
     .await

@@ -74,6 +74,7 @@ mod signed;
 mod sites;
 mod sites_faults;
 mod social;
+mod social_faults;
 mod social_invite;
 mod social_linkedin;
 mod social_x;

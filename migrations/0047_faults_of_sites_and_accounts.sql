@@ -7,3 +7,9 @@ UPDATE site_post SET wanted_ms = changed_ms;
 -- Of what was withdrawn before nobody knows; it comes back as posts are made there.
 UPDATE site_post SET was_status = (SELECT s.mode FROM site s WHERE s.id = site_post.site_id)
 WHERE state = 'withdrawn' AND remote_id IS NOT NULL;
+
+-- The account's own page as its server names it, by which one is known that has several names for its server; empty where none says it.
+ALTER TABLE social_account ADD COLUMN profile_url TEXT NOT NULL DEFAULT '';
+-- The recall of which people were told that this post stands at its network still; empty for none.
+ALTER TABLE social_post ADD COLUMN told_recall TEXT NOT NULL DEFAULT '';
+CREATE INDEX social_post_asset ON social_post (asset);
