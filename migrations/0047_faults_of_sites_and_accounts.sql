@@ -12,4 +12,6 @@ WHERE state = 'withdrawn' AND remote_id IS NOT NULL;
 ALTER TABLE social_account ADD COLUMN profile_url TEXT NOT NULL DEFAULT '';
 -- The recall of which people were told that this post stands at its network still; empty for none.
 ALTER TABLE social_post ADD COLUMN told_recall TEXT NOT NULL DEFAULT '';
+-- Whether its network refused it as one that the account has already: `withdrawn` is its state, and others were never posted.
+ALTER TABLE social_post ADD COLUMN is_there BOOLEAN NOT NULL DEFAULT FALSE;
 CREATE INDEX social_post_asset ON social_post (asset);

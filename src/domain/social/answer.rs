@@ -30,7 +30,7 @@ pub enum Trouble {
     Denied,
     /// The server takes this one not, however often it is sent.
     Refused,
-    /// The account has these words already, from somebody else's hand (LinkedIn: `DUPLICATE_POST`).
+    /// The account has these words already, under an id that nobody tells, or from somebody else's hand (LinkedIn: `DUPLICATE_POST`).
     Duplicate,
     /// Our own budget does not pay for it; nothing was asked.
     Unaffordable,

@@ -29,13 +29,13 @@ pub struct Standing {
 }
 
 /// What is to be seen of recalls `r` and posts `p` in accounts `a`: what says what was said before the recall, and is posted, was shared
-/// by hand, or may have arrived.
+/// by hand, is there by the network's word, or may have arrived.
 macro_rules! standing {
     () => {
         "SELECT p.id, p.partner_slug, p.asset, a.network, a.handle, p.remote_url, r.id AS recall_id, r.because
          FROM recall r JOIN social_post p ON p.asset = r.reference JOIN social_account a ON a.id = p.account_id
          WHERE r.lifted_ms IS NULL AND (r.target IS NOT NULL OR p.ready_ms < r.recalled_ms)
-           AND (p.state = 'posted' OR p.shared_ms IS NOT NULL OR (p.uncertain AND p.ended_ms IS NOT NULL))"
+           AND (p.state = 'posted' OR p.shared_ms IS NOT NULL OR p.is_there OR (p.uncertain AND p.ended_ms IS NOT NULL))"
     };
 }
 

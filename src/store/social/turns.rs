@@ -211,6 +211,8 @@ pub struct Tried {
     pub uncertain: bool,
     /// Its id at the network, the hash of what is there, and where people read it.
     pub remote: (String, String, String),
+    /// Whether the network refused it as one that the account has already.
+    pub is_there: bool,
 }
 
 /// Records what became of a try. A post that another turn has taken over stays as it is, and its try the ledger's first verdict;
@@ -236,7 +238,7 @@ pub async fn settle(tx: &mut Tx, turn: &Turn, tried: &Tried) -> Result<bool> {
     let moved = tx
         .run(
             "UPDATE social_post SET state = $3, because = $4, due_ms = COALESCE($5, due_ms), ended_ms = $6, tries = tries - $7,
-                 uncertain = (uncertain OR $8), remote_uri = $9, remote_cid = $10, remote_url = $11
+                 uncertain = (uncertain OR $8), remote_uri = $9, remote_cid = $10, remote_url = $11, is_there = $12
              WHERE id = $1 AND token = $2 AND state = 'sending'",
             args![
                 &tried.id,
@@ -250,6 +252,7 @@ pub async fn settle(tx: &mut Tx, turn: &Turn, tried: &Tried) -> Result<bool> {
                 &tried.remote.0,
                 &tried.remote.1,
                 &tried.remote.2,
+                tried.is_there,
             ],
         )
         .await?;

@@ -2,7 +2,9 @@
 
 use super::{
     connect::told,
-    content, notice, plan, recalled, secret,
+    content, notice, plan,
+    recalled::{self, Said},
+    secret,
     send::{bluesky::Signed, x},
     spend::NO_BUDGET,
     turn::kept,
@@ -189,14 +191,7 @@ pub async fn retry(ctx: &Context, actor: &str, id: &str) -> Result<()> {
     }
     let now_ms = ctx.now_ms();
     let as_it_is = post.uncertain || state == PostState::Due;
-    if as_it_is
-        && recalled::is_recalled(
-            ctx,
-            (&account.partner_slug, &account.network),
-            (&post.id, &post.asset, &post.content),
-        )
-        .await?
-    {
+    if as_it_is && recalled::is_recalled(ctx, &Said::of(&post, &account)).await? {
         return Err(Error::conflict(format!(
             "{} was recalled, and this post has what it said before; if a try may have arrived, look at the network",
             post.asset

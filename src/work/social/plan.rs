@@ -12,7 +12,8 @@ use chrono_tz::Tz;
 use super::{
     ACTOR,
     content::{self, Begun},
-    notice, recalled,
+    notice,
+    recalled::{self, Said},
 };
 use crate::{
     domain::{
@@ -197,10 +198,8 @@ impl Look<'_> {
             let state = PostState::parse(&post.state).filter(|state| *state != PostState::Sending);
             let Some(state) = state else { continue };
             if let Some((to, because)) = self.given_up(account, &post, state) {
-                let of = (account.partner_slug.as_str(), account.network.as_str());
-                let said = (post.id.as_str(), post.asset.as_str(), post.content.as_str());
                 // What was recalled is nobody's to share by hand.
-                let is_recalled = recalled::is_recalled(self.ctx, of, said).await?;
+                let is_recalled = recalled::is_recalled(self.ctx, &Said::of(&post, account)).await?;
                 let to = if is_recalled { PostState::Withdrawn } else { to };
                 self.end(account, &post, to, because).await?;
             } else if !post.uncertain {

@@ -135,6 +135,7 @@ impl Sent {
             ended_ms: next.state.has_ended().then_some(now_ms),
             counts: next.counts,
             uncertain: is_uncertain,
+            is_there: failure.trouble == Trouble::Duplicate,
             ..tried
         };
         let worked = failure.trouble == Trouble::Refused && failure.status.is_some();

@@ -97,7 +97,7 @@ both_dbs! {
         fake.is(Mood::Broken);
         take_back(&rig, &ctx).await;
         let mut tried_ms = Vec::new();
-        for _ in 0..(20 * 60) {
+        for _ in 0..(5 * 60) {
             if work::tick(&ctx).await.unwrap() > 0 {
                 tried_ms.push(rig.clock_ms());
             }

@@ -7,7 +7,10 @@ pub(super) mod x;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use super::{content, recalled::is_recalled};
+use super::{
+    content,
+    recalled::{Said, is_recalled},
+};
 use crate::{
     channel::social::Posted,
     domain::{
@@ -65,8 +68,15 @@ pub(super) async fn send(ctx: &Context, turn: &Turn, started: &Started) -> Done 
 }
 
 async fn taken_back(ctx: &Context, turn: &Turn, started: &Started) -> Result<bool> {
-    let of = (turn.partner_slug.as_str(), turn.network.as_str());
-    is_recalled(ctx, of, (&started.id, &started.asset, &started.content)).await
+    let said = Said {
+        id: &started.id,
+        partner: &turn.partner_slug,
+        network: &turn.network,
+        asset: &started.asset,
+        content: &started.content,
+        ready_ms: started.ready_ms,
+    };
+    is_recalled(ctx, &said).await
 }
 
 /// What of a recalled asset may have arrived with a try before is looked for, so that people know of it; it is not sent.
