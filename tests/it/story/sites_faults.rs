@@ -70,6 +70,8 @@ both_dbs! {
     async fn a_lifted_recall_brings_a_post_back_as_it_was_seen(db: Db) {
         let rig = Rig::new(db).await;
         let (ctx, fake, site) = connected(&rig).await;
+        // The day of what links lead to is there.
+        rig.clock.advance(3 * DAY_MS);
         work::tick(&ctx).await.unwrap();
         fake.inner.lock().unwrap().posts.get_mut(&10).unwrap()["status"] = json!("private");
         take_back(&rig, &ctx).await;
@@ -93,6 +95,8 @@ both_dbs! {
     async fn a_recall_does_not_wait_long_for_a_site(db: Db) {
         let rig = Rig::new(db).await;
         let (ctx, fake, site) = connected(&rig).await;
+        // The day of what links lead to is there.
+        rig.clock.advance(3 * DAY_MS);
         work::tick(&ctx).await.unwrap();
         fake.is(Mood::Broken);
         take_back(&rig, &ctx).await;

@@ -173,7 +173,7 @@ both_dbs! {
         server.does(Does::Loses);
         social::tick(&ctx).await.unwrap();
         let poor = open_on(&rig, terms("0.22"), 12).await;
-        for _ in 0..5 {
+        for _ in 0..4 {
             rig.clock.advance(DAY_MS);
             social::tick(&poor).await.unwrap();
         }
