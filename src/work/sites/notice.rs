@@ -75,7 +75,7 @@ fn still_there(site: &Site, post: &Post, why: &str) -> Said {
         subject: format!("{} still stands at {}", post.asset, site.url),
         heading: "A post that was withdrawn still stands on a site",
         paragraphs: vec![
-            format!("{} is to be taken away there since an hour or more, and could not be: {why}.", post.asset),
+            format!("{} has been waiting for an hour or more to be taken away there, and could not be: {why}.", post.asset),
             "It is tried again and again for three days. Whoever can open the site can take it away by hand at once.".to_owned(),
         ],
     }
