@@ -7,7 +7,7 @@ use crate::{
         content::Library,
         kernel::{Error, Result, clock::utc, random::OsRandom},
     },
-    store::Db,
+    store::{Db, social::recalled as standing},
     work::{
         recall::{self, Correction, Order},
         revisions::Count,
@@ -70,6 +70,13 @@ pub async fn main(arguments: Arguments) -> Result<()> {
         say(&format!("{}; {} an issue with a wrong text of it", effect(&done), have(people)));
         for path in recall::unmended(&db, &done).await? {
             say(&format!("{path} has had no new text since: it may still say what was wrong"));
+        }
+        for post in standing::of_asset(&db, &done.reference).await? {
+            let at = if post.remote_url.is_empty() { "its address is not known" } else { &post.remote_url };
+            say(&format!(
+                "a post of it stands at {} as {} of {} ({at}): its partner is asked by mail to delete it",
+                post.network, post.handle, post.partner_slug
+            ));
         }
     }
     db.close().await;

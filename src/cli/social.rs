@@ -315,6 +315,7 @@ fn invitation_line(invited: &Invited) -> String {
 fn post_line(post: &Post) -> String {
     let state = match post.state.as_str() {
         _ if post.shared_ms.is_some() => "shared by hand".to_owned(),
+        _ if post.is_there => format!("there already: {}", post.because),
         "due" if post.attempts > 0 => format!("due again {} ({})", minute(post.due_ms), post.because),
         state if post.because.is_empty() => state.replace('_', " "),
         state => format!("{}: {}", state.replace('_', " "), post.because),

@@ -37,6 +37,12 @@ pub struct Post {
     pub token: i64,
     /// When that was last recorded.
     pub changed_ms: UtcMs,
+    /// Since when that is wanted.
+    pub wanted_ms: UtcMs,
+    /// The status that it had before it was withdrawn; empty for one that is not.
+    pub was_status: String,
+    /// When whoever looks after the partner was told that it waits; 0 for never.
+    pub told_ms: UtcMs,
 }
 
 /// What became of a try.
@@ -54,6 +60,10 @@ pub struct Outcome {
     pub due_ms: UtcMs,
     /// Until when the try may still be at work there; 0 for one that was answered for good.
     pub unsure_ms: UtcMs,
+    /// Whether the try is none of the site's, and counts for nothing.
+    pub is_spared: bool,
+    /// Whether whoever looks after the partner is told that it waits.
+    pub is_told: bool,
 }
 
 /// The posts of a site, the last changed first.
@@ -62,7 +72,8 @@ pub struct Outcome {
 /// Those of [`Db::all`].
 pub async fn of_site(db: &Db, site_id: &str) -> Result<Vec<Post>> {
     db.all(
-        "SELECT site_id, asset, slug, wanted, placed, remote_id, remote_url, state, because, due_ms, tries, token, changed_ms
+        "SELECT site_id, asset, slug, wanted, placed, remote_id, remote_url, state, because, due_ms, tries, token, changed_ms,
+             wanted_ms, was_status, told_ms
          FROM site_post WHERE site_id = $1 ORDER BY changed_ms DESC, asset LIMIT $2",
         args![site_id, LIST_MAX],
     )
@@ -81,9 +92,9 @@ pub async fn want(
     now_ms: UtcMs,
 ) -> Result<u64> {
     tx.run(
-        "INSERT INTO site_post (site_id, asset, slug, wanted, state, due_ms, changed_ms)
-         VALUES ($1, $2, $3, $4, 'waiting', $5, $5)
-         ON CONFLICT (site_id, asset) DO UPDATE SET wanted = $4, changed_ms = $5,
+        "INSERT INTO site_post (site_id, asset, slug, wanted, state, due_ms, changed_ms, wanted_ms)
+         VALUES ($1, $2, $3, $4, 'waiting', $5, $5, $5)
+         ON CONFLICT (site_id, asset) DO UPDATE SET wanted = $4, changed_ms = $5, wanted_ms = $5, told_ms = 0,
              state = CASE WHEN site_post.state IN ('sending', 'gone') THEN site_post.state ELSE 'waiting' END,
              because = CASE WHEN site_post.state = 'gone' THEN site_post.because ELSE '' END,
              tries = CASE WHEN site_post.state = 'sending' THEN site_post.tries ELSE 0 END,
@@ -124,7 +135,8 @@ pub async fn take(tx: &mut Tx, now_ms: UtcMs, limit: i64) -> Result<Vec<Post>> {
                  AND NOT EXISTS (SELECT 1 FROM site_post o WHERE o.site_id = p.site_id AND (o.state = 'sending'
                      OR (o.state = 'waiting' AND (o.due_ms < p.due_ms OR (o.due_ms = p.due_ms AND o.asset < p.asset)))))
              ORDER BY p.due_ms, p.site_id LIMIT $2)
-         RETURNING site_id, asset, slug, wanted, placed, remote_id, remote_url, state, because, due_ms, tries, token, changed_ms",
+         RETURNING site_id, asset, slug, wanted, placed, remote_id, remote_url, state, because, due_ms, tries, token, changed_ms,
+             wanted_ms, was_status, told_ms",
         args![now_ms, limit],
     )
     .await
@@ -146,7 +158,9 @@ pub async fn settle(tx: &mut Tx, post: &Post, outcome: &Outcome, now_ms: UtcMs) 
                  state = CASE WHEN $4 IN ('placed', 'withdrawn') AND wanted <> $6 THEN 'waiting' ELSE $4 END,
                  because = $5, placed = COALESCE($6, placed), remote_id = COALESCE($7, remote_id),
                  remote_url = COALESCE($8, remote_url), due_ms = $9, changed_ms = $10,
-                 unsure_ms = $11, tries = CASE WHEN $4 IN ('placed', 'withdrawn') THEN 0 ELSE tries END
+                 unsure_ms = $11, tries = CASE WHEN $4 IN ('placed', 'withdrawn') THEN 0 ELSE tries - $12 END,
+                 was_status = CASE WHEN $4 = 'placed' THEN '' ELSE was_status END,
+                 told_ms = CASE WHEN $13 THEN $10 ELSE told_ms END
              WHERE site_id = $1 AND asset = $2 AND token = $3 AND state = 'sending'",
             args![
                 &post.site_id,
@@ -160,21 +174,55 @@ pub async fn settle(tx: &mut Tx, post: &Post, outcome: &Outcome, now_ms: UtcMs) 
                 outcome.due_ms,
                 now_ms,
                 outcome.unsure_ms,
+                i64::from(outcome.is_spared),
+                outcome.is_told,
             ],
         )
         .await?;
     Ok(settled == 1)
 }
 
-/// Whether a try is still the latest, of a post that is on its way: asked last before anything is written there.
+/// Notes the id and the address of a post that was found there, whatever comes of the try. False where the try is not the latest.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn note_remote(tx: &mut Tx, post: &Post, (id, url): (i64, &str)) -> Result<bool> {
+    let noted = tx
+        .run(
+            "UPDATE site_post SET remote_id = $4, remote_url = $5
+             WHERE site_id = $1 AND asset = $2 AND token = $3 AND state = 'sending'",
+            args![&post.site_id, &post.asset, post.token, id, url],
+        )
+        .await?;
+    Ok(noted == 1)
+}
+
+/// Notes the status that a post has before it is withdrawn; the first one stays. False where one is noted, or the try is not the
+/// latest.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn note_status(tx: &mut Tx, post: &Post, status: &str) -> Result<bool> {
+    let noted = tx
+        .run(
+            "UPDATE site_post SET was_status = $4
+             WHERE site_id = $1 AND asset = $2 AND token = $3 AND state = 'sending' AND was_status = ''",
+            args![&post.site_id, &post.asset, post.token, status],
+        )
+        .await?;
+    Ok(noted == 1)
+}
+
+/// Whether a try is still the latest, of a post that is on its way to a site that takes it: asked last before anything is written
+/// there.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
 pub async fn is_ours(db: &Db, post: &Post) -> Result<bool> {
     let row: Option<(i64,)> = db
         .opt(
-            "SELECT CAST(1 AS BIGINT) FROM site_post
-             WHERE site_id = $1 AND asset = $2 AND token = $3 AND state = 'sending'",
+            "SELECT CAST(1 AS BIGINT) FROM site_post p JOIN site s ON s.id = p.site_id
+             WHERE p.site_id = $1 AND p.asset = $2 AND p.token = $3 AND p.state = 'sending' AND s.state = 'active'",
             args![&post.site_id, &post.asset, post.token],
         )
         .await?;
@@ -221,7 +269,8 @@ pub async fn free(
 pub async fn again(tx: &mut Tx, site_id: &str, asset: Option<&str>, now_ms: UtcMs) -> Result<u64> {
     tx.run(
         "UPDATE site_post SET state = 'waiting', due_ms = CASE WHEN unsure_ms > $3 THEN unsure_ms ELSE $3 END, tries = 0,
-             changed_ms = $3,
+             changed_ms = $3, wanted_ms = $3, told_ms = 0,
+             was_status = CASE WHEN state = 'gone' THEN '' ELSE was_status END,
              remote_id = CASE WHEN state = 'gone' THEN NULL ELSE remote_id END,
              placed = CASE WHEN state = 'gone' THEN '' ELSE placed END
          WHERE site_id = $1 AND (state IN ('waiting', 'failed') OR (state = 'gone' AND $2 IS NOT NULL))

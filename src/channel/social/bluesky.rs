@@ -147,6 +147,14 @@ impl<'e> Bluesky<'e> {
         Ok(posted(&by.did, key, &json, false))
     }
 
+    /// The post under a key of ours, if there is one.
+    ///
+    /// # Errors
+    /// What kept us from knowing.
+    pub async fn find(&self, did: &str, key: &str) -> Result<Option<Posted>, Failure> {
+        Ok(self.record(did, key).await?.map(|found| posted(did, key, &found, true)))
+    }
+
     /// The record under a key, if there is one (`getRecord`).
     ///
     /// # Errors

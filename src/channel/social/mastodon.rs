@@ -39,6 +39,8 @@ pub struct Account {
     pub id: String,
     /// Its name.
     pub name: String,
+    /// Its page; empty where the server says none.
+    pub url: String,
 }
 
 /// An application that a server knows.
@@ -88,7 +90,7 @@ impl<'e> Mastodon<'e> {
         let text = |key: &str| json[key].as_str().unwrap_or_default().to_owned();
         // Some servers add their own name to those of their own.
         let name = text("acct").split('@').next().unwrap_or_default().to_owned();
-        let account = Account { id: text("id"), name };
+        let account = Account { id: text("id"), name, url: text("url") };
         let is_id = !account.id.is_empty()
             && account.id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte));
         if !is_id {

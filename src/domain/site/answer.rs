@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use super::hash_of;
 use crate::domain::{kernel::clock::UtcMs, webhook::schedule::asked_ms};
 
 /// Letters of an answer that are shown.
@@ -22,7 +23,7 @@ pub struct Answer<'a> {
 }
 
 /// A post as the site knows it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Remote {
     /// Its id there.
     pub id: i64,
@@ -30,6 +31,8 @@ pub struct Remote {
     pub url: String,
     /// `draft`, `publish`, `trash` and the like; empty where that was not told.
     pub status: String,
+    /// The hash of what it says; empty where that was not told.
+    pub hash: String,
 }
 
 impl Remote {
@@ -57,6 +60,8 @@ pub enum Verdict {
         /// Why.
         why: String,
     },
+    /// It is tried again: our own fault kept us from asking the site for anything.
+    Withheld(String),
 }
 
 /// What the answer to a request to make or change a post means. `wall_ms` is now by the wall clock.
@@ -129,7 +134,9 @@ pub fn words(verdict: &Verdict) -> String {
     match verdict {
         Verdict::Placed(_) => "it stands there".to_owned(),
         Verdict::Gone => "the post is gone there".to_owned(),
-        Verdict::Refused(why) | Verdict::Never(why) | Verdict::Again { why, .. } => why.clone(),
+        Verdict::Refused(why) | Verdict::Never(why) | Verdict::Again { why, .. } | Verdict::Withheld(why) => {
+            why.clone()
+        }
     }
 }
 
@@ -139,7 +146,7 @@ fn refusal(answer: &Answer<'_>, json: Option<&Value>, wall_ms: UtcMs) -> Verdict
     let again = |asked_ms| Verdict::Again { asked_ms, why: why.clone() };
     match (answer.status, code) {
         // Signed in, and not allowed to change this one: somebody else published it, or it was given to another author.
-        (403, Some("rest_cannot_edit" | "rest_cannot_publish")) => {
+        (403, Some("rest_cannot_edit" | "rest_cannot_publish" | "rest_forbidden_context")) => {
             Verdict::Never(format!("the account may not change this post there ({why})"))
         }
         // With an error of the REST API it is the account; a page comes from something that stands before the site.
@@ -162,7 +169,9 @@ fn remote(json: &Value) -> Option<Remote> {
     // An address that is no https or http one is no link.
     let url = json["link"].as_str().filter(|url| url.starts_with("https://") || url.starts_with("http://"));
     let status = json["status"].as_str().unwrap_or_default().to_owned();
-    Some(Remote { id, url: url.map(str::to_owned).unwrap_or_default(), status })
+    let words = (json["title"]["raw"].as_str(), json["content"]["raw"].as_str());
+    let hash = if let (Some(title), Some(html)) = words { hash_of(title, html) } else { String::new() };
+    Some(Remote { id, url: url.map(str::to_owned).unwrap_or_default(), status, hash })
 }
 
 /// What stands in an answer, for people: the error's own words, or the beginning.
@@ -197,10 +206,12 @@ mod tests {
         let there = of(201, r#"{"id": 7, "link": "https://a.example/?p=7", "slug": "pc-1"}"#);
         assert_eq!(
             there,
-            Verdict::Placed(Remote { id: 7, url: "https://a.example/?p=7".into(), status: String::new() })
+            Verdict::Placed(Remote { id: 7, url: "https://a.example/?p=7".into(), ..Remote::default() })
         );
         let bent = of(200, r#"{"id": 7, "link": "javascript:alert(1)"}"#);
-        assert_eq!(bent, Verdict::Placed(Remote { id: 7, url: String::new(), status: String::new() }));
+        assert_eq!(bent, Verdict::Placed(Remote { id: 7, ..Remote::default() }));
+        let told = of(200, r#"{"id": 7, "title": {"raw": "a"}, "content": {"raw": "b"}}"#);
+        assert_eq!(told, Verdict::Placed(Remote { id: 7, hash: hash_of("a", "b"), ..Remote::default() }));
         for none in ["<!doctype html><title>Log in</title>", "", "{}", r#"{"id": 0}"#, r#"{"id": "7"}"#, "[]"]
         {
             assert!(matches!(of(200, none), Verdict::Again { .. }), "{none}");

@@ -1,6 +1,7 @@
 //! A partner's own site that we post to: the names of posts, and what a site's answers mean.
 
 pub mod answer;
+pub mod schedule;
 
 use data_encoding::HEXLOWER;
 use serde::{Deserialize, Serialize};

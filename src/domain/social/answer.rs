@@ -30,12 +30,16 @@ pub enum Trouble {
     Denied,
     /// The server takes this one not, however often it is sent.
     Refused,
-    /// The account has these words already, from somebody else's hand (LinkedIn: `DUPLICATE_POST`).
+    /// The account has these words already, under an id that nobody tells, or from somebody else's hand (LinkedIn: `DUPLICATE_POST`).
     Duplicate,
     /// Our own budget does not pay for it; nothing was asked.
     Unaffordable,
     /// Whoever pays the network has no credit there, or has reached a limit of their own.
     OutOfCredit,
+    /// Its asset was recalled, and no try before has arrived as far as that can be seen; nothing was sent.
+    Recalled,
+    /// A try before may have arrived, and our own budget does not pay for looking; nothing was asked.
+    Unlooked,
 }
 
 /// Why something was not done.
@@ -63,6 +67,8 @@ impl Trouble {
             Self::Duplicate => "duplicate",
             Self::Unaffordable => "unaffordable",
             Self::OutOfCredit => "out of credit",
+            Self::Recalled => "recalled",
+            Self::Unlooked => "not looked for",
         }
     }
 }

@@ -17,6 +17,10 @@ const ASKED_MAX_MS: i64 = DAY_MS;
 pub const WITHHELD_MS: i64 = 5 * MINUTE_MS;
 /// How long a post that may be sent is worth sending, whatever keeps it.
 pub const LIFETIME_MS: i64 = 3 * DAY_MS;
+/// Wait for a budget that pays for a look; it uses up no try.
+const UNLOOKED_MS: i64 = HOUR_MS;
+/// How long a post waits for that: until the next month has surely begun.
+pub const LOOK_LIFETIME_MS: i64 = 35 * DAY_MS;
 /// How long one waits for somebody to connect its account again.
 pub const RECONNECT_MS: i64 = DAY_MS;
 /// How long one waits for approval.
@@ -65,7 +69,9 @@ pub fn next(trouble: Trouble, tries: i64, now_ms: UtcMs, jitter: u32) -> Next {
         // Waiting for the next month would make old news of it; a person can share it today.
         Trouble::Refused | Trouble::Unaffordable => ended,
         // Whoever was asked to share it by hand would post it twice.
-        Trouble::Duplicate => Next { state: PostState::Withdrawn, ..ended },
+        Trouble::Duplicate | Trouble::Recalled => Next { state: PostState::Withdrawn, ..ended },
+        // Nor is anybody asked before somebody looked.
+        Trouble::Unlooked => again(now_ms + UNLOOKED_MS, false),
         // It goes on as soon as the account is connected again.
         Trouble::Denied | Trouble::OutOfCredit => Next { is_lost: true, ..again(now_ms, false) },
         Trouble::Busy { asked_ms, is_limit: true } => {
@@ -116,6 +122,9 @@ mod tests {
             assert_eq!(of(trouble, TRIES_MAX).state, PostState::Failed);
         }
         assert_eq!(of(Trouble::Withheld, 99).state, PostState::Due);
+        assert_eq!(of(Trouble::Recalled, 1).state, PostState::Withdrawn);
+        let unlooked = of(Trouble::Unlooked, 99);
+        assert!((unlooked.state, unlooked.counts) == (PostState::Due, false), "{unlooked:?}");
     }
 
     #[test]

@@ -45,6 +45,8 @@ pub struct Account {
     pub worked_ms: Option<UtcMs>,
     /// Until when its server wants to be left alone.
     pub rest_ms: UtcMs,
+    /// Its own page, as its server names it; empty where that was not told.
+    pub profile_url: String,
 }
 
 /// Connects an account. False where the partner has it already; then nothing changed.
@@ -55,8 +57,8 @@ pub async fn add(tx: &mut Tx, account: &Account, (secret, session): (&str, &str)
     let added = tx
         .run(
             "INSERT INTO social_account (id, partner_slug, network, server, handle, remote_id, mode, state, because, state_ms,
-                 secret, session, expires_ms, connected_ms, connected_by, worked_ms)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16)
+                 secret, session, expires_ms, connected_ms, connected_by, worked_ms, profile_url)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
              ON CONFLICT (partner_slug, network, server, remote_id) WHERE state <> 'disconnected' DO NOTHING",
             args![
                 &account.id,
@@ -75,6 +77,7 @@ pub async fn add(tx: &mut Tx, account: &Account, (secret, session): (&str, &str)
                 account.connected_ms,
                 &account.connected_by,
                 account.worked_ms,
+                &account.profile_url,
             ],
         )
         .await?;
@@ -95,7 +98,8 @@ pub async fn reconnect(
     let row: Option<(String,)> = tx
         .opt(
             "UPDATE social_account SET secret = $5, session = $6, handle = $7, mode = COALESCE($8, mode), state = 'active', because = $9,
-                 state_ms = $10, expires_ms = $11, told_days = NULL, rest_ms = 0, worked_ms = $12, renewing_ms = 0
+                 state_ms = $10, expires_ms = $11, told_days = NULL, rest_ms = 0, worked_ms = $12, renewing_ms = 0,
+                 profile_url = $13
              WHERE partner_slug = $1 AND network = $2 AND server = $3 AND remote_id = $4 AND state <> 'disconnected'
              RETURNING id",
             args![
@@ -111,6 +115,7 @@ pub async fn reconnect(
                 account.state_ms,
                 account.expires_ms,
                 account.worked_ms,
+                &account.profile_url,
             ],
         )
         .await?;
@@ -131,7 +136,7 @@ pub async fn reconnect(
 pub async fn account(db: &Db, id: &str) -> Result<Option<Account>> {
     db.opt(
         "SELECT id, partner_slug, network, server, handle, remote_id, mode, state, because, state_ms, expires_ms, told_days,
-             connected_ms, connected_by, worked_ms, rest_ms
+             connected_ms, connected_by, worked_ms, rest_ms, profile_url
          FROM social_account WHERE id = $1",
         args![id],
     )
@@ -145,10 +150,35 @@ pub async fn account(db: &Db, id: &str) -> Result<Option<Account>> {
 pub async fn list(db: &Db, partner: Option<&str>) -> Result<Vec<Account>> {
     db.all(
         "SELECT id, partner_slug, network, server, handle, remote_id, mode, state, because, state_ms, expires_ms, told_days,
-             connected_ms, connected_by, worked_ms, rest_ms
+             connected_ms, connected_by, worked_ms, rest_ms, profile_url
          FROM social_account WHERE state <> 'disconnected' AND ($1 IS NULL OR partner_slug = $1)
          ORDER BY partner_slug, connected_ms, id LIMIT $2",
         args![partner, LIST_MAX],
+    )
+    .await
+}
+
+/// The account that is the same one as `account` in another place: another partner's, or by another name of its server. What stays of
+/// an account is the same everywhere, except at servers of the Mastodon API, which count for themselves: there it is its page.
+///
+/// # Errors
+/// Those of [`Tx::opt`].
+pub async fn elsewhere(tx: &mut Tx, account: &Account) -> Result<Option<Account>> {
+    tx.opt(
+        "SELECT id, partner_slug, network, server, handle, remote_id, mode, state, because, state_ms, expires_ms, told_days,
+             connected_ms, connected_by, worked_ms, rest_ms, profile_url
+         FROM social_account
+         WHERE state <> 'disconnected' AND server <> '' AND network = $1
+           AND NOT (partner_slug = $2 AND server = $3 AND remote_id = $4)
+           AND ((remote_id = $4 AND (network <> 'mastodon' OR server = $3)) OR (profile_url <> '' AND profile_url = $5))
+         ORDER BY connected_ms, id LIMIT 1",
+        args![
+            &account.network,
+            &account.partner_slug,
+            &account.server,
+            &account.remote_id,
+            &account.profile_url,
+        ],
     )
     .await
 }
@@ -188,6 +218,22 @@ pub async fn move_to(
         )
         .await?;
     Ok(moved == 1)
+}
+
+/// Notes that an account has to be connected again, unless it was since `state_ms`: what an older secret came to says nothing of
+/// the one that it has now. False where it is in another state by now.
+///
+/// # Errors
+/// Those of [`Tx::run`].
+pub async fn lose(tx: &mut Tx, id: &str, state_ms: UtcMs, because: &str, now_ms: UtcMs) -> Result<bool> {
+    let lost = tx
+        .run(
+            "UPDATE social_account SET state = 'needs_reconnect', because = $3, state_ms = $4, session = ''
+             WHERE id = $1 AND state = 'active' AND state_ms = $2",
+            args![id, state_ms, because, now_ms],
+        )
+        .await?;
+    Ok(lost == 1)
 }
 
 /// Changes what is done with what is new.

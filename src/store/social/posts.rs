@@ -52,6 +52,8 @@ pub struct Post {
     pub remote_url: String,
     /// When the partner's own people said that they shared it by hand.
     pub shared_ms: Option<UtcMs>,
+    /// Whether its network refused it as one that the account has already, under an id that nobody told.
+    pub is_there: bool,
 }
 
 /// A try.
@@ -123,7 +125,8 @@ pub async fn assets(db: &Db, account_id: &str) -> Result<Vec<String>> {
 pub async fn open(db: &Db) -> Result<Vec<Post>> {
     db.all(
         "SELECT id, account_id, partner_slug, asset, content, hash, state, because, made_ms, ready_ms, due_ms, ended_ms, tries,
-             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms
+             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms,
+             is_there
          FROM social_post WHERE ended_ms IS NULL ORDER BY account_id, id LIMIT 10000",
         Vec::new(),
     )
@@ -137,7 +140,8 @@ pub async fn open(db: &Db) -> Result<Vec<Post>> {
 pub async fn post(db: &Db, id: &str) -> Result<Option<Post>> {
     db.opt(
         "SELECT id, account_id, partner_slug, asset, content, hash, state, because, made_ms, ready_ms, due_ms, ended_ms, tries,
-             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms
+             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms,
+             is_there
          FROM social_post WHERE id = $1",
         args![id],
     )
@@ -157,7 +161,8 @@ pub async fn list(
 ) -> Result<Vec<Post>> {
     db.all(
         "SELECT id, account_id, partner_slug, asset, content, hash, state, because, made_ms, ready_ms, due_ms, ended_ms, tries,
-             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms
+             attempts, uncertain, approved_by, approved_ms, remote_uri, remote_cid, remote_url, shared_ms,
+             is_there
          FROM social_post
          WHERE account_id = $1 AND ($2 IS NULL OR state = $2) AND ($3 IS NULL OR id < $3) ORDER BY id DESC LIMIT $4",
         args![account_id, state, before, limit],
@@ -213,7 +218,7 @@ pub async fn rewrite(tx: &mut Tx, post: &Post, anew: bool) -> Result<bool> {
     let rewritten = tx
         .run(
             "UPDATE social_post SET content = $2, hash = $3, state = $4, because = $5, ready_ms = $6, due_ms = $6, ended_ms = $7,
-                 tries = 0, approved_by = '', approved_ms = NULL
+                 tries = 0, approved_by = '', approved_ms = NULL, is_there = FALSE
              WHERE id = $1 AND NOT uncertain AND remote_uri = '' AND shared_ms IS NULL
                AND ((NOT $8 AND state IN ('waiting_approval', 'due'))
                  OR ($8 AND state IN ('failed', 'kit', 'withdrawn')))",
@@ -239,7 +244,8 @@ pub async fn rewrite(tx: &mut Tx, post: &Post, anew: bool) -> Result<bool> {
 pub async fn again(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
     let moved = tx
         .run(
-            "UPDATE social_post SET state = 'due', because = '', tries = 0, ready_ms = $2, due_ms = $2, ended_ms = NULL
+            "UPDATE social_post SET state = 'due', because = '', tries = 0, ready_ms = $2, due_ms = $2, ended_ms = NULL,
+                 is_there = FALSE
              WHERE id = $1 AND remote_uri = '' AND shared_ms IS NULL AND state IN ('failed', 'kit', 'withdrawn', 'due')",
             args![id, now_ms],
         )

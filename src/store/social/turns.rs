@@ -29,6 +29,8 @@ pub struct Turn {
     pub remote_id: String,
     /// The number of this turn: what was begun in another one counts no more.
     pub token: i64,
+    /// Since when the account is in its state; connected again, it is so anew.
+    pub state_ms: UtcMs,
 }
 
 /// Accounts `a` that may be posted in at `$1`, have something due by then or left on its way, and whose turn nobody holds.
@@ -67,7 +69,7 @@ pub async fn take(tx: &mut Tx, now_ms: UtcMs, limit: i64) -> Result<Vec<Turn>> {
                 due!(),
                 " ORDER BY a.turn_ms, a.id LIMIT $2"
             ),
-            ") RETURNING id, partner_slug, network, server, handle, remote_id, token"
+            ") RETURNING id, partner_slug, network, server, handle, remote_id, token, state_ms"
         ),
         args![now_ms, limit],
     )
@@ -135,6 +137,8 @@ pub struct Started {
     pub content: String,
     /// When it was made: nothing of it is anywhere before.
     pub made_ms: UtcMs,
+    /// Since when it may be sent.
+    pub ready_ms: UtcMs,
     /// Number of this try of those that count.
     pub tries: i64,
     /// Number of this try of all.
@@ -156,7 +160,7 @@ pub async fn start(tx: &mut Tx, turn: &Turn, now_ms: UtcMs) -> Result<Option<Sta
              ORDER BY p.due_ms, p.id LIMIT 1)
            AND EXISTS (SELECT 1 FROM social_account a
                        WHERE a.id = $1 AND a.token = $2 AND a.held AND a.state = 'active' AND a.rest_ms <= $3)
-         RETURNING id, asset, content, made_ms, tries, attempts, uncertain",
+         RETURNING id, asset, content, made_ms, ready_ms, tries, attempts, uncertain",
         args![&turn.id, turn.token, now_ms],
     )
     .await
@@ -207,6 +211,8 @@ pub struct Tried {
     pub uncertain: bool,
     /// Its id at the network, the hash of what is there, and where people read it.
     pub remote: (String, String, String),
+    /// Whether the network refused it as one that the account has already.
+    pub is_there: bool,
 }
 
 /// Records what became of a try. A post that another turn has taken over stays as it is, and its try the ledger's first verdict;
@@ -232,7 +238,7 @@ pub async fn settle(tx: &mut Tx, turn: &Turn, tried: &Tried) -> Result<bool> {
     let moved = tx
         .run(
             "UPDATE social_post SET state = $3, because = $4, due_ms = COALESCE($5, due_ms), ended_ms = $6, tries = tries - $7,
-                 uncertain = (uncertain OR $8), remote_uri = $9, remote_cid = $10, remote_url = $11
+                 uncertain = (uncertain OR $8), remote_uri = $9, remote_cid = $10, remote_url = $11, is_there = $12
              WHERE id = $1 AND token = $2 AND state = 'sending'",
             args![
                 &tried.id,
@@ -246,6 +252,7 @@ pub async fn settle(tx: &mut Tx, turn: &Turn, tried: &Tried) -> Result<bool> {
                 &tried.remote.0,
                 &tried.remote.1,
                 &tried.remote.2,
+                tried.is_there,
             ],
         )
         .await?;

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::{asset_title, signin::Actor, suppressions::Notice};
 use crate::{
     domain::kernel::{Kind, Result},
-    store::{recalls::Recall, revisions::PAGE},
+    store::{recalls::Recall, revisions::PAGE, social::recalled},
     web::{
         frame::{self, Area, Frame},
         respond::{self, Answer},
@@ -73,6 +73,17 @@ pub struct RecallView {
     pub at: Moment,
     /// Translations that may still say what was wrong.
     pub unmended: Vec<String>,
+    /// Posts of it that stand at networks still.
+    pub posted: Vec<PostedView>,
+}
+
+/// A post of what was recalled.
+#[derive(Debug, Serialize)]
+pub struct PostedView {
+    /// `@northlight at mastodon, of northlight`
+    pub label: String,
+    /// Where it is; empty where nobody knows.
+    pub href: String,
 }
 
 /// A revision.
@@ -312,7 +323,12 @@ pub(super) async fn recall_view(
     zone: Tz,
 ) -> Result<Option<RecallView>> {
     let Some(recall) = recall else { return Ok(None) };
+    let posted = recalled::of_asset(&ctx.db, &recall.reference).await?.into_iter().map(|post| PostedView {
+        label: format!("{} at {}, of {}", post.handle, post.network, post.partner_slug),
+        href: post.remote_url,
+    });
     Ok(Some(RecallView {
+        posted: posted.collect(),
         unmended: recall::unmended(&ctx.db, recall).await?,
         reference: recall.reference.clone(),
         effect: effect(recall, is_there),

@@ -50,6 +50,10 @@ impl View {
                 actor: "operator".into(),
                 at: Moment::full(AT_MS, zone),
                 unmended: vec!["whitepapers/first-24-hours.de.md".into()],
+                posted: vec![
+                    PostedView { label: "northlight.example at bluesky, of northlight".into(), href: "#".into() },
+                    PostedView { label: "@ipe at mastodon, of ipe".into(), href: String::new() },
+                ],
             }),
             lines: [3, 2, 1].into_iter().map(|no| line(path, &told(no), zone)).collect(),
             older: Some("#".into()),

@@ -256,6 +256,9 @@ fn state_badge(post: &Post) -> Badge {
     if post.shared_ms.is_some() {
         return Badge::new("good", "shared by hand");
     }
+    if post.is_there {
+        return Badge::new("good", "there already");
+    }
     let tone = match post.state.as_str() {
         "posted" => "good",
         "failed" => "bad",

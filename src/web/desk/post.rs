@@ -106,6 +106,9 @@ fn view(account: &Account, post: &Post, token: &str) -> View {
             format!("It could not be posted in your account {handle}: {}. Please share it yourself.", post.because.trim_end_matches('.'))
         }
         PostState::Kit => "Copy the words and the link, or let the network open with them. What the link brings is counted for you.".to_owned(),
+        PostState::Withdrawn if post.is_there => {
+            format!("Your account {handle} has it already: {}.", post.because.trim_end_matches('.'))
+        }
         PostState::Withdrawn => format!("It is not to be posted any more: {}.", post.because.trim_end_matches('.')),
     };
     let is_persons = matches!(state, PostState::Failed | PostState::Kit) && !content.text.is_empty();

@@ -1,7 +1,7 @@
 //! Partners' own sites: what their page shows of articles is posted there, corrected and withdrawn.
 //!
 //! `plan` writes down what should stand on each site, from the content as it is; the loop (`run`) takes one post a site at a time
-//! and `send` makes it so. A post is made once: it is looked for by its slug before it is made, and nothing counts as done without
+//! and `send` makes it so, of which `settle` says what follows. A post is made once: it is looked for by its slug before it is made, and nothing counts as done without
 //! the id that the site gave it. People act through `manage`.
 
 mod article;
@@ -10,6 +10,7 @@ mod notice;
 mod plan;
 mod run;
 mod send;
+mod settle;
 
 pub use manage::{Connect, connect, disconnect, retry};
 pub use run::{Seen, run, tick};

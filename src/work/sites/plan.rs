@@ -11,35 +11,33 @@ use crate::{
         kernel::Result,
         site::{hash_of, slug_of},
     },
-    store::{
-        partners, recalls, site_posts,
-        sites::{self, Site},
-    },
+    store::{partners, recalls, site_posts, sites::Site},
     work::{
         Context, embeds,
         recall::{self, Leads},
     },
 };
 
-/// Writes down what should stand on each site; what is right already is left alone. Returns how many posts wait that did not.
-///
-/// # Errors
-/// Those of the store.
-pub(super) async fn look(ctx: &Context) -> Result<u64> {
-    let mut waiting = 0;
-    for site in sites::list(&ctx.db, None).await? {
-        waiting += plan(ctx, &site).await?;
+/// Writes down what should stand on each site; what is right already is left alone. What goes wrong with one holds up no other.
+pub(super) async fn look(ctx: &Context, sites: &[Site]) {
+    for site in sites {
+        if let Err(error) = plan(ctx, site).await {
+            tracing::error!(
+                site = site.id,
+                error = error.detail(),
+                "nobody knows what should stand on a site"
+            );
+        }
     }
-    Ok(waiting)
 }
 
-async fn plan(ctx: &Context, site: &Site) -> Result<u64> {
+async fn plan(ctx: &Context, site: &Site) -> Result<()> {
     let library = ctx.library();
     // Before the first sync nothing is there, which says nothing of what should be.
     if library.vendor.is_none() {
-        return Ok(0);
+        return Ok(());
     }
-    let Some(partner) = partners::partner(&ctx.db, &site.partner_slug).await? else { return Ok(0) };
+    let Some(partner) = partners::partner(&ctx.db, &site.partner_slug).await? else { return Ok(()) };
     let now_ms = ctx.now_ms();
     let posts = site_posts::of_site(&ctx.db, &site.id).await?;
     let is_known = |asset: &str| posts.iter().any(|post| post.asset == asset);
@@ -83,14 +81,12 @@ async fn plan(ctx: &Context, site: &Site) -> Result<u64> {
     };
     changes.extend(wants.iter().filter(differs).map(|(reference, hash)| (*reference, hash.as_str())));
     if changes.is_empty() {
-        return Ok(0);
+        return Ok(());
     }
-    let mut waiting = 0;
     let mut tx = ctx.db.begin().await?;
     for (reference, hash) in changes {
         let slug = slug_of(&site.partner_slug, reference);
-        waiting += site_posts::want(&mut tx, (&site.id, reference), &slug, hash, now_ms).await?;
+        site_posts::want(&mut tx, (&site.id, reference), &slug, hash, now_ms).await?;
     }
-    tx.commit().await?;
-    Ok(waiting)
+    tx.commit().await
 }

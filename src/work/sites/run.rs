@@ -9,7 +9,7 @@ use std::{
 use futures_util::future::join_all;
 use tokio::{sync::watch, task::JoinSet};
 
-use super::{ACTOR, PURPOSE, plan, send};
+use super::{ACTOR, PURPOSE, plan, send, settle};
 use crate::{
     domain::{
         content::Library,
@@ -111,10 +111,12 @@ pub async fn tick(ctx: &Context) -> Result<usize> {
 async fn step(ctx: &Context, room: usize) -> Result<Vec<Post>> {
     if let Some(seen) = news(ctx).await? {
         if !seen.sites.is_empty() {
-            seal_anew(ctx).await?;
-            plan::look(ctx).await?;
+            // What waits already is posted whatever comes of this, which is done again within a minute.
+            if let Err(error) = seal_anew(ctx).await {
+                tracing::error!(error = error.detail(), "sites' passwords cannot be sealed anew");
+            }
+            plan::look(ctx, &seen.sites).await;
         }
-        // Not before: what failed is looked at again.
         *ctx.sites.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(seen);
     }
     free_late(ctx).await?;
@@ -165,7 +167,7 @@ async fn free_all(ctx: &Context) -> Result<()> {
 
 async fn free(ctx: &Context, post: (&str, &str), token: i64) -> Result<()> {
     let because = "the process ended while it was on its way";
-    let due_ms = ctx.now_ms() + send::UNCERTAIN_MS;
+    let due_ms = ctx.now_ms() + settle::UNCERTAIN_MS;
     let mut tx = ctx.db.begin().await?;
     if site_posts::free(&mut tx, post, token, because, due_ms).await? {
         // The password may have been used.

@@ -1,20 +1,24 @@
-//! One post on its way: looked for, made or changed, and what the site said of it.
+//! One post on its way: looked for, made or changed. What follows from what the site says is `settle`'s.
 
 use base64::{Engine as _, prelude::BASE64_STANDARD};
 use serde_json::json;
 
-use super::{ACTOR, PURPOSE, article, notice, route};
+use super::{
+    PURPOSE,
+    article::{self, Article},
+    route,
+    settle::{Done, settle},
+};
 use crate::{
-    channel::egress::{Answered, Post as Request, Unanswered},
+    channel::egress::{Answered, Ask, Post as Request, Unanswered},
     domain::{
-        kernel::{Error, Result, clock::HOUR_MS, seal::Seal},
+        kernel::{Error, Result, seal::Seal},
         partner::Partner,
         site::{Answer, Remote, Verdict, answer, hash_of},
-        webhook::schedule,
     },
     store::{
-        audit, partners,
-        site_posts::{self, Outcome, Post},
+        partners,
+        site_posts::{self, Post},
         sites::{self, Site},
     },
     work::Context,
@@ -24,12 +28,10 @@ use crate::{
 const FIELDS: &str = "&_fields=id,link,slug,status";
 /// Where a post may stand; `any` would leave out the bin.
 const STATUSES: &str = "publish,future,draft,pending,private,trash";
-/// How long a request that nobody answered may still be at work there, and what it does not show yet, in milliseconds.
-pub(super) const UNCERTAIN_MS: i64 = 30_000;
-/// Shortest rest of a site that has too much to do, in milliseconds.
-const REST_MS: i64 = 60_000;
-/// Longest: what is recalled is not to wait for days.
-const REST_MAX_MS: i64 = HOUR_MS;
+/// Asks for the words of one post too, as they were sent.
+const WORDS: &str = "&context=edit&_fields=id,link,slug,status,title,content";
+/// Most bytes that are read of a post with its words.
+const WORDS_BYTES_MAX: usize = 4 << 20;
 
 /// As whom a site is asked.
 pub(super) struct Door<'c> {
@@ -67,6 +69,20 @@ impl<'c> Door<'c> {
             None => self.ctx.egress.get(&target, &headers).await,
         }
     }
+
+    /// One post there with its words.
+    async fn post(&self, id: i64) -> Result<Remote, Verdict> {
+        let url = route(&self.base, &format!("posts/{id}"), WORDS);
+        let target = self.ctx.egress.target(&url);
+        let target = target.map_err(|error| Verdict::Withheld(error.public().to_owned()))?;
+        let headers = [("authorization", self.authorization.as_str())];
+        let ask =
+            Ask { method: "GET", to: &target, headers: &headers, body: &[], body_bytes_max: WORDS_BYTES_MAX };
+        match judged(self.ctx, self.ctx.egress.send(&ask).await) {
+            Verdict::Placed(remote) => Ok(remote),
+            other => Err(other),
+        }
+    }
 }
 
 /// An answer, as far as it decides something.
@@ -79,110 +95,148 @@ pub(super) fn answer_of(answered: &Answered) -> Answer<'_> {
     }
 }
 
-/// What was done, and what came of it.
-struct Done {
-    did: &'static str,
-    verdict: Verdict,
-    /// Hash of what was sent.
-    hash: String,
-}
-
 /// Sends a post that was taken, and records what became of it.
 ///
 /// # Errors
 /// Those of the store; then the post is on its way until it is freed.
 pub(super) async fn one(ctx: &Context, post: &Post) -> Result<()> {
     let Some(site) = sites::site(&ctx.db, &post.site_id).await? else {
-        return settle(ctx, None, post, Done::quiet("nothing", "the site was disconnected")).await;
+        return settle(ctx, None, post, Done::nothing("the site was disconnected")).await;
     };
-    let done = match partners::partner(&ctx.db, &site.partner_slug).await? {
-        Some(partner) => send(ctx, &site, &partner, post).await?,
-        None => Done::quiet("nothing", "the partner is not in the roster any more"),
+    let done = match partners::partner(&ctx.db, &site.partner_slug).await {
+        Ok(Some(partner)) => send(ctx, &site, &partner, post).await?,
+        Ok(None) => Done::nothing("the partner is not in the roster any more"),
+        // One partner that cannot be read is not to hold a post on its way.
+        Err(error) => {
+            tracing::error!(site = site.id, error = error.detail(), "a site's partner cannot be read");
+            Done::nothing(error.public())
+        }
     };
     settle(ctx, Some(&site), post, done).await
-}
-
-impl Done {
-    /// Nothing was asked of the site.
-    fn quiet(did: &'static str, why: &str) -> Self {
-        let verdict = Verdict::Again { asked_ms: None, why: why.to_owned() };
-        Self { did, verdict, hash: String::new() }
-    }
 }
 
 async fn send(ctx: &Context, site: &Site, partner: &Partner, post: &Post) -> Result<Done> {
     let is_withdrawn = post.wanted.is_empty();
     if is_withdrawn && post.remote_id.is_none() && post.token <= 1 {
         // It was never begun to be made.
-        return Ok(Done { did: "nothing", verdict: Verdict::Gone, hash: String::new() });
+        return Ok(Done::new("nothing", Verdict::Gone));
     }
     let made = if is_withdrawn {
         article::withdrawn(ctx, partner)
     } else {
         match article::article(ctx, partner, &post.asset) {
             Ok(Some(made)) => made,
-            Ok(None) => return Ok(Done::quiet("nothing", "there is no such article any more")),
-            Err(error) => return Ok(Done::quiet("nothing", error.public())),
+            Ok(None) => return Ok(Done::nothing("there is no such article any more")),
+            Err(error) => return Ok(Done::nothing(error.public())),
         }
     };
-    let hash = if is_withdrawn { String::new() } else { hash_of(&made.title, &made.html) };
     let door = match Door::of(ctx, site).await {
         Ok(door) => door,
         Err(error) => {
             tracing::error!(site = site.id, error = error.detail(), "a site's password cannot be opened");
-            return Ok(Done::quiet("nothing", error.public()));
+            return Ok(Done::nothing(error.public()));
         }
     };
-    let known = match post.remote_id {
-        Some(id) => Some(id),
+    let (known, is_found) = match post.remote_id {
+        Some(id) => (Some(id), false),
         None => match lookup(ctx, &door, post).await {
-            Ok(Some(remote)) if remote.is_in_bin() => {
-                return Ok(Done { did: "look for", verdict: Verdict::Gone, hash });
+            Ok(Some(remote)) if remote.is_in_bin() => return Ok(Done::new("look for", Verdict::Gone)),
+            Ok(Some(remote)) => {
+                // Known from now on, whatever comes of this try.
+                let mut tx = ctx.db.begin().await?;
+                site_posts::note_remote(&mut tx, post, (remote.id, &remote.url)).await?;
+                tx.commit().await?;
+                (Some(remote.id), true)
             }
-            Ok(found) => found.map(|remote| remote.id),
-            Err(verdict) => return Ok(Done { did: "look for", verdict, hash }),
+            Ok(None) => (None, false),
+            Err(verdict) => return Ok(Done::new("look for", verdict)),
         },
     };
-    if let (Some(id), true) = (known, is_withdrawn) {
-        // Making a draft of what somebody threw away would bring it back.
-        let there = judged(ctx, door.ask(&format!("posts/{id}"), FIELDS, None).await);
-        if !matches!(there, Verdict::Placed(_)) {
-            return Ok(Done { did: "look for", verdict: there, hash });
+    let Some(id) = known else {
+        return match is_withdrawn {
+            true => Ok(Done::new("look for", Verdict::Gone)),
+            false => make(ctx, (&door, &site.mode), post, &made).await,
+        };
+    };
+    if is_withdrawn {
+        return withdraw(ctx, &door, (post, id), &made).await;
+    }
+    // A try before of which nobody knows may have done it, however long the site took.
+    let may_be_done = is_found || post.tries > 1;
+    change(ctx, &door, (post, id), &made, may_be_done).await
+}
+
+/// Makes a post under its slug.
+async fn make(ctx: &Context, (door, mode): (&Door<'_>, &str), post: &Post, made: &Article) -> Result<Done> {
+    let body = json!({ "title": made.title, "content": made.html, "status": mode, "slug": post.slug });
+    let done = write(ctx, door, post, ("make", "posts"), &body.to_string()).await?;
+    Ok(Done { hash: hash_of(&made.title, &made.html), ..done })
+}
+
+/// Has a post say what the article says. Who sees it is for the partner to say; one that we withdrew comes back as it was.
+async fn change(
+    ctx: &Context,
+    door: &Door<'_>,
+    (post, id): (&Post, i64),
+    made: &Article,
+    may_be_done: bool,
+) -> Result<Done> {
+    let hash = hash_of(&made.title, &made.html);
+    let is_back = |status: &str| post.was_status.is_empty() || post.was_status == status;
+    if may_be_done {
+        match door.post(id).await {
+            Ok(remote) if remote.hash == hash && is_back(&remote.status) => {
+                return Ok(Done { hash, ..Done::new("find", Verdict::Placed(remote)) });
+            }
+            Ok(_) => {}
+            Err(verdict) => return Ok(Done::new("look for", verdict)),
         }
     }
     let mut body = json!({ "title": made.title, "content": made.html });
-    let (did, path) = match (known, is_withdrawn) {
-        (None, true) => return Ok(Done { did: "look for", verdict: Verdict::Gone, hash }),
-        (Some(id), true) => {
-            // Nobody who visits sees a draft.
-            body["status"] = json!("draft");
-            ("withdraw", format!("posts/{id}"))
-        }
-        (Some(id), false) => {
-            // One that we withdrew ourselves comes back as it was; else who sees it is for the partner to say.
-            if post.placed.is_empty() && post.remote_id.is_some() {
-                body["status"] = json!(site.mode);
-            }
-            ("change", format!("posts/{id}"))
-        }
-        (None, false) => {
-            body["status"] = json!(site.mode);
-            body["slug"] = json!(post.slug);
-            ("make", "posts".to_owned())
-        }
-    };
-    if !site_posts::is_ours(&ctx.db, post).await? {
-        return Ok(Done::quiet("nothing", "another process has taken it over"));
+    if !post.was_status.is_empty() {
+        body["status"] = json!(post.was_status);
     }
-    let answered = door.ask(&path, FIELDS, Some(&body.to_string())).await;
-    let verdict = match judged(ctx, answered) {
-        Verdict::Placed(remote) if is_withdrawn && remote.status == "publish" => {
-            let why = "it is still published there, though it was asked to be a draft".to_owned();
-            Verdict::Again { asked_ms: None, why }
-        }
-        verdict => verdict,
+    let done = write(ctx, door, post, ("change", &format!("posts/{id}")), &body.to_string()).await?;
+    Ok(Done { hash, ..done })
+}
+
+/// Makes a post a draft without its words: nobody who visits sees a draft. How it was seen is kept before.
+async fn withdraw(ctx: &Context, door: &Door<'_>, (post, id): (&Post, i64), made: &Article) -> Result<Done> {
+    let there = match door.post(id).await {
+        Ok(there) => there,
+        // Making a draft of what somebody threw away would bring it back.
+        Err(verdict) => return Ok(Done::new("look for", verdict)),
     };
-    Ok(Done { did, verdict, hash })
+    if there.hash == hash_of(&made.title, &made.html) && there.status == "draft" {
+        return Ok(Done::new("find", Verdict::Placed(there)));
+    }
+    if post.was_status.is_empty() && !there.status.is_empty() {
+        let mut tx = ctx.db.begin().await?;
+        site_posts::note_status(&mut tx, post, &there.status).await?;
+        tx.commit().await?;
+    }
+    let body = json!({ "title": made.title, "content": made.html, "status": "draft" });
+    let mut done = write(ctx, door, post, ("withdraw", &format!("posts/{id}")), &body.to_string()).await?;
+    if let Verdict::Placed(remote) = &done.verdict
+        && remote.status == "publish"
+    {
+        let why = "it is still published there, though it was asked to be a draft".to_owned();
+        done.verdict = Verdict::Again { asked_ms: None, why };
+    }
+    Ok(done)
+}
+
+async fn write(
+    ctx: &Context,
+    door: &Door<'_>,
+    post: &Post,
+    (did, path): (&'static str, &str),
+    body: &str,
+) -> Result<Done> {
+    if !site_posts::is_ours(&ctx.db, post).await? {
+        return Ok(Done::nothing("another process has taken it over, or the site takes no more posts"));
+    }
+    Ok(Done::new(did, judged(ctx, door.ask(path, FIELDS, Some(body)).await)))
 }
 
 /// The post that an earlier try made, if it did: nothing is made before somebody looked. In the bin its slug has an ending.
@@ -194,87 +248,20 @@ async fn lookup(ctx: &Context, door: &Door<'_>, post: &Post) -> Result<Option<Re
             let found = answer::found(&answer_of(&answered), ctx.clock.wall_ms())?;
             Ok(found.into_iter().next())
         }
-        Err(why) => Err(Verdict::Again { asked_ms: None, why: why.why }),
+        Err(why) => Err(unanswered(why)),
     }
 }
 
 fn judged(ctx: &Context, answered: Result<Answered, Unanswered>) -> Verdict {
     match answered {
         Ok(answered) => answer::verdict(&answer_of(&answered), ctx.clock.wall_ms()),
-        Err(why) => Verdict::Again { asked_ms: None, why: why.why },
+        Err(why) => unanswered(why),
     }
 }
 
-async fn settle(ctx: &Context, site: Option<&Site>, post: &Post, done: Done) -> Result<()> {
-    let now_ms = ctx.now_ms();
-    let is_withdrawn = post.wanted.is_empty();
-    let ended = |state, because: &str| Outcome {
-        state,
-        because: because.to_owned(),
-        due_ms: now_ms,
-        ..Outcome::default()
-    };
-    let (outcome, refused) = match &done.verdict {
-        Verdict::Placed(remote) => {
-            let state = if is_withdrawn { "withdrawn" } else { "placed" };
-            let remote = Some((remote.id, remote.url.clone()));
-            (Outcome { placed: Some(done.hash.clone()), remote, ..ended(state, "") }, None)
-        }
-        Verdict::Gone if is_withdrawn && post.remote_id.is_none() => {
-            (Outcome { placed: Some(String::new()), ..ended("withdrawn", "") }, None)
-        }
-        Verdict::Gone => (ended("gone", "it was taken away there"), None),
-        Verdict::Never(why) => (ended("failed", why), None),
-        // It waits until the site is connected anew.
-        Verdict::Refused(why) => (ended("waiting", why), Some(why.as_str())),
-        Verdict::Again { asked_ms, why } => {
-            let jitter = u32::try_from(ctx.random.next_u64() >> 32).unwrap_or_default();
-            let tries = u32::try_from(post.tries).unwrap_or(u32::MAX);
-            match schedule::wait_ms(tries, *asked_ms, jitter) {
-                Some(wait_ms) => {
-                    let (due_ms, unsure_ms) = (now_ms + wait_ms.max(UNCERTAIN_MS), now_ms + UNCERTAIN_MS);
-                    (Outcome { due_ms, unsure_ms, ..ended("waiting", why) }, None)
-                }
-                None => (ended("failed", &format!("no try is left: {why}")), None),
-            }
-        }
-    };
-    let mails = match (refused, site) {
-        (Some(why), Some(site)) => notice::refused(ctx, site, why).await?,
-        (None, Some(site)) if outcome.state == "failed" => {
-            notice::failed(ctx, site, post, &outcome.because).await?
-        }
-        _ => Vec::new(),
-    };
-    let mut tx = ctx.db.begin().await?;
-    let is_settled = site_posts::settle(&mut tx, post, &outcome, now_ms).await?;
-    if done.did != "nothing" {
-        let came = match &done.verdict {
-            Verdict::Placed(remote) => format!("post {}", remote.id),
-            other => answer::words(other),
-        };
-        let detail = format!("{} {}: {came}", done.did, post.asset);
-        audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "post-to-site", &post.site_id, &detail).await?;
+fn unanswered(unanswered: Unanswered) -> Verdict {
+    match unanswered.is_ours {
+        true => Verdict::Withheld(unanswered.why),
+        false => Verdict::Again { asked_ms: None, why: unanswered.why },
     }
-    if let Verdict::Again { asked_ms: Some(asked_ms), .. } = &done.verdict {
-        sites::rest(&mut tx, &post.site_id, now_ms + (*asked_ms).clamp(REST_MS, REST_MAX_MS)).await?;
-    }
-    let mut to_tell = Vec::new();
-    if refused.is_none() && is_settled {
-        to_tell = mails;
-    } else if let Some(why) = refused
-        && sites::move_to(&mut tx, &post.site_id, ("active", "refused"), why, now_ms).await?
-    {
-        audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "stop-site", &post.site_id, why).await?;
-        to_tell = mails;
-    }
-    let is_told = !to_tell.is_empty();
-    for mail in to_tell {
-        mail.enqueue(&mut tx, now_ms).await?;
-    }
-    tx.commit().await?;
-    if is_told {
-        ctx.wake.deliver.notify_one();
-    }
-    Ok(())
 }

@@ -32,7 +32,7 @@ use crate::{
         },
     },
     store::{
-        audit, partners,
+        Tx, audit, partners,
         social::{self as store, Account, accounts},
     },
     work::Context,
@@ -96,6 +96,8 @@ struct Checked {
 struct Found {
     remote_id: String,
     handle: String,
+    /// Its page, where its id is of one server alone.
+    profile_url: String,
     session: Option<Session>,
     /// What X gave in the place of the tokens that were pasted.
     tokens: Option<Tokens>,
@@ -140,6 +142,7 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         connected_ms: now_ms,
         connected_by: actor.to_owned(),
         worked_ms: (!order.secret.is_empty()).then_some(now_ms),
+        profile_url: found.profile_url,
         ..Account::default()
     };
     let sealed = match (order.secret.trim(), &found.tokens) {
@@ -165,6 +168,7 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         let new_mode = new_mode.map(Mode::as_str);
         accounts::reconnect(&mut tx, &account, new_mode, (&sealed, &session)).await?.is_some()
     } else {
+        refuse_second(&mut tx, &account).await?;
         if accounts::count(&mut tx, &order.partner).await? >= ACCOUNTS_MAX {
             return Err(Error::conflict(format!(
                 "there are {ACCOUNTS_MAX} accounts already; take one away first"
@@ -179,6 +183,21 @@ pub async fn connect(ctx: &Context, actor: &str, order: &Order) -> Result<Connec
         .await?;
     tx.commit().await?;
     Ok(Connected { id: account.id, handle: account.handle, is_known: known.is_some() })
+}
+
+/// Refuses an account that is connected in another place: what is posted would be posted twice.
+async fn refuse_second(tx: &mut Tx, account: &Account) -> Result<()> {
+    if account.server.is_empty() {
+        return Ok(());
+    }
+    match accounts::elsewhere(tx, account).await? {
+        None => Ok(()),
+        Some(other) => Err(Error::conflict(format!(
+            "this account is connected already, as {} at {} of partner {}: what is posted would be posted there twice; take that one \
+             away first, or connect that one again",
+            other.handle, other.server, other.partner_slug
+        ))),
+    }
 }
 
 /// Whether `order` may be carried out by a sign-in at its server, of the Mastodon API; returns that.
@@ -345,6 +364,7 @@ async fn ask(ctx: &Context, actor: &str, checked: &Checked, order: &Order) -> Re
             Ok(Found {
                 remote_id: session.did.clone(),
                 handle: session.handle.clone(),
+                profile_url: String::new(),
                 session: Some(session),
                 tokens: None,
             })
@@ -356,6 +376,7 @@ async fn ask(ctx: &Context, actor: &str, checked: &Checked, order: &Order) -> Re
             Ok(Found {
                 handle: format!("@{}@{host}", account.name),
                 remote_id: account.id,
+                profile_url: account.url,
                 session: None,
                 tokens: None,
             })
@@ -369,6 +390,7 @@ async fn ask(ctx: &Context, actor: &str, checked: &Checked, order: &Order) -> Re
             Ok(Found {
                 handle: account.name,
                 remote_id: account.author.to_string(),
+                profile_url: String::new(),
                 session: None,
                 tokens: None,
             })
@@ -379,7 +401,13 @@ async fn ask(ctx: &Context, actor: &str, checked: &Checked, order: &Order) -> Re
         }
         network => {
             let name = if checked.name.is_empty() { network.as_str() } else { &checked.name };
-            Ok(Found { remote_id: name.to_lowercase(), handle: name.to_owned(), session: None, tokens: None })
+            Ok(Found {
+                remote_id: name.to_lowercase(),
+                handle: name.to_owned(),
+                profile_url: String::new(),
+                session: None,
+                tokens: None,
+            })
         }
     }
 }
@@ -419,7 +447,13 @@ async fn ask_x(ctx: &Context, actor: &str, checked: &Checked, tokens: &Tokens) -
         ),
         ..failure
     })?;
-    Ok(Found { remote_id: known.id, handle: format!("@{}", known.name), session: None, tokens: Some(tokens) })
+    Ok(Found {
+        remote_id: known.id,
+        handle: format!("@{}", known.name),
+        profile_url: String::new(),
+        session: None,
+        tokens: Some(tokens),
+    })
 }
 
 /// What a server said, to whoever connects or tries an account.

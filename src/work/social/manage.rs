@@ -2,7 +2,9 @@
 
 use super::{
     connect::told,
-    content, notice, plan, secret,
+    content, notice, plan,
+    recalled::{self, Said},
+    secret,
     send::{bluesky::Signed, x},
     spend::NO_BUDGET,
     turn::kept,
@@ -82,7 +84,7 @@ pub async fn test(ctx: &Context, actor: &str, id: &str) -> Result<String> {
         // What was taken for a refusal was none, or is over.
         accounts::move_to(&mut tx, id, (lost, active), "its server lets us in again", now_ms).await?;
     } else if said.as_ref().is_err_and(is_lost)
-        && accounts::move_to(&mut tx, id, (active, lost), &detail, now_ms).await?
+        && accounts::lose(&mut tx, id, account.state_ms, &detail, now_ms).await?
     {
         audit::record(&mut tx, now_ms, &*ctx.random, actor, "lose-social-account", id, &detail).await?;
         notice::enqueue(&mut tx, mails, now_ms).await?;
@@ -189,6 +191,12 @@ pub async fn retry(ctx: &Context, actor: &str, id: &str) -> Result<()> {
     }
     let now_ms = ctx.now_ms();
     let as_it_is = post.uncertain || state == PostState::Due;
+    if as_it_is && recalled::is_recalled(ctx, &Said::of(&post, &account)).await? {
+        return Err(Error::conflict(format!(
+            "{} was recalled, and this post has what it said before; if a try may have arrived, look at the network",
+            post.asset
+        )));
+    }
     let fresh = if as_it_is { None } else { Some(anew(ctx, &account, post, now_ms).await?) };
     let waits = fresh.as_ref().filter(|fresh| fresh.state == PostState::WaitingApproval.as_str());
     let asked = match waits {

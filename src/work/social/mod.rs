@@ -12,6 +12,7 @@ mod link;
 mod manage;
 mod notice;
 mod plan;
+mod recalled;
 mod run;
 mod secret;
 mod send;

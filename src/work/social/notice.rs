@@ -13,12 +13,13 @@ use crate::{
     },
     store::{
         Tx, partners,
-        social::{Account, Post, accounts},
+        social::{Account, Post, accounts, recalled::Standing},
     },
     work::{
         Context,
         notices::{self, Ready, StaffNotice, Words},
         share,
+        tokens::sha256_hex,
     },
 };
 
@@ -38,8 +39,11 @@ pub(super) async fn enqueue(tx: &mut Tx, mails: Vec<Ready>, now_ms: UtcMs) -> Re
 
 /// What people call a network.
 pub(super) fn network_label(account: &Account) -> &str {
-    Network::parse(&account.network)
-        .map_or(account.network.as_str(), |network| share::placement(network).label())
+    label(&account.network)
+}
+
+fn label(network: &str) -> &str {
+    Network::parse(network).map_or(network, |network| share::placement(network).label())
 }
 
 fn staff(name: &str, email: EmailAddress) -> Staff {
@@ -164,6 +168,38 @@ pub(super) async fn of_post(ctx: &Context, account: &Account, post: &Post) -> Re
         why: "You look after marketing at a partner whose posts this installation makes.",
     };
     Ok(mails(ctx, &marketing(ctx, &post.partner_slug).await?, &told))
+}
+
+/// That posts of one partner and one recall stand at networks still.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn recalled(ctx: &Context, posts: &[Standing]) -> Result<Vec<Ready>> {
+    let Some(first) = posts.first() else { return Ok(Vec::new()) };
+    let managers = manager(ctx, &first.partner_slug).await?;
+    let mut to = marketing(ctx, &first.partner_slug).await?;
+    to.retain(|it| managers.iter().all(|other| other.email != it.email));
+    to.extend(managers);
+    let facts = posts.iter().map(|post| {
+        let known = Some(post.remote_url.clone()).filter(|url| !url.is_empty());
+        let place = known.unwrap_or_else(|| "look there: its address is not known here".to_owned());
+        (format!("{} at {}", post.handle, label(&post.network)), place)
+    });
+    // Posts that are known of later are told of in a mail of their own.
+    let ids: Vec<&str> = posts.iter().map(|post| post.id.as_str()).collect();
+    let told = Told {
+        source: format!("social:recalled:{}:{}", first.recall_id, &sha256_hex(ids.join(" ").as_bytes())[..16]),
+        subject: format!("{} was recalled: please take posts of it away", first.asset),
+        heading: "Posts of what was recalled",
+        paragraphs: vec![
+            format!("{} was recalled: {}.", first.asset, first.because.trim_end_matches('.')),
+            "What was posted of it before stands where it is, and is not taken away by itself: please delete it there.".to_owned(),
+        ],
+        facts: facts.collect(),
+        button: Default::default(),
+        why: "You look after marketing at this partner, or look after the partner.",
+    };
+    Ok(mails(ctx, &to, &told))
 }
 
 /// That an account has to be connected again, or that nobody pays for it any more: told to the partner, and to who can mend it.

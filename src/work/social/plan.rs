@@ -13,6 +13,7 @@ use super::{
     ACTOR,
     content::{self, Begun},
     notice,
+    recalled::{self, Said},
 };
 use crate::{
     domain::{
@@ -59,6 +60,9 @@ impl Known {
 /// # Errors
 /// Those of the store before the first account.
 pub(super) async fn tick(ctx: &Context) -> Result<usize> {
+    if let Err(error) = recalled::tell(ctx).await {
+        tracing::error!(error = error.detail(), "nobody is told yet of posts of what was recalled");
+    }
     let all = accounts::list(&ctx.db, None).await?;
     let Some(earliest_ms) = all.iter().map(|account| account.connected_ms).min() else { return Ok(0) };
     if ctx.library().vendor.is_none() {
@@ -194,6 +198,9 @@ impl Look<'_> {
             let state = PostState::parse(&post.state).filter(|state| *state != PostState::Sending);
             let Some(state) = state else { continue };
             if let Some((to, because)) = self.given_up(account, &post, state) {
+                // What was recalled is nobody's to share by hand.
+                let is_recalled = recalled::is_recalled(self.ctx, &Said::of(&post, account)).await?;
+                let to = if is_recalled { PostState::Withdrawn } else { to };
                 self.end(account, &post, to, because).await?;
             } else if !post.uncertain {
                 self.renew(account, (partner, network), post).await?;
@@ -214,6 +221,11 @@ impl Look<'_> {
             return is_over.then_some((PostState::Failed, "for 14 days nobody approved it"));
         }
         let is_lost = account.state == AccountState::NeedsReconnect.as_str();
+        if account.network == Network::X.as_str() && post.uncertain && !is_lost {
+            // It is looked for when the budget pays for it, and before that it is nobody's to share.
+            let is_over = now_ms - post.ready_ms >= schedule::LOOK_LIFETIME_MS;
+            return is_over.then_some((PostState::Failed, "for five weeks nothing paid for looking for it"));
+        }
         schedule::given_up(post.ready_ms, is_lost.then_some(account.state_ms), now_ms)
             .map(|because| (PostState::Failed, because))
     }

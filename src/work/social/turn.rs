@@ -11,7 +11,7 @@ use crate::{
     domain::{
         kernel::{Result, clock::UtcMs},
         social::{
-            AccountState, Failure, PostState, Trouble,
+            Failure, PostState, Trouble,
             schedule::{self, Next, TRIES_MAX},
         },
     },
@@ -46,7 +46,7 @@ pub(super) async fn work(ctx: &Context, turn: &Turn) -> Result<()> {
     let done = if started.tries > TRIES_MAX {
         // What ends processes must not do so for ever.
         let failure = Failure::new(Trouble::Refused, "no try is left");
-        Done { result: Err(failure), steps: Vec::new() }
+        Done { result: Err(failure), steps: Vec::new(), is_recalled: false }
     } else {
         send::send(ctx, turn, &started).await
     };
@@ -91,7 +91,11 @@ impl Sent {
             Ok(posted) => Self::posted(tried, posted, &done.steps, now_ms),
             Err(failure) => {
                 let jitter = u32::try_from(ctx.random.next_u64() >> 32).unwrap_or_default();
-                let next = schedule::next(failure.trouble, started.tries, now_ms, jitter);
+                let mut next = schedule::next(failure.trouble, started.tries, now_ms, jitter);
+                if done.is_recalled && next.state == PostState::Failed {
+                    // Nobody is asked to share by hand what was recalled.
+                    next.state = PostState::Withdrawn;
+                }
                 Self::failed(tried, &failure, &next, &done.steps, (now_ms, started.uncertain))
             }
         }
@@ -131,6 +135,7 @@ impl Sent {
             ended_ms: next.state.has_ended().then_some(now_ms),
             counts: next.counts,
             uncertain: is_uncertain,
+            is_there: failure.trouble == Trouble::Duplicate,
             ..tried
         };
         let worked = failure.trouble == Trouble::Refused && failure.status.is_some();
@@ -148,20 +153,27 @@ impl Sent {
         let detail = detail.trim_end_matches([':', ' ']);
         audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "send-social-post", &self.tried.id, detail)
             .await?;
-        if ![Trouble::Withheld.as_str(), Trouble::Unaffordable.as_str()].contains(&self.tried.verdict) {
+        let unused = [Trouble::Withheld, Trouble::Unaffordable, Trouble::Unlooked];
+        if unused.iter().all(|trouble| trouble.as_str() != self.tried.verdict) {
             let detail = format!("{} of {}", self.tried.verdict, self.tried.id);
             audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "use-social-secret", &turn.id, &detail)
                 .await?;
         }
         turns::give_back(&mut tx, turn, self.rest_ms, self.worked, now_ms).await?;
         posts::withdraw_of_disconnected(&mut tx, &turn.id, now_ms).await?;
-        if moved {
-            if let Some((_, because)) = &self.lost {
-                let states = (AccountState::Active.as_str(), AccountState::NeedsReconnect.as_str());
-                accounts::move_to(&mut tx, &turn.id, states, because, now_ms).await?;
-                audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, "lose-social-account", &turn.id, because)
-                    .await?;
+        let is_told = match &self.lost {
+            // What was taken for lost may have been connected again meanwhile; then the post goes with the new secret.
+            Some((_, because)) if moved => {
+                let is_lost = accounts::lose(&mut tx, &turn.id, turn.state_ms, because, now_ms).await?;
+                if is_lost {
+                    let action = "lose-social-account";
+                    audit::record(&mut tx, now_ms, &*ctx.random, ACTOR, action, &turn.id, because).await?;
+                }
+                is_lost
             }
+            _ => moved,
+        };
+        if is_told {
             notice::enqueue(&mut tx, mails, now_ms).await?;
         }
         tx.commit().await?;

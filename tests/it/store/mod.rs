@@ -56,6 +56,7 @@ mod set_back;
 mod sites;
 mod social;
 mod social_invitations;
+mod social_recalled;
 mod social_spend;
 mod suppressions;
 mod touches;

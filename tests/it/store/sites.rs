@@ -154,4 +154,39 @@ both_dbs! {
         assert_eq!((anew.state.as_str(), anew.remote_id), ("waiting", None));
         assert_eq!(in_tx!(&db, tx => site_posts::again(tx, "sit_1", Some("blog/c"), 7)), 0);
     }
+
+    async fn a_try_is_ours_while_its_site_takes_posts(db: Db) {
+        known(&db, "sit_1").await;
+        want(&db, "sit_1", "blog/a", "h1", 1).await;
+        let [one] = &take(&db, 5).await[..] else { panic!("one") };
+        assert!(site_posts::is_ours(&db, one).await.unwrap());
+        in_tx!(&db, tx => sites::move_to(tx, "sit_1", ("active", "refused"), "401", 6));
+        assert!(!site_posts::is_ours(&db, one).await.unwrap(), "it was refused meanwhile");
+        in_tx!(&db, tx => sites::move_to(tx, "sit_1", ("refused", "removed"), "", 7));
+        assert!(!site_posts::is_ours(&db, one).await.unwrap(), "or taken away");
+    }
+
+    async fn a_post_knows_how_it_was_seen_and_since_when_it_waits(db: Db) {
+        known(&db, "sit_1").await;
+        want(&db, "sit_1", "blog/a", "h1", 1).await;
+        let [one] = &take(&db, 5).await[..] else { panic!("one") };
+        assert!(in_tx!(&db, tx => site_posts::note_remote(tx, one, (7, "https://a.example/?p=7"))));
+        let spared = Outcome { state: "waiting", due_ms: 5, is_spared: true, is_told: true, ..Outcome::default() };
+        assert!(settle(&db, one, &spared).await);
+        let now = post(&db, "sit_1", "blog/a").await;
+        assert_eq!((now.remote_id, now.tries, now.wanted_ms, now.told_ms), (Some(7), 0, 1, 9));
+        assert!(!in_tx!(&db, tx => site_posts::note_remote(tx, one, (8, ""))), "it is on its way no more");
+        want(&db, "sit_1", "blog/a", "", 20).await;
+        let [taken] = &take(&db, 20).await[..] else { panic!("one") };
+        assert_eq!((taken.wanted_ms, taken.told_ms, taken.was_status.as_str()), (20, 0, ""));
+        assert!(in_tx!(&db, tx => site_posts::note_status(tx, taken, "private")));
+        assert!(!in_tx!(&db, tx => site_posts::note_status(tx, taken, "draft")), "the first one stays");
+        let withdrawn = Outcome { state: "withdrawn", placed: Some(String::new()), ..Outcome::default() };
+        assert!(settle(&db, taken, &withdrawn).await);
+        assert_eq!(post(&db, "sit_1", "blog/a").await.was_status, "private");
+        want(&db, "sit_1", "blog/a", "h1", 30).await;
+        let [back] = &take(&db, 30).await[..] else { panic!("one") };
+        assert!(settle(&db, back, &placed("h1")).await);
+        assert_eq!(post(&db, "sit_1", "blog/a").await.was_status, "");
+    }
 }

@@ -103,6 +103,10 @@ both_dbs! {
         assert_eq!(in_tx!(db, tx => accounts::count(tx, "a")), 1);
         assert_eq!(accounts::list(&db, None).await.unwrap().len(), 2);
         assert_eq!(accounts::list(&db, Some("b")).await.unwrap()[0].id, "soc_2");
+        assert!(!in_tx!(db, tx => accounts::lose(tx, "soc_1", 20, "denied", 35)), "connected again since");
+        assert!(in_tx!(db, tx => accounts::lose(tx, "soc_1", 30, "denied", 35)));
+        assert!(!in_tx!(db, tx => accounts::lose(tx, "soc_1", 35, "denied", 36)), "it is lost already");
+        assert!(in_tx!(db, tx => accounts::move_to(tx, "soc_1", ("needs_reconnect", "active"), "again", 37)));
         assert!(in_tx!(db, tx => accounts::set_mode(tx, "soc_1", "approve")));
         assert!(in_tx!(db, tx => accounts::move_to(tx, "soc_1", ("active", "disconnected"), "gone", 40)));
         assert_eq!(accounts::sealed(&db, "soc_1").await.unwrap(), None);

@@ -42,6 +42,8 @@ pub struct Inner {
     pub refresh: usize,
     pub sign_ins: usize,
     pub uploads: usize,
+    /// Whether pictures find no place just now.
+    pub takes_no_pictures: bool,
     pub lookups: usize,
     /// Where whoever lets an application in is sent back to; its secret is `hush`.
     pub redirect_uri: String,
@@ -147,6 +149,9 @@ async fn upload(State(inner): Shared, headers: HeaderMap, body: Bytes) -> Respon
     let mut inner = inner.lock().unwrap();
     if let Some(over) = over(&inner, &headers) {
         return over;
+    }
+    if inner.takes_no_pictures {
+        return say(503, json!({"error": "NotEnoughResources"}));
     }
     assert!(body.starts_with(b"\x89PNG") && headers["content-type"] == "image/png");
     inner.uploads += 1;
@@ -261,6 +266,9 @@ async fn upload_media(State(inner): Shared, headers: HeaderMap, body: Bytes) -> 
     let mut inner = inner.lock().unwrap();
     if let Some(stranger) = stranger(&inner, &headers) {
         return stranger;
+    }
+    if inner.takes_no_pictures {
+        return (StatusCode::NOT_FOUND, Html("<h1>404</h1>")).into_response();
     }
     let text = String::from_utf8_lossy(&body).into_owned();
     assert!(

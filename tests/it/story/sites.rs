@@ -39,34 +39,37 @@ use crate::harness::{
     databases::{number, rows, values},
 };
 
-const ARTICLE: &str = "blog/restores-not-backups";
-const LATER: &str = "blog/what-your-auditor-will-ask";
+pub(super) const ARTICLE: &str = "blog/restores-not-backups";
+pub(super) const LATER: &str = "blog/what-your-auditor-will-ask";
 
 /// What the site does with the next requests that make or change a post.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Mood {
+pub(super) enum Mood {
     Well,
     /// Makes the post and answers with a page.
     SaysNothing,
+    /// Makes nothing, and says so with a page.
+    Broken,
     /// Makes nothing and asks for time.
     Busy,
     /// Does not know the password any more.
     Locked,
 }
 
-struct Inner {
-    posts: BTreeMap<i64, Value>,
-    asked: Vec<String>,
+pub(super) struct Inner {
+    pub posts: BTreeMap<i64, Value>,
+    /// What it was asked, and with what.
+    asked: Vec<(String, bool)>,
     mood: Mood,
 }
 
-struct FakeSite {
-    inner: Arc<Mutex<Inner>>,
-    address: SocketAddr,
+pub(super) struct FakeSite {
+    pub inner: Arc<Mutex<Inner>>,
+    pub address: SocketAddr,
 }
 
 impl FakeSite {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let inner =
             Arc::new(Mutex::new(Inner { posts: BTreeMap::new(), asked: Vec::new(), mood: Mood::Well }));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -76,16 +79,22 @@ impl FakeSite {
         Self { inner, address }
     }
 
-    fn is(&self, mood: Mood) {
+    pub fn is(&self, mood: Mood) {
         self.inner.lock().unwrap().mood = mood;
     }
 
-    fn posts(&self) -> Vec<Value> {
+    pub fn posts(&self) -> Vec<Value> {
         self.inner.lock().unwrap().posts.values().cloned().collect()
     }
 
+    /// What was made or changed there since it was last asked anything of the kind.
+    pub fn written(&self) -> Vec<String> {
+        let asked = std::mem::take(&mut self.inner.lock().unwrap().asked);
+        asked.into_iter().filter(|(_, writes)| *writes).map(|(route, _)| route).collect()
+    }
+
     /// How often it was asked since it was last asked this.
-    fn asked(&self) -> usize {
+    pub fn asked(&self) -> usize {
         std::mem::take(&mut self.inner.lock().unwrap().asked).len()
     }
 }
@@ -104,7 +113,7 @@ async fn answer(
     let mut inner = inner.lock().unwrap();
     let route = query["rest_route"].clone();
     let sent: Option<Value> = serde_json::from_slice(&body).ok();
-    inner.asked.push(route.clone());
+    inner.asked.push((route.clone(), sent.is_some()));
     let right = format!("Basic {}", BASE64_STANDARD.encode("ada:abcd efgh"));
     let is_right = headers["authorization"] == right.as_str() && inner.mood != Mood::Locked;
     if route == "/wp/v2/users/me" {
@@ -124,13 +133,22 @@ async fn answer(
     }
     let Some(sent) = sent else {
         if let Some(id) = route.strip_prefix("/wp/v2/posts/").map(|id| id.parse::<i64>().unwrap()) {
-            let found = inner.posts.get(&id);
-            return found
-                .map_or_else(|| wrong(404, "rest_post_invalid_id"), |post| Json(post).into_response());
+            let Some(mut post) = inner.posts.get(&id).cloned() else {
+                return wrong(404, "rest_post_invalid_id");
+            };
+            if query.get("context").is_some_and(|context| context == "edit") {
+                for words in ["title", "content"] {
+                    post[words] = json!({ "raw": post[words] });
+                }
+            }
+            return Json(post).into_response();
         }
         let is_meant = |post: &&Value| query["slug"].split(',').any(|slug| post["slug"] == slug);
         return Json(inner.posts.values().filter(is_meant).collect::<Vec<_>>()).into_response();
     };
+    if inner.mood == Mood::Broken {
+        return (StatusCode::BAD_GATEWAY, "<html>").into_response();
+    }
     if inner.mood == Mood::Busy {
         return (StatusCode::TOO_MANY_REQUESTS, [("retry-after", "600")], "<html>").into_response();
     }
@@ -154,7 +172,7 @@ async fn answer(
     (StatusCode::CREATED, Json(post)).into_response()
 }
 
-fn order(site: &FakeSite) -> Connect {
+pub(super) fn order(site: &FakeSite) -> Connect {
     Connect {
         partner: "northlight".to_owned(),
         url: format!("http://{}/", site.address),
@@ -167,7 +185,7 @@ fn order(site: &FakeSite) -> Connect {
 }
 
 /// A site that is connected, on a day when one article is published.
-async fn connected(rig: &Rig) -> (Arc<Context>, FakeSite, Site) {
+pub(super) async fn connected(rig: &Rig) -> (Arc<Context>, FakeSite, Site) {
     let ctx = open(rig).await;
     let fake = FakeSite::new().await;
     let site = work::connect(&ctx, "ana", &order(&fake)).await.unwrap();
@@ -175,11 +193,11 @@ async fn connected(rig: &Rig) -> (Arc<Context>, FakeSite, Site) {
     (ctx, fake, site)
 }
 
-async fn post(ctx: &Context, site: &Site, asset: &str) -> Option<Post> {
+pub(super) async fn post(ctx: &Context, site: &Site, asset: &str) -> Option<Post> {
     site_posts::of_site(&ctx.db, &site.id).await.unwrap().into_iter().find(|post| post.asset == asset)
 }
 
-async fn state(ctx: &Context, site: &Site, asset: &str) -> String {
+pub(super) async fn state(ctx: &Context, site: &Site, asset: &str) -> String {
     post(ctx, site, asset).await.map(|post| post.state).unwrap_or_default()
 }
 
@@ -224,7 +242,7 @@ both_dbs! {
         recall::lift(&ctx.db, (rig.clock_ms(), &*ctx.random), "Rosa", ARTICLE).await.unwrap();
         work::tick(&ctx).await.unwrap();
         let back = fake.posts()[0].clone();
-        assert!(back["content"].as_str().unwrap().contains("One more word.") && back["status"] == "draft", "{back}");
+        assert!(back["content"].as_str().unwrap().contains("One more word.") && back["status"] == "publish", "as it was: {back}");
         assert_eq!(fake.posts().len(), 2);
         let told: Vec<(String,)> = rows(&ctx.db, "SELECT detail FROM audit WHERE action = $1 ORDER BY id", values!["post-to-site"]).await;
         assert_eq!(told[0].0, format!("make {ARTICLE}: post 10"));
@@ -246,6 +264,7 @@ both_dbs! {
         rig.clock.advance(MINUTE_MS);
         assert_eq!(work::tick(&ctx).await.unwrap(), 1);
         assert_eq!((fake.posts().len(), state(&ctx, &site, ARTICLE).await.as_str()), (1, "placed"));
+        assert_eq!(fake.written(), Vec::<String>::new(), "it says already what it should");
         // Our database was lost: the site is connected anew, and finds what it made.
         work::disconnect(&ctx, "ana", &site.id).await.unwrap();
         let again = work::connect(&ctx, "ana", &order(&fake)).await.unwrap();

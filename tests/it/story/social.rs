@@ -28,11 +28,11 @@ use crate::harness::{
 };
 
 pub const KARA: &str = "kara.boyd@northlight.example";
-const TOM: &str = "tom.beckett@brackenfold.example";
+pub const TOM: &str = "tom.beckett@brackenfold.example";
 /// Two hours into 4 February where Northlight is: `social/ransomware-hour-one` has its day, which all networks take.
 pub const FOURTH_MS: i64 = EVE_MS + 23 * DAY_MS + 12 * HOUR_MS;
 
-fn order(networks: &Networks, network: &str, mode: &str) -> Order {
+pub fn order(networks: &Networks, network: &str, mode: &str) -> Order {
     Order {
         partner: "northlight".to_owned(),
         network: network.to_owned(),
@@ -44,17 +44,17 @@ fn order(networks: &Networks, network: &str, mode: &str) -> Order {
     }
 }
 
-async fn connected(ctx: &Context, order: &Order) -> String {
+pub async fn connected(ctx: &Context, order: &Order) -> String {
     social::connect(ctx, "ana", order).await.unwrap().id
 }
 
-async fn only(ctx: &Context, account: &str) -> Post {
+pub async fn only(ctx: &Context, account: &str) -> Post {
     let mut all = posts::list(&ctx.db, account, None, None, 10).await.unwrap();
     assert_eq!(all.len(), 1, "one post: {all:?}");
     all.remove(0)
 }
 
-async fn verdicts(ctx: &Context, post: &str) -> Vec<String> {
+pub async fn verdicts(ctx: &Context, post: &str) -> Vec<String> {
     posts::attempts(&ctx.db, post).await.unwrap().into_iter().map(|it| it.verdict).collect()
 }
 

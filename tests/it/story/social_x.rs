@@ -164,6 +164,32 @@ both_dbs! {
         }
     }
 
+    /// Where the budget does not pay for looking, a post that may be there waits, and nobody is asked to share it; it is looked for when
+    /// there is another budget.
+    async fn what_may_be_there_waits_for_a_look(db: Db) {
+        let (rig, ctx, server) = at_x(db, "20.00").await;
+        let account = social::connect(&ctx, "ana", &order(&server)).await.unwrap().id;
+        rig.clock.set(FOURTH_MS);
+        server.does(Does::Loses);
+        social::tick(&ctx).await.unwrap();
+        let poor = open_on(&rig, terms("0.22"), 12).await;
+        for _ in 0..4 {
+            rig.clock.advance(DAY_MS);
+            social::tick(&poor).await.unwrap();
+        }
+        let waits = ransomware(&ctx, &account).await;
+        assert_eq!((waits.state.as_str(), waits.tries), ("due", 1), "{}", waits.because);
+        assert_eq!(verdicts(&ctx, &waits.id).await[..2], ["uncertain", "not looked for"]);
+        assert!(waits.due_ms >= rig.clock_ms() + HOUR_MS, "{waits:?}");
+        rig.clock.advance(2 * HOUR_MS);
+        social::tick(&ctx).await.unwrap();
+        let post = ransomware(&ctx, &account).await;
+        assert_eq!((post.state.as_str(), server.posts().len()), ("posted", 1), "{}", post.because);
+        rig.drain().await;
+        let all = rig.mailbox.list(100).await.unwrap();
+        assert!(all.iter().all(|it| !it.subject.contains("could not be sent") || !it.to.contains(KARA)), "{all:?}");
+    }
+
     /// What did not arrive goes again, and was paid for twice as far as anybody knows.
     async fn what_did_not_arrive_goes_again(db: Db) {
         let (rig, ctx, server) = at_x(db, "20.00").await;
@@ -186,6 +212,7 @@ both_dbs! {
     async fn two_nodes_spend_no_more_than_the_budget(db: Db) {
         let (rig, ctx, server) = at_x(db, "0.225").await;
         let (other, another) = (open_on(&rig, terms("0.225"), 12).await, X::new().await);
+        another.inner.lock().unwrap().user = "783214".to_owned();
         let mut ids = Vec::new();
         for server in [&server, &another] {
             ids.push(social::connect(&ctx, "ana", &order(server)).await.unwrap().id);

@@ -28,6 +28,8 @@ pub const CLIENT: &str = "M1M5R3BMVy13QmpScXkzTUt5OE46MTpjaQ";
 
 #[derive(Default)]
 pub struct Inner {
+    /// Whose account it is.
+    pub user: String,
     /// Posts as they were sent.
     pub posts: Vec<Value>,
     pub next: VecDeque<Does>,
@@ -57,7 +59,13 @@ type Shared = State<Arc<Mutex<Inner>>>;
 
 impl X {
     pub async fn new() -> Self {
-        let inner = Inner { generation: 1, shows: true, takes_pictures: true, ..Inner::default() };
+        let inner = Inner {
+            user: USER.to_owned(),
+            generation: 1,
+            shows: true,
+            takes_pictures: true,
+            ..Inner::default()
+        };
         let inner = Arc::new(Mutex::new(inner));
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -114,7 +122,7 @@ async fn me(State(inner): Shared, headers: HeaderMap) -> Response {
         return answer;
     }
     inner.charge(Prices::default().read_user);
-    say(200, json!({"data": {"id": USER, "name": "Northlight MSP", "username": "northlight"}}))
+    say(200, json!({"data": {"id": inner.user, "name": "Northlight MSP", "username": "northlight"}}))
 }
 
 async fn token(State(inner): Shared, Form(asked): Form<HashMap<String, String>>) -> Response {
@@ -217,7 +225,7 @@ async fn latest(
     if let Some(answer) = stranger(&inner, &headers) {
         return answer;
     }
-    assert_eq!((id.as_str(), asked["tweet.fields"].as_str()), (USER, "entities"));
+    assert_eq!((id.as_str(), asked["tweet.fields"].as_str()), (inner.user.as_str(), "entities"));
     assert!(
         (5..=100).contains(&asked["max_results"].parse::<i64>().unwrap())
             && asked["start_time"].ends_with('Z')

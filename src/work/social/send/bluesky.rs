@@ -115,7 +115,7 @@ pub(super) async fn send(
     let thumb = match picture(ctx, content, steps).await {
         Some(png) if png.len() <= THUMB_BYTES_MAX => {
             let done = signed.upload(&png, steps).await;
-            uploaded(done, steps)?
+            uploaded(done, started.tries, steps)?
         }
         Some(png) => {
             steps.push(format!(
@@ -128,14 +128,28 @@ pub(super) async fn send(
     };
     let created = utc(ctx.now_ms()).to_rfc3339_opts(SecondsFormat::Millis, true);
     let (key, record) = (tid::of_post(id), bluesky::record(content, thumb, &created));
-    fence(ctx, turn).await?;
+    fence(ctx, turn, started).await?;
     let put = signed.client.put(&signed.session, &key, &record).await;
     match put {
         Err(failure) if failure.trouble == Trouble::SessionOver => {
             signed.renew(steps).await?;
-            fence(ctx, turn).await?;
+            fence(ctx, turn, started).await?;
             signed.client.put(&signed.session, &key, &record).await
         }
         put => put,
     }
+}
+
+/// The post of a try before, if it is under its key; anybody may read it.
+pub(super) async fn look(
+    ctx: &Context,
+    turn: &Turn,
+    started: &Started,
+    steps: &mut Vec<String>,
+) -> Result<Option<Posted>, Failure> {
+    let id = SocialPostId::parse(&started.id).map_err(|error| ours(&error))?;
+    steps.push("looked for the post of a try before".to_owned());
+    Bluesky::new(&ctx.egress, &turn.server, ctx.clock.wall_ms())
+        .find(&turn.remote_id, &tid::of_post(id))
+        .await
 }

@@ -27,16 +27,29 @@ pub(super) async fn send(
     let client = Linkedin::new(&ctx.egress, &turn.server, by, ctx.clock.wall_ms());
     // A day for clocks that differ; by the wall clock, which a rehearsal's is not.
     let since_ms = ctx.clock.wall_ms() - (ctx.now_ms() - started.made_ms) - DAY_MS;
-    if started.uncertain {
-        steps.push("looked for the post of a try before".to_owned());
-        if let Some(found) = client.find(&author, &content.link).await? {
-            return Ok(found);
-        }
+    if started.uncertain
+        && let Some(found) = look(ctx, turn, content, steps).await?
+    {
+        return Ok(found);
     }
     let image = match picture(ctx, content, steps).await {
-        Some(png) => uploaded(client.upload(&author, &png).await, steps)?,
+        Some(png) => uploaded(client.upload(&author, &png).await, started.tries, steps)?,
         None => None,
     };
-    fence(ctx, turn).await?;
+    fence(ctx, turn, started).await?;
     client.post(&author, content, image.as_deref(), started.uncertain.then_some(since_ms)).await
+}
+
+/// The post of a try before, if it is there and the token may see it.
+pub(super) async fn look(
+    ctx: &Context,
+    turn: &Turn,
+    content: &Content,
+    steps: &mut Vec<String>,
+) -> Result<Option<Posted>, Failure> {
+    let author = Author::parse(&turn.remote_id).map_err(|error| ours(&error))?;
+    let (token, _) = secret::of_account(ctx, &turn.id).await.map_err(|error| ours(&error))?;
+    let by = (token.as_str(), &ctx.settings.linkedin);
+    steps.push("looked for the post of a try before".to_owned());
+    Linkedin::new(&ctx.egress, &turn.server, by, ctx.clock.wall_ms()).find(&author, &content.link).await
 }

@@ -25,7 +25,7 @@ use crate::{
             clock::{DAY_MS, MINUTE_MS},
         },
         social::{
-            Content, Failure, Trouble, fit,
+            Content, Failure, Trouble, fit, schedule,
             spend::{Usd, What},
             x::{Tokens, text},
         },
@@ -220,7 +220,7 @@ impl<'c> Signed<'c> {
     /// Uploads a picture with what stands for it, where there is one, X takes it, and the budget pays for it.
     async fn media(
         &mut self,
-        post_id: &str,
+        (post_id, tries): (&str, i64),
         content: &Content,
         steps: &mut Vec<String>,
     ) -> Result<Option<String>, Failure> {
@@ -253,7 +253,7 @@ impl<'c> Signed<'c> {
             let unasked = if spend::was_refused(failure) { price } else { price.less(upload) };
             spend::give_back(self.ctx, &reserved, unasked).await;
         }
-        let Some(id) = uploaded(done, steps)? else { return Ok(None) };
+        let Some(id) = uploaded(done, tries, steps)? else { return Ok(None) };
         if !content.alt.is_empty()
             && let Err(failure) = self.client().describe(&id, &content.alt).await
         {
@@ -291,6 +291,34 @@ fn lost(failure: Failure) -> Failure {
     }
 }
 
+/// What a look came to that our budget does not pay for: nobody knows yet whether the post is there.
+fn unlooked(failure: Failure) -> Failure {
+    match failure.trouble {
+        Trouble::Unaffordable => Failure { trouble: Trouble::Unlooked, ..failure },
+        _ => failure,
+    }
+}
+
+/// Since when a post may be there: a day for clocks that differ, by the wall clock, which a rehearsal's is not.
+fn since_ms(ctx: &Context, started: &Started) -> i64 {
+    ctx.clock.wall_ms() - (ctx.now_ms() - started.made_ms) - DAY_MS
+}
+
+/// The post of a try before, if it is there; looking is paid for.
+pub(super) async fn look(
+    ctx: &Context,
+    turn: &Turn,
+    started: &Started,
+    content: &Content,
+    steps: &mut Vec<String>,
+) -> Result<Option<Posted>, Failure> {
+    let mut signed = Signed::new(ctx, ACTOR, (&turn.id, &turn.server), steps).await?;
+    let which = (started.id.as_str(), content.link.as_str());
+    let found = signed.find(turn, which, since_ms(ctx, started), steps).await.map_err(unlooked);
+    spend::tell(ctx).await;
+    found
+}
+
 /// Posts, after paying for it and looking for one that may be there.
 pub(super) async fn send(
     ctx: &Context,
@@ -314,22 +342,27 @@ async fn paid(
     let words = text(content);
     fit::x(&words).map_err(|why| Failure::new(Trouble::Refused, why))?;
     if ctx.settings.x.budget.is_none() {
-        return Err(Failure::new(Trouble::Unaffordable, spend::NO_BUDGET));
+        let failure = Failure::new(Trouble::Unaffordable, spend::NO_BUDGET);
+        return Err(if started.uncertain { unlooked(failure) } else { failure });
     }
     let mut signed = Signed::new(ctx, ACTOR, (&turn.id, &turn.server), steps).await?;
-    // A day for clocks that differ; by the wall clock, which a rehearsal's is not.
-    let since_ms = ctx.clock.wall_ms() - (ctx.now_ms() - started.made_ms) - DAY_MS;
+    let since_ms = since_ms(ctx, started);
     let which = (started.id.as_str(), content.link.as_str());
-    if started.uncertain
-        && let Some(found) = signed.find(turn, which, since_ms, steps).await?
-    {
-        return Ok(found);
+    if started.uncertain {
+        let found = signed.find(turn, which, since_ms, steps).await.map_err(unlooked)?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+        if ctx.now_ms() - started.ready_ms >= schedule::LIFETIME_MS {
+            let why = "for three days it could not be sent, and it is not among the account's latest posts";
+            return Err(Failure::new(Trouble::Refused, why));
+        }
     }
     let has_link = x_has_link(&words);
     let (what, price) =
         (if has_link { What::PostWithLink } else { What::Post }, ctx.settings.x.prices.of_post(has_link));
     let reserved = spend::reserve(ctx, &signed.purchase(&started.id, what, price)).await?;
-    let done = write(&mut signed, turn, (&started.id, &words), content, steps).await;
+    let done = write(&mut signed, turn, (started, &words), content, steps).await;
     if done.as_ref().is_err_and(spend::is_free) {
         spend::give_back(ctx, &reserved, price).await;
     }
@@ -357,16 +390,16 @@ async fn paid(
 async fn write(
     signed: &mut Signed<'_>,
     turn: &Turn,
-    (post_id, words): (&str, &str),
+    (started, words): (&Started, &str),
     content: &Content,
     steps: &mut Vec<String>,
 ) -> Result<Posted, Failure> {
-    let media = signed.media(post_id, content, steps).await?;
-    fence(signed.ctx, turn).await?;
+    let media = signed.media((&started.id, started.tries), content, steps).await?;
+    fence(signed.ctx, turn, started).await?;
     match signed.client().post(words, media.as_deref()).await {
         Err(failure) if failure.trouble == Trouble::SessionOver => {
             signed.renew(steps).await?;
-            fence(signed.ctx, turn).await?;
+            fence(signed.ctx, turn, started).await?;
             signed.client().post(words, media.as_deref()).await.map_err(lost)
         }
         done => done,
