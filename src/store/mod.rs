@@ -9,6 +9,7 @@ pub mod assignments;
 pub mod attempts;
 pub mod audience;
 pub mod audit;
+pub mod blanks;
 mod bulk;
 pub mod calls;
 pub mod closings;
