@@ -96,6 +96,9 @@ async fn erase(argument: &ConfigArgument, email: &str) -> Result<()> {
     let done = done?;
     done.held.iter().for_each(|(table, rows)| say(&format!("{table}: {rows} rows")));
     say(&format!("erased; {} open offers were taken back, and who had them is told", done.recalled));
+    if done.passed_on > 0 {
+        say(&format!("{} leads that they had, or were offered, are with others now", done.passed_on));
+    }
     for (table, rows) in &done.left {
         say(&format!("still in {table}: {rows} rows that came meanwhile; erase again"));
     }

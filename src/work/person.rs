@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use super::{
     context::Context,
+    handoff,
     notices::{self, Notice, Words},
     tokens::sha256_hex,
     webhooks,
@@ -181,16 +182,19 @@ pub struct Erased {
     pub fixed: Vec<Fixed>,
     /// Offers that were taken back.
     pub recalled: usize,
+    /// Leads of others that they had, or were offered, and somebody else has now.
+    pub passed_on: usize,
 }
 
 /// Takes everything of somebody away. Rows that count something stay, without the person; a salted hash of the address stays, so
 /// that no roster brings them back. What is recorded of it names nobody.
 ///
 /// # Errors
-/// As [`find`]; those of the store, then nothing was changed.
+/// As [`find`]; those of the store, then nothing was changed but that leads which they had are somebody else's.
 pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> {
     let known = find(&ctx.db, address).await?;
     let before = held(&ctx.db, &known).await?;
+    let passed_on = pass_on(ctx, &known).await?;
     let mut live: Vec<Offer> = Vec::new();
     let mut notes = Vec::new();
     for lead in &known.leads {
@@ -237,8 +241,7 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
     }
     for contact in &known.contacts {
         sequences::leave(&mut tx, contact, None, &gone(now_ms)).await?;
-        blanks::blank_events(&mut tx, Some(contact), None).await?;
-        blanks::blank_contact(&mut tx, contact, now_ms).await?;
+        blank_contact(&mut tx, &known, contact, now_ms).await?;
     }
     // Before its address is replaced by a mark, which no mail can go to.
     endpoints::forget_contact(&mut tx, &known.addresses).await?;
@@ -264,7 +267,39 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
     ctx.wake.deliver.notify_one();
     ctx.db.scour().await?;
     let (left, fixed) = (held(&ctx.db, &known).await?, fixed(&ctx.db, &known).await?);
-    Ok(Erased { held: before, left, fixed, recalled })
+    Ok(Erased { held: before, left, fixed, recalled, passed_on })
+}
+
+/// The leads of others that somebody has, or was offered, go on before their name goes; returns how many.
+async fn pass_on(ctx: &Context, known: &Known) -> Result<usize> {
+    let mut passed_on = 0;
+    if !known.contacts.is_empty() {
+        let keys: BTreeSet<String> = known.own().iter().map(|address| address.to_lowercase()).collect();
+        for key in keys {
+            passed_on += handoff::leave(ctx, &key, &known.leads).await?;
+        }
+    }
+    Ok(passed_on)
+}
+
+/// Empties a contact, and takes their name off the leads that they had.
+async fn blank_contact(tx: &mut Tx, known: &Known, contact: &str, now_ms: UtcMs) -> Result<()> {
+    for address in known.own() {
+        if offers::live_of_rep_in(tx, &address.to_lowercase()).await? > 0 {
+            return Err(Error::conflict(
+                "they were offered a lead in this moment; only what they had was passed on, ask again",
+            ));
+        }
+    }
+    for name in blanks::names_of_rep(tx, contact).await? {
+        if known.names.contains(&name) {
+            blanks::blank_rep_in_texts(tx, contact, &name).await?;
+        }
+    }
+    blanks::blank_rep(tx, contact).await?;
+    blanks::blank_events(tx, Some(contact), None).await?;
+    blanks::blank_contact(tx, contact, now_ms).await?;
+    Ok(())
 }
 
 /// Nothing may leave to an address that stands where somebody's stood.
@@ -305,7 +340,6 @@ async fn end_lead(
     now_ms: UtcMs,
 ) -> Result<()> {
     let Some(lead) = leads::lead_in(tx, id).await? else { return Ok(()) };
-    lead_clocks::stop(tx, id, now_ms, StopReason::Withdrawn.as_str()).await?;
     conflicts::forget(tx, id, now_ms).await?;
     answers::blank(tx, id).await?;
     leads::withdraw_consents(tx, id, now_ms).await?;
@@ -317,8 +351,12 @@ async fn end_lead(
         stage = *to;
         steps.push(stage);
     }
-    if let Some(offer) = held.filter(|_| !stage.is_owned()) {
-        offers::end(tx, &offer.id, now_ms, ("", WHY)).await?;
+    // A deal stays its owner's, with its clock: neither names the person.
+    if !stage.is_owned() {
+        lead_clocks::stop(tx, id, now_ms, StopReason::Withdrawn.as_str()).await?;
+        if let Some(offer) = held {
+            offers::end(tx, &offer.id, now_ms, ("", WHY)).await?;
+        }
     }
     calls::close(tx, id, "withdrawn", now_ms).await?;
     intakes::forget(tx, id).await?;
@@ -330,7 +368,7 @@ async fn end_lead(
     webhooks::lead_erased(tx, random, &lead, now_ms).await
 }
 
-/// The steps from a stage to one in which nobody works the lead; a registered deal stays the partner's.
+/// The steps from a stage to one in which nobody works the lead; a deal stays the partner's.
 fn way_out(stage: LeadStage) -> &'static [LeadStage] {
     use LeadStage as S;
     match stage {
@@ -342,12 +380,19 @@ fn way_out(stage: LeadStage) -> &'static [LeadStage] {
     }
 }
 
-/// Tells who has, or was offered, a lead that it is gone; without a word about the person.
+/// Tells who has, or was offered, a lead that it is gone, or that a deal stays theirs without the person; without a word about
+/// them.
 async fn note(ctx: &Context, lead: &str, offer: &Offer) -> Result<Option<notices::Ready>> {
     let Some(lead) = leads::lead(&ctx.db, lead).await? else { return Ok(None) };
     let Some(partner) = partners::partner(&ctx.db, &lead.partner_slug).await? else { return Ok(None) };
     let strings = ctx.templates.strings(&partner.locale);
     let values = [("partner", partner.name.as_str()), ("name", first_name(&offer.rep_name))];
+    let stays = LeadStage::parse(&lead.stage).is_some_and(|stage| stage.is_owned() && way_out(stage).is_empty());
+    let (subject, text) = if stays {
+        ("erased_deal_subject", "erased_deal_text")
+    } else {
+        ("erased_subject", "erased_text")
+    };
     let notice = Notice {
         source: format!("erased:{}", offer.id),
         lead_id: lead.id.clone(),
@@ -357,9 +402,9 @@ async fn note(ctx: &Context, lead: &str, offer: &Offer) -> Result<Option<notices
         locale: &partner.locale,
         sender: "leads",
         words: Words {
-            subject: strings.fill("erased_subject", &values),
-            heading: strings.fill("erased_subject", &values),
-            paragraphs: vec![strings.fill("erased_text", &values)],
+            subject: strings.fill(subject, &values),
+            heading: strings.fill(subject, &values),
+            paragraphs: vec![strings.fill(text, &values)],
             facts: Vec::new(),
             button: (strings.get("erased_button").to_owned(), "/desk".to_owned()),
             why: strings.fill("offer_why", &values),

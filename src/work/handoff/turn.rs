@@ -34,7 +34,7 @@ use crate::{
         lead_clocks::{self, SlaClock},
         leads::Lead,
         offers::{self, Offer},
-        sql,
+        sql, Tx,
     },
 };
 
@@ -195,6 +195,24 @@ async fn go_up(ctx: &Context, due: &Due<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Takes a lead that nobody reached yet from whoever has it, and offers it to the next; it rests where there is none, because
+/// its person took back their consent.
+pub(super) async fn pass_on(
+    ctx: &Context,
+    tx: &mut Tx,
+    lead: &mut Lead,
+    (partner, offer): (&Partner, &Offer),
+    next: Option<assign::Next>,
+    why: &Release<'_>,
+) -> Result<()> {
+    release(ctx, tx, lead, offer, why).await?;
+    advance(ctx, tx, lead, LeadStage::Expired, "partnercast", why.sentence).await?;
+    match next {
+        Some(next) => next.store(ctx, tx, lead, partner, assign::LAPSED).await,
+        None => rest(ctx, tx, lead, "they took back their consent", WITHDRAWN).await,
+    }
+}
+
 /// Takes the lead back from who did not answer, or reach the person, and offers it to the next.
 async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
     let standing = scoring::assess(ctx, &due.lead, None).await?;
@@ -218,11 +236,11 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         assign::LAPSED,
     )
     .await?;
-    let agreed = agrees(ctx, &due.lead.id).await?;
+    let next = if agrees(ctx, &due.lead.id).await? { Some(next) } else { None };
     let gone = reminder::moved_on(ctx, &due)?;
-    let told = match next.hand_off() {
-        Some(next) if agreed => reminder::taken_back(ctx, &due, next)?,
-        _ => None,
+    let told = match next.as_ref().and_then(assign::Next::hand_off) {
+        Some(next) => reminder::taken_back(ctx, &due, next)?,
+        None => None,
     };
     let mut tx = ctx.db.begin().await?;
     // The next partner may meet somebody else's lead.
@@ -239,21 +257,9 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         SlaKind::Accept => format!("{} did not answer in time", due.offer.rep_name),
         _ => format!("{} did not reach the person in time", due.offer.rep_name),
     };
-    release(
-        ctx,
-        &mut tx,
-        &mut lead,
-        &due.offer,
-        &Release { reason: StopReason::Overdue, sentence: &sentence },
-    )
-    .await?;
-    advance(ctx, &mut tx, &mut lead, LeadStage::Expired, "partnercast", &sentence).await?;
     lead.score = scored.score;
-    if agreed {
-        next.store(ctx, &mut tx, &mut lead, &due.partner, assign::LAPSED).await?;
-    } else {
-        rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
-    }
+    let why = Release { reason: StopReason::Overdue, sentence: &sentence };
+    pass_on(ctx, &mut tx, &mut lead, (&due.partner, &due.offer), next, &why).await?;
     for mail in std::iter::once(gone).chain(told) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }
