@@ -112,5 +112,8 @@ fn fixed(one: &person::Fixed) -> String {
         0 => "none of them waits to leave".to_owned(),
         many => format!("{many} messages of them have not left yet: cancel or recall it if they must not"),
     };
-    format!("stays in what was fixed for the issue {}: {} renditions name them; {waits}", one.issue, one.renditions)
+    format!(
+        "stays in what was fixed for the issue {}: {} renditions name them; {waits}",
+        one.issue, one.renditions
+    )
 }

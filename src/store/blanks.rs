@@ -47,11 +47,8 @@ pub async fn blank_lead(tx: &mut Tx, id: &str, stage: &str, now_ms: UtcMs) -> Re
         args![id],
     )
     .await?;
-    tx.run(
-        "UPDATE lead_assignment SET because = '(erased)' WHERE lead_id = $1 AND because <> ''",
-        args![id],
-    )
-    .await?;
+    tx.run("UPDATE lead_assignment SET because = '(erased)' WHERE lead_id = $1 AND because <> ''", args![id])
+        .await?;
     // Whoever else acted on it stays named: those it was offered to, and those the audit log knows.
     tx.run(
         "UPDATE lead_step SET what = '(erased)',

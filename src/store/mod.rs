@@ -14,6 +14,7 @@ mod bulk;
 pub mod calls;
 pub mod closings;
 pub mod conflicts;
+pub mod consents;
 pub mod contacts;
 pub mod contents;
 pub mod credits;

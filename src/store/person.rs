@@ -298,8 +298,11 @@ pub async fn rows(db: &Db, table: &Table, known: &Known, texts: &[String]) -> Re
         conditions.join(" OR "),
         ROWS_MAX + 1
     );
-    let binds =
-        texts.iter().map(|text| format!("%{}%", like_plain(text))).chain([known.base_key.clone()]).chain(keys);
+    let binds = texts
+        .iter()
+        .map(|text| format!("%{}%", like_plain(text)))
+        .chain([known.base_key.clone()])
+        .chain(keys);
     let found = match db {
         Db::Sqlite { read, .. } => fetch!(read, text, binds),
         Db::Postgres(pool) => fetch!(pool, text, binds),

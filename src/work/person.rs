@@ -19,7 +19,7 @@ use crate::{
         program::sequence::LeaveReason,
     },
     store::{
-        Db, Tx, answers, audit, blanks, calls, conflicts, erased, intakes, lead_clocks, leads,
+        Db, Tx, answers, audit, blanks, calls, conflicts, consents, erased, intakes, lead_clocks, leads,
         offers::{self, Offer},
         partners,
         person::{self, Known, Table},
@@ -342,7 +342,7 @@ async fn end_lead(
     let Some(lead) = leads::lead_in(tx, id).await? else { return Ok(()) };
     conflicts::forget(tx, id, now_ms).await?;
     answers::blank(tx, id).await?;
-    leads::withdraw_consents(tx, id, now_ms).await?;
+    consents::withdraw(tx, id, now_ms).await?;
     sequences::leave(tx, id, None, &gone(now_ms)).await?;
     let mut stage = LeadStage::parse(&lead.stage).unwrap_or(LeadStage::Inquiry);
     let mut steps = Vec::new();
@@ -387,12 +387,10 @@ async fn note(ctx: &Context, lead: &str, offer: &Offer) -> Result<Option<notices
     let Some(partner) = partners::partner(&ctx.db, &lead.partner_slug).await? else { return Ok(None) };
     let strings = ctx.templates.strings(&partner.locale);
     let values = [("partner", partner.name.as_str()), ("name", first_name(&offer.rep_name))];
-    let stays = LeadStage::parse(&lead.stage).is_some_and(|stage| stage.is_owned() && way_out(stage).is_empty());
-    let (subject, text) = if stays {
-        ("erased_deal_subject", "erased_deal_text")
-    } else {
-        ("erased_subject", "erased_text")
-    };
+    let stays =
+        LeadStage::parse(&lead.stage).is_some_and(|stage| stage.is_owned() && way_out(stage).is_empty());
+    let (subject, text) =
+        if stays { ("erased_deal_subject", "erased_deal_text") } else { ("erased_subject", "erased_text") };
     let notice = Notice {
         source: format!("erased:{}", offer.id),
         lead_id: lead.id.clone(),

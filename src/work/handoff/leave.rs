@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 
 use super::{
     super::context::Context,
-    Offering, Release, agrees, asset_title, assign,
+    Offering, Release, asset_title, assign,
     give::{begin_clock, take_over},
     heat_of, lead_and_partner, lead_in, offer, release, reminder, stage_of,
     turn::pass_on,
@@ -63,15 +63,15 @@ async fn to_the_next(ctx: &Context, known: &Lead, partner: &Partner, offer: &Off
     let passing = Some((offer.rep_email.as_str(), "has left"));
     let of = Offering::new(known, partner, &title, &known.because, heat_of(offer));
     let next = assign::next(ctx, &Offering { passing, ..of }, assign::LAPSED).await?;
-    let next = if agrees(ctx, &known.id).await? { Some(next) } else { None };
     let mut tx = ctx.db.begin().await?;
     // The next partner may meet somebody else's lead.
     conflicts::take_turns(&mut tx).await?;
     let mut lead = lead_in(&mut tx, &known.id).await?;
     unchanged(known, &lead)?;
     let why = Release { reason: StopReason::Withdrawn, sentence: LEFT };
-    pass_on(ctx, &mut tx, &mut lead, (partner, offer), next, &why).await?;
-    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "take-back", &lead.id, &offer.id).await?;
+    pass_on(ctx, &mut tx, &mut lead, (partner, offer), Some(next), &why).await?;
+    audit::record(&mut tx, ctx.now_ms(), &*ctx.random, "partnercast", "take-back", &lead.id, &offer.id)
+        .await?;
     tx.commit().await?;
     ctx.wake.deliver.notify_one();
     Ok(())
@@ -102,7 +102,8 @@ async fn to_the_manager(ctx: &Context, known: &Lead, partner: &Partner, offer: &
     let mut tx = ctx.db.begin().await?;
     let mut lead = lead_in(&mut tx, &known.id).await?;
     unchanged(known, &lead)?;
-    release(ctx, &mut tx, &mut lead, offer, &Release { reason: StopReason::Withdrawn, sentence: LEFT }).await?;
+    release(ctx, &mut tx, &mut lead, offer, &Release { reason: StopReason::Withdrawn, sentence: LEFT })
+        .await?;
     let offer = take_over(ctx, &mut tx, &mut lead, hand_off.offer, ("partnercast", &sentence)).await?;
     begin_clock(ctx, &mut tx, (&lead, stage), &offer, partner, (zone, until)).await?;
     given.enqueue(&mut tx, ctx.now_ms()).await?;

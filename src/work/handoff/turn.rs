@@ -18,7 +18,7 @@ use super::{
     Offering, Release, WITHDRAWN, add_step, advance, agrees,
     answer::kind_of,
     asset_title, assign, call, conflict, heat_of, lead_and_partner, lead_in, qualify, release, reminder,
-    reopen, rest, stage_of, taken_in, working,
+    reopen, rest, stage_of, taken_in, withdrawn, working,
 };
 use crate::{
     domain::{
@@ -30,11 +30,11 @@ use crate::{
         partner::Partner,
     },
     store::{
-        audit, conflicts,
+        Tx, audit, conflicts, consents,
         lead_clocks::{self, SlaClock},
         leads::Lead,
         offers::{self, Offer},
-        sql, Tx,
+        sql,
     },
 };
 
@@ -65,7 +65,8 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         // Nothing was synced yet.
         return Ok(());
     }
-    let mut faults = Vec::new();
+    // Before anybody is reminded to call them.
+    let mut faults = withdrawn::due(ctx).await?;
     for _ in 0..PARTS_MAX {
         let due = lead_clocks::turning(&ctx.db, ctx.now_ms(), CLOCKS_MAX).await?;
         let before = faults.len();
@@ -195,8 +196,8 @@ async fn go_up(ctx: &Context, due: &Due<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Takes a lead that nobody reached yet from whoever has it, and offers it to the next; it rests where there is none, because
-/// its person took back their consent.
+/// Takes a lead that nobody reached yet from whoever has it, and offers it to the next; it rests where its person took back
+/// their consent, whoever would be next.
 pub(super) async fn pass_on(
     ctx: &Context,
     tx: &mut Tx,
@@ -208,8 +209,10 @@ pub(super) async fn pass_on(
     release(ctx, tx, lead, offer, why).await?;
     advance(ctx, tx, lead, LeadStage::Expired, "partnercast", why.sentence).await?;
     match next {
-        Some(next) => next.store(ctx, tx, lead, partner, assign::LAPSED).await,
-        None => rest(ctx, tx, lead, "they took back their consent", WITHDRAWN).await,
+        Some(next) if consents::agrees_in(tx, &lead.id).await? => {
+            next.store(ctx, tx, lead, partner, assign::LAPSED).await
+        }
+        _ => rest(ctx, tx, lead, "they took back their consent", WITHDRAWN).await,
     }
 }
 
@@ -236,11 +239,10 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         assign::LAPSED,
     )
     .await?;
-    let next = if agrees(ctx, &due.lead.id).await? { Some(next) } else { None };
     let gone = reminder::moved_on(ctx, &due)?;
-    let told = match next.as_ref().and_then(assign::Next::hand_off) {
-        Some(next) => reminder::taken_back(ctx, &due, next)?,
-        None => None,
+    let told = match next.hand_off() {
+        Some(next) if agrees(ctx, &due.lead.id).await? => reminder::taken_back(ctx, &due, next)?,
+        _ => None,
     };
     let mut tx = ctx.db.begin().await?;
     // The next partner may meet somebody else's lead.
@@ -259,7 +261,7 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
     };
     lead.score = scored.score;
     let why = Release { reason: StopReason::Overdue, sentence: &sentence };
-    pass_on(ctx, &mut tx, &mut lead, (&due.partner, &due.offer), next, &why).await?;
+    pass_on(ctx, &mut tx, &mut lead, (&due.partner, &due.offer), Some(next), &why).await?;
     for mail in std::iter::once(gone).chain(told) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }

@@ -2,10 +2,12 @@
 
 use partnercast::store::{
     blanks::{
-        blank_contact, blank_events, blank_lead, blank_mail, blank_rep, blank_rep_in_texts, forget_keys, names_of_rep,
+        blank_contact, blank_events, blank_lead, blank_mail, blank_rep, blank_rep_in_texts, forget_keys,
+        names_of_rep,
     },
     erased::{erased, remember, salt, salt_in},
     leads::{self, NewConsent},
+    offers::{self, Offer},
     person::{consents, fixed, is_erased, known, rows as found, tables},
     scrub::scrub,
     suppressions::{add, of},
@@ -107,6 +109,50 @@ both_dbs! {
         let lead = leads::lead(&db, "led_1").await.unwrap().unwrap();
         assert_eq!((lead.name.as_str(), lead.stage.as_str(), lead.asset.as_str()), ("(erased)", "recycled", "first-24-hours"));
         assert!(consents(&db, "bea@customer.example").await.unwrap().is_empty());
+    }
+
+    /// The name of a rep goes from what they had, by their key; of others at the partner only out of what is written.
+    async fn a_rep_is_taken_off_leads(db: Db) {
+        scene(&db).await;
+        let random = SeededRandom::new(9);
+        let people = [contact("northlight", "luis@northlight.example")];
+        in_tx!(db, tx => partnercast::store::partners::import(tx, START_MS, &random, &[partner("northlight")], &people));
+        let id: Vec<(String,)> = rows(&db, "SELECT id FROM contact WHERE email_key = 'luis@northlight.example'", vec![]).await;
+        let id = &id[0].0;
+        let offer = Offer {
+            id: "off_1".to_owned(),
+            lead_id: "led_1".to_owned(),
+            contact_id: Some(id.clone()),
+            rep_name: "Luis Ortega".to_owned(),
+            rep_email: "luis@northlight.example".to_owned(),
+            because: "Luis Ortega is next".to_owned(),
+            temperature: "hot".to_owned(),
+            offered_ms: START_MS,
+            purpose: "work".to_owned(),
+            ..Offer::default()
+        };
+        in_tx!(db, tx => offers::add(tx, &offer));
+        in_tx!(db, tx => leads::add_step(tx, "led_1", START_MS, "Luis Ortega", "sal", "accepted"));
+        in_tx!(db, tx => leads::add_step(tx, "led_1", START_MS, "partnercast", "sal", "reminded Luis Ortega: late"));
+        assert_eq!(in_tx!(db, tx => names_of_rep(tx, id)), ["Luis Ortega"]);
+        in_tx!(db, tx => blank_rep_in_texts(tx, id, "Luis Ortega"));
+        in_tx!(db, tx => blank_rep(tx, id));
+        assert!(in_tx!(db, tx => names_of_rep(tx, id)).is_empty());
+        let now = offers::offer(&db, "off_1").await.unwrap().unwrap();
+        assert_eq!((now.rep_name.as_str(), now.because.as_str()), ("(erased)", "(erased) is next"));
+        assert!(is_erased(&now.rep_email), "{now:?}");
+        let steps = leads::steps(&db, "led_1").await.unwrap();
+        assert!(steps.iter().all(|step| !step.actor.contains("Luis") && !step.what.contains("Luis")), "{steps:?}");
+    }
+
+    /// What was fixed for an issue is found with how much of it waits.
+    async fn fixed_content_is_found(db: Db) {
+        let made = Scene::released(&db, "fold-forward", 2).await;
+        execute(&db, "UPDATE rendition SET body = 'Call ana@a.example' WHERE id IN (SELECT rendition_id FROM delivery WHERE id = $1)", values![&made.deliveries[0]]).await;
+        let found = fixed(&db, "Ana@A.example").await.unwrap();
+        assert_eq!((found.len(), found[0].waiting), (1, 2), "{found:?}");
+        assert!(found[0].text.contains("Call ana@a.example") && found[0].issue.starts_with("fold-forward"), "{found:?}");
+        assert!(fixed(&db, "nobody@a.example").await.unwrap().is_empty());
     }
 
     /// A hash is remembered once, and known again.
