@@ -199,7 +199,10 @@ pub async fn erase(ctx: &Context, address: &str, actor: &str) -> Result<Erased> 
     let mut notes = Vec::new();
     for lead in &known.leads {
         for offer in offers::of_lead(&ctx.db, lead).await?.into_iter().filter(Offer::is_live) {
-            notes.extend(note(ctx, lead, &offer).await?);
+            // Nobody writes to them any more, also where they were offered themselves.
+            if !known.own().iter().any(|address| address.eq_ignore_ascii_case(&offer.rep_email)) {
+                notes.extend(note(ctx, lead, &offer).await?);
+            }
             live.push(offer);
         }
     }
