@@ -136,6 +136,8 @@ pub async fn blank_rep(tx: &mut Tx, contact: &str) -> Result<()> {
              SELECT o.rep_name FROM offer o WHERE o.contact_id = $1 AND o.lead_id = lead_amount.lead_id)",
         "UPDATE audit SET actor = '(erased)' WHERE actor IN (
              SELECT o.rep_name FROM offer o WHERE o.contact_id = $1 AND o.lead_id = audit.subject)",
+        "UPDATE audit SET detail = '(erased)' WHERE detail IN (
+             SELECT o.rep_name FROM offer o WHERE o.contact_id = $1 AND o.lead_id = audit.subject)",
         "UPDATE lead_step SET actor = '(erased)' WHERE actor IN (
              SELECT o.rep_name FROM offer o WHERE o.contact_id = $1 AND o.lead_id = lead_step.lead_id
              UNION SELECT c.rep_name FROM lead_call c WHERE c.contact_id = $1 AND c.lead_id = lead_step.lead_id)",

@@ -30,7 +30,7 @@ async fn withdraw(rig: &Rig, id: &str) {
 
 /// A deal of Luis's, sales qualified with a day.
 async fn deal(rig: &Rig) -> String {
-    let id = asks(rig, at(MONDAY)).await;
+    let id = asks(rig, rig.clock_ms().max(at(MONDAY))).await;
     let luis = takes(rig, &id).await;
     handoff::contacted(&rig.ctx, &id, By::Rep(&luis), "").await.unwrap();
     let closing = Closing { on: Some(day("2027-03-30")), ..euros("100") };

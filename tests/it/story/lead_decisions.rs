@@ -5,7 +5,7 @@ use partnercast::{
         kernel::{Kind, clock::MINUTE_MS, id::OfferId},
         lead::{DisqualifyReason, RejectReason, stage::RejectClass},
     },
-    store::{closings, consents},
+    store::{closings, consents, leads},
     work::{
         desk,
         handoff::{self, By, Correction, Outcome, is_to_decide},
