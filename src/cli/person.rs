@@ -79,6 +79,7 @@ async fn preview(db: &crate::store::Db, email: &str) -> Result<Vec<String>> {
     lines.extend(
         person::held(db, &known).await?.into_iter().map(|(table, rows)| format!("  {table}: {rows} rows")),
     );
+    lines.extend(person::fixed(db, &known).await?.iter().map(fixed));
     Ok(lines)
 }
 
@@ -95,10 +96,24 @@ async fn erase(argument: &ConfigArgument, email: &str) -> Result<()> {
     let done = done?;
     done.held.iter().for_each(|(table, rows)| say(&format!("{table}: {rows} rows")));
     say(&format!("erased; {} open offers were taken back, and who had them is told", done.recalled));
-    for (table, rows) in &done.left {
-        say(&format!(
-            "still in {table}: {rows} rows; an issue under way names them, erase again when it has ended"
-        ));
+    if done.passed_on > 0 {
+        say(&format!("{} leads that they had, or were offered, are with others now", done.passed_on));
     }
+    for (table, rows) in &done.left {
+        say(&format!("still in {table}: {rows} rows that came meanwhile; erase again"));
+    }
+    done.fixed.iter().map(fixed).for_each(|line| say(&line));
     Ok(())
+}
+
+/// What a released issue says stays: it is what people approved, and what was sent.
+fn fixed(one: &person::Fixed) -> String {
+    let waits = match one.waiting {
+        0 => "none of them waits to leave".to_owned(),
+        many => format!("{many} messages of them have not left yet: cancel or recall it if they must not"),
+    };
+    format!(
+        "stays in what was fixed for the issue {}: {} renditions name them; {waits}",
+        one.issue, one.renditions
+    )
 }

@@ -1,6 +1,9 @@
 //! One person, or one company, known through two partners: cases, their leads, and what happened in them.
 
-use super::{Db, Tx, sql::args};
+use super::{
+    Db, Tx,
+    sql::{args, consent_stands},
+};
 use crate::domain::kernel::{Result, clock::UtcMs};
 
 /// A case.
@@ -106,9 +109,9 @@ macro_rules! known {
                      THEN (SELECT MIN(s.at_ms) FROM lead_step s WHERE s.lead_id = l.id AND s.stage = 'won' AND s.at_ms > $2)
                      ELSE (SELECT o.offered_ms FROM offer o WHERE o.lead_id = l.id AND o.ended_ms IS NULL
                              AND (o.answer IS NULL OR o.answer = 'accepted')) END AS since_ms,
-                 EXISTS (SELECT 1 FROM consent c WHERE c.lead_id = l.id AND c.granted
-                     AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
-                         AND w.text_version = c.text_version AND w.at_ms > c.at_ms AND NOT w.granted)) AS agrees,
+                 EXISTS (SELECT 1 FROM consent c WHERE c.lead_id = l.id AND ",
+            consent_stands!(),
+            ") AS agrees,
                  EXISTS (SELECT 1 FROM contact k WHERE k.partner_slug = l.partner_slug AND k.active) AS has_people,
                  COALESCE((SELECT MIN(p.asks) FROM conflict_party p JOIN conflict_case c ON c.id = p.case_id
                      WHERE p.lead_id = l.id AND p.asks <> '' AND c.state <> 'over'), '') AS asks

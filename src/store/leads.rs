@@ -1,6 +1,9 @@
 //! Leads, their steps, amounts and consents.
 
-use super::{Db, Tx, sql::args};
+use super::{
+    Db, Tx,
+    sql::{args, consent_stands},
+};
 use crate::domain::{
     kernel::{Error, Result, clock::UtcMs, text::base_key},
     lead::account_of,
@@ -346,21 +349,6 @@ pub async fn add_consent(tx: &mut Tx, lead_id: &str, at_ms: UtcMs, consent: &New
     .map(|_| ())
 }
 
-/// Records that everything the person agreed to is taken back: each text once more, with a no.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn withdraw_consents(tx: &mut Tx, lead_id: &str, now_ms: UtcMs) -> Result<u64> {
-    tx.run(
-        "INSERT INTO consent (lead_id, text_id, text_version, at_ms, purpose, wording, granted, locale)
-         SELECT lead_id, text_id, text_version, $2, MIN(purpose), MIN(wording), FALSE, MIN(locale) FROM consent
-         WHERE lead_id = $1 GROUP BY lead_id, text_id, text_version
-         ON CONFLICT DO NOTHING",
-        args![lead_id, now_ms],
-    )
-    .await
-}
-
 /// The leads with the address `email_key`, at whichever partner: key and partner, at most 100.
 ///
 /// # Errors
@@ -383,6 +371,8 @@ pub struct Consent {
     pub wording: String,
     /// Yes or no.
     pub granted: bool,
+    /// Whether it is a yes that nothing took back.
+    pub stands: bool,
 }
 
 /// The consents of a lead, newest first.
@@ -391,8 +381,13 @@ pub struct Consent {
 /// Those of [`Db::all`].
 pub async fn consents(db: &Db, lead_id: &str) -> Result<Vec<Consent>> {
     db.all(
-        "SELECT at_ms, text_id, text_version, wording, granted FROM consent WHERE lead_id = $1
-         ORDER BY at_ms DESC, text_id LIMIT 100",
+        concat!(
+            "SELECT c.at_ms, c.text_id, c.text_version, c.wording, c.granted,
+                 CASE WHEN ",
+            consent_stands!(),
+            " THEN 1 ELSE 0 END = 1 AS stands
+             FROM consent c WHERE c.lead_id = $1 ORDER BY c.at_ms DESC, c.text_id LIMIT 100"
+        ),
         args![lead_id],
     )
     .await

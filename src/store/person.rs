@@ -6,7 +6,7 @@
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use super::{
-    Db, Tx,
+    Db,
     sql::{Sql, args, like_plain},
 };
 use crate::domain::kernel::{Error, Result, clock::UtcMs, text::base_key};
@@ -21,7 +21,7 @@ pub fn is_erased(address: &str) -> bool {
     address.rsplit_once('@').is_some_and(|(_, domain)| domain == NOWHERE)
 }
 /// Rows of one table that are handed out.
-const ROWS_MAX: usize = 10_000;
+pub const ROWS_MAX: usize = 10_000;
 /// Tables that hold content, or nothing about people.
 const OTHERS: [&str; 18] = [
     "_sqlx_migrations",
@@ -68,15 +68,24 @@ impl Known {
         self.contacts.is_empty() && self.leads.is_empty() && self.addresses.is_empty()
     }
 
-    /// What must not be found any more, longest first.
-    pub fn spellings(&self) -> Vec<String> {
-        let mut all: Vec<String> =
-            self.addresses.iter().chain(&self.names).chain(&self.phones).cloned().collect();
-        all.push(self.base_key.clone());
-        all.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        all.dedup();
+    /// Their addresses as they are spelled, longest first: nobody else's, wherever they stand.
+    pub fn own(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.addresses.iter().chain([&self.base_key]).cloned().collect();
+        sort(&mut all);
         all
     }
+
+    /// Names and telephone numbers, longest first: words that stand elsewhere for others, and for other things.
+    pub fn words(&self) -> Vec<String> {
+        let mut all: Vec<String> = self.names.iter().chain(&self.phones).cloned().collect();
+        sort(&mut all);
+        all
+    }
+}
+
+fn sort(texts: &mut Vec<String>) {
+    texts.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+    texts.dedup();
 }
 
 /// Who is at `address`, whatever its tag.
@@ -160,27 +169,6 @@ async fn is_shared(db: &Db, name: &str, known: &Known) -> Result<bool> {
     Ok(others.iter().any(|(id,)| !known.contacts.contains(id) && !known.leads.contains(id)))
 }
 
-/// Others' addresses of which `spelling` is a part, as they are spelled: `ana@a.example` is a part of `diana@a.example`. At
-/// most 100.
-///
-/// # Errors
-/// Those of [`Db::all`].
-pub async fn longer(db: &Db, spelling: &str) -> Result<Vec<String>> {
-    let rows: Vec<(String,)> = db
-        .all(
-            "SELECT email FROM contact WHERE LOWER(email) LIKE LOWER($1) ESCAPE '!' AND LOWER(email) <> LOWER($2)
-             UNION SELECT email FROM lead WHERE LOWER(email) LIKE LOWER($1) ESCAPE '!' AND LOWER(email) <> LOWER($2)
-             UNION SELECT email FROM delivery WHERE LOWER(email) LIKE LOWER($1) ESCAPE '!' AND LOWER(email) <> LOWER($2)
-             LIMIT 100",
-            args![format!("%{}%", like_plain(spelling)), spelling],
-        )
-        .await?;
-    let mut all: Vec<String> = rows.into_iter().flat_map(|(email,)| [email.to_lowercase(), email]).collect();
-    all.sort();
-    all.dedup();
-    Ok(all)
-}
-
 /// A table with its columns of text, and all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Table {
@@ -254,8 +242,32 @@ pub(super) fn failed(table: &str) -> impl Fn(sqlx::Error) -> Error {
     move |error| Error::internal(format!("table {table}")).because(error)
 }
 
-/// The rows of `table` that may be about somebody: one JSON object a row, at most 10,000, and whether it surely is, being of
-/// their messages. The others hold one of `texts`, perhaps as a part of something longer.
+/// The condition by which a row of `table` belongs to somebody, whose keys are bound from `$first` on: rows of their lead, of
+/// them as a contact, of what an audit says of their lead.
+pub(super) fn by_key(table: &Table, known: &Known, first: usize) -> (String, Vec<String>) {
+    let mut keys: Vec<String> = Vec::new();
+    let mut conditions = vec!["1 = 0".to_owned()];
+    let mut of = |column: &str, ids: &[String]| {
+        if table.has(column) && !ids.is_empty() {
+            let places: Vec<String> =
+                (0..ids.len()).map(|at| format!("${}", first + keys.len() + at)).collect();
+            keys.extend(ids.iter().cloned());
+            conditions.push(format!("\"{column}\" IN ({})", places.join(", ")));
+        }
+    };
+    of("lead_id", &known.leads);
+    of("contact_id", &known.contacts);
+    match table.name.as_str() {
+        "lead" => of("id", &known.leads),
+        "contact" => of("id", &known.contacts),
+        "audit" => of("subject", &known.leads),
+        _ => {}
+    }
+    (format!("({})", conditions.join(" OR ")), keys)
+}
+
+/// The rows of `table` that may be about somebody: one JSON object a row, at most one more than [`ROWS_MAX`], and whether it
+/// belongs to them by its key. The others hold one of `texts`, perhaps as a part of something longer.
 ///
 /// # Errors
 /// `Internal` if the table cannot be read.
@@ -264,7 +276,7 @@ pub async fn rows(db: &Db, table: &Table, known: &Known, texts: &[String]) -> Re
         (1..=texts.len()).map(|at| format!("{} LIKE LOWER(${at}) ESCAPE '!'", table.text())).collect();
     let key = texts.len() + 1;
     let theirs = format!("(SELECT d.id FROM delivery d WHERE d.base_key = ${key})");
-    let surely = match table.name.as_str() {
+    let mail = match table.name.as_str() {
         "rendition" => format!(
             "id IN (SELECT d.rendition_id FROM delivery d WHERE d.base_key = ${key} AND d.issue_id IS NULL)"
         ),
@@ -272,6 +284,8 @@ pub async fn rows(db: &Db, table: &Table, known: &Known, texts: &[String]) -> Re
         _ if table.has("delivery_id") => format!("delivery_id IN {theirs}"),
         _ => format!("${key} = ''"),
     };
+    let (keyed, keys) = by_key(table, known, key + 1);
+    let surely = format!("({mail} OR {keyed})");
     conditions.push(surely.clone());
     let pairs: Vec<String> = table.columns.iter().map(|column| format!("'{column}', \"{column}\"")).collect();
     let object = match db {
@@ -279,11 +293,16 @@ pub async fn rows(db: &Db, table: &Table, known: &Known, texts: &[String]) -> Re
         Db::Postgres(_) => format!("CAST(json_build_object({}) AS TEXT)", pairs.join(", ")),
     };
     let text = format!(
-        "SELECT {object}, CASE WHEN {surely} THEN 1 ELSE 0 END = 1 FROM \"{}\" WHERE {} LIMIT {ROWS_MAX}",
+        "SELECT {object}, CASE WHEN {surely} THEN 1 ELSE 0 END = 1 FROM \"{}\" WHERE {} LIMIT {}",
         table.name,
-        conditions.join(" OR ")
+        conditions.join(" OR "),
+        ROWS_MAX + 1
     );
-    let binds = texts.iter().map(|text| format!("%{}%", like_plain(text))).chain([known.base_key.clone()]);
+    let binds = texts
+        .iter()
+        .map(|text| format!("%{}%", like_plain(text)))
+        .chain([known.base_key.clone()])
+        .chain(keys);
     let found = match db {
         Db::Sqlite { read, .. } => fetch!(read, text, binds),
         Db::Postgres(pool) => fetch!(pool, text, binds),
@@ -291,109 +310,35 @@ pub async fn rows(db: &Db, table: &Table, known: &Known, texts: &[String]) -> Re
     found.map_err(failed(&table.name))
 }
 
-/// Empties a contact; the row stays, so that what was sent stays countable.
+/// A rendition that was fixed for an issue, and holds an address.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Fixed {
+    /// Its key.
+    pub rendition_id: String,
+    /// The issue: its newsletter and the day that it is for.
+    pub issue: String,
+    /// What it says.
+    pub text: String,
+    /// Messages of it that have not left.
+    pub waiting: i64,
+}
+
+/// The renditions of issues in which `address` stands, perhaps as a part of a longer one; at most 1,000.
 ///
 /// # Errors
-/// Those of [`Tx::run`].
-pub async fn blank_contact(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<u64> {
-    tx.run(
-        "UPDATE contact SET name = '(erased)', email = LOWER(id) || '@erased.invalid',
-             email_key = LOWER(id) || '@erased.invalid', base_key = LOWER(id) || '@erased.invalid', locale = NULL,
-             zone = NULL, lead_contact = FALSE, active = FALSE, left_ms = $2, updated_ms = $2
-         WHERE id = $1",
-        args![id, now_ms],
+/// Those of [`Db::all`].
+pub async fn fixed(db: &Db, address: &str) -> Result<Vec<Fixed>> {
+    db.all(
+        "SELECT r.id AS rendition_id, i.newsletter || ' ' || i.nominal_date AS issue,
+             r.subject || ' ' || r.body || ' ' || r.wire AS text,
+             (SELECT COUNT(*) FROM delivery d WHERE d.rendition_id = r.id AND d.live
+                  AND d.state IN ('ready', 'leased')) AS waiting
+         FROM rendition r JOIN issue i ON i.id = r.issue_id
+         WHERE LOWER(r.subject || ' ' || r.body || ' ' || r.wire) LIKE LOWER($1) ESCAPE '!'
+         ORDER BY r.id LIMIT 1000",
+        args![format!("%{}%", like_plain(address))],
     )
     .await
-}
-
-/// Empties a lead, its steps and what was done; when it reached which stage, by which asset, stays countable.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn blank_lead(tx: &mut Tx, id: &str, stage: &str, now_ms: UtcMs) -> Result<()> {
-    tx.run(
-        "UPDATE lead SET name = '(erased)', company = '', email = LOWER(id) || '@erased.invalid',
-             email_key = LOWER(id) || '@erased.invalid', person_key = LOWER(id) || '@erased.invalid', account = '', phone = NULL, job_role = NULL, company_size = NULL, origin = '',
-             because = 'erased at the person''s request', stage = $2, updated_ms = $3,
-             reopen_ms = NULL, asked_again_ms = NULL,
-             owner_name = CASE WHEN $2 IN ('sql', 'deal_registered', 'won', 'lost') THEN owner_name END,
-             owner_email = CASE WHEN $2 IN ('sql', 'deal_registered', 'won', 'lost') THEN owner_email END
-         WHERE id = $1",
-        args![id, stage, now_ms],
-    )
-    .await?;
-    // Whoever else acted on it stays named: those it was offered to, and those the audit log knows.
-    tx.run(
-        "UPDATE lead_step SET what = '(erased)',
-             actor = CASE WHEN actor = 'partnercast' OR actor IN (SELECT rep_name FROM offer WHERE lead_id = $1)
-                               OR actor IN (SELECT a.actor FROM audit a WHERE a.subject = $1)
-                          THEN actor ELSE '(erased)' END
-         WHERE lead_id = $1",
-        args![id],
-    )
-    .await
-    .map(|_| ())
-}
-
-/// Takes agent and network off what somebody did.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn blank_events(tx: &mut Tx, contact: Option<&str>, lead: Option<&str>) -> Result<u64> {
-    tx.run(
-        "UPDATE engagement_event SET agent = '', network = '', method = '', reduced = TRUE
-         WHERE contact_id = $1 OR lead_id = $2",
-        args![contact, lead],
-    )
-    .await
-}
-
-/// Empties the messages to somebody, and those about a lead, with what came back for them; what waits does not leave.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn blank_mail(tx: &mut Tx, base_key: &str, leads: &[String]) -> Result<u64> {
-    tx.run(
-        "UPDATE mail_report SET base_key = '', final_recipient = '', subject = '', diagnostic = '', excerpt = ''
-         WHERE base_key = $1 OR delivery_id IN (SELECT d.id FROM delivery d WHERE d.base_key = $1)",
-        args![base_key],
-    )
-    .await?;
-    let mut changed = 0;
-    for lead in leads.iter().map(String::as_str).chain([""]) {
-        tx.run(
-            "UPDATE rendition SET subject = '(erased)', body = '', wire = '' WHERE issue_id IS NULL AND id IN (
-                 SELECT d.rendition_id FROM delivery d
-                 WHERE d.issue_id IS NULL AND d.lane = 0 AND (d.base_key = $1 OR d.lead_id = $2))",
-            args![base_key, lead],
-        )
-        .await?;
-        tx.run(
-            "UPDATE delivery SET state = 'cancelled', live = FALSE, token = token + 1, detail = NULL
-             WHERE state = 'ready' AND live AND (base_key = $1 OR lead_id = $2)",
-            args![base_key, lead],
-        )
-        .await?;
-    }
-    changed += tx
-        .run(
-            "UPDATE delivery SET recipient_key = LOWER(id) || '@erased.invalid', recipient_name = '(erased)',
-                 email = LOWER(id) || '@erased.invalid', base_key = LOWER(id) || '@erased.invalid',
-                 site = 'erased.invalid', because = '(erased)', detail = NULL
-             WHERE base_key = $1",
-            args![base_key],
-        )
-        .await?;
-    Ok(changed)
-}
-
-/// Forgets entries of the do-not-send list, and open desks, of somebody.
-///
-/// # Errors
-/// Those of [`Tx::run`].
-pub async fn forget_keys(tx: &mut Tx, base_key: &str) -> Result<()> {
-    tx.run("DELETE FROM suppression WHERE email_key = $1", args![base_key]).await?;
-    tx.run("DELETE FROM session WHERE subject = $1", args![base_key]).await.map(|_| ())
 }
 
 /// What a person agreed to, through which partner, and by what.

@@ -1,23 +1,15 @@
 //! Taking a person's address, name and telephone number out of the texts of whichever table.
 
+use std::collections::BTreeMap;
+
 use sqlx::{AssertSqlSafe, SqlSafeStr as _};
 
 use super::{
     Tx,
-    person::{Known, MARK, Table, failed},
+    person::{Known, MARK, Table, by_key, failed},
     sql::like_plain,
 };
-use crate::domain::kernel::Result;
-
-/// Where a spelling is taken away.
-#[derive(Debug, Clone, Copy)]
-pub enum Where<'k> {
-    /// Wherever it stands: an address is nobody else's.
-    Anywhere,
-    /// In what people wrote, in rows that belong to this person by their key: names and telephone numbers are words that
-    /// stand elsewhere for others, and for other things.
-    Theirs(&'k Known),
-}
+use crate::domain::kernel::{Error, Result, mention};
 
 /// Columns in which a name or number may stand among other words; no word of the schema does.
 const WRITTEN: [&str; 15] = [
@@ -38,80 +30,136 @@ const WRITTEN: [&str; 15] = [
     "what",
 ];
 
-/// Puts [`MARK`] in place of `spelling` in the texts of `table`, but for where it is a part of one of `longer`; how many rows
-/// were looked at.
+/// Columns that hold one address and nothing else: another's is another's, whatever it looks like.
+const ADDRESSES: [&str; 9] = [
+    "base_key",
+    "contact_email",
+    "email",
+    "email_key",
+    "owner_email",
+    "person_key",
+    "recipient_key",
+    "rep_email",
+    "rep_key",
+];
+
+/// Puts [`MARK`] in place of somebody's addresses in the texts of `table`, and of their names and telephone numbers in what
+/// people wrote in rows that are theirs; how many rows were changed. What was fixed for an issue stays as it was approved.
 ///
 /// # Errors
-/// `Internal` if the table cannot be written.
-pub async fn scrub(
+/// `Internal` if the table cannot be read or written.
+pub async fn scrub(tx: &mut Tx, table: &Table, known: &Known) -> Result<u64> {
+    let (own, words) = (known.own(), known.words());
+    let mut changed = 0;
+    for (id, is_theirs, row) in found(tx, table, known, (&own, &words)).await? {
+        let row: BTreeMap<String, Option<String>> =
+            serde_json::from_str(&row).map_err(|error| Error::internal("JSON").because(error))?;
+        let mut set = Vec::new();
+        for (column, cell) in row {
+            let Some(cell) = cell else { continue };
+            let left = taken_out(&table.name, &column, &cell, (&own, if is_theirs { &words } else { &[] }));
+            if left != cell {
+                set.push((column, left));
+            }
+        }
+        if !set.is_empty() {
+            changed += put(tx, table, &id, set).await?;
+        }
+    }
+    Ok(changed)
+}
+
+/// A cell without somebody's addresses, and without the `words` that are theirs here.
+fn taken_out(table: &str, column: &str, cell: &str, (own, words): (&[String], &[String])) -> String {
+    if ADDRESSES.contains(&column) {
+        let is_theirs = own.iter().any(|address| cell.eq_ignore_ascii_case(address));
+        return if is_theirs { MARK.to_owned() } else { cell.to_owned() };
+    }
+    let mut left = cell.to_owned();
+    for address in own {
+        left = mention::without(&left, address, MARK).unwrap_or(left);
+    }
+    // The subject of an audit is a key.
+    if WRITTEN.contains(&column) && !(table == "audit" && column == "subject") {
+        for word in words {
+            left = left.replace(word.as_str(), MARK);
+        }
+    }
+    left
+}
+
+macro_rules! fetch {
+    ($tx:expr, $text:expr, $binds:expr) => {{
+        let mut query = sqlx::query_as::<_, (String, bool, String)>(AssertSqlSafe($text).into_sql_str());
+        for bind in $binds {
+            query = query.bind(bind);
+        }
+        query.fetch_all(&mut **$tx).await
+    }};
+}
+
+/// The rows in which one of these texts stands, perhaps as a part of something longer: where the database keeps each, whether it
+/// is theirs by its key, and its texts as JSON. Nobody else changes them until the transaction ends.
+async fn found(
     tx: &mut Tx,
     table: &Table,
-    spelling: &str,
-    longer: &[String],
-    place: Where<'_>,
-) -> Result<u64> {
-    let first_key = 4 + 2 * longer.len();
-    let mut keys: Vec<String> = Vec::new();
-    let (texts, theirs) = match place {
-        Where::Anywhere => (table.texts.clone(), String::new()),
-        Where::Theirs(known) => {
-            let mut conditions = Vec::new();
-            let mut of = |column: &str, ids: &[String]| {
-                if table.has(column) && !ids.is_empty() {
-                    let places: Vec<String> =
-                        (0..ids.len()).map(|at| format!("${}", first_key + keys.len() + at)).collect();
-                    keys.extend(ids.iter().cloned());
-                    conditions.push(format!("\"{column}\" IN ({})", places.join(", ")));
-                }
-            };
-            of("lead_id", &known.leads);
-            of("contact_id", &known.contacts);
-            if table.name == "audit" {
-                of("subject", &known.leads);
-            }
-            let written = |column: &&String| {
-                WRITTEN.contains(&column.as_str()) && !(table.name == "audit" && *column == "subject")
-            };
-            let texts: Vec<String> = table.texts.iter().filter(written).cloned().collect();
-            if conditions.is_empty() || texts.is_empty() {
-                return Ok(0);
-            }
-            (texts, format!(" AND ({})", conditions.join(" OR ")))
-        }
+    known: &Known,
+    (own, words): (&[String], &[String]),
+) -> Result<Vec<(String, bool, String)>> {
+    let like = |texts: &[String], first: usize| {
+        let any: Vec<String> = (first..first + texts.len())
+            .map(|at| format!("{} LIKE LOWER(${at}) ESCAPE '!'", table.text()))
+            .collect();
+        if any.is_empty() { "1 = 0".to_owned() } else { any.join(" OR ") }
     };
-    // Letters of private use stand for others' longer addresses meanwhile.
-    let stand_in = |at: usize| format!("\u{e0f0}{at}\u{e0f1}");
-    let replaced = |column: &String| {
-        let mut text = format!("\"{column}\"");
-        for at in 0..longer.len() {
-            text = format!("REPLACE({text}, ${}, ${})", 4 + 2 * at, 5 + 2 * at);
-        }
-        text = format!("REPLACE({text}, $1, $2)");
-        for at in 0..longer.len() {
-            text = format!("REPLACE({text}, ${}, ${})", 5 + 2 * at, 4 + 2 * at);
-        }
-        format!("\"{column}\" = {text}")
+    let (theirs, keys) = by_key(table, known, own.len() + words.len() + 1);
+    let fixed = match table.name.as_str() {
+        "rendition" => " AND issue_id IS NULL",
+        "link" => " AND rendition_id IN (SELECT r.id FROM rendition r WHERE r.issue_id IS NULL)",
+        _ => "",
     };
-    let set: Vec<String> = texts.iter().map(replaced).collect();
+    let pairs: Vec<String> = table.texts.iter().map(|column| format!("'{column}', \"{column}\"")).collect();
+    let (place, object, locked) = match tx {
+        Tx::Sqlite(_) => ("CAST(rowid AS TEXT)", format!("json_object({})", pairs.join(", ")), ""),
+        Tx::Postgres(_) => (
+            "CAST(ctid AS TEXT)",
+            format!("CAST(json_build_object({}) AS TEXT)", pairs.join(", ")),
+            " FOR UPDATE",
+        ),
+    };
     let text = format!(
-        "UPDATE \"{}\" SET {} WHERE {} LIKE LOWER($3) ESCAPE '!'{theirs}",
+        "SELECT {place}, CASE WHEN {theirs} THEN 1 ELSE 0 END = 1, {object} FROM \"{}\"
+         WHERE (({}) OR ({theirs} AND ({}))){fixed}{locked}",
         table.name,
-        set.join(", "),
-        table.text()
+        like(own, 1),
+        like(words, own.len() + 1),
     );
-    let mut binds = vec![spelling.to_owned(), MARK.to_owned(), format!("%{}%", like_plain(spelling))];
-    for (at, other) in longer.iter().enumerate() {
-        binds.extend([other.clone(), stand_in(at)]);
-    }
-    binds.extend(keys);
+    let binds = own.iter().chain(words).map(|text| format!("%{}%", like_plain(text))).chain(keys);
+    let rows = match tx {
+        Tx::Sqlite(tx) => fetch!(tx, text, binds),
+        Tx::Postgres(tx) => fetch!(tx, text, binds),
+    };
+    rows.map_err(failed(&table.name))
+}
+
+/// Writes cells of one row.
+async fn put(tx: &mut Tx, table: &Table, id: &str, cells: Vec<(String, String)>) -> Result<u64> {
+    let set: Vec<String> =
+        cells.iter().enumerate().map(|(at, (column, _))| format!("\"{column}\" = ${}", at + 2)).collect();
+    let place = match tx {
+        Tx::Sqlite(_) => "rowid = CAST($1 AS INTEGER)",
+        Tx::Postgres(_) => "ctid = CAST($1 AS tid)",
+    };
+    let text = format!("UPDATE \"{}\" SET {} WHERE {place}", table.name, set.join(", "));
+    let binds = std::iter::once(id.to_owned()).chain(cells.into_iter().map(|(_, cell)| cell));
     let sql = AssertSqlSafe(text).into_sql_str();
     let done = match tx {
         Tx::Sqlite(tx) => {
-            let query = binds.into_iter().fold(sqlx::query(sql), sqlx::query::Query::bind);
+            let query = binds.fold(sqlx::query(sql), sqlx::query::Query::bind);
             query.execute(&mut **tx).await.map(|done| done.rows_affected())
         }
         Tx::Postgres(tx) => {
-            let query = binds.into_iter().fold(sqlx::query(sql), sqlx::query::Query::bind);
+            let query = binds.fold(sqlx::query(sql), sqlx::query::Query::bind);
             query.execute(&mut **tx).await.map(|done| done.rows_affected())
         }
     };

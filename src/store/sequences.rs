@@ -4,7 +4,7 @@ use super::{
     Db, Tx,
     leads::Lead,
     outbox::{LANE_RESTING, LANE_SEQUENCE},
-    sql::args,
+    sql::{args, consent_stands},
 };
 use crate::domain::kernel::{Result, clock::UtcMs};
 
@@ -121,7 +121,8 @@ pub async fn leads_outside(
 ) -> Result<Vec<Lead>> {
     let [first, second, third] = stages;
     db.all(
-        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
+        concat!(
+            "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
              recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead l
@@ -131,29 +132,13 @@ pub async fn leads_outside(
                 OR ('recycled' IN ($2, $3, $4) AND l.recycled_ms IS NOT NULL))
            AND NOT EXISTS (SELECT 1 FROM enrolment e WHERE e.sequence = $5 AND e.person = l.id)
            AND NOT EXISTS (SELECT 1 FROM conflict_party p WHERE p.lead_id = l.id AND p.held)
-           AND EXISTS (SELECT 1 FROM consent c WHERE c.lead_id = l.id AND c.purpose = $6 AND c.granted
-                         AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
-                                           AND w.text_version = c.text_version AND w.at_ms > c.at_ms
-                                           AND NOT w.granted)) ORDER BY l.id LIMIT $7",
+           AND EXISTS (SELECT 1 FROM consent c WHERE c.lead_id = l.id AND c.purpose = $6 AND ",
+            consent_stands!(),
+            ") ORDER BY l.id LIMIT $7"
+        ),
         args![after, first, second, third, sequence, purpose, rows],
     )
     .await
-}
-
-/// Whether a lead agreed to `purpose`, in a text whose consent was not taken back.
-///
-/// # Errors
-/// Those of [`Db::opt`].
-pub async fn has_consent(db: &Db, lead_id: &str, purpose: &str) -> Result<bool> {
-    let row: Option<(i64,)> = db
-        .opt(
-            "SELECT COUNT(*) FROM consent c WHERE c.lead_id = $1 AND c.purpose = $2 AND c.granted
-               AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
-                                 AND w.text_version = c.text_version AND w.at_ms > c.at_ms AND NOT w.granted)",
-            args![lead_id, purpose],
-        )
-        .await?;
-    Ok(row.is_some_and(|(count,)| count > 0))
 }
 
 /// Lets people enter, each once a sequence. Returns how many did.

@@ -52,6 +52,21 @@ macro_rules! for_all {
 }
 pub(crate) use for_all;
 
+/// The end of a condition on a row `c` of `consent`: it is a yes that nothing took back, neither a later no to the same text,
+/// nor that the person, or whoever reads mail at the address, stopped everything since.
+macro_rules! consent_stands {
+    () => {
+        "c.granted
+         AND NOT EXISTS (SELECT 1 FROM consent w WHERE w.lead_id = c.lead_id AND w.text_id = c.text_id
+                             AND w.text_version = c.text_version AND w.at_ms > c.at_ms AND NOT w.granted)
+         AND NOT EXISTS (SELECT 1 FROM consent_withdrawal w WHERE w.lead_id = c.lead_id AND w.at_ms >= c.at_ms)
+         AND NOT EXISTS (SELECT 1 FROM suppression s JOIN lead p ON p.person_key = s.email_key
+                         WHERE p.id = c.lead_id AND s.scope = 'all' AND s.reason = 'unsubscribed'
+                             AND s.created_ms >= c.at_ms)"
+    };
+}
+pub(crate) use consent_stands;
+
 /// `text` for a LIKE pattern with `ESCAPE '!'`: every letter of it stands for itself.
 pub(super) fn like_plain(text: &str) -> String {
     text.replace('!', "!!").replace('%', "!%").replace('_', "!_")

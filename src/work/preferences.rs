@@ -322,7 +322,7 @@ pub async fn choose(
 pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent, scope: &str) -> Result<()> {
     let all = leads::at_key(tx, &mail.recipient_key).await?;
     for lead in all.iter().filter(|lead| scope == ALL || mail.lead_id.as_ref() == Some(&lead.id)) {
-        leads::withdraw_consents(tx, &lead.id, now_ms).await?;
+        crate::store::consents::withdraw(tx, &lead.id, now_ms).await?;
         calls::close(tx, &lead.id, "withdrawn", now_ms).await?;
         let what = "took back the consent to be contacted";
         leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;

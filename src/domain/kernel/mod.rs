@@ -5,6 +5,7 @@ pub mod bidi;
 pub mod clock;
 pub mod error;
 pub mod id;
+pub mod mention;
 pub mod network;
 pub mod random;
 pub mod rate;

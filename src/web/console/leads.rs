@@ -410,6 +410,7 @@ fn consent(agreed: person::Agreed, names: &Names, zone: chrono_tz::Tz) -> Consen
         text_version: agreed.text_version,
         wording: agreed.wording,
         granted: agreed.granted,
+        stands: agreed.granted,
     };
     Consent { line: ConsentLine::of(&line, zone), purpose: words(&agreed.purpose), source }
 }

@@ -109,7 +109,7 @@ impl ConsentLine {
     /// `consent` with its time in `zone`.
     pub fn of(consent: &Consent, zone: Tz) -> Self {
         let badge =
-            if consent.granted { Badge::new("good", "agreed") } else { Badge::new("bad", "taken back") };
+            if consent.stands { Badge::new("good", "agreed") } else { Badge::new("bad", "taken back") };
         Self {
             badge,
             at: Moment::full(consent.at_ms, zone),
@@ -123,7 +123,8 @@ impl ConsentLine {
     #[cfg(test)]
     pub fn sample(wording: &str, text_id: &str, granted: bool) -> Self {
         let (wording, text_id) = (wording.to_owned(), text_id.to_owned());
-        let consent = Consent { at_ms: 1_799_766_000_000, text_id, text_version: 1, wording, granted };
+        let consent =
+            Consent { at_ms: 1_799_766_000_000, text_id, text_version: 1, wording, granted, stands: granted };
         Self::of(&consent, chrono_tz::America::Chicago)
     }
 }

@@ -1,8 +1,8 @@
 //! How a rep answers an offer: they look, take it, let it pass, or ask for more time.
 
 use super::{
-    super::context::Context, By, Offering, WITHDRAWN, add_step, advance, agrees, asset_title, assign,
-    decision, heat_of, lead_and_partner, lead_in, rest, stage_of, start_clock, working, zone_of,
+    super::context::Context, By, Offering, WITHDRAWN, add_step, advance, asset_title, assign, decision,
+    heat_of, lead_and_partner, lead_in, must_agree, rest, stage_of, start_clock, working, zone_of,
 };
 use crate::{
     domain::{
@@ -10,7 +10,7 @@ use crate::{
         lead::{LeadStage, RejectReason, SlaKind, clock},
     },
     store::{
-        Tx, audit, conflicts,
+        Tx, audit, conflicts, consents,
         lead_clocks::{self, SlaClock},
         leads::Lead,
         offers::{self, Answer, Offer},
@@ -45,13 +45,14 @@ pub async fn load_offer(ctx: &Context, id: OfferId) -> Result<Offer> {
 /// The rep takes the lead: they are its owner, the acceptance clock stops, the one to the first contact starts.
 ///
 /// # Errors
-/// `Conflict` if the offer was answered before, or taken back.
+/// `Conflict` if the offer was answered before, or taken back, or the person took back their consent.
 pub async fn accept(ctx: &Context, id: OfferId) -> Result<()> {
     let offer = load_offer(ctx, id).await?;
     let (_, partner) = lead_and_partner(ctx, &offer.lead_id).await?;
     let zone = zone_of(ctx, &offer, &partner).await?;
     let (mut tx, mut lead) =
         answer(ctx, &offer, Answer { answer: "accepted", reason: "", because: None }).await?;
+    must_agree(&mut tx, &lead.id).await?;
     lead.owner_name = Some(offer.rep_name.clone());
     lead.owner_email = Some(offer.rep_email.clone());
     advance(ctx, &mut tx, &mut lead, LeadStage::Sal, &offer.rep_name, "accepted the lead").await?;
@@ -89,14 +90,13 @@ pub async fn reject(ctx: &Context, id: OfferId, reason: RejectReason, note: &str
         Some(to) => assign::Next::Same(Box::new(decision::ask(ctx, &of, &to, &offer, (reason, &why)).await?)),
         None => assign::next(ctx, &of, assign::TURNED_DOWN).await?,
     };
-    let agreed = agrees(ctx, &lead.id).await?;
     let how = Answer { answer: "rejected", reason: reason.as_str(), because: Some(&why) };
     let (mut tx, mut lead) = answer(ctx, &offer, how).await?;
     let what = format!("turned the lead down. {why}");
     advance(ctx, &mut tx, &mut lead, LeadStage::Rejected, &offer.rep_name, &what).await?;
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, &offer.rep_name, "reject", &lead.id, reason.as_str())
         .await?;
-    if !agreed {
+    if !consents::agrees_in(&mut tx, &lead.id).await? {
         rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
     } else if decision::is_to_decide(&offer) {
         let what = "Closed by the channel manager, who was asked to decide. Back to nurture until the person asks again.";

@@ -9,7 +9,7 @@ use super::{
         tokens::DeskToken,
     },
     By, HandOff, Offering, add_step, advance, answer, asset_title, assign, heat_of, lead_and_partner,
-    lead_in, offer, reminder, stage_of,
+    lead_in, must_agree, offer, reminder, stage_of,
 };
 use crate::{
     domain::{
@@ -122,6 +122,7 @@ pub async fn hand_on(ctx: &Context, lead_id: &str, by: By<'_>, note: &str) -> Re
     let sentence = format!("{} {what}", by.name());
     let how = Answer { answer: "recalled", reason: StopReason::Withdrawn.as_str(), because: Some(&sentence) };
     let (mut tx, mut lead) = answer::answer(ctx, &asked, how).await?;
+    must_agree(&mut tx, lead_id).await?;
     advance(ctx, &mut tx, &mut lead, LeadStage::Expired, by.name(), &what).await?;
     next.store(ctx, &mut tx, &mut lead, &partner, assign::TURNED_DOWN).await?;
     audit::record(&mut tx, ctx.now_ms(), &*ctx.random, by.name(), "hand-on", lead_id, &asked.id).await?;

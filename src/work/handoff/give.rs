@@ -269,7 +269,7 @@ fn sentence(giver: &str, to: &str, because: &str) -> String {
 }
 
 /// Makes somebody the owner of a lead that is worked already: an assignment without an offer.
-async fn take_over(
+pub(super) async fn take_over(
     ctx: &Context,
     tx: &mut Tx,
     lead: &mut Lead,
@@ -296,7 +296,7 @@ async fn take_over(
 }
 
 /// Begins the clock of whoever was given a lead that is worked: the one that its stage asks for, from the beginning.
-async fn begin_clock(
+pub(super) async fn begin_clock(
     ctx: &Context,
     tx: &mut Tx,
     (lead, stage): (&Lead, LeadStage),

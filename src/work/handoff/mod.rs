@@ -12,6 +12,7 @@ pub mod conflict;
 mod decision;
 mod give;
 mod give_partner;
+mod leave;
 mod market;
 mod offer;
 mod outcome;
@@ -21,6 +22,7 @@ mod reopen;
 mod taken_in;
 mod turn;
 mod value;
+mod withdrawn;
 mod wording;
 
 use super::{
@@ -40,7 +42,7 @@ use crate::{
         partner::Partner,
     },
     store::{
-        Tx, closings,
+        Tx, closings, consents,
         lead_clocks::{self, SlaClock},
         leads::{self, Lead},
         offers::{self, Offer},
@@ -55,6 +57,7 @@ pub use call::{claim, decline, gone, load_call};
 pub use decision::{Correction, correct, hand_on, is_to_decide};
 pub use give::{BECAUSE_CHARS_MAX, Giving, Prospect, Recipient, give, prospect};
 pub use give_partner::{Choices, Order, choices, give_partner};
+pub(super) use leave::leave;
 pub(super) use market::Market;
 pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, code, prepare};
@@ -120,13 +123,18 @@ async fn lead_in(tx: &mut Tx, lead_id: &str) -> Result<Lead> {
     leads::lead_in(tx, lead_id).await?.ok_or_else(|| Error::not_found("this lead"))
 }
 
-/// Whether the person still agrees to be contacted: to one text at least they said yes last. Nobody who took that back is
-/// called for what they do, or on a day that was named before.
+/// Whether the person still agrees to be contacted. Nobody who took that back is called for what they do, or on a day that was
+/// named before.
 pub(super) async fn agrees(ctx: &Context, lead_id: &str) -> Result<bool> {
-    let mut said = std::collections::BTreeSet::new();
-    let all = leads::consents(&ctx.db, lead_id).await?;
-    // Newest first, so the first word about a text is the last that was said.
-    Ok(all.into_iter().any(|it| said.insert((it.text_id, it.text_version)) && it.granted))
+    consents::agrees(&ctx.db, lead_id).await
+}
+
+/// The same inside the transaction in which the lead goes to somebody: refused where they took it back meanwhile.
+async fn must_agree(tx: &mut Tx, lead_id: &str) -> Result<()> {
+    if consents::agrees_in(tx, lead_id).await? {
+        return Ok(());
+    }
+    Err(Error::conflict("the person took back their consent to be contacted; nobody may call them"))
 }
 
 fn stage_of(lead: &Lead) -> Result<LeadStage> {

@@ -57,6 +57,12 @@ pub(super) fn moved_on_from(ctx: &Context, lead: &Lead, partner: &Partner, offer
     about(ctx, lead, partner, offer, format!("moved-on:{}", offer.id), &keys, None)
 }
 
+/// Tells whoever was to call that the person took back their consent.
+pub(super) fn withdrawn(ctx: &Context, lead: &Lead, partner: &Partner, offer: &Offer) -> Result<Ready> {
+    let keys = Keys { subject: "withdrawn_lead_subject", text: "withdrawn_lead_text" };
+    about(ctx, lead, partner, offer, format!("withdrawn:{}", offer.id), &keys, None)
+}
+
 /// Tells the new owner of a lead that is being worked that it is theirs.
 pub(super) fn given(ctx: &Context, lead: &Lead, partner: &Partner, offer: &Offer) -> Result<Ready> {
     let keys = Keys { subject: "given_subject", text: "given_text" };

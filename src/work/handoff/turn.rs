@@ -18,7 +18,7 @@ use super::{
     Offering, Release, WITHDRAWN, add_step, advance, agrees,
     answer::kind_of,
     asset_title, assign, call, conflict, heat_of, lead_and_partner, lead_in, qualify, release, reminder,
-    reopen, rest, stage_of, taken_in, working,
+    reopen, rest, stage_of, taken_in, withdrawn, working,
 };
 use crate::{
     domain::{
@@ -30,7 +30,7 @@ use crate::{
         partner::Partner,
     },
     store::{
-        audit, conflicts,
+        Tx, audit, conflicts, consents,
         lead_clocks::{self, SlaClock},
         leads::Lead,
         offers::{self, Offer},
@@ -65,7 +65,8 @@ pub async fn tick(ctx: &Context) -> Result<()> {
         // Nothing was synced yet.
         return Ok(());
     }
-    let mut faults = Vec::new();
+    // Before anybody is reminded to call them.
+    let mut faults = withdrawn::due(ctx).await?;
     for _ in 0..PARTS_MAX {
         let due = lead_clocks::turning(&ctx.db, ctx.now_ms(), CLOCKS_MAX).await?;
         let before = faults.len();
@@ -195,6 +196,26 @@ async fn go_up(ctx: &Context, due: &Due<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Takes a lead that nobody reached yet from whoever has it, and offers it to the next; it rests where its person took back
+/// their consent, whoever would be next.
+pub(super) async fn pass_on(
+    ctx: &Context,
+    tx: &mut Tx,
+    lead: &mut Lead,
+    (partner, offer): (&Partner, &Offer),
+    next: Option<assign::Next>,
+    why: &Release<'_>,
+) -> Result<()> {
+    release(ctx, tx, lead, offer, why).await?;
+    advance(ctx, tx, lead, LeadStage::Expired, "partnercast", why.sentence).await?;
+    match next {
+        Some(next) if consents::agrees_in(tx, &lead.id).await? => {
+            next.store(ctx, tx, lead, partner, assign::LAPSED).await
+        }
+        _ => rest(ctx, tx, lead, "they took back their consent", WITHDRAWN).await,
+    }
+}
+
 /// Takes the lead back from who did not answer, or reach the person, and offers it to the next.
 async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
     let standing = scoring::assess(ctx, &due.lead, None).await?;
@@ -218,10 +239,9 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         assign::LAPSED,
     )
     .await?;
-    let agreed = agrees(ctx, &due.lead.id).await?;
     let gone = reminder::moved_on(ctx, &due)?;
     let told = match next.hand_off() {
-        Some(next) if agreed => reminder::taken_back(ctx, &due, next)?,
+        Some(next) if agrees(ctx, &due.lead.id).await? => reminder::taken_back(ctx, &due, next)?,
         _ => None,
     };
     let mut tx = ctx.db.begin().await?;
@@ -239,21 +259,9 @@ async fn take_back(ctx: &Context, due: Due<'_>) -> Result<()> {
         SlaKind::Accept => format!("{} did not answer in time", due.offer.rep_name),
         _ => format!("{} did not reach the person in time", due.offer.rep_name),
     };
-    release(
-        ctx,
-        &mut tx,
-        &mut lead,
-        &due.offer,
-        &Release { reason: StopReason::Overdue, sentence: &sentence },
-    )
-    .await?;
-    advance(ctx, &mut tx, &mut lead, LeadStage::Expired, "partnercast", &sentence).await?;
     lead.score = scored.score;
-    if agreed {
-        next.store(ctx, &mut tx, &mut lead, &due.partner, assign::LAPSED).await?;
-    } else {
-        rest(ctx, &mut tx, &mut lead, "they took back their consent", WITHDRAWN).await?;
-    }
+    let why = Release { reason: StopReason::Overdue, sentence: &sentence };
+    pass_on(ctx, &mut tx, &mut lead, (&due.partner, &due.offer), Some(next), &why).await?;
     for mail in std::iter::once(gone).chain(told) {
         mail.enqueue(&mut tx, ctx.now_ms()).await?;
     }

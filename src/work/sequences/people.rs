@@ -20,7 +20,7 @@ use crate::{
         },
     },
     store::{
-        journeys,
+        consents, journeys,
         leads::{self, Lead},
         partners::{self, StoredContact},
         sequences::{self, Enrolment},
@@ -177,7 +177,7 @@ impl Tour<'_> {
             return Ok(Some((reason, format!("the lead is \"{label}\" now"))));
         }
         let purpose = self.sequence.purpose();
-        if !sequences::has_consent(&ctx.db, &lead.id, purpose).await? {
+        if !consents::has(&ctx.db, &lead.id, purpose).await? {
             let why = format!("they have not agreed to `{purpose}`, or took it back");
             return Ok(Some((LeaveReason::NoConsent, why)));
         }

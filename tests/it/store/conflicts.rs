@@ -119,14 +119,14 @@ both_dbs! {
         assert_eq!((rows[0].agrees, rows[0].last_ms), (true, Some(START_MS + 30)));
         assert_eq!(rows[1].since_ms, Some(START_MS + 7));
         tx.commit().await.unwrap();
-        in_tx!(db, tx => leads::withdraw_consents(tx, "led_1", START_MS + 1));
+        in_tx!(db, tx => partnercast::store::consents::withdraw(tx, "led_1", START_MS + 1));
         assert!(!known(&db, "person", "bea@customer.example", 0).await.unwrap()[0].agrees);
 
         // A deal that was won is in hand for as long as is asked for.
         in_tx!(db, tx => leads::add_step(tx, "led_1", START_MS + 90, "Rae", "won", "won the deal"));
         let mut won = leads::lead(&db, "led_1").await.unwrap().unwrap();
         won.stage = "won".to_owned();
-        in_tx!(db, tx => leads::update(tx, &won, START_MS, "new"));
+        in_tx!(db, tx => leads::update(tx, &won, won.updated_ms, "new"));
         assert_eq!(known(&db, "person", "bea@customer.example", START_MS).await.unwrap()[0].since_ms, Some(START_MS + 90));
         assert_eq!(known(&db, "person", "bea@customer.example", START_MS + 90).await.unwrap()[0].since_ms, None);
     }

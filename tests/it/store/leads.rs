@@ -6,7 +6,7 @@ use partnercast::{
         Db,
         leads::{
             Amount, Lead, NewConsent, add, add_amount, add_consent, add_step, amounts, at_address, at_key,
-            by_address, consents, in_hand, lead, lead_in, of_rep, recent, steps, update, withdraw_consents,
+            by_address, consents, in_hand, lead, lead_in, of_rep, recent, steps, update,
         },
         nurture::to_reopen,
         offers::{self, Answer, Offer},
@@ -169,7 +169,7 @@ both_dbs! {
         }
         let withdrawn = NewConsent { granted: false, ..consent.clone() };
         in_tx!(db, tx => add_consent(tx, "led_1", START_MS + 20, &withdrawn));
-        assert!(in_tx!(db, tx => withdraw_consents(tx, "led_1", START_MS + 90)) > 0);
+        assert!(in_tx!(db, tx => partnercast::store::consents::withdraw(tx, "led_1", START_MS + 90)) > 0);
         let taken_back = consents(&db, "led_1").await.unwrap();
         assert!(!taken_back[0].granted && taken_back[0].at_ms == START_MS + 90, "the newest word is no");
         let all: Vec<_> = taken_back.into_iter().filter(|consent| consent.at_ms < START_MS + 90).collect();

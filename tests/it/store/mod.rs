@@ -10,6 +10,7 @@ mod audit;
 mod calls;
 mod closings;
 mod conflicts;
+mod consents;
 mod contacts;
 mod contents;
 mod credits;

@@ -3,18 +3,18 @@
 use partnercast::{
     domain::{delivery::DeliveryState, kernel::id::NodeId},
     store::{
-        Db,
+        Db, consents,
         events::{Event, insert as insert_events},
         journeys::{busy, counts, ended, had, had_by, inside, path, places, reached},
-        leads::{NewConsent, add, add_consent, withdraw_consents},
+        leads::{NewConsent, add, add_consent},
         outbox::{LANE_SEQUENCE, NewDelivery, enqueue},
         partners::{contact, import, new_contacts},
         queue::{put_back, start_single},
         renditions,
         sequences::{
             Done, End, Enrolment, Move, NewEnrolment, add_step, clicked, close, come_back, due, end,
-            enrolment, enter, go_on, has_consent, hold_lead, leads_outside, leave, of_person, outdated,
-            steps, stored, taken,
+            enrolment, enter, go_on, hold_lead, leads_outside, leave, of_person, outdated, steps, stored,
+            taken,
         },
         takeover::reap,
     },
@@ -222,14 +222,14 @@ both_dbs! {
             locale: "en".to_owned(),
         };
         in_tx!(db, tx => add_consent(tx, "led_1", START_MS, &consent(true)));
-        assert!(has_consent(&db, "led_1", "follow_up").await.unwrap());
-        assert!(!has_consent(&db, "led_1", "calls").await.unwrap());
+        assert!(consents::has(&db, "led_1", "follow_up").await.unwrap());
+        assert!(!consents::has(&db, "led_1", "calls").await.unwrap());
         assert_eq!(outside("follow_up", "recycled", "").await, 1);
         assert_eq!(outside("follow_up", "inquiry", "").await, 0);
         assert_eq!(outside("calls", "recycled", "").await, 0);
         assert_eq!(outside("follow_up", "recycled", "led_1").await, 0);
-        in_tx!(db, tx => withdraw_consents(tx, "led_1", START_MS + 1));
-        assert!(!has_consent(&db, "led_1", "follow_up").await.unwrap());
+        in_tx!(db, tx => consents::withdraw(tx, "led_1", START_MS + 1));
+        assert!(!consents::has(&db, "led_1", "follow_up").await.unwrap());
         assert_eq!(outside("follow_up", "recycled", "").await, 0);
         in_tx!(db, tx => add_consent(tx, "led_1", START_MS + 2, &consent(true)));
         assert_eq!(outside("follow_up", "recycled", "").await, 1, "agreed anew");

@@ -5,7 +5,7 @@ use partnercast::{
         kernel::{Kind, clock::MINUTE_MS, id::OfferId},
         lead::{DisqualifyReason, RejectReason, stage::RejectClass},
     },
-    store::{closings, leads},
+    store::{closings, consents, leads},
     work::{
         desk,
         handoff::{self, By, Correction, Outcome, is_to_decide},
@@ -42,7 +42,7 @@ both_dbs! {
             if round > 0 {
                 // A look of its own for each: another person would do as well.
                 let mut tx = rig.ctx.db.begin().await.unwrap();
-                leads::withdraw_consents(&mut tx, &id, rig.clock_ms()).await.unwrap();
+                consents::withdraw(&mut tx, &id, rig.clock_ms()).await.unwrap();
                 tx.commit().await.unwrap();
                 let offer = live(&rig, &id).await.unwrap();
                 rig.clock.advance(MINUTE_MS);

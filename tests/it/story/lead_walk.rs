@@ -10,11 +10,12 @@ use partnercast::{
         },
         lead::{DisqualifyReason, LeadStage, RejectReason},
     },
-    store::{conflicts, lead_clocks, leads, offers},
+    store::{conflicts, consents, lead_clocks, leads, offers},
     work::{
         Context, desk,
         forms::{self, FormKind, Submission},
         handoff::{self, By, Closing, Giving, Outcome, conflict, waits_for_answer},
+        person::erase,
     },
 };
 
@@ -27,8 +28,8 @@ use super::{
 use crate::harness::both_dbs;
 
 both_dbs! {
-    /// Whatever people do and however time passes, a lead has exactly one owner or is in nurture, one clock at most, and never
-    /// leaves the end; and of a person who is known through two partners one partner alone has them in hand, by whichever rule.
+    /// Whatever people do, take back or have erased, and however time passes, a lead has exactly one owner or is in nurture, one clock at most,
+    /// and never leaves the end; and of a person who is known through two partners one partner alone has them in hand, by whichever rule.
     async fn a_lead_has_one_owner_or_is_in_nurture(db: Db) {
         let rig = Rig::new(db).await;
         let random = SeededRandom::new(11);
@@ -49,11 +50,12 @@ both_dbs! {
                 let lead = leads::by_address(&rig.ctx.db, &email, &form.partner).await.unwrap();
                 ids.push(lead.unwrap().id);
             }
-            let mut over = [None; 2];
+            let (mut over, mut is_erased) = ([None; 2], false);
             for _ in 0..15 {
                 // What is refused changes nothing; the invariant below says so.
                 let which = pick(2);
                 act(&rig.ctx, &ids[which], &forms[which], &pick).await;
+                is_erased |= withdrawn_or_erased(&rig, &ids[which], &email, is_erased, &pick).await;
                 assert!(!are_both_in_hand(&rig.ctx.db, &ids[0], &ids[1]).await, "{rule}, after an act: {}", told(&rig, &ids).await);
                 rig.clock.advance(i64::try_from(pick(40)).unwrap() * 10 * MINUTE_MS);
                 handoff::tick(&rig.ctx).await.unwrap();
@@ -66,6 +68,32 @@ both_dbs! {
                 cases_hold(&rig).await;
             }
         }
+    }
+}
+
+/// The person may take back their consent, or, once, ask to be erased; whether they are erased now.
+async fn withdrawn_or_erased(
+    rig: &Rig,
+    id: &str,
+    email: &str,
+    is_erased: bool,
+    pick: &impl Fn(usize) -> usize,
+) -> bool {
+    match pick(20) {
+        0 | 1 => {
+            let mut tx = rig.ctx.db.begin().await.unwrap();
+            consents::withdraw(&mut tx, id, rig.clock_ms()).await.unwrap();
+            tx.commit().await.unwrap();
+            rig.clock.advance(MINUTE_MS);
+            false
+        }
+        2 if !is_erased => {
+            handoff::tick(&rig.ctx).await.unwrap();
+            erase(&rig.ctx, email, "operator").await.unwrap();
+            rig.clock.advance(MINUTE_MS);
+            true
+        }
+        _ => false,
     }
 }
 

@@ -11,6 +11,7 @@ use partnercast::{
         lead::{Amount, DisqualifyReason},
     },
     store::{
+        consents,
         lead_clocks::{self, SlaClock},
         leads::{self, Lead},
         offers::{self, Offer},
@@ -162,7 +163,7 @@ both_dbs! {
         let id = asks(&rig, at("2027-01-15T10:00:00-06:00")).await;
         rig.clock.advance(10 * MINUTE_MS);
         let mut tx = rig.ctx.db.begin().await.unwrap();
-        leads::withdraw_consents(&mut tx, &id, rig.clock_ms()).await.unwrap();
+        consents::withdraw(&mut tx, &id, rig.clock_ms()).await.unwrap();
         tx.commit().await.unwrap();
         let manager = desk::rep(&rig.ctx, MANAGER).await.unwrap().unwrap();
         let given = handoff::give(&rig.ctx, &id, By::Rep(&manager), &Giving::to("dana.whitlock@northlight.example")).await;
@@ -406,7 +407,7 @@ both_dbs! {
         let withdraw = async |id: &str| {
             rig.clock.advance(MINUTE_MS);
             let mut tx = rig.ctx.db.begin().await.unwrap();
-            leads::withdraw_consents(&mut tx, id, rig.clock_ms()).await.unwrap();
+            consents::withdraw(&mut tx, id, rig.clock_ms()).await.unwrap();
             tx.commit().await.unwrap();
         };
         rig.clock.set(at("2027-01-18T09:00:00-06:00"));

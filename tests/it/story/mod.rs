@@ -12,6 +12,7 @@ mod clock_changes;
 mod clock_faults;
 mod clock_scene;
 mod conflicts;
+mod consent;
 mod console;
 mod crm;
 mod crm_file;

@@ -9,7 +9,7 @@ use partnercast::{
         },
         partner::{Contact, Roles},
     },
-    store::{Db, leads, partners, person as held},
+    store::{Db, leads, partners, person as held, suppressions},
     work::{
         forms::{self, FormKind, Submission},
         handoff,
@@ -135,6 +135,34 @@ both_dbs! {
         handoff::accept(&rig.ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap();
         let steps = leads::steps(&rig.ctx.db, &gone.id).await.unwrap();
         assert!(steps.iter().all(|step| step.actor != "Offered"), "{steps:?}");
+    }
+
+    /// Whoever has a longer address keeps their entry on the do-not-send list, also where it stands nowhere else; and whoever has
+    /// the same telephone number, or only the rep, is nobody's business.
+    async fn what_is_others_is_neither_changed_nor_handed_out(db: Db) {
+        let rig = Rig::new(db).await;
+        let other = Submission { phone: MARKERS[2].into(), ..ada(FormKind::TalkToUs, forms::TALK_TO_US) };
+        forms::submit(&rig.ctx, other.clone(), &visitor()).await.unwrap();
+        forms::submit(&rig.ctx, marked(FormKind::Whitepaper, PAPER), &visitor()).await.unwrap();
+        let longer = format!("di{}", MARKERS[0]);
+        let mut tx = rig.ctx.db.begin().await.unwrap();
+        suppressions::add(&mut tx, rig.ctx.now_ms(), &longer, suppressions::ALL, "unsubscribed").await.unwrap();
+        tx.commit().await.unwrap();
+
+        let all = person::export(&rig.ctx.db, MARKERS[0]).await.unwrap();
+        assert_eq!(all["tables"]["lead"].as_array().unwrap().len(), 1, "{all}");
+        assert!(!all.to_string().contains(&other.email) && !all.to_string().contains(&longer), "{all}");
+        assert_eq!(all["cut"], serde_json::json!([]));
+        let lead = leads::by_address(&rig.ctx.db, &other.email.to_lowercase(), "northlight").await.unwrap().unwrap();
+        let offer = partnercast::store::offers::of_lead(&rig.ctx.db, &lead.id).await.unwrap().remove(0);
+        handoff::accept(&rig.ctx, OfferId::parse(&offer.id).unwrap()).await.unwrap();
+        let reps = person::export(&rig.ctx.db, &offer.rep_email).await.unwrap();
+        let owned = &reps["tables"]["lead"][0];
+        assert!(owned["owner_email"] == offer.rep_email && owned["phone"].is_null() && owned["name"].is_null(), "{owned}");
+
+        person::erase(&rig.ctx, MARKERS[0], "tests").await.unwrap();
+        let stopped = suppressions::of(&rig.ctx.db, rig.ctx.now_ms(), &longer).await.unwrap();
+        assert_eq!(stopped.len(), 1, "she gets mail again: {stopped:?}");
     }
 
     /// After thirteen months agents and networks are gone and machines' acts with them; the ladder counts as before.

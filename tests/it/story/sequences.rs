@@ -250,9 +250,9 @@ both_dbs! {
         preferences::unsubscribe(&rig.ctx, &token, &person()).await.unwrap();
         let way = journey(&rig.ctx.db, "after-the-paper").await;
         assert_eq!((way.state.as_str(), way.reason.as_str()), ("left", "unsubscribed"));
-        assert!(stored::has_consent(&rig.ctx.db, way.lead_id.as_deref().unwrap(), "follow_up").await.unwrap());
+        assert!(partnercast::store::consents::has(&rig.ctx.db, way.lead_id.as_deref().unwrap(), "follow_up").await.unwrap());
         preferences::choose(&rig.ctx, &token, &[], true, &person()).await.unwrap();
-        assert!(!stored::has_consent(&rig.ctx.db, way.lead_id.as_deref().unwrap(), "follow_up").await.unwrap());
+        assert!(!partnercast::store::consents::has(&rig.ctx.db, way.lead_id.as_deref().unwrap(), "follow_up").await.unwrap());
     }
 
     /// What waits in the queue when a partner takes the lead over does not leave any more.
