@@ -61,4 +61,5 @@ mod suppressions;
 mod touches;
 mod transfer;
 mod webhook_documents;
+mod webhook_withheld;
 mod webhooks;
