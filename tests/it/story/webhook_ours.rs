@@ -25,11 +25,12 @@ use crate::harness::{
     databases::{in_tx, number},
 };
 
-/// Has time pass, with a look every few minutes.
+/// Has time pass, with a look every few minutes, or every hour of several days.
 async fn pass(rig: &Rig, ctx: &Context, for_ms: i64) {
     let until_ms = rig.clock_ms() + for_ms;
+    let step_ms = if for_ms > DAY_MS { HOUR_MS } else { 10 * MINUTE_MS };
     while rig.clock_ms() < until_ms {
-        rig.clock.advance(10 * MINUTE_MS);
+        rig.clock.advance(step_ms);
         webhooks::tick(ctx).await.unwrap();
     }
 }
@@ -59,7 +60,7 @@ both_dbs! {
         let (endpoint, _) = working(&ctx, &receiver, order(&receiver.url())).await;
         let managers = ctx.library().vendor.as_ref().unwrap().channel_managers.len();
         // Its operator took egress.allow back; later the key that sealed its secrets.
-        let shut = [(closed(&rig).await, "not allowed"), (open_with(&rig, &[vec![7; 32]]).await, "cannot be opened")];
+        let shut = [(closed(&rig).await, "write https"), (open_with(&rig, &[vec![7; 32]]).await, "cannot be opened")];
         for (round, (shut, why)) in (1..).zip(shut) {
             happens(&ctx, round).await;
             webhooks::tick(&shut).await.unwrap();
