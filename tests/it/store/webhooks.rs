@@ -173,7 +173,7 @@ both_dbs! {
         known(&db, "whe_2", "a", "paused", &["*"]).await;
         assert!(!turns::any_due(&db, 10).await.unwrap());
         for (id, at_ms) in [("whm_1", 1), ("whm_2", 2), ("whm_3", 3)] {
-            assert_eq!(told(&db, id, EventKind::AssetRecalled, Scope::Everybody, at_ms).await, 2);
+            assert_eq!(told(&db, id, EventKind::AssetPublished, Scope::Everybody, at_ms).await, 2);
         }
         assert!(turns::any_due(&db, 10).await.unwrap());
         let first = taken(&db, 10).await.remove(0);

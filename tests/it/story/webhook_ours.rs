@@ -32,6 +32,10 @@ async fn pass(rig: &Rig, ctx: &Context, for_ms: i64) {
     while rig.clock_ms() < until_ms {
         rig.clock.advance(step_ms);
         webhooks::tick(ctx).await.unwrap();
+        if for_ms > DAY_MS {
+            // A notice is worth sending for three days.
+            rig.drain().await;
+        }
     }
 }
 
@@ -60,7 +64,7 @@ both_dbs! {
         let (endpoint, _) = working(&ctx, &receiver, order(&receiver.url())).await;
         let managers = ctx.library().vendor.as_ref().unwrap().channel_managers.len();
         // Its operator took egress.allow back; later the key that sealed its secrets.
-        let shut = [(closed(&rig).await, "write https"), (open_with(&rig, &[vec![7; 32]]).await, "cannot be opened")];
+        let shut = [(closed(&rig).await, "write https"), (open_with(&rig, &[vec![8; 32]]).await, "cannot be opened")];
         for (round, (shut, why)) in (1..).zip(shut) {
             happens(&ctx, round).await;
             webhooks::tick(&shut).await.unwrap();
