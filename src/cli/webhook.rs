@@ -336,13 +336,16 @@ fn minute(ms: UtcMs) -> String {
 /// `whe_…  CRM  northlight  active  https://crm.example/in`
 fn line(endpoint: &Endpoint) -> String {
     let whose = if endpoint.partner_slug.is_empty() { "vendor" } else { &endpoint.partner_slug };
-    let state = match (endpoint.state.as_str(), endpoint.failing_since_ms) {
+    let mut state = match (endpoint.state.as_str(), endpoint.failing_since_ms) {
         ("active", Some(since_ms)) => {
             format!("active, failing since {} ({} in a row)", minute(since_ms), endpoint.failures)
         }
         ("active", None) => "active".to_owned(),
         (state, _) => format!("{state}: {}", endpoint.because),
     };
+    if let Some(since_ms) = endpoint.withheld_since_ms {
+        state.push_str(&format!(", held back by us since {}", minute(since_ms)));
+    }
     format!("{}  {}  {whose}  {}  {state}", endpoint.id, endpoint.name, endpoint.url)
 }
 

@@ -40,7 +40,7 @@ impl<'e> Line<'e> {
     /// # Errors
     /// What kept us from an answer.
     pub async fn post(&self, headers: &[(&'static str, &str)], body: &str) -> Result<Answered, Unanswered> {
-        let until = self.egress.deadline();
+        let mut until = self.egress.deadline();
         let post = Post { to: &self.to, headers, body };
         let headers = post.headers_of_json();
         let ask = post.ask(&headers);
@@ -50,7 +50,7 @@ impl<'e> Line<'e> {
                 return answer;
             }
         }
-        let open = self.open(until).await?;
+        let open = self.open(&mut until).await?;
         self.exchange(open, &ask, until).await.0
     }
 
@@ -58,7 +58,7 @@ impl<'e> Line<'e> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
-    async fn open(&self, until: Deadline) -> Result<Open, Unanswered> {
+    async fn open(&self, until: &mut Deadline) -> Result<Open, Unanswered> {
         let (sender, connection) = self.egress.open(&self.to, until).await?;
         let mut driver = JoinSet::new();
         driver.spawn(connection);

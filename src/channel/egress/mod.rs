@@ -3,12 +3,16 @@
 //!
 //! A name is resolved once, every address of the answer is checked, and the connection goes to the checked addresses, so that a
 //! name that changes its mind between check and connection gains nothing. Redirects are not followed, proxies of the environment
-//! not asked, nothing is decompressed, and an exchange has ten seconds and, unless more is asked for, 64 kB.
+//! not asked, nothing is decompressed, and an exchange has ten seconds and, unless more is asked for, 64 kB. Finding a name's
+//! addresses has a time of its own, for name servers are this machine's.
 
 mod guard;
 mod line;
 #[cfg(test)]
 mod line_tests;
+mod names;
+#[cfg(test)]
+mod names_tests;
 #[cfg(test)]
 mod tests;
 mod url;
@@ -35,19 +39,22 @@ use rustls::pki_types::ServerName;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
-    sync::Semaphore,
     time::{Instant, timeout, timeout_at},
 };
 use tokio_rustls::TlsConnector;
 
 pub use guard::Guard;
 pub use line::Line;
+pub use names::{Addresses, Machine, Resolve};
 pub use url::{Host, Target};
 
+use self::names::{Lately, Names};
 use super::trust;
 
-/// Longest time for an exchange, from the name to the last byte.
+/// Longest time for an exchange, from the connection to the last byte. Half of it is there for the name before.
 const WHOLE: Duration = Duration::from_secs(10);
+/// For how long a connection to anybody shows that this machine has a way out.
+const REACHED_LATELY: Duration = Duration::from_secs(60);
 /// Longest time for one address to take the connection: the next one must have its turn.
 const CONNECT: Duration = Duration::from_secs(4);
 /// Most bytes of an answer's body that are read, where nothing else is asked for.
@@ -58,47 +65,6 @@ const HEAD_BYTES_MAX: usize = 64 * 1024;
 const HEADERS_MAX: usize = 100;
 /// Most addresses of a name that are looked at; more are no answer of anybody's who wants to be reached.
 const ADDRESSES_MAX: usize = 32;
-
-/// Questions for addresses at once, of the 512 threads that a process has for what blocks.
-const QUESTIONS_MAX: usize = 64;
-
-/// The addresses of a name, or why nobody knows.
-pub type Addresses<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'a>>;
-
-/// Somebody who knows addresses.
-pub trait Resolve: Send + Sync {
-    /// The addresses of `name`.
-    fn addresses<'a>(&'a self, name: &'a str) -> Addresses<'a>;
-}
-
-/// The machine's resolver, with its file of hosts.
-#[derive(Debug, Clone)]
-pub struct Machine {
-    // Each question holds a thread, which a slow name server keeps after we have given up, and others need threads too.
-    questions: Arc<Semaphore>,
-}
-
-impl Default for Machine {
-    fn default() -> Self {
-        Self { questions: Arc::new(Semaphore::new(QUESTIONS_MAX)) }
-    }
-}
-
-impl Resolve for Machine {
-    fn addresses<'a>(&'a self, name: &'a str) -> Addresses<'a> {
-        Box::pin(async move {
-            let place = self.questions.clone().acquire_owned().await.map_err(io::Error::other)?;
-            let name = name.to_owned();
-            // In a task of its own: the place is free when the thread is, and not when nobody waits for it any more.
-            let asked = tokio::spawn(async move {
-                let found = tokio::net::lookup_host((name, 0)).await;
-                drop(place);
-                found.map(|found| found.map(|place| place.ip()).collect())
-            });
-            asked.await.map_err(io::Error::other)?
-        })
-    }
-}
 
 /// What kept us from an answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -125,12 +91,10 @@ impl Unanswered {
     /// A fault of a connection or of a name.
     fn of(error: &io::Error, why: String) -> Self {
         use io::ErrorKind as E;
-        // The name servers of this machine do not answer; `getaddrinfo` tells it (EAI_AGAIN) in words alone.
-        let is_resolver = error.to_string().contains("Temporary failure in name resolution");
-        let is_machine = matches!(error.kind(), E::NetworkDown | E::AddrNotAvailable | E::PermissionDenied)
+        let is_ours = matches!(error.kind(), E::NetworkDown | E::AddrNotAvailable | E::PermissionDenied)
             // EMFILE, ENFILE and ENOBUFS have no word of their own.
             || matches!(error.raw_os_error(), Some(23 | 24 | 105));
-        Self { why, is_ours: is_resolver || is_machine, is_unsent: false }
+        Self { why, is_ours, is_unsent: false }
     }
 }
 
@@ -200,7 +164,9 @@ impl Answered {
 /// The client. Made once and shared.
 pub struct Egress {
     guard: Guard,
-    resolver: Arc<dyn Resolve>,
+    names: Names,
+    /// Addresses that took a connection.
+    reached: Lately,
     ca_file: Option<PathBuf>,
     whole: Duration,
     // Reading the machine's certificates takes a while, and most installations have nothing to send.
@@ -217,20 +183,22 @@ impl Default for Egress {
 impl Egress {
     /// A client behind `guard`; `ca_file` holds certificates of a private authority, beside the machine's.
     pub fn new(guard: Guard, ca_file: Option<PathBuf>) -> Self {
-        Self { guard, resolver: Arc::new(Machine::default()), ca_file, whole: WHOLE, tls: OnceLock::new() }
+        let names = Names::new(Arc::new(Machine), WHOLE / 2);
+        Self { guard, names, reached: Lately::default(), ca_file, whole: WHOLE, tls: OnceLock::new() }
     }
 
     /// The same, asking `resolver` for addresses.
     #[must_use]
     pub fn with_resolver(mut self, resolver: Arc<dyn Resolve>) -> Self {
-        self.resolver = resolver;
+        self.names = self.names.with_resolver(resolver);
         self
     }
 
-    /// The same with another time for an exchange.
+    /// The same with another time for an exchange, and half of it for a name.
     #[must_use]
     pub fn with_time(mut self, whole: Duration) -> Self {
         self.whole = whole;
+        self.names = self.names.with_time(whole / 2);
         self
     }
 
@@ -266,8 +234,8 @@ impl Egress {
     /// # Errors
     /// What kept us from an answer.
     pub async fn send(&self, ask: &Ask<'_>) -> Result<Answered, Unanswered> {
-        let until = self.deadline();
-        let opened = self.open(ask.to, until).await;
+        let mut until = self.deadline();
+        let opened = self.open(ask.to, &mut until).await;
         let (mut sender, connection) = opened.map_err(|why| Unanswered { is_unsent: true, ..why })?;
         // Driven here and not in a task of its own, so that it ends with us whatever happens.
         let exchange = async { exchange(&mut sender, ask, true, until).await.map(|(answered, _)| answered) };
@@ -289,11 +257,14 @@ impl Egress {
         Deadline { at: Instant::now() + self.whole, whole: self.whole }
     }
 
-    /// Opens a connection to one of the checked addresses of `to`. Nothing happens on it unless its second part is driven.
-    async fn open(&self, to: &Target, until: Deadline) -> Result<Opened, Unanswered> {
+    /// Opens a connection to one of the checked addresses of `to`. Nothing happens on it unless its second part is driven. What
+    /// it takes to find the addresses is no time of the exchange's: `until` moves by it.
+    async fn open(&self, to: &Target, until: &mut Deadline) -> Result<Opened, Unanswered> {
         self.guard.admits(to).map_err(Unanswered::ours)?;
-        let addresses = until.of(self.checked_addresses(to)).await?;
-        let stream = until.of(connect(&addresses, to.port())).await?;
+        let began = Instant::now();
+        let addresses = self.checked_addresses(to).await?;
+        until.at += began.elapsed();
+        let stream = until.of(self.connect(&addresses, to.port())).await?;
         // Head and body are small and leave at once.
         stream.set_nodelay(true).map_err(|error| Unanswered::theirs(error.to_string()))?;
         if !to.is_tls() {
@@ -328,9 +299,7 @@ impl Egress {
     async fn checked_addresses(&self, to: &Target) -> Result<Vec<IpAddr>, Unanswered> {
         let addresses = match to.host() {
             Host::Address(ip) => vec![*ip],
-            Host::Name(name) => self.resolver.addresses(name).await.map_err(|error| {
-                Unanswered::of(&error, format!("the name {name} has no address: {error}"))
-            })?,
+            Host::Name(name) => self.names.addresses(name).await?,
         };
         if addresses.is_empty() || addresses.len() > ADDRESSES_MAX {
             return Err(Unanswered::theirs(format!("the name has {} addresses", addresses.len())));
@@ -340,6 +309,35 @@ impl Egress {
             self.guard.admits_address(*ip, to.is_tls()).map_err(Unanswered::theirs)?;
         }
         Ok(addresses)
+    }
+
+    /// A connection to the first address that takes one.
+    async fn connect(&self, addresses: &[IpAddr], port: u16) -> Result<TcpStream, Unanswered> {
+        let mut why = Unanswered::theirs("the name has no address");
+        for ip in addresses {
+            match timeout(CONNECT, TcpStream::connect((*ip, port))).await {
+                Ok(Ok(stream)) => {
+                    // One on these premises shows no way out of them.
+                    if Guard::default().admits_address(*ip, true).is_ok() {
+                        self.reached.note(&ip.to_string());
+                    }
+                    return Ok(stream);
+                }
+                Ok(Err(error)) => {
+                    why = Unanswered::of(&error, format!("no connection: {error}"));
+                    // Without a way to anybody it is our own line that is down.
+                    why.is_ours |=
+                        error.kind() == io::ErrorKind::NetworkUnreachable && !self.is_connected(*ip);
+                }
+                Err(_) => why = Unanswered::theirs(format!("no connection within {} s", CONNECT.as_secs())),
+            }
+        }
+        Err(why)
+    }
+
+    /// Whether anybody but `ip` took a connection lately.
+    fn is_connected(&self, ip: IpAddr) -> bool {
+        self.reached.other(&ip.to_string()).is_some_and(|(_, at)| at.elapsed() < REACHED_LATELY)
     }
 }
 
@@ -356,18 +354,6 @@ impl Deadline {
             Err(Unanswered::theirs(format!("no answer within {} s", self.whole.as_secs_f32())))
         })
     }
-}
-
-async fn connect(addresses: &[IpAddr], port: u16) -> Result<TcpStream, Unanswered> {
-    let mut why = Unanswered::theirs("the name has no address");
-    for ip in addresses {
-        match timeout(CONNECT, TcpStream::connect((*ip, port))).await {
-            Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => why = Unanswered::of(&error, format!("no connection: {error}")),
-            Err(_) => why = Unanswered::theirs(format!("no connection within {} s", CONNECT.as_secs())),
-        }
-    }
-    Err(why)
 }
 
 /// A connection: what requests are given to, and what drives it.

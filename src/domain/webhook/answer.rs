@@ -36,7 +36,10 @@ pub enum Verdict {
     /// The endpoint is gone and wants nothing any more.
     Gone,
     /// Nothing was asked of the receiver, by a fault of our own.
-    Withheld,
+    Withheld {
+        /// Whether it keeps back whatever is sent there, and not this message alone.
+        all: bool,
+    },
 }
 
 impl Verdict {
@@ -48,7 +51,7 @@ impl Verdict {
             Self::Again { throttled: true, .. } => "throttled",
             Self::Aborted => "aborted",
             Self::Gone => "gone",
-            Self::Withheld => "withheld",
+            Self::Withheld { .. } => "withheld",
         }
     }
 

@@ -13,6 +13,8 @@ const RESTS_MS: [i64; 7] =
 const SPARE_MS: i64 = 5 * MINUTE_MS;
 /// How long it may fail before its owner is told.
 const TELL_AFTER_MS: i64 = HOUR_MS;
+/// Failures that lie further apart are none in a row: nobody asked meanwhile.
+const APART_MS: i64 = 7 * DAY_MS;
 /// How long it may fail before it is disabled.
 pub const GIVE_UP_AFTER_MS: i64 = 30 * DAY_MS;
 
@@ -23,6 +25,8 @@ pub struct Health {
     pub failures: u32,
     /// When it first did not take something, since the last success.
     pub failing_since_ms: Option<UtcMs>,
+    /// When it last did not take something.
+    pub failed_ms: Option<UtcMs>,
     /// Until when it is left alone because it fails.
     pub rest_ms: UtcMs,
     /// Until when it is left alone because it asked for that; no success makes that shorter.
@@ -78,6 +82,10 @@ impl Health {
     }
 
     fn suffer(&mut self, now_ms: UtcMs) {
+        if self.failed_ms.is_some_and(|last_ms| now_ms - last_ms > APART_MS) {
+            (self.failures, self.failing_since_ms) = (0, None);
+        }
+        self.failed_ms = Some(now_ms);
         // A clock that was set back must not make an endpoint look as if it began to fail in the future.
         self.failing_since_ms = Some(self.failing_since_ms.map_or(now_ms, |since_ms| since_ms.min(now_ms)));
     }
@@ -90,9 +98,11 @@ impl Health {
         })
     }
 
-    /// Whether it is given up.
-    pub fn is_lost(&self, now_ms: UtcMs) -> bool {
-        self.failing_since_ms.is_some_and(|since_ms| now_ms - since_ms >= GIVE_UP_AFTER_MS)
+    /// Whether it is given up: it was asked over all that time, and took nothing.
+    pub fn is_lost(&self) -> bool {
+        let asked_ms =
+            self.failing_since_ms.zip(self.failed_ms).map(|(since_ms, last_ms)| last_ms - since_ms);
+        asked_ms.is_some_and(|asked_ms| asked_ms >= GIVE_UP_AFTER_MS)
     }
 }
 
@@ -137,7 +147,28 @@ mod tests {
         assert!(!health.is_worth_telling(2 * HOUR_MS), "one failure is no story");
         (0..5).for_each(|_| health.fail(1, 1, 0));
         assert!(!health.is_worth_telling(HOUR_MS - 1) && health.is_worth_telling(HOUR_MS));
-        assert!(!health.is_lost(GIVE_UP_AFTER_MS - 1) && health.is_lost(GIVE_UP_AFTER_MS));
+        (1..30).for_each(|day| health.fail(day * DAY_MS, day * DAY_MS, 0));
+        health.fail(GIVE_UP_AFTER_MS - 1, GIVE_UP_AFTER_MS - 1, 0);
+        assert!(!health.is_lost());
+        health.fail(GIVE_UP_AFTER_MS, GIVE_UP_AFTER_MS, 0);
+        assert!(health.is_lost());
+    }
+
+    #[test]
+    fn what_was_not_asked_for_long_has_not_failed_meanwhile() {
+        let mut health = Health::default();
+        (0..10).for_each(|try_no| health.fail(try_no * DAY_MS, try_no * DAY_MS, 0));
+        // Nothing happened for three weeks; then a hiccup.
+        let now_ms = 9 * DAY_MS + 22 * DAY_MS;
+        health.throttle(None, now_ms);
+        assert!(!health.is_lost() && !health.is_open(), "{health:?}");
+        assert_eq!(health.failing_since_ms, Some(now_ms));
+        for day in 32..61 {
+            health.fail(day * DAY_MS, day * DAY_MS, 0);
+            assert!(!health.is_lost(), "{day}");
+        }
+        health.fail(61 * DAY_MS, 61 * DAY_MS, 0);
+        assert!(health.is_lost(), "asked all the time");
     }
 
     #[test]
@@ -154,7 +185,9 @@ mod tests {
         health.throttle(Some(i64::MAX), 5);
         assert_eq!(health.throttled_ms, HOUR_MS + 5);
         health.throttle(None, HOUR_MS + 5);
-        assert!(health.is_worth_telling(HOUR_MS + 5) && health.is_lost(GIVE_UP_AFTER_MS + 5));
+        assert!(health.is_worth_telling(HOUR_MS + 5) && !health.is_lost());
+        (1..=30).for_each(|day| health.throttle(None, day * DAY_MS + 5));
+        assert!(health.is_lost());
     }
 
     proptest! {

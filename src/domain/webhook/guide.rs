@@ -76,7 +76,8 @@ pub fn reference() -> String {
         page,
         "A message is tried {TRIES_MAX} times over about three days (after 5 s, 5 min, 30 min, 2, 5, 10, 14, 20, 24 h, each 20 % \
          more or less), and waits {} days at most. After {FAILURES_MAX} failures in a row an endpoint is left alone for half a minute \
-         to half an hour and then tried with one message. After {} days of failing it is disabled. What was given up can be replayed.",
+         to half an hour and then tried with one message. After {} days of failing it is disabled. What was given up can be replayed. \
+         `lead.erased`, `asset.recalled` and `asset.withdrawn` are not given up: they go on once a day.",
         LIFETIME_MS / DAY_MS,
         GIVE_UP_AFTER_MS / DAY_MS,
     );

@@ -20,8 +20,23 @@ const WAITS_MS: [i64; 9] = [
 pub const TRIES_MAX: u32 = 10;
 /// Longest that a receiver may put us off, unless twice the planned wait is longer.
 const ASKED_MAX_MS: i64 = HOUR_MS;
+/// How long a message waits for a fault of ours at first, and at most.
+const WITHHELD_MS: i64 = 5 * MINUTE_MS;
+const WITHHELD_MAX_MS: i64 = HOUR_MS;
 /// After this time nobody wants to hear of it any more, whether it was tried or waited behind others.
 pub const LIFETIME_MS: i64 = 7 * DAY_MS;
+
+/// How long a message waits that must arrive, after its last planned try failed: it is tried once a day for as long as it takes.
+pub fn daily_ms(jitter: u32) -> i64 {
+    spread(DAY_MS, jitter)
+}
+
+/// How long a message waits that is kept back by a fault of ours, after it was begun `attempts` times: later and later, up to an
+/// hour, for a person has to mend it. In milliseconds.
+pub fn withheld_ms(attempts: u32, jitter: u32) -> i64 {
+    let planned = (WITHHELD_MS * i64::from(attempts.max(1))).min(WITHHELD_MAX_MS);
+    spread(planned, jitter).min(WITHHELD_MAX_MS)
+}
 
 /// The longest wait that can follow the try number `tries` (0 is none yet), whatever chance and `Retry-After` say, in milliseconds.
 pub fn longest_wait_ms(tries: u32) -> i64 {
@@ -94,6 +109,16 @@ mod tests {
         for nonsense in ["", "-1", "soon", "1.5", "Mon, 06 Nov 1994 08:49:37 GMT"] {
             assert_eq!(asked_ms(nonsense, now), None, "{nonsense}");
         }
+    }
+
+    #[test]
+    fn what_we_keep_back_ourselves_is_looked_at_again_within_the_hour() {
+        let half = u32::MAX / 2;
+        assert!(
+            (withheld_ms(0, half) - 5 * MINUTE_MS).abs() < 10
+                && (withheld_ms(3, half) - 15 * MINUTE_MS).abs() < 10
+        );
+        assert!(withheld_ms(u32::MAX, u32::MAX) == HOUR_MS && withheld_ms(1, 0) == 4 * MINUTE_MS);
     }
 
     proptest! {

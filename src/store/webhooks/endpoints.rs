@@ -51,6 +51,8 @@ pub struct Endpoint {
     pub rest_ms: UtcMs,
     /// What messages are made of: `standard`, or the field map that renders them.
     pub format: String,
+    /// Since when messages wait for a fault of ours, if any do.
+    pub withheld_since_ms: Option<UtcMs>,
 }
 
 /// Adds an endpoint with what it wants. False where the owner has one at this address already; then nothing changed.
@@ -98,7 +100,10 @@ pub async fn endpoint(db: &Db, id: &str) -> Result<Option<Endpoint>> {
     db.opt(
         "SELECT id, partner_slug, name, url, contact_name, contact_email, state, because, state_ms, ordered, per_second,
              concurrency, created_ms, created_by, failures, failing_since_ms, told_ms,
-             CASE WHEN throttled_ms > rest_ms THEN throttled_ms ELSE rest_ms END AS rest_ms, format
+             CASE WHEN throttled_ms > rest_ms THEN throttled_ms ELSE rest_ms END AS rest_ms, format,
+             (SELECT MIN(m.withheld_since_ms) FROM webhook_message m
+              WHERE m.endpoint_id = webhook_endpoint.id AND m.withheld_since_ms IS NOT NULL AND m.ended_ms IS NULL)
+                 AS withheld_since_ms
          FROM webhook_endpoint WHERE id = $1 AND state <> 'removed'",
         args![id],
     )
@@ -113,7 +118,10 @@ pub async fn list(db: &Db, owner: Option<&str>) -> Result<Vec<Endpoint>> {
     db.all(
         "SELECT id, partner_slug, name, url, contact_name, contact_email, state, because, state_ms, ordered, per_second,
              concurrency, created_ms, created_by, failures, failing_since_ms, told_ms,
-             CASE WHEN throttled_ms > rest_ms THEN throttled_ms ELSE rest_ms END AS rest_ms, format
+             CASE WHEN throttled_ms > rest_ms THEN throttled_ms ELSE rest_ms END AS rest_ms, format,
+             (SELECT MIN(m.withheld_since_ms) FROM webhook_message m
+              WHERE m.endpoint_id = webhook_endpoint.id AND m.withheld_since_ms IS NOT NULL AND m.ended_ms IS NULL)
+                 AS withheld_since_ms
          FROM webhook_endpoint WHERE state <> 'removed' AND ($1 IS NULL OR partner_slug = $1)
          ORDER BY partner_slug, created_ms, id LIMIT $2",
         args![owner, LIST_MAX],
@@ -163,6 +171,7 @@ pub async fn move_to(
             "UPDATE webhook_endpoint SET state = $3, because = $4, state_ms = $5,
                  failures = CASE WHEN $3 = 'active' THEN 0 ELSE failures END,
                  failing_since_ms = CASE WHEN $3 = 'active' THEN NULL ELSE failing_since_ms END,
+                 failed_ms = CASE WHEN $3 = 'active' THEN NULL ELSE failed_ms END,
                  told_ms = CASE WHEN $3 = 'active' THEN NULL ELSE told_ms END,
                  rest_ms = CASE WHEN $3 = 'active' THEN 0 ELSE rest_ms END,
                  throttled_ms = CASE WHEN $3 = 'active' THEN 0 ELSE throttled_ms END,

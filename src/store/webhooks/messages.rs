@@ -308,7 +308,8 @@ pub struct Range<'a> {
 /// Those of [`Tx::all`].
 pub async fn replay(tx: &mut Tx, endpoint_id: &str, range: Range<'_>, now_ms: UtcMs) -> Result<Vec<String>> {
     let rows: Vec<(String,)> = tx.all(
-        "UPDATE webhook_message SET state = 'waiting', because = '', made_ms = $5, due_ms = $5, ended_ms = NULL, tries = 0
+        "UPDATE webhook_message SET state = 'waiting', because = '', made_ms = $5, due_ms = $5, ended_ms = NULL, tries = 0,
+             withheld_since_ms = NULL, told_ms = NULL
          WHERE endpoint_id = $1 AND event_id IN (
              SELECT m.event_id FROM webhook_message m
              WHERE m.endpoint_id = $1 AND m.event_id >= $2 AND m.event_id < $3

@@ -1,8 +1,12 @@
 //! The turns in which messages are sent. An endpoint has a turn of its own, which one process holds, so that order,
 //! rate and what is on its way need no count over nodes, and one that hangs holds up nobody else.
 
+use super::must_arrive;
 use crate::{
-    domain::kernel::{Result, clock::UtcMs},
+    domain::kernel::{
+        Result,
+        clock::{DAY_MS, UtcMs},
+    },
     store::{
         Db, Tx,
         sql::{args, skip_locked},
@@ -26,6 +30,8 @@ pub struct Turn {
     pub failures: i64,
     /// When it first did not take something, since the last success.
     pub failing_since_ms: Option<UtcMs>,
+    /// When it last did not take something.
+    pub failed_ms: Option<UtcMs>,
     /// Until when it was left alone because it failed.
     pub rest_ms: UtcMs,
     /// Until when it was left alone because it asked for that.
@@ -87,7 +93,7 @@ pub async fn take(tx: &mut Tx, now_ms: UtcMs, limit: i64) -> Result<Vec<Turn>> {
                 due!(),
                 " ORDER BY e.turn_ms, e.id LIMIT $2"
             ),
-            ") RETURNING id, url, ordered, per_second, concurrency, failures, failing_since_ms, rest_ms, throttled_ms, paid_us,
+            ") RETURNING id, url, ordered, per_second, concurrency, failures, failing_since_ms, failed_ms, rest_ms, throttled_ms, paid_us,
                anew, token, format, partner_slug"
         ),
         args![now_ms, limit],
@@ -119,7 +125,7 @@ pub async fn free(tx: &mut Tx, id: &str, token: i64) -> Result<bool> {
 }
 
 /// Puts back what an earlier turn left on its way when its process ended: it may have arrived, and goes again under the same id,
-/// unless `tries_max` were begun: what ends processes must not do so for ever. The try stands in the ledger as `uncertain`.
+/// unless `tries_max` were begun: what ends processes must not do so for ever, and what must arrive goes once a day. The try stands in the ledger as `uncertain`.
 /// Returns how many.
 ///
 /// # Errors
@@ -134,14 +140,29 @@ pub async fn take_over(tx: &mut Tx, turn: &Turn, now_ms: UtcMs, tries_max: i64) 
         args![&turn.id, turn.token, now_ms],
     )
     .await?;
-    tx.run(
-        "UPDATE webhook_message SET due_ms = $3, state = CASE WHEN tries >= $4 THEN 'failed' ELSE 'waiting' END,
-             because = CASE WHEN tries >= $4 THEN 'no try is left' ELSE '' END,
-             ended_ms = CASE WHEN tries >= $4 THEN $3 ELSE NULL END
-         WHERE endpoint_id = $1 AND state = 'sending' AND token < $2",
-        args![&turn.id, turn.token, now_ms, tries_max],
-    )
-    .await
+    let daily = tx
+        .run(
+            concat!(
+                "UPDATE webhook_message SET due_ms = $3, state = 'waiting', withheld_since_ms = NULL
+                 WHERE endpoint_id = $1 AND state = 'sending' AND token < $2 AND tries >= $4
+                   AND EXISTS (SELECT 1 FROM webhook_event v WHERE v.id = webhook_message.event_id AND ",
+                must_arrive!(),
+                ")"
+            ),
+            args![&turn.id, turn.token, now_ms + DAY_MS, tries_max],
+        )
+        .await?;
+    let others = tx
+        .run(
+            "UPDATE webhook_message SET due_ms = $3, withheld_since_ms = NULL,
+                 state = CASE WHEN tries >= $4 THEN 'failed' ELSE 'waiting' END,
+                 because = CASE WHEN tries >= $4 THEN 'no try is left' ELSE '' END,
+                 ended_ms = CASE WHEN tries >= $4 THEN $3 ELSE NULL END
+             WHERE endpoint_id = $1 AND state = 'sending' AND token < $2",
+            args![&turn.id, turn.token, now_ms, tries_max],
+        )
+        .await?;
+    Ok(daily + others)
 }
 
 /// A message that is on its way.
@@ -155,6 +176,8 @@ pub struct Started {
     pub attempts: i64,
     /// What is sent.
     pub payload: String,
+    /// Whether it says that something must be erased or taken away, and so never ends by itself.
+    pub must_arrive: bool,
 }
 
 /// Marks at most `limit` due messages of a turn as on their way and counts the try, before anything is sent. None where the turn
@@ -163,21 +186,23 @@ pub struct Started {
 /// # Errors
 /// Those of [`Tx::all`].
 pub async fn start(tx: &mut Tx, turn: &Turn, now_ms: UtcMs, limit: i64) -> Result<Vec<Started>> {
-    const BEGIN: &str = "UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
+    const BEGIN: &str = concat!("UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
          WHERE endpoint_id = $1 AND state = 'waiting' AND event_id IN (
              SELECT m.event_id FROM webhook_message m
              WHERE m.endpoint_id = $1 AND m.state = 'waiting' AND m.due_ms <= $3
              ORDER BY m.due_ms, m.event_id LIMIT $4)
            AND EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = $1 AND e.token = $2 AND e.state = 'active')
          RETURNING event_id, tries, attempts,
-             (SELECT v.payload FROM webhook_event v WHERE v.id = webhook_message.event_id) AS payload";
-    const BEGIN_OLDEST: &str = "UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
+             (SELECT v.payload FROM webhook_event v WHERE v.id = webhook_message.event_id) AS payload,
+             EXISTS (SELECT 1 FROM webhook_event v WHERE v.id = webhook_message.event_id AND ", must_arrive!(), ") AS must_arrive");
+    const BEGIN_OLDEST: &str = concat!("UPDATE webhook_message SET state = 'sending', tries = tries + 1, attempts = attempts + 1, token = $2
          WHERE endpoint_id = $1 AND state = 'waiting' AND due_ms <= $3 AND $4 > 0 AND event_id = (
              SELECT MIN(m.event_id) FROM webhook_message m
              WHERE m.endpoint_id = $1 AND m.ended_ms IS NULL)
            AND EXISTS (SELECT 1 FROM webhook_endpoint e WHERE e.id = $1 AND e.token = $2 AND e.state = 'active')
          RETURNING event_id, tries, attempts,
-             (SELECT v.payload FROM webhook_event v WHERE v.id = webhook_message.event_id) AS payload";
+             (SELECT v.payload FROM webhook_event v WHERE v.id = webhook_message.event_id) AS payload,
+             EXISTS (SELECT 1 FROM webhook_event v WHERE v.id = webhook_message.event_id AND ", must_arrive!(), ") AS must_arrive");
     let begin = if turn.ordered { BEGIN_OLDEST } else { BEGIN };
     let mut started: Vec<Started> = tx.all(begin, args![&turn.id, turn.token, now_ms, limit]).await?;
     started.sort_by(|one, other| one.event_id.cmp(&other.event_id));
@@ -263,13 +288,15 @@ pub async fn settle(tx: &mut Tx, turn: &Turn, results: &[Tried]) -> Result<u64> 
             it.due_ms,
             it.ended_ms,
             i64::from(!it.counts),
+            it.at_ms,
         ]
     });
     tx.bulk(
-        "WITH r (rendpoint, revent, rtoken, rstate, rbecause, rdue_ms, rended_ms, rback) AS (",
+        "WITH r (rendpoint, revent, rtoken, rstate, rbecause, rdue_ms, rended_ms, rback, rat_ms) AS (",
         rows.collect(),
         ") UPDATE webhook_message SET state = rstate, because = rbecause, due_ms = COALESCE(rdue_ms, due_ms),
-             ended_ms = rended_ms, tries = tries - rback
+             ended_ms = rended_ms, tries = tries - rback,
+             withheld_since_ms = CASE WHEN rback = 1 THEN COALESCE(withheld_since_ms, rat_ms) ELSE NULL END
          FROM r WHERE endpoint_id = rendpoint AND event_id = revent AND token = rtoken AND state = 'sending'",
     )
     .await
@@ -282,13 +309,15 @@ pub struct Standing {
     pub failures: i64,
     /// When it first did not take something, since the last success.
     pub failing_since_ms: Option<UtcMs>,
+    /// When it last did not take something.
+    pub failed_ms: Option<UtcMs>,
     /// Until when it is left alone because it fails.
     pub rest_ms: UtcMs,
     /// Until when it is left alone because it asked for that.
     pub throttled_ms: UtcMs,
 }
 
-/// Gives a turn back. A success lets what its owner was told be forgotten. False where the turn is another's by now, or where
+/// Gives a turn back. A success, or failures that begin anew, let what its owner was told be forgotten. False where the turn is another's by now, or where
 /// somebody had the endpoint go on meanwhile: then it begins anew, whatever this turn found.
 ///
 /// # Errors
@@ -297,7 +326,7 @@ pub async fn give_back(tx: &mut Tx, turn: &Turn, standing: Standing, now_ms: Utc
     let noted = tx
         .run(
             "UPDATE webhook_endpoint SET failures = $4, failing_since_ms = $5, rest_ms = $6, throttled_ms = $7,
-                 told_ms = CASE WHEN $5 IS NULL THEN NULL ELSE told_ms END
+                 failed_ms = $8, told_ms = CASE WHEN $5 IS NULL OR $5 > failing_since_ms THEN NULL ELSE told_ms END
              WHERE id = $1 AND token = $2 AND anew = $3",
             args![
                 &turn.id,
@@ -307,6 +336,7 @@ pub async fn give_back(tx: &mut Tx, turn: &Turn, standing: Standing, now_ms: Utc
                 standing.failing_since_ms,
                 standing.rest_ms,
                 standing.throttled_ms,
+                standing.failed_ms,
             ],
         )
         .await?;

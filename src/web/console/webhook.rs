@@ -24,6 +24,7 @@ use crate::{
     store::webhooks::{
         Endpoint, documents, endpoints,
         messages::{self, Attempt, Message},
+        withheld,
     },
     web::{
         frame::{self, Area, Frame},
@@ -245,6 +246,9 @@ async fn facts(ctx: &Context, endpoint: &Endpoint, zone: Tz) -> Result<Vec<Fact>
             format!("{} by {}", Moment::full(endpoint.created_ms, zone).text, endpoint.created_by),
         ),
     ];
+    if let Some(held) = withheld::of(&ctx.db, &endpoint.id).await? {
+        facts.push(Fact::new("Held back by us", held.why));
+    }
     if endpoint.rest_ms > ctx.now_ms() {
         facts.push(Fact::new("Left alone until", Moment::full(endpoint.rest_ms, zone).text));
     }

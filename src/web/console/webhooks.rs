@@ -160,6 +160,7 @@ fn formats(ctx: &Context) -> Vec<Choice> {
 /// How an endpoint stands, in a word.
 pub(super) fn badge(endpoint: &Endpoint) -> Badge {
     match (endpoint.state.as_str(), endpoint.failing_since_ms) {
+        ("active", _) if endpoint.withheld_since_ms.is_some() => Badge::new("warn", "held back"),
         ("active", None) => Badge::new("good", "active"),
         ("active", Some(_)) => Badge::new("warn", "fails"),
         ("pending", _) => Badge::new("warn", "not verified"),
@@ -170,11 +171,15 @@ pub(super) fn badge(endpoint: &Endpoint) -> Badge {
 
 /// Why it stands so; nothing for one that works.
 pub(super) fn because(endpoint: &Endpoint) -> String {
-    match (endpoint.state.as_str(), endpoint.failing_since_ms) {
-        ("active", None) => String::new(),
-        ("active", Some(since_ms)) => {
+    let since = |ms| utc(ms).format("%-d %b, %H:%M UTC");
+    match (endpoint.state.as_str(), endpoint.withheld_since_ms, endpoint.failing_since_ms) {
+        ("active", Some(since_ms), _) => {
+            format!("messages wait for a fault of ours since {}", since(since_ms))
+        }
+        ("active", None, None) => String::new(),
+        ("active", None, Some(since_ms)) => {
             let failures = usize::try_from(endpoint.failures).unwrap_or_default();
-            let since = utc(since_ms).format("%-d %b, %H:%M UTC");
+            let since = since(since_ms);
             format!("{} in a row since {since}", counted(failures, "failure", "failures"))
         }
         _ => endpoint.because.clone(),

@@ -20,7 +20,10 @@ use crate::{
     store::{
         sites::{self, Site},
         social::{Account, accounts},
-        webhooks::endpoints::{self, Endpoint},
+        webhooks::{
+            endpoints::{self, Endpoint},
+            withheld,
+        },
     },
     work::{Context, social},
 };
@@ -85,7 +88,11 @@ pub async fn check(ctx: &Context, channel: Channel, busy: Option<&str>) -> Resul
         Channel::Webhook => {
             let all = endpoints::list(&ctx.db, None).await?;
             let none = "an endpoint is added with `partnercast webhook add --help`";
-            Ok(or_none(all.iter().map(endpoint).collect(), "endpoints", "there is no endpoint", none))
+            let mut findings = Vec::new();
+            for one in &all {
+                findings.push(endpoint(ctx, one).await?);
+            }
+            Ok(or_none(findings, "endpoints", "there is no endpoint", none))
         }
     }
 }
@@ -290,20 +297,36 @@ async fn wordpress(ctx: &Context, site: &Site) -> Finding {
     }
 }
 
-fn endpoint(endpoint: &Endpoint) -> Finding {
+async fn endpoint(ctx: &Context, endpoint: &Endpoint) -> Result<Finding> {
     let whose = if endpoint.partner_slug.is_empty() { "the vendor" } else { &endpoint.partner_slug };
     let finding = finding("endpoint", format!("{} of {whose} ({})", endpoint.name, endpoint.id));
     let command = |what: &str| format!("`partnercast webhook {what} {}`", endpoint.id);
-    match endpoint.state.as_str() {
+    if let Some(held) = withheld::of(&ctx.db, &endpoint.id).await? {
+        let since = utc(held.since_ms).format("%-d %b %Y, %H:%M UTC");
+        return Ok(finding.fail(
+            format!("held back by us since {since}: {}", held.why),
+            format!("mend that here; it goes on by itself, or at once with {}", command("resume")),
+        ));
+    }
+    Ok(match endpoint.state.as_str() {
         "active" if endpoint.failures > 0 => finding.warn(
             format!("it failed the last {} times", endpoint.failures),
             format!("{} shows each try with its answer", command("show")),
         ),
-        "active" => finding.pass("it takes what it is told"),
+        "active" => match endpoint.failing_since_ms {
+            None => finding.pass("it takes what it is told"),
+            Some(since_ms) => finding.warn(
+                format!("it has asked for time since {}", utc(since_ms).format("%-d %b %Y, %H:%M UTC")),
+                format!("its owner sees to it that it takes more; {} shows each try", command("show")),
+            ),
+        },
         "pending" => {
             finding.warn("nobody has shown yet whose it is: nothing is sent there", command("verify"))
         }
         "paused" => finding.warn(format!("paused: {}", endpoint.because), command("resume")),
-        state => finding.fail(format!("{state}: {}", endpoint.because), command("resume")),
-    }
+        state => finding.fail(
+            format!("{state}: {}", endpoint.because),
+            format!("when it works again, {}: it goes on with what waits", command("verify")),
+        ),
+    })
 }

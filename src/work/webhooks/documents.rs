@@ -38,7 +38,7 @@ pub(super) struct To<'a> {
 pub(super) enum Unsent {
     /// There never will be.
     Never(String),
-    /// Somebody can mend it.
+    /// A fault of ours, which somebody can mend.
     Later(String),
 }
 

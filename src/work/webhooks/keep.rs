@@ -1,9 +1,9 @@
 //! Once a minute, beside the loop that sends: what waited too long or beyond the limit is given up, what is old is forgotten, who
-//! was removed goes, and what a clock that was ahead put off is hurried. Each is looked for first, and looking changes nothing.
+//! was removed goes, what a clock that was ahead put off is hurried, and what waits for a fault of ours, or must not be lost, is told. Each is looked for first, and looking changes nothing.
 
 use tokio::sync::watch;
 
-use super::{KEPT_DAYS, WAITING_MAX, secret};
+use super::{KEPT_DAYS, WAITING_MAX, overdue, secret, withheld};
 use crate::{
     domain::{
         kernel::{
@@ -32,8 +32,10 @@ const REST_MAX_MS: i64 = HOUR_MS + MINUTE_MS;
 pub(super) async fn tick(ctx: &Context, shutdown: &watch::Receiver<bool>) -> Result<()> {
     hurry(ctx).await?;
     secret::seal_anew(ctx).await?;
-    for (id, many) in housekeeping::crowded(&ctx.db, WAITING_MAX).await? {
-        trim(ctx, &id, many, shutdown).await?;
+    withheld::tell(ctx).await?;
+    overdue::tell(ctx).await?;
+    for id in housekeeping::crowded(&ctx.db, WAITING_MAX).await? {
+        trim(ctx, &id, shutdown).await?;
     }
     let now_ms = ctx.now_ms();
     let (made_ms, ended_ms) = (now_ms - LIFETIME_MS, now_ms - KEPT_DAYS * DAY_MS);
@@ -83,18 +85,20 @@ async fn hurry(ctx: &Context) -> Result<()> {
     Ok(())
 }
 
-/// Gives up the oldest `many` of what waits for an endpoint.
-async fn trim(ctx: &Context, id: &str, many: i64, shutdown: &watch::Receiver<bool>) -> Result<()> {
-    let mut left = many;
+/// Gives up the oldest of what waits for an endpoint beyond what may.
+async fn trim(ctx: &Context, id: &str, shutdown: &watch::Receiver<bool>) -> Result<()> {
+    let mut count = 0;
     for _ in 0..PARTS_MAX {
         let mut tx = ctx.db.begin().await?;
-        let gone = housekeeping::trim(&mut tx, id, left, ctx.now_ms()).await?;
+        let gone = housekeeping::trim(&mut tx, id, WAITING_MAX, ctx.now_ms()).await?;
         tx.commit().await?;
-        left -= i64::try_from(gone).unwrap_or(i64::MAX);
-        if gone == 0 || left <= 0 || *shutdown.borrow() {
+        count += gone;
+        if gone == 0 || *shutdown.borrow() {
             break;
         }
     }
-    tracing::warn!(endpoint = id, gone = many - left, "too many webhooks waited; replay them when it works");
+    if count > 0 {
+        tracing::warn!(endpoint = id, gone = count, "too many webhooks waited; replay them when it works");
+    }
     Ok(())
 }

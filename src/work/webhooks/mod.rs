@@ -9,11 +9,13 @@ mod keep;
 mod manage;
 mod moments;
 mod notice;
+mod overdue;
 mod run;
 mod scope;
 mod secret;
 mod turn;
 mod verify;
+mod withheld;
 
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -34,7 +34,7 @@ pub(super) struct Step {
 /// Those of the store.
 pub(super) async fn step(ctx: &Context, id: &str, health: &Health, gone: bool) -> Result<Option<Step>> {
     let now_ms = ctx.now_ms();
-    let because = match (gone, health.is_lost(now_ms)) {
+    let because = match (gone, health.is_lost()) {
         (true, _) => Some("it answered 410: it wants nothing any more"),
         (_, true) => Some("it failed for 30 days"),
         _ => None,
@@ -81,12 +81,6 @@ impl Step {
 
 /// Who is told: the contact; where there is none any more, who looks after the partner, or all channel managers.
 async fn readers(ctx: &Context, endpoint: &Endpoint) -> Result<Vec<Staff>> {
-    let staff = |name: &str, email: EmailAddress| Staff {
-        name: if name.is_empty() { email.to_string() } else { name.to_owned() },
-        title: String::new(),
-        email,
-        may: Vec::new(),
-    };
     if let Ok(email) = EmailAddress::parse(&endpoint.contact_email) {
         return Ok(vec![staff(&endpoint.contact_name, email)]);
     }
@@ -95,9 +89,23 @@ async fn readers(ctx: &Context, endpoint: &Endpoint) -> Result<Vec<Staff>> {
     if let (Some(email), false) = (manager, endpoint.partner_slug.is_empty()) {
         return Ok(vec![staff("", email)]);
     }
+    Ok(managers(ctx))
+}
+
+/// The vendor's channel managers.
+pub(super) fn managers(ctx: &Context) -> Vec<Staff> {
     let library = ctx.library();
     let managers = library.vendor.iter().flat_map(|vendor| &vendor.channel_managers);
-    Ok(managers.map(|it| staff(&it.name, it.email.clone())).collect())
+    managers.map(|it| staff(&it.name, it.email.clone())).collect()
+}
+
+fn staff(name: &str, email: EmailAddress) -> Staff {
+    Staff {
+        name: if name.is_empty() { email.to_string() } else { name.to_owned() },
+        title: String::new(),
+        email,
+        may: Vec::new(),
+    }
 }
 
 /// The mail; none where it cannot be written, which stops nothing else.

@@ -22,7 +22,7 @@ const KEEP: Duration = Duration::from_secs(60);
 /// Looks of one tick at most.
 const LOOKS_MAX: usize = 1_000;
 
-/// Sends what is due until `shutdown`; then what is on its way is waited for, ten seconds at most.
+/// Sends what is due until `shutdown`; then what is on its way is waited for, twenty seconds at most: half of them for names.
 pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
     let (mut stopped, mut turns, mut said) = (shutdown.clone(), JoinSet::new(), Said::default());
     let mut is_freed = ctx.db.is_shared();

@@ -39,15 +39,7 @@ const RECORD_TRIES: u32 = 5;
 /// # Errors
 /// Those of the store; what was on its way goes again when the turn is taken over.
 pub(super) async fn work(ctx: &Context, turn: &Turn, shutdown: &watch::Receiver<bool>) -> Result<()> {
-    let sender = match Sender::new(ctx, turn).await {
-        Ok(sender) => sender,
-        Err(error) => {
-            tracing::error!(endpoint = turn.id, error = error.detail(), "webhooks cannot be signed");
-            let mut health = health_of(turn);
-            health.spare(ctx.now_ms());
-            return give_back(ctx, turn, health, false).await;
-        }
-    };
+    let sender = Sender::new(ctx, turn).await;
     let began_ms = ctx.clock.machine_ms();
     let rate = Rate { per_second: turn.per_second, paid_us: turn.paid_us };
     let mut flow = Flow { health: health_of(turn), rate, gone: false, head_waits: false };
@@ -102,6 +94,7 @@ fn health_of(turn: &Turn) -> Health {
     Health {
         failures: u32::try_from(turn.failures).unwrap_or(u32::MAX),
         failing_since_ms: turn.failing_since_ms,
+        failed_ms: turn.failed_ms,
         rest_ms: turn.rest_ms,
         throttled_ms: turn.throttled_ms,
     }
@@ -161,6 +154,7 @@ async fn give_back(ctx: &Context, turn: &Turn, health: Health, gone: bool) -> Re
     let standing = Standing {
         failures: i64::from(health.failures),
         failing_since_ms: health.failing_since_ms,
+        failed_ms: health.failed_ms,
         rest_ms: health.rest_ms,
         throttled_ms: health.throttled_ms,
     };
@@ -216,9 +210,13 @@ impl Flow {
                 self.gone = true;
                 ("waiting", "", Some(now_ms))
             }
-            Verdict::Withheld => {
+            Verdict::Withheld { all: true } => {
                 self.health.spare(now_ms);
                 ("waiting", "", Some(now_ms))
+            }
+            Verdict::Withheld { all: false } => {
+                let attempts = u32::try_from(sent.message.attempts).unwrap_or(u32::MAX);
+                ("waiting", "", Some(now_ms + schedule::withheld_ms(attempts, jitter())))
             }
             Verdict::Again { asked_ms, throttled } => {
                 if throttled {
@@ -227,7 +225,8 @@ impl Flow {
                     self.health.fail(sent.at_ms, now_ms, jitter());
                 }
                 let tries = u32::try_from(sent.message.tries).unwrap_or(u32::MAX);
-                match schedule::wait_ms(tries, asked_ms, jitter()) {
+                let daily = || sent.message.must_arrive.then(|| schedule::daily_ms(jitter()));
+                match schedule::wait_ms(tries, asked_ms, jitter()).or_else(daily) {
                     Some(wait_ms) => ("waiting", "", Some(now_ms + wait_ms)),
                     None => ("failed", "no try is left", None),
                 }
@@ -247,7 +246,7 @@ impl Flow {
             because,
             due_ms,
             ended_ms: (state != "waiting").then_some(now_ms),
-            counts: sent.verdict != Verdict::Withheld,
+            counts: !matches!(sent.verdict, Verdict::Withheld { .. }),
         }
     }
 }
@@ -289,21 +288,28 @@ pub(super) struct Sender<'c> {
 }
 
 impl<'c> Sender<'c> {
-    async fn new(ctx: &'c Context, turn: &'c Turn) -> Result<Self> {
+    async fn new(ctx: &'c Context, turn: &'c Turn) -> Self {
         let of = Of { id: &turn.id, url: &turn.url, format: &turn.format, partner: &turn.partner_slug };
-        let mut sender = Self::to(ctx, of).await?;
+        let mut sender = Self::to(ctx, of).await;
         if sender.room.is_none() && !crm::is_standard(&turn.format) {
             let map = crm::map_of(&ctx.library(), &turn.format);
             sender.map = Some((turn, map.filter(|map| map.body == Body::Request).map(|map| map.crm)));
         }
-        Ok(sender)
+        sender
     }
 
-    /// For an endpoint.
-    pub(super) async fn to(ctx: &'c Context, of: Of<'_>) -> Result<Self> {
-        let secrets = secret::in_use(ctx, of.id).await?.into_iter().map(|(_, secret)| secret).collect();
-        let sealed = secret::bearer(ctx, of.id).await?;
+    /// For an endpoint. What keeps us from signing is a fault of ours, which each message that is begun tells.
+    pub(super) async fn to(ctx: &'c Context, of: Of<'_>) -> Self {
         let room = Chat::parse(of.format).map(|chat| (chat, of.partner.is_empty()));
+        let (secrets, sealed) = match opened(ctx, of.id).await {
+            Ok(opened) => opened,
+            Err(error) => {
+                tracing::error!(endpoint = of.id, error = error.detail(), "webhooks cannot be signed");
+                let why = format!("its secrets cannot be opened: {}", error.public());
+                let line = Err(Unanswered::ours(why));
+                return Self { ctx, line, secrets: Vec::new(), authorization: None, room, map: None };
+            }
+        };
         let (url, authorization) = match (room, sealed) {
             (Some(_), address) => (address.unwrap_or_default(), None),
             (None, token) => (of.url.to_owned(), token.map(|token| format!("Bearer {token}"))),
@@ -311,7 +317,7 @@ impl<'c> Sender<'c> {
         // It was well when it was added: what has changed is our configuration.
         let target = ctx.egress.target(&url).map_err(|error| Unanswered::ours(error.public()));
         let line = target.map(|target| ctx.egress.line(target));
-        Ok(Self { ctx, line, secrets, authorization, room, map: None })
+        Self { ctx, line, secrets, authorization, room, map: None }
     }
 
     /// A payload as the endpoint takes it, where that takes no record of a CRM.
@@ -388,7 +394,7 @@ impl<'c> Sender<'c> {
                 message,
                 at_ms,
                 took_ms,
-                verdict: if why.is_ours { Verdict::Withheld } else { answer::SILENCE },
+                verdict: if why.is_ours { Verdict::Withheld { all: true } } else { answer::SILENCE },
                 status: None,
                 detail: kept(&why.why),
                 body: String::new(),
@@ -397,11 +403,17 @@ impl<'c> Sender<'c> {
     }
 }
 
+/// What signs and what goes with the messages of an endpoint.
+async fn opened(ctx: &Context, id: &str) -> Result<(Vec<Secret>, Option<String>)> {
+    let secrets = secret::in_use(ctx, id).await?.into_iter().map(|(_, secret)| secret).collect();
+    Ok((secrets, secret::bearer(ctx, id).await?))
+}
+
 /// A try that ended before anything was sent.
 fn nothing_sent(message: Started, at_ms: UtcMs, unsent: Unsent) -> Sent {
     let (verdict, why) = match unsent {
         Unsent::Never(why) => (Verdict::Aborted, why),
-        Unsent::Later(why) => (answer::SILENCE, why),
+        Unsent::Later(why) => (Verdict::Withheld { all: false }, why),
     };
     Sent { message, at_ms, took_ms: 0, verdict, status: None, detail: kept(&why), body: String::new() }
 }

@@ -49,11 +49,13 @@ pub async fn verify(ctx: &Context, actor: &str, id: &str, proof: Proof) -> Resul
     let event = Event::new(EventKind::EndpointVerification, Scope::Vendor, ctx.now_ms(), data);
     let event_id = new_id(&event, &*ctx.random);
     let of = Of { id, url: &endpoint.url, format: &endpoint.format, partner: &endpoint.partner_slug };
-    let sender = Sender::to(ctx, of).await?;
+    let sender = Sender::to(ctx, of).await;
     let answered = sender.post(&event_id, &sender.worded(&event.payload()?)?).await;
     let shown = without_query(&endpoint.url);
-    let answered =
-        answered.map_err(|why| Error::unavailable(format!("{shown} does not answer: {}", kept(&why.why))))?;
+    let answered = answered.map_err(|why| {
+        let what = if why.is_ours { "cannot be asked" } else { "does not answer" };
+        Error::unavailable(format!("{shown} {what}: {}", kept(&why.why)))
+    })?;
     let is_crms = crm::map_of(&ctx.library(), &endpoint.format).is_some_and(|map| map.body == Body::Request);
     // A CRM refuses what is no record, and by that shows that it let us in.
     let lets_in =

@@ -63,4 +63,5 @@ mod suppressions;
 mod touches;
 mod transfer;
 mod webhook_documents;
+mod webhook_withheld;
 mod webhooks;

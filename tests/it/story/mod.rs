@@ -85,6 +85,7 @@ mod steering;
 mod thresholds;
 mod touches;
 mod webhook_health;
+mod webhook_ours;
 mod webhook_people;
 mod webhook_rooms;
 mod webhooks;
