@@ -17,6 +17,7 @@ mod market;
 mod offer;
 mod outcome;
 mod qualify;
+mod ready;
 mod reminder;
 mod reopen;
 mod taken_in;
@@ -61,13 +62,14 @@ pub(super) use leave::leave;
 pub(super) use market::Market;
 pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, code, prepare};
+pub(super) use outcome::act;
 pub use outcome::{Closing, Outcome, Step, contacted, note, record};
-pub(super) use outcome::{Ready, act, ready};
 pub(in crate::work) use qualify::OVERLAP_MS;
 pub use qualify::{Looked, SCORING_LOOK, told_later};
+pub(super) use ready::{Ready, ready};
 pub use turn::{run, tick};
-pub(in crate::work) use value::revalue;
 pub use value::correct_value;
+pub(in crate::work) use value::revalue;
 pub use wording::Asked;
 
 /// Who acts on a lead.

@@ -5,8 +5,9 @@ use chrono::{NaiveDate, NaiveTime};
 
 use super::{
     super::{attribution, context::Context, sequences},
-    By, Release, add_step, advance, again, heat_of, lead_and_partner, lead_in, release, row_of, stage_of,
-    start_clock, working, zone_of,
+    By, Release, add_step, advance, again, heat_of, lead_in,
+    ready::{Ready, ready, same_currency},
+    release, row_of, stage_of, start_clock, working,
 };
 use crate::{
     domain::{
@@ -107,59 +108,6 @@ async fn alone(ctx: &Context, lead_id: &str, by: By<'_>, step: Step, note: &str)
     let mut tx = ctx.db.begin().await?;
     act(ctx, &mut tx, &ready, by, step, &note).await?;
     tx.commit().await
-}
-
-/// What is read of a lead before the transaction in which something is recorded, which would wait for a second connection.
-pub(in crate::work) struct Ready {
-    pub(super) known: Lead,
-    pub(super) partner: Partner,
-    live: Option<Offer>,
-    pub(super) zone: chrono_tz::Tz,
-    /// The day that was named last for the deal.
-    pub(super) close_date: Option<NaiveDate>,
-    /// What it was said to be worth last.
-    worth: Option<Amount>,
-}
-
-impl Ready {
-    /// Whether the deal stands where `outcome` says already, and is only worth something else, or on another day: its new value.
-    pub(in crate::work) fn corrected(&self, outcome: Outcome) -> Option<Closing> {
-        let closing = match (LeadStage::parse(&self.known.stage)?, outcome) {
-            (LeadStage::Sql, Outcome::Sql(closing)) | (LeadStage::Won, Outcome::Won(closing)) => closing,
-            (LeadStage::DealRegistered, Outcome::DealRegistered(closing)) => closing?,
-            _ => return None,
-        };
-        let is_another_day = closing.on.is_some() && closing.on != self.close_date;
-        (Some(closing.amount) != self.worth || is_another_day).then_some(closing)
-    }
-
-    /// Whether `outcome` goes on in another currency than the deal was valued in.
-    pub(in crate::work) fn is_in_another_currency(&self, outcome: Outcome) -> bool {
-        let closing = match outcome {
-            Outcome::DealRegistered(closing) => closing,
-            Outcome::Won(closing) => Some(closing),
-            _ => None,
-        };
-        same_currency(self.worth, closing).is_err()
-    }
-}
-
-/// Reads what it takes to record something of a lead.
-///
-/// # Errors
-/// `NotFound`, and those of the store.
-pub(in crate::work) async fn ready(ctx: &Context, lead_id: &str) -> Result<Ready> {
-    let (known, partner) = lead_and_partner(ctx, lead_id).await?;
-    let live = offers::of_lead(&ctx.db, lead_id).await?.into_iter().find(Offer::holds);
-    let zone = match &live {
-        Some(offer) => zone_of(ctx, offer, &partner).await?,
-        None => partner.zone,
-    };
-    let amounts = leads::amounts(&ctx.db, lead_id).await?;
-    let worth = amounts.first().map(|it| Amount::stored(it.minor_units, &it.currency)).transpose()?;
-    let close_date = amounts.into_iter().find_map(|it| it.close_date);
-    let close_date = close_date.and_then(|on| on.parse().ok());
-    Ok(Ready { known, partner, live, zone, close_date, worth })
 }
 
 /// Records a step in the transaction of the caller, who ends it. `note` is one line.
@@ -274,22 +222,6 @@ pub(super) fn worth(what: &str, closing: Option<Closing>) -> String {
 /// `what: note`, or `what` alone.
 fn said(what: &str, note: &str) -> String {
     if note.is_empty() { what.to_owned() } else { format!("{what}: {note}") }
-}
-
-/// Whether a deal goes on in the currency in which it was valued before: two can neither be compared nor added up, so that another one
-/// is rather a slip.
-fn same_currency(worth: Option<Amount>, closing: Option<Closing>) -> Result<()> {
-    match (worth, closing) {
-        (Some(worth), Some(Closing { amount, .. })) if worth.currency != amount.currency => {
-            Err(Error::invalid(format!(
-                "this deal is valued in {} ({worth}), and this is {amount}: write the value in {}, or first correct what it is worth, \
-                 with a reason",
-                worth.currency.code(),
-                worth.currency.code()
-            )))
-        }
-        _ => Ok(()),
-    }
 }
 
 /// Whether a deal may be expected to close on a day.

@@ -3,7 +3,8 @@
 use super::{
     super::{context::Context, webhooks},
     By, add_step, again, lead_in,
-    outcome::{Closing, Ready, amount_said, clock_until, expected, ready, worth},
+    outcome::{Closing, amount_said, clock_until, expected, worth},
+    ready::{Ready, ready},
     stage_of,
 };
 use crate::{

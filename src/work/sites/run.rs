@@ -29,8 +29,8 @@ use crate::{
 
 /// Sites that are posted to at once, in a process.
 const SITES_MAX: usize = 16;
-/// A post that is on its way for so long is nobody's any more: its few requests have ten seconds each.
-const HELD_MS: i64 = MINUTE_MS;
+/// A post that is on its way for so long is nobody's any more: its few requests have twenty seconds each, with looking up the name.
+const HELD_MS: i64 = 2 * MINUTE_MS;
 /// Looks of one tick at most.
 const LOOKS_MAX: usize = 1_000;
 

@@ -3,8 +3,8 @@
 use partnercast::{
     domain::kernel::Kind,
     store::offers::{
-        Answer, Offer, add, answer, end, heat, live_in, live_of_rep, live_of_rep_in, loads, of_lead, offer, since,
-        view,
+        Answer, Offer, add, answer, end, heat, live_in, live_of_rep, live_of_rep_in, loads, of_lead, offer,
+        since, view,
     },
 };
 
