@@ -69,7 +69,7 @@ both_dbs! {
         assert!(now.stage == "recycled" && now.owner_name.is_none(), "{now:?}");
         assert!(clock(&rig, &id).await.is_none());
         rig.drain().await;
-        assert!(subjects(&rig, LUIS).await[0].contains("may not be called"));
+        assert!(subjects(&rig, LUIS).await.iter().any(|subject| subject.contains("may not be called")));
         assert!(consents::unsettled(&rig.ctx.db, 10).await.unwrap().is_empty());
 
         rig.clock.advance(MINUTE_MS);
