@@ -10,3 +10,18 @@ ALTER TABLE webhook_endpoint ADD COLUMN withheld_told_ms BIGINT;
 -- When a try failed last: failures that lie far apart are none in a row.
 ALTER TABLE webhook_endpoint ADD COLUMN failed_ms BIGINT;
 UPDATE webhook_endpoint SET failed_ms = failing_since_ms;
+
+-- What partners with endpoints were told that they may see, each asset with a stamp of what it said; and of each partner a mark of all
+-- that, so that nothing is read where nothing changed.
+CREATE TABLE webhook_audience (
+    partner_slug TEXT PRIMARY KEY,
+    mark         TEXT NOT NULL
+);
+CREATE TABLE webhook_visible (
+    partner_slug TEXT NOT NULL,
+    asset        TEXT NOT NULL,
+    stamp        TEXT NOT NULL,
+    since_ms     BIGINT NOT NULL,
+    PRIMARY KEY (partner_slug, asset)
+);
+CREATE INDEX webhook_visible_asset ON webhook_visible (asset);

@@ -134,7 +134,7 @@ struct Add {
     /// Their name.
     #[arg(long, default_value = "")]
     contact: String,
-    /// The slug of the partner whose it is, which is told of its own and of what is everybody's; the vendor's own if left out.
+    /// The slug of the partner whose it is, which is told of its own and of what its people can see; the vendor's own if left out.
     #[arg(long)]
     partner: Option<String>,
     /// What it wants: `lead.*,issue.released`; everything if left out. `partnercast guide webhooks` lists all.

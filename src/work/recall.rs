@@ -89,7 +89,6 @@ pub async fn recall(
         lifted_ms: None,
         lifted_by: None,
     };
-    let scope = webhooks::stored_scope(db, reference, now_ms).await?;
     let mut tx = db.begin().await?;
     recalls::take_turns(&mut tx).await?;
     if let Some(target) = order.to {
@@ -103,7 +102,7 @@ pub async fn recall(
     let to = order.to.map(|target| format!("; links lead to {target}")).unwrap_or_default();
     let detail = format!("{}{to}", recall.because);
     audit::record(&mut tx, now_ms, random, actor, "recall", reference, &detail).await?;
-    webhooks::recalled(&mut tx, random, &recall, scope).await?;
+    webhooks::recalled(&mut tx, random, &recall).await?;
     if recall.target.is_some() {
         // What was approved before may still be waiting for its time.
         approvals::hold(&mut tx, reference, &objection(&recall)).await?;
@@ -214,13 +213,12 @@ pub async fn lift(
     reference: &str,
 ) -> Result<Recall> {
     let reference = reference.trim().trim_end_matches(".md");
-    let scope = webhooks::stored_scope(db, reference, now_ms).await?;
     let mut tx = db.begin().await?;
     recalls::take_turns(&mut tx).await?;
     let lifted = recalls::lift(&mut tx, now_ms, actor, reference).await?;
     let lifted = lifted.ok_or_else(|| Error::not_found(format!("a recall in force of `{reference}`")))?;
     audit::record(&mut tx, now_ms, random, actor, "lift-recall", reference, &lifted.because).await?;
-    webhooks::recall_lifted(&mut tx, random, &lifted, scope, now_ms).await?;
+    webhooks::recall_lifted(&mut tx, random, &lifted, now_ms).await?;
     tx.commit().await?;
     Ok(lifted)
 }

@@ -177,11 +177,10 @@ pub async fn sync(ctx: &Context, dir: &Path, import_roster: bool) -> Result<Sync
     let now_ms = ctx.now_ms();
     let commit = if synced.changed + synced.gone > 0 { git::commit_of(dir).await } else { None };
     let heads: Vec<NewHead> = new.iter().map(head_of).collect();
-    let scopes = webhooks::scopes_of(&ctx.db, &gone, now_ms).await?;
     let mut tx = ctx.db.begin().await?;
     contents::replace(&mut tx, now_ms, new, &gone).await?;
     let advanced = revisions::advance(&mut tx, now_ms, commit.as_ref(), &heads, &gone).await?;
-    webhooks::assets_changed(&mut tx, &*ctx.random, &library, &advanced, &scopes, now_ms).await?;
+    webhooks::assets_changed(&mut tx, &*ctx.random, &library, &advanced, now_ms).await?;
     if let Some(roster) = roster {
         let people = super::person::without_erased(&mut tx, roster.contacts).await?;
         partners::import(&mut tx, now_ms, &*ctx.random, &roster.partners, &people).await?;

@@ -86,8 +86,8 @@ pub fn reference() -> String {
         "\n## Events\n\nThe body is `{\"type\": ..., \"timestamp\": ..., \"data\": {...}}`: ids and words, no personal data \
          (an endpoint with a field map gets more: `guide crm`). Keys may be \
          added; nothing else about an event changes. Choose types, groups (`lead.*`), or everything (`*`, when nothing is chosen). \
-         `partnercast webhook schemas` prints the JSON Schema of each. What not every reader may see, or not yet, is told to the \
-         vendor's endpoints alone; a partner reads it in the library from its day on. When a person is erased, `lead.erased` is all \
+         `partnercast webhook schemas` prints the JSON Schema of each. A partner's endpoint is told \
+         `asset.published` when the partner's people can see it, from its day on; the vendor's when it comes into the content folder. When a person is erased, `lead.erased` is all \
          that is said, whatever stages that ends.\n\n| Type | Says |\n|---|---|\n",
     );
     for kind in EventKind::ALL {

@@ -6,6 +6,7 @@ pub mod housekeeping;
 pub mod messages;
 pub mod secrets;
 pub mod turns;
+pub mod visible;
 pub mod withheld;
 
 pub use endpoints::Endpoint;

@@ -1,9 +1,9 @@
-//! Once a minute, beside the loop that sends: what waited too long or beyond the limit is given up, what is old is forgotten, who
+//! Once a minute, beside the loop that sends: partners are told what has become visible to them, what waited too long or beyond the limit is given up, what is old is forgotten, who
 //! was removed goes, what a clock that was ahead put off is hurried, and what waits for a fault of ours, or must not be lost, is told. Each is looked for first, and looking changes nothing.
 
 use tokio::sync::watch;
 
-use super::{KEPT_DAYS, WAITING_MAX, overdue, secret, withheld};
+use super::{KEPT_DAYS, WAITING_MAX, overdue, secret, visible, withheld};
 use crate::{
     domain::{
         kernel::{
@@ -34,6 +34,7 @@ pub(super) async fn tick(ctx: &Context, shutdown: &watch::Receiver<bool>) -> Res
     secret::seal_anew(ctx).await?;
     withheld::tell(ctx).await?;
     overdue::tell(ctx).await?;
+    visible::tell(ctx).await?;
     for id in housekeeping::crowded(&ctx.db, WAITING_MAX).await? {
         trim(ctx, &id, shutdown).await?;
     }

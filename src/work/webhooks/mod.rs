@@ -11,10 +11,10 @@ mod moments;
 mod notice;
 mod overdue;
 mod run;
-mod scope;
 mod secret;
 mod turn;
 mod verify;
+mod visible;
 mod withheld;
 
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -39,10 +39,9 @@ pub use manage::{
 };
 pub(super) use moments::{
     assets_changed, issue_released, lead_created, lead_erased, lead_moved, lead_value_corrected,
-    leads_created, recall_lifted, recalled, scopes_of,
+    leads_created, recall_lifted, recalled,
 };
 pub use run::{run, tick};
-pub(super) use scope::stored_scope;
 pub(super) use secret::secrets_in_use;
 pub use verify::{Proof, verify};
 

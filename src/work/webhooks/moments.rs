@@ -1,13 +1,10 @@
 //! The moments that are told, each in the words of its schema.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::{
-    emit, emit_all,
-    scope::{scope_of, stored_scope},
-};
+use super::{emit, emit_all};
 use crate::{
     domain::{
         content::{AssetKind, Library},
@@ -16,8 +13,12 @@ use crate::{
         webhook::{Event, EventKind, Scope, filter::matching},
     },
     store::{
-        Db, Tx, assignments, issues::Issue, leads::Lead, recalls::Recall, revisions::Advanced,
-        webhooks::messages,
+        Tx, assignments,
+        issues::Issue,
+        leads::Lead,
+        recalls::Recall,
+        revisions::Advanced,
+        webhooks::{messages, visible},
     },
     work::revisions::reference_of,
 };
@@ -140,20 +141,43 @@ fn of_recall(kind: EventKind, recall: &Recall, scope: Scope, at_ms: UtcMs) -> Ev
     Event::new(kind, scope, at_ms, data)
 }
 
-/// An asset was taken back.
-pub async fn recalled(tx: &mut Tx, random: &dyn Random, recall: &Recall, scope: Scope) -> Result<()> {
-    emit(tx, random, &of_recall(EventKind::AssetRecalled, recall, scope, recall.recalled_ms)).await.map(drop)
+/// An asset was taken back: told to the vendor, and to each partner that could see it at any time.
+pub async fn recalled(tx: &mut Tx, random: &dyn Random, recall: &Recall) -> Result<()> {
+    let at_ms = recall.recalled_ms;
+    let events = to_whom_had_it(tx, &recall.reference, |scope| {
+        of_recall(EventKind::AssetRecalled, recall, scope, at_ms)
+    });
+    let events = events.await?;
+    emit_wanted(tx, random, EventKind::AssetRecalled, &events).await
 }
 
-/// A recall was lifted.
-pub async fn recall_lifted(
+/// A recall was lifted: told to the same.
+pub async fn recall_lifted(tx: &mut Tx, random: &dyn Random, recall: &Recall, now_ms: UtcMs) -> Result<()> {
+    let events = to_whom_had_it(tx, &recall.reference, |scope| {
+        of_recall(EventKind::AssetRestored, recall, scope, now_ms)
+    });
+    let events = events.await?;
+    emit_wanted(tx, random, EventKind::AssetRestored, &events).await
+}
+
+/// What the vendor, and each partner that could see an asset at any time, is told of it.
+async fn to_whom_had_it(
     tx: &mut Tx,
-    random: &dyn Random,
-    recall: &Recall,
-    scope: Scope,
-    now_ms: UtcMs,
-) -> Result<()> {
-    emit(tx, random, &of_recall(EventKind::AssetRestored, recall, scope, now_ms)).await.map(drop)
+    asset: &str,
+    event: impl Fn(Scope) -> Event + Send,
+) -> Result<Vec<Event>> {
+    let partners = visible::partners(tx, asset).await?;
+    Ok(std::iter::once(Scope::Vendor)
+        .chain(partners.into_iter().map(Scope::PartnerOnly))
+        .map(event)
+        .collect())
+}
+
+async fn emit_wanted(tx: &mut Tx, random: &dyn Random, kind: EventKind, events: &[Event]) -> Result<()> {
+    if messages::is_wanted(tx, &matching(kind)).await? {
+        emit_all(tx, random, events).await?;
+    }
+    Ok(())
 }
 
 /// An issue was released: told to the vendor once, and to each partner with readers whom it is promised to.
@@ -176,64 +200,57 @@ pub async fn issue_released(tx: &mut Tx, random: &dyn Random, issue: &Issue, now
 }
 
 /// Files of the content folder that are new, have a new text, or are gone, as this very transaction made them. Mail is told when
-/// it is released, and what concerns an asset is told once, whatever number of its translations changed. `scopes` has whose
-/// endpoints hear that an asset is gone.
+/// it is released, and what concerns an asset is told once, whatever number of its translations changed. The vendor is told at
+/// once; partners when they can see it (`visible`), and that it is gone if they could.
 pub async fn assets_changed(
     tx: &mut Tx,
     random: &dyn Random,
     library: &Library,
     advanced: &Advanced,
-    scopes: &BTreeMap<String, Scope>,
     now_ms: UtcMs,
 ) -> Result<()> {
-    let is_wanted = messages::is_wanted(tx, &matching(EventKind::AssetPublished)).await?
-        || messages::is_wanted(tx, &matching(EventKind::AssetWithdrawn)).await?;
-    if !is_wanted {
-        return Ok(());
+    let (mut new, mut gone) = (Vec::new(), Vec::new());
+    for reference in assets_of(advanced.changed.iter().chain(&advanced.gone)) {
+        match published(library, reference, Scope::Vendor, now_ms) {
+            Some(event) => new.push(event),
+            None => {
+                let told = to_whom_had_it(tx, reference, |scope| {
+                    let asset = ("asset", Value::from(reference));
+                    Event::new(EventKind::AssetWithdrawn, scope, now_ms, [asset])
+                });
+                gone.extend(told.await?);
+                visible::forget(tx, reference).await?;
+            }
+        }
     }
-    let mut events = Vec::new();
-    for (reference, kind) in assets_of(advanced.changed.iter().chain(&advanced.gone)) {
-        let asset = ("asset", Value::from(reference));
-        let versions = library.versions(reference);
-        let Some(first) = versions.first() else {
-            let scope = scopes.get(reference).cloned().unwrap_or(Scope::Vendor);
-            events.push(Event::new(EventKind::AssetWithdrawn, scope, now_ms, [asset]));
-            continue;
-        };
-        let original = library.vendor.as_ref().map_or("en", |vendor| vendor.default_locale.as_str());
-        let languages: Vec<&str> = versions
-            .iter()
-            .map(|version| version.locale.as_ref().map_or(original, |locale| locale.as_str()))
-            .collect();
-        let publish = first.front.publish.map_or(Value::Null, |day| Value::from(day.to_string()));
-        let data = [
-            asset,
-            ("kind", Value::from(kind.as_str())),
-            ("languages", Value::from(languages)),
-            ("publish", publish),
-        ];
-        events.push(Event::new(EventKind::AssetPublished, scope_of(versions, now_ms), now_ms, data));
-    }
-    emit_all(tx, random, &events).await.map(drop)
+    emit_wanted(tx, random, EventKind::AssetPublished, &new).await?;
+    emit_wanted(tx, random, EventKind::AssetWithdrawn, &gone).await
 }
 
-/// Whose endpoints may hear that these files are gone, by the assets that they belong to.
-///
-/// # Errors
-/// Those of the store.
-pub async fn scopes_of(db: &Db, gone: &[String], now_ms: UtcMs) -> Result<BTreeMap<String, Scope>> {
-    let mut scopes = BTreeMap::new();
-    for (reference, _) in assets_of(gone.iter()) {
-        scopes.insert(reference.to_owned(), stored_scope(db, reference, now_ms).await?);
-    }
-    Ok(scopes)
+/// That an asset can be seen, or says something else; nothing of one that is not in the folder.
+pub(super) fn published(library: &Library, reference: &str, scope: Scope, now_ms: UtcMs) -> Option<Event> {
+    let versions = library.versions(reference);
+    let first = versions.first()?;
+    let original = library.vendor.as_ref().map_or("en", |vendor| vendor.default_locale.as_str());
+    let languages: Vec<&str> = versions
+        .iter()
+        .map(|version| version.locale.as_ref().map_or(original, |locale| locale.as_str()))
+        .collect();
+    let publish = first.front.publish.map_or(Value::Null, |day| Value::from(day.to_string()));
+    let data = [
+        ("asset", Value::from(reference)),
+        ("kind", Value::from(first.kind().as_str())),
+        ("languages", Value::from(languages)),
+        ("publish", publish),
+    ];
+    Some(Event::new(EventKind::AssetPublished, scope, now_ms, data))
 }
 
 /// The assets to which files belong, each once, without mail.
-fn assets_of<'p>(paths: impl Iterator<Item = &'p String>) -> BTreeMap<&'p str, AssetKind> {
+fn assets_of<'p>(paths: impl Iterator<Item = &'p String>) -> BTreeSet<&'p str> {
     paths
         .filter_map(|path| reference_of(path))
-        .filter_map(|reference| Some((reference, asset_kind(reference).filter(|kind| !kind.is_mail())?)))
+        .filter(|reference| asset_kind(reference).is_some_and(|kind| !kind.is_mail()))
         .collect()
 }
 

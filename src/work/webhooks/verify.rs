@@ -10,6 +10,7 @@ use super::{
     manage::{load, move_to},
     new_id,
     turn::{Of, Sender, kept},
+    visible,
 };
 use crate::{
     channel::egress::Answered,
@@ -77,6 +78,7 @@ pub async fn verify(ctx: &Context, actor: &str, id: &str, proof: Proof) -> Resul
         }
         Proof::Vouched => ("somebody vouched for it, and it answered", "vouch-for-webhook"),
     };
+    visible::begin(ctx, &endpoint.partner_slug).await?;
     move_to(ctx, actor, &endpoint, "active", because, action).await
 }
 

@@ -63,5 +63,6 @@ mod suppressions;
 mod touches;
 mod transfer;
 mod webhook_documents;
+mod webhook_visible;
 mod webhook_withheld;
 mod webhooks;

@@ -3,7 +3,7 @@
 use partnercast::{
     domain::{
         content::rules::Assigning,
-        kernel::clock::{HOUR_MS, MINUTE_MS},
+        kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS, utc},
         partner::Tier,
     },
     store::{assignments, intakes::HOUSE, leads},
@@ -132,8 +132,9 @@ both_dbs! {
         rig.drain().await;
     }
 
-    /// What not every reader may see is told to the vendor alone, whether it comes, goes or is recalled; and a sync once.
-    async fn restricted_assets_are_the_vendors_alone(db: Db) {
+    /// What is recalled or goes is told to the vendor and to each partner that could see it, also where it is not for everybody; what
+    /// nobody could see yet to the vendor alone.
+    async fn recalls_reach_who_could_see_it(db: Db) {
         let rig = Rig::new(db).await;
         let ctx = open(&rig).await;
         let folder = copied();
@@ -163,8 +164,49 @@ both_dbs! {
         webhooks::tick(&ctx).await.unwrap();
         assert_eq!(vendors.got().len(), 9, "recalled, restored and withdrawn, three times");
         let told = partners.got();
-        assert_eq!(told.iter().map(|got| got.kind()).collect::<Vec<_>>(), ["asset.recalled", "asset.restored", "asset.withdrawn"]);
-        assert!(told.iter().all(|got| got.body.contains("whitepapers/open") && got.faults().is_empty()), "{told:?}");
+        for slug in ["open", "gold"] {
+            let of: Vec<String> =
+                told.iter().filter(|got| got.body.contains(&format!("\"whitepapers/{slug}\""))).map(|got| got.kind()).collect();
+            assert_eq!(of, ["asset.recalled", "asset.restored", "asset.withdrawn"], "{slug}");
+        }
+        assert!(told.len() == 6 && told.iter().all(|got| got.faults().is_empty()), "{told:?}");
+        rig.drain().await;
+    }
+
+    /// Content with a day ahead is told to the vendor when it comes into the folder, and to a partner on its day, once; what was there
+    /// before is no news, and a corrected text is.
+    async fn a_partner_is_told_on_the_day(db: Db) {
+        let rig = Rig::new(db).await;
+        let ctx = open(&rig).await;
+        let (vendors, partners) = (Receiver::new().await, Receiver::new().await);
+        working(&ctx, &vendors, wants(&vendors, None, "asset.published")).await;
+        working(&ctx, &partners, wants(&partners, Some("northlight"), "asset.*")).await;
+        webhooks::tick(&ctx).await.unwrap();
+        let folder = copied();
+        let paper = std::fs::read_to_string(folder.path().join("whitepapers/proof-of-recovery.md")).unwrap();
+        let tomorrow = utc(rig.clock_ms() + DAY_MS).format("%Y-%m-%d").to_string();
+        let paper = paper.replace("publish: 2027-01-05", &format!("publish: {tomorrow}"));
+        let path = folder.path().join("whitepapers/ahead.md");
+        std::fs::write(&path, &paper).unwrap();
+        sync::sync(&ctx, folder.path(), false).await.unwrap();
+        for _ in 0..2 {
+            webhooks::tick(&ctx).await.unwrap();
+        }
+        assert_eq!((vendors.got().len(), partners.got().len()), (1, 0));
+        rig.clock.advance(2 * DAY_MS);
+        for _ in 0..3 {
+            webhooks::tick(&ctx).await.unwrap();
+        }
+        let told: Vec<String> = partners.got().iter().map(|got| got.body.clone()).filter(|it| it.contains("whitepapers/ahead")).collect();
+        assert_eq!(told.len(), 1, "on its day, once: {told:?}");
+        std::fs::write(&path, paper + "\nOne more sentence.\n").unwrap();
+        sync::sync(&ctx, folder.path(), false).await.unwrap();
+        for _ in 0..2 {
+            webhooks::tick(&ctx).await.unwrap();
+        }
+        let told = partners.got().into_iter().filter(|got| got.body.contains("whitepapers/ahead")).collect::<Vec<_>>();
+        assert!(told.len() == 2 && told.iter().all(|got| got.kind() == "asset.published" && got.faults().is_empty()), "{told:?}");
+        assert_eq!(vendors.got().len(), 2);
         rig.drain().await;
     }
 }
