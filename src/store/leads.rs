@@ -152,17 +152,17 @@ pub async fn of_person(
     .await
 }
 
-/// The leads with this address, at whichever partner; at most 100.
+/// The leads of whoever has this address, with another tag or without, at whichever partner; at most 100.
 ///
 /// # Errors
 /// Those of [`Tx::all`].
-pub async fn at_key(tx: &mut Tx, email_key: &str) -> Result<Vec<Lead>> {
+pub async fn at_person(tx: &mut Tx, address: &str) -> Result<Vec<Lead>> {
     tx.all(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
              recycled_ms, reopen_ms, closed_reason, asked_again_ms
-         FROM lead WHERE email_key = $1 ORDER BY id LIMIT 100",
-        args![email_key],
+         FROM lead WHERE person_key = $1 ORDER BY id LIMIT 100",
+        args![base_key(address)],
     )
     .await
 }

@@ -7,12 +7,12 @@ use crate::{
     domain::{
         content::Library,
         engagement::{EventKind, Reason},
-        kernel::{Error, Locale, Result, clock::UtcMs, token::Purpose},
+        kernel::{Error, Locale, Result, clock::UtcMs, text::base_key, token::Purpose},
         partner::{Partner, Roles},
         program::cadence::Cadence,
     },
     store::{
-        Tx, audit, calls, deliveries,
+        Tx, audit, calls, consents, deliveries,
         events::{self},
         leads, partners, renditions,
         suppressions::{self, ALL},
@@ -237,7 +237,7 @@ async fn end_sequences(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent, scop
     let sequence = (scope != ALL).then_some(scope);
     let mut people: Vec<String> = [&mail.contact_id, &mail.lead_id].into_iter().flatten().cloned().collect();
     if scope == ALL {
-        people.extend(leads::at_key(tx, &mail.recipient_key).await?.into_iter().map(|lead| lead.id));
+        people.extend(leads::at_person(tx, &mail.recipient_key).await?.into_iter().map(|lead| lead.id));
     }
     for person in &people {
         sequences::unsubscribed(tx, person, sequence, now_ms).await?;
@@ -320,9 +320,9 @@ pub async fn choose(
 /// Whoever stops all mail takes back what they agreed to, with every partner that knows them; who called only the mails of
 /// `scope` unwanted, with the partner of this one. Each owner sees it on the card.
 pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent, scope: &str) -> Result<()> {
-    let all = leads::at_key(tx, &mail.recipient_key).await?;
+    let all = leads::at_person(tx, &mail.recipient_key).await?;
     for lead in all.iter().filter(|lead| scope == ALL || mail.lead_id.as_ref() == Some(&lead.id)) {
-        crate::store::consents::withdraw(tx, &lead.id, now_ms).await?;
+        consents::withdraw(tx, &lead.id, now_ms).await?;
         calls::close(tx, &lead.id, "withdrawn", now_ms).await?;
         let what = "took back the consent to be contacted";
         leads::add_step(tx, &lead.id, now_ms, &lead.name, &lead.stage, what).await?;
@@ -333,7 +333,9 @@ pub(super) async fn withdraw(tx: &mut Tx, now_ms: UtcMs, mail: &deliveries::Sent
 /// The lead that a mail went to; nothing for mail about somebody else.
 pub(super) async fn lead_of(tx: &mut Tx, mail: &deliveries::Sent) -> Result<Option<leads::Lead>> {
     let Some(lead_id) = &mail.lead_id else { return Ok(None) };
-    Ok(leads::lead_in(tx, lead_id).await?.filter(|lead| lead.email_key == mail.recipient_key))
+    Ok(leads::lead_in(tx, lead_id)
+        .await?
+        .filter(|lead| base_key(&lead.email) == base_key(&mail.recipient_key)))
 }
 
 fn event_of(ctx: &Context, kind: EventKind, mail: &deliveries::Sent, visitor: &Visitor) -> events::Event {

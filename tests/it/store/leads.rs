@@ -5,7 +5,7 @@ use partnercast::{
     store::{
         Db,
         leads::{
-            Amount, Lead, NewConsent, add, add_amount, add_consent, add_step, amounts, at_address, at_key,
+            Amount, Lead, NewConsent, add, add_amount, add_consent, add_step, amounts, at_address, at_person,
             by_address, consents, in_hand, lead, lead_in, of_rep, recent, steps, update,
         },
         nurture::to_reopen,
@@ -120,8 +120,9 @@ both_dbs! {
         assert_eq!(at_address(&db, "bea@customer.example").await.unwrap(), both);
         assert!(at_address(&db, "nobody@customer.example").await.unwrap().is_empty());
         let mut tx = db.begin().await.unwrap();
-        assert_eq!(ids(at_key(&mut tx, "bea@customer.example").await.unwrap()), ["led_1", "led_2"]);
-        assert!(at_key(&mut tx, "nobody@customer.example").await.unwrap().is_empty());
+        assert_eq!(ids(at_person(&mut tx, "bea@customer.example").await.unwrap()), ["led_1", "led_2"]);
+        assert_eq!(ids(at_person(&mut tx, "Bea+paper@customer.example").await.unwrap()), ["led_1", "led_2"], "a tag makes nobody else");
+        assert!(at_person(&mut tx, "nobody@customer.example").await.unwrap().is_empty());
     }
 
     /// Steps are numbered from one without gaps, a lead at a time.
