@@ -4,24 +4,30 @@ use partnercast::{
     domain::{
         delivery::return_path::{return_path, unsubscribe_address},
         kernel::{
-            clock::{DAY_MS, HOUR_MS},
+            clock::{DAY_MS, HOUR_MS, MINUTE_MS},
             id::DeliveryId,
         },
     },
     store::{
         Db,
         audience::{self, Considered},
-        deliveries, issues,
+        deliveries, events, issues, leads,
         reports::{self, Which},
         suppressions::{self, ALL},
     },
     work::{
         bounce::{Incoming, Taken, rehearse, take, take_refusals},
+        forms::{self, FormKind},
         preferences,
     },
 };
 
-use super::{Rig, rig::EVE_MS};
+use super::{
+    Rig,
+    hand_off::{ada, person},
+    lead_work::LUIS,
+    rig::EVE_MS,
+};
 use crate::harness::{
     both_dbs,
     databases::{execute, number, values},
@@ -116,6 +122,30 @@ both_dbs! {
         assert!(taken(&rig, &letter("Bronte.Hale@wattlebird.example", "Auto-Submitted: no\r\n")).await.is_repeat);
         assert_eq!(heard().await, 1);
         assert!(entries(&rig.ctx.db).await == 0, "she still gets mail");
+    }
+
+    /// What becomes of a mail to whoever has a lead is no deed of the lead's; a one-click stop of the lead's own mail is, whichever program
+    /// carried it.
+    async fn a_mail_about_a_lead_is_no_deed_of_theirs(db: Db) {
+        let rig = Rig::new(db).await;
+        let paper = ada(FormKind::Whitepaper, "whitepapers/proof-of-recovery");
+        forms::submit(&rig.ctx, paper, &person()).await.unwrap();
+        rig.clock.advance(MINUTE_MS);
+        forms::submit(&rig.ctx, ada(FormKind::TalkToUs, forms::TALK_TO_US), &person()).await.unwrap();
+        rig.drain().await;
+        let lead = leads::recent(&rig.ctx.db, None).await.unwrap().remove(0);
+        let theirs = async || events::of_lead(&rig.ctx.db, &lead.id).await.unwrap();
+        let before = theirs().await.len();
+        let path = path_of(&rig, LUIS).await;
+        let bounced = dsn(&path, LUIS, "failed", "5.1.1", "550 5.1.1 no such user");
+        assert!(taken(&rig, &bounced).await.report.changed, "his mailbox is gone");
+        let letter = format!("From: <{LUIS}>\r\nTo: <{path}>\r\nSubject: Re: A lead\r\n\r\nI call them.\r\n");
+        assert!(taken(&rig, &letter).await.report.changed);
+        assert_eq!(theirs().await.len(), before);
+        let token = rig.one_click_of("ada.okafor@harborclinic.example").await;
+        preferences::unsubscribe(&rig.ctx, &token, &Default::default()).await.unwrap();
+        let last = theirs().await.pop().unwrap();
+        assert_eq!((last.kind.as_str(), last.human, last.reason.as_str()), ("unsubscribe", true, "wish"));
     }
 
     /// The mail carries a signed return path; its bounce stops the address; the next issue leaves it out and says why.
