@@ -54,7 +54,7 @@ both_dbs! {
         assert!(live(&rig, &id).await.is_none() && clock(&rig, &id).await.is_none());
         pass(&rig, at("2027-01-18T11:00:00-06:00")).await;
         let told = subjects(&rig, LUIS).await;
-        assert!(told.len() == 2 && told[0].contains("may not be called"), "{told:?}");
+        assert!(told.len() == 2 && told.iter().any(|it| it.contains("may not be called")), "{told:?}");
         rig.assert_nothing_left().await;
     }
 
