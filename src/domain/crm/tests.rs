@@ -107,7 +107,7 @@ fn hubspot_is_brought_a_contact_by_a_unique_property_all_in_text() {
     assert_eq!(
         request.body,
         Some(json!({ "inputs": [{
-            "id": LEAD, "idProperty": "partnercast_lead_id", "objectWriteTraceId": format!("{LEAD}:won"), "properties": {
+            "id": LEAD, "idProperty": "partnercast_lead_id", "objectWriteTraceId": format!("{LEAD}:won:1799744400000"), "properties": {
                 "email": "eva@harbor.example", "firstname": "Eva Maria", "lastname": "Lind", "company": "Harbor AG",
                 "jobtitle": "it", "country": "DE", "hs_language": "de", "partnercast_consent": "true",
                 "partnercast_consent_text": "talk-to-us v1", "partnercast_consent_at": "2027-01-12T08:00:00Z",
