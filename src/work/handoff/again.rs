@@ -46,7 +46,7 @@ enum Then {
     /// The mail alone: a clock for just this runs already.
     Told,
     /// The clock of whoever has it ends sooner; by which offer they have it.
-    Sooner(String, SlaClock),
+    Sooner(String, Box<SlaClock>),
     /// Whoever closed it, or else who comes next, has it until they have answered.
     Follow(Box<(Offer, SlaClock)>),
 }
@@ -83,7 +83,8 @@ pub async fn asks_again(ctx: &Context, lead_id: &str, what: &str, asked: Asked) 
             };
             if let Some(kind) = kind {
                 let zone = zone_of(ctx, offer, &partner).await?;
-                again.then = Then::Sooner(offer.id.clone(), hot_clock(ctx, kind, offer, &partner, zone)?);
+                let clock = hot_clock(ctx, kind, offer, &partner, zone)?;
+                again.then = Then::Sooner(offer.id.clone(), Box::new(clock));
             }
         }
         None if stage.is_terminal() => {
