@@ -200,11 +200,11 @@ async fn look(ctx: &Context, what: What) -> Result<()> {
             }
             let all = accounts::list(&ctx.db, partner.as_deref()).await?;
             all.iter().for_each(|account| say(&line(account)));
-            let invited = social::open_invitations(ctx, partner.as_deref()).await?;
-            invited.iter().for_each(|one| say(&invitation_line(one)));
-            if all.is_empty() && invited.is_empty() {
+            if all.is_empty() {
                 say("there are no accounts; `partnercast social connect --help` tells how to connect one");
             }
+            let invited = social::open_invitations(ctx, partner.as_deref()).await?;
+            invited.iter().for_each(|one| say(&invitation_line(one)));
             if let Some(spending) = social::spending(ctx).await? {
                 say(&format!("X in {}: {}", spending.month, spending.says()));
             }

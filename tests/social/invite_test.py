@@ -70,7 +70,8 @@ def walk(house: Installation, snac: Snac) -> None:
         assert refused.code == 422, (refused.code, refused.read()[:500])
     last = house.page(back.removeprefix(house.url))
     assert "Northlight MSP" in html.unescape(last), last
-    assert "there are no accounts" in house.social("list"), "looking connects nothing"
+    listed = house.social("list")
+    assert "there are no accounts" in listed and "soi_" in listed, f"looking connects nothing: {listed}"
     sent = {"code": value_of(last, "code"), "state": value_of(last, "state")}
     action = re.search(r'action="(/connect/back/[^"]+)"', last)[1]
     status, page = house.ask(action, **sent)
