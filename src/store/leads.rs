@@ -116,38 +116,19 @@ pub async fn lead_in(tx: &mut Tx, id: &str) -> Result<Option<Lead>> {
     tx.opt(ONE, args![id]).await
 }
 
-/// The lead with this address at this partner.
+/// The lead of a partner whose person has this address: with the very address, else with another tag of it, the one that changed
+/// last.
 ///
 /// # Errors
 /// Those of [`Db::opt`].
-pub async fn by_address(db: &Db, email_key: &str, partner: &str) -> Result<Option<Lead>> {
-    db.opt(
-        "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
-             stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
-             recycled_ms, reopen_ms, closed_reason, asked_again_ms
-         FROM lead WHERE email_key = $1 AND partner_slug = $2",
-        args![email_key, partner],
-    )
-    .await
-}
-
-/// The lead of a partner whose person this is: with the lower-cased address `email_key`, else with another tag of it (`person_key` is the
-/// address without), the one that changed last.
-///
-/// # Errors
-/// Those of [`Db::opt`].
-pub async fn of_person(
-    db: &Db,
-    (email_key, person_key): (&str, &str),
-    partner: &str,
-) -> Result<Option<Lead>> {
+pub async fn by_address(db: &Db, address: &str, partner: &str) -> Result<Option<Lead>> {
     db.opt(
         "SELECT id, partner_slug, email, email_key, name, company, phone, job_role, company_size, locale,
              stage, score, fit, because, asset, origin, owner_name, owner_email, created_ms, updated_ms,
              recycled_ms, reopen_ms, closed_reason, asked_again_ms
          FROM lead WHERE partner_slug = $3 AND person_key = $2
          ORDER BY CASE WHEN email_key = $1 THEN 0 ELSE 1 END, updated_ms DESC, id LIMIT 1",
-        args![email_key, person_key, partner],
+        args![address.to_lowercase(), base_key(address), partner],
     )
     .await
 }
@@ -349,13 +330,13 @@ pub async fn add_consent(tx: &mut Tx, lead_id: &str, at_ms: UtcMs, consent: &New
     .map(|_| ())
 }
 
-/// The leads with the address `email_key`, at whichever partner: key and partner, at most 100.
+/// The leads of whoever has this address, with another tag or without, at whichever partner: key and partner, at most 100.
 ///
 /// # Errors
 /// Those of [`Db::all`].
-pub async fn at_address(db: &Db, email_key: &str) -> Result<Vec<(String, String)>> {
-    db.all("SELECT id, partner_slug FROM lead WHERE email_key = $1 ORDER BY id LIMIT 100", args![email_key])
-        .await
+pub async fn at_address(db: &Db, address: &str) -> Result<Vec<(String, String)>> {
+    let sql = "SELECT id, partner_slug FROM lead WHERE person_key = $1 ORDER BY id LIMIT 100";
+    db.all(sql, args![base_key(address)]).await
 }
 
 /// A consent as stored: when, to what, yes or no.

@@ -12,7 +12,7 @@ mod tests;
 
 pub use answer::refusal;
 pub use map::{Body, Crm, FieldMap, findings, map_of};
-pub use render::{Request, document, erasure, idempotency_key, upsert};
+pub use render::{Request, document, erasure, upsert};
 pub use said::{in_their_words, update};
 pub use source::{Facts, Source};
 

@@ -25,7 +25,7 @@ pub struct Request {
 }
 
 /// What one change of one lead is known by: the same whenever it is rendered, and another for the next, also to the same stage.
-pub fn idempotency_key(lead_id: &str, stage: LeadStage, changed_ms: UtcMs) -> String {
+fn idempotency_key(lead_id: &str, stage: LeadStage, changed_ms: UtcMs) -> String {
     format!("{lead_id}:{stage}:{changed_ms}")
 }
 

@@ -78,18 +78,20 @@ pub async fn open(db: &Db, partner_slug: Option<&str>, now_ms: UtcMs) -> Result<
     .await
 }
 
+/// The invitation `$1`, if it may still be followed at `$2`.
+macro_rules! is_open {
+    () => {
+        " WHERE id = $1 AND ends_ms > $2 AND used_ms IS NULL AND withdrawn_ms IS NULL"
+    };
+}
+
 /// Notes that it connected an account. False where it did before, was withdrawn, or has ended.
 ///
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn use_up(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
-    let used = tx
-        .run(
-            "UPDATE social_invitation SET used_ms = $2
-             WHERE id = $1 AND ends_ms > $2 AND used_ms IS NULL AND withdrawn_ms IS NULL",
-            args![id, now_ms],
-        )
-        .await?;
+    let used =
+        tx.run(concat!("UPDATE social_invitation SET used_ms = $2", is_open!()), args![id, now_ms]).await?;
     Ok(used == 1)
 }
 
@@ -98,12 +100,6 @@ pub async fn use_up(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
 /// # Errors
 /// Those of [`Tx::run`].
 pub async fn withdraw(tx: &mut Tx, id: &str, now_ms: UtcMs) -> Result<bool> {
-    let withdrawn = tx
-        .run(
-            "UPDATE social_invitation SET withdrawn_ms = $2
-             WHERE id = $1 AND ends_ms > $2 AND used_ms IS NULL AND withdrawn_ms IS NULL",
-            args![id, now_ms],
-        )
-        .await?;
-    Ok(withdrawn == 1)
+    let sql = concat!("UPDATE social_invitation SET withdrawn_ms = $2", is_open!());
+    Ok(tx.run(sql, args![id, now_ms]).await? == 1)
 }

@@ -176,8 +176,7 @@ async fn take(ctx: &Context, form: &Submission, visitor: &Visitor) -> Result<Sub
     event.channel = form.placement.map(|it| it.as_str().to_owned()).unwrap_or_default();
     let origin = origin(&library, form, &title, came_by);
 
-    let who = (clean.email.key(), clean.email.base_key());
-    let known = leads::of_person(&ctx.db, (&who.0, &who.1), partner.slug.as_str()).await?;
+    let known = leads::by_address(&ctx.db, clean.email.as_str(), partner.slug.as_str()).await?;
     let used = proof::check(ctx, declared, form, known.is_some()).await?;
     let known_as = known.as_ref().map(|lead| (lead.updated_ms, lead.stage.clone()));
     let mut lead = updated(ctx, known, &clean, form, &partner, &asset.reference, origin);

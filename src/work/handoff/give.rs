@@ -6,7 +6,9 @@ use super::{
     super::{cobrand::no_content, context::Context, sequences},
     By, Offering, Release, add_step, advance, again, agrees, asset_title,
     conflict::{self, Meeting},
-    heat_of, lead_and_partner, lead_in, offer, outcome, release, reminder, stage_of, start_clock, zone_of,
+    heat_of, lead_and_partner, lead_in, offer, outcome,
+    ready::close_date,
+    release, reminder, stage_of, start_clock, zone_of,
 };
 use crate::{
     domain::{
@@ -116,8 +118,7 @@ impl Known {
                 "this lead waits: the person is known through another partner too; decide that conflict first",
             ));
         }
-        let amounts = leads::amounts(&ctx.db, lead_id).await?;
-        let close_date = amounts.into_iter().find_map(|it| it.close_date).and_then(|on| on.parse().ok());
+        let close_date = close_date(&leads::amounts(&ctx.db, lead_id).await?);
         let is_deal = matches!(stage, LeadStage::Sql | LeadStage::DealRegistered);
         Ok(Self { lead, partner, stage, live, meeting, close_date: close_date.filter(|_| is_deal) })
     }

@@ -1,13 +1,13 @@
 //! Somebody who has leads is erased: what nobody reached yet is offered to the next, what is worked goes to the channel manager,
 //! so that no lead is left with nobody.
 
-use chrono::NaiveDate;
-
 use super::{
     super::context::Context,
     Offering, Release, asset_title, assign,
     give::{begin_clock, take_over},
-    heat_of, lead_and_partner, lead_in, offer, release, reminder, stage_of,
+    heat_of, lead_and_partner, lead_in, offer,
+    ready::close_date,
+    release, reminder, stage_of,
     turn::pass_on,
     zone_of,
 };
@@ -90,9 +90,7 @@ async fn to_the_manager(ctx: &Context, known: &Lead, partner: &Partner, offer: &
     }
     let mut hand_off = offer::prepare_to(ctx, &of, to, "partnercast").await?;
     hand_off.offer.given_because = Some("whoever had it has left".to_owned());
-    let amounts = leads::amounts(&ctx.db, &known.id).await?;
-    let day: Option<NaiveDate> =
-        amounts.into_iter().find_map(|it| it.close_date).and_then(|on| on.parse().ok());
+    let day = close_date(&leads::amounts(&ctx.db, &known.id).await?);
     let stage = stage_of(known)?;
     let until = day.filter(|_| matches!(stage, LeadStage::Sql | LeadStage::DealRegistered));
     let zone = zone_of(ctx, &hand_off.offer, partner).await?;

@@ -64,7 +64,7 @@ pub(super) use offer::routed;
 pub use offer::{HandOff, Offering, code, prepare};
 pub(super) use outcome::act;
 pub use outcome::{Closing, Outcome, Step, contacted, note, record};
-pub(in crate::work) use qualify::OVERLAP_MS;
+pub(in crate::work) use qualify::is_overlooked;
 pub use qualify::{Looked, SCORING_LOOK, told_later};
 pub(super) use ready::{Ready, ready};
 pub use turn::{run, tick};

@@ -32,7 +32,7 @@ const PAGES_MAX: usize = 10;
 /// How far back the first look of a process goes, and thereby how late an event may be written down.
 const FIRST_LOOK_MS: i64 = 2 * DAY_MS;
 /// How far looks overlap: events are written in batches, a moment after they happened.
-pub(in crate::work) const OVERLAP_MS: i64 = MINUTE_MS;
+const OVERLAP_MS: i64 = MINUTE_MS;
 /// The least time between two looks.
 const REST_MS: i64 = 15_000;
 
@@ -108,6 +108,12 @@ async fn looked_at(ctx: &Context, lead: &Lead) -> Result<Option<String>> {
         told_later(ctx, &lead.id).await?;
     }
     Ok(done.err().map(|error: Error| format!("{}: {}", lead.id, error.detail())))
+}
+
+/// Whether what was done at `at_ms` and is written at `now_ms` may be behind the look that would find it; half of the overlap is for
+/// clocks that differ.
+pub(in crate::work) fn is_overlooked(at_ms: UtcMs, now_ms: UtcMs) -> bool {
+    now_ms - at_ms >= OVERLAP_MS / 2
 }
 
 /// Has a lead judged anew of whom something is told later than it was done, which no look would find; nothing for one who is

@@ -68,9 +68,13 @@ pub(in crate::work) async fn ready(ctx: &Context, lead_id: &str) -> Result<Ready
     };
     let amounts = leads::amounts(&ctx.db, lead_id).await?;
     let worth = amounts.first().map(|it| Amount::stored(it.minor_units, &it.currency)).transpose()?;
-    let close_date = amounts.into_iter().find_map(|it| it.close_date);
-    let close_date = close_date.and_then(|on| on.parse().ok());
+    let close_date = close_date(&amounts);
     Ok(Ready { known, partner, live, zone, close_date, worth })
+}
+
+/// The day that was named last for a deal; `amounts` are the newest first.
+pub(super) fn close_date(amounts: &[leads::Amount]) -> Option<NaiveDate> {
+    amounts.iter().find_map(|it| it.close_date.as_ref()).and_then(|on| on.parse().ok())
 }
 
 /// Whether a deal goes on in the currency in which it was valued before: two can neither be compared nor added up, so that another one

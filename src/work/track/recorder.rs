@@ -149,11 +149,8 @@ pub async fn run(ctx: Arc<Context>, shutdown: watch::Receiver<bool>) {
     for lane in 0..ctx.tracker.lanes.len() {
         running.spawn(write_lane(ctx.clone(), lane, shutdown.clone()));
     }
-    let lanes = running.join_all();
-    let mut spool = JoinSet::new();
-    spool.spawn(write_spooled(ctx, shutdown));
-    lanes.await;
-    spool.join_all().await;
+    running.spawn(write_spooled(ctx, shutdown));
+    running.join_all().await;
 }
 
 async fn write_lane(ctx: Arc<Context>, lane: usize, mut shutdown: watch::Receiver<bool>) {
@@ -305,7 +302,7 @@ pub(super) async fn write(ctx: &Context, batch: &mut [Event]) -> Result<()> {
 
 /// The leads of whom a person's deed is written so late that no look at what was done lately finds it.
 fn late(batch: &[Event], now_ms: UtcMs) -> BTreeSet<&str> {
-    let late = batch.iter().filter(|event| event.human && now_ms - event.at_ms >= handoff::OVERLAP_MS / 2);
+    let late = batch.iter().filter(|event| event.human && handoff::is_overlooked(event.at_ms, now_ms));
     late.filter_map(|event| event.lead_id.as_deref()).collect()
 }
 

@@ -1,5 +1,6 @@
-//! Once a minute, beside the loop that sends: partners are told what has become visible to them, what waited too long or beyond the limit is given up, what is old is forgotten, who
-//! was removed goes, what a clock that was ahead put off is hurried, and what waits for a fault of ours, or must not be lost, is told. Each is looked for first, and looking changes nothing.
+//! Once a minute, beside the loop that sends: partners are told what has become visible to them, what waited too long or beyond the
+//! limit is given up, what is old is forgotten, who was removed goes, what a clock that was ahead put off is hurried, and what waits
+//! for a fault of ours, or must not be lost, is told. Each is looked for first, and looking changes nothing.
 
 use tokio::sync::watch;
 

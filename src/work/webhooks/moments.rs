@@ -50,7 +50,8 @@ fn origin(lead: &Lead) -> Value {
     LeadOrigin::of_text(&lead.origin).map_or(Value::Null, |origin| Value::from(origin.as_str()))
 }
 
-fn created(lead: &Lead) -> Event {
+/// That something of `kind` happened to a lead where it stands.
+fn of_lead(kind: EventKind, lead: &Lead, at_ms: UtcMs) -> Event {
     let data = [
         ("lead_id", Value::from(lead.id.as_str())),
         ("partner", text(&lead.partner_slug)),
@@ -58,7 +59,11 @@ fn created(lead: &Lead) -> Event {
         ("origin", origin(lead)),
         ("asset", text(&lead.asset)),
     ];
-    Event::new(EventKind::LeadCreated, Scope::of(&lead.partner_slug), lead.updated_ms, data)
+    Event::new(kind, Scope::of(&lead.partner_slug), at_ms, data)
+}
+
+fn created(lead: &Lead) -> Event {
+    of_lead(EventKind::LeadCreated, lead, lead.updated_ms)
 }
 
 /// Somebody became a lead.
@@ -120,15 +125,7 @@ pub async fn lead_moved(
 
 /// The value or the day of a deal was corrected.
 pub async fn lead_value_corrected(tx: &mut Tx, random: &dyn Random, lead: &Lead, at_ms: UtcMs) -> Result<()> {
-    let data = [
-        ("lead_id", Value::from(lead.id.as_str())),
-        ("partner", text(&lead.partner_slug)),
-        ("stage", Value::from(lead.stage.as_str())),
-        ("origin", origin(lead)),
-        ("asset", text(&lead.asset)),
-    ];
-    let event = Event::new(EventKind::LeadValueCorrected, Scope::of(&lead.partner_slug), at_ms, data);
-    emit(tx, random, &event).await.map(drop)
+    emit(tx, random, &of_lead(EventKind::LeadValueCorrected, lead, at_ms)).await.map(drop)
 }
 
 fn of_recall(kind: EventKind, recall: &Recall, scope: Scope, at_ms: UtcMs) -> Event {

@@ -77,6 +77,8 @@ both_dbs! {
         let found = by_address(&db, "bea@customer.example", "northlight").await.unwrap();
         assert_eq!(format!("{:?}", found.unwrap()), one);
         assert!(by_address(&db, "bea@customer.example", "thornbury").await.unwrap().is_none());
+        let tagged = by_address(&db, "Bea+paper@customer.example", "northlight").await.unwrap();
+        assert_eq!(format!("{:?}", tagged.unwrap()), one, "a tag makes nobody else");
         let mut tx = db.begin().await.unwrap();
         assert_eq!(format!("{:?}", lead_in(&mut tx, "led_1").await.unwrap().unwrap()), one);
         assert!(lead_in(&mut tx, "led_2").await.unwrap().is_none());
@@ -117,7 +119,7 @@ both_dbs! {
         assert_eq!(ids(recent(&db, Some("northlight")).await.unwrap()), ["led_1"]);
         assert!(recent(&db, Some("none")).await.unwrap().is_empty());
         let both = [("led_1", "northlight"), ("led_2", "thornbury")].map(|(id, slug)| (id.to_owned(), slug.to_owned()));
-        assert_eq!(at_address(&db, "bea@customer.example").await.unwrap(), both);
+        assert_eq!(at_address(&db, "bea+fair@customer.example").await.unwrap(), both);
         assert!(at_address(&db, "nobody@customer.example").await.unwrap().is_empty());
         let mut tx = db.begin().await.unwrap();
         assert_eq!(ids(at_person(&mut tx, "bea@customer.example").await.unwrap()), ["led_1", "led_2"]);

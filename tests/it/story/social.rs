@@ -1,12 +1,17 @@
 //! Partners' own accounts at social networks: what becomes visible is posted once, and what cannot be posted goes to a person.
 
+use std::sync::Arc;
+
 use axum::http::Method;
 use partnercast::{
     domain::{
         kernel::clock::{DAY_MS, HOUR_MS, MINUTE_MS},
         social::{Content, schedule},
     },
-    store::social::{Post, accounts, posts},
+    store::{
+        Db,
+        social::{Post, accounts, posts},
+    },
     work::{
         Context, recall,
         social::{self, Order, PostLink},
@@ -42,6 +47,17 @@ pub fn order(networks: &Networks, network: &str, mode: &str) -> Order {
         mode: mode.to_owned(),
         ..Order::default()
     }
+}
+
+/// An account of Northlight's, connected the day before [`FOURTH_MS`], which it is now; with its network and its key.
+pub async fn on_its_day(db: Db, network: &str, mode: &str) -> (Rig, Arc<Context>, Networks, String) {
+    let rig = Rig::new(db).await;
+    let ctx = open(&rig).await;
+    let networks = Networks::new().await;
+    rig.clock.set(FOURTH_MS - DAY_MS);
+    let account = connected(&ctx, &order(&networks, network, mode)).await;
+    rig.clock.set(FOURTH_MS);
+    (rig, ctx, networks, account)
 }
 
 pub async fn connected(ctx: &Context, order: &Order) -> String {
@@ -143,12 +159,7 @@ both_dbs! {
 
     /// Nobody finds what is not there: then it goes again, under the same key; a Mastodon server is told of the picture.
     async fn what_did_not_arrive_goes_again(db: Db) {
-        let rig = Rig::new(db).await;
-        let ctx = open(&rig).await;
-        let networks = Networks::new().await;
-        rig.clock.set(FOURTH_MS - DAY_MS);
-        let account = connected(&ctx, &order(&networks, "mastodon", "auto")).await;
-        rig.clock.set(FOURTH_MS);
+        let (rig, ctx, networks, account) = on_its_day(db, "mastodon", "auto").await;
         networks.does(Does::Says(502, "<h1>Bad gateway</h1>"));
         networks.does(Does::Limits("2027-02-04T18:00:00.000Z".to_owned()));
         social::tick(&ctx).await.unwrap();
@@ -214,12 +225,7 @@ both_dbs! {
     /// What is approved is what was seen, by a link that only a button makes act; what changes is asked for again, and what is recalled
     /// is not posted.
     async fn approval_is_of_what_was_seen(db: Db) {
-        let rig = Rig::new(db).await;
-        let ctx = open(&rig).await;
-        let networks = Networks::new().await;
-        rig.clock.set(FOURTH_MS - DAY_MS);
-        let account = connected(&ctx, &order(&networks, "bluesky", "approve")).await;
-        rig.clock.set(FOURTH_MS);
+        let (rig, ctx, networks, account) = on_its_day(db, "bluesky", "approve").await;
         social::tick(&ctx).await.unwrap();
         assert!(networks.posts().is_empty());
         let post = only(&ctx, &account).await;
@@ -252,12 +258,7 @@ both_dbs! {
 
     /// What nobody approves in time is told, with what to do instead, and not dropped.
     async fn what_nobody_approves_goes_to_a_person(db: Db) {
-        let rig = Rig::new(db).await;
-        let ctx = open(&rig).await;
-        let networks = Networks::new().await;
-        rig.clock.set(FOURTH_MS - DAY_MS);
-        let account = connected(&ctx, &order(&networks, "bluesky", "")).await;
-        rig.clock.set(FOURTH_MS);
+        let (rig, ctx, networks, account) = on_its_day(db, "bluesky", "").await;
         social::tick(&ctx).await.unwrap();
         assert_eq!(only(&ctx, &account).await.state, "waiting_approval", "a new account posts nothing by itself");
         rig.clock.set(FOURTH_MS + schedule::APPROVAL_MS);
@@ -277,12 +278,7 @@ both_dbs! {
 
     /// Who shared by hand what was theirs to share says so once; it counts as shared, and is not posted a second time.
     async fn what_was_shared_by_hand_is_noted_and_not_sent(db: Db) {
-        let rig = Rig::new(db).await;
-        let ctx = open(&rig).await;
-        let networks = Networks::new().await;
-        rig.clock.set(FOURTH_MS - DAY_MS);
-        let account = connected(&ctx, &order(&networks, "bluesky", "share_kit")).await;
-        rig.clock.set(FOURTH_MS);
+        let (rig, ctx, networks, account) = on_its_day(db, "bluesky", "share_kit").await;
         social::tick(&ctx).await.unwrap();
         let post = only(&ctx, &account).await;
         let path = PostLink::new(&post.id).unwrap().path(&ctx.keys);
@@ -305,12 +301,7 @@ both_dbs! {
 
     /// What the account posts, or what waits for a yes, is nobody's to share by hand.
     async fn what_is_to_be_posted_is_nobodys_to_share(db: Db) {
-        let rig = Rig::new(db).await;
-        let ctx = open(&rig).await;
-        let networks = Networks::new().await;
-        rig.clock.set(FOURTH_MS - DAY_MS);
-        let account = connected(&ctx, &order(&networks, "bluesky", "approve")).await;
-        rig.clock.set(FOURTH_MS);
+        let (rig, ctx, _networks, account) = on_its_day(db, "bluesky", "approve").await;
         social::tick(&ctx).await.unwrap();
         let post = only(&ctx, &account).await;
         let path = PostLink::new(&post.id).unwrap().path(&ctx.keys);

@@ -15,7 +15,7 @@ use super::{
     console::get,
     networks::{Does, Networks},
     receiver::open,
-    social::{FOURTH_MS, KARA, TOM, connected, only, order, verdicts},
+    social::{FOURTH_MS, KARA, TOM, connected, on_its_day, only, order, verdicts},
 };
 use crate::harness::both_dbs;
 
@@ -67,12 +67,7 @@ both_dbs! {
     /// What stands at a network when its asset is recalled is told with its address, once, to the partner and to who looks after it, and
     /// on the page of the asset.
     async fn what_stands_there_after_a_recall_is_told(db: Db) {
-        let rig = Rig::new(db).await;
-        let ctx = open(&rig).await;
-        let networks = Networks::new().await;
-        rig.clock.set(FOURTH_MS - DAY_MS);
-        let account = connected(&ctx, &order(&networks, "mastodon", "auto")).await;
-        rig.clock.set(FOURTH_MS);
+        let (rig, ctx, networks, account) = on_its_day(db, "mastodon", "auto").await;
         // It arrived, and nobody knows when it is recalled.
         networks.does(Does::Loses);
         social::tick(&ctx).await.unwrap();
